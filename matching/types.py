@@ -1,0 +1,211 @@
+"""Plain records that go into the engine and come out of it. Nothing here knows of databases or pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_EMPTY: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Controlled codes that records may use; a code outside of them is an error, never a guess."""
+
+    sectors: tuple[str, ...]
+    themes: tuple[str, ...]
+    topics: tuple[str, ...]  # needs and offers share it
+    challenges: tuple[str, ...]
+    institutions: tuple[str, ...]
+    languages: tuple[str, ...]  # ISO 639-1, or 639-3 where there is no two-letter code
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Words by which a story may mention a code, in any language: "topic:water_management" -> ("water management", "gestión del agua", …)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A declared tie to a country or to one named community (exactly one of the two)."""
+
+    kind: str
+    strength: int  # 1..3
+    country: str | None = None  # ISO 3166 alpha-2
+    community_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a community says it looks for. Empty means: no wish. These are constraints, never scores."""
+
+    countries: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+    excluded_countries: frozenset[str] = frozenset()
+    population_min: int | None = None
+    population_max: int | None = None
+    forms: frozenset[str] = frozenset()  # friendship | sister | fixed_term | project; empty = any
+    not_where_partnered: bool = False
+    not_with_us_sister: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRecord:
+    """One community as the engine sees it. ``None`` and empty mean *not known*: they lower coverage, never the score."""
+
+    id: int
+    country: str  # ISO 3166 alpha-2
+    region: str | None = None  # UN subregion, as in the countries table
+    admin1: str | None = None  # first-level division; U.S. postal code for states
+    latitude: float | None = None
+    longitude: float | None = None
+    population: int | None = None
+    elevation_m: float | None = None
+    utc_offset_hours: float | None = None  # standard time
+    climate: str | None = None  # Köppen–Geiger code, e.g. "Cfb"
+    coastal: bool | None = None
+    seaport: bool | None = None
+    is_capital: bool | None = None
+    seat_level: int | None = None  # 0 national capital .. 4
+    air_destinations: int | None = None  # direct airline destinations within 60 km
+    universities: int | None = None
+    median_age: float | None = None
+    income_band: int | None = None  # 1 low .. 4 high
+    sectors: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # strength 1..3
+    themes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # importance 1..3
+    needs: frozenset[str] = frozenset()
+    offers: frozenset[str] = frozenset()
+    challenges: frozenset[str] = frozenset()
+    institutions: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+    ties: tuple[Tie, ...] = ()
+    tie_hints: Mapping[str, float] = _EMPTY  # country -> 0..1 from open data (heritage, air links, …), marked as hints
+    readiness: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    story: str | None = None
+    story_language: str | None = None
+    importances: Mapping[str, float] = _EMPTY  # facet -> 0..3; missing = the facet's default
+    sought: Sought = Sought()
+    partner_countries: frozenset[str] = frozenset()
+    has_us_sister: bool = False
+    available: bool = True  # published, not stale, not paused, capacity left
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a run is computed from, frozen. ``left`` are U.S. communities, ``right`` those abroad."""
+
+    left: tuple[ProfileRecord, ...]
+    right: tuple[ProfileRecord, ...]
+    barred_pairs: frozenset[tuple[int, int]] = frozenset()  # (left id, right id): partners already, cooling, barred by staff
+    barred_countries: frozenset[tuple[str, str]] = frozenset()  # (left country or "*", right country): jurisdictions
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """One direction's preference, written so that a block of it is two matrix products.
+
+    For a left row i and a right row j (whatever the direction, left is always first):
+    ``numerator = numerator_left[i] @ numerator_right[j]``, ``presence = presence_left[i] @ presence_right[j]``,
+    ``preference = (numerator + prior_weight * prior) / (presence + prior_weight)`` in [0, 1], and
+    ``coverage = presence / total_weight[the side whose preference this is]``. All arrays float32, C-contiguous.
+    """
+
+    numerator_left: FloatArray  # (n_left, d)
+    numerator_right: FloatArray  # (n_right, d)
+    presence_left: FloatArray  # (n_left, f)
+    presence_right: FloatArray  # (n_right, f)
+    total_weight: FloatArray  # (n_left,) for left→right, (n_right,) for right→left
+    prior: float
+    prior_weight: float
+
+
+class EligibilityMask(Protocol):
+    """Which pairs may be suggested at all. Cheap on candidates; blocks only where thresholds are seeded."""
+
+    left_ok: BoolArray  # (n_left,)
+    right_ok: BoolArray  # (n_right,)
+
+    def pairs(self, rows: IntArray, cols: IntArray) -> BoolArray:
+        """(c,) bool for candidate pairs given by row and column indices."""
+
+    def block(self, row_start: int, row_stop: int, col_start: int, col_stop: int) -> BoolArray:
+        """(row_stop - row_start, col_stop - col_start) bool."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairExceptions:
+    """Pairs for which the product form does not hold (a tie to one named community). Their exact values replace it. Sorted by (row, col)."""
+
+    rows: IntArray
+    cols: IntArray
+    left_to_right: npt.NDArray[np.float64]
+    right_to_left: npt.NDArray[np.float64]
+    left_coverage: npt.NDArray[np.float64]
+    right_coverage: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PairProblem:
+    """What the top-k kernel needs, and nothing else."""
+
+    left_ids: IntArray  # (n_left,) unique
+    right_ids: IntArray  # (n_right,) unique
+    left_to_right: Factors
+    right_to_left: Factors
+    eligibility: EligibilityMask
+    exceptions: PairExceptions
+    coverage_floor: float  # both directions must reach it
+
+
+@dataclass(frozen=True, slots=True)
+class RankedSide:
+    """For each row of one side its k best counterparts, best first; ties by smaller counterpart id. Padding: id -1, NaN."""
+
+    ids: IntArray  # (n,) the side's own ids
+    counterpart_ids: IntArray  # (n, k)
+    scores: npt.NDArray[np.float64]  # (n, k) reciprocal score
+    outgoing: npt.NDArray[np.float64]  # (n, k) preference of the row's community for the counterpart
+    incoming: npt.NDArray[np.float64]  # (n, k) preference of the counterpart for the row's community
+    outgoing_coverage: npt.NDArray[np.float64]
+    incoming_coverage: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The exact k best of every community of both sides, from one pass."""
+
+    left: RankedSide
+    right: RankedSide
+    k: int
+    fusion: str
+    feature_version: str
+    pairs_scored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """A facet's share of one directional preference. Shares of all facets and the prior sum to the preference."""
+
+    facet: str
+    share: float  # weight * similarity / (presence + prior weight)
+    similarity: float | None  # None: not known for this pair
+    weight: float
+    items: tuple[tuple[str, float], ...] = ()  # ("topic:port_logistics", part of the facet's similarity), largest first
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why i would choose j: contributions that sum exactly to ``preference``, what is missing, and the strongest caveat."""
+
+    preference: float
+    coverage: float
+    contributions: tuple[Contribution, ...]  # largest share first; includes facet "prior"
+    missing: tuple[str, ...]  # facets without shared data
+    caveat: str | None  # a facet code, or None

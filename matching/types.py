@@ -85,11 +85,11 @@ class ProfileRecord:
     institutions: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
     ties: tuple[Tie, ...] = ()
-    tie_hints: Mapping[str, float] = _EMPTY  # country -> 0..1 from open data (heritage, air links, …), marked as hints
+    tie_hints: Mapping[str, float] = field(default_factory=lambda: _EMPTY)  # country -> 0..1 from open data (heritage, air links, …), marked as hints
     readiness: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     story: str | None = None
     story_language: str | None = None
-    importances: Mapping[str, float] = _EMPTY  # facet -> 0..3; missing = the facet's default
+    importances: Mapping[str, float] = field(default_factory=lambda: _EMPTY)  # facet -> 0..3; missing = the facet's default
     sought: Sought = Sought()
     partner_countries: frozenset[str] = frozenset()
     has_us_sister: bool = False

@@ -1,0 +1,7 @@
+"""Exact reciprocal top-k of two sides, and its update when some communities change."""
+
+from matching.topk.fusion import FUSIONS, fuse
+from matching.topk.pairs import PairScores, score_pairs
+from matching.topk.ranking import top_k
+
+__all__ = ["FUSIONS", "PairScores", "fuse", "score_pairs", "top_k"]

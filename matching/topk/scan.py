@@ -1,0 +1,132 @@
+"""Whole rows against all columns: the exact k best of some rows, whatever the ties. Rankings use it where their lists cannot decide."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from matching.topk.fusion import fuse
+from matching.topk.pairs import COVERAGE_TOLERANCE, PairScores, score_pairs
+from matching.topk.threads import run_threads, share_out
+from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
+
+Float32Array = npt.NDArray[np.float32]
+
+_CHUNK = 8_192  # columns whose scores are finished while they are in cache
+_IMPOSSIBLE = np.float32(-1)  # below every score: the pair cannot reach the coverage floor
+
+
+def row_scores(problem: PairProblem, rows: IntArray, fusion: str, threads: int = 1) -> Float32Array:
+    """(r, n_right) float32 scores, -1 where the coverage floor is out of reach. Eligibility is not asked; exceptions are not in it."""
+    n = len(problem.right_ids)
+    scores = np.empty((len(rows), n), dtype=np.float32)
+    forth, back = problem.left_to_right, problem.right_to_left
+    floor = np.float32(max(problem.coverage_floor - 2 * COVERAGE_TOLERANCE, 0.0) * (1 - 1e-5))
+    own_limit = (forth.total_weight[rows] * floor)[:, None]
+    draw = share_out(range(0, n, _CHUNK))
+    forth_rows, back_rows = _taken(forth, rows), _taken(back, rows)
+
+    def work() -> None:
+        while (start := draw()) is not None:
+            part = slice(start, min(n, start + _CHUNK))
+            p, presence_p = _preferences(forth, forth_rows, part)
+            q, presence_q = _preferences(back, back_rows, part)
+            block = fuse(p, q, fusion)
+            block[(presence_p < own_limit) | (presence_q < back.total_weight[part] * floor) | np.isnan(block)] = _IMPOSSIBLE
+            scores[:, part] = block
+
+    run_threads(work, min(threads, -(-n // _CHUNK)) or 1)
+    return scores
+
+
+def _taken(factors: Factors, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    return factors.numerator_left[rows], factors.presence_left[rows]
+
+
+def _preferences(factors: Factors, taken: tuple[FloatArray, FloatArray], part: slice) -> tuple[FloatArray, FloatArray]:
+    numerator = taken[0] @ factors.numerator_right[part].T
+    presence = taken[1] @ factors.presence_right[part].T
+    numerator += np.float32(factors.prior_weight * factors.prior)
+    denominator = presence + np.float32(factors.prior_weight)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return numerator / denominator, presence
+
+
+@dataclass(frozen=True, slots=True)
+class RowBest:
+    """The exact k best of one row: columns best first (c ≤ k of them) and their values."""
+
+    cols: IntArray
+    values: PairScores
+
+
+def best_of_row(problem: PairProblem, row: int, approximate: Float32Array, k: int, fusion: str, error: float) -> RowBest:
+    """The exact k best of a row whose float32 scores lie within ``error`` of the truth.
+
+    Takes a few best, scores the eligible ones in float64, and widens until what is left out cannot enter.
+    """
+    wanted = 2 * k + 8
+    while True:
+        threshold = _lower_bound(approximate, wanted) if wanted < len(approximate) else _IMPOSSIBLE
+        complete = threshold <= _IMPOSSIBLE
+        cols = np.flatnonzero(approximate > _IMPOSSIBLE if complete else approximate >= threshold)
+        cols = np.union1d(cols, _exception_cols(problem, row))
+        cols = cols[eligible(problem, np.full(len(cols), row), cols)]
+        values = score_pairs(problem, np.full(len(cols), row), cols, fusion)
+        order = np.lexsort((problem.right_ids[cols], -values.score))
+        order = order[values.suggestible(problem.coverage_floor)[order]][:k]
+        if complete or (len(order) == k and values.score[order[-1]] >= threshold + error):
+            return RowBest(cols[order], taken_values(values, order))
+        wanted *= 4
+
+
+def _lower_bound(scores: Float32Array, wanted: int) -> np.float32:
+    """A value that at least ``wanted`` scores reach, without sorting them: the wanted-th largest of the maxima of short runs."""
+    run = max(1, len(scores) // (8 * wanted))
+    maxima = scores[: len(scores) // run * run].reshape(-1, run).max(axis=1)
+    return np.float32(np.partition(maxima, -wanted)[-wanted])
+
+
+def _exception_cols(problem: PairProblem, row: int) -> IntArray:
+    start, stop = np.searchsorted(problem.exceptions.rows, [row, row + 1])
+    return problem.exceptions.cols[start:stop]
+
+
+def eligible(problem: PairProblem, rows: IntArray, cols: IntArray) -> BoolArray:
+    """(c,) bool: both communities are available and the pair is eligible."""
+    eligibility = problem.eligibility
+    allowed = eligibility.left_ok[rows] & eligibility.right_ok[cols]
+    at = np.flatnonzero(allowed)
+    if len(at):
+        allowed[at] = eligibility.pairs(rows[at], cols[at])
+    return allowed
+
+
+def taken_values(values: PairScores, at: IntArray) -> PairScores:
+    """The values at some positions."""
+    return PairScores(
+        values.score[at],
+        values.outgoing[at],
+        values.incoming[at],
+        values.outgoing_coverage[at],
+        values.incoming_coverage[at],
+        values.defined[at],
+    )
+
+
+def best_of_rows(
+    problem: PairProblem, rows: IntArray, k: int, fusion: str, error: float, max_bytes: int, threads: int = 1
+) -> list[RowBest]:
+    """The exact k best of some rows, in batches whose scores fit in ``max_bytes``."""
+    batch = int(max(1, min(32, max_bytes // (4 * max(1, len(problem.right_ids))))))
+    best: list[RowBest] = []
+    for start in itertools.count(0, batch):
+        part = rows[start : start + batch]
+        if len(part) == 0:
+            return best
+        scores = row_scores(problem, part, fusion, threads)
+        best.extend(best_of_row(problem, int(row), approximate, k, fusion, error) for row, approximate in zip(part, scores, strict=True))
+    return best

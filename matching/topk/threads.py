@@ -1,0 +1,49 @@
+"""A few threads of our own with one BLAS thread each: OpenBLAS's own fall far behind as soon as the machine is busy."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterable
+
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    """Found once: looking through a process's libraries takes longer than a small update."""
+    return ThreadpoolController()
+
+
+def run_threads(work: Callable[[], None], threads: int) -> None:
+    """Runs ``work`` in some threads with BLAS at one thread each, and raises what any of them raised."""
+    errors: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that asked
+            errors.append(error)
+
+    with _blas().limit(limits=1, user_api="blas"):
+        if threads == 1:
+            guarded()
+        else:
+            workers = [threading.Thread(target=guarded) for _ in range(threads)]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+    if errors:
+        raise errors[0]
+
+
+def share_out(starts: Iterable[int]) -> Callable[[], int | None]:
+    """A counter that several threads may draw from; None when it is used up."""
+    lock, remaining = threading.Lock(), iter(starts)
+
+    def draw() -> int | None:
+        with lock:
+            return next(remaining, None)
+
+    return draw

@@ -1,0 +1,159 @@
+"""Problems for the top-k tests: random, quantised so that ties are plentiful, and a brute-force oracle in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from matching.topk import fuse
+from matching.topk.pairs import COVERAGE_TOLERANCE
+from matching.types import BoolArray, Factors, IntArray, PairExceptions, PairProblem, RankedSide
+
+
+@dataclass
+class TableEligibility:
+    """A mask given as a whole table."""
+
+    table: BoolArray
+    left_ok: BoolArray
+    right_ok: BoolArray
+
+    def pairs(self, rows: IntArray, cols: IntArray) -> BoolArray:
+        return self.table[rows, cols]
+
+    def block(self, row_start: int, row_stop: int, col_start: int, col_stop: int) -> BoolArray:
+        return self.table[row_start:row_stop, col_start:col_stop]
+
+
+def no_exceptions() -> PairExceptions:
+    empty = np.zeros(0)
+    return PairExceptions(np.zeros(0, np.int64), np.zeros(0, np.int64), empty, empty, empty, empty)
+
+
+def random_problem(
+    seed: int,
+    n_left: int,
+    n_right: int,
+    *,
+    levels: int | None = None,
+    signed: bool = False,
+    facets: int = 3,
+    width: int = 4,
+    eligible: float = 0.66,
+    floor: float = 0.35,
+    prior_weight: float = 0.5,
+    exceptions: int = 0,
+) -> PairProblem:
+    """Facets of ``width`` features each, some missing, own weights (zeros among them); ``levels`` quantises everything to multiples of 1/levels."""
+    rng = np.random.default_rng(seed)
+
+    def quantised(values: np.ndarray) -> np.ndarray:
+        return np.round(values * levels) / levels if levels else values
+
+    def side(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        features = quantised(rng.random((n, facets, width)))
+        if signed:  # similarity (1 + x·y / width) / 2, in [0, 1] with negative terms
+            features = np.concatenate([features * 2 - 1, np.ones((n, facets, 1))], axis=2)
+        present = rng.random((n, facets)) < 0.75
+        weights = quantised(rng.random((n, facets)) * 2) * (rng.random((n, facets)) < 0.9)
+        return features * present[:, :, None], present.astype(float), weights
+
+    left, left_present, left_weights = side(n_left)
+    right, right_present, right_weights = side(n_right)
+    scale = np.append(np.full(width, 0.5 / width), 0.5) if signed else np.full(width, 1 / width)
+
+    def flat(x: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(x.reshape(len(x), facets * x.shape[2]), dtype=np.float32)
+
+    def small(x: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(x, dtype=np.float32)
+
+    forth = Factors(
+        flat(left * left_weights[:, :, None] * scale), flat(right), small(left_present * left_weights), small(right_present),
+        small(left_weights.sum(axis=1)), 0.5, prior_weight,
+    )  # fmt: skip
+    back = Factors(
+        flat(left), flat(right * right_weights[:, :, None] * scale), small(left_present), small(right_present * right_weights),
+        small(right_weights.sum(axis=1)), 0.5, prior_weight,
+    )  # fmt: skip
+    chosen = np.sort(rng.choice(n_left * n_right, min(exceptions, n_left * n_right), replace=False))
+    values = quantised(rng.random((4, len(chosen))))
+    return PairProblem(
+        left_ids=rng.permutation(n_left * 3)[:n_left].astype(np.int64),
+        right_ids=rng.permutation(n_right * 3)[:n_right].astype(np.int64),
+        left_to_right=forth,
+        right_to_left=back,
+        eligibility=TableEligibility(
+            rng.random((n_left, n_right)) < eligible, rng.random(n_left) < 0.95, rng.random(n_right) < 0.95
+        ),
+        exceptions=PairExceptions(chosen // max(n_right, 1), chosen % max(n_right, 1), *values),
+        coverage_floor=floor,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Dense float64 values of all pairs; NaN scores where a pair may not be suggested."""
+
+    score: np.ndarray
+    outgoing: np.ndarray
+    incoming: np.ndarray
+
+
+def oracle(problem: PairProblem, fusion: str) -> Oracle:
+    def dense(factors: Factors, owner: str) -> tuple[np.ndarray, np.ndarray]:
+        numerator = factors.numerator_left.astype(float) @ factors.numerator_right.astype(float).T + factors.prior * factors.prior_weight
+        presence = factors.presence_left.astype(float) @ factors.presence_right.astype(float).T
+        total = factors.total_weight.astype(float)[:, None] if owner == "left" else factors.total_weight.astype(float)[None, :]
+        with np.errstate(all="ignore"):
+            return numerator / (presence + factors.prior_weight), np.where(total > 0, presence / total, 0.0)
+
+    p, coverage_p = dense(problem.left_to_right, "left")
+    q, coverage_q = dense(problem.right_to_left, "right")
+    special = problem.exceptions
+    p[special.rows, special.cols], q[special.rows, special.cols] = special.left_to_right, special.right_to_left
+    coverage_p[special.rows, special.cols], coverage_q[special.rows, special.cols] = special.left_coverage, special.right_coverage
+    floor = problem.coverage_floor - COVERAGE_TOLERANCE
+    mask = problem.eligibility
+    allowed = mask.block(0, len(p), 0, p.shape[1]) & mask.left_ok[:, None] & mask.right_ok[None, :]
+    allowed &= (coverage_p >= floor) & (coverage_q >= floor) & np.isfinite(p) & np.isfinite(q)
+    with np.errstate(all="ignore"):
+        score = np.where(allowed, fuse(p, q, fusion), np.nan)
+    return Oracle(score, p, q)
+
+
+def assert_side_exact(side: RankedSide, ids: IntArray, counterpart_ids: IntArray, score: np.ndarray, outgoing: np.ndarray, k: int) -> None:
+    """Every row lists exactly the k best allowed pairs, ties by id; pairs whose true scores differ by rounding only may exchange places."""
+    assert side.ids.tolist() == ids.tolist()
+    assert side.counterpart_ids.shape == side.scores.shape == side.outgoing.shape == (len(ids), k)
+    at = {int(identifier): index for index, identifier in enumerate(counterpart_ids)}
+    for row in range(len(ids)):
+        allowed = np.flatnonzero(~np.isnan(score[row]))
+        order = allowed[np.lexsort((counterpart_ids[allowed], -score[row, allowed]))][:k]
+        count = len(order)
+        assert (side.counterpart_ids[row, count:] == -1).all() and np.isnan(side.scores[row, count:]).all()
+        found = np.array([at[int(identifier)] for identifier in side.counterpart_ids[row, :count]], dtype=int)
+        assert len(set(found.tolist())) == count
+        np.testing.assert_allclose(side.scores[row, :count], score[row, order], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(side.scores[row, :count], score[row, found], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(side.outgoing[row, :count], outgoing[row, found], rtol=0, atol=1e-12)
+        keys = list(zip(-side.scores[row, :count], side.counterpart_ids[row, :count], strict=True))
+        assert keys == sorted(keys)
+        different = np.flatnonzero(found != order)
+        if len(different):  # only within a tie up to rounding
+            np.testing.assert_allclose(score[row, found[different]], score[row, order[different]], rtol=0, atol=1e-14)
+
+
+def assert_exact(ranking, problem: PairProblem, *, quantised: bool = False) -> None:  # type: ignore[no-untyped-def]
+    """Both sides of a ranking against the oracle."""
+    truth = oracle(problem, ranking.fusion)
+    score = np.round(truth.score, 13) if quantised else truth.score  # equal fractions may be summed in another order
+    assert_side_exact(ranking.left, problem.left_ids, problem.right_ids, score, truth.outgoing, ranking.k)
+    assert_side_exact(ranking.right, problem.right_ids, problem.left_ids, score.T, truth.incoming.T, ranking.k)
+
+
+def without_eligibility(problem: PairProblem) -> PairProblem:
+    """The same problem with every pair eligible."""
+    shape = (len(problem.left_ids), len(problem.right_ids))
+    return replace(problem, eligibility=TableEligibility(np.ones(shape, bool), np.ones(shape[0], bool), np.ones(shape[1], bool)))

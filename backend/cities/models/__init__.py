@@ -1,0 +1,18 @@
+from backend.cities.models.communities import Community, CommunityRole, Contact, Membership, Organisation
+from backend.cities.models.places import Country, ListedPartnership, Place
+from backend.cities.models.profiles import Profile, ProfileVersion, VettingLetter, VettingNote
+
+__all__ = [
+    "Community",
+    "CommunityRole",
+    "Contact",
+    "Country",
+    "ListedPartnership",
+    "Membership",
+    "Organisation",
+    "Place",
+    "Profile",
+    "ProfileVersion",
+    "VettingLetter",
+    "VettingNote",
+]

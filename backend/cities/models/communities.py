@@ -1,0 +1,150 @@
+"""Communities, the organisations that run their programmes, their people and their membership in the network."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from backend.cities.models.places import Country, Place
+
+HOME_COUNTRY = "US"
+
+
+class CommunityQuerySet(models.QuerySet["Community"]):
+    def seeking(self) -> CommunityQuerySet:
+        """Communities with a published profile that look for partners now."""
+        return self.filter(profile__status="published", profile__current_version__isnull=False)
+
+    def public(self) -> CommunityQuerySet:
+        """Communities that anybody may see: a version of their profile is, or was, published and is not withdrawn."""
+        return self.filter(profile__current_version__isnull=False).exclude(profile__status="withdrawn")
+
+    def of_user(self, user_id: int) -> CommunityQuerySet:
+        """Communities in which the user holds an active role."""
+        return self.filter(roles__user_id=user_id, roles__ended_at__isnull=True).distinct()
+
+
+class Community(models.Model):
+    class Kind(models.TextChoices):
+        CITY = "city", "City"
+        COUNTY = "county", "County"
+        STATE = "state", "State"
+        DISTRICT = "district", "District"
+        PROVINCE = "province", "Province"
+
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.CITY)
+    place = models.OneToOneField(Place, null=True, blank=True, on_delete=models.PROTECT, related_name="community")
+    name = models.CharField(max_length=200)
+    local_name = models.CharField(max_length=200, blank=True)
+    country = models.ForeignKey(Country, on_delete=models.PROTECT, related_name="communities")
+    admin1 = models.CharField(max_length=120, blank=True)
+    latitude = models.FloatField(null=True)
+    longitude = models.FloatField(null=True)
+    timezone = models.CharField(max_length=40, blank=True)
+    website = models.URLField(blank=True)
+    is_sample = models.BooleanField(default=False)
+    registered_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CommunityQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(name="community_kind_known", condition=Q(kind__in=["city", "county", "state", "district", "province"])),
+            models.CheckConstraint(name="community_city_has_place", condition=~Q(kind="city") | Q(place__isnull=False)),
+            models.UniqueConstraint(
+                Lower("name"), "kind", "country", "admin1", condition=Q(place__isnull=True), name="community_without_place_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_home(self) -> bool:
+        """Whether it is on the U.S. side of the service."""
+        return self.country_id == HOME_COUNTRY
+
+
+class CommunityRole(models.Model):
+    """What a person does for a community. Several people, several roles; ended, never deleted."""
+
+    class Role(models.TextChoices):
+        OFFICIAL = "official", "Official"
+        COMMITTEE_MEMBER = "committee_member", "Committee member"
+        CHAIR = "chair", "Committee chair"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="community_roles")
+    community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="roles")
+    role = models.CharField(max_length=20, choices=Role.choices)
+    vetted_at = models.DateTimeField(null=True, help_text="When staff confirmed the person; empty: an unvetted registrant.")
+    started_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "community"], condition=Q(ended_at__isnull=True), name="role_one_active_per_person"),
+            models.CheckConstraint(name="role_known", condition=Q(role__in=["official", "committee_member", "chair"])),
+        ]
+
+
+class Organisation(models.Model):
+    """The independent body that runs a community's programme. One per community: nobody starts a second one around it."""
+
+    class Structure(models.TextChoices):
+        NONPROFIT = "nonprofit", "501(c)(3) or similar nonprofit"
+        MUNICIPAL = "municipal", "Municipal office"
+        INSTITUTION = "institution", "Local institution"
+        MIXED = "mixed", "A mix"
+
+    community = models.OneToOneField(Community, on_delete=models.CASCADE, related_name="organisation")
+    name = models.CharField(max_length=200)
+    structure = models.CharField(max_length=12, choices=Structure.choices, blank=True)
+    office = models.CharField(max_length=30, blank=True, help_text="Where the municipal contact sits; a code of the vocabulary")
+    year_founded = models.PositiveSmallIntegerField(null=True)
+    volunteers = models.PositiveIntegerField(null=True)
+
+
+class Contact(models.Model):
+    """A person to write to. Never part of the profile: shown only under both consents of one introduction."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="contacts")
+    name = models.CharField(max_length=120)
+    office = models.CharField(max_length=120, blank=True)
+    email = models.EmailField()
+    phone = models.CharField(max_length=40, blank=True)
+    is_primary = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organisation"], condition=Q(is_primary=True), name="contact_one_primary")]
+
+
+class Membership(models.Model):
+    """A community's membership in the network: a U.S. member, or a Global Member abroad."""
+
+    class Standing(models.TextChoices):
+        GOOD = "good", "In good standing"
+        LAPSED = "lapsed", "Lapsed"
+
+    class DuesClass(models.TextChoices):
+        UNDER_25K = "under_25k", "Under 25,000"
+        UNDER_100K = "under_100k", "25,000 to 99,999"
+        UNDER_500K = "under_500k", "100,000 to 499,999"
+        LARGE = "large", "500,000 and more"
+
+    community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="memberships")
+    dues_class = models.CharField(max_length=12, choices=DuesClass.choices)
+    started_on = models.DateField()
+    ended_on = models.DateField(null=True)
+    standing = models.CharField(max_length=8, choices=Standing.choices, default=Standing.GOOD)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["community"], condition=Q(ended_on__isnull=True), name="membership_one_current"),
+            models.CheckConstraint(
+                name="membership_dates_ordered", condition=Q(ended_on__isnull=True) | Q(ended_on__gte=models.F("started_on"))
+            ),
+            models.CheckConstraint(name="membership_standing_known", condition=Q(standing__in=["good", "lapsed"])),
+        ]

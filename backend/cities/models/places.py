@@ -1,0 +1,73 @@
+"""Reference data: countries, the gazetteer and partnerships that public lists name. Loaded, never edited by hand."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import F, Q
+
+
+class Country(models.Model):
+    code = models.CharField(primary_key=True, max_length=2, help_text="ISO 3166-1 alpha-2")
+    name = models.CharField(max_length=80)
+    region = models.CharField(max_length=40, blank=True, help_text="UN region")
+    subregion = models.CharField(max_length=60, blank=True, help_text="UN subregion")
+    languages = ArrayField(models.CharField(max_length=3), default=list, help_text="ISO 639-1, or 639-3 where there is none")
+    income_band = models.PositiveSmallIntegerField(null=True, help_text="World Bank group, 1 low .. 4 high")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Place(models.Model):
+    """A populated place of the gazetteer."""
+
+    id = models.BigIntegerField(primary_key=True, help_text="GeoNames id")
+    name = models.CharField(max_length=200)
+    ascii_name = models.CharField(max_length=200)
+    alternate_names = ArrayField(models.CharField(max_length=200), default=list)
+    search_text = models.TextField(help_text="Lower-case, unaccented names, for type-ahead")
+    country = models.ForeignKey(Country, on_delete=models.PROTECT, related_name="places")
+    admin1_code = models.CharField(max_length=20, blank=True)
+    admin1 = models.CharField(max_length=120, blank=True)
+    latitude = models.FloatField()
+    longitude = models.FloatField()
+    population = models.IntegerField(null=True)
+    elevation_m = models.FloatField(null=True)
+    timezone = models.CharField(max_length=40)
+    is_capital = models.BooleanField(default=False)
+    seat_level = models.PositiveSmallIntegerField(null=True, help_text="0 national capital .. 4")
+    coast_km = models.FloatField(null=True)
+    coastal = models.BooleanField(null=True)
+    seaport = models.BooleanField(null=True)
+    climate = models.CharField(max_length=4, blank=True, help_text="Köppen–Geiger")
+    air_destinations = models.PositiveIntegerField(null=True, help_text="Direct airline destinations within 60 km (OpenFlights, ODbL)")
+    university_names = models.PositiveSmallIntegerField(null=True, help_text="Institutions whose name holds the place's name: a rough proxy")
+
+    class Meta:
+        indexes = [
+            GinIndex(fields=["search_text"], name="place_search_trgm", opclasses=["gin_trgm_ops"]),
+            models.Index(fields=["country", "-population"], name="place_country_size"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.country_id}"
+
+
+class ListedPartnership(models.Model):
+    """A pair that a public list names. Its dates and status are not known: shown as "listed, status unknown", never as an agreement."""
+
+    place_a = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="+")
+    place_b = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="+")
+    sources = ArrayField(models.CharField(max_length=30), help_text="Tags, as in the data folder's SOURCES.md")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["place_a", "place_b"], name="listed_once"),
+            models.CheckConstraint(name="listed_ordered", condition=Q(place_a__lt=F("place_b"))),
+        ]
+        indexes = [models.Index(fields=["place_b"], name="listed_by_b")]

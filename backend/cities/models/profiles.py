@@ -1,0 +1,92 @@
+"""Profiles: one living draft, immutable numbered versions, and what staff said while vetting."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+
+from backend.cities.models.communities import Community
+
+
+class Profile(models.Model):
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        SUBMITTED = "submitted", "Submitted"
+        CHANGES_REQUESTED = "changes_requested", "Changes requested"
+        PUBLISHED = "published", "Published"
+        STALE = "stale", "Stale"
+        PAUSED = "paused", "Paused"
+        FULFILLED = "fulfilled", "Fulfilled"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    community = models.OneToOneField(Community, on_delete=models.CASCADE, related_name="profile")
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
+    draft = models.JSONField(default=dict, help_text="What the owner is writing; may hold values that are not valid yet.")
+    draft_revision = models.PositiveIntegerField(default=0, help_text="Two editors: the later save of an older revision is a conflict.")
+    current_version = models.OneToOneField("ProfileVersion", null=True, on_delete=models.PROTECT, related_name="+")
+    submitted_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True, help_text="When the owner last said that it is true.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="profile_status_known",
+                condition=Q(
+                    status__in=["draft", "submitted", "changes_requested", "published", "stale", "paused", "fulfilled", "withdrawn"]
+                ),
+            ),
+            models.CheckConstraint(
+                name="profile_published_has_version",
+                condition=~Q(status__in=["published", "stale", "paused", "fulfilled"])
+                | (Q(current_version__isnull=False) & Q(confirmed_at__isnull=False)),
+            ),
+        ]
+        indexes = [models.Index(fields=["status"], name="profile_status")]
+
+
+class ProfileVersion(models.Model):
+    """What was published, for good. A trigger refuses UPDATE and DELETE."""
+
+    profile = models.ForeignKey(Profile, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    data = models.JSONField(help_text="A valid document of backend.cities.profile_schema")
+    published_at = models.DateTimeField(auto_now_add=True)
+    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["profile", "number"], name="version_number_once"),
+            models.CheckConstraint(name="version_number_positive", condition=Q(number__gte=1)),
+        ]
+        indexes = [GinIndex(fields=["data"], name="version_data", opclasses=["jsonb_path_ops"])]
+
+
+class VettingNote(models.Model):
+    """What staff asked of a registrant."""
+
+    class Reason(models.TextChoices):
+        ELIGIBILITY_UNCLEAR = "eligibility_unclear", "Eligibility unclear"
+        SENIOR_OFFICIAL_QUESTIONABLE = "senior_official_questionable", "Senior official questionable"
+        LETTER_MISSING = "letter_missing", "Letter missing"
+        COMMUNITY_ALREADY_REGISTERED = "community_already_registered", "Community already registered"
+        WRONG_COMMUNITY = "wrong_community", "Wrong community"
+        ANSWERS_NEED_WORK = "answers_need_work", "Some answers need work"
+
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="vetting_notes")
+    reason = models.CharField(max_length=40, choices=Reason.choices)
+    text = models.TextField(max_length=4000)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+
+class VettingLetter(models.Model):
+    """The letter that names the senior official. Stored under a random name, offered only as a download."""
+
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="letters")
+    file = models.FileField(upload_to="letters/", max_length=200)
+    original_name = models.CharField(max_length=200)
+    content_type = models.CharField(max_length=40)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)

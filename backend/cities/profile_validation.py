@@ -1,0 +1,208 @@
+"""Checks a profile document against the schema, answer by answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from backend.cities.models import Country
+from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
+from backend.cities.vocabularies import vocabulary
+from backend.common.errors import InvalidFields
+
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+class _Wrong(Exception):
+    """One answer cannot be accepted; the message says why and what would do."""
+
+
+def _text(field: Field, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Wrong("Write text here.")
+    value = value.strip()
+    if "\x00" in value:
+        raise _Wrong("This holds a character that cannot be stored (NUL). Type the text again without it.")
+    if len(value) > field.max_length:
+        raise _Wrong(f"This has {len(value):,} characters; at most {field.max_length:,} fit.")
+    return value
+
+
+def _url(field: Field, value: Any) -> str:
+    text = _text(field, value)
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and "." in str(parts.hostname) and " " not in text
+    except ValueError:
+        good = False
+    if not good:
+        raise _Wrong("Write a web address that begins with https://, for example https://www.city.example.")
+    return text
+
+
+def _number(field: Field, value: Any) -> int | float:
+    whole = field.kind == "integer"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or (whole and value != int(value)):
+        raise _Wrong("Write a whole number." if whole else "Write a number.")
+    low, high = field.minimum, field.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise _Wrong(f"Write a number from {low:,} to {high:,}.")
+    return int(value) if whole else float(value)
+
+
+def _boolean(field: Field, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong("Answer yes or no.")
+    return value
+
+
+def allowed_codes(field: Field) -> Mapping[str, Any]:
+    """The codes a field takes, whichever list they come from."""
+    return field.choices if field.choices is not None else vocabulary(field.vocabulary)
+
+
+def _code(allowed: Mapping[str, Any], value: Any) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise _Wrong(f"“{str(value)[:60]}” is not one of the choices.")
+    return value
+
+
+def _choice(field: Field, value: Any) -> str:
+    return _code(allowed_codes(field), value)
+
+
+def _codes(field: Field, value: Any) -> list[str]:
+    return _unique_codes(allowed_codes(field), value)
+
+
+def _unique_codes(allowed: Mapping[str, Any], value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise _Wrong("Give a list of choices.")
+    codes = [_code(allowed, code) for code in value]
+    if len(set(codes)) != len(codes):
+        raise _Wrong("One choice is there twice; keep it once.")
+    return codes
+
+
+def _weighted(field: Field, value: Any) -> dict[str, int]:
+    lowest = 0 if field.choices is not None else 1
+    if not isinstance(value, dict):
+        raise _Wrong("Give each choice a number.")
+    allowed = allowed_codes(field)
+    for code, weight in value.items():
+        _code(allowed, code)
+        if isinstance(weight, bool) or not isinstance(weight, int) or not lowest <= weight <= 3:
+            raise _Wrong(f"“{code}” needs a whole number from {lowest} to 3.")
+    return dict(value)
+
+
+def _countries(field: Field, value: Any) -> list[str]:
+    return _unique_codes(dict.fromkeys(Country.objects.values_list("code", flat=True)), value)
+
+
+def _regions(field: Field, value: Any) -> list[str]:
+    return _unique_codes(dict.fromkeys(Country.objects.exclude(subregion="").values_list("subregion", flat=True)), value)
+
+
+def _only_keys(row: Any, allowed: set[str], what: str) -> dict[str, Any]:
+    if not isinstance(row, dict) or set(row) - allowed:
+        raise _Wrong(f"{what} has parts that are not known; it may hold: {', '.join(sorted(allowed))}.")
+    return {key: value for key, value in row.items() if value not in EMPTY}
+
+
+def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or len(value) > 40:
+        raise _Wrong("Give a list of at most 40 ties.")
+    rows = []
+    for row in value:
+        tie = _only_keys(row, {"kind", "country", "community_id", "strength", "evidence"}, "A tie")
+        _code(vocabulary("tie_kinds"), tie.get("kind"))
+        if ("country" in tie) == ("community_id" in tie):
+            raise _Wrong("Each tie leads to a country or to one named community: give exactly one of them.")
+        if "country" in tie:
+            _countries(field, [tie["country"]])
+        elif isinstance(tie["community_id"], bool) or not isinstance(tie["community_id"], int):
+            raise _Wrong("A tie's community is given by its number.")
+        if tie.get("strength") not in (1, 2, 3):
+            raise _Wrong("Each tie needs a strength from 1 to 3.")
+        if "evidence" in tie:
+            tie["evidence"] = _text(Field("evidence", "", "text", max_length=500), tie["evidence"])
+        rows.append(tie)
+    return rows
+
+
+def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or len(value) > 200:
+        raise _Wrong("Give a list of at most 200 partnerships.")
+    rows = []
+    for row in value:
+        entry = _only_keys(row, {"name", "country", "year", "form", "status", "place_id"}, "A partnership")
+        entry["name"] = _text(field, entry.get("name", ""))
+        if not entry["name"]:
+            raise _Wrong("Each partnership needs the partner's name.")
+        _countries(field, [entry.get("country")])
+        if "year" in entry:
+            _number(Field("year", "", "integer", minimum=1900, maximum=2100), entry["year"])
+        if "form" in entry:
+            _code(FORMS, entry["form"])
+        _code(PARTNERSHIP_STATUS, entry.get("status", "unknown"))
+        rows.append(entry)
+    return rows
+
+
+CHECKS: Mapping[str, Callable[[Field, Any], Any]] = {
+    "text": _text, "long_text": _text, "url": _url, "integer": _number, "number": _number, "boolean": _boolean, "choice": _choice,
+    "codes": _codes, "weighted": _weighted, "countries": _countries, "regions": _regions, "ties": _ties, "partnerships": _partnerships,
+}  # fmt: skip
+
+
+def check_document(document: Any, *, complete: bool) -> dict[str, dict[str, Any]]:
+    """The cleaned document: empty answers left out, every given answer valid.
+
+    Args:
+        document: ``{group: {field: value}}`` as a page or the API brought it.
+        complete: also ask for the answers without which nobody can submit.
+
+    Raises:
+        InvalidFields: messages by ``group.field`` path, all of them at once.
+    """
+    errors: dict[str, list[str]] = {}
+    if not isinstance(document, dict):
+        raise InvalidFields({"": ["A profile is an object of groups of answers."]})
+    for name in document.keys() - GROUP_BY_CODE.keys():
+        errors[str(name)] = ["There is no such group of answers."]
+    clean: dict[str, dict[str, Any]] = {}
+    for group in GROUPS:
+        answers = document.get(group.code) or {}
+        if not isinstance(answers, dict):
+            errors[group.code] = ["This group is an object of answers."]
+            continue
+        known = {field.name for field in group.fields}
+        for name in answers.keys() - known:
+            errors[f"{group.code}.{name}"] = ["There is no such question."]
+        for field in group.fields:
+            value = answers.get(field.name)
+            if value in EMPTY:
+                if complete and field.needed:
+                    errors[f"{group.code}.{field.name}"] = ["This answer is needed before the profile can be submitted."]
+                continue
+            try:
+                clean.setdefault(group.code, {})[field.name] = CHECKS[field.kind](field, value)
+            except _Wrong as wrong:
+                errors[f"{group.code}.{field.name}"] = [str(wrong)]
+    _check_across(clean, errors)
+    if errors:
+        raise InvalidFields(errors)
+    return clean
+
+
+def _check_across(clean: Mapping[str, Mapping[str, Any]], errors: dict[str, list[str]]) -> None:
+    sought = clean.get("sought", {})
+    low, high = sought.get("population_min"), sought.get("population_max")
+    if low is not None and high is not None and low > high:
+        errors["sought.population_max"] = [f"This is below the lower bound of {low:,}; turn them around."]
+    both = sorted(set(sought.get("countries", ())) & set(sought.get("excluded_countries", ())))
+    if both:
+        errors["sought.excluded_countries"] = [f"{', '.join(both)} stands in both lists; keep it in one."]

@@ -1,0 +1,60 @@
+"""What can go wrong in the domain. Services raise these; pages and the API turn them into words and status codes in one place each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class DomainError(Exception):
+    """Base of all errors that a person can mend. ``code`` is stable, the message says what is wrong and how to mend it."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class NotAllowed(DomainError):
+    """The actor may know the object but not do this to it."""
+
+    code = "not_allowed"
+
+
+class NotVisible(DomainError):
+    """The actor may not know that the object exists: answered like one that does not."""
+
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing here, or it is not open to you.")
+
+
+class WrongState(DomainError):
+    """The object is not in a state from which this can be done (any more)."""
+
+    code = "wrong_state"
+
+
+class Conflict(DomainError):
+    """Somebody else changed the same thing in the meantime."""
+
+    code = "conflict"
+
+
+class CapacityReached(DomainError):
+    """The community has as many open introductions as it allows itself."""
+
+    code = "capacity_reached"
+
+
+class InvalidFields(DomainError):
+    """Values that cannot be accepted, by dotted field path. Nothing was stored as valid; a draft keeps them."""
+
+    code = "invalid"
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        super().__init__("Some answers need another look.")
+        self.errors = {path: list(messages) for path, messages in errors.items()}

@@ -1,0 +1,128 @@
+"""The typed environment: every variable the service reads, checked once, with one clear line when it is wrong."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+Mode = Literal["local", "test", "production"]
+
+
+class ConfigurationError(Exception):
+    """A variable is missing or wrong; the message says which, and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    mode: Mode
+    data_dir: Path
+    secret_key: str
+    database: dict[str, Any]
+    redis_url: str
+    allowed_hosts: list[str]
+    public_url: str
+    email: dict[str, Any]
+    default_from_email: str
+    log_json: bool
+
+
+def _database(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    name = unquote(parts.path.lstrip("/"))
+    try:
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError("DATABASE_URL has a port that is not a number; write postgresql://user:password@host:5432/name") from None
+    query = dict(parse_qsl(parts.query))
+    host = query.pop("host", None) or (unquote(parts.hostname) if parts.hostname else "")
+    if parts.scheme not in {"postgres", "postgresql"} or not name:
+        raise ConfigurationError("DATABASE_URL is not a PostgreSQL address; write postgresql://user:password@host:5432/name")
+    return {
+        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(port or query.pop("port", "")),
+        "OPTIONS": cast("dict[str, Any]", query),
+        "ATOMIC_REQUESTS": False,
+    }
+
+
+def _redis(url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError:
+        port_ok = False
+    if parts.scheme not in {"redis", "rediss", "unix", "redis+socket"} or not port_ok:
+        raise ConfigurationError("REDIS_URL is not a Redis address; write redis://:password@host:6379/0")
+    return url
+
+
+def _email(url: str, data_dir: Path) -> dict[str, Any]:
+    """EMAIL_URL: ``file:`` (mails as files in the data folder) or ``smtp[s]://user:password@host:port``."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return {"EMAIL_BACKEND": "backend.notifications.mail.FolderBackend", "EMAIL_FILE_PATH": str(data_dir / "mail")}
+    try:
+        port = parts.port or (465 if parts.scheme == "smtps" else 587)
+    except ValueError:
+        port = 0
+    if parts.scheme not in {"smtp", "smtps", "smtp+plain"} or not parts.hostname or not port:
+        raise ConfigurationError("EMAIL_URL is not a mail address; write smtp://user:password@host:587, smtps://…:465 or file:")
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": port,
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp",
+        "EMAIL_TIMEOUT": 10,
+    }
+
+
+def read_environment(environ: dict[str, str] | None = None) -> Environment:
+    """The checked environment.
+
+    Raises:
+        ConfigurationError: a variable is missing in production, or cannot be understood.
+    """
+    env = dict(os.environ) if environ is None else environ
+    mode = env.get("CSC_MODE", "local")
+    if mode not in {"local", "test", "production"}:
+        raise ConfigurationError(f"CSC_MODE is {mode!r}; it must be local, test or production")
+    production = mode == "production"
+    data_dir = Path(env.get("CSC_DATA_DIR") or REPOSITORY / "var").expanduser().resolve()
+
+    def required(name: str, fallback: str) -> str:
+        value = env.get(name, "")
+        if not value and production:
+            raise ConfigurationError(f"{name} is not set; production takes its settings from the environment")
+        return value or fallback
+
+    secret_key = required("SECRET_KEY", secrets.token_urlsafe(50))
+    if production and len(secret_key) < 50:
+        raise ConfigurationError("SECRET_KEY is shorter than 50 characters; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'")
+    public_url = required("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+    if urlsplit(public_url).scheme not in {"http", "https"} or not urlsplit(public_url).hostname:
+        raise ConfigurationError("PUBLIC_URL is not a web address; write https://cities.example.org")
+    hosts = [h.strip() for h in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",") if h.strip()]
+    return Environment(
+        mode=cast("Mode", mode),
+        data_dir=data_dir,
+        secret_key=secret_key,
+        database=_database(required("DATABASE_URL", "postgresql://csc@127.0.0.1:5432/csc")),
+        redis_url=_redis(required("REDIS_URL", "redis://127.0.0.1:6379/0")),
+        allowed_hosts=hosts,
+        public_url=public_url,
+        email=_email(required("EMAIL_URL", "file:"), data_dir),
+        default_from_email=env.get("DEFAULT_FROM_EMAIL", "Cities Seeking Cities <no-reply@localhost>"),
+        log_json=env.get("CSC_LOG", "json" if production else "console") == "json",
+    )

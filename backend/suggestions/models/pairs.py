@@ -1,0 +1,159 @@
+"""Pairs, the suggestions made of them and what each side answered."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from backend.cities.models import Community
+
+
+class Pair(models.Model):
+    """Two communities of two countries, stored once: ``a`` has the smaller id."""
+
+    a = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="pairs_as_a")
+    b = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="pairs_as_b")
+    a_country = models.CharField(max_length=2)
+    b_country = models.CharField(max_length=2)
+    closed_until = models.DateTimeField(null=True, help_text="Cooling period after a decline.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["a", "b"], name="pair_once"),
+            models.CheckConstraint(name="pair_ordered", condition=Q(a__lt=F("b"))),
+            models.CheckConstraint(name="pair_two_countries", condition=~Q(a_country=F("b_country"))),
+        ]
+
+
+class SuggestionQuerySet(models.QuerySet["Suggestion"]):
+    def open(self) -> SuggestionQuerySet:
+        return self.filter(status__in=Suggestion.OPEN)
+
+    def visible_to_communities(self) -> SuggestionQuerySet:
+        """What the two sides may see: from release on, never a proposal or one that staff hold."""
+        return self.filter(status__in=Suggestion.VISIBLE)
+
+    def of_community(self, community_id: int) -> SuggestionQuerySet:
+        return self.filter(Q(pair__a_id=community_id) | Q(pair__b_id=community_id))
+
+
+class Suggestion(models.Model):
+    """One pair in one direction-free proposal.
+
+    ``a_…`` is the preference (coverage, rank, state) of pair.a's community *for* pair.b's, and the other way round.
+    """
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed", "Proposed"
+        HELD = "held", "Held"
+        RELEASED = "released", "Released"
+        MUTUAL = "mutual", "Mutual interest"
+        INTRODUCED = "introduced", "Introduced"
+        DECLINED = "declined", "Declined"
+        EXPIRED = "expired", "Expired"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+        SUPERSEDED = "superseded", "Superseded"
+
+    class SideState(models.TextChoices):
+        PENDING = "pending", "No answer yet"
+        INTERESTED = "interested", "Interested"
+        DECLINED = "declined", "Declined"
+        EXPIRED = "expired", "Expired"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    OPEN = ("proposed", "held", "released", "mutual", "introduced")
+    VISIBLE = ("released", "mutual", "introduced", "declined", "expired", "withdrawn")
+
+    pair = models.ForeignKey(Pair, on_delete=models.CASCADE, related_name="suggestions")
+    run = models.ForeignKey("suggestions.ScoringRun", null=True, on_delete=models.PROTECT, related_name="suggestions")
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PROPOSED)
+    score = models.FloatField(help_text="Reciprocal score in [0, 1]")
+    a_preference = models.FloatField()
+    b_preference = models.FloatField()
+    a_coverage = models.FloatField()
+    b_coverage = models.FloatField()
+    a_rank = models.PositiveIntegerField(null=True, help_text="Place among a's candidates, 1 = best; empty: not among its k best")
+    b_rank = models.PositiveIntegerField(null=True)
+    a_reasons = models.JSONField(default=dict, help_text="Why a would choose b: an explanation as backend.suggestions.scoring writes it")
+    b_reasons = models.JSONField(default=dict)
+    a_state = models.CharField(max_length=12, choices=SideState.choices, default=SideState.PENDING)
+    b_state = models.CharField(max_length=12, choices=SideState.choices, default=SideState.PENDING)
+    announced_score = models.FloatField(null=True, help_text="The score when both sides were last told.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    released_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    objects = SuggestionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pair"], condition=Q(status__in=["proposed", "held", "released", "mutual", "introduced"]), name="suggestion_one_open"
+            ),
+            models.CheckConstraint(
+                name="suggestion_status_known",
+                condition=Q(
+                    status__in=[
+                        "proposed",
+                        "held",
+                        "released",
+                        "mutual",
+                        "introduced",
+                        "declined",
+                        "expired",
+                        "withdrawn",
+                        "superseded",
+                    ]
+                ),
+            ),
+            models.CheckConstraint(
+                name="suggestion_mutual_means_both",
+                condition=~Q(status__in=["mutual", "introduced"]) | Q(a_state="interested", b_state="interested"),
+            ),
+            models.CheckConstraint(
+                name="suggestion_released_complete",
+                condition=~Q(status__in=["released", "mutual", "introduced"]) | Q(released_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="suggestion_scores_in_range",
+                condition=Q(score__gte=0, score__lte=1, a_preference__gte=0, a_preference__lte=1, b_preference__gte=0, b_preference__lte=1),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "-score"], name="suggestion_status_score"),
+            models.Index(fields=["expires_at"], name="suggestion_expiring", condition=Q(status="released")),
+        ]
+
+
+class Decision(models.Model):
+    """What one side answered. A later act of the same side (an interest withdrawn) is a further row; rows are never changed."""
+
+    class Answer(models.TextChoices):
+        INTERESTED = "interested", "Interested"
+        DECLINED = "declined", "Declined"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    class Reason(models.TextChoices):
+        NO_FIT = "no_fit", "The fit is not right for us"
+        NO_CAPACITY = "no_capacity", "We have no capacity now"
+        NO_SUPPORT = "no_support", "No support in council or committee"
+        TOO_FAR_APART = "too_far_apart", "Too different in size or needs"
+        COUNTRY = "country", "Not with this country now"
+        ALREADY_IN_TOUCH = "already_in_touch", "Already in touch with them"
+        OTHER = "other", "Another reason"
+
+    suggestion = models.ForeignKey(Suggestion, on_delete=models.CASCADE, related_name="decisions")
+    community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="decisions")
+    answer = models.CharField(max_length=12, choices=Answer.choices)
+    reason = models.CharField(max_length=20, choices=Reason.choices, blank=True)
+    comment = models.TextField(blank=True, max_length=2000, help_text="For staff; the other side never reads it.")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["suggestion", "community", "answer"], name="decision_once"),
+            models.CheckConstraint(name="decision_decline_has_reason", condition=~Q(answer="declined") | ~Q(reason="")),
+        ]

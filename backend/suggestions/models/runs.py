@@ -1,0 +1,89 @@
+"""Scoring runs, their shards, and the ranked pairs that they leave."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from backend.cities.models import Community
+
+
+class ScoringRun(models.Model):
+    """One full scoring: a frozen snapshot, cut into shards, made visible in one statement when the last shard is done."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        COMPLETE = "complete", "Complete"
+        FAILED = "failed", "Failed"
+
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
+    reason = models.CharField(max_length=40, help_text="nightly, requested, first")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    k = models.PositiveSmallIntegerField()
+    weights = models.JSONField(help_text="The weights in force, frozen")
+    snapshot = models.BinaryField(help_text="The frozen records, compressed; emptied when the run is no longer current")
+    snapshot_version = models.CharField(max_length=64)
+    left_count = models.PositiveIntegerField()
+    right_count = models.PositiveIntegerField()
+    shard_count = models.PositiveIntegerField()
+    pairs_scored = models.BigIntegerField(default=0)
+    suggestions_made = models.PositiveIntegerField(default=0)
+    begun_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="run_status_known", condition=Q(status__in=["running", "complete", "failed"])),
+            models.UniqueConstraint(fields=["status"], condition=Q(status="running"), name="run_one_running"),
+            models.CheckConstraint(name="run_finished_complete", condition=Q(status="running") | Q(finished_at__isnull=False)),
+        ]
+
+
+class ScoringShard(models.Model):
+    """A slice of left rows. Its lease is its Work row's; its outcome is here."""
+
+    run = models.ForeignKey(ScoringRun, on_delete=models.CASCADE, related_name="shards")
+    index = models.PositiveIntegerField()
+    row_start = models.PositiveIntegerField()
+    row_stop = models.PositiveIntegerField()
+    pairs_scored = models.BigIntegerField(default=0)
+    seconds = models.FloatField(null=True)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "index"], name="shard_once"),
+            models.CheckConstraint(name="shard_rows_ordered", condition=Q(row_stop__gt=models.F("row_start"))),
+        ]
+
+
+class CurrentRun(models.Model):
+    """The one row that says which run is visible."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    run = models.ForeignKey(ScoringRun, on_delete=models.PROTECT, related_name="+")
+    flipped_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="current_run_single", condition=Q(id=1))]
+
+
+class RankedPair(models.Model):
+    """A pair among the k best of at least one of its sides, as one run scored it. ``left`` is the U.S. side."""
+
+    run = models.ForeignKey(ScoringRun, on_delete=models.CASCADE, related_name="ranked")
+    left = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="+")
+    right = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="+")
+    score = models.FloatField()
+    left_preference = models.FloatField()
+    right_preference = models.FloatField()
+    left_coverage = models.FloatField()
+    right_coverage = models.FloatField()
+    left_rank = models.PositiveIntegerField(null=True, help_text="Among left's k best, 1 = best")
+    right_rank = models.PositiveIntegerField(null=True, help_text="Among right's k best, 1 = best")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "left", "right"], name="ranked_once")]
+        indexes = [models.Index(fields=["run", "right"], name="ranked_by_right")]

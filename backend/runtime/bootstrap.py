@@ -1,0 +1,165 @@
+"""The project's own Python environment: made from the lock files when it is missing or out of date, then entered.
+
+Runs under the system's bare Python, so: the standard library alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from backend.runtime.errors import SetupError
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNTIME_LOCK = Path("requirements.lock")
+TEST_LOCK = Path("tests/requirements.lock")
+_UV_LOCK = Path("backend/runtime/uv-requirements.lock")
+_ENVIRONMENT_BYTES = 900 * 2**20
+STARTED = "CSC_STARTED_AT"
+
+
+def enter(lock: Path | None, root: Path = ROOT) -> None:
+    """Return inside the project's ``.venv`` with the packages of `lock` in place; outside of it, run this command again inside.
+
+    With no `lock`, an environment that exists is taken as it is.
+
+    Raises:
+        SetupError: the environment cannot be made; nothing else was changed.
+    """
+    os.environ.setdefault(STARTED, repr(time.monotonic()))
+    ensure_environment(root, lock)
+    if Path(sys.prefix).resolve() != (root / ".venv").resolve():
+        python = str(root / ".venv" / "bin" / "python")
+        os.execv(python, [python, *sys.argv])
+
+
+def ensure_environment(root: Path, lock: Path | None) -> None:
+    """Make ``root/.venv`` and install `lock` (a path below `root`) unless a marker says it is in there already.
+
+    Raises:
+        SetupError: no virtual environment can be made, or the packages cannot be fetched or verified.
+    """
+    venv = root / ".venv"
+    if (lock is None or _is_installed(venv, root, lock)) and (venv / "bin" / "python").exists():
+        return
+    lock = lock or RUNTIME_LOCK
+    with _only_one(root):
+        if _is_installed(venv, root, lock):
+            return
+        _check_space(root)
+        if not _works(venv):
+            print("Making .venv ...", file=sys.stderr, flush=True)
+            _make_venv(venv)
+        print(f"Installing the packages of {lock} ...", file=sys.stderr, flush=True)
+        _install(venv, root, lock)
+        marks = _marks(venv) | {str(lock): _digest(root / lock)}
+        (venv / "installed.json.new").write_text(json.dumps(marks))
+        (venv / "installed.json.new").replace(venv / "installed.json")
+
+
+@contextlib.contextmanager
+def _only_one(root: Path) -> Iterator[None]:
+    """Two commands started at once must not install into one folder: the second waits here."""
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _marks(venv: Path) -> dict[str, str]:
+    try:
+        marks = json.loads((venv / "installed.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return marks if isinstance(marks, dict) else {}
+
+
+def _is_installed(venv: Path, root: Path, lock: Path) -> bool:
+    return _marks(venv).get(str(lock)) == _digest(root / lock) and _works(venv)
+
+
+def _works(venv: Path) -> bool:
+    """Whether the environment's Python runs: the system's Python may be gone since, or the folder moved."""
+    python = venv / "bin" / "python"
+    if Path(sys.prefix).resolve() == venv.resolve():
+        return True
+    try:
+        return subprocess.run([python, "-I", "-S", "-c", ""], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def _check_space(root: Path) -> None:
+    free = shutil.disk_usage(root).free
+    if free < _ENVIRONMENT_BYTES:
+        raise SetupError(
+            f"only {free // 2**20} MB are free on the disk of {root}; the packages need {_ENVIRONMENT_BYTES // 2**20} MB: free some space"
+        )
+
+
+def _make_venv(venv: Path) -> None:
+    made = subprocess.run(
+        [_base_python(), "-c", "import venv, ensurepip"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+    )
+    if made.returncode:
+        raise SetupError("this Python has no venv module; install it with: apt install python3-venv")
+    made = subprocess.run(
+        [_base_python(), "-m", "venv", "--clear", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if made.returncode:
+        shutil.rmtree(venv, ignore_errors=True)
+        if "ensurepip" in made.stdout:
+            raise SetupError("this Python cannot make a virtual environment; install the missing part with: apt install python3-venv")
+        raise SetupError(f"the folder {venv} cannot be made: {_last_line(made.stdout)}")
+
+
+def _base_python() -> str:
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def _install(venv: Path, root: Path, lock: Path) -> None:
+    """Install with uv (several times faster), else with pip; both check every file against the lock's hashes."""
+    python = venv / "bin" / "python"
+    env = {k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}}
+    env |= {"UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
+    uv = venv / "bin" / "uv"
+    if not uv.exists():
+        _run([*pip, root / _UV_LOCK], env)
+    if uv.exists():
+        words = ["--quiet", "--no-progress", "--require-hashes"]
+        failed = _run([uv, "pip", "install", "--python", python, *words, "-r", root / lock], env)
+        if failed is None:
+            return
+        print(f"uv did not succeed ({failed}); trying pip, which is slower ...", file=sys.stderr, flush=True)
+    failed = _run([*pip, root / lock], env)
+    if failed is not None:
+        raise SetupError(f"the packages of {lock} cannot be installed: {failed} (is the package index reachable, and the disk not full?)")
+
+
+def _run(argv: Sequence[str | Path], env: dict[str, str]) -> str | None:
+    """Run quietly; None when it went well, else the last line it said."""
+    ended = subprocess.run(
+        [str(a) for a in argv], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    return _last_line(ended.stdout) if ended.returncode else None
+
+
+def _last_line(text: str) -> str:
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no message"

@@ -1,0 +1,141 @@
+"""The one folder that holds a machine's data: servers, key, logs, mails, uploads."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from backend.runtime.bootstrap import ROOT
+from backend.runtime.errors import SetupError
+from backend.runtime.unprivileged import is_root
+
+SMALLEST_FREE_BYTES = 300 * 2**20
+
+
+class DataFolder:
+    """``var/`` by default. Its files are for the owner alone; one process at a time holds the lock and runs the servers."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run = path / "run"
+        self.logs = path / "logs"
+        self._lock: int | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> DataFolder:
+        """The folder of CSC_DATA_DIR, else ``var`` beside manage.py."""
+        return cls(Path(environ.get("CSC_DATA_DIR") or ROOT / "var").expanduser().resolve())
+
+    def prepare(self) -> None:
+        """Make the folder and check that it can be written and has room.
+
+        Raises:
+            SetupError: it cannot be made or written, or the disk is nearly full.
+        """
+        try:
+            # PostgreSQL runs as `nobody` under root and has to pass through; what is secret has a mode of its own.
+            self.path.mkdir(mode=0o711 if is_root() else 0o700, parents=True, exist_ok=True)
+            for folder in (self.run, self.logs):
+                folder.mkdir(mode=0o700, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.run) as file:
+                file.write(b"x")
+        except OSError as error:
+            if error.errno == 28:
+                raise self._full() from None
+            advice = "choose another with --data DIR (CSC_DATA_DIR), or make it yours with chown"
+            raise SetupError(f"the data folder {self.path} cannot be written ({error.strerror}); {advice}") from None
+        if shutil.disk_usage(self.path).free < SMALLEST_FREE_BYTES:
+            raise self._full()
+
+    def _full(self) -> SetupError:
+        free = shutil.disk_usage(self.path).free // 2**20
+        need = SMALLEST_FREE_BYTES // 2**20
+        return SetupError(
+            f"only {free} MB are free on the disk of {self.path}, {need} MB are needed; free some space, or choose another folder with --data DIR"
+        )
+
+    @contextlib.contextmanager
+    def locked(self, holder: str) -> Iterator[bool]:
+        """Hold the folder's lock and yield True, or yield False when another process holds it. The system frees it when we die."""
+        descriptor = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            yield False
+            return
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()} {holder}\n".encode())
+        try:
+            yield True
+        finally:
+            self.service_file.unlink(missing_ok=True)
+            os.ftruncate(descriptor, 0)
+            os.close(descriptor)
+
+    def holder(self) -> tuple[int, str]:
+        """Process id and kind (``service`` or ``command``) of who holds the lock, (0, "") when nobody says so."""
+        with contextlib.suppress(OSError, ValueError):
+            pid, kind = (self.run / "lock").read_text().split()
+            return int(pid), kind
+        return 0, ""
+
+    @property
+    def service_file(self) -> Path:
+        return self.run / "service.json"
+
+    def announce(self, environment: Mapping[str, str]) -> None:
+        """Tell other commands of this folder the variables of the running service; for the owner alone, it holds passwords."""
+        new = self.run / "service.json.new"
+        new.unlink(missing_ok=True)
+        write_private(new, json.dumps(dict(environment)))
+        new.replace(self.service_file)
+
+    def announced(self, seconds: float = 0.0) -> dict[str, str] | None:
+        """What the lock's holder announced, waiting up to `seconds` for a service that is just starting; else None."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(OSError, ValueError):
+                found = json.loads(self.service_file.read_text())
+                return {str(k): str(v) for k, v in found.items()}
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(0.1)
+
+    def secret_key(self) -> str:
+        """The key of this machine, made once."""
+        path = self.path / "secret-key"
+        if not path.exists():
+            new = self.run / "secret-key.new"
+            new.unlink(missing_ok=True)
+            write_private(new, secrets.token_urlsafe(50))
+            new.rename(path)
+        return path.read_text().strip()
+
+    def clear(self) -> None:
+        """Delete all data, but not the lock this process holds."""
+        for entry in self.path.iterdir():
+            if entry == self.run:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        for entry in self.run.iterdir():
+            if entry.name != "lock" and entry.is_file():
+                entry.unlink()
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that only its owner may read. Raises FileExistsError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

@@ -1,0 +1,46 @@
+"""Which word of the command line leads where, and how errors of the set-up are told."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from backend.runtime import bootstrap
+from backend.runtime.errors import EXIT_SETUP, ServerError, SetupError
+
+USAGE = """\
+Cities Seeking Cities
+
+  python3 manage.py up     set up and run the whole service on this machine (up --help shows its options)
+  python3 manage.py test   set up and run the tests; further words go to pytest
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command line `argv`; returns the exit code (2: the set-up must be mended first, said in one line)."""
+    word = argv[1] if len(argv) > 1 else "help"
+    try:
+        if word == "up":
+            from backend.runtime.up import parse, run_service
+
+            options = parse(argv[2:])
+            bootstrap.enter(bootstrap.RUNTIME_LOCK)
+            return run_service(options)
+        if word == "test":
+            bootstrap.enter(bootstrap.TEST_LOCK)
+            from backend.runtime.testing import run_tests
+
+            return run_tests(argv[2:])
+        if os.environ.get("CSC_MODE") != "production":  # an image for production has its packages already
+            bootstrap.enter(None)
+        if word in {"help", "--help", "-h"} and len(argv) <= 2:
+            print(USAGE)
+        from backend.runtime.commands import run_django
+
+        run_django(argv)
+    except (SetupError, ServerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_SETUP
+    except KeyboardInterrupt:
+        return 130
+    return 0

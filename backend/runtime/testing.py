@@ -1,0 +1,98 @@
+"""``python3 manage.py test``: pytest on servers of its own, in a folder that is thrown away."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from backend.runtime import processes
+from backend.runtime.bootstrap import ROOT
+from backend.runtime.servers import running_servers
+
+_PREFIX = "csc-test-"
+_MEMORY_BYTES = 2 * 2**30
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# What a developer has set for a service must not reach the tests.
+_SERVICE_VARIABLES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "EMAIL_URL", "DEFAULT_FROM_EMAIL", "CSC_LOG")
+
+
+def run_tests(words: list[str]) -> int:
+    """Run pytest with `words` (``--no-browser`` leaves Chromium aside) and return its exit code."""
+    browser = None if "--no-browser" in words else find_browser()
+    if browser is None:
+        print("\n*** No Chromium: the browser tests are SKIPPED. As root, `apt install chromium` brings it. ***\n", file=sys.stderr, flush=True)
+    with _temporary_folder() as folder, running_servers(folder, durable=False, environ={}) as servers:
+        env = {k: v for k, v in os.environ.items() if k not in _SERVICE_VARIABLES}
+        env |= servers.environment | {"CSC_MODE": "test", "CSC_DATA_DIR": str(folder / "data")}
+        env |= {"CSC_CHROMIUM": browser} if browser else {}
+        pytest = [sys.executable, "-m", "pytest", *(word for word in words if word != "--no-browser")]
+        return _run_in_foreground(pytest, env)
+
+
+def _run_in_foreground(argv: list[str], env: dict[str, str]) -> int:
+    """Run `argv` on this terminal (a debugger can read from it). Ctrl-C is its own business, SIGTERM is handed on."""
+    parent = os.getpid()
+    process = subprocess.Popen(argv, cwd=ROOT, env=env, preexec_fn=lambda: processes.die_with_parent(parent=parent))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    code = process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def find_browser() -> str | None:
+    """The path of a Chromium; as root on a Debian, install one when there is none."""
+    if os.environ.get("CSC_CHROMIUM"):
+        return os.environ["CSC_CHROMIUM"]
+    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    apt = shutil.which("apt-get")
+    if found or apt is None or os.geteuid() != 0:
+        return found
+    print("Installing Chromium for the browser tests ...", file=sys.stderr, flush=True)
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    install = [apt, "install", "-y", "-qq", "--no-install-recommends", "chromium"]
+    for argv in (install, [apt, "update", "-qq"], install):
+        ended = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if ended.returncode == 0 and argv is install:
+            break
+    return next(filter(None, map(shutil.which, _BROWSERS)), None)
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder in memory where there is room for it; those of killed runs are swept up first."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _MEMORY_BYTES
+    base = memory if roomy else Path(tempfile.gettempdir())
+    _sweep(base)
+    new = Path(tempfile.mkdtemp(prefix="csc-new-", dir=base))
+    new.chmod(0o711)
+    descriptor = os.open(new, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    # Only now does it get the name that the sweep of another run looks for.
+    folder = new.rename(base / new.name.replace("csc-new-", _PREFIX))
+    try:
+        yield folder
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(base: Path) -> None:
+    for old in base.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if old.stat().st_uid != os.geteuid():
+                continue
+            descriptor = os.open(old, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                os.close(descriptor)

@@ -1,0 +1,76 @@
+"""One table of grants: what each kind of actor may do with each kind of object. Deny by default.
+
+R read, C create, U update, D delete, X act. Whose object it is (own community, own introduction) is checked by the
+``permissions`` module of the app that knows; this table only says whether that kind of actor may do it at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from backend.common.errors import NotVisible
+
+
+class Actor(StrEnum):
+    VISITOR = "visitor"
+    UNVETTED = "unvetted"
+    OFFICIAL = "official"
+    COMMITTEE_MEMBER = "committee_member"
+    CHAIR = "chair"
+    CURATOR = "curator"
+    ADMIN = "admin"
+
+
+class Thing(StrEnum):
+    PUBLIC = "public"  # published profiles, the directory
+    DRAFT = "draft"
+    LETTER = "letter"
+    CONTACTS_BEFORE_CONSENT = "contacts_before_consent"
+    CONTACTS_AFTER_CONSENT = "contacts_after_consent"
+    SUGGESTION = "suggestion"
+    ANSWER = "answer"
+    CURATION = "curation"  # release, hold, vet, move: what only curators do
+    INTRODUCTION = "introduction"
+    CONSENT = "consent"
+    PEOPLE = "people"  # members and invitations of a community
+    AUDIT_ALL = "audit_all"
+    AUDIT_OWN = "audit_own"
+    ROLES = "roles"
+    OPERATIONS = "operations"  # runs, dead letters, outgoing mail
+
+
+GRANTS: Mapping[Thing, Mapping[Actor, str]] = {
+    Thing.PUBLIC: dict.fromkeys(Actor, "R"),
+    Thing.DRAFT: {Actor.UNVETTED: "CRUX", Actor.OFFICIAL: "CRUX", Actor.CURATOR: "RU", Actor.ADMIN: "R"},
+    Thing.LETTER: {Actor.UNVETTED: "CR", Actor.OFFICIAL: "CR", Actor.CURATOR: "R"},
+    Thing.CONTACTS_BEFORE_CONSENT: {Actor.UNVETTED: "RU", Actor.OFFICIAL: "RU", Actor.CURATOR: "R"},
+    Thing.CONTACTS_AFTER_CONSENT: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "R"},
+    Thing.SUGGESTION: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "CRU", Actor.ADMIN: "R"},
+    Thing.ANSWER: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
+    Thing.CURATION: {Actor.CURATOR: "X"},
+    Thing.INTRODUCTION: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "CRUX", Actor.ADMIN: "R"},
+    Thing.CONSENT: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},  # staff never consent for a side
+    Thing.PEOPLE: {
+        Actor.OFFICIAL: "CRUD",
+        Actor.COMMITTEE_MEMBER: "R",
+        Actor.CHAIR: "CRUD",
+        Actor.CURATOR: "R",
+        Actor.ADMIN: "CRUD",
+    },
+    Thing.AUDIT_ALL: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
+    Thing.AUDIT_OWN: {Actor.UNVETTED: "R", Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R"},
+    Thing.ROLES: {Actor.ADMIN: "CRU"},
+    Thing.OPERATIONS: {Actor.CURATOR: "RX", Actor.ADMIN: "RX"},
+}
+
+
+def may(actor: Actor, verb: str, thing: Thing) -> bool:
+    """Whether that kind of actor may do ``verb`` (one of CRUDX) with that kind of object."""
+    return verb in GRANTS[thing].get(actor, "")
+
+
+def require(actor: Actor, verb: str, thing: Thing) -> None:
+    """Raises NotVisible unless granted: what a person may not see answers like something that does not exist."""
+    if not may(actor, verb, thing):
+        raise NotVisible

@@ -1,0 +1,134 @@
+"""Publishing a profile, and its life afterwards."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max
+
+from backend.accounts.grants import Actor, Thing, may
+from backend.accounts.models import User
+from backend.cities.models import CommunityRole, Profile, ProfileVersion
+from backend.cities.permissions import actor_kind, require_in, require_staff
+from backend.cities.profile_validation import check_document
+from backend.cities.services.profiles import profile_for_update
+from backend.cities.states import PROFILE_TRANSITIONS
+from backend.common.clock import database_now
+from backend.common.errors import Conflict, NotAllowed, NotVisible, WrongState
+from backend.common.transitions import change_state, check_transition
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+
+_S = Profile.Status
+
+
+def _publish(profile: Profile, by: User | None) -> ProfileVersion:
+    """A new immutable version of the draft, current from now on. The profile's row is locked by the caller."""
+    data = check_document(profile.draft, complete=True)
+    last = profile.versions.aggregate(last=Max("number"))["last"] or 0
+    version = ProfileVersion.objects.create(profile=profile, number=last + 1, data=data, published_by=by)
+    change_state(profile, "status", _S.PUBLISHED, PROFILE_TRANSITIONS, current_version=version, confirmed_at=database_now())
+    record(Topic.PROFILE_PUBLISHED, subject=profile, by=by, community_id=profile.community_id, version=version.number)
+    return version
+
+
+@transaction.atomic
+def publish_profile(*, by: User, community_id: int, revision: int) -> ProfileVersion:
+    """A curator publishes a submitted profile: the registrant is vetted by this.
+
+    Args:
+        revision: the draft's revision that the curator has read; what they have not read is not published.
+
+    Raises:
+        NotVisible: no curator. InvalidFields: the draft is not complete. WrongState: it is not submitted (any more).
+        Conflict: the owner changed the draft after the curator had read it (code ``newer_draft``).
+    """
+    require_staff(by, "X", Thing.CURATION)
+    profile = profile_for_update(community_id)
+    if profile.status != _S.SUBMITTED:
+        raise WrongState("Only a submitted profile can be published by staff.")
+    if profile.draft_revision != revision:
+        raise Conflict("The owner changed the profile after you opened it. Read it again before you publish.", code="newer_draft")
+    version = _publish(profile, by)
+    now = database_now()
+    CommunityRole.objects.filter(community_id=community_id, vetted_at__isnull=True, ended_at__isnull=True).update(vetted_at=now)
+    return version
+
+
+@transaction.atomic
+def republish_profile(*, by: User, community_id: int) -> ProfileVersion:
+    """A vetted official publishes changes of a profile that was published before.
+
+    Raises:
+        NotVisible: not theirs. NotAllowed: not vetted yet. InvalidFields. WrongState: never published, or withdrawn.
+    """
+    actor = require_in(by, community_id, "X", Thing.DRAFT)
+    if actor != Actor.OFFICIAL:
+        raise NotAllowed("Staff publish the first version, after they have confirmed who you are.")
+    profile = profile_for_update(community_id)
+    if profile.current_version_id is None:
+        raise WrongState("Staff publish the first version. Submit the profile for it.")
+    return _publish(profile, by)
+
+
+def _live_on(*, by: User, community_id: int, new: str, topic: Topic = Topic.PROFILE_STATUS_CHANGED, confirm: bool = False) -> Profile:
+    if not may(actor_kind(by, community_id), "X", Thing.DRAFT):
+        raise NotVisible
+    profile = profile_for_update(community_id)
+    if profile.current_version_id is None and new != _S.WITHDRAWN:
+        raise WrongState("The profile has never been published.")
+    old = change_state(profile, "status", new, PROFILE_TRANSITIONS, **({"confirmed_at": database_now()} if confirm else {}))
+    record(topic, subject=profile, by=by, community_id=community_id, old=old, new=new)
+    return profile
+
+
+@transaction.atomic
+def confirm_profile(*, by: User, community_id: int) -> Profile:
+    """The owner says that everything is still true. Raises NotVisible, WrongState."""
+    profile = profile_for_update(community_id)
+    if profile.status not in (_S.PUBLISHED, _S.STALE):
+        raise WrongState("Only a published profile can be confirmed.")
+    return _live_on(by=by, community_id=community_id, new=_S.PUBLISHED, topic=Topic.PROFILE_CONFIRMED, confirm=True)
+
+
+@transaction.atomic
+def pause_profile(*, by: User, community_id: int) -> Profile:
+    """No new suggestions until resumed. Raises NotVisible, WrongState."""
+    return _live_on(by=by, community_id=community_id, new=_S.PAUSED)
+
+
+@transaction.atomic
+def resume_profile(*, by: User, community_id: int) -> Profile:
+    """Back among those who seek. Raises NotVisible, WrongState."""
+    profile = profile_for_update(community_id)
+    if profile.status not in (_S.PAUSED, _S.FULFILLED):
+        raise WrongState("Only a paused or fulfilled profile can be resumed.")
+    return _live_on(by=by, community_id=community_id, new=_S.PUBLISHED, confirm=True)
+
+
+@transaction.atomic
+def mark_fulfilled(*, by: User, community_id: int) -> Profile:
+    """The community has found what it looked for. Raises NotVisible, WrongState."""
+    return _live_on(by=by, community_id=community_id, new=_S.FULFILLED)
+
+
+@transaction.atomic
+def withdraw_profile(*, by: User, community_id: int) -> Profile:
+    """Takes the profile off the service. Raises NotVisible, WrongState."""
+    return _live_on(by=by, community_id=community_id, new=_S.WITHDRAWN)
+
+
+@transaction.atomic
+def mark_stale_profiles() -> int:
+    """Profiles nobody confirmed for PROFILES["stale_months"] become stale, by the database's clock; returns how many."""
+    check_transition(PROFILE_TRANSITIONS, _S.PUBLISHED, _S.STALE)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE cities_profile SET status = 'stale' "
+            "WHERE status = 'published' AND confirmed_at < now() - make_interval(months => %s) RETURNING id, community_id",
+            [settings.PROFILES["stale_months"]],
+        )
+        rows = cursor.fetchall()
+    for profile_id, community_id in rows:
+        record(Topic.PROFILE_STATUS_CHANGED, subject=(Profile, profile_id), by=None, community_id=community_id, old="published", new="stale")
+    return len(rows)

@@ -1,17 +1,27 @@
-"""Writing the trail: every change records its event in its own commit, and the relay turns events into work."""
+"""Writing the trail and the work that follows from it: every change records its event in its own commit."""
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import Any, Protocol
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import connection, models
+from django.db import IntegrityError, connection, models, transaction
+from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
 
-from backend.outbox.models import Event
+from backend.common.errors import Conflict, NotAllowed, NotVisible, WrongState
+from backend.outbox.models import Event, Heartbeat, Slot, Work
 from backend.outbox.topics import Topic
 
 Subject = models.Model | tuple[type[models.Model], int]
+
+
+class StaffMember(Protocol):
+    """A user as far as this app, which lies below accounts, needs to know one."""
+
+    pk: Any
+    is_staff_member: bool
 
 
 def record(topic: Topic, *, subject: Subject, by: AbstractBaseUser | None, community_id: int | None = None, **payload: Any) -> Event:
@@ -32,4 +42,58 @@ def record(topic: Topic, *, subject: Subject, by: AbstractBaseUser | None, commu
         raise ValueError(f"The subject of {topic} has no id yet; save it first.")
     return Event.objects.create(
         topic=topic, subject_type=model._meta.model_name, subject_id=subject_id, by=by, community_id=community_id, payload=payload
+    )
+
+
+def open_work(task: str, key: str | int, *, event: Event | None = None) -> None:
+    """Asks for ``task`` on ``key``. One row waits at most: a burst of requests is one piece of work, done after the last of them."""
+    open_works([(task, str(key), event)])
+
+
+def open_works(requests: list[tuple[str, str, Event | None]]) -> None:
+    """Many of ``open_work`` in one statement."""
+    rows = [Work(task=task, key=key, event=event, available_at=Now()) for task, key, event in requests]
+    # A row that is just being claimed makes this wait for the claim's commit, so no request falls between two chairs.
+    Work.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+
+
+@transaction.atomic
+def open_slot(job: str, slot: dt.datetime) -> Event | None:
+    """Opens one slot of the schedule and records it; None when it was opened already, by whomever."""
+    row, opened = Slot.objects.get_or_create(job=job, slot=slot)
+    return record(Topic.SLOT_OPENED, subject=row, by=None, job=job, slot=slot.isoformat()) if opened else None
+
+
+@transaction.atomic
+def retry_dead(*, by: StaffMember, work_id: int) -> Work:
+    """Gives a dead letter its attempts back, on the word of staff.
+
+    Raises:
+        NotAllowed: only staff may.
+        NotVisible: there is no such work.
+        WrongState: it is not dead (any more).
+        Conflict: the same work waits already.
+    """
+    if not by.is_staff_member:
+        raise NotAllowed("Only staff may send a dead letter again.")
+    try:
+        with transaction.atomic():
+            revived = Work.objects.filter(pk=work_id, status=Work.Status.DEAD).update(
+                status=Work.Status.PENDING, attempts=0, available_at=Now(), published_at=None, finished_at=None
+            )
+    except IntegrityError:
+        raise Conflict("The same work waits already; look again in a moment.") from None
+    work = Work.objects.filter(pk=work_id).first()
+    if work is None:
+        raise NotVisible
+    if not revived:
+        raise WrongState("This is no dead letter any more; reload to see where it stands.")
+    record(Topic.DEAD_LETTER_RETRIED, subject=work, by=by, task=work.task, key=work.key)  # type: ignore[arg-type]
+    return work
+
+
+def beat(name: str) -> None:
+    """A sign of life of the process called ``name``, by the database's clock."""
+    Heartbeat.objects.bulk_create(
+        [Heartbeat(name=name, beat_at=Now())], update_conflicts=True, unique_fields=["name"], update_fields=["beat_at"]
     )

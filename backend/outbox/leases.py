@@ -1,0 +1,151 @@
+"""Who works on what. Leases, attempts and outcomes are rows, changed by conditional UPDATEs on the database's clock.
+
+A broker may deliver a message twice, late or never: whoever holds the lease of a Work row does the work, and only its token
+can finish it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from backend.outbox.models import Work
+
+BACKOFF_SECONDS = (2, 10, 60)
+ERROR_LENGTH = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to do one piece of work until the lease runs out. ``attempt`` counts from 1."""
+
+    work_id: int
+    token: uuid.UUID
+    task: str
+    key: str
+    event_id: int | None
+    attempt: int
+
+
+def claim(work_id: int) -> Lease | None:
+    """Takes the lease of a piece of work that is due; None when it is not to be done now.
+
+    That is so when it is done or dead, not due yet, in other hands, or when another row of the same (task, key) is being worked
+    on: then it stays pending and is published again once the other has ended. The attempt counts from here, so that work which
+    kills its process is counted too.
+    """
+    token = uuid.uuid4()
+    due = Work.objects.filter(pk=work_id, status=Work.Status.PENDING, available_at__lte=Now())
+    try:
+        with transaction.atomic():
+            taken = due.update(
+                status=Work.Status.LEASED,
+                attempts=F("attempts") + 1,
+                lease_token=token,
+                leased_until=Now() + dt.timedelta(seconds=settings.OUTBOX["lease_seconds"]),
+            )
+    except IntegrityError:
+        return None
+    if not taken:
+        return None
+    work = Work.objects.get(pk=work_id)
+    return Lease(work.pk, token, work.task, work.key, work.event_id, work.attempts)
+
+
+def finish(lease: Lease) -> bool:
+    """Marks the work as done. False when the lease was lost meanwhile: the outcome belongs to its next holder."""
+    with transaction.atomic():
+        done = _held(lease.work_id, lease.token).update(
+            status=Work.Status.DONE, finished_at=Now(), lease_token=None, leased_until=None, last_error=""
+        )
+        if done:
+            _wake_waiting(lease.task, lease.key)
+    return bool(done)
+
+
+def fail(lease: Lease, error: str) -> bool:
+    """Returns the work for another attempt after a pause, or buries it when it had its attempts. False when the lease was lost."""
+    if lease.attempt >= settings.OUTBOX["max_attempts"]:
+        return bury(lease, error)
+    pause = BACKOFF_SECONDS[min(lease.attempt, len(BACKOFF_SECONDS)) - 1]
+    return _give_back(lease.work_id, lease.token, error, pause_seconds=pause, attempts=lease.attempt)
+
+
+def postpone(lease: Lease, error: str, *, seconds: float) -> bool:
+    """Returns the work for later without counting the attempt: nothing is wrong with it, the world is not ready (a mail server is down)."""
+    return _give_back(lease.work_id, lease.token, error, pause_seconds=seconds, attempts=lease.attempt - 1)
+
+
+def bury(lease: Lease, error: str) -> bool:
+    """Makes the work a dead letter: no further attempt until staff ask for one. False when the lease was lost."""
+    with transaction.atomic():
+        buried = _bury(lease.work_id, lease.token, error)
+        if buried:
+            _wake_waiting(lease.task, lease.key)
+    return buried
+
+
+def return_expired(limit: int = 100) -> int:
+    """Takes leases that ran out away from holders that died, and returns how many. Safe to run in several places at once."""
+    with transaction.atomic():
+        expired = list(
+            Work.objects.select_for_update(skip_locked=True)
+            .filter(status=Work.Status.LEASED, leased_until__lt=Now())
+            .order_by("id")[:limit]
+        )
+        for work in expired:
+            assert work.lease_token is not None
+            error = f"Attempt {work.attempts} ended without a word (killed, or longer than its lease)."
+            if work.attempts >= settings.OUTBOX["max_attempts"]:
+                _bury(work.pk, work.lease_token, error)
+            else:
+                _give_back(work.pk, work.lease_token, error, pause_seconds=0, attempts=work.attempts)
+            _wake_waiting(work.task, work.key)
+    return len(expired)
+
+
+def _held(work_id: int, token: uuid.UUID):  # type: ignore[no-untyped-def]  # a QuerySet[Work]
+    return Work.objects.filter(pk=work_id, status=Work.Status.LEASED, lease_token=token)
+
+
+def _bury(work_id: int, token: uuid.UUID, error: str) -> bool:
+    return bool(
+        _held(work_id, token).update(
+            status=Work.Status.DEAD, finished_at=Now(), lease_token=None, leased_until=None, last_error=error[:ERROR_LENGTH]
+        )
+    )
+
+
+def _give_back(work_id: int, token: uuid.UUID, error: str, *, pause_seconds: float, attempts: int) -> bool:
+    free = {"lease_token": None, "leased_until": None, "last_error": error[:ERROR_LENGTH]}
+    try:
+        with transaction.atomic():
+            return bool(
+                _held(work_id, token).update(
+                    status=Work.Status.PENDING,
+                    attempts=attempts,
+                    available_at=Now() + dt.timedelta(seconds=pause_seconds),
+                    published_at=None,
+                    **free,
+                )
+            )
+    except IntegrityError:
+        # A newer request for the same key waits already and will do this work too.
+        with transaction.atomic():
+            ended = _held(work_id, token).update(status=Work.Status.DONE, finished_at=Now(), **free)
+            work = Work.objects.only("task", "key").get(pk=work_id)
+            _wake_waiting(work.task, work.key)
+        return bool(ended)
+
+
+def _wake_waiting(task: str, key: str) -> None:
+    """A row of the same key whose message came while this one was leased must be published again, now."""
+    if Work.objects.filter(task=task, key=key, status=Work.Status.PENDING).update(published_at=None):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('outbox', '')")

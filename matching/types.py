@@ -28,7 +28,7 @@ class Vocabulary:
     institutions: tuple[str, ...]
     languages: tuple[str, ...]  # ISO 639-1, or 639-3 where there is no two-letter code
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """Words by which a story may mention a code, in any language: "topic:water_management" -> ("water management", "gestión del agua", …)."""
+    """Words by which a story may mention a code, in any language: "topic:port_logistics" -> ("port logistics", "logística portuaria")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,9 @@ class ProfileRecord:
     institutions: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
     ties: tuple[Tie, ...] = ()
-    tie_hints: Mapping[str, float] = field(default_factory=lambda: _EMPTY)  # country -> 0..1 from open data (heritage, air links, …), marked as hints
+    tie_hints: Mapping[str, float] = field(
+        default_factory=lambda: _EMPTY
+    )  # country -> 0..1 from open data (heritage, air links, …)
     readiness: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     story: str | None = None
     story_language: str | None = None
@@ -141,7 +143,7 @@ class EligibilityMask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PairExceptions:
-    """Pairs for which the product form does not hold (a tie to one named community). Their exact values replace it. Sorted by (row, col)."""
+    """Pairs for which the product form does not hold (a tie to one named community). Their exact values replace it. By (row, col)."""
 
     rows: IntArray
     cols: IntArray

@@ -1,0 +1,180 @@
+"""Eligibility: which pairs may be suggested at all. A mask, never a penalty; a rule never excludes a pair on what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from matching.types import BoolArray, IntArray, ProfileRecord, Snapshot
+
+Place = tuple[str, str | None]  # country, region
+MAX_FORMS = 62
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """One side's own wishes as arrays, and what the other side's wishes look at."""
+
+    place: IntArray  # (n,) place number
+    accepts: BoolArray  # (n, places of the other side)
+    population: npt.NDArray[np.float64]  # NaN unknown
+    population_min: npt.NDArray[np.float64]
+    population_max: npt.NDArray[np.float64]
+    forms: IntArray  # bit set, all ones for any
+    has_us_sister: BoolArray
+    not_with_us_sister: BoolArray
+
+
+class Eligibility:
+    """Eligibility of all pairs of a snapshot (an ``EligibilityMask``).
+
+    Rules on places (two different countries, countries and regions wanted, countries excluded, barred jurisdictions, "not where we have a
+    partner") are folded into one small table a side, so that a candidate costs two look-ups. Unknown population, region or form passes.
+    """
+
+    left_ok: BoolArray
+    right_ok: BoolArray
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        left, right = snapshot.left, snapshot.right
+        self.left_ok, self.right_ok = (np.fromiter((r.available for r in side), np.bool_, len(side)) for side in (left, right))
+        left_places, right_places = _places(left), _places(right)
+        forms = {form: bit for bit, form in enumerate(sorted({form for r in (*left, *right) for form in r.sought.forms}))}
+        if len(forms) > MAX_FORMS:
+            raise ValueError(f"{len(forms)} different forms are sought, and {MAX_FORMS} can be told apart; use the forms of the vocabulary")
+        self._left, self._right = _rules(left, left_places, right_places, forms), _rules(right, right_places, left_places, forms)
+        for a, (left_country, _) in enumerate(left_places):
+            for b, (right_country, _) in enumerate(right_places):
+                if {(left_country, right_country), ("*", right_country)} & snapshot.barred_countries:
+                    self._left.accepts[self._left.place == a, b] = False
+        self._barred = self._barred_keys()
+        sides = (self._left, self._right)
+        self._bounded = any(np.isfinite([side.population_min, side.population_max]).any() for side in sides)
+        self._formed = bool(forms)
+        self._sistered = bool(self._left.not_with_us_sister.any() or self._right.not_with_us_sister.any())
+
+    def pairs(self, rows: IntArray, cols: IntArray) -> BoolArray:
+        """(c,) bool for candidate pairs given by row and column indices."""
+        rows, cols = np.asarray(rows, dtype=np.int64), np.asarray(cols, dtype=np.int64)
+        allowed = self._symmetric_rules(rows, cols)
+        if len(self._barred):
+            keys = rows * len(self.right_ok) + cols
+            at = np.minimum(np.searchsorted(self._barred, keys), len(self._barred) - 1)
+            allowed &= self._barred[at] != keys
+        return allowed
+
+    def block(self, row_start: int, row_stop: int, col_start: int, col_stop: int) -> BoolArray:
+        """(row_stop - row_start, col_stop - col_start) bool."""
+        rows, cols = np.arange(row_start, row_stop)[:, None], np.arange(col_start, col_stop)[None, :]
+        allowed = self._symmetric_rules(rows, cols)
+        width = len(self.right_ok)
+        first, last = np.searchsorted(self._barred, [row_start * width, row_stop * width])
+        barred_rows, barred_cols = np.divmod(self._barred[first:last], max(width, 1))
+        inside = (barred_cols >= col_start) & (barred_cols < col_stop)
+        allowed[barred_rows[inside] - row_start, barred_cols[inside] - col_start] = False
+        return allowed
+
+    def reasons(self, row: int, col: int) -> tuple[str, ...]:
+        """The rules that exclude a pair, as codes with the side whose rule it is ("left:excluded_country"); empty if it is eligible."""
+        a, b = self.snapshot.left[row], self.snapshot.right[col]
+        found = ["same_country"] if a.country == b.country else []
+        if {(a.country, b.country), ("*", b.country)} & self.snapshot.barred_countries:
+            found.append("barred_jurisdiction")
+        if (a.id, b.id) in self.snapshot.barred_pairs:
+            found.append("barred_pair")
+        if a.sought.forms and b.sought.forms and not a.sought.forms & b.sought.forms:
+            found.append("different_forms")
+        return (*found, *(f"left:{code}" for code in _objections(a, b)), *(f"right:{code}" for code in _objections(b, a)))
+
+    def _symmetric_rules(self, rows: IntArray, cols: IntArray) -> BoolArray:
+        """All rules but barred pairs; rows and columns broadcast against each other."""
+        a, b = self._left, self._right
+        allowed = self.left_ok[rows] & self.right_ok[cols]
+        allowed = allowed & a.accepts[rows, b.place[cols]] & b.accepts[cols, a.place[rows]]
+        if self._bounded:
+            allowed &= _within(a, rows, b, cols) & _within(b, cols, a, rows)
+        if self._formed:
+            allowed &= (a.forms[rows] & b.forms[cols]) != 0
+        if self._sistered:
+            allowed &= ~(a.not_with_us_sister[rows] & b.has_us_sister[cols]) & ~(b.not_with_us_sister[cols] & a.has_us_sister[rows])
+        return np.asarray(allowed, dtype=np.bool_)
+
+    def _barred_keys(self) -> IntArray:
+        row = {record.id: at for at, record in enumerate(self.snapshot.left)}
+        col = {record.id: at for at, record in enumerate(self.snapshot.right)}
+        known = [(row[a], col[b]) for a, b in self.snapshot.barred_pairs if a in row and b in col]
+        return np.array(sorted(a * len(col) + b for a, b in known), dtype=np.int64)
+
+
+def _places(records: Sequence[ProfileRecord]) -> dict[Place, int]:
+    places: dict[Place, int] = {}
+    for record in records:
+        places.setdefault((record.country, record.region), len(places))
+    return places
+
+
+def _rules(records: Sequence[ProfileRecord], places: dict[Place, int], others: dict[Place, int], forms: dict[str, int]) -> _Rules:
+    accepted: dict[object, BoolArray] = {}
+    accepts = np.ones((len(records), len(others)), dtype=np.bool_)
+    for at, record in enumerate(records):
+        sought = record.sought
+        wish = (record.country, sought.countries, sought.regions, sought.excluded_countries, _closed(record))
+        if wish not in accepted:
+            accepted[wish] = np.array([not any(_place_objections(record, *place)) for place in others], dtype=np.bool_)
+        accepts[at] = accepted[wish]
+    count = len(records)
+    return _Rules(
+        place=np.fromiter((places[r.country, r.region] for r in records), np.int64, count),
+        accepts=accepts,
+        population=_known((r.population for r in records), np.nan, count),
+        population_min=_known((r.sought.population_min for r in records), -np.inf, count),
+        population_max=_known((r.sought.population_max for r in records), np.inf, count),
+        forms=np.fromiter((sum(1 << forms[f] for f in r.sought.forms) or (1 << MAX_FORMS) - 1 for r in records), np.int64, count),
+        has_us_sister=np.fromiter((r.has_us_sister for r in records), np.bool_, count),
+        not_with_us_sister=np.fromiter((r.sought.not_with_us_sister for r in records), np.bool_, count),
+    )
+
+
+def _known(values: Iterator[int | None], otherwise: float, count: int) -> npt.NDArray[np.float64]:
+    return np.fromiter((otherwise if value is None else value for value in values), np.float64, count)
+
+
+def _closed(record: ProfileRecord) -> frozenset[str]:
+    return record.partner_countries if record.sought.not_where_partnered else frozenset()
+
+
+def _place_objections(record: ProfileRecord, country: str, region: str | None) -> Iterator[str]:
+    """Why this record takes nobody from a place. Wanted countries and regions are a union."""
+    sought = record.sought
+    if record.country == country:
+        yield "same_country"
+    if country in sought.excluded_countries:
+        yield "excluded_country"
+    wanted = country in sought.countries or (bool(sought.regions) and (region is None or region in sought.regions))
+    if (sought.countries or sought.regions) and not wanted:
+        yield "not_a_wanted_place"
+    if country in _closed(record):
+        yield "partnered_there"
+
+
+def _objections(record: ProfileRecord, other: ProfileRecord) -> Iterator[str]:
+    """The other side's rules are asked with the two exchanged."""
+    yield from () if record.available else ("unavailable",)
+    yield from (code for code in _place_objections(record, other.country, other.region) if code != "same_country")
+    low, high = record.sought.population_min, record.sought.population_max
+    if other.population is not None and low is not None and other.population < low:
+        yield "too_small"
+    if other.population is not None and high is not None and other.population > high:
+        yield "too_large"
+    if record.sought.not_with_us_sister and other.has_us_sister:
+        yield "has_us_sister"
+
+
+def _within(rules: _Rules, mine: IntArray, others: _Rules, theirs: IntArray) -> BoolArray:
+    population = others.population[theirs]
+    outside = (population < rules.population_min[mine]) | (population > rules.population_max[mine])
+    return np.asarray(~outside, dtype=np.bool_)

@@ -1,0 +1,103 @@
+"""Story: what two communities write about themselves, within a language by words, across languages only through the vocabulary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from matching.facets.part import EncodedPart, Float64, Part, Records, Side, symmetric, unit_rows
+
+_WORD = re.compile(r"\w+")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")  # scripts that write no spaces
+_MENTION_COUNTS = 3  # a mention of the vocabulary says more than a word does
+
+_MEAN_SHRINKAGE = 4  # stories: the mean of a language that few write in is little more than those few
+
+
+class _Told(NamedTuple):
+    row: int
+    language: str
+    terms: list[str]
+
+
+class Story(Part):
+    """(1 + cosine) / 2 of latent topics: .5 means unrelated.
+
+    Terms are words marked with their language, and the vocabulary's codes that the text mentions in any language; TF-IDF, then a truncated
+    SVD (Deerwester et al. 1990), then each language's mean is taken out, since otherwise all stories of one language would look alike.
+    """
+
+    facet = "story"
+    name = "story"
+
+    def __init__(self, labels: Mapping[str, tuple[str, ...]], components: int, random_state: int) -> None:
+        self.components, self.random_state = components, random_state
+        phrases = [(" ".join(_WORD.findall(label.casefold())), code) for code, words in labels.items() for label in words]
+        self.phrases = sorted({(f"{p}" if _UNSPACED.search(p) else f" {p} ", code) for p, code in phrases if p})
+        self.tfidf_: TfidfVectorizer | None = None
+        self.svd_: TruncatedSVD | None = None
+        self.means_: dict[str, Float64] = {}
+
+    def terms(self, language: str, text: str) -> list[str]:
+        """The terms of one story: words as "en:harbour", mentions as "#topic:port_logistics"."""
+        words = _WORD.findall(text.casefold())
+        spaced = f" {' '.join(words)} "
+        found = [code for phrase, code in self.phrases if phrase in spaced]
+        pieces: list[str] = []
+        for word in words:
+            if _UNSPACED.search(word):
+                pieces += [word[k : k + 2] for k in range(max(1, len(word) - 1))]
+            elif len(word) > 2:
+                pieces.append(word)
+        return [f"{language}:{piece}" for piece in pieces] + [f"#{code}" for code in found for _ in range(_MENTION_COUNTS)]
+
+    def fit(self, left: Records, right: Records) -> None:
+        self.tfidf_ = self.svd_ = None
+        self.means_ = {}
+        told = [*self._told(left), *self._told(right)]
+        if len(told) < 3:
+            return  # nothing can be learned from fewer: the facet is then not present for anybody
+        tfidf = TfidfVectorizer(analyzer=list, max_features=20_000, sublinear_tf=True, dtype=np.float32)
+        weighted = tfidf.fit_transform([story.terms for story in told])
+        depth = min(self.components, len(tfidf.vocabulary_) - 1, len(told) - 1)
+        if depth < 1:
+            return
+        self.tfidf_, self.svd_ = tfidf, TruncatedSVD(depth, random_state=self.random_state).fit(weighted)
+        latent = np.asarray(self.svd_.transform(weighted), dtype=np.float64)
+        languages = np.array([story.language for story in told])
+        for language in np.unique(languages):
+            of_language = latent[languages == language]
+            self.means_[str(language)] = of_language.sum(axis=0) / (len(of_language) + _MEAN_SHRINKAGE)
+
+    def encode(self, records: Records, side: Side) -> EncodedPart:
+        present = np.zeros(len(records), dtype=np.bool_)
+        if self.tfidf_ is None or self.svd_ is None:
+            return symmetric(np.zeros((len(records), 0), dtype=np.float32), present)
+        depth = self.svd_.components_.shape[0]
+        rows = np.zeros((len(records), depth + 1), dtype=np.float32)
+        told = self._told(records)
+        if told:
+            at = np.array([story.row for story in told])
+            weighted = self.tfidf_.transform([story.terms for story in told])
+            latent = np.asarray(self.svd_.transform(weighted), dtype=np.float64)
+            latent -= np.array([self.means_.get(story.language, np.zeros(depth)) for story in told])
+            readable = (np.abs(latent).max(axis=1) > 1e-9) & (np.diff(weighted.indptr) > 0)
+            direction = unit_rows(latent * readable[:, None])
+            present[at], rows[at, 0], rows[at, 1:] = readable, readable, direction
+        return symmetric(rows * np.float32(np.sqrt(0.5)), present)
+
+    def _told(self, records: Records) -> list[_Told]:
+        stories = ((at, record.story_language or "und", record.story) for at, record in enumerate(records) if record.story)
+        found = (_Told(at, language, self.terms(language, text)) for at, language, text in stories)
+        return [story for story in found if story.terms]
+
+    def state(self) -> Iterable[Any]:
+        if self.tfidf_ is None or self.svd_ is None:
+            return ()
+        means = [(language, np.round(mean, 5)) for language, mean in sorted(self.means_.items())]
+        return (sorted(self.tfidf_.vocabulary_), np.round(self.tfidf_.idf_, 5), np.round(self.svd_.components_, 4), means)

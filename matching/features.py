@@ -1,0 +1,131 @@
+"""Profiles → features: every part of every facet encoded, versioned by what was fitted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from matching.errors import DuplicateIdError, NotFittedError, OutOfRangeError, UnknownCodeError
+from matching.facets import FACET_NAMES, make_parts
+from matching.facets.part import EncodedPart, Part, Side
+from matching.facets.ties import named_ties
+from matching.types import IntArray, ProfileRecord, Snapshot, Vocabulary
+
+SCHEMA = "features-1"  # raise it when the meaning of a column changes
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMatrix:
+    """One side, encoded: for each part the rows by which its n communities choose and are chosen (float32), and what they weigh."""
+
+    side: Side
+    version: str
+    ids: IntArray  # (n,) unique
+    names: tuple[str, ...]  # of the parts
+    facets: tuple[str, ...]  # facet of each part
+    shares: tuple[float, ...]  # of each part in its facet
+    parts: tuple[EncodedPart, ...]
+    importances: npt.NDArray[np.float64]  # (n, facets) 0..3, NaN = the facet's default
+    named_rows: IntArray  # (t,) ties to one named community: row of this side,
+    named_ids: IntArray  # (t,) id of the community named,
+    named_similarity: npt.NDArray[np.float64]  # (t,) in [0, 1]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def depth(self) -> int:
+        """Columns by which this side chooses, before those without effect are left out."""
+        return sum(part.seeker.shape[1] for part in self.parts)
+
+
+class FeatureBuilder:
+    """Learns rarities, latent topics and column layout from a snapshot; encodes records by them. Scikit-learn's conventions.
+
+    Parameters: ``vocabulary``; ``story_components``, latent topics of stories; ``random_state`` of the truncated SVD. The same input gives
+    the same features and the same ``version_`` (SHA-256 over schema, parameters and what was fitted).
+    """
+
+    def __init__(self, vocabulary: Vocabulary, *, story_components: int = 15, random_state: int = 0) -> None:
+        self.vocabulary = vocabulary
+        self.story_components = story_components
+        self.random_state = random_state
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Constructor's parameters by name, as scikit-learn's ``clone`` wants them."""
+        return {"vocabulary": self.vocabulary, "story_components": self.story_components, "random_state": self.random_state}
+
+    def set_params(self, **params: Any) -> FeatureBuilder:
+        """Set constructor's parameters; raises ValueError for names that are none."""
+        unknown = params.keys() - self.get_params().keys()
+        if unknown:
+            raise ValueError(f"no parameter {sorted(unknown)[0]!r}; there are {', '.join(self.get_params())}")
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def fit(self, snapshot: Snapshot | Sequence[ProfileRecord]) -> FeatureBuilder:
+        """Fit on both sides of a snapshot, or on records that choose among themselves. Raises RecordErrors."""
+        left, right = (snapshot.left, snapshot.right) if isinstance(snapshot, Snapshot) else (snapshot, snapshot)
+        parts = make_parts(self.vocabulary, self.story_components, self.random_state)
+        for part in parts:
+            part.fit(left, right)
+        self.parts_: tuple[Part, ...] = parts
+        self.version_ = self._version(parts)
+        return self
+
+    def transform(self, records: Sequence[ProfileRecord], side: Side = "left") -> FeatureMatrix:
+        """Encode the records of one side. Raises NotFittedError, and RecordErrors that name record and field."""
+        if not hasattr(self, "parts_"):
+            raise NotFittedError("fit the FeatureBuilder before transforming records")
+        ids = _unique_ids(records)
+        importances = _importances(records)
+        encoded = tuple(part.encode(records, side) for part in self.parts_)
+        rows, named, similarity = named_ties(records)
+        return FeatureMatrix(
+            side=side, version=self.version_, ids=ids,
+            names=tuple(part.name for part in self.parts_),
+            facets=tuple(part.facet for part in self.parts_),
+            shares=tuple(part.share for part in self.parts_),
+            parts=encoded, importances=importances,
+            named_rows=rows, named_ids=named, named_similarity=similarity,
+        )  # fmt: skip
+
+    def _version(self, parts: tuple[Part, ...]) -> str:
+        digest = hashlib.sha256(f"{SCHEMA}|{self.story_components}|{self.random_state}".encode())
+        for part in parts:
+            digest.update(f"|{part.facet}.{part.name}.{part.share}".encode())
+            for value in part.state():
+                digest.update(_bytes(value))
+        return f"{SCHEMA}-{digest.hexdigest()[:16]}"
+
+
+def _bytes(value: Any) -> bytes:
+    return np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+
+
+def _unique_ids(records: Sequence[ProfileRecord]) -> IntArray:
+    ids = np.fromiter((record.id for record in records), np.int64, len(records))
+    if len(np.unique(ids)) != len(ids):
+        repeated = next(id_ for id_, count in Counter(ids.tolist()).items() if count > 1)
+        raise DuplicateIdError(repeated, "id", "stands twice on one side; give every community once")
+    return ids
+
+
+def _importances(records: Sequence[ProfileRecord]) -> npt.NDArray[np.float64]:
+    stated = np.full((len(records), len(FACET_NAMES)), np.nan)
+    column = {facet: at for at, facet in enumerate(FACET_NAMES)}
+    for row, record in enumerate(records):
+        for facet, value in record.importances.items():
+            if facet not in column:
+                raise UnknownCodeError(record.id, "importances", f"{facet!r} is no facet; there are {', '.join(FACET_NAMES)}")
+            if not 0 <= value <= 3:
+                raise OutOfRangeError(record.id, "importances", f"{facet!r} has {value!r}, which is not from 0 to 3")
+            stated[row, column[facet]] = value
+    return stated

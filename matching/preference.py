@@ -1,0 +1,176 @@
+"""Directional preference, both ways: the weighted mean of facet similarities over present facets, shrunk to a prior, with its coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from matching.errors import NotFittedError, SnapshotError
+from matching.features import FeatureMatrix
+from matching.types import Factors, FloatArray, IntArray, PairExceptions
+from matching.weights import Weights
+
+Float64 = npt.NDArray[np.float64]
+_CHUNK = 16_384  # pairs gathered at once
+
+
+@dataclass(frozen=True, slots=True)
+class PairPreferences:
+    """(c,) float64 each, for c pairs, or (n_left, n_right) from ``dense``."""
+
+    left_to_right: Float64
+    right_to_left: Float64
+    left_coverage: Float64
+    right_coverage: Float64
+
+
+class Preference:
+    """p(i→j) = (Σ w·s·m + κ·prior) / (Σ w·m + κ), with i's own weights w, similarities s and presence m (both have the data).
+
+    ``fit`` writes both directions as ``Factors``; ties to one named community become ``PairExceptions``.
+    """
+
+    def __init__(self, weights: Weights | None = None) -> None:
+        self.weights = weights or Weights()
+
+    def fit(self, left: FeatureMatrix, right: FeatureMatrix) -> Preference:
+        """Scale the features of both sides. Raises SnapshotError if they were not made by one fitted builder, for two sides."""
+        if left.version != right.version or (left.side, right.side) != ("left", "right"):
+            raise SnapshotError(f"features do not belong together: {left.side} of {left.version}, {right.side} of {right.version}")
+        self.left_, self.right_ = left, right
+        self.left_to_right_ = self._factors(left, right)
+        self.right_to_left_ = self._factors(right, left)
+        self.exceptions_ = self._exceptions()
+        return self
+
+    def pairs(self, rows: IntArray, cols: IntArray) -> PairPreferences:
+        """Exact values (float64 over the float32 factors) for c pairs given by row and column."""
+        self._check_fitted()
+        rows, cols = np.asarray(rows, dtype=np.int64), np.asarray(cols, dtype=np.int64)
+        forth, left_coverage = evaluate(self.left_to_right_, rows, cols, "left")
+        back, right_coverage = evaluate(self.right_to_left_, rows, cols, "right")
+        exceptions = self.exceptions_
+        at, found = _find(exceptions, rows, cols, len(self.right_))
+        forth[found] = exceptions.left_to_right[at[found]]
+        back[found] = exceptions.right_to_left[at[found]]
+        return PairPreferences(forth, back, left_coverage, right_coverage)
+
+    def dense(self) -> PairPreferences:
+        """All pairs at once: memory grows with n_left · n_right, so for small sides only."""
+        self._check_fitted()
+        shape = (len(self.left_), len(self.right_))
+        rows, cols = (index.ravel() for index in np.indices(shape))
+        found = self.pairs(rows, cols)
+        return PairPreferences(
+            found.left_to_right.reshape(shape), found.right_to_left.reshape(shape),
+            found.left_coverage.reshape(shape), found.right_coverage.reshape(shape),
+        )  # fmt: skip
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "exceptions_"):
+            raise NotFittedError("fit Preference on the features of both sides first")
+
+    def _factors(self, chooser: FeatureMatrix, chosen: FeatureMatrix) -> Factors:
+        weights = self.weights.part_weights(chooser.importances, chooser.facets, chooser.shares)
+        seeks = np.column_stack([part.seeks for part in chooser.parts])
+        offers = np.column_stack([part.offers for part in chosen.parts])
+        weighing = weights * seeks
+        live = [p for p in range(len(chooser.parts)) if weighing[:, p].any() and offers[:, p].any()]
+        total = weights.sum(axis=1)
+        numerators = _numerators(chooser, chosen, weighing, live)
+        presences = _presences(weighing, offers, live)
+        flip = slice(None) if chooser.side == "left" else slice(None, None, -1)  # left always stands first
+        (numerator_left, numerator_right), (presence_left, presence_right) = numerators[flip], presences[flip]
+        return Factors(
+            numerator_left, numerator_right, presence_left, presence_right,
+            total_weight=np.where(total > 0, total, 1.0).astype(np.float32),  # all importances zero: presence, and so coverage, is zero
+            prior=self.weights.prior, prior_weight=self.weights.prior_weight,
+        )  # fmt: skip
+
+    def _exceptions(self) -> PairExceptions:
+        keys = np.unique(np.concatenate([row * max(len(self.right_), 1) + col for row, col, _ in map(self._named, ("left", "right"))]))
+        rows, cols = np.divmod(keys, max(len(self.right_), 1))
+        forth, left_coverage = evaluate(self.left_to_right_, rows, cols, "left")
+        back, right_coverage = evaluate(self.right_to_left_, rows, cols, "right")
+        return PairExceptions(
+            rows, cols, forth + self._named_gain("left", keys), back + self._named_gain("right", keys), left_coverage, right_coverage
+        )
+
+    def _named(self, side: str) -> tuple[IntArray, IntArray, Float64]:
+        """Row, column and similarity of the named ties of one side whose community stands on the other."""
+        chooser, chosen = (self.left_, self.right_) if side == "left" else (self.right_, self.left_)
+        order = np.argsort(chosen.ids, kind="stable")
+        at = np.searchsorted(chosen.ids[order], chooser.named_ids)
+        known = at < len(order)
+        known[known] = chosen.ids[order[at[known]]] == chooser.named_ids[known]
+        mine, theirs, similarity = chooser.named_rows[known], order[at[known]], chooser.named_similarity[known]
+        return (mine, theirs, similarity) if side == "left" else (theirs, mine, similarity)
+
+    def _named_gain(self, side: str, keys: IntArray) -> Float64:
+        """What a named tie adds to the preference, over the tie to the country that the factors already hold."""
+        rows, cols, similarity = self._named(side)
+        named = np.zeros(len(keys))
+        np.maximum.at(named, np.searchsorted(keys, rows * max(len(self.right_), 1) + cols), similarity)
+        rows, cols = np.divmod(keys, max(len(self.right_), 1))
+        chooser, chosen, mine, theirs = (self.left_, self.right_, rows, cols) if side == "left" else (self.right_, self.left_, cols, rows)
+        p = chooser.names.index("ties")
+        seeker, offered = chooser.parts[p].seeker[mine], chosen.parts[p].offered[theirs]
+        held = np.einsum("cd,cd->c", seeker.astype(np.float64), offered.astype(np.float64))
+        weight = self.weights.part_weights(chooser.importances[mine], (chooser.facets[p],), (chooser.shares[p],))[:, 0]
+        factors = self.left_to_right_ if side == "left" else self.right_to_left_
+        presence = _dots(factors.presence_left, factors.presence_right, rows, cols)
+        return np.asarray(weight * np.maximum(named - held, 0.0) / (presence + factors.prior_weight), dtype=np.float64)
+
+
+def evaluate(factors: Factors, rows: IntArray, cols: IntArray, chooser: str) -> tuple[Float64, Float64]:
+    """Preference and coverage, (c,) float64, of c pairs by the factors alone (no exceptions); ``chooser`` is "left" or "right"."""
+    numerator = _dots(factors.numerator_left, factors.numerator_right, rows, cols)
+    presence = _dots(factors.presence_left, factors.presence_right, rows, cols)
+    preference = (numerator + factors.prior_weight * factors.prior) / (presence + factors.prior_weight)
+    return preference, presence / factors.total_weight[rows if chooser == "left" else cols].astype(np.float64)
+
+
+def _dots(a: FloatArray, b: FloatArray, rows: IntArray, cols: IntArray) -> Float64:
+    found = np.empty(len(rows))
+    for start in range(0, len(rows), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        found[chunk] = np.einsum("cd,cd->c", a[rows[chunk]].astype(np.float64), b[cols[chunk]].astype(np.float64))
+    return found
+
+
+def _numerators(chooser: FeatureMatrix, chosen: FeatureMatrix, weighing: Float64, live: list[int]) -> tuple[FloatArray, FloatArray]:
+    """Rows of all live parts side by side, the chooser's times its weights; columns empty on either side are left out."""
+    used = {p: np.flatnonzero(chooser.parts[p].seeker.any(axis=0) & chosen.parts[p].offered.any(axis=0)) for p in live}
+    depth = max(1, sum(map(len, used.values())))
+    a, b = np.zeros((len(chooser), depth), dtype=np.float32), np.zeros((len(chosen), depth), dtype=np.float32)
+    start = 0
+    for p, columns in used.items():
+        stop = start + len(columns)
+        np.multiply(chooser.parts[p].seeker[:, columns], weighing[:, p, None], out=a[:, start:stop], casting="same_kind")
+        b[:, start:stop] = chosen.parts[p].offered[:, columns]
+        start = stop
+    return a, b
+
+
+def _presences(weighing: Float64, offers: npt.NDArray[np.bool_], live: list[int]) -> tuple[FloatArray, FloatArray]:
+    """One column for all parts that the same counterparts have; the sums are exact, since weights are multiples of a power of two."""
+    groups: dict[bytes, list[int]] = {}
+    for p in live:
+        groups.setdefault(offers[:, p].tobytes(), []).append(p)
+    a = np.zeros((len(weighing), max(1, len(groups))), dtype=np.float32)
+    b = np.zeros((len(offers), max(1, len(groups))), dtype=np.float32)
+    for column, together in enumerate(groups.values()):
+        a[:, column] = weighing[:, together].sum(axis=1)
+        b[:, column] = offers[:, together[0]]
+    return a, b
+
+
+def _find(exceptions: PairExceptions, rows: IntArray, cols: IntArray, width: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """For each pair its place among the exceptions, and whether it is one."""
+    keys, wanted = exceptions.rows * max(width, 1) + exceptions.cols, rows * max(width, 1) + cols
+    at = np.searchsorted(keys, wanted)
+    found = at < len(keys)
+    found[found] = keys[at[found]] == wanted[found]
+    return at, found

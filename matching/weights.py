@@ -1,0 +1,76 @@
+"""How much each facet counts: the defaults, and what learned weights replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from matching.facets import FACET_NAMES, FACETS
+
+QUANTUM = 1.0 / 4096.0
+"""Every part's weight is a multiple of it: sums of such weights are exact in float32, so presence and coverage carry no rounding."""
+
+_LEVEL: Mapping[str, float] = MappingProxyType({facet.name: facet.default_importance for facet in FACETS})
+_ONE_EACH: Mapping[str, float] = MappingProxyType(dict.fromkeys(FACET_NAMES, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A facet's weight for a community is ``unit[facet] * importance``: the importance it stated (0..3), else the facet's default.
+
+    ``prior`` and ``prior_weight`` (κ) shrink a preference that rests on little: (Σ w·s·m + κ·prior) / (Σ w·m + κ). Both directions'
+    coverage must reach ``coverage_floor``. Raises ValueError for facets missing or unknown, weights negative or not finite.
+    """
+
+    unit: Mapping[str, float] = field(default_factory=lambda: _ONE_EACH)
+    prior: float = 0.3
+    prior_weight: float = 2.0
+    coverage_floor: float = 0.35
+    version: str = "default-1"
+
+    def __post_init__(self) -> None:
+        if set(self.unit) != set(FACET_NAMES):
+            odd = sorted(set(self.unit) ^ set(FACET_NAMES))
+            raise ValueError(f"weights must name every facet once and no other; look at {', '.join(odd)}")
+        for facet, value in self.unit.items():
+            if not 0 <= value <= 100:
+                raise ValueError(f"weight of {facet!r} is {value!r}, which is not from 0 to 100")
+        if not (0 <= self.prior <= 1 and 0 < self.prior_weight < 1e6 and 0 <= self.coverage_floor <= 1):
+            raise ValueError("prior and coverage_floor lie in [0, 1], and prior_weight is a positive number")
+
+    @classmethod
+    def from_facets(cls, weights: Mapping[str, float], *, version: str, prior: float = 0.3, prior_weight: float = 2.0) -> Weights:
+        """Weights that communities with no stated importances have (as learned ones are); facets left out keep their default.
+
+        Raises ValueError for a facet that has no default importance (``distance``) but is given a weight.
+        """
+        unit = dict(_ONE_EACH)
+        for facet, weight in weights.items():
+            level = _LEVEL.get(facet, 1.0)
+            if level == 0 and weight:
+                raise ValueError(f"{facet!r} counts only for those who state an importance for it; set Weights.unit instead")
+            if level:
+                unit[facet] = weight / level
+        return cls(unit=unit, version=version, prior=prior, prior_weight=prior_weight)
+
+    def default(self, facet: str) -> float:
+        """The facet's weight for a community that stated no importance for it."""
+        return self.unit[facet] * _LEVEL[facet]
+
+    def facet_weights(self, importances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """(n, facets) weights from (n, facets) stated importances, NaN where none was stated; facets in the order of ``FACET_NAMES``."""
+        level = np.array([_LEVEL[facet] for facet in FACET_NAMES])
+        unit = np.array([self.unit[facet] for facet in FACET_NAMES])
+        return np.asarray(np.where(np.isnan(importances), level, importances) * unit, dtype=np.float64)
+
+    def part_weights(
+        self, importances: npt.NDArray[np.float64], facets: tuple[str, ...], shares: tuple[float, ...]
+    ) -> npt.NDArray[np.float64]:
+        """(n, parts) weights of parts given by facet and share, rounded to ``QUANTUM``."""
+        columns = [FACET_NAMES.index(facet) for facet in facets]
+        exact = self.facet_weights(importances)[:, columns] * np.array(shares)
+        return np.asarray(np.round(exact / QUANTUM) * QUANTUM, dtype=np.float64)

@@ -120,18 +120,22 @@ class DataFolder:
             new.rename(path)
         return path.read_text().strip()
 
+    @property
+    def world_file(self) -> Path:
+        return self.path / "world"
+
+    def world(self) -> str:
+        """What the first start put into the database: ``sample``, ``sample unfinished``, ``empty``, or "" before it."""
+        return self.world_file.read_text().strip() if self.world_file.exists() else ""
+
     def clear(self) -> None:
-        """Delete all data, but not the lock this process holds."""
-        for entry in self.path.iterdir():
-            if entry == self.run:
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-        for entry in self.run.iterdir():
-            if entry.name != "lock" and entry.is_file():
-                entry.unlink()
+        """Delete all data of the service, but not the lock this process holds, nor a file that is not ours."""
+        for name in ("postgres", "valkey", "logs", "mail", "uploads", "static"):
+            if (self.path / name).exists():
+                shutil.rmtree(self.path / name)
+        for entry in (self.world_file, self.path / "secret-key", *self.run.iterdir()):
+            if entry.name != "lock":
+                entry.unlink(missing_ok=True)
         self.logs.mkdir(mode=0o700, exist_ok=True)
 
 

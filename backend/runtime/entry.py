@@ -21,9 +21,10 @@ def main(argv: list[str]) -> int:
     word = argv[1] if len(argv) > 1 else "help"
     try:
         if word == "up":
-            from backend.runtime.up import parse, run_service
+            from backend.runtime.up import check, parse, run_service
 
             options = parse(argv[2:])
+            check(options)
             bootstrap.enter(bootstrap.RUNTIME_LOCK)
             return run_service(options)
         if word == "test":

@@ -26,6 +26,7 @@ _SETTINGS = {
     "shared_buffers": "128MB",
     "log_min_messages": "warning",
     "log_line_prefix": "",
+    "log_checkpoints": "off",
     "timezone": "UTC",
 }
 _FAST_AND_LOSSY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "10min"}
@@ -157,6 +158,11 @@ class EmbeddedPostgres:
             with self.log.open("wb") as log:
                 self.process = processes.spawn(argv, stdout=log, cwd=Path("/"), env=_environment(), death_signal=signal.SIGQUIT)
         return self.process
+
+    def launch_again(self, stdout: int) -> subprocess.Popen[bytes]:
+        """`launch` for a supervisor: also after a crash, once the dead server's processes are gone. Raises ServerError."""
+        self._clear_stale_lock()
+        return self.launch(stdout)
 
     def is_ready(self) -> bool:
         """Whether the server accepts connections (line 8 of postmaster.pid, as pg_ctl reads it)."""

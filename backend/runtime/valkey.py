@@ -53,6 +53,7 @@ class EmbeddedValkey:
             f"requirepass {self.password}",
             f'dir "{self.folder}"',
             "daemonize no",
+            "loglevel warning",
             'save ""',
             f"appendonly {'yes' if self.durable else 'no'}",
             "maxmemory-policy noeviction",
@@ -71,6 +72,10 @@ class EmbeddedValkey:
             with self.log.open("wb") as log:
                 self.process = processes.spawn(argv, stdout=log, cwd=self.folder)
         return self.process
+
+    def launch_again(self, stdout: int) -> subprocess.Popen[bytes]:
+        """`launch` for a supervisor: also after a crash."""
+        return self.launch(stdout)
 
     def is_ready(self) -> bool:
         """Whether the server answers PING; False while it reads its append-only file."""

@@ -1,0 +1,61 @@
+"""Bring a database to the present: schema, cache table, reference data, and on a first start the sample world."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from backend.runtime.datafolder import DataFolder, write_private
+
+
+class Command(BaseCommand):
+    help = "Migrate, load the reference data and, on one machine's first start, the sample world. May run again at any time."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own interface
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--run-folder", type=Path, help="where `up` looks for the progress; without it no sample world is loaded")
+        parser.add_argument("--empty", action="store_true", help="on a first start: no sample world")
+
+    def handle(self, *, run_folder: Path | None, empty: bool, **options: Any) -> None:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            said = " ".join(str(error).split())
+            raise CommandError(f"DATABASE_URL is refused by its server: {said}; check user, password and name") from None
+        known = MigrationRecorder(connection).has_table()
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        if run_folder is not None:
+            (run_folder / "migrated").touch()
+        call_command("load_reference")
+        if run_folder is not None:
+            self._load_world(DataFolder(Path(settings.DATA_DIR)), run_folder, "empty" if empty or known else "sample unfinished")
+
+    def _load_world(self, folder: DataFolder, run_folder: Path, first: str) -> None:
+        """The choice of the first start holds for ever; an interrupted load is taken up again."""
+        world = folder.world() or first
+        folder.world_file.write_text(world)
+        if world == "sample unfinished":
+            call_command("load_sample")
+            folder.world_file.write_text("sample")
+        signs = run_folder / "sign-in.txt"
+        signs.unlink(missing_ok=True)
+        write_private(signs, call_command_for_text("sample_accounts") if folder.world() == "sample" else _FIRST_ACCOUNT)
+
+
+_FIRST_ACCOUNT = "The database is empty. Make the first account of staff with: python3 manage.py createsuperuser\n"
+
+
+def call_command_for_text(name: str) -> str:
+    from io import StringIO
+
+    said = StringIO()
+    call_command(name, stdout=said)
+    return said.getvalue()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from backend.outbox.models import Work
@@ -100,7 +100,6 @@ def return_expired(limit: int = 100) -> int:
             .order_by("id")[:limit]
         )
         for work in expired:
-            assert work.lease_token is not None
             error = f"Attempt {work.attempts} ended without a word (killed, or longer than its lease)."
             if work.attempts >= settings.OUTBOX["max_attempts"]:
                 _bury(work.pk, work.lease_token, error)
@@ -110,11 +109,11 @@ def return_expired(limit: int = 100) -> int:
     return len(expired)
 
 
-def _held(work_id: int, token: uuid.UUID):  # type: ignore[no-untyped-def]  # a QuerySet[Work]
+def _held(work_id: int, token: uuid.UUID | None) -> QuerySet[Work]:
     return Work.objects.filter(pk=work_id, status=Work.Status.LEASED, lease_token=token)
 
 
-def _bury(work_id: int, token: uuid.UUID, error: str) -> bool:
+def _bury(work_id: int, token: uuid.UUID | None, error: str) -> bool:
     return bool(
         _held(work_id, token).update(
             status=Work.Status.DEAD, finished_at=Now(), lease_token=None, leased_until=None, last_error=error[:ERROR_LENGTH]
@@ -122,7 +121,7 @@ def _bury(work_id: int, token: uuid.UUID, error: str) -> bool:
     )
 
 
-def _give_back(work_id: int, token: uuid.UUID, error: str, *, pause_seconds: float, attempts: int) -> bool:
+def _give_back(work_id: int, token: uuid.UUID | None, error: str, *, pause_seconds: float, attempts: int) -> bool:
     free = {"lease_token": None, "leased_until": None, "last_error": error[:ERROR_LENGTH]}
     try:
         with transaction.atomic():

@@ -14,7 +14,7 @@ from backend.common.errors import Conflict, NotAllowed, NotVisible, WrongState
 from backend.outbox.models import Event, Heartbeat, Slot, Work
 from backend.outbox.topics import Topic
 
-Subject = models.Model | tuple[type[models.Model], int]
+Subject = models.Model | tuple[type[models.Model] | str, int]
 
 
 class StaffMember(Protocol):
@@ -27,7 +27,7 @@ class StaffMember(Protocol):
 def record(topic: Topic, *, subject: Subject, by: AbstractBaseUser | None, community_id: int | None = None, **payload: Any) -> Event:
     """Writes what happened, in the transaction that makes it happen: no change without its event, no event without its change.
 
-    ``subject`` is the row that it happened to, or its (model, id); ``by`` is who did it, None for the service itself;
+    ``subject`` is the row that it happened to, or its (model or model's name in lower case, id); ``by`` is who did it, None for the service itself;
     ``community_id`` names the community whose trail it belongs to; ``payload`` holds ids, counts and codes (JSON), never free text
     of a person.
 
@@ -40,9 +40,8 @@ def record(topic: Topic, *, subject: Subject, by: AbstractBaseUser | None, commu
     model, subject_id = subject if isinstance(subject, tuple) else (type(subject), subject.pk)
     if subject_id is None:
         raise ValueError(f"The subject of {topic} has no id yet; save it first.")
-    return Event.objects.create(
-        topic=topic, subject_type=model._meta.model_name, subject_id=subject_id, by=by, community_id=community_id, payload=payload
-    )
+    name = model if isinstance(model, str) else model._meta.model_name
+    return Event.objects.create(topic=topic, subject_type=name, subject_id=subject_id, by=by, community_id=community_id, payload=payload)
 
 
 def open_work(task: str, key: str | int, *, event: Event | None = None) -> None:

@@ -40,7 +40,8 @@ def seeking_communities(
         found = found.filter(**{f"{data}__sectors__strengths__has_key": sector})
     if topic:
         found = found.filter(
-            Q(**{f"{data}__contains": {"needs_offers": {"needs": [topic]}}}) | Q(**{f"{data}__contains": {"needs_offers": {"offers": [topic]}}})
+            Q(**{f"{data}__contains": {"needs_offers": {"needs": [topic]}}})
+            | Q(**{f"{data}__contains": {"needs_offers": {"offers": [topic]}}})
         )
     for word in fold(search.replace("\x00", "")).split():
         found = found.filter(
@@ -62,15 +63,17 @@ def search_places(text: str, *, country: str = "", limit: int = 10) -> list[Plac
     if country:
         places = places.filter(country_id=country)
     starting = list(
-        places.filter(Q(search_text__startswith=words) | Q(search_text__contains=f"|{words}")).order_by(F("population").desc(nulls_last=True))[
-            :limit
-        ]
+        places.filter(Q(search_text__startswith=words) | Q(search_text__contains=f"|{words}")).order_by(
+            F("population").desc(nulls_last=True)
+        )[:limit]
     )
     if len(starting) < limit:
         known = [place.pk for place in starting]
-        starting += places.filter(search_text__contains=words).exclude(pk__in=known).order_by(F("population").desc(nulls_last=True))[
-            : limit - len(starting)
-        ]
+        starting += (
+            places.filter(search_text__contains=words)
+            .exclude(pk__in=known)
+            .order_by(F("population").desc(nulls_last=True))[: limit - len(starting)]
+        )
     return starting
 
 

@@ -57,7 +57,8 @@ class Introduction(models.Model):
                 ),
             ),
             models.CheckConstraint(
-                name="introduction_close_has_reason", condition=(Q(stage="closed") & ~Q(close_reason="")) | (~Q(stage="closed") & Q(close_reason=""))
+                name="introduction_close_has_reason",
+                condition=(Q(stage="closed") & ~Q(close_reason="")) | (~Q(stage="closed") & Q(close_reason="")),
             ),
             models.CheckConstraint(
                 name="introduction_has_cause", condition=Q(suggestion__isnull=False) | (~Q(opened_because="") & Q(opened_by__isnull=False))
@@ -82,7 +83,8 @@ class Consent(models.Model):
             ),
             models.CheckConstraint(
                 name="consent_withdrawal_complete",
-                condition=Q(withdrawn_at__isnull=True, withdrawn_by__isnull=True) | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
+                condition=Q(withdrawn_at__isnull=True, withdrawn_by__isnull=True)
+                | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
             ),
         ]
 
@@ -146,6 +148,11 @@ class Partnership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["pair"], condition=~Q(status__in=["ended", "emeritus"]), name="partnership_one_living"),
-            models.CheckConstraint(name="partnership_status_known", condition=Q(status__in=["active", "review_due", "renewed", "dormant", "revitalising", "suspended", "ended", "emeritus"])),
-            models.CheckConstraint(name="partnership_end_complete", condition=(Q(status="ended") & Q(ended_on__isnull=False)) | ~Q(status="ended")),
+            models.CheckConstraint(
+                name="partnership_status_known",
+                condition=Q(status__in=["active", "review_due", "renewed", "dormant", "revitalising", "suspended", "ended", "emeritus"]),
+            ),
+            models.CheckConstraint(
+                name="partnership_end_complete", condition=(Q(status="ended") & Q(ended_on__isnull=False)) | ~Q(status="ended")
+            ),
         ]

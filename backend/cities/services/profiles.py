@@ -111,7 +111,12 @@ def submit_profile(*, by: User, community_id: int) -> Profile:
     profile = profile_for_update(community_id)
     check_document(profile.draft, complete=True)
     change_state(
-        profile, "status", Profile.Status.SUBMITTED, PROFILE_TRANSITIONS, submitted_at=database_now(), draft_revision=F("draft_revision") + 1
+        profile,
+        "status",
+        Profile.Status.SUBMITTED,
+        PROFILE_TRANSITIONS,
+        submitted_at=database_now(),
+        draft_revision=F("draft_revision") + 1,
     )
     profile.refresh_from_db()
     record(Topic.PROFILE_SUBMITTED, subject=profile, by=by, community_id=community_id)

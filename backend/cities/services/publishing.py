@@ -130,5 +130,7 @@ def mark_stale_profiles() -> int:
         )
         rows = cursor.fetchall()
     for profile_id, community_id in rows:
-        record(Topic.PROFILE_STATUS_CHANGED, subject=(Profile, profile_id), by=None, community_id=community_id, old="published", new="stale")
+        record(
+            Topic.PROFILE_STATUS_CHANGED, subject=(Profile, profile_id), by=None, community_id=community_id, old="published", new="stale"
+        )
     return len(rows)

@@ -90,7 +90,9 @@ class Suggestion(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["pair"], condition=Q(status__in=["proposed", "held", "released", "mutual", "introduced"]), name="suggestion_one_open"
+                fields=["pair"],
+                condition=Q(status__in=["proposed", "held", "released", "mutual", "introduced"]),
+                name="suggestion_one_open",
             ),
             models.CheckConstraint(
                 name="suggestion_status_known",

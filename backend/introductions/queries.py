@@ -1,0 +1,59 @@
+"""Reads of introductions and partnerships, as each reader may see them."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q, QuerySet
+
+from backend.accounts.grants import Thing, may
+from backend.accounts.models import User
+from backend.cities.permissions import actor_kind, communities_with_role, require_staff
+from backend.common.errors import NotVisible
+from backend.introductions.models import Introduction, Partnership
+
+_RELATED = ("pair__a__country", "pair__b__country", "owner", "suggestion")
+
+
+def board(user: User | AnonymousUser) -> QuerySet[Introduction]:
+    """All introductions for staff, the soonest due first. Raises NotVisible for others."""
+    require_staff(user, "R", Thing.INTRODUCTION)
+    return Introduction.objects.select_related(*_RELATED).prefetch_related("consents").order_by("due_on", "id")
+
+
+def introductions_of(user: User | AnonymousUser, community_id: int) -> QuerySet[Introduction]:
+    """A community's introductions, newest first; staff's own column before the introduction is not shown. Raises NotVisible."""
+    if not may(actor_kind(user, community_id), "R", Thing.INTRODUCTION):
+        raise NotVisible
+    return (
+        Introduction.objects.filter(Q(pair__a_id=community_id) | Q(pair__b_id=community_id))
+        .exclude(stage=Introduction.Stage.TO_INTRODUCE)
+        .select_related(*_RELATED)
+        .prefetch_related("consents")
+        .order_by("-id")
+    )
+
+
+def introduction_for(user: User | AnonymousUser, introduction_id: int) -> tuple[Introduction, int | None]:
+    """One introduction and the reader's own side (None for staff). Raises NotVisible."""
+    introduction = Introduction.objects.select_related(*_RELATED).prefetch_related("consents").filter(pk=introduction_id).first()
+    if introduction is None:
+        raise NotVisible
+    if may(actor_kind(user), "R", Thing.INTRODUCTION):
+        return introduction, None
+    sides = communities_with_role(user) & {introduction.pair.a_id, introduction.pair.b_id}
+    for community_id in sorted(sides):
+        if introduction.stage != Introduction.Stage.TO_INTRODUCE and may(actor_kind(user, community_id), "R", Thing.INTRODUCTION):
+            return introduction, community_id
+    raise NotVisible
+
+
+def living_partnerships(community_id: int | None = None) -> QuerySet[Partnership]:
+    """Recorded partnerships that have not ended, of one community or all, oldest first. Public: this is the directory."""
+    found = Partnership.objects.exclude(status__in=(Partnership.Status.ENDED, Partnership.Status.EMERITUS))
+    if community_id is not None:
+        found = found.filter(Q(pair__a_id=community_id) | Q(pair__b_id=community_id))
+    return (
+        found.select_related("pair__a__country", "pair__b__country", "agreement")
+        .prefetch_related("agreement__signatories__community")
+        .order_by("since", "id")
+    )

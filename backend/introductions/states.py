@@ -1,0 +1,28 @@
+"""The board's columns and the life of a partnership, as total tables."""
+
+from __future__ import annotations
+
+from backend.common.transitions import Transitions
+from backend.introductions.models import Introduction, Partnership
+
+_I = Introduction.Stage
+_OPEN = (_I.TO_INTRODUCE, _I.INTRODUCED, _I.FIRST_MEETING, _I.EXPLORING, _I.PROPOSAL, _I.COUNCIL_RESOLUTION)
+# Staff move cards freely among the open columns (people meet before anybody files it); only an agreement leads to "agreement".
+INTRODUCTION_TRANSITIONS: Transitions = {
+    **{stage: frozenset({other for other in _OPEN if other != stage} | {_I.AGREEMENT, _I.CLOSED}) for stage in _OPEN},
+    _I.AGREEMENT: frozenset(),
+    _I.CLOSED: frozenset(),
+}
+
+_P = Partnership.Status
+_LIVING_ENDS = frozenset({_P.SUSPENDED, _P.ENDED})
+PARTNERSHIP_TRANSITIONS: Transitions = {
+    _P.ACTIVE: _LIVING_ENDS | {_P.REVIEW_DUE, _P.DORMANT},
+    _P.REVIEW_DUE: _LIVING_ENDS | {_P.RENEWED, _P.DORMANT},
+    _P.RENEWED: _LIVING_ENDS | {_P.REVIEW_DUE, _P.DORMANT},
+    _P.DORMANT: _LIVING_ENDS | {_P.REVITALISING, _P.EMERITUS},
+    _P.REVITALISING: _LIVING_ENDS | {_P.ACTIVE, _P.DORMANT},
+    _P.SUSPENDED: frozenset({_P.ACTIVE, _P.ENDED}),
+    _P.ENDED: frozenset(),
+    _P.EMERITUS: frozenset({_P.REVITALISING, _P.ENDED}),
+}

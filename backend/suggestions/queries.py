@@ -1,0 +1,154 @@
+"""What each reader may see of suggestions. A side sees nothing that depends on the other side before both are interested."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Case, Q, QuerySet, Value, When
+from django.utils import timezone
+
+from backend.accounts.grants import Thing
+from backend.accounts.models import User
+from backend.cities.models import Community, CommunityRole
+from backend.cities.permissions import require_in, require_staff
+from backend.common.errors import NotVisible
+from backend.suggestions.models import ScoringRun, Suggestion
+
+_S = Suggestion.Status
+_A = Suggestion.SideState
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionView:
+    """One suggestion as one side sees it.
+
+    ``status_for_side``: open (yours to answer) | waiting (you are interested) | declined | withdrawn (by you) | mutual | introduced |
+    closed (the time ran out).
+    """
+
+    suggestion_id: int
+    own: Community
+    other: Community
+    status_for_side: str
+    score: float
+    own_preference: float
+    other_preference: float
+    own_coverage: float
+    other_coverage: float
+    own_reasons: dict[str, Any]
+    other_reasons: dict[str, Any]
+    released_at: dt.datetime | None
+    expires_at: dt.datetime | None
+
+    @property
+    def can_answer(self) -> bool:
+        return self.status_for_side == "open"
+
+
+def status_for_side(suggestion: Suggestion, side: str, now: dt.datetime) -> str:
+    """Where the suggestion stands for side "a" or "b", from that side's own answer, the clock and mutual interest alone."""
+    if suggestion.status in (_S.MUTUAL, _S.INTRODUCED):
+        return suggestion.status
+    own = getattr(suggestion, f"{side}_state")
+    if own in (_A.DECLINED, _A.WITHDRAWN):
+        return str(own)
+    if own == _A.EXPIRED or (suggestion.expires_at and suggestion.expires_at <= now):
+        return "closed"
+    return "waiting" if own == _A.INTERESTED else "open"
+
+
+def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> SuggestionView:
+    own, other = ("a", "b") if suggestion.pair.a_id == community_id else ("b", "a")
+
+    def of(side: str, name: str) -> Any:
+        return getattr(suggestion, f"{side}_{name}")
+
+    return SuggestionView(
+        suggestion_id=suggestion.pk,
+        own=getattr(suggestion.pair, own),
+        other=getattr(suggestion.pair, other),
+        status_for_side=status_for_side(suggestion, own, now),
+        score=suggestion.score,
+        own_preference=of(own, "preference"),
+        other_preference=of(other, "preference"),
+        own_coverage=of(own, "coverage"),
+        other_coverage=of(other, "coverage"),
+        own_reasons=of(own, "reasons"),
+        other_reasons=of(other, "reasons"),
+        released_at=suggestion.released_at,
+        expires_at=suggestion.expires_at,
+    )
+
+
+def _with_communities(suggestions: QuerySet[Suggestion]) -> QuerySet[Suggestion]:
+    return suggestions.select_related(
+        "pair__a__country", "pair__b__country", "pair__a__profile__current_version", "pair__b__profile__current_version",
+        "pair__a__place", "pair__b__place",
+    )  # fmt: skip
+
+
+def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
+    """Visible suggestions of a community, ordered by what its side can know: mutual first, then by score."""
+    advanced = Case(When(status__in=(_S.MUTUAL, _S.INTRODUCED), then=Value(0)), default=Value(1))
+    return _with_communities(Suggestion.objects.visible_to_communities().of_community(community_id).order_by(advanced, "-score", "id"))
+
+
+def suggestions_for(user: User | AnonymousUser, community_id: int, *, now: dt.datetime | None = None) -> list[SuggestionView]:
+    """The community's suggestions as its side sees them. Raises NotVisible for people without a role there."""
+    require_in(user, community_id, "R", Thing.SUGGESTION)
+    moment = now or timezone.now()
+    return [_view(s, community_id, moment) for s in suggestions_of_community(community_id)]
+
+
+def suggestion_for(user: User | AnonymousUser, suggestion_id: int, *, community_id: int | None = None) -> SuggestionView:
+    """One suggestion from the side on which the reader stands.
+
+    Args:
+        community_id: the side, for a reader with a role on both; else it is found.
+
+    Raises:
+        NotVisible: no such suggestion, not released, or no role on either side.
+    """
+    suggestion = _with_communities(Suggestion.objects.visible_to_communities()).filter(pk=suggestion_id).first()
+    if suggestion is None or not isinstance(user, User):
+        raise NotVisible
+    sides = (suggestion.pair.a_id, suggestion.pair.b_id)
+    if community_id is None:
+        role = CommunityRole.objects.filter(user=user, community_id__in=sides, ended_at__isnull=True).order_by("id").first()
+        community_id = role.community_id if role else None
+    if community_id not in sides:
+        raise NotVisible
+    require_in(user, community_id, "R", Thing.SUGGESTION)
+    return _view(suggestion, community_id, timezone.now())
+
+
+def staff_suggestions(user: User | AnonymousUser, *, status: str = "", country: str = "", search: str = "") -> QuerySet[Suggestion]:
+    """All suggestions for staff, best first. Raises NotVisible for others."""
+    require_staff(user, "R", Thing.SUGGESTION)
+    found = _with_communities(Suggestion.objects.all()).order_by("-score", "id")
+    if status:
+        found = found.filter(status=status)
+    if country:
+        found = found.filter(Q(pair__a_country=country) | Q(pair__b_country=country))
+    for word in search.replace("\x00", "").split():
+        found = found.filter(Q(pair__a__name__icontains=word) | Q(pair__b__name__icontains=word))
+    return found
+
+
+def recent_runs(user: User | AnonymousUser) -> QuerySet[ScoringRun]:
+    """Scoring runs, newest first, without their snapshots. Raises NotVisible for others than staff."""
+    require_staff(user, "R", Thing.OPERATIONS)
+    return ScoringRun.objects.defer("snapshot").order_by("-id")
+
+
+def run_progress(run: ScoringRun) -> tuple[int, int]:
+    """(shards done, shards in all)."""
+    return run.shards.filter(done_at__isnull=False).count(), run.shard_count
+
+
+def seconds_of(run: ScoringRun) -> float | None:
+    """How long a finished run took."""
+    return (run.finished_at - run.begun_at).total_seconds() if run.finished_at else None

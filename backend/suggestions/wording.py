@@ -1,0 +1,104 @@
+"""Reasons in words. The engine gives codes and shares; people read sentences that name both sides' benefit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from backend.cities.profile_schema import FACETS
+from backend.cities.vocabularies import label
+
+_VOCABULARIES = {
+    "topic": "topics",
+    "challenge": "challenges",
+    "sector": "sectors",
+    "theme": "themes",
+    "institution": "institutions",
+    "language": "languages",
+    "tie": "tie_kinds",
+    "readiness": "readiness",
+}
+
+
+def item_label(code: str, language: str = "en") -> str:
+    """Words for an item such as ``topic:port_logistics``."""
+    kind, _colon, value = code.partition(":")
+    vocabulary = _VOCABULARIES.get(kind)
+    return label(vocabulary, value, language) if vocabulary else value.replace("_", " ")
+
+
+def _listed(items: list[Any], language: str) -> str:
+    """At most three items as words: "water management, tourism and ports"."""
+    words = [item_label(code, language) for code, _part in items[:3]]
+    if len(words) < 2:
+        return "".join(words)
+    return _("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
+
+
+def contribution_sentence(contribution: Mapping[str, Any], *, other: str, language: str = "en") -> str:
+    """One reason in words, seen from the side that has it."""
+    named = _listed(contribution["items"], language)
+    values = {"other": other, "items": named}
+    facet = contribution["facet"]
+    if facet == "needs_offers" and named:
+        return _("You need %(items)s; %(other)s offers it.") % values
+    if facet == "challenges" and named:
+        return _("You share challenges: %(items)s.") % values
+    if facet == "sectors" and named:
+        return _("Both stand on %(items)s.") % values
+    if facet == "themes" and named:
+        return _("Both want exchange in %(items)s.") % values
+    if facet == "languages":
+        return _("You can work together in %(items)s.") % values if named else _("You share a working language.")
+    if facet == "ties":
+        return _("You already have ties with %(other)s's country or community.") % values
+    templates = {
+        "institutions": _("Institutions and facts that go together."),
+        "geography": _("A similar setting: climate, coast, height."),
+        "size": _("You are of similar size."),
+        "time_zone": _("Your working hours overlap."),
+        "story": _("Your stories speak of the same things."),
+        "readiness": _("%(other)s is ready: people and plans are committed.") % values,
+        "distance": _("You are near each other."),
+    }
+    return templates.get(facet, FACETS.get(facet, facet))
+
+
+def reason_sentences(reasons: Mapping[str, Any], *, other: str, language: str = "en", limit: int = 3) -> list[str]:
+    """The strongest reasons in words, largest share first; facets that add next to nothing are no reasons."""
+    strong = [
+        c
+        for c in reasons.get("contributions", ())
+        if c["facet"] != "prior" and c["similarity"] is not None and c["similarity"] >= 0.3 and c["share"] >= 0.02
+    ]
+    return [contribution_sentence(c, other=other, language=language) for c in strong[:limit]]
+
+
+def caveat_sentence(reasons: Mapping[str, Any], *, other: str) -> str:
+    """The one caveat that a reader should know; empty where there is none."""
+    missing = reasons.get("missing", ())
+    caveat = reasons.get("caveat")
+    sentences = {
+        "coverage": ngettext(
+            "%(count)d kind of fit could not be compared: data is missing.",
+            "%(count)d kinds of fit could not be compared: data is missing.",
+            len(missing),
+        )
+        % {"count": len(missing)},
+        "languages": _("No shared working language is known."),
+        "time_zone": _("Your working hours hardly overlap."),
+        "readiness": _("%(other)s has few commitments so far.") % {"other": other},
+        "needs_offers": _("%(other)s offers little of what you need.") % {"other": other},
+        "ties": _("There are no known ties yet."),
+        "challenges": _("Few challenges are shared."),
+        "sectors": _("The economies differ."),
+        "themes": _("The wished themes differ."),
+        "size": _("The two differ much in size."),
+        "geography": _("The two lie in different settings."),
+        "institutions": _("Institutions differ."),
+        "story": _("The stories speak of different things."),
+    }
+    return sentences.get(caveat, "") if caveat else ""

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -137,6 +138,8 @@ def _install(venv: Path, root: Path, lock: Path) -> None:
     python = venv / "bin" / "python"
     env = {k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}}
     env |= {"UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    if ssl.create_default_context().cert_store_stats()["x509_ca"]:
+        env.setdefault("UV_SYSTEM_CERTS", "1")  # a house with a certificate authority of its own has put it there
     pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
     uv = venv / "bin" / "uv"
     if not uv.exists():

@@ -67,12 +67,14 @@ def check(options: argparse.Namespace) -> DataFolder:
         os.environ["CSC_DATA_DIR"] = str(options.data.expanduser().resolve())
     os.environ["CSC_MODE"] = "local"
     check_addresses()
-    if not ports.is_free(options.port, options.host):
-        raise SetupError(f"port {options.port} is taken; choose another, for example --port {options.port + 1}")
     if options.fresh and os.environ.get("DATABASE_URL"):
         raise SetupError("--fresh clears this machine's own database; DATABASE_URL names another, clear that one yourself or unset it")
     folder = DataFolder.from_environment(os.environ)
     folder.prepare()
+    if not ports.is_free(options.port, options.host):
+        pid, _ = folder.holder()
+        who = f" by the service (process {pid}) that runs on {folder.path}" if pid else ""
+        raise SetupError(f"port {options.port} is taken{who}; choose another, for example --port {options.port + 1}")
     return folder
 
 

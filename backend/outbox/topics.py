@@ -25,6 +25,7 @@ class Topic(models.TextChoices):
     SUGGESTION_HELD = "suggestion_held"
     SUGGESTION_ANSWERED = "suggestion_answered"
     SUGGESTION_EXPIRED = "suggestion_expired"
+    SUGGESTION_SUPERSEDED = "suggestion_superseded"
     INTEREST_MUTUAL = "interest_mutual"
     INTRODUCTION_OPENED = "introduction_opened"
     INTRODUCTION_MOVED = "introduction_moved"

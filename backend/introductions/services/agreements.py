@@ -21,6 +21,7 @@ from backend.introductions.services.introducing import lock_introduction
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
+from backend.suggestions.models import Pair
 
 
 class SignatoryEntry(TypedDict):
@@ -107,6 +108,7 @@ def record_agreement(
             partnership = Partnership.objects.create(pair=introduction.pair, agreement=agreement, form=form, since=since)
     except IntegrityError:
         raise Conflict("These two are partners already.", code="partners_already") from None
+    Pair.objects.filter(pk=introduction.pair_id).update(bar=Pair.Bar.PARTNERS)
     record(Topic.AGREEMENT_RECORDED, subject=agreement, by=by)
     record(Topic.PARTNERSHIP_BEGUN, subject=partnership, by=by)
     return partnership

@@ -63,6 +63,7 @@ def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
             introduction = Introduction.objects.create(pair=pair, opened_by=by, opened_because=because.strip(), owner=by)
     except IntegrityError:
         raise Conflict("These two already have an open introduction.", code="introduction_open") from None
+    Pair.objects.filter(pk=pair_id, bar="").update(bar=Pair.Bar.INTRODUCED)
     record(Topic.INTRODUCTION_OPENED, subject=introduction, by=by)
     return introduction
 
@@ -89,6 +90,8 @@ def move(*, by: User, introduction_id: int, stage: str, close_reason: str = "") 
     introduction = lock_introduction(introduction_id)
     old = change_state(introduction, "stage", stage, INTRODUCTION_TRANSITIONS, close_reason=close_reason)
     suggestion = introduction.suggestion
+    if stage == _I.CLOSED:
+        Pair.objects.filter(pk=introduction.pair_id, bar=Pair.Bar.INTRODUCED).update(bar="", closed_until=cooling_end(database_now()))
     if suggestion and stage == _I.CLOSED and suggestion.status in (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED):
         now = database_now()
         change_state(suggestion, "status", Suggestion.Status.WITHDRAWN, SUGGESTION_TRANSITIONS, closed_at=now)

@@ -12,14 +12,21 @@ from backend.cities.models import Community
 class Pair(models.Model):
     """Two communities of two countries, stored once: ``a`` has the smaller id."""
 
+    class Bar(models.TextChoices):
+        INTRODUCED = "introduced", "Introduced by staff"
+        PARTNERS = "partners", "Partners already"
+        STAFF = "staff", "Barred by staff"
+
     a = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="pairs_as_a")
     b = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="pairs_as_b")
     a_country = models.CharField(max_length=2)
     b_country = models.CharField(max_length=2)
     closed_until = models.DateTimeField(null=True, help_text="Cooling period after a decline.")
+    bar = models.CharField(max_length=12, choices=Bar.choices, blank=True, help_text="Why no suggestion may be made of it, whatever its score")
 
     class Meta:
         constraints = [
+            models.CheckConstraint(name="pair_bar_known", condition=Q(bar__in=["", "introduced", "partners", "staff"])),
             models.UniqueConstraint(fields=["a", "b"], name="pair_once"),
             models.CheckConstraint(name="pair_ordered", condition=Q(a__lt=F("b"))),
             models.CheckConstraint(name="pair_two_countries", condition=~Q(a_country=F("b_country"))),

@@ -1,0 +1,27 @@
+"""The only door to the engine: database rows become records, rankings become rows."""
+
+from backend.suggestions.scoring.engine import (
+    RankedRow,
+    engine_for,
+    pair_reasons,
+    rank,
+    ranking_from_rows,
+    ranking_rows,
+    updated,
+    weights_in_force,
+)
+from backend.suggestions.scoring.snapshots import freeze_snapshot, pack_snapshot, unpack_snapshot
+
+__all__ = [
+    "RankedRow",
+    "engine_for",
+    "freeze_snapshot",
+    "pack_snapshot",
+    "pair_reasons",
+    "rank",
+    "ranking_from_rows",
+    "ranking_rows",
+    "unpack_snapshot",
+    "updated",
+    "weights_in_force",
+]

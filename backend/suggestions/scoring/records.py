@@ -1,0 +1,152 @@
+"""Database rows become the engine's records."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from backend.cities.models import Community
+from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.profile_schema import document_value
+from backend.cities.vocabularies import vocabulary
+from backend.suggestions.services import DEFAULT_OPEN_INTRODUCTIONS
+from matching.types import ProfileRecord, Sought, Tie, Vocabulary
+
+HINTS_FILE = Path(__file__).parent.parent / "data" / "tie_hints.csv"
+READY = {"yes": True, "partly": False, "no": False}
+
+
+@cache
+def engine_vocabulary() -> Vocabulary:
+    """The controlled codes with the words by which a story, in any language, may mention them."""
+    labels = {}
+    for kind, name in (("topic", "topics"), ("sector", "sectors"), ("theme", "themes"), ("challenge", "challenges")):
+        for code, term in vocabulary(name).items():
+            words = [*term.labels.values(), *(word for synonyms in term.synonyms.values() for word in synonyms)]
+            labels[f"{kind}:{code}"] = tuple(dict.fromkeys(words))
+    return Vocabulary(
+        sectors=tuple(vocabulary("sectors")),
+        themes=tuple(vocabulary("themes")),
+        topics=tuple(vocabulary("topics")),
+        challenges=tuple(vocabulary("challenges")),
+        institutions=tuple(vocabulary("institutions")),
+        languages=tuple(vocabulary("languages")),
+        labels=MappingProxyType(labels),
+    )
+
+
+@cache
+def tie_hints() -> Mapping[str, Mapping[str, float]]:
+    """Open-data hints by U.S. state: country → 0..1 (heritage; see the data folder's SOURCES.md)."""
+    hints: dict[str, dict[str, float]] = defaultdict(dict)
+    if HINTS_FILE.exists():
+        with HINTS_FILE.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                hints[row["state"]][row["country"]] = float(row["hint"])
+    return hints
+
+
+@cache
+def standard_offset(name: str) -> float | None:
+    """Hours from UTC in standard time; None for a zone that is not known."""
+    if not name:
+        return None
+    moment = dt.datetime(2025, 1, 1, 12, tzinfo=ZoneInfo(name))
+    offset, saving = moment.utcoffset(), moment.dst()
+    return None if offset is None else (offset - (saving or dt.timedelta())).total_seconds() / 3600
+
+
+class Standing(NamedTuple):
+    """What a community's partnerships and open introductions say about it."""
+
+    partner_countries: frozenset[str]
+    open_introductions: int
+
+
+def _sought(document: Mapping[str, Any]) -> Sought:
+    wish = document.get("sought") or {}
+    return Sought(
+        countries=frozenset(wish.get("countries", ())),
+        regions=frozenset(wish.get("regions", ())),
+        excluded_countries=frozenset(wish.get("excluded_countries", ())),
+        population_min=wish.get("population_min"),
+        population_max=wish.get("population_max"),
+        forms=frozenset(wish.get("forms", ())),
+        not_where_partnered=bool(wish.get("not_where_partnered")),
+        not_with_us_sister=bool(wish.get("not_with_us_sister")),
+    )
+
+
+def _is_available(community: Community, document: Mapping[str, Any], standing: Standing, now: dt.datetime) -> bool:
+    profile = community.profile
+    if profile.status not in ("published", "stale") or profile.confirmed_at is None:
+        return False
+    if now - profile.confirmed_at > dt.timedelta(days=settings.PROFILES["unsuggested_months"] * 30.44):
+        return False
+    capacity = document_value(document, "capacity", "open_introductions") or DEFAULT_OPEN_INTRODUCTIONS
+    return bool(standing.open_introductions < capacity)
+
+
+def community_record(community: Community, standing: Standing, now: dt.datetime) -> ProfileRecord:
+    """The engine's record of a community: its current version, filled up with open data where the version is silent."""
+    version = community.profile.current_version
+    document: Mapping[str, Any] = version.data if version else {}
+    facts = document.get("facts") or {}
+    place = community.place
+
+    def fact(name: str) -> Any:
+        own = facts.get(name)
+        return own if own is not None else getattr(place, name, None)
+
+    story = document.get("story") or {}
+    partnered = standing.partner_countries | {entry["country"] for entry in document_value(document, "partnerships", "existing") or ()}
+    home = community.country_id == HOME_COUNTRY
+    return ProfileRecord(
+        id=community.pk,
+        country=community.country_id,
+        region=community.country.subregion or None,
+        admin1=(place.admin1_code or None) if place else None,
+        latitude=community.latitude,
+        longitude=community.longitude,
+        population=fact("population"),
+        elevation_m=fact("elevation_m"),
+        utc_offset_hours=standard_offset(community.timezone),
+        climate=(place.climate or None) if place else None,
+        coastal=fact("coastal"),
+        seaport=fact("seaport"),
+        is_capital=place.is_capital if place else None,
+        seat_level=place.seat_level if place else None,
+        air_destinations=fact("air_destinations"),
+        universities=facts.get("universities"),
+        median_age=facts.get("median_age"),
+        income_band=facts.get("income_band") or community.country.income_band,
+        sectors=document_value(document, "sectors", "strengths") or {},
+        themes=document_value(document, "themes", "importances") or {},
+        needs=frozenset(document_value(document, "needs_offers", "needs") or ()),
+        offers=frozenset(document_value(document, "needs_offers", "offers") or ()),
+        challenges=frozenset(document_value(document, "challenges", "challenges") or ()),
+        institutions=frozenset(facts.get("institutions") or ()),
+        languages=frozenset(document_value(document, "languages", "working") or ()),
+        ties=tuple(
+            Tie(kind=t["kind"], strength=t["strength"], country=t.get("country"), community_id=t.get("community_id"))
+            for t in document_value(document, "ties", "ties") or ()
+        ),
+        tie_hints=tie_hints().get(place.admin1_code, {}) if home and place else {},
+        readiness={name: READY[value] for name, value in (document.get("readiness") or {}).items()},
+        story=story.get("text"),
+        story_language=story.get("language"),
+        importances=document_value(document, "importances", "facets") or {},
+        sought=_sought(document),
+        partner_countries=frozenset(partnered - {community.country_id}),
+        has_us_sister=not home and HOME_COUNTRY in partnered,
+        available=_is_available(community, document, standing, now),
+    )

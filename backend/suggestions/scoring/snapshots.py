@@ -1,0 +1,122 @@
+"""Freezing everything that a run is computed from, and keeping it as bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from backend.cities.models import Community, ListedPartnership
+from backend.cities.models.communities import HOME_COUNTRY
+from backend.suggestions.models import Pair, Suggestion
+from backend.suggestions.scoring.records import Standing, community_record
+from matching.types import ProfileRecord, Snapshot, Sought, Tie
+
+
+def _barred_pairs(communities: Mapping[int, Community], now: dt.datetime) -> tuple[set[tuple[int, int]], dict[int, set[int]]]:
+    """Pairs that may not be suggested, and who is whose partner already."""
+    by_place = {c.place_id: c.pk for c in communities.values() if c.place_id}
+    barred: set[tuple[int, int]] = set()
+    partners: dict[int, set[int]] = defaultdict(set)
+    listed = ListedPartnership.objects.filter(Q(place_a__in=by_place) & Q(place_b__in=by_place)).values_list("place_a_id", "place_b_id")
+    recorded = Pair.objects.filter(bar=Pair.Bar.PARTNERS).values_list("a_id", "b_id")
+    for a, b in [*((by_place[a], by_place[b]) for a, b in listed), *recorded]:
+        barred.add((a, b))
+        partners[a].add(b)
+        partners[b].add(a)
+    barred.update(Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"))
+    return barred, partners
+
+
+def _partner_countries(communities: Mapping[int, Community]) -> dict[int, set[str]]:
+    """Countries in which a community has a listed partner, whether or not that partner is registered here."""
+    by_place = {c.place_id: c.pk for c in communities.values() if c.place_id}
+    found: dict[int, set[str]] = defaultdict(set)
+    rows = ListedPartnership.objects.filter(Q(place_a__in=by_place) | Q(place_b__in=by_place)).values_list(
+        "place_a_id", "place_b_id", "place_a__country_id", "place_b__country_id"
+    )
+    for a, b, a_country, b_country in rows:
+        if a in by_place:
+            found[by_place[a]].add(b_country)
+        if b in by_place:
+            found[by_place[b]].add(a_country)
+    return found
+
+
+def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
+    """Everything a run is computed from, as of now: every community with a published version, both sides ordered by id."""
+    moment = now or timezone.now()
+    communities = {c.pk: c for c in Community.objects.public().select_related("country", "place", "profile__current_version")}
+    barred, partners = _barred_pairs(communities, moment)
+    countries = _partner_countries(communities)
+    open_counts: dict[int, int] = defaultdict(int)
+    for a, b in Suggestion.objects.filter(status__in=("mutual", "introduced")).values_list("pair__a_id", "pair__b_id"):
+        open_counts[a] += 1
+        open_counts[b] += 1
+    records = []
+    for pk, community in sorted(communities.items()):
+        own = countries[pk] | {communities[other].country_id for other in partners[pk] if other in communities}
+        records.append(community_record(community, Standing(frozenset(own), open_counts[pk]), moment))
+    left = tuple(r for r in records if r.country == HOME_COUNTRY)
+    right = tuple(r for r in records if r.country != HOME_COUNTRY)
+    left_ids, right_ids = {r.id for r in left}, {r.id for r in right}
+    pairs = {(a, b) if a in left_ids else (b, a) for a, b in barred}
+    snapshot = Snapshot(left=left, right=right, barred_pairs=frozenset(p for p in pairs if p[0] in left_ids and p[1] in right_ids))
+    return dataclasses.replace(snapshot, version=hashlib.sha256(pack_snapshot(snapshot)).hexdigest())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return {key: value[key] for key in sorted(value)}
+    raise TypeError(f"{type(value).__name__} has no place in a snapshot")
+
+
+def _record_fields(record: ProfileRecord) -> dict[str, Any]:
+    fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    fields["ties"] = [dataclasses.astuple(tie) for tie in record.ties]
+    fields["sought"] = {f.name: getattr(record.sought, f.name) for f in dataclasses.fields(Sought)}
+    return fields
+
+
+def pack_snapshot(snapshot: Snapshot) -> bytes:
+    """Compressed JSON, the same bytes for the same content."""
+    content = {
+        "left": [_record_fields(r) for r in snapshot.left],
+        "right": [_record_fields(r) for r in snapshot.right],
+        "barred_pairs": sorted(snapshot.barred_pairs),
+        "barred_countries": sorted(snapshot.barred_countries),
+    }
+    return zlib.compress(json.dumps(content, default=_plain, sort_keys=True, ensure_ascii=False).encode(), 3)
+
+
+_SETS = ("needs", "offers", "challenges", "institutions", "languages", "partner_countries")
+
+
+def _unpack_record(fields: dict[str, Any]) -> ProfileRecord:
+    fields |= {name: frozenset(fields[name]) for name in _SETS}
+    fields["ties"] = tuple(Tie(*tie) for tie in fields["ties"])
+    wish = fields["sought"]
+    fields["sought"] = Sought(**{name: frozenset(value) if isinstance(value, list) else value for name, value in wish.items()})
+    return ProfileRecord(**fields)
+
+
+def unpack_snapshot(packed: bytes, version: str) -> Snapshot:
+    """The snapshot that ``pack_snapshot`` wrote."""
+    content = json.loads(zlib.decompress(packed))
+    return Snapshot(
+        left=tuple(_unpack_record(r) for r in content["left"]),
+        right=tuple(_unpack_record(r) for r in content["right"]),
+        barred_pairs=frozenset((a, b) for a, b in content["barred_pairs"]),
+        barred_countries=frozenset((a, b) for a, b in content["barred_countries"]),
+        version=version,
+    )

@@ -1,0 +1,162 @@
+"""The directional preference and eligibility, written out facet by facet from the design, straight from two records.
+
+No factors, no arrays of codes: slow and plain, to hold the engine against. Only the latent topics of stories come from outside, since a
+decomposition has no plain form; ``stories`` gives a record's direction or None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from matching.types import ProfileRecord, Snapshot
+from matching.weights import Weights
+
+DEFAULT_IMPORTANCE = {
+    "needs_offers": 3, "ties": 3, "challenges": 3, "sectors": 2, "themes": 2, "institutions": 2, "geography": 2, "languages": 2, "size": 1,
+    "time_zone": 1, "distance": 0, "story": 1, "readiness": 1,
+}  # fmt: skip
+
+Similarity = tuple[str, float, float | None]  # facet, share of its weight, similarity or None
+
+
+@dataclass
+class Oracle:
+    snapshot: Snapshot
+    weights: Weights
+    stories: Callable[[ProfileRecord], np.ndarray | None]
+
+    def preference(self, i: ProfileRecord, j: ProfileRecord) -> tuple[float, float]:
+        """Preference of i for j, and its coverage."""
+        total = present = gained = 0.0
+        for facet, share, similarity in self.similarities(i, j):
+            importance = i.importances.get(facet, DEFAULT_IMPORTANCE[facet])
+            weight = round(importance * self.weights.unit[facet] * share * 4096) / 4096
+            total += weight
+            if similarity is not None:
+                present += weight
+                gained += weight * similarity
+        kappa = self.weights.prior_weight
+        return (gained + kappa * self.weights.prior) / (present + kappa), present / total if total else 0.0
+
+    def similarities(self, i: ProfileRecord, j: ProfileRecord) -> Iterator[Similarity]:
+        yield "needs_offers", 1, self.needs_met(i, j)
+        yield "ties", 1, self.tie(i, j)
+        yield "challenges", 1, self.overlap("challenges", i, j)
+        yield "sectors", 1, self.cosine("sectors", i, j, rare=True)
+        yield "themes", 1, self.cosine("themes", i, j, rare=False)
+        yield "institutions", 0.25, self.overlap("institutions", i, j)
+        yield "institutions", 0.125, abundance(i.universities, j.universities, 10)
+        yield "institutions", 0.25, trait(i.seaport, j.seaport, 0.5)
+        yield "institutions", 0.125, abundance(i.air_destinations, j.air_destinations, 100)
+        yield "institutions", 0.125, both(i.income_band, j.income_band, lambda a, b: 1 - abs(a - b) / 3)
+        yield "institutions", 0.125, both(i.median_age, j.median_age, lambda a, b: close(a, b, 15, 55, 1))
+        yield "geography", 0.375, both(i.climate, j.climate, lambda a, b: 0.5 * (a[0] == b[0]) + 0.5 * (a[:2] == b[:2]))
+        yield "geography", 0.375, trait(i.coastal, j.coastal, 1.0)
+        yield "geography", 0.125, both(i.elevation_m, j.elevation_m, lambda a, b: close(high(a), high(b), 0, high(3_000), 1))
+        yield "geography", 0.125, both(seat(i), seat(j), lambda a, b: float(a == b))
+        yield "languages", 1, both(i.languages or None, j.languages or None, lambda a, b: float(bool(a & b)))
+        ends = math.log(3_000), math.log(3_000_000)
+        yield "size", 1, both(i.population, j.population, lambda a, b: close(math.log(a), math.log(b), *ends, 4))
+        yield "time_zone", 1, both(i.utc_offset_hours, j.utc_offset_hours, shared_hours)
+        yield "distance", 1, nearness(i, j)
+        yield "story", 1, both(self.stories(i), self.stories(j), lambda a, b: (1 + float(a @ b)) / 2)
+        yield "readiness", 1, sum(j.readiness.values()) / len(j.readiness) if j.readiness else None
+
+    def rarity(self, field: str, code: str) -> float:
+        everybody = [*self.snapshot.left, *self.snapshot.right]
+        stating = [record for record in everybody if getattr(record, field)]
+        return 1 + math.log((1 + len(stating)) / (1 + sum(code in getattr(record, field) for record in stating)))
+
+    def needs_met(self, i: ProfileRecord, j: ProfileRecord) -> float | None:
+        if not i.needs or not j.offers:
+            return None
+        return sum(self.rarity("offers", t) for t in i.needs & j.offers) / sum(self.rarity("offers", t) for t in i.needs)
+
+    def tie(self, i: ProfileRecord, j: ProfileRecord) -> float | None:
+        if not i.ties and not i.tie_hints:
+            return None
+        declared = [0.25 + 0.25 * tie.strength for tie in i.ties if tie.country == j.country or tie.community_id == j.id]
+        return max([*declared, 0.5 * i.tie_hints.get(j.country, 0.0)])
+
+    def overlap(self, field: str, i: ProfileRecord, j: ProfileRecord) -> float | None:
+        mine, theirs = getattr(i, field), getattr(j, field)
+        if not mine or not theirs:
+            return None
+        mass = [sum(self.rarity(field, code) for code in codes) for codes in (mine & theirs, mine, theirs)]
+        return mass[0] / math.sqrt(mass[1] * mass[2])
+
+    def cosine(self, field: str, i: ProfileRecord, j: ProfileRecord, *, rare: bool) -> float | None:
+        mine, theirs = (
+            {code: level * (self.rarity(field, code) if rare else 1) for code, level in getattr(record, field).items()} for record in (i, j)
+        )
+        if not mine or not theirs:
+            return None
+        return sum(mine[c] * theirs[c] for c in mine.keys() & theirs.keys()) / (math.hypot(*mine.values()) * math.hypot(*theirs.values()))
+
+    def eligible(self, i: ProfileRecord, j: ProfileRecord) -> bool:
+        barred = (i.id, j.id) in self.snapshot.barred_pairs
+        jurisdiction = {(i.country, j.country), ("*", j.country)} & self.snapshot.barred_countries
+        forms = i.sought.forms and j.sought.forms and not (i.sought.forms & j.sought.forms)
+        return not (barred or jurisdiction or forms or i.country == j.country) and wanted(i, j) and wanted(j, i)
+
+
+def wanted(i: ProfileRecord, j: ProfileRecord) -> bool:
+    """Whether i is there at all and takes somebody like j."""
+    sought = i.sought
+    if not i.available or j.country in sought.excluded_countries:
+        return False
+    if sought.not_where_partnered and j.country in i.partner_countries:
+        return False
+    if sought.not_with_us_sister and j.has_us_sister:
+        return False
+    if j.population is not None:
+        if sought.population_min is not None and j.population < sought.population_min:
+            return False
+        if sought.population_max is not None and j.population > sought.population_max:
+            return False
+    if not sought.countries and not sought.regions:
+        return True
+    return j.country in sought.countries or (bool(sought.regions) and j.region in (None, *sought.regions))
+
+
+def both(a, b, similarity):
+    return None if a is None or b is None else similarity(a, b)
+
+
+def close(a: float, b: float, low: float, top: float, degree: int) -> float:
+    apart = min(max(a, low), top) - min(max(b, low), top)
+    return ((1 + math.cos(math.pi * apart / (top - low))) / 2) ** degree
+
+
+def high(metres: float) -> float:
+    return math.log(1 + max(metres, 0) / 100)
+
+
+def trait(a: bool | None, b: bool | None, neither: float) -> float | None:
+    return both(a, b, lambda x, y: 1.0 if x and y else neither if not x and not y else 0.0)
+
+
+def abundance(a: int | None, b: int | None, enough: int) -> float | None:
+    return both(a, b, lambda x, y: math.sqrt(math.prod(min(1, math.log(1 + n) / math.log(1 + enough)) for n in (x, y))))
+
+
+def seat(record: ProfileRecord) -> int | None:
+    if record.is_capital is None and record.seat_level is None:
+        return None
+    return 0 if record.is_capital or record.seat_level == 0 else 1 if record.seat_level == 1 else 2
+
+
+def shared_hours(a: float, b: float) -> float:
+    apart = abs(a - b)
+    return max(0.0, (8 - min(apart, 24 - apart)) / 8)
+
+
+def nearness(i: ProfileRecord, j: ProfileRecord) -> float | None:
+    if i.latitude is None or j.latitude is None or i.longitude is None or j.longitude is None:
+        return None
+    a, b, east = math.radians(i.latitude), math.radians(j.latitude), math.radians(i.longitude - j.longitude)
+    return (1 + math.sin(a) * math.sin(b) + math.cos(a) * math.cos(b) * math.cos(east)) / 2

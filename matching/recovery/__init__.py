@@ -1,0 +1,1 @@
+"""Recovering real partnerships from open data: tables, pair features, a learned ranker, and the protocol that measures it."""

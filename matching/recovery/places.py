@@ -1,0 +1,127 @@
+"""What is known of each place on its own, as columns that pair features are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from matching.recovery.tables import CityTable, KeyedTable, OpenData
+from matching.types import FloatArray, IntArray
+
+CLIMATES = "ABCDE"
+
+
+def _rank_within(group: tuple[str, ...], values: FloatArray) -> FloatArray:
+    """(n,) log of one plus the number of larger places in the same group."""
+    order = np.lexsort((-values, np.array(group)))
+    keys = np.array(group)[order]
+    start = np.r_[True, keys[1:] != keys[:-1]]
+    first = np.maximum.accumulate(np.where(start, np.arange(len(keys)), 0))
+    rank = np.empty(len(keys))
+    rank[order] = np.arange(len(keys)) - first
+    return np.log1p(rank)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Columns over every place of a city table; all (n,) float64 unless said otherwise."""
+
+    log_population: FloatArray
+    country_rank: FloatArray
+    admin1_rank: FloatArray
+    latitude: FloatArray
+    longitude: FloatArray
+    unit: FloatArray  # (n, 3) on the sphere
+    coast: FloatArray  # log(1 + km)
+    elevation: FloatArray  # log(1 + m)
+    air: FloatArray
+    universities: FloatArray
+    capital: FloatArray
+    seat: FloatArray
+    coastal: FloatArray
+    seaport: FloatArray
+    climate: FloatArray  # (n, 5) one column a main Köppen class
+    world_partners: FloatArray  # log(1 + partnerships that involve no U.S. city)
+    world_countries: FloatArray  # log(1 + countries of these)
+    standard: FloatArray  # (n, d) standardised, rows of length 1
+
+
+def describe(data: OpenData) -> Places:
+    """The columns for ``data.cities``. Population blank or below 100 counts as the median and as 100, as in the baseline."""
+    cities = data.cities
+    number = cities.number
+    population = number["population"]
+    population = np.where(np.isnan(population), np.nanmedian(population), population)
+    log_population = np.log(np.maximum(population, 100.0))
+    countries = cities.text["country"]
+    regions = tuple(f"{c}.{a}" for c, a in zip(countries, cities.text["admin1_code"], strict=True))
+    lat, lon = np.radians(number["lat"]), np.radians(number["lon"])
+    unit = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    elevation = np.log1p(np.clip(np.nan_to_num(number["elevation_m"]), 0, None))
+    coast = np.log1p(number["coast_km"])
+    air, universities = np.log1p(number["air_destinations_60km"]), np.log1p(number["univ_name_hits"])
+    climate = np.array([[float(code[:1] == letter) for letter in CLIMATES] for code in cities.text["koppen"]])
+    partners, partner_countries = _world_degrees(data)
+    base = np.column_stack(
+        [log_population, np.abs(number["lat"]), coast, number["seaport"], elevation, air, universities, number["is_capital"], climate]
+    )
+    standard = (base - base.mean(0)) / (base.std(0) + 1e-9)
+    standard /= np.linalg.norm(standard, axis=1, keepdims=True) + 1e-12
+    return Places(
+        log_population=log_population,
+        country_rank=_rank_within(countries, log_population),
+        admin1_rank=_rank_within(regions, log_population),
+        latitude=number["lat"],
+        longitude=number["lon"],
+        unit=unit,
+        coast=coast,
+        elevation=elevation,
+        air=air,
+        universities=universities,
+        capital=number["is_capital"],
+        seat=np.where(np.isnan(number["seat_level"]), 6.0, number["seat_level"]),
+        coastal=number["coastal"],
+        seaport=number["seaport"],
+        climate=climate,
+        world_partners=partners,
+        world_countries=partner_countries,
+        standard=standard,
+    )
+
+
+def _world_degrees(data: OpenData) -> tuple[FloatArray, FloatArray]:
+    """Log counts of partnerships and of their countries. Rows that involve a U.S. city are left out (leakage rule of the baseline)."""
+    cities = data.cities
+    country = cities.text["country"]
+    partners: dict[int, set[int]] = {}
+    for a, b in data.world_pairs:
+        row_a, row_b = cities.index.get(int(a)), cities.index.get(int(b))
+        if row_a is None or row_b is None or "US" in (country[row_a], country[row_b]):
+            continue
+        partners.setdefault(row_a, set()).add(row_b)
+        partners.setdefault(row_b, set()).add(row_a)
+    degree, countries = np.zeros(len(cities)), np.zeros(len(cities))
+    for row, others in partners.items():
+        degree[row] = len(others)
+        countries[row] = len({country[o] for o in others} - {country[row]})
+    return np.log1p(degree), np.log1p(countries)
+
+
+def great_circle_km(unit: FloatArray, other: FloatArray) -> FloatArray:
+    """(n,) distances of unit vectors (n, 3) to one (3,), mean Earth radius 6371 km."""
+    return 6371.0 * np.arccos(np.clip(unit @ other, -1.0, 1.0))
+
+
+def country_rows(cities: CityTable, rows: IntArray) -> tuple[tuple[str, ...], IntArray]:
+    """The distinct countries of some cities, and each city's position among them."""
+    codes = [cities.text["country"][row] for row in rows]
+    distinct = tuple(sorted(set(codes)))
+    position = {code: i for i, code in enumerate(distinct)}
+    return distinct, np.array([position[code] for code in codes], dtype=np.int64)
+
+
+def country_column(table: KeyedTable, codes: tuple[str, ...], column: str, blank: float) -> FloatArray:
+    """(len(codes),) values of a country column, ``blank`` where no source says."""
+    values = np.array([table.get(code, column) for code in codes])
+    return np.where(np.isnan(values), blank, values)

@@ -1,0 +1,108 @@
+"""A ranker of foreign places for a U.S. city, learned from partnerships of other U.S. cities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from matching.recovery import history
+from matching.recovery.history import History
+from matching.recovery.pairs import PairFeatures
+from matching.recovery.places import Places
+from matching.recovery.tables import OpenData
+from matching.types import BoolArray, FloatArray, IntArray
+
+INNER_FOLDS = 5
+NEGATIVES = 60  # drawn for every partner
+_SCORE_BYTES = 200_000_000
+
+# More of these never lowers a score. Without the bound a tree may learn that a *low* count marks a hidden pair.
+_INCREASING = ("h_", "same_name", "same_core_name", "shared_word", "alike_letters", "heritage", "direct_flight")
+
+
+@dataclass(frozen=True)
+class TrainingPairs:
+    """Rows of the city table: partners to learn from, and pairs of unsure label that are neither partners nor others."""
+
+    left: IntArray
+    right: IntArray
+    unsure: frozenset[tuple[int, int]] = frozenset()
+    others: IntArray = field(default_factory=lambda: np.empty(0, np.int64))  # foreign rows that negatives are drawn from
+
+    def of(self, keep: BoolArray) -> TrainingPairs:
+        return TrainingPairs(self.left[keep], self.right[keep], self.unsure, self.others)
+
+
+class Ranker:
+    """Scores (n_left, n_pool): mean log-odds of gradient-boosted trees and a ridge logistic model. Deterministic for a seed."""
+
+    def __init__(self, data: OpenData, places: Places, seed: int = 0) -> None:
+        self.data, self.places, self.seed = data, places, seed
+        self.models: list[Any] = []
+
+    def fit(self, pairs: TrainingPairs) -> Ranker:
+        """Learn from ``pairs``; counts over partnerships are taken out of fold for the rows learned from."""
+        rng = np.random.default_rng(self.seed)
+        self.history = History.of_pairs(self.data, self.places, pairs.left, pairs.right)
+        features = PairFeatures(self.data, self.places, pairs.others)
+        left = self.history.left
+        fold = rng.permutation(len(left)) % INNER_FOLDS
+        rows, labels = [], []
+        for inner in range(INNER_FOLDS):
+            held = left[fold == inner]
+            if len(held) == 0:
+                continue
+            outside = ~np.isin(pairs.left, held)
+            counts = History.of_pairs(self.data, self.places, pairs.left[outside], pairs.right[outside])
+            told = counts.features(held, pairs.others)
+            for position, row in enumerate(held):
+                chosen, label = self._draw(int(row), pairs, rng)
+                rows.append(np.hstack([features.of(int(row))[chosen], told[position, chosen]]))
+                labels.append(label)
+        self.names = (*features.names, *history.NAMES)
+        self._learn(np.nan_to_num(np.vstack(rows), nan=10.0), np.concatenate(labels))
+        return self
+
+    def _draw(self, row: int, pairs: TrainingPairs, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+        """Positions among ``pairs.others`` of a city's partners and of random others, and their labels."""
+        partners = pairs.right[pairs.left == row]
+        position = {int(other): i for i, other in enumerate(pairs.others)}
+        positive = np.array([position[int(p)] for p in partners if int(p) in position], dtype=np.int64)
+        drawn = rng.integers(0, len(pairs.others), NEGATIVES * max(1, len(positive)))
+        barred = {int(p) for p in partners} | {foreign for own, foreign in pairs.unsure if own == row}
+        negative = np.array([i for i in drawn if int(pairs.others[i]) not in barred], dtype=np.int64)
+        return np.r_[positive, negative], np.r_[np.ones(len(positive)), np.zeros(len(negative))]
+
+    def _learn(self, rows: FloatArray, labels: FloatArray) -> None:
+        increasing = [int(name.startswith(_INCREASING)) for name in self.names]
+        trees = HistGradientBoostingClassifier(
+            max_iter=150,
+            learning_rate=0.06,
+            max_leaf_nodes=12,
+            min_samples_leaf=20,
+            l2_regularization=5.0,
+            monotonic_cst=increasing,
+            random_state=self.seed,
+        )
+        linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=500))
+        self.models = [trees.fit(rows, labels), linear.fit(rows, labels)]
+
+    def score(self, rows: IntArray, pool: IntArray) -> FloatArray:
+        """(len(rows), len(pool)) float64. Raises ``CountedTwice`` for a U.S. city that was learned from."""
+        features = PairFeatures(self.data, self.places, pool)
+        result = np.empty((len(rows), len(pool)))
+        step = max(1, _SCORE_BYTES // (len(pool) * len(self.names) * 8))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            told = self.history.features(part, pool)
+            block = np.concatenate([np.stack([features.of(int(row)) for row in part]), told], axis=2)
+            flat = np.nan_to_num(block.reshape(-1, block.shape[2]), nan=10.0)
+            odds = np.mean([model.decision_function(flat) for model in self.models], axis=0)
+            result[start : start + step] = odds.reshape(len(part), len(pool))
+        return result

@@ -3,8 +3,8 @@
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - an older Python must be able to say so
-    sys.exit("Python %d.%d is too old: Cities Seeking Cities needs 3.11 or newer (on Debian 12: apt install python3)" % sys.version_info[:2])
+if sys.version_info < (3, 11):  # noqa: UP036, RUF100 - an older Python must be able to say so
+    sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; on Debian 12: apt install python3")
 
 from backend.runtime.entry import main
 

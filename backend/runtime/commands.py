@@ -12,7 +12,17 @@ from backend.runtime.errors import SetupError
 from backend.runtime.servers import running_servers
 
 # These never ask the database anything.
-_WITHOUT_SERVERS = {"help", "version", "check", "diffsettings", "startapp", "makemessages", "compilemessages", "collectstatic", "spectacular"}
+_WITHOUT_SERVERS = {
+    "help",
+    "version",
+    "check",
+    "diffsettings",
+    "startapp",
+    "makemessages",
+    "compilemessages",
+    "collectstatic",
+    "spectacular",
+}
 _STARTING_SECONDS = 90
 
 
@@ -54,7 +64,8 @@ def _those_of_the_service(folder: DataFolder) -> dict[str, str]:
     pid, kind = folder.holder()
     if kind == "command":
         raise SetupError(
-            f"another command (process {pid}) works on {folder.path} just now; wait for its end, or start the service with `python3 manage.py up`"
+            f"another command (process {pid}) works on {folder.path} just now; "
+            "wait for its end, or start the service with `python3 manage.py up`"
         )
     announced = folder.announced(_STARTING_SECONDS)
     if announced is None:

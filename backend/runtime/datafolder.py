@@ -59,7 +59,8 @@ class DataFolder:
         free = shutil.disk_usage(self.path).free // 2**20
         need = SMALLEST_FREE_BYTES // 2**20
         return SetupError(
-            f"only {free} MB are free on the disk of {self.path}, {need} MB are needed; free some space, or choose another folder with --data DIR"
+            f"only {free} MB are free on the disk of {self.path}, {need} MB are needed; "
+            "free some space, or choose another folder with --data DIR"
         )
 
     @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -21,17 +22,30 @@ _PREFIX = "csc-test-"
 _MEMORY_BYTES = 2 * 2**30
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # What a developer has set for a service must not reach the tests.
-_SERVICE_VARIABLES = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "EMAIL_URL", "DEFAULT_FROM_EMAIL", "CSC_LOG")
+_SERVICE_VARIABLES = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "PUBLIC_URL",
+    "EMAIL_URL",
+    "DEFAULT_FROM_EMAIL",
+    "CSC_LOG",
+)
 
 
 def run_tests(words: list[str]) -> int:
     """Run pytest with `words` (``--no-browser`` leaves Chromium aside) and return its exit code."""
     browser = None if "--no-browser" in words else find_browser()
     if browser is None:
-        print("\n*** No Chromium: the browser tests are SKIPPED. As root, `apt install chromium` brings it. ***\n", file=sys.stderr, flush=True)
+        print(
+            "\n*** No Chromium: the browser tests are SKIPPED. As root, `apt install chromium` brings it. ***\n",
+            file=sys.stderr,
+            flush=True,
+        )
     with _temporary_folder() as folder, running_servers(folder, durable=False, environ={}) as servers:
         env = {k: v for k, v in os.environ.items() if k not in _SERVICE_VARIABLES}
-        env |= servers.environment | {"CSC_MODE": "test", "CSC_DATA_DIR": str(folder / "data")}
+        env |= servers.environment | {"CSC_MODE": "test", "CSC_DATA_DIR": str(folder / "data"), "SECRET_KEY": secrets.token_urlsafe(50)}
         env |= {"CSC_CHROMIUM": browser} if browser else {}
         pytest = [sys.executable, "-m", "pytest", *(word for word in words if word != "--no-browser")]
         return _run_in_foreground(pytest, env)
@@ -68,7 +82,7 @@ def find_browser() -> str | None:
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
     """A folder in memory where there is room for it; those of killed runs are swept up first."""
-    memory = Path("/dev/shm")
+    memory = Path("/dev/shm")  # noqa: S108 - the folder in it is made by mkdtemp
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _MEMORY_BYTES
     base = memory if roomy else Path(tempfile.gettempdir())
     _sweep(base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from backend.runtime.datafolder import DataFolder, write_private
 
+_FIRST_ACCOUNT = "The database is empty. Make the first account of staff with: python3 manage.py createsuperuser\n"
+
 
 class Command(BaseCommand):
     help = "Migrate, load the reference data and, on one machine's first start, the sample world. May run again at any time."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own interface
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--run-folder", type=Path, help="where `up` looks for the progress; without it no sample world is loaded")
@@ -47,15 +50,10 @@ class Command(BaseCommand):
             folder.world_file.write_text("sample")
         signs = run_folder / "sign-in.txt"
         signs.unlink(missing_ok=True)
-        write_private(signs, call_command_for_text("sample_accounts") if folder.world() == "sample" else _FIRST_ACCOUNT)
+        write_private(signs, _said_by("sample_accounts") if folder.world() == "sample" else _FIRST_ACCOUNT)
 
 
-_FIRST_ACCOUNT = "The database is empty. Make the first account of staff with: python3 manage.py createsuperuser\n"
-
-
-def call_command_for_text(name: str) -> str:
-    from io import StringIO
-
+def _said_by(name: str) -> str:
     said = StringIO()
     call_command(name, stdout=said)
     return said.getvalue()

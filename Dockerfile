@@ -1,0 +1,31 @@
+# One image for web, relay, worker, beat and the one-shot preparation; docker-compose.yml says which is which.
+FROM python:3.13-slim AS packages
+WORKDIR /build
+COPY backend/runtime/uv-requirements.lock requirements.lock ./
+ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy
+RUN python -m venv /opt/venv \
+    && pip install --no-cache-dir --require-hashes -r uv-requirements.lock \
+    && uv pip install --python /opt/venv/bin/python --no-cache --compile-bytecode --require-hashes -r requirements.lock
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --home-dir /app --no-create-home --shell /usr/sbin/nologin csc \
+    && install --directory --owner csc --group csc --mode 0700 /data
+COPY --from=packages /opt/venv /opt/venv
+WORKDIR /app
+COPY manage.py ./
+COPY matching matching
+COPY backend backend
+COPY tasks tasks
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DJANGO_SETTINGS_MODULE=backend.settings \
+    CSC_MODE=production \
+    CSC_DATA_DIR=/data \
+    OMP_NUM_THREADS=1 \
+    OPENBLAS_NUM_THREADS=1
+RUN python -m compileall -q manage.py matching backend tasks
+USER csc
+VOLUME /data
+EXPOSE 8000
+CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "16", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "backend.wsgi"]

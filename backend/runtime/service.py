@@ -1,0 +1,146 @@
+"""The running service: its servers, its processes, and the steps from nothing to ready."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from backend.runtime import processes
+from backend.runtime.bootstrap import ROOT, STARTED
+from backend.runtime.datafolder import DataFolder
+from backend.runtime.errors import ServerError
+from backend.runtime.output import print_quietly
+from backend.runtime.postgres import EmbeddedPostgres
+from backend.runtime.supervisor import Part, Supervisor
+from backend.runtime.valkey import EmbeddedValkey
+
+Command = Sequence[str | Path]
+STOP_ORDER = [["web", "worker", "beat", "relay"], ["valkey"], ["postgres"]]
+# Celery warns of root because of pickle; this project's tasks carry JSON alone.
+_CALM = "ignore:You're running the worker with superuser privileges"
+_PATIENCE = 2
+_READY_SECONDS = 180.0
+_PREPARE_SECONDS = 900.0
+
+
+class Service:
+    """The steps from nothing to ready."""
+
+    def __init__(self, folder: DataFolder, supervisor: Supervisor, *, host: str, port: int, workers: int, empty: bool) -> None:
+        self.folder = folder
+        self.supervisor = supervisor
+        self.host, self.port, self.workers, self.empty = host, port, workers, empty
+        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not listened on
+        self.address = f"http://{shown}:{port}"
+        self.environment: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Bring everything up, say so, and supervise until a signal raises Interrupted."""
+        self._start_servers()
+        migrated, signs = self.folder.run / "migrated", self.folder.run / "sign-in.txt"
+        for path in (migrated, signs):
+            path.unlink(missing_ok=True)
+        prepare: Command = [sys.executable, "manage.py", "prepare_service", "--run-folder", self.folder.run]
+        if self.empty:
+            prepare = [*prepare, "--empty"]
+        self._run_prepare(self._part("prepare", prepare), migrated)
+        if not self.supervisor.run_until(self._is_ready, seconds=_READY_SECONDS, patience=_PATIENCE):
+            raise ServerError(f"the service is not ready after {_READY_SECONDS:.0f} s: {self._readiness()} (more in {self.folder.logs})")
+        self._tell(signs)
+        self.supervisor.run_for_ever()
+
+    def _run_prepare(self, part: Part, migrated: Path) -> None:
+        """Prepare the database. The other parts, slow to import, come up while the data are loaded, but never on an old schema."""
+        started = False
+
+        def start_once_migrated() -> None:
+            nonlocal started
+            if not started and migrated.exists():
+                started = True
+                self._start_clients()
+
+        self.supervisor.run_once(part, meanwhile=start_once_migrated, seconds=_PREPARE_SECONDS, patience=_PATIENCE)
+        start_once_migrated()
+
+    def _start_servers(self) -> None:
+        valkey = None if os.environ.get("REDIS_URL") else EmbeddedValkey(self.folder.path / "valkey")
+        postgres = None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(self.folder.path / "postgres")
+        started: list[EmbeddedValkey | EmbeddedPostgres] = [server for server in (valkey, postgres) if server is not None]
+        for server, name, stop_signal in ((valkey, "valkey", signal.SIGTERM), (postgres, "postgres", signal.SIGINT)):
+            if server is not None:
+                server.prepare()
+                self.supervisor.start(Part(name, server.launch_again, stop_signal, stop_seconds=60))
+        if not self.supervisor.run_until(lambda: all(server.is_ready() for server in started), seconds=120, patience=0):
+            raise ServerError(f"the servers do not answer after 120 s (more in {self.folder.logs})")
+        hosts = ",".join(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", self.host, socket.gethostname()]))
+        shared = {
+            "DATABASE_URL": postgres.url if postgres else os.environ["DATABASE_URL"],
+            "REDIS_URL": valkey.url if valkey else os.environ["REDIS_URL"],
+            "CSC_DATA_DIR": str(self.folder.path),
+            "SECRET_KEY": os.environ.get("SECRET_KEY") or self.folder.secret_key(),
+            "PUBLIC_URL": os.environ.get("PUBLIC_URL") or self.address,
+            "ALLOWED_HOSTS": os.environ.get("ALLOWED_HOSTS") or hosts,
+        }
+        # Each worker process computes on its own; threads of the numerical libraries would only fight for the same cores.
+        threads = {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        self.environment = {
+            **os.environ,
+            **threads,
+            **shared,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": _CALM,
+            "DJANGO_SETTINGS_MODULE": "backend.settings",
+        }
+        self.folder.announce(shared)
+
+    def _part(self, name: str, argv: Command, *, stop_seconds: float = 10.0) -> Part:
+        def launch(stdout: int) -> subprocess.Popen[bytes]:
+            return processes.spawn(argv, env=self.environment, cwd=ROOT, stdout=stdout)
+
+        return Part(name, launch, stop_seconds=stop_seconds)
+
+    def _start_clients(self) -> None:
+        python = sys.executable
+        bind = f"[{self.host}]" if ":" in self.host else self.host
+        web = ["--bind", f"{bind}:{self.port}", "--worker-class", "gthread", "--workers", "1", "--threads", "16"]
+        quiet = ["--no-control-socket", "--graceful-timeout", "5", "--log-level", "warning"]
+        celery: Command = [python, "-m", "celery", "--quiet", "-A", "tasks.app"]
+        pool = ["--concurrency", str(self.workers), "-O", "fair", "--without-gossip", "--without-mingle", "--loglevel", "info"]
+        schedule: Command = ["--schedule", self.folder.run / "beat-schedule", "--pidfile", "", "--loglevel", "warning"]
+        self.supervisor.start(self._part("worker", [*celery, "worker", *pool, "-n", "worker@%h"], stop_seconds=25))
+        self.supervisor.start(self._part("web", [python, "-m", "gunicorn", *web, *quiet, "backend.wsgi"]))
+        self.supervisor.start(self._part("relay", [python, "manage.py", "relay"]))
+        self.supervisor.start(self._part("beat", [*celery, "beat", *schedule]))
+
+    def _is_ready(self) -> bool:
+        return self._readiness() == "200"
+
+    def _readiness(self) -> str:
+        """What ``/readyz`` answers: "200", or another status with its text, or why it does not answer."""
+        parts = urlsplit(self.address)
+        assert parts.hostname is not None
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=3)
+        try:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            said = answer.read(500).decode(errors="replace")
+            return "200" if answer.status == 200 else f"{answer.status} {' '.join(said.split())}"
+        except (OSError, http.client.HTTPException) as error:
+            return f"no answer ({error})"
+        finally:
+            connection.close()
+
+    def _tell(self, signs: Path) -> None:
+        seconds = time.monotonic() - float(os.environ.get(STARTED, time.monotonic()))
+        how = signs.read_text().rstrip() if signs.exists() else ""
+        signs.unlink(missing_ok=True)
+        lines = ["", f"Ready after {seconds:.1f} s: {self.address}", "", how, "", f"Data in {self.folder.path}. Stop with Ctrl-C.", ""]
+        print_quietly("\n".join(lines))

@@ -11,14 +11,28 @@ import uuid
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from backend.outbox.models import Work
+from backend.outbox.services import wake_relay
 
 BACKOFF_SECONDS = (2, 10, 60)
 ERROR_LENGTH = 4000
+
+
+class TryLater(Exception):
+    """Raised by work that cannot be done yet through no fault of its own; it comes back after ``seconds``, uncounted."""
+
+    def __init__(self, reason: str, *, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+class GiveUp(Exception):
+    """Raised by work that will not succeed by trying again: a dead letter at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +62,7 @@ def claim(work_id: int) -> Lease | None:
                 status=Work.Status.LEASED,
                 attempts=F("attempts") + 1,
                 lease_token=token,
-                leased_until=Now() + dt.timedelta(seconds=settings.OUTBOX["lease_seconds"]),
+                leased_until=_lease_end(),
             )
     except IntegrityError:
         return None
@@ -56,6 +70,11 @@ def claim(work_id: int) -> Lease | None:
         return None
     work = Work.objects.get(pk=work_id)
     return Lease(work.pk, token, work.task, work.key, work.event_id, work.attempts)
+
+
+def extend(lease: Lease) -> bool:
+    """Lengthens a lease that is still held. False when it was lost: somebody else may be at the work by now."""
+    return bool(_held(lease.work_id, lease.token).update(leased_until=_lease_end()))
 
 
 def finish(lease: Lease) -> bool:
@@ -109,6 +128,10 @@ def return_expired(limit: int = 100) -> int:
     return len(expired)
 
 
+def _lease_end() -> CombinedExpression:
+    return Now() + dt.timedelta(seconds=settings.OUTBOX["lease_seconds"])
+
+
 def _held(work_id: int, token: uuid.UUID | None) -> QuerySet[Work]:
     return Work.objects.filter(pk=work_id, status=Work.Status.LEASED, lease_token=token)
 
@@ -146,5 +169,4 @@ def _give_back(work_id: int, token: uuid.UUID | None, error: str, *, pause_secon
 def _wake_waiting(task: str, key: str) -> None:
     """A row of the same key whose message came while this one was leased must be published again, now."""
     if Work.objects.filter(task=task, key=key, status=Work.Status.PENDING).update(published_at=None):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify('outbox', '')")
+        wake_relay()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Protocol
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
@@ -17,17 +16,20 @@ from backend.outbox.topics import Topic
 Subject = models.Model | tuple[type[models.Model] | str, int]
 
 
-class StaffMember(Protocol):
-    """A user as far as this app, which lies below accounts, needs to know one."""
+class Actor(Protocol):
+    """A user, as far as this app, which lies below accounts, needs to know one."""
 
-    pk: Any
-    is_staff_member: bool
+    @property
+    def pk(self) -> Any: ...
+
+    @property
+    def is_staff_member(self) -> bool: ...
 
 
-def record(topic: Topic, *, subject: Subject, by: AbstractBaseUser | None, community_id: int | None = None, **payload: Any) -> Event:
+def record(topic: Topic, *, subject: Subject, by: Actor | None, community_id: int | None = None, **payload: Any) -> Event:
     """Writes what happened, in the transaction that makes it happen: no change without its event, no event without its change.
 
-    ``subject`` is the row that it happened to, or its (model or model's name in lower case, id); ``by`` is who did it, None for the service itself;
+    ``subject`` is the row that it happened to, or its (model or its name in lower case, id); ``by`` is who did it, None for the service;
     ``community_id`` names the community whose trail it belongs to; ``payload`` holds ids, counts and codes (JSON), never free text
     of a person.
 
@@ -40,8 +42,10 @@ def record(topic: Topic, *, subject: Subject, by: AbstractBaseUser | None, commu
     model, subject_id = subject if isinstance(subject, tuple) else (type(subject), subject.pk)
     if subject_id is None:
         raise ValueError(f"The subject of {topic} has no id yet; save it first.")
-    name = model if isinstance(model, str) else model._meta.model_name
-    return Event.objects.create(topic=topic, subject_type=name, subject_id=subject_id, by=by, community_id=community_id, payload=payload)
+    name = model if isinstance(model, str) else str(model._meta.model_name)
+    return Event.objects.create(
+        topic=topic, subject_type=name, subject_id=subject_id, by_id=by.pk if by else None, community_id=community_id, payload=payload
+    )
 
 
 def open_work(task: str, key: str | int, *, event: Event | None = None) -> None:
@@ -54,6 +58,13 @@ def open_works(requests: list[tuple[str, str, Event | None]]) -> None:
     rows = [Work(task=task, key=key, event=event, available_at=Now()) for task, key, event in requests]
     # A row that is just being claimed makes this wait for the claim's commit, so no request falls between two chairs.
     Work.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    wake_relay()
+
+
+def wake_relay() -> None:
+    """Wakes the relay when the transaction commits; its sweep would come by anyway."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('outbox', '')")
 
 
 @transaction.atomic
@@ -64,7 +75,7 @@ def open_slot(job: str, slot: dt.datetime) -> Event | None:
 
 
 @transaction.atomic
-def retry_dead(*, by: StaffMember, work_id: int) -> Work:
+def retry_dead(*, by: Actor, work_id: int) -> Work:
     """Gives a dead letter its attempts back, on the word of staff.
 
     Raises:
@@ -87,8 +98,14 @@ def retry_dead(*, by: StaffMember, work_id: int) -> Work:
         raise NotVisible
     if not revived:
         raise WrongState("This is no dead letter any more; reload to see where it stands.")
-    record(Topic.DEAD_LETTER_RETRIED, subject=work, by=by, task=work.task, key=work.key)  # type: ignore[arg-type]
+    # The event wakes the relay.
+    record(Topic.DEAD_LETTER_RETRIED, subject=work, by=by, task=work.task, key=work.key)
     return work
+
+
+def clear_done_work(*, older_than: dt.timedelta) -> int:
+    """Deletes work that was done before then; its events, the audit trail, stay. Returns how many rows went."""
+    return Work.objects.filter(status=Work.Status.DONE, finished_at__lt=Now() - older_than).delete()[0]
 
 
 def beat(name: str) -> None:

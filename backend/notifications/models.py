@@ -33,7 +33,9 @@ class Notification(models.Model):
     read_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["recipient", "event", "kind"], name="notification_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["recipient", "event", "kind", "community"], nulls_distinct=False, name="notification_once")
+        ]
         indexes = [models.Index(fields=["recipient", "-id"], name="notification_inbox")]
 
 

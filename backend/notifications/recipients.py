@@ -1,0 +1,147 @@
+"""Who is told of an event, and of what: from one event to the notifications that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from backend.accounts.models import User
+from backend.cities.models import CommunityRole
+from backend.introductions.models import Consent, Introduction, Partnership
+from backend.notifications.models import Notification
+from backend.outbox.models import Event
+from backend.outbox.topics import Topic
+from backend.suggestions.models import Pair, Suggestion
+
+_K = Notification.Kind
+
+
+def notifications_for(event: Event) -> list[Notification]:
+    """The unsaved notifications that the event calls for; the list is empty for an event of which nobody is told."""
+    maker = _MAKERS.get(Topic(event.topic))
+    return maker(event) if maker else []
+
+
+def people_of(community_ids: Iterable[int], *, vetted: bool = True) -> list[tuple[int, int]]:
+    """(user id, community id) of those with an active role there; by default only those whom staff have confirmed."""
+    roles = CommunityRole.objects.filter(community_id__in=list(community_ids), ended_at__isnull=True, user__is_active=True)
+    if vetted:
+        roles = roles.filter(vetted_at__isnull=False)
+    return list(roles.order_by("id").values_list("user_id", "community_id"))
+
+
+def _curators() -> list[int]:
+    return list(User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True).order_by("id").values_list("pk", flat=True))
+
+
+def _to_sides(event: Event, kind: Notification.Kind, pair: Pair, subject_id: int, **payload: Any) -> list[Notification]:
+    """To the people of both sides, each told of the other one."""
+    other = {pair.a_id: pair.b_id, pair.b_id: pair.a_id}
+    return [
+        Notification(
+            recipient_id=user_id,
+            kind=kind,
+            community_id=own,
+            event=event,
+            subject_id=subject_id,
+            payload={"other": other[own], **payload},
+        )
+        for user_id, own in people_of(other)
+    ]
+
+
+def _suggestions_changed(event: Event) -> list[Notification]:
+    named = {int(community_id): ids for community_id, ids in event.payload["communities"].items()}
+    # What staff took back, or somebody closed, since then is not announced.
+    wanted = {pk for ids in named.values() for pk in ids}
+    released = set(Suggestion.objects.filter(pk__in=wanted, status=Suggestion.Status.RELEASED).values_list("pk", flat=True))
+    new = {community_id: [pk for pk in ids if pk in released] for community_id, ids in named.items()}
+    return [
+        Notification(
+            recipient_id=user_id,
+            kind=_K.NEW_SUGGESTIONS,
+            community_id=community_id,
+            event=event,
+            payload={"suggestions": new[community_id], "count": len(new[community_id])},
+        )
+        for user_id, community_id in people_of(new)
+        if new[community_id]
+    ]
+
+
+def _interest_mutual(event: Event) -> list[Notification]:
+    pair = Suggestion.objects.select_related("pair").get(pk=event.subject_id).pair
+    staff = [
+        Notification(
+            recipient_id=user_id,
+            kind=_K.INTEREST_MUTUAL,
+            event=event,
+            subject_id=event.subject_id,
+            payload={"a": pair.a_id, "b": pair.b_id},
+        )
+        for user_id in _curators()
+    ]
+    return _to_sides(event, _K.INTEREST_MUTUAL, pair, event.subject_id) + staff
+
+
+def _introduction_moved(event: Event) -> list[Notification]:
+    if event.payload.get("new") != Introduction.Stage.INTRODUCED:
+        return []
+    introduction = Introduction.objects.select_related("pair").get(pk=event.subject_id)
+    return _to_sides(event, _K.INTRODUCED, introduction.pair, introduction.pk)
+
+
+def _consent_given(event: Event) -> list[Notification]:
+    """Only the consent that completes the two is told: one alone would tell one side's answer to the other."""
+    active = list(Consent.objects.filter(introduction_id=event.subject_id, withdrawn_at__isnull=True).order_by("id"))
+    if len(active) < 2 or active[-1].community_id != event.community_id:
+        return []
+    introduction = Introduction.objects.select_related("pair").get(pk=event.subject_id)
+    return _to_sides(event, _K.CONTACTS_OPEN, introduction.pair, introduction.pk)
+
+
+def _partnership_begun(event: Event) -> list[Notification]:
+    partnership = Partnership.objects.select_related("pair").get(pk=event.subject_id)
+    return _to_sides(event, _K.PARTNERSHIP_BEGUN, partnership.pair, partnership.pk)
+
+
+def _profile_submitted(event: Event) -> list[Notification]:
+    return [
+        Notification(
+            recipient_id=user_id,
+            kind=_K.PROFILE_SUBMITTED,
+            event=event,
+            subject_id=event.subject_id,
+            payload={"community": event.community_id},
+        )
+        for user_id in _curators()
+    ]
+
+
+def _changes_requested(event: Event) -> list[Notification]:
+    return _to_owners(event, _K.CHANGES_REQUESTED, reason=event.payload.get("reason", ""))
+
+
+def _profile_published(event: Event) -> list[Notification]:
+    """Staff have published it after vetting. What its owners publish themselves they know."""
+    return _to_owners(event, _K.PROFILE_PUBLISHED) if event.by is not None and event.by.is_staff_member else []
+
+
+def _to_owners(event: Event, kind: Notification.Kind, **payload: Any) -> list[Notification]:
+    owners = people_of([event.community_id] if event.community_id else [], vetted=False)
+    return [
+        Notification(recipient_id=user_id, kind=kind, community_id=own, event=event, subject_id=event.subject_id, payload=payload)
+        for user_id, own in owners
+    ]
+
+
+_MAKERS: dict[Topic, Callable[[Event], list[Notification]]] = {
+    Topic.SUGGESTIONS_CHANGED: _suggestions_changed,
+    Topic.INTEREST_MUTUAL: _interest_mutual,
+    Topic.INTRODUCTION_MOVED: _introduction_moved,
+    Topic.CONSENT_GIVEN: _consent_given,
+    Topic.PARTNERSHIP_BEGUN: _partnership_begun,
+    Topic.PROFILE_SUBMITTED: _profile_submitted,
+    Topic.PROFILE_CHANGES_REQUESTED: _changes_requested,
+    Topic.PROFILE_PUBLISHED: _profile_published,
+}

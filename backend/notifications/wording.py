@@ -1,0 +1,170 @@
+"""What a notification says. Words are made when it is shown or sent, from ids: nothing that was hidden since is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from backend.cities.models import Community, VettingNote
+from backend.notifications.models import Notification
+from backend.suggestions.models import Suggestion
+
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """``title`` is also a mail's subject: it holds no text that a person wrote. ``path`` is where to go, ``action`` what that does."""
+
+    title: str
+    sentences: tuple[str, ...]
+    path: str
+    action: str
+
+
+def describe(notification: Notification) -> Words:
+    """The words for one notification, in the active language."""
+    return _WORDS[Notification.Kind(notification.kind)](notification)
+
+
+def _own(notification: Notification) -> str:
+    return notification.community.name if notification.community else ""
+
+
+def _name(community_id: int) -> str:
+    community = Community.objects.select_related("country").filter(pk=community_id).first()
+    return f"{community.name} ({community.country.name})" if community else _("a community")
+
+
+def _other(notification: Notification) -> str:
+    return _name(notification.payload["other"])
+
+
+def _new_suggestions(notification: Notification) -> Words:
+    count = int(notification.payload["count"])
+    found = (
+        Suggestion.objects.filter(pk__in=notification.payload["suggestions"], status=Suggestion.Status.RELEASED)
+        .select_related("pair__a__country", "pair__b__country")
+        .order_by("-score", "id")[:NAMED]
+    )
+    sides = [s.pair.b if s.pair.a_id == notification.community_id else s.pair.a for s in found]
+    names = ", ".join(f"{side.name} ({side.country.name})" for side in sides)
+    return Words(
+        ngettext("%(count)d new suggested partner", "%(count)d new suggested partners", count) % {"count": count},
+        (
+            ngettext("%(own)s has %(count)d new suggested partner.", "%(own)s has %(count)d new suggested partners.", count)
+            % {"own": _own(notification), "count": count},
+            *([_("Among them: %(names)s.") % {"names": names}] if names else []),
+            _("Each comes with its reasons for both sides. Neither side sees the other's answer before both are interested."),
+        ),
+        reverse("web:suggestions", kwargs={"community_id": notification.community_id}),
+        _("See the suggestions"),
+    )
+
+
+def _interest_mutual(notification: Notification) -> Words:
+    if notification.community_id is None:
+        sides = {"a": _name(notification.payload["a"]), "b": _name(notification.payload["b"])}
+        return Words(
+            _("Mutual interest: introduce two communities"),
+            (_("%(a)s and %(b)s are both interested. A card waits on the board.") % sides,),
+            reverse("web:staff_introductions"),
+            _("Open the board"),
+        )
+    return Words(
+        _("Mutual interest"),
+        (
+            _("%(own)s and %(other)s are both interested in a partnership.") % {"own": _own(notification), "other": _other(notification)},
+            _("Staff will introduce you; there is nothing that you have to do now."),
+        ),
+        reverse("web:suggestion", kwargs={"community_id": notification.community_id, "suggestion_id": notification.subject_id}),
+        _("See the suggestion"),
+    )
+
+
+def _introduced(notification: Notification) -> Words:
+    return Words(
+        _("You are introduced"),
+        (
+            _("Staff have introduced %(own)s and %(other)s.") % {"own": _own(notification), "other": _other(notification)},
+            _("Contacts are shown as soon as both sides have consented."),
+        ),
+        reverse("web:introduction", kwargs={"introduction_id": notification.subject_id}),
+        _("See the introduction"),
+    )
+
+
+def _contacts_open(notification: Notification) -> Words:
+    return Words(
+        _("Contacts are open"),
+        (
+            _("%(own)s and %(other)s have both consented: you can write to each other now.")
+            % {"own": _own(notification), "other": _other(notification)},
+        ),
+        reverse("web:introduction", kwargs={"introduction_id": notification.subject_id}),
+        _("See the contacts"),
+    )
+
+
+def _changes_requested(notification: Notification) -> Words:
+    reason = dict(VettingNote.Reason.choices).get(notification.payload.get("reason", ""), "")
+    return Words(
+        _("Your profile needs another look"),
+        (
+            _("Staff have read the profile of %(own)s and ask for changes.") % {"own": _own(notification)},
+            *([_("Reason: %(reason)s.") % {"reason": reason}] if reason else []),
+        ),
+        _profile_path(notification),
+        _("Read what is asked and mend it"),
+    )
+
+
+def _profile_published(notification: Notification) -> Words:
+    return Words(
+        _("Your profile is published"),
+        (_("The profile of %(own)s is published. Suggestions follow by themselves.") % {"own": _own(notification)},),
+        _profile_path(notification),
+        _("See the profile"),
+    )
+
+
+def _profile_submitted(notification: Notification) -> Words:
+    return Words(
+        _("A profile waits to be vetted"),
+        (_("%(own)s has submitted its profile.") % {"own": _name(notification.payload["community"])},),
+        reverse("web:staff_submission", kwargs={"community_id": notification.payload["community"]}),
+        _("Read the submission"),
+    )
+
+
+def _partnership_begun(notification: Notification) -> Words:
+    return Words(
+        _("A partnership has begun"),
+        (
+            _("The agreement of %(own)s and %(other)s is recorded. Congratulations!")
+            % {"own": _own(notification), "other": _other(notification)},
+        ),
+        reverse("web:community", kwargs={"community_id": notification.community_id}),
+        _("See it on your page"),
+    )
+
+
+def _profile_path(notification: Notification) -> str:
+    return reverse("web:profile", kwargs={"community_id": notification.community_id})
+
+
+_K = Notification.Kind
+_WORDS: dict[Notification.Kind, Callable[[Notification], Words]] = {
+    _K.NEW_SUGGESTIONS: _new_suggestions,
+    _K.INTEREST_MUTUAL: _interest_mutual,
+    _K.INTRODUCED: _introduced,
+    _K.CONTACTS_OPEN: _contacts_open,
+    _K.CHANGES_REQUESTED: _changes_requested,
+    _K.PROFILE_PUBLISHED: _profile_published,
+    _K.PROFILE_SUBMITTED: _profile_submitted,
+    _K.PARTNERSHIP_BEGUN: _partnership_begun,
+}

@@ -1,0 +1,82 @@
+"""The Celery application. The broker only carries "look at this row": what is to be done, by whom and how often stands in PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.app.amqp import AMQP
+from celery.signals import setup_logging, worker_process_init
+from kombu.connection import Connection
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+
+import django
+from django.conf import settings
+
+from backend.runtime import processes
+from tasks.schedule import beat_schedule
+
+HARD_LIMIT_SECONDS = 300
+QUEUE = "work"
+
+
+class PromptConnection(Connection):
+    """Comes back within seconds of the broker: by default a worker waits up to half a minute between two attempts."""
+
+    def _ensure_connection(self, *args: Any, **options: Any) -> Any:
+        options.setdefault("interval_start", 1)
+        options.setdefault("interval_step", 1)
+        options.setdefault("interval_max", 3)
+        return super()._ensure_connection(*args, **options)  # type: ignore[no-untyped-call]
+
+
+class PromptAMQP(AMQP):  # type: ignore[misc]
+    Connection = PromptConnection
+
+
+app = Celery("tasks", amqp=PromptAMQP, set_as_current=True)
+app.conf.update(
+    broker_url=settings.REDIS_URL,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # A killed worker's messages come back after the visibility timeout; until then the leases in PostgreSQL and the relay see to the work.
+    broker_transport_options={
+        "visibility_timeout": HARD_LIMIT_SECONDS * 2 + 120,
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
+        "socket_keepalive": True,
+    },
+    task_default_queue=QUEUE,
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_time_limit=HARD_LIMIT_SECONDS,
+    task_soft_time_limit=HARD_LIMIT_SECONDS - 30,
+    task_publish_retry=False,
+    worker_prefetch_multiplier=1,
+    worker_send_task_events=False,
+    worker_max_tasks_per_child=2000,
+    worker_max_memory_per_child=1_500_000,  # KiB
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    imports=["tasks.work", "tasks.scoring", "tasks.notifications", "tasks.upkeep"],
+    beat_schedule=beat_schedule(),
+    timezone="UTC",
+    enable_utc=True,
+)
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _log_like_the_rest(**_: Any) -> None:
+    """Django's logging stands already (django.setup); Celery must not put its own beside it."""
+    django.setup()
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def _end_with_the_worker(**_: Any) -> None:
+    """A killed worker leaves no child behind that goes on working without anybody's knowledge."""
+    processes.die_with_parent(parent=os.getppid())

@@ -1,0 +1,144 @@
+"""The relay: turns recorded events into work rows, and tells the broker of work that is due.
+
+LISTEN/NOTIFY wakes it at once, a sweep every OUTBOX["sweep_seconds"] guarantees that nothing is forgotten. It keeps no position:
+events commit in another order than that of their ids, so it asks for what is not routed yet. Any number of relays may run at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from contextlib import suppress
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from backend.common.clock import database_now
+from backend.outbox.leases import return_expired
+from backend.outbox.models import Event, Work
+from backend.outbox.services import beat, open_slot, open_works
+from tasks.broker import BROKER_ERRORS, publish_work, queue_length
+from tasks.routes import work_for
+from tasks.schedule import JOBS
+
+log = structlog.get_logger(__name__)
+BATCH = 200
+# More messages than this never wait in the broker: when no worker takes them, more would only fill its memory.
+WINDOW = 500
+
+
+def route_events() -> int:
+    """Turns one batch of events into work; returns how many events. Each event becomes work in the same commit that marks it as routed."""
+    with transaction.atomic():
+        events = list(Event.objects.select_for_update(skip_locked=True, of=("self",)).filter(routed_at__isnull=True).order_by("id")[:BATCH])
+        requests = [request for event in events for request in work_for(event)]
+        if requests:
+            open_works(requests)
+        Event.objects.filter(pk__in=[event.pk for event in events]).update(routed_at=Now())
+    return len(events)
+
+
+def open_due_slots(opened: dict[str, dt.datetime]) -> None:
+    """Opens the slots that beat missed. ``opened`` remembers, between sweeps, what needs no second look."""
+    now = database_now()
+    for name, job in JOBS.items():
+        slot = job.slot_at(now)
+        if opened.get(name) != slot:
+            open_slot(name, slot)
+            opened[name] = slot
+
+
+def due_for_publishing() -> Q:
+    """Pending work that is due and that the broker was not told of, or so long ago that it has lost the message."""
+    forgotten = Now() - dt.timedelta(seconds=settings.OUTBOX["republish_seconds"])
+    return Q(status=Work.Status.PENDING, available_at__lte=Now()) & (Q(published_at__isnull=True) | Q(published_at__lt=forgotten))
+
+
+def publish_due() -> int:
+    """Tells the broker of due work, the oldest first; returns of how much. Raises one of BROKER_ERRORS: then the next sweep tries again."""
+    if not Work.objects.filter(due_for_publishing()).exists():
+        return 0
+    room = WINDOW - queue_length()
+    if room <= 0:
+        return 0
+    with transaction.atomic():
+        due = Work.objects.select_for_update(skip_locked=True).filter(due_for_publishing())
+        ids = list(due.order_by(F("published_at").asc(nulls_first=True), "id").values_list("pk", flat=True)[: min(room, BATCH)])
+        Work.objects.filter(pk__in=ids).update(published_at=Now())
+    try:
+        publish_work(ids)
+    except BROKER_ERRORS:
+        Work.objects.filter(pk__in=ids, status=Work.Status.PENDING).update(published_at=None)
+        raise
+    return len(ids)
+
+
+class Relay:
+    """One relay process."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.opened: dict[str, dt.datetime] = {}
+        self._listener: psycopg.Connection[tuple[object, ...]] | None = None
+
+    def stop(self) -> None:
+        self.stopping.set()
+
+    def run(self) -> None:
+        """Sweeps and waits until told to stop. A database or broker that is away is waited for."""
+        away = False
+        while not self.stopping.is_set():
+            try:
+                self._listen()
+                self.sweep()
+                if away:
+                    log.info("relay_database_is_back")
+                away = False
+                self._wait()
+            except (DatabaseError, InterfaceError, psycopg.Error) as error:
+                if not away:
+                    log.warning("relay_waits_for_database", error=" ".join(str(error).split()))
+                away = True
+                self._forget_listener()
+                close_old_connections()
+                self.stopping.wait(min(1.0, settings.OUTBOX["sweep_seconds"]))
+        self._forget_listener()
+        connection.close()
+
+    def sweep(self) -> None:
+        """Everything there is to do now."""
+        close_old_connections()
+        open_due_slots(self.opened)
+        return_expired()
+        more = True
+        while more and not self.stopping.is_set():
+            more = route_events() == BATCH
+            try:
+                more = publish_due() == BATCH or more
+            except BROKER_ERRORS as error:
+                log.warning("relay_waits_for_broker", error=" ".join(str(error).split()))
+        beat("relay")
+
+    def _listen(self) -> None:
+        if self._listener is None or self._listener.closed:
+            parameters = {
+                k: v for k, v in connection.get_connection_params().items() if k not in {"cursor_factory", "context", "prepare_threshold"}
+            }
+            self._listener = psycopg.connect(**parameters, autocommit=True)
+            self._listener.execute("LISTEN outbox")
+
+    def _wait(self) -> None:
+        """Until an event is recorded, at most one sweep's pause."""
+        if self._listener is not None:
+            for _ in self._listener.notifies(timeout=settings.OUTBOX["sweep_seconds"], stop_after=1):
+                pass
+
+    def _forget_listener(self) -> None:
+        if self._listener is not None:
+            with suppress(psycopg.Error):
+                self._listener.close()
+            self._listener = None

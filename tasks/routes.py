@@ -1,0 +1,88 @@
+"""Which work follows from which event: one total table, read by the relay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from backend.outbox.models import Event
+from backend.outbox.topics import Topic
+from backend.suggestions.models import ScoringShard
+from tasks.schedule import JOBS
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``task`` is asked for once for each key; requests with the same key that wait at the same time are one."""
+
+    task: str
+    keys: Callable[[Event], Iterable[str | int]]
+
+
+def _community(event: Event) -> list[int]:
+    return [event.community_id] if event.community_id is not None else []
+
+
+def _subject(event: Event) -> list[int]:
+    return [event.subject_id]
+
+
+def _event(event: Event) -> list[int]:
+    return [event.pk]
+
+
+def _shards(event: Event) -> list[str]:
+    indices = ScoringShard.objects.filter(run_id=event.subject_id).order_by("index").values_list("index", flat=True)
+    return [f"{event.subject_id}:{index}" for index in indices]
+
+
+def _all(event: Event) -> list[str]:
+    return ["all"]
+
+
+def _job(task: str) -> Callable[[Event], list[str]]:
+    return lambda event: ["all"] if JOBS[event.payload["job"]].task == task else []
+
+
+NOTIFY = Route("notify_people", _event)
+RESCORE = Route("rescore_community", _community)
+BEGIN_RUN = Route("begin_run", _all)
+
+ROUTES: dict[Topic, tuple[Route, ...]] = {
+    Topic.USER_REGISTERED: (),
+    Topic.COMMUNITY_REGISTERED: (),
+    Topic.PROFILE_DRAFT_SAVED: (),
+    Topic.PROFILE_SUBMITTED: (NOTIFY,),
+    Topic.PROFILE_CHANGES_REQUESTED: (NOTIFY,),
+    Topic.PROFILE_PUBLISHED: (RESCORE, NOTIFY),
+    Topic.PROFILE_CONFIRMED: (RESCORE,),
+    Topic.PROFILE_STATUS_CHANGED: (RESCORE,),
+    Topic.COMMUNITY_ROLE_CHANGED: (),
+    Topic.RUN_REQUESTED: (BEGIN_RUN,),
+    Topic.RUN_BEGUN: (Route("score_shard", _shards),),
+    Topic.RUN_COMPLETED: (Route("derive_from_run", _subject),),
+    Topic.RUN_FAILED: (),
+    Topic.COMMUNITY_RESCORED: (Route("derive_from_community", _community),),
+    Topic.SUGGESTIONS_CHANGED: (NOTIFY,),
+    Topic.SUGGESTION_RELEASED: (),
+    Topic.SUGGESTION_HELD: (),
+    Topic.SUGGESTION_ANSWERED: (),
+    Topic.SUGGESTION_EXPIRED: (),
+    Topic.SUGGESTION_SUPERSEDED: (),
+    Topic.INTEREST_MUTUAL: (Route("open_card_for_mutual", _subject), NOTIFY),
+    Topic.INTRODUCTION_OPENED: (),
+    Topic.INTRODUCTION_MOVED: (NOTIFY,),
+    Topic.CONSENT_GIVEN: (NOTIFY,),
+    Topic.CONSENT_WITHDRAWN: (),
+    Topic.AGREEMENT_RECORDED: (),
+    Topic.PARTNERSHIP_BEGUN: (NOTIFY,),
+    Topic.PARTNERSHIP_STATUS_CHANGED: (),
+    Topic.CONTACTS_READ: (),
+    Topic.SLOT_OPENED: tuple(Route(job.task, _job(job.task)) for job in JOBS.values()),
+    Topic.DEAD_LETTER_RETRIED: (),
+}
+
+
+def work_for(event: Event) -> list[tuple[str, str, Event | None]]:
+    """The (task, key, event) that the event asks for."""
+    return [(route.task, str(key), event) for route in ROUTES[Topic(event.topic)] for key in route.keys(event)]

@@ -1,0 +1,38 @@
+"""Scoring as work: thin doors to backend.suggestions."""
+
+from __future__ import annotations
+
+from backend.outbox.leases import Lease
+from backend.outbox.models import Event
+from backend.suggestions import derivation, runs
+from tasks.work import performs
+
+
+@performs("begin_run")
+def begin_run(lease: Lease) -> None:
+    """A full run, unless one is under way; its reason and author are those of the event that asked."""
+    event = Event.objects.select_related("by").get(pk=lease.event_id)
+    runs.begin_run(by=event.by, reason=event.payload.get("reason", "nightly"))
+
+
+@performs("score_shard")
+def score_shard(lease: Lease) -> None:
+    run_id, _colon, index = lease.key.partition(":")
+    runs.score_shard(int(run_id), int(index))
+
+
+@performs("derive_from_run")
+def derive_from_run(lease: Lease) -> None:
+    """Suggestions of a run that has become visible; then what was published while it was under way is rescored."""
+    derivation.derive_suggestions(run_id=int(lease.key))
+    runs.rescore_changed(int(lease.key))
+
+
+@performs("rescore_community")
+def rescore_community(lease: Lease) -> None:
+    runs.rescore_community(int(lease.key))
+
+
+@performs("derive_from_community")
+def derive_from_community(lease: Lease) -> None:
+    derivation.derive_suggestions(community_id=int(lease.key))

@@ -1,0 +1,37 @@
+"""The schedule's jobs as work, and the task by which beat opens their slots."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from backend.cities.services.publishing import mark_stale_profiles
+from backend.outbox.leases import Lease
+from backend.outbox.services import clear_done_work
+from backend.suggestions.runs import clear_old_runs
+from backend.suggestions.services import expire_suggestions
+from tasks.app import app
+from tasks.schedule import open_due_slot
+from tasks.work import performs
+
+DONE_WORK_KEPT = dt.timedelta(days=30)
+
+
+@app.task(name="open_slot")  # type: ignore[untyped-decorator]
+def open_slot(job: str) -> None:
+    open_due_slot(job)
+
+
+@performs("expire_suggestions")
+def expire(lease: Lease) -> None:
+    expire_suggestions()
+
+
+@performs("mark_stale_profiles")
+def mark_stale(lease: Lease) -> None:
+    mark_stale_profiles()
+
+
+@performs("clear_old_rows")
+def clear_old_rows(lease: Lease) -> None:
+    clear_old_runs()
+    clear_done_work(older_than=DONE_WORK_KEPT)

@@ -192,11 +192,12 @@ SUGGESTIONS = {
     "cooling_months": 12,
     "answer_days": 60,
     "release": "all",  # all | by_hand
-    "shard_rows": 100,
+    "shards": 8,  # of a full run, so that several workers share it
+    "shard_rows_min": 50,
     "runs_kept": 3,
 }
 PROFILES = {"stale_months": 12, "unsuggested_months": 15}
-OUTBOX = {"lease_seconds": 120, "max_attempts": 3, "sweep_seconds": 2, "republish_seconds": 20}
+OUTBOX = {"lease_seconds": 15, "max_attempts": 3, "sweep_seconds": 2, "republish_seconds": 20}
 
 LOGGING = {
     "version": 1,

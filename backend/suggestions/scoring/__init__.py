@@ -3,6 +3,7 @@
 from backend.suggestions.scoring.engine import (
     RankedRow,
     engine_for,
+    fit_builder,
     pair_reasons,
     rank,
     ranking_from_rows,
@@ -15,6 +16,7 @@ from backend.suggestions.scoring.snapshots import freeze_snapshot, pack_snapshot
 __all__ = [
     "RankedRow",
     "engine_for",
+    "fit_builder",
     "freeze_snapshot",
     "pack_snapshot",
     "pair_reasons",

@@ -47,12 +47,16 @@ def weights_from_json(stored: dict[str, Any]) -> Weights:
     return Weights(**stored)
 
 
-def engine_for(snapshot: Snapshot, weights: dict[str, Any], *, left_slice: slice | None = None) -> Engine:
-    """The engine over a snapshot, or over a slice of its left side with features fitted on the whole.
+def fit_builder(snapshot: Snapshot) -> FeatureBuilder:
+    """Features fitted on a run's frozen snapshot: what is rare, what stories say. Rescorings of that run keep to the same fit."""
+    return FeatureBuilder(engine_vocabulary()).fit(snapshot)
+
+
+def engine_for(snapshot: Snapshot, weights: dict[str, Any], builder: FeatureBuilder, *, left_slice: slice | None = None) -> Engine:
+    """The engine over a snapshot, or over a slice of its left side.
 
     Raises matching.errors.RecordError (a ValueError) naming the community and the field that cannot be encoded.
     """
-    builder = FeatureBuilder(engine_vocabulary()).fit(snapshot)
     if left_slice is not None:
         snapshot = dataclasses.replace(snapshot, left=snapshot.left[left_slice])
     return build_engine(snapshot, builder, weights_from_json(weights))

@@ -1,0 +1,196 @@
+"""From the visible ranking to suggestions: what is promising to both sides becomes one, what no longer is goes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+
+from backend.cities.models import Community
+from backend.common.clock import database_now
+from backend.outbox.models import Event
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+from backend.suggestions.models import Pair, RankedPair, ScoringRun, Suggestion
+from backend.suggestions.runs import current_run, lock_ranking, run_engine
+from backend.suggestions.scoring import pair_reasons
+
+_S = Suggestion.Status
+# A known suggestion goes only when it has clearly fallen below the threshold, so that none comes and goes with every run.
+STAYS_AT = 0.9
+
+
+@dataclass(slots=True)
+class Derived:
+    """What one derivation did; ``announce`` is who is to be told of which suggestions."""
+
+    made: int = 0
+    refreshed: int = 0
+    superseded: int = 0
+    announce: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+
+def derive_suggestions(community_id: int | None = None) -> Derived:
+    """Makes, refreshes and supersedes suggestions from the visible ranking, of one community or of all, in one commit.
+
+    Promising is a pair that stands among the k best of both sides and whose two preferences both reach the threshold. One event
+    names everybody to be told, of both sides. A second call finds nothing to do.
+    """
+    with transaction.atomic():
+        lock_ranking()
+        run = current_run()
+        derived = Derived()
+        if run is None:
+            return derived
+        now = database_now()
+        ranked = _ranked(run, community_id)
+        known = _open_suggestions(community_id)
+        fresh = [row for pair, row in ranked.items() if pair not in known and _is_promising(row)]
+        fresh = _without_resting(fresh, now)
+        _make(run, fresh, now, derived)
+        _refresh(run, ranked, known, derived)
+        _supersede(ranked, known, now, derived)
+        if community_id is None:
+            ScoringRun.objects.filter(pk=run.pk).update(suggestions_made=derived.made)
+        if derived.announce:
+            told = {str(community): ids for community, ids in sorted(derived.announce.items())}
+            record(Topic.SUGGESTIONS_CHANGED, subject=run, by=None, community_id=community_id, communities=told)
+    return derived
+
+
+def _ranked(run: ScoringRun, community_id: int | None) -> dict[tuple[int, int], RankedPair]:
+    rows = RankedPair.objects.filter(run=run)
+    if community_id is not None:
+        rows = rows.filter(Q(left=community_id) | Q(right=community_id))
+    return {(min(r.left_id, r.right_id), max(r.left_id, r.right_id)): r for r in rows}
+
+
+def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggestion]:
+    found = Suggestion.objects.open().select_related("pair").select_for_update(of=("self",))
+    if community_id is not None:
+        found = found.of_community(community_id)
+    return {(s.pair.a_id, s.pair.b_id): s for s in found}
+
+
+def _is_promising(row: RankedPair, share: float = 1.0) -> bool:
+    floor = settings.SUGGESTIONS["promising"] * share
+    return row.left_preference >= floor and row.right_preference >= floor
+
+
+def _without_resting(rows: list[RankedPair], now: dt.datetime) -> list[RankedPair]:
+    """Both sides have it among their best, and the pair neither cools down nor is barred (it may be so since the ranking was made)."""
+    mutual = [row for row in rows if row.left_rank is not None and row.right_rank is not None]
+    resting = set(Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"))
+    return [row for row in mutual if (min(row.left_id, row.right_id), max(row.left_id, row.right_id)) not in resting]
+
+
+def _pairs_for(rows: list[RankedPair]) -> dict[tuple[int, int], Pair]:
+    ids = {i for row in rows for i in (row.left_id, row.right_id)}
+    country = dict(Community.objects.filter(pk__in=ids).values_list("pk", "country_id"))
+    wanted = {(min(row.left_id, row.right_id), max(row.left_id, row.right_id)) for row in rows}
+    Pair.objects.bulk_create(
+        [Pair(a_id=a, b_id=b, a_country=country[a], b_country=country[b]) for a, b in sorted(wanted)], ignore_conflicts=True, batch_size=2000
+    )
+    found = Pair.objects.filter(a_id__in={a for a, _ in wanted}, b_id__in={b for _, b in wanted})
+    return {(p.a_id, p.b_id): p for p in found if (p.a_id, p.b_id) in wanted}
+
+
+def _values(row: RankedPair, reasons: tuple[dict, dict]) -> dict:  # type: ignore[type-arg]
+    """A suggestion's fields in the pair's order of sides."""
+    forth, back = reasons
+    left = (row.left_preference, row.left_coverage, row.left_rank, forth)
+    right = (row.right_preference, row.right_coverage, row.right_rank, back)
+    a, b = (left, right) if row.left_id < row.right_id else (right, left)
+    names = ("preference", "coverage", "rank", "reasons")
+    return {"score": row.score} | {f"{side}_{name}": value for side, of in (("a", a), ("b", b)) for name, value in zip(names, of, strict=True)}
+
+
+def _make(run: ScoringRun, rows: list[RankedPair], now: dt.datetime, derived: Derived) -> None:
+    if not rows:
+        return
+    engine = run_engine(run)
+    pairs = _pairs_for(rows)
+    released = settings.SUGGESTIONS["release"] == "all"
+    status = _S.RELEASED if released else _S.PROPOSED
+    when = {"released_at": now, "expires_at": now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])} if released else {}
+    made = Suggestion.objects.bulk_create(
+        [
+            Suggestion(
+                pair=pairs[min(row.left_id, row.right_id), max(row.left_id, row.right_id)], run=run, status=status,
+                announced_score=row.score if released else None, **when, **_values(row, pair_reasons(engine, row.left_id, row.right_id)),
+            )
+            for row in rows
+        ],
+        batch_size=1000,
+    )  # fmt: skip
+    derived.made = len(made)
+    if released:
+        _record_many(Topic.SUGGESTION_RELEASED, made)
+        for suggestion in made:
+            _announce(derived, suggestion)
+
+
+def _record_many(topic: Topic, suggestions: list[Suggestion]) -> None:
+    """One audit row each, in one statement."""
+    Event.objects.bulk_create([Event(topic=topic, subject_type="suggestion", subject_id=s.pk) for s in suggestions], batch_size=2000)
+
+
+def _announce(derived: Derived, suggestion: Suggestion) -> None:
+    derived.announce[suggestion.pair.a_id].append(suggestion.pk)
+    derived.announce[suggestion.pair.b_id].append(suggestion.pk)
+
+
+def _refresh(
+    run: ScoringRun, ranked: dict[tuple[int, int], RankedPair], known: dict[tuple[int, int], Suggestion], derived: Derived
+) -> None:
+    """Brings unanswered suggestions up to date with the ranking; one that became clearly better is announced again."""
+    changed = []
+    for pair, suggestion in known.items():
+        row = ranked.get(pair)
+        if row is None or not _is_unanswered(suggestion) or (row.score == suggestion.score and suggestion.run_id == run.pk):
+            continue
+        changed.append((suggestion, row))
+    if not changed:
+        return
+    engine = run_engine(run)
+    for suggestion, row in changed:
+        for name, value in _values(row, pair_reasons(engine, row.left_id, row.right_id)).items():
+            setattr(suggestion, name, value)
+        suggestion.run = run
+        known_score = suggestion.announced_score
+        if suggestion.status == _S.RELEASED and known_score is not None:
+            if suggestion.score >= known_score + settings.SUGGESTIONS["clearly_better"]:
+                suggestion.announced_score = suggestion.score
+                _announce(derived, suggestion)
+    fields = ["score", "run", "announced_score", *(f"{side}_{n}" for side in "ab" for n in ("preference", "coverage", "rank", "reasons"))]
+    Suggestion.objects.bulk_update([s for s, _ in changed], fields, batch_size=500)
+    derived.refreshed = len(changed)
+
+
+def _is_unanswered(suggestion: Suggestion) -> bool:
+    return suggestion.status in (_S.PROPOSED, _S.HELD, _S.RELEASED) and suggestion.a_state == suggestion.b_state == "pending"
+
+
+def _supersede(
+    ranked: dict[tuple[int, int], RankedPair], known: dict[tuple[int, int], Suggestion], now: dt.datetime, derived: Derived
+) -> None:
+    """Takes back what nobody answered and what is no longer ranked by either side, or clearly below the threshold."""
+    gone = [
+        suggestion
+        for pair, suggestion in known.items()
+        if _is_unanswered(suggestion) and (pair not in ranked or not _is_promising(ranked[pair], STAYS_AT))
+    ]
+    if not gone:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE suggestions_suggestion SET status = 'superseded', closed_at = %s WHERE id = ANY(%s) "
+            "AND status IN ('proposed', 'held', 'released') AND a_state = 'pending' AND b_state = 'pending'",
+            [now, [s.pk for s in gone]],
+        )
+    _record_many(Topic.SUGGESTION_SUPERSEDED, gone)
+    derived.superseded = len(gone)

@@ -13,10 +13,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from matching.facets.part import EncodedPart, Float64, Part, Records, Side, symmetric, unit_rows
 
 _WORD = re.compile(r"\w+")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")  # scripts that write no spaces
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Scripts that write no spaces, or join particles to their words (Korean): read by pairs of characters."""
 _MENTION_COUNTS = 3  # a mention of the vocabulary says more than a word does
-
-_MEAN_SHRINKAGE = 4  # stories: the mean of a language that few write in is little more than those few
+_MEAN_SHRINKAGE = 4  # in stories: the mean of a language that few write in is little more than those few
 
 
 class _Told(NamedTuple):
@@ -37,8 +37,14 @@ class Story(Part):
 
     def __init__(self, labels: Mapping[str, tuple[str, ...]], components: int, random_state: int) -> None:
         self.components, self.random_state = components, random_state
-        phrases = [(" ".join(_WORD.findall(label.casefold())), code) for code, words in labels.items() for label in words]
-        self.phrases = sorted({(f"{p}" if _UNSPACED.search(p) else f" {p} ", code) for p, code in phrases if p})
+        self.joined: list[tuple[str, str]] = []  # phrases to be found anywhere in the text
+        self.spaced: dict[str, list[tuple[list[str], str]]] = {}  # phrases of whole words, by their first word
+        for code, phrase in sorted({(code, phrase.casefold()) for code, phrases in labels.items() for phrase in phrases}):
+            words = _WORD.findall(phrase)
+            if _UNSPACED.search(phrase):
+                self.joined.append(("".join(words), code))
+            elif words:
+                self.spaced.setdefault(words[0], []).append((words, code))
         self.tfidf_: TfidfVectorizer | None = None
         self.svd_: TruncatedSVD | None = None
         self.means_: dict[str, Float64] = {}
@@ -46,15 +52,23 @@ class Story(Part):
     def terms(self, language: str, text: str) -> list[str]:
         """The terms of one story: words as "en:harbour", mentions as "#topic:port_logistics"."""
         words = _WORD.findall(text.casefold())
-        spaced = f" {' '.join(words)} "
-        found = [code for phrase, code in self.phrases if phrase in spaced]
+        found = {
+            code
+            for at, word in enumerate(words)
+            if word in self.spaced
+            for phrase, code in self.spaced[word]
+            if words[at : at + len(phrase)] == phrase
+        }
+        if self.joined and _UNSPACED.search(text):
+            run = "".join(words)
+            found.update(code for phrase, code in self.joined if phrase in run)
         pieces: list[str] = []
         for word in words:
-            if _UNSPACED.search(word):
+            if not word.isascii() and _UNSPACED.search(word):
                 pieces += [word[k : k + 2] for k in range(max(1, len(word) - 1))]
             elif len(word) > 2:
                 pieces.append(word)
-        return [f"{language}:{piece}" for piece in pieces] + [f"#{code}" for code in found for _ in range(_MENTION_COUNTS)]
+        return [f"{language}:{piece}" for piece in pieces] + [f"#{code}" for code in sorted(found) for _ in range(_MENTION_COUNTS)]
 
     def fit(self, left: Records, right: Records) -> None:
         self.tfidf_ = self.svd_ = None
@@ -100,4 +114,5 @@ class Story(Part):
         if self.tfidf_ is None or self.svd_ is None:
             return ()
         means = [(language, np.round(mean, 5)) for language, mean in sorted(self.means_.items())]
-        return (sorted(self.tfidf_.vocabulary_), np.round(self.tfidf_.idf_, 5), np.round(self.svd_.components_, 4), means)
+        phrases = [sorted(self.joined), sorted(self.spaced.items())]
+        return (phrases, sorted(self.tfidf_.vocabulary_), np.round(self.tfidf_.idf_, 5), np.round(self.svd_.components_, 4), means)

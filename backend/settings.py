@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from csp.constants import NONE, SELF
 
@@ -61,6 +63,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "backend.web.access.AccessMiddleware",
+    "backend.web.errors.DomainErrorMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -69,6 +73,7 @@ WSGI_APPLICATION = "backend.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Before the apps' own, so that sign-in pages look like all others.
         "DIRS": [REPOSITORY / "backend" / "web" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
@@ -117,7 +122,6 @@ LOCALE_PATHS = [REPOSITORY / "backend" / "locale"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [REPOSITORY / "backend" / "web" / "static"]
 # Files are served from the packages themselves on one machine, hashed and collected in production.
 WHITENOISE_USE_FINDERS = not PRODUCTION
 STORAGES = {
@@ -185,7 +189,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # The rules of the service that staff may want to change; their meaning is in the README.
-SUGGESTIONS = {
+SUGGESTIONS: dict[str, Any] = {
     "k": 20,
     "promising": 0.45,  # each side's own preference must reach it
     "clearly_better": 0.10,  # a known suggestion is announced again when its score rises by this much
@@ -196,7 +200,7 @@ SUGGESTIONS = {
     "shard_rows_min": 50,
     "runs_kept": 3,
 }
-PROFILES = {"stale_months": 12, "unsuggested_months": 15}
+PROFILES: dict[str, Any] = {"stale_months": 12, "unsuggested_months": 15}
 OUTBOX = {"lease_seconds": 15, "max_attempts": 3, "sweep_seconds": 2, "republish_seconds": 20}
 
 LOGGING = {

@@ -38,7 +38,7 @@ class User(AbstractBaseUser):
     is_sample = models.BooleanField(default=False, help_text="Belongs to the sample world; production refuses to start over one.")
     date_joined = models.DateTimeField(auto_now_add=True)
 
-    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+    objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

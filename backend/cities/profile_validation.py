@@ -22,7 +22,7 @@ class _Wrong(Exception):
 def _text(field: Field, value: Any) -> str:
     if not isinstance(value, str):
         raise _Wrong("Write text here.")
-    value = value.strip()
+    value = str(value).strip()
     if "\x00" in value:
         raise _Wrong("This holds a character that cannot be stored (NUL). Type the text again without it.")
     if len(value) > field.max_length:

@@ -26,7 +26,7 @@ def change_state(instance: models.Model, field: str, new: str, table: Transition
     Raises:
         WrongState: the table does not allow it, or another transaction moved the row first.
     """
-    old = getattr(instance, field)
+    old: str = getattr(instance, field)
     check_transition(table, old, new)
     updated = type(instance)._base_manager.filter(pk=instance.pk, **{field: old}).update(**{field: new}, **values)
     if updated != 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -77,7 +78,7 @@ def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggest
 
 
 def _is_promising(row: RankedPair, share: float = 1.0) -> bool:
-    floor = settings.SUGGESTIONS["promising"] * share
+    floor: float = settings.SUGGESTIONS["promising"] * share
     return row.left_preference >= floor and row.right_preference >= floor
 
 
@@ -93,20 +94,24 @@ def _pairs_for(rows: list[RankedPair]) -> dict[tuple[int, int], Pair]:
     country = dict(Community.objects.filter(pk__in=ids).values_list("pk", "country_id"))
     wanted = {(min(row.left_id, row.right_id), max(row.left_id, row.right_id)) for row in rows}
     Pair.objects.bulk_create(
-        [Pair(a_id=a, b_id=b, a_country=country[a], b_country=country[b]) for a, b in sorted(wanted)], ignore_conflicts=True, batch_size=2000
+        [Pair(a_id=a, b_id=b, a_country=country[a], b_country=country[b]) for a, b in sorted(wanted)],
+        ignore_conflicts=True,
+        batch_size=2000,
     )
     found = Pair.objects.filter(a_id__in={a for a, _ in wanted}, b_id__in={b for _, b in wanted})
     return {(p.a_id, p.b_id): p for p in found if (p.a_id, p.b_id) in wanted}
 
 
-def _values(row: RankedPair, reasons: tuple[dict, dict]) -> dict:  # type: ignore[type-arg]
+def _values(row: RankedPair, reasons: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
     """A suggestion's fields in the pair's order of sides."""
     forth, back = reasons
     left = (row.left_preference, row.left_coverage, row.left_rank, forth)
     right = (row.right_preference, row.right_coverage, row.right_rank, back)
     a, b = (left, right) if row.left_id < row.right_id else (right, left)
     names = ("preference", "coverage", "rank", "reasons")
-    return {"score": row.score} | {f"{side}_{name}": value for side, of in (("a", a), ("b", b)) for name, value in zip(names, of, strict=True)}
+    return {"score": row.score} | {
+        f"{side}_{name}": value for side, of in (("a", a), ("b", b)) for name, value in zip(names, of, strict=True)
+    }
 
 
 def _make(run: ScoringRun, rows: list[RankedPair], now: dt.datetime, derived: Derived) -> None:
@@ -161,11 +166,10 @@ def _refresh(
         for name, value in _values(row, pair_reasons(engine, row.left_id, row.right_id)).items():
             setattr(suggestion, name, value)
         suggestion.run = run
-        known_score = suggestion.announced_score
-        if suggestion.status == _S.RELEASED and known_score is not None:
-            if suggestion.score >= known_score + settings.SUGGESTIONS["clearly_better"]:
-                suggestion.announced_score = suggestion.score
-                _announce(derived, suggestion)
+        told = suggestion.announced_score
+        if suggestion.status == _S.RELEASED and told is not None and suggestion.score >= told + settings.SUGGESTIONS["clearly_better"]:
+            suggestion.announced_score = suggestion.score
+            _announce(derived, suggestion)
     fields = ["score", "run", "announced_score", *(f"{side}_{n}" for side in "ab" for n in ("preference", "coverage", "rank", "reasons"))]
     Suggestion.objects.bulk_update([s for s, _ in changed], fields, batch_size=500)
     derived.refreshed = len(changed)

@@ -17,7 +17,7 @@ _COLUMNS = (
 def copy_rows(run_id: int, rows: Iterable[RankedRow]) -> None:
     """Writes rows of a run as fast as the database takes them."""
     statement = f"COPY suggestions_rankedpair (run_id, {', '.join(_COLUMNS)}) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row((run_id, *row))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 
 import structlog
@@ -18,6 +19,9 @@ from backend.outbox.topics import Topic
 from backend.suggestions import ranked_rows
 from backend.suggestions.models import CurrentRun, RankedPair, ScoringRun, ScoringShard
 from backend.suggestions.scoring import (
+    Engine,
+    FeatureBuilder,
+    Snapshot,
     engine_for,
     fit_builder,
     freeze_snapshot,
@@ -87,7 +91,7 @@ def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
 
 
 @lru_cache(maxsize=2)
-def _frozen(run_id: int):  # type: ignore[no-untyped-def]  # (Snapshot, FeatureBuilder): types of the engine stay behind its door
+def _frozen(run_id: int) -> tuple[Snapshot, FeatureBuilder]:
     """A run's snapshot and the features fitted on it, kept in the worker between shards and rescorings."""
     run = ScoringRun.objects.only("snapshot", "snapshot_version").get(pk=run_id)
     snapshot = unpack_snapshot(bytes(run.snapshot), run.snapshot_version)
@@ -181,7 +185,7 @@ def rescore_community(community_id: int) -> bool:
         frozen, builder = _frozen(run.pk)
         engine = engine_for(live, run.weights, builder)
         old = ranked_rows.stored_rows(run.pk)
-        left, right = _ranked_ids(run.pk, frozen, old)
+        left, right = _ranked_ids(frozen, old)
         before = ranking_from_rows(list(old.values()), left, right, run.k, builder.version_)
         after = updated(before, engine, {community_id})
         written = ranked_rows.replace_rows(run.pk, old, ranking_rows(after))
@@ -189,13 +193,13 @@ def rescore_community(community_id: int) -> bool:
     return True
 
 
-def run_engine(run):  # type: ignore[no-untyped-def]
+def run_engine(run: ScoringRun) -> Engine:
     """The engine that explains a run's pairs: its weights and its fit over today's profiles."""
     _snapshot, builder = _frozen(run.pk)
     return engine_for(freeze_snapshot(), run.weights, builder)
 
 
-def _ranked_ids(run_id, frozen, rows):  # type: ignore[no-untyped-def]
+def _ranked_ids(frozen: Snapshot, rows: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
     """Whom the stored ranking knows: the frozen snapshot's communities, and those that rescorings added."""
     left = {r.id for r in frozen.left} | {pair[0] for pair in rows}
     right = {r.id for r in frozen.right} | {pair[1] for pair in rows}

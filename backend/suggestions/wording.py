@@ -42,7 +42,7 @@ def contribution_sentence(contribution: Mapping[str, Any], *, other: str, langua
     """One reason in words, seen from the side that has it."""
     named = _listed(contribution["items"], language)
     values = {"other": other, "items": named}
-    facet = contribution["facet"]
+    facet: str = contribution["facet"]
     if facet == "needs_offers" and named:
         return _("You need %(items)s; %(other)s offers it.") % values
     if facet == "challenges" and named:

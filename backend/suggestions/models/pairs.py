@@ -22,7 +22,9 @@ class Pair(models.Model):
     a_country = models.CharField(max_length=2)
     b_country = models.CharField(max_length=2)
     closed_until = models.DateTimeField(null=True, help_text="Cooling period after a decline.")
-    bar = models.CharField(max_length=12, choices=Bar.choices, blank=True, help_text="Why no suggestion may be made of it, whatever its score")
+    bar = models.CharField(
+        max_length=12, choices=Bar.choices, blank=True, help_text="Why no suggestion may be made of it, whatever its score"
+    )
 
     class Meta:
         constraints = [

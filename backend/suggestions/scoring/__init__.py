@@ -12,9 +12,15 @@ from backend.suggestions.scoring.engine import (
     weights_in_force,
 )
 from backend.suggestions.scoring.snapshots import freeze_snapshot, pack_snapshot, unpack_snapshot
+from matching.engine import Engine
+from matching.features import FeatureBuilder
+from matching.types import Snapshot
 
 __all__ = [
+    "Engine",
+    "FeatureBuilder",
     "RankedRow",
+    "Snapshot",
     "engine_for",
     "fit_builder",
     "freeze_snapshot",

@@ -105,8 +105,10 @@ _SETS = ("needs", "offers", "challenges", "institutions", "languages", "partner_
 def _unpack_record(fields: dict[str, Any]) -> ProfileRecord:
     fields |= {name: frozenset(fields[name]) for name in _SETS}
     fields["ties"] = tuple(Tie(*tie) for tie in fields["ties"])
-    wish = fields["sought"]
-    fields["sought"] = Sought(**{name: frozenset(value) if isinstance(value, list) else value for name, value in wish.items()})
+    wish: dict[str, Any] = fields["sought"]
+    for name, value in wish.items():
+        wish[name] = frozenset(value) if isinstance(value, list) else value
+    fields["sought"] = Sought(**wish)
     return ProfileRecord(**fields)
 
 

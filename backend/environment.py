@@ -109,7 +109,8 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
 
     secret_key = required("SECRET_KEY", secrets.token_urlsafe(50))
     if production and len(secret_key) < 50:
-        raise ConfigurationError("SECRET_KEY is shorter than 50 characters; make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'")
+        recipe = "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        raise ConfigurationError(f"SECRET_KEY is shorter than 50 characters; make one with: {recipe}")
     public_url = required("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
     if urlsplit(public_url).scheme not in {"http", "https"} or not urlsplit(public_url).hostname:
         raise ConfigurationError("PUBLIC_URL is not a web address; write https://cities.example.org")

@@ -11,10 +11,27 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal[
-    "text", "long_text", "url", "integer", "number", "boolean", "choice", "codes", "weighted", "countries", "regions", "ties", "partnerships"
+    "text",
+    "long_text",
+    "url",
+    "integer",
+    "number",
+    "boolean",
+    "choice",
+    "codes",
+    "weighted",
+    "countries",
+    "regions",
+    "ties",
+    "partnerships",
 ]
 FORMS = {"friendship": "Friendship city", "sister": "Sister city", "fixed_term": "Fixed-term pact", "project": "Single project"}
-STRUCTURES = {"nonprofit": "501(c)(3) or similar nonprofit", "municipal": "Municipal office", "institution": "Local institution", "mixed": "A mix of these"}
+STRUCTURES = {
+    "nonprofit": "501(c)(3) or similar nonprofit",
+    "municipal": "Municipal office",
+    "institution": "Local institution",
+    "mixed": "A mix of these",
+}
 REGISTRANT_ROLES = {
     "employee": "I work for the municipality",
     "elected": "I hold an elected office",

@@ -22,12 +22,12 @@ class _Wrong(Exception):
 def _text(field: Field, value: Any) -> str:
     if not isinstance(value, str):
         raise _Wrong("Write text here.")
-    value = str(value).strip()
-    if "\x00" in value:
+    text = value.strip()
+    if "\x00" in text:
         raise _Wrong("This holds a character that cannot be stored (NUL). Type the text again without it.")
-    if len(value) > field.max_length:
-        raise _Wrong(f"This has {len(value):,} characters; at most {field.max_length:,} fit.")
-    return value
+    if len(text) > field.max_length:
+        raise _Wrong(f"This has {len(text):,} characters; at most {field.max_length:,} fit.")
+    return text
 
 
 def _url(field: Field, value: Any) -> str:

@@ -1,0 +1,27 @@
+"""Relay and worker in one, in this process: for a machine where neither runs, and for tests."""
+
+from __future__ import annotations
+
+from backend.outbox.leases import return_expired
+from backend.outbox.models import Work
+from tasks.app import app
+from tasks.relay import due_for_publishing, route_events
+from tasks.work import perform
+
+
+def step() -> int:
+    """Routes what is recorded and performs the work that is due now; returns how many pieces were taken."""
+    app.loader.import_default_modules()
+    while route_events():
+        pass
+    return_expired()
+    ids = list(Work.objects.filter(due_for_publishing()).order_by("id").values_list("pk", flat=True)[:100])
+    return sum(perform(work_id) for work_id in ids)
+
+
+def drain() -> int:
+    """Steps until nothing is due; returns how many pieces of work were done."""
+    done = 0
+    while taken := step():
+        done += taken
+    return done

@@ -1,0 +1,28 @@
+"""What every test may use. The servers are real: ``python3 manage.py test`` starts them and names them in the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from backend.accounts.models import User
+from tests.factories import UserFactory
+
+
+@pytest.fixture
+def curator(db: None) -> User:
+    return UserFactory(curator=True)
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return UserFactory(admin=True)
+
+
+@pytest.fixture
+def drain() -> Callable[[], int]:
+    """Routes events and performs all work that is due, in this process, as relay and worker would; returns how many pieces."""
+    from tasks.inline import drain as drain_here
+
+    return drain_here

@@ -7,10 +7,15 @@ import numpy as np
 from matching.topk.checks import check_problem, transposed
 from matching.topk.fusion import check_fusion
 from matching.topk.rounding import magnitudes, score_error
+from matching.topk.lists import BestLists, KeyArray, packed_ranks
+from matching.topk.pairs import score_pairs
 from matching.topk.scan import RowBest, best_of_rows
-from matching.types import PairProblem, RankedSide, Ranking
+from matching.topk.threads import run_threads, share_out
+from matching.topk.two_sided import TwoSidedPass
+from matching.types import IntArray, PairProblem, RankedSide, Ranking
 
 DEFAULT_MAX_BYTES = 256 * 2**20
+_ROWS_AT_ONCE = 64  # times k pairs: gathered factors that fit in the cache
 
 
 def top_k(
@@ -39,19 +44,55 @@ def top_k(
         raise ValueError(f"threads must be at least 1, not {threads}")
     check_fusion(fusion)
     check_problem(problem)
-    forth = magnitudes(problem.left_to_right, problem.coverage_floor, owner_is_left=True)
-    back = magnitudes(problem.right_to_left, problem.coverage_floor, owner_is_left=False)
-    error = score_error(problem, fusion, forth, back)
-    sides = []
-    for view in (problem, transposed(problem)):
-        rows = np.flatnonzero(view.eligibility.left_ok)
-        best = best_of_rows(view, rows, k, fusion, error, max_bytes, threads)
-        side = empty_side(view, k)
-        for row, found in zip(rows, best, strict=True):
-            write_row(side, int(row), found, view)
-        sides.append(side)
-    scored = int(problem.eligibility.left_ok.sum()) * int(problem.eligibility.right_ok.sum())
-    return Ranking(sides[0], sides[1], k, fusion, feature_version, scored)
+    flipped = len(problem.left_ids) > len(problem.right_ids)
+    view = transposed(problem) if flipped else problem
+    forth = magnitudes(view.left_to_right, view.coverage_floor, owner_is_left=True)
+    back = magnitudes(view.right_to_left, view.coverage_floor, owner_is_left=False)
+    error = score_error(view, fusion, forth, back)
+    scan = TwoSidedPass(view, k, fusion, error, threads, (256, 1024))
+    scan.run()
+    left = finished(view, scan.rows, scan.cols, scan.row_lists, k, fusion, error, max_bytes, threads)
+    right = finished(transposed(view), scan.cols, scan.rows, scan.col_lists, k, fusion, error, max_bytes, threads)
+    if flipped:
+        left, right = right, left
+    return Ranking(left, right, k, fusion, feature_version, len(scan.rows) * len(scan.cols))
+
+
+def finished(
+    view: PairProblem, rows: IntArray, cols: IntArray, lists: BestLists, k: int, fusion: str, error: float, max_bytes: int, threads: int
+) -> RankedSide:
+    """The view's left side ranked: candidates of its lists scored in float64, and rows whose lists cannot decide scanned whole."""
+    side = empty_side(view, k)
+    if len(rows) == 0 or len(cols) == 0:
+        return side
+    by_rank = cols[np.argsort(view.right_ids[cols], kind="stable")]
+    draw = share_out(range(0, len(rows), _ROWS_AT_ONCE))
+
+    def work() -> None:
+        while (start := draw()) is not None:
+            part = slice(start, start + _ROWS_AT_ONCE)
+            _finish_rows(side, view, rows[part], lists.keys[part], by_rank, k, fusion)
+
+    run_threads(work, threads)
+    unsure = rows[np.flatnonzero(lists.overflowed())]
+    for row, found in zip(unsure, best_of_rows(view, unsure, k, fusion, error, max_bytes, threads), strict=True):
+        write_row(side, int(row), found, view)
+    return side
+
+
+def _finish_rows(side: RankedSide, view: PairProblem, rows: IntArray, keys: KeyArray, by_rank: IntArray, k: int, fusion: str) -> None:
+    at, place = np.nonzero(keys)
+    cols = by_rank[packed_ranks(keys[at, place])]
+    values = score_pairs(view, rows[at], cols, fusion)
+    order = np.lexsort((view.right_ids[cols], -values.score, at))
+    position = np.arange(len(at)) - np.searchsorted(at, at)  # `at` is sorted, and so is at[order]
+    order, target = order[position < k], (rows[at][position < k], position[position < k])
+    side.counterpart_ids[target] = view.right_ids[cols[order]]
+    side.scores[target] = values.score[order]
+    side.outgoing[target] = values.outgoing[order]
+    side.incoming[target] = values.incoming[order]
+    side.outgoing_coverage[target] = values.outgoing_coverage[order]
+    side.incoming_coverage[target] = values.incoming_coverage[order]
 
 
 def empty_side(view: PairProblem, k: int) -> RankedSide:

@@ -1,0 +1,84 @@
+"""The best candidates so far of many rows at once, as integers that sort like (score, id)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from matching.types import IntArray
+
+KeyArray = npt.NDArray[np.uint64]
+Float32Array = npt.NDArray[np.float32]
+
+_HALF = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+NOTHING_YET = np.float32(-1)  # the threshold of a list that is not full: every score beats it
+
+
+def pack(scores: Float32Array, ranks: npt.NDArray[np.uint32]) -> KeyArray:
+    """Keys of scores ≥ 0 (whose bit patterns sort like the scores) and of id ranks (the smaller the better). No key is 0."""
+    return (scores.view(np.uint32).astype(np.uint64) << _HALF) | (_LOW - ranks)
+
+
+def packed_scores(keys: KeyArray) -> Float32Array:
+    """The scores within keys; 0 for empty places."""
+    return (keys >> _HALF).astype(np.uint32).view(np.float32)
+
+
+def packed_ranks(keys: KeyArray) -> IntArray:
+    """The id ranks within keys."""
+    return (_LOW - (keys & _LOW)).astype(np.int64)
+
+
+class BestLists:
+    """For each of n rows its ``k + spare`` best keys so far, in no order, and the score that a newcomer has to beat.
+
+    The threshold lies ``margin`` below the k-th best score: what does not beat it cannot be among the k best, even if both scores were
+    computed with an error of half the margin. The spare places hold what lies within that margin.
+    """
+
+    def __init__(self, n: int, k: int, spare: int, margin: float) -> None:
+        self.keys: KeyArray = np.zeros((n, k + spare), dtype=np.uint64)
+        self.thresholds: Float32Array = np.full(n, NOTHING_YET)
+        self.spare = spare
+        self.margin = margin
+
+    def raise_thresholds(self, thresholds: Float32Array) -> None:
+        """Takes lower bounds of the final k-th best scores (margin already off) that are known from elsewhere."""
+        np.maximum(self.thresholds, thresholds, out=self.thresholds)
+
+    def merge(self, at: IntArray, keys: KeyArray, offset: int = 0) -> None:
+        """Puts candidates (row ``offset + at``, key) into their lists. A pair must be given only once."""
+        if len(at) == 0:
+            return
+        order = np.argsort(at.astype(np.uint16) if at.max() < 2**16 else at, kind="stable")
+        at, keys = at[order], keys[order]
+        first = np.flatnonzero(np.concatenate(([True], at[1:] != at[:-1])))
+        counts = np.diff(np.append(first, len(at)))
+        group = np.repeat(np.arange(len(first)), counts)
+        position = np.arange(len(at)) - first[group]
+        rows = at[first] + offset
+        width = self.keys.shape[1]
+        best = self.keys[rows]
+        # A few at a time, so that one long list does not widen the table of all others.
+        for start in range(0, int(counts.max()), 2 * width):
+            now = np.flatnonzero((position >= start) & (position < start + 2 * width))
+            added = int(position[now].max()) - start + 1
+            touched = np.flatnonzero(counts > start)
+            table = np.zeros((len(touched), width + added), dtype=np.uint64)
+            table[:, :width] = best[touched]
+            table[np.searchsorted(touched, group[now]), width + position[now] - start] = keys[now]
+            table.partition(added, axis=1)
+            best[touched] = table[:, added:]
+        best.partition(self.spare, axis=1)  # the k-th best comes to stand at `spare`
+        self.keys[rows] = best
+        worst = best[:, self.spare]
+        known = np.where(worst > 0, packed_scores(worst) - np.float32(self.margin), NOTHING_YET)
+        self.thresholds[rows] = np.maximum(self.thresholds[rows], known)
+
+    def overflowed(self) -> npt.NDArray[np.bool_]:
+        """(n,) bool: more candidates lay within the margin than there are spare places, so that one may have been lost."""
+        ordered = np.sort(self.keys, axis=1)
+        least = packed_scores(ordered[:, 0])
+        lost: npt.NDArray[np.bool_] = (ordered[:, 0] > 0) & (least >= packed_scores(ordered[:, self.spare]) - np.float32(self.margin))
+        return lost

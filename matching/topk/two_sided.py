@@ -1,0 +1,162 @@
+"""One pass over blocks that fills the lists of both sides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from matching.topk.direct import Candidates, DirectKernel
+from matching.topk.lists import BestLists, KeyArray, pack
+from matching.topk.operands import Admission, left_side, right_side
+from matching.topk.pairs import score_pairs
+from matching.topk.plan import choose_screen
+from matching.topk.scan import eligible
+from matching.topk.screened import ScreenKernel
+from matching.topk.screening import Screen
+from matching.topk.threads import run_threads, share_out
+from matching.types import IntArray, PairProblem
+
+Float32Array = npt.NDArray[np.float32]
+
+SPARE = 4
+_LEAD = 512  # rows scored directly for every column before the screen takes over: enough to make its thresholds useful
+
+
+@dataclass(slots=True)
+class _Buffered:
+    """Candidates on their way into lists."""
+
+    at: list[IntArray] = field(default_factory=list)
+    keys: list[KeyArray] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, at: IntArray, keys: KeyArray) -> None:
+        self.at.append(at)
+        self.keys.append(keys)
+        self.count += len(at)
+
+    def flush(self, lists: BestLists, offset: int = 0) -> None:
+        if self.count:
+            lists.merge(np.concatenate(self.at), np.concatenate(self.keys), offset)
+        self.at, self.keys, self.count = [], [], 0
+
+
+class TwoSidedPass:
+    """Lists of the k best of every row and column of a problem whose left side is the smaller one.
+
+    Columns are taken block by block in phases that double; after each phase the rows' lists take up their candidates, and rows are sorted
+    by their thresholds anew. Within a phase nothing that threads share changes, so their timing cannot change what is computed.
+    """
+
+    def __init__(self, problem: PairProblem, k: int, fusion: str, error: float, threads: int, block: tuple[int, int]) -> None:
+        self.problem, self.k, self.fusion, self.threads, self.block = problem, k, fusion, threads, block
+        self.admission = Admission(problem)
+        self.rows, self.cols = self.admission.reachable()
+        self.margin = 2 * error
+        self.row_lists = BestLists(len(self.rows), k, SPARE, self.margin)
+        self.col_lists = BestLists(len(self.cols), k, SPARE, self.margin)
+        self.row_ranks = id_ranks(problem.left_ids[self.rows])
+        self.col_ranks = id_ranks(problem.right_ids[self.cols])
+        self.signed = any(
+            bool(array.size and array.min() < 0)
+            for factors in (problem.left_to_right, problem.right_to_left)
+            for array in (factors.numerator_left, factors.numerator_right)
+        )
+        self.screen: Screen | None = None
+
+    def run(self, row_thresholds: Float32Array | None = None, col_thresholds: Float32Array | None = None) -> None:
+        """Fills the lists. Thresholds known beforehand are lower bounds of the final k-th best scores, less the margin; -1 where unknown."""
+        m, n = len(self.rows), len(self.cols)
+        if m == 0 or n == 0:
+            return
+        self._add_exceptions()
+        lead = np.arange(0, m, max(1, m // _LEAD))[:_LEAD]
+        first = self.block[1]
+        if row_thresholds is not None and col_thresholds is not None:
+            self.row_lists.raise_thresholds(row_thresholds)
+            self.col_lists.raise_thresholds(col_thresholds)
+            lead, first = lead[:0], n
+            self._choose(n, lag=1.0)
+        rest = np.setdiff1d(np.arange(m), lead)
+        done = 0
+        while done < n:
+            stop = min(n, max(first, 2 * done))
+            order = rest[np.argsort(self.row_lists.thresholds[rest], kind="stable")]
+            self._run_phase(done, stop, lead, order)
+            if done == 0 and stop < n:
+                self._choose(stop, lag=1 + math.log(m / len(lead)))
+            done = stop
+
+    def _add_exceptions(self) -> None:
+        """Ranks the pairs that have exact values of their own, which the blocks leave out."""
+        exceptions, mask = self.problem.exceptions, self.problem.eligibility
+        values = score_pairs(self.problem, exceptions.rows, exceptions.cols, self.fusion)
+        allowed = values.suggestible(self.problem.coverage_floor) & eligible(self.problem, exceptions.rows, exceptions.cols)
+        at_row = np.searchsorted(self.rows, exceptions.rows[allowed])
+        at_col = np.searchsorted(self.cols, exceptions.cols[allowed])
+        scores = values.score[allowed].astype(np.float32)
+        self.row_lists.merge(at_row, pack(scores, self.col_ranks[at_col]))
+        self.col_lists.merge(at_col, pack(scores, self.row_ranks[at_row]))
+
+    def _choose(self, known: int, lag: float) -> None:
+        """Decides about the screen from the first ``known`` columns, whose thresholds are settled."""
+        self.screen = choose_screen(
+            self.problem, self.admission, self.fusion, self.rows, self.cols, self.row_lists.thresholds, self.col_lists.thresholds[:known], lag
+        )
+
+    def _run_phase(self, first: int, last: int, lead: IntArray, order: IntArray) -> None:
+        draw = share_out(range(first, last, self.block[1]))
+        found: dict[int, _Buffered] = {}
+
+        def work() -> None:
+            direct = DirectKernel(self.admission, self.k, self.fusion, self.margin, self.block, self.signed)
+            screened = ScreenKernel(self.screen, self.fusion, self.block) if self.screen is not None else None
+            while (start := draw()) is not None:
+                found[start] = self._run_columns(start, min(last, start + self.block[1]), lead, order, direct, screened)
+
+        run_threads(work, min(self.threads, -(-(last - first) // self.block[1])))
+        for start in sorted(found):
+            found[start].flush(self.row_lists)
+
+    def _run_columns(
+        self, start: int, stop: int, lead: IntArray, order: IntArray, direct: DirectKernel, screened: ScreenKernel | None
+    ) -> _Buffered:
+        """All rows against some columns: fills the columns' lists and returns the candidates for the rows' lists."""
+        cols, height = self.cols[start:stop], self.block[0]
+        for_rows, for_cols = _Buffered(), _Buffered()
+        if screened is not None:
+            screened.take_columns(cols)
+        operands = right_side(self.problem, cols) if screened is None or len(lead) else None
+        seen, merged = 0, 0
+        for rows, is_lead in ((lead, True), (order, False)):
+            for at in range(0, len(rows), height):
+                positions = rows[at : at + height]
+                row_floor, col_floor = self.row_lists.thresholds[positions], self.col_lists.thresholds[start:stop]
+                candidates = screened.candidates(positions, row_floor, col_floor) if screened is not None and not is_lead else None
+                if candidates is None:
+                    operands = right_side(self.problem, cols) if operands is None else operands
+                    left = left_side(self.problem, self.rows[positions])
+                    candidates = direct.candidates(left, operands, self.rows[positions], cols, row_floor, col_floor)
+                self._collect(candidates, positions, start, for_rows, for_cols)
+                seen += len(positions)
+                if seen >= 2 * merged or for_cols.count > 8 * len(cols):
+                    for_cols.flush(self.col_lists, start)
+                    merged = seen
+        for_cols.flush(self.col_lists, start)
+        return for_rows
+
+    def _collect(self, found: Candidates, positions: IntArray, start: int, for_rows: _Buffered, for_cols: _Buffered) -> None:
+        chosen = np.flatnonzero(found.for_col)
+        for_cols.add(found.cols[chosen], pack(found.scores[chosen], self.row_ranks.take(positions.take(found.rows[chosen]))))
+        chosen = np.flatnonzero(found.for_row)
+        for_rows.add(positions.take(found.rows[chosen]), pack(found.scores[chosen], self.col_ranks.take(start + found.cols[chosen])))
+
+
+def id_ranks(ids: IntArray) -> npt.NDArray[np.uint32]:
+    """(n,) place of each id among all of them, in order."""
+    ranks = np.empty(len(ids), dtype=np.uint32)
+    ranks[np.argsort(ids, kind="stable")] = np.arange(len(ids), dtype=np.uint32)
+    return ranks

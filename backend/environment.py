@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 Mode = Literal["local", "test", "production"]
@@ -31,8 +31,15 @@ class Environment:
     log_json: bool
 
 
+def _split(name: str, url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:  # a bracket left open, for one
+        raise ConfigurationError(f"{name} is not an address ({error}); write scheme://user:password@host:port/name") from None
+
+
 def _database(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
+    parts = _split("DATABASE_URL", url)
     name = unquote(parts.path.lstrip("/"))
     try:
         port = parts.port
@@ -55,7 +62,7 @@ def _database(url: str) -> dict[str, Any]:
 
 
 def _redis(url: str) -> str:
-    parts = urlsplit(url)
+    parts = _split("REDIS_URL", url)
     try:
         port_ok = parts.port is None or parts.port > 0
     except ValueError:
@@ -67,7 +74,7 @@ def _redis(url: str) -> str:
 
 def _email(url: str, data_dir: Path) -> dict[str, Any]:
     """EMAIL_URL: ``file:`` (mails as files in the data folder) or ``smtp[s]://user:password@host:port``."""
-    parts = urlsplit(url)
+    parts = _split("EMAIL_URL", url)
     if parts.scheme == "file":
         return {"EMAIL_BACKEND": "backend.notifications.mail.FolderBackend", "EMAIL_FILE_PATH": str(data_dir / "mail")}
     try:
@@ -112,7 +119,8 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
         recipe = "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
         raise ConfigurationError(f"SECRET_KEY is shorter than 50 characters; make one with: {recipe}")
     public_url = required("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
-    if urlsplit(public_url).scheme not in {"http", "https"} or not urlsplit(public_url).hostname:
+    public = _split("PUBLIC_URL", public_url)
+    if public.scheme not in {"http", "https"} or not public.hostname:
         raise ConfigurationError("PUBLIC_URL is not a web address; write https://cities.example.org")
     hosts = [h.strip() for h in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",") if h.strip()]
     return Environment(

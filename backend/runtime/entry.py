@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from backend.environment import ConfigurationError
 from backend.runtime import bootstrap
 from backend.runtime.errors import EXIT_SETUP, ServerError, SetupError
 
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
         from backend.runtime.commands import run_django
 
         run_django(argv)
-    except (SetupError, ServerError) as error:
+    except (SetupError, ServerError, ConfigurationError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_SETUP
     except KeyboardInterrupt:

@@ -186,7 +186,7 @@ class Supervisor:
             self._end(group, hurried=lambda: self._stop_requests > max(asked, 1))
         for part in self.parts:
             part.output.close()
-        self._selector.close()
+        self.parts.clear()
 
     def _end(self, parts: list[Part], hurried: Callable[[], bool] = lambda: False) -> None:
         """Signal the parts side by side, wait as long as each may take, then kill their groups."""

@@ -1,0 +1,61 @@
+"""Plain Django commands find the servers of the running service, or bring their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from backend.runtime.bootstrap import ROOT
+from backend.runtime.datafolder import DataFolder
+
+_ASK = "from django.db import connection as c; k = c.cursor(); k.execute('SELECT 40 + 2'); print('answer', k.fetchone()[0])"
+
+
+def _manage(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    hidden = ("DATABASE_URL", "REDIS_URL", "CSC_MODE", "SECRET_KEY")
+    env = {k: v for k, v in os.environ.items() if k not in hidden} | {"CSC_DATA_DIR": str(data)}
+    return subprocess.run(
+        [sys.executable, "manage.py", *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_command_without_a_service_runs_on_servers_of_its_own_and_stops_them(tmp_path: Path) -> None:
+    ended = _manage(tmp_path / "data", "shell", "-v", "0", "-c", _ASK)
+    assert "answer 42" in ended.stdout, ended.stderr
+    assert not (tmp_path / "data" / "postgres" / "cluster" / "postmaster.pid").exists()
+    assert (tmp_path / "data" / "secret-key").stat().st_mode & 0o077 == 0
+
+
+def test_command_beside_a_running_service_uses_its_servers(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    folder.prepare()
+    with folder.locked("service") as ours:
+        assert ours
+        folder.announce({name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")})
+        assert folder.service_file.stat().st_mode & 0o077 == 0
+        ended = _manage(folder.path, "shell", "-v", "0", "-c", _ASK)
+    assert "answer 42" in ended.stdout, ended.stderr
+    assert not (folder.path / "postgres").exists()
+
+
+def test_command_beside_another_command_is_told_to_wait(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    folder.prepare()
+    with folder.locked("command"):
+        ended = _manage(folder.path, "shell", "-c", _ASK)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: another command (process {os.getpid()}) works on {folder.path} just now")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_announcement_ends_with_its_service(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.prepare()
+    with folder.locked("service"):
+        folder.announce({"DATABASE_URL": "postgresql://x"})
+        assert json.loads(folder.service_file.read_text()) == {"DATABASE_URL": "postgresql://x"}
+    assert folder.announced() is None
+    assert folder.holder() == (0, "")

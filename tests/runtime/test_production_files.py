@@ -1,0 +1,96 @@
+"""Dockerfile and docker-compose.yml, as far as they can be judged without a container engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from backend.runtime.bootstrap import ROOT
+
+Compose = dict[str, dict[str, dict[str, Any]]]
+
+_SECRETS = {
+    "SECRET_KEY": "x" * 50,
+    "POSTGRES_PASSWORD": "pg",
+    "REDIS_PASSWORD": "vk",
+    "PUBLIC_URL": "https://cities.example.org",
+    "ALLOWED_HOSTS": "cities.example.org",
+    "EMAIL_URL": "smtp://mail.example.org",
+}
+_PARTS = {"web", "relay", "worker", "beat"}
+
+
+@pytest.fixture(scope="module")
+def compose() -> Compose:
+    loaded = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def _has_compose() -> bool:
+    return (
+        bool(shutil.which("docker")) and subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    )
+
+
+@pytest.mark.skipif(not _has_compose(), reason="no docker compose here")
+def test_compose_accepts_the_file_with_its_secrets_and_refuses_it_without() -> None:
+    argv = ["docker", "compose", "config", "-q"]
+    bare = {k: v for k, v in os.environ.items() if k not in _SECRETS}
+    subprocess.run(argv, cwd=ROOT, env=bare | _SECRETS, check=True)
+    for name in _SECRETS:
+        refused = subprocess.run(
+            argv, cwd=ROOT, env=bare | {k: v for k, v in _SECRETS.items() if k != name}, capture_output=True, text=True, check=False
+        )
+        assert refused.returncode
+        assert name in refused.stderr
+
+
+def test_every_part_of_the_service_waits_for_the_preparation_and_healthy_servers(compose: Compose) -> None:
+    services = compose["services"]
+    assert set(services) == _PARTS | {"prepare", "postgres", "valkey"}
+    for name in _PARTS:
+        conditions = {other: need["condition"] for other, need in services[name]["depends_on"].items()}
+        assert conditions == {"prepare": "service_completed_successfully", "postgres": "service_healthy", "valkey": "service_healthy"}
+
+
+def test_every_part_runs_without_privileges_on_a_read_only_system(compose: Compose) -> None:
+    for name in _PARTS | {"prepare"}:
+        service = compose["services"][name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_no_secret_has_a_default() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    for name in _SECRETS:
+        assert f"${{{name}:?" in text
+        assert f"${{{name}:-" not in text
+
+
+def test_servers_and_web_have_health_checks(compose: Compose) -> None:
+    for name in ("web", "worker", "postgres", "valkey"):
+        assert "healthcheck" in compose["services"][name]
+
+
+def test_data_of_the_servers_live_in_volumes(compose: Compose) -> None:
+    mounted = {str(volume).split(":")[0] for service in compose["services"].values() for volume in service.get("volumes", [])}
+    assert mounted == set(compose["volumes"])
+
+
+def test_image_runs_as_an_ordinary_user_and_copies_only_what_exists() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["csc"]
+    sources = [word for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    assert sources
+    allowed = {line[1:].rstrip("/") for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for source in sources:
+        assert (ROOT / source).exists()
+        assert source.split("/")[0] in allowed

@@ -1,0 +1,158 @@
+"""The embedded servers: what a kill, a stale lock, an interrupted set-up and a full disk leave behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from backend.runtime import processes
+from backend.runtime.bootstrap import ROOT
+from backend.runtime.errors import SetupError
+from backend.runtime.postgres import EmbeddedPostgres, find_binaries
+from backend.runtime.unprivileged import as_nobody, is_root
+from backend.runtime.valkey import EmbeddedValkey
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    # pytest makes tmp_path with mode 0700, so under root this is also the case of a home that `nobody` may not enter.
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    yield server
+    server.stop(signal.SIGQUIT)
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey(tmp_path / "valkey")
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_committed_rows_survive_a_killed_server_at_the_same_address(postgres: EmbeddedPostgres) -> None:
+    postgres.start()
+    url = postgres.url
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (7)")
+        connection.commit()
+        postgres.kill()
+    postgres.start()
+    assert postgres.url == url
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
+
+
+def test_cluster_is_utf8_and_refuses_a_wrong_password(postgres: EmbeddedPostgres) -> None:
+    postgres.start()
+    with psycopg.connect(postgres.url) as connection:
+        row = connection.execute("SELECT current_setting('server_encoding'), upper('łódź'), current_setting('timezone')").fetchone()
+    assert row == ("UTF8", "ŁÓDŹ", "UTC")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(postgres.url.replace("://csc:", "://csc:x"))
+
+
+def test_stale_lock_whose_number_belongs_to_another_program_is_cleared(postgres: EmbeddedPostgres) -> None:
+    postgres.start()
+    postgres.stop()
+    # A process of the server's own user: PostgreSQL alone would take it for a living server and refuse to start.
+    sleep: list[str | Path] = [Path(shutil.which("sleep") or "sleep"), "600"]
+    stranger = processes.spawn(as_nobody(sleep, reads=Path("/"), writes=Path("/")) if is_root() else sleep)
+    try:
+        lock = postgres.cluster / "postmaster.pid"
+        lock.write_text(f"{stranger.pid}\n{postgres.cluster}\n1\n{postgres.port}\n\n127.0.0.1\n   123456    987654\nready   \n")
+        if is_root():
+            os.chown(lock, processes.NOBODY, processes.NOBODY)
+        postgres.start()
+        with psycopg.connect(postgres.url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert stranger.poll() is None
+    finally:
+        processes.stop(stranger)
+
+
+def test_interrupted_set_up_is_thrown_away(postgres: EmbeddedPostgres) -> None:
+    half = postgres.folder / "cluster.partial"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    postgres.start()
+    assert not half.exists()
+    with psycopg.connect(postgres.url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.skipif(not is_root(), reason="only root can mount a small disk")
+def test_full_disk_is_told_in_one_line_and_leaves_no_half_cluster(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=0755", "tmpfs", disk], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("this machine allows no mounts")
+    try:
+        server = EmbeddedPostgres(disk / "postgres")
+        with pytest.raises(SetupError, match=r"the disk of .* is full; free some space, or choose another folder with --data DIR"):
+            server.start()
+        assert not server.cluster.exists()
+        assert not (server.folder / "cluster.partial").exists()
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_valkey_keeps_its_data_through_a_kill_and_loses_them_when_wiped(valkey: EmbeddedValkey) -> None:
+    client = redis.Redis.from_url(valkey.url)
+    client.set("kept", "yes")
+    valkey.kill()
+    valkey.start()
+    assert client.get("kept") == b"yes"
+    valkey.kill()
+    valkey.wipe()
+    valkey.start()
+    assert client.get("kept") is None
+
+
+def test_valkey_refuses_who_does_not_know_the_password(valkey: EmbeddedValkey) -> None:
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis(port=valkey.port).ping()
+    assert (valkey.folder / "valkey.conf").stat().st_mode & 0o077 == 0
+
+
+_STARTER = """
+import sys, time
+from pathlib import Path
+from backend.runtime.servers import start_servers
+servers = start_servers(Path(sys.argv[1]), environ={})
+print(servers.postgres.process.pid, servers.valkey.process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+def test_servers_end_when_their_starter_is_killed(tmp_path: Path) -> None:
+    starter = subprocess.Popen([sys.executable, "-c", _STARTER, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    pids = [int(word) for word in starter.stdout.readline().split()]
+    assert len(pids) == 2
+    starter.kill()
+    starter.wait()
+    assert processes.wait_until(lambda: not any(_is_alive(pid) for pid in pids), seconds=15)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_binaries_are_those_of_the_package() -> None:
+    said = subprocess.run([find_binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("postgres (PostgreSQL) 18.")

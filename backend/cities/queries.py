@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
@@ -11,13 +10,8 @@ from django.db.models import F, Q, QuerySet
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, ListedPartnership, Place, Profile
+from backend.cities.names import NAME_SEPARATOR, fold
 from backend.cities.permissions import require_staff
-
-
-def fold(text: str) -> str:
-    """Lower case without accents: how names are compared. ("Göteborg" → "goteborg")"""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss").replace("ø", "o").replace("ł", "l").replace("đ", "d"))
-    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).split())
 
 
 def seeking_communities(
@@ -63,7 +57,7 @@ def search_places(text: str, *, country: str = "", limit: int = 10) -> list[Plac
     if country:
         places = places.filter(country_id=country)
     starting = list(
-        places.filter(Q(search_text__startswith=words) | Q(search_text__contains=f"|{words}")).order_by(
+        places.filter(Q(search_text__startswith=words) | Q(search_text__contains=f"{NAME_SEPARATOR}{words}")).order_by(
             F("population").desc(nulls_last=True)
         )[:limit]
     )
@@ -121,3 +115,14 @@ def vetting_queue(user: User) -> QuerySet[Profile]:
         .prefetch_related("letters", "vetting_notes__by", "community__roles__user")
         .order_by("submitted_at", "id")
     )
+
+
+def directory_listed(*, search: str = "", country: str = "") -> QuerySet[ListedPartnership]:
+    """Pairs that public lists name, one row a pair, by the names of their places; filters ask that either place fits."""
+    found = ListedPartnership.objects.select_related("place_a__country", "place_b__country").order_by("place_a__name", "place_b__name", "id")
+    if country:
+        found = found.filter(Q(place_a__country_id=country) | Q(place_b__country_id=country))
+    words = fold(search.replace("\x00", ""))
+    if words:
+        found = found.filter(Q(place_a__search_text__contains=words) | Q(place_b__search_text__contains=words))
+    return found

@@ -1,5 +1,5 @@
 from backend.cities.models.communities import Community, CommunityRole, Contact, Membership, Organisation
-from backend.cities.models.places import Country, ListedPartnership, Place
+from backend.cities.models.places import Country, ListedPartnership, Place, ReferenceLoad
 from backend.cities.models.profiles import Profile, ProfileVersion, VettingLetter, VettingNote
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Place",
     "Profile",
     "ProfileVersion",
+    "ReferenceLoad",
     "VettingLetter",
     "VettingNote",
 ]

@@ -71,3 +71,12 @@ class ListedPartnership(models.Model):
             models.CheckConstraint(name="listed_ordered", condition=Q(place_a__lt=F("place_b"))),
         ]
         indexes = [models.Index(fields=["place_b"], name="listed_by_b")]
+
+
+class ReferenceLoad(models.Model):
+    """Which content of a set of reference data is in the database, so that a start skips what is there already."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+    content_hash = models.CharField(max_length=64, help_text="SHA-256 of the carried files and the version of what else went in")
+    rows = models.PositiveIntegerField()
+    loaded_at = models.DateTimeField(auto_now=True)

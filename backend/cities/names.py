@@ -1,0 +1,32 @@
+"""How names of places are compared and spelled plainly. One rule for the gazetteer's search text and for what people type."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+NAME_SEPARATOR = "|"  # between the names of one place in its search text
+
+# Letters that Unicode does not take apart, and marks that people leave out when they type.
+_LETTERS = {
+    "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "ħ": "h", "Ħ": "H", "ı": "i", "ə": "e", "Ə": "E",
+    "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "Þ": "Th", "’": "'", "‘": "'", "ʻ": "'", "ʼ": "'", "`": "'", "–": "-",
+}  # fmt: skip
+_COMBINING = re.compile("[" + "".join(re.escape(c) for c in map(chr, range(0x300, 0x10000)) if unicodedata.combining(c)) + "]+")
+
+
+def plain(text: str) -> str:
+    """The text without accents, in its own case. ("Göteborg" → "Goteborg", "Łódź" → "Lodz")"""
+    for letter, spelled in _LETTERS.items():
+        text = text.replace(letter, spelled)
+    return _COMBINING.sub("", unicodedata.normalize("NFKD", text))
+
+
+def fold_letters(text: str) -> str:
+    """Lower case, no accents, no apostrophes; spaces and line ends stay, so that many names can be folded in one go."""
+    return plain(text.casefold()).replace("'", "")
+
+
+def fold(text: str) -> str:
+    """One name as it is compared: `fold_letters`, with single spaces. ("L’Aquila" → "laquila")"""
+    return " ".join(fold_letters(text).split())

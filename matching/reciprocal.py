@@ -1,11 +1,13 @@
-"""Fusion of the two directions into one reciprocal score."""
+"""Fusion of the two directions into one reciprocal score, as an estimator-like object."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
+
+from matching.topk.fusion import check_fusion, fuse
 
 Fusion = Literal["harmonic", "product", "min", "mean"]
 Float64 = npt.NDArray[np.float64]
@@ -17,10 +19,9 @@ class Reciprocal:
     Raises ValueError for a fusion that is none of the four.
     """
 
-    def __init__(self, fusion: Fusion = "harmonic") -> None:
-        if fusion not in get_args(Fusion):
-            raise ValueError(f"fusion {fusion!r} is none of {', '.join(get_args(Fusion))}")
-        self.fusion: Fusion = fusion
+    def __init__(self, fusion: str = "harmonic") -> None:
+        check_fusion(fusion)
+        self.fusion = cast(Fusion, fusion)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Constructor's parameters by name."""
@@ -31,11 +32,4 @@ class Reciprocal:
         forth, back = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
         if not ((forth >= 0).all() and (back >= 0).all()):
             raise ValueError("preferences to fuse must be numbers from 0 to 1, without NaN")
-        if self.fusion == "product":
-            return np.asarray(forth * back)
-        if self.fusion == "min":
-            return np.asarray(np.minimum(forth, back))
-        total = forth + back
-        if self.fusion == "mean":
-            return np.asarray(total / 2.0)
-        return np.asarray(np.divide(2.0 * forth * back, total, out=np.zeros_like(total), where=total > 0))
+        return np.asarray(fuse(forth, back, self.fusion), dtype=np.float64)

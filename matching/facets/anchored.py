@@ -36,7 +36,7 @@ class AnchoredPart(Part):
     def similarity(self, a: Any, b: Any) -> float:
         """In [0, 1], symmetric."""
 
-    def fit(self, left: Records, right: Records) -> None:
+    def lay_out(self, left: Records, right: Records) -> None:
         distinct = {side: set(self.values(records)) - {None} for side, records in (("left", left), ("right", right))}
         self.anchor_ = "left" if len(distinct["left"]) <= len(distinct["right"]) else "right"
         self.values_ = tuple(sorted(distinct[self.anchor_], key=_order))
@@ -61,12 +61,12 @@ class AnchoredPart(Part):
         for value, at in number.items():
             if value not in column:
                 record = records[values.index(value)]
-                problem = f"{_shown(value)} was not there when the features were fitted; fit them again"
+                problem = f"{_shown(value)} has no column; encode both sides together with transform_sides"
                 raise UnseenValueError(record.id, self.field, problem)
             rows[at, column[value]] = 1.0
         return rows
 
-    def state(self) -> Iterable[Any]:
+    def layout(self) -> Iterable[Any]:
         return (self.anchor_, [_order(value) for value in self.values_])
 
 

@@ -47,7 +47,10 @@ class Part(ABC):
     share: float = 1.0  # of the facet's weight; the shares of a facet sum to 1
 
     def fit(self, left: Records, right: Records) -> None:  # noqa: B027 - most parts learn nothing
-        """Learn what the encoding depends on (rarity, layout). ``left`` and ``right`` may be empty."""
+        """Learn what the similarity depends on (rarity, latent topics). ``left`` and ``right`` may be empty."""
+
+    def lay_out(self, left: Records, right: Records) -> None:  # noqa: B027 - most parts have fixed columns
+        """Choose columns for values that occur. Changes no similarity, so one fit serves snapshots of different days and shards."""
 
     @abstractmethod
     def encode(self, records: Records, side: Side) -> EncodedPart:
@@ -59,6 +62,10 @@ class Part(ABC):
 
     def state(self) -> Iterable[Any]:
         """What ``fit`` learned, in a stable order, for the version's hash."""
+        return ()
+
+    def layout(self) -> Iterable[Any]:
+        """What ``lay_out`` chose, in a stable order."""
         return ()
 
 

@@ -81,7 +81,8 @@ class Story(Part):
         depth = min(self.components, len(tfidf.vocabulary_) - 1, len(told) - 1)
         if depth < 1:
             return
-        self.tfidf_, self.svd_ = tfidf, TruncatedSVD(depth, random_state=self.random_state).fit(weighted)
+        with np.errstate(divide="ignore", invalid="ignore"):  # its share of explained variance, unused here, is 0 / 0 for equal stories
+            self.tfidf_, self.svd_ = tfidf, TruncatedSVD(depth, random_state=self.random_state).fit(weighted)
         latent = np.asarray(self.svd_.transform(weighted), dtype=np.float64)
         languages = np.array([story.language for story in told])
         for language in np.unique(languages):

@@ -29,7 +29,8 @@ class Ties(Part):
         self.columns_: dict[Side, dict[str, int]] = {"left": {}, "right": {}}  # by the side that chooses: the countries it has ties to
         self.countries_: dict[Side, frozenset[str]] = {"left": frozenset(), "right": frozenset()}
 
-    def fit(self, left: Records, right: Records) -> None:
+    def lay_out(self, left: Records, right: Records) -> None:
+        self.columns_, self.countries_ = {}, {}
         sides: tuple[tuple[Side, Records, Records], ...] = (("left", left, right), ("right", right, left))
         for side, choosers, chosen in sides:
             tied = {country for record in choosers for country in country_ties(record)}
@@ -51,7 +52,7 @@ class Ties(Part):
                 if country in columns:
                     rows[at, columns[country]] = value
                 elif country in there:
-                    problem = f"nobody had a tie to {country} when the features were fitted; fit them again"
+                    problem = f"a tie to {country} has no column; encode both sides together with transform_sides"
                     raise UnseenValueError(record.id, "ties", problem)
         return rows
 
@@ -63,7 +64,7 @@ class Ties(Part):
             if column is not None:
                 rows[at, column] = 1.0
             elif record.country not in known:
-                problem = f"{record.country} had nobody when the features were fitted; fit them again"
+                problem = f"{record.country} has no column; encode both sides together with transform_sides"
                 raise UnseenValueError(record.id, "country", problem)
         return rows
 
@@ -77,7 +78,7 @@ class Ties(Part):
         kinds = sorted({kind for value, kind in candidates if value == max(candidates)[0]})
         return tuple((kind, similarity / len(kinds)) for kind in kinds)
 
-    def state(self) -> Iterable[Any]:
+    def layout(self) -> Iterable[Any]:
         return (list(self.columns_["left"]), list(self.columns_["right"]))
 
 

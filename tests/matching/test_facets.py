@@ -30,6 +30,7 @@ def similarity(part: Part, i: ProfileRecord, j: ProfileRecord, *others: ProfileR
     """i→j as the engine computes it: fitted on both sides (``others`` stand on the right), a dot product where both are present."""
     left, right = [i], [j, *others]
     part.fit(left, right)
+    part.lay_out(left, right)
     mine, theirs = part.encode(left, "left"), part.encode(right, "right")
     if not (mine.seeks[0] and theirs.offers[0]):
         return None

@@ -85,17 +85,32 @@ def test_rows_do_not_depend_on_the_other_records_transformed() -> None:
         np.testing.assert_allclose(all_rows.seeker[1], one_row.seeker[0], atol=1e-6, err_msg=name)
 
 
-def test_values_without_a_column_ask_for_another_fit() -> None:
+NEW_ON_THE_LEFT = (
+    replace(LEFT[0], utc_offset_hours=-9),
+    replace(LEFT[0], languages=frozenset({"ja"})),
+    replace(LEFT[0], ties=(Tie("trade", 1, "DE"),)),
+)
+
+
+@pytest.mark.parametrize("new", NEW_ON_THE_LEFT)
+def test_a_value_not_seen_by_fit_gets_a_column_with_both_sides(new: ProfileRecord) -> None:
     builder = FeatureBuilder(VOCABULARY).fit(SNAPSHOT)
-    for new in (
-        replace(LEFT[0], utc_offset_hours=-9),
-        replace(LEFT[0], languages=frozenset({"ja"})),
-        replace(LEFT[0], ties=(Tie("trade", 1, "DE"),)),
-    ):
-        with pytest.raises(UnseenValueError, match="fit them again"):
-            builder.transform([new], "left")
+    with pytest.raises(UnseenValueError, match="transform_sides"):
+        builder.transform([new], "left")
+    later = replace(SNAPSHOT, left=(replace(new, id=50), *LEFT))
+    before, after = (build_engine(snapshot, builder).preference.dense() for snapshot in (SNAPSHOT, later))
+    np.testing.assert_allclose(after.left_to_right[1], before.left_to_right[0], atol=1e-9)
+    np.testing.assert_allclose(after.right_to_left[1], before.right_to_left[0], atol=1e-9)
+    assert build_engine(later, builder).left.version == builder.version_
+
+
+def test_a_country_not_seen_by_fit_gets_a_column_with_both_sides() -> None:
+    builder = FeatureBuilder(VOCABULARY).fit(SNAPSHOT)
     with pytest.raises(UnseenValueError, match="field 'country'"):
         builder.transform([ProfileRecord(9, "FR")], "right")
+    later = Snapshot(left=(replace(LEFT[0], ties=(Tie("trade", 3, "FR"),)),), right=(ProfileRecord(9, "FR"), *RIGHT))
+    forth, _ = build_engine(later, builder).explain(1, 9)
+    assert forth.contributions[0].items == (("tie:trade", 1.0),)
 
 
 def test_parameters_and_fitting_as_in_scikit_learn() -> None:

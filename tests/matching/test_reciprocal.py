@@ -19,7 +19,7 @@ def test_fusions(fusion: Any, expected: list[float]) -> None:
 
 
 def test_fusion_refuses_what_it_cannot_fuse() -> None:
-    with pytest.raises(ValueError, match="'geometric' is none of harmonic"):
-        Reciprocal("geometric")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="unknown fusion 'geometric'"):
+        Reciprocal("geometric")
     with pytest.raises(ValueError, match="without NaN"):
         Reciprocal().fuse([0.5], [float("nan")])

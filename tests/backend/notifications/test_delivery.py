@@ -1,0 +1,154 @@
+"""Mails against a real SMTP server that accepts, refuses, stalls and drops."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
+
+from backend.notifications import delivery as sending
+from backend.notifications.delivery import deliver
+from backend.notifications.models import Delivery
+from backend.notifications.services import undelivered
+from backend.outbox.leases import GiveUp, TryLater
+from backend.runtime import ports
+from tests.factories import DeliveryFactory
+
+pytestmark = pytest.mark.django_db
+
+
+class Mailbox:
+    """What the server got, and how it is to behave: answers by command, or a dropped connection after the mail was taken."""
+
+    def __init__(self) -> None:
+        self.mails: list[email.message.EmailMessage] = []
+        self.answers: dict[str, str] = {}
+        self.drop_after_data = False
+
+    async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if "RCPT" in self.answers:
+            return self.answers["RCPT"]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
+        if "DATA" in self.answers:
+            return self.answers["DATA"]
+        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        if self.drop_after_data:
+            server.transport.abort()
+        return "250 taken"
+
+
+@pytest.fixture
+def mailbox(settings) -> Iterator[Mailbox]:
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=ports.pick_free(None))
+    controller.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", controller.port, 2
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+    yield box
+    controller.stop()
+
+
+def test_mail_is_sent_once_with_its_own_message_id(mailbox: Mailbox) -> None:
+    delivery = DeliveryFactory(notification__recipient__email="mayor@city.example")
+
+    assert deliver(delivery.pk)
+    assert not deliver(delivery.pk)
+
+    (mail,) = mailbox.mails
+    delivery.refresh_from_db()
+    assert mail["To"] == "mayor@city.example"
+    assert str(delivery.message_id) in mail["Message-ID"]
+    assert mail["Subject"] == "Your profile is published"
+    assert delivery.notification.community.name in mail.get_body(("plain",)).get_content()
+    assert "<a href=" in mail.get_body(("html",)).get_content()
+    assert (delivery.status, delivery.attempts) == (Delivery.Status.SENT, 1)
+    assert delivery.sent_at is not None
+
+
+def test_name_of_a_community_cannot_become_markup(mailbox: Mailbox) -> None:
+    delivery = DeliveryFactory(notification__community__name="<script>alert(1)</script>")
+
+    deliver(delivery.pk)
+
+    assert "<script>" not in mailbox.mails[0].get_body(("html",)).get_content()
+
+
+@pytest.mark.parametrize("command", ["RCPT", "DATA"])
+def test_refusal_for_good_stops_at_once_and_staff_see_it(mailbox: Mailbox, command: str) -> None:
+    mailbox.answers[command] = "550 no such mailbox"
+    delivery = DeliveryFactory()
+
+    assert not deliver(delivery.pk)
+    assert not deliver(delivery.pk)
+
+    assert mailbox.mails == []
+    assert [(d.pk, d.status, d.attempts) for d in undelivered()] == [(delivery.pk, Delivery.Status.FAILED, 1)]
+    assert "550" in undelivered()[0].last_error
+
+
+@pytest.mark.parametrize("command", ["RCPT", "DATA"])
+def test_not_now_is_tried_again_and_sent_once(mailbox: Mailbox, command: str) -> None:
+    mailbox.answers[command] = "451 try again later"
+    delivery = DeliveryFactory()
+    with pytest.raises(TryLater) as first:
+        deliver(delivery.pk)
+    with pytest.raises(TryLater) as second:
+        deliver(delivery.pk)
+
+    mailbox.answers.clear()
+
+    assert first.value.seconds < second.value.seconds
+    assert deliver(delivery.pk)
+    assert not deliver(delivery.pk)
+    assert len(mailbox.mails) == 1
+
+
+def test_server_that_is_down_is_tried_again(mailbox: Mailbox, settings) -> None:
+    delivery, port = DeliveryFactory(), settings.EMAIL_PORT
+    settings.EMAIL_PORT = ports.pick_free(None)
+    with pytest.raises(TryLater):
+        deliver(delivery.pk)
+
+    settings.EMAIL_PORT = port
+
+    assert deliver(delivery.pk)
+    assert len(mailbox.mails) == 1
+
+
+def test_connection_that_breaks_after_the_mail_was_taken_repeats_the_same_message_id(mailbox: Mailbox) -> None:
+    mailbox.drop_after_data = True
+    delivery = DeliveryFactory()
+    with pytest.raises(TryLater):
+        deliver(delivery.pk)
+
+    mailbox.drop_after_data = False
+
+    assert deliver(delivery.pk)
+    assert len(mailbox.mails) == 2
+    assert len({mail["Message-ID"] for mail in mailbox.mails}) == 1
+
+
+def test_server_that_never_takes_it_is_given_up_until_staff_ask_again(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "MAX_ATTEMPTS", 2)
+    mailbox.answers["RCPT"] = "451 try again later"
+    delivery = DeliveryFactory()
+    with pytest.raises(TryLater):
+        deliver(delivery.pk)
+    with pytest.raises(GiveUp, match="451"):
+        deliver(delivery.pk)
+    given_up = Delivery.objects.get(pk=delivery.pk).status
+
+    mailbox.answers.clear()
+
+    assert given_up == Delivery.Status.DEAD
+    assert deliver(delivery.pk)
+    assert Delivery.objects.get(pk=delivery.pk).status == Delivery.Status.SENT

@@ -1,0 +1,223 @@
+"""Who is told of what, once."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection
+
+from backend.introductions.models import Introduction
+from backend.notifications.models import Delivery, Notification
+from backend.notifications.services import inbox, mark_read, notify_people, unread_count
+from backend.notifications.wording import describe
+from backend.outbox.models import Event, Work
+from backend.outbox.topics import Topic
+from backend.suggestions.models import Suggestion
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    ConsentFactory,
+    EventFactory,
+    IntroductionFactory,
+    NotificationFactory,
+    PartnershipFactory,
+    SuggestionFactory,
+    UserFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def _told() -> set[tuple[str, int, int | None]]:
+    return {(n.kind, n.recipient_id, n.community_id) for n in Notification.objects.all()}
+
+
+def _sides(suggestion: Suggestion) -> tuple[int, int]:
+    """A vetted official on each side."""
+    roles = [CommunityRoleFactory(community=side) for side in (suggestion.pair.a, suggestion.pair.b)]
+    return roles[0].user_id, roles[1].user_id
+
+
+def _new_suggestion_event(suggestion: Suggestion) -> Event:
+    sides = {str(suggestion.pair.a_id): [suggestion.pk], str(suggestion.pair.b_id): [suggestion.pk]}
+    return EventFactory(topic=Topic.SUGGESTIONS_CHANGED, payload={"communities": sides})
+
+
+def test_new_suggestion_is_told_to_both_sides_once() -> None:
+    suggestion = SuggestionFactory()
+    a, b = _sides(suggestion)
+    event = _new_suggestion_event(suggestion)
+
+    assert notify_people(event.pk) == 2
+    assert notify_people(event.pk) == 0
+
+    assert _told() == {("new_suggestions", a, suggestion.pair.a_id), ("new_suggestions", b, suggestion.pair.b_id)}
+    assert Delivery.objects.count() == 2
+    assert set(Work.objects.filter(task="deliver").values_list("key", flat=True)) == {str(d.pk) for d in Delivery.objects.all()}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_event_handled_in_two_places_at_once_is_told_once() -> None:
+    suggestion = SuggestionFactory()
+    _sides(suggestion)
+    event = _new_suggestion_event(suggestion)
+    start = threading.Barrier(4)
+
+    def tell() -> None:
+        start.wait()
+        notify_people(event.pk)
+        connection.close()
+
+    threads = [threading.Thread(target=tell) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert Notification.objects.count() == Delivery.objects.count() == Work.objects.count() == 2
+
+
+def test_only_people_who_may_see_suggestions_are_told() -> None:
+    suggestion = SuggestionFactory()
+    side = suggestion.pair.a
+    wanted = {CommunityRoleFactory(community=side, role=role).user_id for role in ("official", "committee_member", "chair")}
+    CommunityRoleFactory(community=side, vetted_at=None)
+    CommunityRoleFactory(community=side, ended_at=suggestion.released_at)
+    CommunityRoleFactory(community=side, user=UserFactory(is_active=False))
+    CommunityRoleFactory(community=CommunityFactory())
+    UserFactory(curator=True)
+
+    notify_people(_new_suggestion_event(suggestion).pk)
+
+    assert {recipient for _kind, recipient, _side in _told()} == wanted
+
+
+def test_person_who_speaks_for_both_sides_is_told_for_each() -> None:
+    suggestion = SuggestionFactory()
+    person = UserFactory()
+    for side in (suggestion.pair.a, suggestion.pair.b):
+        CommunityRoleFactory(community=side, user=person)
+
+    notify_people(_new_suggestion_event(suggestion).pk)
+
+    assert {side for _kind, _who, side in _told()} == {suggestion.pair.a_id, suggestion.pair.b_id}
+
+
+def test_suggestion_that_staff_took_back_meanwhile_is_not_told() -> None:
+    kept = SuggestionFactory()
+    held = SuggestionFactory(pair__a=kept.pair.a, status=Suggestion.Status.HELD)
+    _sides(kept)
+    _sides(held)
+    communities = {str(kept.pair.a_id): [kept.pk, held.pk], str(held.pair.b_id): [held.pk]}
+    event = EventFactory(topic=Topic.SUGGESTIONS_CHANGED, payload={"communities": communities})
+
+    notify_people(event.pk)
+
+    assert {tuple(n.payload["suggestions"]) for n in Notification.objects.all()} == {(kept.pk,)}
+
+
+def test_mutual_interest_is_told_to_both_sides_and_to_curators(curator) -> None:
+    suggestion = SuggestionFactory(mutual=True)
+    a, b = _sides(suggestion)
+
+    notify_people(EventFactory(topic=Topic.INTEREST_MUTUAL, subject_id=suggestion.pk).pk)
+
+    assert _told() == {
+        ("interest_mutual", a, suggestion.pair.a_id),
+        ("interest_mutual", b, suggestion.pair.b_id),
+        ("interest_mutual", curator.pk, None),
+    }
+
+
+@pytest.mark.parametrize("topic", [Topic.SUGGESTION_ANSWERED, Topic.SUGGESTION_EXPIRED, Topic.SUGGESTION_SUPERSEDED])
+def test_answer_of_one_side_is_told_to_nobody(topic: Topic, curator) -> None:
+    suggestion = SuggestionFactory(a_state=Suggestion.SideState.INTERESTED)
+    _sides(suggestion)
+
+    assert notify_people(EventFactory(topic=topic, subject_id=suggestion.pk, payload={"answer": "interested"}).pk) == 0
+
+
+@pytest.mark.parametrize(("stage", "told"), [("introduced", 2), ("exploring", 0), ("closed", 0)])
+def test_sides_are_told_when_they_are_introduced(stage: str, told: int) -> None:
+    introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
+    _sides(introduction.suggestion)
+    event = EventFactory(topic=Topic.INTRODUCTION_MOVED, subject_id=introduction.pk, payload={"new": stage})
+
+    assert notify_people(event.pk) == told
+
+
+def test_first_consent_is_told_to_nobody_and_the_second_to_both_once() -> None:
+    introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
+    pair = introduction.pair
+    _sides(introduction.suggestion)
+    ConsentFactory(introduction=introduction, community=pair.a)
+    first = EventFactory(topic=Topic.CONSENT_GIVEN, subject_id=introduction.pk, community_id=pair.a_id)
+    alone = notify_people(first.pk)
+    ConsentFactory(introduction=introduction, community=pair.b)
+    second = EventFactory(topic=Topic.CONSENT_GIVEN, subject_id=introduction.pk, community_id=pair.b_id)
+
+    assert alone == 0
+    assert notify_people(first.pk) == 0
+    assert notify_people(second.pk) == 2
+
+
+def test_owners_hear_of_their_profile_from_staff_and_curators_of_submissions(curator) -> None:
+    owner = CommunityRoleFactory(vetted_at=None)
+    about = {"subject_id": 1, "community_id": owner.community_id}
+
+    for topic, by in (
+        (Topic.PROFILE_SUBMITTED, owner.user),
+        (Topic.PROFILE_CHANGES_REQUESTED, curator),
+        (Topic.PROFILE_PUBLISHED, curator),
+        (Topic.PROFILE_PUBLISHED, owner.user),
+    ):
+        notify_people(EventFactory(topic=topic, by=by, **about).pk)
+
+    assert sorted((n.kind, n.recipient_id) for n in Notification.objects.all()) == [
+        ("changes_requested", owner.user_id),
+        ("profile_published", owner.user_id),
+        ("profile_submitted", curator.pk),
+    ]
+
+
+def test_each_kind_has_words_in_page_and_mail(curator) -> None:
+    introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
+    suggestion, pair = introduction.suggestion, introduction.pair
+    _sides(suggestion)
+    partnership = PartnershipFactory(pair=pair)
+    payloads = {
+        "new_suggestions": {"suggestions": [suggestion.pk], "count": 1},
+        "changes_requested": {"reason": "letter_missing"},
+        "profile_submitted": {"community": pair.a_id},
+    }
+    for kind in Notification.Kind.values:
+        about = {"subject_id": partnership.pk if kind == "partnership_begun" else suggestion.pk}
+        payload = payloads.get(kind, {"other": pair.b_id, "a": pair.a_id, "b": pair.b_id})
+        words = describe(NotificationFactory(kind=kind, community=pair.a, payload=payload, **about))
+
+        assert words.title
+        assert all(words.sentences)
+        assert words.path.startswith("/")
+        assert pair.a.name in " ".join(words.sentences)
+        assert pair.a.name not in words.title
+
+
+def test_words_name_no_suggestion_that_is_hidden_by_now() -> None:
+    suggestion = SuggestionFactory()
+    hidden = SuggestionFactory(pair__a=suggestion.pair.a, status=Suggestion.Status.HELD)
+    payload = {"suggestions": [suggestion.pk, hidden.pk], "count": 2}
+    told = " ".join(describe(NotificationFactory(kind="new_suggestions", community=suggestion.pair.a, payload=payload)).sentences)
+
+    assert suggestion.pair.b.name in told
+    assert hidden.pair.b.name not in told
+
+
+def test_inbox_is_ones_own_and_is_read_by_oneself() -> None:
+    mine, others = NotificationFactory(), NotificationFactory()
+
+    assert list(inbox(mine.recipient)) == [mine]
+    assert mark_read(by=mine.recipient, notification_ids=[mine.pk, others.pk]) == 1
+    assert mark_read(by=mine.recipient) == 0
+    assert unread_count(mine.recipient) == 0
+    assert unread_count(others.recipient) == 1

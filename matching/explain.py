@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching.facets import FACET_NAMES, FACETS
+from matching.facets import FACETS
 from matching.facets.part import Part
 from matching.facets.ties import STRENGTH
 from matching.features import FeatureMatrix
@@ -37,7 +37,11 @@ def explain_direction(
     presence = sum(term.weight for term in terms if term.similarity is not None)
     total = sum(term.weight for term in terms)
     denominator = presence + weights.prior_weight
-    contributions = [_contribution(facet, terms, denominator) for facet in FACET_NAMES if any(t.facet == facet and t.weight for t in terms)]
+    by_facet: dict[str, list[_Term]] = {}
+    for term in terms:
+        if term.weight:
+            by_facet.setdefault(term.facet, []).append(term)
+    contributions = [_contribution(facet, of_facet, denominator) for facet, of_facet in by_facet.items()]
     contributions.append(Contribution("prior", weights.prior_weight * weights.prior / denominator, weights.prior, weights.prior_weight))
     contributions.sort(key=lambda c: (-c.share, c.similarity is None, c.facet))
     coverage = presence / total if total else 0.0
@@ -72,10 +76,10 @@ def _named_similarity(chooser: ProfileRecord, chosen_id: int) -> float:
 
 
 def _contribution(facet: str, terms: list[_Term], denominator: float) -> Contribution:
-    present = [(t.weight, t.similarity, t.items) for t in terms if t.facet == facet and t.similarity is not None]
+    present = [(t.weight, t.similarity, t.items) for t in terms if t.similarity is not None]
     weight = sum(w for w, _, _ in present)
     if not weight:
-        return Contribution(facet, 0.0, None, sum(t.weight for t in terms if t.facet == facet))
+        return Contribution(facet, 0.0, None, sum(t.weight for t in terms))
     gained = sum(w * s for w, s, _ in present)
     items = [(code, value * w / weight) for w, _, part_items in present for code, value in part_items]
     return Contribution(facet, gained / denominator, gained / weight, weight, tuple(sorted(items, key=lambda item: (-item[1], item[0]))))

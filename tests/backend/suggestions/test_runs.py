@@ -1,0 +1,262 @@
+"""Scoring runs on a small world in the database: what a run leaves, and that everything after it agrees with it."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from backend.cities.models import Community, Profile, ProfileVersion
+from backend.cities.vocabularies import vocabulary
+from backend.outbox.models import Event, Work
+from backend.outbox.topics import Topic
+from backend.suggestions import deriving, ranked_rows, runs
+from backend.suggestions.models import CurrentRun, Pair, RankedPair, ScoringRun, ScoringShard, Suggestion
+from backend.suggestions.scoring import engine_for, freeze_snapshot, rank, ranking_rows
+from tests.factories import CommunityFactory, ListedPartnershipFactory, PairFactory, SuggestionFactory, document
+
+pytestmark = pytest.mark.django_db
+
+
+def _answers(rng: random.Random) -> dict[str, dict[str, Any]]:
+    """A varied complete document; some groups are left empty, as people do."""
+
+    def some(name: str, most: int) -> list[str]:
+        return rng.sample(list(vocabulary(name)), rng.randint(1, most))
+
+    answers = document(
+        sectors={"strengths": {code: rng.randint(1, 3) for code in some("sectors", 5)}},
+        themes={"importances": {code: rng.randint(1, 3) for code in some("themes", 4)}},
+        needs_offers={"needs": some("topics", 6), "offers": some("topics", 6)},
+        challenges={"challenges": some("challenges", 4)},
+        languages={"working": rng.sample(["en", "de", "es", "fr"], rng.randint(1, 2))},
+        facts={"population": rng.randint(5_000, 900_000)},
+    )
+    for group in ("sectors", "challenges"):
+        if rng.random() < 0.3:
+            answers.pop(group)
+    return answers
+
+
+@pytest.fixture
+def world(settings: Any) -> tuple[list[Community], list[Community]]:
+    """12 communities at home, 18 in three countries; lists of 4, shards of 5 rows."""
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "k": 4, "shards": 3, "shard_rows_min": 1}
+    rng = random.Random(7)
+    home = [CommunityFactory(published=True, published__document=_answers(rng)) for _ in range(12)]
+    abroad = [CommunityFactory(published=True, published__document=_answers(rng), country_code=c) for c in ("DE", "JP", "MX") * 6]
+    runs._frozen.cache_clear()
+    return home, abroad
+
+
+def _perform_run(order: str = "forward") -> ScoringRun:
+    run = runs.begin_run(reason="requested")
+    assert run is not None
+    shards = list(run.shards.order_by("index" if order == "forward" else "-index"))
+    for shard in shards:
+        runs.score_shard(run.pk, shard.index)
+    run.refresh_from_db()
+    return run
+
+
+def _rows(run: ScoringRun) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row) for row in ranked_rows.stored_rows(run.pk).values())
+
+
+def _publish(community: Community, answers: dict[str, Any]) -> None:
+    profile = Profile.objects.get(community=community)
+    number = profile.versions.count() + 1000
+    profile.current_version = ProfileVersion.objects.create(profile=profile, number=number, data=answers)
+    profile.save()
+
+
+def test_run_in_shards_leaves_what_one_pass_over_both_sides_gives(world: Any) -> None:
+    run = _perform_run()
+    assert run.status == ScoringRun.Status.COMPLETE and run.shard_count == 3 and run.pairs_scored == 12 * 18
+    frozen, builder = runs._frozen(run.pk)
+    whole = ranking_rows(rank(engine_for(frozen, run.weights, builder), run.k))
+    assert ranked_rows.stored_rows(run.pk).keys() == whole.keys()
+    for pair, row in ranked_rows.stored_rows(run.pk).items():
+        assert (row.left_rank, row.right_rank) == (whole[pair].left_rank, whole[pair].right_rank)
+        assert row.score == pytest.approx(whole[pair].score, abs=1e-12)
+
+
+def test_shards_in_any_order_and_twice_give_the_same_rows(world: Any) -> None:
+    first = _perform_run()
+    second = _perform_run(order="backward")
+    for shard in second.shards.all():
+        runs.score_shard(second.pk, shard.index)
+    assert _rows(first) == _rows(second)
+    assert Event.objects.filter(topic=Topic.RUN_COMPLETED, subject_id=second.pk).count() == 1
+
+
+def test_run_is_invisible_until_its_last_shard_is_done(world: Any) -> None:
+    first = _perform_run()
+    second = runs.begin_run(reason="nightly")
+    assert second is not None
+    indices = list(second.shards.order_by("index").values_list("index", flat=True))
+    for index in indices[:-1]:
+        runs.score_shard(second.pk, index)
+        assert CurrentRun.objects.get().run_id == first.pk
+    runs.score_shard(second.pk, indices[-1])
+    assert CurrentRun.objects.get().run_id == second.pk
+
+
+def test_second_run_waits_until_the_first_is_over(world: Any) -> None:
+    first = runs.begin_run(reason="requested")
+    assert first is not None and runs.begin_run(reason="nightly") is None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ScoringRun.objects.create(
+            reason="x", k=1, weights={}, snapshot=b"", snapshot_version="", left_count=0, right_count=0, shard_count=0
+        )
+
+
+def test_run_whose_shard_was_given_up_fails_and_makes_room(world: Any) -> None:
+    stuck = runs.begin_run(reason="requested")
+    assert stuck is not None
+    moment = stuck.begun_at
+    Work.objects.create(task="score_shard", key=f"{stuck.pk}:0", status="dead", available_at=moment, finished_at=moment)
+    fresh = runs.begin_run(reason="nightly")
+    stuck.refresh_from_db()
+    assert fresh is not None and stuck.status == ScoringRun.Status.FAILED and stuck.error
+
+
+def test_run_over_an_empty_side_completes(db: None) -> None:
+    CommunityFactory(published=True, country_code="DE")
+    run = runs.begin_run(reason="first")
+    assert run is not None
+    run.refresh_from_db()
+    assert run.status == ScoringRun.Status.COMPLETE and not RankedPair.objects.exists()
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_rescoring_one_community_gives_what_a_full_pass_would(world: Any, side: int) -> None:
+    run = _perform_run()
+    rng = random.Random(99)
+    for community in (world[side][3], world[side][0]):
+        _publish(community, _answers(rng))
+        assert runs.rescore_community(community.pk)
+    _frozen, builder = runs._frozen(run.pk)
+    whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
+    stored = ranked_rows.stored_rows(run.pk)
+    assert stored.keys() == whole.keys()
+    assert all(stored[pair] == pytest.approx(whole[pair], abs=1e-9, nan_ok=True) for pair in whole)
+
+
+def test_new_paused_and_returning_communities_are_rescored_exactly(world: Any) -> None:
+    run = _perform_run()
+    rng = random.Random(5)
+    newcomer = CommunityFactory(published=True, published__document=_answers(rng), country_code="JP")
+    paused = world[1][2]
+    Profile.objects.filter(community=paused).update(status="paused")
+    for community in (newcomer, paused):
+        assert runs.rescore_community(community.pk)
+    stored = ranked_rows.stored_rows(run.pk)
+    assert any(newcomer.pk in pair for pair in stored) and not any(paused.pk in pair for pair in stored)
+    Profile.objects.filter(community=paused).update(status="published")
+    runs.rescore_community(paused.pk)
+    _frozen, builder = runs._frozen(run.pk)
+    whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
+    assert ranked_rows.stored_rows(run.pk).keys() == whole.keys()
+
+
+def test_rescoring_without_a_run_says_so(world: Any) -> None:
+    assert runs.rescore_community(world[0][0].pk) is False
+
+
+def test_profiles_published_during_a_run_are_asked_for_again(world: Any) -> None:
+    run = runs.begin_run(reason="nightly")
+    assert run is not None
+    _publish(world[0][1], _answers(random.Random(3)))
+    for shard in run.shards.all():
+        runs.score_shard(run.pk, shard.index)
+    assert runs.rescore_changed(run.pk) == 1
+    assert Work.objects.get(task="rescore_community").key == str(world[0][1].pk)
+
+
+def test_partners_and_resting_pairs_are_never_ranked(world: Any) -> None:
+    left, right = world[0][0], world[1][0]
+    a, b = sorted((left.place_id, right.place_id))
+    ListedPartnershipFactory(place_a_id=a, place_b_id=b)
+    resting = PairFactory(a=world[0][1], b=world[1][1], closed_until="2999-01-01T00:00:00Z")
+    barred = PairFactory(a=world[0][2], b=world[1][2], bar=Pair.Bar.STAFF)
+    run = _perform_run()
+    pairs = ranked_rows.stored_rows(run.pk).keys()
+    assert (left.pk, right.pk) not in pairs
+    assert (resting.a_id, resting.b_id) not in pairs and (barred.a_id, barred.b_id) not in pairs
+
+
+def test_deriving_makes_suggestions_for_both_sides_once(world: Any) -> None:
+    run = _perform_run()
+    derived = deriving.derive_suggestions()
+    assert derived.made == Suggestion.objects.count() > 0
+    for suggestion in Suggestion.objects.select_related("pair"):
+        assert min(suggestion.a_preference, suggestion.b_preference) >= 0.45
+        assert suggestion.a_rank and suggestion.b_rank and suggestion.run_id == run.pk
+        for side in "ab":
+            reasons = getattr(suggestion, f"{side}_reasons")
+            total = sum(c["share"] for c in reasons["contributions"])
+            assert total == pytest.approx(getattr(suggestion, f"{side}_preference"), abs=1e-4)
+    told = Event.objects.get(topic=Topic.SUGGESTIONS_CHANGED).payload["communities"]
+    assert sorted(i for ids in told.values() for i in ids) == sorted(2 * list(Suggestion.objects.values_list("pk", flat=True)))
+    assert Event.objects.filter(topic=Topic.SUGGESTION_RELEASED).count() == derived.made
+
+    again = deriving.derive_suggestions()
+    assert (again.made, again.refreshed, again.superseded, dict(again.announce)) == (0, 0, 0, {})
+    assert Event.objects.filter(topic=Topic.SUGGESTIONS_CHANGED).count() == 1
+
+
+def test_deriving_by_hand_release_shows_nothing(world: Any, settings: Any) -> None:
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "release": "by_hand"}
+    _perform_run()
+    assert deriving.derive_suggestions().made > 0
+    assert set(Suggestion.objects.values_list("status", flat=True)) == {"proposed"}
+    assert not Suggestion.objects.visible_to_communities().exists()
+    assert not Event.objects.filter(topic=Topic.SUGGESTIONS_CHANGED).exists()
+
+
+def test_unanswered_suggestions_go_with_a_pause_and_answered_ones_stay(world: Any) -> None:
+    _perform_run()
+    deriving.derive_suggestions()
+    counts: dict[int, int] = {}
+    for suggestion in Suggestion.objects.select_related("pair"):
+        for community in (suggestion.pair.a_id, suggestion.pair.b_id):
+            counts[community] = counts.get(community, 0) + 1
+    busiest = max(counts, key=lambda i: (counts[i], -i))
+    answered = Suggestion.objects.of_community(busiest).order_by("pk").first()
+    assert answered is not None and counts[busiest] > 1
+    Suggestion.objects.filter(pk=answered.pk).update(a_state="interested")
+    Profile.objects.filter(community_id=busiest).update(status="paused")
+    runs.rescore_community(busiest)
+    derived = deriving.derive_suggestions(busiest)
+    assert derived.superseded == counts[busiest] - 1
+    assert list(Suggestion.objects.open().of_community(busiest)) == [answered]
+    assert Event.objects.filter(topic=Topic.SUGGESTION_SUPERSEDED).count() == derived.superseded
+
+
+def test_known_suggestion_is_announced_again_only_when_clearly_better(world: Any) -> None:
+    _perform_run()
+    deriving.derive_suggestions()
+    known, better = Suggestion.objects.order_by("pk")[:2]
+    Suggestion.objects.filter(pk=known.pk).update(score=known.score - 0.05, announced_score=known.score - 0.05)
+    Suggestion.objects.filter(pk=better.pk).update(score=better.score - 0.2, announced_score=better.score - 0.2)
+    derived = deriving.derive_suggestions()
+    assert derived.refreshed == 2
+    assert {i for ids in derived.announce.values() for i in ids} == {better.pk}
+
+
+def test_capacity_reached_takes_a_community_out_of_new_suggestions(world: Any) -> None:
+    full = world[0][4]
+    for other in world[1][:3]:
+        SuggestionFactory(mutual=True, pair=PairFactory(a=full, b=other))
+    assert not {r.id: r for r in freeze_snapshot().left}[full.pk].available
+
+
+def test_old_runs_are_cleared_and_the_visible_one_kept(world: Any, settings: Any) -> None:
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "runs_kept": 1}
+    first, second = _perform_run(), _perform_run()
+    assert runs.clear_old_runs() == 1 and runs.clear_old_runs() == 0
+    assert not RankedPair.objects.filter(run=first).exists() and RankedPair.objects.filter(run=second).exists()
+    assert not ScoringShard.objects.filter(run=first).exists()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
+from backend.cities.models import Membership
 from backend.cities.permissions import actor_kind, communities_with_role, require_staff
 from backend.common.errors import NotVisible
-from backend.introductions.models import Introduction, Partnership
+from backend.introductions.models import Introduction, Partnership, Signatory
 
 _RELATED = ("pair__a__country", "pair__b__country", "owner", "suggestion")
 
@@ -47,13 +48,26 @@ def introduction_for(user: User | AnonymousUser, introduction_id: int) -> tuple[
     raise NotVisible
 
 
+def _recognised() -> Q:
+    highest = Signatory.objects.filter(agreement=OuterRef("agreement"), is_highest_official=True)
+    both = highest.order_by().values("agreement").annotate(signed=Count("pk")).filter(signed=2)
+    member = Membership.objects.filter(
+        Q(community=OuterRef("pair__a")) | Q(community=OuterRef("pair__b")), standing=Membership.Standing.GOOD, ended_on__isnull=True
+    )
+    return Q(Exists(both)) & Q(Exists(member))
+
+
 def living_partnerships(community_id: int | None = None) -> QuerySet[Partnership]:
-    """Recorded partnerships that have not ended, of one community or all, oldest first. Public: this is the directory."""
+    """Recorded partnerships that have not ended, of one community or all, oldest first. Public: this is the directory.
+
+    Each row has ``recognised``: what ``services.is_recognised`` says of its agreement, in the same statement.
+    """
     found = Partnership.objects.exclude(status__in=(Partnership.Status.ENDED, Partnership.Status.EMERITUS))
     if community_id is not None:
         found = found.filter(Q(pair__a_id=community_id) | Q(pair__b_id=community_id))
     return (
         found.select_related("pair__a__country", "pair__b__country", "agreement")
         .prefetch_related("agreement__signatories__community")
+        .annotate(recognised=_recognised())
         .order_by("since", "id")
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from backend.accounts.grants import Thing
@@ -96,11 +96,21 @@ def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
     return _with_communities(Suggestion.objects.visible_to_communities().of_community(community_id).order_by(advanced, "-score", "id"))
 
 
+def visible_suggestions(user: User | AnonymousUser, community_id: int) -> QuerySet[Suggestion]:
+    """The rows behind ``suggestions_for``: never shown as they are, only through ``seen_from``. Raises NotVisible."""
+    require_in(user, community_id, "R", Thing.SUGGESTION)
+    return suggestions_of_community(community_id)
+
+
+def seen_from(suggestion: Suggestion, community_id: int, *, now: dt.datetime | None = None) -> SuggestionView:
+    """The suggestion as that side sees it now."""
+    return _view(suggestion, community_id, now or timezone.now())
+
+
 def suggestions_for(user: User | AnonymousUser, community_id: int, *, now: dt.datetime | None = None) -> list[SuggestionView]:
     """The community's suggestions as its side sees them. Raises NotVisible for people without a role there."""
-    require_in(user, community_id, "R", Thing.SUGGESTION)
     moment = now or timezone.now()
-    return [_view(s, community_id, moment) for s in suggestions_of_community(community_id)]
+    return [_view(s, community_id, moment) for s in visible_suggestions(user, community_id)]
 
 
 def suggestion_for(user: User | AnonymousUser, suggestion_id: int, *, community_id: int | None = None) -> SuggestionView:
@@ -139,9 +149,10 @@ def staff_suggestions(user: User | AnonymousUser, *, status: str = "", country: 
 
 
 def recent_runs(user: User | AnonymousUser) -> QuerySet[ScoringRun]:
-    """Scoring runs, newest first, without their snapshots. Raises NotVisible for others than staff."""
+    """Scoring runs, newest first, without their snapshots, with ``shards_done``. Raises NotVisible for others than staff."""
     require_staff(user, "R", Thing.OPERATIONS)
-    return ScoringRun.objects.defer("snapshot").order_by("-id")
+    done = Count("shards", filter=Q(shards__done_at__isnull=False))
+    return ScoringRun.objects.defer("snapshot").annotate(shards_done=done).order_by("-id")
 
 
 def run_progress(run: ScoringRun) -> tuple[int, int]:

@@ -1,0 +1,115 @@
+"""Who may ask what of the API. Every route and method stands in one table; what does not is refused.
+
+What the person may do with the object itself is decided by the services and queries behind the view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from django.contrib.auth.models import AnonymousUser
+from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from backend.accounts.models import User
+from backend.cities.permissions import role_in
+from backend.common.errors import NotVisible
+
+Level = Literal["public", "signed_in", "community", "community_or_staff", "staff", "curator"]
+
+_OF_COMMUNITY: Level = "community"
+_OWNER: dict[str, Level] = {"POST": "community"}
+_CURATOR: dict[str, Level] = {"POST": "curator"}
+# "community": an active role in the community that the address names. "staff": curators and administrators.
+ACCESS: Mapping[str, Mapping[str, Level]] = {
+    "api:schema": {"GET": "public"},
+    "api:docs": {"GET": "public"},
+    "api:unknown": {"GET": "public"},
+    "api:communities": {"GET": "public", "POST": "signed_in"},
+    "api:community": {"GET": "public"},
+    "api:countries": {"GET": "public"},
+    "api:places": {"GET": "public"},
+    "api:vocabularies": {"GET": "public"},
+    "api:vocabulary": {"GET": "public"},
+    "api:partnerships": {"GET": "public"},
+    "api:listed-partnerships": {"GET": "public"},
+    "api:me": {"GET": "signed_in"},
+    "api:notifications": {"GET": "signed_in"},
+    "api:notifications-read": {"POST": "signed_in"},
+    "api:profile": {"GET": "community_or_staff", "PATCH": "community_or_staff"},
+    "api:profile-submit": _OWNER,
+    "api:profile-publish": _OWNER,
+    "api:profile-confirm": _OWNER,
+    "api:profile-pause": _OWNER,
+    "api:profile-resume": _OWNER,
+    "api:profile-fulfil": _OWNER,
+    "api:profile-withdraw": _OWNER,
+    "api:letters": {"GET": "community_or_staff", "POST": "community"},
+    "api:letter": {"GET": "community_or_staff"},
+    "api:suggestions": {"GET": _OF_COMMUNITY},
+    "api:suggestion": {"GET": _OF_COMMUNITY},
+    "api:suggestion-answer": _OWNER,
+    "api:introductions": {"GET": _OF_COMMUNITY},
+    "api:introduction": {"GET": _OF_COMMUNITY},
+    "api:consent": {"POST": "community", "DELETE": "community"},
+    "api:contacts": {"GET": _OF_COMMUNITY},
+    "api:community-events": {"GET": "community_or_staff"},
+    "api:staff-vetting": {"GET": "staff"},
+    "api:staff-submission": {"GET": "staff"},
+    "api:staff-request-changes": _CURATOR,
+    "api:staff-publish": _CURATOR,
+    "api:staff-suggestions": {"GET": "staff"},
+    "api:staff-suggestion": {"GET": "staff"},
+    "api:staff-suggestion-release": _CURATOR,
+    "api:staff-suggestion-hold": _CURATOR,
+    "api:staff-introductions": {"GET": "staff", "POST": "curator"},
+    "api:staff-introduction": {"GET": "staff"},
+    "api:staff-introduction-move": _CURATOR,
+    "api:staff-introduction-assign": _CURATOR,
+    "api:staff-agreement": _CURATOR,
+    "api:staff-runs": {"GET": "staff", "POST": "staff"},
+    "api:staff-run": {"GET": "staff"},
+    "api:staff-dead-letters": {"GET": "staff"},
+    "api:staff-dead-letter-retry": {"POST": "staff"},
+    "api:staff-events": {"GET": "staff"},
+}
+
+
+def admits(level: Level, user: User | AnonymousUser, community_id: int | None) -> bool:
+    """Whether the person passes the level; "community" looks the role up."""
+    if level == "public":
+        return True
+    if not isinstance(user, User):
+        return False
+    if level == "signed_in":
+        return True
+    in_community = community_id is not None and level in {"community", "community_or_staff"} and role_in(user, community_id) is not None
+    if level == "curator":
+        return user.is_curator
+    return in_community or (level in {"staff", "community_or_staff"} and user.is_staff_member)
+
+
+class ByAccessTable(BasePermission):
+    """The API's one permission class: deny by default.
+
+    Raises:
+        MethodNotAllowed: the address takes no such method. NotAuthenticated: a visitor where one must sign in.
+        NotVisible: somebody else's address, answered like one that does not exist.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        match = request.resolver_match
+        methods = ACCESS.get(match.view_name, {}) if match else {}
+        if not methods:
+            raise NotVisible
+        level = methods.get("GET" if request.method == "HEAD" else str(request.method))
+        if level is None:
+            raise MethodNotAllowed(str(request.method))
+        user = request.user
+        if level != "public" and not isinstance(user, User):
+            raise NotAuthenticated
+        if not admits(level, user, view.kwargs.get("community_id")):
+            raise NotVisible
+        return True

@@ -1,0 +1,140 @@
+"""Is it alive, can it work, how is it doing: three addresses for machines.
+
+They need no sign-in and hold nothing about people or communities: states, ages in seconds, counts, and the names of views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
+from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from backend.outbox.models import Event, Heartbeat, Work
+from backend.outbox.queries import heartbeat_age, oldest_waiting_age
+
+BROKER_SECONDS = 0.8
+# A worker beats every ten seconds and the relay at each sweep: these leave room for a slow minute, not for a dead process.
+OLDEST_HEARTBEAT = {"worker": 60.0, "relay": 30.0}
+# Work waits a minute behind a failed attempt at most; what waits for longer is not being done.
+OLDEST_OUTBOX = 120.0
+Part = dict[str, Any]
+
+
+def _database() -> Part:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return {"ok": True}
+
+
+def _broker() -> Part:
+    """Asks for a PING, once, within a second: a frozen server accepts connections and never answers."""
+    address = settings.REDIS_URL.replace("redis+socket://", "unix://")
+    limits = {"socket_timeout": BROKER_SECONDS, "socket_connect_timeout": BROKER_SECONDS, "retry": Retry(NoBackoff(), 0)}
+    try:
+        with redis.Redis.from_url(address, **limits) as client:
+            client.ping()
+    except (redis.RedisError, OSError) as error:
+        return {"ok": False, "problem": type(error).__name__}
+    return {"ok": True}
+
+
+def _heartbeat(name: str) -> Part:
+    age = heartbeat_age(name)
+    if age is None:
+        return {"ok": False, "problem": "no sign of life yet"}
+    seconds = round(age.total_seconds(), 1)
+    return {"ok": seconds <= OLDEST_HEARTBEAT[name], "age_seconds": seconds}
+
+
+def _outbox() -> Part:
+    age = oldest_waiting_age()
+    seconds = round(age.total_seconds(), 1) if age else 0.0
+    return {"ok": seconds <= OLDEST_OUTBOX, "oldest_seconds": seconds}
+
+
+_PARTS: dict[str, Callable[[], Part]] = {
+    "database": _database,
+    "broker": _broker,
+    "worker": lambda: _heartbeat("worker"),
+    "relay": lambda: _heartbeat("relay"),
+    "outbox": _outbox,
+}
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when every part can do its work; else 503, with the parts that cannot."""
+    parts: dict[str, Part] = {}
+    for name, check in _PARTS.items():
+        try:
+            parts[name] = check()
+        except DatabaseError as error:
+            parts[name] = {"ok": False, "problem": type(error).__name__}
+    ready = all(part["ok"] for part in parts.values())
+    return JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text: requests and queries of this web process, and the outbox as the database knows it."""
+    answer: HttpResponse = ExportToDjangoView(request)
+    return answer
+
+
+class OutboxCollector(Collector):
+    """Gauges read at each scrape. Without a database there is ``csc_database_up 0`` and no other."""
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            gauges = list(_outbox_gauges())
+        except DatabaseError:
+            gauges = []
+        yield GaugeMetricFamily("csc_database_up", "Whether the database answers.", value=1 if gauges else 0)
+        yield from gauges
+
+
+def _outbox_gauges() -> Iterator[GaugeMetricFamily]:
+    age = oldest_waiting_age()
+    yield GaugeMetricFamily("csc_outbox_oldest_seconds", "Age of the oldest event or work that waits.", value=age.total_seconds() if age else 0)
+    unrouted = Event.objects.filter(routed_at__isnull=True).count()
+    yield GaugeMetricFamily("csc_outbox_unrouted_events", "Events that the relay has not seen.", value=unrouted)
+    open_statuses = (Work.Status.PENDING, Work.Status.LEASED, Work.Status.DEAD)
+    counts = dict(Work.objects.filter(status__in=open_statuses).values_list("status").annotate(Count("id")).order_by())
+    work = GaugeMetricFamily("csc_outbox_work", "Work by status; dead work waits for staff.", labels=["status"])
+    for status in open_statuses:
+        work.add_metric([str(status.value)], counts.get(status.value, 0))
+    yield work
+    beats = GaugeMetricFamily("csc_heartbeat_age_seconds", "Time since the last sign of life.", labels=["name"])
+    for name in Heartbeat.objects.order_by("name").values_list("name", flat=True):
+        seconds = heartbeat_age(name)
+        if seconds is not None:
+            beats.add_metric([name], seconds.total_seconds())
+    yield beats
+
+
+REGISTRY.register(OutboxCollector())

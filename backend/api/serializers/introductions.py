@@ -1,0 +1,129 @@
+"""Introductions, consents, contacts, agreements and the partnerships that follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from backend.api.serializers.communities import CommunityNameSerializer
+from backend.api.serializers.strict import FilterSerializer, StrictSerializer
+from backend.introductions.models import Form, Introduction, Partnership
+
+_ID = {"min_value": 1, "max_value": 2**63 - 1}
+
+
+class IntroductionSerializer(serializers.Serializer):
+    """An introduction as one of its two sides sees it."""
+
+    id = serializers.IntegerField()
+    stage = serializers.ChoiceField(choices=Introduction.Stage.choices)
+    own = CommunityNameSerializer()
+    other = CommunityNameSerializer()
+    own_consent = serializers.BooleanField(help_text="Your side lets the other read its contacts")
+    other_consent = serializers.BooleanField()
+    opened_at = serializers.DateTimeField()
+
+    def to_representation(self, introduction: Any) -> Any:
+        pair, own_id = introduction.pair, self.context["community_id"]
+        own, other = (pair.a, pair.b) if pair.a_id == own_id else (pair.b, pair.a)
+        consented = {consent.community_id for consent in introduction.consents.all() if consent.withdrawn_at is None}
+        names = {name: getattr(introduction, name) for name in ("id", "stage", "opened_at")}
+        sides = {"own": own, "other": other, "own_consent": own.pk in consented, "other_consent": other.pk in consented}
+        return super().to_representation(names | sides)
+
+
+class ContactSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    office = serializers.CharField()
+    email = serializers.CharField()
+    phone = serializers.CharField()
+    is_primary = serializers.BooleanField()
+
+
+class ContactsSerializer(serializers.Serializer):
+    contacts = ContactSerializer(many=True, help_text="Of the other side; empty unless both consents are active now")
+
+
+class StaffConsentSerializer(serializers.Serializer):
+    community_id = serializers.IntegerField()
+    given_at = serializers.DateTimeField()
+    withdrawn_at = serializers.DateTimeField(allow_null=True)
+
+
+class OwnerSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    name = serializers.CharField(source="__str__")
+
+
+class StaffIntroductionSerializer(serializers.Serializer):
+    """A card of the board."""
+
+    id = serializers.IntegerField()
+    pair_id = serializers.IntegerField()
+    suggestion_id = serializers.IntegerField(allow_null=True)
+    stage = serializers.ChoiceField(choices=Introduction.Stage.choices)
+    close_reason = serializers.CharField()
+    communities = serializers.SerializerMethodField()
+    owner = OwnerSerializer(allow_null=True)
+    due_on = serializers.DateField(allow_null=True)
+    opened_because = serializers.CharField()
+    opened_at = serializers.DateTimeField()
+    consents = StaffConsentSerializer(source="consents.all", many=True)
+
+    @extend_schema_field(CommunityNameSerializer(many=True))
+    def get_communities(self, introduction: Introduction) -> Any:
+        return CommunityNameSerializer([introduction.pair.a, introduction.pair.b], many=True).data
+
+
+class OpenSerializer(StrictSerializer):
+    pair_id = serializers.IntegerField(**_ID)
+    because = serializers.CharField(max_length=2000, help_text="Why these two should meet; recorded")
+
+
+class MoveSerializer(StrictSerializer):
+    stage = serializers.ChoiceField(choices=Introduction.Stage.choices)
+    close_reason = serializers.ChoiceField(choices=Introduction.CloseReason.choices, required=False, default="", allow_blank=True)
+
+
+class AssignSerializer(StrictSerializer):
+    owner_id = serializers.IntegerField(**_ID, allow_null=True, help_text="A curator")
+    due_on = serializers.DateField(allow_null=True)
+
+
+class SignatoryEntrySerializer(StrictSerializer):
+    community_id = serializers.IntegerField(**_ID)
+    name = serializers.CharField(max_length=120)
+    office = serializers.CharField(max_length=120)
+    is_highest_official = serializers.BooleanField(help_text="The highest elected or appointed official of the community")
+    signed_on = serializers.DateField()
+
+
+class AgreementEntrySerializer(StrictSerializer):
+    form = serializers.ChoiceField(choices=Form.choices)
+    areas = serializers.ListField(child=serializers.CharField(max_length=60), max_length=50, help_text="Codes of themes")
+    languages = serializers.ListField(child=serializers.CharField(max_length=10), max_length=50, help_text="Of equal text")
+    term_years = serializers.IntegerField(allow_null=True, required=False, default=None, min_value=1, max_value=99)
+    review_on = serializers.DateField(allow_null=True, required=False, default=None)
+    signatories = SignatoryEntrySerializer(many=True, min_length=2, max_length=2)
+
+
+class PartnershipSerializer(serializers.Serializer):
+    """A partnership recorded here. `recognised` is derived: both highest officials signed, and a side is a member in good standing."""
+
+    id = serializers.IntegerField()
+    form = serializers.ChoiceField(choices=Form.choices)
+    status = serializers.ChoiceField(choices=Partnership.Status.choices)
+    since = serializers.DateField()
+    communities = CommunityNameSerializer(many=True)
+    recognised = serializers.BooleanField()
+
+    def to_representation(self, partnership: Any) -> Any:
+        names = {name: getattr(partnership, name) for name in ("id", "form", "status", "since")}
+        sides = [partnership.pair.a, partnership.pair.b]
+        return super().to_representation(names | {"communities": sides, "recognised": partnership.recognised})
+
+
+class BoardFilters(FilterSerializer):
+    stage = serializers.ChoiceField(choices=Introduction.Stage.choices, required=False)

@@ -1,0 +1,106 @@
+"""A profile as its owner and staff work on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from backend.api.schema import DRAFT_DOCUMENT_SCHEMA
+from backend.api.serializers.communities import CommunityNameSerializer
+from backend.api.serializers.strict import StrictSerializer
+from backend.cities.models import Profile, VettingNote
+
+
+class MessagesField(serializers.DictField):
+    """Messages by ``group.question``."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=serializers.ListField(child=serializers.CharField()), **kwargs)
+
+
+@extend_schema_field(DRAFT_DOCUMENT_SCHEMA)
+class DraftDocumentField(serializers.JSONField):
+    pass
+
+
+class LetterSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    original_name = serializers.CharField()
+    content_type = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class VettingNoteSerializer(serializers.Serializer):
+    reason = serializers.ChoiceField(choices=VettingNote.Reason.choices)
+    text = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class DraftSerializer(serializers.Serializer):
+    community_id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=Profile.Status.choices)
+    revision = serializers.IntegerField(source="draft_revision", help_text="Send it back with your next changes")
+    draft = DraftDocumentField()
+    published_version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
+    confirmed_at = serializers.DateTimeField(allow_null=True)
+    notes = VettingNoteSerializer(source="vetting_notes.all", many=True)
+    errors = MessagesField(help_text="What is wrong with answers that are there, by `group.question`")
+    missing = MessagesField(help_text="What else must be answered before it can be submitted")
+
+
+class DraftChangesSerializer(StrictSerializer):
+    revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text="The revision that you began from")
+    changes = DraftDocumentField(help_text="Groups with the answers that change; null removes an answer")
+
+
+class ProfileStatusSerializer(serializers.Serializer):
+    community_id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=Profile.Status.choices)
+    revision = serializers.IntegerField(source="draft_revision")
+    published_version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
+    confirmed_at = serializers.DateTimeField(allow_null=True)
+
+
+class LetterUploadSerializer(StrictSerializer):
+    letter = serializers.FileField(help_text="PDF, JPEG or PNG, at most 10 MB", max_length=200)
+
+
+class RegistrantSerializer(serializers.Serializer):
+    name = serializers.CharField(source="user.name")
+    email = serializers.CharField(source="user.email")
+    role = serializers.CharField()
+    vetted_at = serializers.DateTimeField(allow_null=True)
+
+
+class QueuedSerializer(serializers.Serializer):
+    """A submitted profile in the vetting queue."""
+
+    community = CommunityNameSerializer()
+    status = serializers.ChoiceField(choices=Profile.Status.choices)
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    revision = serializers.IntegerField(source="draft_revision")
+    registrants = RegistrantSerializer(source="community.roles.all", many=True)
+    letters = LetterSerializer(source="letters.all", many=True)
+
+
+class SubmissionSerializer(QueuedSerializer):
+    draft = DraftDocumentField()
+    notes = VettingNoteSerializer(source="vetting_notes.all", many=True)
+    errors = MessagesField(help_text="What would stop it from being published, by `group.question`")
+
+
+class RequestChangesSerializer(StrictSerializer):
+    reason = serializers.ChoiceField(choices=VettingNote.Reason.choices)
+    text = serializers.CharField(max_length=4000)
+
+
+class PublishSerializer(StrictSerializer):
+    revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text="The revision that you have read")
+
+
+class VersionSerializer(serializers.Serializer):
+    community_id = serializers.IntegerField(source="profile.community_id")
+    number = serializers.IntegerField()
+    published_at = serializers.DateTimeField()

@@ -1,0 +1,106 @@
+"""What anybody may read: who seeks, the directory, places and vocabularies; and registering a community."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.api.idempotency import idempotent
+from backend.api.serializers import communities as shapes
+from backend.api.serializers.introductions import PartnershipSerializer
+from backend.api.views.base import ApiList, ApiView, checked, person
+from backend.cities.models import Community, Country, ListedPartnership, Membership
+from backend.cities.queries import directory_listed, listed_partners, search_places, seeking_communities
+from backend.cities.services import register_community
+from backend.cities.vocabularies import NAMES, vocabulary
+from backend.common.errors import NotVisible
+from backend.introductions.models import Partnership
+from backend.introductions.queries import living_partnerships
+
+
+class CommunitiesView(ApiList):
+    serializer_class = shapes.CommunityCardSerializer
+    filter_serializer = shapes.SeekingFilters
+
+    def get_queryset(self) -> QuerySet[Community]:
+        return seeking_communities(**self.filters())
+
+    @extend_schema(summary="Communities that seek partners")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(summary="Register a community", request=shapes.RegistrationSerializer, responses={201: shapes.RegisteredSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        community = register_community(by=person(request), **checked(shapes.RegistrationSerializer, request.data))
+        return Response(shapes.RegisteredSerializer(community).data, status=201)
+
+
+class CommunityView(ApiView):
+    @extend_schema(summary="One community with its published profile", responses=shapes.CommunitySerializer)
+    def get(self, request: Request, community_id: int) -> Response:
+        current = Prefetch("memberships", Membership.objects.filter(ended_on__isnull=True), to_attr="current_memberships")
+        found = Community.objects.public().select_related("country", "place", "profile__current_version").prefetch_related(current)
+        community: Any = found.filter(pk=community_id).first()
+        if community is None:
+            raise NotVisible
+        community.membership = next(iter(community.current_memberships), None)
+        community.listed_partners = listed_partners(community)
+        return Response(shapes.CommunitySerializer(community).data)
+
+
+class CountriesView(ApiList):
+    serializer_class = shapes.CountrySerializer
+
+    def get_queryset(self) -> QuerySet[Country]:
+        self.filters()
+        return Country.objects.order_by("code", "pk")
+
+
+class PlacesView(ApiView):
+    @extend_schema(summary="Places by the beginning of a name", parameters=[shapes.PlaceFilters], responses=shapes.PlacesSerializer)
+    def get(self, request: Request) -> Response:
+        asked = checked(shapes.PlaceFilters, request.query_params.dict())
+        places = search_places(asked["q"], country=asked["country"])
+        return Response(shapes.PlacesSerializer({"results": places}).data)
+
+
+class VocabulariesView(ApiView):
+    @extend_schema(operation_id="vocabulary_names", summary="Names of the vocabularies", responses=shapes.VocabularyNamesSerializer)
+    def get(self, request: Request) -> Response:
+        return Response({"names": list(NAMES)})
+
+
+class VocabularyView(ApiView):
+    @extend_schema(summary="The terms of one vocabulary", responses=shapes.VocabularySerializer)
+    def get(self, request: Request, name: str) -> Response:
+        if name not in NAMES:
+            raise NotVisible
+        return Response(shapes.VocabularySerializer({"name": name, "terms": list(vocabulary(name).values())}).data)
+
+
+class PartnershipsView(ApiList):
+    """Partnerships recorded here that have not ended."""
+
+    serializer_class = PartnershipSerializer
+
+    def get_queryset(self) -> QuerySet[Partnership]:
+        self.filters()
+        return living_partnerships()
+
+
+class ListedPartnershipsView(ApiList):
+    """Pairs that public lists name: status unknown."""
+
+    serializer_class = shapes.ListedPartnershipSerializer
+    filter_serializer = shapes.DirectoryFilters
+
+    def get_queryset(self) -> QuerySet[ListedPartnership]:
+        return directory_listed(**self.filters())
+
+    def present(self, row: ListedPartnership) -> dict[str, Any]:
+        return shapes.listed_pair(row)

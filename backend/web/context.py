@@ -1,12 +1,49 @@
-"""What every page needs."""
+"""What every page needs: the menu, with the number of unread messages."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from backend.notifications.services import unread_count
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    label: str
+    url: str
+    current: bool
+    count: int = 0
+
+
+def _menu(request: HttpRequest) -> list[MenuItem]:
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    user = getattr(request, "user", None)
+    signed_in = user is not None and user.is_authenticated
+    entries: list[tuple[str, str]] = [(_("Seeking communities"), "web:seeking"), (_("Partnerships"), "web:directory")]
+    if not signed_in:
+        entries += [(_("How it works"), "web:about"), (_("Register"), "account_signup"), (_("Sign in"), "account_login")]
+    else:
+        entries = [(_("My start page"), "web:desk"), *entries, (_("Messages"), "web:inbox")]
+        if user is not None and user.is_staff_member:
+            entries.append((_("Staff"), "web:staff"))
+        entries.append((_("Sign out"), "account_logout"))
+    unread = unread_count(user) if signed_in else 0
+    return [
+        MenuItem(
+            label=label,
+            url=reverse(name),
+            current=here == name or (name == "web:staff" and here.startswith("web:staff")),
+            count=unread if name == "web:inbox" else 0,
+        )
+        for label, name in entries
+    ]
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    return {"PUBLIC_URL": settings.PUBLIC_URL}
+    return {"PUBLIC_URL": settings.PUBLIC_URL, "main_menu": _menu(request)}

@@ -1,0 +1,121 @@
+"""Who may open which page. Every URL stands in one table; one that does not is answered like one that does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from backend.accounts.models import User
+from backend.cities.permissions import role_in
+from backend.web.errors import not_found
+
+Level = Literal["public", "signed_in", "community", "staff", "curator", "admin"]
+
+# "community": an active role in the community that the address names. "staff": curators and administrators.
+# What the person may do with the object itself is decided by the services and queries behind the page.
+ACCESS: Mapping[str, Level] = {
+    "web:home": "public",
+    "web:about": "public",
+    "web:sources": "public",
+    "web:seeking": "public",
+    "web:community": "public",
+    "web:directory": "public",
+    "web:register": "signed_in",
+    "web:places": "signed_in",
+    "web:desk": "signed_in",
+    "web:inbox": "signed_in",
+    "web:profile": "community",
+    "web:profile_group": "community",
+    "web:profile_autosave": "community",
+    "web:profile_check": "community",
+    "web:profile_submit": "community",
+    "web:profile_publish": "community",
+    "web:profile_letter": "community",
+    "web:profile_letter_file": "community",
+    "web:profile_status": "community",
+    "web:suggestions": "community",
+    "web:suggestion": "community",
+    "web:suggestion_answer": "community",
+    "web:introduction": "signed_in",
+    "web:introduction_consent": "signed_in",
+    "web:staff": "staff",
+    "web:staff_vetting": "staff",
+    "web:staff_submission": "staff",
+    "web:staff_publish": "curator",
+    "web:staff_changes": "curator",
+    "web:staff_letter": "curator",
+    "web:staff_suggestions": "staff",
+    "web:staff_suggestion": "staff",
+    "web:staff_suggestion_act": "curator",
+    "web:staff_introductions": "staff",
+    "web:staff_introduction": "staff",
+    "web:staff_introduction_open": "curator",
+    "web:staff_introduction_move": "curator",
+    "web:staff_introduction_assign": "curator",
+    "web:staff_agreement": "curator",
+    "web:staff_runs": "staff",
+    "web:staff_run": "staff",
+    "web:staff_run_progress": "staff",
+    "web:staff_run_start": "staff",
+    "web:staff_dead_letters": "staff",
+    "web:staff_dead_letter_retry": "staff",
+    "web:staff_mails": "staff",
+    "web:staff_mail": "staff",
+    "web:staff_events": "staff",
+    "account_login": "public",
+    "account_signup": "public",
+    "account_logout": "public",
+    "account_inactive": "public",
+    "account_reset_password": "public",
+    "account_reset_password_done": "public",
+    "account_reset_password_from_key": "public",
+    "account_reset_password_from_key_done": "public",
+    "account_confirm_email": "public",
+    "account_email_verification_sent": "public",
+    "account_email": "signed_in",
+    "account_change_password": "signed_in",
+    "account_set_password": "signed_in",
+    "account_reauthenticate": "signed_in",
+}
+
+# Addresses whose own app holds their table: the API, and the probes of the machine.
+_ELSEWHERE_PREFIX = "api:"
+_ELSEWHERE = frozenset({"healthz", "readyz", "metrics"})
+
+
+def admits(level: Level, user: User | AnonymousUser, community_id: int | None) -> bool:
+    """Whether a signed-in person passes a level; "community" looks the role up."""
+    if not isinstance(user, User):
+        return False
+    if level == "signed_in":
+        return True
+    if level == "community":
+        return community_id is not None and role_in(user, community_id) is not None
+    return {"staff": user.is_staff_member, "curator": user.is_curator, "admin": user.is_admin}[level]
+
+
+class AccessMiddleware:
+    """Enforces ACCESS before a view runs. Visitors are sent to sign in; whoever may not enter sees the page of a wrong address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]) -> HttpResponse | None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if name.startswith(_ELSEWHERE_PREFIX) or name in _ELSEWHERE:
+            return None
+        level = ACCESS.get(name)
+        if level == "public":
+            return None
+        if level is None:
+            return not_found(request)
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return None if admits(level, request.user, kwargs.get("community_id")) else not_found(request)

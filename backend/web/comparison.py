@@ -1,0 +1,97 @@
+"""A suggestion in words and bars: reasons for each side, and the comparison facet by facet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backend.cities.models import Community
+from backend.cities.profile_schema import FACETS
+from backend.suggestions.models import Suggestion
+from backend.suggestions.queries import SuggestionView
+from backend.suggestions.wording import caveat_sentence, item_label, reason_sentences
+
+BAR_WIDTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a pair: who, what speaks for the partner from its point of view, and the one caveat."""
+
+    community: Community
+    letter: str  # "a" or "b": its colour
+    preference: float
+    coverage: float
+    reasons: list[str]
+    caveat: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How well one kind of fit meets one side's wishes; None where data is missing."""
+
+    similarity: float | None
+    weight: float
+    items: list[str]
+
+    @property
+    def width(self) -> float:
+        return round((self.similarity or 0.0) * BAR_WIDTH, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FacetRow:
+    label: str
+    first: Bar
+    second: Bar
+    top: int  # vertical place in the picture, pixels
+
+
+def side(community: Community, other: Community, letter: str, preference: float, coverage: float, reasons: Mapping[str, Any]) -> Side:
+    return Side(
+        community=community,
+        letter=letter,
+        preference=preference,
+        coverage=coverage,
+        reasons=reason_sentences(reasons, other=other.name),
+        caveat=caveat_sentence(reasons, other=other.name),
+    )
+
+
+def sides_of_view(view: SuggestionView) -> list[Side]:
+    """One's own side first."""
+    return [
+        side(view.own, view.other, "a", view.own_preference, view.own_coverage, view.own_reasons),
+        side(view.other, view.own, "b", view.other_preference, view.other_coverage, view.other_reasons),
+    ]
+
+
+def sides_of_suggestion(suggestion: Suggestion) -> list[Side]:
+    """For staff: the home side first, as lists name it."""
+    a, b = suggestion.pair.a, suggestion.pair.b
+    first, second = ("a", "b") if a.is_home or not b.is_home else ("b", "a")
+    both = {"a": a, "b": b}
+    return [
+        side(
+            both[mine], both[theirs], colour,
+            getattr(suggestion, f"{mine}_preference"), getattr(suggestion, f"{mine}_coverage"), getattr(suggestion, f"{mine}_reasons"),
+        )
+        for mine, theirs, colour in ((first, second, "a"), (second, first, "b"))
+    ]  # fmt: skip
+
+
+def _bars(reasons: Mapping[str, Any]) -> dict[str, Bar]:
+    bars = {}
+    for row in reasons.get("contributions", ()):
+        items = [item_label(code) for code, _value in row.get("items", ())[:6]]
+        bars[row["facet"]] = Bar(row.get("similarity"), row.get("weight", 0.0), items)
+    return bars
+
+
+def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[FacetRow]:
+    """Every kind of fit with both sides' bars, the weightiest of both first."""
+    a, b = _bars(first), _bars(second)
+    nothing = Bar(None, 0.0, [])
+    names = sorted((a.keys() | b.keys()) & FACETS.keys(), key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n))
+    return [FacetRow(FACETS[name], a.get(name, nothing), b.get(name, nothing), 46 * i) for i, name in enumerate(names)]

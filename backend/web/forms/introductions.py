@@ -1,0 +1,38 @@
+"""Moving a card and looking after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from backend.accounts.models import User
+from backend.introductions.models import Introduction
+from backend.web.forms.domain_errors import TakesDomainErrors
+
+
+class MoveForm(TakesDomainErrors, forms.Form):
+    """Only shows fields and errors; the service checks."""
+
+    stage = forms.ChoiceField(label=_("Move to"))
+    close_reason = forms.ChoiceField(label=_("Reason, if closed"), required=False, choices=[("", "–"), *Introduction.CloseReason.choices])
+
+    def __init__(self, *args: Any, stages: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["stage"].choices = [(stage, Introduction.Stage(stage).label) for stage in stages]  # type: ignore[attr-defined]
+
+
+class AssignForm(TakesDomainErrors, forms.Form):
+    owner = forms.ChoiceField(label=_("Owner"), required=False)
+    due_on = forms.DateField(label=_("Due on"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        curators = User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True).order_by("name", "email")
+        self.fields["owner"].choices = [("", _("Nobody yet")), *((str(user.pk), str(user)) for user in curators)]  # type: ignore[attr-defined]
+
+    def owner_id(self) -> int | None:
+        chosen = self.cleaned_data["owner"]
+        return int(chosen) if chosen else None

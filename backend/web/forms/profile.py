@@ -1,0 +1,278 @@
+"""The profile's questions as form fields: what a page posts becomes a document's answers, and back.
+
+The schema (``backend.cities.profile_schema``) drives both ways. Nothing is guessed: what cannot be read as the kind of answer
+that it should be is kept as it was typed, so that the draft shows it again with its error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from backend.cities.models import Country
+from backend.cities.names import fold
+from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group
+from backend.cities.profile_validation import allowed_codes
+from backend.cities.vocabularies import Term, vocabulary
+
+SPARE_ROWS = 2
+# Longer lists are typed with suggestions instead of ticked.
+_TICKABLE = 70
+_GROUPED_NUMBER = re.compile(r"^-?\d{1,3}([ ,\u00a0\u202f']\d{3})+$")
+
+
+class Names:
+    """Codes by what people type: the name in any spelling, or the code itself."""
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self.labels = labels
+        self._codes = {fold(name): code for code, name in labels.items()} | {fold(code): code for code in labels}
+
+    def code(self, typed: str) -> str:
+        """The code; what was typed where there is none."""
+        return self._codes.get(fold(typed), typed)
+
+    def name(self, code: Any) -> str:
+        return self.labels.get(code, str(code))
+
+
+def country_names() -> Names:
+    return Names(dict(Country.objects.values_list("code", "name")))
+
+
+def labels_of(question: Field) -> dict[str, str]:
+    """Words by code for a question with choices."""
+    return {code: entry.label() if isinstance(entry, Term) else str(entry) for code, entry in allowed_codes(question).items()}
+
+
+def widget_of(question: Field) -> str:
+    """How the page asks: the name of a template in ``web/profile/fields``."""
+    if question.kind == "codes" and len(allowed_codes(question)) > _TICKABLE:
+        return "typed"
+    if question.kind == "choice":
+        return "select" if len(allowed_codes(question)) > 8 else "radios"
+    return {
+        "text": "text", "url": "text", "integer": "text", "number": "text", "long_text": "long_text", "boolean": "radios", "codes": "ticks",
+        "weighted": "scale", "countries": "typed", "regions": "ticks", "ties": "ties", "partnerships": "partnerships",
+    }[question.kind]  # fmt: skip
+
+
+def _line(post: QueryDict, name: str) -> str:
+    return post.get(name, "").replace("\r\n", "\n").strip()
+
+
+def read_number(text: str, *, whole: bool) -> Any:
+    """A number, also with its thousands set apart ("12,500"); the text itself where it is none."""
+    plain = re.sub(r"[ ,\u00a0\u202f']", "", text) if _GROUPED_NUMBER.match(text) else text
+    if re.fullmatch(r"-?\d{1,18}", plain):
+        return int(plain)
+    return float(plain) if not whole and re.fullmatch(r"-?\d{1,15}\.\d{1,9}", plain) else text
+
+
+def _read_weighted(question: Field, post: QueryDict) -> dict[str, Any]:
+    given = {code: _line(post, f"{question.name}.{code}") for code in allowed_codes(question)}
+    return {code: int(text) if text.isdecimal() else text for code, text in given.items() if text}
+
+
+def _rows(post: QueryDict, name: str, parts: tuple[str, ...]) -> list[dict[str, str]]:
+    """Posted rows ``name.0.part``, ``name.1.part`` … without the empty ones."""
+    rows = []
+    for index in range(250):
+        if not any(f"{name}.{index}.{part}" in post for part in parts):
+            break
+        row = {part: _line(post, f"{name}.{index}.{part}") for part in parts}
+        if any(row.values()):
+            rows.append({part: text for part, text in row.items() if text})
+    return rows
+
+
+def _read_ties(question: Field, post: QueryDict) -> list[dict[str, Any]]:
+    countries = country_names()
+    ties: list[dict[str, Any]] = []
+    for row in _rows(post, question.name, ("kind", "country", "community", "strength", "evidence")):
+        tie: dict[str, Any] = {part: row[part] for part in ("kind", "evidence") if part in row}
+        if "country" in row:
+            tie["country"] = countries.code(row["country"])
+        if "community" in row:
+            tie["community_id"] = read_number(row["community"].lstrip("#"), whole=True)
+        if "strength" in row:
+            tie["strength"] = read_number(row["strength"], whole=True)
+        ties.append(tie)
+    return ties
+
+
+def _read_partnerships(question: Field, post: QueryDict) -> list[dict[str, Any]]:
+    countries = country_names()
+    partnerships: list[dict[str, Any]] = []
+    for row in _rows(post, question.name, ("name", "country", "year", "form", "status", "place_id")):
+        entry: dict[str, Any] = dict(row)
+        if "country" in row:
+            entry["country"] = countries.code(row["country"])
+        for part in ("year", "place_id"):
+            if part in row:
+                entry[part] = read_number(row[part], whole=True)
+        if set(entry) - {"status"}:  # a status alone is what an untouched row posts
+            partnerships.append(entry)
+    return partnerships
+
+
+def _read_typed(question: Field, post: QueryDict) -> list[str]:
+    names = country_names() if question.kind == "countries" else Names(labels_of(question))
+    return [names.code(text.strip()) for text in post.getlist(question.name) if text.strip()]
+
+
+_READERS: Mapping[str, Callable[[Field, QueryDict], Any]] = {
+    "text": lambda q, post: (
+        read_number(_line(post, q.name), whole=q.kind == "integer") if q.kind in ("integer", "number") else _line(post, q.name)
+    ),
+    "long_text": lambda q, post: _line(post, q.name),
+    "radios": lambda q, post: (
+        {"yes": True, "no": False, "": None}.get(_line(post, q.name), _line(post, q.name)) if q.kind == "boolean" else _line(post, q.name)
+    ),
+    "select": lambda q, post: _line(post, q.name),
+    "ticks": lambda q, post: post.getlist(q.name),
+    "typed": _read_typed,
+    "scale": _read_weighted,
+    "ties": _read_ties,
+    "partnerships": _read_partnerships,
+}
+
+
+def read_group(group: Group, post: QueryDict) -> dict[str, Any]:
+    """The answers of one page, by field; an empty one removes the answer."""
+    return {question.name: _READERS[widget_of(question)](question, post) for question in group.fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleRow:
+    code: str
+    label: str
+    steps: list[Option]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedField:
+    """A question with its present answer and errors, ready for its template."""
+
+    question: Field
+    widget: str
+    value: Any
+    errors: list[str]
+    source: str = ""
+    option_groups: list[tuple[str, list[Option]]] = field(default_factory=list)
+    scale_steps: list[str] = field(default_factory=list)
+    scale_rows: list[ScaleRow] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.question.name
+
+    @property
+    def template(self) -> str:
+        return f"web/profile/fields/{self.widget}.html"
+
+    @property
+    def described_by(self) -> str:
+        """The ids of help and error, for aria-describedby."""
+        ids = [f"{self.name}-help"] if self.question.help else []
+        return " ".join([*ids, *([f"{self.name}-error"] if self.errors else [])])
+
+
+def _grouped(question: Field, chosen: Any) -> list[tuple[str, list[Option]]]:
+    if question.kind == "regions":
+        regions = sorted(set(Country.objects.exclude(subregion="").values_list("region", "subregion")))
+        entries = [(subregion, subregion, region) for region, subregion in regions]
+    else:
+        entries = [
+            (code, entry.label() if isinstance(entry, Term) else str(entry), entry.group if isinstance(entry, Term) else "")
+            for code, entry in allowed_codes(question).items()
+        ]
+    picked = chosen if isinstance(chosen, list) else [chosen]
+    groups: dict[str, list[Option]] = {}
+    for code, words, group in entries:
+        groups.setdefault(group.replace("_", " ").capitalize(), []).append(Option(code, words, code in picked))
+    return list(groups.items())
+
+
+def _radio_options(question: Field, value: Any) -> list[Option]:
+    if question.kind == "boolean":
+        return [Option("yes", "Yes", value is True), Option("no", "No", value is False)]
+    return [Option(code, words, code == value) for code, words in labels_of(question).items()]
+
+
+def _scale_rows(question: Field, value: Any) -> tuple[list[str], list[ScaleRow]]:
+    given = value if isinstance(value, dict) else {}
+    steps = ["0", "1", "2", "3"] if question.choices is not None else ["1", "2", "3"]
+    rows = [
+        ScaleRow(code, words, [Option(step, step, str(given.get(code, "")) == step) for step in ["", *steps]])
+        for code, words in labels_of(question).items()
+    ]
+    return ["–", *steps], rows
+
+
+def _options(codes: Mapping[str, str], chosen: Any) -> list[Option]:
+    return [Option(code, words, code == chosen) for code, words in codes.items()]
+
+
+def _tie_rows(value: Any) -> list[dict[str, Any]]:
+    countries = country_names()
+    kinds = {code: entry.label() for code, entry in vocabulary("tie_kinds").items()}
+    given = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    return [
+        {
+            "kinds": _options(kinds, row.get("kind")),
+            "country": countries.name(row["country"]) if "country" in row else "",
+            "community": row.get("community_id", ""),
+            "strengths": [Option(str(n), words, row.get("strength") == n) for n, words in ((1, "1 weak"), (2, "2 clear"), (3, "3 strong"))],
+            "evidence": row.get("evidence", ""),
+        }
+        for row in [*given, *({} for _ in range(SPARE_ROWS))]
+    ]
+
+
+def _partnership_rows(value: Any) -> list[dict[str, Any]]:
+    countries = country_names()
+    given = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    return [
+        {
+            **{part: row.get(part, "") for part in ("name", "year", "place_id")},
+            "country": countries.name(row["country"]) if "country" in row else "",
+            "forms": _options(FORMS, row.get("form")),
+            "statuses": _options(PARTNERSHIP_STATUS, row.get("status")),
+        }
+        for row in [*given, *({} for _ in range(SPARE_ROWS))]
+    ]
+
+
+def ask(question: Field, value: Any, errors: list[str], source: str = "") -> AskedField:
+    """A question with its present answer, whatever was typed before."""
+    widget = widget_of(question)
+    extra: dict[str, Any] = {}
+    if widget == "typed":
+        names = country_names() if question.kind == "countries" else Names(labels_of(question))
+        given = [names.name(code) for code in value] if isinstance(value, list) else []
+        extra = {"rows": [{"value": name} for name in [*given, *([""] * (SPARE_ROWS + 1))]], "names": sorted(names.labels.values())}
+    elif widget in ("ticks", "select"):
+        extra = {"option_groups": _grouped(question, value)}
+    elif widget == "radios":
+        extra = {"option_groups": [("", _radio_options(question, value))]}
+    elif widget == "scale":
+        steps, rows = _scale_rows(question, value)
+        extra = {"scale_steps": steps, "scale_rows": rows}
+    elif widget in ("ties", "partnerships"):
+        rows_of = _tie_rows if widget == "ties" else _partnership_rows
+        extra = {"rows": rows_of(value), "names": sorted(country_names().labels.values())}
+    return AskedField(question=question, widget=widget, value="" if value is None else value, errors=errors, source=source, **extra)

@@ -1,0 +1,209 @@
+"""Profiles in words: what cards and pages show of a published version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from backend.cities.models import Community, Country
+from backend.cities.profile_schema import FORMS, GROUPS, PARTNERSHIP_STATUS, Field, document_value
+from backend.cities.services.registration import open_data_facts
+from backend.cities.vocabularies import label
+from backend.web.languages import direction, local_language
+
+# Which public source fills which fact, and under which licence it may be passed on.
+FACT_SOURCES: Mapping[str, str] = {
+    "population": "GeoNames (CC BY 4.0)",
+    "elevation_m": "GeoNames (CC BY 4.0)",
+    "coastal": "Natural Earth (public domain)",
+    "seaport": "sea-ports (MIT)",
+    "air_destinations": "OpenFlights (ODbL 1.0)",
+    "income_band": "World Bank (CC BY 4.0)",
+}
+# Read by staff while they vet, not by the public.
+UNPUBLISHED_GROUPS = frozenset({"authority"})
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words somebody wrote, with their language."""
+
+    text: str
+    language: str = ""
+
+    @property
+    def direction(self) -> str:
+        return direction(self.language) if self.language else "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityCard:
+    """One community in a list."""
+
+    community: Community
+    local_name: Text | None
+    population: int | None
+    story: Text | None
+    themes: list[str]
+    needs: list[str]
+    offers: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answered question: a line of text, a list, or rows of a table."""
+
+    label: str
+    kind: str
+    value: Any
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedGroup:
+    code: str
+    label: str
+    answers: list[Answer] = field(default_factory=list)
+
+
+def published_data(community: Community) -> Mapping[str, Any]:
+    """The document of the community's current version; empty where none is published."""
+    profile = getattr(community, "profile", None)
+    version = profile.current_version if profile is not None else None
+    return version.data if version is not None else {}
+
+
+def story_of(data: Mapping[str, Any]) -> Text | None:
+    text = document_value(data, "story", "text")
+    return Text(text, document_value(data, "story", "language") or "") if text else None
+
+
+def local_name_of(community: Community) -> Text | None:
+    """The community's own name in its own script, where it differs from the English one."""
+    name = document_value(published_data(community), "identity", "local_name") or community.local_name
+    return Text(name, local_language(community)) if name and name != community.name else None
+
+
+def by_weight(weights: Mapping[str, int] | None) -> list[str]:
+    """Codes, the weightiest first, then by code."""
+    return sorted(weights or {}, key=lambda code: (-int((weights or {})[code]), code))
+
+
+def community_card(community: Community) -> CommunityCard:
+    """Reads only what ``seeking_communities`` has fetched: no query."""
+    data = published_data(community)
+    population = document_value(data, "facts", "population") or (community.place.population if community.place else None)
+    return CommunityCard(
+        community=community,
+        local_name=local_name_of(community),
+        population=population,
+        story=story_of(data),
+        themes=[label("themes", code) for code in by_weight(document_value(data, "themes", "importances"))[:3]],
+        needs=[label("topics", code) for code in document_value(data, "needs_offers", "needs") or []],
+        offers=[label("topics", code) for code in document_value(data, "needs_offers", "offers") or []],
+    )
+
+
+class _Names:
+    """Names of the countries and communities that a document mentions, fetched when first asked for."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+
+    @cached_property
+    def _countries(self) -> dict[str, str]:
+        return dict(Country.objects.values_list("code", "name"))
+
+    @cached_property
+    def _communities(self) -> dict[int, str]:
+        ties = document_value(self._document, "ties", "ties")
+        rows = [tie for tie in ties if isinstance(tie, dict)] if isinstance(ties, list) else []
+        wanted = [tie["community_id"] for tie in rows if isinstance(tie.get("community_id"), int)]
+        return dict(Community.objects.filter(pk__in=wanted).values_list("pk", "name"))
+
+    def country(self, code: str) -> str:
+        return self._countries.get(code, code)
+
+    def community(self, pk: int) -> str:
+        return self._communities.get(pk) or _("a community that is not listed any more")
+
+
+def _code_label(field: Field, code: str) -> str:
+    return field.choices.get(code, code) if field.choices is not None else label(field.vocabulary, code)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, float) else f"{value:,}"
+
+
+def _tie(tie: Mapping[str, Any], names: _Names) -> dict[str, Any]:
+    return {
+        "kind": label("tie_kinds", tie.get("kind", "")),
+        "with": names.country(tie["country"]) if "country" in tie else names.community(tie.get("community_id", 0)),
+        "strength": tie.get("strength"),
+        "evidence": tie.get("evidence", ""),
+    }
+
+
+def _partnership(row: Mapping[str, Any], names: _Names) -> dict[str, Any]:
+    return {
+        "name": row.get("name", ""),
+        "country": names.country(row.get("country", "")),
+        "year": row.get("year", ""),
+        "form": FORMS.get(row.get("form", ""), ""),
+        "status": PARTNERSHIP_STATUS.get(row.get("status", "unknown"), ""),
+    }
+
+
+_SHOWN: Mapping[str, Callable[[Field, Any, _Names], tuple[str, Any]]] = {
+    "text": lambda f, v, n: ("line", str(v)),
+    "long_text": lambda f, v, n: ("text", str(v)),
+    "url": lambda f, v, n: ("link", str(v)),
+    "integer": lambda f, v, n: ("line", str(v) if f.name == "year_founded" else _number(v)),
+    "number": lambda f, v, n: ("line", _number(v)),
+    "boolean": lambda f, v, n: ("line", _("Yes") if v else _("No")),
+    "choice": lambda f, v, n: ("line", _code_label(f, v)),
+    "codes": lambda f, v, n: ("list", [_code_label(f, code) for code in v]),
+    "weighted": lambda f, v, n: ("weights", [(_code_label(f, code), int(v[code])) for code in by_weight(v)]),
+    "countries": lambda f, v, n: ("list", [n.country(code) for code in v]),
+    "regions": lambda f, v, n: ("list", list(v)),
+    "ties": lambda f, v, n: ("ties", [_tie(row, n) for row in v]),
+    "partnerships": lambda f, v, n: ("partnerships", [_partnership(row, n) for row in v]),
+}
+
+
+def _answer(field: Field, value: Any, names: _Names) -> Answer:
+    """A draft may hold what is not valid yet: that is shown as it was typed."""
+    try:
+        kind, shown = _SHOWN[field.kind](field, value, names)
+    except (TypeError, ValueError, AttributeError, KeyError):
+        kind, shown = "line", str(value)
+    if kind == "link" and not str(shown).startswith(("https://", "http://")):
+        kind = "line"
+    return Answer(field.label, kind, shown)
+
+
+def describe(document: Mapping[str, Any], community: Community, *, public: bool = True) -> list[DescribedGroup]:
+    """The answered questions by group, in the form's order; facts that equal the open data carry their source."""
+    open_data = open_data_facts(community.place) if community.place else {}
+    names = _Names(document)
+    groups = []
+    for group in GROUPS:
+        if public and group.code in UNPUBLISHED_GROUPS:
+            continue
+        answers = []
+        for question in group.fields:
+            value = document_value(document, group.code, question.name)
+            if value is None or value in ("", [], {}):
+                continue
+            answer = _answer(question, value, names)
+            if group.code == "facts" and question.name in open_data and open_data[question.name] == value:
+                answer = Answer(answer.label, answer.kind, answer.value, FACT_SOURCES.get(question.name, ""))
+            answers.append(answer)
+        if answers:
+            groups.append(DescribedGroup(group.code, group.label, answers))
+    return groups

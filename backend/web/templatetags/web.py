@@ -1,0 +1,75 @@
+"""Words, icons and small pictures for templates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from backend.cities.vocabularies import label
+from backend.web.languages import direction
+from backend.web.sources import LIST_SOURCES
+
+register = template.Library()
+
+_ICONS = {
+    "note": '<path d="M12 8v5M12 16.2v.1M12 3.5l9 16.5H3z"/>',
+}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A line icon. Decoration only: the words beside it carry the meaning."""
+    drawing = mark_safe(_ICONS[name])  # noqa: S308 - from the table above
+    return format_html('<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{}</svg>', drawing)
+
+
+@register.filter
+def term(code: str, vocabulary: str) -> str:
+    """The words for a vocabulary code."""
+    return label(vocabulary, code)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """0.724 → "72%"; nothing → "–"."""
+    return "–" if value is None else f"{round(value * 100)}%"
+
+
+@register.filter
+def text_direction(language: str) -> str:
+    return direction(language)
+
+
+@register.filter
+def map_x(longitude: float) -> str:
+    """Position on world.svg (720 × 288, plate carrée, 84° N to 60° S)."""
+    return f"{(longitude + 180) * 2:.1f}"
+
+
+@register.filter
+def map_y(latitude: float) -> str:
+    return f"{(84 - latitude) * 2:.1f}"
+
+
+@register.simple_tag
+def map_arc(first: Any, second: Any) -> str:
+    """The path of an arc between two communities with coordinates, bent towards the pole."""
+    x1, y1 = (first.longitude + 180) * 2, (84 - first.latitude) * 2
+    x2, y2 = (second.longitude + 180) * 2, (84 - second.latitude) * 2
+    lift = min(110.0, abs(x2 - x1) * 0.35 + 12)
+    return f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {max(4.0, min(y1, y2) - lift):.1f} {x2:.1f} {y2:.1f}"
+
+
+@register.filter
+def plain_number(value: float) -> str:
+    """A number for SVG: always with a point, in every language."""
+    return f"{value:g}"
+
+
+@register.filter
+def list_source(tag: str) -> str:
+    """The public list behind a partnership's source tag, in words."""
+    return LIST_SOURCES.get(tag, tag)

@@ -1,0 +1,116 @@
+"""Check your answers, submit, publish again, pause and the rest of a profile's life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from backend.cities.models import Profile
+from backend.cities.permissions import role_in
+from backend.cities.profile_schema import GROUP_BY_CODE
+from backend.cities.services import (
+    confirm_profile,
+    draft_errors,
+    mark_fulfilled,
+    pause_profile,
+    republish_profile,
+    resume_profile,
+    submit_profile,
+    withdraw_profile,
+)
+from backend.common.errors import InvalidFields
+from backend.web.presentation import describe
+from backend.web.views.profile import own_profile, signed_in_user
+
+
+def _labelled(errors: Mapping[str, list[str]], community_id: int) -> list[dict[str, Any]]:
+    """Each error with the words of its question and the page where it is mended."""
+    rows = []
+    for path, lines in errors.items():
+        code, _dot, name = path.partition(".")
+        group = GROUP_BY_CODE.get(code)
+        question = next((field.label for field in group.fields if field.name == name), "") if group else ""
+        url = reverse("web:profile_group", args=[community_id, code]) + f"#{name}" if group else ""
+        rows.append({"group": group.label if group else "", "question": question, "lines": lines, "url": url})
+    return rows
+
+
+def _check_context(profile: Profile, errors: Mapping[str, list[str]], *, vetted: bool) -> dict[str, Any]:
+    published_before = profile.current_version_id is not None
+    return {
+        "profile": profile,
+        "community": profile.community,
+        "groups": describe(profile.draft, profile.community, public=False),
+        "problems": _labelled(errors, profile.community_id),
+        "can_submit": profile.status in ("draft", "changes_requested", "withdrawn"),
+        "can_publish": published_before and vetted and profile.status in ("published", "stale", "paused", "fulfilled"),
+        "changed": not published_before or profile.draft != profile.current_version.data,  # type: ignore[union-attr]
+        "has_letter": profile.letters.exists(),
+        "shows_sample": profile.community.is_sample,
+    }
+
+
+def _vetted(request: HttpRequest, community_id: int) -> bool:
+    role = role_in(request.user, community_id)
+    return role is not None and role.vetted_at is not None
+
+
+@require_safe
+def check(request: HttpRequest, community_id: int) -> HttpResponse:
+    profile = own_profile(signed_in_user(request), community_id, "U")
+    errors = draft_errors(profile, complete=True)
+    return render(request, "web/profile/check.html", _check_context(profile, errors, vetted=_vetted(request, community_id)))
+
+
+def _check_again(request: HttpRequest, community_id: int, invalid: InvalidFields) -> HttpResponse:
+    profile = own_profile(signed_in_user(request), community_id, "U")
+    context = _check_context(profile, invalid.errors, vetted=_vetted(request, community_id))
+    return render(request, "web/profile/check.html", context, status=422)
+
+
+@require_POST
+def submit(request: HttpRequest, community_id: int) -> HttpResponse:
+    try:
+        submit_profile(by=signed_in_user(request), community_id=community_id)
+    except InvalidFields as invalid:
+        return _check_again(request, community_id, invalid)
+    messages.success(request, _("Submitted. Staff read it and write to you; you can watch the state here."))
+    return redirect("web:profile", community_id)
+
+
+@require_POST
+def publish(request: HttpRequest, community_id: int) -> HttpResponse:
+    try:
+        version = republish_profile(by=signed_in_user(request), community_id=community_id)
+    except InvalidFields as invalid:
+        return _check_again(request, community_id, invalid)
+    messages.success(request, _("Version %(number)d is published. New suggestions follow within seconds.") % {"number": version.number})
+    return redirect("web:suggestions", community_id)
+
+
+_ACTS: Mapping[str, tuple[Callable[..., Profile], Any]] = {
+    "confirm": (confirm_profile, gettext_lazy("Thank you: confirmed as still true.")),
+    "pause": (pause_profile, gettext_lazy("Paused. You get no new suggestions until you resume.")),
+    "resume": (resume_profile, gettext_lazy("Resumed. You are among those who seek again.")),
+    "fulfil": (mark_fulfilled, gettext_lazy("Congratulations! Your profile is marked as fulfilled.")),
+    "withdraw": (withdraw_profile, gettext_lazy("Withdrawn. Nobody sees the profile any more; you can submit it again.")),
+}
+
+
+@require_POST
+def change_status(request: HttpRequest, community_id: int) -> HttpResponse:
+    act = request.POST.get("act", "")
+    if act not in _ACTS:
+        raise InvalidFields({"act": [_("Choose what to do with the profile.")]})
+    service, words = _ACTS[act]
+    service(by=signed_in_user(request), community_id=community_id)
+    messages.success(request, words)
+    return redirect("web:profile", community_id)

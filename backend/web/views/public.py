@@ -1,0 +1,38 @@
+"""What anybody may read: what the service is, how it works, where its data come from."""
+
+from __future__ import annotations
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from backend.cities.attribution import data_sources
+from backend.cities.models import Community, ListedPartnership
+from backend.cities.profile_schema import GROUPS
+from backend.cities.queries import seeking_communities
+from backend.web.presentation import community_card
+
+
+def _home_figures() -> dict[str, int]:
+    """Answers to what a newcomer asks: is anybody there, from where, and does it lead to something?"""
+    seeking = Community.objects.seeking().aggregate(communities=Count("id"), countries=Count("country", distinct=True))
+    return {**seeking, "listed": ListedPartnership.objects.count()}
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    newest = list(seeking_communities().order_by("-profile__current_version__published_at", "id")[:6])
+    cards = [community_card(community) for community in newest]
+    context = {"figures": _home_figures(), "cards": cards, "shows_sample": any(card.community.is_sample for card in cards)}
+    return render(request, "web/home.html", context)
+
+
+@require_safe
+def about(request: HttpRequest) -> HttpResponse:
+    return render(request, "web/about.html", {"groups": GROUPS})
+
+
+@require_safe
+def sources(request: HttpRequest) -> HttpResponse:
+    return render(request, "web/sources.html", {"sources": data_sources()})

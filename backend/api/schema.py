@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
+from django.urls import resolve
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
+from backend.api.access import ACCESS, Level
 from backend.api.idempotency import HEADER, LONGEST_KEY
 from backend.api.problems import CONTENT_TYPE
 from backend.api.serializers.problems import ProblemSerializer
 from backend.cities.profile_schema import GROUPS, Field
+
+_AUDIENCE: dict[Level, str] = {
+    "public": "anybody",
+    "signed_in": "whoever is signed in",
+    "community": "people with a role in the community",
+    "community_or_staff": "people with a role in the community, and staff",
+    "staff": "curators and administrators",
+    "curator": "curators",
+}
 
 
 class ApiSchema(AutoSchema):
@@ -26,7 +39,25 @@ class ApiSchema(AutoSchema):
             }
         return operation
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_description(self) -> str:
+        """The view's own words, never those of its base class, and who may ask."""
+        own = inspect.cleandoc(type(self.view).__doc__ or "")
+        return "\n\n".join(part for part in (own, f"Open to: {_AUDIENCE[self._level()]}.") if part)
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        return [{}] if self._level() == "public" else super().get_auth()
+
+    def get_tags(self) -> list[str]:
+        return [type(self.view).__module__.rpartition(".")[2].replace("_", " ")]
+
+    def _level(self) -> Level:
+        address = re.sub(r"\{\w*id\}", "1", self.path).replace("{name}", "themes")
+        return ACCESS[resolve(address).view_name][self.method]
+
+    def get_override_parameters(self) -> list[Any]:
+        if self.method == "GET":
+            filters = getattr(self.view, "filter_serializer", None)
+            return [filters] if filters and filters().fields else []
         if self.method != "POST":
             return []
         words = "The same key and body again answer alike and act once; kept for 24 hours."

@@ -29,10 +29,10 @@ class PromptConnection(Connection):
         options.setdefault("interval_start", 1)
         options.setdefault("interval_step", 1)
         options.setdefault("interval_max", 3)
-        return super()._ensure_connection(*args, **options)  # type: ignore[no-untyped-call]
+        return super()._ensure_connection(*args, **options)
 
 
-class PromptAMQP(AMQP):  # type: ignore[misc]
+class PromptAMQP(AMQP):
     Connection = PromptConnection
 
 
@@ -70,13 +70,13 @@ app.conf.update(
 )
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]
+@setup_logging.connect
 def _log_like_the_rest(**_: Any) -> None:
     """Django's logging stands already (django.setup); Celery must not put its own beside it."""
     django.setup()
 
 
-@worker_process_init.connect  # type: ignore[untyped-decorator]
+@worker_process_init.connect
 def _end_with_the_worker(**_: Any) -> None:
     """A killed worker leaves no child behind that goes on working without anybody's knowledge."""
     processes.die_with_parent(parent=os.getppid())

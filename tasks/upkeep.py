@@ -16,7 +16,7 @@ from tasks.work import performs
 DONE_WORK_KEPT = dt.timedelta(days=30)
 
 
-@app.task(name="open_slot")  # type: ignore[untyped-decorator]
+@app.task(name="open_slot")
 def open_slot(job: str) -> None:
     open_due_slot(job)
 

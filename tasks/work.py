@@ -90,12 +90,12 @@ def show_life() -> None:
         _last_beat = time.monotonic()
 
 
-@app.task(name="perform_work")  # type: ignore[untyped-decorator]
+@app.task(name="perform_work")
 def perform_work(work_id: int) -> None:
     perform(work_id)
     show_life()
 
 
-@app.task(name="give_heartbeat", acks_late=False)  # type: ignore[untyped-decorator]
+@app.task(name="give_heartbeat", acks_late=False)
 def give_heartbeat() -> None:
     services.beat("worker")

@@ -9,13 +9,13 @@ from tasks.relay import due_for_publishing, route_events
 from tasks.work import perform
 
 
-def step() -> int:
-    """Routes what is recorded and performs the work that is due now; returns how many pieces were taken."""
+def step(limit: int = 100) -> int:
+    """Routes what is recorded and performs at most ``limit`` pieces of the work that is due now; returns how many."""
     app.loader.import_default_modules()
     while route_events():
         pass
     return_expired()
-    ids = list(Work.objects.filter(due_for_publishing()).order_by("id").values_list("pk", flat=True)[:100])
+    ids = list(Work.objects.filter(due_for_publishing()).order_by("id").values_list("pk", flat=True)[:limit])
     return sum(perform(work_id) for work_id in ids)
 
 

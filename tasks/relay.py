@@ -13,7 +13,7 @@ from contextlib import suppress
 import psycopg
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -27,7 +27,7 @@ from tasks.schedule import JOBS
 
 log = structlog.get_logger(__name__)
 BATCH = 200
-# More messages than this never wait in the broker: when no worker takes them, more would only fill its memory.
+# About as many messages wait in the broker at most: when no worker takes them, more would only fill its memory.
 WINDOW = 500
 
 
@@ -59,7 +59,7 @@ def due_for_publishing() -> Q:
 
 
 def publish_due() -> int:
-    """Tells the broker of due work, the oldest first; returns of how much. Raises one of BROKER_ERRORS: then the next sweep tries again."""
+    """Tells the broker of due work, the oldest first; returns of how many. Raises one of BROKER_ERRORS: then the next sweep tries again."""
     if not Work.objects.filter(due_for_publishing()).exists():
         return 0
     room = WINDOW - queue_length()
@@ -104,14 +104,13 @@ class Relay:
                     log.warning("relay_waits_for_database", error=" ".join(str(error).split()))
                 away = True
                 self._forget_listener()
-                close_old_connections()
+                connection.close()
                 self.stopping.wait(min(1.0, settings.OUTBOX["sweep_seconds"]))
         self._forget_listener()
         connection.close()
 
     def sweep(self) -> None:
         """Everything there is to do now."""
-        close_old_connections()
         open_due_slots(self.opened)
         return_expired()
         more = True

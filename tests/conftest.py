@@ -10,6 +10,10 @@ from backend.accounts.models import User
 from tests.factories import UserFactory
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", choices=["short", "long"], default="short", help="how long to kill, freeze and wipe real servers")
+
+
 @pytest.fixture
 def curator(db: None) -> User:
     return UserFactory(curator=True)

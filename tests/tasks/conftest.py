@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from django.conf import settings
+
+from tasks.app import QUEUE
+
+
+@pytest.fixture
+def broker() -> Iterator[redis.Redis]:
+    """The real broker, empty before and after."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.flushall()
+    yield client
+    client.flushall()
+    client.close()
+
+
+@pytest.fixture
+def queued(broker: redis.Redis):
+    """How many messages wait for a worker."""
+    return lambda: broker.llen(QUEUE)

@@ -1,0 +1,236 @@
+"""From recorded events to messages: nothing lost, nothing doubled, whatever the broker does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connection, transaction
+
+from backend.outbox.models import Event, Heartbeat, Slot, Work
+from backend.outbox.services import open_work, record
+from backend.outbox.topics import Topic
+from tasks import relay
+from tasks.broker import publish_work
+from tasks.relay import Relay, open_due_slots, publish_due, route_events
+from tasks.routes import ROUTES, work_for
+from tasks.schedule import JOBS
+from tests.factories import MOMENT, EventFactory, ScoringShardFactory, WorkFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def _publish_profile(community_id: int = 7) -> Event:
+    with transaction.atomic():
+        return record(Topic.PROFILE_PUBLISHED, subject=("profile", 1), by=None, community_id=community_id)
+
+
+def test_every_topic_has_its_routes_and_every_route_its_performer() -> None:
+    from tasks.app import app
+    from tasks.work import PERFORMERS
+
+    app.loader.import_default_modules()
+
+    assert set(ROUTES) == set(Topic)
+    assert {route.task for routes in ROUTES.values() for route in routes} <= set(PERFORMERS)
+
+
+def test_published_profile_becomes_work_once() -> None:
+    event = _publish_profile()
+
+    assert route_events() == 1
+    assert route_events() == 0
+
+    assert {(w.task, w.key, w.event) for w in Work.objects.all()} == {
+        ("rescore_community", "7", event),
+        ("notify_people", str(event.pk), event),
+    }
+
+
+def test_hundred_edits_of_one_community_are_one_rescoring() -> None:
+    for _ in range(100):
+        _publish_profile()
+
+    route_events()
+
+    assert Work.objects.filter(task="rescore_community").count() == 1
+
+
+def test_begun_run_becomes_one_piece_of_work_a_shard() -> None:
+    shard = ScoringShardFactory(index=0)
+    ScoringShardFactory(run=shard.run, index=1)
+    event = EventFactory(topic=Topic.RUN_BEGUN, subject_id=shard.run_id)
+
+    assert [(task, key) for task, key, _event in work_for(event)] == [("score_shard", f"{shard.run_id}:{i}") for i in (0, 1)]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_opened_slot_becomes_the_work_of_its_job(job: str) -> None:
+    event = EventFactory(topic=Topic.SLOT_OPENED, payload={"job": job})
+
+    assert [(task, key) for task, key, _event in work_for(event)] == [(JOBS[job].task, "all")]
+
+
+def test_rolled_back_change_leaves_no_event_no_work_and_no_message(queued: Callable[[], int]) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012 - the change and what breaks it are one transaction
+        _publish_profile()
+        raise RuntimeError
+
+    Relay().sweep()
+
+    assert not Event.objects.exclude(topic=Topic.SLOT_OPENED).exists()
+    assert not Work.objects.filter(task="rescore_community").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_event_of_an_earlier_id_that_commits_later_is_routed() -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with transaction.atomic():
+            _publish_profile(1)
+            held.set()
+            go_on.wait(10)
+        connection.close()
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    assert held.wait(10)
+    _publish_profile(2)
+    first = route_events()
+    go_on.set()
+    thread.join()
+
+    assert (first, route_events()) == (1, 1)
+    assert set(Work.objects.filter(task="rescore_community").values_list("key", flat=True)) == {"1", "2"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_relays_route_and_publish_everything_once(queued: Callable[[], int]) -> None:
+    for community_id in range(300):
+        _publish_profile(community_id)
+    start = threading.Barrier(2)
+
+    def sweep() -> None:
+        start.wait()
+        Relay().sweep()
+        connection.close()
+
+    relays = [threading.Thread(target=sweep) for _ in range(2)]
+    for thread in relays:
+        thread.start()
+    for thread in relays:
+        thread.join()
+    Relay().sweep()
+
+    published = Work.objects.filter(published_at__isnull=False).count()
+    assert Work.objects.filter(task="rescore_community").count() == 300
+    assert Work.objects.filter(task="notify_people").count() == 300
+    assert queued() == published >= relay.WINDOW
+    assert Slot.objects.count() == len(JOBS)
+
+
+def test_message_lost_by_the_broker_is_published_again(broker, queued: Callable[[], int]) -> None:
+    work = WorkFactory()
+    assert publish_due() == 1
+    assert publish_due() == 0
+
+    broker.flushall()
+    Work.objects.filter(pk=work.pk).update(published_at=MOMENT)
+
+    assert publish_due() == 1
+    assert queued() == 1
+
+
+def test_messages_never_pile_up_beyond_the_window(queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "WINDOW", 3)
+    for _ in range(5):
+        WorkFactory()
+
+    publish_due()
+    Work.objects.update(published_at=MOMENT)
+    publish_due()
+
+    assert queued() == 3
+
+
+def test_work_is_published_when_it_is_due_and_not_before(queued: Callable[[], int]) -> None:
+    WorkFactory(available_at=MOMENT.replace(year=2100))
+    WorkFactory(status=Work.Status.DONE, finished_at=MOMENT)
+
+    assert publish_due() == 0
+    assert queued() == 0
+
+
+def test_broker_that_is_away_delays_and_loses_nothing(settings, queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    address = settings.REDIS_URL
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    event = _publish_profile()
+    Relay().sweep()
+    event.refresh_from_db()
+
+    settings.REDIS_URL = address
+    waiting = Work.objects.filter(published_at__isnull=True, task="rescore_community").count()
+    Relay().sweep()
+
+    assert event.routed_at is not None
+    assert waiting == 1
+    assert queued() == Work.objects.count()
+
+
+def test_publishing_fails_half_way_and_is_done_again(queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_off(work_ids: list[int]) -> None:
+        publish_work(work_ids[:1])
+        raise ConnectionResetError
+
+    WorkFactory()
+    WorkFactory()
+    with monkeypatch.context() as broken:
+        broken.setattr(relay, "publish_work", break_off)
+        with pytest.raises(ConnectionResetError):
+            publish_due()
+
+    assert publish_due() == 2
+
+
+def test_missed_slots_are_opened_by_the_sweep_once() -> None:
+    opened: dict = {}
+    open_due_slots(opened)
+    open_due_slots(opened)
+    open_due_slots({})
+
+    assert set(Slot.objects.values_list("job", flat=True)) == set(JOBS)
+    assert Event.objects.filter(topic=Topic.SLOT_OPENED).count() == len(JOBS)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_recorded_event_wakes_the_relay_at_once(settings, queued: Callable[[], int]) -> None:
+    settings.OUTBOX = {**settings.OUTBOX, "sweep_seconds": 30}
+    process = Relay()
+    thread = threading.Thread(target=process.run)
+    thread.start()
+    try:
+        _until(lambda: Heartbeat.objects.filter(name="relay").exists() and queued() == Work.objects.count() > 0)
+        began, before = time.monotonic(), queued()
+        with transaction.atomic():
+            record(Topic.PROFILE_PUBLISHED, subject=("profile", 1), by=None, community_id=7)
+        _until(lambda: queued() == before + 2)
+        routed = time.monotonic() - began
+        open_work("rescore_community", 8)
+        _until(lambda: queued() == before + 3)
+    finally:
+        process.stop()
+        open_work("rescore_community", 9)  # wakes it, so that it sees that it is to stop
+        thread.join(20)
+
+    assert routed < 5
+    assert not thread.is_alive()
+
+
+def _until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)

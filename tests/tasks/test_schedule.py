@@ -1,0 +1,84 @@
+"""Slots of the schedule by the database's clock, and the settings of Celery that keep work from being lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from backend.outbox.models import Event, Slot
+from backend.outbox.topics import Topic
+from tasks.app import HARD_LIMIT_SECONDS, app
+from tasks.schedule import JOBS, open_due_slot
+from tasks.upkeep import open_slot
+
+UTC = dt.UTC
+
+
+@pytest.mark.parametrize(
+    ("moment", "slot"),
+    [
+        (dt.datetime(2026, 3, 29, 2, 29, 59, tzinfo=UTC), dt.datetime(2026, 3, 28, 2, 30, tzinfo=UTC)),
+        (dt.datetime(2026, 3, 29, 2, 30, tzinfo=UTC), dt.datetime(2026, 3, 29, 2, 30, tzinfo=UTC)),
+        (dt.datetime(2026, 10, 25, 23, 59, tzinfo=UTC), dt.datetime(2026, 10, 25, 2, 30, tzinfo=UTC)),
+        (dt.datetime(2023, 12, 31, 2, 31, tzinfo=UTC), dt.datetime(2023, 12, 31, 2, 30, tzinfo=UTC)),
+    ],
+)
+def test_slot_is_the_latest_that_has_begun(moment: dt.datetime, slot: dt.datetime) -> None:
+    assert JOBS["score_nightly"].slot_at(moment) == slot
+
+
+def test_every_slot_of_a_year_of_hours_comes_once() -> None:
+    hours = [dt.datetime(2026, 1, 1, tzinfo=UTC) + dt.timedelta(hours=n) for n in range(365 * 24)]
+
+    assert len({JOBS["expire_suggestions"].slot_at(hour) for hour in hours}) == len(hours)
+    assert len({JOBS["score_nightly"].slot_at(hour) for hour in hours}) == 366
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_beats_open_one_slot() -> None:
+    start = threading.Barrier(4)
+
+    def fire() -> None:
+        start.wait()
+        open_slot("score_nightly")
+        connection.close()
+
+    beats = [threading.Thread(target=fire) for _ in range(4)]
+    for thread in beats:
+        thread.start()
+    for thread in beats:
+        thread.join()
+
+    assert Slot.objects.filter(job="score_nightly").count() == 1
+    assert Event.objects.filter(topic=Topic.SLOT_OPENED).count() == 1
+
+
+@pytest.mark.django_db
+def test_unknown_job_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        open_due_slot("make_coffee")
+
+
+def test_beat_fires_every_job_at_its_hour() -> None:
+    entries = app.conf.beat_schedule
+
+    assert set(entries) == set(JOBS) | {"heartbeat"}
+    assert all(entries[name]["task"] == "open_slot" and entries[name]["args"] == [name] for name in JOBS)
+    nightly = entries["score_nightly"]["schedule"]
+    assert (nightly.hour, nightly.minute) == ({2}, {30})
+    assert entries["expire_suggestions"]["schedule"].hour == set(range(24))
+
+
+def test_celery_loses_no_message_and_loops_for_none() -> None:
+    conf = app.conf
+
+    assert conf.task_acks_late
+    assert conf.task_reject_on_worker_lost
+    assert conf.broker_transport_options["visibility_timeout"] > 2 * HARD_LIMIT_SECONDS == 2 * conf.task_time_limit
+    assert conf.task_soft_time_limit < conf.task_time_limit
+    assert (conf.task_serializer, conf.accept_content) == ("json", ["json"])
+    assert settings.OUTBOX["lease_seconds"] < HARD_LIMIT_SECONDS

@@ -1,0 +1,216 @@
+"""Performing work: once, at most three attempts, and a second delivery changes nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from backend.notifications.models import Delivery, Notification
+from backend.outbox.leases import GiveUp, Lease, TryLater
+from backend.outbox.models import Event, Heartbeat, Work
+from backend.outbox.topics import Topic
+from tasks import work as work_module
+from tasks.app import app
+from tasks.work import PERFORMERS, perform, perform_work, performs
+from tests.factories import MOMENT, CommunityRoleFactory, DeliveryFactory, EventFactory, SuggestionFactory, WorkFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def scratch() -> Iterator[Callable[[Callable[[Lease], object]], str]]:
+    """Registers a performer for the length of a test and gives its name."""
+
+    def register(function: Callable[[Lease], object]) -> str:
+        PERFORMERS["scratch"] = function
+        return "scratch"
+
+    yield register
+    PERFORMERS.pop("scratch", None)
+
+
+def _make_due(row: Work) -> None:
+    Work.objects.filter(pk=row.pk).update(available_at=MOMENT)
+
+
+def test_work_is_performed_once(scratch) -> None:
+    seen: list[Lease] = []
+    row = WorkFactory(task=scratch(seen.append), key="5")
+
+    assert perform(row.pk)
+    assert not perform(row.pk)
+
+    row.refresh_from_db()
+    assert [(lease.key, lease.attempt) for lease in seen] == [("5", 1)]
+    assert row.status == Work.Status.DONE
+
+
+def test_poison_is_tried_three_times_and_harms_no_other_work(scratch) -> None:
+    attempts: list[str] = []
+
+    def fail(lease: Lease) -> None:
+        attempts.append(lease.key)
+        if lease.key == "poison":
+            raise RuntimeError("never works")
+
+    poison, good = WorkFactory(task=scratch(fail), key="poison"), WorkFactory(task="scratch", key="good")
+    for _ in range(5):
+        _make_due(poison)
+        perform(poison.pk)
+    perform(good.pk)
+
+    poison.refresh_from_db()
+    assert attempts == ["poison"] * 3 + ["good"]
+    assert poison.status == Work.Status.DEAD
+    assert "never works" in poison.last_error
+    assert Work.objects.get(pk=good.pk).status == Work.Status.DONE
+
+
+def test_work_without_a_performer_is_a_dead_letter_in_the_end() -> None:
+    row = WorkFactory(task="unheard_of")
+    for _ in range(4):
+        _make_due(row)
+        perform(row.pk)
+
+    row.refresh_from_db()
+    assert row.status == Work.Status.DEAD
+    assert "unheard_of" in row.last_error
+
+
+@pytest.mark.parametrize(("outcome", "status", "attempts"), [(TryLater("not yet", seconds=60), "pending", 0), (GiveUp("never"), "dead", 1)])
+def test_work_may_say_itself_what_becomes_of_it(scratch, outcome: Exception, status: str, attempts: int) -> None:
+    def speak(lease: Lease) -> None:
+        raise outcome
+
+    row = WorkFactory(task=scratch(speak))
+    perform(row.pk)
+
+    row.refresh_from_db()
+    assert (row.status, row.attempts, row.last_error) == (status, attempts, str(outcome))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lease_is_kept_while_the_work_takes_longer_than_it(scratch, settings) -> None:
+    settings.OUTBOX = {**settings.OUTBOX, "lease_seconds": 0.6}
+    ends: list = []
+    long_enough = threading.Event()
+
+    def take_long(lease: Lease) -> None:
+        first = Work.objects.get(pk=lease.work_id).leased_until
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and not ends:
+            now = Work.objects.get(pk=lease.work_id).leased_until
+            if now != first:
+                ends.append(now)
+            long_enough.wait(0.02)
+
+    row = WorkFactory(task=scratch(take_long))
+    perform(row.pk)
+
+    assert ends
+    assert Work.objects.get(pk=row.pk).status == Work.Status.DONE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_work_delivered_to_four_workers_at_once_is_done_by_one(scratch) -> None:
+    seen: list[int] = []
+    row = WorkFactory(task=scratch(lambda lease: seen.append(lease.work_id)))
+    start = threading.Barrier(4)
+
+    def run() -> None:
+        start.wait()
+        perform(row.pk)
+        connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert seen == [row.pk]
+
+
+def _suggestion_event() -> Event:
+    suggestion = SuggestionFactory()
+    for side in (suggestion.pair.a, suggestion.pair.b):
+        CommunityRoleFactory(community=side)
+    sides = {str(suggestion.pair.a_id): [suggestion.pk], str(suggestion.pair.b_id): [suggestion.pk]}
+    return EventFactory(topic=Topic.SUGGESTIONS_CHANGED, payload={"communities": sides})
+
+
+def test_new_suggestion_reaches_both_sides_by_page_and_mail_once(drain) -> None:
+    _suggestion_event()
+
+    drain()
+    drain()
+
+    assert Notification.objects.count() == 2
+    assert len(mail.outbox) == 2
+    assert len({message.extra_headers["Message-ID"] for message in mail.outbox}) == 2
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"sent"}
+
+
+def test_second_delivery_of_every_message_writes_and_sends_nothing(drain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work_module, "show_life", lambda: None)
+    _suggestion_event()
+    SuggestionFactory(mutual=True)
+    drain()
+    ids, sent = list(Work.objects.values_list("pk", flat=True)), len(mail.outbox)
+
+    with CaptureQueriesContext(connection) as queries:
+        for work_id in ids:
+            perform_work(work_id)
+
+    changed = [q["sql"] for q in queries if q["sql"].startswith(("INSERT", "DELETE"))]
+    assert changed == []
+    assert len(mail.outbox) == sent
+    assert set(Work.objects.filter(pk__in=ids).values_list("attempts", flat=True)) == {1}
+
+
+@pytest.mark.parametrize(
+    "task", ["open_card_for_mutual", "notify_people", "deliver", "expire_suggestions", "mark_stale_profiles", "clear_old_rows"]
+)
+def test_task_run_twice_changes_nothing_the_second_time(task: str) -> None:
+    app.loader.import_default_modules()
+    suggestion = SuggestionFactory(mutual=True)
+    keys = {
+        "open_card_for_mutual": suggestion.pk,
+        "notify_people": EventFactory(topic=Topic.INTEREST_MUTUAL, subject_id=suggestion.pk).pk,
+        "deliver": DeliveryFactory().pk if task == "deliver" else 0,
+    }
+    CommunityRoleFactory(community=suggestion.pair.a)
+    lease = Lease(1, None, task, str(keys.get(task, "all")), None, 1)  # type: ignore[arg-type]
+    PERFORMERS[task](lease)
+    sent, rows = len(mail.outbox), _row_counts()
+
+    PERFORMERS[task](lease)
+
+    assert (len(mail.outbox), _row_counts()) == (sent, rows)
+
+
+def _row_counts() -> dict[str, int]:
+    from django.apps import apps
+
+    return {model._meta.label: model._base_manager.count() for model in apps.get_models()}
+
+
+def test_two_functions_cannot_perform_the_same_task() -> None:
+    app.loader.import_default_modules()
+
+    with pytest.raises(ValueError, match="deliver"):
+        performs("deliver")(lambda lease: None)
+
+
+def test_performing_work_shows_that_the_worker_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work_module, "_last_beat", -1000.0)
+
+    perform_work(0)
+
+    assert Heartbeat.objects.filter(name="worker").exists()

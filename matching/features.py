@@ -41,11 +41,6 @@ class FeatureMatrix:
     def __len__(self) -> int:
         return len(self.ids)
 
-    @property
-    def depth(self) -> int:
-        """Columns by which this side chooses, before those without effect are left out."""
-        return sum(part.seeker.shape[1] for part in self.parts)
-
 
 class FeatureBuilder:
     """Learns rarities and latent topics from a snapshot; encodes records by them. Scikit-learn's conventions.

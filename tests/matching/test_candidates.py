@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -58,6 +59,17 @@ def test_each_rule(left: dict[str, Any], right: dict[str, Any], reasons: tuple[s
     assert eligibility.reasons(0, 0) == reasons
     assert eligibility.pairs(np.array([0]), np.array([0])).tolist() == [not reasons]
     assert eligibility.block(0, 1, 0, 1).tolist() == [[not reasons]]
+
+
+def test_barred_pairs_of_every_block() -> None:
+    left = tuple(replace(CITY, id=row) for row in range(4))
+    right = tuple(replace(ABROAD, id=10 + col) for col in range(5))
+    barred = {(0, 10), (1, 12), (1, 14), (3, 13)}
+    eligibility = Eligibility(Snapshot(left=left, right=right, barred_pairs=frozenset(barred)))
+    expected = np.array([[(a.id, b.id) not in barred for b in right] for a in left])
+    for rows in itertools.combinations(range(5), 2):
+        for cols in itertools.combinations(range(6), 2):
+            np.testing.assert_array_equal(eligibility.block(*rows, *cols), expected[slice(*rows), slice(*cols)])
 
 
 def test_too_many_forms_to_tell_apart() -> None:

@@ -126,7 +126,7 @@ def test_parameters_and_fitting_as_in_scikit_learn() -> None:
 def test_communities_that_choose_among_themselves() -> None:
     features = FeatureBuilder(VOCABULARY).fit(RIGHT).transform(RIGHT, "left")
     assert len(features) == 3
-    assert features.depth == sum(part.seeker.shape[1] for part in features.parts)
+    assert [part.seeker.shape[0] for part in features.parts] == [3] * len(features.names)
 
 
 def test_stated_importances_take_the_place_of_the_default() -> None:

@@ -85,9 +85,7 @@ class ProfileRecord:
     institutions: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
     ties: tuple[Tie, ...] = ()
-    tie_hints: Mapping[str, float] = field(
-        default_factory=lambda: _EMPTY
-    )  # country -> 0..1 from open data (heritage, air links, …)
+    tie_hints: Mapping[str, float] = field(default_factory=lambda: _EMPTY)  # country -> 0..1 from open data (heritage, air links, …)
     readiness: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     story: str | None = None
     story_language: str | None = None

@@ -13,7 +13,11 @@ from kombu.connection import Connection
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
 import django
+from django.apps import apps
 from django.conf import settings
+
+if not apps.ready:  # started as `celery -A tasks.app`, without manage.py: the schedule below reads models
+    django.setup()
 
 from backend.runtime import processes
 from tasks.schedule import beat_schedule
@@ -72,8 +76,7 @@ app.conf.update(
 
 @setup_logging.connect
 def _log_like_the_rest(**_: Any) -> None:
-    """Django's logging stands already (django.setup); Celery must not put its own beside it."""
-    django.setup()
+    """Django's logging stands already; a receiver here keeps Celery from putting its own beside it."""
 
 
 @worker_process_init.connect

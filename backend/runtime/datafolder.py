@@ -43,8 +43,7 @@ class DataFolder:
         try:
             # PostgreSQL runs as `nobody` under root and has to pass through; what is secret has a mode of its own.
             self.path.mkdir(mode=0o711 if is_root() else 0o700, parents=True, exist_ok=True)
-            for folder in (self.run, self.logs):
-                folder.mkdir(mode=0o700, exist_ok=True)
+            self._make_folders()
             with tempfile.TemporaryFile(dir=self.run) as file:
                 file.write(b"x")
         except OSError as error:
@@ -54,6 +53,10 @@ class DataFolder:
             raise SetupError(f"the data folder {self.path} cannot be written ({error.strerror}); {advice}") from None
         if shutil.disk_usage(self.path).free < SMALLEST_FREE_BYTES:
             raise self._full()
+
+    def _make_folders(self) -> None:
+        for folder in (self.run, self.logs, self.path / "static"):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def _full(self) -> SetupError:
         free = shutil.disk_usage(self.path).free // 2**20
@@ -137,7 +140,7 @@ class DataFolder:
         for entry in (self.world_file, self.path / "secret-key", *self.run.iterdir()):
             if entry.name != "lock":
                 entry.unlink(missing_ok=True)
-        self.logs.mkdir(mode=0o700, exist_ok=True)
+        self._make_folders()
 
 
 def write_private(path: Path, text: str) -> None:

@@ -127,7 +127,8 @@ def test_clearing_leaves_files_that_are_not_of_the_service(data: Path) -> None:
     (data / "postgres").mkdir()
     (data / "letter.txt").write_text("not yours")
     folder.clear()
-    assert sorted(entry.name for entry in data.iterdir()) == ["letter.txt", "logs", "run"]
+    assert sorted(entry.name for entry in data.iterdir()) == ["letter.txt", "logs", "run", "static"]
+    assert not any((data / "static").iterdir())
 
 
 def test_empty_start_over_the_sample_world(data: Path, port: str) -> None:

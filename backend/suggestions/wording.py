@@ -38,43 +38,55 @@ def _listed(items: list[Any], language: str) -> str:
     return _("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
 
 
-def contribution_sentence(contribution: Mapping[str, Any], *, other: str, language: str = "en") -> str:
-    """One reason in words, seen from the side that has it."""
+def contribution_sentence(contribution: Mapping[str, Any], *, other: str, own: str = "", language: str = "en") -> str:
+    """One reason in words, seen from the side that has it: "you", or that side's name where ``own`` gives it."""
     named = _listed(contribution["items"], language)
-    values = {"other": other, "items": named}
+    values = {"own": own, "other": other, "items": named}
     facet: str = contribution["facet"]
     if facet == "needs_offers" and named:
-        return _("You need %(items)s; %(other)s offers it.") % values
+        return (_("%(own)s needs %(items)s; %(other)s offers it.") if own else _("You need %(items)s; %(other)s offers it.")) % values
     if facet == "challenges" and named:
-        return _("You share challenges: %(items)s.") % values
+        return (_("Both work on %(items)s.") if own else _("You share challenges: %(items)s.")) % values
     if facet == "sectors" and named:
         return _("Both stand on %(items)s.") % values
     if facet == "themes" and named:
         return _("Both want exchange in %(items)s.") % values
-    if facet == "languages":
-        return _("You can work together in %(items)s.") % values if named else _("You share a working language.")
-    if facet == "ties":
-        return _("You already have ties with %(other)s's country or community.") % values
+    if facet == "languages" and named:
+        return (_("Both can work in %(items)s.") if own else _("You can work together in %(items)s.")) % values
+    return _unnamed_sentence(facet, named_side=bool(own)) % values
+
+
+def _unnamed_sentence(facet: str, *, named_side: bool) -> str:
+    """The words for a facet without items to name; a template with ``own`` and ``other``."""
     templates = {
+        "languages": (_("You share a working language."), _("Both share a working language.")),
+        "ties": (
+            _("You already have ties with %(other)s's country or community."),
+            _("%(own)s already has ties with %(other)s's country or community."),
+        ),
         "institutions": _("Institutions and facts that go together."),
         "geography": _("A similar setting: climate, coast, height."),
-        "size": _("You are of similar size."),
-        "time_zone": _("Your working hours overlap."),
-        "story": _("Your stories speak of the same things."),
-        "readiness": _("%(other)s is ready: people and plans are committed.") % values,
-        "distance": _("You are near each other."),
+        "size": (_("You are of similar size."), _("Both are of similar size.")),
+        "time_zone": (_("Your working hours overlap."), _("Their working hours overlap.")),
+        "story": (_("Your stories speak of the same things."), _("Their stories speak of the same things.")),
+        "readiness": _("%(other)s is ready: people and plans are committed."),
+        "distance": (_("You are near each other."), _("They are near each other.")),
     }
-    return templates.get(facet, FACETS.get(facet, facet))
+    words = templates.get(facet, FACETS.get(facet, facet))
+    return words if isinstance(words, str) else words[named_side]
 
 
-def reason_sentences(reasons: Mapping[str, Any], *, other: str, language: str = "en", limit: int = 3) -> list[str]:
-    """The strongest reasons in words, largest share first; facets that add next to nothing are no reasons."""
+def reason_sentences(reasons: Mapping[str, Any], *, other: str, own: str = "", language: str = "en", limit: int = 3) -> list[str]:
+    """The strongest reasons in words, largest share first; facets that add next to nothing are no reasons.
+
+    ``own`` names the side that has the reasons where the reader is somebody else; without it the reader is addressed.
+    """
     strong = [
         c
         for c in reasons.get("contributions", ())
         if c["facet"] != "prior" and c["similarity"] is not None and c["similarity"] >= 0.3 and c["share"] >= 0.02
     ]
-    return [contribution_sentence(c, other=other, language=language) for c in strong[:limit]]
+    return [contribution_sentence(c, other=other, own=own, language=language) for c in strong[:limit]]
 
 
 def caveat_sentence(reasons: Mapping[str, Any], *, other: str) -> str:

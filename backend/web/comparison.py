@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.cities.models import Community
-from backend.cities.profile_schema import FACETS
+from backend.cities.profile_schema import FACETS, GROUPS
 from backend.suggestions.models import Suggestion
 from backend.suggestions.queries import SuggestionView
 from backend.suggestions.wording import caveat_sentence, item_label, reason_sentences
+from backend.web.presentation import Answer, DescribedGroup
 
 BAR_WIDTH = 200
 
@@ -41,20 +42,57 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparedQuestion:
+    """One question with both answers; None where a side has not answered."""
+
+    label: str
+    first: Answer | None
+    second: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedGroup:
+    label: str
+    questions: list[ComparedQuestion]
+
+
+def compared_groups(first: list[DescribedGroup], second: list[DescribedGroup]) -> list[ComparedGroup]:
+    """Two described profiles question by question, in the form's order; a gap stays a gap."""
+    mine = {group.code: {answer.label: answer for answer in group.answers} for group in first}
+    theirs = {group.code: {answer.label: answer for answer in group.answers} for group in second}
+    groups = []
+    for group in GROUPS:
+        a, b = mine.get(group.code, {}), theirs.get(group.code, {})
+        asked = [field.label for field in group.fields if field.label in a or field.label in b]
+        if asked and group.code != "importances":
+            groups.append(ComparedGroup(group.label, [ComparedQuestion(label, a.get(label), b.get(label)) for label in asked]))
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
 class FacetRow:
     label: str
     first: Bar
     second: Bar
-    top: int  # vertical place in the picture, pixels
 
 
-def side(community: Community, other: Community, letter: str, preference: float, coverage: float, reasons: Mapping[str, Any]) -> Side:
+def side(
+    community: Community,
+    other: Community,
+    letter: str,
+    preference: float,
+    coverage: float,
+    reasons: Mapping[str, Any],
+    *,
+    reads: bool = False,
+) -> Side:
+    """``reads``: the reader belongs to this side and is addressed as "you"."""
     return Side(
         community=community,
         letter=letter,
         preference=preference,
         coverage=coverage,
-        reasons=reason_sentences(reasons, other=other.name),
+        reasons=reason_sentences(reasons, other=other.name, own="" if reads else community.name),
         caveat=caveat_sentence(reasons, other=other.name),
     )
 
@@ -62,23 +100,22 @@ def side(community: Community, other: Community, letter: str, preference: float,
 def sides_of_view(view: SuggestionView) -> list[Side]:
     """One's own side first."""
     return [
-        side(view.own, view.other, "a", view.own_preference, view.own_coverage, view.own_reasons),
+        side(view.own, view.other, "a", view.own_preference, view.own_coverage, view.own_reasons, reads=True),
         side(view.other, view.own, "b", view.other_preference, view.other_coverage, view.other_reasons),
     ]
 
 
 def sides_of_suggestion(suggestion: Suggestion) -> list[Side]:
     """For staff: the home side first, as lists name it."""
-    a, b = suggestion.pair.a, suggestion.pair.b
-    first, second = ("a", "b") if a.is_home or not b.is_home else ("b", "a")
-    both = {"a": a, "b": b}
-    return [
-        side(
-            both[mine], both[theirs], colour,
-            getattr(suggestion, f"{mine}_preference"), getattr(suggestion, f"{mine}_coverage"), getattr(suggestion, f"{mine}_reasons"),
-        )
-        for mine, theirs, colour in ((first, second, "a"), (second, first, "b"))
-    ]  # fmt: skip
+    mine, theirs = ("a", "b") if suggestion.pair.a.is_home else ("b", "a")
+
+    def of(name: str, partner: str, letter: str) -> Side:
+        return side(
+            getattr(suggestion.pair, name), getattr(suggestion.pair, partner), letter,
+            getattr(suggestion, f"{name}_preference"), getattr(suggestion, f"{name}_coverage"), getattr(suggestion, f"{name}_reasons"),
+        )  # fmt: skip
+
+    return [of(mine, theirs, "a"), of(theirs, mine, "b")]
 
 
 def _bars(reasons: Mapping[str, Any]) -> dict[str, Bar]:
@@ -94,4 +131,4 @@ def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Face
     a, b = _bars(first), _bars(second)
     nothing = Bar(None, 0.0, [])
     names = sorted((a.keys() | b.keys()) & FACETS.keys(), key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n))
-    return [FacetRow(FACETS[name], a.get(name, nothing), b.get(name, nothing), 46 * i) for i, name in enumerate(names)]
+    return [FacetRow(FACETS[name], a.get(name, nothing), b.get(name, nothing)) for name in names]

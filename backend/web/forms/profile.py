@@ -275,4 +275,5 @@ def ask(question: Field, value: Any, errors: list[str], source: str = "") -> Ask
     elif widget in ("ties", "partnerships"):
         rows_of = _tie_rows if widget == "ties" else _partnership_rows
         extra = {"rows": rows_of(value), "names": sorted(country_names().labels.values())}
-    return AskedField(question=question, widget=widget, value="" if value is None else value, errors=errors, source=source, **extra)
+    shown = "" if value is None else str(value).removesuffix(".0") if isinstance(value, float) else value
+    return AskedField(question=question, widget=widget, value=shown, errors=errors, source=source, **extra)

@@ -70,6 +70,6 @@ def plain_number(value: float) -> str:
 
 
 @register.filter
-def list_source(tag: str) -> str:
-    """The public list behind a partnership's source tag, in words."""
-    return LIST_SOURCES.get(tag, tag)
+def list_sources(tags: list[str]) -> str:
+    """The public lists behind a partnership's source tags, in words, each once."""
+    return ", ".join(dict.fromkeys(LIST_SOURCES.get(tag, tag) for tag in tags))

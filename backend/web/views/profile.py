@@ -87,7 +87,7 @@ def _fact_source(community: Community, group: Group, name: str) -> str:
     if name not in open_data:
         return ""
     value = open_data[name]
-    shown = (_("yes") if value else _("no")) if isinstance(value, bool) else f"{value:,}"
+    shown = (_("yes") if value else _("no")) if isinstance(value, bool) else f"{value:,}".removesuffix(".0")
     return _("Open data says: %(value)s. Source: %(source)s.") % {"value": shown, "source": FACT_SOURCES[name]}
 
 

@@ -19,9 +19,9 @@ from backend.introductions.queries import introductions_of
 from backend.suggestions.models import Decision
 from backend.suggestions.queries import SuggestionView, suggestion_for, suggestions_for
 from backend.suggestions.services import answer
-from backend.web.comparison import Side, facet_rows, sides_of_view
+from backend.web.comparison import Side, compared_groups, facet_rows, sides_of_view
 from backend.web.forms.answers import DeclineForm
-from backend.web.presentation import DescribedGroup, community_card, describe, published_data
+from backend.web.presentation import describe, published_data
 from backend.web.views.profile import signed_in_user
 
 PAGE = 10
@@ -51,21 +51,6 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "web/suggestions.html", context)
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedGroup:
-    label: str
-    own: DescribedGroup | None
-    other: DescribedGroup | None
-
-
-def _compared(view: SuggestionView) -> list[ComparedGroup]:
-    """Both published profiles, topic by topic; a gap is shown as a gap."""
-    own = {group.code: group for group in describe(published_data(view.own), view.own)}
-    other = {group.code: group for group in describe(published_data(view.other), view.other)}
-    codes = [code for code in dict.fromkeys([*other, *own]) if code != "importances"]
-    return [ComparedGroup((own.get(code) or other[code]).label, own.get(code), other.get(code)) for code in codes]
-
-
 def _detail_context(request: HttpRequest, community_id: int, suggestion_id: int) -> dict[str, Any]:
     user = signed_in_user(request)
     view = suggestion_for(user, suggestion_id, community_id=community_id)
@@ -77,8 +62,7 @@ def _detail_context(request: HttpRequest, community_id: int, suggestion_id: int)
         "view": view,
         "sides": sides_of_view(view),
         "rows": facet_rows(view.own_reasons, view.other_reasons),
-        "compared": _compared(view),
-        "other_card": community_card(view.other),
+        "compared": compared_groups(describe(published_data(view.own), view.own), describe(published_data(view.other), view.other)),
         "introduction": introduction,
         "may_answer": may(actor_kind(user, community_id), "X", Thing.ANSWER),
         "shows_sample": view.own.is_sample or view.other.is_sample,

@@ -40,6 +40,7 @@ def wish(**sought: Any) -> dict[str, Any]:
         ({"partner_countries": frozenset({"DE"})}, {}, ()),
         (wish(not_with_us_sister=True), {"has_us_sister": True}, ("left:has_us_sister",)),
         ({}, {"has_us_sister": True}, ()),
+        ({"has_us_sister": True}, wish(not_with_us_sister=True), ("right:has_us_sister",)),
         (wish(population_min=80_000, population_max=80_000), {}, ()),
         (wish(population_min=80_001), {}, ("left:too_small",)),
         (wish(population_max=79_999), {}, ("left:too_large",)),

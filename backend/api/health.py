@@ -120,7 +120,9 @@ class OutboxCollector(Collector):
 
 def _outbox_gauges() -> Iterator[GaugeMetricFamily]:
     age = oldest_waiting_age()
-    yield GaugeMetricFamily("csc_outbox_oldest_seconds", "Age of the oldest event or work that waits.", value=age.total_seconds() if age else 0)
+    yield GaugeMetricFamily(
+        "csc_outbox_oldest_seconds", "Age of the oldest event or work that waits.", value=age.total_seconds() if age else 0
+    )
     unrouted = Event.objects.filter(routed_at__isnull=True).count()
     yield GaugeMetricFamily("csc_outbox_unrouted_events", "Events that the relay has not seen.", value=unrouted)
     open_statuses = (Work.Status.PENDING, Work.Status.LEASED, Work.Status.DEAD)

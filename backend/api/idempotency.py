@@ -95,4 +95,3 @@ def fingerprint_of(request: Request) -> str:
             digest.update(chunk)
         upload.seek(0)
     return digest.hexdigest()
-

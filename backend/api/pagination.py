@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core import signing
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -21,7 +21,7 @@ _SALT = "api.cursor"
 
 
 class CursorPages(BasePagination):
-    """Pages through a queryset whose ``order_by`` names non-null columns and ends with the primary key.
+    """Pages through a queryset whose ``order_by`` names columns and ends with the primary key. Empty values stand where PostgreSQL puts them.
 
     The cursor is signed: a client cannot read or forge what it compares with.
     """
@@ -32,7 +32,7 @@ class CursorPages(BasePagination):
         self.ordering = _ordering(queryset)
         size = _page_size(request)
         if cursor := request.query_params.get("cursor"):
-            queryset = queryset.filter(_after(self.ordering, self._read(cursor)))
+            queryset = queryset.filter(_after(queryset.model, self.ordering, self._read(cursor)))
         rows = list(queryset[: size + 1])
         self.following = self._write(rows[size - 1]) if len(rows) > size else None
         return rows[:size]
@@ -47,13 +47,22 @@ class CursorPages(BasePagination):
         return {
             "type": "object",
             "required": ["next", "results"],
-            "properties": {"next": address, "results": {"type": "array", "maxItems": LARGEST_PAGE, "items": dict(schema.get("items", schema))}},
+            "properties": {
+                "next": address,
+                "results": {"type": "array", "maxItems": LARGEST_PAGE, "items": dict(schema.get("items", schema))},
+            },
         }
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         size = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE}
         return [
-            {"name": "cursor", "in": "query", "required": False, "description": "From `next` of the page before.", "schema": {"type": "string"}},
+            {
+                "name": "cursor",
+                "in": "query",
+                "required": False,
+                "description": "From `next` of the page before.",
+                "schema": {"type": "string"},
+            },
             {"name": "page_size", "in": "query", "required": False, "description": "Rows a page.", "schema": size},
         ]
 
@@ -97,12 +106,27 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.date) else value
 
 
-def _after(ordering: Sequence[str], values: Sequence[Any]) -> Q:
-    """Rows that follow ``values`` in the order: the first column that differs decides."""
+def _after(model: type[Model], ordering: Sequence[str], values: Sequence[Any]) -> Q:
+    """Rows that follow ``values`` in the order: the first column that differs decides. Ascending, empty values come last; descending, first."""
     following, same = Q(), Q()
     for name, value in zip(ordering, values, strict=True):
-        column = name.lstrip("-")
-        beyond = Q(**{f"{column}__lt" if name.startswith("-") else f"{column}__gt": value})
+        column, descending = name.lstrip("-"), name.startswith("-")
+        if value is None:
+            beyond = Q(**{f"{column}__isnull": False}) if descending else Q(pk__in=[])
+            equal = Q(**{f"{column}__isnull": True})
+        else:
+            beyond = Q(**{f"{column}__lt" if descending else f"{column}__gt": value})
+            if not descending and _may_be_empty(model, column):
+                beyond |= Q(**{f"{column}__isnull": True})
+            equal = Q(**{column: value})
         following |= same & beyond
-        same &= Q(**{column: value})
+        same &= equal
     return following
+
+
+def _may_be_empty(model: type[Model], column: str) -> bool:
+    field: Any = None
+    for part in column.split("__"):
+        options = (field.related_model if field else model)._meta
+        field = options.pk if part == "pk" else options.get_field(part)
+    return bool(field.null)

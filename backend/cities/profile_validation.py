@@ -44,7 +44,8 @@ def _url(field: Field, value: Any) -> str:
 
 def _number(field: Field, value: Any) -> int | float:
     whole = field.kind == "integer"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or (whole and value != int(value)):
+    endless = isinstance(value, float) and not math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or endless or (whole and value != int(value)):
         raise _Wrong("Write a whole number." if whole else "Write a number.")
     low, high = field.minimum, field.maximum
     if (low is not None and value < low) or (high is not None and value > high):
@@ -125,7 +126,7 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
             _countries(field, [tie["country"]])
         elif isinstance(tie["community_id"], bool) or not isinstance(tie["community_id"], int):
             raise _Wrong("A tie's community is given by its number.")
-        if tie.get("strength") not in (1, 2, 3):
+        if isinstance(tie.get("strength"), bool) or tie.get("strength") not in (1, 2, 3):
             raise _Wrong("Each tie needs a strength from 1 to 3.")
         if "evidence" in tie:
             tie["evidence"] = _text(Field("evidence", "", "text", max_length=500), tie["evidence"])

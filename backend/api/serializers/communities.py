@@ -61,7 +61,9 @@ class PlaceSerializer(PlaceNameSerializer):
     longitude = serializers.FloatField()
     population = serializers.IntegerField(allow_null=True)
     timezone = serializers.CharField()
-    community_id = serializers.IntegerField(source="community.pk", default=None, allow_null=True, help_text="The community registered for it")
+    community_id = serializers.IntegerField(
+        source="community.pk", default=None, allow_null=True, help_text="The community registered for it"
+    )
 
 
 class ListedPartnerSerializer(serializers.Serializer):

@@ -52,7 +52,9 @@ class SuggestionSerializer(serializers.Serializer):
     """A suggestion from one side. Nothing here depends on the other side's answer before both are interested."""
 
     id = serializers.IntegerField()
-    state = serializers.ChoiceField(choices=_SIDE_STATES, help_text="open: yours to answer; waiting: you are interested; closed: its time ran out")
+    state = serializers.ChoiceField(
+        choices=_SIDE_STATES, help_text="open: yours to answer; waiting: you are interested; closed: its time ran out"
+    )
     score = serializers.FloatField(help_text="Both directions together, 0 to 1")
     own = SideSerializer()
     other = SideSerializer()
@@ -75,8 +77,12 @@ class SuggestionSerializer(serializers.Serializer):
 
 class AnswerSerializer(StrictSerializer):
     answer = serializers.ChoiceField(choices=Decision.Answer.choices)
-    reason = serializers.ChoiceField(choices=Decision.Reason.choices, required=False, default="", allow_blank=True, help_text="For a decline")
-    comment = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000, help_text="For staff; the other side never reads it")
+    reason = serializers.ChoiceField(
+        choices=Decision.Reason.choices, required=False, default="", allow_blank=True, help_text="For a decline"
+    )
+    comment = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=2000, help_text="For staff; the other side never reads it"
+    )
 
 
 class StaffSideSerializer(SideSerializer):

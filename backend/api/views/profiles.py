@@ -88,7 +88,11 @@ class LettersView(ApiList):
 class LetterView(ApiView):
     @extend_schema(
         summary="Download a letter",
-        responses={(200, "application/pdf"): OpenApiTypes.BINARY, (200, "image/jpeg"): OpenApiTypes.BINARY, (200, "image/png"): OpenApiTypes.BINARY},
+        responses={
+            (200, "application/pdf"): OpenApiTypes.BINARY,
+            (200, "image/jpeg"): OpenApiTypes.BINARY,
+            (200, "image/png"): OpenApiTypes.BINARY,
+        },
     )
     def get(self, request: Request, community_id: int, letter_id: int) -> FileResponse:
         letter = letter_for(person(request), community_id, letter_id)

@@ -56,7 +56,9 @@ class MoveView(ApiView):
 
 
 class AssignView(ApiView):
-    @extend_schema(summary="Say who looks after it and until when", request=shapes.AssignSerializer, responses=shapes.StaffIntroductionSerializer)
+    @extend_schema(
+        summary="Say who looks after it and until when", request=shapes.AssignSerializer, responses=shapes.StaffIntroductionSerializer
+    )
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
         me, asked = person(request), checked(shapes.AssignSerializer, request.data)
@@ -65,7 +67,9 @@ class AssignView(ApiView):
 
 
 class AgreementView(ApiView):
-    @extend_schema(summary="Record what both sides signed", request=shapes.AgreementEntrySerializer, responses={201: shapes.PartnershipSerializer})
+    @extend_schema(
+        summary="Record what both sides signed", request=shapes.AgreementEntrySerializer, responses={201: shapes.PartnershipSerializer}
+    )
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
         asked = checked(shapes.AgreementEntrySerializer, request.data)

@@ -44,7 +44,9 @@ class RequestChangesView(ApiView):
 
 
 class PublishView(ApiView):
-    @extend_schema(summary="Publish it; its registrant is vetted by this", request=shapes.PublishSerializer, responses={201: shapes.VersionSerializer})
+    @extend_schema(
+        summary="Publish it; its registrant is vetted by this", request=shapes.PublishSerializer, responses={201: shapes.VersionSerializer}
+    )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
         asked = checked(shapes.PublishSerializer, request.data)

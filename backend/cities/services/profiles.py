@@ -67,8 +67,12 @@ def _check_shape(changes: Any) -> None:
         else:
             known = {field.name for field in GROUP_BY_CODE[group].fields}
             errors |= {f"{group}.{name}": ["There is no such question."] for name in answers.keys() - known}
-    written = json.dumps(changes)
-    if "\\u0000" in written:
+    try:
+        written = json.dumps(changes, allow_nan=False, ensure_ascii=False)
+        written.encode()
+    except ValueError:  # an endless number (1e999), or half of a character
+        raise InvalidFields({"": ["An answer holds a number or a character that cannot be stored."]}) from None
+    if "\\u0000" in written.replace("\\\\", ""):
         errors[""] = ["An answer holds a character that cannot be stored (NUL)."]
     if len(written) > 200_000:
         errors[""] = ["These answers are longer than a profile can be."]

@@ -1,0 +1,133 @@
+"""Every error in one shape, and nothing to tell the hidden from the absent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from tests.worlds import World
+
+JSON = "application/json"
+NOWHERE = "/api/v1/no/such/address/"
+
+
+def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == status
+    assert body["code"] == code
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def test_hidden_and_absent_things_answer_with_the_same_bytes(world: World) -> None:
+    suggestion = world.released()
+    stranger = world.client("other_official")
+    absent = stranger.get(NOWHERE)
+    assert_problem(absent, 404, "not_found")
+    hidden = [
+        f"/api/v1/communities/{world.a.pk}/suggestions/{suggestion.pk}/",
+        f"/api/v1/communities/{world.a.pk}/profile/",
+        f"/api/v1/communities/{world.c.pk}/suggestions/{suggestion.pk}/",
+        f"/api/v1/communities/{world.c.pk}/suggestions/999999999/",
+        f"/api/v1/communities/{world.newcomer.pk}/",
+        "/api/v1/communities/999999999/",
+        f"/api/v1/communities/{2**70}/",
+        "/api/v1/communities/0/",
+        "/api/v1/staff/events/",
+        "/api/v1/vocabularies/nothing/",
+    ]
+    for address in hidden:
+        response = stranger.get(address)
+        assert (response.status_code, response.content) == (404, absent.content), address
+        assert response["Content-Type"] == absent["Content-Type"], address
+
+
+def test_unknown_address_answers_any_method_alike(db: None) -> None:
+    client = Client(enforce_csrf_checks=True)
+    answers = {client.generic(method, NOWHERE).content for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
+    assert len(answers) == 1
+    assert_problem(client.post(NOWHERE), 404, "not_found")
+
+
+def test_visitor_is_asked_to_sign_in(db: None) -> None:
+    response = Client().get("/api/v1/me/")
+    assert_problem(response, 401, "not_authenticated")
+    assert response["WWW-Authenticate"].startswith("Session")
+
+
+def test_writing_without_the_csrf_token_is_refused(world: World) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.user("official"))
+    assert_problem(client.post(f"/api/v1/communities/{world.a.pk}/profile/pause/"), 403, "not_allowed")
+
+
+def test_method_that_the_address_does_not_take(world: World) -> None:
+    assert_problem(world.client("official").delete("/api/v1/communities/"), 405, "method_not_allowed")
+    assert_problem(world.client("official").put("/api/v1/me/"), 405, "method_not_allowed")
+    assert_problem(world.client("official").options("/api/v1/me/"), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code"),
+    [
+        ("{", JSON, 400, "malformed"),
+        ('{"revision": NaN}', JSON, 400, "malformed"),
+        ("[" * 100_000, JSON, 400, "malformed"),
+        ("revision=1", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        ("[]", JSON, 422, "invalid"),
+        ("{}", JSON, 422, "invalid"),
+        ('{"revision": 0, "changes": 3}', JSON, 422, "invalid"),
+        ('{"revision": 0, "changes": {"story": {"text": "\\u0000"}}}', JSON, 422, "invalid"),
+        ('{"revision": 0, "changes": {"story": {"text": "\\ud800"}}}', JSON, 422, "invalid"),
+        ('{"revision": 0, "changes": {"facts": {"population": 1e999}}}', JSON, 422, "invalid"),
+        ('{"revision": 0, "changes": {"no_such_group": {}}}', JSON, 422, "invalid"),
+        ('{"revision": 0, "changes": {"story": {"no_such_question": 1}}}', JSON, 422, "invalid"),
+        ('{"revision": 0, "changes": {}, "extra": 1}', JSON, 422, "invalid"),
+    ],
+)
+def test_bad_bodies_are_answered_and_change_nothing(world: World, body: str, content_type: str, status: int, code: str) -> None:
+    address = f"/api/v1/communities/{world.a.pk}/profile/"
+    assert_problem(world.client("official").patch(address, body, content_type=content_type), status, code)
+    world.a.profile.refresh_from_db()
+    assert world.a.profile.draft_revision == 0
+
+
+def test_errors_name_their_fields_by_path(world: World) -> None:
+    introduction = world.introduced()
+    body = {"form": "sister", "areas": ["culture"], "languages": ["en"], "signatories": [{"name": "x"}, {}]}
+    response = world.client("curator").post(f"/api/v1/staff/introductions/{introduction.pk}/agreement/", body, content_type=JSON)
+    errors = assert_problem(response, 422, "invalid")["errors"]
+    assert errors["signatories.0.office"] == ["This field is required."]
+    assert "signatories.1.name" in errors
+
+
+@pytest.mark.parametrize(
+    "query", ["country=XXX", "theme=nothing", "search=%00", "page_size=0", "page_size=101", "cursor=abc", "colour=red"]
+)
+def test_wrong_filters_are_named(db: None, query: str) -> None:
+    body = assert_problem(Client().get(f"/api/v1/communities/?{query}"), 422, "invalid")
+    assert list(body["errors"]) == [query.split("=")[0]]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"), [(RuntimeError("boom"), 500, "internal"), (OperationalError("gone"), 503, "unavailable")]
+)
+def test_unforeseen_errors_say_nothing_of_the_inside(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr("backend.api.views.people.unread_count", broken)
+    client = Client(raise_request_exception=False)
+    client.force_login(world.user("official"))
+    response = client.get("/api/v1/me/")
+    assert_problem(response, status, code)
+    assert b"boom" not in response.content
+    assert b"gone" not in response.content

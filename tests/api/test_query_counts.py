@@ -1,0 +1,107 @@
+"""Every list asks the database as often for twelve rows as for three."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from backend.api.urls import urlpatterns
+from backend.api.views.base import ApiList
+from backend.introductions.models import Introduction, Partnership
+from backend.outbox.models import Work
+from backend.suggestions.models import Suggestion
+from tests import factories as make
+from tests.worlds import World
+
+Maker = Callable[[World], object]
+
+
+def _introduction(world: World) -> Introduction:
+    introduction = make.IntroductionFactory(
+        suggestion=make.SuggestionFactory(pair=make.PairFactory(a=world.a), mutual=True), stage="introduced", owner=world.user("curator")
+    )
+    make.ConsentFactory(introduction=introduction, community=world.a)
+    return introduction
+
+
+def _partnership(world: World) -> Partnership:
+    partnership = make.PartnershipFactory()
+    for side in (partnership.pair.a, partnership.pair.b):
+        make.SignatoryFactory(agreement=partnership.agreement, community=side)
+        make.MembershipFactory(community=side)
+    return partnership
+
+
+def _submission(world: World) -> None:
+    profile = make.ProfileFactory(status="submitted")
+    make.CommunityRoleFactory(community=profile.community, vetted_at=None)
+    make.VettingLetterFactory(profile=profile)
+
+
+def _run(world: World) -> None:
+    make.ScoringShardFactory.create_batch(2, run=make.ScoringRunFactory())
+
+
+def _listed(world: World) -> None:
+    make.ListedPartnershipFactory()
+
+
+def _suggestion(world: World) -> Suggestion:
+    return make.SuggestionFactory(pair=make.PairFactory(a=world.a))
+
+
+LISTS: dict[str, tuple[str, str, Maker]] = {
+    "communities": ("visitor", "communities/", lambda world: make.CommunityFactory(published=True)),
+    "countries": ("visitor", "countries/", lambda world: make.CountryFactory(code=f"X{make.Country.objects.count() % 36:x}".upper())),
+    "partnerships": ("visitor", "partnerships/", _partnership),
+    "listed-partnerships": ("visitor", "listed-partnerships/", _listed),
+    "notifications": ("official", "notifications/", lambda world: make.NotificationFactory(recipient=world.user("official"))),
+    "letters": ("official", "communities/{a}/profile/letters/", lambda world: make.VettingLetterFactory(profile=world.a.profile)),
+    "suggestions": ("official", "communities/{a}/suggestions/", _suggestion),
+    "introductions": ("official", "communities/{a}/introductions/", _introduction),
+    "community-events": ("official", "communities/{a}/events/", lambda world: make.EventFactory(community_id=world.a.pk)),
+    "staff-vetting": ("curator", "staff/vetting/", _submission),
+    "staff-suggestions": ("curator", "staff/suggestions/", _suggestion),
+    "staff-introductions": ("curator", "staff/introductions/", _introduction),
+    "staff-runs": ("curator", "staff/runs/", _run),
+    "staff-dead-letters": (
+        "curator",
+        "staff/dead-letters/",
+        lambda world: make.WorkFactory(status=Work.Status.DEAD, finished_at=make.MOMENT, event=make.EventFactory()),
+    ),
+    "staff-events": ("curator", "staff/events/", lambda world: make.EventFactory(by=world.user("official"))),
+}
+
+
+def test_no_list_is_left_out() -> None:
+    lists = {
+        route.name
+        for route in urlpatterns
+        if isinstance(getattr(route.callback, "cls", None), type) and issubclass(route.callback.cls, ApiList)
+    }  # type: ignore[attr-defined]
+    assert lists == set(LISTS)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_queries_do_not_grow_with_the_rows(world: World, name: str) -> None:
+    actor, path, make_row = LISTS[name]
+    client, address = world.client(actor), f"/api/v1/{path.format(a=world.a.pk)}?page_size=100"
+
+    def ask() -> tuple[int, int]:
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(address)
+        assert answer.status_code == 200, answer.content
+        return len(queries), len(answer.json()["results"])
+
+    for _ in range(3):
+        make_row(world)
+    few, rows = ask()
+    for _ in range(9):
+        make_row(world)
+    many, more_rows = ask()
+    assert more_rows == rows + 9
+    assert many == few
+    assert few <= 12

@@ -62,7 +62,8 @@ def ensure_environment(root: Path, lock: Path | None) -> None:
             _make_venv(venv)
         print(f"Installing the packages of {lock} ...", file=sys.stderr, flush=True)
         _install(venv, root, lock)
-        marks = _marks(venv) | {str(lock): _digest(root / lock)}
+        within = [other for other in (RUNTIME_LOCK, TEST_LOCK) if (root / other).exists() and _pins(root / other) <= _pins(root / lock)]
+        marks = _marks(venv) | {str(done): _digest(root / done) for done in {lock, *within}}
         (venv / "installed.json.new").write_text(json.dumps(marks))
         (venv / "installed.json.new").replace(venv / "installed.json")
 
@@ -80,6 +81,11 @@ def _only_one(root: Path) -> Iterator[None]:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _pins(lock: Path) -> set[str]:
+    """The ``name==version`` words of a lock file."""
+    return {line.split()[0] for line in lock.read_text().splitlines() if line and line[0] not in " #"}
 
 
 def _marks(venv: Path) -> dict[str, str]:

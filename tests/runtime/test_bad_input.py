@@ -189,6 +189,17 @@ class TestEnvironment:
         ensure_environment(root, lock)
         assert installs == [lock, lock]
 
+    def test_packages_of_the_tests_serve_the_service_as_long_as_both_locks_agree(self, root: Path, installs: list[Path]) -> None:
+        (root / "tests").mkdir()
+        tests = Path("tests/requirements.lock")
+        (root / tests).write_text("django==5.2\npytest==9\n")
+        ensure_environment(root, tests)
+        ensure_environment(root, Path("requirements.lock"))
+        assert installs == [tests]
+        (root / "requirements.lock").write_text("django==5.2.1\n")
+        ensure_environment(root, Path("requirements.lock"))
+        assert installs == [tests, Path("requirements.lock")]
+
     def test_failed_installation_is_tried_again(self, root: Path, installs: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*_: object) -> None:
             raise SetupError("no network")

@@ -1,0 +1,62 @@
+"""The OpenAPI document, the try-it page, and that the access table and the addresses name each other."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+from django.test import Client
+
+from backend.api.access import ACCESS
+from backend.api.urls import urlpatterns
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def test_every_address_and_method_stands_in_the_access_table() -> None:
+    taken: dict[str, set[str]] = {}
+    for route in urlpatterns:
+        view: Any = getattr(route.callback, "view_class", None) or getattr(route.callback, "cls", None)
+        taken[f"api:{route.name}"] = {method.upper() for method in METHODS if method in view.http_method_names and hasattr(view, method)}
+    taken["api:unknown"] = {"GET"}
+    assert taken == {name: set(methods) for name, methods in ACCESS.items()}
+
+
+def test_document_is_valid_and_complete(db: None, tmp_path: Any) -> None:
+    target = tmp_path / "schema.yml"
+    call_command("spectacular", "--file", str(target), "--validate", "--fail-on-warn")
+    document = yaml.safe_load(target.read_text())
+    described = {(path, method) for path, operations in document["paths"].items() for method in operations}
+    assert len(described) == sum(len(methods) for name, methods in ACCESS.items() if name not in {"api:schema", "api:docs", "api:unknown"})
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert "application/problem+json" in operation["responses"]["default"]["content"]
+
+
+def test_document_is_served_to_anybody(db: None) -> None:
+    answer = Client().get("/api/v1/schema/")
+    assert answer.status_code == 200
+    assert b"openapi: 3" in answer.content
+
+
+def test_try_it_page_keeps_the_strict_policy(db: None) -> None:
+    page = Client().get("/api/v1/docs/")
+    html = page.content.decode()
+    assert page.status_code == 200
+    assert "unsafe-inline" not in page["Content-Security-Policy"]
+    assert not re.search(r"<style|style=|<script(?![^>]*\bsrc=)| on\w+=", html)
+    assets = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert assets
+    assert all(asset.startswith("/") and not asset.startswith("//") for asset in assets)
+    script = Client().get(next(asset for asset in assets if "script" in asset and "swagger-ui-dist" not in asset))
+    assert script.status_code == 200
+    assert script["Content-Type"].startswith("application/javascript")
+    assert b"SwaggerUIBundle(" in script.content
+
+
+@pytest.mark.parametrize("path", ["/api/v1/communities", "/api/v1/no-such"])
+def test_address_without_its_slash_is_sent_on(db: None, path: str) -> None:
+    assert Client().get(path)["Location"] == f"{path}/"

@@ -1,0 +1,121 @@
+"""Alive, ready, measured."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+from django.db.models.functions import Now
+from django.test import Client, override_settings
+
+from backend.outbox.models import Heartbeat, Work
+from backend.runtime.valkey import EmbeddedValkey
+from tests.factories import EventFactory, WorkFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def ask() -> tuple[int, dict[str, Any]]:
+    answer = Client().get("/readyz")
+    return answer.status_code, answer.json()
+
+
+def beat(name: str, seconds_ago: float) -> None:
+    Heartbeat.objects.update_or_create(name=name, defaults={"beat_at": Now() - dt.timedelta(seconds=seconds_ago)})
+
+
+@pytest.fixture
+def beating() -> None:
+    beat("worker", 0)
+    beat("relay", 0)
+
+
+def test_ready_when_every_part_works(beating: None) -> None:
+    status, body = ask()
+    assert (status, body["ready"]) == (200, True), body
+    assert set(body["parts"]) == {"database", "broker", "worker", "relay", "outbox"}
+
+
+@pytest.mark.parametrize("name", ["worker", "relay"])
+def test_silent_process_is_named(beating: None, name: str) -> None:
+    beat(name, 600)
+    status, body = ask()
+    assert status == 503
+    assert [part for part, state in body["parts"].items() if not state["ok"]] == [name]
+    assert body["parts"][name]["age_seconds"] >= 600
+    Heartbeat.objects.filter(name=name).delete()
+    assert ask()[1]["parts"][name]["ok"] is False
+
+
+def test_work_that_nobody_does_is_named(beating: None) -> None:
+    WorkFactory()
+    status, body = ask()
+    assert (status, body["parts"]["outbox"]["ok"]) == (503, False)
+    assert body["parts"]["outbox"]["oldest_seconds"] > 1000
+
+
+@override_settings(REDIS_URL="redis://127.0.0.1:1/0")
+def test_absent_broker_is_named(beating: None) -> None:
+    status, body = ask()
+    assert (status, body["parts"]["broker"]["ok"]) == (503, False)
+
+
+def test_frozen_broker_does_not_hold_the_answer_up(beating: None, tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path / "frozen", durable=False)
+    server.start()
+    try:
+        with override_settings(REDIS_URL=server.url):
+            assert ask()[0] == 200
+            assert server.process is not None
+            os.kill(server.process.pid, signal.SIGSTOP)
+            begun = time.monotonic()
+            status, body = ask()
+            took = time.monotonic() - begun
+            os.kill(server.process.pid, signal.SIGCONT)
+    finally:
+        server.stop()
+    assert (status, body["parts"]["broker"]["ok"]) == (503, False)
+    assert took < 1.5
+
+
+def test_absent_database_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*args: object, **kwargs: object) -> None:
+        raise DatabaseError("gone")
+
+    monkeypatch.setattr(connection, "cursor", gone)
+    answer = Client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["parts"]["database"]["ok"] is False
+    metrics = Client().get("/metrics")
+    assert metrics.status_code == 200
+    assert "csc_database_up 0.0" in metrics.content.decode()
+
+
+def test_alive_asks_nothing_of_the_database(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        answer = Client().get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok\n")
+
+
+def test_metrics_count_the_outbox_and_name_nobody(beating: None) -> None:
+    EventFactory()
+    WorkFactory(status=Work.Status.DEAD, finished_at=Now(), last_error="private.person@example.org was refused")
+    text = Client().get("/metrics").content.decode()
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("csc_"))
+    assert float(values["csc_outbox_unrouted_events"]) == 1
+    assert float(values['csc_outbox_work{status="dead"}']) == 1
+    assert float(values['csc_outbox_work{status="pending"}']) == 0
+    assert float(values["csc_outbox_oldest_seconds"]) >= 0
+    assert float(values['csc_heartbeat_age_seconds{name="worker"}']) < 60
+    assert "@" not in text
+
+
+@pytest.mark.parametrize("address", ["/healthz", "/readyz", "/metrics"])
+def test_probes_take_no_writing(address: str) -> None:
+    assert Client().post(address).status_code == 405

@@ -6,3 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 application = get_wsgi_application()
+
+from backend.cities.sample import refuse_sample_in_production  # noqa: E402 - models need the applications set up above
+
+refuse_sample_in_production()

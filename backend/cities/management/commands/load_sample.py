@@ -1,0 +1,31 @@
+"""``python3 manage.py load_sample``: the sample world into an empty service."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from backend.cities.sample.world import load_sample
+from backend.common.errors import Conflict
+
+
+class Command(BaseCommand):
+    help = "Fills an empty service with the sample world: real places, invented profiles, plainly marked."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            raise CommandError("The sample world does not go into production: its accounts share one password.")
+        began = time.monotonic()
+        try:
+            world = load_sample()
+        except Conflict as error:
+            raise CommandError(error.message) from None
+        except OSError as error:
+            raise CommandError(f"The sample password cannot be kept in {settings.DATA_DIR}: {error.strerror or error}") from None
+        how = "there already" if world.already else f"made in {time.monotonic() - began:.1f} s"
+        self.stdout.write(
+            f"sample world: {world.communities:,} communities, {world.published:,} published profiles, {world.accounts:,} accounts, {how}"
+        )

@@ -1,0 +1,223 @@
+"""Profile documents for real places: drawn with a seed, following the facts, as incomplete as real ones.
+
+``generate_documents`` needs no database and keeps no state: the same place and seed give the same document in any order.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import log
+from typing import Any
+
+from backend.cities.names import fold
+from backend.cities.profile_schema import FACETS
+from backend.cities.sample.affinities import add_following, weights_for
+from backend.cities.sample.outlook import draw_languages, draw_sought, draw_ties
+from backend.cities.sample.places import PlaceFacts
+from backend.cities.sample.stories import local_name, story_language, tell_story
+from backend.cities.sample.traits import traits_of
+
+Document = dict[str, dict[str, Any]]
+
+_GIVEN = (
+    "Alex",
+    "Sam",
+    "Robin",
+    "Kim",
+    "Noa",
+    "Dana",
+    "Sasha",
+    "Jordan",
+    "Andrea",
+    "Mika",
+    "Jean",
+    "Luca",
+    "Nur",
+    "Ariel",
+    "Maxime",
+    "Toni",
+)
+_FAMILY = (
+    "Morgan",
+    "Rivera",
+    "Novak",
+    "Tanaka",
+    "Silva",
+    "Berg",
+    "Okafor",
+    "Haddad",
+    "Moreau",
+    "Lindqvist",
+    "Kaya",
+    "Rossi",
+    "Mensah",
+    "Park",
+)
+_OFFICES = (
+    "Head of international affairs",
+    "Protocol officer",
+    "Economic development officer",
+    "Deputy mayor",
+    "Culture and education officer",
+)
+_READINESS = ("council_support", "mayor_support", "supporters", "first_year_plan", "budget", "travel")
+# How often a group that nobody must fill is filled.
+_FILLED = {
+    "organisation": 0.85, "sectors": 0.95, "institutions": 0.85, "challenges": 0.92, "ties": 0.8, "sought": 0.75, "readiness": 0.82,
+    "capacity": 0.9, "importances": 0.6, "website": 0.8,
+}  # fmt: skip
+
+
+def generate_documents(places: Iterable[PlaceFacts], seed: int, communities: Mapping[int, int] | None = None) -> Iterator[Document]:
+    """A document that `check_document(complete=True)` accepts for each place, in order; about a millisecond each.
+
+    Args:
+        communities: place id → community id of those whom a tie may name; without it ties lead to countries alone.
+    """
+    by_side = _sides(communities or {}, places := list(places))
+    for facts in places:
+        yield _document(facts, random.Random(f"{seed}:{facts.key}"), by_side[facts.country != "US"])  # noqa: S311 - invention, no secret
+
+
+def _sides(communities: Mapping[int, int], places: Sequence[PlaceFacts]) -> tuple[list[int], list[int]]:
+    """Whom a U.S. community may name (those abroad), and whom one abroad may (those in the U.S.)."""
+    named = [(place.country, communities[place.place_id]) for place in places if place.place_id and place.place_id in communities]
+    abroad, home = [pk for country, pk in named if country != "US"], [pk for country, pk in named if country == "US"]
+    return abroad, home
+
+
+def draw(rng: random.Random, weights: Mapping[str, float], count: int) -> list[str]:
+    """``count`` different codes, the likelier the heavier (Efraimidis and Spirakis 2006), first drawn first."""
+    draws = rng.random
+    waits = sorted([(-log(1.0 - draws()) / weight, code) for code, weight in weights.items()])
+    return [code for _, code in waits[:count]]
+
+
+def sample_person(rng: random.Random) -> str:
+    """An invented name that says so."""
+    return f"{rng.choice(_GIVEN)} {rng.choice(_FAMILY)} (sample)"
+
+
+def _document(facts: PlaceFacts, rng: random.Random, nameable: Sequence[int]) -> Document:
+    traits = traits_of(facts)
+    answers = _draw_answers(traits, rng)
+    filled = {name for name, chance in _FILLED.items() if rng.random() < chance}
+    document: Document = {
+        "identity": {"local_name": local_name(facts), "website": website_of(facts) if "website" in filled else ""},
+        "authority": _authority(facts, rng),
+        "organisation": _organisation(facts, rng),
+        "sectors": {"strengths": _graded(answers["sectors"], (3, 2, 2, 1, 1, 1))},
+        "themes": {"importances": _graded(answers["themes"], (3, 2, 2, 1, 1, 1))},
+        "needs_offers": {"needs": answers["needs"], "offers": answers["offers"]},
+        "facts": _facts(facts, answers["institutions"] if "institutions" in filled else []),
+        "challenges": {"challenges": answers["challenges"]},
+        "ties": {"ties": draw_ties(facts, rng, nameable)},
+        "languages": {"working": draw_languages(facts, rng)},
+        "sought": draw_sought(facts, rng),
+        "readiness": _readiness(rng),
+        "partnerships": {"existing": _partnerships(facts)},
+        "capacity": _capacity(rng),
+        "story": _story(facts, answers, traits, rng),
+        "importances": {"facets": {code: rng.choice((0, 1, 2, 2, 3, 3)) for code in rng.sample(list(FACETS), rng.randint(4, 9))}},
+    }
+    wanted = {group: _given(values) for group, values in document.items() if group not in _FILLED or group in filled}
+    return {group: values for group, values in wanted.items() if values}
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in (None, "", [], {})}
+
+
+def _draw_answers(traits: frozenset[str], rng: random.Random) -> dict[str, list[str]]:
+    sectors = draw(rng, weights_for("sectors", traits), rng.randint(3, 6))
+    challenges = draw(rng, weights_for("challenges", traits), rng.randint(2, 5))
+    offers, needs = weights_for("offers", traits), weights_for("needs", traits)
+    add_following(offers, "offers_of_sector", sectors)
+    add_following(needs, "needs_of_challenge", challenges)
+    offered = draw(rng, offers, rng.randint(3, 7))
+    needed = draw(rng, {code: weight for code, weight in needs.items() if code not in offered}, rng.randint(3, 7))
+    return {
+        "sectors": sectors,
+        "challenges": challenges,
+        "offers": offered,
+        "needs": needed,
+        "themes": draw(rng, weights_for("themes", traits), rng.randint(3, 6)),
+        "institutions": draw(rng, weights_for("institutions", traits), rng.randint(2, 6)),
+    }
+
+
+def _graded(codes: Sequence[str], grades: Sequence[int]) -> dict[str, int]:
+    return dict(zip(codes, grades, strict=False))
+
+
+def website_of(facts: PlaceFacts) -> str:
+    """An address in a reserved domain, after the name."""
+    slug = re.sub("[^a-z0-9]+", "-", fold(facts.name)).strip("-")
+    return f"https://www.{slug}.example" if slug else ""
+
+
+def _authority(facts: PlaceFacts, rng: random.Random) -> dict[str, Any]:
+    highest = {"state": "Governor", "county": "County executive"}.get(facts.kind, "Mayor")
+    return {
+        "registrant_role": rng.choice(("employee", "employee", "elected", "works_with_elected")),
+        "registrant_office": rng.choice(_OFFICES),
+        "highest_official_name": sample_person(rng),
+        "highest_official_office": highest,
+    }
+
+
+def _organisation(facts: PlaceFacts, rng: random.Random) -> dict[str, Any]:
+    home = facts.country == "US"
+    structure = rng.choices(("nonprofit", "municipal", "institution", "mixed"), (60, 20, 5, 15) if home else (10, 65, 8, 17))[0]
+    offices = ("mayors_office", "tourism_cvb", "international_affairs", "protocol", "economic_development")
+    return {
+        "structure": structure,
+        "office": rng.choices(offices, (40, 15, 10, 10, 25) if home else (25, 10, 40, 10, 15))[0],
+        "year_founded": rng.randint(1956, 2022) if rng.random() < 0.7 else None,
+        "volunteers": int(rng.lognormvariate(3.2 if home else 2.2, 0.9)) if rng.random() < 0.7 else None,
+    }
+
+
+def _facts(facts: PlaceFacts, institutions: list[str]) -> dict[str, Any]:
+    return {
+        "population": facts.population,
+        "income_band": facts.income_band,
+        "universities": facts.university_names or None,
+        "institutions": institutions,
+        "air_destinations": facts.air_destinations,
+        "coastal": facts.coastal,
+        "seaport": facts.seaport,
+        "elevation_m": facts.elevation_m,
+    }
+
+
+def _readiness(rng: random.Random) -> dict[str, Any]:
+    zeal = rng.random()
+    weights = (0.15 + zeal, 0.5, 1.05 - zeal)
+    return {name: rng.choices(("yes", "partly", "no"), weights)[0] for name in _READINESS if rng.random() < 0.85}
+
+
+def _partnerships(facts: PlaceFacts) -> list[dict[str, Any]]:
+    """Real listed partnerships, as far as the lists say anything: no year, no status."""
+    limit = 200
+    return [{"name": p.name, "country": p.country, "status": "unknown", "place_id": p.place_id} for p in facts.partners[:limit]]
+
+
+def _capacity(rng: random.Random) -> dict[str, Any]:
+    return {
+        "new_partnerships": rng.choice((1, 1, 1, 2, 2, 3)),
+        "open_introductions": rng.randint(2, 8),
+        "response_days": rng.choice((14, 21, 30, 30, 45, 60)) if rng.random() < 0.8 else None,
+    }
+
+
+def _story(facts: PlaceFacts, answers: Mapping[str, Sequence[str]], traits: frozenset[str], rng: random.Random) -> dict[str, Any]:
+    language = story_language(facts, rng)
+    english = language != "en" and rng.random() < 0.6
+    return {
+        "text": tell_story(facts, answers, traits, language, rng),
+        "language": language,
+        "english": tell_story(facts, answers, traits, "en", rng) if english else "",
+    }

@@ -1,0 +1,153 @@
+"""Puts the sample world into an empty service, in one commit and a handful of statements.
+
+It writes rows in bulk past the services, because 1,600 publications one by one would be 1,600 events and rescorings; one event asks for
+the first scoring run instead. What it writes is what the services would have written; a test checks every document.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.hashers import make_password
+from django.db import connection, transaction
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.cities.models import Community, Place, Profile, ProfileVersion, VettingNote
+from backend.cities.sample.choice import choose_places, communities_by_hand
+from backend.cities.sample.documents import Document, generate_documents, website_of
+from backend.cities.sample.password import sample_password
+from backend.cities.sample.people import add_people, add_staff
+from backend.cities.sample.places import PlaceFacts, place_facts
+from backend.cities.sample.programmes import add_programmes
+from backend.cities.sample.standing import Standing, standings_of
+from backend.cities.sample.stories import local_name
+from backend.common.errors import Conflict
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+
+SEED = 1956  # the year in which the citizens' movement for sister cities began
+_LOCK = 0x43534302
+_BATCH = 1000
+_FIRST_VERSIONS = """
+INSERT INTO cities_profileversion (profile_id, number, data, published_at, published_by_id)
+SELECT id, 1, draft, now(), %s FROM cities_profile WHERE id = ANY(%s) ORDER BY id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleWorld:
+    """What is there after a call of `load_sample`."""
+
+    communities: int
+    published: int
+    accounts: int
+    already: bool
+
+
+@transaction.atomic
+def load_sample(*, seed: int = SEED) -> SampleWorld:
+    """Fills an empty service with the sample world; does nothing when it is there already.
+
+    Raises:
+        Conflict: the gazetteer is not loaded, or real communities are registered: the sample is never mixed with them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    if Community.objects.filter(is_sample=True).exists():
+        return _present(already=True)
+    if Community.objects.exists():
+        raise Conflict("Real communities are registered here; the sample world goes into an empty service only (another --data folder).")
+    if not Place.objects.exists():
+        raise Conflict("The gazetteer is empty; run: python3 manage.py load_reference")
+    home, abroad = choose_places()
+    facts = [*place_facts(home), *communities_by_hand(), *place_facts(abroad)]
+    _add_world(facts, random.Random(seed), seed)  # noqa: S311 - invention, no secret
+    return _present(already=False)
+
+
+def _present(*, already: bool) -> SampleWorld:
+    return SampleWorld(
+        communities=Community.objects.filter(is_sample=True).count(),
+        published=Profile.objects.filter(community__is_sample=True, status=Profile.Status.PUBLISHED).count(),
+        accounts=User.objects.filter(is_sample=True).count(),
+        already=already,
+    )
+
+
+def _add_world(facts: Sequence[PlaceFacts], rng: random.Random, seed: int) -> None:
+    now = timezone.now()
+    password_hash = make_password(sample_password())
+    communities = Community.objects.bulk_create([_community(place) for place in facts], batch_size=_BATCH)
+    named = {place.place_id: community.pk for place, community in zip(facts, communities, strict=True) if place.place_id}
+    documents = list(generate_documents(facts, seed, named))
+    standings = standings_of(facts, rng)
+    curator = add_staff(password_hash)
+    add_people(facts, communities, standings, password_hash, now, rng)
+    add_programmes(facts, communities, documents, rng)
+    _add_profiles(communities, documents, standings, curator, now, rng)
+    record(Topic.RUN_REQUESTED, subject=curator, by=None, reason="sample world loaded")
+
+
+def _community(place: PlaceFacts) -> Community:
+    return Community(
+        kind=place.kind,
+        place_id=place.place_id,
+        name=place.name,
+        local_name=local_name(place),
+        website=website_of(place),
+        country_id=place.country,
+        admin1=place.admin1,
+        latitude=place.latitude,
+        longitude=place.longitude,
+        timezone=place.timezone,
+        is_sample=True,
+    )
+
+
+def _add_profiles(
+    communities: Sequence[Community],
+    documents: Sequence[Document],
+    standings: Sequence[Standing],
+    curator: User,
+    now: dt.datetime,
+    rng: random.Random,
+) -> None:
+    profiles = [
+        Profile(
+            community=community,
+            # A constraint wants the version first: the final status comes below.
+            status=standing.status if not standing.published else Profile.Status.DRAFT,
+            draft=document if standing.complete else _half_written(document),
+            draft_revision=rng.randint(1, 12),
+            submitted_at=now - dt.timedelta(days=rng.randint(1, 20)) if standing.status != Profile.Status.DRAFT else None,
+            confirmed_at=now - dt.timedelta(days=rng.randint(*standing.confirmed_days)) if standing.published else None,
+        )
+        for community, document, standing in zip(communities, documents, standings, strict=True)
+    ]
+    Profile.objects.bulk_create(profiles, batch_size=_BATCH)
+    every = list(zip(profiles, documents, standings, strict=True))
+    with connection.cursor() as cursor:  # the documents are there already: no need to send them twice
+        cursor.execute(_FIRST_VERSIONS, [curator.pk, [profile.pk for profile, _, standing in every if standing.published]])
+    first_version = ProfileVersion.objects.filter(profile=OuterRef("pk")).values("pk")[:1]
+    for status in sorted({standing.status for standing in standings if standing.published}):
+        ids = [profile.pk for profile, _, standing in every if standing.status == status]
+        Profile.objects.filter(pk__in=ids).update(status=status, current_version=Subquery(first_version))
+    VettingNote.objects.bulk_create(
+        VettingNote(
+            profile=profile,
+            reason=VettingNote.Reason.LETTER_MISSING,
+            text="Please attach a letter that names your highest official. (Sample)",
+            by=curator,
+        )
+        for profile, _, standing in every
+        if standing.status == Profile.Status.CHANGES_REQUESTED
+    )
+
+
+def _half_written(document: Document) -> Document:
+    return {group: answers for group, answers in document.items() if group in {"identity", "facts", "themes", "languages"}}

@@ -1,0 +1,120 @@
+"""The directions and habits of the code, checked on the code itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("matching", "backend", "tasks")
+LONGEST_MODULE = 300
+# Words that would name nothing here: suggestion, pair, candidate, pattern or equality say it.
+FORBIDDEN_FILES = {"utils.py", "helpers.py", "misc.py"}
+
+
+def modules() -> list[Path]:
+    return [
+        path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")) if "migrations" not in path.parts and path.stat().st_size
+    ]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_import_contracts_hold() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_room_without_a_subject() -> None:
+    assert [name_of(path) for path in modules() if path.name in FORBIDDEN_FILES] == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_module_has_one_subject_and_says_which(path: Path) -> None:
+    tree = parsed(path)
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= LONGEST_MODULE, f"{lines} lines"
+    trivial = path.name in {"apps.py", "__init__.py"}
+    assert trivial or ast.get_docstring(tree), "says in no docstring what it is about"
+
+
+def test_match_names_nothing() -> None:
+    wrong = []
+    for path in modules():
+        for node in ast.walk(parsed(path)):
+            name = getattr(node, "name", None) if isinstance(node, ast.FunctionDef | ast.ClassDef) else None
+            if name and re.search(r"(^|_)match(es|ing|er)?(_|$)|Match(?!ing$)", name):
+                wrong.append(f"{name_of(path)}: {name}")
+    assert wrong == []
+
+
+def services() -> list[Path]:
+    return [path for path in modules() if path.name == "services.py" or path.parent.name == "services"]
+
+
+@pytest.mark.parametrize("path", services(), ids=name_of)
+def test_writing_services_are_atomic_and_say_by_whom(path: Path) -> None:
+    """A public function that takes ``by`` writes; it runs in a transaction, and everything after ``*`` is named."""
+    for function in parsed(path).body:
+        if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
+            continue
+        keywords = {argument.arg for argument in function.args.kwonlyargs}
+        if "by" not in keywords:
+            continue
+        decorators = {ast.unparse(decorator) for decorator in function.decorator_list}
+        single_statement = sum("update(" in ast.unparse(node) for node in function.body) == 1 and "record(" not in ast.unparse(function)
+        demands_one = "in_atomic_block" in ast.unparse(function)
+        assert "transaction.atomic" in decorators or single_statement or demands_one, f"{function.name} is not atomic"
+        assert ast.get_docstring(function), f"{function.name} has no docstring"
+
+
+def test_views_write_through_services_alone() -> None:
+    writing = re.compile(r"\.(create|bulk_create|update|delete|save|get_or_create|update_or_create)\(")
+    folders = [ROOT / "backend" / "web" / "views", ROOT / "backend" / "api" / "views", ROOT / "backend" / "api" / "serializers"]
+    wrong = [
+        f"{name_of(path)}:{number}"
+        for folder in folders
+        for path in sorted(folder.rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if writing.search(line) and "super()." not in line
+    ]
+    assert wrong == []
+
+
+def test_network_is_reached_from_few_places() -> None:
+    """Requests of the web never wait for a broker or a mail server: who may import a client is a short list."""
+    allowed = {
+        "backend/api/health.py": {"redis"},
+        "backend/runtime/valkey.py": {"redis"},
+        "backend/notifications/outgoing.py": {"smtplib"},
+        "backend/notifications/delivery.py": {"smtplib"},
+        "backend/notifications/mail.py": set(),
+    }
+    clients = {"redis", "smtplib", "requests", "httpx", "urllib3", "socket"}
+    for path in modules():
+        if path.parts[len(ROOT.parts)] != "backend" or path.is_relative_to(ROOT / "backend" / "runtime"):
+            continue
+        found = set()
+        for node in ast.walk(parsed(path)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            found |= {name.partition(".")[0] for name in names} & clients
+        assert found <= allowed.get(name_of(path), set()), name_of(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Celery
 from celery.app.amqp import AMQP
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import beat_init, setup_logging, worker_init, worker_process_init
 from kombu.connection import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
@@ -19,6 +19,10 @@ from django.conf import settings
 if not apps.ready:  # started as `celery -A tasks.app`, without manage.py: the schedule below reads models
     django.setup()
 
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
+
+from backend.cities.sample import refuse_sample_in_production
 from backend.runtime import processes
 from tasks.schedule import beat_schedule
 
@@ -77,6 +81,16 @@ app.conf.update(
 @setup_logging.connect
 def _log_like_the_rest(**_: Any) -> None:
     """Django's logging stands already; a receiver here keeps Celery from putting its own beside it."""
+
+
+@worker_init.connect
+@beat_init.connect
+def _refuse_sample(**_: Any) -> None:
+    """Celery logs what a receiver raises and goes on; only this ends the process."""
+    try:
+        refuse_sample_in_production()
+    except (ImproperlyConfigured, OperationalError) as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 @worker_process_init.connect

@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 
 import pytest
+from celery.signals import beat_init, worker_init
 from django.conf import settings
 from django.db import connection
 
@@ -14,6 +15,7 @@ from backend.outbox.topics import Topic
 from tasks.app import HARD_LIMIT_SECONDS, app
 from tasks.schedule import JOBS, open_due_slot
 from tasks.upkeep import open_slot
+from tests.factories import UserFactory
 
 UTC = dt.UTC
 
@@ -82,3 +84,19 @@ def test_celery_loses_no_message_and_loops_for_none() -> None:
     assert conf.task_soft_time_limit < conf.task_time_limit
     assert (conf.task_serializer, conf.accept_content) == ("json", ["json"])
     assert settings.OUTBOX["lease_seconds"] < HARD_LIMIT_SECONDS
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.filterwarnings("ignore:DjangoFixup")
+def test_no_process_starts_over_the_sample_world_in_production(settings) -> None:
+    from django.core.management import CommandError, call_command
+
+    UserFactory(is_sample=True)
+    settings.PRODUCTION = True
+
+    with pytest.raises(SystemExit, match="sample world"):
+        worker_init.send(sender=None)
+    with pytest.raises(SystemExit, match="sample world"):
+        beat_init.send(sender=None)
+    with pytest.raises(CommandError, match="sample world"):
+        call_command("relay")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
 
+from backend.cities.sample import refuse_sample_in_production
 from tasks.relay import Relay
 
 
@@ -14,6 +16,10 @@ class Command(BaseCommand):
     help = "Turn recorded events into work and tell the workers of it, until stopped."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            refuse_sample_in_production()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from None
         relay = Relay()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop())

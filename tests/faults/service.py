@@ -1,0 +1,116 @@
+"""A relay, a worker and a broker of their own on the test database, to be killed, frozen and wiped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from django.db import connection
+
+from backend.outbox.queries import heartbeat_age
+from backend.runtime import processes
+from backend.runtime.valkey import EmbeddedValkey
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Service:
+    """The processes that take effects to their end. Start it from the main thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.broker = EmbeddedValkey(folder / "valkey")
+        self.worker: subprocess.Popen[bytes] | None = None
+        self.relay: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.broker.start()
+        self.start_relay()
+        self.start_worker()
+        self.until(lambda: heartbeat_age("relay") is not None, seconds=60)
+
+    def start_worker(self) -> None:
+        argv = [
+            sys.executable,
+            "-m",
+            "celery",
+            "--quiet",
+            "-A",
+            "tasks.app",
+            "worker",
+            "--concurrency",
+            "2",
+            "-O",
+            "fair",
+            "--without-gossip",
+        ]
+        self.worker = self._spawn([*argv, "--without-mingle", "--loglevel", "info"], "worker.log")
+
+    def start_relay(self) -> None:
+        self.relay = self._spawn([sys.executable, "-m", "django", "relay"], "relay.log")
+
+    def kill_worker(self) -> None:
+        """SIGKILL of the whole worker: its children end with it."""
+        assert self.worker is not None
+        children = self.worker_children()
+        self.worker.kill()
+        self.worker.wait()
+        self.until(lambda: not any(_exists(pid) for pid in children), seconds=10)
+
+    def worker_children(self) -> list[int]:
+        assert self.worker is not None
+        tasks = Path(f"/proc/{self.worker.pid}/task")
+        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+
+    def kill_worker_child(self) -> None:
+        for pid in self.worker_children()[:1]:
+            os.kill(pid, signal.SIGKILL)
+
+    def kill_broker(self, *, wipe: bool) -> None:
+        """SIGKILL, and back again; with ``wipe`` it has forgotten everything."""
+        self.broker.kill()
+        if wipe:
+            self.broker.wipe()
+        self.broker.start()
+
+    def stop(self) -> None:
+        for process in (self.worker, self.relay):
+            if process is not None:
+                processes.signal_group(process, signal.SIGCONT)
+                processes.stop(process, signal.SIGTERM, timeout=10)
+        self.broker.kill()
+
+    def until(self, condition: Callable[[], bool], *, seconds: float) -> None:
+        """Polls; fails with the ends of the logs when it does not come true in time."""
+        if not processes.wait_until(condition, seconds=seconds, every=0.02):
+            ends = {path.name: path.read_text(errors="replace")[-2000:] for path in self.folder.glob("*.log")}
+            raise AssertionError(f"not so after {seconds:.0f} s; the logs end with: {ends}")
+
+    def _spawn(self, argv: list[str], log: str) -> subprocess.Popen[bytes]:
+        db = connection.settings_dict
+        user, password = quote(db["USER"]), quote(db["PASSWORD"])
+        environment = {
+            **os.environ,
+            "DATABASE_URL": f"postgresql://{user}:{password}@{db['HOST']}:{db['PORT']}/{db['NAME']}",
+            "REDIS_URL": self.broker.url,
+            "CSC_MODE": "test",
+            "CSC_DATA_DIR": str(self.folder),
+            "EMAIL_URL": "file:",
+            "DJANGO_SETTINGS_MODULE": "backend.settings",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        with (self.folder / log).open("ab") as file:
+            return processes.spawn(argv, env=environment, cwd=ROOT, stdout=file)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False

@@ -3,5 +3,6 @@
 from matching.topk.fusion import FUSIONS, fuse
 from matching.topk.pairs import PairScores, score_pairs
 from matching.topk.ranking import top_k
+from matching.topk.update import update
 
-__all__ = ["FUSIONS", "PairScores", "fuse", "score_pairs", "top_k"]
+__all__ = ["FUSIONS", "PairScores", "fuse", "score_pairs", "top_k", "update"]

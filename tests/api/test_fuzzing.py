@@ -1,0 +1,103 @@
+"""Requests drawn from the OpenAPI document, right and wrong: no 5xx, and every answer as the document says.
+
+Half of the requests name things that exist. A longer hunt: ``CSC_FUZZ_EXAMPLES=200 python3 manage.py test tests/api/test_fuzzing.py``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection, transaction
+from django.middleware.csrf import _get_new_csrf_string
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from backend.wsgi import application
+from tests import factories as make
+from tests.worlds import World, contact_of
+
+EXAMPLES = int(os.environ.get("CSC_FUZZ_EXAMPLES", "4"))
+CHECKS: list[Any] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+def things_that_exist(world: World) -> dict[str, Any]:
+    """Real values for the parameters of addresses; the community is that of the official."""
+    introduction = world.introduced()
+    world.consent(introduction, world.a, world.b)
+    contact_of(world.b)
+    return {
+        "community_id": world.a.pk,
+        "suggestion_id": introduction.suggestion_id,
+        "introduction_id": introduction.pk,
+        "letter_id": make.VettingLetterFactory(profile=world.a.profile).pk,
+        "run_id": make.ScoringRunFactory().pk,
+        "work_id": make.WorkFactory(status="dead", finished_at=make.MOMENT, event=make.EventFactory()).pk,
+        "name": "themes",
+    }
+
+
+def signed_in(world: World, actor: str) -> dict[str, str]:
+    token = _get_new_csrf_string()
+    session = world.client(actor).cookies["sessionid"].value
+    return {"Cookie": f"sessionid={session}; csrftoken={token}", "X-CSRFToken": token}
+
+
+@pytest.fixture
+def one_connection() -> Iterator[None]:
+    """The application keeps the connection of the test, as Django's own test client makes it do."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.usefixtures("one_connection")
+@pytest.mark.parametrize("actor", ["official", "curator"])
+def test_no_request_breaks_the_promise_of_the_document(world: World, actor: str) -> None:
+    known, headers = things_that_exist(world), signed_in(world, actor)
+    schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))
+    schema.app = application
+    seen: set[int] = set()
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        named = {name: value for name, value in known.items() if f"{{{name}}}" in operation.path}
+        drawn = [
+            operation.as_strategy(generation_mode=mode, **({"path_parameters": named} if named and real else {}))
+            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+            for real in (True, False)
+        ]
+
+        @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @given(case=st.one_of(drawn))
+        def ask(case: schemathesis.Case) -> None:
+            with transaction.atomic():
+                answer = case.call(headers=headers)
+                transaction.set_rollback(True)
+            seen.add(answer.status_code)
+            case.validate_response(answer, checks=CHECKS)
+
+        ask()
+        assert connection.in_atomic_block
+    assert seen >= {200, 404, 422}

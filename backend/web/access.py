@@ -76,6 +76,7 @@ ACCESS: Mapping[str, Level] = {
     "account_reset_password_from_key_done": "public",
     "account_confirm_email": "public",
     "account_email_verification_sent": "public",
+    "account_confirm_login_code": "public",
     "account_email": "signed_in",
     "account_change_password": "signed_in",
     "account_set_password": "signed_in",

@@ -1,0 +1,60 @@
+"""People of each kind, and what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from backend.accounts.models import User
+from backend.cities.models import Community, CommunityRole, Profile
+from backend.suggestions.models import Suggestion
+from tests.factories import CommunityFactory, CommunityRoleFactory, ProfileFactory, SuggestionFactory, UserFactory
+
+SignIn = Callable[[User], Client]
+
+
+@pytest.fixture
+def sign_in() -> SignIn:
+    def as_user(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return as_user
+
+
+@pytest.fixture
+def official(db: None) -> CommunityRole:
+    """A vetted official of a community whose profile is published."""
+    return CommunityRoleFactory(community=CommunityFactory(name="Homeport", published=True))
+
+
+@pytest.fixture
+def newcomer(db: None) -> CommunityRole:
+    """A registrant whom staff have not confirmed; the profile is a complete draft."""
+    profile = ProfileFactory(community=CommunityFactory(name="Newtown"))
+    return CommunityRoleFactory(community=profile.community, vetted_at=None)
+
+
+@pytest.fixture
+def suggestion(official: CommunityRole) -> Suggestion:
+    """A released suggestion between the official's community and one abroad."""
+    other = CommunityFactory(name="Fernstadt", published=True, country_code="DE")
+    return SuggestionFactory(pair__a=official.community, pair__b=other)
+
+
+@pytest.fixture
+def other_official(suggestion: Suggestion) -> CommunityRole:
+    return CommunityRoleFactory(community=suggestion.pair.b)
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """Signed in, with no community."""
+    return UserFactory()
+
+
+def profile_of(community: Community) -> Profile:
+    return Profile.objects.get(community=community)

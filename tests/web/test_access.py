@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from backend.accounts.models import User
+from backend.cities.models import CommunityRole
+from backend.suggestions.models import Suggestion
+from backend.web import access
+from tests.web.conftest import SignIn
+
+
+def view_names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from view_names(entry, f"{prefix}{entry.namespace}:" if entry.namespace else prefix)
+        elif isinstance(entry, URLPattern):
+            yield prefix + (entry.name or str(entry.pattern))
+
+
+def own_names() -> set[str]:
+    names = set(view_names(get_resolver()))
+    return {name for name in names if name.startswith(("web:", "account"))}
+
+
+def test_every_page_has_an_entry_and_every_entry_a_page() -> None:
+    assert own_names() == set(access.ACCESS)
+
+
+def test_page_without_an_entry_is_refused(db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "ACCESS", {name: level for name, level in access.ACCESS.items() if name != "web:home"})
+    assert client.get("/").status_code == 404
+
+
+def address(name: str, community_id: int) -> str:
+    numbers = {"suggestion_id": 1, "introduction_id": 1, "letter_id": 1, "run_id": 1, "work_id": 1, "pair_id": 1}
+    pattern = get_resolver("backend.web.urls")
+    kwargs = {}
+    for entry in pattern.url_patterns:
+        if f"web:{entry.name}" == name:
+            wanted = entry.pattern.converters
+            kwargs = {key: {"community_id": community_id, "group": "story", "name": "x.eml"}.get(key, numbers.get(key)) for key in wanted}
+    return reverse(name, kwargs=kwargs)
+
+
+CLOSED = sorted(name for name, level in access.ACCESS.items() if level != "public" and name.startswith("web:"))
+STAFF = sorted(name for name, level in access.ACCESS.items() if level in ("staff", "curator", "admin"))
+OF_COMMUNITY = sorted(name for name, level in access.ACCESS.items() if level == "community")
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_visitor_is_sent_to_sign_in(db: None, client: Client, name: str) -> None:
+    response = client.get(address(name, 1))
+    assert response.status_code == 302
+    assert response.url.startswith(reverse("account_login"))
+
+
+@pytest.mark.parametrize("name", STAFF)
+def test_staff_page_does_not_exist_for_others(official: CommunityRole, sign_in: SignIn, name: str) -> None:
+    client = sign_in(official.user)
+    missing = client.get("/no/such/page/").content
+    for response in (client.get(address(name, official.community_id)), client.post(address(name, official.community_id))):
+        assert response.status_code == 404
+        assert response.content == missing
+
+
+@pytest.mark.parametrize("name", OF_COMMUNITY)
+def test_page_of_a_community_does_not_exist_for_strangers_and_other_officials(
+    suggestion: Suggestion, stranger: User, other_official: CommunityRole, sign_in: SignIn, name: str
+) -> None:
+    for user in (stranger, other_official.user):
+        client = sign_in(user)
+        missing = client.get("/no/such/page/").content
+        url = address(name, suggestion.pair.a_id)
+        for response in (client.get(url), client.post(url)):
+            assert response.status_code == 404
+            assert response.content == missing
+
+
+def test_former_role_opens_nothing(official: CommunityRole, sign_in: SignIn) -> None:
+    client = sign_in(official.user)
+    url = reverse("web:profile", args=[official.community_id])
+    assert client.get(url).status_code == 200
+    CommunityRole.objects.filter(pk=official.pk).update(ended_at=official.started_at)
+    assert client.get(url).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["staff_publish", "staff_changes", "staff_suggestion_act", "staff_introduction_move", "staff_letter"])
+def test_administrator_does_not_do_what_curators_do(admin: User, suggestion: Suggestion, sign_in: SignIn, name: str) -> None:
+    assert sign_in(admin).post(address(f"web:{name}", suggestion.pair.a_id)).status_code == 404
+
+
+def test_state_changes_want_the_token(official: CommunityRole) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(official.user)
+    assert client.post(reverse("web:profile_status", args=[official.community_id]), {"act": "pause"}).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["profile_submit", "profile_publish", "profile_status", "profile_letter", "profile_autosave"])
+def test_reading_changes_nothing(official: CommunityRole, sign_in: SignIn, name: str) -> None:
+    assert sign_in(official.user).get(address(f"web:{name}", official.community_id)).status_code == 405
+
+
+def test_visitor_passes_no_closed_level() -> None:
+    from django.contrib.auth.models import AnonymousUser
+
+    assert not any(access.admits(level, AnonymousUser(), 1) for level in ("signed_in", "community", "staff", "curator", "admin"))

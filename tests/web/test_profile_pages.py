@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.http import QueryDict
+from django.test import Client
+from django.urls import reverse
+
+from backend.cities.models import CommunityRole, Profile
+from backend.cities.profile_schema import GROUP_BY_CODE, GROUPS
+from backend.cities.profile_validation import check_document
+from backend.cities.services import draft_errors
+from backend.web.forms.profile import read_group, read_number
+from tests.factories import CommunityFactory, CountryFactory, document
+from tests.web.conftest import SignIn, profile_of
+from tests.web.html_forms import form_to
+
+# Every kind of question answered, so that each widget is asked to give back what it was given.
+FULL: dict[str, dict[str, Any]] = document(
+    identity={"local_name": "北九州市", "website": "https://www.city.example/a?b=c"},
+    organisation={"structure": "municipal", "office": "mayors_office", "year_founded": 1956, "volunteers": 12500},
+    facts={"population": 238005, "area_km2": 249.5, "coastal": True, "seaport": False, "elevation_m": -2.5, "institutions": ["museum"]},
+    challenges={"challenges": ["flooding"]},
+    ties={"ties": [{"kind": "mayoral", "country": "DE", "strength": 2, "evidence": "Met “in 2019” & since"}]},
+    languages={"working": ["en", "de"]},
+    sought={"countries": ["DE", "JP"], "regions": ["Eastern Asia"], "excluded_countries": ["MX"], "forms": ["sister"], "not_where_partnered": True},
+    readiness={"council_support": "partly"},
+    partnerships={"existing": [{"name": "Lyon", "country": "DE", "year": 1992, "form": "sister", "status": "active", "place_id": 7}]},
+    capacity={"new_partnerships": 2},
+    story={"text": "Two lines,\n<b>not</b> markup.", "language": "en", "english": "x"},
+    importances={"facets": {"needs_offers": 3, "distance": 0}},
+)  # fmt: skip
+
+
+@pytest.fixture
+def owner(official: CommunityRole, sign_in: SignIn) -> Client:
+    for code in ("DE", "JP", "MX"):
+        CountryFactory(code=code)
+    Profile.objects.filter(community=official.community).update(draft=FULL)
+    return sign_in(official.user)
+
+
+def url(name: str, role: CommunityRole, *args: str) -> str:
+    return reverse(f"web:{name}", args=[role.community_id, *args])
+
+
+def save(client: Client, role: CommunityRole, group: str, revision: int | None = None, **posted: Any) -> Any:
+    number = profile_of(role.community).draft_revision if revision is None else revision
+    return client.post(url("profile_group", role, group), {"revision": number, "stop": "1", **posted})
+
+
+def test_full_document_is_valid(owner: Client) -> None:
+    assert check_document(FULL, complete=True) == FULL
+
+
+@pytest.mark.parametrize("group", [group.code for group in GROUPS])
+def test_page_sent_back_untouched_changes_no_answer(owner: Client, official: CommunityRole, group: str) -> None:
+    """Without JavaScript: what the page shows is what was answered, of every kind."""
+    address = url("profile_group", official, group)
+    form = form_to(owner.get(address).content.decode(), address)
+    response = owner.post(address, {**form.values, "stop": "1"})
+    assert response.status_code == 302
+    profile = profile_of(official.community)
+    assert profile.draft == FULL
+    assert profile.draft_revision == 1
+
+
+def test_all_topics_can_be_filled_from_nothing_to_published(official: CommunityRole, owner: Client) -> None:
+    Profile.objects.filter(community=official.community).update(draft={})
+    for group in GROUPS:
+        address = url("profile_group", official, group.code)
+        form = form_to(owner.get(address).content.decode(), address)
+        typed = {
+            "themes": {"importances.trade": "3"},
+            "needs_offers": {"needs": ["water_management"], "offers": ["public_transport"]},
+            "authority": {
+                "registrant_role": "employee", "registrant_office": "Office", "highest_official_name": "A", "highest_official_office": "Mayor",
+            },
+            "languages": {"working": ["English", "  german "]},
+            "story": {"text": "Hello", "language": "en"},
+        }.get(group.code, {})  # fmt: skip
+        assert owner.post(address, {**form.values, **typed, "next": "1"}).status_code == 302
+    assert owner.post(url("profile_publish", official)).status_code == 302
+    version = profile_of(official.community).current_version
+    assert version.data["languages"] == {"working": ["en", "de"]}
+    assert version.data["themes"] == {"importances": {"trade": 3}}
+
+
+@pytest.mark.parametrize(
+    ("group", "posted", "stored", "words"),
+    [
+        ("facts", {"population": "about 5000"}, {"population": "about 5000"}, "Write a whole number."),
+        ("facts", {"population": "-4"}, {"population": -4}, "Write a number from 1 to 50,000,000."),
+        ("identity", {"website": "city.example"}, {"website": "city.example"}, "Write a web address"),
+        ("needs_offers", {"needs": ["nonsense"]}, {"needs": ["nonsense"]}, "is not one of the choices"),
+        ("sought", {"countries": ["Atlantis"]}, {"countries": ["Atlantis"]}, "“Atlantis” is not one of the choices"),
+        ("sought", {"population_min": "9", "population_max": "5"}, {"population_min": 9, "population_max": 5}, "turn them around"),
+        ("themes", {"importances.trade": "9"}, {"importances": {"trade": 9}}, "needs a whole number from 1 to 3"),
+        ("ties", {"ties.0.kind": "mayoral", "ties.0.strength": "2"}, {"ties": [{"kind": "mayoral", "strength": 2}]}, "exactly one of them"),
+        ("partnerships", {"existing.0.year": "1990"}, {"existing": [{"year": 1990}]}, "needs the partner&#x27;s name"),
+        ("story", {"text": "x" * 4001}, {"text": "x" * 4001}, "at most 4,000 fit"),
+    ],
+)
+def test_wrong_value_is_kept_and_its_error_shown_beside_the_field(
+    owner: Client, official: CommunityRole, group: str, posted: dict[str, Any], stored: dict[str, Any], words: str
+) -> None:
+    response = save(owner, official, group, **posted)
+    html = response.content.decode()
+    assert response.status_code == 422
+    assert words in html
+    name = next(iter(posted)).split(".")[0] if group != "sought" else words and html.split('href="#', 2)[2].split('"')[0]
+    assert f'href="#{name}"' in html
+    assert f'id="{name}"' in html
+    assert profile_of(official.community).draft[group] == stored
+    again = owner.get(url("profile_group", official, group)).content.decode()
+    assert words in again, "the error is there again when the page is opened later"
+
+
+def test_character_that_cannot_be_stored_is_refused(owner: Client, official: CommunityRole) -> None:
+    before = profile_of(official.community).draft
+    assert save(owner, official, "story", text="a\x00b").status_code == 400
+    assert profile_of(official.community).draft == before
+
+
+def test_two_editors_see_both_versions_and_nothing_is_lost(owner: Client, official: CommunityRole) -> None:
+    assert save(owner, official, "story", revision=0, text="Theirs", language="en").status_code == 302
+    response = save(owner, official, "story", revision=0, text="Mine", language="en")
+    html = response.content.decode()
+    assert response.status_code == 409
+    assert "Theirs" in html
+    assert profile_of(official.community).draft["story"]["text"] == "Theirs"
+    form = form_to(html, url("profile_group", official, "story"))
+    assert form.values["text"] == ["Mine"]
+    assert owner.post(url("profile_group", official, "story"), {**form.values, "stop": "1"}).status_code == 302
+    assert profile_of(official.community).draft["story"]["text"] == "Mine"
+
+
+@pytest.mark.parametrize("revision", ["", "x", "-1", "99999999999999999999", "²"])
+def test_tampered_revision_is_a_conflict(owner: Client, official: CommunityRole, revision: str) -> None:
+    response = owner.post(url("profile_group", official, "story"), {"revision": revision, "text": "Mine"})
+    assert response.status_code == 409
+
+
+def test_autosave_saves_and_hands_back_the_new_revision(owner: Client, official: CommunityRole) -> None:
+    posted = {"revision": 0, "text": "While I write", "language": "en"}
+    html = owner.post(url("profile_autosave", official, "story"), posted).content.decode()
+    assert 'value="1"' in html
+    assert profile_of(official.community).draft["story"]["text"] == "While I write"
+    assert "somebody else" in owner.post(url("profile_autosave", official, "story"), posted).content.decode()
+
+
+def test_check_page_names_what_is_missing_and_links_there(newcomer: CommunityRole, sign_in: SignIn) -> None:
+    Profile.objects.filter(community=newcomer.community).update(draft={})
+    client = sign_in(newcomer.user)
+    html = client.get(url("profile_check", newcomer)).content.decode()
+    assert url("profile_group", newcomer, "story") + "#text" in html
+    assert url("profile_submit", newcomer) not in html
+    response = client.post(url("profile_submit", newcomer))
+    assert response.status_code == 422
+    assert profile_of(newcomer.community).status == Profile.Status.DRAFT
+
+
+def test_newcomer_submits_and_cannot_publish(newcomer: CommunityRole, sign_in: SignIn) -> None:
+    client = sign_in(newcomer.user)
+    assert client.post(url("profile_publish", newcomer)).status_code == 403
+    assert client.post(url("profile_submit", newcomer)).status_code == 302
+    assert profile_of(newcomer.community).status == Profile.Status.SUBMITTED
+    assert client.post(url("profile_submit", newcomer)).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("acts", "status"), [(["pause"], "paused"), (["pause", "resume"], "published"), (["fulfil"], "fulfilled"), (["withdraw"], "withdrawn")]
+)
+def test_life_of_a_profile(owner: Client, official: CommunityRole, acts: list[str], status: str) -> None:
+    for act in acts:
+        assert owner.post(url("profile_status", official), {"act": act}).status_code == 302
+    assert profile_of(official.community).status == status
+
+
+def test_unknown_act_is_refused(owner: Client, official: CommunityRole) -> None:
+    assert owner.post(url("profile_status", official), {"act": "explode"}).status_code == 400
+
+
+def test_committee_members_do_not_see_the_draft(official: CommunityRole, sign_in: SignIn) -> None:
+    CommunityRole.objects.filter(pk=official.pk).update(role="committee_member")
+    client = sign_in(official.user)
+    for name in ("profile", "profile_check"):
+        assert client.get(url(name, official)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "value"),
+    [("12,500", True, 12500), ("12 500", True, 12500), ("1,2", True, "1,2"), ("1.5", False, 1.5), ("1.5", True, "1.5"), ("nan", False, "nan"),
+     ("1e9", False, "1e9"), ("٣", True, 3), ("9" * 30, True, "9" * 30)],
+)  # fmt: skip
+def test_number_is_read_or_kept_as_typed(text: str, whole: bool, value: object) -> None:
+    assert read_number(text, whole=whole) == value
+
+
+def test_country_is_known_in_any_spelling_or_by_its_code(db: None) -> None:
+    for code in ("DE", "JP"):
+        CountryFactory(code=code)
+    post = QueryDict(mutable=True)
+    post.setlist("countries", ["GERMANY", "jp", ""])
+    assert read_group(GROUP_BY_CODE["sought"], post)["countries"] == ["DE", "JP"]
+
+
+def test_tie_leads_to_a_community_by_its_number(owner: Client, official: CommunityRole) -> None:
+    other = CommunityFactory(published=True, country_code="DE")
+    posted = {"ties.0.kind": "trade", "ties.0.community": f"#{other.pk}", "ties.0.strength": "1"}
+    assert save(owner, official, "ties", **posted).status_code == 302
+    assert profile_of(official.community).draft["ties"] == {"ties": [{"kind": "trade", "community_id": other.pk, "strength": 1}]}
+    assert not draft_errors(profile_of(official.community))

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from django.test import Client
+from django.urls import reverse
+
+from backend.accounts.models import User
+from backend.cities.models import Community, CommunityRole, Profile
+from tests.factories import CommunityFactory, CountryFactory, PlaceFactory
+from tests.web.conftest import SignIn
+from tests.web.html_forms import forms_of
+
+URL = reverse("web:register")
+
+
+def test_city_is_found_and_registered_without_javascript(stranger: User, sign_in: SignIn) -> None:
+    place = PlaceFactory(name="Göteborg", search_text="goteborg", country=CountryFactory(code="DE"), population=500_000)
+    client = sign_in(stranger)
+    html = client.get(URL, {"q": "GÖTE"}).content.decode()
+    assert "Göteborg" in html
+    form = next(form for form in forms_of(html) if form.values.get("kind") == ["city"])
+    response = client.post(form.action, {**form.values, "place_id": place.pk})
+    community = Community.objects.get(place=place)
+    assert response.url == reverse("web:profile", args=[community.pk])
+    assert CommunityRole.objects.get(community=community).user == stranger
+    assert Profile.objects.get(community=community).draft["facts"]["population"] == 500_000
+
+
+def test_type_ahead_answers_with_places_alone(stranger: User, sign_in: SignIn) -> None:
+    PlaceFactory(name="München", search_text="munchen")
+    html = sign_in(stranger).get(reverse("web:places"), {"q": "munc"}).content.decode()
+    assert "München" in html
+    assert "<html" not in html
+
+
+def test_registered_city_cannot_be_chosen_again(stranger: User, sign_in: SignIn) -> None:
+    taken = CommunityFactory(name="Taken")
+    client = sign_in(stranger)
+    html = client.get(URL, {"q": "taken"}).content.decode()
+    assert "registered already" in html
+    response = client.post(URL, {"kind": "city", "place_id": taken.place_id})
+    assert response.status_code == 422
+    assert "This community is registered already" in response.content.decode()
+
+
+def test_county_is_registered_by_hand(stranger: User, sign_in: SignIn) -> None:
+    CountryFactory(code="US")
+    posted = {"kind": "county", "name": "Kent County", "country": "US", "admin1": "Michigan", "website": "https://kent.example"}
+    assert sign_in(stranger).post(URL, posted).status_code == 302
+    assert Community.objects.get(name="Kent County").place is None
+
+
+def test_missing_answers_are_named_beside_their_fields(stranger: User, sign_in: SignIn) -> None:
+    response = sign_in(stranger).post(URL, {"kind": "county", "name": " "})
+    html = response.content.decode()
+    assert response.status_code == 422
+    assert "Write the name of the community." in html
+    assert "Choose a country from the list." in html
+    assert not Community.objects.exists()
+
+
+def test_city_without_a_choice_says_what_to_do(stranger: User, sign_in: SignIn) -> None:
+    response = sign_in(stranger).post(URL, {"kind": "city"})
+    assert response.status_code == 422
+    assert "Choose your city from the list of places." in response.content.decode()
+
+
+def test_sign_up_and_in_again(db: None, client: Client) -> None:
+    posted = {"email": "New@Example.org", "password1": "a long enough secret", "password2": "a long enough secret"}
+    assert client.post(reverse("account_signup"), posted).status_code == 302
+    assert User.objects.filter(email="new@example.org").exists()
+    assert "What waits for you" in client.get(reverse("web:desk")).content.decode()
+    client.post(reverse("account_logout"))
+    assert client.get(reverse("web:desk")).status_code == 302
+    response = client.post(reverse("account_login"), {"login": "new@example.org", "password": "a long enough secret"})
+    assert response.url == reverse("web:desk")
+
+
+def test_wrong_password_says_so_in_our_own_page(db: None, client: Client) -> None:
+    html = client.post(reverse("account_login"), {"login": "no@example.org", "password": "wrong"}).content.decode()
+    assert "There is a problem" in html
+    assert 'class="brand"' in html

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.mail import EmailMessage
+from django.test import Client
+from django.urls import reverse
+
+from backend.accounts.models import User
+from backend.cities.models import CommunityRole, Profile, VettingLetter
+from backend.introductions.models import Introduction, Partnership
+from backend.outbox.models import Event, Work
+from backend.outbox.topics import Topic
+from backend.suggestions.models import ScoringRun, Suggestion
+from tests.factories import IntroductionFactory, ScoringRunFactory, SuggestionFactory, WorkFactory
+from tests.web.conftest import SignIn, profile_of
+from tests.web.html_forms import form_to
+
+
+@pytest.fixture
+def staff(curator: User, sign_in: SignIn) -> Client:
+    return sign_in(curator)
+
+
+def url(name: str, *args: object) -> str:
+    return reverse(f"web:{name}", args=args)
+
+
+@pytest.fixture
+def submitted(newcomer: CommunityRole, sign_in: SignIn) -> CommunityRole:
+    client = sign_in(newcomer.user)
+    letter = SimpleUploadedFile("Brief vom Bürgermeister.pdf", b"%PDF-1.4 letter", content_type="application/pdf")
+    assert client.post(url("profile_letter", newcomer.community_id), {"letter": letter}).status_code == 302
+    assert client.post(url("profile_submit", newcomer.community_id)).status_code == 302
+    return newcomer
+
+
+def test_submission_is_read_and_published(submitted: CommunityRole, staff: Client) -> None:
+    assert "Newtown" in staff.get(url("staff_vetting")).content.decode()
+    html = staff.get(url("staff_submission", submitted.community_id)).content.decode()
+    assert "Alex Doe" in html
+    form = form_to(html, url("staff_publish", submitted.community_id))
+    assert staff.post(form.action, form.values).status_code == 302
+    assert profile_of(submitted.community).status == Profile.Status.PUBLISHED
+    submitted.refresh_from_db()
+    assert submitted.vetted_at is not None
+    assert "Newtown" not in staff.get(url("staff_vetting")).content.decode()
+
+
+def test_what_the_curator_has_not_read_is_not_published(submitted: CommunityRole, staff: Client, sign_in: SignIn) -> None:
+    form = form_to(
+        staff.get(url("staff_submission", submitted.community_id)).content.decode(), url("staff_publish", submitted.community_id)
+    )
+    revision = profile_of(submitted.community).draft_revision
+    group = url("profile_group", submitted.community_id, "story")
+    assert sign_in(submitted.user).post(group, {"revision": revision, "text": "Changed", "language": "en"}).status_code == 302
+    assert staff.post(form.action, form.values).status_code == 409
+    assert profile_of(submitted.community).status == Profile.Status.SUBMITTED
+
+
+def test_letter_is_a_download_for_its_owner_and_curators(
+    submitted: CommunityRole, staff: Client, stranger: User, admin: User, sign_in: SignIn
+) -> None:
+    letter = VettingLetter.objects.get()
+    for client, name in ((staff, "staff_letter"), (sign_in(submitted.user), "profile_letter_file")):
+        response = client.get(url(name, submitted.community_id, letter.pk))
+        assert b"".join(response.streaming_content) == b"%PDF-1.4 letter"
+        assert response["Content-Disposition"].startswith("attachment")
+        assert response["X-Content-Type-Options"] == "nosniff"
+    assert sign_in(stranger).get(url("profile_letter_file", submitted.community_id, letter.pk)).status_code == 404
+    assert sign_in(admin).get(url("staff_letter", submitted.community_id, letter.pk)).status_code == 404
+
+
+@pytest.mark.parametrize("content", [b"MZ program", b"", b"<html>"])
+def test_letter_of_another_kind_is_refused_with_words(newcomer: CommunityRole, sign_in: SignIn, content: bytes) -> None:
+    upload = SimpleUploadedFile("letter.pdf", content, content_type="application/pdf")
+    html = sign_in(newcomer.user).post(url("profile_letter", newcomer.community_id), {"letter": upload}, follow=True).content.decode()
+    assert not VettingLetter.objects.exists()
+    assert "note-wrong" in html
+
+
+def test_changes_are_asked_with_reason_and_words(submitted: CommunityRole, staff: Client, sign_in: SignIn) -> None:
+    address = url("staff_changes", submitted.community_id)
+    response = staff.post(address, {"reason": "nonsense", "text": ""})
+    assert response.status_code == 422
+    assert "Say in 1 to 4,000 characters what is needed." in response.content.decode()
+    assert staff.post(address, {"reason": "letter_missing", "text": "Please sign <it>."}).status_code == 302
+    html = sign_in(submitted.user).get(url("profile", submitted.community_id)).content.decode()
+    assert "Please sign &lt;it&gt;." in html
+
+
+def test_suggestions_are_filtered_released_and_held(staff: Client) -> None:
+    waiting = SuggestionFactory(proposed=True)
+    SuggestionFactory(pair__a__name="Elsewhere")
+    html = staff.get(url("staff_suggestions"), {"status": "proposed"}).content.decode()
+    assert waiting.pair.a.name in html
+    assert "Elsewhere" not in html
+    act = url("staff_suggestion_act", waiting.pk)
+    for name, status in (("release", "released"), ("hold", "held")):
+        assert staff.post(act, {"act": name}).status_code == 302
+        waiting.refresh_from_db()
+        assert waiting.status == status
+
+
+@pytest.mark.parametrize("after", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\\\evil.example"])
+def test_return_address_stays_inside(staff: Client, after: str) -> None:
+    suggestion = SuggestionFactory(proposed=True)
+    response = staff.post(url("staff_suggestion_act", suggestion.pk), {"act": "release", "after": after})
+    assert response.url == url("staff_suggestion", suggestion.pk)
+
+
+@pytest.fixture
+def card(suggestion: Suggestion) -> Introduction:
+    Suggestion.objects.filter(pk=suggestion.pk).update(status="mutual", a_state="interested", b_state="interested")
+    return IntroductionFactory(suggestion=suggestion)
+
+
+def test_card_is_moved_by_the_menu_assigned_and_closed(card: Introduction, staff: Client, curator: User) -> None:
+    assert "Homeport – Fernstadt" in staff.get(url("staff_introductions")).content.decode()
+    assert staff.post(url("staff_introduction_move", card.pk), {"stage": "introduced", "after": "board"}).url == url("staff_introductions")
+    posted = {"owner": curator.pk, "due_on": "2027-01-31"}
+    assert staff.post(url("staff_introduction_assign", card.pk), posted).status_code == 302
+    response = staff.post(url("staff_introduction_move", card.pk), {"stage": "closed"})
+    assert response.status_code == 422
+    assert "Choose why it is closed." in response.content.decode()
+    assert staff.post(url("staff_introduction_move", card.pk), {"stage": "closed", "close_reason": "no_response"}).status_code == 302
+    card.refresh_from_db()
+    assert (card.stage, card.owner, card.due_on) == ("closed", curator, dt.date(2027, 1, 31))
+
+
+def agreement_posted(card: Introduction, **changed: str) -> dict[str, object]:
+    signed = {
+        f"{part}_{i}": value
+        for i in (0, 1)
+        for part, value in (("name", "A"), ("office", "Mayor"), ("is_highest", "on"), ("signed_on", "2026-02-03"))
+    }
+    return {"form": "sister", "areas": ["culture"], "languages": ["en"], **signed, **changed}
+
+
+def test_agreement_begins_the_partnership(card: Introduction, staff: Client) -> None:
+    assert staff.get(url("staff_agreement", card.pk)).status_code == 200
+    assert staff.post(url("staff_agreement", card.pk), agreement_posted(card)).status_code == 302
+    assert Partnership.objects.get().since == dt.date(2026, 2, 3)
+    assert "Fernstadt" in Client().get(url("directory")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"form": "fixed_term"}, "needs its term in years"),
+        ({"signed_on_1": "2199-01-01"}, "cannot lie in the future"),
+        ({"name_0": ""}, "This field is required"),
+    ],
+)
+def test_wrong_agreement_is_explained(card: Introduction, staff: Client, changed: dict[str, str], words: str) -> None:
+    response = staff.post(url("staff_agreement", card.pk), agreement_posted(card, **changed))
+    assert response.status_code == 422
+    assert words in response.content.decode()
+    assert not Partnership.objects.exists()
+
+
+def test_introduction_by_hand_wants_a_reason(suggestion: Suggestion, staff: Client) -> None:
+    address = url("staff_introduction_open", suggestion.pair_id)
+    assert staff.post(address, {"because": " "}).status_code == 422
+    assert staff.post(address, {"because": "The mayors have met."}).status_code == 302
+    assert Introduction.objects.get().opened_because == "The mayors have met."
+
+
+def test_run_is_asked_for_and_followed(staff: Client) -> None:
+    run = ScoringRunFactory(status=ScoringRun.Status.RUNNING, shard_count=4)
+    html = staff.get(url("staff_run", run.pk)).content.decode()
+    assert f'hx-get="{url("staff_run_progress", run.pk)}"' in html
+    assert "0 of 4 slices" in staff.get(url("staff_run_progress", run.pk)).content.decode()
+    assert staff.post(url("staff_run_start")).status_code == 409
+    ScoringRun.objects.filter(pk=run.pk).update(status="complete", finished_at=dt.datetime.now(dt.UTC))
+    assert "hx-get" not in staff.get(url("staff_run_progress", run.pk)).content.decode()
+    assert staff.post(url("staff_run_start")).status_code == 302
+    assert Event.objects.filter(topic=Topic.RUN_REQUESTED).exists()
+
+
+def test_dead_letter_is_tried_again(staff: Client) -> None:
+    work = WorkFactory(status=Work.Status.DEAD, finished_at=dt.datetime.now(dt.UTC), last_error="It <broke>", attempts=3)
+    assert "It &lt;broke&gt;" in staff.get(url("staff_dead_letters")).content.decode()
+    assert staff.post(url("staff_dead_letter_retry", work.pk)).status_code == 302
+    work.refresh_from_db()
+    assert work.status == Work.Status.PENDING
+    assert staff.post(url("staff_dead_letter_retry", work.pk)).status_code == 409
+
+
+def test_mails_written_as_files_are_read(staff: Client, settings: object, tmp_path: object) -> None:
+    settings.EMAIL_BACKEND = "backend.notifications.mail.FolderBackend"  # type: ignore[attr-defined]
+    settings.EMAIL_FILE_PATH = str(tmp_path)  # type: ignore[attr-defined]
+    EmailMessage("Hello", "See <b>here</b>", to=["someone@example.org"]).send()
+    html = staff.get(url("staff_mails")).content.decode()
+    assert "someone@example.org" in html
+    name = html.split("/staff/mails/", 2)[2].split('/"')[0]
+    assert "See &lt;b&gt;here&lt;/b&gt;" in staff.get(url("staff_mail", name)).content.decode()
+    assert staff.get("/staff/mails/..%2F..%2Fetc%2Fpasswd/").status_code == 404
+
+
+def test_events_are_filtered(staff: Client, submitted: CommunityRole) -> None:
+    html = staff.get(url("staff_events"), {"topic": "profile_submitted"}).content.decode()
+    assert "profile_submitted" in html.lower().replace(" ", "_")
+    assert staff.get(url("staff_events"), {"community_id": "99999999999999"}).status_code == 200

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from backend.cities.models import CommunityRole
+from backend.suggestions.models import Decision, Suggestion
+from tests.factories import CommunityRoleFactory
+from tests.web.conftest import SignIn
+from tests.web.html_forms import form_to, forms_of
+
+REASONS = {
+    "preference": 0.7,
+    "coverage": 0.8,
+    "contributions": [
+        {"facet": "needs_offers", "share": 0.4, "similarity": 0.8, "weight": 5.0, "items": [["topic:water_management", 0.8]]},
+        {"facet": "languages", "share": 0.2, "similarity": 1.0, "weight": 1.0, "items": [["language:en", 1.0]]},
+        {"facet": "ties", "share": 0.0, "similarity": None, "weight": 1.0, "items": []},
+    ],
+    "missing": ["ties"],
+    "caveat": "time_zone",
+}
+
+
+@pytest.fixture(autouse=True)
+def reasons(suggestion: Suggestion) -> None:
+    suggestion.a_reasons = suggestion.b_reasons = REASONS
+    suggestion.save()
+
+
+def list_url(role: CommunityRole) -> str:
+    return reverse("web:suggestions", args=[role.community_id])
+
+
+def detail_url(role: CommunityRole, suggestion: Suggestion) -> str:
+    return reverse("web:suggestion", args=[role.community_id, suggestion.pk])
+
+
+def answer_url(role: CommunityRole, suggestion: Suggestion) -> str:
+    return reverse("web:suggestion_answer", args=[role.community_id, suggestion.pk])
+
+
+def without_tokens(html: str) -> str:
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", html)
+
+
+def test_card_shows_reasons_of_each_side_and_the_caveat(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+    html = sign_in(official.user).get(list_url(official)).content.decode()
+    assert "You need Water management; Fernstadt offers it." in html
+    assert "Fernstadt needs Water management; Homeport offers it." in html
+    assert "Your working hours hardly overlap." in html
+    assert "60%" in html
+
+
+def test_bars_have_their_table_and_gaps_are_gaps(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+    html = sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
+    assert 'aria-label="Existing ties: Homeport –, Fernstadt –"' in html
+    assert re.search(r"Shared working language</th><td class=\"num\">100%</td>", html)
+
+
+@pytest.mark.parametrize("answers", [["interested"], ["declined"], ["interested", "withdrawn"]])
+def test_other_side_sees_the_same_bytes_whatever_was_answered(
+    suggestion: Suggestion, official: CommunityRole, other_official: CommunityRole, sign_in: SignIn, answers: list[str]
+) -> None:
+    mine, theirs = sign_in(official.user), sign_in(other_official.user)
+    pages = [list_url(other_official), detail_url(other_official, suggestion), reverse("web:desk")]
+    before = [without_tokens(theirs.get(page).content.decode()) for page in pages]
+    for given in answers:
+        reason = "no_capacity" if given == "declined" else ""
+        assert mine.post(answer_url(official, suggestion), {"answer": given, "reason": reason, "comment": "secret"}).status_code == 302
+    assert [without_tokens(theirs.get(page).content.decode()) for page in pages] == before
+
+
+def test_both_interested_is_told_to_both(
+    suggestion: Suggestion, official: CommunityRole, other_official: CommunityRole, sign_in: SignIn
+) -> None:
+    for role in (official, other_official):
+        client = sign_in(role.user)
+        form = form_to(client.get(list_url(role)).content.decode(), answer_url(role, suggestion))
+        assert client.post(form.action, form.values).status_code == 302
+    suggestion.refresh_from_db()
+    assert suggestion.status == Suggestion.Status.MUTUAL
+    for role in (official, other_official):
+        assert "Mutual interest" in sign_in(role.user).get(list_url(role)).content.decode()
+
+
+def test_decline_without_a_reason_is_asked_again(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+    response = sign_in(official.user).post(answer_url(official, suggestion), {"answer": "declined", "comment": "We <b>tried</b>"})
+    html = response.content.decode()
+    assert response.status_code == 422
+    assert "Choose a reason. Only staff read it." in html
+    assert "We &lt;b&gt;tried&lt;/b&gt;" in html, "what was typed stays"
+    assert not Decision.objects.exists()
+
+
+def test_answer_is_given_once(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+    client = sign_in(official.user)
+    assert client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 302
+    assert client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 409
+
+
+@pytest.mark.parametrize("given", ["", "maybe", "INTERESTED"])
+def test_unknown_answer_is_refused(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn, given: str) -> None:
+    assert sign_in(official.user).post(answer_url(official, suggestion), {"answer": given}).status_code == 422
+
+
+def test_committee_member_reads_and_does_not_answer(suggestion: Suggestion, sign_in: SignIn) -> None:
+    member = CommunityRoleFactory(community=suggestion.pair.a, role="committee_member")
+    client = sign_in(member.user)
+    for page in (list_url(member), detail_url(member, suggestion)):
+        response = client.get(page)
+        assert response.status_code == 200
+        assert not [form for form in forms_of(response.content.decode()) if form.method == "post"]
+    assert client.post(answer_url(member, suggestion), {"answer": "interested"}).status_code == 404
+
+
+def test_unvetted_registrant_sees_no_suggestions(suggestion: Suggestion, sign_in: SignIn) -> None:
+    role = CommunityRoleFactory(community=suggestion.pair.a, vetted_at=None)
+    assert sign_in(role.user).get(list_url(role)).status_code == 404
+
+
+@pytest.mark.parametrize("status", ["proposed", "held", "superseded"])
+def test_suggestion_that_is_not_released_is_not_there(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn, status: str
+) -> None:
+    Suggestion.objects.filter(pk=suggestion.pk).update(status=status)
+    client = sign_in(official.user)
+    assert client.get(detail_url(official, suggestion)).status_code == 404
+    assert "Fernstadt" not in client.get(list_url(official)).content.decode()
+
+
+def test_sample_is_marked(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+    client = sign_in(official.user)
+    assert 'class="sample"' not in client.get(list_url(official)).content.decode()
+    suggestion.pair.b.is_sample = True
+    suggestion.pair.b.save()
+    for page in (list_url(official), detail_url(official, suggestion)):
+        assert 'class="sample"' in client.get(page).content.decode()

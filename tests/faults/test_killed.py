@@ -15,7 +15,7 @@ from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, ScoringShard, Suggestion
 from backend.suggestions.runs import begin_run
 from tests.faults.service import Service
-from tests.faults.world import check_everybody_was_told_once, everything_is_done, make_communities, publish_again, ranking_of
+from tests.world import check_everybody_was_told_once, everything_is_done, make_communities, publish_again, ranking_of
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 takes_minutes = pytest.mark.usefixtures("long_form")

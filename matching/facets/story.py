@@ -16,7 +16,7 @@ _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Scripts that write no spaces, or join particles to their words (Korean): read by pairs of characters."""
 _MENTION_COUNTS = 3  # a mention of the vocabulary says more than a word does
-_MEAN_SHRINKAGE = 4  # in stories: the mean of a language that few write in is little more than those few
+_ENOUGH = 3  # stories: the mean of fewer is those stories themselves, and nothing of them would be left
 
 
 class _Told(NamedTuple):
@@ -87,7 +87,8 @@ class Story(Part):
         languages = np.array([story.language for story in told])
         for language in np.unique(languages):
             of_language = latent[languages == language]
-            self.means_[str(language)] = of_language.sum(axis=0) / (len(of_language) + _MEAN_SHRINKAGE)
+            if len(of_language) >= _ENOUGH:
+                self.means_[str(language)] = of_language.mean(axis=0)
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
         present = np.zeros(len(records), dtype=np.bool_)

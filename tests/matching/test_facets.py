@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from matching.facets import FACET_NAMES, FACETS, make_parts
@@ -221,12 +222,19 @@ def test_stories_meet_across_languages_only_through_the_vocabulary() -> None:
 
 
 def test_stories_of_one_language_are_not_alike_for_that() -> None:
-    i = us(story=WATER_EN, story_language="en")
-    near, far = (similarity(Story({}, 5, 0), i, CROWD[k], *CROWD[:k], *CROWD[k + 1 :]) for k in (4, 1))
-    assert near is not None
-    assert far is not None
-    assert near > 0.65
-    assert far < 0.6
+    """Everybody writes "city", "people" and "welcome", and each something of their own: on average that is unrelated, .5."""
+    subjects = ("opera", "steel", "wine", "chess", "rowing", "bees", "glass", "jazz")
+    told = [
+        ProfileRecord(k, "DE", story=f"Our city welcomes people {word} {word}s", story_language="en") for k, word in enumerate(subjects, 10)
+    ]
+    told += [
+        ProfileRecord(k, "FR", story=f"Notre ville accueille {word} {word}s", story_language="fr") for k, word in enumerate(subjects, 30)
+    ]
+    part = Story({}, 6, 0)
+    part.fit([], told)
+    rows = part.encode(told[:8], "right").offered
+    between = (rows @ rows.T)[~np.eye(8, dtype=bool)]
+    assert abs(between.mean() - 0.5) < 0.1
 
 
 def test_a_story_without_a_word_known_is_not_known() -> None:
@@ -234,3 +242,5 @@ def test_a_story_without_a_word_known_is_not_known() -> None:
     assert similarity(part, i, abroad(story=" . ", story_language="en"), *CROWD) is None
     assert similarity(part, i, abroad(), *CROWD) is None
     assert similarity(part, i, abroad(story="zzz yyy")) is None  # two stories teach nothing
+    part.fit([i], CROWD)
+    assert part.encode([abroad(story="zzz yyy", story_language="en")], "right").offers.tolist() == [False]

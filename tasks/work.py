@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
+from celery.signals import worker_ready
 from django.conf import settings
 from django.db import connection
 
@@ -99,3 +100,9 @@ def perform_work(work_id: int) -> None:
 @app.task(name="give_heartbeat", acks_late=False)
 def give_heartbeat() -> None:
     services.beat("worker")
+
+
+@worker_ready.connect
+def ask_for_life(**_: object) -> None:
+    """A worker that has just come up shows that it can work at once, not only at beat's next round."""
+    give_heartbeat.apply_async(expires=60)

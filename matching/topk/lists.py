@@ -76,6 +76,15 @@ class BestLists:
         known = np.where(worst > 0, packed_scores(worst) - np.float32(self.margin), NOTHING_YET)
         self.thresholds[rows] = np.maximum(self.thresholds[rows], known)
 
+    def ordered(self, part: slice) -> KeyArray:
+        """Keys of some rows, best first; as many columns as can hold one of the k best."""
+        keys = np.sort(self.keys[part], axis=1)[:, ::-1]
+        if not self.spare:
+            return keys
+        k = keys.shape[1] - self.spare
+        near = (keys[:, k:] > 0) & (packed_scores(keys[:, k:]) >= packed_scores(keys[:, k - 1 : k]) - np.float32(self.margin))
+        return keys[:, : k + int(near.any(axis=0).sum())]
+
     def overflowed(self) -> npt.NDArray[np.bool_]:
         """(n,) bool: more candidates lay within the margin than there are spare places, so that one may have been lost."""
         ordered = np.sort(self.keys, axis=1)

@@ -82,6 +82,13 @@ class Admission:
         rows[problem.exceptions.rows], cols[problem.exceptions.cols] = True, True  # these bring a coverage of their own
         return np.flatnonzero(rows & problem.eligibility.left_ok), np.flatnonzero(cols & problem.eligibility.right_ok)
 
+    def rows_within_reach(self, rows: IntArray, cols: IntArray) -> BoolArray:
+        """(rows,) bool: which of them could reach the coverage floor with a counterpart that has all that any of the columns has."""
+        forth = self.problem.left_to_right
+        best = forth.presence_left[rows] @ forth.presence_right[cols].max(axis=0) + np.float32(forth.prior_weight)
+        within: BoolArray = best >= self.row_least[rows] * np.float32(0.9999)
+        return within
+
     def covered(self, rows: IntArray, cols: IntArray, forth_denominator: Float32Array, back_denominator: Float32Array) -> BoolArray:
         """(c,) bool: both coverages reach the floor and both preferences are defined.
 
@@ -102,3 +109,31 @@ class Admission:
         if self.has_exceptions:
             allowed = allowed & (exception_positions(self.problem, rows, cols) < 0)
         return allowed
+
+
+def presence_blocks(problem: PairProblem, cols: IntArray, width: int) -> tuple[IntArray, list[tuple[int, int]]]:
+    """Columns sorted by their pattern of presence, and blocks of at most ``width`` of them, as few as may be with more than one pattern.
+
+    The first block is of the most frequent pattern.
+    """
+    if len(cols) == 0:
+        return cols, []
+    _, pattern, counts = np.unique(problem.left_to_right.presence_right[cols], axis=0, return_inverse=True, return_counts=True)
+    pattern = pattern.ravel()
+    frequent = int(counts.argmax())
+    # Unique rows come in lexicographic order: patterns of few columns stand beside similar ones, whose blocks they share.
+    order = np.lexsort((pattern, pattern != frequent))
+    blocks, start, filled = [], 0, 0
+    for size in (counts[frequent], *np.delete(counts, frequent)):
+        if filled and filled + size > width:
+            blocks.append((start, start + filled))
+            start, filled = start + filled, 0
+        filled += int(size)
+        if filled > width // 2:
+            pieces = -(-filled // width)
+            edges = [start + filled * piece // pieces for piece in range(pieces + 1)]
+            blocks.extend(zip(edges, edges[1:], strict=False))
+            start, filled = start + filled, 0
+    if filled:
+        blocks.append((start, start + filled))
+    return cols[order], blocks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ Float64Array = npt.NDArray[np.float64]
 COVERAGE_TOLERANCE = 1e-6
 """Weights are float32, so a coverage that equals the floor may come out this much below it and still reach it."""
 
-_CHUNK = 16_384  # pairs whose factors are gathered at once: 16 MB at a depth of 128
+_CHUNK = 1_024  # pairs gathered at once: small enough for the cache, and for memory that is not mapped anew each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,27 @@ def score_pairs(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: st
 
     A pair's values depend on its own factors alone, never on the pairs beside it: equal factors give equal scores, bit for bit.
     """
+    parts = [_score_chunk(problem, rows[at : at + _CHUNK], cols[at : at + _CHUNK], fusion) for at in range(0, max(1, len(rows)), _CHUNK)]
+    return parts[0] if len(parts) == 1 else PairScores(*(np.concatenate(values) for values in zip(*map(_fields, parts), strict=True)))
+
+
+def score_table(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str) -> PairScores:
+    """The same for every row with each of its own columns: rows (r,), cols (r, c); all values are (r, c)."""
+    return _score_chunk(problem, rows[:, None], cols, fusion)
+
+
+def _fields(scores: PairScores) -> tuple[npt.NDArray[Any], ...]:
+    return scores.score, scores.outgoing, scores.incoming, scores.outgoing_coverage, scores.incoming_coverage, scores.defined
+
+
+def _score_chunk(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str) -> PairScores:
     p, cov_p = _direction(problem.left_to_right, rows, cols, owners=rows)
     q, cov_q = _direction(problem.right_to_left, rows, cols, owners=cols)
-    at = exception_positions(problem, rows, cols)
-    special = np.flatnonzero(at >= 0)
-    if len(special):
-        at, exceptions = at[special], problem.exceptions
+    if len(problem.exceptions.rows):
+        all_rows, all_cols = np.broadcast_arrays(rows, cols)
+        at = exception_positions(problem, all_rows.ravel(), all_cols.ravel()).reshape(cols.shape)
+        special, exceptions = at >= 0, problem.exceptions
+        at = at[special]
         p[special], q[special] = exceptions.left_to_right[at], exceptions.right_to_left[at]
         cov_p[special], cov_q[special] = exceptions.left_coverage[at], exceptions.right_coverage[at]
     return PairScores(fuse(p, q, fusion), p, q, cov_p, cov_q, np.isfinite(p) & np.isfinite(q))
@@ -64,19 +80,20 @@ def score_pairs(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: st
 
 def _direction(factors: Factors, rows: IntArray, cols: IntArray, owners: IntArray) -> tuple[Float64Array, Float64Array]:
     """Preference and coverage of one direction. Without any evidence or prior the preference is NaN; without weights the coverage is 0."""
-    preference, coverage = np.empty(len(rows)), np.empty(len(rows))
-    for start in range(0, len(rows), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        numerator = _row_dots(factors.numerator_left, factors.numerator_right, rows[part], cols[part])
-        presence = _row_dots(factors.presence_left, factors.presence_right, rows[part], cols[part])
-        total = factors.total_weight[owners[part]].astype(np.float64)
-        denominator = presence + factors.prior_weight
-        undefined = np.full_like(denominator, np.nan)
-        preference[part] = np.divide(numerator + factors.prior_weight * factors.prior, denominator, out=undefined, where=denominator > 0)
-        coverage[part] = np.divide(presence, total, out=np.zeros_like(total), where=total > 0)
-    return preference, coverage
+    numerator = _row_dots(factors.numerator_left, factors.numerator_right, rows, cols)
+    presence = _row_dots(factors.presence_left, factors.presence_right, rows, cols)
+    total = factors.total_weight[owners].astype(np.float64)
+    numerator += factors.prior_weight * factors.prior
+    with np.errstate(divide="ignore", invalid="ignore"):
+        coverage = np.where(total > 0, presence / total, 0.0)
+        presence += factors.prior_weight
+        numerator /= presence
+    if not factors.prior_weight:
+        numerator[presence == 0] = np.nan
+    return numerator, coverage
 
 
 def _row_dots(left: npt.NDArray[np.floating], right: npt.NDArray[np.floating], rows: IntArray, cols: IntArray) -> Float64Array:
+    """Products of single rows, which are taken one by one so that a sum's order never depends on its neighbours."""
     dots: Float64Array = np.vecdot(left.take(rows, axis=0).astype(np.float64), right.take(cols, axis=0).astype(np.float64))
     return dots

@@ -4,51 +4,45 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from matching.topk.operands import Admission
 from matching.topk.pairs import COVERAGE_TOLERANCE
-from matching.topk.screening import SCREENED_FUSIONS, Rotation, Screen, limits, rotation, stacked_left, stacked_right, total_weights
-from matching.types import IntArray, PairProblem
+from matching.topk.rotation import Rotation, nonnegative_dimensions, rotation, stacked_left, stacked_right, total_weights
+from matching.topk.screening import Screen
+from matching.topk.threads import single_blas_thread
+from matching.types import FloatArray, IntArray, PairProblem
 
 Float32Array = npt.NDArray[np.float32]
 
-_LEAST_PAIRS = 10_000_000  # below, arranging the screen costs more than it can save
+SCREENED_FUSIONS = ("harmonic", "min")  # the minimum never exceeds the harmonic mean
 _SAMPLE = 4_096
 # Costs of a pair in nanoseconds, measured with cache-sized blocks; only their proportions matter.
 _PRODUCT = 0.0235  # one more dimension of a product
 _DIRECT = 2.5  # beside the two deep products: two thin ones, the fusion, the comparisons
-_SCREENED = 0.3
-_SURVIVOR = 100.0
-_TURNED = 0.02  # one dimension of a column's turned factors, squared depth, over the rows
+_SCREENED = 0.5
+_SURVIVOR = 80.0
 
 
 def choose_screen(
-    problem: PairProblem,
-    admission: Admission,
-    fusion: str,
-    rows: IntArray,
-    cols: IntArray,
-    row_thresholds: Float32Array,
-    col_thresholds: Float32Array,
-    lag: float,
+    problem: PairProblem, admission: Admission, fusion: str, rows: IntArray, cols: IntArray, known: IntArray, thresholds: Float32Array, lag: float
 ) -> Screen | None:
     """The screen that should be cheapest, or None for direct products.
 
-    ``col_thresholds`` are final for the first columns; how many pairs of a sample their bound cannot rule out decides. ``lag`` is by how
-    much more will pass because thresholds start lower than they end.
+    ``known`` are columns whose final ``thresholds`` are known; how many pairs of a sample their bound cannot rule out decides. ``lag`` is by
+    how much more will pass because thresholds start lower than they end.
     """
-    floor = problem.coverage_floor - COVERAGE_TOLERANCE
-    if fusion not in SCREENED_FUSIONS or len(rows) * len(cols) < _LEAST_PAIRS:
+    depth = problem.left_to_right.numerator_left.shape[1] + problem.right_to_left.numerator_left.shape[1]
+    # Turning the columns and fitting the rotation must leave room to win anything at all.
+    turning = depth * depth * _PRODUCT * (1 / max(1, len(rows)) + 60 * depth / max(1, len(rows) * len(cols)))
+    if fusion not in SCREENED_FUSIONS or problem.coverage_floor <= COVERAGE_TOLERANCE or turning > 0.25 * depth * _PRODUCT or len(known) == 0:
         return None
-    with threadpool_limits(1, "blas"):
-        row_sample, col_sample = _spread(rows, _SAMPLE), _spread(cols, _SAMPLE)
-        turn = rotation(stacked_left(problem, row_sample), stacked_right(problem, col_sample))
-        allowed = limits(problem, rows, cols, turn, floor)
-        if allowed is None:
-            return None
-        rank = _cheapest_rank(problem, turn, admission, rows, cols, col_thresholds, lag)
-        return None if rank is None else Screen(problem, admission, rows, turn, rank, allowed)
+    with single_blas_thread():
+        left, right = stacked_left(problem, _spread(rows, _SAMPLE)), stacked_right(problem, _spread(cols, _SAMPLE))
+        turn = rotation(left, right, nonnegative_dimensions(problem))
+        at = _spread(np.arange(len(known)), 192)
+        share = lag * (1 + len(rows) / len(cols))
+        rank = _cheapest_rank(problem, turn, _spread(rows, 1_024), known[at], thresholds[at], share, depth * _PRODUCT + _DIRECT - turning)
+        return None if rank is None else Screen(problem, admission, rows, cols, turn, rank)
 
 
 def _spread(which: IntArray, count: int) -> IntArray:
@@ -56,28 +50,30 @@ def _spread(which: IntArray, count: int) -> IntArray:
 
 
 def _cheapest_rank(
-    problem: PairProblem, turn: Rotation, admission: Admission, rows: IntArray, cols: IntArray, col_thresholds: Float32Array, lag: float
+    problem: PairProblem, turn: Rotation, rows: IntArray, cols: IntArray, thresholds: Float32Array, share: float, best_cost: float
 ) -> int | None:
-    known = np.flatnonzero(col_thresholds > 0)
-    if len(known) == 0:
-        return None
-    known = _spread(known, 192)
-    row_sample, col_sample, thresholds = _spread(rows, 1_024), cols[known], col_thresholds[known]
-    left, right = stacked_left(problem, row_sample) @ turn.left, stacked_right(problem, col_sample) @ turn.right
-    forth, back = problem.left_to_right, problem.right_to_left
-    row_share, col_share = 1 / total_weights(forth, row_sample)[:, None], 1 / total_weights(back, col_sample)
-    denominator = (forth.presence_left[row_sample] @ forth.presence_right[col_sample].T + forth.prior_weight) * row_share
-    denominator += (back.presence_left[row_sample] @ back.presence_right[col_sample].T + back.prior_weight) * col_share
-    needed = thresholds * denominator * 0.98 - (forth.prior_weight * forth.prior * row_share + back.prior_weight * back.prior * col_share)
-    depth = len(turn.left)
-    thin = forth.presence_left.shape[1] + back.presence_left.shape[1] + 5
-    both_sides = 1 + len(rows) / len(cols)
-    best, best_cost = None, depth * _PRODUCT + _DIRECT
-    for rank in range(depth // 8, depth, max(1, depth // 16)):
+    depth, beside = len(turn.left), turn.extra + problem.right_to_left.presence_left.shape[1] + 4
+    left, right = turn.reduced_left(stacked_left(problem, rows), depth), turn.reduced_right(stacked_right(problem, cols), depth)
+    needed = _needed_numerators(problem, rows, cols, thresholds) - left[:, depth + 1 :] @ right[:, depth + 1 :].T
+    best = None
+    for rank in range(depth // 8, depth, max(1, depth // 24)):
         bound = left[:, :rank] @ right[:, :rank].T
-        bound += np.linalg.norm(left[:, rank:], axis=1)[:, None] * np.linalg.norm(right[:, rank:], axis=1)
-        survivors = float((bound >= needed).mean()) * both_sides * lag
-        cost = (rank + thin) * _PRODUCT + _SCREENED + survivors * _SURVIVOR + _TURNED * depth * depth / len(rows)
+        bound += np.linalg.norm(left[:, rank:depth], axis=1)[:, None] * np.linalg.norm(right[:, rank:depth], axis=1)
+        survivors = float((bound >= needed).mean()) * share
+        cost = (rank + beside) * _PRODUCT + _SCREENED + survivors * _SURVIVOR
         if cost < best_cost:
             best, best_cost = rank, cost
     return best
+
+
+def _needed_numerators(problem: PairProblem, rows: IntArray, cols: IntArray, thresholds: Float32Array) -> FloatArray:
+    """(rows, cols): what the sum of numerators, without priors, must reach; infinite where one coverage cannot reach the floor."""
+    forth, back = problem.left_to_right, problem.right_to_left
+    row_share, col_share = 1 / total_weights(forth, rows)[:, None], 1 / total_weights(back, cols)
+    forth_coverage = (forth.presence_left[rows] @ forth.presence_right[cols].T) * row_share
+    d1 = forth_coverage + forth.prior_weight * row_share
+    d2 = (back.presence_left[rows] @ back.presence_right[cols].T + back.prior_weight) * col_share
+    needed: FloatArray = thresholds * ((d1 + d2) / 2 + np.sqrt(d1 * d2)) * 0.995
+    needed -= forth.prior_weight * forth.prior * row_share + back.prior_weight * back.prior * col_share
+    needed[forth_coverage < problem.coverage_floor - COVERAGE_TOLERANCE] = np.inf
+    return needed

@@ -8,14 +8,15 @@ from matching.topk.checks import check_problem, transposed
 from matching.topk.fusion import check_fusion
 from matching.topk.rounding import magnitudes, score_error
 from matching.topk.lists import BestLists, KeyArray, packed_ranks
-from matching.topk.pairs import score_pairs
+from matching.topk.pairs import score_table
 from matching.topk.scan import RowBest, best_of_rows
 from matching.topk.threads import run_threads, share_out
 from matching.topk.two_sided import TwoSidedPass
 from matching.types import IntArray, PairProblem, RankedSide, Ranking
 
 DEFAULT_MAX_BYTES = 256 * 2**20
-_ROWS_AT_ONCE = 64  # times k pairs: gathered factors that fit in the cache
+BLOCK = (256, 1024)
+_ROWS_AT_ONCE = 48  # times k pairs: gathered factors that fit in the cache
 
 
 def top_k(
@@ -49,7 +50,7 @@ def top_k(
     forth = magnitudes(view.left_to_right, view.coverage_floor, owner_is_left=True)
     back = magnitudes(view.right_to_left, view.coverage_floor, owner_is_left=False)
     error = score_error(view, fusion, forth, back)
-    scan = TwoSidedPass(view, k, fusion, error, threads, (256, 1024))
+    scan = TwoSidedPass(view, k, fusion, error, threads, BLOCK)
     scan.run()
     left = finished(view, scan.rows, scan.cols, scan.row_lists, k, fusion, error, max_bytes, threads)
     right = finished(transposed(view), scan.cols, scan.rows, scan.col_lists, k, fusion, error, max_bytes, threads)
@@ -71,7 +72,7 @@ def finished(
     def work() -> None:
         while (start := draw()) is not None:
             part = slice(start, start + _ROWS_AT_ONCE)
-            _finish_rows(side, view, rows[part], lists.keys[part], by_rank, k, fusion)
+            _finish_rows(side, view, rows[part], lists.ordered(part), by_rank, k, fusion)
 
     run_threads(work, threads)
     unsure = rows[np.flatnonzero(lists.overflowed())]
@@ -81,18 +82,28 @@ def finished(
 
 
 def _finish_rows(side: RankedSide, view: PairProblem, rows: IntArray, keys: KeyArray, by_rank: IntArray, k: int, fusion: str) -> None:
-    at, place = np.nonzero(keys)
-    cols = by_rank[packed_ranks(keys[at, place])]
-    values = score_pairs(view, rows[at], cols, fusion)
-    order = np.lexsort((view.right_ids[cols], -values.score, at))
-    position = np.arange(len(at)) - np.searchsorted(at, at)  # `at` is sorted, and so is at[order]
-    order, target = order[position < k], (rows[at][position < k], position[position < k])
-    side.counterpart_ids[target] = view.right_ids[cols[order]]
-    side.scores[target] = values.score[order]
-    side.outgoing[target] = values.outgoing[order]
-    side.incoming[target] = values.incoming[order]
-    side.outgoing_coverage[target] = values.outgoing_coverage[order]
-    side.incoming_coverage[target] = values.incoming_coverage[order]
+    """Scores the candidates of some rows (keys, best first) in float64 and writes the k best."""
+    cols = by_rank.take(packed_ranks(keys), mode="clip")  # empty places name any column, and are emptied below
+    values = score_table(view, rows, cols, fusion)
+    empty = keys == 0
+    values.score[empty] = -np.inf
+    # float32 has ordered nearly all of them as float64 does; equal keys stand by id.
+    following = np.flatnonzero((values.score[:, 1:] >= values.score[:, :-1]).any(axis=1))
+    orders = [np.lexsort((view.right_ids[cols[row]], -values.score[row])) for row in following]
+    empty = empty[:, :k]  # they sort last in either order
+    for target, source, padding in (
+        (side.counterpart_ids, view.right_ids[cols], -1),
+        (side.scores, values.score, np.nan),
+        (side.outgoing, values.outgoing, np.nan),
+        (side.incoming, values.incoming, np.nan),
+        (side.outgoing_coverage, values.outgoing_coverage, np.nan),
+        (side.incoming_coverage, values.incoming_coverage, np.nan),
+    ):
+        for row, order in zip(following, orders, strict=True):
+            source[row] = source[row, order]
+        chosen = source[:, :k]
+        chosen[empty] = padding
+        target[rows] = chosen
 
 
 def empty_side(view: PairProblem, k: int) -> RankedSide:

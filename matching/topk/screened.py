@@ -8,13 +8,14 @@ import numpy.typing as npt
 from matching.topk.direct import Candidates
 from matching.topk.fusion import fuse
 from matching.topk.lists import NOTHING_YET
-from matching.topk.screening import Screen, total_weights
+from matching.topk.rotation import total_weights
+from matching.topk.screening import Screen
 from matching.types import Factors, FloatArray, IntArray
 
 Float32Array = npt.NDArray[np.float32]
 
 _CHUNK = 2_048  # pairs gathered at once: small enough for the cache and for memory that is not mapped anew
-_TOO_MANY = 0.05  # share of survivors from which four whole products are cheaper than looking at each
+_TOO_MANY = 0.15  # share of survivors from which four whole products are cheaper than looking at each
 
 
 class ScreenKernel:
@@ -26,34 +27,32 @@ class ScreenKernel:
         self._product = np.empty(block[0] * block[1], dtype=np.float32)
         self._passed = np.empty(block[0] * block[1], dtype=bool)
         self._right = np.empty(screen.depth * block[1], dtype=np.float32)
-        self._f = screen.problem.left_to_right.presence_left.shape[1]
+        self._left = np.empty((block[0], screen.depth), dtype=np.float32)
 
     def take_columns(self, cols: IntArray) -> None:
         """Arranges the columns that the following blocks share."""
-        self.cols = cols
-        kept, self._thin = self.screen.right(cols)
-        self._thin_transposed = np.ascontiguousarray(self._thin.T)
+        self.columns = self.screen.columns(cols)
         self._operand = self._right[: self.screen.depth * len(cols)].reshape(self.screen.depth, len(cols))
-        self._operand[: self.screen.kept] = kept
+        self._operand[: self.screen.fixed] = self.columns.fixed
 
     def candidates(self, positions: IntArray, row_floor: Float32Array, col_floor: Float32Array) -> Candidates | None:
         """Pairs of some of the screen's rows (positions) and the columns at hand that beat a threshold; None if too many would need a look."""
-        shape = (len(positions), len(self.cols))
+        shape = (len(positions), len(self.columns.cols))
         # Within a block the rows' thresholds are alike (rows are sorted by them), so their least can stand for all.
         least = np.minimum(col_floor, row_floor.min())
-        scale = np.where(least > NOTHING_YET, least, NOTHING_YET) * np.float32(self.screen.limits.gain)
-        np.multiply(self._thin_transposed, -scale, out=self._operand[self.screen.kept :])
+        np.multiply(self.columns.folded, -least, out=self._operand[self.screen.fixed :])
         product = self._product[: shape[0] * shape[1]].reshape(shape)
         passed = self._passed[: product.size].reshape(shape)
-        left = self.screen.left.take(positions, axis=0)
+        left = self._left[: len(positions)]
+        left[:, : self.screen.fixed] = self.screen.left[positions]
+        left[:, self.screen.fixed :] = self.columns.row_folded[positions]
         np.matmul(left, self._operand, out=product)
         np.greater_equal(product, np.float32(0), out=passed)
         found = np.flatnonzero(passed)
         if len(found) > _TOO_MANY * product.size:
             return None
-        rows = self.screen.rows.take(positions)
         parts = [
-            self._looked_at(found[at : at + _CHUNK], product, left, rows, scale, row_floor, col_floor)
+            self._looked_at(found[at : at + _CHUNK], product, positions, least, row_floor, col_floor)
             for at in range(0, max(1, len(found)), _CHUNK)
         ]
         if len(parts) == 1:
@@ -61,34 +60,32 @@ class ScreenKernel:
         return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "cols", "scores", "for_row", "for_col")))
 
     def _looked_at(
-        self, found: IntArray, product: FloatArray, left: FloatArray, block_rows: IntArray, scale: Float32Array, row_floor: Float32Array, col_floor: Float32Array
+        self, found: IntArray, product: FloatArray, positions: IntArray, least: Float32Array, row_floor: Float32Array, col_floor: Float32Array
     ) -> Candidates:
         at_row = found // product.shape[1]
         at_col = found - at_row * product.shape[1]
         threshold = np.minimum(row_floor.take(at_row), col_floor.take(at_col))
-        rows, cols = block_rows.take(at_row), self.cols.take(at_col)
-        thin = left[:, self.screen.kept :].take(at_row, axis=0)
-        kept = self._bounded_and_covered(rows, cols, thin, self._thin.take(at_col, axis=0), product.ravel().take(found), scale.take(at_col), threshold)
-        at_row, at_col, rows, cols = at_row[kept], at_col[kept], rows[kept], cols[kept]
+        kept = self._bounded_and_covered(positions.take(at_row), at_col, product.ravel().take(found), least.take(at_col), threshold)
+        at_row, at_col = at_row[kept], at_col[kept]
+        rows, cols = self.screen.rows.take(positions.take(at_row)), self.columns.cols.take(at_col)
         eligible = np.flatnonzero(self.screen.admission.eligible(rows, cols))
         at_row, at_col, rows, cols = at_row[eligible], at_col[eligible], rows[eligible], cols[eligible]
         scores = self._scores(rows, cols)
         return Candidates(at_row, at_col, scores, scores > row_floor.take(at_row), scores > col_floor.take(at_col))
 
-    def _bounded_and_covered(
-        self, rows: IntArray, cols: IntArray, left: FloatArray, right: FloatArray, value: FloatArray, scale: FloatArray, threshold: FloatArray
-    ) -> IntArray:
+    def _bounded_and_covered(self, position: IntArray, at_col: IntArray, value: FloatArray, least: FloatArray, threshold: FloatArray) -> IntArray:
         """Survivors that reach the coverage floor and whose bound, with the pair's own denominators, still beats its own thresholds."""
-        f, problem = self._f, self.screen.problem
-        forth = np.vecdot(left[:, :f], right[:, :f]) + left[:, -2]
-        back = np.vecdot(left[:, f:-2], right[:, f:-2]) + right[:, -1]
-        both = forth + back
-        possible = value + scale * both >= threshold * (both / 2 + np.sqrt(forth * back))
-        alive = np.flatnonzero(possible | (threshold <= NOTHING_YET))
-        rows, cols = rows[alive], cols[alive]
-        forth = forth[alive] * total_weights(problem.left_to_right, rows)
+        screen, columns, problem = self.screen, self.columns, self.screen.problem
+        back = np.vecdot(screen.back_presence.take(position, axis=0), columns.back_presence.take(at_col, axis=0)) + columns.back_prior.take(at_col)
+        folded = columns.row_folded[:, 0].take(position) + columns.row_folded[:, -1].take(position) * back
+        forth = columns.least.take(position)
+        possible = value + least * folded >= threshold * ((forth + back) / 2 + np.sqrt(forth * back))
+        alive = np.flatnonzero((possible & (back >= columns.back_least.take(at_col))) | (threshold <= NOTHING_YET))
+        rows, cols = screen.rows.take(position[alive]), columns.cols.take(at_col[alive])
+        presence = problem.left_to_right.presence_right.take(cols, axis=0)
+        forth = np.vecdot(problem.left_to_right.presence_left.take(rows, axis=0), presence) + np.float32(problem.left_to_right.prior_weight)
         back = back[alive] * total_weights(problem.right_to_left, cols)
-        return alive[self.screen.admission.covered(rows, cols, forth, back)]
+        return alive[screen.admission.covered(rows, cols, forth, back)]
 
     def _scores(self, rows: IntArray, cols: IntArray) -> Float32Array:
         problem = self.screen.problem

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
@@ -13,6 +14,12 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 def _blas() -> ThreadpoolController:
     """Found once: looking through a process's libraries takes longer than a small update."""
     return ThreadpoolController()
+
+
+def single_blas_thread() -> AbstractContextManager[object]:
+    """Within it BLAS uses one thread."""
+    limit: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
+    return limit
 
 
 def run_threads(work: Callable[[], None], threads: int) -> None:
@@ -25,7 +32,7 @@ def run_threads(work: Callable[[], None], threads: int) -> None:
         except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that asked
             errors.append(error)
 
-    with _blas().limit(limits=1, user_api="blas"):
+    with single_blas_thread():
         if threads == 1:
             guarded()
         else:

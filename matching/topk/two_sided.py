@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from matching.topk.direct import Candidates, DirectKernel
 from matching.topk.lists import BestLists, KeyArray, pack
-from matching.topk.operands import Admission, left_side, right_side
+from matching.topk.operands import Admission, left_side, presence_blocks, right_side
 from matching.topk.pairs import score_pairs
 from matching.topk.plan import choose_screen
 from matching.topk.scan import eligible
@@ -22,7 +21,8 @@ from matching.types import IntArray, PairProblem
 Float32Array = npt.NDArray[np.float32]
 
 SPARE = 4
-_LEAD = 512  # rows scored directly for every column before the screen takes over: enough to make its thresholds useful
+_LAG = 2.0  # how many times more pairs pass while thresholds are on the rise than at their end
+_LEAD = 1024  # rows scored directly for every column before the screen takes over: enough to make its thresholds useful
 
 
 @dataclass(slots=True)
@@ -54,7 +54,8 @@ class TwoSidedPass:
     def __init__(self, problem: PairProblem, k: int, fusion: str, error: float, threads: int, block: tuple[int, int]) -> None:
         self.problem, self.k, self.fusion, self.threads, self.block = problem, k, fusion, threads, block
         self.admission = Admission(problem)
-        self.rows, self.cols = self.admission.reachable()
+        self.rows, cols = self.admission.reachable()
+        self.cols, self.blocks = presence_blocks(problem, cols, block[1])
         self.margin = 2 * error
         self.row_lists = BestLists(len(self.rows), k, SPARE, self.margin)
         self.col_lists = BestLists(len(self.cols), k, SPARE, self.margin)
@@ -73,21 +74,20 @@ class TwoSidedPass:
         if m == 0 or n == 0:
             return
         self._add_exceptions()
-        lead = np.arange(0, m, max(1, m // _LEAD))[:_LEAD]
-        first = self.block[1]
+        lead, first = _LEAD, 1
         if row_thresholds is not None and col_thresholds is not None:
             self.row_lists.raise_thresholds(row_thresholds)
             self.col_lists.raise_thresholds(col_thresholds)
-            lead, first = lead[:0], n
-            self._choose(n, lag=1.0)
-        rest = np.setdiff1d(np.arange(m), lead)
+            lead, first = 0, len(self.blocks)
+            self._choose(np.arange(n), lag=1.0)
         done = 0
-        while done < n:
-            stop = min(n, max(first, 2 * done))
-            order = rest[np.argsort(self.row_lists.thresholds[rest], kind="stable")]
-            self._run_phase(done, stop, lead, order)
-            if done == 0 and stop < n:
-                self._choose(stop, lag=1 + math.log(m / len(lead)))
+        while done < len(self.blocks):
+            stop = min(len(self.blocks), max(first, 2 * done))
+            # Rows with high thresholds are those that score high with many: taken first, they raise the columns' thresholds soonest.
+            order = np.argsort(-self.row_lists.thresholds, kind="stable")
+            self._run_phase(self.blocks[done:stop], order[:lead], order[lead:])
+            if done == 0 and stop < len(self.blocks):
+                self._choose(np.arange(self.blocks[0][1]), lag=_LAG)
             done = stop
 
     def _add_exceptions(self) -> None:
@@ -96,30 +96,32 @@ class TwoSidedPass:
         values = score_pairs(self.problem, exceptions.rows, exceptions.cols, self.fusion)
         allowed = values.suggestible(self.problem.coverage_floor) & eligible(self.problem, exceptions.rows, exceptions.cols)
         at_row = np.searchsorted(self.rows, exceptions.rows[allowed])
-        at_col = np.searchsorted(self.cols, exceptions.cols[allowed])
+        position = np.empty(len(mask.right_ok), dtype=np.int64)
+        position[self.cols] = np.arange(len(self.cols))
+        at_col = position[exceptions.cols[allowed]]
         scores = values.score[allowed].astype(np.float32)
         self.row_lists.merge(at_row, pack(scores, self.col_ranks[at_col]))
         self.col_lists.merge(at_col, pack(scores, self.row_ranks[at_row]))
 
-    def _choose(self, known: int, lag: float) -> None:
-        """Decides about the screen from the first ``known`` columns, whose thresholds are settled."""
-        self.screen = choose_screen(
-            self.problem, self.admission, self.fusion, self.rows, self.cols, self.row_lists.thresholds, self.col_lists.thresholds[:known], lag
-        )
+    def _choose(self, known: IntArray, lag: float) -> None:
+        """Decides about the screen by the columns whose thresholds are settled."""
+        known = known[self.col_lists.thresholds[known] > 0]
+        thresholds = self.col_lists.thresholds[known]
+        self.screen = choose_screen(self.problem, self.admission, self.fusion, self.rows, self.cols, self.cols[known], thresholds, lag)
 
-    def _run_phase(self, first: int, last: int, lead: IntArray, order: IntArray) -> None:
-        draw = share_out(range(first, last, self.block[1]))
+    def _run_phase(self, blocks: list[tuple[int, int]], lead: IntArray, order: IntArray) -> None:
+        draw = share_out(range(len(blocks)))
         found: dict[int, _Buffered] = {}
 
         def work() -> None:
             direct = DirectKernel(self.admission, self.k, self.fusion, self.margin, self.block, self.signed)
             screened = ScreenKernel(self.screen, self.fusion, self.block) if self.screen is not None else None
-            while (start := draw()) is not None:
-                found[start] = self._run_columns(start, min(last, start + self.block[1]), lead, order, direct, screened)
+            while (at := draw()) is not None:
+                found[at] = self._run_columns(*blocks[at], lead, order, direct, screened)
 
-        run_threads(work, min(self.threads, -(-(last - first) // self.block[1])))
-        for start in sorted(found):
-            found[start].flush(self.row_lists)
+        run_threads(work, min(self.threads, len(blocks)))
+        for at in range(len(blocks)):
+            found[at].flush(self.row_lists)
 
     def _run_columns(
         self, start: int, stop: int, lead: IntArray, order: IntArray, direct: DirectKernel, screened: ScreenKernel | None
@@ -127,6 +129,8 @@ class TwoSidedPass:
         """All rows against some columns: fills the columns' lists and returns the candidates for the rows' lists."""
         cols, height = self.cols[start:stop], self.block[0]
         for_rows, for_cols = _Buffered(), _Buffered()
+        within_reach = self.admission.rows_within_reach(self.rows, cols)
+        lead, order = lead[within_reach[lead]], order[within_reach[order]]
         if screened is not None:
             screened.take_columns(cols)
         operands = right_side(self.problem, cols) if screened is None or len(lead) else None

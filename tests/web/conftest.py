@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import Client
@@ -11,6 +12,7 @@ from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.suggestions.models import Suggestion
 from tests.factories import CommunityFactory, CommunityRoleFactory, ProfileFactory, SuggestionFactory, UserFactory
+from tests.web.browser import Browser, running_browser
 
 SignIn = Callable[[User], Client]
 
@@ -58,3 +60,22 @@ def stranger(db: None) -> User:
 
 def profile_of(community: Community) -> Profile:
     return Profile.objects.get(community=community)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; the test is skipped aloud where there is none."""
+    path = os.environ.get("CSC_CHROMIUM")
+    if not path:
+        pytest.skip("BROWSER TEST SKIPPED: no Chromium (CSC_CHROMIUM names none)")
+    # Playwright keeps an event loop in this thread, which is all that Django's guard sees; no query runs inside of it.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    try:
+        with running_browser(path) as chromium:
+            yield chromium
+    finally:
+        if before is None:
+            del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+        else:
+            os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before

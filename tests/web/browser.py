@@ -1,0 +1,74 @@
+"""A real Chromium for tests: pages with their console watched, and accessibility checked with axe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.factories import PASSWORD
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+
+
+@contextmanager
+def running_browser(path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Visitor:
+    """One person at a browser window of their own."""
+
+    page: Page
+    base: str
+    complaints: list[str] = field(default_factory=list)
+    received: int = 0
+
+    @classmethod
+    def at(cls, browser: Browser, base: str, *, width: int = 1280, javascript: bool = True) -> Visitor:
+        context = browser.new_context(viewport={"width": width, "height": 800}, java_script_enabled=javascript)
+        visitor = cls(context.new_page(), base)
+        visitor.page.set_default_timeout(10_000)
+        visitor.page.on("console", lambda message: visitor._note(message.type, message.text))
+        visitor.page.on("pageerror", lambda error: visitor._note("error", str(error)))
+        return visitor
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.base + path)
+
+    def sign_in(self, email: str) -> None:
+        self.open("/account/login/")
+        self.page.fill("#id_login", email)
+        self.page.fill("#id_password", PASSWORD)
+        self.page.click("main button[type=submit]")
+        self.page.wait_for_url("**/desk/" if "staff" not in email else "**/staff/")
+
+    def shows(self, path: str, text: str) -> bool:
+        """Whether the page, opened now, has the words in its main part."""
+        self.open(path)
+        return text in self.page.inner_text("main")
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+    def violations(self) -> list[str]:
+        """What axe finds against WCAG 2.2 AA and its best practices, one line each."""
+        found = Axe().run(self.page).response["violations"]
+        return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found]

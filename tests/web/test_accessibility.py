@@ -1,0 +1,152 @@
+"""Main pages in a real browser: no axe violation, no word of the console, no sideways scrolling at 320 px, light enough."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from django.urls import reverse
+
+from backend.accounts.models import User
+from backend.cities.models import CommunityRole
+from backend.introductions.models import Introduction
+from backend.suggestions.models import Suggestion
+from tests.factories import (
+    CommunityRoleFactory,
+    IntroductionFactory,
+    ListedPartnershipFactory,
+    NotificationFactory,
+    ScoringRunFactory,
+    SuggestionFactory,
+    UserFactory,
+)
+from tests.web.browser import Browser, Visitor
+from tests.web.test_profile_pages import FULL
+from tests.web.test_suggestion_pages import REASONS
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PAGE_BYTES = 100_000
+
+
+@pytest.fixture
+def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, dict[str, str]]:
+    """An official, a curator, and the addresses of pages that have something to show."""
+    staff = UserFactory(email="staff@example.org", curator=True)
+    suggestion.a_reasons = suggestion.b_reasons = REASONS
+    suggestion.save()
+    official.community.profile.draft = FULL
+    official.community.profile.save()
+    ListedPartnershipFactory(place_a=official.community.place)
+    NotificationFactory(recipient=official.user, community=official.community)
+    third = SuggestionFactory(pair__a=official.community, mutual=True)
+    card = IntroductionFactory(suggestion=third, stage=Introduction.Stage.INTRODUCED)
+    submitted = CommunityRoleFactory(vetted_at=None).community
+    run = ScoringRunFactory(status="running", shard_count=3)
+    pk = official.community_id
+    addresses = {
+        "web:home": "", "web:about": "", "web:sources": "", "web:seeking": "", "web:directory": "", "web:community": f"{pk}",
+        "web:desk": "", "web:inbox": "", "web:register": "", "web:profile": f"{pk}", "web:profile_check": f"{pk}",
+        "web:suggestions": f"{pk}", "web:suggestion": f"{pk} {suggestion.pk}", "web:introduction": f"{card.pk}",
+        "account_login": "", "account_signup": "", "account_reset_password": "", "account_logout": "",
+        "web:staff": "", "web:staff_vetting": "", "web:staff_suggestions": "", "web:staff_suggestion": f"{suggestion.pk}",
+        "web:staff_introductions": "", "web:staff_introduction": f"{card.pk}", "web:staff_agreement": f"{card.pk}", "web:staff_runs": "",
+        "web:staff_run": f"{run.pk}", "web:staff_dead_letters": "", "web:staff_mails": "", "web:staff_events": "",
+        **{f"web:profile_group {group}": f"{pk} {group}" for group in ("sectors", "needs_offers", "facts", "ties", "sought", "story", "partnerships")},
+    }  # fmt: skip
+    assert submitted.pk
+    return official.user, staff, addresses
+
+
+def paths(addresses: dict[str, str], *, staff: bool) -> list[str]:
+    chosen = {name: args for name, args in addresses.items() if name.startswith("web:staff") == staff}
+    return [reverse(name.split()[0], args=args.split()) for name, args in chosen.items()]
+
+
+def check_pages(visitor: Visitor, addresses: list[str]) -> None:
+    """At the narrow width, where more can go wrong; the wide one differs in columns alone."""
+    found: dict[str, list[str]] = {}
+    for path in addresses:
+        visitor.open(path)
+        wrong = visitor.violations()
+        if visitor.overflow() > 0:
+            wrong.append(f"{visitor.overflow()} px too wide")
+        if wrong:
+            found[path] = wrong
+    assert found == {}
+    assert visitor.complaints == []
+
+
+def test_pages_of_visitors(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+    public = [path for path in paths(busy[2], staff=False) if path in ("/", "/about/", "/sources/", "/partnerships/", "/communities/")]
+    check_pages(Visitor.at(browser, live_server.url, width=320), [*public, "/account/login/", "/account/signup/", "/account/password/reset/"])
+
+
+def test_pages_of_an_official(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+    official, _staff, addresses = busy
+    visitor = Visitor.at(browser, live_server.url, width=320)
+    visitor.sign_in(official.email)
+    check_pages(visitor, [path for path in paths(addresses, staff=False) if not path.startswith("/account/") or "logout" in path])
+
+
+def test_pages_of_staff(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+    _official, staff, addresses = busy
+    visitor = Visitor.at(browser, live_server.url, width=320)
+    visitor.sign_in(staff.email)
+    check_pages(visitor, paths(addresses, staff=True))
+
+
+def test_pages_are_light(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+    official, _staff, addresses = busy
+    visitor = Visitor.at(browser, live_server.url)
+    visitor.sign_in(official.email)
+    weights: dict[str, int] = {}
+    for path in paths(addresses, staff=False):
+        if "logout" in path:
+            continue
+        bodies: list[bytes] = []
+        seen = lambda response, bodies=bodies: bodies.append(response.body() if response.ok else b"")  # noqa: E731
+        visitor.page.on("response", seen)
+        visitor.page.goto(live_server.url + path, wait_until="networkidle")
+        visitor.page.remove_listener("response", seen)
+        weights[path] = sum(len(gzip.compress(body)) for body in bodies)
+    heaviest = max(weights, key=weights.__getitem__)
+    print(f"heaviest page: {heaviest} with {weights[heaviest]:,} bytes, compressed")
+    assert weights[heaviest] <= PAGE_BYTES
+
+
+def test_autosave_in_a_browser(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+    official = busy[0]
+    community_id = official.community_roles.get().community_id
+    visitor = Visitor.at(browser, live_server.url)
+    visitor.sign_in(official.email)
+    visitor.open(reverse("web:profile_group", args=[community_id, "story"]))
+    visitor.page.fill("#text", "Written while nobody pressed a button.")
+    visitor.page.press("#text", "Tab")
+    visitor.page.locator("#autosave", has_text="Saved").wait_for()
+    visitor.open(reverse("web:profile_group", args=[community_id, "story"]))
+    assert visitor.page.input_value("#text") == "Written while nobody pressed a button."
+    assert visitor.complaints == []
+
+
+def test_place_is_found_while_typing(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+    visitor = Visitor.at(browser, live_server.url)
+    visitor.sign_in(busy[0].email)
+    visitor.open("/register/")
+    visitor.page.locator("#id_q").press_sequentially("homep")
+    visitor.page.wait_for_selector("#places >> text=registered already")
+    assert visitor.complaints == []
+
+
+def test_profile_page_without_javascript(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+    official = busy[0]
+    community_id = official.community_roles.get().community_id
+    visitor = Visitor.at(browser, live_server.url, javascript=False, width=320)
+    visitor.sign_in(official.email)
+    visitor.open(reverse("web:profile_group", args=[community_id, "facts"]))
+    visitor.page.fill("#population", "many")
+    visitor.page.click("text=Save and continue")
+    assert "Write a whole number." in visitor.page.inner_text(".errors")
+    assert visitor.page.input_value("#population") == "many"
+    visitor.page.fill("#population", "120,000")
+    visitor.page.click("text=Save and continue")
+    assert visitor.page.inner_text("h1") == "Challenges"

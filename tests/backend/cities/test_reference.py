@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from backend.cities import gazetteer, reference
 from backend.cities.attribution import data_sources
@@ -68,7 +68,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
 
     def write(**changed: Rows) -> None:
         rows.update(changed)
-        for name, content in rows.items():
+        for name, content in (changed or rows).items():
             with gzip.open(tmp_path / f"{name}.csv.gz", "wt", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows([["header"], *content])
 
@@ -163,12 +163,30 @@ def test_a_broken_file_changes_nothing_and_keeps_the_indexes(files: Callable[...
     assert "place_search_trgm" in index_names()
 
 
-def test_the_indexes_of_places_are_there_after_the_first_load(files: Callable[..., None]) -> None:
-    before = index_names()
+def test_indexes_and_foreign_keys_of_places_are_there_after_the_first_load(files: Callable[..., None]) -> None:
+    before, keys = index_names(), foreign_keys()
     reference.load_reference()
 
     assert index_names() == before
     assert {"place_search_trgm", "place_country_size"} <= before
+    assert foreign_keys() == keys
+    assert len(keys) == 3
+
+
+def test_a_place_of_an_unknown_country_is_refused(files: Callable[..., None]) -> None:
+    files(places_more=[[AQUILA, "Aquila", "XX", "01", 42.3, 13.4, "", "Europe/Rome"]])
+
+    with pytest.raises(IntegrityError, match="XX"), transaction.atomic():
+        reference.load_reference()
+
+    assert not ReferenceLoad.objects.exists()
+
+
+def foreign_keys() -> set[tuple[str, str]]:
+    tables = "conrelid IN ('cities_place'::regclass, 'cities_listedpartnership'::regclass)"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' AND {tables}")
+        return set(cursor.fetchall())
 
 
 def index_names() -> set[str]:

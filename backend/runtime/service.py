@@ -59,7 +59,10 @@ class Service:
         self.supervisor.run_for_ever()
 
     def _run_prepare(self, part: Part, migrated: Path) -> None:
-        """Prepare the database. The other parts, slow to import, come up while the data are loaded, but never on an old schema."""
+        """Prepare the database. Web, worker and beat, slow to import, come up while the data are loaded, but never on an old schema.
+
+        The relay comes last: it would set the worker to work on a world half loaded.
+        """
         started = False
 
         def start_once_migrated() -> None:
@@ -70,6 +73,7 @@ class Service:
 
         self.supervisor.run_once(part, meanwhile=start_once_migrated, seconds=_PREPARE_SECONDS, patience=_PATIENCE)
         start_once_migrated()
+        self.supervisor.start(self._part("relay", [sys.executable, "manage.py", "relay"]))
 
     def _start_servers(self) -> None:
         valkey = None if os.environ.get("REDIS_URL") else EmbeddedValkey(self.folder.path / "valkey")
@@ -118,7 +122,6 @@ class Service:
         schedule: Command = ["--schedule", self.folder.run / "beat-schedule", "--pidfile", "", "--loglevel", "warning"]
         self.supervisor.start(self._part("worker", [*celery, "tasks.app", "worker", *pool, "-n", "worker@%h"], stop_seconds=25))
         self.supervisor.start(self._part("web", [python, "-m", "gunicorn", *web, *quiet, "backend.wsgi"]))
-        self.supervisor.start(self._part("relay", [python, "manage.py", "relay"]))
         self.supervisor.start(self._part("beat", [*celery, "tasks.beat", "beat", *schedule]))
 
     def _is_ready(self) -> bool:

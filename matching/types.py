@@ -86,7 +86,7 @@ class ProfileRecord:
     languages: frozenset[str] = frozenset()
     ties: tuple[Tie, ...] = ()
     tie_hints: Mapping[str, float] = field(default_factory=lambda: _EMPTY)  # country -> 0..1 from open data (heritage, air links, …)
-    readiness: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    readiness: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # 0 not in place .. 1 in place
     story: str | None = None
     story_language: str | None = None
     importances: Mapping[str, float] = field(default_factory=lambda: _EMPTY)  # facet -> 0..3; missing = the facet's default

@@ -96,7 +96,7 @@ def records(draw: st.DrawFn, id_: int, country: str, named: tuple[int, ...] = ()
         languages=draw(code_sets(VOCABULARY.languages)),
         ties=tuple(draw(st.lists(ties(("US", *FOREIGN), named), max_size=3))),
         tie_hints=draw(st.dictionaries(st.sampled_from(("US", *FOREIGN)), st.floats(0, 1), max_size=3)),
-        readiness=draw(st.dictionaries(st.sampled_from(("budget", "council", "travel")), st.booleans(), max_size=3)),
+        readiness=draw(st.dictionaries(st.sampled_from(("budget", "council", "travel")), st.sampled_from((0.0, 0.5, 1.0)), max_size=3)),
         story=draw(known_or_not(st.sampled_from(STORIES))),
         story_language=draw(st.sampled_from(("en", "es", "ja", None))),
         importances=draw(st.dictionaries(st.sampled_from(FACET_NAMES), st.sampled_from((0.0, 0.5, 1.0, 3.0)), max_size=4)),

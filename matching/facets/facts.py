@@ -116,17 +116,22 @@ class Distance(Part):
 
 
 class Readiness(Part):
-    """How ready j is: the share of what it stated about readiness that is in place. Committed people and budgets make partnerships live."""
+    """How ready j is: the mean degree to which what it stated about readiness is in place. Committed people and budgets make partnerships live."""
 
     facet = "readiness"
     name = "readiness"
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
+        for record in records:
+            for code, degree in record.readiness.items():
+                if not 0 <= degree <= 1:
+                    raise OutOfRangeError(record.id, "readiness", f"{code!r} is {degree!r}; write a degree from 0 to 1")
         stated = np.fromiter((len(record.readiness) for record in records), np.int64, len(records))
-        in_place = np.fromiter((sum(map(bool, record.readiness.values())) for record in records), np.int64, len(records))
+        in_place = np.fromiter((sum(record.readiness.values()) for record in records), np.float64, len(records))
         offered = (in_place / np.maximum(stated, 1))[:, None].astype(np.float32)
         everyone = np.ones(len(records), dtype=np.bool_)  # anyone can prefer a ready partner, whatever is known of themselves
         return EncodedPart(np.ones((len(records), 1), dtype=np.float32), offered, everyone, stated > 0)
 
     def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
-        return tuple((f"readiness:{code}", 1.0 / len(chosen.readiness)) for code, there in sorted(chosen.readiness.items()) if there)
+        degrees = sorted(chosen.readiness.items(), key=lambda entry: (-entry[1], entry[0]))
+        return tuple((f"readiness:{code}", degree / len(chosen.readiness)) for code, degree in degrees if degree)

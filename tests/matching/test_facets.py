@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from matching.errors import OutOfRangeError
 from matching.facets import FACET_NAMES, FACETS, make_parts
 from matching.facets.anchored import Climate, Income, Languages, Seat, TimeZone
 from matching.facets.coded import NeedsOffers, Overlap, Strengths
@@ -196,10 +197,15 @@ def test_distance_from_here_to_the_antipodes() -> None:
 
 
 def test_readiness_looks_at_the_other_side_alone() -> None:
-    part, j = Readiness(), abroad(readiness={"budget": True, "council": False, "travel": True, "plan": True})
-    assert similarity(part, us(), j) == pytest.approx(0.75)
-    assert similarity(part, us(readiness={"budget": True}), abroad()) is None
-    assert part.items(us(), j, 0.75) == (("readiness:budget", 0.25), ("readiness:plan", 0.25), ("readiness:travel", 0.25))
+    part, j = Readiness(), abroad(readiness={"budget": 1.0, "council": 0.0, "travel": 0.5, "plan": 1.0})
+    assert similarity(part, us(), j) == pytest.approx(0.625)
+    assert similarity(part, us(readiness={"budget": 1.0}), abroad()) is None
+    assert part.items(us(), j, 0.625) == (("readiness:budget", 0.25), ("readiness:plan", 0.25), ("readiness:travel", 0.125))
+
+
+def test_readiness_outside_of_its_range_is_named() -> None:
+    with pytest.raises(OutOfRangeError, match="record 2, field 'readiness'.*'budget' is 3"):
+        Readiness().encode([abroad(readiness={"budget": 3})], "right")
 
 
 WATER_EN = "Clean rivers and better water management are what we care about."

@@ -22,7 +22,7 @@ from backend.suggestions.services import DEFAULT_OPEN_INTRODUCTIONS
 from matching.types import ProfileRecord, Sought, Tie, Vocabulary
 
 HINTS_FILE = Path(__file__).parent.parent / "data" / "tie_hints.csv"
-READY = {"yes": True, "partly": False, "no": False}
+READY = {"yes": 1.0, "partly": 0.5, "no": 0.0}
 
 
 @cache

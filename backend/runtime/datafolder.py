@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -47,7 +48,7 @@ class DataFolder:
             with tempfile.TemporaryFile(dir=self.run) as file:
                 file.write(b"x")
         except OSError as error:
-            if error.errno == 28:
+            if error.errno == errno.ENOSPC:
                 raise self._full() from None
             advice = "choose another with --data DIR (CSC_DATA_DIR), or make it yours with chown"
             raise SetupError(f"the data folder {self.path} cannot be written ({error.strerror}); {advice}") from None

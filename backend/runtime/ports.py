@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 
 from backend.runtime.errors import SetupError
@@ -21,7 +22,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         except PermissionError:
             raise SetupError(f"port {port} is reserved for the system; choose one above 1023, for example --port 8000") from None
         except OSError as error:
-            if error.errno == 99:  # EADDRNOTAVAIL
+            if error.errno == errno.EADDRNOTAVAIL:
                 raise SetupError(f"{host!r} is not an address of this machine; leave --host away, or write --host 0.0.0.0") from None
             return False
     return True

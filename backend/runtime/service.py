@@ -26,6 +26,8 @@ Command = Sequence[str | Path]
 STOP_ORDER = [["web", "worker", "beat", "relay"], ["valkey"], ["postgres"]]
 # Celery warns of root because of pickle; this project's tasks carry JSON alone.
 _CALM = "ignore:You're running the worker with superuser privileges"
+# An address to listen on, and the one to be asked at.
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - chosen by the person who starts it
 _PATIENCE = 2
 _READY_SECONDS = 180.0
 _PREPARE_SECONDS = 900.0
@@ -38,7 +40,7 @@ class Service:
         self.folder = folder
         self.supervisor = supervisor
         self.host, self.port, self.workers, self.empty = host, port, workers, empty
-        shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not listened on
+        shown = _EVERY_ADDRESS.get(host, host)
         self.address = f"http://{shown}:{port}"
         self.environment: dict[str, str] = {}
         self._ask_again_at = 0.0
@@ -151,5 +153,7 @@ class Service:
         seconds = time.monotonic() - float(os.environ.get(STARTED, time.monotonic()))
         how = signs.read_text().rstrip() if signs.exists() else ""
         signs.unlink(missing_ok=True)
+        if self.host in _EVERY_ADDRESS:
+            how += "\n\nOther machines reach it by the names in ALLOWED_HOSTS: " + self.environment["ALLOWED_HOSTS"]
         lines = ["", f"Ready after {seconds:.1f} s: {self.address}", "", how, "", f"Data in {self.folder.path}. Stop with Ctrl-C.", ""]
         print_quietly("\n".join(lines))

@@ -10,6 +10,7 @@ from matching.recovery import heritage
 from matching.recovery.names import NameIndex, core, normalise, sounds_spanish
 from matching.recovery.places import Places, country_column, country_rows, great_circle_km
 from matching.recovery.tables import OpenData
+from matching.recovery.world import WorldPartners
 from matching.types import FloatArray, IntArray
 
 _CONTINENTS = ("AF", "AS", "EU", "NA", "OC", "SA")
@@ -41,7 +42,8 @@ class PairFeatures:
             column["continent_" + name] = np.array([float(c == name) for c in continent])[self.country]
         spanish = np.array([float("es" in self._languages(code)) for code in self.countries])[self.country]
         self._spanish = spanish
-        self._own = self._own_columns() | column | {"spanish": spanish}
+        self._world = WorldPartners.of_pool(data, places, pool)
+        self._own = self._own_columns() | column | {"spanish": spanish} | self._world.own
         states = tuple(sorted(data.states.keys))
         self._state = {code: i for i, code in enumerate(states)}
         self._heritage = heritage.over_representation(data.states, states, self.countries)
@@ -84,7 +86,7 @@ class PairFeatures:
         return result
 
     def _columns(self, row: int) -> Mapping[str, FloatArray | float]:
-        return {**self._own, **self._city(row), **self._contrast(row), **self._ties(row)}
+        return {**self._own, **self._city(row), **self._contrast(row), **self._ties(row), **self._world.pair_columns(row)}
 
     def _city(self, row: int) -> dict[str, float]:
         p = self.places

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching.recovery.tables import CityTable, KeyedTable, OpenData
+from matching.recovery.tables import CityTable, KeyedTable, OpenData, world_graph
 from matching.types import FloatArray, IntArray
 
 CLIMATES = "ABCDE"
@@ -91,21 +91,14 @@ def describe(data: OpenData) -> Places:
 
 
 def _world_degrees(data: OpenData) -> tuple[FloatArray, FloatArray]:
-    """Log counts of partnerships and of their countries. Rows that involve a U.S. city are left out (leakage rule of the baseline)."""
-    cities = data.cities
-    country = cities.text["country"]
-    partners: dict[int, set[int]] = {}
-    for a, b in data.world_pairs:
-        row_a, row_b = cities.index.get(int(a)), cities.index.get(int(b))
-        if row_a is None or row_b is None or "US" in (country[row_a], country[row_b]):
-            continue
-        partners.setdefault(row_a, set()).add(row_b)
-        partners.setdefault(row_b, set()).add(row_a)
-    degree, countries = np.zeros(len(cities)), np.zeros(len(cities))
-    for row, others in partners.items():
-        degree[row] = len(others)
-        countries[row] = len({country[o] for o in others} - {country[row]})
-    return np.log1p(degree), np.log1p(countries)
+    """Log counts of partnerships that involve no U.S. city, and of the other countries they lead to."""
+    graph = world_graph(data).tocoo()
+    codes = {code: i for i, code in enumerate(sorted(set(data.cities.text["country"])))}
+    country = np.array([codes[code] for code in data.cities.text["country"]])
+    abroad = country[graph.row] != country[graph.col]
+    reached = np.unique(graph.row[abroad].astype(np.int64) * len(codes) + country[graph.col[abroad]])
+    countries = np.bincount(reached // len(codes), minlength=len(country))
+    return np.log1p(np.bincount(graph.row, minlength=len(country))), np.log1p(countries)
 
 
 def great_circle_km(unit: FloatArray, other: FloatArray) -> FloatArray:

@@ -11,13 +11,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from matching.recovery import history
-from matching.recovery.history import History
+from matching.recovery.affinity import Affinity
+from matching.recovery.countries import ChosenCountries
+from matching.recovery.nearby import ChosenNearby
 from matching.recovery.pairs import PairFeatures
+from matching.recovery.partnerships import Partnerships, Telling
 from matching.recovery.places import Places
+from matching.recovery.sizes import ChosenSizes
 from matching.recovery.tables import OpenData
 from matching.types import BoolArray, FloatArray, IntArray
 
+TELLINGS: tuple[type[Telling], ...] = (ChosenNearby, ChosenSizes, ChosenCountries, Affinity)
 INNER_FOLDS = 5
 NEGATIVES = 60  # drawn for every partner
 _SCORE_BYTES = 200_000_000
@@ -39,6 +43,18 @@ class TrainingPairs:
         return TrainingPairs(self.left[keep], self.right[keep], self.unsure, self.others)
 
 
+class Told:
+    """All features told from partnerships of other cities, side by side."""
+
+    def __init__(self, known: Partnerships) -> None:
+        self._tellings = [telling(known) for telling in TELLINGS]
+        self.names = tuple(name for telling in self._tellings for name in telling.names)
+
+    def features(self, rows: IntArray, pool: IntArray) -> FloatArray:
+        """(len(rows), len(pool), len(names)) float32. Raises ``CountedTwice``."""
+        return np.concatenate([telling.features(rows, pool) for telling in self._tellings], axis=2)
+
+
 class Ranker:
     """Scores (n_left, n_pool): mean log-odds of gradient-boosted trees and a ridge logistic model. Deterministic for a seed."""
 
@@ -47,11 +63,11 @@ class Ranker:
         self.models: list[Any] = []
 
     def fit(self, pairs: TrainingPairs) -> Ranker:
-        """Learn from ``pairs``; counts over partnerships are taken out of fold for the rows learned from."""
+        """Learn from ``pairs``; what other cities' partnerships tell is taken out of fold for the rows learned from."""
         rng = np.random.default_rng(self.seed)
-        self.history = History.of_pairs(self.data, self.places, pairs.left, pairs.right)
+        self.told = Told(Partnerships.of_pairs(self.data, self.places, pairs.left, pairs.right))
         features = PairFeatures(self.data, self.places, pairs.others)
-        left = self.history.left
+        left = np.unique(pairs.left)
         fold = rng.permutation(len(left)) % INNER_FOLDS
         rows, labels = [], []
         for inner in range(INNER_FOLDS):
@@ -59,13 +75,13 @@ class Ranker:
             if len(held) == 0:
                 continue
             outside = ~np.isin(pairs.left, held)
-            counts = History.of_pairs(self.data, self.places, pairs.left[outside], pairs.right[outside])
-            told = counts.features(held, pairs.others)
+            known = Partnerships.of_pairs(self.data, self.places, pairs.left[outside], pairs.right[outside])
+            told = Told(known).features(held, pairs.others)
             for position, row in enumerate(held):
                 chosen, label = self._draw(int(row), pairs, rng)
                 rows.append(np.hstack([features.of(int(row))[chosen], told[position, chosen]]))
                 labels.append(label)
-        self.names = (*features.names, *history.NAMES)
+        self.names = (*features.names, *self.told.names)
         self._learn(np.nan_to_num(np.vstack(rows), nan=10.0), np.concatenate(labels))
         return self
 
@@ -90,18 +106,19 @@ class Ranker:
             monotonic_cst=increasing,
             random_state=self.seed,
         )
-        linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=500))
+        linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, solver="newton-cholesky", max_iter=60))
         self.models = [trees.fit(rows, labels), linear.fit(rows, labels)]
 
     def score(self, rows: IntArray, pool: IntArray) -> FloatArray:
         """(len(rows), len(pool)) float64. Raises ``CountedTwice`` for a U.S. city that was learned from."""
         features = PairFeatures(self.data, self.places, pool)
+        told = self.told.features(rows, pool)
         result = np.empty((len(rows), len(pool)))
         step = max(1, _SCORE_BYTES // (len(pool) * len(self.names) * 8))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            told = self.history.features(part, pool)
-            block = np.concatenate([np.stack([features.of(int(row)) for row in part]), told], axis=2)
+            own = np.stack([features.of(int(row)) for row in part])
+            block = np.concatenate([own, told[start : start + step]], axis=2)
             flat = np.nan_to_num(block.reshape(-1, block.shape[2]), nan=10.0)
             odds = np.mean([model.decision_function(flat) for model in self.models], axis=0)
             result[start : start + step] = odds.reshape(len(part), len(pool))

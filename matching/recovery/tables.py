@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
 from matching.types import FloatArray, IntArray
 
@@ -172,3 +173,14 @@ class OpenData:
     states: KeyedTable  # by postal code
     routes: Mapping[str, frozenset[str]]  # airport -> airports with a direct flight
     world_pairs: IntArray  # (n, 2)
+
+
+def world_graph(data: OpenData) -> sparse.csr_matrix:
+    """(n, n) 1 where two cities of the table are partners. Rows with a U.S. city are left out (leakage rule of the baseline)."""
+    index, country = data.cities.index, data.cities.text["country"]
+    ends = [(index[int(a)], index[int(b)]) for a, b in data.world_pairs if int(a) in index and int(b) in index]
+    kept = np.array([(a, b) for a, b in ends if "US" not in (country[a], country[b])], dtype=np.int64).reshape(-1, 2)
+    both = np.vstack([kept, kept[:, ::-1]])
+    graph = sparse.csr_matrix((np.ones(len(both), np.float32), (both[:, 0], both[:, 1])), shape=(len(country), len(country)))
+    graph.data[:] = 1.0
+    return graph

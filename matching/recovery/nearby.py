@@ -1,26 +1,18 @@
 """What other U.S. cities' partnerships say of a pair: the countries, regions and places that similar cities chose.
 
-Kernel-smoothed counts over training partnerships, with two rules that keep them honest:
-
-- the U.S. cities asked about must not be among those counted (``CountedTwice`` otherwise), so that rows to learn from get their
-  values from other folds, as rows to rank do;
-- a candidate's own partnerships never count for the candidate itself, since a pool made of partners would give the answer away
-  (a city whose known partners are missing is in the pool for the sake of the pair to be found).
+Kernel-smoothed counts over known partnerships, under the two rules of ``partnerships``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
+from matching.recovery.partnerships import POOL_BLOCK, Partnerships, Telling
 from matching.recovery.places import Places
-from matching.recovery.tables import OpenData, TableError
 from matching.types import FloatArray, IntArray
-
-_POOL_BLOCK = 4096
 
 # name, evidence needed before a group's own counts outweigh the common ones
 _COUNTRY_KERNELS = (("state", 5.0), ("near", 2.0), ("around", 3.0), ("around_alike", 2.0), ("alike", 10.0))
@@ -34,10 +26,6 @@ NAMES = (
     *(f"h_region_{name}" for name, _ in _REGION_KERNELS),
     *(f"h_place_{name}_{km:.0f}km" for name in _PLACE_KERNELS for km in _PLACE_KM),
 )
-
-
-class CountedTwice(ValueError):
-    """A U.S. city to be described is among those whose partnerships are counted."""
 
 
 def _kernels(places: Places, state: FloatArray, rows: IntArray, others: IntArray) -> dict[str, FloatArray]:
@@ -54,36 +42,23 @@ def _kernels(places: Places, state: FloatArray, rows: IntArray, others: IntArray
     }
 
 
-@dataclass(frozen=True)
-class History:
-    """Partnerships of training cities, ready to be asked. Rows are those of the city table."""
+class ChosenNearby(Telling):
+    """Kernel-smoothed counts of countries, regions and places; see ``NAMES``."""
 
-    data: OpenData
-    places: Places
-    left: IntArray  # (a,) distinct U.S. rows
-    right: IntArray  # (b,) distinct foreign rows
-    chosen: sparse.csr_matrix  # (a, b) float32, 1 where partners
+    names = NAMES
 
-    @classmethod
-    def of_pairs(cls, data: OpenData, places: Places, left_rows: IntArray, right_rows: IntArray) -> History:
-        """Raises ``TableError`` without any pair."""
-        if len(left_rows) == 0:
-            raise TableError("no training pair is left to count; give --train more U.S. cities or use fewer folds")
-        left, row = np.unique(left_rows, return_inverse=True)
-        right, column = np.unique(right_rows, return_inverse=True)
-        chosen = sparse.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(len(left), len(right)))
-        chosen.data[:] = 1.0
-        return cls(data, places, left, right, chosen)
+    def __init__(self, known: Partnerships) -> None:
+        self.known, self.data, self.places = known, known.data, known.places
+        self.left, self.right, self.chosen = known.left, known.right, known.chosen
 
     def features(self, rows: IntArray, pool: IntArray) -> FloatArray:
-        """(len(rows), len(pool), len(NAMES)) float32."""
-        if np.isin(rows, self.left).any():
-            raise CountedTwice("a U.S. city's own partnerships may not describe its pairs")
+        """(len(rows), len(pool), len(NAMES)) float32. Raises ``CountedTwice``."""
+        self.known.refuse_own(rows)
         state = np.array(self.data.cities.text["admin1_code"])
         kernels = _kernels(self.places, state, rows, self.left)
         result = np.empty((len(rows), len(pool), len(NAMES)), dtype=np.float32)
-        for start in range(0, len(pool), _POOL_BLOCK):
-            part = slice(start, start + _POOL_BLOCK)
+        for start in range(0, len(pool), POOL_BLOCK):
+            part = slice(start, start + POOL_BLOCK)
             columns = [*self._countries(kernels, pool[part]), *self._regions(kernels, pool[part]), *self._places(kernels, pool[part])]
             for position, values in enumerate(columns):
                 result[:, part, position] = values
@@ -112,12 +87,6 @@ class History:
             columns.append(np.log(share / common)[:, of_pool])
         return columns
 
-    def _own(self, pool: IntArray) -> tuple[IntArray, IntArray]:
-        """Positions of candidates that are themselves counted: in the pool, and among the counted."""
-        position = {int(row): i for i, row in enumerate(self.right)}
-        both = [(i, position[int(row)]) for i, row in enumerate(pool) if int(row) in position]
-        return np.array([i for i, _ in both], dtype=np.int64), np.array([j for _, j in both], dtype=np.int64)
-
     def _without_own(self, reached: FloatArray, member: sparse.csr_matrix, of_pool: IntArray, own: tuple[IntArray, IntArray]) -> FloatArray:
         total = np.asarray(reached @ member)[:, of_pool]
         total[:, own[0]] -= reached[:, own[1]]
@@ -129,7 +98,7 @@ class History:
         country, code = self.data.cities.text["country"], self.data.cities.text["admin1_code"]
         regions = self._groups(lambda row: f"{country[row]}.{code[row]}", pool)
         countries = self._groups(lambda row: country[row], pool)
-        own = self._own(pool)
+        own = self.known.own(pool)
         everyone = np.asarray(self.chosen.sum(0)).reshape(1, -1)
         common = (self._without_own(everyone, *regions, own) + 0.3) / (self._without_own(everyone, *countries, own) + 3.0)
         columns = []
@@ -141,9 +110,9 @@ class History:
 
     def _places(self, kernels: dict[str, FloatArray], pool: IntArray) -> list[FloatArray]:
         """How near the candidate lies to other partners of similar cities; a city of many partners counts by their square root."""
-        many = 1.0 / np.sqrt(np.asarray(self.chosen.sum(1)).ravel())
+        many = self.known.damped()
         km = 6371.0 * np.arccos(np.clip(self.places.unit[self.right] @ self.places.unit[pool].T, -1.0, 1.0))
-        own = self._own(pool)
+        own = self.known.own(pool)
         near = []
         for scale in _PLACE_KM:
             kernel = np.exp(-km / scale).astype(np.float32)

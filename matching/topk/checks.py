@@ -55,6 +55,23 @@ def check_factors(name: str, factors: Factors, n_left: int, n_right: int, weight
         raise ValueError(f"{name}: prior must lie in [0, 1] and prior_weight must be finite and not negative")
 
 
+def check_changed(problem: PairProblem, left: IntArray, right: IntArray) -> None:
+    """The checks of ``check_problem`` for some rows and columns of a problem that is known to be sound elsewhere."""
+    for name, factors in (("left_to_right", problem.left_to_right), ("right_to_left", problem.right_to_left)):
+        owners = left if factors is problem.left_to_right else right
+        part = Factors(
+            factors.numerator_left[left],
+            factors.numerator_right[right],
+            factors.presence_left[left],
+            factors.presence_right[right],
+            factors.total_weight[owners],
+            factors.prior,
+            factors.prior_weight,
+        )
+        check_factors(name, part, len(left), len(right), weights=len(owners))
+    _check_exceptions(problem.exceptions, len(problem.left_ids), len(problem.right_ids))
+
+
 def _check_exceptions(exceptions: PairExceptions, n_left: int, n_right: int) -> None:
     rows, cols = exceptions.rows, exceptions.cols
     if len(rows) == 0:

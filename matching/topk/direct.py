@@ -39,7 +39,9 @@ class DirectKernel:
         self._buffers = [np.empty(size, dtype=np.float32) for _ in range(5)]
         self._beats = [np.empty(size, dtype=bool) for _ in range(2)]
 
-    def candidates(self, left: Side, right: Side, rows: IntArray, cols: IntArray, row_floor: Float32Array, col_floor: Float32Array) -> Candidates:
+    def candidates(
+        self, left: Side, right: Side, rows: IntArray, cols: IntArray, row_floor: Float32Array, col_floor: Float32Array
+    ) -> Candidates:
         """Pairs of the block rows × cols whose score beats the threshold of its row or of its column."""
         shape = (len(rows), len(cols))
         scores, denominators = self._scores(left, right, shape)
@@ -112,7 +114,9 @@ class DirectKernel:
         cuts[unknown] = np.nextafter(table[:, -self.optimistic], np.float32(-2))
         return cuts, unknown
 
-    def _admitted(self, found: IntArray, scores: FloatArray, denominators: tuple[FloatArray, FloatArray], rows: IntArray, cols: IntArray) -> IntArray:
+    def _admitted(
+        self, found: IntArray, scores: FloatArray, denominators: tuple[FloatArray, FloatArray], rows: IntArray, cols: IntArray
+    ) -> IntArray:
         """Those of the positions ``found`` that may be suggested."""
         at_row = found // scores.shape[1]
         row, col = rows.take(at_row), cols.take(found - at_row * scores.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,7 +133,7 @@ def presence_blocks(problem: PairProblem, cols: IntArray, width: int) -> tuple[I
         if filled > width // 2:
             pieces = -(-filled // width)
             edges = [start + filled * piece // pieces for piece in range(pieces + 1)]
-            blocks.extend(zip(edges, edges[1:], strict=False))
+            blocks.extend(itertools.pairwise(edges))
             start, filled = start + filled, 0
     if filled:
         blocks.append((start, start + filled))

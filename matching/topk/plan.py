@@ -17,14 +17,21 @@ Float32Array = npt.NDArray[np.float32]
 SCREENED_FUSIONS = ("harmonic", "min")  # the minimum never exceeds the harmonic mean
 _SAMPLE = 4_096
 # Costs of a pair in nanoseconds, measured with cache-sized blocks; only their proportions matter.
-_PRODUCT = 0.0235  # one more dimension of a product
-_DIRECT = 2.5  # beside the two deep products: two thin ones, the fusion, the comparisons
-_SCREENED = 0.5
-_SURVIVOR = 80.0
+PRODUCT_COST = 0.0235  # one more dimension of a product
+DIRECT_COST = 2.5  # beside the two deep products: two thin ones, the fusion, the comparisons
+SCREENED_COST = 0.5
+SURVIVOR_COST = 80.0
 
 
 def choose_screen(
-    problem: PairProblem, admission: Admission, fusion: str, rows: IntArray, cols: IntArray, known: IntArray, thresholds: Float32Array, lag: float
+    problem: PairProblem,
+    admission: Admission,
+    fusion: str,
+    rows: IntArray,
+    cols: IntArray,
+    known: IntArray,
+    thresholds: Float32Array,
+    lag: float,
 ) -> Screen | None:
     """The screen that should be cheapest, or None for direct products.
 
@@ -33,15 +40,20 @@ def choose_screen(
     """
     depth = problem.left_to_right.numerator_left.shape[1] + problem.right_to_left.numerator_left.shape[1]
     # Turning the columns and fitting the rotation must leave room to win anything at all.
-    turning = depth * depth * _PRODUCT * (1 / max(1, len(rows)) + 60 * depth / max(1, len(rows) * len(cols)))
-    if fusion not in SCREENED_FUSIONS or problem.coverage_floor <= COVERAGE_TOLERANCE or turning > 0.25 * depth * _PRODUCT or len(known) == 0:
+    turning = depth * depth * PRODUCT_COST * (1 / max(1, len(rows)) + 60 * depth / max(1, len(rows) * len(cols)))
+    if (
+        fusion not in SCREENED_FUSIONS
+        or problem.coverage_floor <= COVERAGE_TOLERANCE
+        or turning > 0.25 * depth * PRODUCT_COST
+        or len(known) == 0
+    ):
         return None
     with single_blas_thread():
         left, right = stacked_left(problem, _spread(rows, _SAMPLE)), stacked_right(problem, _spread(cols, _SAMPLE))
         turn = rotation(left, right, nonnegative_dimensions(problem))
         at = _spread(np.arange(len(known)), 192)
         share = lag * (1 + len(rows) / len(cols))
-        rank = _cheapest_rank(problem, turn, _spread(rows, 1_024), known[at], thresholds[at], share, depth * _PRODUCT + _DIRECT - turning)
+        rank = cheapest_rank(problem, turn, _spread(rows, 1_024), known[at], thresholds[at], share, depth * PRODUCT_COST + DIRECT_COST - turning)
         return None if rank is None else Screen(problem, admission, rows, cols, turn, rank)
 
 
@@ -49,7 +61,7 @@ def _spread(which: IntArray, count: int) -> IntArray:
     return which[:: max(1, len(which) // count)][:count]
 
 
-def _cheapest_rank(
+def cheapest_rank(
     problem: PairProblem, turn: Rotation, rows: IntArray, cols: IntArray, thresholds: Float32Array, share: float, best_cost: float
 ) -> int | None:
     depth, beside = len(turn.left), turn.extra + problem.right_to_left.presence_left.shape[1] + 4
@@ -60,7 +72,7 @@ def _cheapest_rank(
         bound = left[:, :rank] @ right[:, :rank].T
         bound += np.linalg.norm(left[:, rank:depth], axis=1)[:, None] * np.linalg.norm(right[:, rank:depth], axis=1)
         survivors = float((bound >= needed).mean()) * share
-        cost = (rank + beside) * _PRODUCT + _SCREENED + survivors * _SURVIVOR
+        cost = (rank + beside) * PRODUCT_COST + SCREENED_COST + survivors * SURVIVOR_COST
         if cost < best_cost:
             best, best_cost = rank, cost
     return best

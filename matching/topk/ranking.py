@@ -6,16 +6,18 @@ import numpy as np
 
 from matching.topk.checks import check_problem, transposed
 from matching.topk.fusion import check_fusion
-from matching.topk.rounding import magnitudes, score_error
 from matching.topk.lists import BestLists, KeyArray, packed_ranks
 from matching.topk.pairs import score_table
+from matching.topk.rounding import magnitudes, score_error
 from matching.topk.scan import RowBest, best_of_rows
 from matching.topk.threads import run_threads, share_out
 from matching.topk.two_sided import TwoSidedPass
+from matching.topk.warm import warm_thresholds
 from matching.types import IntArray, PairProblem, RankedSide, Ranking
 
 DEFAULT_MAX_BYTES = 256 * 2**20
 BLOCK = (256, 1024)
+LEAST_BYTES = 8 * 2**20
 _ROWS_AT_ONCE = 48  # times k pairs: gathered factors that fit in the cache
 
 
@@ -45,13 +47,22 @@ def top_k(
         raise ValueError(f"threads must be at least 1, not {threads}")
     check_fusion(fusion)
     check_problem(problem)
+    if max_bytes < LEAST_BYTES:
+        raise ValueError(f"max_bytes must be at least {LEAST_BYTES}, not {max_bytes}: the blocks of one thread take that much")
     flipped = len(problem.left_ids) > len(problem.right_ids)
     view = transposed(problem) if flipped else problem
     forth = magnitudes(view.left_to_right, view.coverage_floor, owner_is_left=True)
     back = magnitudes(view.right_to_left, view.coverage_floor, owner_is_left=False)
     error = score_error(view, fusion, forth, back)
     scan = TwoSidedPass(view, k, fusion, error, threads, BLOCK)
-    scan.run()
+    if warm is None:
+        scan.run()
+    else:
+        earlier = (warm.right, warm.left) if flipped else (warm.left, warm.right)
+        scan.run(
+            warm_thresholds(view, scan.rows, earlier[0], k, fusion, scan.margin, threads),
+            warm_thresholds(transposed(view), scan.cols, earlier[1], k, fusion, scan.margin, threads),
+        )
     left = finished(view, scan.rows, scan.cols, scan.row_lists, k, fusion, error, max_bytes, threads)
     right = finished(transposed(view), scan.cols, scan.rows, scan.col_lists, k, fusion, error, max_bytes, threads)
     if flipped:

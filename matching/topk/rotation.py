@@ -110,7 +110,9 @@ def rotation(left: FloatArray, right: FloatArray, nonnegative: BoolArray) -> Rot
     forward = np.linalg.solve(left_root.T, u * np.sqrt(s)).astype(np.float32)
     backward = np.linalg.solve(right_root.T, vt.T * np.sqrt(s)).astype(np.float32)
     errors = _errors(forward.astype(np.float64), backward.astype(np.float64))
-    return Rotation(dense, np.concatenate([rare[:0], *buckets]), starts[: len(buckets)], scale.astype(np.float32), forward, backward, *errors)
+    return Rotation(
+        dense, np.concatenate([rare[:0], *buckets]), starts[: len(buckets)], scale.astype(np.float32), forward, backward, *errors
+    )
 
 
 def nonnegative_dimensions(problem: PairProblem) -> BoolArray:

@@ -15,7 +15,7 @@ from matching.types import Factors, FloatArray, IntArray
 Float32Array = npt.NDArray[np.float32]
 
 _CHUNK = 2_048  # pairs gathered at once: small enough for the cache and for memory that is not mapped anew
-_TOO_MANY = 0.15  # share of survivors from which four whole products are cheaper than looking at each
+TOO_MANY = 0.15  # share of survivors from which four whole products are cheaper than looking at each
 
 
 class ScreenKernel:
@@ -49,7 +49,7 @@ class ScreenKernel:
         np.matmul(left, self._operand, out=product)
         np.greater_equal(product, np.float32(0), out=passed)
         found = np.flatnonzero(passed)
-        if len(found) > _TOO_MANY * product.size:
+        if len(found) > TOO_MANY * product.size:
             return None
         parts = [
             self._looked_at(found[at : at + _CHUNK], product, positions, least, row_floor, col_floor)
@@ -57,10 +57,18 @@ class ScreenKernel:
         ]
         if len(parts) == 1:
             return parts[0]
-        return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "cols", "scores", "for_row", "for_col")))
+        return Candidates(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "cols", "scores", "for_row", "for_col"))
+        )
 
     def _looked_at(
-        self, found: IntArray, product: FloatArray, positions: IntArray, least: Float32Array, row_floor: Float32Array, col_floor: Float32Array
+        self,
+        found: IntArray,
+        product: FloatArray,
+        positions: IntArray,
+        least: Float32Array,
+        row_floor: Float32Array,
+        col_floor: Float32Array,
     ) -> Candidates:
         at_row = found // product.shape[1]
         at_col = found - at_row * product.shape[1]
@@ -73,10 +81,14 @@ class ScreenKernel:
         scores = self._scores(rows, cols)
         return Candidates(at_row, at_col, scores, scores > row_floor.take(at_row), scores > col_floor.take(at_col))
 
-    def _bounded_and_covered(self, position: IntArray, at_col: IntArray, value: FloatArray, least: FloatArray, threshold: FloatArray) -> IntArray:
+    def _bounded_and_covered(
+        self, position: IntArray, at_col: IntArray, value: FloatArray, least: FloatArray, threshold: FloatArray
+    ) -> IntArray:
         """Survivors that reach the coverage floor and whose bound, with the pair's own denominators, still beats its own thresholds."""
         screen, columns, problem = self.screen, self.columns, self.screen.problem
-        back = np.vecdot(screen.back_presence.take(position, axis=0), columns.back_presence.take(at_col, axis=0)) + columns.back_prior.take(at_col)
+        back = np.vecdot(screen.back_presence.take(position, axis=0), columns.back_presence.take(at_col, axis=0)) + columns.back_prior.take(
+            at_col
+        )
         folded = columns.row_folded[:, 0].take(position) + columns.row_folded[:, -1].take(position) * back
         forth = columns.least.take(position)
         possible = value + least * folded >= threshold * ((forth + back) / 2 + np.sqrt(forth * back))

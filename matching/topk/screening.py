@@ -23,7 +23,7 @@ import numpy.typing as npt
 from matching.topk.operands import Admission
 from matching.topk.pairs import COVERAGE_TOLERANCE
 from matching.topk.rotation import Rotation, stacked_left, stacked_right, total_weights
-from matching.types import FloatArray, IntArray, PairProblem
+from matching.types import IntArray, PairProblem
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -85,6 +85,10 @@ class Screen:
         chord = low**0.5 + high**0.5
         root = np.sqrt(least)
         slope = np.float32(0.5) + root / np.float32(chord * (1 + 1e-6))
-        row_folded = np.column_stack((least * np.float32(0.5) + root * np.float32((low * high) ** 0.5 / chord), slope[:, None] * self.back_presence, slope))
+        row_folded = np.column_stack(
+            (least * np.float32(0.5) + root * np.float32((low * high) ** 0.5 / chord), slope[:, None] * self.back_presence, slope)
+        )
         folded = np.concatenate((np.ones((1, len(cols)), dtype=np.float32), presence.T, prior[None, :]))
-        return ScreenedColumns(cols, fixed, folded, row_folded.astype(np.float32), presence, prior, (prior + np.float32(floor)) * np.float32(1 - 1e-5), least)
+        return ScreenedColumns(
+            cols, fixed, folded, row_folded.astype(np.float32), presence, prior, (prior + np.float32(floor)) * np.float32(1 - 1e-5), least
+        )

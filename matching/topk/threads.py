@@ -29,7 +29,7 @@ def run_threads(work: Callable[[], None], threads: int) -> None:
     def guarded() -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that asked
+        except BaseException as error:  # raised again below, in the thread that asked
             errors.append(error)
 
     with single_blas_thread():

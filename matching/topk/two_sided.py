@@ -22,7 +22,7 @@ Float32Array = npt.NDArray[np.float32]
 
 SPARE = 4
 _LAG = 2.0  # how many times more pairs pass while thresholds are on the rise than at their end
-_LEAD = 1024  # rows scored directly for every column before the screen takes over: enough to make its thresholds useful
+LEAD = 1024  # rows scored directly for every column before the screen takes over: enough to make its thresholds useful
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class TwoSidedPass:
         if m == 0 or n == 0:
             return
         self._add_exceptions()
-        lead, first = _LEAD, 1
+        lead, first = LEAD, 1
         if row_thresholds is not None and col_thresholds is not None:
             self.row_lists.raise_thresholds(row_thresholds)
             self.col_lists.raise_thresholds(col_thresholds)

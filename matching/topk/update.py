@@ -1,16 +1,192 @@
-"""A ranking brought up to date after some communities changed, were added or were removed."""
+"""A ranking kept exact while communities change, come and go: one row and one column for each, and the lists that depended on it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from matching.topk.ranking import top_k
-from matching.types import PairProblem, Ranking
+import numpy as np
+
+from matching.topk.checks import check_changed, transposed
+from matching.topk.kept import KeptLists, Newcomers, copied, reordered
+from matching.topk.pairs import score_pairs
+from matching.topk.ranking import write_row
+from matching.topk.rounding import Magnitudes, magnitudes, score_error
+from matching.topk.scan import best_of_row, best_of_rows, eligible, row_scores, taken_values
+from matching.topk.warm import positions_of
+from matching.types import Factors, IntArray, PairProblem, Ranking
+
+_MAX_BYTES = 256 * 2**20
+_BATCH = 16  # changed rows scored together
 
 
-def update(ranking: Ranking, problem: PairProblem, *, changed_left: Sequence[int], changed_right: Sequence[int]) -> Ranking:
-    """The ranking of ``problem``, equal to a full pass, given the one before ``changed_left`` and ``changed_right`` changed.
+@dataclass(frozen=True, slots=True)
+class ChangedLists:
+    """Ids of the communities whose lists an update has written anew (some may hold what they held), sorted."""
 
-    The whole pass is made again, warm from the old lists where neither side gained or lost anybody.
+    left: IntArray
+    right: IntArray
+
+
+class RankingIndex:
+    """An exact ranking of both sides that follows its problem.
+
+    After ``update`` the ranking equals what ``top_k`` would compute from the new problem. It holds the ranking's arrays and changes them in
+    place: take a copy of what has to stay.
     """
-    return top_k(problem, ranking.k, fusion=ranking.fusion, feature_version=ranking.feature_version)
+
+    def __init__(self, problem: PairProblem, ranking: Ranking) -> None:
+        """Raises ValueError if the ranking is not one of this problem's communities."""
+        if not (np.array_equal(problem.left_ids, ranking.left.ids) and np.array_equal(problem.right_ids, ranking.right.ids)):
+            raise ValueError("the ranking is of other communities than the problem: rank the problem by top_k first")
+        self.problem, self.k, self.fusion = problem, ranking.k, ranking.fusion
+        self._ranking = ranking
+        self._left = KeptLists(ranking.left, problem.right_ids)
+        self._right = KeptLists(ranking.right, problem.left_ids)
+        self._sizes = _magnitudes(problem, slice(None), slice(None))
+
+    @property
+    def ranking(self) -> Ranking:
+        """The ranking as it stands; its arrays change with the next update."""
+        scored = int(self.problem.eligibility.left_ok.sum()) * int(self.problem.eligibility.right_ok.sum())
+        return replace(self._ranking, left=self._left.side, right=self._right.side, pairs_scored=scored)
+
+    def update(
+        self, problem: PairProblem, changed_left: Iterable[int] = (), changed_right: Iterable[int] = (), *, threads: int = 2
+    ) -> ChangedLists:
+        """Makes the ranking exact for ``problem``, which differs from the last one in the changed communities alone.
+
+        A community has changed if its factors, its eligibility with anyone or an exception of its pairs did. Communities that are new to the
+        problem or gone from it need not be named. Costs one pass over the other side for each changed community and for each list that it
+        left without leaving a certain successor.
+
+        Raises ValueError for a changed id that is in neither problem, and for factors of changed communities that are not finite.
+        """
+        _check_same_rules(self.problem, problem)
+        left, gone_left = _settled(self.problem.left_ids, problem.left_ids, changed_left, "left")
+        right, gone_right = _settled(self.problem.right_ids, problem.right_ids, changed_right, "right")
+        check_changed(problem, left, right)
+        now = _magnitudes(problem, left, right)
+        self._sizes = (self._sizes[0].joined(now[0]), self._sizes[1].joined(now[1]))  # what held of the unchanged ones still holds
+        error = score_error(problem, self.fusion, *self._sizes)
+        left_behind_right = self._right.ids_holding(gone_left)
+        left_behind_left = self._left.ids_holding(gone_right)
+        self._realign(problem)
+        self.problem, back = problem, transposed(problem)
+        rewritten_right = _absorb(
+            problem, back, left, right, gone_left, left_behind_right, self._left, self._right, self.fusion, error, threads
+        )
+        rewritten_left = _absorb(
+            back, problem, right, left, gone_right, left_behind_left, self._right, self._left, self.fusion, error, threads
+        )
+        return ChangedLists(
+            np.sort(problem.left_ids[np.union1d(left, rewritten_left)]), np.sort(problem.right_ids[np.union1d(right, rewritten_right)])
+        )
+
+    def _realign(self, problem: PairProblem) -> None:
+        """Brings the lists into the order of the new problem's communities; new ones have empty lists for now."""
+        same_left = np.array_equal(self.problem.left_ids, problem.left_ids)
+        same_right = np.array_equal(self.problem.right_ids, problem.right_ids)
+        if same_left and same_right:
+            return
+        left = self._left.side if same_left else reordered(self._left.side, problem, self.k)
+        right = self._right.side if same_right else reordered(self._right.side, transposed(problem), self.k)
+        self._left, self._right = KeptLists(left, problem.right_ids), KeptLists(right, problem.left_ids)
+
+
+def update(
+    ranking: Ranking, problem: PairProblem, *, before: PairProblem, changed_left: Iterable[int] = (), changed_right: Iterable[int] = ()
+) -> Ranking:
+    """A new ranking for ``problem`` from one for ``before``, as ``RankingIndex.update`` makes it; the old one is left as it is.
+
+    Who updates often keeps a RankingIndex: what it notes of the lists is not made anew each time.
+    """
+    index = RankingIndex(before, replace(ranking, left=copied(ranking.left), right=copied(ranking.right)))
+    index.update(problem, changed_left, changed_right)
+    return index.ranking
+
+
+def _check_same_rules(before: PairProblem, now: PairProblem) -> None:
+    def rules(problem: PairProblem) -> tuple[float, ...]:
+        pair = problem.left_to_right, problem.right_to_left
+        return problem.coverage_floor, *(value for factors in pair for value in (factors.prior, factors.prior_weight))
+
+    if rules(before) != rules(now):
+        raise ValueError("coverage floor, prior and prior weight concern every pair: rank the new problem by top_k")
+
+
+def _settled(before: IntArray, now: IntArray, named: Iterable[int], side: str) -> tuple[IntArray, IntArray]:
+    """Positions in ``now`` of changed and of new communities, and ids of those that are gone."""
+    changed = np.unique(np.fromiter(named, dtype=np.int64))
+    if np.array_equal(before, now):
+        added = gone = changed[:0]
+    else:
+        if len(np.unique(now)) != len(now):
+            raise ValueError(f"{side}_ids must be unique")
+        added, gone = np.setdiff1d(now, before), np.setdiff1d(before, now)
+    unknown = (
+        np.setdiff1d(changed, np.union1d(now, gone))
+        if len(changed) > 8
+        else np.array([i for i in changed if i not in now and i not in gone])
+    )
+    if len(unknown):
+        raise ValueError(f"changed {side} ids {unknown[:5].tolist()} are in neither problem")
+    positions = positions_of(now, np.union1d(changed, added))
+    return positions[positions >= 0], gone
+
+
+def _magnitudes(problem: PairProblem, left: IntArray | slice, right: IntArray | slice) -> tuple[Magnitudes, Magnitudes]:
+    def part(factors: Factors, owners: IntArray | slice) -> Factors:
+        return replace(
+            factors,
+            numerator_left=factors.numerator_left[left],
+            numerator_right=factors.numerator_right[right],
+            total_weight=factors.total_weight[owners],
+        )
+
+    forth, back = part(problem.left_to_right, left), part(problem.right_to_left, right)
+    return magnitudes(forth, problem.coverage_floor, owner_is_left=True), magnitudes(back, problem.coverage_floor, owner_is_left=False)
+
+
+def _absorb(
+    view: PairProblem,
+    back: PairProblem,
+    changed: IntArray,
+    changed_others: IntArray,
+    gone: IntArray,
+    left_behind: IntArray,
+    own: KeptLists,
+    others: KeptLists,
+    fusion: str,
+    error: float,
+    threads: int,
+) -> IntArray:
+    """Ranks the changed rows of the view anew and takes them into the others' lists, out of them, or to another place in them.
+
+    ``left_behind`` are ids on the other side whose lists held communities that are ``gone``. Returns the positions of rewritten lists.
+    """
+    concerned: list[tuple[IntArray, IntArray]] = []
+    for start in range(0, len(changed), _BATCH):
+        batch = changed[start : start + _BATCH]
+        for row, scores in zip(batch, row_scores(view, batch, fusion, threads), strict=True):
+            best = best_of_row(view, int(row), scores, own.k, fusion, error)
+            write_row(own.side, int(row), best, view)
+            # 1e-7: the lists' worst scores are rounded to float32 here.
+            entering = np.flatnonzero((scores >= others.worst - np.float32(error + 1e-7)) & (scores >= 0))
+            first, last = np.searchsorted(view.exceptions.rows, [row, row + 1])
+            cols = np.unique(np.concatenate((entering, others.holding(int(row)), view.exceptions.cols[first:last])))
+            concerned.append((np.full(len(cols), row), cols))
+    behind = positions_of(back.left_ids, left_behind)
+    rows, cols = (np.concatenate([pair[side] for pair in concerned] or [behind[:0]]) for side in (0, 1))
+    kept = ~np.isin(cols, changed_others)  # their own lists are ranked anew as a whole
+    rows, cols = rows[kept], cols[kept]
+    values = score_pairs(view, rows, cols, fusion)
+    allowed = np.flatnonzero(values.suggestible(view.coverage_floor) & eligible(view, rows, cols))
+    lists = np.setdiff1d(np.union1d(cols, behind[behind >= 0]), changed_others)
+    newcomers = Newcomers(np.searchsorted(lists, cols[allowed]), view.left_ids[rows[allowed]], taken_values(values, allowed))
+    unsure = others.rewrite(lists, np.concatenate((view.left_ids[changed], gone)), newcomers)
+    for row, best in zip(unsure, best_of_rows(back, unsure, others.k, fusion, error, _MAX_BYTES, threads), strict=True):
+        write_row(others.side, int(row), best, back)
+    others.note(lists)
+    own.note(changed)
+    return lists

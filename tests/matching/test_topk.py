@@ -1,0 +1,147 @@
+"""Both sides' k best against a brute-force oracle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.matching.topk_problems import assert_exact, no_exceptions, random_problem, without_eligibility
+
+from matching.topk import FUSIONS, plan, ranking, screened, top_k, two_sided
+from matching.types import PairProblem, Ranking
+
+problems = st.builds(
+    random_problem,
+    seed=st.integers(0, 10_000),
+    n_left=st.integers(0, 40),
+    n_right=st.integers(0, 60),
+    levels=st.sampled_from([None, 1, 2, 4]),
+    signed=st.booleans(),
+    eligible=st.sampled_from([0.0, 0.1, 0.66, 1.0]),
+    floor=st.sampled_from([0.0, 0.35, 0.8, 1.0]),
+    prior_weight=st.sampled_from([0.0, 0.5, 2.0]),
+    exceptions=st.integers(0, 9),
+)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks so small that a test problem has many of them."""
+    monkeypatch.setattr(ranking, "BLOCK", (8, 16))
+    monkeypatch.setattr(two_sided, "LEAD", 12)
+
+
+@pytest.fixture
+def screens(monkeypatch: pytest.MonkeyPatch, small_blocks: None) -> list[int]:
+    """Screening whatever it costs, at two thirds of the full rank; holds the ranks of the screens that were made."""
+    made: list[int] = []
+
+    def two_thirds(problem: PairProblem, turn: object, *others: object) -> int:
+        made.append(max(1, 2 * len(turn.left) // 3))  # type: ignore[attr-defined]
+        return made[-1]
+
+    monkeypatch.setattr(plan, "PRODUCT_COST", 0.0)
+    monkeypatch.setattr(plan, "cheapest_rank", two_thirds)
+    monkeypatch.setattr(screened, "TOO_MANY", 1.0)
+    return made
+
+
+def same(a: Ranking, b: Ranking) -> bool:
+    return all(
+        np.array_equal(getattr(x, name), getattr(y, name), equal_nan=True)
+        for x, y in ((a.left, b.left), (a.right, b.right))
+        for name in ("ids", "counterpart_ids", "scores", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage")
+    )
+
+
+@given(problem=problems, k=st.integers(1, 70), fusion=st.sampled_from(FUSIONS))
+@settings(max_examples=150, deadline=None)
+def test_equals_the_oracle(problem: PairProblem, k: int, fusion: str) -> None:
+    assert_exact(top_k(problem, k, fusion=fusion), problem)
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_equals_the_oracle_over_many_blocks(seed: int, fusion: str, small_blocks: None) -> None:
+    problem = random_problem(
+        seed, 50 + seed, 130, levels=(None, 1, 2, 4)[seed % 4], signed=seed % 3 == 0, exceptions=seed % 7, prior_weight=(0.5, 0.0)[seed % 2]
+    )
+    assert_exact(top_k(problem, 1 + seed % 9, fusion=fusion, threads=1 + seed % 3), problem)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_screening_loses_nothing(seed: int, screens: list[int]) -> None:
+    problem = random_problem(
+        seed, 60 + seed, 250, levels=(None, 1, 2, 4)[seed % 4], signed=seed % 3 == 0, exceptions=seed % 7, facets=5, floor=(0.35, 0.2, 0.7)[seed % 3]
+    )
+    assert_exact(top_k(problem, 1 + seed % 9, fusion=("harmonic", "min")[seed % 2]), problem)
+    assert screens
+
+
+def test_columns_may_be_fewer_than_rows(screens: list[int]) -> None:
+    problem = random_problem(3, 200, 70, facets=5)
+    assert_exact(top_k(problem, 5), problem)
+    assert screens
+
+
+@given(problem=problems, earlier=problems, k=st.integers(1, 12))
+@settings(max_examples=80, deadline=None)
+def test_an_earlier_ranking_changes_nothing(problem: PairProblem, earlier: PairProblem, k: int) -> None:
+    assert same(top_k(problem, k, warm=top_k(earlier, k)), top_k(problem, k))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_screening_from_an_earlier_ranking(seed: int, screens: list[int]) -> None:
+    problem = random_problem(seed, 80, 250, facets=5, levels=(None, 4)[seed % 2])
+    earlier = random_problem(seed + seed % 3, 80, 250, facets=5, levels=(None, 4)[seed % 2])
+    assert_exact(top_k(problem, 6, warm=top_k(earlier, 6)), problem)
+    assert screens
+
+
+def test_the_result_depends_neither_on_threads_nor_on_memory_nor_on_repetition(small_blocks: None) -> None:
+    problem = random_problem(11, 70, 300, levels=2, facets=4)
+    first = top_k(problem, 7, threads=1)
+    for threads, max_bytes in ((2, 256 * 2**20), (3, 8 * 2**20), (2, 256 * 2**20)):
+        assert same(first, top_k(problem, 7, threads=threads, max_bytes=max_bytes))
+
+
+def test_all_equal_scores_are_ordered_by_id(small_blocks: None) -> None:
+    problem = without_eligibility(random_problem(1, 30, 90, levels=1, floor=0.0, exceptions=0))
+    factors = [
+        replace(f, numerator_left=f.numerator_left * 0, presence_left=f.presence_left * 0 + 1) for f in (problem.left_to_right, problem.right_to_left)
+    ]
+    problem = replace(problem, left_to_right=factors[0], right_to_left=factors[1], exceptions=no_exceptions())
+    factors = [replace(f, presence_right=f.presence_right * 0 + 1, total_weight=f.total_weight * 0 + 3) for f in factors]
+    problem = replace(problem, left_to_right=factors[0], right_to_left=factors[1])
+    found = top_k(problem, 10)
+    assert found.left.counterpart_ids.tolist() == [sorted(problem.right_ids.tolist())[:10]] * 30
+    assert found.right.counterpart_ids.tolist() == [sorted(problem.left_ids.tolist())[:10]] * 90
+
+
+def test_sides_without_suggestions_are_empty() -> None:
+    for problem in (random_problem(0, 0, 5), random_problem(0, 5, 0), random_problem(0, 0, 0), random_problem(0, 5, 8, eligible=0.0)):
+        found = top_k(problem, 3)
+        assert found.left.counterpart_ids.shape == (len(problem.left_ids), 3)
+        assert (found.left.counterpart_ids == -1).all()
+        assert np.isnan(found.right.scores).all()
+
+
+def test_bad_input_is_named() -> None:
+    problem = random_problem(0, 5, 8)
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        top_k(problem, 0)
+    with pytest.raises(ValueError, match="unknown fusion 'geometric'"):
+        top_k(problem, 3, fusion="geometric")
+    with pytest.raises(ValueError, match="right_ids must be unique"):
+        top_k(replace(problem, right_ids=problem.right_ids * 0), 3)
+    with pytest.raises(ValueError, match="max_bytes"):
+        top_k(problem, 3, max_bytes=1000)
+    spoilt = problem.left_to_right.numerator_left.copy()
+    spoilt[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"left_to_right.numerator_left holds NaN or infinity in row 3"):
+        top_k(replace(problem, left_to_right=replace(problem.left_to_right, numerator_left=spoilt)), 3)
+    with pytest.raises(ValueError, match="presence_right must not be negative"):
+        top_k(replace(problem, left_to_right=replace(problem.left_to_right, presence_right=-1 - problem.left_to_right.presence_right)), 3)

@@ -1,0 +1,139 @@
+"""Bringing a community into the service, and what a failed step leaves behind: nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from backend.accounts.models import User
+from backend.cities import services
+from backend.cities.models import Community, CommunityRole, Organisation, Profile, ProfileVersion
+from backend.common.errors import Conflict, InvalidFields
+from backend.outbox.models import Event
+from backend.outbox.topics import Topic
+from tests.factories import CommunityFactory, CommunityRoleFactory, CountryFactory, PlaceFactory, ProfileFactory, UserFactory, document
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return UserFactory()
+
+
+def test_registration_brings_its_organisation_role_and_facts(user: User) -> None:
+    community = services.register_community(by=user, place_id=PlaceFactory(elevation_m=12.5, coastal=True).pk)
+    assert community.organisation.name
+    role = CommunityRole.objects.get(community=community)
+    assert (role.user, role.role, role.vetted_at) == (user, "official", None)
+    assert community.profile.status == "draft"
+    assert community.profile.draft["facts"]["elevation_m"] == 12.5
+    assert not Community.objects.public().filter(pk=community.pk).exists()
+
+
+def test_second_registrant_is_sent_to_the_existing_organisation(user: User) -> None:
+    place = PlaceFactory()
+    services.register_community(by=UserFactory(), place_id=place.pk)
+    with pytest.raises(Conflict) as caught:
+        services.register_community(by=user, place_id=place.pk)
+    assert caught.value.code == "community_already_registered"
+    assert not CommunityRole.objects.filter(user=user).exists()
+
+
+def test_county_is_registered_once_whatever_its_letters(user: User) -> None:
+    CountryFactory(code="US")
+    services.register_community(by=user, kind="county", name="Sonoma County", country="US", admin1="California")
+    with pytest.raises(Conflict):
+        services.register_community(by=user, kind="county", name="SONOMA county ", country="US", admin1="California")
+
+
+@pytest.mark.parametrize(
+    ("values", "fields"),
+    [
+        ({}, {"place_id"}),
+        ({"place_id": 1}, {"place_id"}),
+        ({"kind": "planet", "name": "Mars", "country": "US"}, {"kind"}),
+        ({"kind": "county"}, {"name", "country"}),
+        ({"kind": "county", "name": " ", "country": "ZZ"}, {"name", "country"}),
+    ],
+)
+def test_nothing_to_register_under(user: User, values: dict[str, Any], fields: set[str]) -> None:
+    CountryFactory(code="US")
+    with pytest.raises(InvalidFields) as caught:
+        services.register_community(by=user, **values)
+    assert set(caught.value.errors) == fields
+    assert not Community.objects.exists()
+
+
+class Broken(Exception):
+    """The step that fails."""
+
+
+ROLLBACKS: dict[str, str] = {
+    "register": "backend.cities.services.registration.record",
+    "save": "backend.cities.services.profiles.record",
+    "submit": "backend.cities.services.profiles.record",
+    "publish": "backend.cities.services.publishing.record",
+    "request_changes": "backend.cities.services.vetting.record",
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ROLLBACKS)
+def test_act_that_fails_at_its_last_step_leaves_no_row_no_event_no_message(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    curator, place = UserFactory(curator=True), PlaceFactory()
+    community = CommunityFactory()
+    profile = ProfileFactory(
+        community=community, status="submitted" if act in {"publish", "request_changes"} else "draft", draft=document()
+    )
+    official = CommunityRoleFactory(community=community, vetted_at=None).user
+    acts: dict[str, Any] = {
+        "register": lambda: services.register_community(by=official, place_id=place.pk),
+        "save": lambda: services.save_draft(by=official, community_id=community.pk, changes={"story": {"text": "New"}}, revision=0),
+        "submit": lambda: services.submit_profile(by=official, community_id=community.pk),
+        "publish": lambda: services.publish_profile(by=curator, community_id=community.pk, revision=profile.draft_revision),
+        "request_changes": lambda: services.request_changes(by=curator, community_id=community.pk, reason="letter_missing", text="Please."),
+    }
+
+    def state() -> tuple[Any, ...]:
+        tables = (Community, CommunityRole, Organisation, Profile, ProfileVersion, Event)
+        return tuple(list(table.objects.order_by("pk").values()) for table in tables)
+
+    def break_off(*args: Any, **kwargs: Any) -> None:
+        raise Broken
+
+    before, heard = state(), []
+    with connection.cursor() as cursor:
+        cursor.execute("LISTEN outbox")
+    with monkeypatch.context() as patch:
+        patch.setattr(ROLLBACKS[act], break_off)
+        with pytest.raises(Broken):
+            acts[act]()
+    assert state() == before
+    heard = list(connection.connection.notifies(timeout=0.05))
+    assert heard == []
+    acts[act]()
+    assert state() != before, "the same act does something when nothing breaks"
+    assert Event.objects.exists()
+    assert list(connection.connection.notifies(timeout=5, stop_after=1)), "and wakes the relay"
+    with connection.cursor() as cursor:
+        cursor.execute("UNLISTEN outbox")
+
+
+@pytest.mark.django_db
+def test_published_versions_never_change() -> None:
+    from django.db import DatabaseError, transaction
+
+    version = CommunityFactory(published=True).profile.current_version
+    for change in (lambda: ProfileVersion.objects.filter(pk=version.pk).update(data={}), version.delete):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            change()
+
+
+@pytest.mark.django_db
+def test_every_topic_of_a_profile_names_its_community() -> None:
+    community = CommunityFactory(published=True)
+    official = CommunityRoleFactory(community=community).user
+    services.pause_profile(by=official, community_id=community.pk)
+    event = Event.objects.get(topic=Topic.PROFILE_STATUS_CHANGED)
+    assert (event.community_id, event.payload) == (community.pk, {"old": "published", "new": "paused"})

@@ -1,0 +1,229 @@
+"""The board: every column × every move × every actor; consents, agreements, and what follows for the suggestion."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from backend.cities.models import Community
+from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
+from backend.introductions.models import Consent, Introduction, Partnership
+from backend.introductions.queries import living_partnerships
+from backend.introductions.services import (
+    assign,
+    give_consent,
+    is_recognised,
+    move,
+    open_card_for_mutual,
+    open_introduction,
+    record_agreement,
+    withdraw_consent,
+)
+from backend.introductions.states import INTRODUCTION_TRANSITIONS, PARTNERSHIP_TRANSITIONS
+from backend.outbox.models import Event
+from backend.suggestions.models import Pair, Suggestion
+from tests.factories import MembershipFactory, SuggestionFactory
+from tests.worlds import World, make_world
+
+I = Introduction.Stage  # noqa: E741
+OPEN = [I.TO_INTRODUCE, I.INTRODUCED, I.FIRST_MEETING, I.EXPLORING, I.PROPOSAL, I.COUNCIL_RESOLUTION]
+ACTORS = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world()
+
+
+def card(world: World, stage: str) -> Introduction:
+    suggestion = SuggestionFactory(pair=world.pair, mutual=True)
+    if stage != I.TO_INTRODUCE:
+        Suggestion.objects.filter(pk=suggestion.pk).update(status="introduced")
+    return Introduction.objects.create(
+        pair=world.pair, suggestion=suggestion, stage=stage, close_reason="other" if stage == I.CLOSED else ""
+    )
+
+
+def marks(introduction: Introduction) -> tuple[Any, ...]:
+    rows = Introduction.objects.filter(pk=introduction.pk).values().get()
+    suggestion = Suggestion.objects.filter(pk=introduction.suggestion_id).values().get()
+    pair = Pair.objects.filter(pk=introduction.pair_id).values().get()
+    return (rows, suggestion, pair, Consent.objects.count(), Partnership.objects.count(), Event.objects.count())
+
+
+@pytest.mark.parametrize("old", I.values)
+def test_every_move_of_every_actor(world: World, old: str) -> None:
+    introduction = card(world, old)
+    before = marks(introduction)
+    for new, actor in itertools.product(I.values, ACTORS):
+        reason = "other" if new == I.CLOSED else ""
+        with transaction.atomic():
+            refused: DomainError | None = None
+            try:
+                with transaction.atomic():
+                    move(by=world.user(actor), introduction_id=introduction.pk, stage=new, close_reason=reason)
+            except DomainError as error:
+                refused = error
+                assert marks(introduction) == before, (new, actor)
+            if actor != "curator":
+                assert isinstance(refused, NotVisible), (new, actor, refused)
+            elif old in OPEN and new in {*OPEN, I.CLOSED} - {old}:
+                assert refused is None, (new, refused)
+                assert new in INTRODUCTION_TRANSITIONS[I(old)]
+                now = Introduction.objects.select_related("suggestion", "pair").get(pk=introduction.pk)
+                assert now.stage == new
+                assert now.suggestion is not None
+                assert (now.suggestion.status == "withdrawn") == (new == I.CLOSED)
+                assert (now.pair.closed_until is not None) == (new == I.CLOSED)
+                assert Event.objects.count() == before[-1] + 1
+            else:
+                assert isinstance(refused, WrongState), (new, refused)
+            transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("stage", I.values)
+def test_consent_in_every_column_by_every_actor_for_every_side(world: World, stage: str) -> None:
+    introduction = card(world, stage)
+    before = marks(introduction)
+    sides: dict[str, Community] = {"a": world.a, "b": world.b, "c": world.c}
+    for actor, side in itertools.product(ACTORS, sides):
+        with transaction.atomic():
+            refused: DomainError | None = None
+            try:
+                with transaction.atomic():
+                    give_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=sides[side].pk)
+            except DomainError as error:
+                refused = error
+                assert marks(introduction) == before
+            if (actor, side) not in {("official", "a"), ("chair", "b")}:
+                assert isinstance(refused, NotVisible), (actor, side, refused)
+            elif stage in (I.TO_INTRODUCE, I.CLOSED):
+                assert isinstance(refused, WrongState), (actor, refused)
+            else:
+                assert refused is None, (actor, refused)
+                with pytest.raises(WrongState):
+                    give_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=sides[side].pk)
+                withdraw_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=sides[side].pk)
+                give_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=sides[side].pk)
+                assert [consent.withdrawn_at is None for consent in Consent.objects.order_by("id")] == [False, True]
+            transaction.set_rollback(True)
+
+
+def test_tables_are_total() -> None:
+    assert set(INTRODUCTION_TRANSITIONS) == set(I.values)
+    assert set(PARTNERSHIP_TRANSITIONS) == set(Partnership.Status.values)
+
+
+def test_mutual_interest_opens_one_card_however_often_it_is_told(world: World) -> None:
+    suggestion = SuggestionFactory(pair=world.pair, mutual=True)
+    first, second = open_card_for_mutual(suggestion.pk), open_card_for_mutual(suggestion.pk)
+    assert first == second
+    assert first is not None
+    assert first.stage == I.TO_INTRODUCE
+    assert Event.objects.filter(topic="introduction_opened").count() == 1
+
+
+def test_no_card_for_an_interest_that_is_gone(world: World) -> None:
+    suggestion = SuggestionFactory(pair=world.pair, status="withdrawn", a_state="withdrawn", b_state="interested")
+    assert open_card_for_mutual(suggestion.pk) is None
+
+
+def signatories(world: World, **of_b: Any) -> list[Any]:
+    entry = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": dt.date(2026, 2, 1)}
+    return [entry | {"community_id": world.a.pk}, entry | {"community_id": world.b.pk} | of_b]
+
+
+def agree(world: World, introduction: Introduction, by: str = "curator", **values: Any) -> Partnership:
+    given: dict[str, Any] = {"form": "sister", "areas": ["culture"], "languages": ["en"], "term_years": None, "review_on": None}
+    given["signatories"] = signatories(world)
+    return record_agreement(by=world.user(by), introduction_id=introduction.pk, **(given | values))
+
+
+@pytest.mark.parametrize("stage", I.values)
+def test_agreement_is_recorded_from_any_open_column_once(world: World, stage: str) -> None:
+    introduction = card(world, stage)
+    if stage not in OPEN:
+        with pytest.raises(WrongState):
+            agree(world, introduction)
+        return
+    partnership = agree(world, introduction)
+    assert partnership.status == "active"
+    with pytest.raises(WrongState):
+        agree(world, introduction)
+    assert Partnership.objects.count() == 1
+
+
+@pytest.mark.parametrize("actor", [actor for actor in ACTORS if actor != "curator"])
+def test_only_curators_record_agreements(world: World, actor: str) -> None:
+    with pytest.raises(NotVisible):
+        agree(world, card(world, I.PROPOSAL), by=actor)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"form": "marriage"}, "form"),
+        ({"form": "fixed_term"}, "term_years"),
+        ({"term_years": 100}, "term_years"),
+        ({"areas": ["nothing"]}, "areas"),
+        ({"languages": ["xx"]}, "languages"),
+        ({"signatories": []}, "signatories"),
+    ],
+)
+def test_wrong_agreements_are_named_and_move_nothing(world: World, values: dict[str, Any], field: str) -> None:
+    introduction = card(world, I.PROPOSAL)
+    before = marks(introduction)
+    with pytest.raises(InvalidFields) as caught:
+        agree(world, introduction, **values)
+    assert field in caught.value.errors
+    assert marks(introduction) == before
+
+
+def test_signature_of_a_stranger_or_of_tomorrow_is_refused(world: World) -> None:
+    introduction = card(world, I.PROPOSAL)
+    for of_b in ({"community_id": world.c.pk}, {"signed_on": dt.date(2999, 1, 1)}, {"name": " "}):
+        with pytest.raises(InvalidFields):
+            agree(world, introduction, signatories=signatories(world, **of_b))
+
+
+def test_agreed_pair_needs_no_second_introduction(world: World) -> None:
+    agree(world, card(world, I.PROPOSAL))
+    with pytest.raises(Conflict):
+        open_introduction(by=world.user("curator"), pair_id=world.pair.pk, because="They want a project too.")
+
+
+@pytest.mark.parametrize("member", [None, "a", "b", "lapsed", "ended"])
+@pytest.mark.parametrize("highest", [True, False])
+def test_recognition_is_derived_alike_by_row_and_by_query(world: World, member: str | None, highest: bool) -> None:
+    partnership = agree(world, card(world, I.PROPOSAL), signatories=signatories(world, is_highest_official=highest))
+    if member in {"a", "b"}:
+        MembershipFactory(community=getattr(world, member))
+    elif member == "lapsed":
+        MembershipFactory(community=world.a, standing="lapsed")
+    elif member == "ended":
+        MembershipFactory(community=world.a, ended_on=dt.date(2025, 1, 1))
+    recognised = highest and member in {"a", "b"}
+    assert is_recognised(partnership.agreement) is recognised
+    row: Any = living_partnerships().get(pk=partnership.pk)
+    assert row.recognised is recognised
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_who_may_assign_and_to_whom(world: World, actor: str) -> None:
+    introduction = card(world, I.INTRODUCED)
+
+    def give(owner: str) -> Introduction:
+        due = dt.date(2027, 1, 31)
+        return assign(by=world.user(actor), introduction_id=introduction.pk, owner_id=world.user(owner).pk, due_on=due)
+
+    if actor != "curator":
+        with pytest.raises(NotVisible):
+            give("curator")
+        return
+    assert give("curator").owner == world.user("curator")
+    with pytest.raises(InvalidFields):
+        give("official")

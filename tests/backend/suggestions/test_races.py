@@ -1,0 +1,145 @@
+"""Two sides, two connections, one moment: a pair reaches one outcome."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from backend.cities.models import Community
+from backend.common.errors import CapacityReached, Conflict, DomainError, WrongState
+from backend.introductions.services import give_consent, open_card_for_mutual
+from backend.outbox.models import Event
+from backend.suggestions.models import Decision, Suggestion
+from backend.suggestions.services import answer, hold, release
+from tests.factories import PairFactory, SuggestionFactory, document
+from tests.worlds import World, make_world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = 8
+
+
+def at_once(*acts: Callable[[], Any]) -> list[DomainError | None]:
+    """Runs the acts at the same moment, each on a connection of its own; what each was refused with."""
+    start, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
+    unforeseen: list[BaseException] = []
+
+    def run(index: int) -> None:
+        try:
+            connection.ensure_connection()
+            start.wait(timeout=10)
+            acts[index]()
+        except DomainError as error:
+            outcomes[index] = error  # type: ignore[call-overload]
+        except BaseException as error:
+            unforeseen.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert unforeseen == []
+    return outcomes  # type: ignore[return-value]
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+def rounds(world: World) -> Iterator[Suggestion]:
+    for _ in range(ROUNDS):
+        Suggestion.objects.filter(pair=world.pair, status__in=Suggestion.OPEN).update(
+            status="superseded", a_state="pending", b_state="pending"
+        )
+        yield SuggestionFactory(pair=world.pair)
+
+
+def give(world: World, side: str, given: str, suggestion: Suggestion) -> Callable[[], Any]:
+    by, community = {"a": ("official", world.a), "b": ("chair", world.b)}[side]
+    reason = "no_fit" if given == "declined" else ""
+    return lambda: answer(by=world.user(by), suggestion_id=suggestion.pk, community_id=community.pk, answer=given, reason=reason)
+
+
+def test_two_interests_at_once_are_mutual_once(world: World) -> None:
+    for suggestion in rounds(world):
+        assert at_once(give(world, "a", "interested", suggestion), give(world, "b", "interested", suggestion)) == [None, None]
+        suggestion.refresh_from_db()
+        assert suggestion.status == "mutual"
+        assert Event.objects.filter(topic="interest_mutual", subject_id=suggestion.pk).count() == 1
+
+
+def test_interest_and_decline_at_once_are_declined(world: World) -> None:
+    for suggestion in rounds(world):
+        assert at_once(give(world, "a", "interested", suggestion), give(world, "b", "declined", suggestion)) == [None, None]
+        suggestion.refresh_from_db()
+        assert (suggestion.status, suggestion.a_state, suggestion.b_state) == ("declined", "interested", "declined")
+        assert not Event.objects.filter(topic="interest_mutual", subject_id=suggestion.pk).exists()
+
+
+def test_one_side_answering_twice_at_once_decides_once(world: World) -> None:
+    for suggestion in rounds(world):
+        refused = at_once(give(world, "a", "interested", suggestion), give(world, "a", "declined", suggestion))
+        assert sorted(type(error) for error in refused if error) == [WrongState]
+        assert Decision.objects.filter(suggestion=suggestion).count() == 1
+
+
+def test_withdrawal_and_second_interest_at_once_leave_one_outcome(world: World) -> None:
+    for suggestion in rounds(world):
+        give(world, "a", "interested", suggestion)()
+        outcomes = at_once(give(world, "a", "withdrawn", suggestion), give(world, "b", "interested", suggestion))
+        suggestion.refresh_from_db()
+        assert outcomes[1] is None
+        if suggestion.status == "mutual":
+            assert isinstance(outcomes[0], WrongState)
+        else:
+            assert (suggestion.status, outcomes[0]) == ("withdrawn", None)
+
+
+def test_holding_and_answering_at_once_leave_one_outcome(world: World) -> None:
+    for suggestion in rounds(world):
+        held = lambda pk=suggestion.pk: hold(by=world.user("curator"), suggestion_id=pk)  # noqa: E731
+        outcomes = at_once(held, give(world, "a", "interested", suggestion))
+        suggestion.refresh_from_db()
+        assert sum(outcome is None for outcome in outcomes) == 1
+        assert (suggestion.status, suggestion.a_state) in {("held", "pending"), ("released", "interested")}
+
+
+def test_release_twice_at_once_happens_once(world: World) -> None:
+    suggestion = SuggestionFactory(pair=world.pair, proposed=True)
+    act = lambda: release(by=world.user("curator"), suggestion_id=suggestion.pk)  # noqa: E731
+    refused = [error for error in at_once(act, act, act) if error]
+    assert [type(error) for error in refused] == [WrongState, WrongState]
+    assert Event.objects.filter(topic="suggestion_released").count() == 1
+
+
+def test_last_place_of_a_capacity_is_taken_once(world: World) -> None:
+    """A allows one open introduction; two pairs of A become mutual at the same moment."""
+    community = Community.objects.get(pk=world.a.pk)
+    version = community.profile.versions.create(number=2, data=document(capacity={"open_introductions": 1}))
+    community.profile.current_version = version
+    community.profile.save()
+    first, second = (SuggestionFactory(pair=PairFactory(a=community), b_state="interested") for _ in range(2))
+    outcomes = at_once(give(world, "a", "interested", first), give(world, "a", "interested", second))
+    assert sorted(type(error) for error in outcomes if error) == [CapacityReached]
+    assert Suggestion.objects.filter(status="mutual").count() == 1
+
+
+def test_card_of_one_mutual_interest_is_opened_once(world: World) -> None:
+    suggestion = SuggestionFactory(pair=world.pair, mutual=True)
+    assert at_once(*[lambda: open_card_for_mutual(suggestion.pk)] * 4) == [None] * 4
+    assert Event.objects.filter(topic="introduction_opened").count() == 1
+
+
+def test_consent_given_twice_at_once_is_one(world: World) -> None:
+    introduction = world.introduced()
+    act = lambda: give_consent(by=world.user("official"), introduction_id=introduction.pk, community_id=world.a.pk)  # noqa: E731
+    refused = [error for error in at_once(act, act) if error]
+    assert [type(error) for error in refused] in ([WrongState], [Conflict])
+    assert introduction.consents.count() == 1

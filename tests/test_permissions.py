@@ -1,0 +1,244 @@
+"""The permission table of the design, asked of services and of the API: each object × each actor × each act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+
+from backend.cities.models import Community
+from backend.common.errors import NotVisible
+from backend.introductions.services import contacts_for
+from tests import factories as make
+from tests.worlds import ACTORS, World, contact_of, make_world
+
+JSON = "application/json"
+EVERYBODY = set(ACTORS)
+STAFF = {"curator", "admin"}
+
+
+class Scene:
+    """A world with one of each object. A is the official's community, B the committee's, ``newcomer`` the unvetted registrant's."""
+
+    def __init__(self) -> None:
+        self.world: World = make_world()
+        self.introduction = self.world.introduced()
+        self.contact_a, self.contact_b = contact_of(self.world.a), contact_of(self.world.b)
+        self.open = make.SuggestionFactory(pair=make.PairFactory(a=self.world.a, b=self.german_of_the_committee()))
+        self.letter = make.VettingLetterFactory(profile=self.world.a.profile)
+        make.VettingLetterFactory(profile=self.world.newcomer.profile)
+        self.proposed = make.SuggestionFactory(proposed=True)
+        make.EventFactory(community_id=self.world.a.pk)
+
+    def german_of_the_committee(self) -> Community:
+        """A second community of chair and committee member, so that a released suggestion can stand beside the introduction."""
+        second = make.CommunityFactory(name="Beta Two", country_code="DE", published=True)
+        for actor, role in (("committee_member", "committee_member"), ("chair", "chair")):
+            make.CommunityRoleFactory(user=self.world.user(actor), community=second, role=role)
+        self.second = second
+        return second
+
+    def side_of(self, actor: str) -> Community:
+        """The side on which the actor stands in the open suggestion, A for people who stand on none."""
+        return self.second if actor in {"committee_member", "chair"} else self.world.a
+
+    def home(self, actor: str) -> Community:
+        return self.world.home_of(actor) or self.world.a
+
+
+Ask = Callable[[Scene, Any, str], Any]
+API = "/api/v1/"
+
+
+def get(path: Callable[[Scene, str], str]) -> Ask:
+    return lambda scene, client, actor: client.get(API + path(scene, actor))
+
+
+def post(path: Callable[[Scene, str], str], body: Callable[[Scene, str], dict[str, Any]] | None = None) -> Ask:
+    return lambda scene, client, actor: client.post(API + path(scene, actor), body(scene, actor) if body else {}, content_type=JSON)
+
+
+def patch_draft(community: Callable[[Scene, str], Community]) -> Ask:
+    return lambda scene, client, actor: client.patch(
+        f"{API}communities/{community(scene, actor).pk}/profile/", {"revision": 0, "changes": {}}, content_type=JSON
+    )
+
+
+def send_letter(community: Callable[[Scene, str], Community]) -> Ask:
+    return lambda scene, client, actor: client.post(
+        f"{API}communities/{community(scene, actor).pk}/profile/letters/", {"letter": SimpleUploadedFile("l.pdf", b"%PDF-1.4")}
+    )
+
+
+def a(scene: Scene, actor: str) -> Community:
+    return scene.world.a
+
+
+def own(scene: Scene, actor: str) -> Community:
+    return scene.home(actor)
+
+
+def suggestion(scene: Scene, actor: str) -> str:
+    return f"communities/{scene.side_of(actor).pk}/suggestions/{scene.open.pk}/"
+
+
+def introduction(scene: Scene, actor: str) -> str:
+    side = scene.world.b if actor in {"committee_member", "chair"} else scene.world.a
+    return f"communities/{side.pk}/introductions/{scene.introduction.pk}/"
+
+
+OFFICIALS = {"unvetted", "official", "other_official"}
+# (what, how to ask, who may). "own" is the actor's own community; everybody else asks about A.
+TABLE: dict[str, tuple[Ask, set[str]]] = {
+    "published profile: read": (get(lambda s, x: f"communities/{s.world.a.pk}/"), EVERYBODY),
+    "directory: read": (get(lambda s, x: "partnerships/"), EVERYBODY),
+    "draft of A: read": (get(lambda s, x: f"communities/{s.world.a.pk}/profile/"), {"official", *STAFF}),
+    "draft of A: update": (patch_draft(a), {"official", "curator"}),
+    "draft of A: pause": (post(lambda s, x: f"communities/{s.world.a.pk}/profile/pause/"), {"official"}),
+    "own draft: read": (get(lambda s, x: f"communities/{own(s, x).pk}/profile/"), OFFICIALS | STAFF),
+    "own draft: update": (patch_draft(own), OFFICIALS | {"curator"}),
+    "letter of A: read": (get(lambda s, x: f"communities/{s.world.a.pk}/profile/letters/{s.letter.pk}/"), {"official", "curator"}),
+    "own letter: send": (send_letter(own), OFFICIALS),
+    "own letter: read": (get(lambda s, x: f"communities/{own(s, x).pk}/profile/letters/"), OFFICIALS | {"curator"}),
+    "suggestion A–B: read": (get(suggestion), {"official", "committee_member", "chair"}),
+    "suggestion A–B: read as staff": (get(lambda s, x: f"staff/suggestions/{s.open.pk}/"), STAFF),
+    "suggestion A–B: answer": (
+        post(lambda s, x: f"{suggestion(s, x)}answer/", lambda s, x: {"answer": "interested"}),
+        {"official", "chair"},
+    ),
+    "suggestion: release": (post(lambda s, x: f"staff/suggestions/{s.proposed.pk}/release/"), {"curator"}),
+    "suggestion: hold": (post(lambda s, x: f"staff/suggestions/{s.open.pk}/hold/"), {"curator"}),
+    "vetting: read the queue": (get(lambda s, x: "staff/vetting/"), STAFF),
+    "vetting: publish": (
+        post(
+            lambda s, x: f"staff/vetting/{s.world.newcomer.pk}/publish/", lambda s, x: {"revision": s.world.newcomer.profile.draft_revision}
+        ),
+        {"curator"},
+    ),
+    "vetting: request changes": (
+        post(
+            lambda s, x: f"staff/vetting/{s.world.newcomer.pk}/request-changes/",
+            lambda s, x: {"reason": "letter_missing", "text": "Please."},
+        ),
+        {"curator"},
+    ),
+    "introduction A–B: read": (get(introduction), {"official", "committee_member", "chair"}),
+    "introduction A–B: read as staff": (get(lambda s, x: f"staff/introductions/{s.introduction.pk}/"), STAFF),
+    "introduction A–B: consent": (post(lambda s, x: f"{introduction(s, x)}consent/"), {"official", "chair"}),
+    "introduction A–B: move": (
+        post(lambda s, x: f"staff/introductions/{s.introduction.pk}/move/", lambda s, x: {"stage": "exploring"}),
+        {"curator"},
+    ),
+    "introduction: open by hand": (
+        post(lambda s, x: "staff/introductions/", lambda s, x: {"pair_id": s.open.pair_id, "because": "They met."}),
+        {"curator"},
+    ),
+    "audit trail of all: read": (get(lambda s, x: "staff/events/"), STAFF),
+    "audit trail of A: read": (get(lambda s, x: f"communities/{s.world.a.pk}/events/"), {"official", *STAFF}),
+    "own audit trail: read": (get(lambda s, x: f"communities/{own(s, x).pk}/events/"), OFFICIALS | {"committee_member", "chair"} | STAFF),
+    "runs: read": (get(lambda s, x: "staff/runs/"), STAFF),
+    "runs: request": (post(lambda s, x: "staff/runs/"), STAFF),
+    "dead letters: read": (get(lambda s, x: "staff/dead-letters/"), STAFF),
+}
+
+
+def admitted(response: Any) -> bool:
+    """Whether the actor got through. Who does not is told to sign in, or sees nothing there: never a 403 that confesses it."""
+    assert response.status_code in {200, 201, 202, 401, 404}, (response.status_code, response.content)
+    if response.streaming:
+        b"".join(response.streaming_content)
+    return response.status_code < 400
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("what", TABLE)
+def test_table_holds_for_every_actor(what: str) -> None:
+    ask, allowed = TABLE[what]
+    scene = Scene()
+    found = set()
+    for actor in ACTORS:
+        with transaction.atomic():
+            if admitted(ask(scene, scene.world.client(actor), actor)):
+                found.add(actor)
+            transaction.set_rollback(True)
+    assert found == allowed
+
+
+def readers_of_contacts(scene: Scene) -> set[str]:
+    """Who reads the other side's contacts now, by the service and by the API; the two must agree."""
+    readers = set()
+    for actor in ACTORS:
+        side = scene.world.b if actor in {"committee_member", "chair"} else scene.world.a
+        try:
+            by_service = (
+                [c.email for c in contacts_for(scene.world.people[actor], scene.introduction.pk, side.pk)] if actor != "visitor" else []
+            )
+        except NotVisible:
+            by_service = []
+        answer = scene.world.client(actor).get(f"{API}{introduction(scene, actor)}contacts/")
+        by_api = [row["email"] for row in answer.json().get("contacts", [])]
+        assert by_service == by_api, actor
+        assert all(address.encode() not in answer.content for address in (scene.contact_a.email, scene.contact_b.email)) or by_api
+        if by_api:
+            readers.add(actor)
+    return readers
+
+
+@pytest.mark.django_db
+def test_contacts_follow_the_consents_of_both_sides() -> None:
+    scene = Scene()
+    sides = {"official", "committee_member", "chair"}
+    assert readers_of_contacts(scene) == set()
+    (first,) = scene.world.consent(scene.introduction, scene.world.a)
+    assert readers_of_contacts(scene) == set()
+    scene.world.consent(scene.introduction, scene.world.b)
+    assert readers_of_contacts(scene) == sides
+    scene.introduction.stage, scene.introduction.close_reason = "closed", "other"
+    scene.introduction.save()
+    assert readers_of_contacts(scene) == set()
+    scene.introduction.stage, scene.introduction.close_reason = "exploring", ""
+    scene.introduction.save()
+    assert readers_of_contacts(scene) == sides
+    first.withdrawn_at, first.withdrawn_by = make.MOMENT, first.by
+    first.save()
+    assert readers_of_contacts(scene) == set()
+
+
+@pytest.mark.django_db
+def test_consents_of_another_introduction_do_not_count() -> None:
+    scene = Scene()
+    world = scene.world
+    scene.introduction.stage, scene.introduction.close_reason = "closed", "other"
+    scene.introduction.save()
+    scene.introduction.suggestion.status = "withdrawn"
+    scene.introduction.suggestion.save()
+    world.consent(scene.introduction, world.a, world.b)
+    scene.introduction = world.introduced()
+    assert readers_of_contacts(scene) == set()
+
+
+OF_A = [what for what, (_ask, allowed) in TABLE.items() if "official" in allowed and "visitor" not in allowed]
+
+
+@pytest.mark.django_db
+def test_role_that_has_ended_opens_nothing() -> None:
+    scene = Scene()
+    role = scene.world.user("official").community_roles.get()
+    role.ended_at = make.MOMENT
+    role.save()
+    client = scene.world.client("official")
+    assert [what for what in OF_A if admitted(TABLE[what][0](scene, client, "official"))] == []
+
+
+@pytest.mark.django_db
+def test_closed_account_opens_nothing() -> None:
+    scene = Scene()
+    for actor in ("official", "curator"):
+        client = scene.world.client(actor)
+        user = scene.world.user(actor)
+        user.is_active = False
+        user.save()
+        assert client.get(f"{API}me/").status_code == 401

@@ -1,0 +1,205 @@
+"""Every address of the service, opened by every kind of actor: a URL that no table names fails here.
+
+What each answer must be is read from the access tables; for addresses that any signed-in person may ask (and whose object
+decides), and for objects that more depends on than the level, the expectation is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.converters import get_converters
+
+from backend.api import access as api_access
+from backend.notifications.models import Notification
+from backend.web import access as web_access
+from tests import factories as make
+from tests.worlds import ACTORS, World, contact_of, make_world
+
+PROBES = {"healthz", "readyz", "metrics"}
+ALLOWED, SIGN_IN, HIDDEN = "allowed", "sign in", "hidden"
+COMMUNITY_ACTORS = {"official"}  # whose community the addresses name
+
+
+def routes(resolver: URLResolver | None = None, namespace: str = "", prefix: str = "") -> Iterator[tuple[str, str, URLPattern]]:
+    """(name with its namespace, path with its parameters, pattern) of every address there is."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        path = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
+            yield from routes(entry, inner, path)
+        else:
+            yield f"{namespace}{entry.name}", path, entry
+
+
+ROUTES = {name: (path, pattern) for name, path, pattern in routes()}
+
+
+def levels(name: str) -> dict[str, str]:
+    """Method → level, as the tables have it; empty for an address that nobody has thought of."""
+    if name in PROBES:
+        return {"GET": "public"}
+    if name.startswith("api:"):
+        return dict(api_access.ACCESS.get(name, {}))
+    level = web_access.ACCESS.get(name)
+    return {"GET": level} if level else {}
+
+
+def test_every_address_has_a_permission() -> None:
+    assert [f"{name} ({path})" for name, (path, _pattern) in ROUTES.items() if not levels(name)] == []
+
+
+def test_every_permission_has_an_address() -> None:
+    assert (set(web_access.ACCESS) | set(api_access.ACCESS)) - set(ROUTES) == set()
+
+
+def test_every_address_has_a_name_of_its_own() -> None:
+    names = [name for name, _path, _pattern in routes()]
+    assert sorted(name for name in set(names) if names.count(name) > 1 or name.endswith(":None") or name == "None") == []
+
+
+Stage = tuple[World, dict[str, Any]]
+
+
+@pytest.fixture
+def stage(db: None) -> Stage:
+    """A world, and a real value for each parameter of an address; the community is that of the official."""
+    world = make_world()
+    introduction = world.introduced()
+    contact_of(world.b)
+    event = make.EventFactory(community_id=world.a.pk)
+    make.NotificationFactory(recipient=world.user("official"), community=world.a, event=event, kind=Notification.Kind.PROFILE_PUBLISHED)
+    things = {
+        "community_id": world.a.pk,
+        "suggestion_id": introduction.suggestion_id,
+        "introduction_id": introduction.pk,
+        "pair_id": world.pair.pk,
+        "letter_id": make.VettingLetterFactory(profile=world.a.profile).pk,
+        "run_id": make.ScoringRunFactory().pk,
+        "work_id": make.WorkFactory(status="dead", finished_at=make.MOMENT, event=event).pk,
+        "group": "story",
+    }
+    return world, things
+
+
+def address_of(name: str, things: dict[str, Any]) -> str:
+    """The address with real things in it; names of vocabularies and mails by route."""
+    if name == "api:unknown":
+        return "/api/v1/no/such/address/"
+    path, pattern = ROUTES[name]
+    values = things | {"name": "themes", "uidb36": "1", "key": "no-such-key"}
+    converters = getattr(pattern.pattern, "converters", {})
+    address = path
+    for parameter in (*get_converters(), ""):
+        for variable, value in values.items():
+            address = address.replace(f"<{parameter}:{variable}>" if parameter else f"<{variable}>", str(value))
+    if "(?P" in address:  # the two addresses of allauth that are regular expressions
+        address = {
+            "account_confirm_email": "account/confirm-email/no-such-key/",
+            "account_reset_password_from_key": "account/password/reset/key/1-no-such-key/",
+        }[name]
+    assert "<" not in address, (address, sorted(converters))
+    if name == "api:places":
+        address += "?q=al"
+    return "/" + address.replace("^", "").replace("$", "").replace("\\Z", "")
+
+
+def expected(name: str, level: str, actor: str) -> str:
+    """What a GET must come to, by the level alone."""
+    staff = actor in {"curator", "admin"}
+    passes = {
+        "public": True,
+        "signed_in": actor != "visitor",
+        "community": actor in COMMUNITY_ACTORS,
+        "community_or_staff": actor in COMMUNITY_ACTORS or staff,
+        "staff": staff,
+        "curator": actor == "curator",
+        "admin": actor == "admin",
+    }[level]
+    if passes:
+        return OBJECT_DECIDES.get((name, actor), ALLOWED)
+    return SIGN_IN if actor == "visitor" else HIDDEN
+
+
+_SIDES = {"official", "committee_member", "chair", "curator", "admin"}
+# Where the level lets a person ask and the object says no, by the table of domain.md.
+OBJECT_DECIDES: dict[tuple[str, str], str] = {
+    **{("web:introduction", actor): HIDDEN for actor in ACTORS if actor not in _SIDES},
+    ("api:letters", "admin"): HIDDEN,  # letters are for owners and curators
+    ("api:letter", "admin"): HIDDEN,
+    **{("api:unknown", actor): HIDDEN for actor in ACTORS},
+    # The next step of a sign-in that nobody has begun.
+    ("account_confirm_login_code", "visitor"): SIGN_IN,
+    # No mail of that name was sent.
+    **{("web:staff_mail", actor): HIDDEN for actor in ("curator", "admin")},
+}
+
+
+def outcome(response: Any, name: str) -> str:
+    if name == "readyz":  # 503 says here that no worker runs beside this test
+        return ALLOWED
+    assert response.status_code < 500, (name, response.status_code)
+    if response.status_code == 401:
+        return SIGN_IN
+    if response.status_code == 302 and response["Location"].startswith("/account/login/"):
+        return SIGN_IN
+    if response.status_code == 404:
+        return HIDDEN
+    assert response.status_code in {200, 302, 405}, (name, response.status_code, response.content[:300])
+    return ALLOWED
+
+
+def looks(client: Client, address: str) -> Any:
+    response = client.get(address)
+    if response.streaming:
+        b"".join(response.streaming_content)
+    return response
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_each_actor_gets_where_the_tables_say(stage: Stage, actor: str) -> None:
+    world, things = stage
+    wrong = []
+    client = world.client(actor)
+    for name in ROUTES:
+        level = levels(name).get("GET")
+        if level is None:
+            continue
+        response = looks(client, address_of(name, things))
+        got, want = outcome(response, name), expected(name, level, actor)
+        if got != want:
+            wrong.append(f"{name}: {actor} should be {want}, is {got} ({response.status_code})")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_each_actor_is_refused_writing_where_the_table_says(stage: Stage, actor: str) -> None:
+    """Empty POST, PATCH and DELETE on every address of the API: whoever may not is told 401 or 404 before anything is looked at."""
+    world, things = stage
+    wrong = []
+    client = world.client(actor)
+    for name in (name for name in ROUTES if name.startswith("api:") and name != "api:unknown"):
+        for method, level in levels(name).items():
+            if method == "GET" or expected(name, level, actor) == ALLOWED:
+                continue
+            with transaction.atomic():
+                response = client.generic(method, address_of(name, things), "{}", content_type="application/json")
+                transaction.set_rollback(True)
+            if outcome(response, name) != expected(name, level, actor):
+                wrong.append(f"{method} {name}: {actor} got {response.status_code}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("actor", ["visitor", "stranger", "other_official", "curator"])
+def test_methods_that_no_table_names_are_refused(stage: Stage, actor: str) -> None:
+    world, things = stage
+    client = world.client(actor)
+    for name in (name for name in ROUTES if name.startswith("api:")):
+        for method in {"POST", "PUT", "PATCH", "DELETE"} - set(levels(name)):
+            status = client.generic(method, address_of(name, things)).status_code
+            assert status == (404 if name == "api:unknown" else 405), (method, name, status)

@@ -17,8 +17,8 @@ PLACES_ABROAD = 1200
 # Where the accounts with names of their own are at home: mid-sized, with much that a partner can want.
 OFFICIAL_ABROAD = 3868626  # Valparaíso, Chile
 NEWCOMER_ABROAD = 613607  # Kutaisi, Georgia
-COMMITTEE_AT_HOME = 4574324  # Charleston, South Carolina
-OFFICIAL_AT_HOME = 5024719  # Duluth, Minnesota
+COMMITTEE_AT_HOME = 4221552  # Savannah, Georgia
+OFFICIAL_AT_HOME = 4975802  # Portland, Maine
 
 # Under comprehensive U.S. sanctions in part or whole, or U.S. soil themselves: no sample invents ties with them.
 _LEFT_OUT = ("US", "KP", "IR", "SY", "CU", "RU", "BY", "PR", "GU", "VI", "AS", "MP", "UM", "AQ")

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from backend.accounts.models import User
 from backend.notifications.services import unread_count
 
 
@@ -24,16 +25,15 @@ class MenuItem:
 def _menu(request: HttpRequest) -> list[MenuItem]:
     here = request.resolver_match.view_name if request.resolver_match else ""
     user = getattr(request, "user", None)
-    signed_in = user is not None and user.is_authenticated
     entries: list[tuple[str, str]] = [(_("Seeking communities"), "web:seeking"), (_("Partnerships"), "web:directory")]
-    if not signed_in:
+    if not isinstance(user, User):
         entries += [(_("How it works"), "web:about"), (_("Register"), "account_signup"), (_("Sign in"), "account_login")]
     else:
         entries = [(_("My start page"), "web:desk"), *entries, (_("Messages"), "web:inbox")]
-        if user is not None and user.is_staff_member:
+        if user.is_staff_member:
             entries.append((_("Staff"), "web:staff"))
         entries.append((_("Sign out"), "account_logout"))
-    unread = unread_count(user) if signed_in else 0
+    unread = unread_count(user) if isinstance(user, User) else 0
     return [
         MenuItem(
             label=label,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -61,6 +61,11 @@ class Answer:
     kind: str
     value: Any
     source: str = ""
+    language: str = ""
+
+    @property
+    def direction(self) -> str:
+        return direction(self.language) if self.language else "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +192,16 @@ def _answer(field: Field, value: Any, names: _Names) -> Answer:
     return Answer(field.label, kind, shown)
 
 
+def _language_of(document: Mapping[str, Any], community: Community, group: str, name: str) -> str:
+    """The language of an answer in the owner's own words; empty where the page's own is as good a guess as any."""
+    languages = {
+        ("story", "text"): document_value(document, "story", "language"),
+        ("story", "english"): "en",
+        ("identity", "local_name"): local_language(community),
+    }
+    return str(languages.get((group, name)) or "")
+
+
 def describe(document: Mapping[str, Any], community: Community, *, public: bool = True) -> list[DescribedGroup]:
     """The answered questions by group, in the form's order; facts that equal the open data carry their source."""
     open_data = open_data_facts(community.place) if community.place else {}
@@ -201,8 +216,11 @@ def describe(document: Mapping[str, Any], community: Community, *, public: bool 
             if value is None or value in ("", [], {}):
                 continue
             answer = _answer(question, value, names)
+            language = _language_of(document, community, group.code, question.name)
+            if language:
+                answer = replace(answer, language=language)
             if group.code == "facts" and question.name in open_data and open_data[question.name] == value:
-                answer = Answer(answer.label, answer.kind, answer.value, FACT_SOURCES.get(question.name, ""))
+                answer = replace(answer, source=FACT_SOURCES.get(question.name, ""))
             answers.append(answer)
         if answers:
             groups.append(DescribedGroup(group.code, group.label, answers))

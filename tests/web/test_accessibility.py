@@ -26,6 +26,8 @@ from tests.web.test_suggestion_pages import REASONS
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PAGE_BYTES = 100_000
+# One page for each way of asking.
+TOPICS = ("sectors", "needs_offers", "facts", "ties", "sought", "story", "partnerships")
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
         "web:staff": "", "web:staff_vetting": "", "web:staff_suggestions": "", "web:staff_suggestion": f"{suggestion.pk}",
         "web:staff_introductions": "", "web:staff_introduction": f"{card.pk}", "web:staff_agreement": f"{card.pk}", "web:staff_runs": "",
         "web:staff_run": f"{run.pk}", "web:staff_dead_letters": "", "web:staff_mails": "", "web:staff_events": "",
-        **{f"web:profile_group {group}": f"{pk} {group}" for group in ("sectors", "needs_offers", "facts", "ties", "sought", "story", "partnerships")},
+        **{f"web:profile_group {group}": f"{pk} {group}" for group in TOPICS},
     }  # fmt: skip
     assert submitted.pk
     return official.user, staff, addresses
@@ -78,7 +80,9 @@ def check_pages(visitor: Visitor, addresses: list[str]) -> None:
 
 def test_pages_of_visitors(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
     public = [path for path in paths(busy[2], staff=False) if path in ("/", "/about/", "/sources/", "/partnerships/", "/communities/")]
-    check_pages(Visitor.at(browser, live_server.url, width=320), [*public, "/account/login/", "/account/signup/", "/account/password/reset/"])
+    check_pages(
+        Visitor.at(browser, live_server.url, width=320), [*public, "/account/login/", "/account/signup/", "/account/password/reset/"]
+    )
 
 
 def test_pages_of_an_official(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:

@@ -24,7 +24,9 @@ FULL: dict[str, dict[str, Any]] = document(
     challenges={"challenges": ["flooding"]},
     ties={"ties": [{"kind": "mayoral", "country": "DE", "strength": 2, "evidence": "Met “in 2019” & since"}]},
     languages={"working": ["en", "de"]},
-    sought={"countries": ["DE", "JP"], "regions": ["Eastern Asia"], "excluded_countries": ["MX"], "forms": ["sister"], "not_where_partnered": True},
+    sought={
+        "countries": ["DE", "JP"], "regions": ["Eastern Asia"], "excluded_countries": ["MX"], "forms": ["sister"], "not_where_partnered": True,
+    },
     readiness={"council_support": "partly"},
     partnerships={"existing": [{"name": "Lyon", "country": "DE", "year": 1992, "form": "sister", "status": "active", "place_id": 7}]},
     capacity={"new_partnerships": 2},
@@ -75,7 +77,8 @@ def test_all_topics_can_be_filled_from_nothing_to_published(official: CommunityR
             "themes": {"importances.trade": "3"},
             "needs_offers": {"needs": ["water_management"], "offers": ["public_transport"]},
             "authority": {
-                "registrant_role": "employee", "registrant_office": "Office", "highest_official_name": "A", "highest_official_office": "Mayor",
+                "registrant_role": "employee", "registrant_office": "Office",
+                "highest_official_name": "A", "highest_official_office": "Mayor",
             },
             "languages": {"working": ["English", "  german "]},
             "story": {"text": "Hello", "language": "en"},
@@ -191,7 +194,8 @@ def test_committee_members_do_not_see_the_draft(official: CommunityRole, sign_in
 
 @pytest.mark.parametrize(
     ("text", "whole", "value"),
-    [("12,500", True, 12500), ("12 500", True, 12500), ("1,2", True, "1,2"), ("1.5", False, 1.5), ("1.5", True, "1.5"), ("nan", False, "nan"),
+    [("12,500", True, 12500), ("12 500", True, 12500), ("1,2", True, "1,2"), ("1.5", False, 1.5), ("1.5", True, "1.5"),
+     ("nan", False, "nan"),
      ("1e9", False, "1e9"), ("٣", True, 3), ("9" * 30, True, "9" * 30)],
 )  # fmt: skip
 def test_number_is_read_or_kept_as_typed(text: str, whole: bool, value: object) -> None:

@@ -11,7 +11,7 @@ from backend.cities.models import Community
 from backend.cities.vocabularies import vocabulary
 from backend.common.errors import InvalidFields
 from backend.introductions.models import Form
-from backend.web.forms.domain_errors import TakesDomainErrors
+from backend.web.forms.domain_errors import DomainForm
 
 _DATE = {"type": "date"}
 
@@ -20,7 +20,7 @@ def _terms(name: str) -> list[tuple[str, str]]:
     return [(code, entry.label()) for code, entry in vocabulary(name).items()]
 
 
-class AgreementForm(TakesDomainErrors, forms.Form):
+class AgreementForm(DomainForm):
     form = forms.ChoiceField(label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect)
     areas = forms.MultipleChoiceField(label=_("Areas of cooperation"), required=False, widget=forms.CheckboxSelectMultiple)
     languages = forms.MultipleChoiceField(

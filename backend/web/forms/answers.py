@@ -6,10 +6,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.suggestions.models import Decision
-from backend.web.forms.domain_errors import TakesDomainErrors
+from backend.web.forms.domain_errors import DomainForm
 
 
-class DeclineForm(TakesDomainErrors, forms.Form):
+class DeclineForm(DomainForm):
     """Only shows fields and errors; the service checks."""
 
     reason = forms.ChoiceField(label=_("Reason"), choices=Decision.Reason.choices, required=False, widget=forms.RadioSelect)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from django import forms
+
 from backend.common.errors import InvalidFields
 
 
-class TakesDomainErrors:
-    """Mixed into a Form: ``take`` puts a service's InvalidFields where the form shows its own errors."""
-
-    fields: dict[str, object]
+class DomainForm(forms.Form):
+    """A form whose values a service checks: ``take`` puts its InvalidFields where the form shows its own errors."""
 
     def take(self, invalid: InvalidFields) -> None:
         for path, lines in invalid.errors.items():
             for line in lines:
-                self.add_error(path if path in self.fields else None, line)  # type: ignore[attr-defined]
+                self.add_error(path if path in self.fields else None, line)

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
 from backend.introductions.models import Introduction
-from backend.web.forms.domain_errors import TakesDomainErrors
+from backend.web.forms.domain_errors import DomainForm
 
 
-class MoveForm(TakesDomainErrors, forms.Form):
+class MoveForm(DomainForm):
     """Only shows fields and errors; the service checks."""
 
     stage = forms.ChoiceField(label=_("Move to"))
@@ -24,7 +24,7 @@ class MoveForm(TakesDomainErrors, forms.Form):
         self.fields["stage"].choices = [(stage, Introduction.Stage(stage).label) for stage in stages]  # type: ignore[attr-defined]
 
 
-class AssignForm(TakesDomainErrors, forms.Form):
+class AssignForm(DomainForm):
     owner = forms.ChoiceField(label=_("Owner"), required=False)
     due_on = forms.DateField(label=_("Due on"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
 

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community, Country
-from backend.web.forms.domain_errors import TakesDomainErrors
+from backend.web.forms.domain_errors import DomainForm
 
 
 def country_choices(empty: Any) -> list[tuple[str, Any]]:
@@ -26,7 +26,7 @@ class PlaceSearch(forms.Form):
         self.fields["place_country"].choices = country_choices(_("Any country"))  # type: ignore[attr-defined]
 
 
-class RegistrationForm(TakesDomainErrors, forms.Form):
+class RegistrationForm(DomainForm):
     place_id = forms.IntegerField(required=False, widget=forms.HiddenInput)
     kind = forms.ChoiceField(label=_("Kind of community"), choices=Community.Kind.choices, initial="city", required=False)
     name = forms.CharField(label=_("Name in English"), required=False, max_length=200)

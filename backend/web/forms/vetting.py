@@ -6,10 +6,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import VettingNote
-from backend.web.forms.domain_errors import TakesDomainErrors
+from backend.web.forms.domain_errors import DomainForm
 
 
-class ChangesForm(TakesDomainErrors, forms.Form):
+class ChangesForm(DomainForm):
     """Only shows fields and errors; the service checks."""
 
     reason = forms.ChoiceField(label=_("Reason"), choices=VettingNote.Reason.choices, required=False, widget=forms.RadioSelect)

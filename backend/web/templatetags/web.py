@@ -7,6 +7,8 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import Truncator
+from django.utils.translation import ngettext
 
 from backend.cities.vocabularies import label
 from backend.web.languages import direction
@@ -61,6 +63,18 @@ def map_arc(first: Any, second: Any) -> str:
     x2, y2 = (second.longitude + 180) * 2, (84 - second.latitude) * 2
     lift = min(110.0, abs(x2 - x1) * 0.35 + 12)
     return f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {max(4.0, min(y1, y2) - lift):.1f} {x2:.1f} {y2:.1f}"
+
+
+@register.filter
+def payload_words(payload: dict[str, Any]) -> str:
+    """An event's payload on one line: long lists as how many they hold."""
+
+    def words(value: Any) -> str:
+        if isinstance(value, list | dict) and len(value) > 3:
+            return ngettext("%(count)d entry", "%(count)d entries", len(value)) % {"count": len(value)}
+        return str(value)
+
+    return Truncator("; ".join(f"{name}: {words(value)}" for name, value in payload.items())).chars(300)
 
 
 @register.filter

@@ -16,7 +16,9 @@ from backend.introductions.queries import introduction_for
 from backend.introductions.services import contacts_for, give_consent, withdraw_consent
 from backend.web.views.profile import signed_in_user
 
-STAGES = [stage for stage in Introduction.Stage if stage not in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED)]
+STAGES: list[Introduction.Stage] = [
+    stage for stage in Introduction.Stage if stage not in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED)
+]
 
 
 @require_safe

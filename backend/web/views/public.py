@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from backend.cities.attribution import data_sources
 from backend.cities.models import Community, ListedPartnership
+from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.profile_schema import GROUPS
 from backend.cities.queries import seeking_communities
 from backend.web.presentation import community_card
@@ -20,10 +23,16 @@ def _home_figures() -> dict[str, int]:
     return {**seeking, "listed": ListedPartnership.objects.count()}
 
 
+def _newest_of_both_sides() -> list[Community]:
+    """Three from home and three from abroad, in turns: a pair needs both."""
+    newest = seeking_communities().order_by("-profile__current_version__published_at", "id")
+    home, abroad = newest.filter(country=HOME_COUNTRY)[:3], newest.exclude(country=HOME_COUNTRY)[:3]
+    return [community for pair in zip_longest(home, abroad) for community in pair if community is not None]
+
+
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    newest = list(seeking_communities().order_by("-profile__current_version__published_at", "id")[:6])
-    cards = [community_card(community) for community in newest]
+    cards = [community_card(community) for community in _newest_of_both_sides()]
     context = {"figures": _home_figures(), "cards": cards, "shows_sample": any(card.community.is_sample for card in cards)}
     return render(request, "web/home.html", context)
 

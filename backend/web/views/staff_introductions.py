@@ -58,7 +58,7 @@ def introduction_board(request: HttpRequest) -> HttpResponse:
 
 def _targets(card: Introduction) -> list[str]:
     """The columns to which a card may be moved, in the board's order; an agreement is recorded, not moved to."""
-    return sorted(INTRODUCTION_TRANSITIONS[card.stage] - {STAGE.AGREEMENT}, key=list(STAGE).index)
+    return sorted(INTRODUCTION_TRANSITIONS[card.stage] - {STAGE.AGREEMENT}, key=STAGE.values.index)
 
 
 def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:

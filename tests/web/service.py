@@ -1,0 +1,43 @@
+"""The whole service in processes of its own on the test database: web, relay, worker and broker."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from backend.runtime import processes
+from backend.runtime.ports import pick_free
+from tests.faults.service import Service
+
+
+class WholeService(Service):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.url = f"http://127.0.0.1:{pick_free()}"
+        self.web: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        bind = self.url.removeprefix("http://")
+        gunicorn = [sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
+        self.web = self._spawn([*gunicorn, "backend.wsgi"], "web.log")
+        super().start()
+        self.until(self._answers, seconds=60)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url, timeout=2) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    def mails_to(self, address: str) -> int:
+        return sum(f"To: {address}".encode() in path.read_bytes() for path in (self.folder / "mail").glob("*.eml"))
+
+    def stop(self) -> None:
+        super().stop()
+        if self.web is not None:
+            processes.signal_group(self.web, signal.SIGCONT)
+            processes.stop(self.web, signal.SIGTERM, timeout=10)

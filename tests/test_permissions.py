@@ -12,8 +12,9 @@ from django.db import transaction
 from backend.cities.models import Community
 from backend.common.errors import NotVisible
 from backend.introductions.services import contacts_for
+from backend.outbox.models import Event
 from tests import factories as make
-from tests.worlds import ACTORS, World, contact_of, make_world
+from tests.actors import ACTORS, World, contact_of, make_world
 
 JSON = "application/json"
 EVERYBODY = set(ACTORS)
@@ -67,6 +68,11 @@ def patch_draft(community: Callable[[Scene, str], Community]) -> Ask:
     )
 
 
+def put_contacts(community: Callable[[Scene, str], Community]) -> Ask:
+    body = {"contacts": [{"name": "Kim", "email": "kim@city.example"}]}
+    return lambda scene, client, actor: client.put(f"{API}communities/{community(scene, actor).pk}/contacts/", body, content_type=JSON)
+
+
 def send_letter(community: Callable[[Scene, str], Community]) -> Ask:
     return lambda scene, client, actor: client.post(
         f"{API}communities/{community(scene, actor).pk}/profile/letters/", {"letter": SimpleUploadedFile("l.pdf", b"%PDF-1.4")}
@@ -103,6 +109,9 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
     "letter of A: read": (get(lambda s, x: f"communities/{s.world.a.pk}/profile/letters/{s.letter.pk}/"), {"official", "curator"}),
     "own letter: send": (send_letter(own), OFFICIALS),
     "own letter: read": (get(lambda s, x: f"communities/{own(s, x).pk}/profile/letters/"), OFFICIALS | {"curator"}),
+    "contacts of A: read before consent": (get(lambda s, x: f"communities/{s.world.a.pk}/contacts/"), {"official", "curator"}),
+    "own contacts: read": (get(lambda s, x: f"communities/{own(s, x).pk}/contacts/"), OFFICIALS | {"curator"}),
+    "own contacts: update": (put_contacts(own), OFFICIALS),
     "suggestion A–B: read": (get(suggestion), {"official", "committee_member", "chair"}),
     "suggestion A–B: read as staff": (get(lambda s, x: f"staff/suggestions/{s.open.pk}/"), STAFF),
     "suggestion A–B: answer": (
@@ -205,6 +214,17 @@ def test_contacts_follow_the_consents_of_both_sides() -> None:
     first.withdrawn_at, first.withdrawn_by = make.MOMENT, first.by
     first.save()
     assert readers_of_contacts(scene) == set()
+
+
+@pytest.mark.django_db
+def test_curator_who_reads_contacts_leaves_a_trace() -> None:
+    scene = Scene()
+    address = f"{API}communities/{scene.world.a.pk}/contacts/"
+    assert scene.world.client("official").get(address).json()["contacts"][0]["email"] == scene.contact_a.email
+    assert not Event.objects.filter(topic="contacts_read").exists()
+    assert scene.world.client("curator").get(address).json()["contacts"][0]["email"] == scene.contact_a.email
+    event = Event.objects.get(topic="contacts_read")
+    assert (event.by, event.community_id) == (scene.world.user("curator"), scene.world.a.pk)
 
 
 @pytest.mark.django_db

@@ -19,7 +19,7 @@ from backend.api import access as api_access
 from backend.notifications.models import Notification
 from backend.web import access as web_access
 from tests import factories as make
-from tests.worlds import ACTORS, World, contact_of, make_world
+from tests.actors import ACTORS, World, contact_of, make_world
 
 PROBES = {"healthz", "readyz", "metrics"}
 ALLOWED, SIGN_IN, HIDDEN = "allowed", "sign in", "hidden"
@@ -132,6 +132,7 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
     **{("web:introduction", actor): HIDDEN for actor in ACTORS if actor not in _SIDES},
     ("api:letters", "admin"): HIDDEN,  # letters are for owners and curators
     ("api:letter", "admin"): HIDDEN,
+    ("api:own-contacts", "admin"): HIDDEN,  # contacts before consent likewise
     **{("api:unknown", actor): HIDDEN for actor in ACTORS},
     # The next step of a sign-in that nobody has begun.
     ("account_confirm_login_code", "visitor"): SIGN_IN,

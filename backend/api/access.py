@@ -46,6 +46,7 @@ ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:profile-resume": _OWNER,
     "api:profile-fulfil": _OWNER,
     "api:profile-withdraw": _OWNER,
+    "api:own-contacts": {"GET": "community_or_staff", "PUT": "community"},
     "api:letters": {"GET": "community_or_staff", "POST": "community"},
     "api:letter": {"GET": "community_or_staff"},
     "api:suggestions": {"GET": _OF_COMMUNITY},

@@ -21,9 +21,11 @@ _SALT = "api.cursor"
 
 
 class CursorPages(BasePagination):
-    """Pages through a queryset whose ``order_by`` names columns and ends with the primary key. Empty values stand where PostgreSQL puts them.
+    """Pages through a queryset whose ``order_by`` names columns and ends with the primary key.
 
-    The cursor is signed: a client cannot read or forge what it compares with.
+    Empty values stand where PostgreSQL puts them: last in ascending order, first in descending.
+
+    The cursor is signed: a client cannot make one up.
     """
 
     def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
@@ -107,7 +109,7 @@ def _plain(value: Any) -> Any:
 
 
 def _after(model: type[Model], ordering: Sequence[str], values: Sequence[Any]) -> Q:
-    """Rows that follow ``values`` in the order: the first column that differs decides. Ascending, empty values come last; descending, first."""
+    """Rows that follow ``values`` in the order: the first column that differs decides."""
     following, same = Q(), Q()
     for name, value in zip(ordering, values, strict=True):
         column, descending = name.lstrip("-"), name.startswith("-")

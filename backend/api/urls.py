@@ -52,6 +52,7 @@ _mine = [
     path(f"{_PROFILE}withdraw/", profiles.act_view("withdraw_profile", "Take it off the service"), name="profile-withdraw"),
     path(f"{_PROFILE}letters/", profiles.LettersView.as_view(), name="letters"),
     path(f"{_PROFILE}letters/<id:letter_id>/", profiles.LetterView.as_view(), name="letter"),
+    path(f"{_COMMUNITY}contacts/", profiles.OwnContactsView.as_view(), name="own-contacts"),
     path(f"{_COMMUNITY}suggestions/", suggestions.SuggestionsView.as_view(), name="suggestions"),
     path(_SUGGESTION, suggestions.SuggestionDetailView.as_view(), name="suggestion"),
     path(f"{_SUGGESTION}answer/", suggestions.AnswerView.as_view(), name="suggestion-answer"),

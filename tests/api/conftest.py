@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.worlds import World, make_world
+from tests.actors import World, make_world
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
 
 from backend.wsgi import application
 from tests import factories as make
-from tests.worlds import World, contact_of
+from tests.actors import World, contact_of
 
 EXAMPLES = int(os.environ.get("CSC_FUZZ_EXAMPLES", "4"))
 CHECKS: list[Any] = [

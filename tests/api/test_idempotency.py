@@ -14,8 +14,8 @@ from backend.api.models import IdempotencyKey
 from backend.api.urls import urlpatterns
 from backend.cities.models import Community
 from backend.outbox.models import Event
+from tests.actors import World
 from tests.factories import PlaceFactory, UserFactory
-from tests.worlds import World
 
 KEY = {"headers": {"Idempotency-Key": "9d5c2f6e"}}
 ADDRESS = "/api/v1/communities/"

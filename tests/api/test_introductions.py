@@ -7,8 +7,8 @@ from typing import Any
 from django.test import Client
 
 from backend.introductions.models import Introduction
+from tests.actors import World, contact_of
 from tests.factories import MembershipFactory
-from tests.worlds import World, contact_of
 
 JSON = "application/json"
 

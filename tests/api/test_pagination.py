@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from backend.cities.models import Profile
+from tests.actors import World
 from tests.factories import CommunityFactory, EventFactory, ProfileFactory
-from tests.worlds import World
 
 pytestmark = pytest.mark.django_db
 

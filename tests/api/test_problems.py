@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from tests.worlds import World
+from tests.actors import World
 
 JSON = "application/json"
 NOWHERE = "/api/v1/no/such/address/"

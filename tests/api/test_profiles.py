@@ -9,8 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from backend.cities.models import Community, VettingLetter
+from tests.actors import World
 from tests.factories import PlaceFactory, VettingLetterFactory
-from tests.worlds import World
 
 JSON = "application/json"
 PDF = b"%PDF-1.4\n%%EOF\n"

@@ -14,7 +14,7 @@ from backend.introductions.models import Introduction, Partnership
 from backend.outbox.models import Work
 from backend.suggestions.models import Suggestion
 from tests import factories as make
-from tests.worlds import World
+from tests.actors import World
 
 Maker = Callable[[World], object]
 

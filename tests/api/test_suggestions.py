@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from backend.suggestions.models import Decision
+from tests.actors import World
 from tests.factories import PairFactory, SuggestionFactory
-from tests.worlds import World
 
 JSON = "application/json"
 

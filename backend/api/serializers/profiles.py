@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from backend.api.schema import DRAFT_DOCUMENT_SCHEMA
 from backend.api.serializers.communities import CommunityNameSerializer
+from backend.api.serializers.introductions import ContactSerializer
 from backend.api.serializers.strict import StrictSerializer
 from backend.cities.models import Profile, VettingNote
 
@@ -104,3 +105,18 @@ class VersionSerializer(serializers.Serializer):
     community_id = serializers.IntegerField(source="profile.community_id")
     number = serializers.IntegerField()
     published_at = serializers.DateTimeField()
+
+
+class ContactEntrySerializer(StrictSerializer):
+    name = serializers.CharField(max_length=120)
+    office = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
+    email = serializers.CharField(max_length=254)
+    phone = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+
+
+class ContactEntriesSerializer(StrictSerializer):
+    contacts = ContactEntrySerializer(many=True, help_text="The first is the one to write to")
+
+
+class OwnContactsSerializer(serializers.Serializer):
+    contacts = ContactSerializer(many=True)

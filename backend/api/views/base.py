@@ -16,7 +16,7 @@ from backend.accounts.models import User
 from backend.api.schema import ApiSchema
 from backend.api.serializers.strict import FilterSerializer
 
-METHODS = ["get", "head", "post", "patch", "delete"]
+METHODS = ["get", "head", "post", "put", "patch", "delete"]
 
 
 def person(request: Request) -> User:

@@ -99,6 +99,21 @@ class LetterView(ApiView):
         return FileResponse(letter.file.open("rb"), as_attachment=True, filename=letter.original_name, content_type=letter.content_type)
 
 
+class OwnContactsView(ApiView):
+    """The people to write to in this community. The other side of an introduction reads them under both consents alone."""
+
+    @extend_schema(summary="Your own contacts", responses=shapes.OwnContactsSerializer)
+    def get(self, request: Request, community_id: int) -> Response:
+        contacts = services.read_contacts(by=person(request), community_id=community_id)
+        return Response(shapes.OwnContactsSerializer({"contacts": contacts}).data)
+
+    @extend_schema(summary="Replace your contacts", request=shapes.ContactEntriesSerializer, responses=shapes.OwnContactsSerializer)
+    def put(self, request: Request, community_id: int) -> Response:
+        asked = checked(shapes.ContactEntriesSerializer, request.data)
+        contacts = services.replace_contacts(by=person(request), community_id=community_id, contacts=asked["contacts"])
+        return Response(shapes.OwnContactsSerializer({"contacts": contacts}).data)
+
+
 class CommunityEventsView(ApiList):
     """The trail of a community: its own acts and what staff did to its profile."""
 

@@ -1,3 +1,4 @@
+from backend.cities.services.contacts import ContactEntry, read_contacts, replace_contacts
 from backend.cities.services.profiles import draft_errors, save_draft, submit_profile
 from backend.cities.services.publishing import (
     confirm_profile,
@@ -13,6 +14,7 @@ from backend.cities.services.registration import register_community
 from backend.cities.services.vetting import attach_letter, request_changes
 
 __all__ = [
+    "ContactEntry",
     "attach_letter",
     "confirm_profile",
     "draft_errors",
@@ -20,7 +22,9 @@ __all__ = [
     "mark_stale_profiles",
     "pause_profile",
     "publish_profile",
+    "read_contacts",
     "register_community",
+    "replace_contacts",
     "republish_profile",
     "request_changes",
     "resume_profile",

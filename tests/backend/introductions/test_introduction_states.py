@@ -26,8 +26,8 @@ from backend.introductions.services import (
 from backend.introductions.states import INTRODUCTION_TRANSITIONS, PARTNERSHIP_TRANSITIONS
 from backend.outbox.models import Event
 from backend.suggestions.models import Pair, Suggestion
+from tests.actors import World, make_world
 from tests.factories import MembershipFactory, SuggestionFactory
-from tests.worlds import World, make_world
 
 I = Introduction.Stage  # noqa: E741
 OPEN = [I.TO_INTRODUCE, I.INTRODUCED, I.FIRST_MEETING, I.EXPLORING, I.PROPOSAL, I.COUNCIL_RESOLUTION]

@@ -15,8 +15,8 @@ from backend.introductions.services import give_consent, open_card_for_mutual
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.services import answer, hold, release
+from tests.actors import World, make_world
 from tests.factories import PairFactory, SuggestionFactory, document
-from tests.worlds import World, make_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 8

@@ -17,8 +17,8 @@ from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Pair, Suggestion
 from backend.suggestions.services import answer, expire_suggestions, hold, release
 from backend.suggestions.states import SIDE_TRANSITIONS, SUGGESTION_TRANSITIONS
+from tests.actors import World, make_world
 from tests.factories import SuggestionFactory
-from tests.worlds import World, make_world
 
 S, A = Suggestion.Status, Suggestion.SideState
 ACTORS = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from backend.outbox.models import Work
 from backend.outbox.queries import heartbeat_age
 from backend.runtime import processes
 from backend.runtime.valkey import EmbeddedValkey
@@ -89,7 +90,8 @@ class Service:
         """Polls; fails with the ends of the logs when it does not come true in time."""
         if not processes.wait_until(condition, seconds=seconds, every=0.02):
             ends = {path.name: path.read_text(errors="replace")[-2000:] for path in self.folder.glob("*.log")}
-            raise AssertionError(f"not so after {seconds:.0f} s; the logs end with: {ends}")
+            waiting = list(Work.objects.exclude(status=Work.Status.DONE).values())
+            raise AssertionError(f"not so after {seconds:.0f} s; work not done: {waiting}; the logs end with: {ends}")
 
     def _spawn(self, argv: list[str], log: str) -> subprocess.Popen[bytes]:
         db = connection.settings_dict

@@ -11,7 +11,7 @@ from matching.types import FloatArray, IntArray
 _COMPONENTS = 10
 
 
-def _filled(values: FloatArray) -> FloatArray:
+def filled(values: FloatArray) -> FloatArray:
     """Blanks of (n, ...) replaced by the mean of what is known in the column; by 0 where nothing is."""
     known = ~np.isnan(values)
     mean = np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1)
@@ -21,7 +21,7 @@ def _filled(values: FloatArray) -> FloatArray:
 def state_profiles(states: KeyedTable) -> dict[str, FloatArray]:
     """State -> (10,) principal components of log ancestry and origin shares (Census), the first of unit variance."""
     columns = sorted({name for row in states.rows.values() for name in row if name.startswith("pct_")})
-    logs = np.log(_filled(np.column_stack([states.column(name) for name in columns])) + 0.1)
+    logs = np.log(filled(np.column_stack([states.column(name) for name in columns])) + 0.1)
     logs = (logs - logs.mean(0)) / (logs.std(0) + 1e-9)
     left, values, _ = np.linalg.svd(logs, full_matrices=False)
     profile = np.zeros((len(states.keys), _COMPONENTS))
@@ -36,7 +36,7 @@ def describe_origins(data: OpenData, places: Places, rows: IntArray) -> FloatArr
     profiles = state_profiles(data.states)
     none = np.zeros(_COMPONENTS)
     state = np.stack([profiles.get(data.cities.text["admin1_code"][row], none) for row in rows])
-    born_abroad = np.log1p(_filled(data.cities.number["us_foreign_born_pct"]))
+    born_abroad = np.log1p(filled(data.cities.number["us_foreign_born_pct"]))
     return np.column_stack(
         [
             places.unit[rows],

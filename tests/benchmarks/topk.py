@@ -1,0 +1,216 @@
+"""Times of the both-sided exact top-k, beside plain matrix products of the same shape and one-way peers, and of one community's update.
+
+    python -m tests.benchmarks.topk [--quick] [--sizes 2000x20000 20000x150000] [--rounds 3] [--updates 150000 1000000]
+
+Every round times two plain float32 products of the same shapes (both directions' numerators, block by block, results thrown away) right
+before each contender; the table gives medians of the ratios within rounds, which hold on a busy machine: CPU (user + system of
+the process) decides, wall is shown. Peers do less: the k best of one direction, for one side, without masks, coverage or denominators, and stand
+against one product. Memory is the peak of resident memory above that before the call. Data: real cities, sample profiles (sample_market.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from matching.topk import RankingIndex, top_k
+from matching.topk.threads import run_threads, share_out
+from matching.types import BoolArray, EligibilityMask, Factors, FloatArray, IntArray, PairProblem
+from tests.benchmarks.sample_market import sample_problem
+
+K = 20
+SIZES = ((1_000, 5_000), (2_000, 20_000), (5_000, 40_000), (20_000, 150_000))
+QUICK_SIZES = ((1_000, 5_000), (2_000, 20_000))
+
+
+@dataclass(frozen=True)
+class Clocked:
+    wall: float
+    cpu: float
+    peak: float  # MiB above the resident memory before
+
+
+def clock(work: Callable[[], object]) -> Clocked:
+    """Wall and CPU seconds of a call, and how far resident memory rose above where it stood."""
+    before, peak, done = resident(), [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            peak[0] = max(peak[0], resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    wall, cpu = time.perf_counter(), time.process_time()
+    kept = work()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak[0] = max(peak[0], resident())
+    done.set()
+    watcher.join()
+    del kept
+    return Clocked(wall, cpu, peak[0] - before)
+
+
+def resident() -> float:
+    """Resident memory of this process in MiB."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+def plain_products(pairs: list[tuple[FloatArray, FloatArray]], threads: int = 2, height: int = 256, width: int = 1024) -> None:
+    """``left @ right.T`` of every pair in cache-sized blocks, results thrown away: the floor."""
+    rows, cols = len(pairs[0][0]), len(pairs[0][1])
+    draw = share_out(range(0, cols, width))
+
+    def work() -> None:
+        out = np.empty(height * width, dtype=np.float32)
+        while (start := draw()) is not None:
+            for left, right in pairs:
+                block = np.ascontiguousarray(right[start : start + width].T)
+                for at in range(0, rows, height):
+                    part = left[at : at + height]
+                    np.matmul(part, block, out=out[: len(part) * block.shape[1]].reshape(len(part), -1))
+
+    run_threads(work, threads)
+
+
+def peers(factors: Factors) -> dict[str, Callable[[], object]]:
+    """The k best of the left side by one direction's numerators: what libraries offer."""
+    left, right = factors.numerator_left, factors.numerator_right
+    found: dict[str, Callable[[], object]] = {
+        "scikit-learn brute, one way": lambda: NearestNeighbors(n_neighbors=K, algorithm="brute").fit(right).kneighbors(left)
+    }
+    try:
+        import faiss
+    except ImportError:
+        print("faiss is not installed (dependency group `bench`): left out")
+        return found
+
+    def flat() -> object:
+        faiss.omp_set_num_threads(2)
+        index = faiss.IndexFlatIP(right.shape[1])
+        index.add(right)
+        return index.search(left, K)
+
+    return found | {"faiss flat, one way": flat}
+
+
+def compare(problem: PairProblem, rounds: int) -> float:
+    """Prints the table of one size; returns the CPU seconds of a cold run."""
+    forth, back = problem.left_to_right, problem.right_to_left
+    both = [(forth.numerator_left, forth.numerator_right), (back.numerator_left, back.numerator_right)]
+    earlier = top_k(problem, K)
+    contenders: dict[str, tuple[Callable[[], object], int]] = {
+        "top_k, both sides, cold": (lambda: top_k(problem, K), 2),
+        "top_k, both sides, warm": (lambda: top_k(problem, K, warm=earlier), 2),
+        **{name: (work, 1) for name, work in peers(forth).items()},
+    }
+    taken: dict[str, list[tuple[Clocked, Clocked]]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, (work, products) in contenders.items():
+            floor = clock(lambda products=products: plain_products(both[:products]))  # type: ignore[misc]
+            taken[name].append((floor, clock(work)))
+    shape = f"{len(problem.left_ids):,} x {len(problem.right_ids):,}, depths {forth.numerator_left.shape[1]} + {back.numerator_left.shape[1]}"
+    print(f"\n{shape}, k = {K}, {rounds} rounds\n{'':<32}{'wall s':>9}{'CPU s':>9}{'x floor wall':>14}{'x floor CPU':>13}{'peak MiB':>10}")
+    for name, pairs in taken.items():
+        wall, cpu, peak = (statistics.median(getattr(mine, field) for _, mine in pairs) for field in ("wall", "cpu", "peak"))
+        wall_ratio = statistics.median(mine.wall / floor.wall for floor, mine in pairs)
+        cpu_ratio = statistics.median(mine.cpu / floor.cpu for floor, mine in pairs)
+        print(f"{name:<32}{wall:9.2f}{cpu:9.2f}{wall_ratio:14.2f}{cpu_ratio:13.2f}{peak:10.0f}", flush=True)
+    return statistics.median(mine.cpu for _, mine in taken["top_k, both sides, cold"])
+
+
+def update_times(counterparts: int, changes: int = 15, left: int = 2_000) -> None:
+    """Prints how long one changed left community takes with that many on the other side (cities repeat beyond 150,000)."""
+    problem = repeated(sample_problem(left, min(counterparts, 150_000)), counterparts)
+    index = RankingIndex(problem, top_k(problem, K))
+    rng = np.random.default_rng(3)
+    times, written = [], []
+    for row in rng.choice(left, changes, replace=False):
+        problem = with_edited_row(problem, int(row), rng)
+        start = time.perf_counter()
+        lists = index.update(problem, changed_left=[int(problem.left_ids[row])])
+        times.append((time.perf_counter() - start) * 1e3)
+        written.append(len(lists.right))
+    print(
+        f"one of {left:,} communities changed, {counterparts:,} counterparts: median {statistics.median(times):.1f} ms, least {min(times):.1f}, "
+        f"most {max(times):.1f}; lists of others written: median {statistics.median(written):.0f}",
+        flush=True,
+    )
+
+
+def repeated(problem: PairProblem, counterparts: int, seed: int = 1) -> PairProblem:
+    """The problem with its right side repeated to a length; a little is taken off what each copy offers, so that no two score alike."""
+    rng = np.random.default_rng(seed)
+    origin = np.arange(counterparts) % len(problem.right_ids)
+    share = rng.uniform(0.97, 1.0, counterparts).astype(np.float32)
+    forth, back = problem.left_to_right, problem.right_to_left
+    forth_right = forth.numerator_right[origin]
+    forth_right *= share[:, None]
+    return replace(
+        problem,
+        right_ids=np.arange(counterparts, dtype=np.int64) + 10_000_000,
+        left_to_right=replace(forth, numerator_right=forth_right, presence_right=forth.presence_right[origin]),
+        right_to_left=replace(
+            back, numerator_right=back.numerator_right[origin], presence_right=back.presence_right[origin], total_weight=back.total_weight[origin]
+        ),
+        eligibility=RepeatedEligibility(problem.eligibility, problem.eligibility.left_ok, problem.eligibility.right_ok[origin], origin),
+    )
+
+
+@dataclass
+class RepeatedEligibility:
+    """The eligibility of a problem whose right side is repeated."""
+
+    original: EligibilityMask
+    left_ok: BoolArray
+    right_ok: BoolArray
+    origin: IntArray
+
+    def pairs(self, rows: IntArray, cols: IntArray) -> BoolArray:
+        return self.original.pairs(rows, self.origin[cols])
+
+    def block(self, row_start: int, row_stop: int, col_start: int, col_stop: int) -> BoolArray:
+        rows, cols = np.indices((row_stop - row_start, col_stop - col_start))
+        return self.pairs(rows.ravel() + row_start, cols.ravel() + col_start).reshape(rows.shape)
+
+
+def with_edited_row(problem: PairProblem, row: int, rng: np.random.Generator) -> PairProblem:
+    """The problem after a left community edited its profile: a tenth of its features, both ways, became weaker."""
+
+    def edited(factors: Factors) -> Factors:
+        numerators = factors.numerator_left.copy()
+        numerators[row] *= np.where(rng.random(numerators.shape[1]) < 0.1, 0.7, 1.0).astype(np.float32)
+        return replace(factors, numerator_left=numerators)
+
+    return replace(problem, left_to_right=edited(problem.left_to_right), right_to_left=edited(problem.right_to_left))
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--quick", action="store_true", help="two small sizes and one update, in a minute")
+    options.add_argument("--sizes", nargs="*", default=None, help="ROWSxCOLUMNS …")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--updates", type=int, nargs="*", default=None, help="numbers of counterparts for the update of one community")
+    chosen = options.parse_args()
+    sizes = QUICK_SIZES if chosen.quick else SIZES
+    if chosen.sizes is not None:
+        sizes = tuple((int(rows), int(cols)) for rows, cols in (size.split("x") for size in chosen.sizes))
+    updates = chosen.updates if chosen.updates is not None else [150_000] if chosen.quick else [150_000, 1_000_000]
+    cpu = [(rows * cols, compare(sample_problem(rows, cols), chosen.rounds)) for rows, cols in sizes]
+    if len(cpu) > 1:
+        exponent = np.polyfit(np.log([pairs for pairs, _ in cpu]), np.log([seconds for _, seconds in cpu]), 1)[0]
+        print(f"\nscaling of the cold run: CPU time grows with the number of pairs to the power {exponent:.2f}\n")
+    for counterparts in updates:
+        update_times(counterparts)
+
+
+if __name__ == "__main__":
+    main()

@@ -108,11 +108,11 @@ class Service:
         }
         self.folder.announce(shared)
 
-    def _part(self, name: str, argv: Command, *, stop_seconds: float = 10.0) -> Part:
+    def _part(self, name: str, argv: Command) -> Part:
         def launch(stdout: int) -> subprocess.Popen[bytes]:
             return processes.spawn(argv, env=self.environment, cwd=ROOT, stdout=stdout)
 
-        return Part(name, launch, stop_seconds=stop_seconds)
+        return Part(name, launch)
 
     def _start_clients(self) -> None:
         python = sys.executable
@@ -122,7 +122,8 @@ class Service:
         celery: Command = [python, "-m", "celery", "--quiet", "-A"]
         pool = ["--concurrency", str(self.workers), "-O", "fair", "--without-gossip", "--without-mingle", "--loglevel", "info"]
         schedule: Command = ["--schedule", self.folder.run / "beat-schedule", "--pidfile", "", "--loglevel", "warning"]
-        self.supervisor.start(self._part("worker", [*celery, "tasks.app", "worker", *pool, "-n", "worker@%h"], stop_seconds=25))
+        # Work that has not ended when its time is over is killed: its lease runs out, and another worker does it again.
+        self.supervisor.start(self._part("worker", [*celery, "tasks.app", "worker", *pool, "-n", "worker@%h"]))
         self.supervisor.start(self._part("web", [python, "-m", "gunicorn", *web, *quiet, "backend.wsgi"]))
         self.supervisor.start(self._part("beat", [*celery, "tasks.beat", "beat", *schedule]))
 

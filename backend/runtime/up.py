@@ -97,7 +97,7 @@ def run_service(options: argparse.Namespace) -> int:
             try:
                 Service(folder, supervisor, host=options.host, port=options.port, workers=options.workers, empty=options.empty).run()
             except Interrupted:
-                print_quietly("Stopping ...")
+                print_quietly("Stopping ... (Ctrl-C once more: at once)")
             finally:
                 supervisor.stop_all(STOP_ORDER)
         print_quietly("Stopped.")

@@ -187,7 +187,7 @@ def rescore_community(community_id: int) -> bool:
         old = ranked_rows.stored_rows(run.pk)
         left, right = _ranked_ids(frozen, old)
         before = ranking_from_rows(list(old.values()), left, right, run.k, builder.version_)
-        after = updated(before, engine, {community_id})
+        after = updated(before, engine)
         written = ranked_rows.replace_rows(run.pk, old, ranking_rows(after))
         record(Topic.COMMUNITY_RESCORED, subject=("community", community_id), by=None, community_id=community_id, rows=written, run=run.pk)
     return True

@@ -11,7 +11,7 @@ import numpy as np
 from backend.suggestions.scoring.records import engine_vocabulary
 from matching.engine import Engine, build_engine
 from matching.features import FeatureBuilder
-from matching.topk import top_k, update
+from matching.topk import top_k
 from matching.types import Explanation, RankedSide, Ranking, Snapshot
 from matching.weights import Weights
 
@@ -117,14 +117,9 @@ def ranking_from_rows(rows: Sequence[RankedRow], left_ids: Sequence[int], right_
     )
 
 
-def updated(ranking: Ranking, engine: Engine, changed: set[int]) -> Ranking:
-    """The ranking after the changed (added, removed) communities were scored again: exactly what a full pass would give."""
-    known = {int(i) for i in ranking.left.ids} | {int(i) for i in ranking.right.ids}
-    present = set(engine.rows) | set(engine.cols)
-    touched = changed | (known ^ present)
-    left = sorted(i for i in touched if i in engine.rows or i in set(ranking.left.ids.tolist()))
-    right = sorted(i for i in touched if i in engine.cols or i in set(ranking.right.ids.tolist()))
-    return update(ranking, engine.problem, changed_left=left, changed_right=right)
+def updated(ranking: Ranking, engine: Engine) -> Ranking:
+    """The ranking of the engine's communities as they are now: exactly what a full pass gives, begun from the earlier one."""
+    return top_k(engine.problem, ranking.k, fusion=FUSION, warm=ranking, feature_version=ranking.feature_version)
 
 
 def _explanation_json(explanation: Explanation) -> dict[str, Any]:

@@ -20,7 +20,10 @@ FORBIDDEN_FILES = {"utils.py", "helpers.py", "misc.py"}
 
 def modules() -> list[Path]:
     return [
-        path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")) if "migrations" not in path.parts and path.stat().st_size
+        path
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if "migrations" not in path.parts and path.stat().st_size
     ]
 
 

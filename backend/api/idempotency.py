@@ -16,11 +16,12 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.db.models.functions import Now
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotAuthenticated, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from backend.accounts.models import User
 from backend.api.models import IdempotencyKey
 from backend.common.errors import InvalidFields
 
@@ -64,6 +65,8 @@ def idempotent(act: Act) -> Act:
 
 def _reserve(request: Request, key: str) -> tuple[IdempotencyKey, bool]:
     """The row of the key and whether this request made it. A second request waits here until the first has committed or failed."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
     mine = IdempotencyKey.objects.filter(user=request.user)
     mine.filter(created_at__lt=Now() - KEPT).delete()
     with connection.cursor() as cursor:

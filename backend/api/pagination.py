@@ -83,9 +83,10 @@ class CursorPages(BasePagination):
 
 
 def _ordering(queryset: QuerySet[Any]) -> list[str]:
-    ordering = list(queryset.query.order_by)
-    if not ordering or not all(isinstance(name, str) for name in ordering) or ordering[-1].lstrip("-") not in {"id", "pk"}:
-        raise ImproperlyConfigured(f"Cursor pages need an order by columns that ends with the primary key, not {ordering}.")
+    wanted = list(queryset.query.order_by)
+    ordering = [name for name in wanted if isinstance(name, str)]
+    if ordering != wanted or not ordering or ordering[-1].lstrip("-") not in {"id", "pk"}:
+        raise ImproperlyConfigured(f"Cursor pages need an order by columns that ends with the primary key, not {wanted}.")
     return ordering
 
 

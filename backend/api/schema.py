@@ -39,7 +39,7 @@ class ApiSchema(AutoSchema):
             }
         return operation
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # as the framework's own subclass has it
         """The view's own words, never those of its base class, and who may ask."""
         own = inspect.cleandoc(type(self.view).__doc__ or "")
         return "\n\n".join(part for part in (own, f"Open to: {_AUDIENCE[self._level()]}.") if part)

@@ -83,4 +83,5 @@ _staff = [
     path("staff/events/", staff_operations.EventsView.as_view(), name="staff-events"),
 ]
 # The last one: whatever is left is unknown. An address without its last slash is sent to the one with it, as everywhere.
-urlpatterns: list[URLPattern] = [*_public, *_mine, *_staff, re_path(r"^(?:.*/)?$", documents.UnknownView.as_view(), name="unknown")]
+_unknown = re_path(r"^(?P<address>([\s\S]*/)?)\Z", documents.UnknownView.as_view(), name="unknown")
+urlpatterns: list[URLPattern] = [*_public, *_mine, *_staff, _unknown]

@@ -89,7 +89,14 @@ def test_no_request_breaks_the_promise_of_the_document(world: World, actor: str)
             for real in (True, False)
         ]
 
-        @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
         @given(case=st.one_of(drawn))
         def ask(case: schemathesis.Case) -> None:
             with transaction.atomic():

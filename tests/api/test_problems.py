@@ -41,6 +41,7 @@ def test_hidden_and_absent_things_answer_with_the_same_bytes(world: World) -> No
         "/api/v1/communities/0/",
         "/api/v1/staff/events/",
         "/api/v1/vocabularies/nothing/",
+        "/api/v1/vocabularies/two%0Alines/",
     ]
     for address in hidden:
         response = stranger.get(address)

@@ -11,7 +11,7 @@ from backend.api.serializers.communities import CommunityNameSerializer
 from backend.api.serializers.strict import FilterSerializer, StrictSerializer
 from backend.introductions.models import Form, Introduction, Partnership
 
-_ID = {"min_value": 1, "max_value": 2**63 - 1}
+_LARGEST_ID = 2**63 - 1
 
 
 class IntroductionSerializer(serializers.Serializer):
@@ -78,7 +78,7 @@ class StaffIntroductionSerializer(serializers.Serializer):
 
 
 class OpenSerializer(StrictSerializer):
-    pair_id = serializers.IntegerField(**_ID)
+    pair_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
     because = serializers.CharField(max_length=2000, help_text="Why these two should meet; recorded")
 
 
@@ -88,12 +88,12 @@ class MoveSerializer(StrictSerializer):
 
 
 class AssignSerializer(StrictSerializer):
-    owner_id = serializers.IntegerField(**_ID, allow_null=True, help_text="A curator")
+    owner_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID, allow_null=True, help_text="A curator")
     due_on = serializers.DateField(allow_null=True)
 
 
 class SignatoryEntrySerializer(StrictSerializer):
-    community_id = serializers.IntegerField(**_ID)
+    community_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
     name = serializers.CharField(max_length=120)
     office = serializers.CharField(max_length=120)
     is_highest_official = serializers.BooleanField(help_text="The highest elected or appointed official of the community")
@@ -106,7 +106,7 @@ class AgreementEntrySerializer(StrictSerializer):
     languages = serializers.ListField(child=serializers.CharField(max_length=10), max_length=50, help_text="Of equal text")
     term_years = serializers.IntegerField(allow_null=True, required=False, default=None, min_value=1, max_value=99)
     review_on = serializers.DateField(allow_null=True, required=False, default=None)
-    signatories = SignatoryEntrySerializer(many=True, min_length=2, max_length=2)
+    signatories = SignatoryEntrySerializer(many=True, min_length=2, max_length=2)  # type: ignore[call-arg]  # of the list that many= makes
 
 
 class PartnershipSerializer(serializers.Serializer):

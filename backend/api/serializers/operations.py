@@ -31,7 +31,7 @@ class RunSerializer(serializers.Serializer):
     error = serializers.CharField()
 
     def to_representation(self, run: Any) -> Any:
-        names = [name for name in self.fields if name != "progress"]
+        names = [str(name) for name in self.fields if name != "progress"]
         progress = {"done": run.shards_done, "total": run.shard_count}
         return super().to_representation({name: getattr(run, name) for name in names} | {"progress": progress})
 

@@ -11,7 +11,7 @@ class ProblemSerializer(serializers.Serializer):
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="Stable; programs may branch on it.")
     detail = serializers.CharField(help_text="What is wrong and how to mend it, for people.")
-    errors = serializers.DictField(
+    errors = serializers.DictField(  # type: ignore[assignment]  # the name is the document's
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
         help_text="For wrong values: messages by dotted field path; the empty path is the whole document.",

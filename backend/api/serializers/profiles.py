@@ -47,7 +47,7 @@ class DraftSerializer(serializers.Serializer):
     published_version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
     confirmed_at = serializers.DateTimeField(allow_null=True)
     notes = VettingNoteSerializer(source="vetting_notes.all", many=True)
-    errors = MessagesField(help_text="What is wrong with answers that are there, by `group.question`")
+    errors = MessagesField(help_text="What is wrong with answers that are there, by `group.question`")  # type: ignore[assignment]
     missing = MessagesField(help_text="What else must be answered before it can be submitted")
 
 
@@ -89,7 +89,7 @@ class QueuedSerializer(serializers.Serializer):
 class SubmissionSerializer(QueuedSerializer):
     draft = DraftDocumentField()
     notes = VettingNoteSerializer(source="vetting_notes.all", many=True)
-    errors = MessagesField(help_text="What would stop it from being published, by `group.question`")
+    errors = MessagesField(help_text="What would stop it from being published, by `group.question`")  # type: ignore[assignment]
 
 
 class RequestChangesSerializer(StrictSerializer):

@@ -6,21 +6,21 @@ from typing import Any
 
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from backend.api.access import ByAccessTable
 from backend.common.errors import NotVisible
 
 
 class SchemaView(SpectacularAPIView):
-    permission_classes = api_settings.DEFAULT_PERMISSION_CLASSES
+    permission_classes = [ByAccessTable]
     http_method_names = ["get", "head"]
 
 
 class DocsView(SpectacularSwaggerSplitView):
     """Swagger UI from local files; its script comes from this address too, so that no rule against inline scripts is relaxed."""
 
-    permission_classes = api_settings.DEFAULT_PERMISSION_CLASSES
+    permission_classes = [ByAccessTable]
     http_method_names = ["get", "head"]
     url_name = "api:schema"
     template_name = "api/docs.html"

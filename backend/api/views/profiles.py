@@ -126,5 +126,5 @@ class CommunityEventsView(ApiList):
 
 def act_view(act: str, summary: str) -> Any:
     """A view of its own for each act, so that each has its words in the OpenAPI document."""
-    made = type(f"{act.title().replace('_', '')}View", (ProfileActView,), {"act": act, "__module__": __name__})
+    made: Any = type(f"{act.title().replace('_', '')}View", (ProfileActView,), {"act": act, "__module__": __name__})
     return extend_schema(summary=summary, methods=["POST"])(made).as_view()

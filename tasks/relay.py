@@ -83,6 +83,7 @@ class Relay:
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self.opened: dict[str, dt.datetime] = {}
+        self._broker_away = False
         self._listener: psycopg.Connection[tuple[object, ...]] | None = None
 
     def stop(self) -> None:
@@ -116,11 +117,22 @@ class Relay:
         more = True
         while more and not self.stopping.is_set():
             more = route_events() == BATCH
-            try:
-                more = publish_due() == BATCH or more
-            except BROKER_ERRORS as error:
-                log.warning("relay_waits_for_broker", error=" ".join(str(error).split()))
+            more = self._publish() == BATCH or more
         beat("relay")
+
+    def _publish(self) -> int:
+        """Publishes what is due; a broker that is away is said once, and waited for."""
+        try:
+            published = publish_due()
+        except BROKER_ERRORS as error:
+            if not self._broker_away:
+                log.warning("relay_waits_for_broker", error=" ".join(str(error).split()))
+            self._broker_away = True
+            return 0
+        if self._broker_away and published:
+            log.info("relay_broker_is_back")
+            self._broker_away = False
+        return published
 
     def _listen(self) -> None:
         if self._listener is None or self._listener.closed:

@@ -131,9 +131,14 @@ def fit_non_negative(similarity: FloatArray, labels: FloatArray, ridge: float = 
 
 
 def advised_weights(evidence: tuple[FacetEvidence, ...]) -> dict[str, float]:
-    """Half way from each open-data facet's default importance to its share of the evidence; their sum stays that of the defaults."""
-    default = {facet.name: facet.default_importance for facet in FACETS if facet.name in OPEN_FACETS}
-    total = sum(entry.coefficient for entry in evidence)
+    """Half way from each facet's default importance to its share of the evidence; their sum stays that of the defaults.
+
+    Feasibility facets (languages, time zone) keep their defaults: they say what makes working together possible, and past
+    choices that crossed languages do not make that easier.
+    """
+    default = {facet.name: facet.default_importance for facet in FACETS if facet.name in OPEN_FACETS and not facet.feasibility}
+    counted = {entry.facet: entry.coefficient for entry in evidence if entry.facet in default}
+    total = sum(counted.values())
     if total == 0:
         return default
-    return {entry.facet: round((default[entry.facet] + sum(default.values()) * entry.coefficient / total) / 2, 2) for entry in evidence}
+    return {name: round((default[name] + sum(default.values()) * value / total) / 2, 2) for name, value in counted.items()}

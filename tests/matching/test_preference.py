@@ -129,7 +129,8 @@ def test_presence_of_parts_that_all_have_is_one_column() -> None:
         left=tuple(ProfileRecord(i, "US", population=1000 * i, coastal=True, utc_offset_hours=-5) for i in range(1, 4)),
         right=tuple(ProfileRecord(i, "DE", population=900 * i, coastal=False, utc_offset_hours=1) for i in range(11, 15)),
     )
-    factors = build_engine(snapshot, FeatureBuilder(VOCABULARY)).problem.left_to_right
+    weights = Weights(unit=dict.fromkeys(FACET_NAMES, 1.0))
+    factors = build_engine(snapshot, FeatureBuilder(VOCABULARY), weights).problem.left_to_right
     assert factors.presence_left.shape == (3, 1)
     assert factors.presence_left[0, 0] == 1.0 + 1.0 + 0.75  # size, time zone and the coast's share of geography
 

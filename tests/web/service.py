@@ -20,10 +20,10 @@ class WholeService(Service):
         self.web: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        super().start()
         bind = self.url.removeprefix("http://")
         gunicorn = [sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
         self.web = self._spawn([*gunicorn, "backend.wsgi"], "web.log")
-        super().start()
         self.until(self._answers, seconds=60)
 
     def _answers(self) -> bool:

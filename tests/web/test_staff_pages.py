@@ -200,6 +200,14 @@ def test_mails_written_as_files_are_read(staff: Client, settings: object, tmp_pa
     assert staff.get("/staff/mails/..%2F..%2Fetc%2Fpasswd/").status_code == 404
 
 
+def test_missing_object_answers_like_a_wrong_address(staff: Client) -> None:
+    missing = staff.get("/no/such/page/").content
+    for name in ("staff_submission", "staff_suggestion", "staff_introduction", "staff_run", "staff_introduction_open"):
+        response = staff.get(url(name, 999_999))
+        assert response.status_code == 404
+        assert response.content == missing
+
+
 def test_events_are_filtered(staff: Client, submitted: CommunityRole) -> None:
     html = staff.get(url("staff_events"), {"topic": "profile_submitted"}).content.decode()
     assert "profile_submitted" in html.lower().replace(" ", "_")

@@ -52,6 +52,7 @@ def test_card_shows_reasons_of_each_side_and_the_caveat(suggestion: Suggestion, 
     assert "Fernstadt needs Water management; Homeport offers it." in html
     assert "Your working hours hardly overlap." in html
     assert "60%" in html
+    assert "1 suggestion waits for your answer." in html
 
 
 def test_bars_have_their_table_and_gaps_are_gaps(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:

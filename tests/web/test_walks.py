@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,7 +96,7 @@ def unread(visitor: Visitor) -> int:
 
 def answer_interested(visitor: Visitor, role: CommunityRole, other: str) -> None:
     visitor.open(suggestions_path(role))
-    visitor.page.get_by_role("button", name=f"We are interested: {other}").click()
+    visitor.page.get_by_role("button", name=re.compile(f"We are interested.*{other}")).click()
     visitor.page.wait_for_url("**/suggestions/*/")
 
 

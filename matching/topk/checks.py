@@ -10,7 +10,8 @@ from matching.types import BoolArray, EligibilityMask, Factors, FloatArray, IntA
 
 
 def check_problem(problem: PairProblem) -> None:
-    """Raises ValueError, saying what is wrong and where, for duplicate ids, wrong shapes, numbers that are not finite, negative presence."""
+    """Raises ValueError, saying what is wrong and where, for duplicate ids, wrong shapes, numbers that are not finite, negative
+    presence."""
     n_left, n_right = len(problem.left_ids), len(problem.right_ids)
     for name, ids in (("left_ids", problem.left_ids), ("right_ids", problem.right_ids)):
         values, counts = np.unique(ids, return_counts=True)

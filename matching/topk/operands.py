@@ -25,6 +25,11 @@ class Side:
     forth_denominator: FloatArray
     back_denominator: FloatArray
 
+    def rows(self, positions: IntArray) -> Side:
+        """Some rows of a left side."""
+        arrays = self.forth_numerator, self.back_numerator, self.forth_denominator, self.back_denominator
+        return Side(*(array.take(positions, axis=0) for array in arrays))
+
 
 def left_side(problem: PairProblem, rows: IntArray) -> Side:
     """Row operands, (rows, depth + 1)."""

@@ -16,6 +16,7 @@ Float64Array = npt.NDArray[np.float64]
 COVERAGE_TOLERANCE = 1e-6
 """Weights are float32, so a coverage that equals the floor may come out this much below it and still reach it."""
 
+_IN_CACHE = 2**17  # float64 that fit in a core's cache together with what they are multiplied by
 _CHUNK = 1_024  # pairs gathered at once: small enough for the cache, and for memory that is not mapped anew each time
 
 
@@ -95,5 +96,9 @@ def _direction(factors: Factors, rows: IntArray, cols: IntArray, owners: IntArra
 
 def _row_dots(left: npt.NDArray[np.floating], right: npt.NDArray[np.floating], rows: IntArray, cols: IntArray) -> Float64Array:
     """Products of single rows, which are taken one by one so that a sum's order never depends on its neighbours."""
-    dots: Float64Array = np.vecdot(left.take(rows, axis=0).astype(np.float64), right.take(cols, axis=0).astype(np.float64))
+    dots = np.empty(cols.shape)
+    step = max(1, _IN_CACHE // (left.shape[1] * (cols.shape[1] if cols.ndim == 2 else 1)))
+    for at in range(0, len(cols), step):
+        a, b = left.take(rows[at : at + step], axis=0), right.take(cols[at : at + step], axis=0)
+        np.vecdot(a.astype(np.float64), b.astype(np.float64), out=dots[at : at + step])
     return dots

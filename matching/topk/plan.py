@@ -35,8 +35,8 @@ def choose_screen(
 ) -> Screen | None:
     """The screen that should be cheapest, or None for direct products.
 
-    ``known`` are columns whose final ``thresholds`` are known; how many pairs of a sample their bound cannot rule out decides. ``lag`` is by
-    how much more will pass because thresholds start lower than they end.
+    ``known`` are columns whose final ``thresholds`` are known; how many pairs of a sample their bound cannot rule out decides. ``lag`` is
+    by how much more will pass because thresholds start lower than they end.
     """
     depth = problem.left_to_right.numerator_left.shape[1] + problem.right_to_left.numerator_left.shape[1]
     # Turning the columns and fitting the rotation must leave room to win anything at all.
@@ -53,7 +53,9 @@ def choose_screen(
         turn = rotation(left, right, nonnegative_dimensions(problem))
         at = _spread(np.arange(len(known)), 192)
         share = lag * (1 + len(rows) / len(cols))
-        rank = cheapest_rank(problem, turn, _spread(rows, 1_024), known[at], thresholds[at], share, depth * PRODUCT_COST + DIRECT_COST - turning)
+        rank = cheapest_rank(
+            problem, turn, _spread(rows, 1_024), known[at], thresholds[at], share, depth * PRODUCT_COST + DIRECT_COST - turning
+        )
         return None if rank is None else Screen(problem, admission, rows, cols, turn, rank)
 
 

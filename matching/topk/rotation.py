@@ -23,10 +23,10 @@ _SELDOM = 1e-3  # dimensions that fewer pairs than this share are bucketed
 class Rotation:
     """Balanced coordinates of products of stacked factors, and buckets for dimensions that hardly any pair shares.
 
-    Products of the dense dimensions are those of ``(x * scale) @ left`` and ``(y / scale) @ right``. What float32 adds to them or takes away
-    is at most |x|·|y| (scaled norms) times ``fixed_error + left_error·terms(x) + right_error·terms(y)``, where terms counts the entries that
-    are not zero. Rare dimensions (a tie to one of 200 countries) have no low rank; where none is negative, the sum over a bucket of them
-    is at most the largest of x times the sum of y, and seldom less.
+    Products of the dense dimensions are those of ``(x * scale) @ left`` and ``(y / scale) @ right``. What float32 adds to them or takes
+    away is at most |x|·|y| (scaled norms) times ``fixed_error + left_error·terms(x) + right_error·terms(y)``, where terms counts the
+    entries that are not zero. Rare dimensions (a tie to one of 200 countries) have no low rank; where none is negative, the sum over a
+    bucket of them is at most the largest of x times the sum of y, and seldom less.
     """
 
     dense: IntArray  # dimensions that are turned
@@ -131,7 +131,8 @@ def _root(sample: FloatArray) -> Float64Array:
 
 
 def _errors(left: Float64Array, right: Float64Array) -> tuple[float, float, float]:
-    """Rounding of the turned factors (a sum errs by a unit per term that is not zero), of their product, and what keeps the matrices from being inverse."""
+    """Rounding of the turned factors (a sum errs by a unit per term that is not zero), of their product, and what keeps the matrices
+    from being inverse."""
     unit = 1.02 * _UNIT  # 1.02 covers the terms of second order for fewer than 300,000 terms
     left_size, right_size = np.linalg.norm(left, 2), np.linalg.norm(right, 2)
     left_error = unit * np.linalg.norm(np.abs(left), 2) * right_size

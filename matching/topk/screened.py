@@ -36,7 +36,8 @@ class ScreenKernel:
         self._operand[: self.screen.fixed] = self.columns.fixed
 
     def candidates(self, positions: IntArray, row_floor: Float32Array, col_floor: Float32Array) -> Candidates | None:
-        """Pairs of some of the screen's rows (positions) and the columns at hand that beat a threshold; None if too many would need a look."""
+        """Pairs of some of the screen's rows (positions) and the columns at hand that beat a threshold; None if too many would need
+        a look."""
         shape = (len(positions), len(self.columns.cols))
         # Within a block the rows' thresholds are alike (rows are sorted by them), so their least can stand for all.
         least = np.minimum(col_floor, row_floor.min())

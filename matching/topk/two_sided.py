@@ -66,10 +66,12 @@ class TwoSidedPass:
             for factors in (problem.left_to_right, problem.right_to_left)
             for array in (factors.numerator_left, factors.numerator_right)
         )
+        self.left = left_side(problem, self.rows)
         self.screen: Screen | None = None
 
     def run(self, row_thresholds: Float32Array | None = None, col_thresholds: Float32Array | None = None) -> None:
-        """Fills the lists. Thresholds known beforehand are lower bounds of the final k-th best scores, less the margin; -1 where unknown."""
+        """Fills the lists. Thresholds known beforehand are lower bounds of the final k-th best scores, less the margin; -1 where
+        unknown."""
         m, n = len(self.rows), len(self.cols)
         if m == 0 or n == 0:
             return
@@ -142,7 +144,7 @@ class TwoSidedPass:
                 candidates = screened.candidates(positions, row_floor, col_floor) if screened is not None and not is_lead else None
                 if candidates is None:
                     operands = right_side(self.problem, cols) if operands is None else operands
-                    left = left_side(self.problem, self.rows[positions])
+                    left = self.left.rows(positions)
                     candidates = direct.candidates(left, operands, self.rows[positions], cols, row_floor, col_floor)
                 self._collect(candidates, positions, start, for_rows, for_cols)
                 seen += len(positions)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from matching.topk.checks import check_changed, transposed
-from matching.topk.kept import KeptLists, Newcomers, copied, reordered
+from matching.topk.kept import KeptLists, Newcomers, copied
 from matching.topk.pairs import score_pairs
 from matching.topk.ranking import write_row
 from matching.topk.rounding import Magnitudes, magnitudes, score_error
@@ -35,30 +35,36 @@ class RankingIndex:
     place: take a copy of what has to stay.
     """
 
-    def __init__(self, problem: PairProblem, ranking: Ranking) -> None:
-        """Raises ValueError if the ranking is not one of this problem's communities."""
+    def __init__(self, problem: PairProblem, ranking: Ranking, k: int | None = None) -> None:
+        """``ranking`` is that of the problem. If it was made with more than k places, those in reserve spare most of the passes that lists
+        which lose an entry cost otherwise; a quarter more is plenty.
+
+        Raises ValueError if the ranking is not one of this problem's communities or has fewer than k places.
+        """
         if not (np.array_equal(problem.left_ids, ranking.left.ids) and np.array_equal(problem.right_ids, ranking.right.ids)):
             raise ValueError("the ranking is of other communities than the problem: rank the problem by top_k first")
-        self.problem, self.k, self.fusion = problem, ranking.k, ranking.fusion
+        self.problem, self.k, self.fusion = problem, ranking.k if k is None else k, ranking.fusion
+        if not 1 <= self.k <= ranking.k:
+            raise ValueError(f"k must lie between 1 and the {ranking.k} places of the ranking, not {self.k}")
         self._ranking = ranking
-        self._left = KeptLists(ranking.left, problem.right_ids)
-        self._right = KeptLists(ranking.right, problem.left_ids)
+        self._left = KeptLists(ranking.left, problem.right_ids, self.k)
+        self._right = KeptLists(ranking.right, problem.left_ids, self.k)
         self._sizes = _magnitudes(problem, slice(None), slice(None))
 
     @property
     def ranking(self) -> Ranking:
         """The ranking as it stands; its arrays change with the next update."""
         scored = int(self.problem.eligibility.left_ok.sum()) * int(self.problem.eligibility.right_ok.sum())
-        return replace(self._ranking, left=self._left.side, right=self._right.side, pairs_scored=scored)
+        return replace(self._ranking, left=self._left.shown(), right=self._right.shown(), k=self.k, pairs_scored=scored)
 
     def update(
         self, problem: PairProblem, changed_left: Iterable[int] = (), changed_right: Iterable[int] = (), *, threads: int = 2
     ) -> ChangedLists:
         """Makes the ranking exact for ``problem``, which differs from the last one in the changed communities alone.
 
-        A community has changed if its factors, its eligibility with anyone or an exception of its pairs did. Communities that are new to the
-        problem or gone from it need not be named. Costs one pass over the other side for each changed community and for each list that it
-        left without leaving a certain successor.
+        A community has changed if its factors, its eligibility with anyone or an exception of its pairs did. Communities that are new to
+        the problem or gone from it need not be named. Costs one pass over the other side for each changed community and for each list
+        that it left without leaving a certain successor.
 
         Raises ValueError for a changed id that is in neither problem, and for factors of changed communities that are not finite.
         """
@@ -89,9 +95,8 @@ class RankingIndex:
         same_right = np.array_equal(self.problem.right_ids, problem.right_ids)
         if same_left and same_right:
             return
-        left = self._left.side if same_left else reordered(self._left.side, problem, self.k)
-        right = self._right.side if same_right else reordered(self._right.side, transposed(problem), self.k)
-        self._left, self._right = KeptLists(left, problem.right_ids), KeptLists(right, problem.left_ids)
+        self._left = self._left.realigned(problem)
+        self._right = self._right.realigned(transposed(problem))
 
 
 def update(
@@ -169,10 +174,10 @@ def _absorb(
     for start in range(0, len(changed), _BATCH):
         batch = changed[start : start + _BATCH]
         for row, scores in zip(batch, row_scores(view, batch, fusion, threads), strict=True):
-            best = best_of_row(view, int(row), scores, own.k, fusion, error)
+            best = best_of_row(view, int(row), scores, own.width, fusion, error)
             write_row(own.side, int(row), best, view)
-            # 1e-7: the lists' worst scores are rounded to float32 here.
-            entering = np.flatnonzero((scores >= others.worst - np.float32(error + 1e-7)) & (scores >= 0))
+            # 1e-7: the lists' least scores are rounded to float32 here.
+            entering = np.flatnonzero((scores >= others.least - np.float32(error + 1e-7)) & (scores >= 0))
             first, last = np.searchsorted(view.exceptions.rows, [row, row + 1])
             cols = np.unique(np.concatenate((entering, others.holding(int(row)), view.exceptions.cols[first:last])))
             concerned.append((np.full(len(cols), row), cols))
@@ -185,8 +190,8 @@ def _absorb(
     lists = np.setdiff1d(np.union1d(cols, behind[behind >= 0]), changed_others)
     newcomers = Newcomers(np.searchsorted(lists, cols[allowed]), view.left_ids[rows[allowed]], taken_values(values, allowed))
     unsure = others.rewrite(lists, np.concatenate((view.left_ids[changed], gone)), newcomers)
-    for row, best in zip(unsure, best_of_rows(back, unsure, others.k, fusion, error, _MAX_BYTES, threads), strict=True):
+    for row, best in zip(unsure, best_of_rows(back, unsure, others.width, fusion, error, _MAX_BYTES, threads), strict=True):
         write_row(others.side, int(row), best, back)
-    others.note(lists)
-    own.note(changed)
+    others.note_ranked(unsure)
+    own.note_ranked(changed)
     return lists

@@ -1,4 +1,5 @@
-"""Thresholds from an earlier ranking: its pairs, scored anew, are as many as a list holds, so the k-th best is at least the worst of them."""
+"""Thresholds from an earlier ranking: its pairs, scored anew, are as many as a list holds, so the k-th best is at least the worst of
+them."""
 
 from __future__ import annotations
 

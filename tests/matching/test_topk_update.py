@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.matching.topk_problems import TableEligibility, assert_exact, random_problem
 
 from matching.topk import RankingIndex, top_k, update
 from matching.types import Factors, PairExceptions, PairProblem
+from tests.matching.topk_problems import TableEligibility, assert_exact, random_problem
 
 
 @dataclass
@@ -49,7 +49,9 @@ class World:
 
     def _factors(self, a: Factors, b: Factors, rows: np.ndarray, cols: np.ndarray, *, owner_is_left: bool) -> Factors:
         left, right = self.left_version[:, None], self.right_version[:, None]
-        total = np.where(*(self.left_version, b.total_weight, a.total_weight) if owner_is_left else (self.right_version, b.total_weight, a.total_weight))
+        total = np.where(
+            *(self.left_version, b.total_weight, a.total_weight) if owner_is_left else (self.right_version, b.total_weight, a.total_weight)
+        )
         return Factors(
             np.where(left, b.numerator_left, a.numerator_left)[rows], np.where(right, b.numerator_right, a.numerator_right)[cols],
             np.where(left, b.presence_left, a.presence_left)[rows], np.where(right, b.presence_right, a.presence_right)[cols],
@@ -71,12 +73,20 @@ changes = st.lists(
 )
 
 
-@given(seed=st.integers(0, 500), levels=st.sampled_from([None, 1, 2]), k=st.integers(1, 16), steps=st.lists(changes, min_size=1, max_size=5))
+@given(
+    seed=st.integers(0, 500),
+    levels=st.sampled_from([None, 1, 2]),
+    k=st.integers(1, 16),
+    reserve=st.integers(0, 5),
+    steps=st.lists(changes, min_size=1, max_size=5),
+)
 @settings(max_examples=120, deadline=None)
-def test_a_sequence_of_updates_equals_ranking_anew(seed: int, levels: int | None, k: int, steps: list[list[tuple[str, str, int]]]) -> None:
+def test_a_sequence_of_updates_equals_ranking_anew(
+    seed: int, levels: int | None, k: int, reserve: int, steps: list[list[tuple[str, str, int]]]
+) -> None:
     world = World(seed, levels=levels)
     problem = world.problem()
-    index = RankingIndex(problem, top_k(problem, k))
+    index = RankingIndex(problem, top_k(problem, k + reserve), k)
     for step in steps:
         named: dict[str, list[int]] = {"left": [], "right": []}
         for side, what, at in step:

@@ -45,7 +45,8 @@ def random_problem(
     prior_weight: float = 0.5,
     exceptions: int = 0,
 ) -> PairProblem:
-    """Facets of ``width`` features each, some missing, own weights (zeros among them); ``levels`` quantises everything to multiples of 1/levels."""
+    """Facets of ``width`` features each, some missing, own weights (zeros among them); ``levels`` quantises everything to multiples
+    of 1/levels."""
     rng = np.random.default_rng(seed)
 
     def quantised(values: np.ndarray) -> np.ndarray:

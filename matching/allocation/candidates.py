@@ -33,7 +33,7 @@ class Candidates:
         if len({len(column) for column in columns}) != 1:
             raise ValueError("rows, columns, preferences and scores of candidates must be equally long")
         for name, index, size in (("row", self.rows, len(self.left_ids)), ("column", self.cols, len(self.right_ids))):
-            if len(index) and not (0 <= index.min() and index.max() < size):
+            if len(index) and not (index.min() >= 0 and index.max() < size):
                 raise ValueError(f"a candidate's {name} is not one of the {size} of its side")
         keys = self.rows * max(len(self.right_ids), 1) + self.cols
         if (np.diff(keys) <= 0).any():
@@ -58,8 +58,8 @@ class Candidates:
 
     def where(self, kept: BoolArray) -> Candidates:
         """The same sides with only some of the pairs; ``kept`` is (c,) bool."""
-        parts = (part[kept] for part in (self.rows, self.cols, self.left_preference, self.right_preference, self.scores))
-        return Candidates(self.left_ids, self.right_ids, *parts)
+        preferences = self.left_preference[kept], self.right_preference[kept]
+        return Candidates(self.left_ids, self.right_ids, self.rows[kept], self.cols[kept], *preferences, self.scores[kept])
 
 
 def _listed(side: RankedSide, other_ids: IntArray) -> tuple[IntArray, IntArray, npt.NDArray[np.float64]]:

@@ -12,12 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from matching.allocation.candidates import Candidates
+from matching.allocation.mixing import Mixing
 from matching.errors import NotFittedError
 from matching.types import IntArray
 
 Float64Array = npt.NDArray[np.float64]
+_NOTHING = 1e-280
+_FLOOR_ROUNDS = 5
+_FLOOR_SLACK = 1e-3  # relative: who is this close to the floor has reached it
 _LARGEST_EXPONENT = 300.0  # exp of it, twice, times any capacity, stays finite
 
 
@@ -27,28 +32,32 @@ class ConvergenceError(ValueError):
 
 class _Side(NamedTuple):
     capacity: Float64Array
-    least: Float64Array  # expected meetings that the floor asks for
-    boost: float  # by how much, at most, the floor may raise a potential
+    part: IntArray  # the connected part of the graph in which each community stands
 
 
 class Allocation:
     """Expected meetings of candidate pairs under both sides' capacities.
 
     ``outside`` is the preference at which staying alone is as good as meeting (subtracted from both). ``floor``: each community that has
-    a candidate is raised towards that many expected meetings (at most its capacity) by a subsidy of at most ``subsidy`` in preference;
-    others' capacities hold all the same. ``tolerance`` is relative to capacity.
+    a candidate is raised towards that many expected meetings (at most its capacity) by a subsidy of at most ``subsidy`` in preference to
+    those who meet it; others' capacities hold all the same. ``tolerance`` is relative to capacity.
+
+    The plain formula is ``outside=0, floor=0``. Measured on the sample world (400 × 1,187, lists of 20, two suggestions per introduction):
+    β = 0.01 gives 191 expected mutual interests, 0.02 gives 183 and 0.1 less than 140, 0.005 gains 1 %;
+    ``floor=1`` brings 201, as it moves meetings to those who are wanted by few; ``outside`` at the threshold below which nothing is
+    suggested changes less than 1 % and settles soonest.
 
     After ``fit``: ``mass_`` (c,) μ, ``left_potential_`` A, ``right_potential_`` B, ``iterations_``. Deterministic.
     """
 
     def __init__(
         self,
-        beta: float = 0.02,
+        beta: float = 0.01,
         *,
         outside: float = 0.0,
         floor: float = 0.0,
         subsidy: float = 0.1,
-        tolerance: float = 1e-6,
+        tolerance: float = 1e-4,
         max_iterations: int = 10_000,
     ) -> None:
         """Raises ValueError for β, tolerance or max_iterations that are not positive, and for a negative floor or subsidy."""
@@ -70,31 +79,50 @@ class Allocation:
         Raises ValueError for capacities of a wrong shape, negative or not finite, and for a β too small to compute with;
         ConvergenceError if the iteration does not settle.
         """
+        parts = _connected_parts(candidates)
+        n = len(candidates.left_ids)
+        left, right = _side(left_capacity, parts[:n], "left"), _side(right_capacity, parts[n:], "right")
         kernel = self._kernel(candidates)
+        most = np.exp(self.subsidy / (2 * self.beta))
+        raised = np.ones(n), np.ones(len(parts) - n)
+        b = np.sqrt(right.capacity)
+        for _ in range(_FLOOR_ROUNDS if self.floor else 1):
+            scaled = csr_array(
+                (kernel.data * raised[0][candidates.rows] * raised[1][candidates.cols], kernel.indices, kernel.indptr), kernel.shape
+            )
+            a, b = self._settle(scaled, left, right, b)
+            wanted = (
+                _raise(raised[0], a * (scaled @ b), left, self.floor, most),
+                _raise(raised[1], b * (scaled.T @ a), right, self.floor, most),
+            )
+            if all(np.array_equal(old, new) for old, new in zip(raised, wanted, strict=True)):
+                break
+            raised = wanted
+        self.candidates_ = candidates
+        self.left_potential_, self.right_potential_ = a, b
+        self.mass_: Float64Array = a[candidates.rows] * scaled.data * b[candidates.cols]
+        return self
+
+    def _settle(self, kernel: csr_array, left: _Side, right: _Side, b: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """The potentials for a kernel, from where B stood last."""
         turned = kernel.T.tocsr()
-        left = self._side(left_capacity, kernel, "left")
-        right = self._side(right_capacity, turned, "right")
-        a, b = np.sqrt(left.capacity), np.sqrt(right.capacity)
-        for iteration in range(1, self.max_iterations + 1):
-            a = _potential(left, kernel @ b)
+        mixing = Mixing()
+        for iterations in range(1, self.max_iterations + 1):
+            a = _potential(left.capacity, kernel @ b)
             met = turned @ a
-            before, b = b, _potential(right, met)
+            before, b = b, _potential(right.capacity, met)
             # Rows move only as columns do: when no column's meetings would change, nothing does.
             if (np.abs(b - before) * met <= self.tolerance * np.maximum(right.capacity, 1.0)).all():
-                break
-        else:
-            raise ConvergenceError(f"no allocation within {self.max_iterations} iterations; raise beta, tolerance or max_iterations")
-        self.candidates_ = candidates
-        self.left_potential_, self.right_potential_, self.iterations_ = a, b, iteration
-        self.mass_: Float64Array = a[candidates.rows] * kernel.data * b[candidates.cols]
-        return self
+                self.iterations_ = iterations
+                return a, b
+            b = np.exp(mixing.step(_log(before), _log(b / _imbalance(left, a, right, b))))
+        raise ConvergenceError(f"no allocation within {self.max_iterations} iterations; raise beta, tolerance or max_iterations")
 
     def totals(self) -> tuple[Float64Array, Float64Array]:
         """Expected meetings of each left and each right community, (n_left,) and (n_right,)."""
         found = self._fitted()
-        totals = (np.bincount(at, self.mass_, len(ids)) for at, ids in ((found.rows, found.left_ids), (found.cols, found.right_ids)))
-        left, right = totals
-        return left, right
+        left = np.bincount(found.rows, self.mass_, len(found.left_ids)).astype(np.float64)
+        return left, np.bincount(found.cols, self.mass_, len(found.right_ids)).astype(np.float64)
 
     def lists(self, k: int) -> tuple[IntArray, IntArray]:
         """Each community's k candidates of largest μ, as column numbers (n_left, k) and row numbers (n_right, k), padded with -1.
@@ -118,24 +146,60 @@ class Allocation:
         shape = (len(candidates.left_ids), len(candidates.right_ids))
         return csr_array((np.exp(exponent), (candidates.rows, candidates.cols)), shape=shape)
 
-    def _side(self, capacity: npt.ArrayLike, kernel: csr_array, name: str) -> _Side:
-        values = np.asarray(capacity, dtype=np.float64)
-        if values.shape != (kernel.shape[0],):
-            raise ValueError(f"{name} capacities must be {kernel.shape[0]} numbers, one a community, not of shape {values.shape}")
-        if not ((values >= 0) & np.isfinite(values)).all():
-            raise ValueError(f"{name} capacities must be finite numbers that are not negative")
-        return _Side(values, np.minimum(self.floor, values), float(np.exp(self.subsidy / (2 * self.beta))))
+
+def _side(capacity: npt.ArrayLike, part: IntArray, name: str) -> _Side:
+    values = np.asarray(capacity, dtype=np.float64)
+    if values.shape != part.shape:
+        raise ValueError(f"{name} capacities must be {len(part)} numbers, one a community, not of shape {values.shape}")
+    if not ((values >= 0) & np.isfinite(values)).all():
+        raise ValueError(f"{name} capacities must be finite numbers that are not negative")
+    return _Side(values, part)
 
 
-def _potential(side: _Side, met: Float64Array) -> Float64Array:
-    """√(c + (s/2)²) − s/2 written so that it does not cancel, raised to what the floor asks as far as the subsidy reaches."""
-    half = met / 2
-    root = side.capacity + half**2
-    denominator = np.sqrt(root) + half
-    plain = np.divide(side.capacity, denominator, out=np.zeros_like(met), where=denominator > 0)
-    wanted = np.divide(side.least, met, out=np.zeros_like(met), where=met > 0)
-    raised: Float64Array = np.maximum(plain, np.minimum(wanted, plain * side.boost))
-    return raised
+def _connected_parts(candidates: Candidates) -> IntArray:
+    """(n_left + n_right,) number of the connected part of the graph in which each community stands."""
+    n, size = len(candidates.left_ids), len(candidates.left_ids) + len(candidates.right_ids)
+    if size == 0:
+        return np.zeros(0, dtype=np.int64)
+    graph = csr_array((np.ones(len(candidates)), (candidates.rows, n + candidates.cols)), shape=(size, size))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _potential(capacity: Float64Array, met: Float64Array) -> Float64Array:
+    """√(c + (s/2)²) − s/2, written so that it does not cancel."""
+    denominator = np.sqrt(capacity + (met / 2) ** 2) + met / 2
+    return np.divide(capacity, denominator, out=np.zeros_like(met), where=denominator > 0)
+
+
+def _log(values: Float64Array) -> Float64Array:
+    """Logarithms; of those without capacity, which stay at nothing, a very small one."""
+    logarithms: Float64Array = np.log(np.maximum(values, _NOTHING))
+    return logarithms
+
+
+def _raise(raised: Float64Array, met: Float64Array, side: _Side, floor: float, most: float) -> Float64Array:
+    """How much K counts for those who fall short of the floor, so that they would reach it if nobody else moved."""
+    short = np.divide(np.minimum(floor, side.capacity), met, out=np.ones_like(met), where=met > 0)
+    return np.minimum(raised * np.where(short > 1.0 + _FLOOR_SLACK, short, 1.0), most)
+
+
+def _imbalance(left: _Side, a: Float64Array, right: _Side, b: Float64Array) -> Float64Array:
+    """(n_right,) by what factor B is too large in its connected part.
+
+    A·t and B/t meet alike for any t, so plain iteration finds t only through the capacity left over, which is next to nothing where K
+    is large: it would creep. But what is left over must differ by as much as the capacities do, t²·ΣA² − ΣB²/t² = Σc_left − Σc_right,
+    which gives t at once.
+    """
+    size = int(max(left.part.max(initial=-1), right.part.max(initial=-1))) + 1
+    mine, theirs = np.bincount(left.part, a**2, size), np.bincount(right.part, b**2, size)
+    gap = np.bincount(left.part, left.capacity, size) - np.bincount(right.part, right.capacity, size)
+    root = np.sqrt(gap**2 + 4 * mine * theirs)
+    both = (mine > 0) & (theirs > 0)
+    # The root of the quadratic, in whichever form does not cancel.
+    squared = np.divide(gap + root, 2 * mine, out=np.ones(size), where=both & (gap >= 0))
+    squared = np.divide(2 * theirs, root - gap, out=squared, where=both & (gap < 0))
+    factor: Float64Array = np.sqrt(squared)
+    return factor[right.part]
 
 
 def ranked_lists(owners: IntArray, others: IntArray, order: tuple[npt.NDArray[Any], ...], size: int, k: int) -> IntArray:

@@ -48,7 +48,7 @@ class ApiSchema(AutoSchema):
         return [{}] if self._level() == "public" else super().get_auth()
 
     def get_tags(self) -> list[str]:
-        return [type(self.view).__module__.rpartition(".")[2].replace("_", " ")]
+        return [type(self.view).__module__.rpartition(".")[2].replace("_", "-")]
 
     def _level(self) -> Level:
         address = re.sub(r"\{\w*id\}", "1", self.path).replace("{name}", "themes")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from tests.faults.service import Service
 
@@ -20,6 +21,18 @@ def service(transactional_db: None, tmp_path: Path) -> Iterator[Service]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             running.stop()
+
+
+@pytest.fixture
+def durable_commits(transactional_db: None) -> Iterator[None]:
+    """What is committed survives a crash of the server, as it does outside of tests. Ask for it before the service."""
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
+    connection.close()
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
 
 
 @pytest.fixture

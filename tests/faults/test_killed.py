@@ -131,7 +131,7 @@ def test_broker_frozen_for_forty_seconds(service: Service) -> None:
 
 
 @takes_minutes
-def test_database_crashes_ten_times(service: Service, finer_shards: None) -> None:
+def test_database_crashes_ten_times(durable_commits: None, service: Service, finer_shards: None) -> None:
     make_communities(home=12, abroad=24)
     run = _begin()
     for _ in range(10):

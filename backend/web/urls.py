@@ -6,6 +6,7 @@ from django.urls import path
 
 from backend.web.views import (
     communities,
+    contacts,
     desk,
     introductions,
     letters,
@@ -42,6 +43,7 @@ urlpatterns = [
     path(f"{_PROFILE}submit/", profile_life.submit, name="profile_submit"),
     path(f"{_PROFILE}publish/", profile_life.publish, name="profile_publish"),
     path(f"{_PROFILE}status/", profile_life.change_status, name="profile_status"),
+    path(f"{_PROFILE}contacts/", contacts.own_contacts, name="profile_contacts"),
     path(f"{_PROFILE}letter/", letters.upload, name="profile_letter"),
     path(f"{_PROFILE}letters/<int:letter_id>/", letters.download, name="profile_letter_file"),
     path(f"{_PROFILE}<slug:group>/", profile.group_page, name="profile_group"),

@@ -48,6 +48,7 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
     addresses = {
         "web:home": "", "web:about": "", "web:sources": "", "web:seeking": "", "web:directory": "", "web:community": f"{pk}",
         "web:desk": "", "web:inbox": "", "web:register": "", "web:profile": f"{pk}", "web:profile_check": f"{pk}",
+        "web:profile_contacts": f"{pk}",
         "web:suggestions": f"{pk}", "web:suggestion": f"{pk} {suggestion.pk}", "web:introduction": f"{card.pk}",
         "account_login": "", "account_signup": "", "account_reset_password": "", "account_logout": "",
         "web:staff": "", "web:staff_vetting": "", "web:staff_suggestions": "", "web:staff_suggestion": f"{suggestion.pk}",

@@ -25,7 +25,8 @@ FULL: dict[str, dict[str, Any]] = document(
     ties={"ties": [{"kind": "mayoral", "country": "DE", "strength": 2, "evidence": "Met “in 2019” & since"}]},
     languages={"working": ["en", "de"]},
     sought={
-        "countries": ["DE", "JP"], "regions": ["Eastern Asia"], "excluded_countries": ["MX"], "forms": ["sister"], "not_where_partnered": True,
+        "countries": ["DE", "JP"], "regions": ["Eastern Asia"], "excluded_countries": ["MX"],
+        "forms": ["sister"], "not_where_partnered": True,
     },
     readiness={"council_support": "partly"},
     partnerships={"existing": [{"name": "Lyon", "country": "DE", "year": 1992, "form": "sister", "status": "active", "place_id": 7}]},

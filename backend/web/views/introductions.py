@@ -39,6 +39,7 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "contacts": contacts,
         "both_consented": len(active) == 2,
         "may_consent": may(actor_kind(user, own_id), "X", Thing.CONSENT),
+        "may_edit": may(actor_kind(user, own_id), "U", Thing.CONTACTS_BEFORE_CONSENT),
         "closed": card.stage == Introduction.Stage.CLOSED,
         "stages": [(stage.value, stage.label, STAGES.index(stage)) for stage in STAGES],
         "reached": STAGES.index(Introduction.Stage(card.stage)) if card.stage in STAGES else -1,

@@ -1,0 +1,97 @@
+"""An act on a suggestion or an introduction that fails at its last step leaves everything as it was."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import models
+
+from backend.introductions import services as introductions
+from backend.introductions.models import Agreement, Consent, Introduction, Partnership, Signatory
+from backend.outbox.models import Event
+from backend.suggestions import services as suggestions
+from backend.suggestions.models import Decision, Pair, Suggestion
+from tests.actors import World, make_world
+
+TABLES: tuple[type[models.Model], ...] = (
+    Suggestion, Pair, Decision, Introduction, Consent, Agreement, Signatory, Partnership, Event,
+)  # fmt: skip
+
+
+class Broken(Exception):
+    """The step that fails."""
+
+
+def _agreement(world: World, introduction: Introduction) -> Any:
+    entry: Any = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": dt.date(2026, 2, 1)}
+    return introductions.record_agreement(
+        by=world.user("curator"), introduction_id=introduction.pk, form="sister", areas=[], languages=[], term_years=None, review_on=None,
+        signatories=[entry | {"community_id": side.pk} for side in (world.a, world.b)],
+    )  # fmt: skip
+
+
+def _answer(world: World, suggestion: Suggestion) -> Any:
+    return suggestions.answer(
+        by=world.user("official"), suggestion_id=suggestion.pk, community_id=world.a.pk, answer="declined", reason="no_fit"
+    )
+
+
+OF_SUGGESTIONS: dict[str, Callable[[World, Suggestion], Any]] = {
+    "answer": _answer,
+    "hold": lambda world, suggestion: suggestions.hold(by=world.user("curator"), suggestion_id=suggestion.pk),
+}
+OF_INTRODUCTIONS: dict[str, tuple[str, Callable[[World, Introduction], Any]]] = {
+    "consent": (
+        "consents",
+        lambda world, card: introductions.give_consent(by=world.user("official"), introduction_id=card.pk, community_id=world.a.pk),
+    ),
+    "close": (
+        "introducing",
+        lambda world, card: introductions.move(by=world.user("curator"), introduction_id=card.pk, stage="closed", close_reason="other"),
+    ),
+    "assign": (
+        "introducing",
+        lambda world, card: introductions.assign(
+            by=world.user("curator"), introduction_id=card.pk, owner_id=world.user("curator").pk, due_on=None
+        ),
+    ),
+    "agree": ("agreements", _agreement),
+}
+
+
+def state() -> list[list[dict[str, Any]]]:
+    return [list(table._default_manager.order_by("pk").values()) for table in TABLES]
+
+
+def assert_all_or_nothing(act: Callable[[], Any], module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_off(*args: Any, **kwargs: Any) -> None:
+        raise Broken
+
+    before = state()
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module}.record", break_off)
+        with pytest.raises(Broken):
+            act()
+    assert state() == before
+    act()
+    assert state() != before, "the same act does something when nothing breaks"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", OF_SUGGESTIONS)
+def test_suggestion(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    suggestion = world.released()
+    assert_all_or_nothing(lambda: OF_SUGGESTIONS[name](world, suggestion), "backend.suggestions.services", monkeypatch)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", OF_INTRODUCTIONS)
+def test_introduction(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    introduction = world.introduced()
+    module, act = OF_INTRODUCTIONS[name]
+    assert_all_or_nothing(lambda: act(world, introduction), f"backend.introductions.services.{module}", monkeypatch)

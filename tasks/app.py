@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import beat_init, setup_logging, worker_init, worker_process_init
+from kombu import Queue
 from kombu.connection import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
@@ -28,6 +29,9 @@ from tasks.schedule import beat_schedule
 
 HARD_LIMIT_SECONDS = 300
 QUEUE = "work"
+# A thousand mails must not stand before the rescoring that somebody waits for: workers take from the two in turn.
+MAIL_QUEUE = "mail"
+QUEUES = (QUEUE, MAIL_QUEUE)
 
 
 class PromptConnection(Connection):
@@ -52,11 +56,13 @@ app.conf.update(
     # A killed worker's messages come back after the visibility timeout; until then the leases in PostgreSQL and the relay see to the work.
     broker_transport_options={
         "visibility_timeout": HARD_LIMIT_SECONDS * 2 + 120,
+        "queue_order_strategy": "round_robin",
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
         "socket_keepalive": True,
     },
     task_default_queue=QUEUE,
+    task_queues=[Queue(name) for name in QUEUES],
     task_serializer="json",
     accept_content=["json"],
     task_ignore_result=True,

@@ -21,16 +21,16 @@ _IMPATIENT: dict[str, Any] = {
 }
 
 
-def queue_length() -> int:
+def queue_length(queue: str) -> int:
     """How many messages wait for a worker. Raises one of BROKER_ERRORS."""
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=None)
     try:
-        return int(client.llen(QUEUE))
+        return int(client.llen(queue))
     finally:
         client.close()
 
 
-def publish_work(work_ids: Sequence[int]) -> None:
+def publish_work(work_ids: Sequence[int], queue: str = QUEUE) -> None:
     """Tells the workers to look at these rows.
 
     Each call makes a connection of its own: it declares the queue anew, which a broker that came back empty has forgotten.
@@ -39,4 +39,4 @@ def publish_work(work_ids: Sequence[int]) -> None:
     connection = app.connection_for_write(transport_options={**app.conf.broker_transport_options, **_IMPATIENT})
     with connection, connection.Producer(auto_declare=True) as producer:
         for work_id in work_ids:
-            app.send_task("perform_work", args=[work_id], producer=producer, retry=False)
+            app.send_task("perform_work", args=[work_id], queue=queue, producer=producer, retry=False)

@@ -21,13 +21,15 @@ from backend.common.clock import database_now
 from backend.outbox.leases import return_expired
 from backend.outbox.models import Event, Work
 from backend.outbox.services import beat, open_slot, open_works
+from tasks.app import MAIL_QUEUE, QUEUES
 from tasks.broker import BROKER_ERRORS, publish_work, queue_length
 from tasks.routes import work_for
 from tasks.schedule import JOBS
 
 log = structlog.get_logger(__name__)
 BATCH = 200
-# About as many messages wait in the broker at most: when no worker takes them, more would only fill its memory.
+MAIL_TASK = "deliver"
+# About as many messages wait in each queue at most: when no worker takes them, more would only fill its memory.
 WINDOW = 500
 
 
@@ -60,17 +62,22 @@ def due_for_publishing() -> Q:
 
 def publish_due() -> int:
     """Tells the broker of due work, the oldest first; returns of how many. Raises one of BROKER_ERRORS: then the next sweep tries again."""
-    if not Work.objects.filter(due_for_publishing()).exists():
+    return sum(_publish_due(queue) for queue in QUEUES)
+
+
+def _publish_due(queue: str) -> int:
+    waiting = due_for_publishing() & (Q(task=MAIL_TASK) if queue == MAIL_QUEUE else ~Q(task=MAIL_TASK))
+    if not Work.objects.filter(waiting).exists():
         return 0
-    room = WINDOW - queue_length()
+    room = WINDOW - queue_length(queue)
     if room <= 0:
         return 0
     with transaction.atomic():
-        due = Work.objects.select_for_update(skip_locked=True).filter(due_for_publishing())
+        due = Work.objects.select_for_update(skip_locked=True).filter(waiting)
         ids = list(due.order_by(F("published_at").asc(nulls_first=True), "id").values_list("pk", flat=True)[: min(room, BATCH)])
         Work.objects.filter(pk__in=ids).update(published_at=Now())
     try:
-        publish_work(ids)
+        publish_work(ids, queue)
     except BROKER_ERRORS:
         Work.objects.filter(pk__in=ids, status=Work.Status.PENDING).update(published_at=None)
         raise
@@ -117,7 +124,7 @@ class Relay:
         more = True
         while more and not self.stopping.is_set():
             more = route_events() == BATCH
-            more = self._publish() == BATCH or more
+            more = self._publish() >= BATCH or more
         beat("relay")
 
     def _publish(self) -> int:

@@ -6,7 +6,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from tasks.app import QUEUE
+from tasks.app import QUEUES
 
 
 @pytest.fixture
@@ -22,4 +22,4 @@ def broker() -> Iterator[redis.Redis]:
 @pytest.fixture
 def queued(broker: redis.Redis):
     """How many messages wait for a worker."""
-    return lambda: broker.llen(QUEUE)
+    return lambda queue=None: sum(broker.llen(name) for name in ([queue] if queue else QUEUES))

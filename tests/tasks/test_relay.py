@@ -156,6 +156,17 @@ def test_messages_never_pile_up_beyond_the_window(queued: Callable[[], int], mon
     assert queued() == 3
 
 
+def test_mails_wait_in_a_queue_of_their_own(queued: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "WINDOW", 2)
+    for _ in range(4):
+        WorkFactory(task="deliver")
+    WorkFactory(task="rescore_community")
+
+    publish_due()
+
+    assert (queued("mail"), queued("work")) == (2, 1)
+
+
 def test_work_is_published_when_it_is_due_and_not_before(queued: Callable[[], int]) -> None:
     WorkFactory(available_at=MOMENT.replace(year=2100))
     WorkFactory(status=Work.Status.DONE, finished_at=MOMENT)
@@ -181,8 +192,8 @@ def test_broker_that_is_away_delays_and_loses_nothing(settings, queued: Callable
 
 
 def test_publishing_fails_half_way_and_is_done_again(queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_off(work_ids: list[int]) -> None:
-        publish_work(work_ids[:1])
+    def break_off(work_ids: list[int], queue: str) -> None:
+        publish_work(work_ids[:1], queue)
         raise ConnectionResetError
 
     WorkFactory()

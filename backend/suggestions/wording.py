@@ -23,6 +23,11 @@ _VOCABULARIES = {
 }
 
 
+# How alike two communities must be before the likeness is worth saying; what is named by its items is worth saying earlier.
+_WORTH_SAYING = {"distance": 0.97, "size": 0.6, "geography": 0.6, "institutions": 0.6, "readiness": 0.6, "story": 0.5}
+_WORTH_SAYING_NAMED = 0.3
+
+
 def item_label(code: str, language: str = "en") -> str:
     """Words for an item such as ``topic:port_logistics``."""
     kind, _colon, value = code.partition(":")
@@ -51,19 +56,32 @@ def contribution_sentence(contribution: Mapping[str, Any], *, other: str, own: s
         return _("Both stand on %(items)s.") % values
     if facet == "themes" and named:
         return _("Both want exchange in %(items)s.") % values
+    if facet == "ties":
+        return _ties_sentence(contribution["items"], values, language)
     if facet == "languages" and named:
         return (_("Both can work in %(items)s.") if own else _("You can work together in %(items)s.")) % values
     return _unnamed_sentence(facet, named_side=bool(own)) % values
+
+
+def _ties_sentence(items: list[Any], values: Mapping[str, str], language: str) -> str:
+    """Ties that were declared, by their kinds; what only open data suggest is said to be that."""
+    declared = _listed([item for item in items if item[0].startswith("tie:")], language)
+    values = {**values, "items": declared}
+    if not declared:
+        return (
+            _("Open data: many people around %(own)s have roots there.") % values
+            if values["own"]
+            else _("Open data: many people around you have roots there.")
+        )
+    if values["own"]:
+        return _("%(own)s already has ties with %(other)s or its country: %(items)s.") % values
+    return _("You already have ties with %(other)s or its country: %(items)s.") % values
 
 
 def _unnamed_sentence(facet: str, *, named_side: bool) -> str:
     """The words for a facet without items to name; a template with ``own`` and ``other``."""
     templates = {
         "languages": (_("You share a working language."), _("Both share a working language.")),
-        "ties": (
-            _("You already have ties with %(other)s's country or community."),
-            _("%(own)s already has ties with %(other)s's country or community."),
-        ),
         "institutions": _("Institutions and facts that go together."),
         "geography": _("A similar setting: climate, coast, height."),
         "size": (_("You are of similar size."), _("Both are of similar size.")),
@@ -84,7 +102,10 @@ def reason_sentences(reasons: Mapping[str, Any], *, other: str, own: str = "", l
     strong = [
         c
         for c in reasons.get("contributions", ())
-        if c["facet"] != "prior" and c["similarity"] is not None and c["similarity"] >= 0.3 and c["share"] >= 0.02
+        if c["facet"] != "prior"
+        and c["similarity"] is not None
+        and c["similarity"] >= _WORTH_SAYING.get(c["facet"], _WORTH_SAYING_NAMED)
+        and c["share"] >= 0.02
     ]
     return [contribution_sentence(c, other=other, own=own, language=language) for c in strong[:limit]]
 

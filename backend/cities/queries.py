@@ -119,7 +119,9 @@ def vetting_queue(user: User) -> QuerySet[Profile]:
 
 def directory_listed(*, search: str = "", country: str = "") -> QuerySet[ListedPartnership]:
     """Pairs that public lists name, one row a pair, by the names of their places; filters ask that either place fits."""
-    found = ListedPartnership.objects.select_related("place_a__country", "place_b__country").order_by("place_a__name", "place_b__name", "id")
+    found = ListedPartnership.objects.select_related("place_a__country", "place_b__country").order_by(
+        "place_a__name", "place_b__name", "id"
+    )
     if country:
         found = found.filter(Q(place_a__country_id=country) | Q(place_b__country_id=country))
     words = fold(search.replace("\x00", ""))

@@ -116,7 +116,7 @@ class Distance(Part):
 
 
 class Readiness(Part):
-    """How ready j is: the mean degree to which what it stated about readiness is in place. Committed people and budgets make partnerships live."""
+    """How ready j is: the mean degree to which what it stated is in place. Committed people and budgets make partnerships live."""
 
     facet = "readiness"
     name = "readiness"

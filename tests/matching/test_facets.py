@@ -204,7 +204,7 @@ def test_readiness_looks_at_the_other_side_alone() -> None:
 
 
 def test_readiness_outside_of_its_range_is_named() -> None:
-    with pytest.raises(OutOfRangeError, match="record 2, field 'readiness'.*'budget' is 3"):
+    with pytest.raises(OutOfRangeError, match=r"record 2, field 'readiness'.*'budget' is 3"):
         Readiness().encode([abroad(readiness={"budget": 3})], "right")
 
 

@@ -46,7 +46,9 @@ class Place(models.Model):
     seaport = models.BooleanField(null=True)
     climate = models.CharField(max_length=4, blank=True, help_text="Köppen–Geiger")
     air_destinations = models.PositiveIntegerField(null=True, help_text="Direct airline destinations within 60 km (OpenFlights, ODbL)")
-    university_names = models.PositiveSmallIntegerField(null=True, help_text="Institutions whose name holds the place's name: a rough proxy")
+    university_names = models.PositiveSmallIntegerField(
+        null=True, help_text="Institutions whose name holds the place's name: a rough proxy"
+    )
 
     class Meta:
         indexes = [

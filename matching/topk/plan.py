@@ -20,7 +20,8 @@ _SAMPLE = 4_096
 PRODUCT_COST = 0.0235  # one more dimension of a product
 DIRECT_COST = 2.5  # beside the two deep products: two thin ones, the fusion, the comparisons
 SCREENED_COST = 0.5
-SURVIVOR_COST = 80.0
+SURVIVOR_COST = 100.0  # a pair that the bound lets through: its denominators, mask and keys …
+GATHERED_COST = 0.5  # … and each dimension of its factors, from wherever they are in memory
 
 
 def choose_screen(
@@ -56,7 +57,8 @@ def choose_screen(
         rank = cheapest_rank(
             problem, turn, _spread(rows, 1_024), known[at], thresholds[at], share, depth * PRODUCT_COST + DIRECT_COST - turning
         )
-        return None if rank is None else Screen(problem, admission, rows, cols, turn, rank)
+        too_many = (depth * PRODUCT_COST + DIRECT_COST) / (SURVIVOR_COST + depth * GATHERED_COST)
+        return None if rank is None else Screen(problem, admission, rows, cols, turn, rank, too_many)
 
 
 def _spread(which: IntArray, count: int) -> IntArray:
@@ -69,12 +71,13 @@ def cheapest_rank(
     depth, beside = len(turn.left), turn.extra + problem.right_to_left.presence_left.shape[1] + 4
     left, right = turn.reduced_left(stacked_left(problem, rows), depth), turn.reduced_right(stacked_right(problem, cols), depth)
     needed = _needed_numerators(problem, rows, cols, thresholds) - left[:, depth + 1 :] @ right[:, depth + 1 :].T
+    survivor = SURVIVOR_COST + depth * GATHERED_COST
     best = None
     for rank in range(depth // 8, depth, max(1, depth // 24)):
         bound = left[:, :rank] @ right[:, :rank].T
         bound += np.linalg.norm(left[:, rank:depth], axis=1)[:, None] * np.linalg.norm(right[:, rank:depth], axis=1)
         survivors = float((bound >= needed).mean()) * share
-        cost = (rank + beside) * PRODUCT_COST + SCREENED_COST + survivors * SURVIVOR_COST
+        cost = (rank + beside) * PRODUCT_COST + SCREENED_COST + survivors * survivor
         if cost < best_cost:
             best, best_cost = rank, cost
     return best

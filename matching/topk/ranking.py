@@ -11,13 +11,13 @@ from matching.topk.pairs import score_table
 from matching.topk.rounding import magnitudes, score_error
 from matching.topk.scan import RowBest, best_of_rows
 from matching.topk.threads import run_threads, share_out
-from matching.topk.two_sided import TwoSidedPass
+from matching.topk.two_sided import SPARE, TwoSidedPass
 from matching.topk.warm import warm_thresholds
 from matching.types import IntArray, PairProblem, RankedSide, Ranking
 
-DEFAULT_MAX_BYTES = 256 * 2**20
+DEFAULT_MAX_BYTES = 512 * 2**20
 BLOCK = (256, 1024)
-LEAST_BYTES = 8 * 2**20
+_GATHERED_BYTES = 4 * 2**20  # a thread's candidates and their factors
 _ROWS_AT_ONCE = 48  # times k pairs: gathered factors that fit in the cache
 
 
@@ -47,10 +47,9 @@ def top_k(
         raise ValueError(f"threads must be at least 1, not {threads}")
     check_fusion(fusion)
     check_problem(problem)
-    if max_bytes < LEAST_BYTES:
-        raise ValueError(f"max_bytes must be at least {LEAST_BYTES}, not {max_bytes}: the blocks of one thread take that much")
     flipped = len(problem.left_ids) > len(problem.right_ids)
     view = transposed(problem) if flipped else problem
+    threads = affordable_threads(view, k, threads, max_bytes)
     forth = magnitudes(view.left_to_right, view.coverage_floor, owner_is_left=True)
     back = magnitudes(view.right_to_left, view.coverage_floor, owner_is_left=False)
     error = score_error(view, fusion, forth, back)
@@ -68,6 +67,18 @@ def top_k(
     if flipped:
         left, right = right, left
     return Ranking(left, right, k, fusion, feature_version, len(scan.rows) * len(scan.cols))
+
+
+def affordable_threads(view: PairProblem, k: int, threads: int, max_bytes: int) -> int:
+    """As many of the threads as ``max_bytes`` allow. Raises ValueError, saying how much is needed, if not even one is."""
+    depth = view.left_to_right.numerator_left.shape[1] + view.right_to_left.numerator_left.shape[1]
+    rows, cols = len(view.left_ids), len(view.right_ids)
+    held = 8 * (rows + cols) * (k + SPARE) + 2 * 4 * rows * (depth + 64)  # lists; rows arranged for direct products and for the screen
+    height, width = min(BLOCK[0], rows), min(BLOCK[1], cols)
+    each = 4 * (8 * height * width + 3 * width * depth) + _GATHERED_BYTES
+    if held + each > max_bytes:
+        raise ValueError(f"max_bytes is {max_bytes}, and {rows} x {cols} communities at k = {k} need at least {held + each}")
+    return min(threads, int((max_bytes - held) // each))
 
 
 def finished(

@@ -15,7 +15,6 @@ from matching.types import Factors, FloatArray, IntArray
 Float32Array = npt.NDArray[np.float32]
 
 _CHUNK = 2_048  # pairs gathered at once: small enough for the cache and for memory that is not mapped anew
-TOO_MANY = 0.15  # share of survivors from which four whole products are cheaper than looking at each
 
 
 class ScreenKernel:
@@ -50,7 +49,7 @@ class ScreenKernel:
         np.matmul(left, self._operand, out=product)
         np.greater_equal(product, np.float32(0), out=passed)
         found = np.flatnonzero(passed)
-        if len(found) > TOO_MANY * product.size:
+        if len(found) > self.screen.too_many * product.size:
             return None
         parts = [
             self._looked_at(found[at : at + _CHUNK], product, positions, least, row_floor, col_floor)

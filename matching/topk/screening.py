@@ -48,8 +48,11 @@ class ScreenedColumns:
 class Screen:
     """The bound of one problem at one rank. Rows are held ready; columns are arranged block by block."""
 
-    def __init__(self, problem: PairProblem, admission: Admission, rows: IntArray, cols: IntArray, turn: Rotation, rank: int) -> None:
+    def __init__(
+        self, problem: PairProblem, admission: Admission, rows: IntArray, cols: IntArray, turn: Rotation, rank: int, too_many: float
+    ) -> None:
         self.problem, self.admission, self.rows, self.turn, self.rank = problem, admission, rows, turn, rank
+        self.too_many = too_many  # share of pairs let through from which a block's direct products are cheaper than looking at each
         forth, back = problem.left_to_right, problem.right_to_left
         self.reduced = rank + turn.extra
         self.fixed = self.reduced + 2

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching.topk import FUSIONS, plan, ranking, screened, top_k, two_sided
+from matching.topk import FUSIONS, plan, ranking, top_k, two_sided
 from matching.types import PairProblem, Ranking
 from tests.matching.topk_problems import assert_exact, no_exceptions, random_problem, without_eligibility
 
@@ -45,7 +45,7 @@ def screens(monkeypatch: pytest.MonkeyPatch, small_blocks: None) -> list[int]:
 
     monkeypatch.setattr(plan, "PRODUCT_COST", 0.0)
     monkeypatch.setattr(plan, "cheapest_rank", two_thirds)
-    monkeypatch.setattr(screened, "TOO_MANY", 1.0)
+    monkeypatch.setattr(plan, "DIRECT_COST", 1e9)
     return made
 
 

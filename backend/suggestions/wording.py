@@ -37,7 +37,7 @@ def item_label(code: str, language: str = "en") -> str:
 
 def _listed(items: list[Any], language: str) -> str:
     """At most three items as words: "water management, tourism and ports"."""
-    words = [item_label(code, language) for code, _part in items[:3]]
+    words = [_in_sentence(code, item_label(code, language), language) for code, _part in items[:3]]
     if len(words) < 2:
         return "".join(words)
     return _("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
@@ -61,6 +61,12 @@ def contribution_sentence(contribution: Mapping[str, Any], *, other: str, own: s
     if facet == "languages" and named:
         return (_("Both can work in %(items)s.") if own else _("You can work together in %(items)s.")) % values
     return _unnamed_sentence(facet, named_side=bool(own)) % values
+
+
+def _in_sentence(code: str, words: str, language: str) -> str:
+    """English labels begin with a capital only where they stand alone; names of languages and abbreviations keep theirs."""
+    keeps = language != "en" or code.startswith("language:") or words[1:2].isupper()
+    return words if keeps else words[:1].lower() + words[1:]
 
 
 def _ties_sentence(items: list[Any], values: Mapping[str, str], language: str) -> str:

@@ -16,8 +16,8 @@ def contribution(facet: str, similarity: float | None, *items: str, share: float
 
 def test_needs_name_what_the_other_side_offers() -> None:
     one = contribution("needs_offers", 0.5, "topic:port_logistics", "topic:water_management")
-    assert contribution_sentence(one, other="Bremen") == "You need Port logistics and Water management; Bremen offers it."
-    assert contribution_sentence(one, other="Bremen", own="Savannah").startswith("Savannah needs Port logistics")
+    assert contribution_sentence(one, other="Bremen") == "You need port logistics and water management; Bremen offers it."
+    assert contribution_sentence(one, other="Bremen", own="Savannah").startswith("Savannah needs port logistics")
 
 
 def test_declared_ties_name_their_kinds_and_hints_say_that_they_are_open_data() -> None:

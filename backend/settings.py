@@ -196,6 +196,7 @@ SPECTACULAR_SETTINGS = {
 SUGGESTIONS: dict[str, Any] = {
     "k": 20,
     "promising": 0.45,  # each side's own preference must reach it
+    "per_introduction": 2,  # open suggestions for each introduction that a community has room for
     "clearly_better": 0.10,  # a known suggestion is announced again when its score rises by this much
     "cooling_months": 12,
     "answer_days": 60,

@@ -21,8 +21,6 @@ from backend.suggestions.runs import current_run, lock_ranking, run_engine
 from backend.suggestions.scoring import pair_reasons
 
 _S = Suggestion.Status
-# A known suggestion goes only when it has clearly fallen below the threshold, so that none comes and goes with every run.
-STAYS_AT = 0.9
 
 
 @dataclass(slots=True)
@@ -38,7 +36,7 @@ class Derived:
 def derive_suggestions(community_id: int | None = None) -> Derived:
     """Makes, refreshes and supersedes suggestions from the visible ranking, of one community or of all, in one commit.
 
-    Promising is a pair that stands among the k best of both sides and whose two preferences both reach the threshold. One event
+    What is suggested was chosen when the ranking was made: promising to both sides, and allocated under both sides' capacity. One event
     names everybody to be told, of both sides. A second call finds nothing to do.
     """
     with transaction.atomic():
@@ -50,7 +48,7 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
         now = database_now()
         ranked = _ranked(run, community_id)
         known = _open_suggestions(community_id)
-        fresh = [row for pair, row in ranked.items() if pair not in known and _is_promising(row)]
+        fresh = [row for pair, row in ranked.items() if pair not in known and row.meetings is not None]
         fresh = _without_resting(fresh, now)
         _make(run, fresh, now, derived)
         _refresh(run, ranked, known, derived)
@@ -77,16 +75,10 @@ def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggest
     return {(s.pair.a_id, s.pair.b_id): s for s in found}
 
 
-def _is_promising(row: RankedPair, share: float = 1.0) -> bool:
-    floor: float = settings.SUGGESTIONS["promising"] * share
-    return row.left_preference >= floor and row.right_preference >= floor
-
-
 def _without_resting(rows: list[RankedPair], now: dt.datetime) -> list[RankedPair]:
-    """Both sides have it among their best, and the pair neither cools down nor is barred (it may be so since the ranking was made)."""
-    mutual = [row for row in rows if row.left_rank is not None and row.right_rank is not None]
+    """The pair neither cools down nor is barred (it may be so since the ranking was made)."""
     resting = set(Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"))
-    return [row for row in mutual if (min(row.left_id, row.right_id), max(row.left_id, row.right_id)) not in resting]
+    return [row for row in rows if (min(row.left_id, row.right_id), max(row.left_id, row.right_id)) not in resting]
 
 
 def _pairs_for(rows: list[RankedPair]) -> dict[tuple[int, int], Pair]:
@@ -109,7 +101,7 @@ def _values(row: RankedPair, reasons: tuple[dict[str, Any], dict[str, Any]]) -> 
     right = (row.right_preference, row.right_coverage, row.right_rank, back)
     a, b = (left, right) if row.left_id < row.right_id else (right, left)
     names = ("preference", "coverage", "rank", "reasons")
-    return {"score": row.score} | {
+    return {"score": row.score, "meetings": row.meetings or 0.0} | {
         f"{side}_{name}": value for side, of in (("a", a), ("b", b)) for name, value in zip(names, of, strict=True)
     }
 
@@ -156,7 +148,7 @@ def _refresh(
     changed = []
     for pair, suggestion in known.items():
         row = ranked.get(pair)
-        if row is None or not _is_unanswered(suggestion) or (row.score == suggestion.score and suggestion.run_id == run.pk):
+        if row is None or not _is_unanswered(suggestion) or _is_same(suggestion, row):
             continue
         changed.append((suggestion, row))
     if not changed:
@@ -170,9 +162,19 @@ def _refresh(
         if suggestion.status == _S.RELEASED and told is not None and suggestion.score >= told + settings.SUGGESTIONS["clearly_better"]:
             suggestion.announced_score = suggestion.score
             _announce(derived, suggestion)
-    fields = ["score", "run", "announced_score", *(f"{side}_{n}" for side in "ab" for n in ("preference", "coverage", "rank", "reasons"))]
+    fields = [
+        "score",
+        "meetings",
+        "run",
+        "announced_score",
+        *(f"{side}_{n}" for side in "ab" for n in ("preference", "coverage", "rank", "reasons")),
+    ]
     Suggestion.objects.bulk_update([s for s, _ in changed], fields, batch_size=500)
     derived.refreshed = len(changed)
+
+
+def _is_same(suggestion: Suggestion, row: RankedPair) -> bool:
+    return (row.score, row.meetings, row.run_id) == (suggestion.score, suggestion.meetings, suggestion.run_id)
 
 
 def _is_unanswered(suggestion: Suggestion) -> bool:
@@ -182,11 +184,11 @@ def _is_unanswered(suggestion: Suggestion) -> bool:
 def _supersede(
     ranked: dict[tuple[int, int], RankedPair], known: dict[tuple[int, int], Suggestion], now: dt.datetime, derived: Derived
 ) -> None:
-    """Takes back what nobody answered and what is no longer ranked by either side, or clearly below the threshold."""
+    """Takes back what nobody answered and what is no longer ranked by either side, clearly below the threshold, or clearly beaten."""
     gone = [
         suggestion
         for pair, suggestion in known.items()
-        if _is_unanswered(suggestion) and (pair not in ranked or not _is_promising(ranked[pair], STAYS_AT))
+        if _is_unanswered(suggestion) and (pair not in ranked or ranked[pair].meetings is None)
     ]
     if not gone:
         return

@@ -91,9 +91,11 @@ def _with_communities(suggestions: QuerySet[Suggestion]) -> QuerySet[Suggestion]
 
 
 def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
-    """Visible suggestions of a community, ordered by what its side can know: mutual first, then by score."""
+    """Visible suggestions of a community, ordered by what its side can know: mutual first, then as allocated."""
     advanced = Case(When(status__in=(_S.MUTUAL, _S.INTRODUCED), then=Value(0)), default=Value(1))
-    return _with_communities(Suggestion.objects.visible_to_communities().of_community(community_id).order_by(advanced, "-score", "id"))
+    return _with_communities(
+        Suggestion.objects.visible_to_communities().of_community(community_id).order_by(advanced, "-meetings", "-score", "id")
+    )
 
 
 def visible_suggestions(user: User | AnonymousUser, community_id: int) -> QuerySet[Suggestion]:

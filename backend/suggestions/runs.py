@@ -17,6 +17,7 @@ from backend.outbox.models import Work
 from backend.outbox.services import open_work, record
 from backend.outbox.topics import Topic
 from backend.suggestions import ranked_rows
+from backend.suggestions.allocating import allocate_community, allocate_run, chosen_pairs
 from backend.suggestions.models import CurrentRun, RankedPair, ScoringRun, ScoringShard
 from backend.suggestions.scoring import (
     Engine,
@@ -127,6 +128,7 @@ def finish_run(run_id: int) -> bool:
             return False
         lock_ranking()
         ranked_rows.rank_right_side(run_id, run.k)
+        allocate_run(run_id)
         _complete(run)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE suggestions_rankedpair")
@@ -184,11 +186,12 @@ def rescore_community(community_id: int) -> bool:
         live = freeze_snapshot()
         frozen, builder = _frozen(run.pk)
         engine = engine_for(live, run.weights, builder)
-        old = ranked_rows.stored_rows(run.pk)
+        old, chosen = ranked_rows.stored_rows(run.pk), chosen_pairs(run.pk)
         left, right = _ranked_ids(frozen, old)
         before = ranking_from_rows(list(old.values()), left, right, run.k, builder.version_)
         after = updated(before, engine)
         written = ranked_rows.replace_rows(run.pk, old, ranking_rows(after))
+        allocate_community(run.pk, community_id, chosen)
         record(Topic.COMMUNITY_RESCORED, subject=("community", community_id), by=None, community_id=community_id, rows=written, run=run.pk)
     return True
 

@@ -8,9 +8,6 @@ import numpy.typing as npt
 from matching.allocation.candidates import Candidates
 from matching.types import BoolArray, IntArray
 
-KEEP = 1.5
-"""A pair that is shown already counts as this many times its μ, so that suggestions do not come and go with every small change."""
-
 
 def choose_pairs(
     candidates: Candidates,
@@ -20,16 +17,18 @@ def choose_pairs(
     *,
     shown: BoolArray | None = None,
     fixed: BoolArray | None = None,
+    keep: float = 1.0,
     floor: bool = True,
 ) -> BoolArray:
     """(c,) bool: the pairs to show, largest μ first, at most ``limit`` for each community, both sides alike.
 
-    ``shown`` pairs stand already and are favoured by ``KEEP``; ``fixed`` ones stay whatever comes and use up room. With ``floor`` a
+    ``shown`` pairs stand already and count as ``keep`` times their μ, so that suggestions do not come and go with every small change;
+    ``fixed`` ones stay whatever comes and use up room. With ``floor`` a
     community that is left with nothing, though its limit is not 0, gets one candidate all the same, where it does least harm to the
     other's limit; one whose limit is 0 never gets one. Ties go by score, then ids. Choosing again with the result as ``shown`` gives the
     same, unless the floor had to act.
 
-    Raises ValueError for arrays whose length does not fit.
+    Raises ValueError for arrays whose length does not fit, and for a ``keep`` below 1.
     """
     for name, values, size in (
         ("mass", mass, len(candidates)), ("left_limit", left_limit, len(candidates.left_ids)),
@@ -37,7 +36,9 @@ def choose_pairs(
     ):  # fmt: skip
         if values is not None and len(values) != size:
             raise ValueError(f"{name} has {len(values)} values where {size} are needed")
-    weight = mass if shown is None else np.where(shown, mass * KEEP, mass)
+    if not keep >= 1:
+        raise ValueError(f"keep must be at least 1, not {keep}")
+    weight = mass if shown is None else np.where(shown, mass * keep, mass)
     order = np.lexsort((candidates.right_ids[candidates.cols], candidates.left_ids[candidates.rows], -candidates.scores, -weight))
     chosen = np.zeros(len(candidates), dtype=np.bool_) if fixed is None else fixed.copy()
     room = [

@@ -164,7 +164,7 @@ def test_choice_keeps_limits_leaves_nobody_out_and_chooses_the_same_again(proble
     floored = choose_pairs(candidates, mass, left, right)
     assert (floored >= plain).all()
     assert set(candidates.rows[floored]) == set(candidates.rows) and set(candidates.cols[floored]) == set(candidates.cols)
-    assert (choose_pairs(candidates, mass, left, right, shown=plain, floor=False) == plain).all()
+    assert (choose_pairs(candidates, mass, left, right, shown=plain, keep=3.0, floor=False) == plain).all()
 
 
 def test_shown_pairs_are_favoured_fixed_ones_stay_and_limits_of_zero_get_nothing() -> None:
@@ -172,7 +172,11 @@ def test_shown_pairs_are_favoured_fixed_ones_stay_and_limits_of_zero_get_nothing
     mass = np.array([1.0, 1.2, 2.0])
     shown = np.array([True, False, False])
     assert choose_pairs(candidates, mass, [1], [1, 1, 1], floor=False).tolist() == [False, False, True]
-    assert choose_pairs(candidates, mass[:3] * [1, 1, 0.7], [1], [1, 1, 1], shown=shown, floor=False).tolist() == [True, False, False]
+    assert choose_pairs(candidates, mass[:3] * [1, 1, 0.7], [1], [1, 1, 1], shown=shown, keep=1.5, floor=False).tolist() == [
+        True,
+        False,
+        False,
+    ]
     assert choose_pairs(candidates, mass, [1], [1, 1, 1], fixed=shown, floor=False).tolist() == [True, False, False]
     assert not choose_pairs(candidates, mass, [0], [1, 1, 1]).any()
     with pytest.raises(ValueError, match="left_limit has 2"):

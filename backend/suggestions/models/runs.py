@@ -83,6 +83,9 @@ class RankedPair(models.Model):
     right_coverage = models.FloatField()
     left_rank = models.PositiveIntegerField(null=True, help_text="Among left's k best, 1 = best")
     right_rank = models.PositiveIntegerField(null=True, help_text="Among right's k best, 1 = best")
+    meetings = models.FloatField(
+        null=True, help_text="Expected meetings, where the allocation under both sides' capacity suggests the pair; empty: it does not"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "left", "right"], name="ranked_once")]

@@ -1,5 +1,6 @@
 """The only door to the engine: database rows become records, rankings become rows."""
 
+from backend.suggestions.scoring.allocation import PairIds, PromisingRow, Room, allocate, allocate_around
 from backend.suggestions.scoring.engine import (
     RankedRow,
     engine_for,
@@ -19,8 +20,13 @@ from matching.types import Snapshot
 __all__ = [
     "Engine",
     "FeatureBuilder",
+    "PairIds",
+    "PromisingRow",
     "RankedRow",
+    "Room",
     "Snapshot",
+    "allocate",
+    "allocate_around",
     "engine_for",
     "fit_builder",
     "freeze_snapshot",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backend.suggestions.models import WeightSet
 from backend.suggestions.scoring.records import engine_vocabulary
 from matching.engine import Engine, build_engine
 from matching.features import FeatureBuilder
@@ -33,8 +34,9 @@ class RankedRow(NamedTuple):
 
 
 def weights_in_force() -> dict[str, Any]:
-    """The weights that new runs use, as plain JSON."""
-    return weights_as_json(Weights())
+    """The weights that new runs use, as plain JSON: the promoted set, else the defaults."""
+    promoted = WeightSet.objects.filter(in_force=True).values_list("weights", flat=True).first()
+    return promoted if promoted is not None else weights_as_json(Weights())
 
 
 def weights_as_json(weights: Weights) -> dict[str, Any]:

@@ -1,0 +1,104 @@
+"""Which ranked pairs become suggestions: an allocation under what both sides have room for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence, Set
+from typing import NamedTuple
+
+import numpy as np
+import structlog
+
+from matching.allocation import Allocation, Candidates, ConvergenceError, choose_pairs
+
+log = structlog.get_logger(__name__)
+BETA = 0.01
+FLOOR = 1.0
+# What a newcomer must bring, in mean preference of the two sides, to take the place of a pair that is shown already.
+KEEPS = 0.03
+_TRIES = 6
+
+PairIds = tuple[int, int]
+
+
+class PromisingRow(NamedTuple):
+    """A ranked pair whose two preferences reach the threshold."""
+
+    left_id: int
+    right_id: int
+    left_preference: float
+    right_preference: float
+    score: float
+
+
+class Room(NamedTuple):
+    """What a community has room for: introductions, and suggestions that it has not answered yet."""
+
+    introductions: int
+    suggestions: int
+
+
+def allocate(rows: Sequence[PromisingRow], rooms: Mapping[int, Room], *, shown: Set[PairIds], threshold: float) -> dict[PairIds, float]:
+    """The pairs to suggest, with their expected meetings.
+
+    ``shown`` are open suggestions that nobody has answered: they stay unless clearly beaten. Every community with room and a row gets
+    at least one. Raises ValueError for a community whose room is not given.
+    """
+    return _chosen(rows, rooms, threshold, shown=shown)
+
+
+def allocate_around(
+    rows: Sequence[PromisingRow], rooms: Mapping[int, Room], *, kept: Set[PairIds], community_id: int, threshold: float
+) -> dict[PairIds, float]:
+    """The same after one community changed: ``kept`` pairs stay, and its own others are chosen into the room that these leave."""
+    mine = [(row.left_id, row.right_id) in kept or community_id in (row.left_id, row.right_id) for row in rows]
+    return _chosen(rows, rooms, threshold, kept=kept, pool=mine)
+
+
+def _chosen(
+    rows: Sequence[PromisingRow], rooms: Mapping[int, Room], threshold: float, *,
+    shown: Set[PairIds] = frozenset(), kept: Set[PairIds] = frozenset(), pool: Collection[bool] = (),
+) -> dict[PairIds, float]:  # fmt: skip
+    if not rows:
+        return {}
+    order = sorted(range(len(rows)), key=lambda at: rows[at][:2])
+    rows = [rows[at] for at in order]
+    candidates = _candidates(rows)
+    left, right = (_rooms_of(ids.tolist(), rooms) for ids in (candidates.left_ids, candidates.right_ids))
+    mass = _meetings(candidates, left[:, 0], right[:, 0], threshold)
+    inside = np.ones(len(rows), dtype=np.bool_)
+    if pool:
+        inside = np.array(list(pool), dtype=np.bool_)[order]
+    pairs = [(row.left_id, row.right_id) for row, is_in in zip(rows, inside.tolist(), strict=True) if is_in]
+    chosen = choose_pairs(
+        candidates.where(inside), mass[inside], left[:, 1], right[:, 1],
+        shown=np.array([pair in shown for pair in pairs], dtype=np.bool_), fixed=np.array([pair in kept for pair in pairs], dtype=np.bool_),
+        keep=math.exp(KEEPS / BETA),
+    )  # fmt: skip
+    return {pair: value for pair, value, is_chosen in zip(pairs, mass[inside].tolist(), chosen.tolist(), strict=True) if is_chosen}
+
+
+def _candidates(rows: Sequence[PromisingRow]) -> Candidates:
+    ids = np.array([row[:2] for row in rows], dtype=np.int64)
+    values = np.array([row[2:] for row in rows], dtype=np.float64)
+    left_ids, at_left = np.unique(ids[:, 0], return_inverse=True)
+    right_ids, at_right = np.unique(ids[:, 1], return_inverse=True)
+    return Candidates(left_ids, right_ids, at_left, at_right, values[:, 0], values[:, 1], values[:, 2])
+
+
+def _rooms_of(ids: Sequence[int], rooms: Mapping[int, Room]) -> np.ndarray:
+    missing = [id_ for id_ in ids if id_ not in rooms]
+    if missing:
+        raise ValueError(f"no room is given for communities {', '.join(map(str, missing[:5]))}")
+    return np.array([rooms[id_] for id_ in ids], dtype=np.int64)
+
+
+def _meetings(candidates: Candidates, left: np.ndarray, right: np.ndarray, threshold: float) -> np.ndarray:
+    beta = BETA
+    for _ in range(_TRIES):
+        try:
+            return Allocation(beta, outside=threshold, floor=FLOOR).fit(candidates, left, right).mass_
+        except ConvergenceError:
+            log.warning("allocation_did_not_settle", beta=beta)
+            beta *= 2
+    raise ConvergenceError(f"no allocation of {len(candidates)} pairs settles, not even with beta {beta / 2}")

@@ -1,0 +1,135 @@
+"""Suggestions under both sides' capacity: within what they have room for, nobody left out, and steady from run to run."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from backend.cities.models import Community
+from backend.suggestions import allocating, deriving, runs
+from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
+from backend.suggestions.scoring import PromisingRow, Room, allocate, allocate_around
+from tests.factories import CommunityFactory, PairFactory, RankedPairFactory, ScoringRunFactory, SuggestionFactory, document
+
+
+def _rows(*triples: tuple[int, int, float]) -> list[PromisingRow]:
+    return [PromisingRow(left, right, p, p, p) for left, right, p in triples]
+
+
+def test_best_pairs_come_first_within_the_room_and_the_last_one_is_not_left_out() -> None:
+    rows = _rows((1, 10, 0.9), (2, 10, 0.6), (3, 10, 0.55), (3, 11, 0.5))
+    rooms = {1: Room(1, 1), 2: Room(1, 1), 3: Room(1, 1), 10: Room(1, 1), 11: Room(1, 1)}
+    chosen = allocate(rows, rooms, shown=set(), threshold=0.45)
+    assert chosen.keys() == {(1, 10), (3, 11), (2, 10)}  # 2 has nobody else: its floor goes beyond 10's limit by one
+    assert all(0 <= meetings <= 1.001 for meetings in chosen.values())
+
+
+def test_shown_pair_gives_way_only_to_a_clearly_better_one() -> None:
+    rooms = {1: Room(1, 1), 2: Room(1, 1), 10: Room(1, 1), 11: Room(1, 1)}
+    for better, stays in ((0.61, True), (0.70, False)):
+        rows = _rows((1, 10, 0.6), (1, 11, better), (2, 10, 0.5), (2, 11, 0.5))
+        assert ((1, 10) in allocate(rows, rooms, shown={(1, 10)}, threshold=0.45)) is stays
+
+
+def test_choosing_around_one_community_keeps_what_others_have() -> None:
+    rows = _rows((1, 10, 0.9), (2, 10, 0.6), (2, 11, 0.6), (3, 11, 0.6), (3, 12, 0.8))
+    rooms = {i: Room(1, 2) for i in (1, 2, 3, 10, 11, 12)}
+    chosen = allocate_around(rows, rooms, kept={(1, 10)}, community_id=3, threshold=0.45)
+    assert chosen.keys() == {(1, 10), (3, 11), (3, 12)}
+    assert allocate_around(rows, rooms, kept=chosen.keys(), community_id=3, threshold=0.45).keys() == chosen.keys()
+
+
+def test_missing_room_is_an_error_and_no_rows_give_nothing() -> None:
+    assert allocate([], {}, shown=set(), threshold=0.45) == {}
+    with pytest.raises(ValueError, match="communities 10"):
+        allocate(_rows((1, 10, 0.5)), {1: Room(1, 1)}, shown=set(), threshold=0.45)
+
+
+@pytest.fixture
+def run(db: None, settings: Any) -> ScoringRun:
+    """Five communities at home, eight abroad, all pairs promising; each has room for one introduction and two suggestions."""
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "per_introduction": 2}
+    rng = random.Random(3)
+    answers = document(capacity={"open_introductions": 1})
+    home = [CommunityFactory(published=True, published__document=answers) for _ in range(5)]
+    abroad = [CommunityFactory(published=True, published__document=answers, country_code="DE") for _ in range(8)]
+    made = ScoringRunFactory()
+    for left in home:
+        for right in abroad:
+            p, q = rng.uniform(0.46, 0.8), rng.uniform(0.46, 0.8)
+            RankedPairFactory(run=made, left=left, right=right, left_preference=p, right_preference=q, score=2 * p * q / (p + q))
+    return made
+
+
+def _loads(run: ScoringRun) -> Counter[int]:
+    return Counter(i for pair in allocating.chosen_pairs(run.pk) for i in pair)
+
+
+def _open(pair: tuple[int, int], **values: Any) -> Suggestion:
+    return SuggestionFactory(pair=PairFactory(a=Community.objects.get(pk=min(pair)), b=Community.objects.get(pk=max(pair))), **values)
+
+
+def test_run_is_allocated_within_capacity_and_everybody_gets_one(run: ScoringRun) -> None:
+    allocating.allocate_run(run.pk)
+    loads = _loads(run)
+    assert len(loads) == 13
+    assert max(loads.values()) <= 3 and sum(load > 2 for load in loads.values()) <= 1  # where the floor had to act
+
+
+def test_allocating_again_with_the_suggestions_open_changes_nothing(run: ScoringRun) -> None:
+    allocating.allocate_run(run.pk)
+    first = allocating.chosen_pairs(run.pk)
+    for pair in first:
+        _open(pair)
+    allocating.allocate_run(run.pk)
+    assert allocating.chosen_pairs(run.pk).keys() == first.keys()
+
+
+def test_answered_suggestions_and_introductions_take_up_room(run: ScoringRun) -> None:
+    pair = RankedPair.objects.values_list("left_id", "right_id").order_by("pk")[0]
+    suggestion = _open(pair, a_state="interested")
+    allocating.allocate_run(run.pk)
+    assert _loads(run)[pair[0]] == 1 and pair not in allocating.chosen_pairs(run.pk)
+    Suggestion.objects.filter(pk=suggestion.pk).update(status="mutual", b_state="interested")
+    allocating.allocate_run(run.pk)
+    assert _loads(run)[pair[0]] == _loads(run)[pair[1]] == 0
+
+
+def test_resting_pairs_are_not_chosen(run: ScoringRun) -> None:
+    allocating.allocate_run(run.pk)
+    pair = next(iter(allocating.chosen_pairs(run.pk)))
+    resting = _open(pair, status="declined", a_state="declined").pair
+    resting.closed_until = "2999-01-01T00:00:00Z"
+    resting.save()
+    allocating.allocate_run(run.pk)
+    assert pair not in allocating.chosen_pairs(run.pk)
+
+
+def test_newcomer_and_those_it_meets_keep_to_their_room_and_nobody_else_is_touched(run: ScoringRun) -> None:
+    allocating.allocate_run(run.pk)
+    before = allocating.chosen_pairs(run.pk)
+    newcomer = CommunityFactory(published=True, published__document=document(capacity={"open_introductions": 1}))
+    for right in Community.objects.filter(country_id="DE"):
+        RankedPairFactory(run=run, left=newcomer, right=right, left_preference=0.7, right_preference=0.7, score=0.7)
+    count = allocating.allocate_community(run.pk, newcomer.pk, before)
+    after = allocating.chosen_pairs(run.pk)
+    assert 1 <= count <= 2 and {pair: after[pair] for pair in before} == before
+    assert {pair for pair in after if pair not in before} == {pair for pair in after if newcomer.pk in pair}
+
+
+def test_second_run_over_an_unchanged_world_makes_and_takes_back_nothing(db: None, settings: Any) -> None:
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "k": 4, "shards": 1}
+    for country in ["US"] * 5 + ["DE", "JP"] * 3:
+        CommunityFactory(published=True, country_code=country)
+    runs._frozen.cache_clear()
+    counts = []
+    for _ in range(2):
+        begun = runs.begin_run(reason="requested")
+        assert begun is not None
+        runs.score_shard(begun.pk, 0)
+        derived = deriving.derive_suggestions()
+        counts.append((derived.made > 0, derived.superseded))
+    assert counts == [(True, 0), (False, 0)]

@@ -1,0 +1,116 @@
+"""Versions of the weights: learned from decisions, promoted by staff when better calibrated, used by the next run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import random
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.common.errors import NotVisible, WrongState
+from backend.suggestions.learning import TooFewDecisionsError, learn_weights, promote_weights
+from backend.suggestions.models import Decision, WeightSet
+from backend.suggestions.scoring import weights_in_force
+from tests.factories import CommunityFactory, DecisionFactory, PairFactory, SuggestionFactory, UserFactory
+
+pytestmark = pytest.mark.django_db
+BETTER = {"is_better": True, "compared_with": "default-1"}
+
+
+def _version(**values: Any) -> WeightSet:
+    weights = weights_in_force() | {"version": "learned-7"}
+    return WeightSet.objects.create(**({"weights": weights, "source": "learned", "metrics": BETTER, "decisions": 90} | values))
+
+
+def _reasons(themes: float, ties: float) -> dict[str, Any]:
+    facets = [("themes", themes, 2.0), ("ties", ties, 3.0), ("sectors", None, 2.0)]
+    contributions = [{"facet": f, "similarity": s, "weight": w, "share": 0.1, "items": []} for f, s, w in facets]
+    prior = {"facet": "prior", "similarity": 0.3, "weight": 2.0, "share": 0.1, "items": []}
+    return {"preference": 0.5, "coverage": 0.7, "contributions": [*contributions, prior], "missing": ["sectors"], "caveat": None}
+
+
+def _decide(count: int) -> None:
+    """Communities that look at themes alone."""
+    rng = random.Random(8)
+    people, home = UserFactory(), [CommunityFactory() for _ in range(10)]
+    for _ in range(count):
+        themes, ties = rng.random(), rng.random()
+        a, b = sorted((rng.choice(home), CommunityFactory(country_code="DE")), key=lambda c: c.pk)
+        interested = rng.random() < themes
+        reasons = _reasons(themes, ties)
+        suggestion = SuggestionFactory(pair=PairFactory(a=a, b=b), a_reasons=reasons)
+        answer = Decision.Answer.INTERESTED if interested else Decision.Answer.DECLINED
+        DecisionFactory(suggestion=suggestion, community=a, by=people, answer=answer, reason="" if interested else "no_fit")
+
+
+def test_without_a_promoted_version_the_defaults_are_in_force(curator: User) -> None:
+    assert weights_in_force()["version"] == "default-1"
+    chosen = promote_weights(by=curator, weight_set_id=_version().pk)
+    assert weights_in_force()["version"] == "learned-7"
+    assert (chosen.in_force, chosen.promoted_by) == (True, curator) and chosen.promoted_at is not None
+
+
+def test_promoting_another_keeps_the_old_version(curator: User) -> None:
+    first = promote_weights(by=curator, weight_set_id=_version().pk)
+    second = _version(metrics=BETTER | {"compared_with": "learned-7"}, weights=weights_in_force() | {"version": "learned-8"})
+    promote_weights(by=curator, weight_set_id=second.pk)
+    first.refresh_from_db()
+    assert not first.in_force and first.promoted_at and weights_in_force()["version"] == "learned-8"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words"), [({"is_better": False}, "not better"), ({"compared_with": "learned-3"}, "compared with others")]
+)
+def test_versions_that_are_not_better_than_those_in_force_are_refused(curator: User, metrics: dict[str, Any], words: str) -> None:
+    version = _version(metrics=BETTER | metrics)
+    with pytest.raises(WrongState, match=words):
+        promote_weights(by=curator, weight_set_id=version.pk)
+    assert weights_in_force()["version"] == "default-1"
+
+
+def test_only_staff_promote_and_only_what_is_there(curator: User) -> None:
+    with pytest.raises(NotVisible):
+        promote_weights(by=UserFactory(), weight_set_id=_version().pk)
+    with pytest.raises(NotVisible):
+        promote_weights(by=curator, weight_set_id=0)
+    promoted = promote_weights(by=curator, weight_set_id=_version().pk)
+    with pytest.raises(WrongState, match="already"):
+        promote_weights(by=curator, weight_set_id=promoted.pk)
+
+
+def test_database_holds_at_most_one_version_in_force(curator: User) -> None:
+    promoted = {"in_force": True, "promoted_at": timezone.now(), "promoted_by": curator}
+    _version(**promoted)
+    for broken in (promoted, {"in_force": True, "promoted_at": None, "promoted_by": None}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            _version(**broken)
+
+
+def test_learning_reads_what_each_side_was_shown_and_keeps_a_version() -> None:
+    _decide(90)
+    learned = learn_weights()
+    unit = learned.weights["unit"]
+    assert unit["themes"] > 1.0 > unit["ties"] and unit["sectors"] == pytest.approx(1.0, abs=1e-6)
+    assert learned.decisions == learned.metrics["decisions"] == 90 and not learned.in_force
+    assert learned.metrics["compared_with"] == "default-1" and weights_in_force()["version"] == "default-1"
+    assert dt.datetime.now(dt.UTC) - learned.created_at < dt.timedelta(minutes=5)
+
+
+def test_command_lists_learns_and_promotes(curator: User) -> None:
+    with pytest.raises(TooFewDecisionsError):
+        learn_weights()
+    with pytest.raises(CommandError, match="Nothing learned: 0 decisions"):
+        call_command("weights", "learn")
+    version = _version()
+    with pytest.raises(CommandError, match="has no account"):
+        call_command("weights", "promote", str(version.pk), "--by", "nobody@example.org")
+    out = io.StringIO()
+    call_command("weights", "promote", str(version.pk), "--by", curator.email, stdout=out)
+    call_command("weights", "list", stdout=out)
+    assert out.getvalue().count("90 decisions  better calibrated      in force") == 2

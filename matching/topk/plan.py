@@ -68,7 +68,7 @@ def _spread(which: IntArray, count: int) -> IntArray:
 def cheapest_rank(
     problem: PairProblem, turn: Rotation, rows: IntArray, cols: IntArray, thresholds: Float32Array, share: float, best_cost: float
 ) -> int | None:
-    depth, beside = len(turn.left), turn.extra + problem.right_to_left.presence_left.shape[1] + 4
+    depth, beside = len(turn.left), turn.extra + 2 * problem.right_to_left.presence_left.shape[1] + 4
     left, right = turn.reduced_left(stacked_left(problem, rows), depth), turn.reduced_right(stacked_right(problem, cols), depth)
     needed = _needed_numerators(problem, rows, cols, thresholds) - left[:, depth + 1 :] @ right[:, depth + 1 :].T
     survivor = SURVIVOR_COST + depth * GATHERED_COST

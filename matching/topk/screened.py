@@ -89,13 +89,13 @@ class ScreenKernel:
         back = np.vecdot(screen.back_presence.take(position, axis=0), columns.back_presence.take(at_col, axis=0)) + columns.back_prior.take(
             at_col
         )
-        folded = columns.row_folded[:, 0].take(position) + columns.row_folded[:, -1].take(position) * back
-        forth = columns.least.take(position)
+        presence = problem.left_to_right.presence_right.take(columns.cols.take(at_col), axis=0)
+        forth = np.vecdot(screen.forth_presence.take(position, axis=0), presence) + screen.forth_prior.take(position)
+        folded = columns.forth_slope.take(position) * forth + columns.back_slope.take(position) * back
         possible = value + least * folded >= threshold * ((forth + back) / 2 + np.sqrt(forth * back))
         alive = np.flatnonzero((possible & (back >= columns.back_least.take(at_col))) | (threshold <= NOTHING_YET))
         rows, cols = screen.rows.take(position[alive]), columns.cols.take(at_col[alive])
-        presence = problem.left_to_right.presence_right.take(cols, axis=0)
-        forth = np.vecdot(problem.left_to_right.presence_left.take(rows, axis=0), presence) + np.float32(problem.left_to_right.prior_weight)
+        forth = forth[alive] * total_weights(problem.left_to_right, rows)
         back = back[alive] * total_weights(problem.right_to_left, cols)
         return alive[screen.admission.covered(rows, cols, forth, back)]
 

@@ -7,10 +7,14 @@ inequality of the arithmetic and geometric means that requires
     n₁ + n₂ ≥ t·((d₁ + d₂)/2 + √(d₁·d₂)).
 
 The left side is one product over both directions' depths, of low effective rank: balanced truncation (Moore 1981) keeps r dimensions of it,
-Cauchy–Schwarz bounds the rest by one column of norms (more in rotation.py). On the right, columns of a block share (nearly) one
-pattern of presence, which makes d₁ a number of the row alone; and √d₂ lies above its chord between the least and the largest d₂ that occur,
-which makes the whole a product again, of the thin presence depth. The threshold is folded into the right factors, so that the sign of
-one product of little more than r + f dimensions decides.
+Cauchy–Schwarz bounds the rest by one column of norms (more in rotation.py). On the right, √(d₁·d₂) = d₂·√s with s = d₁/d₂, and √s lies
+above its chord between
+the least and the largest s that a row can have with the block's columns, (s + √(s₁·s₂)) / (√s₁ + √s₂). So the right side is at least
+
+    t·((½ + 1/σ)·d₁ + (½ + √(s₁·s₂)/σ)·d₂),    σ = √s₁ + √s₂,
+
+a product again, of the two thin presence depths; it is the tighter, the more alike the presence of a block's columns is. The threshold is
+folded into the right factors, so that the sign of one product of little more than r + 2f dimensions decides.
 """
 
 from __future__ import annotations
@@ -37,12 +41,13 @@ class ScreenedColumns:
 
     cols: IntArray
     fixed: Float32Array  # (rank + turn.extra + 2, cols)
-    folded: Float32Array  # (f + 2, cols), to be scaled by minus the thresholds
-    row_folded: Float32Array  # (rows, f + 2), their counterparts
+    folded: Float32Array  # (f₁ + f₂ + 2, cols), to be scaled by minus the thresholds
+    row_folded: Float32Array  # (rows, f₁ + f₂ + 2), their counterparts
+    forth_slope: Float32Array  # (rows,) what d₁ and
+    back_slope: Float32Array  # (rows,) d₂ are multiplied by in them
     back_presence: Float32Array  # (cols, f) over the total weight
     back_prior: Float32Array  # (cols,) over the total weight
     back_least: Float32Array  # (cols,) what d₂ reaches where the coverage floor is reached
-    least: Float32Array  # (rows,) d₁ at least
 
 
 class Screen:
@@ -56,7 +61,7 @@ class Screen:
         forth, back = problem.left_to_right, problem.right_to_left
         self.reduced = rank + turn.extra
         self.fixed = self.reduced + 2
-        self.depth = self.fixed + back.presence_left.shape[1] + 2
+        self.depth = self.fixed + forth.presence_left.shape[1] + back.presence_left.shape[1] + 2
         share = 1 / total_weights(forth, rows)
         self.forth_presence = (forth.presence_left[rows] * share[:, None]).astype(np.float32)
         self.forth_prior = (forth.prior_weight * share).astype(np.float32)
@@ -81,17 +86,24 @@ class Screen:
         fixed[self.reduced] = prior * back.prior
         fixed[self.reduced + 1] = 1
         floor = max(self.problem.coverage_floor - COVERAGE_TOLERANCE, 0.0)
-        least = self.forth_presence @ forth.presence_right[cols].min(axis=0) + self.forth_prior
-        least *= np.float32(1 - 1e-5)
+        forth_columns = forth.presence_right[cols].astype(np.float32)
         low = floor + float(prior.min())
         high = max(low, float((presence @ back.presence_left.max(axis=0, initial=0.0) + prior).max()))
-        chord = low**0.5 + high**0.5
-        root = np.sqrt(least)
-        slope = np.float32(0.5) + root / np.float32(chord * (1 + 1e-6))
+        # The least ratio is above zero: only pairs that reach the coverage floor count.
+        least = np.maximum(self.forth_presence @ forth_columns.min(axis=0), np.float32(floor)) + self.forth_prior
+        most = np.maximum(self.forth_presence @ forth_columns.max(axis=0) + self.forth_prior, least)
+        least_root, most_root = np.sqrt(least / np.float32(high * (1 + 1e-5))), np.sqrt(most / np.float32(low * (1 - 1e-5)))
+        chord = (least_root + most_root) * np.float32(1 + 1e-6)
+        forth_slope, back_slope = np.float32(0.5) + 1 / chord, np.float32(0.5) + least_root * most_root / chord
         row_folded = np.column_stack(
-            (least * np.float32(0.5) + root * np.float32((low * high) ** 0.5 / chord), slope[:, None] * self.back_presence, slope)
+            (
+                forth_slope[:, None] * self.forth_presence,
+                forth_slope * self.forth_prior,
+                back_slope[:, None] * self.back_presence,
+                back_slope,
+            )
         )
-        folded = np.concatenate((np.ones((1, len(cols)), dtype=np.float32), presence.T, prior[None, :]))
-        return ScreenedColumns(
-            cols, fixed, folded, row_folded.astype(np.float32), presence, prior, (prior + np.float32(floor)) * np.float32(1 - 1e-5), least
-        )
+        ones = np.ones((1, len(cols)), dtype=np.float32)
+        folded = np.concatenate((forth_columns.T, ones, presence.T, prior[None, :]))
+        back_least = (prior + np.float32(floor)) * np.float32(1 - 1e-5)
+        return ScreenedColumns(cols, fixed, folded, row_folded, forth_slope, back_slope, presence, prior, back_least)

@@ -17,10 +17,12 @@ from backend.common.errors import NotVisible, WrongState
 from backend.suggestions.learning import TooFewDecisionsError, learn_weights, promote_weights
 from backend.suggestions.models import Decision, WeightSet
 from backend.suggestions.scoring import weights_in_force
+from matching.weights import Weights
 from tests.factories import CommunityFactory, DecisionFactory, PairFactory, SuggestionFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
-BETTER = {"is_better": True, "compared_with": "default-1"}
+DEFAULTS = Weights()
+BETTER = {"is_better": True, "compared_with": DEFAULTS.version}
 
 
 def _version(**values: Any) -> WeightSet:
@@ -29,7 +31,7 @@ def _version(**values: Any) -> WeightSet:
 
 
 def _reasons(themes: float, ties: float) -> dict[str, Any]:
-    facets = [("themes", themes, 2.0), ("ties", ties, 3.0), ("sectors", None, 2.0)]
+    facets = [(facet, value, DEFAULTS.default(facet)) for facet, value in (("themes", themes), ("ties", ties), ("sectors", None))]
     contributions = [{"facet": f, "similarity": s, "weight": w, "share": 0.1, "items": []} for f, s, w in facets]
     prior = {"facet": "prior", "similarity": 0.3, "weight": 2.0, "share": 0.1, "items": []}
     return {"preference": 0.5, "coverage": 0.7, "contributions": [*contributions, prior], "missing": ["sectors"], "caveat": None}
@@ -50,7 +52,7 @@ def _decide(count: int) -> None:
 
 
 def test_without_a_promoted_version_the_defaults_are_in_force(curator: User) -> None:
-    assert weights_in_force()["version"] == "default-1"
+    assert weights_in_force()["version"] == DEFAULTS.version
     chosen = promote_weights(by=curator, weight_set_id=_version().pk)
     assert weights_in_force()["version"] == "learned-7"
     assert (chosen.in_force, chosen.promoted_by) == (True, curator) and chosen.promoted_at is not None
@@ -71,7 +73,7 @@ def test_versions_that_are_not_better_than_those_in_force_are_refused(curator: U
     version = _version(metrics=BETTER | metrics)
     with pytest.raises(WrongState, match=words):
         promote_weights(by=curator, weight_set_id=version.pk)
-    assert weights_in_force()["version"] == "default-1"
+    assert weights_in_force()["version"] == DEFAULTS.version
 
 
 def test_only_staff_promote_and_only_what_is_there(curator: User) -> None:
@@ -96,9 +98,10 @@ def test_learning_reads_what_each_side_was_shown_and_keeps_a_version() -> None:
     _decide(90)
     learned = learn_weights()
     unit = learned.weights["unit"]
-    assert unit["themes"] > 1.0 > unit["ties"] and unit["sectors"] == pytest.approx(1.0, abs=1e-6)
+    assert unit["themes"] > DEFAULTS.unit["themes"] and unit["ties"] < DEFAULTS.unit["ties"]
+    assert unit["sectors"] == pytest.approx(DEFAULTS.unit["sectors"], abs=1e-6)
     assert learned.decisions == learned.metrics["decisions"] == 90 and not learned.in_force
-    assert learned.metrics["compared_with"] == "default-1" and weights_in_force()["version"] == "default-1"
+    assert learned.metrics["compared_with"] == DEFAULTS.version and weights_in_force()["version"] == DEFAULTS.version
     assert dt.datetime.now(dt.UTC) - learned.created_at < dt.timedelta(minutes=5)
 
 

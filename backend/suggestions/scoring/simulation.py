@@ -1,0 +1,160 @@
+"""The simulated market of a snapshot: ways to rank side by side, exposure by size, coverage, and what each fusion and facet adds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backend.suggestions.scoring.allocation import BETA, FLOOR
+from backend.suggestions.scoring.engine import engine_for, fit_builder, weights_from_json
+from matching import market
+from matching.allocation import Allocation
+from matching.engine import Engine
+from matching.evaluation.exposure import gini
+from matching.facets import FACET_NAMES
+from matching.preference import Preference
+from matching.topk import FUSIONS
+from matching.types import Snapshot
+
+MOST_A_SIDE = 1500
+SIZES = (10_000, 50_000, 200_000, 1_000_000)
+COVERAGE_BINS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Outcome of one way to make lists, in plain numbers; see ``matching.market.Outcome``."""
+
+    mutual_interests: float
+    exposure_gini: float
+    left_gini: float
+    right_gini: float
+    left_served: float
+    right_served: float
+    over_capacity: int
+    shown: int
+
+
+@dataclass(frozen=True, slots=True)
+class SizeBand:
+    """Communities of one size: how many, and their mean exposure before and after allocation."""
+
+    most: int | None  # population below; None: no limit
+    communities: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """All measures that rest on the simulated market of one snapshot."""
+
+    left: int
+    right: int
+    left_in_all: int
+    right_in_all: int
+    eligible: float  # share of pairs that may be suggested at all
+    ways: Mapping[str, Shown]  # promising pairs alone, as the service suggests
+    ways_unfiltered: Mapping[str, Shown]  # all eligible pairs
+    sizes: tuple[SizeBand, ...]
+    size_gini: tuple[float, float]  # between the bands' means, before and after
+    coverage: tuple[tuple[float, ...], tuple[float, ...]]  # left's and right's shares of eligible pairs by coverage, in equal bins
+    coverage_floor: float
+    fusions: Mapping[str, tuple[Shown, Shown]]  # lists alone, allocated
+    facets: Mapping[str, tuple[float, float]]  # mutual interests without the facet: lists alone, allocated
+
+
+class _World:
+    """The market under several rankings; acceptance is always by the preference in full."""
+
+    def __init__(self, engine: Engine, capacities: Mapping[int, int], k: int, threshold: float, places: int) -> None:
+        self.engine, self.k, self.threshold, self.places = engine, k, threshold, places
+        found = engine.preference.dense()
+        shape = found.left_to_right.shape
+        rows, cols = (index.ravel() for index in np.indices(shape))
+        self.eligible = engine.eligibility.pairs(rows, cols).reshape(shape)
+        self.coverage = found.left_coverage, found.right_coverage
+        floor = engine.weights.coverage_floor - 1e-6
+        known = self.eligible & (found.left_coverage >= floor) & (found.right_coverage >= floor)
+        ids = engine.problem.left_ids, engine.problem.right_ids
+        left_room, right_room = (np.array([capacities[int(i)] for i in side], dtype=np.int64) for side in ids)
+        self.known = market.Market(*ids, found.left_to_right, found.right_to_left, known, left_room, right_room, threshold)
+        promising = known & (found.left_to_right >= threshold) & (found.right_to_left >= threshold)
+        self.promising = dataclasses.replace(self.known, allowed=promising)
+
+    def allocation(self, outside: float) -> Allocation:
+        return Allocation(BETA, outside=outside, floor=FLOOR)
+
+    def ways(self, of: market.Market, outside: float) -> dict[str, market.Outcome]:
+        return market.compare(of, self.k, self.allocation(outside), self.places)
+
+    def fusion(self, name: str) -> tuple[market.Outcome, market.Outcome]:
+        lists = market.reciprocal_lists(self.promising, self.k, name)
+        allocated = market.allocated_lists(self.promising, self.k, self.allocation(self.threshold), self.places, name)
+        return market.simulate(self.promising, lists), market.simulate(self.promising, allocated)
+
+    def without(self, facet: str) -> tuple[float, float]:
+        """Mutual interests when the ranking does not know a facet, though communities still decide by it."""
+        weights = self.engine.weights
+        blind = dataclasses.replace(weights, unit={**weights.unit, facet: 0.0})
+        found = Preference(blind).fit(self.engine.left, self.engine.right).dense()
+        ranked = dataclasses.replace(self.known, left_preference=found.left_to_right, right_preference=found.right_to_left)
+        lists = market.reciprocal_lists(ranked, self.k), market.allocated_lists(ranked, self.k, self.allocation(0.0), self.places)
+        plain, allocated = (market.simulate(self.known, of).mutual_interests for of in lists)
+        return plain, allocated
+
+
+def simulate(
+    snapshot: Snapshot, weights: dict[str, Any], capacities: Mapping[int, int], *, k: int, threshold: float, places: int
+) -> Simulation:
+    """The market of a snapshot, or of an even sample of it where a side is large. Raises ValueError for an empty side."""
+    if not snapshot.left or not snapshot.right:
+        raise ValueError("a market needs published communities on both sides")
+    builder = fit_builder(snapshot)
+    drawn = dataclasses.replace(snapshot, left=_even(snapshot.left), right=_even(snapshot.right))
+    world = _World(engine_for(drawn, weights, builder), capacities, k, threshold, places)
+    ways = world.ways(world.promising, threshold)
+    sizes = _by_size(drawn, ways["harmonic"], ways["allocated"])
+    means = [(band.before, band.after) for band in sizes]
+    return Simulation(
+        len(drawn.left), len(drawn.right), len(snapshot.left), len(snapshot.right),
+        eligible=float(world.eligible.mean()),
+        ways={name: _plain(outcome) for name, outcome in ways.items()},
+        ways_unfiltered={name: _plain(outcome) for name, outcome in world.ways(world.known, 0.0).items()},
+        sizes=sizes,
+        size_gini=(gini(np.array([m[0] for m in means])), gini(np.array([m[1] for m in means]))),
+        coverage=(_histogram(world.coverage[0][world.eligible]), _histogram(world.coverage[1][world.eligible])),
+        coverage_floor=weights_from_json(weights).coverage_floor,
+        fusions={name: (_plain(plain), _plain(after)) for name in FUSIONS for plain, after in [world.fusion(name)]},
+        facets={facet: world.without(facet) for facet in FACET_NAMES if weights["unit"][facet]},
+    )  # fmt: skip
+
+
+def _even(side: tuple[Any, ...]) -> tuple[Any, ...]:
+    step = -(-len(side) // MOST_A_SIDE)
+    return side[::step]
+
+
+def _plain(outcome: market.Outcome) -> Shown:
+    return Shown(**{field.name: getattr(outcome, field.name) for field in dataclasses.fields(Shown)})
+
+
+def _by_size(snapshot: Snapshot, before: market.Outcome, after: market.Outcome) -> tuple[SizeBand, ...]:
+    population = np.array([r.population if r.population is not None else -1 for r in (*snapshot.left, *snapshot.right)])
+    exposures = [np.concatenate([o.left_exposure, o.right_exposure]) for o in (before, after)]
+    band = np.searchsorted(np.array(SIZES), population, side="right")
+    found = []
+    for number, most in enumerate((*SIZES, None)):
+        inside = (band == number) & (population >= 0)
+        if inside.any():
+            found.append(SizeBand(most, int(inside.sum()), *(float(values[inside].mean()) for values in exposures)))
+    return tuple(found)
+
+
+def _histogram(values: np.ndarray) -> tuple[float, ...]:
+    counts, _ = np.histogram(np.clip(values, 0, 1), bins=COVERAGE_BINS, range=(0, 1))
+    return tuple((counts / max(1, counts.sum())).tolist())

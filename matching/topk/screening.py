@@ -7,9 +7,9 @@ inequality of the arithmetic and geometric means that requires
     n₁ + n₂ ≥ t·((d₁ + d₂)/2 + √(d₁·d₂)).
 
 The left side is one product over both directions' depths, of low effective rank: balanced truncation (Moore 1981) keeps r dimensions of it,
-Cauchy–Schwarz bounds the rest by one column of norms (more in rotation.py). On the right, √(d₁·d₂) = d₂·√s with s = d₁/d₂, and √s lies
-above its chord between
-the least and the largest s that a row can have with the block's columns, (s + √(s₁·s₂)) / (√s₁ + √s₂). So the right side is at least
+Cauchy–Schwarz bounds the rest by one column of norms (more in rotation.py). On the right,
+√(d₁·d₂) = d₂·√s with s = d₁/d₂, and √s lies above its chord between the least and the largest s that a row can have with the block's
+columns, (s + √(s₁·s₂)) / (√s₁ + √s₂). So the right side is at least
 
     t·((½ + 1/σ)·d₁ + (½ + √(s₁·s₂)/σ)·d₂),    σ = √s₁ + √s₂,
 

@@ -35,7 +35,7 @@ def warm_thresholds(
     ``earlier`` ranked the view's left side; its communities and their order may have changed since.
     """
     thresholds = np.full(len(rows), NOTHING_YET)
-    if earlier.counterpart_ids.shape[1] < k or len(view.right_ids) == 0:
+    if earlier.counterpart_ids.shape[1] < k or len(earlier.ids) == 0 or len(view.right_ids) == 0:
         return thresholds
     listed_at = positions_of(earlier.ids, view.left_ids[rows])
     order = np.argsort(view.right_ids, kind="stable")

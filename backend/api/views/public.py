@@ -14,7 +14,8 @@ from backend.api.serializers import communities as shapes
 from backend.api.serializers.introductions import PartnershipSerializer
 from backend.api.views.base import ApiList, ApiView, checked, person
 from backend.cities.models import Community, Country, ListedPartnership, Membership
-from backend.cities.queries import directory_listed, listed_partners, search_places, seeking_communities
+from backend.cities.place_search import search_places
+from backend.cities.queries import directory_listed, listed_partners, seeking_communities
 from backend.cities.services import register_community
 from backend.cities.vocabularies import NAMES, vocabulary
 from backend.common.errors import NotVisible

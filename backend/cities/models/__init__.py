@@ -1,5 +1,5 @@
 from backend.cities.models.communities import Community, CommunityRole, Contact, Membership, Organisation
-from backend.cities.models.places import Country, ListedPartnership, Place, ReferenceLoad
+from backend.cities.models.places import Country, ListedPartnership, Place, PlaceName, ReferenceLoad
 from backend.cities.models.profiles import Profile, ProfileVersion, VettingLetter, VettingNote
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Membership",
     "Organisation",
     "Place",
+    "PlaceName",
     "Profile",
     "ProfileVersion",
     "ReferenceLoad",

@@ -30,7 +30,7 @@ class Place(models.Model):
     name = models.CharField(max_length=200)
     ascii_name = models.CharField(max_length=200)
     alternate_names = ArrayField(models.CharField(max_length=200), default=list)
-    search_text = models.TextField(help_text="Lower-case, unaccented names, for type-ahead")
+    search_text = models.TextField(help_text="Lower-case, unaccented names")
     country = models.ForeignKey(Country, on_delete=models.PROTECT, related_name="places")
     admin1_code = models.CharField(max_length=20, blank=True)
     admin1 = models.CharField(max_length=120, blank=True)
@@ -52,12 +52,30 @@ class Place(models.Model):
 
     class Meta:
         indexes = [
-            GinIndex(fields=["search_text"], name="place_search_trgm", opclasses=["gin_trgm_ops"]),
             models.Index(fields=["country", "-population"], name="place_country_size"),
         ]
 
     def __str__(self) -> str:
         return f"{self.name}, {self.country_id}"
+
+
+class PlaceName(models.Model):
+    """One name of a place, as it is searched for. The database keeps these rows itself, from `Place.search_text`: nothing writes them."""
+
+    pk = models.CompositePrimaryKey("name", "place_id")
+    name = models.TextField(db_collation="C", help_text="Folded, see backend.cities.names; sorted by bytes, for search by its beginning")
+    place = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="names", db_index=False)
+    country_code = models.CharField(max_length=2, help_text="Of the place: ranking thousands of names must not read their places")
+    population = models.IntegerField(help_text="Of the place, 0 where it is not known")
+
+    class Meta:
+        indexes = [
+            GinIndex(fields=["name"], name="placename_trgm", opclasses=["gin_trgm_ops"]),
+            models.Index(fields=["place"], name="placename_place"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.place_id})"
 
 
 class ListedPartnership(models.Model):

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from backend.accounts.models import User
 from backend.cities.models import Place
-from backend.cities.queries import search_places
+from backend.cities.place_search import search_places
 from backend.cities.services import register_community
 from backend.common.errors import Conflict, InvalidFields
 from backend.web.forms.registration import PlaceSearch, RegistrationForm

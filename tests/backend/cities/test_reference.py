@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from backend.cities import gazetteer, reference
 from backend.cities.attribution import data_sources
 from backend.cities.models import Country, ListedPartnership, Place, ReferenceLoad
-from backend.cities.queries import search_places
+from backend.cities.place_search import search_places
 
 pytestmark = pytest.mark.django_db
 
@@ -160,7 +160,7 @@ def test_a_broken_file_changes_nothing_and_keeps_the_indexes(files: Callable[...
 
     assert not Place.objects.exists()
     assert not ReferenceLoad.objects.exists()
-    assert "place_search_trgm" in index_names()
+    assert "placename_trgm" in index_names()
 
 
 def test_indexes_and_foreign_keys_of_places_are_there_after_the_first_load(files: Callable[..., None]) -> None:
@@ -168,9 +168,9 @@ def test_indexes_and_foreign_keys_of_places_are_there_after_the_first_load(files
     reference.load_reference()
 
     assert index_names() == before
-    assert {"place_search_trgm", "place_country_size"} <= before
+    assert {"placename_trgm", "placename_place", "place_country_size"} <= before
     assert foreign_keys() == keys
-    assert len(keys) == 3
+    assert len(keys) == 4
 
 
 def test_a_place_of_an_unknown_country_is_refused(files: Callable[..., None]) -> None:
@@ -183,7 +183,7 @@ def test_a_place_of_an_unknown_country_is_refused(files: Callable[..., None]) ->
 
 
 def foreign_keys() -> set[tuple[str, str]]:
-    tables = "conrelid IN ('cities_place'::regclass, 'cities_listedpartnership'::regclass)"
+    tables = "conrelid IN ('cities_place'::regclass, 'cities_placename'::regclass, 'cities_listedpartnership'::regclass)"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' AND {tables}")
         return set(cursor.fetchall())
@@ -191,7 +191,7 @@ def foreign_keys() -> set[tuple[str, str]]:
 
 def index_names() -> set[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'cities_place'")
+        cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename IN ('cities_place', 'cities_placename')")
         return {name for (name,) in cursor.fetchall()}
 
 

@@ -28,8 +28,8 @@ from backend.cities.models import (
     Profile,
     ProfileVersion,
 )
+from backend.cities.place_search import search_places
 from backend.cities.profile_validation import check_document
-from backend.cities.queries import search_places
 from backend.cities.reference import load_reference
 from backend.cities.sample import holds_sample_accounts
 from backend.cities.sample.actors import ACTORS

@@ -19,8 +19,24 @@ _CHUNK = 8_192  # columns whose scores are finished while they are in cache
 _IMPOSSIBLE = np.float32(-1)  # below every score: the pair cannot reach the coverage floor
 
 
-def row_scores(problem: PairProblem, rows: IntArray, fusion: str, threads: int = 1) -> Float32Array:
-    """(r, n_right) float32 scores, -1 where the coverage floor is out of reach. Eligibility is not asked; exceptions are not in it."""
+class ColumnMajor:
+    """A problem's right numerators with each dimension in one piece, for single rows: only dimensions that a row has are then read."""
+
+    def __init__(self, problem: PairProblem) -> None:
+        self.forth: FloatArray = np.ascontiguousarray(problem.left_to_right.numerator_right.T)
+        self.back: FloatArray = np.ascontiguousarray(problem.right_to_left.numerator_right.T)
+
+    def renew(self, problem: PairProblem, cols: IntArray) -> None:
+        """Takes over the factors of some columns."""
+        self.forth[:, cols] = problem.left_to_right.numerator_right[cols].T
+        self.back[:, cols] = problem.right_to_left.numerator_right[cols].T
+
+
+def row_scores(problem: PairProblem, rows: IntArray, fusion: str, threads: int = 1, columns: ColumnMajor | None = None) -> Float32Array:
+    """(r, n_right) float32 scores, -1 where the coverage floor is out of reach. Eligibility is not asked; exceptions are not in it.
+
+    ``columns``, if there, are the problem's own, and serve a single row.
+    """
     n = len(problem.right_ids)
     scores = np.empty((len(rows), n), dtype=np.float32)
     forth, back = problem.left_to_right, problem.right_to_left
@@ -32,8 +48,8 @@ def row_scores(problem: PairProblem, rows: IntArray, fusion: str, threads: int =
     def work() -> None:
         while (start := draw()) is not None:
             part = slice(start, min(n, start + _CHUNK))
-            p, presence_p = _preferences(forth, forth_rows, part)
-            q, presence_q = _preferences(back, back_rows, part)
+            p, presence_p = _preferences(forth, forth_rows, part, None if columns is None else columns.forth)
+            q, presence_q = _preferences(back, back_rows, part, None if columns is None else columns.back)
             block = fuse(p, q, fusion)
             block[(presence_p < own_limit) | (presence_q < back.total_weight[part] * floor) | np.isnan(block)] = _IMPOSSIBLE
             scores[:, part] = block
@@ -46,8 +62,14 @@ def _taken(factors: Factors, rows: IntArray) -> tuple[FloatArray, FloatArray]:
     return factors.numerator_left[rows], factors.presence_left[rows]
 
 
-def _preferences(factors: Factors, taken: tuple[FloatArray, FloatArray], part: slice) -> tuple[FloatArray, FloatArray]:
-    numerator = taken[0] @ factors.numerator_right[part].T
+def _preferences(
+    factors: Factors, taken: tuple[FloatArray, FloatArray], part: slice, columns: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    if columns is not None and len(taken[0]) == 1:
+        present = np.flatnonzero(taken[0][0])
+        numerator = taken[0][:, present] @ columns[present, part]
+    else:
+        numerator = taken[0] @ factors.numerator_right[part].T
     presence = taken[1] @ factors.presence_right[part].T
     numerator += np.float32(factors.prior_weight * factors.prior)
     denominator = presence + np.float32(factors.prior_weight)

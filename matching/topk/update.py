@@ -12,12 +12,13 @@ from matching.topk.kept import KeptLists, Newcomers, copied
 from matching.topk.pairs import score_pairs
 from matching.topk.ranking import write_row
 from matching.topk.rounding import Magnitudes, magnitudes, score_error
-from matching.topk.scan import best_of_row, best_of_rows, eligible, row_scores, taken_values
+from matching.topk.scan import ColumnMajor, best_of_row, best_of_rows, eligible, row_scores, taken_values
 from matching.topk.warm import positions_of
 from matching.types import Factors, IntArray, PairProblem, Ranking
 
 _MAX_BYTES = 256 * 2**20
-_BATCH = 16  # changed rows scored together
+_BATCH = 16  # changed rows scored together …
+_FEW = 4  # … unless they are so few that it is cheaper to read, for each, only the dimensions it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class RankingIndex:
         self._left = KeptLists(ranking.left, problem.right_ids, self.k)
         self._right = KeptLists(ranking.right, problem.left_ids, self.k)
         self._sizes = _magnitudes(problem, slice(None), slice(None))
+        self._columns = ColumnMajor(problem), ColumnMajor(transposed(problem))
 
     @property
     def ranking(self) -> Ranking:
@@ -77,26 +79,27 @@ class RankingIndex:
         error = score_error(problem, self.fusion, *self._sizes)
         left_behind_right = self._right.ids_holding(gone_left)
         left_behind_left = self._left.ids_holding(gone_right)
-        self._realign(problem)
-        self.problem, back = problem, transposed(problem)
+        back = transposed(problem)
+        self._realign(problem, back, left, right)
+        self.problem = problem
         rewritten_right = _absorb(
-            problem, back, left, right, gone_left, left_behind_right, self._left, self._right, self.fusion, error, threads
+            problem, back, self._columns[0], left, right, gone_left, left_behind_right, self._left, self._right, self.fusion, error, threads
         )
         rewritten_left = _absorb(
-            back, problem, right, left, gone_right, left_behind_left, self._right, self._left, self.fusion, error, threads
+            back, problem, self._columns[1], right, left, gone_right, left_behind_left, self._right, self._left, self.fusion, error, threads
         )
         return ChangedLists(
             np.sort(problem.left_ids[np.union1d(left, rewritten_left)]), np.sort(problem.right_ids[np.union1d(right, rewritten_right)])
         )
 
-    def _realign(self, problem: PairProblem) -> None:
-        """Brings the lists into the order of the new problem's communities; new ones have empty lists for now."""
-        same_left = np.array_equal(self.problem.left_ids, problem.left_ids)
-        same_right = np.array_equal(self.problem.right_ids, problem.right_ids)
-        if same_left and same_right:
+    def _realign(self, problem: PairProblem, back: PairProblem, left: IntArray, right: IntArray) -> None:
+        """Brings what is kept into the order of the new problem's communities; new ones have empty lists for now."""
+        if np.array_equal(self.problem.left_ids, problem.left_ids) and np.array_equal(self.problem.right_ids, problem.right_ids):
+            self._columns[0].renew(problem, right)
+            self._columns[1].renew(back, left)
             return
-        self._left = self._left.realigned(problem)
-        self._right = self._right.realigned(transposed(problem))
+        self._left, self._right = self._left.realigned(problem), self._right.realigned(back)
+        self._columns = ColumnMajor(problem), ColumnMajor(back)
 
 
 def update(
@@ -156,6 +159,7 @@ def _magnitudes(problem: PairProblem, left: IntArray | slice, right: IntArray | 
 def _absorb(
     view: PairProblem,
     back: PairProblem,
+    columns: ColumnMajor,
     changed: IntArray,
     changed_others: IntArray,
     gone: IntArray,
@@ -171,9 +175,10 @@ def _absorb(
     ``left_behind`` are ids on the other side whose lists held communities that are ``gone``. Returns the positions of rewritten lists.
     """
     concerned: list[tuple[IntArray, IntArray]] = []
-    for start in range(0, len(changed), _BATCH):
-        batch = changed[start : start + _BATCH]
-        for row, scores in zip(batch, row_scores(view, batch, fusion, threads), strict=True):
+    together = 1 if len(changed) <= _FEW else _BATCH
+    for start in range(0, len(changed), together):
+        batch = changed[start : start + together]
+        for row, scores in zip(batch, row_scores(view, batch, fusion, threads, columns), strict=True):
             best = best_of_row(view, int(row), scores, own.width, fusion, error)
             write_row(own.side, int(row), best, view)
             # 1e-7: the lists' least scores are rounded to float32 here.

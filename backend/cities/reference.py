@@ -174,8 +174,9 @@ def _copy_and_merge(data_set: DataSet) -> int:
         filled = [model] if data_set.derived is None else [model, data_set.derived]
         with ExitStack() as after:
             if not model._default_manager.exists():
-                for each in filled:
-                    after.enter_context(_checked_at_the_end(cursor, each))
+                after.enter_context(_checked_at_the_end(cursor, model))
+                if data_set.derived is not None:
+                    after.enter_context(_checked_at_the_end(cursor, data_set.derived, primary_key=True))
             _merge(cursor, data_set, arrays)
         cursor.execute("DROP TABLE arriving")
         for each in filled:
@@ -184,23 +185,30 @@ def _copy_and_merge(data_set: DataSet) -> int:
 
 
 @contextmanager
-def _checked_at_the_end(cursor: Any, model: type[models.Model]) -> Iterator[None]:
-    """Fills an empty table without its indexes and foreign keys and adds them after: one pass over all rows instead of one a row."""
+def _checked_at_the_end(cursor: Any, model: type[models.Model], *, primary_key: bool = False) -> Iterator[None]:
+    """Fills an empty table without its indexes and foreign keys and adds them after: one pass over all rows instead of one a row.
+
+    Args:
+        primary_key: without that as well; not where `_merge` asks it for conflicts.
+    """
     table = model._meta.db_table
     cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
-    find = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' AND conrelid = %s::regclass"
-    keys = cursor.execute(find, [table]).fetchall()
+    find = (
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE contype = ANY(%s) AND conrelid = %s::regclass ORDER BY contype DESC"  # p before f
+    )
+    keys = cursor.execute(find, [["f", "p"] if primary_key else ["f"], table]).fetchall()
     for name, _ in keys:
         cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
     with connection.schema_editor() as editor:
         for index in model._meta.indexes:
             editor.remove_index(model, index)
     yield
+    for name, definition in keys:
+        cursor.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}')
     with connection.schema_editor() as editor:
         for index in model._meta.indexes:
             editor.add_index(model, index)
-    for name, definition in keys:
-        cursor.execute(f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}')
 
 
 def _copy(cursor: Any, statement: str, rows: Iterator[Sequence[Any]]) -> None:

@@ -4,11 +4,15 @@ import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
-# The same as backend.cities.names.searched_name does with what was typed; the rest is done in search_text.
+# What backend.cities.names.searched_name does with what was typed, as far as search_text has not been through it: on all names of a
+# place at once, because a call for each of a million names costs seconds.
 NAMES = """
 CREATE FUNCTION cities_searched_names(search_text text) RETURNS SETOF text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT left(btrim(replace(translate(written, '-.,', ' '), '  ', ' ')), 200)
-    FROM unnest(string_to_array(search_text, '|')) AS written
+    SELECT CASE WHEN octet_length(written) > 200 THEN left(written, 200) ELSE written END
+    FROM unnest(string_to_array(
+        btrim(replace(replace(replace(replace(replace(replace(
+            search_text, '-', ' '), '.', ''), ',', ''), '  ', ' '), '| ', '|'), ' |', '|')), '|'
+    )) AS written
 $$;
 """
 # In the order of names: neighbours in the index are neighbours on disk.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from matching.allocation import Allocation
-from matching.market import Lists, Market, compare, lists_of, one_sided_lists, popularity_lists, reciprocal_lists, simulate
+from matching.market import Lists, Market, allocated_lists, compare, lists_of, one_sided_lists, popularity_lists, reciprocal_lists, simulate
 from tests.matching.allocation_problems import make_candidates
 
 
@@ -65,6 +65,15 @@ def test_allocation_wins_mutual_interest_without_losing_evenness() -> None:
     assert allocated.exposure_gini < harmonic.exposure_gini < found["popularity"].exposure_gini
     assert allocated.left_served >= harmonic.left_served and allocated.right_served >= harmonic.right_served
     assert allocated.over_capacity <= harmonic.over_capacity
+
+
+def test_allocated_lists_are_no_longer_than_the_room_for_introductions_allows() -> None:
+    market = _lopsided()
+    lists = allocated_lists(market, 10, Allocation(0.02), 2)
+    lengths = (lists.left >= 0).sum(axis=1), (lists.right >= 0).sum(axis=1)
+    beyond = lengths[0] - 2 * market.left_capacity
+    assert (lengths[1] >= 1).all() and (lengths[1] <= 2 * market.right_capacity).all()
+    assert (beyond > 0).mean() <= 0.25 and beyond.max() <= 2  # by the floor of others, who have nobody else
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:

@@ -49,7 +49,7 @@ def without_tokens(html: str) -> str:
 def test_card_shows_reasons_of_each_side_and_the_caveat(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
     html = sign_in(official.user).get(list_url(official)).content.decode()
     assert "You need water management; Fernstadt offers it." in html
-    assert "Fernstadt needs Water management; Homeport offers it." in html
+    assert "Fernstadt needs water management; Homeport offers it." in html
     assert "Your working hours hardly overlap." in html
     assert "60%" in html
     assert "1 suggestion waits for your answer." in html

@@ -24,7 +24,7 @@ class SuggestionsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Suggestion]:
         self.filters()
-        return visible_suggestions(person(self.request), self.kwargs["community_id"]).order_by("-score", "id")
+        return visible_suggestions(person(self.request), self.kwargs["community_id"]).order_by("-meetings", "-score", "id")
 
     def present(self, row: Any) -> SuggestionView:
         return seen_from(row, self.kwargs["community_id"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matching.topk import FUSIONS, plan, ranking, top_k, two_sided
@@ -95,6 +95,9 @@ def test_columns_may_be_fewer_than_rows(screens: list[int]) -> None:
 
 
 @given(problem=problems, earlier=problems, k=st.integers(1, 12))
+@example(problem=random_problem(1, 6, 9), earlier=random_problem(1, 6, 0), k=2)
+@example(problem=random_problem(1, 6, 0), earlier=random_problem(1, 6, 9), k=2)
+@example(problem=random_problem(1, 0, 9), earlier=random_problem(1, 6, 9), k=2)
 @settings(max_examples=80, deadline=None)
 def test_an_earlier_ranking_changes_nothing(problem: PairProblem, earlier: PairProblem, k: int) -> None:
     assert same(top_k(problem, k, warm=top_k(earlier, k)), top_k(problem, k))

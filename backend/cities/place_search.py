@@ -3,16 +3,19 @@
 In order of quality: the whole name, its beginning, the beginning of a later word in it, one mistake, more mistakes. Among equals the
 places of the preferred country come first, then the larger. Names and what is typed are compared without accents, case and
 punctuation. One mistake is looked up, not searched for: all spellings one mistake away, in the B-tree of names (a few hundred probes,
-1-4 ms). More mistakes are searched for by trigrams and then counted. Trigrams know the letters that the database's locale knows: in
-the locale C only ASCII, and then names in other scripts are forgiven one mistake.
+1-4 ms). More mistakes are searched for by trigrams and then counted. Which letters have trigrams depends on the database's locale, and
+without any the whole index would be read: so later words and more mistakes are for what folds to ASCII, other scripts are forgiven one
+mistake.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Any
 
 from django.contrib.postgres.search import TrigramSimilarity
-from django.db.models import Case, IntegerField, Max, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Max, Q, QuerySet, When
 
 from backend.cities.models import Place, PlaceName
 from backend.cities.names import LONGEST_NAME, searched_name
@@ -20,11 +23,13 @@ from backend.cities.spelling import edit_distances, one_mistake_away
 
 _LAST_LETTER = "\U0010ffff"  # sorts after all others
 _SIMILAR_NAMES = 80  # how many of them are compared letter by letter
+_ENOUGH = 5  # found by cheaper means: those with more mistakes would stand below them
 _SHORTEST_MENDED = 3  # a mistake in two letters leaves nothing to go by
+_HAS_TRIGRAMS = re.compile(r"(?=.*[a-z0-9]{3})[\x00-\x7f]+")
 
 
 def search_places(text: str, *, country: str = "", limit: int = 10) -> list[Place]:
-    """Places by name, the best first, with country and community (None: nobody has registered the place). At most six queries.
+    """Places by name, the best first, with country and community (None: nobody has registered the place). At most five queries.
 
     Args:
         text: a name or its beginning, in any language or script. One letter finds only places that are called so.
@@ -33,35 +38,37 @@ def search_places(text: str, *, country: str = "", limit: int = 10) -> list[Plac
     typed = searched_name(text)
     if not typed or len(typed) > LONGEST_NAME:
         return []
-    found, whole = _beginning(typed, country, limit)
-    if len(typed) > 1:
-        steps = [_later_word, _one_mistake] + ([] if whole else [_more_mistakes])
-        for step in steps:
-            if len(found) < limit:
-                found = list(dict.fromkeys([*found, *step(typed, country, limit)]))
-    places = Place.objects.select_related("country", "community").defer("search_text", "alternate_names").in_bulk(found[:limit])
-    return [places[place] for place in found[:limit]]
+    beginning = _beginning(typed, country, limit)
+    found = dict.fromkeys(beginning)
+    if len(typed) > 1 and len(found) < limit:
+        found |= dict.fromkeys(_later_word(typed, country, limit))
+        if len(found) < limit:
+            found |= dict.fromkeys(_one_mistake(typed, country, limit))
+        if not beginning and len(found) < _ENOUGH:
+            found |= dict.fromkeys(_more_mistakes(typed, country, limit))
+    best = list(found)[:limit]
+    places = Place.objects.select_related("country", "community").defer("search_text", "alternate_names").in_bulk(best)
+    return [places[place] for place in best]
 
 
-def _ranked(names: QuerySet[PlaceName], country: str, *first: str) -> QuerySet[PlaceName, tuple[int, ...]]:
-    """The places of these names: by what is to come first, then by country and size."""
+def _ranked(names: QuerySet[PlaceName], country: str) -> QuerySet[PlaceName, dict[str, Any]]:
+    """The places of these names, by country and size."""
     preferred = Max(Case(When(country_code=country, then=1), default=0, output_field=IntegerField()))
     found = names.values("place_id").annotate(preferred=preferred, size=Max("population"))
-    return found.order_by(*first, "-preferred", "-size", "place_id")
+    return found.order_by("-preferred", "-size", "place_id")
 
 
-def _beginning(typed: str, country: str, limit: int) -> tuple[list[int], bool]:
-    """Places called so, then places whose names begin so; and whether there is one called so."""
+def _beginning(typed: str, country: str, limit: int) -> list[int]:
+    """Places called so, then places whose names begin so."""
     fitting = Q(name=typed) if len(typed) == 1 else Q(name__gte=typed, name__lt=typed + _LAST_LETTER)
-    names = PlaceName.objects.filter(fitting)
     whole = Max(Case(When(name=typed, then=1), default=0, output_field=IntegerField()))
-    rows = list(_ranked(names, country).annotate(whole=whole).order_by("-whole", "-preferred", "-size", "place_id")[:limit])
-    return [row["place_id"] for row in rows], bool(rows and rows[0]["whole"])
+    ranked = _ranked(PlaceName.objects.filter(fitting), country).annotate(whole=whole)
+    return [row["place_id"] for row in ranked.order_by("-whole", "-preferred", "-size", "place_id")[:limit]]
 
 
 def _later_word(typed: str, country: str, limit: int) -> Iterable[int]:
-    """("york" → New York) Only where trigrams can be taken of what was typed: without them every name would be read."""
-    if not typed.isascii() or len(typed) < _SHORTEST_MENDED:
+    """("york" → New York)"""
+    if not _HAS_TRIGRAMS.fullmatch(typed):
         return []
     return [row["place_id"] for row in _ranked(PlaceName.objects.filter(name__contains=f" {typed}"), country)[:limit]]
 
@@ -76,11 +83,11 @@ def _one_mistake(typed: str, country: str, limit: int) -> Iterable[int]:
 def _more_mistakes(typed: str, country: str, limit: int) -> Iterable[int]:
     """By the number of mistakes; one more for a name of which only the beginning was typed."""
     allowed = max(2, len(typed) // 4)
-    if len(typed) <= 2 * allowed:
+    if len(typed) <= 2 * allowed or not _HAS_TRIGRAMS.fullmatch(typed):
         return []
     similar = (
         PlaceName.objects.filter(name__trigram_similar=typed)
-        .annotate(similarity=TrigramSimilarity("name", Value(typed)))
+        .annotate(similarity=TrigramSimilarity("name", typed))
         .order_by("-similarity", "-population")
         .values_list("place_id", "name", "country_code", "population")
     )

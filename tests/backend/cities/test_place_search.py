@@ -1,0 +1,237 @@
+"""The search for places by name: what it forgives, in which order it answers, and that its table of names follows the gazetteer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from backend.cities.models import Place, PlaceName
+from backend.cities.names import LONGEST_NAME, NAME_SEPARATOR, fold_letters
+from backend.cities.place_search import search_places
+from backend.cities.spelling import edit_distances, one_mistake_away
+from tests.factories import CommunityFactory, CountryFactory, PlaceFactory
+
+pytestmark = pytest.mark.django_db
+
+MOST_QUERIES = 5
+
+
+def place(name: str, *others: str, country: str = "US", population: int | None = 100_000) -> Place:
+    names = NAME_SEPARATOR.join(fold_letters(each) for each in (name, *others))
+    return PlaceFactory(name=name, search_text=names, country=CountryFactory(code=country), population=population)
+
+
+def found(text: str, **options: Any) -> list[str]:
+    return [place.name for place in search_places(text, **options)]
+
+
+@pytest.fixture
+def world() -> None:
+    place("Göteborg", "Gothenburg", "Gotemburgo", "ヨーテボリ", country="SE", population=608_462)
+    place("München", "Munich", "Muenchen", "Monaco di Baviera", country="DE", population=1_505_005)
+    place("Mumbai", "Bombay", "मुंबई", country="IN", population=12_691_836)
+    place("Copenhagen", "København", "Kopenhagen", "Копенгаген", country="DK", population=1_153_615)
+    place("Beijing", "Peking", "北京", country="CN", population=18_960_744)
+    place("Tokyo", "東京", "도쿄", country="JP", population=9_733_276)
+    place("Cairo", "القاهرة", country="EG", population=9_606_916)
+    place("Moscow", "Москва", "Moskau", country="RU", population=10_381_222)
+    place("Saint-Étienne", country="FR", population=176_280)
+    place("St. Louis", country="US", population=315_685)
+    place("L’Aquila", country="IT", population=69_000)
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("Goteborg", "Göteborg"), ("GÖTEBORG", "Göteborg"), ("Munchen", "München"), ("Muenchen", "München"), ("laquila", "L’Aquila"),
+        ("saint etienne", "Saint-Étienne"), ("Saint-Etienne", "Saint-Étienne"), ("st louis", "St. Louis"), (" st.  louis", "St. Louis"),
+        ("Bombay", "Mumbai"), ("Peking", "Beijing"), ("Kopenhagen", "Copenhagen"), ("kobenhavn", "Copenhagen"), ("baviera", "München"),
+        ("東京", "Tokyo"), ("도쿄", "Tokyo"), ("القاهرة", "Cairo"), ("Москва", "Moscow"), ("москв", "Moscow"), ("मुंबई", "Mumbai"),
+    ],
+)  # fmt: skip
+def test_accents_other_names_and_scripts_are_forgiven(typed: str, name: str) -> None:
+    assert found(typed)[0] == name
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("Kopenahgen", "Copenhagen"), ("Copenhgen", "Copenhagen"), ("Coppenhagen", "Copenhagen"), ("Copemhagen", "Copenhagen"),
+        ("opcenhagen", "Copenhagen"), ("Goteobrg", "Göteborg"), ("Mosocw", "Moscow"), ("Beijng", "Beijing"),
+        ("saintetienne", "Saint-Étienne"),
+        ("Мсоква", "Moscow"), ("Копенгаген", "Copenhagen"), ("Копингаген", "Copenhagen"), ("القاهره", "Cairo"), ("Ciaro", "Cairo"),
+        ("Gotthenbrg", "Göteborg"), ("Coppenhagn", "Copenhagen"), ("kopenhgn", "Copenhagen"), ("Sait Etiene", "Saint-Étienne"),
+    ],
+)  # fmt: skip
+def test_typing_mistakes_are_forgiven(typed: str, name: str) -> None:
+    assert found(typed) == [name]
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("typed", ["Xyzzyville", "qqq", "Amsterdam", "北海道", "go-go-go-go-go"])
+def test_what_is_no_place_finds_none(typed: str) -> None:
+    assert found(typed) == []
+
+
+def test_better_fits_come_before_larger_places() -> None:
+    place("North York", population=800_000)
+    place("Yorkton", population=900_000)
+    place("Cork", population=999_000)
+    place("York", population=10)
+
+    assert found("york") == ["York", "Yorkton", "North York", "Cork"]
+    assert found("york", limit=2) == ["York", "Yorkton"]
+
+
+def test_among_equals_the_preferred_country_comes_first_then_the_larger() -> None:
+    for name, country, population in [("Parisa", "US", 20), ("Parisb", "US", None), ("Parisc", "FR", 5), ("Parisd", "FR", 9_000)]:
+        place(name, "Paris", country=country, population=population)
+    place("Parish", country="US", population=1_000_000)
+
+    assert found("paris") == ["Parisd", "Parisa", "Parisc", "Parisb", "Parish"]
+    assert found("paris", country="US") == ["Parisa", "Parisb", "Parisd", "Parisc", "Parish"]
+    assert found("praisb") == ["Parisb"]
+
+
+def test_preference_holds_among_mended_names_too() -> None:
+    place("Springfield", country="US", population=160_000)
+    place("Springfields", "Springfield", country="CA", population=10)
+
+    for typed in ("Sprngfield", "Springgfeld"):
+        assert found(typed) == ["Springfield", "Springfields"]
+        assert found(typed, country="CA") == ["Springfields", "Springfield"]
+
+
+def test_a_place_with_many_fitting_names_is_there_once() -> None:
+    place("Paris", "Parisi", "Pariso", "Parisiacum", "Ville Paris")
+
+    assert found("paris") == found("pari") == found("pairs") == ["Paris"]
+
+
+def test_who_has_registered_a_place_is_said() -> None:
+    taken, free = CommunityFactory(name="Springfield"), place("Springfield")
+
+    communities = {each.pk: getattr(each, "community", None) for each in search_places("Sprinfield")}
+
+    assert communities == {taken.place_id: taken, free.pk: None}
+
+
+def test_one_letter_finds_only_what_is_called_so() -> None:
+    place("Y")
+    place("Ypsilanti")
+    place("津")
+
+    assert found("y") == ["Y"]
+    assert found("津") == ["津"]
+    assert found("z") == []
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("typed", ["", " ", "\x00", "-.,", "'", "’`", "\u0301", "\ud800", "\t\n"])
+def test_nothing_typed_finds_nothing_without_asking(typed: str, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert search_places(typed) == []
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("typed", ["Mos\x00cow", "\ud800Moscow", "Moscow\x00"])
+def test_what_no_name_can_hold_is_left_out(typed: str) -> None:
+    assert found(typed)[0] == "Moscow"
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize(
+    "typed",
+    ["%", "%%%", "___", "mosc_w%", "'; DROP TABLE cities_place; --", "\\", "\\%\\", "a|b", "moscow|", "$$", "{}", "(mos", "\U0010ffff"],
+)
+def test_signs_that_mean_something_to_a_database_mean_nothing_here(typed: str) -> None:
+    assert set(found(typed)) <= {"Moscow"}
+    assert Place.objects.count() == 11
+
+
+@pytest.mark.usefixtures("world")
+def test_what_is_longer_than_any_name_is_not_looked_for(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert search_places("moscow" * 100_000) == []
+    assert found("m" * LONGEST_NAME) == []
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("typed", ["m", "mo", "moscow", "mosocw", "xyzzyville", "Moskvvaa", "東京"])
+def test_queries_are_bounded(typed: str) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        for each in search_places(typed):
+            assert each.country.name and getattr(each, "community", None) is None
+    assert len(queries) <= MOST_QUERIES
+
+
+def test_names_follow_their_place() -> None:
+    kept, changed = place("Kept", "Behalten"), place("St.-Pierre", "Saint Pierre, FR", "St Pierre", population=None)
+    rows = PlaceName.objects.filter(place=changed).order_by("name")
+    assert list(rows.values_list("name", "country_code", "population")) == [("saint pierre fr", "US", 0), ("st pierre", "US", 0)]
+
+    Place.objects.filter(pk=changed.pk).update(search_text="sankt peter", population=7, country=CountryFactory(code="DE"))
+    assert list(rows.values_list("name", "country_code", "population")) == [("sankt peter", "DE", 7)]
+    Place.objects.filter(pk=changed.pk).update(search_text="")
+    assert not rows.exists()
+
+    changed.delete()
+    assert list(PlaceName.objects.order_by("name").values_list("name", "place_id")) == [("behalten", kept.pk), ("kept", kept.pk)]
+
+
+def test_the_longest_name_is_cut_alike_on_both_sides() -> None:
+    PlaceFactory(search_text="u" * LONGEST_NAME + "x")
+
+    assert PlaceName.objects.get().name == "u" * LONGEST_NAME
+    assert len(found("u" * LONGEST_NAME)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migration_takes_over_places_that_are_there_and_goes_back() -> None:
+    executor = MigrationExecutor(connection)
+    latest = [node for node in executor.loader.graph.leaf_nodes() if node[0] == "cities"]
+    try:
+        before = executor.migrate([("cities", "0003_referenceload")]).apps
+        country = before.get_model("cities", "Country").objects.create(code="SE", name="Sweden")
+        before.get_model("cities", "Place").objects.create(
+            id=1, name="Malmö", search_text="malmo|malmo-stad", country=country, latitude=55.6, longitude=13.0, population=301_706
+        )
+    finally:
+        MigrationExecutor(connection).migrate(latest)
+
+    assert [each.pk for each in search_places("Malmo Stad")] == [each.pk for each in search_places("Mlamö")] == [1]
+
+
+def test_one_mistake_away_is_one_mistake_away() -> None:
+    spellings = one_mistake_away("lima")
+
+    assert {"lma", "ilma", "limma", "lina", "alima", "li ma", "limas"} <= set(spellings)
+    assert "lima" not in spellings
+    assert all(edit_distances("lima", spelled)[0] == 1 for spelled in spellings)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "whole", "beginning"),
+    [("", "", 0, 0), ("ab", "", 2, 2), ("", "ab", 2, 0), ("ab", "ba", 1, 1), ("kitten", "sitting", 3, 2), ("kopenhg", "kopenhagen", 3, 1)],
+)
+def test_distances_by_hand(typed: str, name: str, whole: int, beginning: int) -> None:
+    assert edit_distances(typed, name) == (whole, beginning)
+
+
+class AnyText(TestCase):
+    def setUp(self) -> None:
+        place("Göteborg", "Gothenburg")
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.text(max_size=40))
+    def test_any_text_is_answered(self, text: str) -> None:
+        assert len(search_places(text)) <= 1

@@ -1,0 +1,193 @@
+"""Time and recall of the search for places on the whole gazetteer, in a PostgreSQL of its own.
+
+    python3 -m tests.benchmarks.place_search [--seed 4] [--smallest 1000] [--misses]
+
+Starts the embedded servers in a temporary folder, loads the reference data (about half a minute) and asks for 200 names made from the
+gazetteer: 100 alternate names that share little with the place's own name (other languages, other scripts), and 100 names with one or two
+typing mistakes anywhere (two neighbours swapped, a letter left out, doubled or exchanged). The places are drawn evenly among those of
+`--smallest` inhabitants and more that have such a name, whatever their size: a name that many places share counts as found only
+if the drawn one is among the first k. Each question is asked once, after others have warmed the caches; a time is that of the whole
+call, its reading of places, countries and communities included. "While typing" are all beginnings of two letters and more of the 200.
+`--misses` prints what was not found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import secrets
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+EACH = 100
+WARM_UP = 60
+TARGET_MS = 50
+SHORTEST_MISTYPED = 5
+LATIN = re.compile(r"^[ -~\u00c0-\u024f\u1e00-\u1eff]+$")
+A_CODE = re.compile(r"^[A-Z0-9]{2,5}$")  # of an airport or railway station
+
+
+@dataclass(frozen=True)
+class Question:
+    typed: str
+    place: int
+    country: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    question: Question
+    milliseconds: float
+    rank: int | None  # from 1; None: not found
+
+
+def other_names(smallest: int, rng: random.Random, count: int) -> list[Question]:
+    """Names of `count` places that are more than spellings of their own name."""
+    from backend.cities.names import searched_name
+    from backend.cities.spelling import edit_distances
+
+    found: list[Question] = []
+    for place, own, names, country in _shuffled_places(smallest, rng):
+        known = searched_name(own)
+        others = [n for n in names if not A_CODE.match(n) and edit_distances(searched_name(n), known)[0] > max(2, len(known) // 3)]
+        if others:
+            found.append(Question(rng.choice(others), place, country))
+        if len(found) == count:
+            break
+    return found
+
+
+def mistyped_names(smallest: int, rng: random.Random, count: int, mistakes: int) -> list[Question]:
+    """Own or alternate names of `count` places with so many mistakes."""
+    found: list[Question] = []
+    for place, own, names, country in _shuffled_places(smallest, rng):
+        long_enough = [name for name in [own, *names] if len(name) >= SHORTEST_MISTYPED and not A_CODE.match(name)]
+        if long_enough:
+            typed = rng.choice(long_enough)
+            for _ in range(mistakes):
+                typed = mistype(typed, rng)
+            found.append(Question(typed, place, country))
+        if len(found) == count:
+            break
+    return found
+
+
+def mistype(name: str, rng: random.Random) -> str:
+    """The name with one mistake; an exchanged letter becomes another of the name or its neighbour in the code table: of its script."""
+    while True:
+        at = rng.randrange(len(name) - 1)
+        exchanged = rng.choice(name.lower()) if rng.random() < 0.5 else chr(ord(name[at]) + rng.choice((-1, 1)))
+        typed = rng.choice(
+            [
+                name[:at] + name[at + 1] + name[at] + name[at + 2 :],
+                name[:at] + name[at + 1 :],
+                name[: at + 1] + name[at:],
+                name[:at] + exchanged + name[at + 1 :],
+            ]
+        )
+        if typed.lower() != name.lower():
+            return typed
+
+
+def _shuffled_places(smallest: int, rng: random.Random) -> list[tuple[int, str, list[str], str]]:
+    from backend.cities.models import Place
+
+    places = Place.objects.filter(population__gte=smallest).exclude(alternate_names=[]).order_by("id")
+    rows = list(places.values_list("id", "name", "alternate_names", "country_id"))
+    rng.shuffle(rows)
+    return rows
+
+
+def ask(questions: Sequence[Question], *, with_country: bool = False) -> list[Asked]:
+    from backend.cities.place_search import search_places
+
+    answers = []
+    for question in questions:
+        began = time.perf_counter()
+        places = search_places(question.typed, country=question.country if with_country else "")
+        took = (time.perf_counter() - began) * 1000
+        ranks = [rank for rank, place in enumerate(places, 1) if place.pk == question.place]
+        answers.append(Asked(question, took, ranks[0] if ranks else None))
+    return answers
+
+
+def line(name: str, asked: Sequence[Asked], *, recall: bool = True) -> str:
+    times = sorted(answer.milliseconds for answer in asked)
+    cells = [
+        f"{name:<44}",
+        f"{len(asked):>5}",
+        f"{statistics.median(times):>7.1f}",
+        f"{times[max(0, -(-95 * len(times) // 100) - 1)]:>7.1f}",
+    ]
+    for k in (1, 5) if recall else ():
+        cells.append(f"{sum(answer.rank is not None and answer.rank <= k for answer in asked) / len(asked):>9.1%}")
+    return " ".join(cells)
+
+
+def measure(seed: int, smallest: int, misses: bool) -> None:
+    from backend.cities.models import Place, PlaceName
+
+    rng = random.Random(seed)
+    other = other_names(smallest, rng, EACH)
+    one, two = mistyped_names(smallest, rng, EACH // 2, 1), mistyped_names(smallest, rng, EACH // 2, 2)
+    ask([*other_names(smallest, rng, WARM_UP // 2), *mistyped_names(smallest, rng, WARM_UP // 2, 1)])
+    groups = {"names in other languages": ask(other), "one mistake": ask(one), "two mistakes": ask(two)}
+    everything = [answer for asked in groups.values() for answer in asked]
+    latin = [answer for answer in everything if LATIN.match(answer.question.typed)]
+    with_country = ask([answer.question for answer in everything], with_country=True)
+    beginnings = [Question(a.question.typed[:n], a.question.place, "") for a in everything for n in range(2, len(a.question.typed) + 1)]
+
+    print(f"{Place.objects.count():,} places, {PlaceName.objects.count():,} names; seed {seed}, places of {smallest:,} people and more\n")
+    print(f"{'':<44} {'asked':>5} {'p50 ms':>7} {'p95 ms':>7} {'recall@1':>9} {'recall@5':>9}")
+    for name, asked in groups.items():
+        print(line(name, asked))
+    print(line("all", everything))
+    print(line("   of these in Latin letters", latin))
+    print(line("   of these in other letters", [answer for answer in everything if answer not in latin]))
+    print(line("all, the right country preferred", with_country))
+    print(line(f"while typing (target: p95 of {TARGET_MS} ms)", ask(beginnings), recall=False))
+    if misses:
+        names = dict(Place.objects.filter(pk__in=[a.question.place for a in everything]).values_list("id", "name"))
+        for answer in (a for a in everything if a.rank is None or a.rank > 5):
+            print(f"  missed: {answer.question.typed!r} for {names[answer.question.place]}, {answer.question.country} (rank {answer.rank})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--smallest", type=int, default=1000, help="inhabitants of the smallest place asked for")
+    parser.add_argument("--misses", action="store_true", help="print what was not found")
+    options = parser.parse_args()
+
+    import django
+    from django.core.management import call_command
+
+    from backend.runtime.servers import running_servers
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        with running_servers(folder, environ={}) as servers:
+            os.environ |= servers.environment | {
+                "CSC_MODE": "test",
+                "CSC_DATA_DIR": str(folder / "data"),
+                "SECRET_KEY": secrets.token_hex(30),
+            }
+            os.environ["DJANGO_SETTINGS_MODULE"] = "backend.settings"
+            django.setup()
+            call_command("migrate", verbosity=0)
+            call_command("load_reference")
+            measure(options.seed, options.smallest, options.misses)
+            from django.db import connections
+
+            connections.close_all()
+
+
+if __name__ == "__main__":
+    main()

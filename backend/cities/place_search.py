@@ -14,8 +14,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.search import TrigramSimilarity
-from django.db.models import Case, IntegerField, Max, Q, QuerySet, When
+from django.db.models import BooleanField, Case, F, Func, IntegerField, Max, Q, QuerySet, TextField, Value, When
 
 from backend.cities.models import Place, PlaceName
 from backend.cities.names import LONGEST_NAME, searched_name
@@ -51,19 +52,30 @@ def search_places(text: str, *, country: str = "", limit: int = 10) -> list[Plac
     return [places[place] for place in best]
 
 
-def _ranked(names: QuerySet[PlaceName], country: str) -> QuerySet[PlaceName, dict[str, Any]]:
-    """The places of these names, by country and size."""
-    preferred = Max(Case(When(country_code=country, then=1), default=0, output_field=IntegerField()))
-    found = names.values("place_id").annotate(preferred=preferred, size=Max("population"))
-    return found.order_by("-preferred", "-size", "place_id")
+class _IsAnyOf(Func):
+    """``name = ANY(array)``: hundreds of names as one parameter, where ``__in`` would write as many."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
+
+
+def _flag(**condition: str) -> Max:
+    return Max(Case(When(**condition, then=1), default=0, output_field=IntegerField()))
+
+
+def _ranked(names: QuerySet[PlaceName], country: str, **flags: Max) -> QuerySet[PlaceName, dict[str, Any]]:
+    """The places of these names: those with a flag first, then by country and size."""
+    flags |= {"preferred": _flag(country_code=country)} if country else {}
+    found = names.values("place_id").annotate(**flags, size=Max("population"))
+    return found.order_by(*(f"-{flag}" for flag in flags), "-size", "place_id")
 
 
 def _beginning(typed: str, country: str, limit: int) -> list[int]:
     """Places called so, then places whose names begin so."""
     fitting = Q(name=typed) if len(typed) == 1 else Q(name__gte=typed, name__lt=typed + _LAST_LETTER)
-    whole = Max(Case(When(name=typed, then=1), default=0, output_field=IntegerField()))
-    ranked = _ranked(PlaceName.objects.filter(fitting), country).annotate(whole=whole)
-    return [row["place_id"] for row in ranked.order_by("-whole", "-preferred", "-size", "place_id")[:limit]]
+    ranked = _ranked(PlaceName.objects.filter(fitting), country, whole=_flag(name=typed))
+    return [row["place_id"] for row in ranked[:limit]]
 
 
 def _later_word(typed: str, country: str, limit: int) -> Iterable[int]:
@@ -76,7 +88,8 @@ def _later_word(typed: str, country: str, limit: int) -> Iterable[int]:
 def _one_mistake(typed: str, country: str, limit: int) -> Iterable[int]:
     if len(typed) < _SHORTEST_MENDED:
         return []
-    names = PlaceName.objects.filter(name__in=one_mistake_away(typed))
+    spellings = Value(one_mistake_away(typed), output_field=ArrayField(TextField()))
+    names = PlaceName.objects.filter(_IsAnyOf(F("name"), spellings))
     return [row["place_id"] for row in _ranked(names, country)[:limit]]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 
+import numpy as np
 from django.db import connection
 
 from backend.suggestions.models import RankedPair
@@ -12,6 +14,7 @@ from backend.suggestions.scoring import RankedRow
 _COLUMNS = (
     "left_id", "right_id", "score", "left_preference", "right_preference", "left_coverage", "right_coverage", "left_rank", "right_rank",
 )  # fmt: skip
+_PACKED = np.dtype([(name, "<i8" if name.endswith(("_id", "_rank")) else "<f8") for name in _COLUMNS])
 
 
 def copy_rows(run_id: int, rows: Iterable[RankedRow]) -> None:
@@ -44,17 +47,18 @@ def replace_rows(run_id: int, old: dict[tuple[int, int], RankedRow], new: dict[t
     return len(fresh)
 
 
-def rank_right_side(run_id: int, k: int) -> None:
-    """Gives each community abroad its k best over all shards (ties by smaller id), and drops pairs that are nobody's k best."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH ranked AS (SELECT id, row_number() OVER (PARTITION BY right_id ORDER BY score DESC, left_id) AS place "
-            "FROM suggestions_rankedpair WHERE run_id = %s) "
-            "UPDATE suggestions_rankedpair AS r SET right_rank = CASE WHEN ranked.place <= %s THEN ranked.place END "
-            "FROM ranked WHERE ranked.id = r.id AND r.right_rank IS DISTINCT FROM CASE WHEN ranked.place <= %s THEN ranked.place END",
-            [run_id, k, k],
-        )
-        cursor.execute(
-            "DELETE FROM suggestions_rankedpair WHERE run_id = %s AND left_rank IS NULL AND right_rank IS NULL",
-            [run_id],
-        )
+def pack_rows(rows: Iterable[RankedRow]) -> bytes:
+    """Rows of one shard as compressed bytes; a rank that is not there is 0."""
+    values = [tuple(value or 0 for value in row) for row in rows]
+    return zlib.compress(np.array(values, dtype=_PACKED).tobytes(), 1)
+
+
+def merge_shards(packed: Iterable[bytes], k: int) -> list[RankedRow]:
+    """The rows of all shards: each community abroad gets its k best (ties by smaller id), and pairs that are nobody's k best go."""
+    rows = np.concatenate([np.empty(0, dtype=_PACKED), *(np.frombuffer(zlib.decompress(one), dtype=_PACKED) for one in packed)])
+    rows = rows[np.lexsort((rows["left_id"], -rows["score"], rows["right_id"]))]
+    first = np.flatnonzero(np.r_[True, rows["right_id"][1:] != rows["right_id"][:-1]]) if len(rows) else np.empty(0, dtype=np.int64)
+    place = np.arange(len(rows)) - np.repeat(first, np.diff(np.r_[first, len(rows)])) + 1
+    rows["right_rank"] = np.where(place <= k, place, 0)
+    kept = rows[(rows["left_rank"] > 0) | (rows["right_rank"] > 0)]
+    return [RankedRow._make((*row[:-2], row[-2] or None, row[-1] or None)) for row in kept.tolist()]

@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
+from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.common.clock import database_now
@@ -24,6 +25,7 @@ from backend.suggestions.scoring import (
     FeatureBuilder,
     Snapshot,
     engine_for,
+    fingerprint,
     fit_builder,
     freeze_snapshot,
     pack_snapshot,
@@ -64,6 +66,7 @@ def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
     """Freezes snapshot and weights, cuts shards, and records RUN_BEGUN in one commit; None if a run is under way already."""
     fail_stuck_run()
     snapshot = freeze_snapshot()
+    packed = pack_snapshot(snapshot)
     left = len(snapshot.left)
     size = max(1, -(-left // settings.SUGGESTIONS["shards"]), settings.SUGGESTIONS["shard_rows_min"])
     cuts = [(start, min(start + size, left)) for start in range(0, left, size)]
@@ -74,8 +77,8 @@ def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
                 requested_by=by,
                 k=settings.SUGGESTIONS["k"],
                 weights=weights_in_force(),
-                snapshot=pack_snapshot(snapshot),
-                snapshot_version=snapshot.version,
+                snapshot=packed,
+                snapshot_version=fingerprint(packed),
                 left_count=left,
                 right_count=len(snapshot.right),
                 shard_count=len(cuts),
@@ -107,16 +110,11 @@ def score_shard(run_id: int, index: int) -> None:
         snapshot, builder = _frozen(run_id)
         engine = engine_for(snapshot, shard.run.weights, builder, left_slice=slice(shard.row_start, shard.row_stop))
         ranking = rank(engine, shard.run.k)
-        rows = [row._replace(right_rank=None) for row in ranking_rows(ranking).values()]
-        own = [record_.id for record_ in snapshot.left[shard.row_start : shard.row_stop]]
-        with transaction.atomic():
-            pairs = (shard.row_stop - shard.row_start) * len(snapshot.right)
-            claimed = ScoringShard.objects.filter(pk=shard.pk, done_at__isnull=True).update(
-                done_at=database_now(), pairs_scored=pairs, seconds=time.perf_counter() - began
-            )
-            if claimed:
-                RankedPair.objects.filter(run_id=run_id, left_id__in=own).delete()
-                ranked_rows.copy_rows(run_id, rows)
+        result = ranked_rows.pack_rows(ranking_rows(ranking).values())
+        pairs = (shard.row_stop - shard.row_start) * len(snapshot.right)
+        ScoringShard.objects.filter(pk=shard.pk, done_at__isnull=True).update(
+            result=result, done_at=Now(), pairs_scored=pairs, seconds=time.perf_counter() - began
+        )
     finish_run(run_id)
 
 
@@ -127,7 +125,11 @@ def finish_run(run_id: int) -> bool:
         if run.status != _S.RUNNING or run.shards.filter(done_at__isnull=True).exists():
             return False
         lock_ranking()
-        ranked_rows.rank_right_side(run_id, run.k)
+        shards = run.shards.order_by("index")
+        ranked_rows.copy_rows(
+            run_id, ranked_rows.merge_shards((bytes(packed or b"") for packed in shards.values_list("result", flat=True)), run.k)
+        )
+        shards.update(result=None)
         allocate_run(run_id)
         _complete(run)
     with connection.cursor() as cursor:

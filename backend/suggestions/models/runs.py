@@ -50,6 +50,9 @@ class ScoringShard(models.Model):
     row_stop = models.PositiveIntegerField()
     pairs_scored = models.BigIntegerField(default=0)
     seconds = models.FloatField(null=True)
+    result = models.BinaryField(
+        null=True, help_text="Its rows' k best and the other side's k best among them, packed; emptied when the run is over"
+    )
     done_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -10,7 +10,7 @@ from django.conf import settings
 from backend.cities.models import Community, Profile
 from backend.suggestions.evaluation import Recovery, measure_recovery
 from backend.suggestions.models import Decision
-from backend.suggestions.scoring import freeze_snapshot, weights_in_force
+from backend.suggestions.scoring import fingerprint, freeze_snapshot, pack_snapshot, weights_in_force
 from backend.suggestions.scoring.simulation import Simulation, simulate
 from backend.suggestions.services import DEFAULT_OPEN_INTRODUCTIONS
 
@@ -44,7 +44,7 @@ def take_measures(data: Path | None = None, train: Path | None = None) -> Measur
     simulation = simulate(snapshot, weights, _capacities(), k=rules["k"], threshold=rules["promising"], places=rules["per_introduction"])
     recovery = measure_recovery(data, train, None, folds=5, pool="partners") if data and train else None
     is_sample = Community.objects.filter(is_sample=True).exists()
-    return Measures(simulation, _answers(), recovery, weights["version"], snapshot.version, is_sample)
+    return Measures(simulation, _answers(), recovery, weights["version"], fingerprint(pack_snapshot(snapshot)), is_sample)
 
 
 def _capacities() -> dict[int, int]:

@@ -12,7 +12,7 @@ from backend.suggestions.scoring.engine import (
     updated,
     weights_in_force,
 )
-from backend.suggestions.scoring.snapshots import freeze_snapshot, pack_snapshot, unpack_snapshot
+from backend.suggestions.scoring.snapshots import fingerprint, freeze_snapshot, pack_snapshot, unpack_snapshot
 from matching.engine import Engine
 from matching.features import FeatureBuilder
 from matching.types import Snapshot
@@ -28,6 +28,7 @@ __all__ = [
     "allocate",
     "allocate_around",
     "engine_for",
+    "fingerprint",
     "fit_builder",
     "freeze_snapshot",
     "pack_snapshot",

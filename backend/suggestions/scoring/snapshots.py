@@ -69,8 +69,7 @@ def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
     right = tuple(r for r in records if r.country != HOME_COUNTRY)
     left_ids, right_ids = {r.id for r in left}, {r.id for r in right}
     pairs = {(a, b) if a in left_ids else (b, a) for a, b in barred}
-    snapshot = Snapshot(left=left, right=right, barred_pairs=frozenset(p for p in pairs if p[0] in left_ids and p[1] in right_ids))
-    return dataclasses.replace(snapshot, version=hashlib.sha256(pack_snapshot(snapshot)).hexdigest())
+    return Snapshot(left=left, right=right, barred_pairs=frozenset(p for p in pairs if p[0] in left_ids and p[1] in right_ids))
 
 
 def _plain(value: Any) -> Any:
@@ -110,6 +109,11 @@ def _unpack_record(fields: dict[str, Any]) -> ProfileRecord:
         wish[name] = frozenset(value) if isinstance(value, list) else value
     fields["sought"] = Sought(**wish)
     return ProfileRecord(**fields)
+
+
+def fingerprint(packed: bytes) -> str:
+    """What tells one snapshot from another: the hash of its bytes."""
+    return hashlib.sha256(packed).hexdigest()
 
 
 def unpack_snapshot(packed: bytes, version: str) -> Snapshot:

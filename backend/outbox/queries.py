@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django.db.models import DurationField, ExpressionWrapper, Min, QuerySet
 from django.db.models.functions import Now
@@ -10,10 +11,14 @@ from django.db.models.functions import Now
 from backend.outbox.models import Event, Heartbeat, Work
 
 
-def oldest_waiting_age() -> dt.timedelta | None:
-    """How long the oldest event waits to be routed, or the oldest due work to be taken, whichever is longer; None when nothing waits."""
+def oldest_waiting_age(*, besides: Sequence[str] = ()) -> dt.timedelta | None:
+    """How long the oldest event waits to be routed, or the oldest due work to be taken, whichever is longer; None when nothing waits.
+
+    ``besides`` names tasks that may wait without anything being wrong.
+    """
     unrouted = Event.objects.filter(routed_at__isnull=True).aggregate(age=_since("recorded_at"))["age"]
-    untaken = Work.objects.filter(status=Work.Status.PENDING, available_at__lte=Now()).aggregate(age=_since("available_at"))["age"]
+    due = Work.objects.filter(status=Work.Status.PENDING, available_at__lte=Now()).exclude(task__in=besides)
+    untaken = due.aggregate(age=_since("available_at"))["age"]
     ages = [age for age in (unrouted, untaken) if age is not None]
     return max(*ages, dt.timedelta(0)) if ages else None
 

@@ -202,7 +202,7 @@ SUGGESTIONS: dict[str, Any] = {
     "answer_days": 60,
     "release": "all",  # all | by_hand
     "shards": 8,  # of a full run, so that several workers share it
-    "shard_rows_min": 50,
+    "shard_rows_min": 100,
     "runs_kept": 3,
 }
 PROFILES: dict[str, Any] = {"stale_months": 12, "unsuggested_months": 15}

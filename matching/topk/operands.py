@@ -14,6 +14,8 @@ from matching.types import BoolArray, FloatArray, IntArray, PairProblem
 Float32Array = npt.NDArray[np.float32]
 
 _TINY = 1e-18  # keeps numerators from being 0, so that 0/0 cannot arise where a score of 0 is meant; far below any rounding
+_RARE = 0.05  # share of columns up to which a dimension is rare
+_CHUNK = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,32 @@ class Side:
     forth_denominator: FloatArray
     back_denominator: FloatArray
 
-    def rows(self, positions: IntArray) -> Side:
-        """Some rows of a left side."""
-        arrays = self.forth_numerator, self.back_numerator, self.forth_denominator, self.back_denominator
-        return Side(*(array.take(positions, axis=0) for array in arrays))
+    def rows(self, positions: IntArray, used: Used) -> Side:
+        """Some rows of a left side, of their numerators the dimensions that a block of columns uses."""
+        return Side(
+            _selected(self.forth_numerator.take(positions, axis=0), used.forth, axis=1),
+            _selected(self.back_numerator.take(positions, axis=0), used.back, axis=1),
+            self.forth_denominator.take(positions, axis=0),
+            self.back_denominator.take(positions, axis=0),
+        )
+
+    def without_zeros(self) -> tuple[Side, Used]:
+        """A right side without the dimensions of its numerators in which all of its columns are zero, and what is left of them."""
+        used = Used(np.flatnonzero(self.forth_numerator.any(axis=1)), np.flatnonzero(self.back_numerator.any(axis=1)))
+        forth, back = _selected(self.forth_numerator, used.forth, axis=0), _selected(self.back_numerator, used.back, axis=0)
+        return Side(forth, back, self.forth_denominator, self.back_denominator), used
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Dimensions of both directions' numerators in which a block of columns is not all zero."""
+
+    forth: IntArray
+    back: IntArray
+
+
+def _selected(array: FloatArray, which: IntArray, axis: int) -> FloatArray:
+    return array if len(which) == array.shape[axis] else array.take(which, axis=axis)
 
 
 def left_side(problem: PairProblem, rows: IntArray) -> Side:
@@ -117,29 +141,34 @@ class Admission:
         return allowed
 
 
-def presence_blocks(problem: PairProblem, cols: IntArray, width: int) -> tuple[IntArray, list[tuple[int, int]]]:
-    """Columns sorted by their pattern of presence, and blocks of at most ``width`` of them, as few as may be with more than one pattern.
+def column_blocks(problem: PairProblem, cols: IntArray, width: int) -> tuple[IntArray, list[tuple[int, int]]]:
+    """Columns in an order, and blocks of at most ``width`` of them whose columns are zero in the same dimensions, as far as may be.
 
-    The first block is of the most frequent pattern.
+    The first block is a sample of all columns, from which the first thresholds come. The others are sorted by their rarest dimension (a
+    country has its own among the ties, its languages, its clock), so that most of the rare ones are zero in all of a block.
     """
     if len(cols) == 0:
         return cols, []
-    _, pattern, counts = np.unique(problem.left_to_right.presence_right[cols], axis=0, return_inverse=True, return_counts=True)
-    pattern = pattern.ravel()
-    frequent = int(counts.argmax())
-    # Unique rows come in lexicographic order: patterns of few columns stand beside similar ones, whose blocks they share.
-    order = np.lexsort((pattern, pattern != frequent))
-    blocks, start, filled = [], 0, 0
-    for size in (counts[frequent], *np.delete(counts, frequent)):
-        if filled and filled + size > width:
-            blocks.append((start, start + filled))
-            start, filled = start + filled, 0
-        filled += int(size)
-        if filled > width // 2:
-            pieces = -(-filled // width)
-            edges = [start + filled * piece // pieces for piece in range(pieces + 1)]
-            blocks.extend(itertools.pairwise(edges))
-            start, filled = start + filled, 0
-    if filled:
-        blocks.append((start, start + filled))
-    return cols[order], blocks
+    # 1: sampled; one in so many columns, so that the sample is no larger than a block.
+    sampled = np.arange(len(cols)) % -(-len(cols) // width) == 0
+    _, pattern = np.unique(problem.left_to_right.presence_right[cols], axis=0, return_inverse=True)
+    order = np.lexsort((pattern.ravel(), _rarest_dimension(problem.left_to_right.numerator_right, cols), ~sampled))
+    first = int(sampled.sum())
+    pieces = -(-(len(cols) - first) // width)
+    edges = [0, first, *(first + (len(cols) - first) * piece // pieces for piece in range(1, pieces + 1))]
+    return cols[order], list(itertools.pairwise(edges))
+
+
+def _rarest_dimension(factors: FloatArray, rows: IntArray) -> IntArray:
+    """(rows,) of each row the dimension in which the fewest others are not zero, among those that few are."""
+    count = np.zeros(factors.shape[1], dtype=np.int64)
+    for start in range(0, len(rows), _CHUNK):
+        count += np.count_nonzero(factors[rows[start : start + _CHUNK]], axis=0)
+    rare = np.flatnonzero(count < _RARE * len(rows))
+    rare = rare[np.argsort(count[rare], kind="stable")]
+    rarest = np.full(len(rows), len(rare))
+    if len(rare):
+        for start in range(0, len(rows), _CHUNK):
+            there = factors[rows[start : start + _CHUNK, None], rare] != 0
+            rarest[start : start + _CHUNK] = np.where(there.any(axis=1), there.argmax(axis=1), len(rare))
+    return rarest

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from matching.topk.direct import Candidates, DirectKernel
 from matching.topk.lists import BestLists, KeyArray, pack
-from matching.topk.operands import Admission, left_side, presence_blocks, right_side
+from matching.topk.operands import Admission, column_blocks, left_side, right_side
 from matching.topk.pairs import score_pairs
 from matching.topk.plan import choose_screen
 from matching.topk.scan import eligible
@@ -55,7 +55,7 @@ class TwoSidedPass:
         self.problem, self.k, self.fusion, self.threads, self.block = problem, k, fusion, threads, block
         self.admission = Admission(problem)
         self.rows, cols = self.admission.reachable()
-        self.cols, self.blocks = presence_blocks(problem, cols, block[1])
+        self.cols, self.blocks = column_blocks(problem, cols, block[1])
         self.margin = 2 * error
         self.row_lists = BestLists(len(self.rows), k, SPARE, self.margin)
         self.col_lists = BestLists(len(self.cols), k, SPARE, self.margin)
@@ -135,7 +135,7 @@ class TwoSidedPass:
         lead, order = lead[within_reach[lead]], order[within_reach[order]]
         if screened is not None:
             screened.take_columns(cols)
-        operands = right_side(self.problem, cols) if screened is None or len(lead) else None
+        operands = right_side(self.problem, cols).without_zeros() if screened is None or len(lead) else None
         seen, merged = 0, 0
         for rows, is_lead in ((lead, True), (order, False)):
             for at in range(0, len(rows), height):
@@ -143,9 +143,9 @@ class TwoSidedPass:
                 row_floor, col_floor = self.row_lists.thresholds[positions], self.col_lists.thresholds[start:stop]
                 candidates = screened.candidates(positions, row_floor, col_floor) if screened is not None and not is_lead else None
                 if candidates is None:
-                    operands = right_side(self.problem, cols) if operands is None else operands
-                    left = self.left.rows(positions)
-                    candidates = direct.candidates(left, operands, self.rows[positions], cols, row_floor, col_floor)
+                    right, used = operands = right_side(self.problem, cols).without_zeros() if operands is None else operands
+                    left = self.left.rows(positions, used)
+                    candidates = direct.candidates(left, right, self.rows[positions], cols, row_floor, col_floor)
                 self._collect(candidates, positions, start, for_rows, for_cols)
                 seen += len(positions)
                 if seen >= 2 * merged or for_cols.count > 8 * len(cols):

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from backend.cities.models import Community
 from backend.common.clock import database_now
@@ -55,7 +55,7 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
         _refresh(run, ranked, known, derived)
         _supersede(ranked, known, now, derived)
         if community_id is None:
-            ScoringRun.objects.filter(pk=run.pk).update(suggestions_made=derived.made)
+            ScoringRun.objects.filter(pk=run.pk).update(suggestions_made=F("suggestions_made") + derived.made)
         if derived.announce:
             told = {str(community): ids for community, ids in sorted(derived.announce.items())}
             record(Topic.SUGGESTIONS_CHANGED, subject=run, by=None, community_id=community_id, communities=told)

@@ -205,6 +205,8 @@ def test_deriving_makes_suggestions_for_both_sides_once(world: Any) -> None:
 
     again = deriving.derive_suggestions()
     assert (again.made, again.refreshed, again.superseded, dict(again.announce)) == (0, 0, 0, {})
+    run.refresh_from_db()
+    assert run.suggestions_made == derived.made
     assert Event.objects.filter(topic=Topic.SUGGESTIONS_CHANGED).count() == 1
 
 

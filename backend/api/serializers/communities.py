@@ -119,8 +119,8 @@ class SeekingFilters(FilterSerializer):
 
 
 class PlaceFilters(StrictSerializer):
-    q = serializers.CharField(min_length=2, max_length=100, help_text="Beginning of a name, in any script; forgives accents")
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, default="", help_text="ISO 3166-1 alpha-2")
+    q = serializers.CharField(min_length=2, max_length=100, help_text="A name or its beginning, in any script; forgives accents and mistakes")
+    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, default="", help_text="ISO 3166-1 alpha-2; its places come first")
 
 
 class DirectoryFilters(FilterSerializer):

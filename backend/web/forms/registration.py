@@ -19,7 +19,7 @@ class PlaceSearch(forms.Form):
     q = forms.CharField(
         label=_("Name of your city"), required=False, max_length=100, help_text=_("In any spelling, with or without accents.")
     )
-    place_country = forms.ChoiceField(label=_("Country"), required=False)
+    place_country = forms.ChoiceField(label=_("Country to prefer"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

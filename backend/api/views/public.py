@@ -63,7 +63,9 @@ class CountriesView(ApiList):
 
 
 class PlacesView(ApiView):
-    @extend_schema(summary="Places by name, forgiving accents and mistakes", parameters=[shapes.PlaceFilters], responses=shapes.PlacesSerializer)
+    @extend_schema(
+        summary="Places by name, forgiving accents and mistakes", parameters=[shapes.PlaceFilters], responses=shapes.PlacesSerializer
+    )
     def get(self, request: Request) -> Response:
         asked = checked(shapes.PlaceFilters, request.query_params.dict())
         places = search_places(asked["q"], country=asked["country"])

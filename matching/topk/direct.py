@@ -13,6 +13,8 @@ from matching.types import BoolArray, FloatArray, IntArray
 
 Float32Array = npt.NDArray[np.float32]
 
+_IN_CACHE = 2**15  # scores of five tables at once, in half a megabyte or so
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
@@ -37,7 +39,7 @@ class DirectKernel:
         self.fusion = fusion
         self.signed = signed
         self._buffers = [np.empty(size, dtype=np.float32) for _ in range(5)]
-        self._beats = [np.empty(size, dtype=bool) for _ in range(2)]
+        self._beats = np.empty(size, dtype=bool)
 
     def candidates(
         self, left: Side, right: Side, rows: IntArray, cols: IntArray, row_floor: Float32Array, col_floor: Float32Array
@@ -47,11 +49,7 @@ class DirectKernel:
         scores, denominators = self._scores(left, right, shape)
         row_cut, open_rows = self._cuts(scores, row_floor)
         col_cut, open_cols = self._cuts(scores.T, col_floor)
-        beats, beats_col = (buffer[: scores.size].reshape(shape) for buffer in self._beats)
-        np.greater(scores, row_cut[:, None], out=beats)
-        np.greater(scores, col_cut, out=beats_col)
-        np.logical_or(beats, beats_col, out=beats)
-        found = self._admitted(np.flatnonzero(beats), scores, denominators, rows, cols)
+        found = self._admitted(self._beating(scores, row_cut, col_cut), scores, denominators, rows, cols)
         if len(open_rows) or len(open_cols):
             at_row, at_col = np.divmod(found, shape[1])
             safe = scores.ravel().take(found) - self.margin
@@ -62,7 +60,7 @@ class DirectKernel:
                 rest = np.zeros(shape, dtype=bool)
                 rest[short_rows] = True
                 rest[:, short_cols] = True
-                rest &= ~beats
+                rest &= (scores <= row_cut[:, None]) & (scores <= col_cut)
                 found = np.concatenate((found, self._admitted(np.flatnonzero(rest), scores, denominators, rows, cols)))
         return self._as_candidates(found, scores, row_floor, col_floor)
 
@@ -82,6 +80,15 @@ class DirectKernel:
         np.matmul(left.back_numerator, right.back_numerator, out=n2)
         np.matmul(left.forth_denominator, right.forth_denominator, out=d1)
         np.matmul(left.back_denominator, right.back_denominator, out=d2)
+        # The products leave more than fits in a core's cache: what follows takes a few rows at a time through it.
+        step = max(1, _IN_CACHE // max(1, shape[1]))
+        for at in range(0, shape[0], step):
+            part = slice(at, at + step)
+            self._fuse(n1[part], n2[part], d1[part], d2[part], out[part])
+        return out, (d1, d2)
+
+    def _fuse(self, n1: FloatArray, n2: FloatArray, d1: FloatArray, d2: FloatArray, out: FloatArray) -> None:
+        """Writes the scores to ``out``; the numerators are used up."""
         if self.signed:  # rounding may push a numerator below zero, where the fractions below would run wild
             np.maximum(n1, np.float32(1e-18), out=n1)
             np.maximum(n2, np.float32(1e-18), out=n2)
@@ -100,7 +107,21 @@ class DirectKernel:
                 {"product": np.multiply, "min": np.minimum, "mean": np.add}[self.fusion](n1, n2, out=out)
                 if self.fusion == "mean":
                     np.multiply(out, np.float32(0.5), out=out)
-        return out, (d1, d2)
+
+    def _beating(self, scores: FloatArray, row_cut: Float32Array, col_cut: Float32Array) -> IntArray:
+        """Positions within the block of the scores above the cut of their row or of their column."""
+        beats = self._beats[: scores.size].reshape(scores.shape)
+        # Rows come sorted by their thresholds, so the least of them says nearly as much as each.
+        np.greater(scores, np.minimum(col_cut, row_cut.min()), out=beats)
+        found = np.flatnonzero(beats)
+        if len(found) > scores.size // 16:
+            np.greater(scores, row_cut[:, None], out=beats)
+            np.logical_or(beats, scores > col_cut, out=beats)
+            return np.flatnonzero(beats)
+        at_row = found // scores.shape[1]
+        cut = np.minimum(row_cut.take(at_row), col_cut.take(found - at_row * scores.shape[1]))
+        above: IntArray = found[scores.ravel().take(found) > cut]
+        return above
 
     def _cuts(self, scores: FloatArray, floor: Float32Array) -> tuple[Float32Array, IntArray]:
         """Thresholds to select by: the known ones, and for rows without one the score of their `optimistic`-th best."""

@@ -50,6 +50,11 @@ class Used:
     forth: IntArray
     back: IntArray
 
+    @property
+    def depth(self) -> int:
+        """Of both directions together."""
+        return len(self.forth) + len(self.back)
+
 
 def _selected(array: FloatArray, which: IntArray, axis: int) -> FloatArray:
     return array if len(which) == array.shape[axis] else array.take(which, axis=axis)

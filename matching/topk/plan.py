@@ -33,11 +33,12 @@ def choose_screen(
     known: IntArray,
     thresholds: Float32Array,
     lag: float,
+    used: int,
 ) -> Screen | None:
     """The screen that should be cheapest, or None for direct products.
 
     ``known`` are columns whose final ``thresholds`` are known; how many pairs of a sample their bound cannot rule out decides. ``lag`` is
-    by how much more will pass because thresholds start lower than they end.
+    by how much more will pass because thresholds start lower than they end, ``used`` how deep the direct products of a block are.
     """
     depth = problem.left_to_right.numerator_left.shape[1] + problem.right_to_left.numerator_left.shape[1]
     # Turning the columns and fitting the rotation must leave room to win anything at all.
@@ -55,9 +56,9 @@ def choose_screen(
         at = _spread(np.arange(len(known)), 192)
         share = lag * (1 + len(rows) / len(cols))
         rank = cheapest_rank(
-            problem, turn, _spread(rows, 1_024), known[at], thresholds[at], share, depth * PRODUCT_COST + DIRECT_COST - turning
+            problem, turn, _spread(rows, 1_024), known[at], thresholds[at], share, used * PRODUCT_COST + DIRECT_COST - turning
         )
-        too_many = (depth * PRODUCT_COST + DIRECT_COST) / (SURVIVOR_COST + depth * GATHERED_COST)
+        too_many = (used * PRODUCT_COST + DIRECT_COST) / (SURVIVOR_COST + depth * GATHERED_COST)
         return None if rank is None else Screen(problem, admission, rows, cols, turn, rank, too_many)
 
 

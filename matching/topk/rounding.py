@@ -52,6 +52,17 @@ def row_norms(array: FloatArray) -> FloatArray:
     return norms
 
 
+def may_round_below_zero(factors: Factors) -> bool:
+    """Whether a float32 numerator with its prior, in truth never below the prior's part, might come out below zero or nearly so."""
+    left, right = factors.numerator_left, factors.numerator_right
+    if left.min(initial=0.0) >= 0 and right.min(initial=0.0) >= 0:
+        return False
+    prior = factors.prior_weight * factors.prior
+    gamma = (left.shape[1] + 16) * _UNIT
+    terms = float(row_norms(left).max(initial=0.0) * row_norms(right).max(initial=0.0)) + prior
+    return bool(prior < 4 * gamma * terms)
+
+
 def preference_error(factors: Factors, size: Magnitudes) -> float:
     """Bound on |float32 − exact| of a preference in [0, 1] of a pair that may be suggested (Higham, Accuracy and Stability, §3.1).
 

@@ -12,6 +12,7 @@ from matching.topk.lists import BestLists, KeyArray, pack
 from matching.topk.operands import Admission, column_blocks, left_side, right_side
 from matching.topk.pairs import score_pairs
 from matching.topk.plan import choose_screen
+from matching.topk.rounding import may_round_below_zero
 from matching.topk.scan import eligible
 from matching.topk.screened import ScreenKernel
 from matching.topk.screening import Screen
@@ -61,11 +62,7 @@ class TwoSidedPass:
         self.col_lists = BestLists(len(self.cols), k, SPARE, self.margin)
         self.row_ranks = id_ranks(problem.left_ids[self.rows])
         self.col_ranks = id_ranks(problem.right_ids[self.cols])
-        self.signed = any(
-            bool(array.size and array.min() < 0)
-            for factors in (problem.left_to_right, problem.right_to_left)
-            for array in (factors.numerator_left, factors.numerator_right)
-        )
+        self.signed = any(may_round_below_zero(factors) for factors in (problem.left_to_right, problem.right_to_left))
         self.left = left_side(problem, self.rows)
         self.screen: Screen | None = None
 
@@ -109,7 +106,16 @@ class TwoSidedPass:
         """Decides about the screen by the columns whose thresholds are settled."""
         known = known[self.col_lists.thresholds[known] > 0]
         thresholds = self.col_lists.thresholds[known]
-        self.screen = choose_screen(self.problem, self.admission, self.fusion, self.rows, self.cols, self.cols[known], thresholds, lag)
+        self.screen = choose_screen(
+            self.problem, self.admission, self.fusion, self.rows, self.cols, self.cols[known], thresholds, lag, self._used_depth()
+        )
+
+    def _used_depth(self) -> int:
+        """Depth of a block's direct products, in the middle one of a few blocks."""
+        blocks = self.blocks[1:] or self.blocks
+        some = blocks[:: -(-len(blocks) // 5)]
+        depths = [right_side(self.problem, self.cols[start:stop]).without_zeros()[1].depth for start, stop in some]
+        return sorted(depths)[len(depths) // 2]
 
     def _run_phase(self, blocks: list[tuple[int, int]], lead: IntArray, order: IntArray) -> None:
         draw = share_out(range(len(blocks)))

@@ -53,10 +53,6 @@ def require_staff(user: User | AnonymousUser, verb: str, thing: Thing) -> Actor:
     return actor
 
 
-def can_edit_profile(user: User | AnonymousUser, community_id: int) -> bool:
-    return may(actor_kind(user, community_id), "U", Thing.DRAFT)
-
-
 def communities_with_role(user: User | AnonymousUser) -> set[int]:
     """Ids of the communities in which the person holds an active role."""
     if not isinstance(user, User):

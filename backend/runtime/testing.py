@@ -47,8 +47,16 @@ def run_tests(words: list[str]) -> int:
         env = {k: v for k, v in os.environ.items() if k not in _SERVICE_VARIABLES}
         env |= servers.environment | {"CSC_MODE": "test", "CSC_DATA_DIR": str(folder / "data"), "SECRET_KEY": secrets.token_urlsafe(50)}
         env |= {"CSC_CHROMIUM": browser} if browser else {}
-        pytest = [sys.executable, "-m", "pytest", *(word for word in words if word != "--no-browser")]
+        own = [word for word in words if word != "--no-browser"]
+        pytest = [sys.executable, "-m", "pytest", *_processes(own), *own]
         return _run_in_foreground(pytest, env)
+
+
+def _processes(words: list[str]) -> list[str]:
+    """The whole suite runs in a process a core; a part of it (a path is named, or a debugger asked for) in one, which starts sooner."""
+    alone = any(not word.startswith("-") or word in {"--pdb", "-s", "-n"} or word.startswith("-n") for word in words)
+    # A file's tests stay together: many share a world or a running service that is dear to make.
+    return [] if alone else ["-n", str(min(os.cpu_count() or 1, 8)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _run_in_foreground(argv: list[str], env: dict[str, str]) -> int:

@@ -13,9 +13,9 @@ from tasks.app import QUEUES
 def broker() -> Iterator[redis.Redis]:
     """The real broker, empty before and after."""
     client = redis.Redis.from_url(settings.REDIS_URL)
-    client.flushall()
+    client.flushdb()
     yield client
-    client.flushall()
+    client.flushdb()
     client.close()
 
 

@@ -137,7 +137,7 @@ def test_message_lost_by_the_broker_is_published_again(broker, queued: Callable[
     assert publish_due() == 1
     assert publish_due() == 0
 
-    broker.flushall()
+    broker.flushdb()
     Work.objects.filter(pk=work.pk).update(published_at=MOMENT)
 
     assert publish_due() == 1

@@ -1,0 +1,37 @@
+"""Two halves of the suite at once: each process of pytest-xdist has its own broker database and data folder.
+
+Loaded with ``-p`` (pyproject.toml), so that it runs before Django reads its settings. pytest-django names the PostgreSQL database.
+"""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+# Whole services are started here, for a minute at a time: they go first, so that no process is left alone with one at the end.
+_LONGEST = ("tests/runtime/test_up.py", "tests/web/test_walk", "tests/faults/", "tests/backend/cities/test_sample_world.py")
+
+
+def _separate(worker: str) -> None:
+    number = int(worker.removeprefix("gw")) + 1
+    if broker := os.environ.get("REDIS_URL"):
+        os.environ["REDIS_URL"] = urllib.parse.urlsplit(broker)._replace(path=f"/{number}").geturl()
+    if folder := os.environ.get("CSC_DATA_DIR"):
+        own = Path(folder) / worker
+        own.mkdir(parents=True, exist_ok=True)
+        os.environ["CSC_DATA_DIR"] = str(own)
+
+
+if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    _separate(_worker)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((i for i, start in enumerate(_LONGEST) if item.nodeid.startswith(start)), len(_LONGEST))
+
+    items.sort(key=place)

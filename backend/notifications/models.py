@@ -18,10 +18,16 @@ class Notification(models.Model):
         INTEREST_MUTUAL = "interest_mutual", "Mutual interest"
         INTRODUCED = "introduced", "Introduction"
         CONTACTS_OPEN = "contacts_open", "Contacts are open"
+        MEETING_PROPOSED = "meeting_proposed", "Times for a meeting"
+        MEETING_ANSWERED = "meeting_answered", "Times accepted"
+        MEETING_FIXED = "meeting_fixed", "Meeting fixed"
+        MEETING_CANCELLED = "meeting_cancelled", "Meeting cancelled"
         CHANGES_REQUESTED = "changes_requested", "Changes requested"
         PROFILE_PUBLISHED = "profile_published", "Profile published"
         PROFILE_SUBMITTED = "profile_submitted", "Profile to vet"
         PARTNERSHIP_BEGUN = "partnership_begun", "Partnership"
+        JOIN_REQUESTED = "join_requested", "Somebody asks to join"
+        JOIN_ANSWERED = "join_answered", "Answer to a request to join"
 
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
     kind = models.CharField(max_length=20, choices=Kind.choices)

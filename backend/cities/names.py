@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 NAME_SEPARATOR = "|"  # between the names of one place in its search text
 LONGEST_NAME = 200  # letters of a folded name, as PlaceName keeps it
@@ -41,3 +42,23 @@ def searched_name(text: str) -> str:
     """
     storable = text.replace("\x00", "").encode(errors="ignore").decode()
     return " ".join(fold(storable).translate(_PUNCTUATION).split())
+
+
+# What a county, state, district or province may add to its name, in the languages of the service.
+_KIND_WORDS: Mapping[str, frozenset[str]] = {
+    "county": frozenset("county co parish borough condado comte grafschaft kreis landkreis".split()),
+    "state": frozenset("state commonwealth estado etat bundesland freistaat land".split()),
+    "district": frozenset("district distrito bezirk kreis arrondissement".split()),
+    "province": frozenset("province provincia provinz prefecture prefectura".split()),
+}
+_SMALL_WORDS = frozenset("the of de del la le du das der die".split())
+
+
+def community_key(name: str, kind: str) -> str:
+    """What tells communities of one kind, country and region apart: the name without accents, case and the word for its kind.
+
+    ("Sonoma County", "County of Sonoma" and "SONOMA" are one county; "County" alone stays as it is.)
+    """
+    words = searched_name(name).split()
+    kept = [word for word in words if word not in _KIND_WORDS.get(kind, frozenset()) and word not in _SMALL_WORDS]
+    return " ".join(kept or words)[:LONGEST_NAME]

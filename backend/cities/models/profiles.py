@@ -25,9 +25,16 @@ class Profile(models.Model):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
     draft = models.JSONField(default=dict, help_text="What the owner is writing; may hold values that are not valid yet.")
     draft_revision = models.PositiveIntegerField(default=0, help_text="Two editors: the later save of an older revision is a conflict.")
+    answer_revisions = models.JSONField(
+        default=dict, help_text="Revision at which each answer (``group.field``) last changed: two editors collide only on the same answer."
+    )
     current_version = models.OneToOneField("ProfileVersion", null=True, on_delete=models.PROTECT, related_name="+")
     submitted_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True, help_text="When the owner last said that it is true.")
+    reminded_months = models.PositiveSmallIntegerField(
+        default=0, help_text="The last reminder since then, by its months after confirmation; 0: none yet."
+    )
+    paused_until = models.DateField(null=True, help_text="The first day on which a paused profile seeks again; empty: until it is resumed.")
 
     class Meta:
         constraints = [
@@ -42,6 +49,7 @@ class Profile(models.Model):
                 condition=~Q(status__in=["published", "stale", "paused", "fulfilled"])
                 | (Q(current_version__isnull=False) & Q(confirmed_at__isnull=False)),
             ),
+            models.CheckConstraint(name="profile_pause_ends_a_pause", condition=Q(paused_until__isnull=True) | Q(status="paused")),
         ]
         indexes = [models.Index(fields=["status"], name="profile_status")]
 
@@ -79,6 +87,25 @@ class VettingNote(models.Model):
     text = models.TextField(max_length=4000)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
+
+
+class VettingApproval(models.Model):
+    """A curator's yes to one revision of a submitted profile. The first profile of a country needs two of them."""
+
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="approvals")
+    revision = models.PositiveIntegerField(help_text="The draft's revision that was read; a yes to an older one counts no more")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    version = models.OneToOneField(
+        "ProfileVersion",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="approval",
+        help_text="What it published; empty: a second yes was needed",
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["profile", "revision", "by"], name="approval_once_a_curator")]
 
 
 class VettingLetter(models.Model):

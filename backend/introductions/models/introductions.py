@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from backend.cities.models import Community
 from backend.suggestions.models import Pair, Suggestion
@@ -37,6 +38,7 @@ class Introduction(models.Model):
     opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     opened_because = models.TextField(blank=True, help_text="The recorded reason, where staff opened it by hand.")
     opened_at = models.DateTimeField(auto_now_add=True)
+    stage_since = models.DateTimeField(db_default=Now(), help_text="When it came into its column")
 
     class Meta:
         constraints = [
@@ -87,3 +89,15 @@ class Consent(models.Model):
                 | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
             ),
         ]
+
+
+class IntroductionNote(models.Model):
+    """What staff write on a card. Neither side reads it."""
+
+    introduction = models.ForeignKey(Introduction, on_delete=models.CASCADE, related_name="notes")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField(max_length=4000)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="introduction_note_has_text", condition=~Q(text=""))]

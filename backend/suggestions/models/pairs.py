@@ -15,7 +15,6 @@ class Pair(models.Model):
     class Bar(models.TextChoices):
         INTRODUCED = "introduced", "Introduced by staff"
         PARTNERS = "partners", "Partners already"
-        STAFF = "staff", "Barred by staff"
 
     a = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="pairs_as_a")
     b = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="pairs_as_b")
@@ -28,7 +27,7 @@ class Pair(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="pair_bar_known", condition=Q(bar__in=["", "introduced", "partners", "staff"])),
+            models.CheckConstraint(name="pair_bar_known", condition=Q(bar__in=["", "introduced", "partners"])),
             models.UniqueConstraint(fields=["a", "b"], name="pair_once"),
             models.CheckConstraint(name="pair_ordered", condition=Q(a__lt=F("b"))),
             models.CheckConstraint(name="pair_two_countries", condition=~Q(a_country=F("b_country"))),
@@ -94,6 +93,9 @@ class Suggestion(models.Model):
     released_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    a_final_at = models.DateTimeField(null=True, help_text="From when a's answer takes effect and can no longer be undone.")
+    b_final_at = models.DateTimeField(null=True)
+    reminded_at = models.DateTimeField(null=True, help_text="When the sides that had not answered were reminded of the end.")
 
     objects = SuggestionQuerySet.as_manager()
 
@@ -140,7 +142,7 @@ class Suggestion(models.Model):
 
 
 class Decision(models.Model):
-    """What one side answered. A later act of the same side (an interest withdrawn) is a further row; rows are never changed."""
+    """What one side answered. A later act of the same side (an interest withdrawn) is a further row; an undone one is marked, not deleted."""
 
     class Answer(models.TextChoices):
         INTERESTED = "interested", "Interested"
@@ -163,9 +165,17 @@ class Decision(models.Model):
     comment = models.TextField(blank=True, max_length=2000, help_text="For staff; the other side never reads it.")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
+    undone_at = models.DateTimeField(null=True, help_text="Taken back before it took effect.")
+    undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["suggestion", "community", "answer"], name="decision_once"),
+            models.UniqueConstraint(
+                fields=["suggestion", "community", "answer"], condition=Q(undone_at__isnull=True), name="decision_once"
+            ),
+            models.CheckConstraint(
+                name="decision_undone_complete",
+                condition=Q(undone_at__isnull=True, undone_by__isnull=True) | Q(undone_at__isnull=False, undone_by__isnull=False),
+            ),
             models.CheckConstraint(name="decision_decline_has_reason", condition=~Q(answer="declined") | ~Q(reason="")),
         ]

@@ -371,16 +371,25 @@ class SignatoryFactory(DjangoModelFactory):
     office = "Mayor"
     is_highest_official = True
     signed_on = dt.date(2026, 2, 1)
+    confirmed_by = factory.SubFactory(UserFactory)
 
 
 class PartnershipFactory(DjangoModelFactory):
+    """Living, on an agreement in force; who signed it is up to ``SignatoryFactory``."""
+
     class Meta:
         model = Partnership
+        skip_postgeneration_save = True
 
     agreement = factory.SubFactory(AgreementFactory)
     pair = factory.SelfAttribute("agreement.introduction.pair")
     form = factory.SelfAttribute("agreement.form")
     since = dt.date(2026, 2, 1)
+
+    @factory.post_generation
+    def in_force(obj: Partnership, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        obj.agreement.status, obj.agreement.partnership, obj.agreement.in_force_on = Agreement.Status.IN_FORCE, obj, obj.since
+        obj.agreement.save()
 
 
 class EventFactory(DjangoModelFactory):

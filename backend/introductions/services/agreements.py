@@ -101,13 +101,14 @@ def record_agreement(
         review_on=review_on,
         recorded_by=by,
     )
-    Signatory.objects.bulk_create(Signatory(agreement=agreement, **entry) for entry in signatories)
+    Signatory.objects.bulk_create(Signatory(agreement=agreement, confirmed_by=by, **entry) for entry in signatories)
     since = max(entry["signed_on"] for entry in signatories)
     try:
         with transaction.atomic():
             partnership = Partnership.objects.create(pair=introduction.pair, agreement=agreement, form=form, since=since)
     except IntegrityError:
         raise Conflict("These two are partners already.", code="partners_already") from None
+    Agreement.objects.filter(pk=agreement.pk).update(status=Agreement.Status.IN_FORCE, partnership=partnership, in_force_on=since)
     Pair.objects.filter(pk=introduction.pair_id).update(bar=Pair.Bar.PARTNERS)
     record(Topic.AGREEMENT_RECORDED, subject=agreement, by=by)
     record(Topic.PARTNERSHIP_BEGUN, subject=partnership, by=by)

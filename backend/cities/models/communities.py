@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
 
 from backend.cities.models.places import Country, Place
+from backend.cities.names import community_key, searched_name
 
 HOME_COUNTRY = "US"
 
@@ -43,6 +45,10 @@ class Community(models.Model):
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     timezone = models.CharField(max_length=40, blank=True)
+    name_key = models.CharField(
+        max_length=200, blank=True, help_text="Without a place: the name as duplicates are told by, see backend.cities.names.community_key"
+    )
+    region_key = models.CharField(max_length=200, blank=True, help_text="Without a place: the region it lies in, likewise")
     website = models.URLField(blank=True)
     is_sample = models.BooleanField(default=False)
     registered_at = models.DateTimeField(auto_now_add=True)
@@ -55,12 +61,19 @@ class Community(models.Model):
             models.CheckConstraint(name="community_kind_known", condition=Q(kind__in=["city", "county", "state", "district", "province"])),
             models.CheckConstraint(name="community_city_has_place", condition=~Q(kind="city") | Q(place__isnull=False)),
             models.UniqueConstraint(
-                Lower("name"), "kind", "country", "admin1", condition=Q(place__isnull=True), name="community_without_place_once"
+                fields=["country", "kind", "region_key", "name_key"], condition=Q(place__isnull=True), name="community_by_hand_once"
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A community without a place is told from others by its spelling; one with a place by the place."""
+        if self.place_id is None:
+            is_region = self.kind in (self.Kind.STATE, self.Kind.PROVINCE)
+            self.name_key, self.region_key = community_key(self.name, self.kind), "" if is_region else searched_name(self.admin1)
+        super().save(*args, **kwargs)
 
     @property
     def is_home(self) -> bool:
@@ -119,32 +132,3 @@ class Contact(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organisation"], condition=Q(is_primary=True), name="contact_one_primary")]
-
-
-class Membership(models.Model):
-    """A community's membership in the network: a U.S. member, or a Global Member abroad."""
-
-    class Standing(models.TextChoices):
-        GOOD = "good", "In good standing"
-        LAPSED = "lapsed", "Lapsed"
-
-    class DuesClass(models.TextChoices):
-        UNDER_25K = "under_25k", "Under 25,000"
-        UNDER_100K = "under_100k", "25,000 to 99,999"
-        UNDER_500K = "under_500k", "100,000 to 499,999"
-        LARGE = "large", "500,000 and more"
-
-    community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="memberships")
-    dues_class = models.CharField(max_length=12, choices=DuesClass.choices)
-    started_on = models.DateField()
-    ended_on = models.DateField(null=True)
-    standing = models.CharField(max_length=8, choices=Standing.choices, default=Standing.GOOD)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["community"], condition=Q(ended_on__isnull=True), name="membership_one_current"),
-            models.CheckConstraint(
-                name="membership_dates_ordered", condition=Q(ended_on__isnull=True) | Q(ended_on__gte=models.F("started_on"))
-            ),
-            models.CheckConstraint(name="membership_standing_known", condition=Q(standing__in=["good", "lapsed"])),
-        ]

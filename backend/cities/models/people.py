@@ -65,7 +65,9 @@ class JoinRequest(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user", "community"], condition=Q(status="waiting"), name="join_request_one_waiting"),
-            models.CheckConstraint(name="join_request_status_known", condition=Q(status__in=["waiting", "accepted", "refused", "withdrawn"])),
+            models.CheckConstraint(
+                name="join_request_status_known", condition=Q(status__in=["waiting", "accepted", "refused", "withdrawn"])
+            ),
             models.CheckConstraint(name="join_request_role_known", condition=Q(role__in=["official", "committee_member", "chair"])),
             models.CheckConstraint(name="join_request_answer_complete", condition=Q(status="waiting") ^ Q(answered_at__isnull=False)),
         ]

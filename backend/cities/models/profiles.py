@@ -89,25 +89,6 @@ class VettingNote(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
 
-class VettingApproval(models.Model):
-    """A curator's yes to one revision of a submitted profile. The first profile of a country needs two of them."""
-
-    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="approvals")
-    revision = models.PositiveIntegerField(help_text="The draft's revision that was read; a yes to an older one counts no more")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField(auto_now_add=True)
-    version = models.OneToOneField(
-        "ProfileVersion",
-        null=True,
-        on_delete=models.PROTECT,
-        related_name="approval",
-        help_text="What it published; empty: a second yes was needed",
-    )
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["profile", "revision", "by"], name="approval_once_a_curator")]
-
-
 class VettingLetter(models.Model):
     """The letter that names the senior official. Stored under a random name, offered only as a download."""
 

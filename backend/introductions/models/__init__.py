@@ -1,5 +1,6 @@
 from backend.introductions.models.agreements import Agreement, AgreementTemplate, AgreementVersion, Form, Signatory, SignedDocument
-from backend.introductions.models.introductions import Consent, Introduction
+from backend.introductions.models.introductions import Consent, Introduction, IntroductionNote
+from backend.introductions.models.meetings import Meeting, MeetingTime, TimeAcceptance
 from backend.introductions.models.partnerships import Activity, Partnership, Renewal, StatusChange, YearlyReport
 
 __all__ = [
@@ -10,10 +11,14 @@ __all__ = [
     "Consent",
     "Form",
     "Introduction",
+    "IntroductionNote",
+    "Meeting",
+    "MeetingTime",
     "Partnership",
     "Renewal",
     "Signatory",
     "SignedDocument",
     "StatusChange",
+    "TimeAcceptance",
     "YearlyReport",
 ]

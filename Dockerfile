@@ -24,6 +24,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     CSC_DATA_DIR=/data \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1
+RUN CSC_MODE=local CSC_DATA_DIR=/tmp/build python manage.py translations compile && rm -rf /tmp/build
 RUN python -m compileall -q manage.py matching backend tasks
 USER csc
 VOLUME /data

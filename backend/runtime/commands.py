@@ -22,6 +22,7 @@ _WITHOUT_SERVERS = {
     "compilemessages",
     "collectstatic",
     "spectacular",
+    "translations",
 }
 _STARTING_SECONDS = 90
 

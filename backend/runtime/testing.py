@@ -47,6 +47,7 @@ def run_tests(words: list[str]) -> int:
         env = {k: v for k, v in os.environ.items() if k not in _SERVICE_VARIABLES}
         env |= servers.environment | {"CSC_MODE": "test", "CSC_DATA_DIR": str(folder / "data"), "SECRET_KEY": secrets.token_urlsafe(50)}
         env |= {"CSC_CHROMIUM": browser} if browser else {}
+        _run_in_foreground([sys.executable, "manage.py", "translations", "compile"], env)
         own = [word for word in words if word != "--no-browser"]
         pytest = [sys.executable, "-m", "pytest", *_processes(own), *own]
         return _run_in_foreground(pytest, env)

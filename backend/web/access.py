@@ -21,6 +21,7 @@ ACCESS: Mapping[str, Level] = {
     "web:home": "public",
     "web:about": "public",
     "web:sources": "public",
+    "web:language": "public",
     "web:seeking": "public",
     "web:community": "public",
     "web:directory": "public",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from backend.web import languages
 from backend.web.views import (
     communities,
     contacts,
@@ -30,6 +31,7 @@ _PROFILE = f"{_COMMUNITY}profile/"
 urlpatterns = [
     path("", public.home, name="home"),
     path("about/", public.about, name="about"),
+    path("language/", languages.choose_language, name="language"),
     path("sources/", public.sources, name="sources"),
     path("communities/", communities.seeking, name="seeking"),
     path(_COMMUNITY, communities.community, name="community"),

@@ -33,6 +33,7 @@ class Command(BaseCommand):
         except OperationalError as error:
             said = " ".join(str(error).split())
             raise CommandError(f"DATABASE_URL is refused by its server: {said}; check user, password and name") from None
+        call_command("translations", "compile", stdout=StringIO())
         known = MigrationRecorder(connection).has_table()
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)

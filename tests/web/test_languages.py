@@ -1,0 +1,142 @@
+"""Which language a page is shown in, and whether the catalogues are complete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import write_po
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+
+from backend.accounts.models import User
+from backend.web import catalogues
+from tests.factories import UserFactory
+from tests.web.conftest import SignIn
+
+pytestmark = pytest.mark.django_db
+HOME = "/"
+
+
+def shown(client: Client, path: str = HOME, **headers: str) -> str:
+    html = client.get(path, headers=headers).content.decode()
+    return html[html.index("<html") : html.index(">", html.index("<html"))]
+
+
+@pytest.mark.parametrize(("code", "direction"), [("en", "ltr"), ("es", "ltr"), ("fr", "ltr"), ("de", "ltr"), ("ja", "ltr"), ("ar", "rtl")])
+def test_visitor_reads_in_the_language_of_the_browser(client: Client, code: str, direction: str) -> None:
+    assert f'lang="{code}" dir="{direction}"' in shown(client, accept_language=f"{code},en;q=0.1")
+
+
+def test_visitor_with_a_language_we_do_not_have_reads_english(client: Client) -> None:
+    assert 'lang="en"' in shown(client, accept_language="tlh")
+
+
+def test_chosen_language_stays_and_leads_back(client: Client) -> None:
+    answer = client.post(reverse("web:language"), {"language": "ja", "next": "/communities/?search=port"})
+    assert (answer.status_code, answer["Location"]) == (302, "/communities/?search=port")
+    assert 'lang="ja"' in shown(client, accept_language="de")
+
+
+@pytest.mark.parametrize("target", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", ""])
+def test_choosing_a_language_never_leads_elsewhere(client: Client, target: str) -> None:
+    assert client.post(reverse("web:language"), {"language": "fr", "next": target})["Location"] == HOME
+
+
+def test_unknown_language_is_not_kept(client: Client) -> None:
+    answer = client.post(reverse("web:language"), {"language": "../../etc", "next": HOME})
+    assert settings.LANGUAGE_COOKIE_NAME not in answer.cookies
+
+
+def test_signed_in_person_reads_in_the_language_of_the_account(sign_in: SignIn) -> None:
+    person = UserFactory(language="ar")
+    client = sign_in(person)
+    assert 'lang="ar" dir="rtl"' in shown(client, reverse("web:desk"), accept_language="de")
+    client.post(reverse("web:language"), {"language": "es", "next": HOME})
+    person.refresh_from_db()
+    assert person.language == "es"
+    assert 'lang="es"' in shown(client, reverse("web:desk"))
+
+
+def test_rooms_of_the_staff_are_in_english(curator: User, sign_in: SignIn) -> None:
+    User.objects.filter(pk=curator.pk).update(language="fr")
+    curator.refresh_from_db()
+    assert 'lang="en"' in shown(sign_in(curator), reverse("web:staff"))
+
+
+def test_getting_the_address_of_the_choice_changes_nothing(client: Client) -> None:
+    assert client.get(reverse("web:language"), {"language": "fr"}).status_code == 405
+
+
+@pytest.fixture
+def asked(tmp_path: Path, settings) -> Catalog:
+    settings.LOCALE_PATHS = [tmp_path]
+    asked = Catalog(fuzzy=False)
+    asked.add("Hello %(name)s")
+    asked.add(("%(count)s city", "%(count)s cities"))
+    return asked
+
+
+def keep(words: dict[object, object], fuzzy: bool = False) -> None:
+    catalog = Catalog(locale="es", fuzzy=False)
+    for source, text in words.items():
+        catalog.add(source, text, flags=["fuzzy"] if fuzzy else [])  # type: ignore[arg-type]
+    path = catalogues.catalogue_path("es")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_po(file, catalog)
+
+
+CITIES = ("%(count)s city", "%(count)s cities")
+WHOLE = {"Hello %(name)s": "Hola, %(name)s", CITIES: ("Una ciudad", "%(count)s ciudades")}
+
+
+def reasons(asked: Catalog) -> list[str]:
+    return [fault.reason for fault in catalogues.faults("es", asked)]
+
+
+def test_complete_catalogue_has_no_faults(asked: Catalog) -> None:
+    keep(WHOLE)
+    assert reasons(asked) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"Hello %(name)s": ""}, "not translated"),
+        ({"Hello %(name)s": "Hola"}, "placeholder missing: name"),
+        ({"Hello %(name)s": "Hola %(nombre)s %(name)s"}, "unknown placeholder nombre"),
+        ({CITIES: ("Una ciudad", "")}, "not translated"),
+        ({"Gone": "Ido"}, "asked for nowhere any more"),
+        ({"Hello %(name)s": "Hola, %(name)s "}, "space at an end differs"),
+    ],
+)
+def test_each_fault_of_a_catalogue_is_named(asked: Catalog, change: dict[object, object], reason: str) -> None:
+    keep(WHOLE | change)
+    assert reasons(asked) == [reason]
+
+
+def test_words_in_doubt_are_a_fault(asked: Catalog) -> None:
+    keep(WHOLE, fuzzy=True)
+    assert set(reasons(asked)) == {"marked as in doubt (fuzzy)"}
+
+
+def test_update_keeps_words_adds_what_is_new_and_drops_what_is_gone(asked: Catalog) -> None:
+    keep({"Hello %(name)s": "Hola, %(name)s", "Gone": "Ido"})
+    catalogues.update("es", asked)
+    words = {message.id: message.string for message in catalogues.read("es") if message.id}
+    assert words == {"Hello %(name)s": "Hola, %(name)s", CITIES: ("", "")}
+
+
+def test_words_of_templates_python_and_plurals_are_found() -> None:
+    asked = catalogues.extract()
+    assert asked.get("Find your partner city") is not None
+    assert any(isinstance(message.id, tuple) for message in asked)
+    assert not any("staff" in place for message in asked for place, _ in message.locations)
+
+
+@pytest.mark.parametrize("language", ["es", "fr", "de", "ja", "ar"])
+def test_every_language_is_complete(language: str) -> None:
+    assert [str(fault) for fault in catalogues.faults(language, catalogues.extract())] == []

@@ -87,6 +87,14 @@ class VettingNote(models.Model):
     text = models.TextField(max_length=4000)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
+    answer = models.TextField(max_length=4000, blank=True, help_text="What the owner wrote when handing the profile in again")
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="note_answer_complete", condition=Q(answer="") | Q(answered_at__isnull=False)),
+        ]
 
 
 class VettingLetter(models.Model):

@@ -25,7 +25,12 @@ class Notification(models.Model):
         CHANGES_REQUESTED = "changes_requested", "Changes requested"
         PROFILE_PUBLISHED = "profile_published", "Profile published"
         PROFILE_SUBMITTED = "profile_submitted", "Profile to vet"
+        AGREEMENT_TO_SIGN = "agreement_to_sign", "Agreement to sign"
+        AGREEMENT_CONFIRMED = "agreement_confirmed", "The other side has signed"
         PARTNERSHIP_BEGUN = "partnership_begun", "Partnership"
+        PARTNERSHIP_STATE = "partnership_state", "State of a partnership"
+        RENEWAL_ASKED = "renewal_asked", "The other side wants to go on"
+        REPORT_DUE = "report_due", "Yearly report"
         JOIN_REQUESTED = "join_requested", "Somebody asks to join"
         JOIN_ANSWERED = "join_answered", "Answer to a request to join"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole
-from backend.introductions.models import Consent, Introduction, Partnership
+from backend.introductions.models import Agreement, Consent, Introduction, Partnership
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
@@ -105,6 +105,46 @@ def _partnership_begun(event: Event) -> list[Notification]:
     return _to_sides(event, _K.PARTNERSHIP_BEGUN, partnership.pair, partnership.pk)
 
 
+def _agreement_status_changed(event: Event) -> list[Notification]:
+    """Both sides learn that a text waits for their signatures; what staff do before is nobody's news."""
+    if event.payload["new"] != Agreement.Status.SIGNING:
+        return []
+    agreement = Agreement.objects.select_related("introduction__pair").get(pk=event.subject_id)
+    return _to_sides(event, _K.AGREEMENT_TO_SIGN, agreement.introduction.pair, agreement.pk)
+
+
+def _agreement_confirmed(event: Event) -> list[Notification]:
+    """The side that has not confirmed yet is told; when nobody is left, the beginning of the partnership tells."""
+    agreement = Agreement.objects.select_related("introduction__pair").prefetch_related("signatories").get(pk=event.subject_id)
+    confirmed = {signatory.community_id for signatory in agreement.signatories.all()}
+    told = _to_sides(event, _K.AGREEMENT_CONFIRMED, agreement.introduction.pair, agreement.pk)
+    return [notification for notification in told if notification.community_id not in confirmed]
+
+
+def _partnership_status_changed(event: Event) -> list[Notification]:
+    """Both sides are told, but for the one whose act it was."""
+    partnership = Partnership.objects.select_related("pair").get(pk=event.subject_id)
+    told = _to_sides(event, _K.PARTNERSHIP_STATE, partnership.pair, partnership.pk, state=event.payload["new"])
+    return [notification for notification in told if notification.community_id != event.community_id]
+
+
+def _renewal_given(event: Event) -> list[Notification]:
+    if event.payload["complete"]:
+        return []
+    partnership = Partnership.objects.select_related("pair").get(pk=event.subject_id)
+    told = _to_sides(event, _K.RENEWAL_ASKED, partnership.pair, partnership.pk)
+    return [notification for notification in told if notification.community_id != event.community_id]
+
+
+def _report_due(event: Event) -> list[Notification]:
+    """Those who have not written theirs yet."""
+    partnership = Partnership.objects.select_related("pair").get(pk=event.subject_id)
+    year = int(event.payload["year"])
+    written = set(partnership.reports.filter(year=year).values_list("community_id", flat=True))
+    told = _to_sides(event, _K.REPORT_DUE, partnership.pair, partnership.pk, year=year)
+    return [notification for notification in told if notification.community_id not in written]
+
+
 def _profile_submitted(event: Event) -> list[Notification]:
     return [
         Notification(
@@ -140,7 +180,12 @@ _MAKERS: dict[Topic, Callable[[Event], list[Notification]]] = {
     Topic.INTEREST_MUTUAL: _interest_mutual,
     Topic.INTRODUCTION_MOVED: _introduction_moved,
     Topic.CONSENT_GIVEN: _consent_given,
+    Topic.AGREEMENT_STATUS_CHANGED: _agreement_status_changed,
+    Topic.AGREEMENT_CONFIRMED: _agreement_confirmed,
     Topic.PARTNERSHIP_BEGUN: _partnership_begun,
+    Topic.PARTNERSHIP_STATUS_CHANGED: _partnership_status_changed,
+    Topic.PARTNERSHIP_RENEWAL_GIVEN: _renewal_given,
+    Topic.PARTNERSHIP_REPORT_DUE: _report_due,
     Topic.PROFILE_SUBMITTED: _profile_submitted,
     Topic.PROFILE_CHANGES_REQUESTED: _changes_requested,
     Topic.PROFILE_PUBLISHED: _profile_published,

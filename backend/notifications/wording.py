@@ -141,15 +141,89 @@ def _profile_submitted(notification: Notification) -> Words:
     )
 
 
+def _sides(notification: Notification) -> dict[str, str]:
+    return {"own": _own(notification), "other": _other(notification)}
+
+
+def _agreement_path(notification: Notification) -> str:
+    return reverse("web:agreement", kwargs={"agreement_id": notification.subject_id})
+
+
+def _partnership_path(notification: Notification) -> str:
+    return reverse("web:partnership", kwargs={"partnership_id": notification.subject_id})
+
+
+def _agreement_to_sign(notification: Notification) -> Words:
+    return Words(
+        _("An agreement waits for your signature"),
+        (
+            _("Staff have put the text of an agreement before %(own)s and %(other)s.") % _sides(notification),
+            _("When both highest officials have signed, send the signed document and confirm for your side."),
+        ),
+        _agreement_path(notification),
+        _("Read the agreement"),
+    )
+
+
+def _agreement_confirmed(notification: Notification) -> Words:
+    return Words(
+        _("The other side has confirmed the agreement"),
+        (
+            _("%(other)s has confirmed its signature under the agreement with %(own)s.") % _sides(notification),
+            _("The partnership begins when your side confirms too."),
+        ),
+        _agreement_path(notification),
+        _("Read and confirm"),
+    )
+
+
 def _partnership_begun(notification: Notification) -> Words:
     return Words(
         _("A partnership has begun"),
+        (_("%(own)s and %(other)s have both confirmed their agreement. Congratulations!") % _sides(notification),),
+        _partnership_path(notification),
+        _("See the partnership"),
+    )
+
+
+def _partnership_state(notification: Notification) -> Words:
+    named = _sides(notification)
+    sentences = {
+        "active": _("The partnership of %(own)s and %(other)s is active again."),
+        "review_due": _("It is time for %(own)s and %(other)s to look at their partnership together."),
+        "renewed": _("%(own)s and %(other)s have renewed their partnership."),
+        "dormant": _("Nothing has been recorded between %(own)s and %(other)s for 18 months. A call, a visit or a small project wakes it."),
+        "revitalising": _("%(other)s wants to bring the partnership with %(own)s back to life."),
+        "suspended": _("%(other)s has suspended the partnership with %(own)s. Suspended is not ended."),
+        "ended": _("%(other)s has ended the partnership with %(own)s."),
+        "emeritus": _("The partnership of %(own)s and %(other)s is kept in honour, without further activity."),
+    }
+    return Words(
+        _("News of a partnership"),
+        (sentences[notification.payload["state"]] % named,),
+        _partnership_path(notification),
+        _("See the partnership"),
+    )
+
+
+def _renewal_asked(notification: Notification) -> Words:
+    return Words(
+        _("Your partner wants to go on"),
+        (_("%(other)s wants to renew the partnership with %(own)s. It is renewed when your side says so too.") % _sides(notification),),
+        _partnership_path(notification),
+        _("See and answer"),
+    )
+
+
+def _report_due(notification: Notification) -> Words:
+    return Words(
+        _("A yearly report is due"),
         (
-            _("The agreement of %(own)s and %(other)s is recorded. Congratulations!")
-            % {"own": _own(notification), "other": _other(notification)},
+            _("How was %(year)d for %(own)s and %(other)s? A few sentences are enough.")
+            % {**_sides(notification), "year": notification.payload["year"]},
         ),
-        reverse("web:community", kwargs={"community_id": notification.community_id}),
-        _("See it on your page"),
+        _partnership_path(notification),
+        _("Write the report"),
     )
 
 
@@ -166,5 +240,10 @@ _WORDS: dict[Notification.Kind, Callable[[Notification], Words]] = {
     _K.CHANGES_REQUESTED: _changes_requested,
     _K.PROFILE_PUBLISHED: _profile_published,
     _K.PROFILE_SUBMITTED: _profile_submitted,
+    _K.AGREEMENT_TO_SIGN: _agreement_to_sign,
+    _K.AGREEMENT_CONFIRMED: _agreement_confirmed,
     _K.PARTNERSHIP_BEGUN: _partnership_begun,
+    _K.PARTNERSHIP_STATE: _partnership_state,
+    _K.RENEWAL_ASKED: _renewal_asked,
+    _K.REPORT_DUE: _report_due,
 }

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+
+from babel import Locale, UnknownLocaleError
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import get_language
+
+
+@cache
+def _territories(language: str) -> Mapping[str, str]:
+    try:
+        return Locale(language).territories
+    except UnknownLocaleError:
+        return {}
 
 
 class Country(models.Model):
@@ -21,6 +34,12 @@ class Country(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def label(self) -> str:
+        """Its name in the reader's language (CLDR, by Babel); ours where CLDR has none and for who reads English."""
+        language = (get_language() or "en").split("-")[0]
+        return self.name if language == "en" else _territories(language).get(self.code, self.name)
 
 
 class Place(models.Model):

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import translation
 
 from backend.cities import gazetteer, reference
 from backend.cities.attribution import data_sources
@@ -208,3 +209,11 @@ def test_every_source_has_licence_and_attribution_for_the_page() -> None:
     for source in data_sources():
         assert source.url.startswith("https://") and source.licence_url.startswith("https://")
         assert source.licence and len(source.attribution) > 20 and source.used_for
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("en", "Germany"), ("es", "Alemania"), ("ja", "ドイツ"), ("ar", "ألمانيا"), ("tlh", "Germany")]
+)
+def test_country_is_named_in_the_readers_language(language: str, name: str) -> None:
+    with translation.override(language):
+        assert Country(code="DE", name="Germany").label == name

@@ -48,7 +48,8 @@ def introduction_for(user: User | AnonymousUser, introduction_id: int) -> tuple[
     raise NotVisible
 
 
-def _recognised() -> Q:
+def recognised() -> Q:
+    """The condition, for any queryset of partnerships, under which one is officially recognised; the words are those of `is_recognised`."""
     highest = Signatory.objects.filter(agreement=OuterRef("agreement"), is_highest_official=True)
     both = highest.order_by().values("agreement").annotate(signed=Count("pk")).filter(signed=2)
     member = Membership.objects.filter(
@@ -68,6 +69,6 @@ def living_partnerships(community_id: int | None = None) -> QuerySet[Partnership
     return (
         found.select_related("pair__a__country", "pair__b__country", "agreement")
         .prefetch_related("agreement__signatories__community")
-        .annotate(recognised=_recognised())
+        .annotate(recognised=recognised())
         .order_by("since", "id")
     )

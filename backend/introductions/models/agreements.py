@@ -103,6 +103,7 @@ class SignedDocument(models.Model):
 
     agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="documents")
     community = models.ForeignKey(Community, null=True, on_delete=models.PROTECT, related_name="+", help_text="Who sent it; empty: staff")
+    version_number = models.PositiveIntegerField(help_text="The version that was before both sides: what was signed")
     file = models.FileField(upload_to="agreements/", max_length=200)
     original_name = models.CharField(max_length=200)
     content_type = models.CharField(max_length=40)

@@ -29,6 +29,7 @@ class Environment:
     email: dict[str, Any]
     default_from_email: str
     log_json: bool
+    undo_seconds: int
 
 
 def _split(name: str, url: str) -> SplitResult:
@@ -95,6 +96,12 @@ def _email(url: str, data_dir: Path) -> dict[str, Any]:
     }
 
 
+def _undo_seconds(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) <= 3600):
+        raise ConfigurationError(f"CSC_UNDO_SECONDS is {value!r}; write how long an answer can be undone, 0 to 3600 seconds")
+    return int(value)
+
+
 def read_environment(environ: dict[str, str] | None = None) -> Environment:
     """The checked environment.
 
@@ -133,5 +140,6 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
         public_url=public_url,
         email=_email(required("EMAIL_URL", "file:"), data_dir),
         default_from_email=env.get("DEFAULT_FROM_EMAIL", "Cities Seeking Cities <no-reply@localhost>"),
+        undo_seconds=_undo_seconds(env.get("CSC_UNDO_SECONDS", "60")),
         log_json=env.get("CSC_LOG", "json" if production else "console") == "json",
     )

@@ -108,14 +108,47 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "web:desk"
 LOGOUT_REDIRECT_URL = "web:home"
+ACCOUNT_ADAPTER = "backend.web.account_adapter.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "backend.web.forms.accounts.SignUpForm", "login": "backend.web.forms.accounts.SignInForm"}
 ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+# Without a password one signs in by a code that comes by mail.
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "optional"
+# An address is confirmed before anybody gets in: so sign-up answers alike for an address that has an account and one that has none.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 15 * 60  # a mail may take its time
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # A whole town hall shares one address: the limit per address is wide, the one per account narrow (counted in the database cache).
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/key,300/m/ip", "login": "600/m/ip", "signup": "60/m/ip"}
+ACCOUNT_RATE_LIMITS = {
+    "login": "600/m/ip",
+    "login_failed": "10/m/key,300/m/ip",
+    "signup": "300/m/ip",
+    "request_login_code": "5/m/key,300/m/ip",
+    "reset_password": "5/m/key,300/m/ip",
+    "reset_password_from_key": "300/m/ip",
+}
+# In production one proxy stands before the service: the last address that it names is the client's, whatever the client wrote before it.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if PRODUCTION else 0
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Cities Seeking Cities"
+MFA_TOTP_TOLERANCE = 1
+MFA_RATE_LIMITS = {"webauthn_login": "300/m/ip"}
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+# Staff need a second factor. The sample world's staff are spared where their shared password is printed on the terminal anyway.
+STAFF_SECOND_FACTOR: dict[str, bool] = {"required": True, "spares_samples": not PRODUCTION}
+REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token", "TOKEN_PREFIX": "csc_"}
+API_TOKENS: dict[str, int] = {"longest_days": 365, "most": 10}
+INVITATIONS: dict[str, int] = {"days": 14, "most_waiting": 50}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 
 LANGUAGE_CODE = "en"
@@ -150,6 +183,13 @@ DEFAULT_FROM_EMAIL = ENV.default_from_email
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_SUBJECT_PREFIX = ""
 
+FILE_UPLOAD_HANDLERS = [
+    "backend.common.uploads.LimitedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+FILE_UPLOAD_PERMISSIONS = 0o600
+
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
@@ -180,7 +220,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication", "knox.auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["backend.api.access.ByAccessTable"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -212,12 +252,17 @@ SUGGESTIONS: dict[str, Any] = {
     "clearly_better": 0.10,  # a known suggestion is announced again when its score rises by this much
     "cooling_months": 12,
     "answer_days": 60,
+    "remind_days": 14,  # before the end of the time to answer
+    "undo_seconds": ENV.undo_seconds,  # an answer takes effect, and can no longer be undone, when they are over
     "release": "all",  # all | by_hand
     "shards": 8,  # of a full run, so that several workers share it
     "shard_rows_min": 100,
     "runs_kept": 3,
 }
-PROFILES: dict[str, Any] = {"stale_months": 12, "unsuggested_months": 15}
+PROFILES: dict[str, Any] = {"stale_months": 12, "reminder_months": (11, 12, 14), "unsuggested_months": 15}
+# The first profile that is published from a country is read by two curators.
+VETTING: dict[str, Any] = {"two_approvals_for_first_of_country": True}
+MEMBERSHIP: dict[str, Any] = {"reminder_days": 30}  # before the last day that dues cover
 OUTBOX = {"lease_seconds": 15, "max_attempts": 3, "sweep_seconds": 2, "republish_seconds": 20}
 
 LOGGING = {

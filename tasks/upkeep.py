@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-from backend.cities.services.publishing import mark_stale_profiles
+from backend.cities.services.freshness import mark_stale_profiles, remind_owners, resume_paused_profiles
 from backend.outbox.leases import Lease
 from backend.outbox.services import clear_done_work
+from backend.suggestions.curation.bars import enforce_bars
 from backend.suggestions.runs import clear_old_runs
-from backend.suggestions.services import expire_suggestions
+from backend.suggestions.services import expire_suggestions, remind_of_expiry, settle_answer
 from tasks.app import app
 from tasks.schedule import open_due_slot
 from tasks.work import performs
@@ -26,9 +27,27 @@ def expire(lease: Lease) -> None:
     expire_suggestions()
 
 
+@performs("remind_of_expiry")
+def remind(lease: Lease) -> None:
+    remind_of_expiry()
+
+
+@performs("settle_answer")
+def settle(lease: Lease) -> None:
+    settle_answer(int(lease.key.split(":")[0]))
+
+
+@performs("enforce_bars")
+def enforce(lease: Lease) -> None:
+    enforce_bars()
+
+
 @performs("mark_stale_profiles")
 def mark_stale(lease: Lease) -> None:
+    """A profile whose pause is over may be stale by now, and is asked about once."""
+    resume_paused_profiles()
     mark_stale_profiles()
+    remind_owners()
 
 
 @performs("clear_old_rows")

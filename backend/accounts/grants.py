@@ -30,10 +30,13 @@ class Thing(StrEnum):
     CONTACTS_AFTER_CONSENT = "contacts_after_consent"
     SUGGESTION = "suggestion"
     ANSWER = "answer"
+    REVIEW = "review"  # comments and votes: C and U one's own, D anybody's of one's community
     CURATION = "curation"  # release, hold, vet, move: what only curators do
     INTRODUCTION = "introduction"
     CONSENT = "consent"
     PEOPLE = "people"  # members and invitations of a community
+    JOINING = "joining"  # requests to join a community: read and answered by its people and staff
+    TOKENS = "tokens"  # API tokens: one's own; staff see everybody's, administrators end them
     AUDIT_ALL = "audit_all"
     AUDIT_OWN = "audit_own"
     ROLES = "roles"
@@ -48,6 +51,7 @@ GRANTS: Mapping[Thing, Mapping[Actor, str]] = {
     Thing.CONTACTS_AFTER_CONSENT: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "R"},
     Thing.SUGGESTION: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "CRU", Actor.ADMIN: "R"},
     Thing.ANSWER: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
+    Thing.REVIEW: {Actor.OFFICIAL: "CRUD", Actor.COMMITTEE_MEMBER: "CRU", Actor.CHAIR: "CRUD", Actor.CURATOR: "R"},
     Thing.CURATION: {Actor.CURATOR: "X"},
     Thing.INTRODUCTION: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "CRUX", Actor.ADMIN: "R"},
     Thing.CONSENT: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},  # staff never consent for a side
@@ -58,6 +62,8 @@ GRANTS: Mapping[Thing, Mapping[Actor, str]] = {
         Actor.CURATOR: "R",
         Actor.ADMIN: "CRUD",
     },
+    Thing.JOINING: {Actor.OFFICIAL: "RX", Actor.CHAIR: "RX", Actor.CURATOR: "RX", Actor.ADMIN: "RX"},
+    Thing.TOKENS: {Actor.OFFICIAL: "CRD", Actor.CHAIR: "CRD", Actor.CURATOR: "R", Actor.ADMIN: "RD"},
     Thing.AUDIT_ALL: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
     Thing.AUDIT_OWN: {Actor.UNVETTED: "R", Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R"},
     Thing.ROLES: {Actor.ADMIN: "CRU"},

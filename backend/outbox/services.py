@@ -13,6 +13,7 @@ from backend.common.errors import Conflict, NotAllowed, NotVisible, WrongState
 from backend.outbox.models import Event, Heartbeat, Slot, Work
 from backend.outbox.topics import Topic
 
+_AT_ONCE = dt.timedelta(0)
 Subject = models.Model | tuple[type[models.Model] | str, int]
 
 
@@ -48,14 +49,18 @@ def record(topic: Topic, *, subject: Subject, by: Actor | None, community_id: in
     )
 
 
-def open_work(task: str, key: str | int, *, event: Event | None = None) -> None:
-    """Asks for ``task`` on ``key``. One row waits at most: a burst of requests is one piece of work, done after the last of them."""
-    open_works([(task, str(key), event)])
+def open_work(task: str, key: str | int, *, event: Event | None = None, after: dt.timedelta = _AT_ONCE) -> None:
+    """Asks for ``task`` on ``key``. One row waits at most: a burst of requests is one piece of work, done after the last of them.
+
+    With ``after`` it is not done before that much time has passed; give such work a key of its own, for a row that waits already stays
+    due when it was.
+    """
+    open_works([(task, str(key), event)], after=after)
 
 
-def open_works(requests: list[tuple[str, str, Event | None]]) -> None:
+def open_works(requests: list[tuple[str, str, Event | None]], *, after: dt.timedelta = _AT_ONCE) -> None:
     """Many of ``open_work`` in one statement."""
-    rows = [Work(task=task, key=key, event=event, available_at=Now()) for task, key, event in requests]
+    rows = [Work(task=task, key=key, event=event, available_at=Now() + after) for task, key, event in requests]
     # A row that is just being claimed makes this wait for the claim's commit, so no request falls between two chairs.
     Work.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
     wake_relay()

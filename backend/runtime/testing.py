@@ -46,6 +46,7 @@ def run_tests(words: list[str]) -> int:
     with _temporary_folder() as folder, running_servers(folder, durable=False, environ={}) as servers:
         env = {k: v for k, v in os.environ.items() if k not in _SERVICE_VARIABLES}
         env |= servers.environment | {"CSC_MODE": "test", "CSC_DATA_DIR": str(folder / "data"), "SECRET_KEY": secrets.token_urlsafe(50)}
+        env["CSC_UNDO_SECONDS"] = "0"  # answers take effect at once; the tests of undoing set a window of their own
         env |= {"CSC_CHROMIUM": browser} if browser else {}
         _run_in_foreground([sys.executable, "manage.py", "translations", "compile"], env)
         own = [word for word in words if word != "--no-browser"]

@@ -12,9 +12,10 @@ SUGGESTION_TRANSITIONS: Transitions = {
     _S.RELEASED: frozenset({_S.HELD, _S.MUTUAL, _S.DECLINED, _S.EXPIRED, _S.WITHDRAWN, _S.SUPERSEDED}),
     _S.MUTUAL: frozenset({_S.INTRODUCED, _S.WITHDRAWN}),
     _S.INTRODUCED: frozenset({_S.WITHDRAWN}),
-    _S.DECLINED: frozenset(),
+    # A bar takes back what a side still sees as open, also where the other side has closed it in secret.
+    _S.DECLINED: frozenset({_S.SUPERSEDED}),
     _S.EXPIRED: frozenset(),
-    _S.WITHDRAWN: frozenset(),
+    _S.WITHDRAWN: frozenset({_S.SUPERSEDED}),
     _S.SUPERSEDED: frozenset(),
 }
 
@@ -25,4 +26,13 @@ SIDE_TRANSITIONS: Transitions = {
     _A.DECLINED: frozenset(),
     _A.EXPIRED: frozenset(),
     _A.WITHDRAWN: frozenset(),
+}
+
+# What an answer falls back to when it is undone before it takes effect.
+UNDO_TRANSITIONS: Transitions = {
+    _A.PENDING: frozenset(),
+    _A.INTERESTED: frozenset({_A.PENDING}),
+    _A.DECLINED: frozenset({_A.PENDING}),
+    _A.EXPIRED: frozenset(),
+    _A.WITHDRAWN: frozenset({_A.INTERESTED}),
 }

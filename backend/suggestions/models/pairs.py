@@ -142,7 +142,7 @@ class Suggestion(models.Model):
 
 
 class Decision(models.Model):
-    """What one side answered. A later act of the same side (an interest withdrawn) is a further row; an undone one is marked, not deleted."""
+    """What one side answered. A later act of the same side (an interest withdrawn) is a further row; undone ones are marked."""
 
     class Answer(models.TextChoices):
         INTERESTED = "interested", "Interested"

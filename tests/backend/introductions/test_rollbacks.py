@@ -13,11 +13,11 @@ from backend.introductions import services as introductions
 from backend.introductions.models import Agreement, Consent, Introduction, Partnership, Signatory
 from backend.outbox.models import Event
 from backend.suggestions import services as suggestions
-from backend.suggestions.models import Decision, Pair, Suggestion
+from backend.suggestions.models import AnswerRule, Decision, Pair, ShortlistEntry, Suggestion, Vote
 from tests.actors import World, make_world
 
 TABLES: tuple[type[models.Model], ...] = (
-    Suggestion, Pair, Decision, Introduction, Consent, Agreement, Signatory, Partnership, Event,
+    Suggestion, Pair, Decision, Vote, AnswerRule, ShortlistEntry, Introduction, Consent, Agreement, Signatory, Partnership, Event,
 )  # fmt: skip
 
 
@@ -39,9 +39,28 @@ def _answer(world: World, suggestion: Suggestion) -> Any:
     )
 
 
-OF_SUGGESTIONS: dict[str, Callable[[World, Suggestion], Any]] = {
-    "answer": _answer,
-    "hold": lambda world, suggestion: suggestions.hold(by=world.user("curator"), suggestion_id=suggestion.pk),
+OF_SUGGESTIONS: dict[str, tuple[str, Callable[[World, Suggestion], Any]]] = {
+    "answer": ("answers", _answer),
+    "settling of an answer": ("settling", _answer),
+    "hold": ("curating", lambda world, suggestion: suggestions.hold(by=world.user("curator"), suggestion_id=suggestion.pk)),
+    "vote": (
+        "reviews",
+        lambda world, suggestion: suggestions.cast_vote(
+            by=world.user("chair"), suggestion_id=suggestion.pk, community_id=world.b.pk, choice="yes", comment="A port!"
+        ),
+    ),
+    "shortlist": (
+        "reviews",
+        lambda world, suggestion: suggestions.shortlist(
+            by=world.user("chair"), suggestion_id=suggestion.pk, community_id=world.b.pk, listed=True
+        ),
+    ),
+    "rule": (
+        "quorum",
+        lambda world, suggestion: suggestions.set_answer_rule(
+            by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=2
+        ),
+    ),
 }
 OF_INTRODUCTIONS: dict[str, tuple[str, Callable[[World, Introduction], Any]]] = {
     "consent": (
@@ -85,7 +104,8 @@ def assert_all_or_nothing(act: Callable[[], Any], module: str, monkeypatch: pyte
 def test_suggestion(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world()
     suggestion = world.released()
-    assert_all_or_nothing(lambda: OF_SUGGESTIONS[name](world, suggestion), "backend.suggestions.services", monkeypatch)
+    module, act = OF_SUGGESTIONS[name]
+    assert_all_or_nothing(lambda: act(world, suggestion), f"backend.suggestions.services.{module}", monkeypatch)
 
 
 @pytest.mark.django_db

@@ -1,29 +1,25 @@
-"""Kept lists of one side: who stands where, who may enter, and how newcomers take their places."""
+"""Kept lists of one side: who stands where, who may enter, and how one counterpart changes its place in many lists at once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from matching.topk.pairs import PairScores
 from matching.topk.ranking import empty_side
+from matching.topk.threads import run_threads, share_out
 from matching.topk.warm import positions_of
-from matching.types import IntArray, PairProblem, RankedSide
+from matching.types import BoolArray, IntArray, PairProblem, RankedSide
 
 Float32Array = npt.NDArray[np.float32]
 
 VALUES = ("scores", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage")
 
-
-@dataclass(frozen=True, slots=True)
-class Newcomers:
-    """Candidates (c,) for some lists: place of the list among the rewritten, counterpart's id, values seen from the counterpart."""
-
-    place: IntArray
-    ids: IntArray
-    values: PairScores
+_ROWS_AT_ONCE = 8_192  # whose lists are looked through while they are in cache; a multiple of _TOGETHER
+_TOGETHER = 8  # booleans that are one word
 
 
 class KeptLists:
@@ -31,15 +27,17 @@ class KeptLists:
 
     def __init__(self, side: RankedSide, counterpart_ids: IntArray, k: int) -> None:
         """``side`` holds at least k places; those beyond k are in reserve for lists that lose an entry."""
-        self.side, self.k = side, k
+        contiguous = {name: np.ascontiguousarray(getattr(side, name)) for name in ("counterpart_ids", *VALUES)}
+        self.side, self.k = replace(side, **contiguous), k
+        self.counterpart_order = np.argsort(counterpart_ids, kind="stable")
         self._counterpart_ids = counterpart_ids
-        self._order = np.argsort(counterpart_ids, kind="stable")
-        # Positions instead of ids, in half the bytes: who stands where is looked up by reading through them all.
-        self._at = np.empty(side.counterpart_ids.shape, dtype=np.int32)
+        # Positions instead of ids, in as few bytes as they need: who stands where is looked up by reading through them all.
+        fits = len(counterpart_ids) <= np.iinfo(np.int16).max
+        self._at: npt.NDArray[Any] = np.empty(side.counterpart_ids.shape, dtype=np.int16 if fits else np.int32)
         # Of each list the score and id down to which it is complete: whoever is not in it comes after. -inf: it holds everyone.
         self._complete_score = np.empty(len(side.ids))
         self._complete_id = np.empty(len(side.ids), dtype=np.int64)
-        self.least: Float32Array = np.empty(len(side.ids), dtype=np.float32)  # the same score for comparisons; -1 for everyone
+        self._least: Float32Array = np.empty(len(side.ids), dtype=np.float32)  # the same score for comparisons; -1 for everyone
         self.note_ranked(np.arange(len(side.ids)))
 
     @property
@@ -59,7 +57,7 @@ class KeptLists:
                 getattr(new, name)[known] = getattr(self.side, name)[origin[known]]
         lists = KeptLists(new, view.right_ids, self.k)
         lists._complete_score[known], lists._complete_id[known] = self._complete_score[origin[known]], self._complete_id[origin[known]]
-        lists._note(known)
+        lists._note_bounds(known)
         return lists
 
     def shown(self) -> RankedSide:
@@ -68,60 +66,121 @@ class KeptLists:
 
     def note_ranked(self, rows: IntArray) -> None:
         """Takes notice of lists that were ranked anew as a whole: complete down to their last place."""
-        full = self.side.counterpart_ids[rows, -1] >= 0
+        ids = self.side.counterpart_ids[rows]
+        full = ids[:, -1] >= 0
         self._complete_score[rows] = np.where(full, self.side.scores[rows, -1], -np.inf)
-        self._complete_id[rows] = self.side.counterpart_ids[rows, -1]
-        self._note(rows)
+        self._complete_id[rows] = ids[:, -1]
+        self._at[rows] = positions_of(self._counterpart_ids, ids, self.counterpart_order)
+        self._note_bounds(rows)
 
-    def _note(self, rows: IntArray) -> None:
-        self._at[rows] = positions_of(self._counterpart_ids, self.side.counterpart_ids[rows], self._order)
-        self.least[rows] = np.maximum(self._complete_score[rows], -1.0)
+    def _note_bounds(self, rows: IntArray) -> None:
+        self._least[rows] = np.maximum(self._complete_score[rows], -1.0)
 
-    def holding(self, position: int) -> IntArray:
-        """Rows in whose lists the counterpart at a position stands."""
-        found: IntArray = np.flatnonzero((self._at == np.int32(position)).ravel()) // self.width
-        return found
+    def holding(self, position: int, threads: int = 1) -> tuple[IntArray, IntArray]:
+        """Rows (ascending) in whose lists the counterpart at a position stands, and its place in them."""
+        found, _ = self._looked_through(position, None, threads)
+        rows, places = np.divmod(found, self.width)
+        return rows, places
 
-    def ids_holding(self, counterpart_ids: IntArray) -> IntArray:
-        """Ids of the communities in whose lists any of some counterparts stands."""
-        positions = positions_of(self._counterpart_ids, counterpart_ids, self._order)
-        rows = [self.holding(int(position)) for position in positions]
-        return np.asarray(self.side.ids[np.unique(np.concatenate(rows))] if rows else counterpart_ids[:0])
+    def concerned(self, position: int, scores: Float32Array, error: float, threads: int = 1) -> tuple[IntArray, IntArray]:
+        """Rows (ascending) whose lists the counterpart at a position stands in, or may have to enter by its scores, which lie within
+        ``error`` of the truth; and its place in each, ``width`` where it does not stand in it."""
+        found, entering = self._looked_through(position, (scores, np.float32(error + 1e-7)), threads)  # 1e-7: _least is rounded to float32
+        holding, standing = np.divmod(found, self.width)
+        rows = np.union1d(holding, entering)
+        places = np.full(len(rows), self.width)
+        places[np.searchsorted(rows, holding)] = standing
+        return rows, places
 
-    def rewrite(self, rows: IntArray, dropped_ids: IntArray, newcomers: Newcomers) -> IntArray:
-        """Drops some counterparts from the lists of ``rows`` (sorted) and puts newcomers in. Returns the rows whose list is then uncertain.
+    def _looked_through(self, position: int, scores: tuple[Float32Array, np.float32] | None, threads: int) -> tuple[IntArray, IntArray]:
+        """Flat places at which a position stands, and rows into which its scores may take it, both ascending."""
+        starts = range(0, len(self._at), _ROWS_AT_ONCE)
+        draw, wanted = share_out(starts), self._at.dtype.type(position)
+        parts: dict[int, tuple[IntArray, IntArray]] = {}
 
-        What comes after the place down to which a list is complete is not kept: someone who was never listed may come before it.
+        def work() -> None:
+            while (start := draw()) is not None:
+                part = slice(start, start + _ROWS_AT_ONCE)
+                entering = np.empty(0, dtype=np.int64)
+                if scores is not None:
+                    values, margin = scores[0][part], scores[1]
+                    entering = np.flatnonzero((values >= self._least[part] - margin) & (values >= 0)) + start
+                parts[start] = _true_at((self._at[part] == wanted).ravel()) + start * self.width, entering
+
+        run_threads(work, min(threads, len(starts)) or 1)
+        if not parts:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        found, entering = (np.concatenate([parts[start][what] for start in starts]) for what in (0, 1))
+        return found, entering
+
+    def place(self, rows: IntArray, places: IntArray, position: int, values: PairScores | None, allowed: BoolArray) -> None:
+        """Brings one counterpart to the place that its values (seen from the counterpart) give it in each of some lists, or out of them.
+
+        ``places`` is where it stands now, ``width`` for lists that do not hold it. What comes after the place down to which a list is
+        complete is not kept: someone who was never listed may come before it.
         """
-        side, width = self.side, self.width
-        order = np.argsort(newcomers.place, kind="stable")
-        place = newcomers.place[order]
-        offset = np.arange(len(place)) - np.searchsorted(place, place)
-        wide = width + (int(offset.max()) + 1 if len(place) else 0)
-        old_ids = side.counterpart_ids[rows]
-        ids = np.full((len(rows), wide), -1, dtype=np.int64)
-        ids[:, :width] = np.where(np.isin(old_ids, dropped_ids), -1, old_ids)
-        ids[place, width + offset] = newcomers.ids[order]
-        tables = {}
-        for name, source in zip(VALUES, _seen_from_the_other_side(newcomers.values), strict=True):
-            table = np.full((len(rows), wide), np.nan)
-            table[:, :width] = getattr(side, name)[rows]
-            table[place, width + offset] = source[order]
-            tables[name] = table
-        last_score, last_id = self._complete_score[rows, None], self._complete_id[rows, None]
-        with np.errstate(invalid="ignore"):
-            after = (tables["scores"] < last_score) | ((tables["scores"] == last_score) & (ids > last_id))
-        ids[after] = -1
-        rank = np.where(ids >= 0, -tables["scores"], np.inf)
-        best = np.lexsort((ids, rank), axis=1)[:, :width]
-        chosen = np.take_along_axis(ids, best, axis=1)
-        side.counterpart_ids[rows] = chosen
-        for name, table in tables.items():
-            getattr(side, name)[rows] = np.where(chosen >= 0, np.take_along_axis(table, best, axis=1), np.nan)
-        full = rows[chosen[:, -1] >= 0]
-        self._complete_score[full], self._complete_id[full] = side.scores[full, -1], side.counterpart_ids[full, -1]
-        self._note(rows)
-        return np.asarray(rows[(chosen[:, self.k - 1] < 0) & np.isfinite(self._complete_score[rows])])
+        identifier = int(self._counterpart_ids[position])
+        new = np.full(len(rows), self.width)
+        at = np.flatnonzero(allowed)
+        if values is not None and len(at):
+            new[at] = self._places_for(rows[at], places[at], values.score[at], identifier)
+        self._shift(rows, places, new)
+        at = np.flatnonzero(new < self.width)
+        if values is not None and len(at):
+            target = rows[at] * self.width + new[at]
+            self.side.counterpart_ids.reshape(-1)[target], self._at.reshape(-1)[target] = identifier, position
+            for name, source in zip(VALUES, _seen_from_the_other_side(values), strict=True):
+                getattr(self.side, name).reshape(-1)[target] = source[at]
+        self._tighten(rows)
+
+    def _places_for(self, rows: IntArray, places: IntArray, scores: npt.NDArray[np.float64], identifier: int) -> IntArray:
+        """The place at which a score belongs in each list, not counting the place at which the counterpart stands now."""
+        listed = self.side.scores[rows]
+        before = listed > scores[:, None]
+        equal = listed == scores[:, None]
+        tied = np.flatnonzero(equal.any(axis=1))
+        before[tied] |= equal[tied] & (self.side.counterpart_ids[rows[tied]] < identifier)
+        standing = np.flatnonzero(places < self.width)
+        before[standing, places[standing]] = False
+        new = np.count_nonzero(before, axis=1)
+        last_score, last_id = self._complete_score[rows], self._complete_id[rows]
+        new[(scores < last_score) | ((scores == last_score) & (identifier > last_id))] = self.width
+        return new
+
+    def _shift(self, rows: IntArray, old: IntArray, new: IntArray) -> None:
+        """Makes room at the new places and closes the old ones: only what stands between the two moves, by one."""
+        last = self.width - 1
+        up = new < old
+        start = np.where(up, new, old + 1)
+        count = np.where(up, np.minimum(old, last) - new, np.minimum(new, last) - old)
+        at = np.flatnonzero((count > 0) & (new != old))
+        count, step = count[at], np.where(up[at], 1, -1)
+        source = np.repeat(rows[at] * self.width + start[at] - np.cumsum(count) + count, count) + np.arange(count.sum())
+        target = source + np.repeat(step, count)
+        emptied = rows[(new > last) & (old <= last)] * self.width + last
+        for table, empty in ((self.side.counterpart_ids, -1), (self._at, -1), *((getattr(self.side, name), np.nan) for name in VALUES)):
+            flat = table.reshape(-1)
+            flat[target] = flat[source]
+            flat[emptied] = empty
+
+    def _tighten(self, rows: IntArray) -> None:
+        """A full list is complete down to its last entry."""
+        ids = self.side.counterpart_ids[rows, -1]
+        full = np.flatnonzero(ids >= 0)
+        self._complete_score[rows[full]], self._complete_id[rows[full]] = self.side.scores[rows[full], -1], ids[full]
+        self._note_bounds(rows)
+
+    def uncertain(self, rows: IntArray) -> IntArray:
+        """Those of some rows whose lists have lost so many entries that their k best are no longer known."""
+        return np.asarray(rows[(self.side.counterpart_ids[rows, self.k - 1] < 0) & np.isfinite(self._complete_score[rows])])
+
+
+def _true_at(flags: BoolArray) -> IntArray:
+    """Where few of many flags are true: looked up in words of eight first."""
+    whole = len(flags) // _TOGETHER * _TOGETHER
+    words = np.flatnonzero(flags[:whole].view(np.uint64) != 0)
+    near = (words[:, None] * _TOGETHER + np.arange(_TOGETHER)).ravel()
+    return np.concatenate((near[flags[near]], np.flatnonzero(flags[whole:]) + whole))
 
 
 def _seen_from_the_other_side(values: PairScores) -> tuple[npt.NDArray[np.float64], ...]:

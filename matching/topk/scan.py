@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.topk.fusion import fuse
-from matching.topk.pairs import COVERAGE_TOLERANCE, PairScores, score_pairs
+from matching.topk.pairs import COVERAGE_TOLERANCE, PairScores, score_pairs, score_table
 from matching.topk.threads import run_threads, share_out
 from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
 
 Float32Array = npt.NDArray[np.float32]
 
 _CHUNK = 8_192  # columns whose scores are finished while they are in cache
+_FINISHED = 512  # pairs of a row scored exactly at once: their factors fit in the cache
 _IMPOSSIBLE = np.float32(-1)  # below every score: the pair cannot reach the coverage floor
 
 
@@ -75,6 +76,22 @@ def _preferences(
     denominator = presence + np.float32(factors.prior_weight)
     with np.errstate(divide="ignore", invalid="ignore"):
         return numerator / denominator, presence
+
+
+def score_row(problem: PairProblem, row: int, cols: IntArray, fusion: str, threads: int = 1) -> PairScores:
+    """Exact values of one row with some columns (c,), bit for bit those of ``score_pairs``."""
+    if len(cols) <= _FINISHED:
+        return score_pairs(problem, np.full(len(cols), row), cols, fusion)
+    starts = range(0, len(cols), _FINISHED)
+    draw, parts, rows = share_out(starts), {}, np.array([row])
+
+    def work() -> None:
+        while (start := draw()) is not None:
+            parts[start] = score_table(problem, rows, cols[None, start : start + _FINISHED], fusion)
+
+    run_threads(work, min(threads, len(starts)))
+    fields = ("score", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage", "defined")
+    return PairScores(*(np.concatenate([getattr(parts[start], field)[0] for start in starts]) for field in fields))
 
 
 @dataclass(frozen=True, slots=True)

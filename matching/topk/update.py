@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from matching.topk.checks import check_changed, transposed
-from matching.topk.kept import KeptLists, Newcomers, copied
-from matching.topk.pairs import score_pairs
+from matching.topk.kept import KeptLists, copied
 from matching.topk.ranking import write_row
 from matching.topk.rounding import Magnitudes, magnitudes, score_error
-from matching.topk.scan import ColumnMajor, best_of_row, best_of_rows, eligible, row_scores, taken_values
+from matching.topk.scan import ColumnMajor, Float32Array, best_of_row, best_of_rows, eligible, row_scores, score_row
 from matching.topk.warm import positions_of
 from matching.types import Factors, IntArray, PairProblem, Ranking
 
@@ -77,17 +76,16 @@ class RankingIndex:
         now = _magnitudes(problem, left, right)
         self._sizes = (self._sizes[0].joined(now[0]), self._sizes[1].joined(now[1]))  # what held of the unchanged ones still holds
         error = score_error(problem, self.fusion, *self._sizes)
-        left_behind_right = self._right.ids_holding(gone_left)
-        left_behind_left = self._left.ids_holding(gone_right)
+        # Who is gone leaves the lists of others while its position still means something.
+        lost_right = self._right.side.ids[_taken_out(self._right, self.problem.left_ids, gone_left)]
+        lost_left = self._left.side.ids[_taken_out(self._left, self.problem.right_ids, gone_right)]
         back = transposed(problem)
         self._realign(problem, back, left, right)
         self.problem = problem
-        rewritten_right = _absorb(
-            problem, back, self._columns[0], left, right, gone_left, left_behind_right, self._left, self._right, self.fusion, error, threads
-        )
-        rewritten_left = _absorb(
-            back, problem, self._columns[1], right, left, gone_right, left_behind_left, self._right, self._left, self.fusion, error, threads
-        )
+        forth_turn = _Turn(problem, back, self._columns[0], self._left, self._right, self.fusion, error, threads)
+        rewritten_right = forth_turn.absorb(left, right, _present(problem.right_ids, lost_right))
+        back_turn = _Turn(back, problem, self._columns[1], self._right, self._left, self.fusion, error, threads)
+        rewritten_left = back_turn.absorb(right, left, _present(problem.left_ids, lost_left))
         return ChangedLists(
             np.sort(problem.left_ids[np.union1d(left, rewritten_left)]), np.sort(problem.right_ids[np.union1d(right, rewritten_right)])
         )
@@ -156,47 +154,68 @@ def _magnitudes(problem: PairProblem, left: IntArray | slice, right: IntArray | 
     return magnitudes(forth, problem.coverage_floor, owner_is_left=True), magnitudes(back, problem.coverage_floor, owner_is_left=False)
 
 
-def _absorb(
-    view: PairProblem,
-    back: PairProblem,
-    columns: ColumnMajor,
-    changed: IntArray,
-    changed_others: IntArray,
-    gone: IntArray,
-    left_behind: IntArray,
-    own: KeptLists,
-    others: KeptLists,
-    fusion: str,
-    error: float,
-    threads: int,
-) -> IntArray:
-    """Ranks the changed rows of the view anew and takes them into the others' lists, out of them, or to another place in them.
+def _taken_out(lists: KeptLists, counterpart_ids: IntArray, gone: IntArray) -> IntArray:
+    """Takes some counterparts out of all lists; returns the rows that held any of them."""
+    touched: list[IntArray] = [np.empty(0, dtype=np.int64)]
+    for position in positions_of(counterpart_ids, gone, lists.counterpart_order):
+        rows, places = lists.holding(int(position))
+        lists.place(rows, places, int(position), None, np.zeros(len(rows), dtype=np.bool_))
+        touched.append(rows)
+    return np.unique(np.concatenate(touched))
 
-    ``left_behind`` are ids on the other side whose lists held communities that are ``gone``. Returns the positions of rewritten lists.
-    """
-    concerned: list[tuple[IntArray, IntArray]] = []
-    together = 1 if len(changed) <= _FEW else _BATCH
-    for start in range(0, len(changed), together):
-        batch = changed[start : start + together]
-        for row, scores in zip(batch, row_scores(view, batch, fusion, threads, columns), strict=True):
-            best = best_of_row(view, int(row), scores, own.width, fusion, error)
-            write_row(own.side, int(row), best, view)
-            # 1e-7: the lists' least scores are rounded to float32 here.
-            entering = np.flatnonzero((scores >= others.least - np.float32(error + 1e-7)) & (scores >= 0))
-            first, last = np.searchsorted(view.exceptions.rows, [row, row + 1])
-            cols = np.unique(np.concatenate((entering, others.holding(int(row)), view.exceptions.cols[first:last])))
-            concerned.append((np.full(len(cols), row), cols))
-    behind = positions_of(back.left_ids, left_behind)
-    rows, cols = (np.concatenate([pair[side] for pair in concerned] or [behind[:0]]) for side in (0, 1))
-    kept = ~np.isin(cols, changed_others)  # their own lists are ranked anew as a whole
-    rows, cols = rows[kept], cols[kept]
-    values = score_pairs(view, rows, cols, fusion)
-    allowed = np.flatnonzero(values.suggestible(view.coverage_floor) & eligible(view, rows, cols))
-    lists = np.setdiff1d(np.union1d(cols, behind[behind >= 0]), changed_others)
-    newcomers = Newcomers(np.searchsorted(lists, cols[allowed]), view.left_ids[rows[allowed]], taken_values(values, allowed))
-    unsure = others.rewrite(lists, np.concatenate((view.left_ids[changed], gone)), newcomers)
-    for row, best in zip(unsure, best_of_rows(back, unsure, others.width, fusion, error, _MAX_BYTES, threads), strict=True):
-        write_row(others.side, int(row), best, back)
-    others.note_ranked(unsure)
-    own.note_ranked(changed)
-    return lists
+
+def _present(ids: IntArray, wanted: IntArray) -> IntArray:
+    """Positions of those of some ids that are there."""
+    positions = positions_of(ids, wanted) if len(wanted) else wanted
+    return positions[positions >= 0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One side's changed communities, seen as rows of ``view``; ``others`` are the lists of the other side, rows of ``back``."""
+
+    view: PairProblem
+    back: PairProblem
+    columns: ColumnMajor
+    own: KeptLists
+    others: KeptLists
+    fusion: str
+    error: float
+    threads: int
+
+    def absorb(self, changed: IntArray, changed_others: IntArray, losers: IntArray) -> IntArray:
+        """Ranks the changed rows anew and takes them into the others' lists, out of them, or to another place in them.
+
+        ``losers`` are positions on the other side whose lists lost a community that is gone. Returns the positions of rewritten lists.
+        """
+        touched = [losers]
+        together = 1 if len(changed) <= _FEW else _BATCH
+        for start in range(0, len(changed), together):
+            batch = changed[start : start + together]
+            for row, scores in zip(batch, row_scores(self.view, batch, self.fusion, self.threads, self.columns), strict=True):
+                best = best_of_row(self.view, int(row), scores, self.own.width, self.fusion, self.error)
+                write_row(self.own.side, int(row), best, self.view)
+                touched.append(self._take_to_others(int(row), scores, changed_others))
+        self.own.note_ranked(changed)
+        lists = np.setdiff1d(np.concatenate(touched), changed_others)
+        unsure = self.others.uncertain(lists)
+        best_of_unsure = best_of_rows(self.back, unsure, self.others.width, self.fusion, self.error, _MAX_BYTES, self.threads)
+        for row, best in zip(unsure, best_of_unsure, strict=True):
+            write_row(self.others.side, int(row), best, self.back)
+        self.others.note_ranked(unsure)
+        return lists
+
+    def _take_to_others(self, row: int, scores: Float32Array, changed_others: IntArray) -> IntArray:
+        """Gives one row its place in the lists of others; returns the positions of lists that it stood in or now stands in."""
+        cols, places = self.others.concerned(row, scores, self.error, self.threads)
+        first, last = np.searchsorted(self.view.exceptions.rows, [row, row + 1])
+        special = np.setdiff1d(self.view.exceptions.cols[first:last], cols)
+        cols, places = np.concatenate((cols, special)), np.concatenate((places, np.full(len(special), self.others.width)))
+        if len(changed_others):  # their own lists are ranked anew as a whole
+            kept = ~np.isin(cols, changed_others)
+            cols, places = cols[kept], places[kept]
+        values = score_row(self.view, row, cols, self.fusion, self.threads)
+        allowed = values.suggestible(self.view.coverage_floor)
+        allowed[allowed] = eligible(self.view, np.full(int(allowed.sum()), row), cols[allowed])
+        self.others.place(cols, places, row, values, allowed)
+        return cols[allowed | (places < self.others.width)]

@@ -10,14 +10,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from backend.cities.models import Community
 from backend.common.clock import database_now
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Pair, RankedPair, ScoringRun, Suggestion
+from backend.suggestions.curation.bars import barred_by_staff
+from backend.suggestions.curation.policy import policy_in_force
+from backend.suggestions.models import HandProposal, Pair, RankedPair, ScoringRun, Suggestion
 from backend.suggestions.runs import current_run, lock_ranking, run_engine
 from backend.suggestions.scoring import pair_reasons
 
@@ -53,6 +55,7 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
         fresh = _without_resting(fresh, now)
         _make(run, fresh, now, derived)
         _refresh(run, ranked, known, derived)
+        _release_waiting(ranked, known, now, derived)
         _supersede(ranked, known, now, derived)
         if community_id is None:
             ScoringRun.objects.filter(pk=run.pk).update(suggestions_made=F("suggestions_made") + derived.made)
@@ -70,7 +73,8 @@ def _ranked(run: ScoringRun, community_id: int | None) -> dict[tuple[int, int], 
 
 
 def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggestion]:
-    found = Suggestion.objects.open().select_related("pair").select_for_update(of=("self",))
+    by_hand = Exists(HandProposal.objects.filter(suggestion=OuterRef("pk")))
+    found = Suggestion.objects.open().select_related("pair").select_for_update(of=("self",)).annotate(is_by_hand=by_hand)
     if community_id is not None:
         found = found.of_community(community_id)
     return {(s.pair.a_id, s.pair.b_id): s for s in found}
@@ -78,6 +82,10 @@ def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggest
 
 def _without_resting(rows: list[RankedPair], now: dt.datetime) -> list[RankedPair]:
     """The pair neither cools down nor is barred (it may be so since the ranking was made)."""
+    communities = Community.objects.select_related("place").in_bulk({i for row in rows for i in (row.left_id, row.right_id)})
+    sides = ([communities[i] for i in sorted(ids)] for ids in ({row.left_id for row in rows}, {row.right_id for row in rows}))
+    bars = barred_by_staff(*sides, now.date())
+    rows = [r for r in rows if (r.left_id, r.right_id) not in bars.pairs and communities[r.right_id].country_id not in bars.countries]
     resting = set(Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"))
     return [row for row in rows if (min(row.left_id, row.right_id), max(row.left_id, row.right_id)) not in resting]
 
@@ -112,24 +120,41 @@ def _make(run: ScoringRun, rows: list[RankedPair], now: dt.datetime, derived: De
         return
     engine = run_engine(run)
     pairs = _pairs_for(rows)
-    released = settings.SUGGESTIONS["release"] == "all"
-    status = _S.RELEASED if released else _S.PROPOSED
-    when = {"released_at": now, "expires_at": now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])} if released else {}
-    made = Suggestion.objects.bulk_create(
-        [
-            Suggestion(
-                pair=pairs[min(row.left_id, row.right_id), max(row.left_id, row.right_id)], run=run, status=status,
-                announced_score=row.score if released else None, **when, **_values(row, pair_reasons(engine, row.left_id, row.right_id)),
-            )
-            for row in rows
-        ],
-        batch_size=1000,
-    )  # fmt: skip
+    policy = policy_in_force()
+    made = [
+        Suggestion(
+            pair=pairs[min(row.left_id, row.right_id), max(row.left_id, row.right_id)], run=run,
+            **_values(row, pair_reasons(engine, row.left_id, row.right_id)),
+        )
+        for row in rows
+    ]  # fmt: skip
+    released = [suggestion for suggestion in made if policy.releases(suggestion.score)]
+    for suggestion in released:
+        _mark_released(suggestion, now)
+    Suggestion.objects.bulk_create(made, batch_size=1000)
     derived.made = len(made)
-    if released:
-        _record_many(Topic.SUGGESTION_RELEASED, made)
-        for suggestion in made:
-            _announce(derived, suggestion)
+    _record_many(Topic.SUGGESTION_RELEASED, released)
+    for suggestion in released:
+        _announce(derived, suggestion)
+
+
+def _mark_released(suggestion: Suggestion, now: dt.datetime) -> None:
+    suggestion.status, suggestion.announced_score = _S.RELEASED, suggestion.score
+    suggestion.released_at, suggestion.expires_at = now, now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])
+
+
+def _release_waiting(
+    ranked: dict[tuple[int, int], RankedPair], known: dict[tuple[int, int], Suggestion], now: dt.datetime, derived: Derived
+) -> None:
+    """Releases what the policy in force lets through by now; what staff hold, or proposed by hand, is for them to release."""
+    policy = policy_in_force()
+    chosen = [s for pair, s in known.items() if pair in ranked and ranked[pair].meetings is not None and not _is_by_hand(s)]
+    waiting = [suggestion for suggestion in chosen if suggestion.status == _S.PROPOSED and policy.releases(suggestion.score)]
+    for suggestion in waiting:
+        _mark_released(suggestion, now)
+        _announce(derived, suggestion)
+    Suggestion.objects.bulk_update(waiting, ["status", "announced_score", "released_at", "expires_at"], batch_size=1000)
+    _record_many(Topic.SUGGESTION_RELEASED, waiting)
 
 
 def _record_many(topic: Topic, suggestions: list[Suggestion]) -> None:
@@ -204,6 +229,11 @@ def _is_same(suggestion: Suggestion, row: RankedPair) -> bool:
     return (row.score, row.meetings, row.run_id) == (suggestion.score, suggestion.meetings, suggestion.run_id)
 
 
+def _is_by_hand(suggestion: Suggestion) -> bool:
+    """Whether staff proposed it, by the annotation of ``_open_suggestions``."""
+    return bool(getattr(suggestion, "is_by_hand", False))
+
+
 def _is_unanswered(suggestion: Suggestion) -> bool:
     return suggestion.status in (_S.PROPOSED, _S.HELD, _S.RELEASED) and suggestion.a_state == suggestion.b_state == "pending"
 
@@ -215,7 +245,7 @@ def _supersede(
     gone = [
         suggestion
         for pair, suggestion in known.items()
-        if _is_unanswered(suggestion) and (pair not in ranked or ranked[pair].meetings is None)
+        if _is_unanswered(suggestion) and not _is_by_hand(suggestion) and (pair not in ranked or ranked[pair].meetings is None)
     ]
     if not gone:
         return

@@ -198,6 +198,11 @@ def rescore_community(community_id: int) -> bool:
     return True
 
 
+def run_builder(run_id: int) -> FeatureBuilder:
+    """The features fitted on a run's frozen snapshot."""
+    return _frozen(run_id)[1]
+
+
 def run_engine(run: ScoringRun) -> Engine:
     """The engine that explains a run's pairs: its weights and its fit over today's profiles."""
     _snapshot, builder = _frozen(run.pk)

@@ -9,6 +9,7 @@ from backend.suggestions.scoring.engine import (
     rank,
     ranking_from_rows,
     ranking_rows,
+    scored_pair,
     updated,
     weights_in_force,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "rank",
     "ranking_from_rows",
     "ranking_rows",
+    "scored_pair",
     "unpack_snapshot",
     "updated",
     "weights_in_force",

@@ -12,6 +12,7 @@ from backend.suggestions.models import WeightSet
 from backend.suggestions.scoring.records import engine_vocabulary
 from matching.engine import Engine, build_engine
 from matching.features import FeatureBuilder
+from matching.reciprocal import Reciprocal
 from matching.topk import top_k
 from matching.types import Explanation, RankedSide, Ranking, Snapshot
 from matching.weights import Weights
@@ -147,3 +148,12 @@ def pair_reasons(engine: Engine, left_id: int, right_id: int) -> tuple[dict[str,
     """Why left would choose right, and right left, as stored with a suggestion. Raises KeyError outside the snapshot."""
     forth, back = engine.explain(left_id, right_id)
     return _explanation_json(forth), _explanation_json(back)
+
+
+def scored_pair(engine: Engine, left_id: int, right_id: int) -> RankedRow:
+    """One pair as a run would rank it, whether or not it is eligible, without ranks. Raises KeyError outside the snapshot."""
+    row, col = np.array([engine.rows[left_id]]), np.array([engine.cols[right_id]])
+    found = engine.preference.pairs(row, col)
+    forth, back = float(found.left_to_right[0]), float(found.right_to_left[0])
+    score = float(Reciprocal(FUSION).fuse(forth, back))
+    return RankedRow(left_id, right_id, score, forth, back, float(found.left_coverage[0]), float(found.right_coverage[0]), None, None)

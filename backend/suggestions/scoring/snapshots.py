@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from backend.cities.models import Community, ListedPartnership
 from backend.cities.models.communities import HOME_COUNTRY
+from backend.suggestions.curation.bars import barred_by_staff
 from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.scoring.records import Standing, community_record
 from matching.types import ProfileRecord, Snapshot, Sought, Tie
@@ -69,7 +70,9 @@ def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
     right = tuple(r for r in records if r.country != HOME_COUNTRY)
     left_ids, right_ids = {r.id for r in left}, {r.id for r in right}
     pairs = {(a, b) if a in left_ids else (b, a) for a, b in barred}
-    return Snapshot(left=left, right=right, barred_pairs=frozenset(p for p in pairs if p[0] in left_ids and p[1] in right_ids))
+    bars = barred_by_staff([communities[i] for i in sorted(left_ids)], [communities[i] for i in sorted(right_ids)], moment.date())
+    known = frozenset(p for p in (*pairs, *bars.pairs) if p[0] in left_ids and p[1] in right_ids)
+    return Snapshot(left=left, right=right, barred_pairs=known, barred_countries=frozenset((HOME_COUNTRY, code) for code in bars.countries))
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""What staff decide about suggestions, before and beside the two sides: release policy, bars, pairs proposed by hand."""

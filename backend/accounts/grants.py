@@ -34,6 +34,12 @@ class Thing(StrEnum):
     CURATION = "curation"  # release, hold, vet, move: what only curators do
     INTRODUCTION = "introduction"
     CONSENT = "consent"
+    AGREEMENT = "agreement"  # templates, drafts and versions are staff's; the sides read what is put before them
+    SIGNATURE = "signature"  # a side sends the signed document and confirms its own signature
+    PARTNERSHIP = "partnership"  # X: what staff may do where nobody answers any more
+    ACTIVITY = "activity"  # what the two did together: C and D one's own, D anybody's of one's community
+    PARTNERSHIP_DECISION = "partnership_decision"  # report, renew, suspend, end, …: a side's own, never staff's
+    FIGURES = "figures"  # the staff overview
     PEOPLE = "people"  # members and invitations of a community
     JOINING = "joining"  # requests to join a community: read and answered by its people and staff
     TOKENS = "tokens"  # API tokens: one's own; staff see everybody's, administrators end them
@@ -55,6 +61,12 @@ GRANTS: Mapping[Thing, Mapping[Actor, str]] = {
     Thing.CURATION: {Actor.CURATOR: "X"},
     Thing.INTRODUCTION: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "CRUX", Actor.ADMIN: "R"},
     Thing.CONSENT: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},  # staff never consent for a side
+    Thing.AGREEMENT: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "CRUX", Actor.ADMIN: "R"},
+    Thing.SIGNATURE: {Actor.OFFICIAL: "CX", Actor.CHAIR: "CX", Actor.CURATOR: "C"},  # staff never confirm for a side
+    Thing.PARTNERSHIP: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "RX", Actor.ADMIN: "R"},
+    Thing.ACTIVITY: {Actor.OFFICIAL: "CD", Actor.COMMITTEE_MEMBER: "C", Actor.CHAIR: "CD"},
+    Thing.PARTNERSHIP_DECISION: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
+    Thing.FIGURES: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
     Thing.PEOPLE: {
         Actor.OFFICIAL: "CRUD",
         Actor.COMMITTEE_MEMBER: "R",

@@ -44,6 +44,7 @@ _mine = [
     path("notifications/read/", people.NotificationsReadView.as_view(), name="notifications-read"),
     path(_PROFILE, profiles.ProfileView.as_view(), name="profile"),
     path(f"{_PROFILE}submit/", profiles.act_view("submit_profile", "Hand it to staff for vetting"), name="profile-submit"),
+    path(f"{_PROFILE}answer/", staff_vetting.AnswerView.as_view(), name="profile-answer"),
     path(f"{_PROFILE}publish/", profiles.ProfilePublishView.as_view(), name="profile-publish"),
     path(f"{_PROFILE}confirm/", profiles.act_view("confirm_profile", "Everything is still true"), name="profile-confirm"),
     path(f"{_PROFILE}pause/", profiles.act_view("pause_profile", "No new suggestions until resumed"), name="profile-pause"),

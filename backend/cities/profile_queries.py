@@ -26,7 +26,9 @@ def submission_for(user: User, community_id: int) -> Profile:
     """The profile as staff vet it, also after it has left the queue. Raises NotVisible for others than staff."""
     require_staff(user, "R", Thing.DRAFT)
     active = Prefetch("community__roles", CommunityRole.objects.filter(ended_at__isnull=True).select_related("user").order_by("id"))
-    found = Profile.objects.select_related("community__country", "current_version").prefetch_related("letters", "vetting_notes", active)
+    found = Profile.objects.select_related("community__country", "current_version").prefetch_related(
+        "letters__by", "vetting_notes__by", "vetting_notes__answered_by", "approvals__by", active
+    )
     profile = found.filter(community_id=community_id).first()
     if profile is None:
         raise NotVisible

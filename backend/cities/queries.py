@@ -89,7 +89,7 @@ def vetting_queue(user: User) -> QuerySet[Profile]:
     return (
         Profile.objects.filter(status=Profile.Status.SUBMITTED)
         .select_related("community__country", "community__place")
-        .prefetch_related("letters", "vetting_notes__by", "community__roles__user")
+        .prefetch_related("letters", "vetting_notes", "approvals__by", "community__roles__user")
         .order_by("submitted_at", "id")
     )
 

@@ -36,6 +36,7 @@ ACCESS: Mapping[str, Level] = {
     "web:profile_submit": "community",
     "web:profile_publish": "community",
     "web:profile_contacts": "community",
+    "web:profile_answer": "community",
     "web:profile_letter": "community",
     "web:profile_letter_file": "community",
     "web:profile_status": "community",

@@ -21,6 +21,7 @@ from backend.web.views import (
     staff_suggestions,
     staff_vetting,
     suggestions,
+    vetting_answer,
 )
 
 app_name = "web"
@@ -46,6 +47,7 @@ urlpatterns = [
     path(f"{_PROFILE}publish/", profile_life.publish, name="profile_publish"),
     path(f"{_PROFILE}status/", profile_life.change_status, name="profile_status"),
     path(f"{_PROFILE}contacts/", contacts.own_contacts, name="profile_contacts"),
+    path(f"{_PROFILE}answer/", vetting_answer.answer, name="profile_answer"),
     path(f"{_PROFILE}letter/", letters.upload, name="profile_letter"),
     path(f"{_PROFILE}letters/<int:letter_id>/", letters.download, name="profile_letter_file"),
     path(f"{_PROFILE}<slug:group>/", profile.group_page, name="profile_group"),

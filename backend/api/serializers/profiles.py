@@ -37,6 +37,12 @@ class VettingNoteSerializer(serializers.Serializer):
     reason = serializers.ChoiceField(choices=VettingNote.Reason.choices)
     text = serializers.CharField()
     at = serializers.DateTimeField()
+    answer = serializers.CharField(help_text="What the owner answered; may be empty")
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+
+class AnswerChangesSerializer(StrictSerializer):
+    answer = serializers.CharField(max_length=4000, help_text="What you changed, or why it should stay as it is")
 
 
 class DraftSerializer(serializers.Serializer):
@@ -75,6 +81,22 @@ class RegistrantSerializer(serializers.Serializer):
     vetted_at = serializers.DateTimeField(allow_null=True)
 
 
+class SignalSerializer(serializers.Serializer):
+    """Something a curator should know. A signal never decides."""
+
+    code = serializers.CharField()
+    tone = serializers.ChoiceField(choices=[("good", "Speaks for it"), ("plain", "Good to know"), ("look", "Look closer")])
+    sentence = serializers.CharField(help_text="What is so")
+    meaning = serializers.CharField(help_text="What to make of it")
+
+
+class ApprovalSerializer(serializers.Serializer):
+    by = serializers.CharField(source="by.email")
+    at = serializers.DateTimeField()
+    revision = serializers.IntegerField()
+    version = serializers.IntegerField(source="version.number", default=None, allow_null=True, help_text="What it published")
+
+
 class QueuedSerializer(serializers.Serializer):
     """A submitted profile in the vetting queue."""
 
@@ -84,6 +106,9 @@ class QueuedSerializer(serializers.Serializer):
     revision = serializers.IntegerField(source="draft_revision")
     registrants = RegistrantSerializer(source="community.roles.all", many=True)
     letters = LetterSerializer(source="letters.all", many=True)
+    signals = SignalSerializer(many=True)
+    needs_two_approvals = serializers.BooleanField(help_text="The first profile of its country: two curators approve it")
+    first_approval = ApprovalSerializer(allow_null=True, help_text="One curator has said yes to this revision; a second one must")
 
 
 class SubmissionSerializer(QueuedSerializer):

@@ -18,9 +18,12 @@ from backend.api.serializers import profiles as shapes
 from backend.api.serializers.operations import EventSerializer
 from backend.api.views.base import ApiList, ApiView, checked, person
 from backend.cities import services
+from backend.cities.letter_checks import too_large
 from backend.cities.models import Profile, VettingLetter
-from backend.cities.profile_queries import letter_for, letters_for, profile_for, trail_for
-from backend.cities.services import attach_letter, draft_errors, republish_profile, save_draft
+from backend.cities.profile_queries import letters_for, profile_for, trail_for
+from backend.cities.services import attach_letter, draft_errors, read_letter, republish_profile, save_draft
+from backend.common.downloads import private_download
+from backend.common.uploads import was_too_large
 from backend.outbox.models import Event
 
 
@@ -80,7 +83,10 @@ class LettersView(ApiList):
     @extend_schema(summary="Send the vetting letter", request=shapes.LetterUploadSerializer, responses={201: shapes.LetterSerializer})
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        asked = checked(shapes.LetterUploadSerializer, request.data)
+        data = request.data  # reads the files: only then it is known which was thrown away
+        if was_too_large(request._request, "letter"):
+            raise too_large()
+        asked = checked(shapes.LetterUploadSerializer, data)
         letter = attach_letter(by=person(request), community_id=community_id, upload=asked["letter"])
         return Response(shapes.LetterSerializer(letter).data, status=201)
 
@@ -95,8 +101,8 @@ class LetterView(ApiView):
         },
     )
     def get(self, request: Request, community_id: int, letter_id: int) -> FileResponse:
-        letter = letter_for(person(request), community_id, letter_id)
-        return FileResponse(letter.file.open("rb"), as_attachment=True, filename=letter.original_name, content_type=letter.content_type)
+        letter = read_letter(by=person(request), community_id=community_id, letter_id=letter_id)
+        return private_download(letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type)
 
 
 class OwnContactsView(ApiView):

@@ -8,13 +8,13 @@ from django.db.models import Max
 
 from backend.accounts.grants import Actor, Thing, may
 from backend.accounts.models import User
-from backend.cities.models import CommunityRole, Profile, ProfileVersion
-from backend.cities.permissions import actor_kind, require_in, require_staff
+from backend.cities.models import Profile, ProfileVersion
+from backend.cities.permissions import actor_kind, require_in
 from backend.cities.profile_validation import check_document
 from backend.cities.services.profiles import profile_for_update
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.clock import database_now
-from backend.common.errors import Conflict, NotAllowed, NotVisible, WrongState
+from backend.common.errors import NotAllowed, NotVisible, WrongState
 from backend.common.transitions import change_state, check_transition
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -22,36 +22,13 @@ from backend.outbox.topics import Topic
 _S = Profile.Status
 
 
-def _publish(profile: Profile, by: User | None) -> ProfileVersion:
+def publish_version(profile: Profile, by: User | None) -> ProfileVersion:
     """A new immutable version of the draft, current from now on. The profile's row is locked by the caller."""
     data = check_document(profile.draft, complete=True)
     last = profile.versions.aggregate(last=Max("number"))["last"] or 0
     version = ProfileVersion.objects.create(profile=profile, number=last + 1, data=data, published_by=by)
     change_state(profile, "status", _S.PUBLISHED, PROFILE_TRANSITIONS, current_version=version, confirmed_at=database_now())
     record(Topic.PROFILE_PUBLISHED, subject=profile, by=by, community_id=profile.community_id, version=version.number)
-    return version
-
-
-@transaction.atomic
-def publish_profile(*, by: User, community_id: int, revision: int) -> ProfileVersion:
-    """A curator publishes a submitted profile: the registrant is vetted by this.
-
-    Args:
-        revision: the draft's revision that the curator has read; what they have not read is not published.
-
-    Raises:
-        NotVisible: no curator. InvalidFields: the draft is not complete. WrongState: it is not submitted (any more).
-        Conflict: the owner changed the draft after the curator had read it (code ``newer_draft``).
-    """
-    require_staff(by, "X", Thing.CURATION)
-    profile = profile_for_update(community_id)
-    if profile.status != _S.SUBMITTED:
-        raise WrongState("Only a submitted profile can be published by staff.")
-    if profile.draft_revision != revision:
-        raise Conflict("The owner changed the profile after you opened it. Read it again before you publish.", code="newer_draft")
-    version = _publish(profile, by)
-    now = database_now()
-    CommunityRole.objects.filter(community_id=community_id, vetted_at__isnull=True, ended_at__isnull=True).update(vetted_at=now)
     return version
 
 
@@ -68,7 +45,7 @@ def republish_profile(*, by: User, community_id: int) -> ProfileVersion:
     profile = profile_for_update(community_id)
     if profile.current_version_id is None:
         raise WrongState("Staff publish the first version. Submit the profile for it.")
-    return _publish(profile, by)
+    return publish_version(profile, by)
 
 
 def _live_on(*, by: User, community_id: int, new: str, topic: Topic = Topic.PROFILE_STATUS_CHANGED, confirm: bool = False) -> Profile:

@@ -1,4 +1,4 @@
-"""What staff ask of a registrant."""
+"""What staff ask of a registrant, and what the registrant answers. The services check; these only show fields and errors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from backend.web.forms.domain_errors import DomainForm
 
 
 class ChangesForm(DomainForm):
-    """Only shows fields and errors; the service checks."""
-
-    reason = forms.ChoiceField(label=_("Reason"), choices=VettingNote.Reason.choices, required=False, widget=forms.RadioSelect)
+    reason = forms.ChoiceField(label="Reason", choices=VettingNote.Reason.choices, required=False, widget=forms.RadioSelect)
     text = forms.CharField(
-        label=_("What is needed"),
+        label="What is needed",
         required=False,
         widget=forms.Textarea(attrs={"rows": 5}),
-        help_text=_("The registrant reads these words."),
+        help_text="The registrant reads these words.",
+    )
+
+
+class AnswerChangesForm(DomainForm):
+    answer = forms.CharField(
+        label=_("Your answer"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text=_("Say what you changed, or why it should stay as it is. Only staff read this."),
     )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from matching.topk.pairs import PairScores
 from matching.topk.ranking import empty_side
+from matching.topk.scan import taken_values
 from matching.topk.threads import run_threads, share_out
 from matching.topk.warm import positions_of
 from matching.types import BoolArray, IntArray, PairProblem, RankedSide
@@ -19,6 +20,7 @@ Float32Array = npt.NDArray[np.float32]
 VALUES = ("scores", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage")
 
 _ROWS_AT_ONCE = 8_192  # whose lists are looked through while they are in cache; a multiple of _TOGETHER
+_PLACED = 1_024  # rows whose lists are rewritten while they are in cache
 _TOGETHER = 8  # booleans that are one word
 
 
@@ -78,47 +80,53 @@ class KeptLists:
 
     def holding(self, position: int, threads: int = 1) -> tuple[IntArray, IntArray]:
         """Rows (ascending) in whose lists the counterpart at a position stands, and its place in them."""
-        found, _ = self._looked_through(position, None, threads)
-        rows, places = np.divmod(found, self.width)
-        return rows, places
+        nowhere = np.full(len(self._at), -1, dtype=np.float32)
+        return self.concerned(position, nowhere, 0.0, threads)
 
     def concerned(self, position: int, scores: Float32Array, error: float, threads: int = 1) -> tuple[IntArray, IntArray]:
         """Rows (ascending) whose lists the counterpart at a position stands in, or may have to enter by its scores, which lie within
-        ``error`` of the truth; and its place in each, ``width`` where it does not stand in it."""
-        found, entering = self._looked_through(position, (scores, np.float32(error + 1e-7)), threads)  # 1e-7: _least is rounded to float32
-        holding, standing = np.divmod(found, self.width)
-        rows = np.union1d(holding, entering)
-        places = np.full(len(rows), self.width)
-        places[np.searchsorted(rows, holding)] = standing
-        return rows, places
-
-    def _looked_through(self, position: int, scores: tuple[Float32Array, np.float32] | None, threads: int) -> tuple[IntArray, IntArray]:
-        """Flat places at which a position stands, and rows into which its scores may take it, both ascending."""
+        ``error`` of the truth; and its place in each, ``width`` where it does not stand in it. A score of -1 enters nowhere."""
         starts = range(0, len(self._at), _ROWS_AT_ONCE)
-        draw, wanted = share_out(starts), self._at.dtype.type(position)
+        draw, wanted, margin = share_out(starts), self._at.dtype.type(position), np.float32(error + 1e-7)  # 1e-7: _least is rounded
         parts: dict[int, tuple[IntArray, IntArray]] = {}
 
         def work() -> None:
             while (start := draw()) is not None:
                 part = slice(start, start + _ROWS_AT_ONCE)
-                entering = np.empty(0, dtype=np.int64)
-                if scores is not None:
-                    values, margin = scores[0][part], scores[1]
-                    entering = np.flatnonzero((values >= self._least[part] - margin) & (values >= 0)) + start
-                parts[start] = _true_at((self._at[part] == wanted).ravel()) + start * self.width, entering
+                holding, standing = np.divmod(_true_at((self._at[part] == wanted).ravel()), self.width)
+                concerned = (scores[part] >= self._least[part] - margin) & (scores[part] >= 0)
+                concerned[holding] = True
+                rows = np.flatnonzero(concerned)
+                places = np.full(len(rows), self.width)
+                places[np.searchsorted(rows, holding)] = standing
+                parts[start] = rows + start, places
 
         run_threads(work, min(threads, len(starts)) or 1)
-        if not parts:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        found, entering = (np.concatenate([parts[start][what] for start in starts]) for what in (0, 1))
-        return found, entering
+        none: IntArray = np.empty(0, dtype=np.int64)
+        rows, places = (np.concatenate([none, *(parts[start][what] for start in starts)]) for what in (0, 1))
+        return rows, places
 
-    def place(self, rows: IntArray, places: IntArray, position: int, values: PairScores | None, allowed: BoolArray) -> None:
+    def place(
+        self, rows: IntArray, places: IntArray, position: int, values: PairScores | None, allowed: BoolArray, threads: int = 1
+    ) -> None:
         """Brings one counterpart to the place that its values (seen from the counterpart) give it in each of some lists, or out of them.
 
-        ``places`` is where it stands now, ``width`` for lists that do not hold it. What comes after the place down to which a list is
-        complete is not kept: someone who was never listed may come before it.
+        ``places`` is where it stands now, ``width`` for lists that do not hold it; ``allowed`` says in which of them it may stand at all
+        (without values: in none). What comes after the place down to which a list is complete is not kept: someone who was never listed
+        may come before it.
         """
+        starts = range(0, len(rows), _PLACED)
+        draw = share_out(starts)
+
+        def work() -> None:
+            while (start := draw()) is not None:
+                part = slice(start, start + _PLACED)
+                theirs = None if values is None else taken_values(values, part)
+                self._place(rows[part], places[part], position, theirs, allowed[part])
+
+        run_threads(work, min(threads, len(starts)) or 1)
+
+    def _place(self, rows: IntArray, places: IntArray, position: int, values: PairScores | None, allowed: BoolArray) -> None:
         identifier = int(self._counterpart_ids[position])
         new = np.full(len(rows), self.width)
         at = np.flatnonzero(allowed)
@@ -185,6 +193,12 @@ def _true_at(flags: BoolArray) -> IntArray:
 
 def _seen_from_the_other_side(values: PairScores) -> tuple[npt.NDArray[np.float64], ...]:
     return values.score, values.incoming, values.outgoing, values.incoming_coverage, values.outgoing_coverage
+
+
+def distinct(*positions: IntArray) -> IntArray:
+    """All of some positions, ascending, each once; numpy's own way is several times slower on what is nearly sorted."""
+    together = np.sort(np.concatenate(positions), kind="stable")
+    return together[np.concatenate(([True], together[1:] != together[:-1]))] if len(together) else together
 
 
 def copied(side: RankedSide) -> RankedSide:

@@ -112,7 +112,8 @@ def best_of_row(problem: PairProblem, row: int, approximate: Float32Array, k: in
         threshold = _lower_bound(approximate, wanted) if wanted < len(approximate) else _IMPOSSIBLE
         complete = threshold <= _IMPOSSIBLE
         cols = np.flatnonzero(approximate > _IMPOSSIBLE if complete else approximate >= threshold)
-        cols = np.union1d(cols, _exception_cols(problem, row))
+        special = _exception_cols(problem, row)
+        cols = np.union1d(cols, special) if len(special) else cols
         cols = cols[eligible(problem, np.full(len(cols), row), cols)]
         values = score_pairs(problem, np.full(len(cols), row), cols, fusion)
         order = np.lexsort((problem.right_ids[cols], -values.score))
@@ -144,7 +145,7 @@ def eligible(problem: PairProblem, rows: IntArray, cols: IntArray) -> BoolArray:
     return allowed
 
 
-def taken_values(values: PairScores, at: IntArray) -> PairScores:
+def taken_values(values: PairScores, at: IntArray | slice) -> PairScores:
     """The values at some positions."""
     return PairScores(
         values.score[at],

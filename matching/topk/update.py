@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from matching.topk.checks import check_changed, transposed
-from matching.topk.kept import KeptLists, copied
+from matching.topk.kept import KeptLists, copied, distinct
 from matching.topk.ranking import write_row
 from matching.topk.rounding import Magnitudes, magnitudes, score_error
 from matching.topk.scan import ColumnMajor, Float32Array, best_of_row, best_of_rows, eligible, row_scores, score_row
@@ -87,7 +87,7 @@ class RankingIndex:
         back_turn = _Turn(back, problem, self._columns[1], self._right, self._left, self.fusion, error, threads)
         rewritten_left = back_turn.absorb(right, left, _present(problem.left_ids, lost_left))
         return ChangedLists(
-            np.sort(problem.left_ids[np.union1d(left, rewritten_left)]), np.sort(problem.right_ids[np.union1d(right, rewritten_right)])
+            np.sort(problem.left_ids[distinct(left, rewritten_left)]), np.sort(problem.right_ids[distinct(right, rewritten_right)])
         )
 
     def _realign(self, problem: PairProblem, back: PairProblem, left: IntArray, right: IntArray) -> None:
@@ -161,7 +161,7 @@ def _taken_out(lists: KeptLists, counterpart_ids: IntArray, gone: IntArray) -> I
         rows, places = lists.holding(int(position))
         lists.place(rows, places, int(position), None, np.zeros(len(rows), dtype=np.bool_))
         touched.append(rows)
-    return np.unique(np.concatenate(touched))
+    return distinct(*touched)
 
 
 def _present(ids: IntArray, wanted: IntArray) -> IntArray:
@@ -197,7 +197,8 @@ class _Turn:
                 write_row(self.own.side, int(row), best, self.view)
                 touched.append(self._take_to_others(int(row), scores, changed_others))
         self.own.note_ranked(changed)
-        lists = np.setdiff1d(np.concatenate(touched), changed_others)
+        lists = distinct(*touched)
+        lists = lists[~np.isin(lists, changed_others)] if len(changed_others) else lists
         unsure = self.others.uncertain(lists)
         best_of_unsure = best_of_rows(self.back, unsure, self.others.width, self.fusion, self.error, _MAX_BYTES, self.threads)
         for row, best in zip(unsure, best_of_unsure, strict=True):
@@ -209,13 +210,14 @@ class _Turn:
         """Gives one row its place in the lists of others; returns the positions of lists that it stood in or now stands in."""
         cols, places = self.others.concerned(row, scores, self.error, self.threads)
         first, last = np.searchsorted(self.view.exceptions.rows, [row, row + 1])
-        special = np.setdiff1d(self.view.exceptions.cols[first:last], cols)
-        cols, places = np.concatenate((cols, special)), np.concatenate((places, np.full(len(special), self.others.width)))
+        if first < last:
+            special = np.setdiff1d(self.view.exceptions.cols[first:last], cols)
+            cols, places = np.concatenate((cols, special)), np.concatenate((places, np.full(len(special), self.others.width)))
         if len(changed_others):  # their own lists are ranked anew as a whole
             kept = ~np.isin(cols, changed_others)
             cols, places = cols[kept], places[kept]
         values = score_row(self.view, row, cols, self.fusion, self.threads)
         allowed = values.suggestible(self.view.coverage_floor)
         allowed[allowed] = eligible(self.view, np.full(int(allowed.sum()), row), cols[allowed])
-        self.others.place(cols, places, row, values, allowed)
+        self.others.place(cols, places, row, values, allowed, self.threads)
         return cols[allowed | (places < self.others.width)]

@@ -1,0 +1,175 @@
+"""What people may do at the same moment, and how a round gets to the point where they do it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.db.models import F
+
+from backend.introductions.models import Introduction
+from backend.introductions.racing.scenes import Scene
+from backend.introductions.services import (
+    contacts_for,
+    give_consent,
+    leave_introduction,
+    move,
+    open_card_for_mutual,
+    open_introduction,
+    withdraw_consent,
+)
+from backend.suggestions.models import Suggestion
+from backend.suggestions.services import answer, expire_suggestions, hold, undo_answer
+from backend.suggestions.services.settling import settle_due
+
+Act = Callable[[Scene], object]
+
+
+@dataclass(frozen=True)
+class Leak(Exception):
+    """A reader was shown what was closed to it already."""
+
+    what: str
+
+
+def _answer(letter: str, given: str, which: str = "first") -> Act:
+    def act(scene: Scene) -> object:
+        return answer(
+            by=scene.people[letter],
+            suggestion_id=getattr(scene, which).pk,
+            community_id=scene.community(letter).pk,
+            answer=given,
+            reason="no_fit" if given == "declined" else "",
+        )
+
+    return act
+
+
+def _undo(letter: str) -> Act:
+    return lambda scene: undo_answer(by=scene.people[letter], suggestion_id=scene.first.pk, community_id=scene.community(letter).pk)
+
+
+def _introduction(scene: Scene) -> int:
+    """The open card of the first pair; 0 where there is none, which is refused like any wrong number."""
+    cards = Introduction.objects.filter(pair_id=scene.first.pair_id).exclude(stage=Introduction.Stage.CLOSED)
+    return cards.values_list("pk", flat=True).first() or 0
+
+
+def _consent(letter: str) -> Act:
+    return lambda scene: give_consent(
+        by=scene.people[letter], introduction_id=_introduction(scene), community_id=scene.community(letter).pk
+    )
+
+
+def _take_consent_back(letter: str) -> Act:
+    def act(scene: Scene) -> None:
+        card, side = _introduction(scene), scene.community(letter).pk
+        withdraw_consent(by=scene.people[letter], introduction_id=card, community_id=side)
+        other = "b" if letter == "a" else "a"
+        shown = contacts_for(scene.people[other], card, scene.community(other).pk)
+        given_again = Introduction.objects.get(pk=card).consents.filter(community_id=side, withdrawn_at__isnull=True).exists()
+        if shown and not given_again:
+            raise Leak(f"contacts of {letter.upper()} after its consent was withdrawn")
+
+    return act
+
+
+def _move(stage: str, reason: str = "") -> Act:
+    return lambda scene: move(by=scene.curator, introduction_id=_introduction(scene), stage=stage, close_reason=reason)
+
+
+def _leave(letter: str) -> Act:
+    return lambda scene: leave_introduction(
+        by=scene.people[letter], introduction_id=_introduction(scene), side_id=scene.community(letter).pk
+    )
+
+
+def _run_out(scene: Scene) -> object:
+    now_over = dt.timedelta(days=61)
+    Suggestion.objects.filter(pk=scene.first.pk).update(expires_at=F("expires_at") - now_over)
+    return expire_suggestions()
+
+
+def _end_windows(scene: Scene) -> object:
+    """The minute in which an answer can be undone goes by."""
+    Suggestion.objects.filter(pk__in=[s.pk for s in scene.suggestions]).update(
+        a_final_at=F("a_final_at") - dt.timedelta(minutes=5), b_final_at=F("b_final_at") - dt.timedelta(minutes=5)
+    )
+    return settle_due()
+
+
+ACTS: Mapping[str, Act] = {
+    "A accepts": _answer("a", "interested"),
+    "B accepts": _answer("b", "interested"),
+    "A declines": _answer("a", "declined"),
+    "B declines": _answer("b", "declined"),
+    "A withdraws": _answer("a", "withdrawn"),
+    "B withdraws": _answer("b", "withdrawn"),
+    "A accepts C": _answer("a", "interested", "second"),
+    "C accepts": _answer("c", "interested", "second"),
+    "C declines": _answer("c", "declined", "second"),
+    "A undoes": _undo("a"),
+    "B undoes": _undo("b"),
+    "A consents": _consent("a"),
+    "B consents": _consent("b"),
+    "A takes its consent back": _take_consent_back("a"),
+    "B takes its consent back": _take_consent_back("b"),
+    "A leaves": _leave("a"),
+    "B leaves": _leave("b"),
+    "staff hold": lambda scene: hold(by=scene.curator, suggestion_id=scene.first.pk),
+    "staff introduce": _move("introduced"),
+    "staff note a meeting": _move("first_meeting"),
+    "staff close": _move("closed", "no_response"),
+    "staff open by hand": lambda scene: open_introduction(by=scene.curator, pair_id=scene.first.pair_id, because="Their mayors met."),
+    "the card is opened": lambda scene: open_card_for_mutual(scene.first.pk),
+    "the card is opened again": lambda scene: open_card_for_mutual(scene.first.pk),
+    "time runs out": _run_out,
+    "windows end": _end_windows,
+}
+_MUTUAL = ("A accepts", "B accepts", "windows end")
+_INTRODUCED = (*_MUTUAL, "the card is opened", "staff introduce")
+# Each beginning, and the acts that mean something after it.
+BEGINNINGS: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    (): (
+        "A accepts",
+        "B accepts",
+        "A declines",
+        "B declines",
+        "A undoes",
+        "staff hold",
+        "time runs out",
+        "windows end",
+        "staff open by hand",
+    ),
+    ("A accepts",): ("B accepts", "B declines", "A undoes", "A withdraws", "windows end", "time runs out", "B undoes"),
+    ("A accepts", "B accepts"): (
+        "A undoes",
+        "B undoes",
+        "A withdraws",
+        "B withdraws",
+        "windows end",
+        "time runs out",
+        "the card is opened",
+    ),
+    ("B accepts", "C accepts"): ("A accepts", "A accepts C", "windows end", "B withdraws", "C declines"),
+    ("A accepts", "A accepts C"): ("B accepts", "C accepts", "windows end", "A withdraws"),
+    _MUTUAL: ("the card is opened", "the card is opened again", "A withdraws", "B withdraws", "staff open by hand", "A accepts C"),
+    _INTRODUCED: ("A consents", "B consents", "A leaves", "staff close", "staff note a meeting", "A takes its consent back", "A accepts C"),
+    (*_INTRODUCED, "A consents"): ("B consents", "A takes its consent back", "B leaves", "staff close", "A consents"),
+    (*_INTRODUCED, "A consents", "B consents"): (
+        "A takes its consent back",
+        "B takes its consent back",
+        "A consents",
+        "staff close",
+        "B leaves",
+    ),
+}
+
+
+def draw(randomness: random.Random) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """A beginning, two to four acts at the same moment, and how many seconds an answer can be undone."""
+    beginning = randomness.choice(list(BEGINNINGS))
+    acts = tuple(randomness.choice(BEGINNINGS[beginning]) for _ in range(randomness.randint(2, 4)))
+    return beginning, acts, randomness.choice((0, 60))

@@ -17,18 +17,18 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from matching.topk import RankingIndex, top_k
+from matching.topk import top_k
 from matching.topk.threads import run_threads, share_out
-from matching.types import BoolArray, EligibilityMask, Factors, FloatArray, IntArray, PairProblem
+from matching.types import Factors, FloatArray, PairProblem
 from tests.benchmarks.sample_market import sample_problem
+from tests.benchmarks.update import update_times
 
 K = 20
-RESERVE = 10  # places that kept lists have beyond k
 SIZES = ((1_000, 5_000), (2_000, 20_000), (5_000, 40_000), (20_000, 150_000))
 QUICK_SIZES = ((1_000, 5_000), (2_000, 20_000))
 
@@ -129,75 +129,6 @@ def compare(problem: PairProblem, rounds: int) -> float:
         cpu_ratio = statistics.median(mine.cpu / floor.cpu for floor, mine in pairs)
         print(f"{name:<32}{wall:9.2f}{cpu:9.2f}{wall_ratio:14.2f}{cpu_ratio:13.2f}{peak:10.0f}", flush=True)
     return statistics.median(mine.cpu for _, mine in taken["top_k, both sides, cold"])
-
-
-def update_times(counterparts: int, changes: int = 15, left: int = 2_000) -> None:
-    """Prints how long one changed left community takes with that many on the other side (cities repeat beyond 150,000)."""
-    problem = repeated(sample_problem(left, min(counterparts, 150_000)), counterparts)
-    index = RankingIndex(problem, top_k(problem, K + RESERVE), K)
-    rng = np.random.default_rng(3)
-    times, written = [], []
-    for row in rng.choice(left, changes, replace=False):
-        problem = with_edited_row(problem, int(row), rng)
-        start = time.perf_counter()
-        lists = index.update(problem, changed_left=[int(problem.left_ids[row])])
-        times.append((time.perf_counter() - start) * 1e3)
-        written.append(len(lists.right))
-    print(
-        f"one of {left:,} communities changed, {counterparts:,} counterparts: median {statistics.median(times):.1f} ms, "
-        f"least {min(times):.1f}, most {max(times):.1f}; lists of others written: median {statistics.median(written):.0f}",
-        flush=True,
-    )
-
-
-def repeated(problem: PairProblem, counterparts: int, seed: int = 1) -> PairProblem:
-    """The problem with its right side repeated to a length; a little is taken off what each copy offers, so that no two score alike."""
-    rng = np.random.default_rng(seed)
-    origin = np.arange(counterparts) % len(problem.right_ids)
-    share = rng.uniform(0.97, 1.0, counterparts).astype(np.float32)
-    forth, back = problem.left_to_right, problem.right_to_left
-    forth_right = forth.numerator_right[origin]
-    forth_right *= share[:, None]
-    return replace(
-        problem,
-        right_ids=np.arange(counterparts, dtype=np.int64) + 10_000_000,
-        left_to_right=replace(forth, numerator_right=forth_right, presence_right=forth.presence_right[origin]),
-        right_to_left=replace(
-            back,
-            numerator_right=back.numerator_right[origin],
-            presence_right=back.presence_right[origin],
-            total_weight=back.total_weight[origin],
-        ),
-        eligibility=RepeatedEligibility(problem.eligibility, problem.eligibility.left_ok, problem.eligibility.right_ok[origin], origin),
-    )
-
-
-@dataclass
-class RepeatedEligibility:
-    """The eligibility of a problem whose right side is repeated."""
-
-    original: EligibilityMask
-    left_ok: BoolArray
-    right_ok: BoolArray
-    origin: IntArray
-
-    def pairs(self, rows: IntArray, cols: IntArray) -> BoolArray:
-        return self.original.pairs(rows, self.origin[cols])
-
-    def block(self, row_start: int, row_stop: int, col_start: int, col_stop: int) -> BoolArray:
-        rows, cols = np.indices((row_stop - row_start, col_stop - col_start))
-        return self.pairs(rows.ravel() + row_start, cols.ravel() + col_start).reshape(rows.shape)
-
-
-def with_edited_row(problem: PairProblem, row: int, rng: np.random.Generator) -> PairProblem:
-    """The problem after a left community edited its profile: a tenth of its features, both ways, became weaker."""
-
-    def edited(factors: Factors) -> Factors:
-        numerators = factors.numerator_left.copy()
-        numerators[row] *= np.where(rng.random(numerators.shape[1]) < 0.1, 0.7, 1.0).astype(np.float32)
-        return replace(factors, numerator_left=numerators)
-
-    return replace(problem, left_to_right=edited(problem.left_to_right), right_to_left=edited(problem.right_to_left))
 
 
 def main() -> None:

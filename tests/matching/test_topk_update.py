@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching.topk import RankingIndex, top_k, update
+from matching.topk import RankingIndex, kept, scan, top_k, update
 from matching.types import Factors, PairExceptions, PairProblem
 from tests.matching.topk_problems import TableEligibility, assert_exact, random_problem
 
@@ -104,6 +104,67 @@ def test_a_sequence_of_updates_equals_ranking_anew(
             [identifier for identifier in named["right"] if identifier in present["right"] | before["right"]],
         )
         assert_exact(index.ranking, problem)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work is cut into pieces so small that a tiny problem has many of them."""
+    for module, name, size in ((kept, "_ROWS_AT_ONCE", 8), (kept, "_PLACED", 3), (scan, "_CHUNK", 5), (scan, "_FINISHED", 4)):
+        monkeypatch.setattr(module, name, size)
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("levels", [None, 2])
+def test_pieces_and_threads_do_not_matter(levels: int | None) -> None:
+    world = World(31, n_left=60, n_right=70, levels=levels)
+    problem = world.problem()
+    index = RankingIndex(problem, top_k(problem, 9), 6)
+    for side, at in (("left", 7), ("right", 9), ("left", 59), ("right", 69), ("left", 7)):
+        getattr(world, f"{side}_version")[at] ^= 1
+        problem = world.problem()
+        index.update(problem, **{f"changed_{side}": [int(getattr(problem, f"{side}_ids")[at])]}, threads=3)
+        assert_exact(index.ranking, problem)
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_a_list_without_reserve_is_filled_again_when_it_loses_entries() -> None:
+    world = World(12, n_left=40, n_right=30)
+    problem = world.problem()
+    index = RankingIndex(problem, top_k(problem, 5))
+    before = problem.right_ids[(index.ranking.right.counterpart_ids[:, 4] >= 0)]
+    gone = problem.left_ids[[3, 17, 20]]
+    world.left_there[[3, 17, 20]] = False
+    problem = world.problem()
+    lists = index.update(problem)
+    held = np.isin(before, index.ranking.right.ids[(index.ranking.right.counterpart_ids[:, 4] >= 0)])
+    assert held.mean() > 0.9 and not np.isin(index.ranking.right.counterpart_ids, gone).any()
+    assert len(lists.right) > 0
+    assert_exact(index.ranking, problem)
+
+
+def test_more_counterparts_than_two_bytes_can_name() -> None:
+    """The left side is longer than int16 reaches; one community at its far end changes and stands in lists of the other side."""
+    wide = random_problem(3, 33_000, 6, levels=8)
+    other = random_problem(4, 33_000, 6, levels=8)
+    index = RankingIndex(wide, top_k(wide, 3))
+
+    def with_row(mine: Factors, theirs: Factors, total: bool) -> Factors:
+        numerators, presences, weights = mine.numerator_left.copy(), mine.presence_left.copy(), mine.total_weight.copy()
+        numerators[-1], presences[-1] = theirs.numerator_left[-1] + 1, theirs.presence_left[-1] + 1
+        if total:
+            weights[-1] = presences[-1].sum()
+        return replace(mine, numerator_left=numerators, presence_left=presences, total_weight=weights)
+
+    after = replace(
+        wide,
+        left_to_right=with_row(wide.left_to_right, other.left_to_right, True),
+        right_to_left=with_row(wide.right_to_left, other.right_to_left, False),
+    )
+    index.update(after, changed_left=[int(wide.left_ids[-1])])
+    anew = top_k(after, 3)
+    for name in ("counterpart_ids", "scores"):
+        for side in ("left", "right"):
+            np.testing.assert_array_equal(getattr(getattr(index.ranking, side), name), getattr(getattr(anew, side), name))
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.common.transitions import Transitions
-from backend.introductions.models import Introduction, Partnership
+from backend.introductions.models import Agreement, Introduction, Meeting, Partnership
 
 _I = Introduction.Stage
 _OPEN = (_I.TO_INTRODUCE, _I.INTRODUCED, _I.FIRST_MEETING, _I.EXPLORING, _I.PROPOSAL, _I.COUNCIL_RESOLUTION)
@@ -12,6 +12,14 @@ INTRODUCTION_TRANSITIONS: Transitions = {
     **{stage: frozenset({other for other in _OPEN if other != stage} | {_I.AGREEMENT, _I.CLOSED}) for stage in _OPEN},
     _I.AGREEMENT: frozenset(),
     _I.CLOSED: frozenset(),
+}
+
+_G = Agreement.Status
+AGREEMENT_TRANSITIONS: Transitions = {
+    _G.DRAFT: frozenset({_G.SIGNING, _G.WITHDRAWN}),
+    _G.SIGNING: frozenset({_G.DRAFT, _G.IN_FORCE, _G.WITHDRAWN}),
+    _G.IN_FORCE: frozenset(),
+    _G.WITHDRAWN: frozenset(),
 }
 
 _P = Partnership.Status
@@ -25,4 +33,12 @@ PARTNERSHIP_TRANSITIONS: Transitions = {
     _P.SUSPENDED: frozenset({_P.ACTIVE, _P.ENDED}),
     _P.ENDED: frozenset(),
     _P.EMERITUS: frozenset({_P.REVITALISING, _P.ENDED}),
+}
+
+_M = Meeting.Status
+# A fixed meeting is moved by being fixed again.
+MEETING_TRANSITIONS: Transitions = {
+    _M.PROPOSED: frozenset({_M.FIXED, _M.CANCELLED}),
+    _M.FIXED: frozenset({_M.FIXED, _M.CANCELLED}),
+    _M.CANCELLED: frozenset(),
 }

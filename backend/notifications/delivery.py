@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import smtplib
+import uuid
 from email.utils import parseaddr
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
 from django.db.models import F
 from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from backend.notifications.calendar_parts import calendar_part
 from backend.notifications.models import Delivery
 from backend.notifications.wording import describe
 from backend.outbox.leases import GiveUp, TryLater
@@ -21,6 +23,7 @@ from backend.outbox.leases import GiveUp, TryLater
 MAX_ATTEMPTS = 30
 FIRST_PAUSE_SECONDS = 30
 LONGEST_PAUSE_SECONDS = 3600
+MAIL_ERRORS = (smtplib.SMTPException, OSError)
 _OPEN = (Delivery.Status.PENDING, Delivery.Status.DEAD)
 
 
@@ -40,17 +43,17 @@ def deliver(delivery_id: int) -> bool:
         return False
     attempt = delivery.attempts + 1
     try:
-        _send(_mail(delivery))
-    except (smtplib.SMTPException, OSError) as error:
+        send(_mail(delivery))
+    except MAIL_ERRORS as error:
         said = " ".join(str(error).split())[:1000]
-        if _is_refusal(error):
+        if is_refusal(error):
             _settle(delivery_id, status=Delivery.Status.FAILED, last_error=said)
             return False
         if attempt >= MAX_ATTEMPTS:
             _settle(delivery_id, status=Delivery.Status.DEAD, attempts=0, last_error=said)
             raise GiveUp(f"Not delivered in {attempt} attempts: {said}") from error
         _settle(delivery_id, last_error=said)
-        raise TryLater(said, seconds=min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)) from error
+        raise TryLater(said, seconds=pause_seconds(attempt)) from error
     _settle(delivery_id, status=Delivery.Status.SENT, sent_at=Now(), last_error="")
     return True
 
@@ -66,25 +69,39 @@ def _mail(delivery: Delivery) -> EmailMultiAlternatives:
         context = {"words": words, "url": settings.PUBLIC_URL + words.path, "language": translation.get_language()}
         text = render_to_string("notifications/mail.txt", context).strip() + "\n"
         html = render_to_string("notifications/mail.html", context)
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    headers = {"Message-ID": f"<{delivery.message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
+        calendar = calendar_part(delivery.notification)
+    headers = message_headers(delivery.message_id)
     mail = EmailMultiAlternatives(words.title, text, to=[recipient.email], headers=headers)
     mail.attach_alternative(html, "text/html")
+    if calendar is not None:
+        mail.attach(calendar)
     return mail
 
 
-def _send(mail: EmailMultiAlternatives) -> None:
+def pause_seconds(attempt: int) -> int:
+    """How long to wait after a failed attempt, the first being 1."""
+    return min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
+
+
+def message_headers(message_id: uuid.UUID) -> dict[str, str]:
+    """Headers that make a mail sent twice one mail to its reader, and tell out-of-office robots to keep quiet."""
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    return {"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
+
+
+def send(mail: EmailMessage) -> None:
+    """Hands one mail to the server. Raises SMTPException or OSError when it was not taken."""
     connection = get_connection()
     try:
         connection.open()
         connection.send_messages([mail])
     finally:
         # What goes wrong after the server has taken the mail must not have it sent again.
-        with contextlib.suppress(smtplib.SMTPException, OSError):
+        with contextlib.suppress(*MAIL_ERRORS):
             connection.close()
 
 
-def _is_refusal(error: Exception) -> bool:
+def is_refusal(error: Exception) -> bool:
     """Whether the server refuses this recipient or this mail for good.
 
     A refused sender or password is the service's own fault: staff mend it, and the mail is tried again.

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from backend.accounts.models import User
-from backend.cities.models import CommunityRole
+from backend.cities.models import CommunityRole, JoinRequest
+from backend.cities.services.people import RESPONSIBLE
 from backend.introductions.models import Agreement, Consent, Introduction, Partnership
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
@@ -100,6 +101,31 @@ def _consent_given(event: Event) -> list[Notification]:
     return _to_sides(event, _K.CONTACTS_OPEN, introduction.pair, introduction.pk)
 
 
+def _meeting_changed(event: Event) -> list[Notification]:
+    """Both sides and the card's owner. Who asked or answered is not told of it; what is fixed or cancelled goes to everybody's calendar."""
+    kind = _MEETING_KINDS[Topic(event.topic)]
+    introduction = Introduction.objects.select_related("pair", "owner").get(pk=event.subject_id)
+    pair, meeting = introduction.pair, event.payload["meeting"]
+    told = _to_sides(event, kind, pair, introduction.pk, meeting=meeting)
+    if kind == _K.MEETING_ANSWERED:
+        told = [notification for notification in told if notification.community_id != event.payload["side"]]
+    if introduction.owner is not None and introduction.owner.is_active:
+        # An answer is told from the side that gave it.
+        own, other = (pair.b_id, pair.a_id) if event.payload.get("side") == pair.a_id else (pair.a_id, pair.b_id)
+        payload = {"own": own, "other": other, "meeting": meeting}
+        told.append(Notification(recipient=introduction.owner, kind=kind, event=event, subject_id=introduction.pk, payload=payload))
+    asks = kind in (_K.MEETING_PROPOSED, _K.MEETING_ANSWERED)
+    return [notification for notification in told if not asks or notification.recipient_id != event.by_id]
+
+
+_MEETING_KINDS = {
+    Topic.MEETING_PROPOSED: _K.MEETING_PROPOSED,
+    Topic.MEETING_ANSWERED: _K.MEETING_ANSWERED,
+    Topic.MEETING_FIXED: _K.MEETING_FIXED,
+    Topic.MEETING_CANCELLED: _K.MEETING_CANCELLED,
+}
+
+
 def _partnership_begun(event: Event) -> list[Notification]:
     partnership = Partnership.objects.select_related("pair").get(pk=event.subject_id)
     return _to_sides(event, _K.PARTNERSHIP_BEGUN, partnership.pair, partnership.pk)
@@ -167,6 +193,43 @@ def _profile_published(event: Event) -> list[Notification]:
     return _to_owners(event, _K.PROFILE_PUBLISHED) if event.by is not None and event.by.is_staff_member else []
 
 
+def _join_requested(event: Event) -> list[Notification]:
+    """To who may let the person in: the community's vetted officials and chairs; to curators where there is none."""
+    answering = CommunityRole.objects.filter(
+        community_id=event.community_id, ended_at__isnull=True, vetted_at__isnull=False, role__in=RESPONSIBLE, user__is_active=True
+    )
+    people = list(answering.order_by("id").values_list("user_id", flat=True))
+    own = event.community_id if people else None
+    return [
+        Notification(
+            recipient_id=user_id,
+            kind=_K.JOIN_REQUESTED,
+            community_id=own,
+            event=event,
+            subject_id=event.subject_id,
+            payload={"community": event.community_id},
+        )
+        for user_id in people or _curators()
+    ]
+
+
+def _join_answered(event: Event) -> list[Notification]:
+    asked = JoinRequest.objects.filter(pk=event.subject_id, user__is_active=True).first()
+    if asked is None:
+        return []
+    payload = {"answer": asked.status}
+    return [
+        Notification(
+            recipient_id=asked.user_id,
+            kind=_K.JOIN_ANSWERED,
+            community_id=asked.community_id,
+            event=event,
+            subject_id=asked.pk,
+            payload=payload,
+        )
+    ]
+
+
 def _to_owners(event: Event, kind: Notification.Kind, **payload: Any) -> list[Notification]:
     owners = people_of([event.community_id] if event.community_id else [], vetted=False)
     return [
@@ -176,10 +239,13 @@ def _to_owners(event: Event, kind: Notification.Kind, **payload: Any) -> list[No
 
 
 _MAKERS: dict[Topic, Callable[[Event], list[Notification]]] = {
+    Topic.JOIN_REQUESTED: _join_requested,
+    Topic.JOIN_ANSWERED: _join_answered,
     Topic.SUGGESTIONS_CHANGED: _suggestions_changed,
     Topic.INTEREST_MUTUAL: _interest_mutual,
     Topic.INTRODUCTION_MOVED: _introduction_moved,
     Topic.CONSENT_GIVEN: _consent_given,
+    **dict.fromkeys(_MEETING_KINDS, _meeting_changed),
     Topic.AGREEMENT_STATUS_CHANGED: _agreement_status_changed,
     Topic.AGREEMENT_CONFIRMED: _agreement_confirmed,
     Topic.PARTNERSHIP_BEGUN: _partnership_begun,

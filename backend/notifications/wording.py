@@ -9,7 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from backend.cities.models import Community, VettingNote
+from backend.cities.models import Community, JoinRequest, VettingNote
+from backend.introductions.calendars import local_times
+from backend.introductions.models import Meeting
 from backend.notifications.models import Notification
 from backend.suggestions.models import Suggestion
 
@@ -227,16 +229,75 @@ def _report_due(notification: Notification) -> Words:
     )
 
 
+def _meeting(notification: Notification) -> Words:
+    """Told as the meeting stands now, on the clocks of both sides; a later change has a message of its own."""
+    meeting = Meeting.objects.select_related("introduction__pair__a", "introduction__pair__b").get(pk=notification.payload["meeting"])
+    own = _own(notification) or _name(notification.payload["own"])
+    named = {"own": own, "other": _other(notification)}
+    kind = Notification.Kind(notification.kind)
+    if kind == _K.MEETING_PROPOSED:
+        title, told = _("Times for a meeting"), _("Times are proposed for a meeting of %(own)s and %(other)s. Say which of them suit you.")
+    elif kind == _K.MEETING_ANSWERED:
+        title, told = _("Times for a meeting are accepted"), _("%(other)s has said when it can meet %(own)s. Choose the time.")
+    elif meeting.status == Meeting.Status.CANCELLED:
+        title, told = _("A meeting is cancelled"), _("The meeting of %(own)s and %(other)s is cancelled.")
+    else:
+        title, told = _("A meeting is fixed"), _("The meeting of %(own)s and %(other)s is fixed. The calendar file is attached.")
+    times = local_times(meeting) if kind in (_K.MEETING_FIXED, _K.MEETING_CANCELLED) else []
+    name = "web:introduction" if notification.community_id else "web:staff_introduction"
+    path = reverse(name, kwargs={"introduction_id": meeting.introduction_id})
+    return Words(title, (told % named, *times), path, _("See the introduction"))
+
+
+def _join_requested(notification: Notification) -> Words:
+    community_id = notification.payload["community"]
+    return Words(
+        _("Somebody asks to join your community") if notification.community else _("Somebody asks to join a community"),
+        (
+            _("A person with an account here asks to belong to %(own)s.") % {"own": _own(notification) or _name(community_id)},
+            _("Read who it is, and let them in or refuse."),
+        ),
+        reverse("web:people", kwargs={"community_id": community_id}),
+        _("See the request"),
+    )
+
+
+def _join_answered(notification: Notification) -> Words:
+    own = {"own": _own(notification)}
+    if notification.payload["answer"] == JoinRequest.Status.ACCEPTED:
+        return Words(
+            _("You belong to your community now"),
+            (_("Your request to join %(own)s is accepted.") % own,),
+            reverse("web:desk"),
+            _("Open my start page"),
+        )
+    return Words(
+        _("Your request to join is refused"),
+        (
+            _("Your request to join %(own)s is refused.") % own,
+            _("If you think that this is a mistake, ask your colleagues there, or staff."),
+        ),
+        reverse("web:desk"),
+        _("Open my start page"),
+    )
+
+
 def _profile_path(notification: Notification) -> str:
     return reverse("web:profile", kwargs={"community_id": notification.community_id})
 
 
 _K = Notification.Kind
 _WORDS: dict[Notification.Kind, Callable[[Notification], Words]] = {
+    _K.JOIN_REQUESTED: _join_requested,
+    _K.JOIN_ANSWERED: _join_answered,
     _K.NEW_SUGGESTIONS: _new_suggestions,
     _K.INTEREST_MUTUAL: _interest_mutual,
     _K.INTRODUCED: _introduced,
     _K.CONTACTS_OPEN: _contacts_open,
+    _K.MEETING_PROPOSED: _meeting,
+    _K.MEETING_ANSWERED: _meeting,
+    _K.MEETING_FIXED: _meeting,
+    _K.MEETING_CANCELLED: _meeting,
     _K.CHANGES_REQUESTED: _changes_requested,
     _K.PROFILE_PUBLISHED: _profile_published,
     _K.PROFILE_SUBMITTED: _profile_submitted,

@@ -13,8 +13,8 @@ from backend.api.serializers import introductions as shapes
 from backend.api.views.base import ApiList, ApiView, checked, person
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction
-from backend.introductions.queries import board, living_partnerships
-from backend.introductions.services import assign, move, open_introduction, record_agreement
+from backend.introductions.queries import board
+from backend.introductions.services import assign, move, open_introduction
 
 
 def _answer(user: User, introduction_id: int, status: int = 200) -> Response:
@@ -64,14 +64,3 @@ class AssignView(ApiView):
         me, asked = person(request), checked(shapes.AssignSerializer, request.data)
         assign(by=me, introduction_id=introduction_id, **asked)
         return _answer(me, introduction_id)
-
-
-class AgreementView(ApiView):
-    @extend_schema(
-        summary="Record what both sides signed", request=shapes.AgreementEntrySerializer, responses={201: shapes.PartnershipSerializer}
-    )
-    @idempotent
-    def post(self, request: Request, introduction_id: int) -> Response:
-        asked = checked(shapes.AgreementEntrySerializer, request.data)
-        made = record_agreement(by=person(request), introduction_id=introduction_id, **asked)
-        return Response(shapes.PartnershipSerializer(living_partnerships().get(pk=made.pk)).data, status=201)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import Count, Exists, Q
+from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Actor, Thing, may
 from backend.accounts.models import User
@@ -13,7 +14,7 @@ from backend.cities.permissions import actor_kind, require_in
 from backend.common.clock import database_now
 from backend.common.errors import NotVisible, WrongState
 from backend.introductions.models import Consent, Introduction
-from backend.introductions.services.introducing import lock_introduction
+from backend.introductions.services.locking import lock_introduction
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
@@ -38,9 +39,9 @@ def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consen
     """
     introduction = _lock_as_side(introduction_id, community_id, by)
     if introduction.stage in (_I.TO_INTRODUCE, _I.CLOSED):
-        raise WrongState("Consent is asked for once staff have introduced you, and until the introduction is closed.")
+        raise WrongState(_("Consent is asked for once staff have introduced you, and until the introduction is closed."))
     if introduction.consents.filter(community_id=community_id, withdrawn_at__isnull=True).exists():
-        raise WrongState("Your side has consented already.")
+        raise WrongState(_("Your side has consented already."))
     consent = Consent.objects.create(introduction=introduction, community_id=community_id, by=by)
     record(Topic.CONSENT_GIVEN, subject=introduction, by=by, community_id=community_id)
     return consent
@@ -52,12 +53,15 @@ def withdraw_consent(*, by: User, introduction_id: int, community_id: int) -> No
     introduction = _lock_as_side(introduction_id, community_id, by)
     active = Consent.objects.filter(introduction=introduction, community_id=community_id, withdrawn_at__isnull=True)
     if active.update(withdrawn_at=database_now(), withdrawn_by=by) != 1:
-        raise WrongState("There is no consent of your side to withdraw.")
+        raise WrongState(_("There is no consent of your side to withdraw."))
     record(Topic.CONSENT_WITHDRAWN, subject=introduction, by=by, community_id=community_id)
 
 
+@transaction.atomic
 def contacts_for(user: User | AnonymousUser, introduction_id: int, community_id: int) -> list[Contact]:
     """The other side's contacts, read together with both consents in one statement; empty while they are not open.
+
+    Who reads contacts leaves a trace in the trail of those who are read.
 
     Args:
         community_id: the reader's own side.
@@ -79,4 +83,7 @@ def contacts_for(user: User | AnonymousUser, introduction_id: int, community_id:
         .filter(sides=2)
         .values("pk")
     )
-    return list(Contact.objects.filter(Exists(consented), organisation__community_id=other).order_by("-is_primary", "name"))
+    found = list(Contact.objects.filter(Exists(consented), organisation__community_id=other).order_by("-is_primary", "name"))
+    if found and isinstance(user, User):
+        record(Topic.CONTACTS_READ, subject=(Introduction, introduction_id), by=user, community_id=other, contacts=len(found))
+    return found

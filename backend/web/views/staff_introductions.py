@@ -15,11 +15,10 @@ from backend.accounts.models import User
 from backend.common.errors import InvalidFields, NotVisible
 from backend.introductions.models import Introduction
 from backend.introductions.queries import board, introduction_for
-from backend.introductions.services import assign, is_recognised, move, open_introduction, record_agreement
+from backend.introductions.services import assign, move, open_introduction
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.queries import trail
 from backend.suggestions.models import Pair
-from backend.web.forms.agreement import AgreementForm
 from backend.web.forms.introductions import AssignForm, MoveForm
 from backend.web.forms.staff_filters import BoardFilters
 from backend.web.views.profile import signed_in_user
@@ -66,7 +65,6 @@ def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
     if side is not None:
         raise NotVisible
     active = {consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None}
-    agreement = card.agreements.prefetch_related("signatories__community").order_by("-id").first()
     return {
         "card": card,
         "pair": card.pair,
@@ -75,8 +73,6 @@ def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
         "move_form": MoveForm(stages=_targets(card)),
         "assign_form": AssignForm(initial={"owner": card.owner_id, "due_on": card.due_on}),
         "open": bool(INTRODUCTION_TRANSITIONS[card.stage]),
-        "agreement": agreement,
-        "recognised": is_recognised(agreement) if agreement else False,
         "shows_sample": card.pair.a.is_sample or card.pair.b.is_sample,
     }
 
@@ -117,23 +113,6 @@ def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
             messages.success(request, _("Owner and due date are saved."))
             return redirect("web:staff_introduction", introduction_id)
     return render(request, "web/staff/introduction.html", _detail_context(user, introduction_id) | {"assign_form": form}, status=422)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def agreement(request: HttpRequest, introduction_id: int) -> HttpResponse:
-    user = signed_in_user(request)
-    context = _detail_context(user, introduction_id)
-    pair = context["pair"]
-    form = AgreementForm(request.POST or None, communities=(pair.a, pair.b))
-    if request.method == "POST" and form.is_valid():
-        try:
-            record_agreement(by=user, introduction_id=introduction_id, **form.as_arguments())
-        except InvalidFields as invalid:
-            form.take(invalid)
-        else:
-            messages.success(request, _("The agreement is recorded and the partnership begins."))
-            return redirect("web:staff_introduction", introduction_id)
-    return render(request, "web/staff/agreement.html", context | {"form": form}, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

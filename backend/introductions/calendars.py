@@ -1,0 +1,131 @@
+"""A meeting as a calendar entry (RFC 5545), sent and changed by the rules of RFC 5546.
+
+An entry, once in somebody's calendar, cannot be taken back. So it names the two communities and the one reader whom it is for, and
+holds no contacts, whatever the two sides have consented to.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from email.utils import parseaddr
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vCalAddress, vText
+
+from backend.cities.models import Community
+from backend.common.errors import NotVisible
+from backend.common.local_times import zone_of
+from backend.introductions.models import Meeting
+
+_STEP = dt.timedelta(days=7)
+
+
+def has_entry(meeting: Meeting) -> bool:
+    """Whether calendars hold, or held, the meeting: it has been fixed at some time."""
+    return meeting.starts_at is not None
+
+
+def method_of(meeting: Meeting) -> str:
+    """What the entry asks of a calendar: "REQUEST" to hold it as it is now, "CANCEL" to take it out."""
+    return "CANCEL" if meeting.status == Meeting.Status.CANCELLED else "REQUEST"
+
+
+def calendar_entry(meeting: Meeting, *, reader_email: str, own: Community) -> bytes:
+    """The .ics file of a meeting as it stands, in the zone of the reader's side. Raises NotVisible while no time was ever fixed.
+
+    UID stays, SEQUENCE rises with every change, DTSTAMP is when that change was made.
+    """
+    if meeting.starts_at is None:
+        raise NotVisible
+    zone = zone_of(own.timezone)
+    calendar = Calendar()
+    calendar.add("prodid", "-//Cities Seeking Cities//Meetings//EN")
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", method_of(meeting))
+    calendar.add_component(timezone_component(zone, meeting.starts_at))
+    calendar.add_component(_event(meeting, meeting.starts_at.astimezone(zone), reader_email))
+    return bytes(calendar.to_ical())
+
+
+def _event(meeting: Meeting, starts_at: dt.datetime, reader_email: str) -> Event:
+    pair = meeting.introduction.pair
+    address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    event = Event()
+    event.add("uid", f"{meeting.uid}@{address.rpartition('@')[2]}")
+    event.add("sequence", meeting.sequence)
+    event.add("dtstamp", meeting.changed_at.astimezone(dt.UTC))
+    event.add("dtstart", starts_at)
+    event.add("duration", dt.timedelta(minutes=meeting.minutes))
+    event.add("status", "CANCELLED" if meeting.status == Meeting.Status.CANCELLED else "CONFIRMED")
+    event.add("summary", _("%(a)s meets %(b)s") % {"a": pair.a.name, "b": pair.b.name})
+    event.add("description", "\n".join([*local_times(meeting), settings.PUBLIC_URL + _path(meeting)]))
+    event.add("url", settings.PUBLIC_URL + _path(meeting))
+    if meeting.place:
+        event.add("location", meeting.place)
+    organiser, reader = vCalAddress(f"mailto:{address}"), vCalAddress(f"mailto:{reader_email}")
+    organiser.params["CN"] = vText(_("Cities Seeking Cities"))
+    reader.params["PARTSTAT"], reader.params["RSVP"] = vText("NEEDS-ACTION"), vText("FALSE")
+    event.add("organizer", organiser)
+    event.add("attendee", reader)
+    return event
+
+
+def _path(meeting: Meeting) -> str:
+    return reverse("web:introduction", args=[meeting.introduction_id])
+
+
+def local_times(meeting: Meeting) -> list[str]:
+    """When the meeting begins, in words, on the clocks of both sides."""
+    if meeting.starts_at is None:
+        return []
+    pair = meeting.introduction.pair
+    return [
+        _("%(name)s: %(date)s, %(time)s (%(zone)s)")
+        % {"name": side.name, "date": f"{local:%Y-%m-%d}", "time": f"{local:%H:%M}", "zone": zone.key}
+        for side in (pair.a, pair.b)
+        for zone in (zone_of(side.timezone),)
+        for local in (meeting.starts_at.astimezone(zone),)
+    ]
+
+
+def timezone_component(zone: ZoneInfo, moment: dt.datetime) -> Timezone:
+    """VTIMEZONE with every change of the clocks in the year before and the two years after ``moment``.
+
+    Each onset is the local time *before* the change (RFC 5545, 3.6.5).
+    """
+    component = Timezone()
+    component.add("tzid", zone.key)
+    at = dt.datetime(moment.year - 1, 1, 1, tzinfo=dt.UTC)
+    _add_observance(component, zone, at, _offset(zone, at))
+    end = dt.datetime(moment.year + 3, 1, 1, tzinfo=dt.UTC)
+    while at < end:
+        if _offset(zone, at) != _offset(zone, at + _STEP):
+            _add_observance(component, zone, _change(zone, at, at + _STEP), _offset(zone, at))
+        at += _STEP
+    return component
+
+
+def _offset(zone: ZoneInfo, moment: dt.datetime) -> dt.timedelta:
+    return moment.astimezone(zone).utcoffset() or dt.timedelta()
+
+
+def _change(zone: ZoneInfo, low: dt.datetime, high: dt.datetime) -> dt.datetime:
+    """The first second of the other offset."""
+    while high - low > dt.timedelta(seconds=1):
+        middle = low + dt.timedelta(seconds=(high - low).total_seconds() // 2)
+        low, high = (middle, high) if _offset(zone, middle) == _offset(zone, low) else (low, middle)
+    return high
+
+
+def _add_observance(component: Timezone, zone: ZoneInfo, onset: dt.datetime, before: dt.timedelta) -> None:
+    local = onset.astimezone(zone)
+    observance = TimezoneDaylight() if local.dst() else TimezoneStandard()
+    observance.add("dtstart", (onset + before).replace(tzinfo=None))
+    observance.add("tzoffsetfrom", before)
+    observance.add("tzoffsetto", local.utcoffset() or dt.timedelta())
+    observance.add("tzname", local.tzname() or zone.key)
+    component.add_component(observance)

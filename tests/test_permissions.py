@@ -15,6 +15,7 @@ from backend.introductions.services import contacts_for
 from backend.outbox.models import Event
 from tests import factories as make
 from tests.actors import ACTORS, World, contact_of, make_world
+from tests.letters import pdf
 
 JSON = "application/json"
 EVERYBODY = set(ACTORS)
@@ -75,7 +76,7 @@ def put_contacts(community: Callable[[Scene, str], Community]) -> Ask:
 
 def send_letter(community: Callable[[Scene, str], Community]) -> Ask:
     return lambda scene, client, actor: client.post(
-        f"{API}communities/{community(scene, actor).pk}/profile/letters/", {"letter": SimpleUploadedFile("l.pdf", b"%PDF-1.4")}
+        f"{API}communities/{community(scene, actor).pk}/profile/letters/", {"letter": SimpleUploadedFile("l.pdf", pdf())}
     )
 
 

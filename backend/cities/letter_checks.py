@@ -89,7 +89,7 @@ def _drawn_anew(content: bytes, kind: str) -> bytes:
     """The picture alone, upright: no EXIF (where it was taken), no comments, nothing behind its end."""
     broken = _refused(_("This picture cannot be read to its end. Open it on your computer, save it again and send that."))
     try:
-        with Image.open(io.BytesIO(content), formats=[kind, "MPO"] if kind == "JPEG" else [kind]) as picture:
+        with Image.open(io.BytesIO(content), formats=[kind]) as picture:
             if picture.width * picture.height > PIXEL_LIMIT:
                 raise _refused(_("This picture has more than 40 million pixels. Make it smaller, or send the letter as a PDF."))
             if kind == "PNG" and getattr(picture, "n_frames", 1) > 1:

@@ -11,9 +11,10 @@ from django.test import Client
 from backend.cities.models import Community, VettingLetter
 from tests.actors import World
 from tests.factories import PlaceFactory, VettingLetterFactory
+from tests.letters import pdf
 
 JSON = "application/json"
-PDF = b"%PDF-1.4\n%%EOF\n"
+PDF = pdf()
 
 
 def address(community: Community, more: str = "") -> str:
@@ -79,7 +80,7 @@ def test_from_registration_to_a_published_profile(world: World) -> None:
     assert read["registrants"][0]["email"] == "stranger@example.org"
     stale = curator.post(f"{staff}publish/", {"revision": read["revision"] - 1}, content_type=JSON)
     assert (stale.status_code, stale.json()["code"]) == (409, "newer_draft")
-    assert curator.post(f"{staff}publish/", {"revision": read["revision"]}, content_type=JSON).json()["number"] == 1
+    assert curator.post(f"{staff}publish/", {"revision": read["revision"]}, content_type=JSON).json()["version"] == 1
     shown = Client().get(f"/api/v1/communities/{community.pk}/").json()
     assert shown["profile"]["story"]["text"] == world.a.profile.draft["story"]["text"]
     assert "authority" in shown["profile"]

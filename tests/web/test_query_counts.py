@@ -101,7 +101,7 @@ def add_submission(index: int) -> None:
 
 
 STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
-    "staff_vetting": (add_submission, 8),
+    "staff_vetting": (add_submission, 12),
     "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 7),
     "staff_introductions": (lambda i: IntroductionFactory(), 6),
     "staff_runs": (lambda i: ScoringRunFactory(), 6),

@@ -14,7 +14,8 @@ from backend.introductions.models import Introduction, Partnership
 from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, Suggestion
-from tests.factories import IntroductionFactory, ScoringRunFactory, SuggestionFactory, WorkFactory
+from tests.factories import CommunityFactory, IntroductionFactory, ScoringRunFactory, SuggestionFactory, WorkFactory
+from tests.letters import pdf
 from tests.web.conftest import SignIn, profile_of
 from tests.web.html_forms import form_to
 
@@ -30,8 +31,9 @@ def url(name: str, *args: object) -> str:
 
 @pytest.fixture
 def submitted(newcomer: CommunityRole, sign_in: SignIn) -> CommunityRole:
+    CommunityFactory(published=True)  # not the first of its country
     client = sign_in(newcomer.user)
-    letter = SimpleUploadedFile("Brief vom Bürgermeister.pdf", b"%PDF-1.4 letter", content_type="application/pdf")
+    letter = SimpleUploadedFile("Brief vom Bürgermeister.pdf", pdf(), content_type="application/pdf")
     assert client.post(url("profile_letter", newcomer.community_id), {"letter": letter}).status_code == 302
     assert client.post(url("profile_submit", newcomer.community_id)).status_code == 302
     return newcomer
@@ -66,7 +68,7 @@ def test_letter_is_a_download_for_its_owner_and_curators(
     letter = VettingLetter.objects.get()
     for client, name in ((staff, "staff_letter"), (sign_in(submitted.user), "profile_letter_file")):
         response = client.get(url(name, submitted.community_id, letter.pk))
-        assert b"".join(response.streaming_content) == b"%PDF-1.4 letter"
+        assert b"".join(response.streaming_content) == pdf()
         assert response["Content-Disposition"].startswith("attachment")
         assert response["X-Content-Type-Options"] == "nosniff"
     assert sign_in(stranger).get(url("profile_letter_file", submitted.community_id, letter.pk)).status_code == 404

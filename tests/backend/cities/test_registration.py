@@ -83,6 +83,7 @@ ROLLBACKS: dict[str, str] = {
 def test_act_that_fails_at_its_last_step_leaves_no_row_no_event_no_message(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
     curator, place = UserFactory(curator=True), PlaceFactory()
     community = CommunityFactory()
+    CommunityFactory(published=True)  # not the first of its country
     profile = ProfileFactory(
         community=community, status="submitted" if act in {"publish", "request_changes"} else "draft", draft=document()
     )
@@ -91,7 +92,7 @@ def test_act_that_fails_at_its_last_step_leaves_no_row_no_event_no_message(act: 
         "register": lambda: services.register_community(by=official, place_id=place.pk),
         "save": lambda: services.save_draft(by=official, community_id=community.pk, changes={"story": {"text": "New"}}, revision=0),
         "submit": lambda: services.submit_profile(by=official, community_id=community.pk),
-        "publish": lambda: services.publish_profile(by=curator, community_id=community.pk, revision=profile.draft_revision),
+        "publish": lambda: services.approve_profile(by=curator, community_id=community.pk, revision=profile.draft_revision),
         "request_changes": lambda: services.request_changes(by=curator, community_id=community.pk, reason="letter_missing", text="Please."),
     }
 

@@ -1,0 +1,40 @@
+"""Files as vetting letters, harmless and not."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+
+from PIL import Image
+
+
+def pdf(*objects: bytes, tail: bytes = b"") -> bytes:
+    """A small PDF with these objects besides its page."""
+    body = b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    body += b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n" + b"\n".join(objects)
+    return body + b"\ntrailer<</Root 1 0 R>>\nstartxref\n9\n%%EOF\n" + tail
+
+
+def packed(content: bytes, *, head: bytes = b"/Type/ObjStm/N 1/First 4/Filter/FlateDecode") -> bytes:
+    """An object stream: what is in it cannot be seen in the file's bytes."""
+    inside = zlib.compress(content)
+    return b"9 0 obj<<" + head + b"/Length %d>>stream\n" % len(inside) + inside + b"\nendstream endobj"
+
+
+def picture(kind: str = "JPEG", *, size: tuple[int, int] = (40, 30), exif: bool = False, mode: str = "RGB") -> bytes:
+    written = io.BytesIO()
+    image = Image.new(mode, size, 1 if mode == "1" else 120)
+    data = Image.Exif()
+    if exif:
+        data[0x010E] = "taken at the mayor's home"
+        data[0x0112] = 6  # turned
+    image.save(written, kind, **({"exif": data, "comment": b"a comment"} if exif and kind == "JPEG" else {}))
+    return written.getvalue()
+
+
+def zipped(name: str = "run.js") -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr(name, "alert(1)")
+    return written.getvalue()

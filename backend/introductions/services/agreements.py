@@ -1,115 +1,208 @@
-"""Agreements that both highest officials signed, and the partnerships that they begin."""
+"""The signed document, what each side confirms, and the partnership that begins when both have."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import TypedDict
+import secrets
 
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
+from backend.cities.letter_checks import LETTER_LIMIT, SafeLetter, check_letter, too_large
 from backend.cities.models import Membership
-from backend.cities.permissions import require_staff
-from backend.cities.vocabularies import vocabulary
+from backend.cities.permissions import require_in
 from backend.common.clock import database_now
-from backend.common.errors import Conflict, InvalidFields
+from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
-from backend.introductions.models import Agreement, Form, Introduction, Partnership, Signatory
-from backend.introductions.services.introducing import lock_introduction
-from backend.introductions.states import INTRODUCTION_TRANSITIONS
+from backend.introductions.models import Agreement, Introduction, Partnership, Signatory, SignedDocument
+from backend.introductions.services.drafting import lock_agreement
+from backend.introductions.states import AGREEMENT_TRANSITIONS, INTRODUCTION_TRANSITIONS
+from backend.introductions.why import freeze_why
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
 
-
-class SignatoryEntry(TypedDict):
-    community_id: int
-    name: str
-    office: str
-    is_highest_official: bool
-    signed_on: dt.date
+_G = Agreement.Status
+MOST_DOCUMENTS = 10  # of one agreement
 
 
 def is_recognised(agreement: Agreement) -> bool:
     """Whether the partnership is officially recognised: derived, never stored.
 
     Both sides signed, each by the highest elected or appointed official, and the listing rule holds: the U.S. side is a
-    member in good standing, or a Global Member lists it (domain.md).
+    member in good standing, or a Global Member lists it (domain.md). For lists: ``queries.recognised``.
     """
     signatories = list(agreement.signatories.all())
     if len(signatories) != 2 or not all(s.is_highest_official for s in signatories):
         return False
-    members = set(
-        Membership.objects.filter(
-            community_id__in=[s.community_id for s in signatories], standing=Membership.Standing.GOOD, ended_on__isnull=True
-        ).values_list("community_id", flat=True)
+    sides = [s.community_id for s in signatories]
+    return Membership.objects.filter(community_id__in=sides, standing=Membership.Standing.GOOD, ended_on__isnull=True).exists()
+
+
+def _lock_for_signing(agreement_id: int) -> Agreement:
+    """Raises NotVisible, WrongState: it is not before both sides, or the introduction was closed meanwhile."""
+    agreement = lock_agreement(agreement_id)
+    if agreement.status != _G.SIGNING or agreement.introduction.stage == Introduction.Stage.CLOSED:
+        raise WrongState(_("This agreement does not wait for signatures (any more). Reload to see where it stands."))
+    return agreement
+
+
+def _require_side(agreement: Agreement, by: User, verb: str, community_id: int | None) -> None:
+    """Raises NotVisible: neither a person of that side nor, with no side named, staff who may."""
+    pair = agreement.introduction.pair
+    if community_id is not None and community_id not in (pair.a_id, pair.b_id):
+        raise NotVisible
+    if community_id is not None and by.is_staff_member:
+        raise NotVisible  # staff are nobody's side
+    require_in(by, community_id or 0, verb, Thing.SIGNATURE)
+
+
+@transaction.atomic
+def add_document(*, by: User, agreement_id: int, community_id: int | None, upload: UploadedFile) -> SignedDocument:
+    """Keeps the signed document under a random name, outside of what the web serves. Checked like a vetting letter.
+
+    Args:
+        community_id: the sender's side; None for staff.
+
+    Raises:
+        NotVisible: neither an official or chair of that side nor a curator. InvalidFields: not what may be kept, or one too many.
+        WrongState: not before both sides, or a side has confirmed already: what it confirmed must not change under it.
+    """
+    agreement = lock_agreement(agreement_id)
+    _require_side(agreement, by, "C", community_id)
+    agreement = _lock_for_signing(agreement_id)
+    if agreement.signatories.exists():
+        raise WrongState(_("A side has confirmed already. It takes its confirmation back before another document can be sent."))
+    if agreement.documents.count() >= MOST_DOCUMENTS:
+        raise InvalidFields({"document": [_("There are 10 documents already; the newest of them counts.")]})
+    file = _checked(upload)
+    kept = SignedDocument(
+        agreement=agreement,
+        version_number=agreement.offered_number or 0,
+        community_id=community_id,
+        file=ContentFile(file.content, name=secrets.token_hex(16) + file.suffix),
+        original_name=file.name,
+        content_type=file.content_type,
+        by=by,
     )
-    return bool(members)
+    try:
+        kept.save()
+        record(Topic.AGREEMENT_DOCUMENT_ADDED, subject=agreement, by=by, community_id=community_id, document=kept.pk)
+    except BaseException:
+        if kept.file._committed:  # written, and its row was not
+            kept.file.storage.delete(kept.file.name)
+        raise
+    return kept
 
 
-def _check(
-    introduction: Introduction, form: str, areas: Sequence[str], languages: Sequence[str], term_years: int | None,
-    signatories: Sequence[SignatoryEntry], today: dt.date,
-) -> None:  # fmt: skip
-    errors: dict[str, list[str]] = {}
-    if form not in Form.values:
-        errors["form"] = [f"Choose one of: {', '.join(Form.values)}."]
-    if form == Form.FIXED_TERM and not term_years:
-        errors["term_years"] = ["A fixed-term pact needs its term in years."]
-    if term_years is not None and not 1 <= term_years <= 99:
-        errors["term_years"] = ["Write a term from 1 to 99 years, or leave it open."]
-    for name, codes in (("themes", areas), ("languages", languages)):
-        wrong = sorted(set(codes) - set(vocabulary(name)))
-        if wrong:
-            errors["areas" if name == "themes" else name] = [f"Not known: {', '.join(wrong)}."]
-    sides = {introduction.pair.a_id, introduction.pair.b_id}
-    if len(signatories) != 2 or {entry["community_id"] for entry in signatories} != sides:
-        errors["signatories"] = ["Each of the two communities has exactly one signatory."]
-    for entry in signatories:
-        if not entry["name"].strip() or not entry["office"].strip():
-            errors["signatories"] = ["Each signatory needs a name and an office."]
-        if entry["signed_on"] > today:
-            errors["signed_on"] = ["A signature cannot lie in the future."]
+def _checked(upload: UploadedFile) -> SafeLetter:
+    """Raises InvalidFields with the path ``document``."""
+    try:
+        if (upload.size or 0) > LETTER_LIMIT:
+            raise too_large()
+        return check_letter(upload.read(), upload.name or "")
+    except InvalidFields as invalid:
+        raise InvalidFields({"document": [line for lines in invalid.errors.values() for line in lines]}) from None
+
+
+@transaction.atomic
+def confirm(
+    *, by: User, agreement_id: int, community_id: int, name: str, office: str, is_highest_official: bool, signed_on: dt.date
+) -> Agreement:
+    """One side confirms who signed for it, on which day and in which office. The second confirmation brings the agreement into force.
+
+    Raises:
+        NotVisible: not theirs to confirm; staff never confirm for a side. InvalidFields.
+        WrongState: not before both sides, no signed document there yet, or confirmed already.
+        Conflict: the two are partners already (code ``partners_already``).
+    """
+    agreement = lock_agreement(agreement_id)
+    _require_side(agreement, by, "X", community_id)
+    agreement = _lock_for_signing(agreement_id)
+    if not agreement.documents.filter(version_number=agreement.offered_number).exists():
+        raise WrongState(_("Send the signed document first: it is what both sides confirm."))
+    if agreement.signatories.filter(community_id=community_id).exists():
+        raise WrongState(_("Your side has confirmed already."))
+    _check_signature(name, office, signed_on)
+    Signatory.objects.create(
+        agreement=agreement,
+        community_id=community_id,
+        name=name.strip(),
+        office=office.strip(),
+        is_highest_official=is_highest_official,
+        signed_on=signed_on,
+        confirmed_by=by,
+    )
+    record(Topic.AGREEMENT_CONFIRMED, subject=agreement, by=by, community_id=community_id)
+    if agreement.signatories.count() == 2:
+        _bring_into_force(agreement, by)
+    return agreement
+
+
+def _check_signature(name: str, office: str, signed_on: dt.date) -> None:
+    errors = {}
+    for path, value in (("name", name), ("office", office)):
+        if not value.strip() or len(value) > 120 or "\x00" in value:
+            errors[path] = [_("Write 1 to 120 characters.")]
+    if signed_on > database_now().date():
+        errors["signed_on"] = [_("A signature cannot lie in the future.")]
     if errors:
         raise InvalidFields(errors)
 
 
 @transaction.atomic
-def record_agreement(
-    *, by: User, introduction_id: int, form: str, areas: Sequence[str], languages: Sequence[str], term_years: int | None,
-    review_on: dt.date | None, signatories: Sequence[SignatoryEntry],
-) -> Partnership:  # fmt: skip
-    """Staff record what both sides signed; the card moves to "agreement" and the partnership begins.
+def withdraw_confirmation(*, by: User, agreement_id: int, community_id: int) -> Agreement:
+    """A side takes its confirmation back, as long as the other has not confirmed. Raises NotVisible, WrongState."""
+    agreement = lock_agreement(agreement_id)
+    _require_side(agreement, by, "X", community_id)
+    agreement = _lock_for_signing(agreement_id)
+    if not agreement.signatories.filter(community_id=community_id).delete()[0]:
+        raise WrongState(_("There is no confirmation of your side to take back."))
+    record(Topic.AGREEMENT_CONFIRMATION_WITHDRAWN, subject=agreement, by=by, community_id=community_id)
+    return agreement
 
-    Raises:
-        NotVisible: no curator. InvalidFields. WrongState: the introduction is closed or agreed already.
-        Conflict: the two are partners already (code ``partners_already``).
-    """
-    require_staff(by, "X", Thing.INTRODUCTION)
-    introduction = lock_introduction(introduction_id)
-    _check(introduction, form, areas, languages, term_years, signatories, database_now().date())
+
+def _bring_into_force(agreement: Agreement, by: User) -> None:
+    since = max(agreement.signatories.values_list("signed_on", flat=True))
+    partnership = agreement.partnership
+    begins = partnership is None
+    if partnership is None:
+        partnership = _begin(agreement, since, by)
+    else:
+        _carry_on(agreement, partnership)
+    change_state(agreement, "status", _G.IN_FORCE, AGREEMENT_TRANSITIONS, partnership=partnership, in_force_on=since)
+    record(Topic.AGREEMENT_RECORDED, subject=agreement, by=by, carries_on=not begins, form=agreement.form)
+    if begins:
+        record(Topic.PARTNERSHIP_BEGUN, subject=partnership, by=by)
+
+
+def _begin(agreement: Agreement, since: dt.date, by: User) -> Partnership:
+    introduction = agreement.introduction
     old = change_state(introduction, "stage", Introduction.Stage.AGREEMENT, INTRODUCTION_TRANSITIONS)
     record(Topic.INTRODUCTION_MOVED, subject=introduction, by=by, old=old, new=introduction.stage)
-    agreement = Agreement.objects.create(
-        introduction=introduction,
-        form=form,
-        areas=sorted(set(areas)),
-        languages=sorted(set(languages)),
-        term_years=term_years,
-        review_on=review_on,
-        recorded_by=by,
-    )
-    Signatory.objects.bulk_create(Signatory(agreement=agreement, confirmed_by=by, **entry) for entry in signatories)
-    since = max(entry["signed_on"] for entry in signatories)
     try:
         with transaction.atomic():
-            partnership = Partnership.objects.create(pair=introduction.pair, agreement=agreement, form=form, since=since)
+            partnership = Partnership.objects.create(
+                pair_id=introduction.pair_id,
+                agreement=agreement,
+                form=agreement.form,
+                since=since,
+                review_on=agreement.review_on,
+                why=freeze_why(agreement),
+            )
     except IntegrityError:
-        raise Conflict("These two are partners already.", code="partners_already") from None
-    Agreement.objects.filter(pk=agreement.pk).update(status=Agreement.Status.IN_FORCE, partnership=partnership, in_force_on=since)
+        raise Conflict(_("These two are partners already."), code="partners_already") from None
     Pair.objects.filter(pk=introduction.pair_id).update(bar=Pair.Bar.PARTNERS)
-    record(Topic.AGREEMENT_RECORDED, subject=agreement, by=by)
-    record(Topic.PARTNERSHIP_BEGUN, subject=partnership, by=by)
     return partnership
+
+
+def _carry_on(agreement: Agreement, partnership: Partnership) -> None:
+    """The partnership goes on under the new agreement: its beginning, history and reasons stay. Raises WrongState: it has ended."""
+    ended = (Partnership.Status.ENDED, Partnership.Status.EMERITUS)
+    held = Partnership.objects.filter(pk=partnership.pk).exclude(status__in=ended)
+    if not held.update(agreement=agreement, form=agreement.form, review_on=agreement.review_on):
+        raise WrongState(_("This partnership has ended; a new one begins with a new introduction."))

@@ -1,0 +1,112 @@
+"""How a partnership is doing, derived from what is recorded and explained in words. Nothing of it is stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Greatest
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from backend.cities.models import CommunityRole
+from backend.introductions.models import Activity, Partnership, YearlyReport
+
+DORMANT_MONTHS = 18
+QUIET_MONTHS = 12
+_P = Partnership.Status
+
+
+def months_before(day: dt.date, months: int) -> dt.date:
+    """The same day that many months earlier, or the last one of a shorter month."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    last = (dt.date(year + (month == 11), (month + 1) % 12 + 1, 1) - dt.timedelta(days=1)).day
+    return dt.date(year, month + 1, min(day.day, last))
+
+
+def with_health(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[Partnership]:
+    """Adds what ``health_of`` reads: ``last_activity_on``, ``awake_on``, ``reports_written``, ``people_of_a``, ``people_of_b``."""
+    kept = Activity.objects.filter(partnership=OuterRef("pk"), retracted_at__isnull=True).order_by().values("partnership")
+    last = Subquery(kept.annotate(last=Max("happened_on")).values("last"))
+    written = YearlyReport.objects.filter(partnership=OuterRef("pk"), year=today.year - 1).order_by().values("partnership")
+    reports = Subquery(written.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
+    return partnerships.annotate(
+        last_activity_on=last,
+        # GREATEST passes over NULL in PostgreSQL.
+        awake_on=Greatest(F("since"), F("awake_since"), last),
+        reports_written=Coalesce(reports, Value(0)),
+        people_of_a=_people("pair__a"),
+        people_of_b=_people("pair__b"),
+    )
+
+
+def _people(side: str) -> Coalesce:
+    """How many confirmed people act for that side."""
+    active = Q(community=OuterRef(side), ended_at__isnull=True, vetted_at__isnull=False, user__is_active=True)
+    counted = CommunityRole.objects.filter(active).order_by().values("community").annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``level``: good | watch | silent | over. ``sentences`` say why, the gravest first."""
+
+    level: str
+    label: str
+    sentences: tuple[str, ...]
+
+
+def health_of(partnership: Any, today: dt.date) -> Health:
+    """The signal for a partnership out of ``with_health``, in the active language."""
+    if partnership.status in (_P.ENDED, _P.EMERITUS):
+        return Health("over", _("At rest"), (_("This partnership is %(state)s.") % {"state": partnership.get_status_display().lower()},))
+    silent = [_activity_sentence(partnership, today)] if partnership.awake_on < months_before(today, DORMANT_MONTHS) else []
+    if partnership.status in (_P.DORMANT, _P.SUSPENDED):
+        silent.append(_("It is %(state)s.") % {"state": partnership.get_status_display().lower()})
+    watch = _warnings(partnership, today)
+    if silent:
+        return Health("silent", _("Silent"), (*silent, *watch))
+    if watch:
+        return Health("watch", _("Needs attention"), (*watch, *_comforts(partnership, today)))
+    return Health("good", _("In good health"), tuple(_comforts(partnership, today)))
+
+
+def _warnings(partnership: Any, today: dt.date) -> list[str]:
+    found = []
+    if months_before(today, DORMANT_MONTHS) <= partnership.awake_on < months_before(today, QUIET_MONTHS):
+        found.append(_activity_sentence(partnership, today))
+    if partnership.review_on and partnership.review_on <= today:
+        found.append(_("The review of %(day)s is due.") % {"day": date_format(partnership.review_on)})
+    missing = 2 - partnership.reports_written
+    if missing and partnership.since.year < today.year:
+        found.append(
+            ngettext("The report of %(year)d is missing from one side.", "The reports of %(year)d are missing.", missing)
+            % {"year": today.year - 1}
+        )
+    for side, people in ((partnership.pair.a, partnership.people_of_a), (partnership.pair.b, partnership.people_of_b)):
+        if not people:
+            found.append(_("Nobody acts for %(community)s any more.") % {"community": side.name})
+    return found
+
+
+def _comforts(partnership: Any, today: dt.date) -> list[str]:
+    found = []
+    if partnership.awake_on >= months_before(today, QUIET_MONTHS):
+        found.append(_activity_sentence(partnership, today))
+    if partnership.review_on and partnership.review_on > today:
+        found.append(_("The next review is on %(day)s.") % {"day": date_format(partnership.review_on)})
+    if partnership.people_of_a > 1 and partnership.people_of_b > 1:
+        found.append(_("Two people or more act for each side."))
+    return found
+
+
+def _activity_sentence(partnership: Any, today: dt.date) -> str:
+    if partnership.last_activity_on is None:
+        return _("No activity is recorded yet.")
+    months = (today.year - partnership.last_activity_on.year) * 12 + today.month - partnership.last_activity_on.month
+    if months < 1:
+        return _("The last activity was this month.")
+    return ngettext("The last activity was a month ago.", "The last activity was %(months)d months ago.", months) % {"months": months}

@@ -1,0 +1,137 @@
+"""Why this pair: what led to a partnership, frozen when it begins.
+
+Suggestions may be deleted with their run, people with their account, and vocabularies change; what is read here years later must not.
+So sentences are written down in every language of the service, and people by the name that they had. What belonged to one community
+before (its votes, comments, declines) still belongs to it alone: each part names whose it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.utils import translation
+
+from backend.accounts.models import User
+from backend.cities.models import Community
+from backend.common.clock import database_now
+from backend.introductions.models import Agreement, Introduction, Partnership
+from backend.outbox.queries import trail
+from backend.suggestions.models import Decision, Suggestion, Vote
+from backend.suggestions.wording import caveat_sentence, reason_sentences
+
+SHAPE = 1
+_SENTENCES = 5
+
+
+def freeze_why(agreement: Agreement) -> dict[str, Any]:
+    """The account of how the pair came together, as JSON. ``SHAPE`` numbers its form."""
+    introduction = Introduction.objects.select_related("pair__a__country", "pair__b__country", "suggestion__run", "opened_by").get(
+        pk=agreement.introduction_id
+    )
+    suggestion = introduction.suggestion
+    sides = (introduction.pair.a, introduction.pair.b)
+    return {
+        "shape": SHAPE,
+        "frozen_at": database_now().isoformat(),
+        "communities": [{"id": side.pk, "name": side.name, "country": side.country.name} for side in sides],
+        "by_hand": {"because": introduction.opened_because, "by": _name(introduction.opened_by)} if introduction.opened_because else None,
+        "suggestion": _suggestion(suggestion) if suggestion else None,
+        "reasons": _reasons(suggestion, sides) if suggestion else [],
+        "decisions": [_decision(row) for row in suggestion.decisions.select_related("by").order_by("id")] if suggestion else [],
+        "votes": [_vote(row) for row in _votes(suggestion)] if suggestion else [],
+        "history": [_step(event) for event in trail("introduction", introduction.pk) if "new" in event.payload or not event.payload],
+    }
+
+
+def _name(user: User | None) -> str:
+    return str(user) if user else ""
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    run = suggestion.run
+    return {
+        "id": suggestion.pk,
+        "score": suggestion.score,
+        "released_at": suggestion.released_at.isoformat() if suggestion.released_at else None,
+        "run": {"id": run.pk, "begun_at": run.begun_at.isoformat(), "reason": run.reason} if run else None,
+    }
+
+
+def _reasons(suggestion: Suggestion, sides: tuple[Community, Community]) -> list[dict[str, Any]]:
+    """Each side's reasons for choosing the other: as figures, and as sentences in every language."""
+    found = []
+    for letter, own, other in (("a", *sides), ("b", *reversed(sides))):
+        given = getattr(suggestion, f"{letter}_reasons")
+        found.append(
+            {
+                "community_id": own.pk,
+                "preference": getattr(suggestion, f"{letter}_preference"),
+                "coverage": getattr(suggestion, f"{letter}_coverage"),
+                "rank": getattr(suggestion, f"{letter}_rank"),
+                "sentences": _in_every_language(given, own.name, other.name),
+                "caveat": {code: _caveat(given, other.name, code) for code, _label in settings.LANGUAGES},
+                "figures": given,
+            }
+        )
+    return found
+
+
+def _in_every_language(reasons: dict[str, Any], own: str, other: str) -> dict[str, list[str]]:
+    sentences = {}
+    for code, _label in settings.LANGUAGES:
+        with translation.override(code):
+            sentences[code] = reason_sentences(reasons, own=own, other=other, language=code, limit=_SENTENCES)
+    return sentences
+
+
+def _caveat(reasons: dict[str, Any], other: str, language: str) -> str:
+    with translation.override(language):
+        return str(caveat_sentence(reasons, other=other))
+
+
+def _votes(suggestion: Suggestion) -> Iterable[Vote]:
+    return suggestion.votes.select_related("by").order_by("id")
+
+
+def _decision(row: Decision) -> dict[str, Any]:
+    return {
+        "community_id": row.community_id,
+        "answer": row.answer,
+        "reason": row.reason,
+        "comment": row.comment,
+        "by": _name(row.by),
+        "at": row.at.isoformat(),
+    }
+
+
+def _vote(row: Vote) -> dict[str, Any]:
+    return {
+        "community_id": row.community_id,
+        "choice": row.choice,
+        "comment": row.comment,
+        "by": _name(row.by),
+        "at": row.changed_at.isoformat(),
+    }
+
+
+def _step(event: Any) -> dict[str, Any]:
+    return {"at": event.recorded_at.isoformat(), "topic": event.topic, "stage": event.payload.get("new", ""), "by": _name(event.by)}
+
+
+def why_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
+    """What a reader may see of it: staff everything, a side everything but the other's votes, comments and earlier answers.
+
+    Of the other side's decisions only that it was interested is told, which both have known since the introduction.
+    """
+    why: dict[str, Any] = dict(partnership.why)
+    if not why or side is None:
+        return why
+    why["votes"] = [vote for vote in why["votes"] if vote["community_id"] == side]
+    why["decisions"] = [
+        decision if decision["community_id"] == side else decision | {"reason": "", "comment": "", "by": ""}
+        for decision in why["decisions"]
+        if decision["community_id"] == side or decision["answer"] == Decision.Answer.INTERESTED
+    ]
+    return why

@@ -150,7 +150,7 @@ class KeptLists:
         before[tied] |= equal[tied] & (self.side.counterpart_ids[rows[tied]] < identifier)
         standing = np.flatnonzero(places < self.width)
         before[standing, places[standing]] = False
-        new = np.count_nonzero(before, axis=1)
+        new = np.asarray(np.count_nonzero(before, axis=1), dtype=np.int64)
         last_score, last_id = self._complete_score[rows], self._complete_id[rows]
         new[(scores < last_score) | ((scores == last_score) & (identifier > last_id))] = self.width
         return new

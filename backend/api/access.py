@@ -14,10 +14,11 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from backend.accounts.models import User
+from backend.accounts.second_factor import must_set_up_second_factor
 from backend.cities.permissions import role_in
-from backend.common.errors import NotVisible
+from backend.common.errors import NotAllowed, NotVisible
 
-Level = Literal["public", "signed_in", "community", "community_or_staff", "staff", "curator"]
+Level = Literal["public", "signed_in", "community", "community_or_staff", "staff", "curator", "admin"]
 
 _OF_COMMUNITY: Level = "community"
 _OWNER: dict[str, Level] = {"POST": "community"}
@@ -35,7 +36,22 @@ ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:vocabulary": {"GET": "public"},
     "api:partnerships": {"GET": "public"},
     "api:listed-partnerships": {"GET": "public"},
-    "api:me": {"GET": "signed_in"},
+    "api:me": {"GET": "signed_in", "PATCH": "signed_in"},
+    "api:my-acts": {"GET": "signed_in"},
+    "api:my-data": {"GET": "signed_in"},
+    "api:erase-me": {"POST": "signed_in"},
+    "api:my-tokens": {"GET": "signed_in", "POST": "signed_in"},
+    "api:my-token": {"DELETE": "signed_in"},
+    "api:my-invitations": {"GET": "signed_in"},
+    "api:accept-invitation": {"POST": "signed_in"},
+    "api:my-join-requests": {"GET": "signed_in"},
+    "api:my-join-request": {"DELETE": "signed_in"},
+    "api:people": {"GET": "community_or_staff"},
+    "api:member": {"PATCH": "community_or_staff", "DELETE": "community_or_staff"},
+    "api:invitations": {"GET": "community_or_staff", "POST": "community_or_staff"},
+    "api:invitation": {"DELETE": "community_or_staff"},
+    "api:join-requests": {"GET": "community_or_staff", "POST": "signed_in"},
+    "api:join-answer": {"POST": "community_or_staff"},
     "api:notifications": {"GET": "signed_in"},
     "api:notifications-read": {"POST": "signed_in"},
     "api:profile": {"GET": "community_or_staff", "PATCH": "community_or_staff"},
@@ -57,6 +73,22 @@ ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:introduction": {"GET": _OF_COMMUNITY},
     "api:consent": {"POST": "community", "DELETE": "community"},
     "api:contacts": {"GET": _OF_COMMUNITY},
+    "api:agreements": {"GET": _OF_COMMUNITY},
+    "api:agreement": {"GET": _OF_COMMUNITY},
+    "api:agreement-versions": {"GET": _OF_COMMUNITY},
+    "api:agreement-changes": {"GET": _OF_COMMUNITY},
+    "api:agreement-documents": _OWNER,
+    "api:agreement-document": {"GET": _OF_COMMUNITY},
+    "api:agreement-confirmation": {"POST": "community", "DELETE": "community"},
+    "api:lived-partnerships": {"GET": _OF_COMMUNITY},
+    "api:partnership": {"GET": _OF_COMMUNITY},
+    "api:activities": _OWNER,
+    "api:activity": {"DELETE": "community"},
+    "api:reports": _OWNER,
+    "api:partnership-decision": _OWNER,
+    "api:partnership-renewal": _OWNER,
+    "api:partnership-why": {"GET": _OF_COMMUNITY},
+    "api:partnership-certificate": {"GET": _OF_COMMUNITY},
     "api:community-events": {"GET": "community_or_staff"},
     "api:staff-vetting": {"GET": "staff"},
     "api:staff-submission": {"GET": "staff"},
@@ -70,11 +102,31 @@ ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:staff-introduction": {"GET": "staff"},
     "api:staff-introduction-move": _CURATOR,
     "api:staff-introduction-assign": _CURATOR,
-    "api:staff-agreement": _CURATOR,
+    "api:staff-agreement-begin": _CURATOR,
+    "api:staff-agreements": {"GET": "staff"},
+    "api:staff-agreement": {"GET": "staff"},
+    "api:staff-agreement-versions": {"GET": "staff", "POST": "curator"},
+    "api:staff-agreement-changes": {"GET": "staff"},
+    "api:staff-agreement-offer": _CURATOR,
+    "api:staff-agreement-reopen": _CURATOR,
+    "api:staff-agreement-give-up": _CURATOR,
+    "api:staff-agreement-documents": _CURATOR,
+    "api:staff-agreement-document": {"GET": "staff"},
+    "api:staff-agreement-templates": {"GET": "staff", "POST": "curator"},
+    "api:staff-partnerships": {"GET": "staff"},
+    "api:staff-partnership": {"GET": "staff"},
+    "api:staff-partnership-why": {"GET": "staff"},
+    "api:staff-partnership-certificate": {"GET": "staff"},
+    "api:staff-partnership-emeritus": _CURATOR,
+    "api:staff-figures": {"GET": "staff"},
     "api:staff-runs": {"GET": "staff", "POST": "staff"},
     "api:staff-run": {"GET": "staff"},
     "api:staff-dead-letters": {"GET": "staff"},
     "api:staff-dead-letter-retry": {"POST": "staff"},
+    "api:staff-roles": {"GET": "admin", "POST": "admin"},
+    "api:staff-tokens": {"GET": "staff"},
+    "api:staff-token": {"DELETE": "admin"},
+    "api:staff-join-requests": {"GET": "staff"},
     "api:staff-events": {"GET": "staff"},
 }
 
@@ -90,6 +142,8 @@ def admits(level: Level, user: User | AnonymousUser, community_id: int | None) -
     in_community = community_id is not None and level in {"community", "community_or_staff"} and role_in(user, community_id) is not None
     if level == "curator":
         return user.is_curator
+    if level == "admin":
+        return user.is_admin
     return in_community or (level in {"staff", "community_or_staff"} and user.is_staff_member)
 
 
@@ -114,4 +168,6 @@ class ByAccessTable(BasePermission):
             raise NotAuthenticated
         if not admits(level, user, view.kwargs.get("community_id")):
             raise NotVisible
+        if level != "public" and isinstance(user, User) and must_set_up_second_factor(user):
+            raise NotAllowed("Staff sign in with a second factor. Set one up in your account first.", code="second_factor_required")
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import uuid
 from typing import Any
 
 from django.urls import resolve
@@ -23,6 +24,7 @@ _AUDIENCE: dict[Level, str] = {
     "community_or_staff": "people with a role in the community, and staff",
     "staff": "curators and administrators",
     "curator": "curators",
+    "admin": "administrators",
 }
 
 
@@ -51,7 +53,11 @@ class ApiSchema(AutoSchema):
         return [type(self.view).__module__.rpartition(".")[2].replace("_", "-")]
 
     def _level(self) -> Level:
-        address = re.sub(r"\{\w*id\}", "1", self.path).replace("{name}", "themes")
+        address = (
+            re.sub(r"\{\w*id\}", "1", self.path.replace("{public_id}", str(uuid.UUID(int=0))))
+            .replace("{name}", "themes")
+            .replace("{form}", "sister")
+        )
         return ACCESS[resolve(address).view_name][self.method]
 
     def get_override_parameters(self) -> list[Any]:

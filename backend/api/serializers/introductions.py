@@ -92,23 +92,6 @@ class AssignSerializer(StrictSerializer):
     due_on = serializers.DateField(allow_null=True)
 
 
-class SignatoryEntrySerializer(StrictSerializer):
-    community_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
-    name = serializers.CharField(max_length=120)
-    office = serializers.CharField(max_length=120)
-    is_highest_official = serializers.BooleanField(help_text="The highest elected or appointed official of the community")
-    signed_on = serializers.DateField()
-
-
-class AgreementEntrySerializer(StrictSerializer):
-    form = serializers.ChoiceField(choices=Form.choices)
-    areas = serializers.ListField(child=serializers.CharField(max_length=60), max_length=50, help_text="Codes of themes")
-    languages = serializers.ListField(child=serializers.CharField(max_length=10), max_length=50, help_text="Of equal text")
-    term_years = serializers.IntegerField(allow_null=True, required=False, default=None, min_value=1, max_value=99)
-    review_on = serializers.DateField(allow_null=True, required=False, default=None)
-    signatories = SignatoryEntrySerializer(many=True, min_length=2, max_length=2)  # type: ignore[call-arg]  # of the list that many= makes
-
-
 class PartnershipSerializer(serializers.Serializer):
     """A partnership recorded here. `recognised` is derived: both highest officials signed, and a side is a member in good standing."""
 

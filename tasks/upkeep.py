@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+from backend.accounts.mails import clear_old_mails
 from backend.cities.services.freshness import mark_stale_profiles, remind_owners, resume_paused_profiles
+from backend.cities.services.invitations import expire_invitations
 from backend.outbox.leases import Lease
 from backend.outbox.services import clear_done_work
 from backend.suggestions.curation.bars import enforce_bars
@@ -50,7 +52,13 @@ def mark_stale(lease: Lease) -> None:
     remind_owners()
 
 
+@performs("expire_invitations")
+def expire_old_invitations(lease: Lease) -> None:
+    expire_invitations()
+
+
 @performs("clear_old_rows")
 def clear_old_rows(lease: Lease) -> None:
+    clear_old_mails(older_than=DONE_WORK_KEPT)
     clear_old_runs()
     clear_done_work(older_than=DONE_WORK_KEPT)

@@ -14,7 +14,7 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from backend.common.errors import CapacityReached, Conflict, DomainError, InvalidFields, NotAllowed, NotVisible, WrongState
+from backend.common.errors import CapacityReached, Conflict, DomainError, InvalidFields, NotAllowed, NotVisible, Unavailable, WrongState
 
 CONTENT_TYPE = "application/problem+json"
 _STATUS: Mapping[type[DomainError], int] = {
@@ -23,6 +23,7 @@ _STATUS: Mapping[type[DomainError], int] = {
     WrongState: 409,
     Conflict: 409,
     CapacityReached: 409,
+    Unavailable: 503,
     InvalidFields: 422,
 }
 _CODES: Mapping[int, str] = {
@@ -38,12 +39,14 @@ _CODES: Mapping[int, str] = {
 _log = logging.getLogger("django.request")
 
 
-def problem(status: int, code: str, detail: str, errors: Mapping[str, list[str]] | None = None) -> Response:
+def problem(
+    status: int, code: str, detail: str, errors: Mapping[str, list[str]] | None = None, details: Mapping[str, Any] | None = None
+) -> Response:
     """One problem document. What differs between requests (a path, a time) is left out: two unknown things answer with the same bytes."""
     data: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail}
     if errors is not None:
         data["errors"] = errors
-    return Response(data, status=status, content_type=CONTENT_TYPE)
+    return Response({**(details or {}), **data}, status=status, content_type=CONTENT_TYPE)
 
 
 def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
@@ -66,7 +69,7 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
 def _domain_problem(error: DomainError) -> Response:
     errors = error.errors if isinstance(error, InvalidFields) else None
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 409)
-    return problem(status, error.code, error.message, errors)
+    return problem(status, error.code, str(error.message), errors, error.details)
 
 
 def _framework_problem(exc: exceptions.APIException) -> Response:

@@ -46,12 +46,12 @@ def searched_name(text: str) -> str:
 
 # What a county, state, district or province may add to its name, in the languages of the service.
 _KIND_WORDS: Mapping[str, frozenset[str]] = {
-    "county": frozenset("county co parish borough condado comte grafschaft kreis landkreis".split()),
-    "state": frozenset("state commonwealth estado etat bundesland freistaat land".split()),
-    "district": frozenset("district distrito bezirk kreis arrondissement".split()),
-    "province": frozenset("province provincia provinz prefecture prefectura".split()),
+    "county": frozenset(["county", "co", "parish", "borough", "condado", "comte", "grafschaft", "kreis", "landkreis"]),
+    "state": frozenset(["state", "commonwealth", "estado", "etat", "bundesland", "freistaat", "land"]),
+    "district": frozenset(["district", "distrito", "bezirk", "kreis", "arrondissement"]),
+    "province": frozenset(["province", "provincia", "provinz", "prefecture", "prefectura"]),
 }
-_SMALL_WORDS = frozenset("the of de del la le du das der die".split())
+_SMALL_WORDS = frozenset(["the", "of", "de", "del", "la", "le", "du", "das", "der", "die"])
 
 
 def community_key(name: str, kind: str) -> str:

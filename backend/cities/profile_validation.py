@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext as _
+
+from backend.cities.draft_changes import EMPTY
 from backend.cities.models import Country
+from backend.cities.names import searched_name
+from backend.cities.open_data import PROVENANCE, SOURCES
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
 from backend.cities.vocabularies import vocabulary
 from backend.common.errors import InvalidFields
-
-EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 class _Wrong(Exception):
@@ -21,12 +24,14 @@ class _Wrong(Exception):
 
 def _text(field: Field, value: Any) -> str:
     if not isinstance(value, str):
-        raise _Wrong("Write text here.")
+        raise _Wrong(_("Write text here."))
     text = value.strip()
     if "\x00" in text:
-        raise _Wrong("This holds a character that cannot be stored (NUL). Type the text again without it.")
+        raise _Wrong(_("This holds a character that cannot be stored (NUL). Type the text again without it."))
     if len(text) > field.max_length:
-        raise _Wrong(f"This has {len(text):,} characters; at most {field.max_length:,} fit.")
+        raise _Wrong(
+            _("This has %(count)s characters; at most %(most)s fit.") % {"count": f"{len(text):,}", "most": f"{field.max_length:,}"}
+        )
     return text
 
 
@@ -38,7 +43,7 @@ def _url(field: Field, value: Any) -> str:
     except ValueError:
         good = False
     if not good:
-        raise _Wrong("Write a web address that begins with https://, for example https://www.city.example.")
+        raise _Wrong(_("Write a web address that begins with https://, for example https://www.city.example."))
     return text
 
 
@@ -46,16 +51,16 @@ def _number(field: Field, value: Any) -> int | float:
     whole = field.kind == "integer"
     endless = isinstance(value, float) and not math.isfinite(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or endless or (whole and value != int(value)):
-        raise _Wrong("Write a whole number." if whole else "Write a number.")
+        raise _Wrong(_("Write a whole number.") if whole else _("Write a number."))
     low, high = field.minimum, field.maximum
     if (low is not None and value < low) or (high is not None and value > high):
-        raise _Wrong(f"Write a number from {low:,} to {high:,}.")
+        raise _Wrong(_("Write a number from %(low)s to %(high)s.") % {"low": f"{low:,}", "high": f"{high:,}"})
     return int(value) if whole else float(value)
 
 
 def _boolean(field: Field, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _Wrong("Answer yes or no.")
+        raise _Wrong(_("Answer yes or no."))
     return value
 
 
@@ -66,7 +71,7 @@ def allowed_codes(field: Field) -> Mapping[str, Any]:
 
 def _code(allowed: Mapping[str, Any], value: Any) -> str:
     if not isinstance(value, str) or value not in allowed:
-        raise _Wrong(f"“{str(value)[:60]}” is not one of the choices.")
+        raise _Wrong(_("“%(value)s” is not one of the choices.") % {"value": str(value)[:60]})
     return value
 
 
@@ -80,22 +85,22 @@ def _codes(field: Field, value: Any) -> list[str]:
 
 def _unique_codes(allowed: Mapping[str, Any], value: Any) -> list[str]:
     if not isinstance(value, list):
-        raise _Wrong("Give a list of choices.")
+        raise _Wrong(_("Give a list of choices."))
     codes = [_code(allowed, code) for code in value]
     if len(set(codes)) != len(codes):
-        raise _Wrong("One choice is there twice; keep it once.")
+        raise _Wrong(_("One choice is there twice; keep it once."))
     return codes
 
 
 def _weighted(field: Field, value: Any) -> dict[str, int]:
     lowest = 0 if field.choices is not None else 1
     if not isinstance(value, dict):
-        raise _Wrong("Give each choice a number.")
+        raise _Wrong(_("Give each choice a number."))
     allowed = allowed_codes(field)
     for code, weight in value.items():
         _code(allowed, code)
         if isinstance(weight, bool) or not isinstance(weight, int) or not lowest <= weight <= 3:
-            raise _Wrong(f"“{code}” needs a whole number from {lowest} to 3.")
+            raise _Wrong(_("“%(code)s” needs a whole number from %(lowest)d to 3.") % {"code": code, "lowest": lowest})
     return dict(value)
 
 
@@ -111,27 +116,27 @@ def _regions(field: Field, value: Any) -> list[str]:
     return _unique_codes(dict.fromkeys(Country.objects.exclude(subregion="").values_list("subregion", flat=True)), value)
 
 
-def _only_keys(row: Any, allowed: set[str], what: str) -> dict[str, Any]:
+def _only_keys(row: Any, allowed: set[str]) -> dict[str, Any]:
     if not isinstance(row, dict) or set(row) - allowed:
-        raise _Wrong(f"{what} has parts that are not known; it may hold: {', '.join(sorted(allowed))}.")
+        raise _Wrong(_("A row has parts that are not known; it may hold: %(parts)s.") % {"parts": ", ".join(sorted(allowed))})
     return {key: value for key, value in row.items() if value not in EMPTY}
 
 
 def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or len(value) > 40:
-        raise _Wrong("Give a list of at most 40 ties.")
+        raise _Wrong(_("Give a list of at most 40 ties."))
     rows, countries = [], _country_codes()
     for row in value:
-        tie = _only_keys(row, {"kind", "country", "community_id", "strength", "evidence"}, "A tie")
+        tie = _only_keys(row, {"kind", "country", "community_id", "strength", "evidence"})
         _code(vocabulary("tie_kinds"), tie.get("kind"))
         if ("country" in tie) == ("community_id" in tie):
-            raise _Wrong("Each tie leads to a country or to one named community: give exactly one of them.")
+            raise _Wrong(_("Each tie leads to a country or to one named community: give exactly one of them."))
         if "country" in tie:
             _code(countries, tie["country"])
         elif isinstance(tie["community_id"], bool) or not isinstance(tie["community_id"], int):
-            raise _Wrong("A tie's community is given by its number.")
+            raise _Wrong(_("A tie's community is given by its number."))
         if isinstance(tie.get("strength"), bool) or tie.get("strength") not in (1, 2, 3):
-            raise _Wrong("Each tie needs a strength from 1 to 3.")
+            raise _Wrong(_("Each tie needs a strength from 1 to 3."))
         if "evidence" in tie:
             tie["evidence"] = _text(Field("evidence", "", "text", max_length=500), tie["evidence"])
         rows.append(tie)
@@ -140,13 +145,13 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
 
 def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or len(value) > 200:
-        raise _Wrong("Give a list of at most 200 partnerships.")
+        raise _Wrong(_("Give a list of at most 200 partnerships."))
     rows, countries = [], _country_codes()
     for row in value:
-        entry = _only_keys(row, {"name", "country", "year", "form", "status", "place_id"}, "A partnership")
+        entry = _only_keys(row, {"name", "country", "year", "form", "status", "place_id"})
         entry["name"] = _text(field, entry.get("name", ""))
         if not entry["name"]:
-            raise _Wrong("Each partnership needs the partner's name.")
+            raise _Wrong(_("Each partnership needs the partner's name."))
         _code(countries, entry.get("country"))
         if "year" in entry:
             _number(Field("year", "", "integer", minimum=1900, maximum=2100), entry["year"])
@@ -154,6 +159,10 @@ def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
             _code(FORMS, entry["form"])
         _code(PARTNERSHIP_STATUS, entry.get("status", "unknown"))
         rows.append(entry)
+    keys = [(entry["country"], searched_name(entry["name"])) for entry in rows]
+    twice = next((entry["name"] for at, entry in enumerate(rows) if keys[at] in keys[:at]), None)
+    if twice is not None:
+        raise _Wrong(_("“%(name)s” stands there twice; keep one row.") % {"name": twice})
     return rows
 
 
@@ -173,41 +182,70 @@ def check_document(document: Any, *, complete: bool) -> dict[str, dict[str, Any]
     Raises:
         InvalidFields: messages by ``group.field`` path, all of them at once.
     """
-    errors: dict[str, list[str]] = {}
-    if not isinstance(document, dict):
-        raise InvalidFields({"": ["A profile is an object of groups of answers."]})
-    for name in document.keys() - GROUP_BY_CODE.keys():
-        errors[str(name)] = ["There is no such group of answers."]
-    clean: dict[str, dict[str, Any]] = {}
-    for group in GROUPS:
-        answers = document.get(group.code) or {}
-        if not isinstance(answers, dict):
-            errors[group.code] = ["This group is an object of answers."]
-            continue
-        known = {field.name for field in group.fields}
-        for name in answers.keys() - known:
-            errors[f"{group.code}.{name}"] = ["There is no such question."]
-        for field in group.fields:
-            value = answers.get(field.name)
-            if value in EMPTY:
-                if complete and field.needed:
-                    errors[f"{group.code}.{field.name}"] = ["This answer is needed before the profile can be submitted."]
-                continue
-            try:
-                clean.setdefault(group.code, {})[field.name] = CHECKS[field.kind](field, value)
-            except _Wrong as wrong:
-                errors[f"{group.code}.{field.name}"] = [str(wrong)]
-    _check_across(clean, errors)
+    clean, errors = valid_part(document)
+    if complete:
+        errors |= missing_answers(document)
     if errors:
         raise InvalidFields(errors)
     return clean
 
 
-def _check_across(clean: Mapping[str, Mapping[str, Any]], errors: dict[str, list[str]]) -> None:
+def missing_answers(document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The answers that are needed to submit and are left empty, by path."""
+    needed = [(group, field) for group in GROUPS for field in group.fields if field.needed]
+    return {
+        f"{group.code}.{field.name}": [_("This answer is needed before the profile can be submitted.")]
+        for group, field in needed
+        if not isinstance(document.get(group.code), dict) or document[group.code].get(field.name) in EMPTY
+    }
+
+
+def valid_part(document: Any) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+    """What of a draft could be published as it is, and what is wrong with the rest by ``group.field`` path."""
+    errors: dict[str, list[str]] = {}
+    if not isinstance(document, dict):
+        raise InvalidFields({"": [_("A profile is an object of groups of answers.")]})
+    for name in document.keys() - GROUP_BY_CODE.keys() - {PROVENANCE}:
+        errors[str(name)] = [_("There is no such group of answers.")]
+    clean: dict[str, dict[str, Any]] = {}
+    for group in GROUPS:
+        answers = document.get(group.code) or {}
+        if not isinstance(answers, dict):
+            errors[group.code] = [_("This group is an object of answers.")]
+            continue
+        known = {field.name for field in group.fields}
+        for name in answers.keys() - known:
+            errors[f"{group.code}.{name}"] = [_("There is no such question.")]
+        for field in group.fields:
+            if answers.get(field.name) in EMPTY:
+                continue
+            try:
+                clean.setdefault(group.code, {})[field.name] = CHECKS[field.kind](field, answers[field.name])
+            except _Wrong as wrong:
+                errors[f"{group.code}.{field.name}"] = [str(wrong)]
+    across = _wrong_across(clean)
+    for path in across:
+        group_code, name = path.split(".")
+        clean[group_code].pop(name)
+    provenance = _provenance(document, clean)
+    clean = {code: answers for code, answers in clean.items() if answers}
+    return ({**clean, PROVENANCE: provenance} if provenance else clean), errors | across
+
+
+def _provenance(document: Mapping[str, Any], clean: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Where answers come from, of those that are there. The service alone writes it, so it needs no messages."""
+    kept = document.get(PROVENANCE) or {}
+    return {path: kept[path] for path in SOURCES if path in kept and path.split(".")[1] in clean.get(path.split(".")[0], {})}
+
+
+def _wrong_across(clean: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Answers that are right by themselves and contradict another."""
+    errors: dict[str, list[str]] = {}
     sought = clean.get("sought", {})
     low, high = sought.get("population_min"), sought.get("population_max")
     if low is not None and high is not None and low > high:
-        errors["sought.population_max"] = [f"This is below the lower bound of {low:,}; turn them around."]
+        errors["sought.population_max"] = [_("This is below the lower bound of %(low)s; turn them around.") % {"low": f"{low:,}"}]
     both = sorted(set(sought.get("countries", ())) & set(sought.get("excluded_countries", ())))
     if both:
-        errors["sought.excluded_countries"] = [f"{', '.join(both)} stands in both lists; keep it in one."]
+        errors["sought.excluded_countries"] = [_("%(codes)s stands in both lists; keep it in one.") % {"codes": ", ".join(both)}]
+    return errors

@@ -1,8 +1,8 @@
-"""The life of a profile, as one total table."""
+"""The lives of a profile, of a partnership that it claims, of an invitation and of a request to join, as total tables."""
 
 from __future__ import annotations
 
-from backend.cities.models import Profile
+from backend.cities.models import ExistingPartnership, Invitation, JoinRequest, Profile
 from backend.common.transitions import Transitions
 
 _S = Profile.Status
@@ -15,4 +15,28 @@ PROFILE_TRANSITIONS: Transitions = {
     _S.PAUSED: frozenset({_S.PUBLISHED, _S.FULFILLED, _S.WITHDRAWN}),
     _S.FULFILLED: frozenset({_S.PUBLISHED, _S.WITHDRAWN}),
     _S.WITHDRAWN: frozenset({_S.SUBMITTED}),
+}
+
+_E = ExistingPartnership.State
+EXISTING_TRANSITIONS: Transitions = {
+    _E.CLAIMED: frozenset({_E.CLAIMED, _E.CONFIRMED, _E.REFUSED, _E.DROPPED}),
+    _E.CONFIRMED: frozenset({_E.CLAIMED, _E.REFUSED, _E.DROPPED}),
+    _E.REFUSED: frozenset({_E.CLAIMED, _E.CONFIRMED, _E.DROPPED}),
+    _E.DROPPED: frozenset({_E.CLAIMED}),
+}
+
+_I = Invitation.Status
+INVITATION_TRANSITIONS: Transitions = {
+    _I.PENDING: frozenset({_I.ACCEPTED, _I.REVOKED, _I.EXPIRED}),
+    _I.ACCEPTED: frozenset(),
+    _I.REVOKED: frozenset(),
+    _I.EXPIRED: frozenset(),
+}
+
+_J = JoinRequest.Status
+JOIN_TRANSITIONS: Transitions = {
+    _J.WAITING: frozenset({_J.ACCEPTED, _J.REFUSED, _J.WITHDRAWN}),
+    _J.ACCEPTED: frozenset(),
+    _J.REFUSED: frozenset(),
+    _J.WITHDRAWN: frozenset(),
 }

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from django.utils.translation import get_language
+
 FOLDER = Path(__file__).parent / "data" / "vocabularies"
 NAMES = ("sectors", "themes", "topics", "challenges", "institutions", "languages", "offices", "tie_kinds", "readiness")
 
@@ -23,8 +25,13 @@ class Term:
     isic: tuple[str, ...] = ()
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
-    def label(self, language: str = "en") -> str:
-        return self.labels.get(language, self.labels["en"])
+    def label(self, language: str | None = None) -> str:
+        """The words in a language, by default the reader's."""
+        return self.labels.get(language or _reader(), self.labels["en"])
+
+
+def _reader() -> str:
+    return (get_language() or "en").split("-")[0]
 
 
 @cache
@@ -47,7 +54,7 @@ def vocabulary(name: str) -> Mapping[str, Term]:
     )
 
 
-def label(name: str, code: str, language: str = "en") -> str:
-    """Words for a code; the code itself where an older version holds one that is no longer in use."""
+def label(name: str, code: str, language: str | None = None) -> str:
+    """Words for a code, by default in the reader's language; the code itself where an older version holds one that is no longer in use."""
     term = vocabulary(name).get(code)
     return term.label(language) if term else code

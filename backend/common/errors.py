@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class DomainError(Exception):
     """Base of all errors that a person can mend. ``code`` is stable, the message says what is wrong and how to mend it."""
 
     code = "error"
+    # What a machine needs beyond the message, as plain JSON: further members of the API's problem document.
+    details: Mapping[str, Any] = {}
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -48,6 +51,12 @@ class CapacityReached(DomainError):
     """The community has as many open introductions as it allows itself."""
 
     code = "capacity_reached"
+
+
+class Unavailable(DomainError):
+    """Something outside of the service is missing or too slow; nothing was changed."""
+
+    code = "unavailable"
 
 
 class InvalidFields(DomainError):

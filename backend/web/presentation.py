@@ -10,22 +10,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from backend.cities.models import Community, Country
+from backend.cities.open_data import open_data
 from backend.cities.profile_schema import FORMS, GROUPS, PARTNERSHIP_STATUS, Field, document_value
-from backend.cities.services.registration import open_data_facts
 from backend.cities.vocabularies import label
 from backend.web.languages import direction, local_language
+from backend.web.provenance import source_line
 
-# Which public source fills which fact, and under which licence it may be passed on.
-FACT_SOURCES: Mapping[str, str] = {
-    "population": "GeoNames (CC BY 4.0)",
-    "elevation_m": "GeoNames (CC BY 4.0)",
-    "coastal": "Natural Earth (public domain)",
-    "seaport": "sea-ports (MIT)",
-    "air_destinations": "OpenFlights (ODbL 1.0)",
-    "income_band": "World Bank (CC BY 4.0)",
-}
-# Read by staff while they vet, not by the public.
-UNPUBLISHED_GROUPS = frozenset({"authority"})
+# Read by staff while they vet, not by the public. Claimed partnerships have rows of their own: others see those that staff have confirmed.
+UNPUBLISHED_GROUPS = frozenset({"authority", "partnerships"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +79,9 @@ def story_of(data: Mapping[str, Any]) -> Text | None:
     return Text(text, document_value(data, "story", "language") or "") if text else None
 
 
-def local_name_of(community: Community) -> Text | None:
-    """The community's own name in its own script, where it differs from the English one."""
-    name = document_value(published_data(community), "identity", "local_name") or community.local_name
+def local_name_of(community: Community, data: Mapping[str, Any] | None = None) -> Text | None:
+    """The community's own name in its own script, where it differs from the English one; as published unless ``data`` is given."""
+    name = document_value(published_data(community) if data is None else data, "identity", "local_name") or community.local_name
     return Text(name, local_language(community)) if name and name != community.name else None
 
 
@@ -98,13 +90,13 @@ def by_weight(weights: Mapping[str, int] | None) -> list[str]:
     return sorted(weights or {}, key=lambda code: (-int((weights or {})[code]), code))
 
 
-def community_card(community: Community) -> CommunityCard:
-    """Reads only what ``seeking_communities`` has fetched: no query."""
-    data = published_data(community)
+def community_card(community: Community, data: Mapping[str, Any] | None = None) -> CommunityCard:
+    """Reads only what ``seeking_communities`` has fetched: no query. ``data`` stands in for the published version in a preview."""
+    data = published_data(community) if data is None else data
     population = document_value(data, "facts", "population") or (community.place.population if community.place else None)
     return CommunityCard(
         community=community,
-        local_name=local_name_of(community),
+        local_name=local_name_of(community, data),
         population=population,
         story=story_of(data),
         themes=[label("themes", code) for code in by_weight(document_value(data, "themes", "importances"))[:3]],
@@ -138,7 +130,7 @@ class _Names:
 
 
 def _code_label(field: Field, code: str) -> str:
-    return field.choices.get(code, code) if field.choices is not None else label(field.vocabulary, code)
+    return str(field.choices.get(code, code)) if field.choices is not None else label(field.vocabulary, code)
 
 
 def _number(value: float) -> str:
@@ -159,8 +151,8 @@ def _partnership(row: Mapping[str, Any], names: _Names) -> dict[str, Any]:
         "name": row.get("name", ""),
         "country": names.country(row.get("country", "")),
         "year": row.get("year", ""),
-        "form": FORMS.get(row.get("form", ""), ""),
-        "status": PARTNERSHIP_STATUS.get(row.get("status", "unknown"), ""),
+        "form": str(FORMS.get(row.get("form", ""), "")),
+        "status": str(PARTNERSHIP_STATUS.get(row.get("status", "unknown"), "")),
     }
 
 
@@ -189,7 +181,7 @@ def _answer(field: Field, value: Any, names: _Names) -> Answer:
         kind, shown = "line", str(value)
     if kind == "link" and not str(shown).startswith(("https://", "http://")):
         kind = "line"
-    return Answer(field.label, kind, shown)
+    return Answer(str(field.label), kind, shown)
 
 
 def _language_of(document: Mapping[str, Any], community: Community, group: str, name: str) -> str:
@@ -203,8 +195,8 @@ def _language_of(document: Mapping[str, Any], community: Community, group: str, 
 
 
 def describe(document: Mapping[str, Any], community: Community, *, public: bool = True) -> list[DescribedGroup]:
-    """The answered questions by group, in the form's order; facts that equal the open data carry their source."""
-    open_data = open_data_facts(community.place) if community.place else {}
+    """The answered questions by group, in the form's order; answers that open data know of say what these say."""
+    sources = open_data(community)
     names = _Names(document)
     groups = []
     for group in GROUPS:
@@ -219,9 +211,8 @@ def describe(document: Mapping[str, Any], community: Community, *, public: bool 
             language = _language_of(document, community, group.code, question.name)
             if language:
                 answer = replace(answer, language=language)
-            if group.code == "facts" and question.name in open_data and open_data[question.name] == value:
-                answer = replace(answer, source=FACT_SOURCES.get(question.name, ""))
-            answers.append(answer)
+            source = source_line(document, f"{group.code}.{question.name}", value, sources)
+            answers.append(replace(answer, source=source) if source else answer)
         if answers:
-            groups.append(DescribedGroup(group.code, group.label, answers))
+            groups.append(DescribedGroup(group.code, str(group.label), answers))
     return groups

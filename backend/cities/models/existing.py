@@ -14,8 +14,9 @@ class ExistingPartnership(models.Model):
     """One partnership of a profile's group "partnerships", as the owner last submitted or published it.
 
     ``services.existing.propose_partnerships`` keeps the rows in step with the profile: a new or changed row is CLAIMED, one taken out of
-    the profile is DROPPED. Staff answer a claim (CONFIRMED or REFUSED) by ``services.existing.answer_partnership``. The directory and the public page
-    show confirmed rows alone (``existing_queries.confirmed_partnerships``); pairs that public lists name stand there anyway, as listed.
+    the profile is DROPPED. Staff answer a claim (CONFIRMED or REFUSED) by ``services.existing.answer_partnership``. The directory and the
+    public page show confirmed rows alone (``existing_queries.confirmed_partnerships``); pairs that public lists name stand there anyway,
+    as listed.
     """
 
     class State(models.TextChoices):

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-from django.db import connection, transaction
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Actor, Thing, may
 from backend.accounts.models import User
 from backend.cities.models import Profile, ProfileVersion
 from backend.cities.permissions import actor_kind, require_in
 from backend.cities.profile_validation import check_document
+from backend.cities.services.existing import propose_partnerships
 from backend.cities.services.profiles import profile_for_update
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.clock import database_now
-from backend.common.errors import NotAllowed, NotVisible, WrongState
-from backend.common.transitions import change_state, check_transition
+from backend.common.errors import InvalidFields, NotAllowed, NotVisible, WrongState
+from backend.common.transitions import change_state
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
 _S = Profile.Status
+LONGEST_PAUSE = dt.timedelta(days=731)
 
 
 def publish_version(profile: Profile, by: User | None) -> ProfileVersion:
     """A new immutable version of the draft, current from now on. The profile's row is locked by the caller."""
     data = check_document(profile.draft, complete=True)
+    propose_partnerships(profile.community, data, by=by)
     last = profile.versions.aggregate(last=Max("number"))["last"] or 0
     version = ProfileVersion.objects.create(profile=profile, number=last + 1, data=data, published_by=by)
-    change_state(profile, "status", _S.PUBLISHED, PROFILE_TRANSITIONS, current_version=version, confirmed_at=database_now())
+    change_state(profile, "status", _S.PUBLISHED, PROFILE_TRANSITIONS, current_version=version, **_confirmed(), paused_until=None)
     record(Topic.PROFILE_PUBLISHED, subject=profile, by=by, community_id=profile.community_id, version=version.number)
     return version
 
@@ -48,14 +54,20 @@ def republish_profile(*, by: User, community_id: int) -> ProfileVersion:
     return publish_version(profile, by)
 
 
-def _live_on(*, by: User, community_id: int, new: str, topic: Topic = Topic.PROFILE_STATUS_CHANGED, confirm: bool = False) -> Profile:
+def _confirmed() -> dict[str, Any]:
+    """The owner says now that it is true: reminders begin anew."""
+    return {"confirmed_at": database_now(), "reminded_months": 0}
+
+
+def _live_on(*, by: User, community_id: int, new: str, topic: Topic = Topic.PROFILE_STATUS_CHANGED, **values: Any) -> Profile:
     if not may(actor_kind(by, community_id), "X", Thing.DRAFT):
         raise NotVisible
     profile = profile_for_update(community_id)
     if profile.current_version_id is None and new != _S.WITHDRAWN:
-        raise WrongState("The profile has never been published.")
-    old = change_state(profile, "status", new, PROFILE_TRANSITIONS, **({"confirmed_at": database_now()} if confirm else {}))
-    record(topic, subject=profile, by=by, community_id=community_id, old=old, new=new)
+        raise WrongState(_("The profile has never been published."))
+    old = change_state(profile, "status", new, PROFILE_TRANSITIONS, **({"paused_until": None} | values))
+    until = {"until": profile.paused_until.isoformat()} if profile.paused_until else {}
+    record(topic, subject=profile, by=by, community_id=community_id, old=old, new=new, **until)
     return profile
 
 
@@ -64,14 +76,22 @@ def confirm_profile(*, by: User, community_id: int) -> Profile:
     """The owner says that everything is still true. Raises NotVisible, WrongState."""
     profile = profile_for_update(community_id)
     if profile.status not in (_S.PUBLISHED, _S.STALE):
-        raise WrongState("Only a published profile can be confirmed.")
-    return _live_on(by=by, community_id=community_id, new=_S.PUBLISHED, topic=Topic.PROFILE_CONFIRMED, confirm=True)
+        raise WrongState(_("Only a published profile can be confirmed."))
+    return _live_on(by=by, community_id=community_id, new=_S.PUBLISHED, topic=Topic.PROFILE_CONFIRMED, **_confirmed())
 
 
 @transaction.atomic
-def pause_profile(*, by: User, community_id: int) -> Profile:
-    """No new suggestions until resumed. Raises NotVisible, WrongState."""
-    return _live_on(by=by, community_id=community_id, new=_S.PAUSED)
+def pause_profile(*, by: User, community_id: int, until: dt.date | None = None) -> Profile:
+    """No new suggestions until resumed, by hand or by itself on the day ``until``.
+
+    Raises:
+        NotVisible, WrongState. InvalidFields: the day is not after today (by the database's clock), or more than two years away.
+    """
+    require_in(by, community_id, "X", Thing.DRAFT)
+    today = database_now().date()
+    if until is not None and not today < until <= today + LONGEST_PAUSE:
+        raise InvalidFields({"until": [_("Choose a day after today, within two years; or leave it empty and resume by hand.")]})
+    return _live_on(by=by, community_id=community_id, new=_S.PAUSED, paused_until=until)
 
 
 @transaction.atomic
@@ -79,8 +99,8 @@ def resume_profile(*, by: User, community_id: int) -> Profile:
     """Back among those who seek. Raises NotVisible, WrongState."""
     profile = profile_for_update(community_id)
     if profile.status not in (_S.PAUSED, _S.FULFILLED):
-        raise WrongState("Only a paused or fulfilled profile can be resumed.")
-    return _live_on(by=by, community_id=community_id, new=_S.PUBLISHED, confirm=True)
+        raise WrongState(_("Only a paused or fulfilled profile can be resumed."))
+    return _live_on(by=by, community_id=community_id, new=_S.PUBLISHED, **_confirmed())
 
 
 @transaction.atomic
@@ -93,21 +113,3 @@ def mark_fulfilled(*, by: User, community_id: int) -> Profile:
 def withdraw_profile(*, by: User, community_id: int) -> Profile:
     """Takes the profile off the service. Raises NotVisible, WrongState."""
     return _live_on(by=by, community_id=community_id, new=_S.WITHDRAWN)
-
-
-@transaction.atomic
-def mark_stale_profiles() -> int:
-    """Profiles nobody confirmed for PROFILES["stale_months"] become stale, by the database's clock; returns how many."""
-    check_transition(PROFILE_TRANSITIONS, _S.PUBLISHED, _S.STALE)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE cities_profile SET status = 'stale' "
-            "WHERE status = 'published' AND confirmed_at < now() - make_interval(months => %s) RETURNING id, community_id",
-            [settings.PROFILES["stale_months"]],
-        )
-        rows = cursor.fetchall()
-    for profile_id, community_id in rows:
-        record(
-            Topic.PROFILE_STATUS_CHANGED, subject=(Profile, profile_id), by=None, community_id=community_id, old="published", new="stale"
-        )
-    return len(rows)

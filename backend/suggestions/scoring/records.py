@@ -96,10 +96,16 @@ def _is_available(community: Community, document: Mapping[str, Any], standing: S
     return bool(standing.open_introductions < capacity)
 
 
-def community_record(community: Community, standing: Standing, now: dt.datetime) -> ProfileRecord:
-    """The engine's record of a community: its current version, filled up with open data where the version is silent."""
-    version = community.profile.current_version
-    document: Mapping[str, Any] = version.data if version else {}
+def community_record(
+    community: Community, standing: Standing, now: dt.datetime, document: Mapping[str, Any] | None = None
+) -> ProfileRecord:
+    """The engine's record of a community: its current version, filled up with open data where the version is silent.
+
+    ``document`` stands in for the current version: what the engine would make of a draft.
+    """
+    if document is None:
+        version = community.profile.current_version
+        document = version.data if version else {}
     facts = document.get("facts") or {}
     place = community.place
 

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
 from django.utils.translation import ngettext
 
+from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.cities.vocabularies import label
 from backend.web.languages import direction
 from backend.web.sources import LIST_SOURCES
@@ -32,6 +33,12 @@ def icon(name: str) -> SafeString:
 def term(code: str, vocabulary: str) -> str:
     """The words for a vocabulary code."""
     return label(vocabulary, code)
+
+
+@register.filter
+def choice_words(code: str, choices: str) -> str:
+    """The words for a code of one of the profile's closed lists: ``forms`` or ``partnership_status``. Empty for none."""
+    return str({"forms": FORMS, "partnership_status": PARTNERSHIP_STATUS}[choices].get(code, ""))
 
 
 @register.filter

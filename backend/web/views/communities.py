@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from backend.cities.existing_queries import confirmed_partnerships
 from backend.cities.models import Community, Membership
 from backend.cities.queries import directory_listed, listed_partners, seeking_communities
 from backend.common.errors import NotVisible
@@ -40,26 +42,30 @@ def _public_community(community_id: int) -> Community:
     return community
 
 
-@require_safe
-def community(request: HttpRequest, community_id: int) -> HttpResponse:
-    shown = _public_community(community_id)
-    data = published_data(shown)
+def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a community's page shows of a document: the published one, or a draft in its preview. ``current_memberships`` is fetched."""
     listed = listed_partners(shown)
     partner_ids = [partner.community_id for partner in listed if partner.community_id is not None]
-    context: dict[str, Any] = {
+    return {
         "community": shown,
-        "local_name": local_name_of(shown),
+        "local_name": local_name_of(shown, data),
         "story": story_of(data),
         "english_story": (data.get("story") or {}).get("english", ""),
         "groups": [group for group in describe(data, shown) if group.code not in {"story", "identity", "importances"}],
         "website": (data.get("identity") or {}).get("website") or shown.website,
         "recorded": living_partnerships(shown.pk),
+        "existing": confirmed_partnerships(shown.pk),
         "listed": listed,
         "public_ids": set(Community.objects.public().filter(pk__in=partner_ids).values_list("pk", flat=True)),
         "membership": next(iter(shown.current_memberships), None),  # type: ignore[attr-defined]
         "shows_sample": shown.is_sample,
     }
-    return render(request, "web/community.html", context)
+
+
+@require_safe
+def community(request: HttpRequest, community_id: int) -> HttpResponse:
+    shown = _public_community(community_id)
+    return render(request, "web/community.html", page_of(shown, published_data(shown)))
 
 
 def _recorded(*, search: str = "", country: str = "") -> QuerySet[Partnership]:

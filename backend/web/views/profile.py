@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.models import Community, Profile
+from backend.cities.draft_changes import Answers, DraftConflict, answer_at, changed_answers
+from backend.cities.existing_queries import partners_to_offer, rows_of_listed
+from backend.cities.models import Profile
+from backend.cities.open_data import SOURCES, open_data
 from backend.cities.permissions import require_in
-from backend.cities.profile_schema import GROUP_BY_CODE, GROUPS, Group
+from backend.cities.profile_progress import WALK, progress_of
+from backend.cities.profile_schema import GROUP_BY_CODE, Group
 from backend.cities.services import draft_errors, save_draft
-from backend.cities.services.registration import open_data_facts
-from backend.common.errors import Conflict, NotVisible
+from backend.common.errors import InvalidFields, NotVisible
 from backend.web.forms.profile import AskedField, ask, read_group
-from backend.web.presentation import FACT_SOURCES, DescribedGroup, describe
-
-
-@dataclass(frozen=True, slots=True)
-class GroupProgress:
-    group: Group
-    state: str  # done | begun | needed | empty | wrong
-    url: str
+from backend.web.freshness import freshness_words
+from backend.web.outlook import outlook_of
+from backend.web.presentation import Answer, describe
+from backend.web.provenance import form_line
 
 
 def signed_in_user(request: HttpRequest) -> User:
@@ -46,33 +47,15 @@ def own_profile(user: User, community_id: int, verb: str = "R") -> Profile:
     )
 
 
-def profile_progress(profile: Profile) -> list[GroupProgress]:
-    """Each group with where it stands."""
-    errors = draft_errors(profile)
-    missing = draft_errors(profile, complete=True)
-    progress = []
-    for group in GROUPS:
-        prefix = f"{group.code}."
-        answers = profile.draft.get(group.code) or {}
-        if any(path.startswith(prefix) for path in errors):
-            state = "wrong"
-        elif any(path.startswith(prefix) for path in missing):
-            state = "begun" if answers else "needed"
-        else:
-            state = "done" if answers else "empty"
-        progress.append(GroupProgress(group, state, reverse("web:profile_group", args=[profile.community_id, group.code])))
-    return progress
-
-
 @require_safe
 def overview(request: HttpRequest, community_id: int) -> HttpResponse:
     profile = own_profile(signed_in_user(request), community_id)
-    progress = profile_progress(profile)
     context = {
         "profile": profile,
         "community": profile.community,
-        "progress": progress,
-        "answered": sum(entry.state in ("done", "begun") for entry in progress),
+        "progress": progress_of(profile),
+        "outlook": outlook_of(profile),
+        "freshness": freshness_words(profile),
         "notes": profile.vetting_notes.select_related("by").order_by("-id")[:3],
         "letters": profile.letters.order_by("-id"),
         "shows_sample": profile.community.is_sample,
@@ -80,36 +63,27 @@ def overview(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "web/profile/overview.html", context)
 
 
-def _fact_source(community: Community, group: Group, name: str) -> str:
-    if group.code != "facts" or community.place is None:
-        return ""
-    open_data = open_data_facts(community.place)
-    if name not in open_data:
-        return ""
-    value = open_data[name]
-    shown = (_("yes") if value else _("no")) if isinstance(value, bool) else f"{value:,}".removesuffix(".0")
-    return _("Open data says: %(value)s. Source: %(source)s.") % {"value": shown, "source": FACT_SOURCES[name]}
+def _asked(profile: Profile, group: Group, answers: Mapping[str, Any], *, with_errors: bool) -> list[AskedField]:
+    draft = {**profile.draft, group.code: answers}
+    errors = draft_errors(Profile(draft=draft)) if with_errors else {}
+    sources = open_data(profile.community)
 
+    def asked(name: str) -> str:
+        return form_line(profile.draft, f"{group.code}.{name}", sources)
 
-def _asked(profile: Profile, group: Group, answers: dict[str, Any], *, with_errors: bool) -> list[AskedField]:
-    errors = draft_errors(Profile(draft={**profile.draft, group.code: answers})) if with_errors else {}
     return [
-        ask(
-            question,
-            answers.get(question.name),
-            errors.get(f"{group.code}.{question.name}", []),
-            _fact_source(profile.community, group, question.name),
-        )
+        ask(question, answers.get(question.name), errors.get(f"{group.code}.{question.name}", []), asked(question.name))
         for question in group.fields
     ]
 
 
 def _neighbour(group: Group, step: int) -> Group | None:
-    index = GROUPS.index(group) + step
-    return GROUPS[index] if 0 <= index < len(GROUPS) else None
+    index = WALK.index(group) + step
+    return WALK[index] if 0 <= index < len(WALK) else None
 
 
 def _group_context(profile: Profile, group: Group, fields: list[AskedField]) -> dict[str, Any]:
+    progress = progress_of(profile)
     return {
         "profile": profile,
         "community": profile.community,
@@ -118,24 +92,13 @@ def _group_context(profile: Profile, group: Group, fields: list[AskedField]) -> 
         "wrong": [field for field in fields if field.errors],
         "previous": _neighbour(group, -1),
         "next": _neighbour(group, 1),
-        "total": len(GROUPS),
-        "autosaves": True,
+        "position": WALK.index(group) + 1,
+        "progress": progress,
+        "outlook": outlook_of(profile),
+        "seen": json.dumps(profile.draft.get(group.code) or {}, ensure_ascii=False),
+        "offered_partners": partners_to_offer(profile.community, profile.draft) if group.code == "partnerships" else [],
         "shows_sample": profile.community.is_sample,
     }
-
-
-def _conflict_page(request: HttpRequest, user: User, community_id: int, group: Group, mine: dict[str, Any]) -> HttpResponse:
-    """Both versions side by side; saving again from here keeps one's own."""
-    profile = own_profile(user, community_id)
-    theirs = profile.draft.get(group.code) or {}
-
-    def described(answers: dict[str, Any]) -> DescribedGroup | None:
-        return next(iter(describe({group.code: answers}, profile.community, public=False)), None)
-
-    context = _group_context(profile, group, _asked(profile, group, mine, with_errors=True))
-    return render(
-        request, "web/profile/group.html", context | {"conflict": {"theirs": described(theirs), "mine": described(mine)}}, status=409
-    )
 
 
 def _group(code: str) -> Group:
@@ -145,26 +108,54 @@ def _group(code: str) -> Group:
 
 
 def _revision(request: HttpRequest) -> int:
-    """The draft's revision that the page was made from; -1, which conflicts with every draft, where a page was tampered with."""
+    """The draft's revision that the page was made from; -1, which collides with every change, where a page was tampered with."""
     text = request.POST.get("revision", "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
+def _seen(request: HttpRequest, profile: Profile, group: Group) -> dict[str, Any]:
+    """The topic's answers as the page was opened with them; those of the draft where the page does not say."""
+    try:
+        seen = json.loads(request.POST.get("seen", ""))
+    except ValueError:
+        seen = None
+    return seen if isinstance(seen, dict) else profile.draft.get(group.code) or {}
+
+
+def _changes(request: HttpRequest, profile: Profile, group: Group) -> dict[str, dict[str, Any]]:
+    """What the person changed on the page: answers that somebody else changed meanwhile, and they did not, stay as they are."""
+    posted = read_group(group, request.POST)
+    if "existing" in posted:
+        draft = {group.code: posted}
+        posted["existing"] = [*posted["existing"], *rows_of_listed(profile.community, draft, request.POST.getlist("add_listed"))]
+    changed = changed_answers({group.code: _seen(request, profile, group)}, {group.code: posted})
+    return {group.code: {path.split(".", 1)[1]: value for path, value in changed.items()}}
+
+
+def _looked_at(group: Group) -> list[str]:
+    return [path for path in SOURCES if path.startswith(f"{group.code}.")]
+
+
+def _with_defaults(group: Group, answers: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A story is most likely written in the language that its author reads the page in."""
+    return {"language": (get_language() or "en").split("-")[0], **answers} if group.code == "story" else answers
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def group_page(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
+    """Saving by the page's button also confirms the open data on it."""
     user, topic = signed_in_user(request), _group(group)
     if request.method != "POST":
         profile = own_profile(user, community_id, "U")
-        answers = profile.draft.get(topic.code) or {}
+        answers = _with_defaults(topic, profile.draft.get(topic.code) or {})
         show_errors = any(draft_errors(profile).keys() & {f"{topic.code}.{field.name}" for field in topic.fields})
-        return render(
-            request, "web/profile/group.html", _group_context(profile, topic, _asked(profile, topic, answers, with_errors=show_errors))
-        )
-    answers = read_group(topic, request.POST)
+        fields = _asked(profile, topic, answers, with_errors=show_errors)
+        return render(request, "web/profile/group.html", _group_context(profile, topic, fields))
+    changes = _changes(request, own_profile(user, community_id, "U"), topic)
     try:
-        save_draft(by=user, community_id=community_id, changes={topic.code: answers}, revision=_revision(request))
-    except Conflict:
-        return _conflict_page(request, user, community_id, topic, answers)
+        save_draft(by=user, community_id=community_id, changes=changes, revision=_revision(request), confirm=_looked_at(topic))
+    except DraftConflict as conflict:
+        return _conflict_page(request, own_profile(user, community_id, "U"), topic, changes[topic.code], conflict)
     profile = own_profile(user, community_id, "U")
     fields = _asked(profile, topic, profile.draft.get(topic.code) or {}, with_errors=True)
     if any(field.errors for field in fields):
@@ -176,6 +167,8 @@ def _after_saving(request: HttpRequest, community_id: int, group: Group) -> Http
     following = _neighbour(group, 1)
     if "more" in request.POST:
         return redirect("web:profile_group", community_id, group.code)
+    if "preview" in request.POST:
+        return redirect("web:profile_preview", community_id)
     if "next" in request.POST and following is not None:
         return redirect("web:profile_group", community_id, following.code)
     if "next" in request.POST:
@@ -186,12 +179,79 @@ def _after_saving(request: HttpRequest, community_id: int, group: Group) -> Http
 
 @require_POST
 def autosave(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
-    """Saves while people write: answers a line of text and the new revision, never moves the page."""
+    """Saves while people write: answers a line of text, the new revision and how the profile stands now; never moves the page."""
     user, topic = signed_in_user(request), _group(group)
+    changes = _changes(request, own_profile(user, community_id, "U"), topic)
     try:
-        profile = save_draft(
-            by=user, community_id=community_id, changes={topic.code: read_group(topic, request.POST)}, revision=_revision(request)
-        )
-    except Conflict:
+        save_draft(by=user, community_id=community_id, changes=changes, revision=_revision(request))
+    except DraftConflict:
         return render(request, "web/profile/autosaved.html", {"conflict": True})
-    return render(request, "web/profile/autosaved.html", {"profile": profile})
+    profile = own_profile(user, community_id, "U")
+    context = {
+        "profile": profile,
+        "community": profile.community,
+        "seen": json.dumps(profile.draft.get(topic.code) or {}, ensure_ascii=False),
+        "outlook": outlook_of(profile),
+        "progress": progress_of(profile),
+    }
+    return render(request, "web/profile/autosaved.html", context)
+
+
+def _shown(profile: Profile, group: Group, name: str, value: Any) -> Answer | None:
+    described = describe({group.code: {name: value}}, profile.community, public=False)
+    return described[0].answers[0] if described and described[0].answers else None
+
+
+def _conflict_page(request: HttpRequest, profile: Profile, group: Group, mine: Mapping[str, Any], conflict: DraftConflict) -> HttpResponse:
+    """Each answer that both changed with both values, to choose from; what only this person changed is kept with it."""
+    rows = [
+        {
+            "name": field.name,
+            "label": field.label,
+            "yours": _shown(profile, group, field.name, mine.get(field.name)),
+            "theirs": _shown(profile, group, field.name, answer_at(profile.draft, f"{group.code}.{field.name}")),
+        }
+        for field in group.fields
+        if f"{group.code}.{field.name}" in conflict.collisions
+    ]
+    context = {
+        "profile": profile,
+        "community": profile.community,
+        "group": group,
+        "rows": rows,
+        "mine": json.dumps(dict(mine), ensure_ascii=False),
+        "others": [field.label for field in group.fields if field.name in mine and f"{group.code}.{field.name}" not in conflict.collisions],
+        "shows_sample": profile.community.is_sample,
+    }
+    return render(request, "web/profile/conflict.html", context, status=409)
+
+
+@require_POST
+def settle(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
+    """The choice between two editors' answers. A third save in the meantime asks again."""
+    user, topic = signed_in_user(request), _group(group)
+    mine = _own_answers(request, topic)
+    undecided = request.POST.getlist("asked")
+    kept = {name: value for name, value in mine.items() if name not in undecided or request.POST.get(f"keep.{name}") == "mine"}
+    open_still = [name for name in undecided if request.POST.get(f"keep.{name}") not in ("mine", "theirs")]
+    profile = own_profile(user, community_id, "U")
+    if open_still:
+        collisions = {f"{topic.code}.{name}": (mine.get(name), answer_at(profile.draft, f"{topic.code}.{name}")) for name in undecided}
+        messages.error(request, _("Choose one of the two for every answer. Nothing is saved yet."))
+        return _conflict_page(request, profile, topic, mine, DraftConflict(profile.draft_revision, collisions))
+    try:
+        save_draft(by=user, community_id=community_id, changes={topic.code: kept}, revision=_revision(request))
+    except DraftConflict as conflict:
+        return _conflict_page(request, own_profile(user, community_id, "U"), topic, kept, conflict)
+    messages.success(request, _("“%(group)s” is saved as you chose.") % {"group": topic.label})
+    return redirect(reverse("web:profile_group", args=[community_id, topic.code]))
+
+
+def _own_answers(request: HttpRequest, group: Group) -> Answers:
+    try:
+        mine = json.loads(request.POST.get("mine", ""))
+    except ValueError:
+        mine = None
+    if not isinstance(mine, dict) or mine.keys() - {field.name for field in group.fields}:
+        raise InvalidFields({"mine": [_("The page did not send back your answers whole. Go back and save once more.")]})
+    return mine

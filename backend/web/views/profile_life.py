@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,11 +12,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.cities.models import Profile
 from backend.cities.permissions import role_in
+from backend.cities.profile_progress import progress_of
 from backend.cities.profile_schema import GROUP_BY_CODE
+from backend.cities.profile_validation import valid_part
 from backend.cities.services import (
     confirm_profile,
     draft_errors,
@@ -27,7 +30,10 @@ from backend.cities.services import (
     withdraw_profile,
 )
 from backend.common.errors import InvalidFields
+from backend.web.freshness import freshness_words
+from backend.web.outlook import outlook_of
 from backend.web.presentation import describe
+from backend.web.views.communities import page_of
 from backend.web.views.profile import own_profile, signed_in_user
 
 
@@ -37,7 +43,7 @@ def _labelled(errors: Mapping[str, list[str]], community_id: int) -> list[dict[s
     for path, lines in errors.items():
         code, _dot, name = path.partition(".")
         group = GROUP_BY_CODE.get(code)
-        question = next((field.label for field in group.fields if field.name == name), "") if group else ""
+        question = next((str(field.label) for field in group.fields if field.name == name), "") if group else ""
         url = reverse("web:profile_group", args=[community_id, code]) + f"#{name}" if group else ""
         rows.append({"group": group.label if group else "", "question": question, "lines": lines, "url": url})
     return rows
@@ -48,6 +54,8 @@ def _check_context(profile: Profile, errors: Mapping[str, list[str]], *, vetted:
     return {
         "profile": profile,
         "community": profile.community,
+        "outlook": outlook_of(profile),
+        "progress": progress_of(profile),
         "groups": describe(profile.draft, profile.community, public=False),
         "problems": _labelled(errors, profile.community_id),
         "can_submit": profile.status in ("draft", "changes_requested", "withdrawn"),
@@ -96,9 +104,42 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
     return redirect("web:suggestions", community_id)
 
 
+@require_safe
+def preview(request: HttpRequest, community_id: int) -> HttpResponse:
+    """The public page, made from the draft: what cannot be published yet is left out."""
+    profile = own_profile(signed_in_user(request), community_id)
+    document, errors = valid_part(profile.draft)
+    shown = profile.community
+    shown.current_memberships = list(shown.memberships.filter(ended_on__isnull=True))  # type: ignore[attr-defined]
+    return render(request, "web/profile/preview.html", page_of(shown, document) | {"hidden_errors": len(errors)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
+    """Where a reminder's link leads. Opening it changes nothing; its one button confirms."""
+    user = signed_in_user(request)
+    if request.method == "POST":
+        confirm_profile(by=user, community_id=community_id)
+        messages.success(request, _("Thank you: confirmed as still true."))
+        return redirect("web:profile", community_id)
+    profile = own_profile(user, community_id, "X")
+    version = profile.current_version
+    words = freshness_words(profile) or _("The profile is not published, so there is nothing to confirm.")
+    context = {
+        "profile": profile,
+        "community": profile.community,
+        "can_confirm": profile.status in (Profile.Status.PUBLISHED, Profile.Status.STALE),
+        "next_step": words,
+        "unpublished": version is not None and profile.draft != version.data,
+        "groups": describe(version.data, profile.community) if version else [],
+        "shows_sample": profile.community.is_sample,
+    }
+    return render(request, "web/profile/confirm.html", context)
+
+
 _ACTS: Mapping[str, tuple[Callable[..., Profile], Any]] = {
     "confirm": (confirm_profile, gettext_lazy("Thank you: confirmed as still true.")),
-    "pause": (pause_profile, gettext_lazy("Paused. You get no new suggestions until you resume.")),
+    "pause": (pause_profile, gettext_lazy("Paused. You get no new suggestions until it ends or you resume.")),
     "resume": (resume_profile, gettext_lazy("Resumed. You are among those who seek again.")),
     "fulfil": (mark_fulfilled, gettext_lazy("Congratulations! Your profile is marked as fulfilled.")),
     "withdraw": (withdraw_profile, gettext_lazy("Withdrawn. Nobody sees the profile any more; you can submit it again.")),
@@ -111,6 +152,19 @@ def change_status(request: HttpRequest, community_id: int) -> HttpResponse:
     if act not in _ACTS:
         raise InvalidFields({"act": [_("Choose what to do with the profile.")]})
     service, words = _ACTS[act]
-    service(by=signed_in_user(request), community_id=community_id)
+    try:
+        service(by=signed_in_user(request), community_id=community_id, **_pause_end(request, act))
+    except InvalidFields as invalid:
+        messages.error(request, " ".join(line for lines in invalid.errors.values() for line in lines))
+        return redirect("web:profile", community_id)
     messages.success(request, words)
     return redirect("web:profile", community_id)
+
+
+def _pause_end(request: HttpRequest, act: str) -> dict[str, dt.date]:
+    """The day on which a pause ends, if one is given. Raises InvalidFields for what is no day."""
+    text = request.POST.get("until", "").strip() if act == "pause" else ""
+    try:
+        return {"until": dt.date.fromisoformat(text)} if text else {}
+    except ValueError:
+        raise InvalidFields({"until": [_("Write the day as year-month-day, for example 2027-03-01.")]}) from None

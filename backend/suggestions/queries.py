@@ -8,17 +8,20 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Case, Count, Q, QuerySet, Value, When
-from django.utils import timezone
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.models import Community, CommunityRole
+from backend.cities.models import Community, CommunityRole, Profile
 from backend.cities.permissions import require_in, require_staff
+from backend.common.clock import database_now
 from backend.common.errors import NotVisible
 from backend.suggestions.models import ScoringRun, Suggestion
 
 _S = Suggestion.Status
 _A = Suggestion.SideState
+_ADVANCED = (_S.MUTUAL, _S.INTRODUCED)
+# Who has left, or found what it looked for, seeks nobody: anybody can read that on its public page, so a suggestion may show it.
+GONE = (Profile.Status.WITHDRAWN, Profile.Status.FULFILLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class SuggestionView:
     other_reasons: dict[str, Any]
     released_at: dt.datetime | None
     expires_at: dt.datetime | None
+    undo_until: dt.datetime | None = None  # until when the side's own last answer can be undone
 
     @property
     def can_answer(self) -> bool:
@@ -50,7 +54,7 @@ class SuggestionView:
 
 def status_for_side(suggestion: Suggestion, side: str, now: dt.datetime) -> str:
     """Where the suggestion stands for side "a" or "b", from that side's own answer, the clock and mutual interest alone."""
-    if suggestion.status in (_S.MUTUAL, _S.INTRODUCED):
+    if suggestion.status in _ADVANCED:
         return suggestion.status
     own = getattr(suggestion, f"{side}_state")
     if own in (_A.DECLINED, _A.WITHDRAWN):
@@ -66,11 +70,15 @@ def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> Sugges
     def of(side: str, name: str) -> Any:
         return getattr(suggestion, f"{side}_{name}")
 
+    status, final_at = status_for_side(suggestion, own, now), of(own, "final_at")
+    if status in ("open", "waiting") and getattr(suggestion.pair, own).profile.status in GONE:
+        status = "closed"
+    undoable = final_at is not None and final_at > now and status in ("waiting", "declined", "withdrawn")
     return SuggestionView(
         suggestion_id=suggestion.pk,
         own=getattr(suggestion.pair, own),
         other=getattr(suggestion.pair, other),
-        status_for_side=status_for_side(suggestion, own, now),
+        status_for_side=status,
         score=suggestion.score,
         own_preference=of(own, "preference"),
         other_preference=of(other, "preference"),
@@ -80,6 +88,7 @@ def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> Sugges
         other_reasons=of(other, "reasons"),
         released_at=suggestion.released_at,
         expires_at=suggestion.expires_at,
+        undo_until=final_at if undoable else None,
     )
 
 
@@ -92,10 +101,14 @@ def _with_communities(suggestions: QuerySet[Suggestion]) -> QuerySet[Suggestion]
 
 def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
     """Visible suggestions of a community, ordered by what its side can know: mutual first, then as allocated."""
-    advanced = Case(When(status__in=(_S.MUTUAL, _S.INTRODUCED), then=Value(0)), default=Value(1))
-    return _with_communities(
-        Suggestion.objects.visible_to_communities().of_community(community_id).order_by(advanced, "-meetings", "-score", "id")
-    )
+    advanced = Case(When(status__in=_ADVANCED, then=Value(0)), default=Value(1))
+    return _with_communities(_seen_by(community_id).order_by(advanced, "-meetings", "-score", "id"))
+
+
+def _seen_by(community_id: int) -> QuerySet[Suggestion]:
+    """What was released to the side, but for partners that have left the service or seek nobody any more."""
+    gone = Q(pair__b_id=community_id, pair__a__profile__status__in=GONE) | Q(pair__a_id=community_id, pair__b__profile__status__in=GONE)
+    return Suggestion.objects.visible_to_communities().of_community(community_id).exclude(gone & ~Q(status__in=_ADVANCED))
 
 
 def visible_suggestions(user: User | AnonymousUser, community_id: int) -> QuerySet[Suggestion]:
@@ -106,12 +119,12 @@ def visible_suggestions(user: User | AnonymousUser, community_id: int) -> QueryS
 
 def seen_from(suggestion: Suggestion, community_id: int, *, now: dt.datetime | None = None) -> SuggestionView:
     """The suggestion as that side sees it now."""
-    return _view(suggestion, community_id, now or timezone.now())
+    return _view(suggestion, community_id, now or database_now())
 
 
 def suggestions_for(user: User | AnonymousUser, community_id: int, *, now: dt.datetime | None = None) -> list[SuggestionView]:
     """The community's suggestions as its side sees them. Raises NotVisible for people without a role there."""
-    moment = now or timezone.now()
+    moment = now or database_now()
     return [_view(s, community_id, moment) for s in visible_suggestions(user, community_id)]
 
 
@@ -124,17 +137,19 @@ def suggestion_for(user: User | AnonymousUser, suggestion_id: int, *, community_
     Raises:
         NotVisible: no such suggestion, not released, or no role on either side.
     """
-    suggestion = _with_communities(Suggestion.objects.visible_to_communities()).filter(pk=suggestion_id).first()
-    if suggestion is None or not isinstance(user, User):
+    sides = Suggestion.objects.filter(pk=suggestion_id).values_list("pair__a_id", "pair__b_id").first()
+    if sides is None or not isinstance(user, User):
         raise NotVisible
-    sides = (suggestion.pair.a_id, suggestion.pair.b_id)
     if community_id is None:
         role = CommunityRole.objects.filter(user=user, community_id__in=sides, ended_at__isnull=True).order_by("id").first()
         community_id = role.community_id if role else None
     if community_id not in sides:
         raise NotVisible
     require_in(user, community_id, "R", Thing.SUGGESTION)
-    return _view(suggestion, community_id, timezone.now())
+    suggestion = _with_communities(_seen_by(community_id)).filter(pk=suggestion_id).first()
+    if suggestion is None:
+        raise NotVisible
+    return _view(suggestion, community_id, database_now())
 
 
 def staff_suggestions(user: User | AnonymousUser, *, status: str = "", country: str = "", search: str = "") -> QuerySet[Suggestion]:

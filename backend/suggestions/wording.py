@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from backend.cities.profile_schema import FACETS
 from backend.cities.vocabularies import label
@@ -28,14 +28,14 @@ _WORTH_SAYING = {"distance": 0.97, "size": 0.6, "geography": 0.6, "institutions"
 _WORTH_SAYING_NAMED = 0.3
 
 
-def item_label(code: str, language: str = "en") -> str:
+def item_label(code: str, language: str | None = None) -> str:
     """Words for an item such as ``topic:port_logistics``."""
     kind, _colon, value = code.partition(":")
     vocabulary = _VOCABULARIES.get(kind)
     return label(vocabulary, value, language) if vocabulary else value.replace("_", " ")
 
 
-def _listed(items: list[Any], language: str) -> str:
+def _listed(items: list[Any], language: str | None) -> str:
     """At most three items as words: "water management, tourism and ports"."""
     words = [_in_sentence(code, item_label(code, language), language) for code, _part in items[:3]]
     if len(words) < 2:
@@ -43,7 +43,7 @@ def _listed(items: list[Any], language: str) -> str:
     return _("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
 
 
-def contribution_sentence(contribution: Mapping[str, Any], *, other: str, own: str = "", language: str = "en") -> str:
+def contribution_sentence(contribution: Mapping[str, Any], *, other: str, own: str = "", language: str | None = None) -> str:
     """One reason in words, seen from the side that has it: "you", or that side's name where ``own`` gives it."""
     named = _listed(contribution["items"], language)
     values = {"own": own, "other": other, "items": named}
@@ -63,13 +63,13 @@ def contribution_sentence(contribution: Mapping[str, Any], *, other: str, own: s
     return _unnamed_sentence(facet, named_side=bool(own)) % values
 
 
-def _in_sentence(code: str, words: str, language: str) -> str:
+def _in_sentence(code: str, words: str, language: str | None) -> str:
     """English labels begin with a capital only where they stand alone; names of languages and abbreviations keep theirs."""
-    keeps = language != "en" or code.startswith("language:") or words[1:2].isupper()
+    keeps = not (language or get_language() or "en").startswith("en") or code.startswith("language:") or words[1:2].isupper()
     return words if keeps else words[:1].lower() + words[1:]
 
 
-def _ties_sentence(items: list[Any], values: Mapping[str, str], language: str) -> str:
+def _ties_sentence(items: list[Any], values: Mapping[str, str], language: str | None) -> str:
     """Ties that were declared, by their kinds; what only open data suggest is said to be that."""
     declared = _listed([item for item in items if item[0].startswith("tie:")], language)
     values = {**values, "items": declared}
@@ -100,7 +100,7 @@ def _unnamed_sentence(facet: str, *, named_side: bool) -> str:
     return words if isinstance(words, str) else words[named_side]
 
 
-def reason_sentences(reasons: Mapping[str, Any], *, other: str, own: str = "", language: str = "en", limit: int = 3) -> list[str]:
+def reason_sentences(reasons: Mapping[str, Any], *, other: str, own: str = "", language: str | None = None, limit: int = 3) -> list[str]:
     """The strongest reasons in words, largest share first; facets that add next to nothing are no reasons.
 
     ``own`` names the side that has the reasons where the reader is somebody else; without it the reader is addressed.
@@ -141,3 +141,11 @@ def caveat_sentence(reasons: Mapping[str, Any], *, other: str) -> str:
         "story": _("The stories speak of different things."),
     }
     return sentences.get(caveat, "") if caveat else ""
+
+
+def closing_text(*, other: str) -> str:
+    """What a side reads when the time of a suggestion is over: the same words whoever answered what, or did not."""
+    return _(
+        "The time of this suggestion is over, and it did not lead to an introduction. That says nothing about your community: most often "
+        "the other side has as many partners as it can look after, or no time just now. Thank you for considering %(other)s."
+    ) % {"other": other}

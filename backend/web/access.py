@@ -8,12 +8,14 @@ from typing import Any, Literal
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 
 from backend.accounts.models import User
+from backend.accounts.second_factor import must_set_up_second_factor
 from backend.cities.permissions import role_in
 from backend.web.errors import not_found
 
-Level = Literal["public", "signed_in", "community", "staff", "curator", "admin"]
+Level = Literal["public", "signed_in", "community", "community_or_staff", "staff", "curator", "admin"]
 
 # "community": an active role in the community that the address names. "staff": curators and administrators.
 # What the person may do with the object itself is decided by the services and queries behind the page.
@@ -29,6 +31,25 @@ ACCESS: Mapping[str, Level] = {
     "web:places": "signed_in",
     "web:desk": "signed_in",
     "web:inbox": "signed_in",
+    "web:account": "signed_in",
+    "web:account_acts": "signed_in",
+    "web:account_data": "signed_in",
+    "web:account_export": "signed_in",
+    "web:account_erase": "signed_in",
+    "web:account_tokens": "signed_in",
+    "web:account_token_revoke": "signed_in",
+    "web:second_factor": "signed_in",
+    "web:join": "signed_in",
+    "web:join_withdraw": "signed_in",
+    "web:invitation": "public",
+    "web:invitation_accept": "signed_in",
+    "web:people": "community_or_staff",
+    "web:people_invite": "community_or_staff",
+    "web:people_change": "community_or_staff",
+    "web:people_end": "community_or_staff",
+    "web:invitation_revoke": "community_or_staff",
+    "web:join_answer": "community_or_staff",
+    "web:community_acts": "community_or_staff",
     "web:profile": "community",
     "web:profile_group": "community",
     "web:profile_autosave": "community",
@@ -46,6 +67,15 @@ ACCESS: Mapping[str, Level] = {
     "web:suggestions": "community",
     "web:suggestion": "community",
     "web:suggestion_answer": "community",
+    "web:suggestion_undo": "community",
+    "web:suggestion_vote": "community",
+    "web:suggestion_unvote": "community",
+    "web:suggestion_shortlist": "community",
+    "web:suggestion_compare": "community",
+    "web:answer_rule": "community",
+    "web:dossier": "community",
+    "web:dossier_pdf": "community",
+    "web:staff_votes": "curator",
     "web:introduction": "signed_in",
     "web:introduction_consent": "signed_in",
     "web:staff": "staff",
@@ -62,7 +92,6 @@ ACCESS: Mapping[str, Level] = {
     "web:staff_introduction_open": "curator",
     "web:staff_introduction_move": "curator",
     "web:staff_introduction_assign": "curator",
-    "web:staff_agreement": "curator",
     "web:staff_runs": "staff",
     "web:staff_run": "staff",
     "web:staff_run_progress": "staff",
@@ -72,6 +101,10 @@ ACCESS: Mapping[str, Level] = {
     "web:staff_mails": "staff",
     "web:staff_mail": "staff",
     "web:staff_events": "staff",
+    "web:staff_roles": "admin",
+    "web:staff_joining": "staff",
+    "web:staff_tokens": "staff",
+    "web:staff_token_end": "admin",
     "account_login": "public",
     "account_signup": "public",
     "account_logout": "public",
@@ -80,13 +113,28 @@ ACCESS: Mapping[str, Level] = {
     "account_reset_password_done": "public",
     "account_reset_password_from_key": "public",
     "account_reset_password_from_key_done": "public",
-    "account_confirm_email": "public",
+    "account_request_login_code": "public",
     "account_email_verification_sent": "public",
     "account_confirm_login_code": "public",
     "account_email": "signed_in",
     "account_change_password": "signed_in",
     "account_set_password": "signed_in",
     "account_reauthenticate": "signed_in",
+    "mfa_login_webauthn": "public",
+    "mfa_authenticate": "public",
+    "mfa_index": "signed_in",
+    "mfa_reauthenticate": "signed_in",
+    "mfa_activate_totp": "signed_in",
+    "mfa_deactivate_totp": "signed_in",
+    "mfa_view_recovery_codes": "signed_in",
+    "mfa_generate_recovery_codes": "signed_in",
+    "mfa_download_recovery_codes": "signed_in",
+    "mfa_list_webauthn": "signed_in",
+    "mfa_add_webauthn": "signed_in",
+    "mfa_edit_webauthn": "signed_in",
+    "mfa_remove_webauthn": "signed_in",
+    "mfa_reauthenticate_webauthn": "signed_in",
+    "usersessions_list": "signed_in",
 }
 
 # Addresses whose own app holds their table: the API, and the probes of the machine.
@@ -100,9 +148,16 @@ def admits(level: Level, user: User | AnonymousUser, community_id: int | None) -
         return False
     if level == "signed_in":
         return True
-    if level == "community":
+    if level == "community_or_staff" and user.is_staff_member:
+        return True
+    if level in ("community", "community_or_staff"):
         return community_id is not None and role_in(user, community_id) is not None
     return {"staff": user.is_staff_member, "curator": user.is_curator, "admin": user.is_admin}[level]
+
+
+def _opens_without_second_factor(name: str) -> bool:
+    """Pages on which staff set up their second factor, and what belongs to it: sign-in, address, password, sessions, language."""
+    return not name.startswith("web:") or name in ("web:account", "web:second_factor")
 
 
 class AccessMiddleware:
@@ -125,4 +180,8 @@ class AccessMiddleware:
             return not_found(request)
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        return None if admits(level, request.user, kwargs.get("community_id")) else not_found(request)
+        if not admits(level, request.user, kwargs.get("community_id")):
+            return not_found(request)
+        if not _opens_without_second_factor(name) and isinstance(request.user, User) and must_set_up_second_factor(request.user):
+            return redirect("web:second_factor")
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,14 @@ from backend.cities.profile_schema import FACETS, GROUPS
 from backend.suggestions.models import Suggestion
 from backend.suggestions.queries import SuggestionView
 from backend.suggestions.wording import caveat_sentence, item_label, reason_sentences
-from backend.web.presentation import Answer, DescribedGroup
+from backend.web.presentation import Answer, describe, published_data
 
 BAR_WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a pair: who, what speaks for the partner from its point of view, and the one caveat."""
+    """One side of a pair: who, what speaks for the partner from its point of view, the one caveat, and what could not be compared."""
 
     community: Community
     letter: str  # "a" or "b": its colour
@@ -26,6 +26,7 @@ class Side:
     coverage: float
     reasons: list[str]
     caveat: str
+    missing: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class ComparedQuestion:
-    """One question with both answers; None where a side has not answered."""
+    """One question with the answers of all that are compared, one's own first; None where somebody has not answered."""
 
     label: str
-    first: Answer | None
-    second: Answer | None
+    answers: list[Answer | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,20 @@ class ComparedGroup:
     questions: list[ComparedQuestion]
 
 
-def compared_groups(first: list[DescribedGroup], second: list[DescribedGroup]) -> list[ComparedGroup]:
-    """Two described profiles question by question, in the form's order; a gap stays a gap."""
-    mine = {group.code: {answer.label: answer for answer in group.answers} for group in first}
-    theirs = {group.code: {answer.label: answer for answer in group.answers} for group in second}
+def compared_groups(communities: Sequence[Community]) -> list[ComparedGroup]:
+    """Published profiles question by question, in the form's order; a gap stays a gap."""
+    described = [
+        {group.code: {answer.label: answer for answer in group.answers} for group in describe(published_data(community), community)}
+        for community in communities
+    ]
     groups = []
     for group in GROUPS:
-        a, b = mine.get(group.code, {}), theirs.get(group.code, {})
-        asked = [field.label for field in group.fields if field.label in a or field.label in b]
+        given = [profile.get(group.code, {}) for profile in described]
+        asked = [field.label for field in group.fields if any(field.label in answers for answers in given)]
         if asked and group.code != "importances":
-            groups.append(ComparedGroup(group.label, [ComparedQuestion(label, a.get(label), b.get(label)) for label in asked]))
+            groups.append(
+                ComparedGroup(group.label, [ComparedQuestion(label, [answers.get(label) for answers in given]) for label in asked])
+            )
     return groups
 
 
@@ -94,6 +98,7 @@ def side(
         coverage=coverage,
         reasons=reason_sentences(reasons, other=other.name, own="" if reads else community.name),
         caveat=caveat_sentence(reasons, other=other.name),
+        missing=[str(FACETS[name]) for name in reasons.get("missing", ()) if name in FACETS],
     )
 
 
@@ -132,3 +137,19 @@ def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Face
     nothing = Bar(None, 0.0, [])
     names = sorted((a.keys() | b.keys()) & FACETS.keys(), key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n))
     return [FacetRow(FACETS[name], a.get(name, nothing), b.get(name, nothing)) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFacet:
+    """One kind of fit over all candidates: for each, how far it meets our wishes and we meet its."""
+
+    label: str
+    cells: list[FacetRow]
+
+
+def candidate_facets(views: Sequence[SuggestionView]) -> list[CandidateFacet]:
+    """Every kind of fit that is known of at least one candidate, in the order of the first one's weights; gaps are gaps."""
+    rows = [{row.label: row for row in facet_rows(view.own_reasons, view.other_reasons)} for view in views]
+    labels = list(dict.fromkeys(label for of_one in rows for label in of_one))
+    nothing = Bar(None, 0.0, [])
+    return [CandidateFacet(label, [of_one.get(label, FacetRow(label, nothing, nothing)) for of_one in rows]) for label in labels]

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from backend.common.errors import CapacityReached, Conflict, DomainError, InvalidFields, NotAllowed, NotVisible, WrongState
+from backend.common.errors import CapacityReached, Conflict, DomainError, InvalidFields, NotAllowed, NotVisible, Unavailable, WrongState
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -32,6 +32,8 @@ def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     context = {"problem": error.message, "back": _way_back(request), "errors": getattr(error, "errors", None)}
     if isinstance(error, InvalidFields):
         return render(request, "web/problem.html", context | {"heading": _("Some answers need another look")}, status=400)
+    if isinstance(error, Unavailable):
+        return render(request, "web/problem.html", context | {"heading": _("Not possible just now")}, status=503)
     headings = {
         Conflict: _("Somebody was faster"),
         WrongState: _("This cannot be done now"),

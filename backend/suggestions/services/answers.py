@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.models import Profile
 from backend.cities.permissions import require_in
 from backend.common.clock import database_now
 from backend.common.errors import InvalidFields, NotVisible, WrongState
@@ -25,6 +24,7 @@ from backend.outbox.models import Event
 from backend.outbox.services import open_work, record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, Suggestion
+from backend.suggestions.queries import GONE
 from backend.suggestions.services.capacity import lock_communities, require_room
 from backend.suggestions.services.quorum import require_quorum
 from backend.suggestions.services.settling import settle
@@ -36,8 +36,6 @@ _A = Suggestion.SideState
 SETTLE = "settle_answer"
 # After one side has declined, the other must not be able to tell: its answer is taken all the same, and changes nothing.
 _ANSWERABLE = (_S.RELEASED, _S.DECLINED, _S.WITHDRAWN)
-# Who has left seeks nobody. Anybody can read that on the public page, so it may be said.
-_GONE = (Profile.Status.WITHDRAWN, Profile.Status.FULFILLED)
 
 
 @transaction.atomic
@@ -59,7 +57,7 @@ def answer(*, by: User, suggestion_id: int, community_id: int, answer: str, reas
     require_quorum(suggestion, community_id, answer)
     if answer == _A.INTERESTED:
         communities = lock_communities(suggestion.pair.a_id, suggestion.pair.b_id)
-        if any(community.profile.status in _GONE for community in communities):
+        if any(community.profile.status in GONE for community in communities):
             raise WrongState(_("One of the two communities does not seek partners any more."))
         require_room(next(community for community in communities if community.pk == community_id))
     decision = Decision.objects.create(

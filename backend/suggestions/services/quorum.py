@@ -1,8 +1,6 @@
-"""The rule that binds a community's answer: its chair alone, or a majority of its votes."""
+"""The rule by which a community comes to its answers: asked before each answer, and set by those who give them."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -10,68 +8,24 @@ from django.utils.translation import ngettext
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.models import CommunityRole
 from backend.cities.permissions import require_in
 from backend.common.errors import InvalidFields, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import AnswerRule, Decision, Suggestion, Vote
+from backend.suggestions.models import AnswerRule, Suggestion, Vote
+from backend.suggestions.quorum import count_votes, objection_to, rule_of, voters
 from backend.suggestions.services.capacity import lock_communities
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How a side's people voted; only votes of those who belong to it now."""
-
-    yes: int = 0
-    maybe: int = 0
-    no: int = 0
-
-    @property
-    def votes(self) -> int:
-        return self.yes + self.maybe + self.no
-
-    @property
-    def is_for(self) -> bool:
-        """More than half of those who voted said yes."""
-        return 2 * self.yes > self.votes
-
-
-def voters(community_id: int) -> set[int]:
-    """Ids of those who may vote there: confirmed people with an active role."""
-    roles = CommunityRole.objects.filter(community_id=community_id, ended_at__isnull=True, vetted_at__isnull=False, user__is_active=True)
-    return set(roles.values_list("user_id", flat=True))
-
-
-def count_votes(votes: list[Vote], eligible: set[int]) -> Tally:
-    given = [vote.choice for vote in votes if vote.by_id in eligible]
-    return Tally(*(given.count(choice) for choice in (Vote.Choice.YES, Vote.Choice.MAYBE, Vote.Choice.NO)))
-
-
-def rule_of(community_id: int) -> AnswerRule:
-    """The community's rule; an unsaved one, "the chair decides", where it has set none."""
-    return AnswerRule.objects.filter(pk=community_id).first() or AnswerRule(community_id=community_id, kind=AnswerRule.Kind.CHAIR)
-
-
 def require_quorum(suggestion: Suggestion, community_id: int, answer: str) -> None:
-    """Raises WrongState unless the community's rule allows this answer now. An interest may be withdrawn without a vote."""
-    if answer == Decision.Answer.WITHDRAWN:
-        return
+    """Raises WrongState unless the community's rule allows this answer now."""
     rule = rule_of(community_id)
-    if rule.kind == AnswerRule.Kind.CHAIR or rule.votes_needed is None:
+    if rule.kind == AnswerRule.Kind.CHAIR:
         return
     tally = count_votes(list(Vote.objects.filter(suggestion=suggestion, community_id=community_id)), voters(community_id))
-    missing = rule.votes_needed - tally.votes
-    if missing > 0:
-        words = ngettext(
-            "Your rule asks for %(needed)d votes before an answer; %(missing)d vote is missing.",
-            "Your rule asks for %(needed)d votes before an answer; %(missing)d votes are missing.",
-            missing,
-        )
-        raise WrongState(words % {"needed": rule.votes_needed, "missing": missing}, code="quorum_missing")
-    if (answer == Decision.Answer.INTERESTED) != tally.is_for:
-        said = _("The majority has voted for it.") if tally.is_for else _("No majority has voted for it.")
-        raise WrongState(said + " " + _("By your rule the answer follows the vote."), code="against_the_vote")
+    objection = objection_to(answer, rule, tally)
+    if objection:
+        raise WrongState(objection, code="against_the_rule")
 
 
 @transaction.atomic

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.permissions import actor_kind, require_in
+from backend.cities.permissions import require_in
 from backend.common.clock import database_now
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record
@@ -74,12 +74,6 @@ def shortlist(*, by: User, suggestion_id: int, community_id: int, listed: bool) 
         entries.delete()
     record(Topic.SHORTLIST_CHANGED, subject=suggestion, by=by, community_id=community_id, listed=listed)
     return True
-
-
-def may_read_all_comments(user: User, community_id: int) -> bool:
-    """Whether the person reads everybody's comments there: who answers for the community, and curators; others read their own."""
-    actor = actor_kind(user, community_id)
-    return may(actor, "D", Thing.REVIEW) or (user.is_staff_member and may(actor, "R", Thing.REVIEW))
 
 
 def _lock_visible(suggestion_id: int, community_id: int) -> Suggestion:

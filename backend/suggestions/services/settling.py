@@ -13,6 +13,7 @@ from backend.common.transitions import change_state
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, Pair, Suggestion
+from backend.suggestions.queries import GONE
 from backend.suggestions.services.capacity import has_room, lock_communities
 from backend.suggestions.services.sides import cooling_end, lock_suggestion
 from backend.suggestions.states import SUGGESTION_TRANSITIONS
@@ -33,7 +34,7 @@ def settle_answer(decision_id: int) -> None:
 def settle(suggestion: Suggestion) -> None:
     """Lets the final answers to a locked suggestion take effect: one decline or withdrawal closes it, two interests make it mutual.
 
-    Two interests wait, unseen by either side, while one of them has no room for another introduction.
+    Two interests wait, unseen by either side, while one side has no room for another introduction.
     """
     if suggestion.status != _S.RELEASED:
         return
@@ -49,7 +50,7 @@ def settle(suggestion: Suggestion) -> None:
         record(Topic.SUGGESTION_CLOSED, subject=suggestion, by=None, status=suggestion.status)
     elif list(final.values()) == [_A.INTERESTED, _A.INTERESTED]:
         communities = lock_communities(suggestion.pair.a_id, suggestion.pair.b_id)
-        if all(has_room(community) for community in communities):
+        if all(has_room(community) and community.profile.status not in GONE for community in communities):
             change_state(suggestion, "status", _S.MUTUAL, SUGGESTION_TRANSITIONS)
             record(Topic.INTEREST_MUTUAL, subject=suggestion, by=None)
 

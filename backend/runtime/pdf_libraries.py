@@ -1,0 +1,144 @@
+"""The system libraries and fonts that draw text in PDFs (Pango): found, else installed as root, else unpacked into a private folder.
+
+Runs under the system's bare Python too, so: the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARIES = (
+    "libgobject-2.0.so.0",
+    "libpango-1.0.so.0",
+    "libpangoft2-1.0.so.0",
+    "libharfbuzz.so.0",
+    "libharfbuzz-subset.so.0",
+    "libfontconfig.so.1",
+)
+# DejaVu has Latin, Greek, Cyrillic, Georgian, Armenian, Hebrew and Arabic; Droid Fallback has Chinese, Japanese and Korean.
+PACKAGES = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-dejavu-core", "fonts-droid-fallback")
+PRIVATE = ROOT / ".venv" / "pango"
+# The C library is the machine's own: another one cannot be loaded into a running process.
+_NEVER_PRIVATE = frozenset({"libc6", "libgcc-s1", "gcc-12-base", "libcrypt1"})
+_SECONDS = 120
+_PATIENT = ["-o", "Acquire::http::Timeout=15", "-o", "Acquire::https::Timeout=15", "-o", "Acquire::Retries=1"]
+
+
+def environment_for_pdf(environ: Mapping[str, str], private: Path = PRIVATE) -> dict[str, str]:
+    """The variables with which a process that makes PDFs is started: those of the private folder where there is one."""
+    env = dict(environ)
+    folders = _library_folders(private)
+    if folders and (private / "complete").exists():
+        env["LD_LIBRARY_PATH"] = os.pathsep.join([*map(str, folders), *filter(None, [environ.get("LD_LIBRARY_PATH")])])
+        env["FONTCONFIG_FILE"] = str(private / "fonts.conf")
+    return env
+
+
+def are_there(private: Path = PRIVATE) -> bool:
+    """Whether a process can load the libraries: asked of a new one, for what this one has loaded stays loaded."""
+    names = [*LIBRARIES]
+    check = "import ctypes, sys; [ctypes.CDLL(name) for name in sys.argv[1:]]"
+    asked = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", check, *names], env=environment_for_pdf(os.environ, private), capture_output=True, check=False
+    )
+    return asked.returncode == 0
+
+
+def ensure_pdf_libraries(private: Path = PRIVATE) -> str:
+    """Sees to the libraries; returns "" or, in one line, why there will be no PDFs on this machine. Nothing else depends on them."""
+    if are_there(private):
+        return ""
+    apt = shutil.which("apt-get")
+    if apt is None:
+        return "there is no apt-get to bring Pango; install Pango and some fonts by hand"
+    print("Fetching the libraries that PDFs are drawn with ...", file=sys.stderr, flush=True)
+    if os.geteuid() == 0:
+        failed = _install(apt)
+    else:
+        failed = _unpack(apt, private)
+    return failed or ("" if are_there(private) else "the libraries of Pango cannot be loaded")
+
+
+def _install(apt: str) -> str:
+    install = [apt, *_PATIENT, "install", "-y", "-qq", "--no-install-recommends", *PACKAGES]
+    failed = _run(install)
+    if failed:
+        _run([apt, *_PATIENT, "update", "-qq"])
+        failed = _run(install)
+    return failed
+
+
+def _unpack(apt: str, private: Path) -> str:
+    """Downloads what is not installed and unpacks it below ``private``: neither needs to be root."""
+    new = private.with_name(f"{private.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    for folder in ("lists/partial", "archives/partial", "tree"):
+        (new / folder).mkdir(parents=True)
+    own = ["-o", f"Dir::State::lists={new / 'lists'}", "-o", f"Dir::Cache={new}", "-o", "Debug::NoLocking=1"]
+    wanted = _missing_packages([])
+    if not wanted or _run([apt, *_PATIENT, "download", "-qq", *wanted], cwd=new / "archives"):
+        failed = _run([apt, *_PATIENT, *own, "update", "-qq"])
+        wanted = _missing_packages(own)
+        failed = failed or _run([apt, *_PATIENT, *own, "download", "-qq", *wanted], cwd=new / "archives")
+        if failed:
+            shutil.rmtree(new, ignore_errors=True)
+            return failed
+    for package in sorted((new / "archives").glob("*.deb")):
+        failed = _run(["dpkg", "-x", package, new / "tree"])
+        if failed:
+            return failed
+    for folder in ("lists", "archives"):
+        shutil.rmtree(new / folder)
+    for cache in new.glob("*.bin"):
+        cache.unlink()
+    (new / "fonts.conf").write_text(_FONTS.format(fonts=private / "tree/usr/share/fonts", cache=private / "cache"))
+    (new / "complete").touch()
+    shutil.rmtree(private, ignore_errors=True)
+    new.rename(private)
+    return ""
+
+
+_FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig><dir>{fonts}</dir><dir>/usr/share/fonts</dir><dir>/usr/local/share/fonts</dir><cachedir>{cache}</cachedir></fontconfig>
+"""
+
+
+def _missing_packages(options: list[str]) -> list[str]:
+    """What is to be fetched: the packages and all that they depend on, but for what is installed."""
+    no = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+    asked = subprocess.run(["apt-cache", *options, "depends", "--recurse", *no, *PACKAGES], capture_output=True, text=True, check=False)
+    named = [line.strip() for line in asked.stdout.splitlines() if line and not line.startswith((" ", "<"))]
+    return sorted({name for name in named if name not in _NEVER_PRIVATE and not name.startswith("<") and not _is_installed(name)})
+
+
+def _is_installed(package: str) -> bool:
+    asked = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True, check=False)
+    return asked.returncode == 0 and asked.stdout.strip() == "install ok installed"
+
+
+def _library_folders(private: Path) -> list[Path]:
+    return sorted(
+        {path.parent for path in (private / "tree").glob("usr/lib/**/*.so.*")}
+        | {path.parent for path in (private / "tree").glob("lib/**/*.so.*")}
+    )
+
+
+def _run(argv: list[str | Path], *, cwd: Path | None = None) -> str:
+    """Runs quietly; "" when it went well, else the last line it said."""
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        ended = subprocess.run(
+            [str(word) for word in argv], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, check=False, timeout=_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = [line for line in ended.stdout.splitlines() if line.strip()]
+    return (lines[-1] if lines else f"{argv[0]} failed") if ended.returncode else ""

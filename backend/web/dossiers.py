@@ -1,0 +1,134 @@
+"""One page about a pair for a council meeting: the same document for the screen, the printer and as a PDF.
+
+It holds what the suggestion's own page shows to that side, and neither its votes nor any answer: it is handed around.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+from backend.accounts.models import User
+from backend.cities.models import Community
+from backend.cities.profile_schema import FORMS, document_value
+from backend.cities.vocabularies import label
+from backend.common.clock import database_now
+from backend.common.pdf import render_pdf
+from backend.suggestions.queries import SuggestionView, suggestion_for
+from backend.web.comparison import sides_of_view
+from backend.web.places_apart import PlacesApart, places_apart
+from backend.web.presentation import local_name_of, published_data
+
+_STATIC = Path(__file__).parent / "static" / "web"
+Fact = tuple[str, str, str]
+
+
+def dossier_context(user: User, community_id: int, suggestion_id: int) -> dict[str, Any]:
+    """What the page says. Raises NotVisible where the suggestion is not the reader's to see."""
+    view = suggestion_for(user, suggestion_id, community_id=community_id)
+    today = database_now().date()
+    apart = places_apart(view.own, view.other, today)
+    return {
+        "community_id": community_id,
+        "view": view,
+        "own_local": local_name_of(view.own),
+        "other_local": local_name_of(view.other),
+        "sides": sides_of_view(view),
+        "apart": apart,
+        "facts": _facts(view, apart),
+        "next_steps": _next_steps(view),
+        "today": today,
+        "language": translation.get_language() or settings.LANGUAGE_CODE,
+        "bidi": translation.get_language_bidi(),
+        "shows_sample": view.own.is_sample or view.other.is_sample,
+    }
+
+
+def dossier_bytes(user: User, community_id: int, suggestion_id: int) -> bytes:
+    """The dossier as a PDF of one page. Raises NotVisible, Unavailable (see ``render_pdf``)."""
+    context = dossier_context(user, community_id, suggestion_id)
+    html = render_to_string("web/dossier_pdf.html", context | {"style": _style(), "world": _world()})
+    # White space between tags of a template would stand before commas.
+    return render_pdf(re.sub(r">\s+<", "><", html), one_page=True)
+
+
+@cache
+def _style() -> SafeString:
+    return mark_safe((_STATIC / "dossier.css").read_text(encoding="utf-8"))  # noqa: S308 - our own file
+
+
+@cache
+def _world() -> SafeString:
+    """The inside of world.svg: a PDF fetches nothing, so the map is in the document."""
+    picture = (_STATIC / "world.svg").read_text(encoding="utf-8")
+    return mark_safe(re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", picture, flags=re.DOTALL))  # noqa: S308 - our own file
+
+
+def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
+    """(what, ours, theirs); "–" for what is not known."""
+    own, other = published_data(view.own), published_data(view.other)
+
+    def named(vocabulary: str, data: Any, group: str, field: str, most: int = 4) -> str:
+        value = document_value(data, group, field) or []
+        codes = sorted(value, key=lambda code: (-int(value[code]), code)) if isinstance(value, dict) else value
+        words = [label(vocabulary, code) for code in codes[:most]]
+        more = len(codes) - len(words)
+        return ", ".join([*words, *([_("%(count)d more") % {"count": more}] if more else [])]) or "–"
+
+    def number(data: Any, community: Community, group: str, field: str) -> str:
+        value = document_value(data, group, field)
+        if value is None and field == "population" and community.place:
+            value = community.place.population
+        return f"{value:,}" if isinstance(value, int | float) else "–"
+
+    def forms(data: Any) -> str:
+        return ", ".join(str(FORMS[code]) for code in document_value(data, "sought", "forms") or [] if code in FORMS) or "–"
+
+    rows: list[Fact] = [
+        (_("Country"), view.own.country.name, view.other.country.name),
+        (_("Population"), number(own, view.own, "facts", "population"), number(other, view.other, "facts", "population")),
+    ]
+    for title, vocabulary, group, field in (
+        (_("Sectors"), "sectors", "sectors", "strengths"),
+        (_("Themes of exchange"), "themes", "themes", "importances"),
+        (_("Needs"), "topics", "needs_offers", "needs"),
+        (_("Offers"), "topics", "needs_offers", "offers"),
+        (_("Challenges"), "challenges", "challenges", "challenges"),
+        (_("Working languages"), "languages", "languages", "working"),
+    ):
+        rows.append((title, named(vocabulary, own, group, field), named(vocabulary, other, group, field)))
+    rows.append((_("Partnership wanted"), forms(own), forms(other)))
+    return rows
+
+
+def _next_steps(view: SuggestionView) -> list[str]:
+    """What a council can decide now, from the side's own standing alone."""
+    until: dt.datetime | None = view.expires_at
+    answer_by = (
+        _("Answer on the service by %(day)s; interest does not bind the community.") % {"day": _day(until)}
+        if until
+        else _("Answer on the service; interest does not bind the community.")
+    )
+    introduced = _("If both sides are interested, staff introduce them; contacts are shown when both have consented.")
+    resolution = _("A council resolution and an agreement signed by the highest officials of both sides come later.")
+    if view.status_for_side == "open":
+        return [answer_by, introduced, resolution]
+    if view.status_for_side == "waiting":
+        return [_("The community has said that it is interested."), introduced, resolution]
+    if view.status_for_side in ("mutual", "introduced"):
+        return [_("Both sides are interested."), _("Meet, agree on two or three projects, and name who looks after them."), resolution]
+    return [_("The community's part in this suggestion is over.")]
+
+
+def _day(moment: dt.datetime) -> str:
+    return date_format(moment.date(), "DATE_FORMAT")

@@ -24,6 +24,7 @@ class Notification(models.Model):
         MEETING_CANCELLED = "meeting_cancelled", "Meeting cancelled"
         CHANGES_REQUESTED = "changes_requested", "Changes requested"
         PROFILE_PUBLISHED = "profile_published", "Profile published"
+        CONFIRMATION_DUE = "confirmation_due", "Is the profile still true?"
         PROFILE_SUBMITTED = "profile_submitted", "Profile to vet"
         AGREEMENT_TO_SIGN = "agreement_to_sign", "Agreement to sign"
         AGREEMENT_CONFIRMED = "agreement_confirmed", "The other side has signed"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from backend.accounts.models import User
-from backend.cities.models import CommunityRole, JoinRequest
+from backend.cities.models import CommunityRole, JoinRequest, Profile
 from backend.cities.services.people import RESPONSIBLE
 from backend.introductions.models import Agreement, Consent, Introduction, Partnership
 from backend.notifications.models import Notification
@@ -230,6 +230,13 @@ def _join_answered(event: Event) -> list[Notification]:
     ]
 
 
+def _confirmation_due(event: Event) -> list[Notification]:
+    """Only while it still is: whoever confirmed in the meantime is not asked."""
+    months = event.payload["months"]
+    due = Profile.objects.filter(pk=event.subject_id, reminded_months=months, status__in=(Profile.Status.PUBLISHED, Profile.Status.STALE))
+    return _to_owners(event, _K.CONFIRMATION_DUE, months=months) if due.exists() else []
+
+
 def _to_owners(event: Event, kind: Notification.Kind, **payload: Any) -> list[Notification]:
     owners = people_of([event.community_id] if event.community_id else [], vetted=False)
     return [
@@ -255,4 +262,5 @@ _MAKERS: dict[Topic, Callable[[Event], list[Notification]]] = {
     Topic.PROFILE_SUBMITTED: _profile_submitted,
     Topic.PROFILE_CHANGES_REQUESTED: _changes_requested,
     Topic.PROFILE_PUBLISHED: _profile_published,
+    Topic.PROFILE_CONFIRMATION_DUE: _confirmation_due,
 }

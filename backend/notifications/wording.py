@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -131,6 +132,21 @@ def _profile_published(notification: Notification) -> Words:
         (_("The profile of %(own)s is published. Suggestions follow by themselves.") % {"own": _own(notification)},),
         _profile_path(notification),
         _("See the profile"),
+    )
+
+
+def _confirmation_due(notification: Notification) -> Words:
+    months, ends = notification.payload["months"], settings.PROFILES["unsuggested_months"]
+    own = {"own": _own(notification), "months": months, "ends": ends}
+    if months < settings.PROFILES["stale_months"]:
+        what = _("You last confirmed the profile of %(own)s %(months)d months ago.") % own
+    else:
+        what = _("Nobody has confirmed the profile of %(own)s for %(months)d months: others see that it may be out of date.") % own
+    return Words(
+        _("Is your profile still true?"),
+        (what, _("After %(ends)d months without a word it gets no new suggestions. One click confirms it.") % own),
+        reverse("web:profile_confirm", kwargs={"community_id": notification.community_id}),
+        _("Confirm or correct it"),
     )
 
 
@@ -300,6 +316,7 @@ _WORDS: dict[Notification.Kind, Callable[[Notification], Words]] = {
     _K.MEETING_CANCELLED: _meeting,
     _K.CHANGES_REQUESTED: _changes_requested,
     _K.PROFILE_PUBLISHED: _profile_published,
+    _K.CONFIRMATION_DUE: _confirmation_due,
     _K.PROFILE_SUBMITTED: _profile_submitted,
     _K.AGREEMENT_TO_SIGN: _agreement_to_sign,
     _K.AGREEMENT_CONFIRMED: _agreement_confirmed,

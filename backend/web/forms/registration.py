@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -33,6 +34,10 @@ class RegistrationForm(DomainForm):
     country = forms.ChoiceField(label=_("Country"), required=False)
     admin1 = forms.CharField(label=_("State, province or region it lies in"), required=False, max_length=120)
     website = forms.URLField(label=_("Official website"), required=False, assume_scheme="https")
+    is_another = forms.BooleanField(label=_("None of these: mine is another community"), required=False)
+
+    nearly: Sequence[Community] = ()
+    """Registered communities with nearly the name that was typed: the person says whether one of them is theirs."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -14,7 +14,8 @@ from backend.accounts.models import User
 from backend.cities.models import Place
 from backend.cities.place_search import search_places
 from backend.cities.services import register_community
-from backend.common.errors import Conflict, InvalidFields
+from backend.cities.services.registration import AlreadyRegistered, LooksRegistered
+from backend.common.errors import InvalidFields
 from backend.web.forms.registration import PlaceSearch, RegistrationForm
 
 
@@ -37,8 +38,12 @@ def _registered(request: HttpRequest, form: RegistrationForm, user: User) -> Htt
     except InvalidFields as invalid:
         form.take(invalid)
         return None
-    except Conflict as conflict:
-        form.add_error(None, conflict.message)
+    except AlreadyRegistered as registered:
+        messages.info(request, _("Somebody has registered this community already. You can ask to join it."))
+        return redirect("web:join", registered.community.pk)
+    except LooksRegistered as looks:
+        form.nearly = looks.communities
+        form.add_error(None, looks.message)
         return None
     messages.success(request, _("%(name)s is registered. Now tell others about it.") % {"name": community.name})
     return redirect("web:profile", community.pk)

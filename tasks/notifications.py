@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from backend.accounts.mails import SEND_ACCOUNT_MAIL
 from backend.introductions.services.introducing import open_card_for_mutual
+from backend.notifications.account_mail import send_account_mail, write_invitation
 from backend.notifications.delivery import deliver
 from backend.notifications.services import DELIVER, notify_people
 from backend.outbox.leases import Lease
@@ -22,3 +24,13 @@ def send(lease: Lease) -> None:
 @performs("open_card_for_mutual")
 def open_card(lease: Lease) -> None:
     open_card_for_mutual(int(lease.key))
+
+
+@performs(SEND_ACCOUNT_MAIL)
+def send_to_address(lease: Lease) -> None:
+    send_account_mail(int(lease.key))
+
+
+@performs("mail_invitation")
+def mail_invitation(lease: Lease) -> None:
+    write_invitation(int(lease.key))

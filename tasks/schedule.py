@@ -38,6 +38,8 @@ JOBS: dict[str, Job] = {
     "remind_of_expiry": Job("remind_of_expiry", _DAY, dt.timedelta(hours=8, minutes=20)),
     "enforce_bars": Job("enforce_bars", _DAY, dt.timedelta(minutes=1)),  # a bar's days are those of UTC
     "mark_stale_profiles": Job("mark_stale_profiles", _DAY, dt.timedelta(hours=1, minutes=15)),
+    "expire_invitations": Job("expire_invitations", _DAY, dt.timedelta(hours=3, minutes=35)),
+    "keep_memberships": Job("keep_memberships", _DAY, dt.timedelta(hours=1, minutes=30)),
     "clear_old_rows": Job("clear_old_rows", _DAY, dt.timedelta(hours=4, minutes=45)),
 }
 

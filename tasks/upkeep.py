@@ -7,6 +7,7 @@ import datetime as dt
 from backend.accounts.mails import clear_old_mails
 from backend.cities.services.freshness import mark_stale_profiles, remind_owners, resume_paused_profiles
 from backend.cities.services.invitations import expire_invitations
+from backend.cities.services.memberships import announce_ending_memberships, lapse_memberships
 from backend.outbox.leases import Lease
 from backend.outbox.services import clear_done_work
 from backend.suggestions.curation.bars import enforce_bars
@@ -55,6 +56,12 @@ def mark_stale(lease: Lease) -> None:
 @performs("expire_invitations")
 def expire_old_invitations(lease: Lease) -> None:
     expire_invitations()
+
+
+@performs("keep_memberships")
+def keep_memberships(lease: Lease) -> None:
+    lapse_memberships()
+    announce_ending_memberships()
 
 
 @performs("clear_old_rows")

@@ -8,15 +8,20 @@ from functools import cache
 from typing import Any
 
 import factory
+from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.hashers import make_password
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from backend.accounts.models import User
+from backend.accounts.models import ApiToken, User
 from backend.cities.models import (
     Community,
     CommunityRole,
     Contact,
     Country,
+    Invitation,
+    JoinRequest,
     ListedPartnership,
     Membership,
     Organisation,
@@ -31,6 +36,7 @@ from backend.notifications.models import Delivery, Notification
 from backend.outbox.models import Event, Heartbeat, Work
 from backend.outbox.topics import Topic
 from backend.suggestions.models import CurrentRun, Decision, Pair, RankedPair, ScoringRun, ScoringShard, Suggestion
+from tests.second_factor import SECRET
 
 PASSWORD = "correct horse battery"
 MOMENT = dt.datetime(2026, 3, 1, 9, 0, tzinfo=dt.UTC)
@@ -68,8 +74,11 @@ def _password_hash() -> str:
 
 
 class UserFactory(DjangoModelFactory):
+    """An account with a confirmed address. Staff hold a second factor (``tests.second_factor``) unless ``factor=False``."""
+
     class Meta:
         model = User
+        skip_postgeneration_save = True
 
     email = factory.Sequence(lambda n: f"person{n}@example.org")
     name = factory.Sequence(lambda n: f"Person {n}")
@@ -78,6 +87,16 @@ class UserFactory(DjangoModelFactory):
     class Params:
         curator = factory.Trait(staff_role=User.StaffRole.CURATOR)
         admin = factory.Trait(staff_role=User.StaffRole.ADMIN)
+
+    @factory.post_generation
+    def address(obj: User, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        if create and extracted is not False:
+            EmailAddress.objects.create(user=obj, email=obj.email, verified=True, primary=True)
+
+    @factory.post_generation
+    def factor(obj: User, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        if create and (extracted or (extracted is None and obj.is_staff_member)):
+            TOTP.activate(obj, SECRET)
 
 
 class CountryFactory(DjangoModelFactory):
@@ -172,6 +191,41 @@ class CommunityRoleFactory(DjangoModelFactory):
     community = factory.SubFactory(CommunityFactory)
     role = CommunityRole.Role.OFFICIAL
     vetted_at = MOMENT
+
+
+class InvitationFactory(DjangoModelFactory):
+    class Meta:
+        model = Invitation
+
+    community = factory.SubFactory(CommunityFactory)
+    email = factory.Sequence(lambda n: f"invited{n}@example.org")
+    role = CommunityRole.Role.COMMITTEE_MEMBER
+    invited_by = factory.SubFactory(UserFactory)
+    expires_at = factory.LazyFunction(lambda: timezone.now() + dt.timedelta(days=14))
+
+
+class JoinRequestFactory(DjangoModelFactory):
+    class Meta:
+        model = JoinRequest
+
+    community = factory.SubFactory(CommunityFactory)
+    user = factory.SubFactory(UserFactory)
+    role = CommunityRole.Role.OFFICIAL
+    line = "I work in the mayor's office."
+
+
+class ApiTokenFactory(DjangoModelFactory):
+    class Meta:
+        model = ApiToken
+
+    user = factory.SubFactory(UserFactory)
+    name = "Our website"
+    expiry = dt.timedelta(days=90)
+
+    @classmethod
+    def _create(cls, model_class: type[ApiToken], *args: Any, **kwargs: Any) -> ApiToken:
+        token: ApiToken = model_class.objects.create(*args, **kwargs)[0]
+        return token
 
 
 class OrganisationFactory(DjangoModelFactory):

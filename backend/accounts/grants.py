@@ -40,6 +40,7 @@ class Thing(StrEnum):
     ACTIVITY = "activity"  # what the two did together: C and D one's own, D anybody's of one's community
     PARTNERSHIP_DECISION = "partnership_decision"  # report, renew, suspend, end, …: a side's own, never staff's
     FIGURES = "figures"  # the staff overview
+    MEMBERSHIP = "membership"  # of communities in the network: kept by curators
     PEOPLE = "people"  # members and invitations of a community
     JOINING = "joining"  # requests to join a community: read and answered by its people and staff
     TOKENS = "tokens"  # API tokens: one's own; staff see everybody's, administrators end them
@@ -67,6 +68,7 @@ GRANTS: Mapping[Thing, Mapping[Actor, str]] = {
     Thing.ACTIVITY: {Actor.OFFICIAL: "CD", Actor.COMMITTEE_MEMBER: "C", Actor.CHAIR: "CD"},
     Thing.PARTNERSHIP_DECISION: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
     Thing.FIGURES: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
+    Thing.MEMBERSHIP: {Actor.CURATOR: "CRU", Actor.ADMIN: "R"},
     Thing.PEOPLE: {
         Actor.OFFICIAL: "CRUD",
         Actor.COMMITTEE_MEMBER: "R",

@@ -96,7 +96,9 @@ class AccountMail(models.Model):
         DEAD = "dead", "Given up"
 
     to = models.EmailField()
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+", help_text="Whose address it is.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+", help_text="Whose address it is."
+    )
     subject = models.CharField(max_length=200)
     text = models.TextField(blank=True)
     message_id = models.UUIDField(default=uuid.uuid4, unique=True)

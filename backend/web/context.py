@@ -32,7 +32,7 @@ def _menu(request: HttpRequest) -> list[MenuItem]:
         entries = [(_("My start page"), "web:desk"), *entries, (_("Messages"), "web:inbox")]
         if user.is_staff_member:
             entries.append((_("Staff"), "web:staff"))
-        entries.append((_("Sign out"), "account_logout"))
+        entries += [(_("Your account"), "web:account"), (_("Sign out"), "account_logout")]
     unread = unread_count(user) if isinstance(user, User) else 0
     return [
         MenuItem(

@@ -7,8 +7,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from backend.accounts.services import update_account
 from backend.api.idempotency import idempotent
 from backend.api.serializers import people as shapes
+from backend.api.serializers.accounts import AccountChangeSerializer
 from backend.api.views.base import ApiList, ApiView, checked, person
 from backend.cities.queries import communities_of
 from backend.notifications.models import Notification
@@ -22,6 +24,15 @@ class MeView(ApiView):
         known = {"roles": communities_of(me), "unread_notifications": unread_count(me)}
         mine = {name: getattr(me, name) for name in ("email", "name", "language", "staff_role")}
         return Response(shapes.MeSerializer(mine | known).data)
+
+    @extend_schema(
+        summary="Change your name, or the language of pages and mails", request=AccountChangeSerializer, responses=shapes.MeSerializer
+    )
+    def patch(self, request: Request) -> Response:
+        me = person(request)
+        asked = checked(AccountChangeSerializer, request.data)
+        update_account(by=me, name=asked.get("name", me.name), language=asked.get("language", me.language))
+        return self.get(request)
 
 
 class NotificationsView(ApiList):

@@ -12,8 +12,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from backend.accounts.grants import Actor, Thing, may
 from backend.accounts.models import User
-from backend.cities.models import CommunityRole, Profile
+from backend.cities.models import CommunityRole, Invitation, JoinRequest, Profile
 from backend.cities.queries import communities_of
+from backend.cities.services.invitations import invitation_path, invitations_to
+from backend.cities.services.joining import requests_of
 from backend.introductions.queries import introductions_of
 from backend.notifications.models import Notification
 from backend.notifications.services import inbox as messages_of
@@ -45,6 +47,14 @@ class CommunityDesk:
     may_answer: bool
 
 
+def waiting_invitations(user: User) -> list[Invitation]:
+    """Invitations to this person, each with the ``path`` of its page."""
+    found = list(invitations_to(user))
+    for invitation in found:
+        invitation.path = invitation_path(invitation.pk)  # type: ignore[attr-defined]
+    return found
+
+
 def _community_desk(user: User, role: CommunityRole) -> CommunityDesk:
     actor = Actor.UNVETTED if role.vetted_at is None else Actor(role.role)
     sees = may(actor, "R", Thing.SUGGESTION)
@@ -70,6 +80,8 @@ def desk(request: HttpRequest) -> HttpResponse:
         return redirect("web:staff")
     context = {
         "desks": [_community_desk(user, role) for role in roles],
+        "invitations": waiting_invitations(user),
+        "asked_to_join": requests_of(user).filter(status=JoinRequest.Status.WAITING),
         "staff_waiting": waiting_for_staff(user) if user.is_staff_member else None,
         "shows_sample": user.is_sample or any(role.community.is_sample for role in roles),
     }

@@ -1,0 +1,152 @@
+"""Inviting colleagues to a community: one seat for one address, once, for a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.signing import BadSignature, Signer
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from backend.accounts.grants import Thing
+from backend.accounts.models import User
+from backend.cities.models import CommunityRole, Invitation
+from backend.cities.permissions import require_in
+from backend.cities.services.people import check_role, give_role, lock_community
+from backend.cities.states import INVITATION_TRANSITIONS
+from backend.common.clock import database_now
+from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
+from backend.common.transitions import change_state
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+
+_S = Invitation.Status
+_signer = Signer(salt="invitation")
+
+
+def invitation_path(invitation_id: int) -> str:
+    """The address of the page on which the invitation is accepted; only its mail names it."""
+    return reverse("web:invitation", kwargs={"token": _signer.sign(str(invitation_id))})
+
+
+def invitation_by_token(token: str) -> Invitation:
+    """The invitation that a link names, whatever has become of it. Raises NotVisible for a link that we did not write."""
+    try:
+        invitation_id = int(_signer.unsign(token))
+    except (BadSignature, ValueError):
+        raise NotVisible from None
+    invitation = Invitation.objects.select_related("community__country", "invited_by").filter(pk=invitation_id).first()
+    if invitation is None:
+        raise NotVisible
+    return invitation
+
+
+def open_invitations(user: User, community_id: int) -> QuerySet[Invitation]:
+    """The community's invitations that wait, the oldest first. Raises NotVisible."""
+    require_in(user, community_id, "R", Thing.PEOPLE)
+    waiting = Invitation.objects.filter(community_id=community_id, status=_S.PENDING, expires_at__gt=Now())
+    return waiting.select_related("invited_by").order_by("id")
+
+
+def invitations_to(user: User) -> QuerySet[Invitation]:
+    """Invitations that wait for this person, by the confirmed addresses of the account."""
+    mine = EmailAddress.objects.filter(user=user, verified=True).values("email")
+    waiting = Invitation.objects.filter(email__in=mine, status=_S.PENDING, expires_at__gt=Now())
+    return waiting.select_related("community__country", "invited_by").order_by("id")
+
+
+def _checked_address(email: str) -> str:
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise InvalidFields({"email": [str(_("Write an e-mail address, for example name@city.example."))]}) from None
+    if len(email) > 254:
+        raise InvalidFields({"email": [str(_("This address is too long."))]})
+    return email
+
+
+@transaction.atomic
+def invite_colleague(*, by: User, community_id: int, email: str, role: str) -> Invitation:
+    """Offers a role to whoever reads mail at the address. The mail goes out from the event.
+
+    Raises:
+        NotVisible: not theirs to invite to. InvalidFields: no address, no role, or the person is there already.
+        Conflict: an invitation to this address waits already (code ``already_invited``), or too many wait.
+    """
+    require_in(by, community_id, "C", Thing.PEOPLE)
+    email = _checked_address(email)
+    check_role(role)
+    lock_community(community_id)
+    if CommunityRole.objects.filter(community_id=community_id, ended_at__isnull=True, user__email=email).exists():
+        raise InvalidFields({"email": [str(_("This person belongs to the community already."))]})
+    expire_invitations(community_id=community_id)
+    if Invitation.objects.filter(community_id=community_id, status=_S.PENDING).count() >= settings.INVITATIONS["most_waiting"]:
+        raise Conflict(str(_("Too many invitations wait for an answer. Take some of them back first.")), code="too_many_invitations")
+    expires_at = database_now() + dt.timedelta(days=settings.INVITATIONS["days"])
+    try:
+        with transaction.atomic():
+            made = Invitation.objects.create(community_id=community_id, email=email, role=role, invited_by=by, expires_at=expires_at)
+    except IntegrityError:
+        raise Conflict(str(_("An invitation to this address waits already.")), code="already_invited") from None
+    record(Topic.INVITATION_SENT, subject=made, by=by, community_id=community_id, role=role)
+    return made
+
+
+@transaction.atomic
+def revoke_invitation(*, by: User, community_id: int, invitation_id: int) -> Invitation:
+    """Takes an invitation back. Raises NotVisible; WrongState when it was accepted, taken back or expired before."""
+    require_in(by, community_id, "D", Thing.PEOPLE)
+    invitation = Invitation.objects.filter(pk=invitation_id, community_id=community_id).first()
+    if invitation is None:
+        raise NotVisible
+    change_state(invitation, "status", _S.REVOKED, INVITATION_TRANSITIONS, settled_at=database_now())
+    record(Topic.INVITATION_REVOKED, subject=invitation, by=by, community_id=community_id)
+    return invitation
+
+
+@transaction.atomic
+def accept_invitation(*, by: User, invitation_id: int) -> CommunityRole:
+    """The invited person takes the seat: vetted, since a vetted colleague vouches for them.
+
+    Raises:
+        NotVisible: it is for another address, or this one is not confirmed. WrongState: it was settled before, or has expired.
+        Conflict: the person belongs to the community already (code ``already_member``).
+    """
+    invitation = Invitation.objects.filter(pk=invitation_id).first()
+    if invitation is None or not by.is_active or not EmailAddress.objects.filter(user=by, email=invitation.email, verified=True).exists():
+        raise NotVisible
+    now = database_now()
+    if invitation.status == _S.PENDING and invitation.expires_at <= now:
+        raise WrongState(str(_("This invitation has expired. Ask for a new one.")))
+    lock_community(invitation.community_id)
+    change_state(invitation, "status", _S.ACCEPTED, INVITATION_TRANSITIONS, settled_at=now, accepted_by=by)
+    record(Topic.INVITATION_ACCEPTED, subject=invitation, by=by, community_id=invitation.community_id)
+    return give_role(user=by, community_id=invitation.community_id, role=invitation.role, by=by)
+
+
+@transaction.atomic
+def expire_invitations(*, community_id: int | None = None) -> int:
+    """Marks invitations whose time is over, by the database's clock; returns how many."""
+    over = Invitation.objects.select_for_update(skip_locked=True).filter(status=_S.PENDING, expires_at__lte=Now()).order_by("id")
+    if community_id is not None:
+        over = over.filter(community_id=community_id)
+    expired = list(over)
+    for invitation in expired:
+        change_state(invitation, "status", _S.EXPIRED, INVITATION_TRANSITIONS, settled_at=database_now())
+        record(Topic.INVITATION_EXPIRED, subject=invitation, by=None, community_id=invitation.community_id)
+    return len(expired)
+
+
+def revoke_all_to(email: str, *, by: User) -> None:
+    """Takes back what waits at an address whose person leaves. Inside the caller's transaction."""
+    for invitation in Invitation.objects.filter(email__iexact=email, status=_S.PENDING):
+        change_state(invitation, "status", _S.REVOKED, INVITATION_TRANSITIONS, settled_at=database_now())
+        record(Topic.INVITATION_REVOKED, subject=invitation, by=by, community_id=invitation.community_id)

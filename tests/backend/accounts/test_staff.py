@@ -1,0 +1,116 @@
+"""Staff roles and the second factor that they need."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from allauth.mfa.models import Authenticator
+
+from backend.accounts.models import User
+from backend.accounts.second_factor import has_second_factor, must_set_up_second_factor
+from backend.accounts.services import change_staff_role, update_account
+from backend.common.errors import Conflict, InvalidFields, NotVisible
+from backend.environment import REPOSITORY
+from backend.outbox.models import Event
+from tests.factories import UserFactory
+from tests.simultaneous import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("role", ["curator", "admin"])
+def test_staff_without_a_factor_must_set_one_up(role: str) -> None:
+    assert must_set_up_second_factor(UserFactory(staff_role=role, factor=False))
+    assert not must_set_up_second_factor(UserFactory(staff_role=role))
+    assert not must_set_up_second_factor(UserFactory(factor=False))
+
+
+def test_recovery_codes_alone_are_no_second_factor() -> None:
+    user = UserFactory(curator=True, factor=False)
+    Authenticator.objects.create(user=user, type=Authenticator.Type.RECOVERY_CODES, data={})
+    assert not has_second_factor(user)
+    assert must_set_up_second_factor(user)
+
+
+@pytest.mark.parametrize(("spares", "needed"), [(True, False), (False, True)])
+def test_sample_staff_are_spared_where_the_setting_says_so(settings, spares: bool, needed: bool) -> None:
+    settings.STAFF_SECOND_FACTOR = {"required": True, "spares_samples": spares}
+    assert must_set_up_second_factor(UserFactory(curator=True, is_sample=True, factor=False)) is needed
+    assert must_set_up_second_factor(UserFactory(curator=True, factor=False))
+
+
+def test_production_spares_nobody_and_trusts_one_proxy() -> None:
+    """The settings of production, read in a process of its own."""
+    production = {
+        "CSC_MODE": "production", "SECRET_KEY": "x" * 50, "DATABASE_URL": "postgresql://csc@127.0.0.1/csc", "PUBLIC_URL": "https://c.example",
+        "REDIS_URL": "redis://127.0.0.1/0", "ALLOWED_HOSTS": "c.example", "EMAIL_URL": "smtp://mail.example",
+    }  # fmt: skip
+    code = "from backend import settings as s; print(s.STAFF_SECOND_FACTOR, s.ALLAUTH_TRUSTED_PROXY_COUNT)"
+    argv = [sys.executable, "-c", code]
+    said = subprocess.run(argv, env=os.environ | production, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "{'required': True, 'spares_samples': False} 1"
+
+
+def test_administrator_makes_changes_and_ends_staff() -> None:
+    admin, person = UserFactory(admin=True), UserFactory()
+    for role in ("curator", "admin", ""):
+        assert change_staff_role(by=admin, email=person.email.upper(), role=role).staff_role == role
+    payloads = Event.objects.filter(topic="staff_role_changed").order_by("id").values_list("payload", flat=True)
+    assert [(p["old"], p["new"]) for p in payloads] == [("", "curator"), ("curator", "admin"), ("admin", "")]
+    assert not Event.objects.filter(topic="staff_role_changed").exclude(by=admin).exists()
+
+
+@pytest.mark.parametrize("by", ["curator", "nobody"])
+def test_others_make_nobody_staff(by: str) -> None:
+    user = UserFactory(curator=by == "curator")
+    with pytest.raises(NotVisible):
+        change_staff_role(by=user, email=user.email, role="admin")
+    user.refresh_from_db()
+    assert user.staff_role != "admin"
+
+
+def test_last_administrator_stays() -> None:
+    admin = UserFactory(admin=True)
+    UserFactory(admin=True, is_active=False)
+    for role in ("", "curator"):
+        with pytest.raises(Conflict) as caught:
+            change_staff_role(by=admin, email=admin.email, role=role)
+        assert caught.value.code == "last_admin"
+    change_staff_role(by=admin, email=UserFactory().email, role="admin")
+    assert change_staff_role(by=admin, email=admin.email, role="").staff_role == ""
+
+
+def test_only_confirmed_accounts_become_staff() -> None:
+    admin = UserFactory(admin=True)
+    for email in ("nobody@example.org", UserFactory(address=False).email, UserFactory(is_active=False).email):
+        with pytest.raises(InvalidFields):
+            change_staff_role(by=admin, email=email, role="curator")
+    with pytest.raises(InvalidFields):
+        change_staff_role(by=admin, email=UserFactory().email, role="emperor")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_administrators_who_end_each_other_at_once_leave_one() -> None:
+    for _round in range(5):
+        User.objects.update(staff_role="")
+        one, two = UserFactory(admin=True), UserFactory(admin=True)
+        refused = at_once(
+            lambda o=one, t=two: change_staff_role(by=o, email=t.email, role=""),
+            lambda o=one, t=two: change_staff_role(by=t, email=o.email, role=""),
+        )
+        assert sum(error is not None for error in refused) == 1
+        assert User.objects.filter(staff_role="admin").count() == 1
+
+
+def test_name_and_language_are_checked() -> None:
+    user = UserFactory()
+    assert update_account(by=user, name="  Ana   Silva ", language="es").name == "Ana Silva"
+    for values, field in (({"name": "", "language": "en"}, "name"), ({"name": "A", "language": "xx"}, "language")):
+        with pytest.raises(InvalidFields) as caught:
+            update_account(by=user, **values)
+        assert set(caught.value.errors) == {field}
+    with pytest.raises(InvalidFields):
+        update_account(by=user, name="x" * 121, language="en")

@@ -1,0 +1,196 @@
+"""Taking one's data along, and leaving."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.apps import apps
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import models
+
+from backend.accounts.mails import write_mail
+from backend.accounts.models import AccountMail, ApiToken, User
+from backend.cities.models import Contact, Invitation, JoinRequest
+from backend.common.errors import Conflict, InvalidFields
+from backend.notifications.models import Notification
+from backend.outbox.models import Event, Work
+from backend.personal.erasure import erase_account, hindrances
+from backend.personal.export import LEFT_OUT, export_archive, export_data, references_to_people
+from backend.suggestions.models import Vote
+from tests import factories as make
+from tests.actors import World, make_world
+from tests.simultaneous import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+def fill(world: World, user: User) -> None:
+    """Something of each kind that a person leaves behind."""
+    suggestion = world.released()
+    Vote.objects.create(suggestion=suggestion, community=world.b, by=user, choice="yes", comment="I know their mayor well.")
+    make.NotificationFactory(recipient=user, community=world.b)
+    make.EventFactory(by=user, community_id=world.b.pk)
+    make.JoinRequestFactory(user=user, community=world.c, line="Call me under 555-0100.")
+    make.InvitationFactory(community=world.c, email=user.email)
+    make.ContactFactory(organisation=make.OrganisationFactory(community=world.b), email=user.email, name="That person")
+    make.ApiTokenFactory(user=user)
+    make.UserFactory._meta.model.objects.filter(pk=user.pk).update(language="de")
+    Authenticator.objects.create(user=user, type="totp", data={"secret": "TOPSECRET"})
+    write_mail(to=user.email, subject="Code", text="123456", user=user)
+    Work.objects.filter(task="send_account_mail").update(last_error=f"550 {user.email} is not here")
+    session = SessionStore()
+    session.create()
+    UserSession.objects.create(user=user, session_key=session.session_key, ip="192.0.2.7", user_agent="Firefox")
+    user.refresh_from_db()
+
+
+def everything_stored() -> str:
+    """Every row of every table as text, but for those that hold what anybody else is."""
+    rows: list[Any] = []
+    for model in apps.get_models():
+        rows += list(model._default_manager.values())
+    return str(rows)
+
+
+def test_export_holds_what_the_person_did_said_and_got(world: World) -> None:
+    member = world.user("committee_member")
+    fill(world, member)
+    data = export_data(by=member)
+    assert data["account"]["email"] == member.email
+    assert data["addresses"] == [{"email": member.email, "confirmed": True}]
+    assert data["sessions"][0]["ip"] == "192.0.2.7"
+    assert data["second_factors"][0]["kind"] == "totp"
+    records = data["records"]
+    assert records["suggestions.vote.by"][0]["comment"] == "I know their mayor well."
+    assert records["cities.communityrole.user"][0]["role"] == "committee_member"
+    assert records["cities.joinrequest.user"][0]["line"] == "Call me under 555-0100."
+    assert len(records["notifications.notification.recipient"]) == 1
+    assert {"data_exported"} <= {act["topic"] for act in records["outbox.event.by"]}
+    json.dumps(data)
+
+
+def test_export_holds_no_secret_and_nobody_else(world: World) -> None:
+    member = world.user("committee_member")
+    fill(world, member)
+    said = json.dumps(export_data(by=member))
+    token = ApiToken.objects.get()
+    for secret in (member.password, "TOPSECRET", token.digest, token.token_key, "123456"):
+        assert secret not in said
+    for other in world.people.values():
+        assert other == member or other.email not in said
+
+
+def test_export_names_every_table_that_names_a_person_or_says_why_not() -> None:
+    known = {(model._meta.label_lower, field.name) for model, field in references_to_people()}
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:
+            if model.__module__.startswith("backend.") and isinstance(field, models.ForeignKey) and field.related_model is User:
+                key = (model._meta.label_lower, field.name)
+                assert (key in known) != (key in LEFT_OUT), key
+    for label, name in LEFT_OUT:
+        assert apps.get_model(label)._meta.get_field(name)
+
+
+def test_archive_holds_the_letters_that_the_person_sent(world: World) -> None:
+    official = world.user("official")
+    letter = make.VettingLetterFactory(profile=world.a.profile, by=official)
+    make.VettingLetterFactory(profile=world.a.profile)
+    with zipfile.ZipFile(io.BytesIO(export_archive(by=official))) as archive:
+        names = archive.namelist()
+        assert json.loads(archive.read("data.json"))["account"]["email"] == official.email
+    assert [name for name in names if name.startswith("letters/")] == [f"letters/{letter.pk}.pdf"]
+
+
+def test_erased_person_is_nowhere_and_their_acts_stay(world: World) -> None:
+    member = world.user("committee_member")
+    fill(world, member)
+    address, name, acts = member.email, member.name, Event.objects.filter(by=member).count()
+    erase_account(by=member, email=f" {address.upper()} ")
+    stored = everything_stored()
+    for trace in (address, "That person", "I know their mayor well.", "555-0100", "123456", "TOPSECRET", "192.0.2.7"):
+        assert trace not in stored, trace
+    member.refresh_from_db()
+    assert (member.name, member.is_active, member.has_usable_password()) == ("", False, False)
+    assert str(member) == "Somebody who has left"
+    assert name != ""
+    assert Event.objects.filter(by=member).count() > acts
+    assert Event.objects.filter(by=member, topic="account_erased").count() == 1
+    assert Vote.objects.get().choice == "yes"
+    assert JoinRequest.objects.get().status == "withdrawn"
+    assert Invitation.objects.get().status == "revoked"
+    assert member.community_roles.filter(ended_at__isnull=True).count() == 0
+    gone = (Notification.objects.filter(recipient=member), AccountMail.objects, ApiToken.objects, Authenticator.objects.filter(user=member))
+    assert not any(rows.exists() for rows in (*gone, Contact.objects.filter(name="That person"), UserSession.objects))
+    assert not EmailAddress.objects.filter(user=member).exists()
+
+
+def test_address_may_be_used_for_a_new_account_afterwards(world: World) -> None:
+    stranger = world.user("stranger")
+    address = stranger.email
+    erase_account(by=stranger, email=address)
+    assert make.UserFactory(email=address).pk != stranger.pk
+
+
+def test_another_address_erases_nobody(world: World) -> None:
+    with pytest.raises(InvalidFields):
+        erase_account(by=world.user("stranger"), email="official@example.org")
+    assert User.objects.get(pk=world.user("stranger").pk).is_active
+
+
+def test_last_official_of_a_published_community_is_told_what_to_do_first(world: World) -> None:
+    official = world.user("official")
+    assert hindrances(official) == [world.a]
+    with pytest.raises(Conflict) as caught:
+        erase_account(by=official, email=official.email)
+    assert caught.value.code == "last_responsible"
+    assert "Alpha" in str(caught.value.message)
+    assert User.objects.get(pk=official.pk).is_active
+    assert not Event.objects.filter(topic="account_erased").exists()
+    make.CommunityRoleFactory(community=world.a)
+    assert hindrances(official) == []
+    erase_account(by=official, email=official.email)
+    assert not User.objects.get(pk=official.pk).is_active
+
+
+@pytest.mark.parametrize("actor", ["unvetted", "committee_member", "curator", "stranger"])
+def test_others_leave_freely(world: World, actor: str) -> None:
+    user = world.user(actor)
+    erase_account(by=user, email=user.email)
+    assert User.objects.get(pk=user.pk).erased_at is not None
+
+
+def test_withdrawn_profile_lets_its_last_official_go(world: World) -> None:
+    world.a.profile.status = "withdrawn"
+    world.a.profile.save()
+    official = world.user("official")
+    erase_account(by=official, email=official.email)
+    assert not official.is_active
+
+
+def test_last_administrator_does_not_leave(world: World) -> None:
+    admin = world.user("admin")
+    with pytest.raises(Conflict) as caught:
+        erase_account(by=admin, email=admin.email)
+    assert caught.value.code == "last_admin"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_officials_who_leave_at_once_leave_one() -> None:
+    for _round in range(4):
+        community = make.CommunityFactory(published=True)
+        one, two = make.CommunityRoleFactory(community=community).user, make.CommunityRoleFactory(community=community).user
+        refused = at_once(lambda o=one: erase_account(by=o, email=o.email), lambda t=two: erase_account(by=t, email=t.email))
+        assert sum(error is not None for error in refused) == 1
+        assert community.roles.filter(ended_at__isnull=True).count() == 1

@@ -26,6 +26,7 @@ class _Rules:
     forms: IntArray  # bit set, all ones for any
     has_us_sister: BoolArray
     not_with_us_sister: BoolArray
+    country: IntArray  # (n,) country number
 
 
 class Eligibility:
@@ -52,6 +53,10 @@ class Eligibility:
                 if {(left_country, right_country), ("*", right_country)} & snapshot.barred_countries:
                     self._left.accepts[self._left.place == a, b] = False
         self._barred = self._barred_keys()
+        self._settled = self.left_ok.copy(), self.right_ok.copy()  # no rule on single pairs or other qualities touches them
+        if len(self._barred):
+            barred_rows, barred_cols = np.divmod(self._barred, len(self.right_ok))
+            self._settled[0][barred_rows], self._settled[1][barred_cols] = False, False
         sides = (self._left, self._right)
         self._bounded = any(np.isfinite([side.population_min, side.population_max]).any() for side in sides)
         self._formed = bool(forms)
@@ -77,6 +82,30 @@ class Eligibility:
         inside = (barred_cols >= col_start) & (barred_cols < col_stop)
         allowed[barred_rows[inside] - row_start, barred_cols[inside] - col_start] = False
         return allowed
+
+    def groups(self) -> tuple[IntArray, IntArray]:
+        """Country numbers of both sides, (n_left,) and (n_right,): the rules on places treat communities of one country alike."""
+        return self._left.country, self._right.country
+
+    def reach(self, rows: IntArray, cols: IntArray) -> tuple[BoolArray, BoolArray]:
+        """Of rows against a set of columns, two (r,) bools: possibly eligible with some of them (rules on places), and certainly eligible
+        with all of them (all rules). Cheap, and telling if the columns are of few places."""
+        return self._reach(0, rows, cols)
+
+    def reach_of_right(self, cols: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray]:
+        """The same of columns against a set of rows."""
+        return self._reach(1, cols, rows)
+
+    def _reach(self, side: int, ones: IntArray, those: IntArray) -> tuple[BoolArray, BoolArray]:
+        mine, others = (self._left, self._right)[:: 1 - 2 * side]
+        places = np.flatnonzero(np.bincount(others.place[those]))
+        take, taken = mine.accepts[ones[:, None], places], others.accepts[those]
+        place = mine.place[ones]
+        by_some, by_all = np.asarray(taken.any(axis=0)), np.asarray(taken.all(axis=0))  # (places of this side,)
+        certain: BoolArray = self._settled[side][ones] & take.all(axis=1) & by_all[place]
+        if self._bounded or self._formed or self._sistered or not (self.right_ok, self.left_ok)[side][those].all():
+            certain[:] = False
+        return take.any(axis=1) & by_some[place], certain
 
     def reasons(self, row: int, col: int) -> tuple[str, ...]:
         """The rules that exclude a pair, as codes with the side whose rule it is ("left:excluded_country"); empty if it is eligible."""
@@ -127,6 +156,7 @@ def _rules(records: Sequence[ProfileRecord], places: dict[Place, int], others: d
             accepted[wish] = np.array([not any(_place_objections(record, *place)) for place in others], dtype=np.bool_)
         accepts[at] = accepted[wish]
     count = len(records)
+    countries = {country: number for number, country in enumerate(sorted({country for country, _ in places}))}
     return _Rules(
         place=np.fromiter((places[r.country, r.region] for r in records), np.int64, count),
         accepts=accepts,
@@ -136,6 +166,7 @@ def _rules(records: Sequence[ProfileRecord], places: dict[Place, int], others: d
         forms=np.fromiter((sum(1 << forms[f] for f in r.sought.forms) or (1 << MAX_FORMS) - 1 for r in records), np.int64, count),
         has_us_sister=np.fromiter((r.has_us_sister for r in records), np.bool_, count),
         not_with_us_sister=np.fromiter((r.sought.not_with_us_sister for r in records), np.bool_, count),
+        country=np.fromiter((countries[r.country] for r in records), np.int64, count),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -137,6 +137,20 @@ class EligibilityMask(Protocol):
 
     def block(self, row_start: int, row_stop: int, col_start: int, col_stop: int) -> BoolArray:
         """(row_stop - row_start, col_stop - col_start) bool."""
+
+
+@runtime_checkable
+class GroupedMask(EligibilityMask, Protocol):
+    """A mask that can say of whole groups of communities (countries) at once whom they are open to: what is closed need not be scored."""
+
+    def groups(self) -> tuple[IntArray, IntArray]:
+        """(n_left,) and (n_right,) numbers, from 0, of the groups that the two sides fall into."""
+
+    def reach(self, rows: IntArray, cols: IntArray) -> tuple[BoolArray, BoolArray]:
+        """Of each row against a set of columns, two (r,) bools: possibly eligible with some of them, certainly eligible with all."""
+
+    def reach_of_right(self, cols: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray]:
+        """The same of each column against a set of rows."""
 
 
 @dataclass(frozen=True, slots=True)

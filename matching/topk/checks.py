@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching.types import BoolArray, EligibilityMask, Factors, FloatArray, IntArray, PairExceptions, PairProblem
+from matching.types import BoolArray, EligibilityMask, Factors, FloatArray, GroupedMask, IntArray, PairExceptions, PairProblem
 
 
 def check_problem(problem: PairProblem) -> None:
@@ -101,7 +101,26 @@ class TransposedEligibility:
         return np.ascontiguousarray(self.original.block(col_start, col_stop, row_start, row_stop).T)
 
 
+@dataclass(slots=True)
+class TransposedGroups(TransposedEligibility):
+    """The same of a mask that knows groups."""
+
+    original: GroupedMask
+
+    def groups(self) -> tuple[IntArray, IntArray]:
+        left, right = self.original.groups()
+        return right, left
+
+    def reach(self, rows: IntArray, cols: IntArray) -> tuple[BoolArray, BoolArray]:
+        return self.original.reach_of_right(rows, cols)
+
+    def reach_of_right(self, cols: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray]:
+        return self.original.reach(cols, rows)
+
+
 def _exchanged(mask: EligibilityMask) -> EligibilityMask:
+    if isinstance(mask, GroupedMask) and not isinstance(mask, TransposedEligibility):
+        return TransposedGroups(mask, mask.right_ok, mask.left_ok)
     return mask.original if isinstance(mask, TransposedEligibility) else TransposedEligibility(mask, mask.right_ok, mask.left_ok)
 
 

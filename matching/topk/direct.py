@@ -1,4 +1,9 @@
-"""Scores of a whole block from four products, and the few of them that beat a threshold."""
+"""Scores of a whole block from four products, and the few of them that beat a threshold.
+
+Blocks do not hold scores but costs, which order pairs the other way round: of the harmonic mean 1/p + 1/q, which needs two divisions and an
+addition, of the other fusions the score with its sign changed. Thresholds become limits on costs, a little too high, and what keeps within
+them is compared again as a score.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from matching.topk.admission import Admission
 from matching.topk.lists import NOTHING_YET
-from matching.topk.operands import Admission, Side
+from matching.topk.operands import LeftOperands, RareRows, RightOperands
 from matching.types import BoolArray, FloatArray, IntArray
 
 Float32Array = npt.NDArray[np.float32]
 
-_IN_CACHE = 2**15  # scores of five tables at once, in half a megabyte or so
+_IN_CACHE = 2**16  # pairs whose numerators and denominators are worked on at once, in a megabyte or so
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,126 +33,209 @@ class Candidates:
     for_col: BoolArray
 
 
+@dataclass(frozen=True, slots=True)
+class DirectColumns:
+    """A block of columns, and what the rows have in its rare dimensions."""
+
+    cols: IntArray
+    operands: RightOperands
+    rare: RareRows
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Pairs of a block (positions within it) with their costs and denominators."""
+
+    rows: IntArray
+    cols: IntArray
+    costs: Float32Array
+    forth_denominators: Float32Array
+    back_denominators: Float32Array
+
+    def only(self, which: IntArray) -> Found:
+        """Some of the pairs."""
+        return Found(*(getattr(self, name).take(which) for name in self.__slots__))
+
+
+def joined(parts: list[Found]) -> Found:
+    """The pairs of several."""
+    return parts[0] if len(parts) == 1 else Found(*(np.concatenate([getattr(p, name) for p in parts]) for name in Found.__slots__))
+
+
 class DirectKernel:
     """Buffers of one thread and the block computation in them."""
 
-    def __init__(self, admission: Admission, k: int, fusion: str, margin: float, block: tuple[int, int], signed: bool) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        left: LeftOperands,
+        rows: IntArray,
+        k: int,
+        fusion: str,
+        margin: float,
+        block: tuple[int, int],
+        signed: bool,
+    ) -> None:
         size = block[0] * block[1]
-        self.admission = admission
+        self.admission, self.left, self.rows = admission, left, rows
         self.optimistic = 2 * k + 8  # candidates taken where no threshold is known yet; usually k of them are eligible
         self.k = k
         self.margin = np.float32(margin)
         self.fusion = fusion
         self.signed = signed
-        self._buffers = [np.empty(size, dtype=np.float32) for _ in range(5)]
-        self._beats = np.empty(size, dtype=bool)
+        self._left = np.empty((block[0], left.layout.width), dtype=np.float32)
+        self._numerators = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.float32)
+        self._denominators = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.float32)
+        self._within = np.empty(size, dtype=bool)
 
     def candidates(
-        self, left: Side, right: Side, rows: IntArray, cols: IntArray, row_floor: Float32Array, col_floor: Float32Array
+        self, columns: DirectColumns, positions: IntArray, certain: BoolArray, row_floor: Float32Array, col_floor: Float32Array
     ) -> Candidates:
-        """Pairs of the block rows × cols whose score beats the threshold of its row or of its column."""
-        shape = (len(rows), len(cols))
-        scores, denominators = self._scores(left, right, shape)
-        row_cut, open_rows = self._cuts(scores, row_floor)
-        col_cut, open_cols = self._cuts(scores.T, col_floor)
-        found = self._admitted(self._beating(scores, row_cut, col_cut), scores, denominators, rows, cols)
-        if len(open_rows) or len(open_cols):
-            at_row, at_col = np.divmod(found, shape[1])
-            safe = scores.ravel().take(found) - self.margin
-            short_rows = self._short(open_rows, at_row[safe > row_cut.take(at_row)])
-            short_cols = self._short(open_cols, at_col[safe > col_cut.take(at_col)])
-            if len(short_rows) or len(short_cols):
-                # Too few of the best were eligible: whatever else these rows and columns have may count.
-                rest = np.zeros(shape, dtype=bool)
-                rest[short_rows] = True
-                rest[:, short_cols] = True
-                rest &= (scores <= row_cut[:, None]) & (scores <= col_cut)
-                found = np.concatenate((found, self._admitted(np.flatnonzero(rest), scores, denominators, rows, cols)))
-        return self._as_candidates(found, scores, row_floor, col_floor)
+        """Pairs of some of the rows (positions) and the columns at hand whose score beats the threshold of its row or of its column.
 
-    def _short(self, opened: IntArray, found: IntArray) -> IntArray:
-        """Those of the rows (or columns) selected without a threshold of which fewer than k candidates were found safely above the cut."""
-        return opened[np.bincount(found, minlength=int(opened.max(initial=0)) + 1)[opened] < self.k]
+        ``certain`` says of which of the rows all pairs are eligible.
+        """
+        shape = (len(positions), len(columns.cols))
+        left = self.left.take(positions, self._left)
+        forth, back = (buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._numerators)
+        layout, right = self.left.layout, columns.operands.packed
+        np.matmul(left[:, layout.part(0)], right[layout.part(0)], out=forth)
+        np.matmul(left[:, layout.part(1)], right[layout.part(1)], out=back)
+        columns.rare.add_to(forth, positions)
+        opened = self._opened(row_floor, shape[1]), self._opened(col_floor, shape[0])
+        rows = self.rows[positions]
+        if len(opened[0]) or len(opened[1]):
+            found = self._opening(left, columns, (forth, back), rows, certain, (row_floor, col_floor), opened)
+        else:
+            found = self._admitted(self._within_limits(left, columns, (forth, back), row_floor, col_floor), rows, columns.cols, certain)
+        scores = np.maximum(self._scores(found.costs), np.float32(0))
+        return Candidates(found.rows, found.cols, scores, scores > row_floor.take(found.rows), scores > col_floor.take(found.cols))
 
-    def _as_candidates(self, found: IntArray, scores: FloatArray, row_floor: Float32Array, col_floor: Float32Array) -> Candidates:
-        at_row = found // scores.shape[1]
-        at_col = found - at_row * scores.shape[1]
-        values = np.maximum(scores.ravel().take(found), np.float32(0))
-        return Candidates(at_row, at_col, values, values > row_floor.take(at_row), values > col_floor.take(at_col))
-
-    def _scores(self, left: Side, right: Side, shape: tuple[int, int]) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-        n1, n2, d1, d2, out = (buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._buffers)
-        np.matmul(left.forth_numerator, right.forth_numerator, out=n1)
-        np.matmul(left.back_numerator, right.back_numerator, out=n2)
-        np.matmul(left.forth_denominator, right.forth_denominator, out=d1)
-        np.matmul(left.back_denominator, right.back_denominator, out=d2)
-        # The products leave more than fits in a core's cache: what follows takes a few rows at a time through it.
-        step = max(1, _IN_CACHE // max(1, shape[1]))
+    def _within_limits(
+        self,
+        left: FloatArray,
+        columns: DirectColumns,
+        numerators: tuple[FloatArray, FloatArray],
+        row_floor: Float32Array,
+        col_floor: Float32Array,
+    ) -> Found:
+        """What keeps within the limit of its row or of its column, a few rows at a time that stay in the cache."""
+        shape = numerators[0].shape
+        row_limit, col_limit = self._limits(row_floor), self._limits(col_floor)
+        step = max(1, _IN_CACHE // shape[1])
+        parts = []
         for at in range(0, shape[0], step):
-            part = slice(at, at + step)
-            self._fuse(n1[part], n2[part], d1[part], d2[part], out[part])
-        return out, (d1, d2)
+            part = slice(at, min(shape[0], at + step))
+            size = (part.stop - at) * shape[1]
+            denominators = tuple(buffer[:size].reshape(-1, shape[1]) for buffer in self._denominators)
+            costs = self._costs(left[part], columns, (numerators[0][part], numerators[1][part]), denominators)
+            within = self._within[:size].reshape(costs.shape)
+            # Rows come sorted by their thresholds, so the highest limit of them says nearly as much as each.
+            np.less(costs, np.maximum(col_limit, row_limit[part].max()), out=within)
+            flat = np.flatnonzero(within)
+            found = self._taken(flat, costs, denominators)
+            kept = np.flatnonzero(found.costs < np.maximum(row_limit[part].take(found.rows), col_limit.take(found.cols)))
+            found = found.only(kept)
+            np.add(found.rows, at, out=found.rows)
+            parts.append(found)
+        return joined(parts)
 
-    def _fuse(self, n1: FloatArray, n2: FloatArray, d1: FloatArray, d2: FloatArray, out: FloatArray) -> None:
-        """Writes the scores to ``out``; the numerators are used up."""
+    def _taken(self, flat: IntArray, costs: FloatArray, denominators: tuple[FloatArray, ...]) -> Found:
+        rows = flat // costs.shape[1]
+        return Found(rows, flat - rows * costs.shape[1], costs.ravel().take(flat), *(table.ravel().take(flat) for table in denominators))
+
+    def _costs(
+        self, left: FloatArray, columns: DirectColumns, numerators: tuple[FloatArray, FloatArray], denominators: tuple[FloatArray, ...]
+    ) -> FloatArray:
+        """Writes the denominators and the costs, these in place of the forth numerators."""
+        (n1, n2), (d1, d2) = numerators, denominators
+        layout, right = self.left.layout, columns.operands.packed
+        np.matmul(left[:, layout.part(2)], right[layout.part(2)], out=d1)
+        np.matmul(left[:, layout.part(3)], right[layout.part(3)], out=d2)
         if self.signed:  # rounding may push a numerator below zero, where the fractions below would run wild
             np.maximum(n1, np.float32(1e-18), out=n1)
             np.maximum(n2, np.float32(1e-18), out=n2)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             if self.fusion == "harmonic":
-                # 2pq / (p + q) with p = n1/d1 and q = n2/d2, in one division
-                np.multiply(n1, d2, out=out)
-                np.multiply(n1, n2, out=n1)
-                np.multiply(n2, d1, out=n2)
-                np.add(out, n2, out=out)
-                np.divide(n1, out, out=out)
-                np.add(out, out, out=out)
+                np.divide(d1, n1, out=n1)
+                np.divide(d2, n2, out=n2)
+                np.add(n1, n2, out=n1)
             else:
                 np.divide(n1, d1, out=n1)
                 np.divide(n2, d2, out=n2)
-                {"product": np.multiply, "min": np.minimum, "mean": np.add}[self.fusion](n1, n2, out=out)
-                if self.fusion == "mean":
-                    np.multiply(out, np.float32(0.5), out=out)
+                {"product": np.multiply, "min": np.minimum, "mean": np.add}[self.fusion](n1, n2, out=n1)
+                np.multiply(n1, np.float32(-0.5 if self.fusion == "mean" else -1), out=n1)
+        return n1
 
-    def _beating(self, scores: FloatArray, row_cut: Float32Array, col_cut: Float32Array) -> IntArray:
-        """Positions within the block of the scores above the cut of their row or of their column."""
-        beats = self._beats[: scores.size].reshape(scores.shape)
-        # Rows come sorted by their thresholds, so the least of them says nearly as much as each.
-        np.greater(scores, np.minimum(col_cut, row_cut.min()), out=beats)
-        found = np.flatnonzero(beats)
-        if len(found) > scores.size // 16:
-            np.greater(scores, row_cut[:, None], out=beats)
-            np.logical_or(beats, scores > col_cut, out=beats)
-            return np.flatnonzero(beats)
-        at_row = found // scores.shape[1]
-        cut = np.minimum(row_cut.take(at_row), col_cut.take(found - at_row * scores.shape[1]))
-        above: IntArray = found[scores.ravel().take(found) > cut]
-        return above
+    def _scores(self, costs: FloatArray) -> Float32Array:
+        with np.errstate(divide="ignore"):
+            scores: Float32Array = np.float32(2) / costs if self.fusion == "harmonic" else -costs
+        return scores
 
-    def _cuts(self, scores: FloatArray, floor: Float32Array) -> tuple[Float32Array, IntArray]:
-        """Thresholds to select by: the known ones, and for rows without one the score of their `optimistic`-th best."""
+    def _limits(self, floor: Float32Array) -> Float32Array:
+        """Costs that whatever beats the thresholds stays below."""
+        if self.fusion != "harmonic":
+            limits = -floor
+        else:
+            with np.errstate(divide="ignore"):
+                limits = np.where(floor > 0, 2 / floor, np.float32(np.inf)).astype(np.float32)
+        return np.nextafter(limits, np.float32(np.inf))
+
+    def _opened(self, floor: Float32Array, others: int) -> IntArray:
+        """Rows (or columns) without a threshold, where there are more counterparts than would be taken anyway."""
         unknown = np.flatnonzero(floor <= NOTHING_YET)
-        if len(unknown) == 0 or scores.shape[1] <= self.optimistic:
-            return floor, unknown[:0]
-        cuts = floor.copy()
-        table = np.ascontiguousarray(scores[unknown])
-        np.nan_to_num(table, copy=False, nan=-1.0, posinf=-1.0)
-        table.partition(scores.shape[1] - self.optimistic, axis=1)
-        cuts[unknown] = np.nextafter(table[:, -self.optimistic], np.float32(-2))
-        return cuts, unknown
+        return unknown if others > self.optimistic else unknown[:0]
 
-    def _admitted(
-        self, found: IntArray, scores: FloatArray, denominators: tuple[FloatArray, FloatArray], rows: IntArray, cols: IntArray
-    ) -> IntArray:
-        """Those of the positions ``found`` that may be suggested."""
-        at_row = found // scores.shape[1]
-        row, col = rows.take(at_row), cols.take(found - at_row * scores.shape[1])
-        covered = self.admission.covered(
-            row,
-            col,
-            denominators[0].ravel().take(found),
-            denominators[1].ravel().take(found),
-        )
-        kept = np.flatnonzero(covered)
-        kept = kept[self.admission.eligible(row[kept], col[kept])]
-        return found[kept]
+    def _opening(
+        self,
+        left: FloatArray,
+        columns: DirectColumns,
+        numerators: tuple[FloatArray, FloatArray],
+        rows: IntArray,
+        certain: BoolArray,
+        floors: tuple[Float32Array, Float32Array],
+        opened: tuple[IntArray, IntArray],
+    ) -> Found:
+        """The same where some thresholds are not known: as many of the best as a list is likely to need, and all if those do not do."""
+        shape = numerators[0].shape
+        denominators = tuple(buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._denominators)
+        costs = self._costs(left, columns, numerators, denominators)
+        row_limit, col_limit = self._limits(floors[0]), self._limits(floors[1])
+        self._open(costs, row_limit, opened[0])
+        self._open(costs.T, col_limit, opened[1])
+        within = self._within[: costs.size].reshape(shape)
+        np.less(costs, row_limit[:, None], out=within)
+        np.logical_or(within, costs < col_limit, out=within)
+        found = self._admitted(self._taken(np.flatnonzero(within), costs, denominators), rows, columns.cols, certain)
+        safe = self._limits(self._scores(found.costs) - self.margin)
+        short_rows = self._short(opened[0], found.rows[safe < row_limit.take(found.rows)])
+        short_cols = self._short(opened[1], found.cols[safe < col_limit.take(found.cols)])
+        if not (len(short_rows) or len(short_cols)):
+            return found
+        # Too few of the best were eligible: whatever else these rows and columns have may count.
+        rest = np.zeros(shape, dtype=bool)
+        rest[short_rows] = True
+        rest[:, short_cols] = True
+        rest &= ~within
+        more = self._admitted(self._taken(np.flatnonzero(rest), costs, denominators), rows, columns.cols, certain)
+        return joined([found, more])
+
+    def _open(self, costs: FloatArray, limits: Float32Array, opened: IntArray) -> None:
+        """Sets the limits of those without a threshold just above their `optimistic`-th least cost."""
+        if len(opened):
+            table = np.ascontiguousarray(costs[opened])
+            table.partition(self.optimistic - 1, axis=1)
+            limits[opened] = np.nextafter(table[:, self.optimistic - 1], np.float32(np.inf))
+
+    def _short(self, opened: IntArray, found: IntArray) -> IntArray:
+        """Those of the rows (or columns) selected without a threshold of which fewer than k candidates were found safely within."""
+        return opened[np.bincount(found, minlength=int(opened.max(initial=0)) + 1)[opened] < self.k]
+
+    def _admitted(self, found: Found, rows: IntArray, cols: IntArray, certain: BoolArray) -> Found:
+        """Those of the pairs that may be suggested."""
+        row, col = rows.take(found.rows), cols.take(found.cols)
+        admitted = self.admission.covered(row, col, found.forth_denominators, found.back_denominators)
+        asked = np.flatnonzero(admitted & ~certain.take(found.rows))
+        if len(asked):
+            admitted[asked] = self.admission.eligible(row[asked], col[asked])
+        return found if admitted.all() else found.only(np.flatnonzero(admitted))

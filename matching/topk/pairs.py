@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,8 +99,36 @@ def _direction(factors: Factors, rows: IntArray, cols: IntArray, owners: IntArra
 def _row_dots(left: npt.NDArray[np.floating], right: npt.NDArray[np.floating], rows: IntArray, cols: IntArray) -> Float64Array:
     """Products of single rows, which are taken one by one so that a sum's order never depends on its neighbours."""
     dots = np.empty(cols.shape)
-    step = max(1, _IN_CACHE // (left.shape[1] * (cols.shape[1] if cols.ndim == 2 else 1)))
+    depth, each = left.shape[1], cols.shape[1] if cols.ndim == 2 else 1
+    step = max(1, _IN_CACHE // max(1, depth * each))
     for at in range(0, len(cols), step):
-        a, b = left.take(rows[at : at + step], axis=0), right.take(cols[at : at + step], axis=0)
-        np.vecdot(a.astype(np.float64), b.astype(np.float64), out=dots[at : at + step])
+        part = cols[at : at + step]
+        a = _space.taken(left, rows[at : at + step], 0)
+        b = _space.taken(right, part, 1)
+        np.vecdot(a, b, out=dots[at : at + step])
     return dots
+
+
+class _Space(threading.local):
+    """Memory of a thread for rows taken from factors: memory that is mapped anew each time costs as much as the work in it."""
+
+    def __init__(self) -> None:
+        self._raw = [np.empty(0, dtype=np.uint8)] * 4
+
+    def taken(self, factors: npt.NDArray[np.floating], which: IntArray, number: int) -> Float64Array:
+        """Rows of factors in float64, (*which.shape, depth). Good until the next call with the same number."""
+        shape = (*which.shape, factors.shape[1])
+        exact = self._array(2 * number, shape, np.dtype(np.float64))
+        if factors.dtype == np.float64:
+            return np.take(factors, which, axis=0, out=exact, mode="clip")
+        exact[...] = np.take(factors, which, axis=0, out=self._array(2 * number + 1, shape, factors.dtype), mode="clip")
+        return exact
+
+    def _array(self, number: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        size = math.prod(shape) * dtype.itemsize
+        if len(self._raw[number]) < size:
+            self._raw[number] = np.empty(size, dtype=np.uint8)
+        return self._raw[number][:size].view(dtype).reshape(shape)
+
+
+_space = _Space()

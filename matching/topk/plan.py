@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from matching.topk.operands import Admission
+from matching.topk.admission import Admission
 from matching.topk.pairs import COVERAGE_TOLERANCE
 from matching.topk.rotation import Rotation, nonnegative_dimensions, rotation, stacked_left, stacked_right, total_weights
 from matching.topk.screening import Screen

@@ -110,7 +110,7 @@ def _finish_rows(side: RankedSide, view: PairProblem, rows: IntArray, keys: KeyA
     empty = keys == 0
     values.score[empty] = -np.inf
     # float32 has ordered nearly all of them as float64 does; equal keys stand by id.
-    following = np.flatnonzero((values.score[:, 1:] >= values.score[:, :-1]).any(axis=1))
+    following = np.flatnonzero(((values.score[:, 1:] >= values.score[:, :-1]) & ~empty[:, 1:]).any(axis=1))
     orders = [np.lexsort((view.right_ids[cols[row]], -values.score[row])) for row in following]
     empty = empty[:, :k]  # they sort last in either order
     for target, source, padding in (

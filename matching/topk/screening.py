@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matching.topk.operands import Admission
+from matching.topk.admission import Admission
 from matching.topk.pairs import COVERAGE_TOLERANCE
 from matching.topk.rotation import Rotation, stacked_left, stacked_right, total_weights
 from matching.types import IntArray, PairProblem

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from matching.topk.direct import Candidates, DirectKernel
+from matching.topk.admission import Admission, column_blocks
+from matching.topk.direct import Candidates, DirectColumns, DirectKernel
 from matching.topk.lists import BestLists, KeyArray, pack
-from matching.topk.operands import Admission, column_blocks, left_side, right_side
+from matching.topk.operands import LeftOperands, layout, right_operands
 from matching.topk.pairs import score_pairs
 from matching.topk.plan import choose_screen
 from matching.topk.rounding import may_round_below_zero
@@ -63,7 +64,7 @@ class TwoSidedPass:
         self.row_ranks = id_ranks(problem.left_ids[self.rows])
         self.col_ranks = id_ranks(problem.right_ids[self.cols])
         self.signed = any(may_round_below_zero(factors) for factors in (problem.left_to_right, problem.right_to_left))
-        self.left = left_side(problem, self.rows)
+        self.left = LeftOperands(problem, self.rows, layout(problem, self.rows))
         self.screen: Screen | None = None
 
     def run(self, row_thresholds: Float32Array | None = None, col_thresholds: Float32Array | None = None) -> None:
@@ -107,22 +108,15 @@ class TwoSidedPass:
         known = known[self.col_lists.thresholds[known] > 0]
         thresholds = self.col_lists.thresholds[known]
         self.screen = choose_screen(
-            self.problem, self.admission, self.fusion, self.rows, self.cols, self.cols[known], thresholds, lag, self._used_depth()
+            self.problem, self.admission, self.fusion, self.rows, self.cols, self.cols[known], thresholds, lag, self.left.layout.depth
         )
-
-    def _used_depth(self) -> int:
-        """Depth of a block's direct products, in the middle one of a few blocks."""
-        blocks = self.blocks[1:] or self.blocks
-        some = blocks[:: -(-len(blocks) // 5)]
-        depths = [right_side(self.problem, self.cols[start:stop]).without_zeros()[1].depth for start, stop in some]
-        return sorted(depths)[len(depths) // 2]
 
     def _run_phase(self, blocks: list[tuple[int, int]], lead: IntArray, order: IntArray) -> None:
         draw = share_out(range(len(blocks)))
         found: dict[int, _Buffered] = {}
 
         def work() -> None:
-            direct = DirectKernel(self.admission, self.k, self.fusion, self.margin, self.block, self.signed)
+            direct = DirectKernel(self.admission, self.left, self.rows, self.k, self.fusion, self.margin, self.block, self.signed)
             screened = ScreenKernel(self.screen, self.fusion, self.block) if self.screen is not None else None
             while (at := draw()) is not None:
                 found[at] = self._run_columns(*blocks[at], lead, order, direct, screened)
@@ -137,11 +131,11 @@ class TwoSidedPass:
         """All rows against some columns: fills the columns' lists and returns the candidates for the rows' lists."""
         cols, height = self.cols[start:stop], self.block[0]
         for_rows, for_cols = _Buffered(), _Buffered()
-        within_reach = self.admission.rows_within_reach(self.rows, cols)
-        lead, order = lead[within_reach[lead]], order[within_reach[order]]
+        reach = self.admission.reach(self.rows, cols)
+        lead, order = lead[reach.possible[lead]], order[reach.possible[order]]
         if screened is not None:
             screened.take_columns(cols)
-        operands = right_side(self.problem, cols).without_zeros() if screened is None or len(lead) else None
+        columns = self._columns(cols) if screened is None or len(lead) else None
         seen, merged = 0, 0
         for rows, is_lead in ((lead, True), (order, False)):
             for at in range(0, len(rows), height):
@@ -149,9 +143,8 @@ class TwoSidedPass:
                 row_floor, col_floor = self.row_lists.thresholds[positions], self.col_lists.thresholds[start:stop]
                 candidates = screened.candidates(positions, row_floor, col_floor) if screened is not None and not is_lead else None
                 if candidates is None:
-                    right, used = operands = right_side(self.problem, cols).without_zeros() if operands is None else operands
-                    left = self.left.rows(positions, used)
-                    candidates = direct.candidates(left, right, self.rows[positions], cols, row_floor, col_floor)
+                    columns = self._columns(cols) if columns is None else columns
+                    candidates = direct.candidates(columns, positions, reach.certain[positions], row_floor, col_floor)
                 self._collect(candidates, positions, start, for_rows, for_cols)
                 seen += len(positions)
                 if seen >= 2 * merged or for_cols.count > 8 * len(cols):
@@ -159,6 +152,10 @@ class TwoSidedPass:
                     merged = seen
         for_cols.flush(self.col_lists, start)
         return for_rows
+
+    def _columns(self, cols: IntArray) -> DirectColumns:
+        operands = right_operands(self.problem, cols, self.left.layout)
+        return DirectColumns(cols, operands, self.left.rare_of(operands))
 
     def _collect(self, found: Candidates, positions: IntArray, start: int, for_rows: _Buffered, for_cols: _Buffered) -> None:
         chosen = np.flatnonzero(found.for_col)

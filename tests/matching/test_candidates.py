@@ -77,3 +77,45 @@ def test_too_many_forms_to_tell_apart() -> None:
     crowd = tuple(ProfileRecord(k, "US", **wish(forms=frozenset({f"form{k}"}))) for k in range(70))
     with pytest.raises(ValueError, match="70 different forms"):
         Eligibility(Snapshot(left=crowd, right=(ABROAD,)))
+
+
+WISHES: tuple[dict[str, Any], ...] = (
+    {},
+    wish(excluded_countries=frozenset({"DE", "US"})),
+    wish(countries=frozenset({"FR"}), regions=frozenset({"Western Europe"})),
+    {"available": False},
+    wish(population_min=60_000),
+    wish(forms=frozenset({"sister"})),
+    wish(not_with_us_sister=True),
+)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_said_of_a_set_holds_for_its_pairs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def drawn(record: ProfileRecord, identifier: int, places: tuple[tuple[str, str | None], ...]) -> ProfileRecord:
+        country, region = places[rng.integers(len(places))]
+        own = WISHES[rng.integers(len(WISHES[: 4 if seed % 2 else None]))] if rng.random() < 0.5 else {}
+        return replace(record, id=identifier, country=country, region=region, **own)
+
+    left = tuple(drawn(CITY, at, (("US", "Northern America"), ("US", None))) for at in range(12))
+    right = tuple(drawn(ABROAD, 100 + at, (("DE", "Western Europe"), ("FR", "Western Europe"), ("JP", None))) for at in range(15))
+    barred = frozenset((int(a), 100 + int(b)) for a, b in rng.integers(0, 12, (seed % 3, 2)))
+    eligibility = Eligibility(Snapshot(left=left, right=right, barred_pairs=barred))
+    table = eligibility.block(0, 12, 0, 15)
+    rows, cols = rng.permutation(12)[: rng.integers(1, 12)], rng.permutation(15)[: rng.integers(1, 6)]
+    for (possible, certain), pairs in (
+        (eligibility.reach(rows, cols), table[np.ix_(rows, cols)]),
+        (eligibility.reach_of_right(cols, rows), table[np.ix_(rows, cols)].T),
+    ):
+        assert not pairs[~possible].any()
+        assert pairs[certain].all()
+
+
+def test_a_set_of_one_country_is_settled_without_its_pairs() -> None:
+    closed = replace(CITY, id=9, **wish(excluded_countries=frozenset({"DE"})))
+    eligibility = Eligibility(Snapshot(left=(CITY, closed), right=(ABROAD, replace(ABROAD, id=3))))
+    possible, certain = eligibility.reach(np.array([0, 1]), np.array([0, 1]))
+    assert possible.tolist() == certain.tolist() == [True, False]
+    assert [groups.tolist() for groups in eligibility.groups()] == [[0, 0], [0, 0]]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from matching.topk import FUSIONS, plan, ranking, top_k, two_sided
+from matching.topk import FUSIONS, admission, operands, plan, ranking, top_k, two_sided
 from matching.types import PairProblem, Ranking
-from tests.matching.topk_problems import assert_exact, no_exceptions, random_problem, without_eligibility
+from tests.matching.topk_problems import assert_exact, no_exceptions, random_problem, with_groups, without_eligibility
 
 problems = st.builds(
     random_problem,
@@ -70,6 +70,20 @@ def test_equals_the_oracle_over_many_blocks(seed: int, fusion: str, small_blocks
         seed, 50 + seed, 130, levels=(None, 1, 2, 4)[seed % 4], signed=seed % 3 == 0, exceptions=seed % 7, prior_weight=(0.5, 0.0)[seed % 2]
     )
     assert_exact(top_k(problem, 1 + seed % 9, fusion=fusion, threads=1 + seed % 3), problem)
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("shape", [(90, 160), (160, 70)])
+def test_closed_groups_and_rare_dimensions_lose_nothing(
+    seed: int, shape: tuple[int, int], small_blocks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "_NARROW", 8)
+    monkeypatch.setattr(operands, "_RARE", (0.05, 0.02)[seed % 2])
+    problem = random_problem(seed, *shape, levels=(None, 2)[seed % 2], exceptions=seed % 5, signed=seed % 3 == 0)
+    problem = with_groups(problem, seed)
+    found = top_k(problem, 1 + seed % 9, fusion=FUSIONS[seed % 4])
+    assert_exact(found, problem)
+    assert_exact(top_k(problem, 1 + seed % 9, fusion=FUSIONS[seed % 4], warm=found), problem)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -26,6 +26,25 @@ class TableEligibility:
         return self.table[row_start:row_stop, col_start:col_stop]
 
 
+@dataclass
+class GroupedTable(TableEligibility):
+    """A table in which whole groups of either side are closed to each other, and that says so."""
+
+    left_groups: IntArray
+    right_groups: IntArray
+
+    def groups(self) -> tuple[IntArray, IntArray]:
+        return self.left_groups, self.right_groups
+
+    def reach(self, rows: IntArray, cols: IntArray) -> tuple[BoolArray, BoolArray]:
+        pairs = self.table[np.ix_(rows, cols)]
+        return pairs.any(axis=1), (pairs & self.left_ok[rows, None] & self.right_ok[cols]).all(axis=1)
+
+    def reach_of_right(self, cols: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray]:
+        pairs = self.table[np.ix_(rows, cols)]
+        return pairs.any(axis=0), (pairs & self.left_ok[rows, None] & self.right_ok[cols]).all(axis=0)
+
+
 def no_exceptions() -> PairExceptions:
     empty = np.zeros(0)
     return PairExceptions(np.zeros(0, np.int64), np.zeros(0, np.int64), empty, empty, empty, empty)
@@ -158,3 +177,24 @@ def without_eligibility(problem: PairProblem) -> PairProblem:
     """The same problem with every pair eligible."""
     shape = (len(problem.left_ids), len(problem.right_ids))
     return replace(problem, eligibility=TableEligibility(np.ones(shape, bool), np.ones(shape[0], bool), np.ones(shape[1], bool)))
+
+
+def with_groups(problem: PairProblem, seed: int, groups: int = 7) -> PairProblem:
+    """The problem with half of the pairs of groups closed, and most of the others open; each group has a dimension of its own, which
+    few of the other side have too."""
+    rng = np.random.default_rng(seed)
+    mask = problem.eligibility
+    of_left, of_right = rng.integers(0, groups, len(problem.left_ids)), rng.integers(0, groups, len(problem.right_ids))
+    open_ = rng.random((groups, groups)) < 0.5
+    table = open_[np.ix_(of_left, of_right)] & (rng.random((len(of_left), len(of_right))) < (0.95, 1.0)[seed % 2])
+    forth = problem.left_to_right
+    ties = (rng.random((len(of_left), groups)) < 0.02) * np.float32(0.25)
+    return replace(
+        problem,
+        eligibility=GroupedTable(table, mask.left_ok, mask.right_ok, of_left, of_right),
+        left_to_right=replace(
+            forth,
+            numerator_left=np.concatenate((ties, forth.numerator_left * np.float32(0.75)), axis=1, dtype=np.float32),
+            numerator_right=np.concatenate((np.eye(groups)[of_right], forth.numerator_right), axis=1, dtype=np.float32),
+        ),
+    )

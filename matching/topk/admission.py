@@ -1,0 +1,117 @@
+"""Which pairs may be suggested, and in which order columns are taken so that whole rows of a block can be left out."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from matching.topk.pairs import COVERAGE_TOLERANCE, exception_positions, score_pairs
+from matching.types import BoolArray, FloatArray, GroupedMask, IntArray, PairProblem
+
+Float32Array = npt.NDArray[np.float32]
+
+_NARROW = 128  # columns of one group that are worth a block of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Of rows against a block of columns: which may be left out, and of which every pair is eligible."""
+
+    possible: BoolArray
+    certain: BoolArray
+
+
+class Admission:
+    """Whether candidate pairs may be suggested: coverage, evidence, exceptions (ranked apart) and eligibility."""
+
+    def __init__(self, problem: PairProblem) -> None:
+        self.problem = problem
+        floor = max(problem.coverage_floor - COVERAGE_TOLERANCE, 0.0)
+        forth, back = problem.left_to_right, problem.right_to_left
+        self.row_least = (forth.total_weight * floor + forth.prior_weight).astype(np.float32)
+        self.col_least = (back.total_weight * floor + back.prior_weight).astype(np.float32)
+        self.has_exceptions = len(problem.exceptions.rows) > 0
+        self.exceptional = np.zeros(len(problem.left_ids), dtype=np.bool_)
+        self.exceptional[problem.exceptions.rows] = True
+
+    def reachable(self) -> tuple[IntArray, IntArray]:
+        """Available rows and columns that could reach the coverage floor with a counterpart that knows everything."""
+        problem, forth, back = self.problem, self.problem.left_to_right, self.problem.right_to_left
+        best_row = forth.presence_left @ forth.presence_right.max(axis=0, initial=0.0) + forth.prior_weight
+        best_col = back.presence_right @ back.presence_left.max(axis=0, initial=0.0) + back.prior_weight
+        needed = problem.coverage_floor > COVERAGE_TOLERANCE
+        rows = problem.eligibility.left_ok & (best_row >= self.row_least * np.float32(0.9999))
+        cols = problem.eligibility.right_ok & (best_col >= self.col_least * np.float32(0.9999))
+        if needed:
+            rows, cols = rows & (forth.total_weight > 0), cols & (back.total_weight > 0)
+        rows[problem.exceptions.rows], cols[problem.exceptions.cols] = True, True  # these bring a coverage of their own
+        return np.flatnonzero(rows & problem.eligibility.left_ok), np.flatnonzero(cols & problem.eligibility.right_ok)
+
+    def reach(self, rows: IntArray, cols: IntArray) -> Reach:
+        """Which rows could reach the coverage floor with a counterpart that has all that any of the columns has, and are not excluded by
+        all columns."""
+        forth, mask = self.problem.left_to_right, self.problem.eligibility
+        best = forth.presence_left[rows] @ forth.presence_right[cols].max(axis=0) + np.float32(forth.prior_weight)
+        possible: BoolArray = best >= self.row_least[rows] * np.float32(0.9999)
+        if not isinstance(mask, GroupedMask):
+            return Reach(possible, np.zeros(len(rows), dtype=np.bool_))
+        some, certain = mask.reach(rows, cols)
+        return Reach(possible & some, certain & ~self.exceptional[rows])
+
+    def covered(self, rows: IntArray, cols: IntArray, forth_denominator: Float32Array, back_denominator: Float32Array) -> BoolArray:
+        """(c,) bool: both coverages reach the floor and both preferences are defined.
+
+        Denominators (presence + prior weight) are float32; what their rounding leaves open is settled exactly.
+        """
+        row_least, col_least = self.row_least.take(rows), self.col_least.take(cols)
+        low, high = np.float32(1 - 1e-5), np.float32(1 + 1e-5)
+        passed = (forth_denominator > row_least * high) & (back_denominator > col_least * high)
+        if passed.all():
+            return passed
+        open_ = np.flatnonzero(~passed & (forth_denominator >= row_least * low) & (back_denominator >= col_least * low))
+        if len(open_):
+            exact = score_pairs(self.problem, rows[open_], cols[open_], "mean")
+            passed[open_] = exact.suggestible(self.problem.coverage_floor)
+        return passed
+
+    def eligible(self, rows: IntArray, cols: IntArray) -> BoolArray:
+        """(c,) bool for available rows and columns: eligible, and not among the exceptions."""
+        allowed = self.problem.eligibility.pairs(rows, cols)
+        if self.has_exceptions:
+            allowed = allowed & (exception_positions(self.problem, rows, cols) < 0)
+        return allowed
+
+
+def column_blocks(problem: PairProblem, cols: IntArray, width: int) -> tuple[IntArray, list[tuple[int, int]]]:
+    """Columns in an order, and blocks of at most ``width`` of them, each of one group (a country) as far as may be.
+
+    The first block is a sample of all columns, from which the first thresholds come. Within a group columns that know the same stand
+    together. Where the mask knows no groups the pattern of presence is the only order.
+    """
+    if len(cols) == 0:
+        return cols, []
+    # 1: sampled; one in so many columns, so that the sample is no larger than a block.
+    sampled = np.arange(len(cols)) % -(-len(cols) // width) == 0
+    rest = np.flatnonzero(~sampled)
+    mask = problem.eligibility
+    group = mask.groups()[1][cols[rest]] if isinstance(mask, GroupedMask) else np.zeros(len(rest), dtype=np.int64)
+    sizes = np.bincount(group)
+    small = sizes < min(_NARROW, width)
+    piece = np.where(small, np.int64(-1), np.arange(len(sizes)))[group] if len(rest) else group
+    order = rest[np.lexsort((_pattern(problem.left_to_right.presence_right, cols[rest]), group, piece))]
+    first = int(sampled.sum())
+    edges = [0, first]
+    for size in np.unique(piece, return_counts=True)[1]:
+        pieces, start = -(-int(size) // width), edges[-1]
+        edges.extend(start + int(size) * number // pieces for number in range(1, pieces + 1))
+    return cols[np.concatenate((np.flatnonzero(sampled), order))], list(itertools.pairwise(edges))
+
+
+def _pattern(presence: FloatArray, rows: IntArray) -> npt.NDArray[np.float64]:
+    """(rows,) a number for which of the parts each row knows."""
+    known = (presence[rows] != 0).astype(np.float64)
+    pattern: npt.NDArray[np.float64] = known @ 2.0 ** np.arange(presence.shape[1])
+    return pattern

@@ -10,24 +10,20 @@ import pytest
 from django.db import transaction
 
 from backend.cities.models import Community
-from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
+from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
 from backend.introductions.models import Consent, Introduction, Partnership
-from backend.introductions.queries import living_partnerships
 from backend.introductions.services import (
     assign,
     give_consent,
-    is_recognised,
     move,
     open_card_for_mutual,
-    open_introduction,
-    record_agreement,
     withdraw_consent,
 )
 from backend.introductions.states import INTRODUCTION_TRANSITIONS, PARTNERSHIP_TRANSITIONS
 from backend.outbox.models import Event
 from backend.suggestions.models import Pair, Suggestion
 from tests.actors import World, make_world
-from tests.factories import MembershipFactory, SuggestionFactory
+from tests.factories import SuggestionFactory
 
 I = Introduction.Stage  # noqa: E741
 OPEN = [I.TO_INTRODUCE, I.INTRODUCED, I.FIRST_MEETING, I.EXPLORING, I.PROPOSAL, I.COUNCIL_RESOLUTION]
@@ -130,86 +126,6 @@ def test_mutual_interest_opens_one_card_however_often_it_is_told(world: World) -
 def test_no_card_for_an_interest_that_is_gone(world: World) -> None:
     suggestion = SuggestionFactory(pair=world.pair, status="withdrawn", a_state="withdrawn", b_state="interested")
     assert open_card_for_mutual(suggestion.pk) is None
-
-
-def signatories(world: World, **of_b: Any) -> list[Any]:
-    entry = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": dt.date(2026, 2, 1)}
-    return [entry | {"community_id": world.a.pk}, entry | {"community_id": world.b.pk} | of_b]
-
-
-def agree(world: World, introduction: Introduction, by: str = "curator", **values: Any) -> Partnership:
-    given: dict[str, Any] = {"form": "sister", "areas": ["culture"], "languages": ["en"], "term_years": None, "review_on": None}
-    given["signatories"] = signatories(world)
-    return record_agreement(by=world.user(by), introduction_id=introduction.pk, **(given | values))
-
-
-@pytest.mark.parametrize("stage", I.values)
-def test_agreement_is_recorded_from_any_open_column_once(world: World, stage: str) -> None:
-    introduction = card(world, stage)
-    if stage not in OPEN:
-        with pytest.raises(WrongState):
-            agree(world, introduction)
-        return
-    partnership = agree(world, introduction)
-    assert partnership.status == "active"
-    with pytest.raises(WrongState):
-        agree(world, introduction)
-    assert Partnership.objects.count() == 1
-
-
-@pytest.mark.parametrize("actor", [actor for actor in ACTORS if actor != "curator"])
-def test_only_curators_record_agreements(world: World, actor: str) -> None:
-    with pytest.raises(NotVisible):
-        agree(world, card(world, I.PROPOSAL), by=actor)
-
-
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"form": "marriage"}, "form"),
-        ({"form": "fixed_term"}, "term_years"),
-        ({"term_years": 100}, "term_years"),
-        ({"areas": ["nothing"]}, "areas"),
-        ({"languages": ["xx"]}, "languages"),
-        ({"signatories": []}, "signatories"),
-    ],
-)
-def test_wrong_agreements_are_named_and_move_nothing(world: World, values: dict[str, Any], field: str) -> None:
-    introduction = card(world, I.PROPOSAL)
-    before = marks(introduction)
-    with pytest.raises(InvalidFields) as caught:
-        agree(world, introduction, **values)
-    assert field in caught.value.errors
-    assert marks(introduction) == before
-
-
-def test_signature_of_a_stranger_or_of_tomorrow_is_refused(world: World) -> None:
-    introduction = card(world, I.PROPOSAL)
-    for of_b in ({"community_id": world.c.pk}, {"signed_on": dt.date(2999, 1, 1)}, {"name": " "}):
-        with pytest.raises(InvalidFields):
-            agree(world, introduction, signatories=signatories(world, **of_b))
-
-
-def test_agreed_pair_needs_no_second_introduction(world: World) -> None:
-    agree(world, card(world, I.PROPOSAL))
-    with pytest.raises(Conflict):
-        open_introduction(by=world.user("curator"), pair_id=world.pair.pk, because="They want a project too.")
-
-
-@pytest.mark.parametrize("member", [None, "a", "b", "lapsed", "ended"])
-@pytest.mark.parametrize("highest", [True, False])
-def test_recognition_is_derived_alike_by_row_and_by_query(world: World, member: str | None, highest: bool) -> None:
-    partnership = agree(world, card(world, I.PROPOSAL), signatories=signatories(world, is_highest_official=highest))
-    if member in {"a", "b"}:
-        MembershipFactory(community=getattr(world, member))
-    elif member == "lapsed":
-        MembershipFactory(community=world.a, standing="lapsed")
-    elif member == "ended":
-        MembershipFactory(community=world.a, ended_on=dt.date(2025, 1, 1))
-    recognised = highest and member in {"a", "b"}
-    assert is_recognised(partnership.agreement) is recognised
-    row: Any = living_partnerships().get(pk=partnership.pk)
-    assert row.recognised is recognised
 
 
 @pytest.mark.parametrize("actor", ACTORS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from backend.outbox.models import Event
 from backend.suggestions import services as suggestions
 from backend.suggestions.models import AnswerRule, Decision, Pair, ShortlistEntry, Suggestion, Vote
 from tests.actors import World, make_world
+from tests.agreed import confirmed, signing
 
 TABLES: tuple[type[models.Model], ...] = (
     Suggestion, Pair, Decision, Vote, AnswerRule, ShortlistEntry, Introduction, Consent, Agreement, Signatory, Partnership, Event,
@@ -23,14 +23,6 @@ TABLES: tuple[type[models.Model], ...] = (
 
 class Broken(Exception):
     """The step that fails."""
-
-
-def _agreement(world: World, introduction: Introduction) -> Any:
-    entry: Any = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": dt.date(2026, 2, 1)}
-    return introductions.record_agreement(
-        by=world.user("curator"), introduction_id=introduction.pk, form="sister", areas=[], languages=[], term_years=None, review_on=None,
-        signatories=[entry | {"community_id": side.pk} for side in (world.a, world.b)],
-    )  # fmt: skip
 
 
 def _answer(world: World, suggestion: Suggestion) -> Any:
@@ -77,7 +69,6 @@ OF_INTRODUCTIONS: dict[str, tuple[str, Callable[[World, Introduction], Any]]] = 
             by=world.user("curator"), introduction_id=card.pk, owner_id=world.user("curator").pk, due_on=None
         ),
     ),
-    "agree": ("agreements", _agreement),
 }
 
 
@@ -115,3 +106,10 @@ def test_introduction(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     introduction = world.introduced()
     module, act = OF_INTRODUCTIONS[name]
     assert_all_or_nothing(lambda: act(world, introduction), f"backend.introductions.services.{module}", monkeypatch)
+
+
+@pytest.mark.django_db
+def test_second_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    agreement = confirmed(world, signing(world), "a")
+    assert_all_or_nothing(lambda: confirmed(world, agreement, "b"), "backend.introductions.services.agreements", monkeypatch)

@@ -1,0 +1,345 @@
+"""Agreements: templates, versions, what each side may do, the document, both confirmations, and what they begin."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, connection, transaction
+
+from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
+from backend.introductions.agreement_queries import (
+    agreement_for,
+    comparison,
+    template_in_force,
+    template_versions,
+    version_for,
+    versions_for,
+)
+from backend.introductions.agreement_texts import PLACEHOLDERS, blocks, check_text, compare, delivered_text
+from backend.introductions.models import Agreement, Form, Introduction, Partnership
+from backend.introductions.queries import living_partnerships
+from backend.introductions.services import (
+    add_document,
+    begin_draft,
+    confirm,
+    give_up,
+    is_recognised,
+    offer,
+    open_introduction,
+    reopen,
+    save_template,
+    save_version,
+    withdraw_confirmation,
+)
+from backend.introductions.states import AGREEMENT_TRANSITIONS
+from backend.outbox.models import Event
+from tests.actors import World, make_world
+from tests.agreed import agreed, confirmed, document, drafted, signing, terms
+from tests.factories import MembershipFactory
+
+I = Introduction.Stage  # noqa: E741
+EVERYBODY = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world()
+
+
+def refused(act: Callable[[], object], *errors: type[DomainError]) -> None:
+    with pytest.raises(errors), transaction.atomic():
+        act()
+
+
+@pytest.mark.parametrize("form", Form.values)
+def test_delivered_templates_can_be_saved_as_they_are(form: str) -> None:
+    assert check_text(delivered_text(form)) == delivered_text(form)
+    assert {"first", "second", "areas", "languages", "review"} <= {
+        name for name in PLACEHOLDERS if "{" + name + "}" in delivered_text(form)
+    }
+
+
+@pytest.mark.parametrize("text", ["", "   ", "Dear {mayor}", "One { brace", "x" * 20_001, "a\x00b"])
+def test_texts_that_cannot_be_taken_are_refused(text: str) -> None:
+    with pytest.raises(InvalidFields) as caught:
+        check_text(text)
+    assert set(caught.value.errors) == {"text"}
+
+
+def test_text_becomes_blocks_and_never_markup() -> None:
+    found = blocks("# Title\n\nWords <b>here</b>\nand there\n- one\n- two\n\n## Part")
+    assert [(block.kind, block.lines) for block in found] == [
+        ("title", ("Title",)),
+        ("paragraph", ("Words <b>here</b>", "and there")),
+        ("list", ("one", "two")),
+        ("heading", ("Part",)),
+    ]
+
+
+def test_comparison_tells_every_line_of_both() -> None:
+    changes = compare("a\nb\nc", "a\nx\nc\nd")
+    assert [(c.kind, c.line) for c in changes] == [("same", "a"), ("gone", "b"), ("new", "x"), ("same", "c"), ("new", "d")]
+
+
+def test_templates_grow_by_versions_and_older_drafts_keep_theirs(world: World) -> None:
+    curator = world.user("curator")
+    first = drafted(world)
+    save_template(by=curator, form="sister", text="# New words for {first}", based_on=0)
+    assert template_in_force("sister").number == 1
+    assert [t.number for t in template_versions(curator, "sister")] == [1, 0]
+    assert version_for(first, None, 1).template_number == 0
+    refused(lambda: save_template(by=curator, form="sister", text="# Late", based_on=0), Conflict)
+    refused(lambda: save_template(by=world.user("chair"), form="sister", text="# Mine", based_on=1), NotVisible)
+    refused(lambda: save_template(by=world.user("admin"), form="sister", text="# Mine", based_on=1), NotVisible)
+
+
+def test_first_version_is_filled_from_the_pair(world: World) -> None:
+    agreement = begin_draft(by=world.user("curator"), introduction_id=world.introduced().pk, form="friendship")
+    body = version_for(agreement, None, 1).body
+    assert "Friendship City Agreement between Alpha and Beta" in body
+    assert "Alex Doe, Mayor" in body  # as both published profiles say
+    assert "__________" in body and "{" not in body
+
+
+@pytest.mark.parametrize("stage", I.values)
+def test_draft_begins_once_introduced_and_not_after_the_end(world: World, stage: str) -> None:
+    card = world.introduced(stage=stage, close_reason="other" if stage == I.CLOSED else "")
+    act = lambda: begin_draft(by=world.user("curator"), introduction_id=card.pk, form="sister")  # noqa: E731
+    if stage in (I.TO_INTRODUCE, I.CLOSED, I.AGREEMENT):  # no partnership is there that it could carry on
+        refused(act, WrongState)
+    else:
+        assert act().status == "draft"
+        refused(act, Conflict)
+
+
+def test_versions_are_numbered_compared_and_never_changed(world: World) -> None:
+    agreement = drafted(world)
+    save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, areas=["culture", "trade"]))
+    assert [version.number for version in versions_for(agreement, None)] == [3, 2, 1]
+    changed = [change for change in comparison(agreement, None, 2, 3) if change.kind != "same"]
+    assert [change.kind for change in changed] == ["gone", "new"]
+    agreement.refresh_from_db()
+    assert agreement.areas == ["culture", "trade"]
+    refused(lambda: save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world)), Conflict)
+    for statement in ("UPDATE introductions_agreementversion SET body = ''", "DELETE FROM introductions_agreementversion"):
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"form": "marriage"}, "form"),
+        ({"form": "fixed_term"}, "term_years"),
+        ({"term_years": 100}, "term_years"),
+        ({"areas": ["nothing"]}, "areas"),
+        ({"languages": ["xx"]}, "languages"),
+        ({"signatories": []}, "signatories"),
+        ({"text": "{nobody}"}, "text"),
+    ],
+)
+def test_wrong_terms_are_named_and_stored_nowhere(world: World, values: dict[str, Any], field: str) -> None:
+    agreement = drafted(world)
+    with pytest.raises(InvalidFields) as caught, transaction.atomic():
+        save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, **values))
+    assert field in caught.value.errors
+    assert agreement.versions.count() == 2
+
+
+def test_signatory_of_a_third_community_is_refused(world: World) -> None:
+    agreement = drafted(world)
+    strange = [{"community_id": world.a.pk, "name": "x", "office": "y"}, {"community_id": world.c.pk, "name": "x", "office": "y"}]
+    refused(
+        lambda: save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, signatories=strange)),
+        InvalidFields,
+    )
+
+
+def test_incomplete_draft_is_not_put_before_the_sides(world: World) -> None:
+    agreement = begin_draft(by=world.user("curator"), introduction_id=world.introduced().pk, form="sister")
+    with pytest.raises(InvalidFields) as caught, transaction.atomic():
+        offer(by=world.user("curator"), agreement_id=agreement.pk)
+    assert set(caught.value.errors) == {"areas", "languages", "review_on"}
+
+
+STAFF_ACTS: dict[str, Callable[[World, Agreement, Any], object]] = {
+    "begin": lambda w, g, by: begin_draft(by=by, introduction_id=g.introduction_id, form="sister"),
+    "save": lambda w, g, by: save_version(by=by, agreement_id=g.pk, based_on=2, **terms(w)),
+    "offer": lambda w, g, by: offer(by=by, agreement_id=g.pk),
+    "give up": lambda w, g, by: give_up(by=by, agreement_id=g.pk),
+    "reopen": lambda w, g, by: reopen(by=by, agreement_id=g.pk),
+}
+
+
+@pytest.mark.parametrize("act", STAFF_ACTS)
+@pytest.mark.parametrize("actor", [actor for actor in EVERYBODY if actor != "curator"])
+def test_only_curators_write_and_offer(world: World, actor: str, act: str) -> None:
+    agreement = drafted(world)
+    refused(lambda: STAFF_ACTS[act](world, agreement, world.user(actor)), NotVisible)
+
+
+def test_sides_read_what_was_put_before_them_and_nothing_before(world: World) -> None:
+    agreement = drafted(world)
+    readers = ("official", "committee_member", "chair")
+    for actor in readers:
+        refused(lambda actor=actor: agreement_for(world.user(actor), agreement.pk), NotVisible)  # type: ignore[misc]
+    offer(by=world.user("curator"), agreement_id=agreement.pk)
+    reopen(by=world.user("curator"), agreement_id=agreement.pk)
+    save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, areas=["trade"]))
+    for actor in readers:
+        seen, side = agreement_for(world.user(actor), agreement.pk)
+        assert [version.number for version in versions_for(seen, side)] == [2, 1], "the third is not before them yet"
+    for actor in ("stranger", "other_official", "unvetted"):
+        refused(lambda actor=actor: agreement_for(world.user(actor), agreement.pk), NotVisible)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_each_side_confirms_for_itself_and_staff_for_nobody(world: World, actor: str, side: str) -> None:
+    agreement = signing(world)
+    community = getattr(world, side)
+    signed: dict[str, Any] = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": dt.date(2026, 2, 1)}
+    act = lambda: confirm(by=world.user(actor), agreement_id=agreement.pk, community_id=community.pk, **signed)  # noqa: E731
+    if (actor, side) in {("official", "a"), ("chair", "b")}:
+        act()
+        assert agreement.signatories.get().community == community
+    else:
+        refused(act, NotVisible)
+        assert not agreement.signatories.exists()
+
+
+def test_third_community_confirms_nothing(world: World) -> None:
+    agreement = signing(world)
+    signed: dict[str, Any] = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": dt.date(2026, 2, 1)}
+    refused(lambda: confirm(by=world.user("other_official"), agreement_id=agreement.pk, community_id=world.c.pk, **signed), NotVisible)
+
+
+def test_confirmation_needs_the_document_of_this_very_version(world: World) -> None:
+    agreement = signing(world)
+    reopen(by=world.user("curator"), agreement_id=agreement.pk)
+    save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, areas=["trade"]))
+    offer(by=world.user("curator"), agreement_id=agreement.pk)
+    refused(lambda: confirmed(world, agreement, "a"), WrongState)
+    add_document(by=world.user("curator"), agreement_id=agreement.pk, community_id=None, upload=document())
+    confirmed(world, agreement, "a")
+
+
+def test_what_a_side_confirmed_does_not_change_under_it(world: World) -> None:
+    agreement = confirmed(world, signing(world), "a")
+    refused(lambda: confirmed(world, agreement, "a"), WrongState)
+    refused(lambda: add_document(by=world.user("chair"), agreement_id=agreement.pk, community_id=world.b.pk, upload=document()), WrongState)
+    withdraw_confirmation(by=world.user("official"), agreement_id=agreement.pk, community_id=world.a.pk)
+    add_document(by=world.user("chair"), agreement_id=agreement.pk, community_id=world.b.pk, upload=document())
+    confirmed(world, agreement, "a")
+    reopen(by=world.user("curator"), agreement_id=agreement.pk)
+    assert not agreement.signatories.exists()
+    assert Event.objects.filter(topic="agreement_confirmation_withdrawn").count() == 2
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+def test_who_sends_the_document(world: World, actor: str) -> None:
+    agreement = offer(by=world.user("curator"), agreement_id=drafted(world).pk)
+    side = {"official": world.a.pk, "chair": world.b.pk}.get(actor)
+    act = lambda: add_document(by=world.user(actor), agreement_id=agreement.pk, community_id=side, upload=document())  # noqa: E731
+    if actor in {"official", "chair", "curator"}:
+        assert act().version_number == 2
+    else:
+        refused(act, NotVisible)
+
+
+def test_document_is_checked_like_a_letter(world: World) -> None:
+    agreement = offer(by=world.user("curator"), agreement_id=drafted(world).pk)
+    for name, content in (("a.pdf", b""), ("a.html", b"<html>"), ("a.pdf", b"%PDF-1.7 broken")):
+        with pytest.raises(InvalidFields) as caught, transaction.atomic():
+            add_document(
+                by=world.user("official"), agreement_id=agreement.pk, community_id=world.a.pk, upload=SimpleUploadedFile(name, content)
+            )
+        assert set(caught.value.errors) == {"document"}
+
+
+@pytest.mark.parametrize("values", [{"name": " "}, {"office": "x" * 121}, {"signed_on": dt.date(2999, 1, 1)}])
+def test_wrong_signatures_are_named(world: World, values: dict[str, Any]) -> None:
+    agreement = signing(world)
+    with pytest.raises(InvalidFields) as caught, transaction.atomic():
+        confirmed(world, agreement, "a", **values)
+    assert set(caught.value.errors) == set(values)
+
+
+def test_second_confirmation_begins_the_partnership_once(world: World) -> None:
+    agreement = confirmed(world, signing(world), "a")
+    assert not Partnership.objects.exists()
+    confirmed(world, agreement, "b", signed_on=dt.date(2026, 3, 1))
+    partnership = Partnership.objects.get()
+    agreement.refresh_from_db()
+    card = agreement.introduction
+    assert (agreement.status, agreement.partnership, agreement.in_force_on) == ("in_force", partnership, dt.date(2026, 3, 1))
+    assert (partnership.since, partnership.review_on, card.stage) == (dt.date(2026, 3, 1), dt.date(2030, 5, 1), "agreement")
+    assert card.pair.bar == "partners"
+    refused(lambda: confirmed(world, agreement, "b"), WrongState)
+    refused(lambda: reopen(by=world.user("curator"), agreement_id=agreement.pk), WrongState)
+    topics = list(
+        Event.objects.filter(topic__in=["agreement_recorded", "partnership_begun", "introduction_moved"]).values_list("topic", flat=True)
+    )
+    assert sorted(topics) == ["agreement_recorded", "introduction_moved", "partnership_begun"]
+
+
+def test_closed_introduction_takes_no_signature(world: World) -> None:
+    agreement = signing(world)
+    Introduction.objects.filter(pk=agreement.introduction_id).update(stage="closed", close_reason="other")
+    refused(lambda: confirmed(world, agreement, "a"), WrongState)
+
+
+def test_friendship_becomes_sister_with_its_history(world: World) -> None:
+    partnership = agreed(world, form="friendship", areas=["culture"])
+    why = partnership.why
+    card = partnership.agreement.introduction
+    sister = signing(world, card, form="sister", areas=["trade"], review_on=dt.date(2033, 1, 1))
+    assert sister.partnership == partnership
+    confirmed(world, sister, "a", signed_on=dt.date(2026, 6, 1))
+    confirmed(world, sister, "b", signed_on=dt.date(2026, 6, 2))
+    partnership.refresh_from_db()
+    assert Partnership.objects.count() == 1
+    assert (partnership.form, partnership.agreement, partnership.since) == ("sister", sister, dt.date(2026, 2, 1))
+    assert partnership.review_on == dt.date(2033, 1, 1)
+    assert [a.form for a in partnership.agreements.order_by("in_force_on")] == ["friendship", "sister"]
+    assert partnership.why == why
+
+
+def test_agreed_pair_needs_no_second_introduction(world: World) -> None:
+    agreed(world)
+    with pytest.raises(Conflict):
+        open_introduction(by=world.user("curator"), pair_id=world.pair.pk, because="They want a project too.")
+
+
+@pytest.mark.parametrize("member", [None, "a", "b", "lapsed", "ended"])
+@pytest.mark.parametrize("highest", [True, False])
+def test_recognition_is_derived_alike_by_row_and_by_query(world: World, member: str | None, highest: bool) -> None:
+    partnership = agreed(world, highest=highest)
+    if member in {"a", "b"}:
+        MembershipFactory(community=getattr(world, member))
+    elif member == "lapsed":
+        MembershipFactory(community=world.a, standing="lapsed")
+    elif member == "ended":
+        MembershipFactory(community=world.a, ended_on=dt.date(2025, 1, 1))
+    recognised = highest and member in {"a", "b"}
+    assert is_recognised(partnership.agreement) is recognised
+    row: Any = living_partnerships().get(pk=partnership.pk)
+    assert row.recognised is recognised
+
+
+def test_table_is_total_and_every_change_leaves_its_event(world: World) -> None:
+    assert set(AGREEMENT_TRANSITIONS) == set(Agreement.Status)
+    curator = world.user("curator")
+    agreement = signing(world)
+    reopen(by=curator, agreement_id=agreement.pk)
+    offer(by=curator, agreement_id=agreement.pk)
+    give_up(by=curator, agreement_id=agreement.pk)
+    told = Event.objects.filter(topic="agreement_status_changed", subject_id=agreement.pk).order_by("id")
+    assert [(e.payload["old"], e.payload["new"]) for e in told] == [
+        ("draft", "signing"), ("signing", "draft"), ("draft", "signing"), ("signing", "withdrawn"),
+    ]  # fmt: skip
+    refused(lambda: offer(by=curator, agreement_id=agreement.pk), WrongState)

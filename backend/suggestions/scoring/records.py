@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from backend.cities.models import Community
+from backend.cities.models import Community, Profile
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.profile_schema import document_value
 from backend.cities.vocabularies import vocabulary
@@ -86,11 +86,16 @@ def _sought(document: Mapping[str, Any]) -> Sought:
     )
 
 
+def is_overdue(profile: Profile, now: dt.datetime) -> bool:
+    """Whether nobody has confirmed the profile for so long, or ever, that it is no longer suggested."""
+    if profile.confirmed_at is None:
+        return True
+    return now - profile.confirmed_at > dt.timedelta(days=settings.PROFILES["unsuggested_months"] * 30.44)
+
+
 def _is_available(community: Community, document: Mapping[str, Any], standing: Standing, now: dt.datetime) -> bool:
     profile = community.profile
-    if profile.status not in ("published", "stale") or profile.confirmed_at is None:
-        return False
-    if now - profile.confirmed_at > dt.timedelta(days=settings.PROFILES["unsuggested_months"] * 30.44):
+    if profile.status not in ("published", "stale") or is_overdue(profile, now):
         return False
     capacity = document_value(document, "capacity", "open_introductions") or DEFAULT_OPEN_INTRODUCTIONS
     return bool(standing.open_introductions < capacity)

@@ -8,28 +8,36 @@ import hashlib
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 
-from backend.cities.models import Community, ListedPartnership
+from backend.cities.models import ListedPartnership
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.suggestions.curation.bars import barred_by_staff
 from backend.suggestions.models import Pair, Suggestion
-from backend.suggestions.scoring.records import Standing, community_record
+from backend.suggestions.scoring.reading import current_records, public_communities
+from backend.suggestions.scoring.records import Standing
 from matching.types import ProfileRecord, Snapshot, Sought, Tie
 
 
-def _barred_pairs(communities: Mapping[int, Community], now: dt.datetime) -> tuple[set[tuple[int, int]], dict[int, set[int]]]:
+def _listed() -> list[tuple[int, int, str, str]]:
+    """Listed partnerships with a registered community on either side: both places and their countries."""
+    fields = ("place_a_id", "place_b_id", "place_a__country_id", "place_b__country_id")
+    registered = Q(place_a__community__isnull=False) | Q(place_b__community__isnull=False)
+    return list(ListedPartnership.objects.filter(registered).values_list(*fields))
+
+
+def _barred_pairs(
+    listed: Iterable[tuple[int, int, str, str]], by_place: Mapping[int, int], now: dt.datetime
+) -> tuple[set[tuple[int, int]], dict[int, set[int]]]:
     """Pairs that may not be suggested, and who is whose partner already."""
-    by_place = {c.place_id: c.pk for c in communities.values() if c.place_id}
     barred: set[tuple[int, int]] = set()
     partners: dict[int, set[int]] = defaultdict(set)
-    listed = ListedPartnership.objects.filter(Q(place_a__in=by_place) & Q(place_b__in=by_place)).values_list("place_a_id", "place_b_id")
     recorded = Pair.objects.filter(bar=Pair.Bar.PARTNERS).values_list("a_id", "b_id")
-    for a, b in [*((by_place[a], by_place[b]) for a, b in listed), *recorded]:
+    for a, b in [*((by_place[a], by_place[b]) for a, b, *_ in listed if a in by_place and b in by_place), *recorded]:
         barred.add((a, b))
         partners[a].add(b)
         partners[b].add(a)
@@ -37,14 +45,10 @@ def _barred_pairs(communities: Mapping[int, Community], now: dt.datetime) -> tup
     return barred, partners
 
 
-def _partner_countries(communities: Mapping[int, Community]) -> dict[int, set[str]]:
+def _partner_countries(listed: Iterable[tuple[int, int, str, str]], by_place: Mapping[int, int]) -> dict[int, set[str]]:
     """Countries in which a community has a listed partner, whether or not that partner is registered here."""
-    by_place = {c.place_id: c.pk for c in communities.values() if c.place_id}
     found: dict[int, set[str]] = defaultdict(set)
-    rows = ListedPartnership.objects.filter(Q(place_a__in=by_place) | Q(place_b__in=by_place)).values_list(
-        "place_a_id", "place_b_id", "place_a__country_id", "place_b__country_id"
-    )
-    for a, b, a_country, b_country in rows:
+    for a, b, a_country, b_country in listed:
         if a in by_place:
             found[by_place[a]].add(b_country)
         if b in by_place:
@@ -55,17 +59,20 @@ def _partner_countries(communities: Mapping[int, Community]) -> dict[int, set[st
 def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
     """Everything a run is computed from, as of now: every community with a published version, both sides ordered by id."""
     moment = now or timezone.now()
-    communities = {c.pk: c for c in Community.objects.public().select_related("country", "place", "profile__current_version")}
-    barred, partners = _barred_pairs(communities, moment)
-    countries = _partner_countries(communities)
+    communities = {c.pk: c for c in public_communities()}
+    by_place = {c.place_id: c.pk for c in communities.values() if c.place_id}
+    listed = _listed()
+    barred, partners = _barred_pairs(listed, by_place, moment)
+    countries = _partner_countries(listed, by_place)
     open_counts: dict[int, int] = defaultdict(int)
     for a, b in Suggestion.objects.filter(status__in=("mutual", "introduced")).values_list("pair__a_id", "pair__b_id"):
         open_counts[a] += 1
         open_counts[b] += 1
-    records = []
-    for pk, community in sorted(communities.items()):
+    standing = {}
+    for pk in communities:
         own = countries[pk] | {communities[other].country_id for other in partners[pk] if other in communities}
-        records.append(community_record(community, Standing(frozenset(own), open_counts[pk]), moment))
+        standing[pk] = Standing(frozenset(own), open_counts[pk])
+    records = current_records(communities, standing, moment)
     left = tuple(r for r in records if r.country == HOME_COUNTRY)
     right = tuple(r for r in records if r.country != HOME_COUNTRY)
     left_ids, right_ids = {r.id for r in left}, {r.id for r in right}

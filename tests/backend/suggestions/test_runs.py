@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from backend.cities.models import Community, Profile, ProfileVersion
+from backend.cities.models import Community, Place, Profile, ProfileVersion
 from backend.cities.vocabularies import vocabulary
 from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
 from backend.suggestions import deriving, ranked_rows, runs
-from backend.suggestions.models import CurrentRun, Pair, RankedPair, ScoringRun, ScoringShard, Suggestion
-from backend.suggestions.scoring import engine_for, freeze_snapshot, rank, ranking_rows
-from tests.factories import CommunityFactory, ListedPartnershipFactory, PairFactory, SuggestionFactory, document
+from backend.suggestions.models import Bar, CurrentRun, RankedPair, ScoringRun, ScoringShard, Suggestion
+from backend.suggestions.scoring import engine_for, freeze_snapshot, rank, ranking_rows, reading
+from tests.factories import CommunityFactory, ListedPartnershipFactory, PairFactory, SuggestionFactory, UserFactory, document
 
 pytestmark = pytest.mark.django_db
 
@@ -176,12 +176,29 @@ def test_profiles_published_during_a_run_are_asked_for_again(world: Any) -> None
     assert Work.objects.get(task="rescore_community").key == str(world[0][1].pk)
 
 
+def test_records_that_have_not_changed_are_kept_and_others_read_anew(world: Any) -> None:
+    before = {r.id: r for side in (freeze_snapshot().left, freeze_snapshot().right) for r in side}
+    renamed, partnered, unanswered, untouched = world[0][0], world[0][1], world[1][0], world[0][5]
+    Community.objects.filter(pk=renamed.pk).update(timezone="America/Denver")
+    SuggestionFactory(mutual=True, pair=PairFactory(a=partnered, b=world[1][7]))
+    Profile.objects.filter(community=unanswered).update(confirmed_at="2001-01-01T00:00:00Z")
+    Place.objects.filter(community=world[1][3]).update(climate="Dfb")
+    now = freeze_snapshot()
+    after = {r.id: r for side in (now.left, now.right) for r in side}
+    assert after[untouched.pk] is before[untouched.pk]
+    assert after[renamed.pk].utc_offset_hours == -7 and not after[unanswered.pk].available and after[world[1][3].pk].climate == "Dfb"
+    reading._kept = {}
+    anew = freeze_snapshot()
+    assert (anew.left, anew.right) == (now.left, now.right)
+
+
 def test_partners_and_resting_pairs_are_never_ranked(world: Any) -> None:
     left, right = world[0][0], world[1][0]
     a, b = sorted((left.place_id, right.place_id))
     ListedPartnershipFactory(place_a_id=a, place_b_id=b)
     resting = PairFactory(a=world[0][1], b=world[1][1], closed_until="2999-01-01T00:00:00Z")
-    barred = PairFactory(a=world[0][2], b=world[1][2], bar=Pair.Bar.STAFF)
+    barred = PairFactory(a=world[0][2], b=world[1][2])
+    Bar.objects.create(pair=barred, because="The council says so", source="A letter", from_on="2020-01-01", set_by=UserFactory())
     run = _perform_run()
     pairs = ranked_rows.stored_rows(run.pk).keys()
     assert (left.pk, right.pk) not in pairs

@@ -40,6 +40,7 @@ JOBS: dict[str, Job] = {
     "mark_stale_profiles": Job("mark_stale_profiles", _DAY, dt.timedelta(hours=1, minutes=15)),
     "expire_invitations": Job("expire_invitations", _DAY, dt.timedelta(hours=3, minutes=35)),
     "keep_memberships": Job("keep_memberships", _DAY, dt.timedelta(hours=1, minutes=30)),
+    "look_after_partnerships": Job("look_after_partnerships", _DAY, dt.timedelta(hours=1, minutes=45)),
     "clear_old_rows": Job("clear_old_rows", _DAY, dt.timedelta(hours=4, minutes=45)),
 }
 

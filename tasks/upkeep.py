@@ -8,6 +8,7 @@ from backend.accounts.mails import clear_old_mails
 from backend.cities.services.freshness import mark_stale_profiles, remind_owners, resume_paused_profiles
 from backend.cities.services.invitations import expire_invitations
 from backend.cities.services.memberships import announce_ending_memberships, lapse_memberships
+from backend.introductions.services import ask_for_reports, mark_dormant, mark_reviews_due
 from backend.outbox.leases import Lease
 from backend.outbox.services import clear_done_work
 from backend.suggestions.curation.bars import enforce_bars
@@ -62,6 +63,14 @@ def expire_old_invitations(lease: Lease) -> None:
 def keep_memberships(lease: Lease) -> None:
     lapse_memberships()
     announce_ending_memberships()
+
+
+@performs("look_after_partnerships")
+def look_after_partnerships(lease: Lease) -> None:
+    """Silence counts before a review: a partnership that sleeps is asked to wake, not to be reviewed."""
+    mark_dormant()
+    mark_reviews_due()
+    ask_for_reports()
 
 
 @performs("clear_old_rows")

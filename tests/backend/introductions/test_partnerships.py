@@ -1,0 +1,405 @@
+"""The life of a partnership: every decision from every state by every actor, the log, reports, renewal, nightly upkeep, why this pair."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import translation
+
+from backend.common.clock import database_now
+from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
+from backend.introductions.health import health_of, months_before
+from backend.introductions.models import Activity, Partnership, StatusChange
+from backend.introductions.partnership_queries import partnership_for, partnerships_of
+from backend.introductions.services import (
+    ask_for_reports,
+    decide,
+    log_activity,
+    mark_dormant,
+    mark_reviews_due,
+    renew,
+    retract_activity,
+    save_report,
+)
+from backend.introductions.services.partnerships import DECISIONS
+from backend.introductions.states import PARTNERSHIP_TRANSITIONS
+from backend.introductions.why import why_for
+from backend.notifications.recipients import notifications_for
+from backend.outbox.models import Event
+from backend.suggestions.models import Decision, Pair, Suggestion, Vote
+from tests.actors import World, make_world
+from tests.agreed import SIDES, agreed
+
+S = Partnership.Status
+EVERYBODY = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+Act = Callable[[], object]
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world()
+
+
+@pytest.fixture
+def partnership(world: World) -> Partnership:
+    return agreed(world, since=dt.date(2020, 1, 1))
+
+
+def today() -> dt.date:
+    return database_now().date()
+
+
+def put(partnership: Partnership, status: str, **values: Any) -> Partnership:
+    more = {"ended_on": today()} if status == S.ENDED else {}
+    Partnership.objects.filter(pk=partnership.pk).update(status=status, **more, **values)
+    partnership.refresh_from_db()
+    return partnership
+
+
+def decision(world: World, partnership: Partnership, act: str, side: str = "a", **values: Any) -> Act:
+    given: dict[str, Any] = {"decided_on": today(), "reference": "Minutes 12", "reason": ""}
+    return lambda: decide(
+        by=world.user(SIDES[side]), partnership_id=partnership.pk, community_id=getattr(world, side).pk, act=act, **(given | values)
+    )
+
+
+def refused(act: Act, *errors: type[DomainError]) -> None:
+    with pytest.raises(errors), transaction.atomic():
+        act()
+
+
+def activity(world: World, partnership: Partnership, side: str = "a", actor: str | None = None, **values: Any) -> Activity:
+    given: dict[str, Any] = {"kind": "visit", "happened_on": today(), "text": "Twelve firefighters came."}
+    by = world.user(actor or SIDES[side])
+    return log_activity(by=by, partnership_id=partnership.pk, community_id=getattr(world, side).pk, **(given | values))
+
+
+def test_table_is_total_and_names_every_decision() -> None:
+    assert set(PARTNERSHIP_TRANSITIONS) == set(S)
+    reachable = {new for targets in PARTNERSHIP_TRANSITIONS.values() for new in targets}
+    assert {d.new for d in DECISIONS.values()} <= reachable
+    assert reachable | {S.ACTIVE} == set(S)
+
+
+@pytest.mark.parametrize("act", DECISIONS)
+def test_every_decision_from_every_state(world: World, partnership: Partnership, act: str) -> None:
+    for old in S:
+        with transaction.atomic():
+            put(partnership, old)
+            if old == S.SUSPENDED:
+                StatusChange.objects.create(
+                    partnership=partnership, old="active", new="suspended", community=world.a, decided_on=today(), reference="x",
+                    by=world.user("official"),
+                )  # fmt: skip
+            before = Event.objects.filter(topic="partnership_status_changed").count()
+            if DECISIONS[act].new in PARTNERSHIP_TRANSITIONS[old]:
+                decision(world, partnership, act)()
+                partnership.refresh_from_db()
+                assert partnership.status == DECISIONS[act].new
+                change = partnership.changes.latest("id")
+                assert (change.old, change.new, change.community_id) == (old, DECISIONS[act].new, world.a.pk)
+                assert Event.objects.filter(topic="partnership_status_changed").count() == before + 1
+            else:
+                refused(decision(world, partnership, act), WrongState)
+                assert Event.objects.filter(topic="partnership_status_changed").count() == before
+            transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+@pytest.mark.parametrize("act", DECISIONS)
+def test_each_side_decides_for_itself_and_staff_for_nobody(world: World, partnership: Partnership, act: str, actor: str) -> None:
+    start = {"resume": S.SUSPENDED, "revitalise": S.DORMANT, "emeritus": S.DORMANT}.get(act, S.ACTIVE)
+    put(partnership, start)
+    asked: dict[str, Any] = {"act": act, "decided_on": today(), "reference": "Minutes 12"}
+    allowed = set()
+    for side in (world.a.pk, world.b.pk, world.c.pk, None):
+        with transaction.atomic():
+            try:
+                decide(by=world.user(actor), partnership_id=partnership.pk, community_id=side, **asked)
+                allowed.add(side)
+            except NotVisible:
+                pass
+            transaction.set_rollback(True)
+    expected: dict[str, set[int | None]] = {"official": {world.a.pk}, "chair": {world.b.pk}}
+    if act == "emeritus":
+        expected["curator"] = {None}
+    assert allowed == expected.get(actor, set())
+
+
+def test_end_and_suspension_need_the_councils_decision(world: World, partnership: Partnership) -> None:
+    for act in ("end", "suspend"):
+        with pytest.raises(InvalidFields) as caught, transaction.atomic():
+            decision(world, partnership, act, reference=" ")()
+        assert set(caught.value.errors) == {"reference"}
+    for day in (today() + dt.timedelta(days=1), dt.date(2019, 12, 31)):
+        refused(decision(world, partnership, "end", decided_on=day), InvalidFields)
+    refused(decision(world, partnership, "divorce"), InvalidFields)
+
+
+def test_database_keeps_an_end_without_decision_out(world: World, partnership: Partnership) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        StatusChange.objects.create(partnership=partnership, old="active", new="ended", decided_on=today())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Partnership.objects.filter(pk=partnership.pk).update(status="ended")
+
+
+def test_one_sides_council_is_enough_to_end_and_the_pair_rests(world: World, partnership: Partnership) -> None:
+    decision(world, partnership, "end", "b", decided_on=dt.date(2026, 3, 3), reference="Ratsbeschluss 7/2026", reason="New priorities")()
+    partnership.refresh_from_db()
+    change = partnership.changes.get()
+    assert (partnership.status, partnership.ended_on) == ("ended", dt.date(2026, 3, 3))
+    assert (change.community, change.reference, change.reason) == (world.b, "Ratsbeschluss 7/2026", "New priorities")
+    pair = Pair.objects.get(pk=partnership.pair_id)
+    assert pair.bar == "" and pair.closed_until is not None and pair.closed_until > database_now()
+    refused(lambda: activity(world, partnership), WrongState)
+
+
+def test_suspension_is_lifted_by_who_suspended(world: World, partnership: Partnership) -> None:
+    decision(world, partnership, "suspend", "b")()
+    refused(decision(world, partnership, "resume", "a"), WrongState)
+    decision(world, partnership, "resume", "b")()
+    partnership.refresh_from_db()
+    assert (partnership.status, partnership.awake_since) == ("active", today())
+
+
+@pytest.mark.parametrize("actor", EVERYBODY)
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_people_of_a_side_write_its_log(world: World, partnership: Partnership, actor: str, side: str) -> None:
+    allowed = {"official": "a", "committee_member": "b", "chair": "b"}.get(actor) == side
+    if allowed:
+        made = activity(world, partnership, side, actor, own_people=12, other_people=3)
+        assert (made.people_a, made.people_b) == ((12, 3) if side == "a" else (3, 12))
+    else:
+        refused(lambda: activity(world, partnership, side, actor), NotVisible)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"kind": "party"}, {"happened_on": dt.date(2019, 1, 1)}, {"happened_on": dt.date(2999, 1, 1)}, {"text": " "}, {"own_people": -1}],
+)
+def test_wrong_entries_are_named(world: World, partnership: Partnership, values: dict[str, Any]) -> None:
+    with pytest.raises(InvalidFields) as caught, transaction.atomic():
+        activity(world, partnership, **values)
+    assert set(caught.value.errors) == set(values)
+
+
+def test_entry_is_taken_back_by_its_writer_or_who_leads_that_side(world: World, partnership: Partnership) -> None:
+    made = activity(world, partnership, "b", "committee_member")
+    for actor, side in (("official", world.a), ("curator", world.b), ("official", world.b), ("admin", world.b)):
+        with pytest.raises(NotVisible), transaction.atomic():
+            retract_activity(by=world.user(actor), activity_id=made.pk, community_id=side.pk)
+    retract_activity(by=world.user("committee_member"), activity_id=made.pk, community_id=world.b.pk)
+    refused(lambda: retract_activity(by=world.user("chair"), activity_id=made.pk, community_id=world.b.pk), WrongState)
+    shown, _side = partnership_for(world.user("official"), partnership.pk)
+    assert shown.log == []  # type: ignore[attr-defined]
+    of_chair = activity(world, partnership, "b", "chair")
+    refused(lambda: retract_activity(by=world.user("committee_member"), activity_id=of_chair.pk, community_id=world.b.pk), NotVisible)
+
+
+def test_activity_wakes_what_was_dormant(world: World, partnership: Partnership) -> None:
+    put(partnership, S.DORMANT)
+    activity(world, partnership, happened_on=months_before(today(), 20))
+    partnership.refresh_from_db()
+    assert partnership.status == S.DORMANT, "what is long past wakes nothing"
+    activity(world, partnership)
+    partnership.refresh_from_db()
+    assert partnership.status == S.ACTIVE
+    assert [(c.old, c.new) for c in partnership.changes.order_by("id")] == [("dormant", "revitalising"), ("revitalising", "active")]
+
+
+def test_report_is_one_a_side_and_year(world: World, partnership: Partnership) -> None:
+    def save(actor: str, side: str, **values: Any) -> object:
+        given: dict[str, Any] = {"year": today().year - 1, "achieved": "A youth exchange."}
+        community = getattr(world, side)
+        return save_report(by=world.user(actor), partnership_id=partnership.pk, community_id=community.pk, **(given | values))
+
+    save("official", "a")
+    save("official", "a", achieved="A youth exchange and a concert.")
+    save("chair", "b")
+    assert sorted(partnership.reports.values_list("community_id", "achieved")) == sorted(
+        [(world.a.pk, "A youth exchange and a concert."), (world.b.pk, "A youth exchange.")]
+    )
+    for actor, side in (("curator", "a"), ("committee_member", "b"), ("official", "b")):
+        refused(lambda actor=actor, side=side: save(actor, side), NotVisible)  # type: ignore[misc]
+    for wrong in ({"year": 2019}, {"year": today().year + 1}, {"achieved": ""}, {"plans": "x" * 4001}):
+        refused(lambda wrong=wrong: save("official", "a", **wrong), InvalidFields)  # type: ignore[misc]
+
+
+def go_on(world: World, partnership: Partnership, side: str, years: int = 3) -> Partnership:
+    return renew(
+        by=world.user(SIDES[side]), partnership_id=partnership.pk, community_id=getattr(world, side).pk,
+        next_review_on=today() + dt.timedelta(days=365 * years), decided_on=today(),
+    )  # fmt: skip
+
+
+def test_renewal_takes_both_and_the_earlier_date(world: World, partnership: Partnership) -> None:
+    refused(lambda: go_on(world, partnership, "a"), WrongState)
+    put(partnership, S.REVIEW_DUE, review_on=today())
+    go_on(world, partnership, "a", years=5)
+    refused(lambda: go_on(world, partnership, "a"), WrongState)
+    partnership.refresh_from_db()
+    assert partnership.status == S.REVIEW_DUE
+    go_on(world, partnership, "b", years=3)
+    partnership.refresh_from_db()
+    assert (partnership.status, partnership.review_on) == (S.RENEWED, today() + dt.timedelta(days=365 * 3))
+    asked = Event.objects.filter(topic="partnership_renewal_given").order_by("id")
+    assert [{n.community_id for n in notifications_for(event)} for event in asked] == [{world.b.pk}, set()]
+
+
+@pytest.mark.parametrize("actor", [actor for actor in EVERYBODY if actor not in {"official", "chair"}])
+def test_nobody_else_renews(world: World, partnership: Partnership, actor: str) -> None:
+    put(partnership, S.REVIEW_DUE, review_on=today())
+    asked: dict[str, Any] = {"next_review_on": today() + dt.timedelta(days=400), "decided_on": today()}
+    for side in (world.a, world.b):
+        with pytest.raises(NotVisible), transaction.atomic():
+            renew(by=world.user(actor), partnership_id=partnership.pk, community_id=side.pk, **asked)
+
+
+def test_review_becomes_due_once(world: World, partnership: Partnership) -> None:
+    assert mark_reviews_due() == 0
+    put(partnership, S.ACTIVE, review_on=today())
+    assert mark_reviews_due() == 1
+    assert mark_reviews_due() == 0
+    event = Event.objects.get(topic="partnership_status_changed")
+    assert {n.community_id for n in notifications_for(event)} == {world.a.pk, world.b.pk}
+
+
+@pytest.mark.parametrize(("months", "dormant"), [(17, False), (18, False), (19, True)])
+@pytest.mark.parametrize("status", [S.ACTIVE, S.RENEWED, S.REVIEW_DUE, S.REVITALISING, S.SUSPENDED])
+def test_eighteen_months_without_activity_alert_both_once(
+    world: World, partnership: Partnership, months: int, dormant: bool, status: str
+) -> None:
+    activity(world, partnership, happened_on=months_before(today(), months))
+    put(partnership, status)
+    expected = dormant and status != S.SUSPENDED
+    assert mark_dormant() == int(expected)
+    assert mark_dormant() == 0
+    events = Event.objects.filter(topic="partnership_status_changed", payload__new="dormant")
+    assert events.count() == int(expected)
+    if expected:
+        assert {n.community_id for n in notifications_for(events.get())} == {world.a.pk, world.b.pk}
+
+
+def test_what_was_taken_back_keeps_nobody_awake_and_revitalising_does(world: World, partnership: Partnership) -> None:
+    made = activity(world, partnership)
+    retract_activity(by=world.user("official"), activity_id=made.pk, community_id=world.a.pk)
+    assert mark_dormant() == 1
+    decision(world, partnership, "revitalise", "b")()
+    assert mark_dormant() == 0
+    told = Event.objects.filter(topic="partnership_status_changed").latest("id")
+    assert {n.community_id for n in notifications_for(told)} == {world.a.pk}, "the other side is told, not the one that acted"
+
+
+def test_reports_are_asked_for_once_a_year(world: World, partnership: Partnership, monkeypatch: pytest.MonkeyPatch) -> None:
+    def on(day: dt.date) -> None:
+        moment = dt.datetime.combine(day, dt.time(2), dt.UTC)
+        monkeypatch.setattr("backend.introductions.services.upkeep.database_now", lambda: moment)
+
+    on(dt.date(2027, 1, 31))
+    assert ask_for_reports() == 0
+    on(dt.date(2027, 2, 1))
+    save_report(by=world.user("official"), partnership_id=partnership.pk, community_id=world.a.pk, year=2026, achieved="Much.")
+    assert ask_for_reports() == 1
+    assert ask_for_reports() == 0
+    event = Event.objects.get(topic="partnership_report_due")
+    assert {n.community_id for n in notifications_for(event)} == {world.b.pk}, "who has written is not asked"
+    on(dt.date(2028, 3, 1))
+    assert ask_for_reports() == 1
+
+
+def shown(world: World, partnership: Partnership) -> Any:
+    return partnerships_of(world.user("official"), world.a.pk).get(pk=partnership.pk)
+
+
+def test_health_is_derived_and_says_why(world: World, partnership: Partnership) -> None:
+    silent = health_of(shown(world, partnership), today())
+    assert silent.level == "silent" and silent.sentences[0] == "No activity is recorded yet."
+    activity(world, partnership)
+    watch = health_of(shown(world, partnership), today())
+    assert watch.level == "watch"
+    assert f"The reports of {today().year - 1} are missing." in watch.sentences
+    for actor, side in (("official", world.a), ("chair", world.b)):
+        save_report(by=world.user(actor), partnership_id=partnership.pk, community_id=side.pk, year=today().year - 1, achieved="Much.")
+    assert health_of(shown(world, partnership), today()).level == "good"
+    world.user("official").community_roles.update(ended_at=database_now())
+    row: Any = partnerships_of(world.user("chair"), world.b.pk).get(pk=partnership.pk)
+    assert "Nobody acts for Alpha any more." in health_of(row, today()).sentences
+    put(partnership, S.REVIEW_DUE, review_on=today())
+    row = partnerships_of(world.user("chair"), world.b.pk).get(pk=partnership.pk)
+    assert health_of(row, today()).sentences[0].startswith("The review of")
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "before"),
+    [
+        (dt.date(2026, 8, 31), 18, dt.date(2025, 2, 28)),
+        (dt.date(2025, 8, 31), 18, dt.date(2024, 2, 29)),
+        (dt.date(2026, 1, 15), 1, dt.date(2025, 12, 15)),
+        (dt.date(2026, 12, 31), 12, dt.date(2025, 12, 31)),
+    ],
+)
+def test_months_before(day: dt.date, months: int, before: dt.date) -> None:
+    assert months_before(day, months) == before
+
+
+def storied(world: World) -> Partnership:
+    """A partnership whose suggestion has reasons, votes and decisions of both sides."""
+    card = world.introduced()
+    suggestion = card.suggestion
+    assert suggestion is not None
+    contribution = {"facet": "themes", "share": 0.5, "similarity": 0.9, "weight": 1.0, "items": [["theme:culture", 1.0]]}
+    reasons = {"preference": 0.6, "coverage": 0.8, "contributions": [contribution], "missing": [], "caveat": "languages"}
+    Suggestion.objects.filter(pk=suggestion.pk).update(a_reasons=reasons, b_reasons=reasons)
+    for side, actor in ((world.a, "official"), (world.b, "chair")):
+        Decision.objects.create(
+            suggestion=suggestion, community=side, answer="interested", comment=f"From {side.name}", by=world.user(actor)
+        )
+        Vote.objects.create(suggestion=suggestion, community=side, by=world.user(actor), choice="yes", comment=f"Vote of {side.name}")
+    Decision.objects.create(suggestion=suggestion, community=world.b, answer="withdrawn", comment="We hesitated.", by=world.user("chair"))
+    return agreed(world, card)
+
+
+def test_why_outlives_suggestion_vocabulary_and_names(world: World) -> None:
+    partnership = storied(world)
+    suggestion = partnership.agreement.introduction.suggestion
+    assert suggestion is not None
+    Suggestion.objects.filter(pk=suggestion.pk).update(a_reasons={}, b_reasons={})
+    Vote.objects.all().delete()
+    type(world.a).objects.filter(pk=world.a.pk).update(name="Renamed")
+    partnership.refresh_from_db()
+    why = why_for(partnership, None)
+    assert [side["name"] for side in why["communities"]] == ["Alpha", "Beta"]
+    assert why["reasons"][0]["sentences"]["en"] == ["Both want exchange in culture."]
+    assert set(why["reasons"][0]["sentences"]) == set(why["reasons"][0]["caveat"]) >= {"en", "es", "fr", "de", "ja", "ar"}
+    assert why["reasons"][0]["caveat"]["en"] == "No shared working language is known."
+    assert {vote["comment"] for vote in why["votes"]} == {"Vote of Alpha", "Vote of Beta"}
+    assert why["suggestion"]["id"] == suggestion.pk
+    with translation.override("de"):
+        assert why_for(partnership, None) == why
+
+
+def test_votes_and_comments_stay_with_their_community(world: World) -> None:
+    partnership = storied(world)
+    for side, other in ((world.a, world.b), (world.b, world.a)):
+        why = why_for(partnership, side.pk)
+        text = str(why)
+        assert f"Vote of {side.name}" in text and f"From {side.name}" in text
+        assert f"Vote of {other.name}" not in text and f"From {other.name}" not in text
+        assert {(d["community_id"], d["answer"]) for d in why["decisions"]} >= {(world.a.pk, "interested"), (world.b.pk, "interested")}
+    assert "We hesitated." not in str(why_for(partnership, world.a.pk))
+    assert not [d for d in why_for(partnership, world.a.pk)["decisions"] if d["answer"] == "withdrawn"]
+    assert "We hesitated." in str(why_for(partnership, None))
+
+
+def test_who_reads_a_partnership(world: World, partnership: Partnership) -> None:
+    seen: dict[str, int | None] = {}
+    for actor in EVERYBODY:
+        try:
+            seen[actor] = partnership_for(world.user(actor), partnership.pk)[1]
+        except NotVisible:
+            continue
+    assert seen == {"official": world.a.pk, "committee_member": world.b.pk, "chair": world.b.pk, "curator": None, "admin": None}

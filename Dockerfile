@@ -8,6 +8,11 @@ RUN python -m venv /opt/venv \
     && uv pip install --python /opt/venv/bin/python --no-cache --compile-bytecode --require-hashes -r requirements.lock
 
 FROM python:3.13-slim
+# What PDFs are drawn with, and fonts for the scripts of communities everywhere.
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
+       fonts-dejavu-core fonts-noto-core fonts-droid-fallback fonts-nanum \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /app --no-create-home --shell /usr/sbin/nologin csc \
     && install --directory --owner csc --group csc --mode 0700 /data
 COPY --from=packages /opt/venv /opt/venv

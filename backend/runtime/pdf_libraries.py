@@ -21,8 +21,11 @@ LIBRARIES = (
     "libharfbuzz-subset.so.0",
     "libfontconfig.so.1",
 )
-# DejaVu has Latin, Greek, Cyrillic, Georgian, Armenian, Hebrew and Arabic; Droid Fallback has Chinese, Japanese and Korean.
-PACKAGES = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-dejavu-core", "fonts-droid-fallback")
+# Noto has nearly every script but those of East Asia; Droid Fallback has Chinese and Japanese, Nanum has Korean.
+PACKAGES = (
+    "libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0",
+    "fonts-dejavu-core", "fonts-noto-core", "fonts-droid-fallback", "fonts-nanum",
+)  # fmt: skip
 PRIVATE = ROOT / ".venv" / "pango"
 # The C library is the machine's own: another one cannot be loaded into a running process.
 _NEVER_PRIVATE = frozenset({"libc6", "libgcc-s1", "gcc-12-base", "libcrypt1"})
@@ -40,6 +43,13 @@ def environment_for_pdf(environ: Mapping[str, str], private: Path = PRIVATE) -> 
     return env
 
 
+def _fonts_are_there(private: Path) -> bool:
+    """Whether the fonts were installed, or unpacked by us. Where no Debian keeps a list of packages, whoever looks after it knows."""
+    if (private / "complete").exists() or shutil.which("dpkg-query") is None:
+        return True
+    return all(_is_installed(package) for package in PACKAGES if package.startswith("fonts-"))
+
+
 def are_there(private: Path = PRIVATE) -> bool:
     """Whether a process can load the libraries: asked of a new one, for what this one has loaded stays loaded."""
     names = [*LIBRARIES]
@@ -52,7 +62,7 @@ def are_there(private: Path = PRIVATE) -> bool:
 
 def ensure_pdf_libraries(private: Path = PRIVATE) -> str:
     """Sees to the libraries; returns "" or, in one line, why there will be no PDFs on this machine. Nothing else depends on them."""
-    if are_there(private):
+    if are_there(private) and _fonts_are_there(private):
         return ""
     apt = shutil.which("apt-get")
     if apt is None:

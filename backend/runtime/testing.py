@@ -16,6 +16,7 @@ from pathlib import Path
 
 from backend.runtime import processes
 from backend.runtime.bootstrap import ROOT
+from backend.runtime.pdf_libraries import ensure_pdf_libraries
 from backend.runtime.servers import running_servers
 
 _PREFIX = "csc-test-"
@@ -43,6 +44,8 @@ def run_tests(words: list[str]) -> int:
             file=sys.stderr,
             flush=True,
         )
+    if lacking := ensure_pdf_libraries():
+        print(f"\n*** The tests of PDFs are SKIPPED: {lacking} ***\n", file=sys.stderr, flush=True)
     with _temporary_folder() as folder, running_servers(folder, durable=False, environ={}) as servers:
         env = {k: v for k, v in os.environ.items() if k not in _SERVICE_VARIABLES}
         env |= servers.environment | {"CSC_MODE": "test", "CSC_DATA_DIR": str(folder / "data"), "SECRET_KEY": secrets.token_urlsafe(50)}

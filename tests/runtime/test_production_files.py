@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from backend.runtime.bootstrap import ROOT
+from backend.runtime.pdf_libraries import PACKAGES
 
 Compose = dict[str, dict[str, dict[str, Any]]]
 
@@ -94,3 +95,8 @@ def test_image_runs_as_an_ordinary_user_and_copies_only_what_exists() -> None:
     for source in sources:
         assert (ROOT / source).exists()
         assert source.split("/")[0] in allowed
+
+
+def test_image_has_what_pdfs_are_drawn_with() -> None:
+    installed = re.search(r"apt-get install .*?&& rm", (ROOT / "Dockerfile").read_text(), re.DOTALL)
+    assert installed and set(PACKAGES) <= set(installed.group().split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from io import StringIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,10 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from backend.outbox.models import Heartbeat
 from backend.runtime.datafolder import DataFolder, write_private
+from backend.runtime.pdf_libraries import ensure_pdf_libraries
 
+# How much longer than the data the libraries for PDFs may take to arrive, before the start goes on without them.
+_PATIENCE_SECONDS = 20
 _FIRST_ACCOUNT = "The database is empty. Make the first account of staff with: python3 manage.py createsuperuser\n"
 
 
@@ -33,6 +37,9 @@ class Command(BaseCommand):
         except OperationalError as error:
             said = " ".join(str(error).split())
             raise CommandError(f"DATABASE_URL is refused by its server: {said}; check user, password and name") from None
+        libraries = Thread(target=self._see_to_pdf_libraries, daemon=True)
+        if run_folder is not None:
+            libraries.start()  # beside the data, which take longer
         call_command("translations", "compile", stdout=StringIO())
         known = MigrationRecorder(connection).has_table()
         call_command("migrate", interactive=False, verbosity=0)
@@ -44,6 +51,12 @@ class Command(BaseCommand):
         call_command("load_reference")
         if run_folder is not None:
             self._load_world(DataFolder(Path(settings.DATA_DIR)), run_folder, "empty" if empty or known else "sample unfinished")
+            libraries.join(_PATIENCE_SECONDS)
+
+    def _see_to_pdf_libraries(self) -> None:
+        """Without them there are pages to print instead of PDFs, and all else works."""
+        if lacking := ensure_pdf_libraries():
+            self.stderr.write(f"No PDFs on this machine: {lacking}. The pages can be printed instead.")
 
     def _load_world(self, folder: DataFolder, run_folder: Path, first: str) -> None:
         """The choice of the first start holds for ever; an interrupted load is taken up again."""

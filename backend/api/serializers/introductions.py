@@ -22,15 +22,16 @@ class IntroductionSerializer(serializers.Serializer):
     own = CommunityNameSerializer()
     other = CommunityNameSerializer()
     own_consent = serializers.BooleanField(help_text="Your side lets the other read its contacts")
-    other_consent = serializers.BooleanField()
+    contacts_open = serializers.BooleanField(help_text="Both sides do; the other side's consent alone is not told")
+    close_reason = serializers.CharField()
     opened_at = serializers.DateTimeField()
 
     def to_representation(self, introduction: Any) -> Any:
         pair, own_id = introduction.pair, self.context["community_id"]
         own, other = (pair.a, pair.b) if pair.a_id == own_id else (pair.b, pair.a)
         consented = {consent.community_id for consent in introduction.consents.all() if consent.withdrawn_at is None}
-        names = {name: getattr(introduction, name) for name in ("id", "stage", "opened_at")}
-        sides = {"own": own, "other": other, "own_consent": own.pk in consented, "other_consent": other.pk in consented}
+        names = {name: getattr(introduction, name) for name in ("id", "stage", "close_reason", "opened_at")}
+        sides = {"own": own, "other": other, "own_consent": own.pk in consented, "contacts_open": len(consented) == 2}
         return super().to_representation(names | sides)
 
 
@@ -70,6 +71,7 @@ class StaffIntroductionSerializer(serializers.Serializer):
     due_on = serializers.DateField(allow_null=True)
     opened_because = serializers.CharField()
     opened_at = serializers.DateTimeField()
+    stage_since = serializers.DateTimeField()
     consents = StaffConsentSerializer(source="consents.all", many=True)
 
     @extend_schema_field(CommunityNameSerializer(many=True))
@@ -85,6 +87,25 @@ class OpenSerializer(StrictSerializer):
 class MoveSerializer(StrictSerializer):
     stage = serializers.ChoiceField(choices=Introduction.Stage.choices)
     close_reason = serializers.ChoiceField(choices=Introduction.CloseReason.choices, required=False, default="", allow_blank=True)
+    expected_stage = serializers.ChoiceField(
+        choices=Introduction.Stage.choices,
+        required=False,
+        default="",
+        help_text="Where you saw it: 409 if another curator has moved it since",
+    )
+
+
+class NoteSerializer(serializers.Serializer):
+    """What staff wrote on a card."""
+
+    id = serializers.IntegerField()
+    by = OwnerSerializer()
+    text = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class WriteNoteSerializer(StrictSerializer):
+    text = serializers.CharField(max_length=4000)
 
 
 class AssignSerializer(StrictSerializer):
@@ -109,4 +130,9 @@ class PartnershipSerializer(serializers.Serializer):
 
 
 class BoardFilters(FilterSerializer):
-    stage = serializers.ChoiceField(choices=Introduction.Stage.choices, required=False)
+    stage = serializers.ChoiceField(choices=Introduction.Stage.choices, required=False, help_text="Without it: all open columns")
+    owner = serializers.RegexField(r"^(me|nobody|[1-9][0-9]{0,17})$", required=False, help_text="me, nobody, or a curator's id")
+    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of either side")
+    overdue = serializers.BooleanField(required=False)
+    stuck = serializers.BooleanField(required=False, help_text="In its column for 30 days or longer")
+    search = serializers.CharField(required=False, max_length=100, help_text="Words of either name")

@@ -44,7 +44,8 @@ def _reasons(reasons: dict[str, Any], other: str) -> dict[str, Any]:
     }
 
 
-def _side(community: Any, other: Any, preference: float, coverage: float, reasons: dict[str, Any]) -> dict[str, Any]:
+def side_values(community: Any, other: Any, preference: float, coverage: float, reasons: dict[str, Any]) -> dict[str, Any]:
+    """What ``SideSerializer`` shows of one side of a pair."""
     return {"community": community, "preference": preference, "coverage": coverage, "reasons": _reasons(reasons, other.name)}
 
 
@@ -67,8 +68,8 @@ class SuggestionSerializer(serializers.Serializer):
                 "id": view.suggestion_id,
                 "state": view.status_for_side,
                 "score": view.score,
-                "own": _side(view.own, view.other, view.own_preference, view.own_coverage, view.own_reasons),
-                "other": _side(view.other, view.own, view.other_preference, view.other_coverage, view.other_reasons),
+                "own": side_values(view.own, view.other, view.own_preference, view.own_coverage, view.own_reasons),
+                "other": side_values(view.other, view.own, view.other_preference, view.other_coverage, view.other_reasons),
                 "released_at": view.released_at,
                 "expires_at": view.expires_at,
             }
@@ -108,7 +109,7 @@ class StaffSuggestionSerializer(serializers.Serializer):
         for own, other in (("a", "b"), ("b", "a")):
             community, partner = getattr(suggestion.pair, own), getattr(suggestion.pair, other)
             preference, coverage, reasons = (getattr(suggestion, f"{own}_{name}") for name in ("preference", "coverage", "reasons"))
-            sides[own] = _side(community, partner, preference, coverage, reasons) | {
+            sides[own] = side_values(community, partner, preference, coverage, reasons) | {
                 "state": getattr(suggestion, f"{own}_state"),
                 "rank": getattr(suggestion, f"{own}_rank"),
             }

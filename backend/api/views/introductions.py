@@ -13,10 +13,11 @@ from backend.accounts.models import User
 from backend.api.idempotency import idempotent
 from backend.api.serializers import introductions as shapes
 from backend.api.views.base import ApiList, ApiView, person
+from backend.api.views.private import Private
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction
 from backend.introductions.queries import introductions_of
-from backend.introductions.services import contacts_for, give_consent, withdraw_consent
+from backend.introductions.services import contacts_for, give_consent, leave_introduction, withdraw_consent
 
 
 def _answer(user: User, community_id: int, introduction_id: int) -> Response:
@@ -26,7 +27,7 @@ def _answer(user: User, community_id: int, introduction_id: int) -> Response:
     return Response(shapes.IntroductionSerializer(introduction, context={"community_id": community_id}).data)
 
 
-class IntroductionsView(ApiList):
+class IntroductionsView(Private, ApiList):
     serializer_class = shapes.IntroductionSerializer
 
     def get_queryset(self) -> QuerySet[Introduction]:
@@ -37,13 +38,13 @@ class IntroductionsView(ApiList):
         return super().get_serializer_context() | {"community_id": self.kwargs.get("community_id")}
 
 
-class IntroductionView(ApiView):
+class IntroductionView(Private, ApiView):
     @extend_schema(summary="One introduction", responses=shapes.IntroductionSerializer)
     def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
         return _answer(person(request), community_id, introduction_id)
 
 
-class ConsentView(ApiView):
+class ConsentView(Private, ApiView):
     @extend_schema(summary="Let the other side read your contacts", request=None, responses=shapes.IntroductionSerializer)
     @idempotent
     def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
@@ -56,7 +57,15 @@ class ConsentView(ApiView):
         return _answer(person(request), community_id, introduction_id)
 
 
-class ContactsView(ApiView):
+class LeaveView(Private, ApiView):
+    @extend_schema(summary="Close the introduction from your side", request=None, responses=shapes.IntroductionSerializer)
+    @idempotent
+    def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
+        leave_introduction(by=person(request), introduction_id=introduction_id, side_id=community_id)
+        return _answer(person(request), community_id, introduction_id)
+
+
+class ContactsView(Private, ApiView):
     @extend_schema(summary="The other side's contacts, under both consents", responses=shapes.ContactsSerializer)
     def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
         contacts = contacts_for(person(request), introduction_id, community_id)

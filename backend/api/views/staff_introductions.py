@@ -1,4 +1,4 @@
-"""Staff: the board of introductions, and agreements."""
+"""Staff: the board of introductions, and notes on its cards."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from backend.accounts.models import User
 from backend.api.idempotency import idempotent
 from backend.api.serializers import introductions as shapes
 from backend.api.views.base import ApiList, ApiView, checked, person
+from backend.api.views.private import Private
 from backend.common.errors import NotVisible
-from backend.introductions.models import Introduction
+from backend.introductions.board import filtered_board
+from backend.introductions.models import Introduction, IntroductionNote
 from backend.introductions.queries import board
-from backend.introductions.services import assign, move, open_introduction
+from backend.introductions.services import assign, move, open_introduction, write_note
 
 
 def _answer(user: User, introduction_id: int, status: int = 200) -> Response:
@@ -24,14 +26,14 @@ def _answer(user: User, introduction_id: int, status: int = 200) -> Response:
     return Response(shapes.StaffIntroductionSerializer(introduction).data, status=status)
 
 
-class BoardView(ApiList):
-    """All introductions, the newest first."""
+class BoardView(Private, ApiList):
+    """Open introductions or those of one column, the newest first."""
 
     serializer_class = shapes.StaffIntroductionSerializer
     filter_serializer = shapes.BoardFilters
 
     def get_queryset(self) -> QuerySet[Introduction]:
-        return board(person(self.request)).filter(**self.filters()).order_by("-id")
+        return filtered_board(person(self.request), **self.filters()).order_by("-id")
 
     @extend_schema(summary="Open one by hand", request=shapes.OpenSerializer, responses={201: shapes.StaffIntroductionSerializer})
     @idempotent
@@ -40,7 +42,7 @@ class BoardView(ApiList):
         return _answer(me, open_introduction(by=me, **asked).pk, status=201)
 
 
-class StaffIntroductionView(ApiView):
+class StaffIntroductionView(Private, ApiView):
     @extend_schema(summary="One card", responses=shapes.StaffIntroductionSerializer)
     def get(self, request: Request, introduction_id: int) -> Response:
         return _answer(person(request), introduction_id)
@@ -64,3 +66,23 @@ class AssignView(ApiView):
         me, asked = person(request), checked(shapes.AssignSerializer, request.data)
         assign(by=me, introduction_id=introduction_id, **asked)
         return _answer(me, introduction_id)
+
+
+class NotesView(Private, ApiList):
+    """Staff's notes on a card, the newest first."""
+
+    serializer_class = shapes.NoteSerializer
+
+    def get_queryset(self) -> QuerySet[IntroductionNote]:
+        self.filters()
+        card = board(person(self.request)).filter(pk=self.kwargs["introduction_id"]).first()
+        if card is None:
+            raise NotVisible
+        return card.notes.select_related("by").order_by("-id")
+
+    @extend_schema(summary="Write a note", request=shapes.WriteNoteSerializer, responses={201: shapes.NoteSerializer})
+    @idempotent
+    def post(self, request: Request, introduction_id: int) -> Response:
+        asked = checked(shapes.WriteNoteSerializer, request.data)
+        note = write_note(by=person(request), introduction_id=introduction_id, **asked)
+        return Response(shapes.NoteSerializer(note).data, status=201)

@@ -36,3 +36,9 @@ class AssignForm(DomainForm):
     def owner_id(self) -> int | None:
         chosen = self.cleaned_data["owner"]
         return int(chosen) if chosen else None
+
+
+class NoteForm(DomainForm):
+    """Only shows the field and its errors; the service checks."""
+
+    text = forms.CharField(label=_("A note for staff"), required=False, widget=forms.Textarea(attrs={"rows": 3}))

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from backend.accounts.models import User
 from backend.cities.models import Country
 from backend.introductions.models import Introduction
 from backend.outbox.topics import Topic
@@ -26,7 +27,18 @@ class SuggestionFilters(Filters):
 
 class BoardFilters(Filters):
     stage = forms.ChoiceField(label=_("Column"), required=False, choices=[("", _("All open")), *Introduction.Stage.choices])
-    owner = forms.ChoiceField(label=_("Owner"), required=False, choices=[("", _("Anybody")), ("me", _("Me")), ("nobody", _("Nobody yet"))])
+    owner = forms.ChoiceField(label=_("Owner"), required=False)
+    country = forms.ChoiceField(label=_("Country"), required=False)
+    overdue = forms.BooleanField(label=_("Overdue"), required=False)
+    stuck = forms.BooleanField(label=_("Stuck: 30 days in its column"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        curators = User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True).order_by("name", "email")
+        named = [("", _("Anybody")), ("me", _("Me")), ("nobody", _("Nobody yet")), *((str(user.pk), str(user)) for user in curators)]
+        self.fields["owner"].choices = named  # type: ignore[attr-defined]
+        abroad = Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
+        self.fields["country"].choices = [("", _("Any")), *abroad]  # type: ignore[attr-defined]
 
 
 class EventFilters(forms.Form):

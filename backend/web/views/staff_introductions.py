@@ -1,58 +1,62 @@
-"""The board of introductions: move cards, look after them, record agreements."""
+"""The board of introductions: move cards, look after them, write notes."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.accounts.models import User
-from backend.common.errors import InvalidFields, NotVisible
+from backend.common.errors import Conflict, InvalidFields, NotVisible
+from backend.introductions.board import COLUMNS, cards_of, filtered_board
+from backend.introductions.meeting_queries import may_arrange, meetings_in, view_of
 from backend.introductions.models import Introduction
 from backend.introductions.queries import board, introduction_for
-from backend.introductions.services import assign, move, open_introduction
+from backend.introductions.services import assign, move, open_introduction, write_note
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.queries import trail
 from backend.suggestions.models import Pair
-from backend.web.forms.introductions import AssignForm, MoveForm
+from backend.web.forms.domain_errors import DomainForm
+from backend.web.forms.introductions import AssignForm, MoveForm, NoteForm
 from backend.web.forms.staff_filters import BoardFilters
+from backend.web.returns import inside
 from backend.web.views.profile import signed_in_user
 
 STAGE = Introduction.Stage
 SHOWN_ON_BOARD = 300
+_private = cache_control(no_store=True, private=True)
 
 
-def _filtered(cards: QuerySet[Introduction], chosen: dict[str, Any], user: User) -> QuerySet[Introduction]:
-    stage, owner = chosen.get("stage"), chosen.get("owner")
-    cards = cards.filter(stage=stage) if stage else cards.exclude(stage__in=(STAGE.CLOSED, STAGE.AGREEMENT))
-    if owner:
-        cards = cards.filter(owner=user if owner == "me" else None)
-    for word in chosen.get("search", "").split():
-        cards = cards.filter(pair__a__name__icontains=word) | cards.filter(pair__b__name__icontains=word)
-    return cards
-
-
-@require_safe
-def introduction_board(request: HttpRequest) -> HttpResponse:
+def _board(request: HttpRequest, filters: QueryDict, *, status: int = 200) -> HttpResponse:
     user = signed_in_user(request)
-    form = BoardFilters(request.GET)
+    form = BoardFilters(filters)
     chosen = form.chosen()
-    cards = list(_filtered(board(user), chosen, user)[:SHOWN_ON_BOARD])
-    shown = [STAGE(chosen["stage"])] if chosen.get("stage") else [s for s in STAGE if s not in (STAGE.CLOSED, STAGE.AGREEMENT)]
-    columns = [(stage, [card for card in cards if card.stage == stage]) for stage in shown]
+    found = list(filtered_board(user, **chosen)[: SHOWN_ON_BOARD + 1])
+    cards = cards_of(found[:SHOWN_ON_BOARD])
+    shown = [STAGE(chosen["stage"])] if chosen.get("stage") else COLUMNS
     context = {
         "form": form,
-        "columns": columns,
+        "columns": [(stage, [card for card in cards if card.introduction.stage == stage]) for stage in shown],
         "total": len(cards),
-        "move_stages": [stage for stage in STAGE if stage not in (STAGE.CLOSED, STAGE.AGREEMENT)],
-        "shows_sample": any(card.pair.a.is_sample or card.pair.b.is_sample for card in cards),
+        "is_cut": len(found) > SHOWN_ON_BOARD,
+        "move_stages": COLUMNS,
+        "here": f"{reverse('web:staff_introductions')}?{filters.urlencode()}" if filters else reverse("web:staff_introductions"),
+        "shows_sample": any(card.introduction.pair.a.is_sample or card.introduction.pair.b.is_sample for card in cards),
     }
-    return render(request, "web/staff/board.html", context)
+    return render(request, "web/staff/board.html", context, status=status)
+
+
+@_private
+@require_safe
+def introduction_board(request: HttpRequest) -> HttpResponse:
+    return _board(request, request.GET)
 
 
 def _targets(card: Introduction) -> list[str]:
@@ -68,36 +72,57 @@ def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
     return {
         "card": card,
         "pair": card.pair,
+        "marks": cards_of([card])[0],
         "consents": [(community, community.pk in active) for community in (card.pair.a, card.pair.b)],
         "events": trail("introduction", card.pk),
+        "notes": card.notes.select_related("by").order_by("-id"),
+        "meetings": [view_of(meeting, None) for meeting in meetings_in(card)],
+        "may_arrange": may_arrange(user, card, None),
         "move_form": MoveForm(stages=_targets(card)),
         "assign_form": AssignForm(initial={"owner": card.owner_id, "due_on": card.due_on}),
+        "note_form": NoteForm(),
         "open": bool(INTRODUCTION_TRANSITIONS[card.stage]),
         "shows_sample": card.pair.a.is_sample or card.pair.b.is_sample,
     }
 
 
+def _detail(request: HttpRequest, introduction_id: int, form: dict[str, DomainForm] | None = None) -> HttpResponse:
+    context = _detail_context(signed_in_user(request), introduction_id)
+    return render(request, "web/staff/introduction.html", context | (form or {}), status=422 if form else 200)
+
+
+@_private
 @require_safe
 def detail(request: HttpRequest, introduction_id: int) -> HttpResponse:
-    return render(request, "web/staff/introduction.html", _detail_context(signed_in_user(request), introduction_id))
+    return _detail(request, introduction_id)
 
 
 @require_POST
 def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
-    stage = request.POST.get("stage", "")
-    reason = request.POST.get("close_reason", "") if stage == STAGE.CLOSED else ""
+    """By the menu, or dropped on a column. ``expected`` is the column in which the curator saw the card."""
+    posted = {name: request.POST.get(name, "") for name in ("stage", "expected", "close_reason", "after")}
     user = signed_in_user(request)
+    to_board = posted["after"].startswith(reverse("web:staff_introductions"))
+    reason = posted["close_reason"] if posted["stage"] == STAGE.CLOSED else ""
     try:
-        card = move(by=user, introduction_id=introduction_id, stage=stage, close_reason=reason)
+        card = move(by=user, introduction_id=introduction_id, stage=posted["stage"], close_reason=reason, expected_stage=posted["expected"])
     except InvalidFields as invalid:
-        context = _detail_context(user, introduction_id)
-        context["move_form"] = MoveForm(request.POST, stages=_targets(context["card"]))
-        context["move_form"].take(invalid)
-        return render(request, "web/staff/introduction.html", context, status=422)
+        form = MoveForm(request.POST, stages=_targets(introduction_for(user, introduction_id)[0]))
+        form.take(invalid)
+        return _detail(request, introduction_id, {"move_form": form})
+    except Conflict as conflict:
+        messages.error(request, conflict.message)
+        return _after_conflict(request, introduction_id, QueryDict(urlsplit(posted["after"]).query) if to_board else None)
     messages.success(request, _("Moved to “%(stage)s”.") % {"stage": STAGE(card.stage).label})
-    if request.POST.get("after") == "board":
-        return redirect("web:staff_introductions")
-    return redirect("web:staff_introduction", introduction_id)
+    detail_page = reverse("web:staff_introduction", args=[introduction_id])
+    return redirect(inside(posted["after"], detail_page) if to_board else detail_page)
+
+
+def _after_conflict(request: HttpRequest, introduction_id: int, filters: QueryDict | None) -> HttpResponse:
+    """The page that the curator came from, as it stands now; ``filters``: the board's, None for the card's own page."""
+    if filters is not None:
+        return _board(request, filters, status=409)
+    return render(request, "web/staff/introduction.html", _detail_context(signed_in_user(request), introduction_id), status=409)
 
 
 @require_POST
@@ -112,7 +137,20 @@ def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
         else:
             messages.success(request, _("Owner and due date are saved."))
             return redirect("web:staff_introduction", introduction_id)
-    return render(request, "web/staff/introduction.html", _detail_context(user, introduction_id) | {"assign_form": form}, status=422)
+    return _detail(request, introduction_id, {"assign_form": form})
+
+
+@require_POST
+def add_note(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    form = NoteForm(request.POST)
+    try:
+        write_note(by=signed_in_user(request), introduction_id=introduction_id, text=request.POST.get("text", ""))
+    except InvalidFields as invalid:
+        form.full_clean()
+        form.take(invalid)
+        return _detail(request, introduction_id, {"note_form": form})
+    messages.success(request, _("The note is kept; only staff read it."))
+    return redirect("web:staff_introduction", introduction_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,0 +1,83 @@
+"""The board as staff narrow it down, and what its cards show at a glance."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+
+from backend.accounts.models import User
+from backend.common.clock import database_now
+from backend.introductions.models import Introduction, Meeting
+from backend.introductions.queries import board
+from backend.suggestions.curation.bars import barred_among
+from backend.suggestions.models import Bar
+
+_STAGE = Introduction.Stage
+OVER = (_STAGE.AGREEMENT, _STAGE.CLOSED)
+COLUMNS = tuple(stage for stage in _STAGE if stage not in OVER)
+STUCK_AFTER = dt.timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One introduction with what must be seen without opening it. ``bar``: staff have barred the pair since."""
+
+    introduction: Introduction
+    is_overdue: bool
+    days_in_column: int
+    is_stuck: bool
+    bar: Bar | None
+
+
+def filtered_board(
+    user: User | AnonymousUser, *, stage: str = "", owner: str = "", country: str = "", overdue: bool = False, stuck: bool = False,
+    search: str = "",
+) -> QuerySet[Introduction]:  # fmt: skip
+    """Open introductions, or those of one column, with ``notes_count`` and ``next_meeting_at``; the soonest due first.
+
+    Args:
+        owner: "me", "nobody", or a curator's id. country: of either side, ISO 3166 alpha-2.
+        overdue: due before today (UTC). stuck: in their column for 30 days or longer. search: words of either name.
+
+    Raises NotVisible for others than staff.
+    """
+    now = database_now()
+    found = board(user)
+    found = found.filter(stage=stage) if stage else found.exclude(stage__in=OVER)
+    if owner == "nobody":
+        found = found.filter(owner__isnull=True)
+    elif owner:
+        found = found.filter(owner=user.pk if owner == "me" else int(owner))
+    if country:
+        found = found.filter(Q(pair__a_country=country) | Q(pair__b_country=country))
+    if overdue:
+        found = found.filter(due_on__lt=now.date()).exclude(stage__in=OVER)
+    if stuck:
+        found = found.filter(stage_since__lte=now - STUCK_AFTER).exclude(stage__in=OVER)
+    for word in search.replace("\x00", "").split():
+        found = found.filter(Q(pair__a__name__icontains=word) | Q(pair__b__name__icontains=word))
+    coming = Meeting.objects.filter(introduction=OuterRef("pk"), status=Meeting.Status.FIXED, starts_at__gt=now).order_by("starts_at")
+    return (
+        found.select_related("pair__a__place", "pair__b__place")
+        .annotate(notes_count=Count("notes", distinct=True), next_meeting_at=Subquery(coming.values("starts_at")[:1]))
+        .order_by(F("due_on").asc(nulls_last=True), "id")
+    )
+
+
+def cards_of(introductions: list[Introduction]) -> list[Card]:
+    """The cards of introductions that ``filtered_board`` found."""
+    now = database_now()
+    bars = barred_among([introduction.pair for introduction in introductions], now.date())
+    return [
+        Card(
+            introduction=introduction,
+            is_overdue=introduction.stage not in OVER and introduction.due_on is not None and introduction.due_on < now.date(),
+            days_in_column=(now - introduction.stage_since).days,
+            is_stuck=introduction.stage not in OVER and now - introduction.stage_since >= STUCK_AFTER,
+            bar=bars.get(introduction.pair_id),
+        )
+        for introduction in introductions
+    ]

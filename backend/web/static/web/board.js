@@ -1,0 +1,44 @@
+/* Cards can be dragged to another column. A drop sends the card's own "Move to" form, so both ways do the same. */
+"use strict";
+(() => {
+  const board = document.querySelector(".board");
+  if (!board) return;
+  let dragged = null;
+  const columnOf = (event) => event.target.closest(".column");
+  const takes = (column) => {
+    if (!dragged || !column || column.contains(dragged)) return null;
+    const menu = dragged.querySelector("select[name=stage]");
+    return Array.from(menu.options).some((option) => option.value === column.dataset.stage) ? menu : null;
+  };
+  const mark = (column) => {
+    for (const each of board.querySelectorAll(".column")) each.classList.toggle("column-target", each === column);
+  };
+  board.addEventListener("dragstart", (event) => {
+    const card = event.target.closest(".card[draggable=true]");
+    if (!card) return;
+    dragged = card;
+    card.classList.add("card-dragged");
+    event.dataTransfer.effectAllowed = "move";
+    event.dataTransfer.setData("text/plain", card.id);
+  });
+  board.addEventListener("dragover", (event) => {
+    const column = columnOf(event);
+    if (!takes(column)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "move";
+    mark(column);
+  });
+  board.addEventListener("drop", (event) => {
+    const column = columnOf(event);
+    const menu = takes(column);
+    if (!menu) return;
+    event.preventDefault();
+    menu.value = column.dataset.stage;
+    menu.form.requestSubmit();
+  });
+  board.addEventListener("dragend", () => {
+    if (dragged) dragged.classList.remove("card-dragged");
+    dragged = null;
+    mark(null);
+  });
+})();

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from backend.accounts.models import User
-from backend.cities.models import CommunityRole, JoinRequest, Profile
+from backend.cities.models import CommunityRole, JoinRequest, Membership, Profile
 from backend.cities.services.people import RESPONSIBLE
 from backend.introductions.models import Agreement, Consent, Introduction, Partnership
 from backend.notifications.models import Notification
@@ -53,9 +53,9 @@ def _to_sides(event: Event, kind: Notification.Kind, pair: Pair, subject_id: int
 
 def _suggestions_changed(event: Event) -> list[Notification]:
     named = {int(community_id): ids for community_id, ids in event.payload["communities"].items()}
-    # What staff took back, or somebody closed, since then is not announced.
+    # What staff took back since then is not announced; what a side has declined since then is, or the silence would tell of it.
     wanted = {pk for ids in named.values() for pk in ids}
-    released = set(Suggestion.objects.filter(pk__in=wanted, status=Suggestion.Status.RELEASED).values_list("pk", flat=True))
+    released = set(Suggestion.objects.visible_to_communities().filter(pk__in=wanted).values_list("pk", flat=True))
     new = {community_id: [pk for pk in ids if pk in released] for community_id, ids in named.items()}
     return [
         Notification(
@@ -237,6 +237,28 @@ def _confirmation_due(event: Event) -> list[Notification]:
     return _to_owners(event, _K.CONFIRMATION_DUE, months=months) if due.exists() else []
 
 
+def _profile_approved(event: Event) -> list[Notification]:
+    """The other curators: one has said yes, and a second one must."""
+    payload = {"community": event.community_id}
+    return [
+        Notification(recipient_id=user_id, kind=_K.SECOND_APPROVAL, event=event, subject_id=event.subject_id, payload=payload)
+        for user_id in _curators()
+        if user_id != event.by_id
+    ]
+
+
+def _membership_ending(event: Event) -> list[Notification]:
+    """Only while it still is: whoever has renewed in the meantime is not told."""
+    day = event.payload["paid_through"]
+    ends = Membership.objects.filter(pk=event.subject_id, paid_through=day, ended_on__isnull=True).exists()
+    return _to_owners(event, _K.MEMBERSHIP_ENDING, paid_through=day) if ends else []
+
+
+def _membership_lapsed(event: Event) -> list[Notification]:
+    lapsed = Membership.objects.filter(pk=event.subject_id, standing=Membership.Standing.LAPSED, ended_on__isnull=True).exists()
+    return _to_owners(event, _K.MEMBERSHIP_LAPSED) if lapsed else []
+
+
 def _to_owners(event: Event, kind: Notification.Kind, **payload: Any) -> list[Notification]:
     owners = people_of([event.community_id] if event.community_id else [], vetted=False)
     return [
@@ -260,6 +282,9 @@ _MAKERS: dict[Topic, Callable[[Event], list[Notification]]] = {
     Topic.PARTNERSHIP_RENEWAL_GIVEN: _renewal_given,
     Topic.PARTNERSHIP_REPORT_DUE: _report_due,
     Topic.PROFILE_SUBMITTED: _profile_submitted,
+    Topic.PROFILE_APPROVED: _profile_approved,
+    Topic.MEMBERSHIP_ENDING: _membership_ending,
+    Topic.MEMBERSHIP_LAPSED: _membership_lapsed,
     Topic.PROFILE_CHANGES_REQUESTED: _changes_requested,
     Topic.PROFILE_PUBLISHED: _profile_published,
     Topic.PROFILE_CONFIRMATION_DUE: _confirmation_due,

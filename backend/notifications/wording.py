@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -50,7 +52,8 @@ def _other(notification: Notification) -> str:
 def _new_suggestions(notification: Notification) -> Words:
     count = int(notification.payload["count"])
     found = (
-        Suggestion.objects.filter(pk__in=notification.payload["suggestions"], status=Suggestion.Status.RELEASED)
+        Suggestion.objects.visible_to_communities()
+        .filter(pk__in=notification.payload["suggestions"])
         .select_related("pair__a__country", "pair__b__country")
         .order_by("-score", "id")[:NAMED]
     )
@@ -298,6 +301,44 @@ def _join_answered(notification: Notification) -> Words:
     )
 
 
+def _second_approval(notification: Notification) -> Words:
+    community_id = notification.payload["community"]
+    return Words(
+        _("A profile needs a second approval"),
+        (
+            _("%(own)s has been approved by one curator. It is the first profile of its country, so another one must read it too.")
+            % {"own": _name(community_id)},
+        ),
+        reverse("web:staff_submission", kwargs={"community_id": community_id}),
+        _("Read the submission"),
+    )
+
+
+def _membership_ending(notification: Notification) -> Words:
+    day = date_format(dt.date.fromisoformat(notification.payload["paid_through"]))
+    return Words(
+        _("Your membership ends soon"),
+        (
+            _("The dues of %(own)s are paid through %(day)s.") % {"own": _own(notification), "day": day},
+            _("When they are renewed, its partnerships stay listed in the directory. Write to staff to renew."),
+        ),
+        reverse("web:community", kwargs={"community_id": notification.community_id}),
+        _("See your community's page"),
+    )
+
+
+def _membership_lapsed(notification: Notification) -> Words:
+    return Words(
+        _("Your membership has lapsed"),
+        (
+            _("The dues of %(own)s are not paid any more.") % {"own": _own(notification)},
+            _("Its partnerships stay what they are, but the directory does not list them until the membership is renewed."),
+        ),
+        reverse("web:community", kwargs={"community_id": notification.community_id}),
+        _("See your community's page"),
+    )
+
+
 def _profile_path(notification: Notification) -> str:
     return reverse("web:profile", kwargs={"community_id": notification.community_id})
 
@@ -318,6 +359,9 @@ _WORDS: dict[Notification.Kind, Callable[[Notification], Words]] = {
     _K.PROFILE_PUBLISHED: _profile_published,
     _K.CONFIRMATION_DUE: _confirmation_due,
     _K.PROFILE_SUBMITTED: _profile_submitted,
+    _K.SECOND_APPROVAL: _second_approval,
+    _K.MEMBERSHIP_ENDING: _membership_ending,
+    _K.MEMBERSHIP_LAPSED: _membership_lapsed,
     _K.AGREEMENT_TO_SIGN: _agreement_to_sign,
     _K.AGREEMENT_CONFIRMED: _agreement_confirmed,
     _K.PARTNERSHIP_BEGUN: _partnership_begun,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from django.db import IntegrityError, connection, models, transaction
@@ -46,6 +47,26 @@ def record(topic: Topic, *, subject: Subject, by: Actor | None, community_id: in
     name = model if isinstance(model, str) else str(model._meta.model_name)
     return Event.objects.create(
         topic=topic, subject_type=name, subject_id=subject_id, by_id=by.pk if by else None, community_id=community_id, payload=payload
+    )
+
+
+def record_many(topic: Topic, entries: Sequence[tuple[models.Model, int | None, dict[str, Any]]], *, by: Actor | None) -> None:
+    """``record`` for thousands of rows at once: each entry is (row, community's id, payload). Raises like it."""
+    if not connection.in_atomic_block:
+        raise TransactionManagementError(f"Events {topic} must be recorded inside the transaction of their changes.")
+    Event.objects.bulk_create(
+        [
+            Event(
+                topic=topic,
+                subject_type=str(row._meta.model_name),
+                subject_id=row.pk,
+                by_id=by.pk if by else None,
+                community_id=community_id,
+                payload=payload,
+            )
+            for row, community_id, payload in entries
+        ],
+        batch_size=1000,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from backend.cities.models import Community, Country
+from backend.cities.models import Community, Country, ExistingPartnership
 from backend.cities.open_data import open_data
 from backend.cities.profile_schema import FORMS, GROUPS, PARTNERSHIP_STATUS, Field, document_value
 from backend.cities.vocabularies import label
@@ -216,3 +216,9 @@ def describe(document: Mapping[str, Any], community: Community, *, public: bool 
         if answers:
             groups.append(DescribedGroup(group.code, str(group.label), answers))
     return groups
+
+
+def claim_words(row: ExistingPartnership) -> str:
+    """Form, year and state of a partnership from before, as its owner says."""
+    said = (str(FORMS.get(row.form, "")), str(row.year or ""), str(PARTNERSHIP_STATUS.get(row.status, "")))
+    return ", ".join(part for part in said if part)

@@ -1,0 +1,173 @@
+"""What a list of members would do, row by row, before anything is done. The plan that staff saw is the plan that is applied."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.cities.member_sheets import SheetRow
+from backend.cities.membership_rules import dues_class_for, population_of, term_errors
+from backend.cities.models import Community, Country, Membership, PlaceName
+from backend.cities.names import fold, searched_name
+from backend.common.clock import database_now
+
+# Values of PlannedRow.action.
+NEW, CHANGED, UNCHANGED, ERROR = "new", "changed", "unchanged", "error"
+ACTION_LABELS = {ERROR: "Cannot be taken", NEW: "New member", CHANGED: "Changed", UNCHANGED: "Unchanged"}
+DAYS = ("started_on", "paid_through", "ended_on")
+
+
+@dataclass(slots=True)
+class PlannedRow:
+    """One row with what it does. ``wanted`` is the membership as it will be, ``changes`` is {field: [old, new]}; all in plain values."""
+
+    row: int
+    values: dict[str, str]
+    action: str = ERROR
+    community_id: int | None = None
+    shown: str = ""
+    membership_id: int | None = None
+    wanted: dict[str, str | None] = field(default_factory=dict)
+    changes: dict[str, list[str | None]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def stored(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def plan_members(rows: Sequence[SheetRow]) -> list[PlannedRow]:
+    """The plan of each row, against the memberships as they are now. A fixed number of queries."""
+    world = _World(rows)
+    planned = [_plan(row, world) for row in rows]
+    seen: dict[tuple[int, str], int] = {}
+    for entry in planned:
+        if entry.community_id is None:
+            continue
+        key = (entry.community_id, (entry.wanted.get("started_on") or "") if entry.wanted.get("ended_on") else "")
+        if key in seen:
+            entry.problems.append(f"The same membership stands in row {seen[key]}. Leave one of the two out.")
+        seen.setdefault(key, entry.row)
+    for entry in planned:
+        if entry.problems:
+            entry.action, entry.changes = ERROR, {}
+    return planned
+
+
+class _World:
+    """Communities, countries and memberships that the rows may mean, fetched once."""
+
+    def __init__(self, rows: Iterable[SheetRow]) -> None:
+        self.today = database_now().date()
+        countries = list(Country.objects.values_list("code", "name"))
+        self.countries = {fold(name): code for code, name in countries} | {code.casefold(): code for code, _name in countries}
+        found = Community.objects.select_related("place").only(
+            "id", "name", "kind", "admin1", "country_id", "place__population", "place__admin1_code"
+        )
+        self.by_id = {community.pk: community for community in found}
+        self.by_name: dict[tuple[str, str], dict[int, Community]] = defaultdict(dict)
+        for community in self.by_id.values():
+            self.by_name[community.country_id, searched_name(community.name)][community.pk] = community
+        asked = {searched_name(row.values.get("community", "")) for row in rows} - {""}
+        other_names = PlaceName.objects.filter(name__in=asked, place__community__isnull=False)
+        for name, country, pk in other_names.values_list("name", "country_code", "place__community__pk"):
+            self.by_name[country, name][pk] = self.by_id[pk]
+        self.memberships: dict[int, list[Membership]] = defaultdict(list)
+        for membership in Membership.objects.order_by("-started_on", "-id"):
+            self.memberships[membership.community_id].append(membership)
+
+
+def _plan(row: SheetRow, world: _World) -> PlannedRow:
+    entry = PlannedRow(row.number, row.values, problems=list(row.problems))
+    if entry.problems:
+        return entry
+    community = _community(entry, world)
+    days = {name: _day(name, row.values.get(name, ""), entry.problems) for name in DAYS}
+    if community is None or entry.problems:
+        return entry
+    entry.community_id = community.pk
+    entry.shown = f"{community.name}{f', {community.admin1}' if community.admin1 else ''}, {community.country_id}"
+    known = _membership(world.memberships[community.pk], days)
+    entry.membership_id = known.pk if known else None
+    dues = row.values.get("dues_class", "").casefold()
+    if known is None and not dues:
+        population = population_of(community)
+        if population is None:
+            entry.problems.append("dues_class: the population is not known, so the class must be given.")
+            return entry
+        dues = dues_class_for(population)
+    wanted = {name: days[name] or (getattr(known, name) if known else None) for name in DAYS}
+    dues = dues or (known.dues_class if known else "")
+    errors = term_errors(wanted["started_on"], wanted["paid_through"], wanted["ended_on"], dues, world.today)
+    entry.problems += [f"{name}: {line}" for name, lines in errors.items() for line in lines]
+    entry.wanted = {"dues_class": dues, **{name: day.isoformat() if day else None for name, day in wanted.items()}}
+    old = {name: _text(getattr(known, name)) if known else None for name in entry.wanted}
+    entry.changes = {name: [old[name], value] for name, value in entry.wanted.items() if old[name] != value}
+    entry.action = NEW if known is None else CHANGED if entry.changes else UNCHANGED
+    return entry
+
+
+def _text(value: Any) -> str | None:
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _day(name: str, text: str, problems: list[str]) -> dt.date | None:
+    if not text:
+        return None
+    try:
+        if len(text) != 10:
+            raise ValueError
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        problems.append(f"{name}: “{text}” is not a day. Write year, month, day, like 2026-07-01.")
+        return None
+
+
+def _membership(known: Sequence[Membership], days: dict[str, dt.date | None]) -> Membership | None:
+    """The one that began on that day; else, for a row that says of no end, the one that runs."""
+    same = next((row for row in known if row.started_on == days["started_on"]), None)
+    if same is not None or days["ended_on"] is not None:
+        return same
+    return next((row for row in known if row.ended_on is None), None)
+
+
+def _community(entry: PlannedRow, world: _World) -> Community | None:
+    number, name = entry.values.get("community_id", ""), entry.values.get("community", "")
+    return _by_number(entry, world, number, name) if number else _by_name(entry, world, name)
+
+
+def _by_number(entry: PlannedRow, world: _World, number: str, name: str) -> Community | None:
+    community = world.by_id.get(int(number)) if number.isascii() and number.isdecimal() and len(number) < 19 else None
+    if community is None:
+        entry.problems.append(f"community_id: no community is registered under the number {number}.")
+    elif name and searched_name(name) != searched_name(community.name):
+        entry.problems.append(f"community_id: number {number} is {community.name}, not {name}. Mend one of the two.")
+        return None
+    return community
+
+
+def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | None:
+    country = world.countries.get(fold(entry.values.get("country", "")))
+    if not searched_name(name):
+        entry.problems.append("community: give the name, or the number in community_id.")
+        return None
+    if country is None:
+        entry.problems.append("country: give the country by its English name or its code of two letters, like DE.")
+        return None
+    found = list(world.by_name.get((country, searched_name(name)), {}).values())
+    state = searched_name(entry.values.get("state", ""))
+    if state:
+        found = [c for c in found if state in {searched_name(c.admin1), searched_name(c.place.admin1_code if c.place else "")}]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = "; ".join(f"{c.get_kind_display()} in {c.admin1 or country}: {c.pk}" for c in found[:6])
+        entry.problems.append(f"community: several are called so ({listed}). Give the state, or the number in community_id.")
+    else:
+        where = f" in {entry.values['state']}" if state else ""
+        entry.problems.append(
+            f"community: no {name}{where} is registered in {country}. Look at the spelling; a community registers before it becomes one."
+        )
+    return None

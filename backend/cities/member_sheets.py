@@ -1,0 +1,218 @@
+"""Lists of members as files: CSV in the encodings that spreadsheets write, and Excel. Reading says what it cannot read, by row.
+
+A cell that begins like a formula is refused when read and neutralised when written: a list that went around by mail must not run
+anything in the office of whoever opens it. (OWASP, CSV injection)
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
+
+from backend.cities.models import Membership
+from backend.common.errors import InvalidFields
+
+COLUMNS = ("community_id", "community", "state", "country", "dues_class", "started_on", "paid_through", "ended_on")
+NEEDED = ("started_on",)
+LARGEST_FILE = 5 * 1024 * 1024  # bytes
+MOST_ROWS = 10_000
+_MOST_COLUMNS = 40
+_LONGEST_CELL = 500
+_UNPACKED_LIMIT = 100 * 1024 * 1024  # bytes of an Excel file, which is an archive
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(slots=True)
+class SheetRow:
+    """One row as read: ``values`` by column, and what could not be read in it."""
+
+    number: int
+    values: dict[str, str]
+    problems: list[str] = field(default_factory=list)
+
+
+def _refused(words: str) -> InvalidFields:
+    return InvalidFields({"file": [words]})
+
+
+def read_sheet(content: bytes) -> tuple[str, list[SheetRow]]:
+    """How the file was read (for people), and its rows.
+
+    Raises:
+        InvalidFields: not a list of members at all: another kind of file, too long, unreadable, or without the columns that are needed.
+    """
+    if not content.strip():
+        raise _refused("The file is empty.")
+    if len(content) > LARGEST_FILE:
+        raise _refused("The file is larger than 5 MB. Split the list.")
+    read_as, table = ("Excel", _excel(content)) if content.startswith(b"PK\x03\x04") else _csv(content)
+    return read_as, _rows(table)
+
+
+def _csv(content: bytes) -> tuple[str, Iterator[list[Any]]]:
+    encoding, shown = _encoding(content)
+    text = content.decode(encoding)
+    if "\x00" in text:
+        raise _refused("This is neither CSV nor Excel (.xlsx). Save the list as one of these. The old format .xls cannot be read.")
+    head = text.lstrip().split("\n", 1)[0]
+    separator = max(",;\t", key=head.count)
+    return f"CSV, {shown}", csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+
+
+def _encoding(content: bytes) -> tuple[str, str]:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16", "UTF-16"
+    try:
+        content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            content.decode("cp1252")
+        except UnicodeDecodeError:
+            raise _refused("The letters of this file cannot be read. Save it as “CSV UTF-8”.") from None
+        return "cp1252", "Windows-1252: look whether names with accents are right below"
+    return "utf-8-sig", "UTF-8"
+
+
+def _excel(content: bytes) -> Iterator[list[Any]]:
+    broken = _refused("This Excel file cannot be read. Save it again as .xlsx, or as CSV.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if len(entries) > 500 or sum(entry.file_size for entry in entries) > _UNPACKED_LIMIT:
+                raise _refused("This Excel file unpacks to more than any list of members. Save only the sheet with the list.")
+            for entry in entries:
+                # A size that the archive tells wrong ends here, before anything is read as XML.
+                if entry.filename.endswith((".xml", ".rels")) and _has_doctype(archive, entry):
+                    raise broken
+        book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()
+        for cells in sheet.iter_rows(max_col=_MOST_COLUMNS):
+            yield [_excel_value(cell) for cell in cells]
+    except InvalidFields:
+        raise
+    except Exception:  # openpyxl raises whatever its parsers do
+        raise broken from None
+
+
+def _has_doctype(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
+    with archive.open(entry) as part:
+        return b"<!DOCTYPE" in part.read(4096)
+
+
+def _excel_value(cell: Any) -> Any:
+    return f"={cell.value}".replace("==", "=") if getattr(cell, "data_type", "") == "f" else cell.value
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _rows(table: Iterator[list[Any]]) -> list[SheetRow]:
+    try:
+        names = [_plain(name).casefold().replace(" ", "_") for name in next(table)]
+        _check_columns(names)
+        rows = [row for number, cells in enumerate(table, start=2) if (row := _row(number, names, cells)) is not None]
+    except StopIteration:
+        raise _refused("The file holds no row.") from None
+    except csv.Error as error:
+        raise _refused(f"The file breaks off as CSV: {error}. Look for a quotation mark without its pair.") from None
+    if not rows:
+        raise _refused("The file holds its columns' names and no row below them.")
+    return rows
+
+
+def _check_columns(names: Sequence[str]) -> None:
+    named = [name for name in names if name]
+    unknown = sorted(set(named) - set(COLUMNS))
+    twice = sorted({name for name in named if named.count(name) > 1})
+    missing = [name for name in NEEDED if name not in named]
+    if not {"community_id", "community"} & set(named):
+        missing.insert(0, "community (or community_id)")
+    words = []
+    if missing:
+        words.append(f"These columns are missing: {', '.join(missing)}.")
+    if unknown:
+        words.append(f"These columns are not known: {', '.join(unknown)[:300]}. Known are: {', '.join(COLUMNS)}.")
+    if twice:
+        words.append(f"These columns are there twice: {', '.join(twice)}.")
+    if words:
+        raise _refused(" ".join(["The first row must name the columns.", *words]))
+
+
+def _row(number: int, names: Sequence[str], cells: Sequence[Any]) -> SheetRow | None:
+    if number > 2 * MOST_ROWS:
+        raise _refused("The file has more than 10,000 rows. Split it.")
+    values = [_plain(cell) for cell in cells]
+    if not any(values):
+        return None
+    if number > MOST_ROWS + 1:
+        raise _refused("The file has more than 10,000 rows. Split it.")
+    row = SheetRow(number, dict(zip(names, values, strict=False)))
+    row.values.pop("", None)
+    if any(values[len(names) :]) or any(value and not name for name, value in zip(names, values, strict=False)):
+        row.problems.append("There are more cells than columns with a name. Look for a comma too many.")
+    for name, value in row.values.items():
+        if len(value) > _LONGEST_CELL:
+            row.problems.append(f"{name}: longer than {_LONGEST_CELL} letters.")
+            row.values[name] = value[:_LONGEST_CELL]
+        elif value.startswith(_FORMULA):
+            row.problems.append(f"{name}: begins like a formula ({value[:1]!r}). Write the value itself.")
+        elif value.startswith("'") and value[1:2] in _FORMULA:
+            row.values[name] = value[1:]  # as our own exports write it
+        if any(ord(letter) < 32 for letter in value) and not value.startswith(_FORMULA):
+            row.problems.append(f"{name}: holds a line break or a control character.")
+    return row
+
+
+def neutral(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula. Numbers and days stay what they are."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def member_cells(row: Membership) -> list[Any]:
+    """A membership in the order of COLUMNS: what is written out can be read in again."""
+    community = row.community
+    days = [day.isoformat() if day else "" for day in (row.started_on, row.paid_through, row.ended_on)]
+    return [community.pk, community.name, community.admin1, community.country_id, row.dues_class, *days]
+
+
+class _Echo:
+    """A file that hands back what is written."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Lines of a CSV file, with the mark by which Excel knows UTF-8."""
+    writer = csv.writer(_Echo())
+    yield "\ufeff" + writer.writerow(header)
+    for row in rows:
+        yield writer.writerow([neutral(value) for value in row])
+
+
+def write_excel(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str) -> bytes:
+    """An Excel file with one sheet."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(title)
+    sheet.append(list(header))
+    for row in rows:
+        sheet.append([neutral(value) for value in row])
+    written = io.BytesIO()
+    book.save(written)
+    return written.getvalue()

@@ -98,6 +98,8 @@ REDIS_URL = ENV.redis_url
 
 AUTH_USER_MODEL = "accounts.User"
 KNOX_TOKEN_MODEL = "accounts.ApiToken"
+# Its own table would stand empty beside ours, and be in the way of every flush.
+MIGRATION_MODULES = {"knox": None}
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -249,7 +251,6 @@ SUGGESTIONS: dict[str, Any] = {
     "k": 20,
     "promising": 0.45,  # each side's own preference must reach it
     "per_introduction": 2,  # open suggestions for each introduction that a community has room for
-    "clearly_better": 0.10,  # a known suggestion is announced again when its score rises by this much
     "cooling_months": 12,
     "answer_days": 60,
     "remind_days": 14,  # before the end of the time to answer

@@ -366,10 +366,9 @@ class SuggestionFactory(DjangoModelFactory):
     b_rank = 1
     released_at = factory.LazyFunction(lambda: dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
     expires_at = factory.LazyAttribute(lambda o: o.released_at + dt.timedelta(days=60) if o.released_at else None)
-    announced_score = factory.SelfAttribute("score")
 
     class Params:
-        proposed = factory.Trait(status=Suggestion.Status.PROPOSED, released_at=None, announced_score=None)
+        proposed = factory.Trait(status=Suggestion.Status.PROPOSED, released_at=None)
         mutual = factory.Trait(
             status=Suggestion.Status.MUTUAL, a_state=Suggestion.SideState.INTERESTED, b_state=Suggestion.SideState.INTERESTED
         )

@@ -10,12 +10,17 @@ from django.db import connection
 from django.db.models import Q
 
 from backend.cities.models import Profile
+from backend.cities.models.communities import HOME_COUNTRY
 from backend.common.clock import database_now
 from backend.suggestions.models import Pair, RankedPair, Suggestion
 from backend.suggestions.scoring import PairIds, PromisingRow, Room, allocate, allocate_around
 from backend.suggestions.services import DEFAULT_OPEN_INTRODUCTIONS
 
 _S = Suggestion.Status
+_STANDING = (
+    "status", "a_state", "b_state", "a_preference", "b_preference", "score",
+    "pair__a_id", "pair__b_id", "pair__a_country", "pair__b_country",
+)  # fmt: skip
 # A known suggestion goes only when it has clearly fallen below the threshold, so that none comes and goes with every run.
 STAYS_AT = 0.9
 
@@ -23,9 +28,10 @@ STAYS_AT = 0.9
 def allocate_run(run_id: int) -> int:
     """Chooses among all promising pairs of a run; returns how many. The ranking's lock must be held."""
     standing = _Standing()
-    chosen = allocate(
-        _promising_rows(run_id, standing), standing.rooms(), shown=standing.unanswered, threshold=settings.SUGGESTIONS["promising"]
-    )
+    rooms = standing.rooms()
+    rows = [*_promising_rows(run_id, standing), *standing.released_rows(rooms)]
+    kept = standing.released.keys()
+    chosen = allocate(rows, rooms, shown=standing.unreleased, kept=kept, threshold=settings.SUGGESTIONS["promising"])
     _mark(run_id, chosen)
     return len(chosen)
 
@@ -42,33 +48,54 @@ def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, 
     What was chosen and is promising still stays; what others lost by the rescoring is made good by the next run.
     """
     standing = _Standing()
-    rows = _promising_rows(run_id, standing, before)
-    kept = {(row.left_id, row.right_id) for row in rows} & before.keys()
-    chosen = allocate_around(rows, standing.rooms(), kept=kept, community_id=community_id, threshold=settings.SUGGESTIONS["promising"])
+    rooms = standing.rooms()
+    rows = [*_promising_rows(run_id, standing, before), *standing.released_rows(rooms)]
+    kept = {(row.left_id, row.right_id) for row in rows} & (before.keys() | standing.released.keys())
+    chosen = allocate_around(rows, rooms, kept=kept, community_id=community_id, threshold=settings.SUGGESTIONS["promising"])
     _mark(run_id, {pair: before.get(pair, meetings) for pair, meetings in chosen.items()})
     return sum(community_id in pair for pair in chosen)
 
 
 class _Standing:
-    """Open suggestions as they are now, and what room they leave."""
+    """Suggestions as they are now, and what room they leave.
+
+    What takes up a side's room is what that side can see, never what the other side answered: else a new suggestion, made because a
+    declined one had left a gap, would tell of the decline.
+    """
 
     def __init__(self) -> None:
-        self.unanswered: set[PairIds] = set()
-        self.settled: set[PairIds] = set()  # answered by a side or resting: neither chosen again nor taken back
-        self._answered: Counter[int] = Counter()
+        self.unreleased: set[PairIds] = set()
+        self.released: dict[PairIds, PromisingRow] = {}  # by left and right; they stay, and take up room of both sides
+        self.settled: set[PairIds] = set()  # released, introduced, closed or resting: neither chosen again nor taken back
+        self._closed_in_secret: Counter[int] = Counter()  # for the side that does not know
         self._introduced: Counter[int] = Counter()
-        fields = ("pair__a_id", "pair__b_id", "status", "a_state", "b_state")
-        for a, b, status, a_state, b_state in Suggestion.objects.open().values_list(*fields):
-            if status in (_S.MUTUAL, _S.INTRODUCED):
-                self._introduced.update((a, b))
-            elif (a_state, b_state) != ("pending", "pending"):
-                self._answered.update((a, b))
-            else:
-                self.unanswered |= {(a, b), (b, a)}
-                continue
+        now = database_now()
+        secret = Q(status__in=(_S.DECLINED, _S.WITHDRAWN), expires_at__gt=now)
+        for suggestion in Suggestion.objects.filter(Q(status__in=Suggestion.OPEN) | secret).only(*_STANDING).select_related("pair"):
+            self._count(suggestion)
+        for a, b in Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"):
             self.settled |= {(a, b), (b, a)}
-        for a, b in Pair.objects.filter(Q(closed_until__gt=database_now()) | ~Q(bar="")).values_list("a_id", "b_id"):
-            self.settled |= {(a, b), (b, a)}
+
+    def _count(self, suggestion: Suggestion) -> None:
+        a, b = suggestion.pair.a_id, suggestion.pair.b_id
+        if suggestion.status in (_S.PROPOSED, _S.HELD):
+            self.unreleased |= {(a, b), (b, a)}
+            return
+        self.settled |= {(a, b), (b, a)}
+        if suggestion.status in (_S.MUTUAL, _S.INTRODUCED):
+            self._introduced.update((a, b))
+        elif suggestion.status == _S.RELEASED:
+            row = PromisingRow(a, b, suggestion.a_preference, suggestion.b_preference, suggestion.score)
+            if suggestion.pair.b_country == HOME_COUNTRY:
+                row = PromisingRow(b, a, suggestion.b_preference, suggestion.a_preference, suggestion.score)
+            self.released[row[:2]] = row
+        else:
+            unaware = [side for side in "ab" if getattr(suggestion, f"{side}_state") in ("pending", "interested")]
+            self._closed_in_secret.update(getattr(suggestion.pair, f"{side}_id") for side in unaware)
+
+    def released_rows(self, rooms: Mapping[int, Room]) -> list[PromisingRow]:
+        """The released pairs as they were when they were released."""
+        return [row for row in self.released.values() if row.left_id in rooms and row.right_id in rooms]
 
     def rooms(self) -> dict[int, Room]:
         """What each community with a published version has room for."""
@@ -79,7 +106,7 @@ class _Standing:
         for community_id, capacity in told:
             free = max(0, (capacity or DEFAULT_OPEN_INTRODUCTIONS) - self._introduced[community_id])
             most = settings.SUGGESTIONS["per_introduction"] * free
-            rooms[community_id] = Room(free, max(0, most - self._answered[community_id]))
+            rooms[community_id] = Room(free, max(0, most - self._closed_in_secret[community_id]))
         return rooms
 
 
@@ -87,7 +114,7 @@ def _promising_rows(run_id: int, standing: _Standing, known: Iterable[PairIds] =
     """Ranked pairs whose preferences both reach the threshold; those that are suggested already may be a little below it."""
     threshold = settings.SUGGESTIONS["promising"]
     lowered = threshold * STAYS_AT
-    known = standing.unanswered.union(known)
+    known = standing.unreleased.union(known)
     fields = ("left_id", "right_id", "left_preference", "right_preference", "score")
     found = RankedPair.objects.filter(run_id=run_id, left_preference__gte=lowered, right_preference__gte=lowered).values_list(*fields)
     rows = (PromisingRow(*row) for row in found.iterator(chunk_size=10_000))

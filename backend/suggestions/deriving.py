@@ -24,6 +24,9 @@ from backend.suggestions.runs import current_run, lock_ranking, run_engine
 from backend.suggestions.scoring import pair_reasons
 
 _S = Suggestion.Status
+# What was released stays as it was shown until its time is over. If only what nobody has answered followed new profiles, a side could
+# change its own and see by what stands still which partners have answered.
+_UNRELEASED = (_S.PROPOSED, _S.HELD)
 
 
 @dataclass(slots=True)
@@ -139,7 +142,7 @@ def _make(run: ScoringRun, rows: list[RankedPair], now: dt.datetime, derived: De
 
 
 def _mark_released(suggestion: Suggestion, now: dt.datetime) -> None:
-    suggestion.status, suggestion.announced_score = _S.RELEASED, suggestion.score
+    suggestion.status = _S.RELEASED
     suggestion.released_at, suggestion.expires_at = now, now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])
 
 
@@ -153,7 +156,7 @@ def _release_waiting(
     for suggestion in waiting:
         _mark_released(suggestion, now)
         _announce(derived, suggestion)
-    Suggestion.objects.bulk_update(waiting, ["status", "announced_score", "released_at", "expires_at"], batch_size=1000)
+    Suggestion.objects.bulk_update(waiting, ["status", "released_at", "expires_at"], batch_size=1000)
     _record_many(Topic.SUGGESTION_RELEASED, waiting)
 
 
@@ -170,11 +173,11 @@ def _announce(derived: Derived, suggestion: Suggestion) -> None:
 def _refresh(
     run: ScoringRun, ranked: dict[tuple[int, int], RankedPair], known: dict[tuple[int, int], Suggestion], derived: Derived
 ) -> None:
-    """Brings unanswered suggestions up to date with the ranking; one that became clearly better is announced again."""
+    """Brings suggestions that are not released yet up to date with the ranking."""
     changed = []
     for pair, suggestion in known.items():
         row = ranked.get(pair)
-        if row is None or not _is_unanswered(suggestion) or _is_same(suggestion, row):
+        if row is None or suggestion.status not in _UNRELEASED or _is_same(suggestion, row):
             continue
         changed.append((suggestion, row))
     if not changed:
@@ -190,10 +193,6 @@ def _refresh(
         for name, value in _values(row, reasons).items():
             setattr(suggestion, name, value)
         suggestion.run = run
-        told = suggestion.announced_score
-        if suggestion.status == _S.RELEASED and told is not None and suggestion.score >= told + settings.SUGGESTIONS["clearly_better"]:
-            suggestion.announced_score = suggestion.score
-            _announce(derived, suggestion)
     _store([suggestion for suggestion, _ in changed])
     derived.refreshed = len(changed)
 
@@ -202,7 +201,6 @@ _REFRESHED = (
     "score",
     "meetings",
     "run_id",
-    "announced_score",
     *(f"{side}_{name}" for side in "ab" for name in ("preference", "coverage", "rank", "reasons")),
 )
 
@@ -234,25 +232,20 @@ def _is_by_hand(suggestion: Suggestion) -> bool:
     return bool(getattr(suggestion, "is_by_hand", False))
 
 
-def _is_unanswered(suggestion: Suggestion) -> bool:
-    return suggestion.status in (_S.PROPOSED, _S.HELD, _S.RELEASED) and suggestion.a_state == suggestion.b_state == "pending"
-
-
 def _supersede(
     ranked: dict[tuple[int, int], RankedPair], known: dict[tuple[int, int], Suggestion], now: dt.datetime, derived: Derived
 ) -> None:
-    """Takes back what nobody answered and what is no longer ranked by either side, clearly below the threshold, or clearly beaten."""
+    """Takes back what was not released and is no longer ranked by either side, clearly below the threshold, or clearly beaten."""
     gone = [
         suggestion
         for pair, suggestion in known.items()
-        if _is_unanswered(suggestion) and not _is_by_hand(suggestion) and (pair not in ranked or ranked[pair].meetings is None)
+        if suggestion.status in _UNRELEASED and not _is_by_hand(suggestion) and (pair not in ranked or ranked[pair].meetings is None)
     ]
     if not gone:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE suggestions_suggestion SET status = 'superseded', closed_at = %s WHERE id = ANY(%s) "
-            "AND status IN ('proposed', 'held', 'released') AND a_state = 'pending' AND b_state = 'pending'",
+            "UPDATE suggestions_suggestion SET status = 'superseded', closed_at = %s WHERE id = ANY(%s) AND status IN ('proposed', 'held')",
             [now, [s.pk for s in gone]],
         )
     _record_many(Topic.SUGGESTION_SUPERSEDED, gone)

@@ -88,7 +88,6 @@ class Suggestion(models.Model):
     a_state = models.CharField(max_length=12, choices=SideState.choices, default=SideState.PENDING)
     b_state = models.CharField(max_length=12, choices=SideState.choices, default=SideState.PENDING)
     meetings = models.FloatField(default=0, help_text="Expected meetings by the allocation: the order in which a side is shown its list")
-    announced_score = models.FloatField(null=True, help_text="The score when both sides were last told.")
     created_at = models.DateTimeField(auto_now_add=True)
     released_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)

@@ -38,13 +38,15 @@ class Room(NamedTuple):
     suggestions: int
 
 
-def allocate(rows: Sequence[PromisingRow], rooms: Mapping[int, Room], *, shown: Set[PairIds], threshold: float) -> dict[PairIds, float]:
+def allocate(
+    rows: Sequence[PromisingRow], rooms: Mapping[int, Room], *, shown: Set[PairIds], kept: Set[PairIds] = frozenset(), threshold: float
+) -> dict[PairIds, float]:
     """The pairs to suggest, with their expected meetings.
 
-    ``shown`` are open suggestions that nobody has answered: they stay unless clearly beaten. Every community with room and a row gets
-    at least one. Raises ValueError for a community whose room is not given.
+    ``shown`` are suggestions that were made before: they stay unless clearly beaten. ``kept`` ones were released, and stay. Every
+    community with room and a row gets at least one. Raises ValueError for a community whose room is not given.
     """
-    return _chosen(rows, rooms, threshold, shown=shown)
+    return _chosen(rows, rooms, threshold, shown=shown, kept=kept)
 
 
 def allocate_around(

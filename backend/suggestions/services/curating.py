@@ -34,9 +34,7 @@ def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestio
     suggestion = lock_suggestion(suggestion_id)
     now = database_now()
     expires = now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])
-    change_state(
-        suggestion, "status", _S.RELEASED, SUGGESTION_TRANSITIONS, released_at=now, expires_at=expires, announced_score=suggestion.score
-    )
+    change_state(suggestion, "status", _S.RELEASED, SUGGESTION_TRANSITIONS, released_at=now, expires_at=expires)
     record(Topic.SUGGESTION_RELEASED, subject=suggestion, by=by)
     if not announce:
         return suggestion

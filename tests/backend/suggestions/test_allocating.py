@@ -88,14 +88,35 @@ def test_allocating_again_with_the_suggestions_open_changes_nothing(run: Scoring
     assert allocating.chosen_pairs(run.pk).keys() == first.keys()
 
 
-def test_answered_suggestions_and_introductions_take_up_room(run: ScoringRun) -> None:
-    pair = RankedPair.objects.values_list("left_id", "right_id").order_by("pk")[0]
-    suggestion = _open(pair, a_state="interested")
+LIVES = [("released", "pending"), ("released", "interested"), ("declined", "declined"), ("withdrawn", "withdrawn")]
+
+
+@pytest.mark.parametrize(("status", "other"), LIVES)
+def test_room_of_a_side_does_not_depend_on_the_other_sides_answer(run: ScoringRun, status: str, other: str) -> None:
+    """Each side has room for two; one is shown, whatever its partner has answered to it."""
+    left, right = RankedPair.objects.values_list("left_id", "right_id").order_by("pk")[0]
+    suggestion = _open((left, right), status=status)
+    side = "b" if suggestion.pair.a_id == left else "a"
+    Suggestion.objects.filter(pk=suggestion.pk).update(**{f"{side}_state": other})
     allocating.allocate_run(run.pk)
-    assert _loads(run)[pair[0]] == 1 and pair not in allocating.chosen_pairs(run.pk)
-    Suggestion.objects.filter(pk=suggestion.pk).update(status="mutual", b_state="interested")
+    chosen = [pair for pair in allocating.chosen_pairs(run.pk) if left in pair and pair != (left, right)]
+    assert len(chosen) == 1
+
+
+def test_introductions_take_up_room(run: ScoringRun) -> None:
+    pair = RankedPair.objects.values_list("left_id", "right_id").order_by("pk")[0]
+    _open(pair, status="mutual", a_state="interested", b_state="interested")
     allocating.allocate_run(run.pk)
     assert _loads(run)[pair[0]] == _loads(run)[pair[1]] == 0
+
+
+def test_who_declined_has_room_again(run: ScoringRun) -> None:
+    left, right = RankedPair.objects.values_list("left_id", "right_id").order_by("pk")[0]
+    suggestion = _open((left, right), status="declined")
+    side = "a" if suggestion.pair.a_id == left else "b"
+    Suggestion.objects.filter(pk=suggestion.pk).update(**{f"{side}_state": "declined"})
+    allocating.allocate_run(run.pk)
+    assert len([pair for pair in allocating.chosen_pairs(run.pk) if left in pair and pair != (left, right)]) == 2
 
 
 def test_resting_pairs_are_not_chosen(run: ScoringRun) -> None:

@@ -236,7 +236,8 @@ def test_deriving_by_hand_release_shows_nothing(world: Any, settings: Any) -> No
     assert not Event.objects.filter(topic=Topic.SUGGESTIONS_CHANGED).exists()
 
 
-def test_unanswered_suggestions_go_with_a_pause_and_answered_ones_stay(world: Any) -> None:
+def test_what_is_not_released_follows_a_pause_and_what_is_released_stays(world: Any) -> None:
+    """Whoever answered what: a pause that took back only unanswered suggestions would show which ones were answered."""
     _perform_run()
     deriving.derive_suggestions()
     counts: dict[int, int] = {}
@@ -244,26 +245,28 @@ def test_unanswered_suggestions_go_with_a_pause_and_answered_ones_stay(world: An
         for community in (suggestion.pair.a_id, suggestion.pair.b_id):
             counts[community] = counts.get(community, 0) + 1
     busiest = max(counts, key=lambda i: (counts[i], -i))
-    answered = Suggestion.objects.of_community(busiest).order_by("pk").first()
-    assert answered is not None and counts[busiest] > 1
-    Suggestion.objects.filter(pk=answered.pk).update(a_state="interested")
+    mine = list(Suggestion.objects.of_community(busiest).order_by("pk"))
+    assert len(mine) > 1
+    Suggestion.objects.filter(pk=mine[0].pk).update(status="proposed", released_at=None, expires_at=None)
+    Suggestion.objects.filter(pk=mine[1].pk).update(a_state="interested")
     Profile.objects.filter(community_id=busiest).update(status="paused")
     runs.rescore_community(busiest)
     derived = deriving.derive_suggestions(busiest)
-    assert derived.superseded == counts[busiest] - 1
-    assert list(Suggestion.objects.open().of_community(busiest)) == [answered]
-    assert Event.objects.filter(topic=Topic.SUGGESTION_SUPERSEDED).count() == derived.superseded
+    assert derived.superseded == 1
+    assert list(Suggestion.objects.open().of_community(busiest).order_by("pk")) == mine[1:]
+    assert Event.objects.filter(topic=Topic.SUGGESTION_SUPERSEDED).count() == 1
 
 
-def test_known_suggestion_is_announced_again_only_when_clearly_better(world: Any) -> None:
+@pytest.mark.parametrize(("status", "refreshed"), [("proposed", 1), ("held", 1), ("released", 0)])
+def test_only_what_is_not_released_is_refreshed(world: Any, status: str, refreshed: int) -> None:
     _perform_run()
     deriving.derive_suggestions()
-    known, better = Suggestion.objects.order_by("pk")[:2]
-    Suggestion.objects.filter(pk=known.pk).update(score=known.score - 0.05, announced_score=known.score - 0.05)
-    Suggestion.objects.filter(pk=better.pk).update(score=better.score - 0.2, announced_score=better.score - 0.2)
+    known = Suggestion.objects.order_by("pk")[0]
+    Suggestion.objects.filter(pk=known.pk).update(status=status, score=known.score / 2)
     derived = deriving.derive_suggestions()
-    assert derived.refreshed == 2
-    assert {i for ids in derived.announce.values() for i in ids} == {better.pk}
+    assert derived.refreshed == refreshed
+    assert (Suggestion.objects.get(pk=known.pk).score == known.score) is bool(refreshed)
+    assert bool(derived.announce) is (status == "proposed"), "it is released now, and said"
 
 
 def test_capacity_reached_takes_a_community_out_of_new_suggestions(world: Any) -> None:

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from matching.candidates import Eligibility
 from matching.errors import DuplicateIdError
 from matching.explain import explain_direction
-from matching.features import FeatureBuilder, FeatureMatrix
+from matching.features import EncodedSnapshot, FeatureBuilder, FeatureMatrix
 from matching.preference import Preference
-from matching.types import Explanation, PairProblem, Snapshot
+from matching.types import Explanation, PairProblem, ProfileRecord, Snapshot
 from matching.weights import Weights
 
 
@@ -48,15 +48,18 @@ class Engine:
         return self.rows[left_id], self.cols[right_id]
 
 
-def build_engine(snapshot: Snapshot, builder: FeatureBuilder, weights: Weights | None = None) -> Engine:
+def build_engine(snapshot: Snapshot, builder: FeatureBuilder, weights: Weights | None = None, *, earlier: Engine | None = None) -> Engine:
     """Encode both sides and write the pair problem. A builder not yet fitted is fitted first; one fitted on an earlier snapshot stays so.
+
+    ``earlier`` is an engine of the same builder over another snapshot: records that both hold are not encoded again.
 
     Raises ``RecordError`` subclasses that name record and field, among them DuplicateIdError if a community stands on both sides.
     """
     weights = weights or Weights()
     if not hasattr(builder, "parts_"):
         builder.fit(snapshot)
-    left, right = builder.transform_sides(snapshot)
+    known = EncodedSnapshot(earlier.snapshot, earlier.left, earlier.right) if earlier is not None else None
+    left, right = builder.transform_sides(snapshot, known)
     rows, cols = ({int(id_): at for at, id_ in enumerate(side.ids)} for side in (left, right))
     for id_ in rows.keys() & cols.keys():
         raise DuplicateIdError(id_, "id", "stands on both sides; a community is either left or right")
@@ -68,6 +71,33 @@ def build_engine(snapshot: Snapshot, builder: FeatureBuilder, weights: Weights |
         eligibility=eligibility, exceptions=preference.exceptions_, coverage_floor=weights.coverage_floor,
     )  # fmt: skip
     return Engine(snapshot, weights, builder, left, right, preference, eligibility, problem, MappingProxyType(rows), MappingProxyType(cols))
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a kept ranking must be told of to follow from one engine's problem to another's; see ``RankingIndex.update``."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    same_columns: bool
+
+
+def changes_between(before: Engine, after: Engine) -> Changes:
+    """Communities whose pairs are no longer what they were. Both engines are of one builder and of the same weights."""
+    left, right = (
+        _changed_records(*sides) for sides in ((before.snapshot.left, after.snapshot.left), (before.snapshot.right, after.snapshot.right))
+    )
+    for one, other in before.snapshot.barred_pairs ^ after.snapshot.barred_pairs:
+        if one in after.rows and other in after.cols:
+            left.add(one)
+    if before.snapshot.barred_countries != after.snapshot.barred_countries:
+        left.update(after.rows)
+    return Changes(tuple(sorted(left)), tuple(sorted(right)), before.preference.columns_ == after.preference.columns_)
+
+
+def _changed_records(before: tuple[ProfileRecord, ...], after: tuple[ProfileRecord, ...]) -> set[int]:
+    known = {record.id: record for record in before}
+    return {r.id for r in after if r.id in known and known[r.id] is not r and known[r.id] != r}
 
 
 def build_problem(snapshot: Snapshot, builder: FeatureBuilder, weights: Weights | None = None) -> PairProblem:

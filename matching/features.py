@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,15 @@ class FeatureMatrix:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSnapshot:
+    """A snapshot with what its sides were encoded as."""
+
+    snapshot: Snapshot
+    left: FeatureMatrix
+    right: FeatureMatrix
 
 
 class FeatureBuilder:
@@ -87,17 +96,49 @@ class FeatureBuilder:
         self._check_fitted()
         return self._encode(self.parts_, self.layout_, records, side)
 
-    def transform_sides(self, snapshot: Snapshot) -> tuple[FeatureMatrix, FeatureMatrix]:
+    def transform_sides(self, snapshot: Snapshot, earlier: EncodedSnapshot | None = None) -> tuple[FeatureMatrix, FeatureMatrix]:
         """Encode both sides of a snapshot (any later one, or a shard) as fitted, with columns laid out for its own values.
 
-        Similarities are those that ``fit`` learned. Raises NotFittedError and RecordErrors.
+        Similarities are those that ``fit`` learned. ``earlier`` is what this builder made of another snapshot: rows of records that
+        are in both are taken over where the columns are the same. Raises NotFittedError and RecordErrors.
         """
         self._check_fitted()
         parts = tuple(map(copy, self.parts_))
         for part in parts:
             part.lay_out(snapshot.left, snapshot.right)
         layout = _digest(value for part in parts for value in part.layout())
-        return self._encode(parts, layout, snapshot.left, "left"), self._encode(parts, layout, snapshot.right, "right")
+        left, right = snapshot.left, snapshot.right
+        if earlier is None or (earlier.left.version, earlier.left.layout) != (self.version_, layout):
+            return self._encode(parts, layout, left, "left"), self._encode(parts, layout, right, "right")
+        return (
+            self._encode_changed(parts, layout, left, earlier.snapshot.left, earlier.left),
+            self._encode_changed(parts, layout, right, earlier.snapshot.right, earlier.right),
+        )
+
+    def _encode_changed(
+        self, parts: tuple[Part, ...], layout: str, records: Sequence[ProfileRecord], known: Sequence[ProfileRecord], encoded: FeatureMatrix
+    ) -> FeatureMatrix:
+        """The same as ``_encode``, from what ``known`` records were encoded as."""
+        at = {record.id: row for row, record in enumerate(known)}
+        origin = np.fromiter((at.get(record.id, -1) for record in records), np.int64, len(records))
+        fresh = [row for row, record in enumerate(records) if origin[row] < 0 or not _is_same(record, known[origin[row]])]
+        if len(fresh) == len(records):
+            return self._encode(parts, layout, records, encoded.side)
+        part = self._encode(parts, layout, [records[row] for row in fresh], encoded.side)
+        if not fresh and len(records) == len(known) and np.array_equal(origin, np.arange(len(known))):
+            return encoded
+
+        def joined(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            rows = old[origin]
+            rows[fresh] = new
+            return rows
+
+        rows, named, similarity = named_ties(records)
+        return replace(
+            encoded, ids=_unique_ids(records), importances=joined(encoded.importances, part.importances),
+            parts=tuple(_joined_part(old, new, joined) for old, new in zip(encoded.parts, part.parts, strict=True)),
+            named_rows=rows, named_ids=named, named_similarity=similarity,
+        )  # fmt: skip
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "parts_"):
@@ -121,6 +162,23 @@ class FeatureBuilder:
         schema = [f"{part.facet}.{part.name}.{part.share}" for part in parts]
         learned = (value for part in parts for value in part.state())
         return f"{SCHEMA}-{_digest((self.story_components, self.random_state, schema, *learned))}"
+
+
+def _is_same(record: ProfileRecord, other: ProfileRecord) -> bool:
+    return record is other or record == other
+
+
+def _joined_part(
+    old: EncodedPart, new: EncodedPart, joined: Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]]
+) -> EncodedPart:
+    """Roles that shared an array share one again."""
+    seeker, seeks = joined(old.seeker, new.seeker), joined(old.seeks, new.seeks)
+    return EncodedPart(
+        seeker,
+        seeker if old.offered is old.seeker else joined(old.offered, new.offered),
+        seeks,
+        seeks if old.offers is old.seeks else joined(old.offers, new.offers),
+    )
 
 
 def _digest(values: Iterable[Any]) -> str:

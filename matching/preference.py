@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from matching.types import Factors, FloatArray, IntArray, PairExceptions
 from matching.weights import Weights
 
 Float64 = npt.NDArray[np.float64]
+Columns = tuple[
+    tuple[tuple[int, tuple[int, ...]], ...], tuple[tuple[int, ...], ...]
+]  # (part, its columns) of numerators; parts of presence
 _CHUNK = 16_384  # pairs gathered at once
 
 
@@ -29,7 +33,8 @@ class PairPreferences:
 class Preference:
     """p(i→j) = (Σ w·s·m + κ·prior) / (Σ w·m + κ), with i's own weights w, similarities s and presence m (both have the data).
 
-    ``fit`` writes both directions as ``Factors``; ties to one named community become ``PairExceptions``.
+    ``fit`` writes both directions as ``Factors``; ties to one named community become ``PairExceptions``. ``columns_`` says what the
+    factors' columns hold: factors of two snapshots can be compared row by row only where it is the same.
     """
 
     def __init__(self, weights: Weights | None = None) -> None:
@@ -40,8 +45,9 @@ class Preference:
         if (left.version, left.layout) != (right.version, right.layout) or (left.side, right.side) != ("left", "right"):
             raise SnapshotError(f"features do not belong together: {left.side} of {left.version}, {right.side} of {right.version}")
         self.left_, self.right_ = left, right
-        self.left_to_right_ = self._factors(left, right)
-        self.right_to_left_ = self._factors(right, left)
+        self.left_to_right_, forth = self._factors(left, right)
+        self.right_to_left_, back = self._factors(right, left)
+        self.columns_ = forth, back
         self.exceptions_ = self._exceptions()
         return self
 
@@ -72,22 +78,28 @@ class Preference:
         if not hasattr(self, "exceptions_"):
             raise NotFittedError("fit Preference on the features of both sides first")
 
-    def _factors(self, chooser: FeatureMatrix, chosen: FeatureMatrix) -> Factors:
+    def _factors(self, chooser: FeatureMatrix, chosen: FeatureMatrix) -> tuple[Factors, Columns]:
         weights = self.weights.part_weights(chooser.importances, chooser.facets, chooser.shares)
         seeks = np.column_stack([part.seeks for part in chooser.parts])
         offers = np.column_stack([part.offers for part in chosen.parts])
         weighing = weights * seeks
         live = [p for p in range(len(chooser.parts)) if weighing[:, p].any() and offers[:, p].any()]
         total = weights.sum(axis=1)
-        numerators = _numerators(chooser, chosen, weighing, live)
-        presences = _presences(weighing, offers, live)
+        used = {p: np.flatnonzero(chooser.parts[p].seeker.any(axis=0) & chosen.parts[p].offered.any(axis=0)) for p in live}
+        together: dict[bytes, list[int]] = {}
+        for p in live:
+            together.setdefault(offers[:, p].tobytes(), []).append(p)
+        groups = list(together.values())
+        numerators = _numerators(chooser, chosen, weighing, used)
+        presences = _presences(weighing, offers, groups)
         flip = slice(None) if chooser.side == "left" else slice(None, None, -1)  # left always stands first
         (numerator_left, numerator_right), (presence_left, presence_right) = numerators[flip], presences[flip]
-        return Factors(
+        factors = Factors(
             numerator_left, numerator_right, presence_left, presence_right,
             total_weight=np.where(total > 0, total, 1.0).astype(np.float32),  # all importances zero: presence, and so coverage, is zero
             prior=self.weights.prior, prior_weight=self.weights.prior_weight,
         )  # fmt: skip
+        return factors, (tuple((p, tuple(columns.tolist())) for p, columns in used.items()), tuple(map(tuple, groups)))
 
     def _exceptions(self) -> PairExceptions:
         keys = np.unique(np.concatenate([row * max(len(self.right_), 1) + col for row, col, _ in map(self._named, ("left", "right"))]))
@@ -140,9 +152,10 @@ def _dots(a: FloatArray, b: FloatArray, rows: IntArray, cols: IntArray) -> Float
     return found
 
 
-def _numerators(chooser: FeatureMatrix, chosen: FeatureMatrix, weighing: Float64, live: list[int]) -> tuple[FloatArray, FloatArray]:
-    """Rows of all live parts side by side, the chooser's times its weights; columns empty on either side are left out."""
-    used = {p: np.flatnonzero(chooser.parts[p].seeker.any(axis=0) & chosen.parts[p].offered.any(axis=0)) for p in live}
+def _numerators(
+    chooser: FeatureMatrix, chosen: FeatureMatrix, weighing: Float64, used: Mapping[int, IntArray]
+) -> tuple[FloatArray, FloatArray]:
+    """The used columns of all parts side by side, the chooser's times its weights; columns empty on either side are left out."""
     depth = max(1, sum(map(len, used.values())))
     a, b = np.zeros((len(chooser), depth), dtype=np.float32), np.zeros((len(chosen), depth), dtype=np.float32)
     start = 0
@@ -154,14 +167,11 @@ def _numerators(chooser: FeatureMatrix, chosen: FeatureMatrix, weighing: Float64
     return a, b
 
 
-def _presences(weighing: Float64, offers: npt.NDArray[np.bool_], live: list[int]) -> tuple[FloatArray, FloatArray]:
+def _presences(weighing: Float64, offers: npt.NDArray[np.bool_], groups: Sequence[Sequence[int]]) -> tuple[FloatArray, FloatArray]:
     """One column for all parts that the same counterparts have; the sums are exact, since weights are multiples of a power of two."""
-    groups: dict[bytes, list[int]] = {}
-    for p in live:
-        groups.setdefault(offers[:, p].tobytes(), []).append(p)
     a = np.zeros((len(weighing), max(1, len(groups))), dtype=np.float32)
     b = np.zeros((len(offers), max(1, len(groups))), dtype=np.float32)
-    for column, together in enumerate(groups.values()):
+    for column, together in enumerate(groups):
         a[:, column] = weighing[:, together].sum(axis=1)
         b[:, column] = offers[:, together[0]]
     return a, b

@@ -59,14 +59,21 @@ class RankingIndex:
         return replace(self._ranking, left=self._left.shown(), right=self._right.shown(), k=self.k, pairs_scored=scored)
 
     def update(
-        self, problem: PairProblem, changed_left: Iterable[int] = (), changed_right: Iterable[int] = (), *, threads: int = 2
+        self,
+        problem: PairProblem,
+        changed_left: Iterable[int] = (),
+        changed_right: Iterable[int] = (),
+        *,
+        threads: int = 2,
+        same_columns: bool = True,
     ) -> ChangedLists:
         """Makes the ranking exact for ``problem``, which differs from the last one in the changed communities alone.
 
         A community has changed if its factors, its eligibility with anyone or an exception of its pairs did. Communities that are new to
-        the problem or gone from it need not be named. Costs one pass over the other side for each changed community and for each list
-        that it left without leaving a certain successor.
+        the problem or gone from it need not be named. ``same_columns`` is False where the factors' columns hold something else than in the
+        last problem, though what unchanged communities think of each other is the same.
 
+        Costs one pass over the other side for each changed community and for each list that it left without leaving a certain successor.
         Raises ValueError for a changed id that is in neither problem, and for factors of changed communities that are not finite.
         """
         _check_same_rules(self.problem, problem)
@@ -80,7 +87,7 @@ class RankingIndex:
         lost_right = self._right.side.ids[_taken_out(self._right, self.problem.left_ids, gone_left)]
         lost_left = self._left.side.ids[_taken_out(self._left, self.problem.right_ids, gone_right)]
         back = transposed(problem)
-        self._realign(problem, back, left, right)
+        self._realign(problem, back, left, right, same_columns)
         self.problem = problem
         forth_turn = _Turn(problem, back, self._columns[0], self._left, self._right, self.fusion, error, threads)
         rewritten_right = forth_turn.absorb(left, right, _present(problem.right_ids, lost_right))
@@ -90,13 +97,15 @@ class RankingIndex:
             np.sort(problem.left_ids[distinct(left, rewritten_left)]), np.sort(problem.right_ids[distinct(right, rewritten_right)])
         )
 
-    def _realign(self, problem: PairProblem, back: PairProblem, left: IntArray, right: IntArray) -> None:
+    def _realign(self, problem: PairProblem, back: PairProblem, left: IntArray, right: IntArray, same_columns: bool) -> None:
         """Brings what is kept into the order of the new problem's communities; new ones have empty lists for now."""
         if np.array_equal(self.problem.left_ids, problem.left_ids) and np.array_equal(self.problem.right_ids, problem.right_ids):
-            self._columns[0].renew(problem, right)
-            self._columns[1].renew(back, left)
-            return
-        self._left, self._right = self._left.realigned(problem), self._right.realigned(back)
+            if same_columns:
+                self._columns[0].renew(problem, right)
+                self._columns[1].renew(back, left)
+                return
+        else:
+            self._left, self._right = self._left.realigned(problem), self._right.realigned(back)
         self._columns = ColumnMajor(problem), ColumnMajor(back)
 
 

@@ -63,7 +63,7 @@ def mail_id_of(invitation_id: int) -> uuid.UUID:
 
 @transaction.atomic
 def write_invitation(invitation_id: int) -> AccountMail | None:
-    """The mail of an invitation, in the language of the invited person's account, else of who invites. None when it is not open any more."""
+    """The mail of an invitation, in the language of the invited person's account, else of who invites. None when it is open no more."""
     invitation = Invitation.objects.select_related("community__country", "invited_by").filter(pk=invitation_id).first()
     if invitation is None or invitation.status != Invitation.Status.PENDING or invitation.expires_at <= database_now():
         return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -23,7 +24,7 @@ def view_names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
 
 def own_names() -> set[str]:
     names = set(view_names(get_resolver()))
-    return {name for name in names if name.startswith(("web:", "account"))}
+    return {name for name in names if name.startswith(("web:", "account", "mfa_", "usersessions_"))}
 
 
 def test_every_page_has_an_entry_and_every_entry_a_page() -> None:
@@ -36,13 +37,13 @@ def test_page_without_an_entry_is_refused(db: None, client: Client, monkeypatch:
 
 
 def address(name: str, community_id: int) -> str:
-    numbers = {"suggestion_id": 1, "introduction_id": 1, "letter_id": 1, "run_id": 1, "work_id": 1, "pair_id": 1}
-    pattern = get_resolver("backend.web.urls")
-    kwargs = {}
-    for entry in pattern.url_patterns:
+    """The page's address with something of the right kind for each of its parameters."""
+    kwargs: dict[str, object] = {}
+    for entry in get_resolver("backend.web.urls").url_patterns:
         if f"web:{entry.name}" == name:
-            wanted = entry.pattern.converters
-            kwargs = {key: {"community_id": community_id, "group": "story", "name": "x.eml"}.get(key, numbers.get(key)) for key in wanted}
+            for key, converter in entry.pattern.converters.items():
+                by_kind = {"IntConverter": 1, "UUIDConverter": uuid.UUID(int=1), "SlugConverter": "story"}
+                kwargs[key] = community_id if key == "community_id" else by_kind.get(type(converter).__name__, "x.eml")
     return reverse(name, kwargs=kwargs)
 
 

@@ -72,12 +72,10 @@ def test_change_to_the_same_role_leaves_no_event(world: World) -> None:
 @pytest.mark.parametrize("act", ["end", "change"])
 def test_last_official_or_chair_stays(world: World, act: str) -> None:
     role = role_of(world, "chair")
-    for by in ("chair", "admin"):
+    values = {"community_id": world.b.pk, "role_id": role.pk}
+    for by in (world.user("chair"), world.user("admin")):
         with pytest.raises(Conflict) as caught:
-            if act == "end":
-                end_role(by=world.user(by), community_id=world.b.pk, role_id=role.pk)
-            else:
-                change_role(by=world.user(by), community_id=world.b.pk, role_id=role.pk, role="committee_member")
+            end_role(by=by, **values) if act == "end" else change_role(by=by, **values, role="committee_member")
         assert caught.value.code == "last_responsible"
     role.refresh_from_db()
     assert (role.role, role.ended_at) == ("chair", None)

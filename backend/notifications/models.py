@@ -15,6 +15,7 @@ from backend.outbox.models import Event
 class Notification(models.Model):
     class Kind(models.TextChoices):
         NEW_SUGGESTIONS = "new_suggestions", "New suggested partners"
+        SUGGESTIONS_EXPIRING = "suggestions_expiring", "Time to answer ends soon"
         INTEREST_MUTUAL = "interest_mutual", "Mutual interest"
         INTRODUCED = "introduced", "Introduction"
         CONTACTS_OPEN = "contacts_open", "Contacts are open"

@@ -70,6 +70,21 @@ def _suggestions_changed(event: Event) -> list[Notification]:
     ]
 
 
+def _suggestions_expiring(event: Event) -> list[Notification]:
+    ids = event.payload["suggestions"]
+    people = people_of([event.community_id] if event.community_id else [])
+    return [
+        Notification(
+            recipient_id=user_id,
+            kind=_K.SUGGESTIONS_EXPIRING,
+            community_id=own,
+            event=event,
+            payload={"suggestions": ids, "count": len(ids)},
+        )
+        for user_id, own in people
+    ]
+
+
 def _interest_mutual(event: Event) -> list[Notification]:
     pair = Suggestion.objects.select_related("pair").get(pk=event.subject_id).pair
     staff = [
@@ -271,6 +286,7 @@ _MAKERS: dict[Topic, Callable[[Event], list[Notification]]] = {
     Topic.JOIN_REQUESTED: _join_requested,
     Topic.JOIN_ANSWERED: _join_answered,
     Topic.SUGGESTIONS_CHANGED: _suggestions_changed,
+    Topic.SUGGESTIONS_EXPIRING: _suggestions_expiring,
     Topic.INTEREST_MUTUAL: _interest_mutual,
     Topic.INTRODUCTION_MOVED: _introduction_moved,
     Topic.CONSENT_GIVEN: _consent_given,

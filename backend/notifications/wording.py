@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -68,6 +69,34 @@ def _new_suggestions(notification: Notification) -> Words:
             _("Each comes with its reasons for both sides. Neither side sees the other's answer before both are interested."),
         ),
         reverse("web:suggestions", kwargs={"community_id": notification.community_id}),
+        _("See the suggestions"),
+    )
+
+
+def _suggestions_expiring(notification: Notification) -> Words:
+    """By what the reader's own side has answered alone; what it has answered since then is not named any more."""
+    own = notification.community_id
+    pending = Q(pair__a_id=own, a_state=Suggestion.SideState.PENDING) | Q(pair__b_id=own, b_state=Suggestion.SideState.PENDING)
+    found = list(
+        Suggestion.objects.visible_to_communities()
+        .filter(pending, pk__in=notification.payload["suggestions"])
+        .select_related("pair__a__country", "pair__b__country")
+        .order_by("expires_at", "id")
+    )
+    lines = []
+    for suggestion in found[:NAMED]:
+        other = suggestion.pair.b if suggestion.pair.a_id == own else suggestion.pair.a
+        day = date_format(suggestion.expires_at.date()) if suggestion.expires_at else ""
+        lines.append(_("%(name)s (%(country)s): until %(day)s.") % {"name": other.name, "country": other.country.name, "day": day})
+    count = int(notification.payload["count"])
+    return Words(
+        ngettext("%(count)d suggestion waits for an answer", "%(count)d suggestions wait for an answer", count) % {"count": count},
+        (
+            _("The time to answer ends soon for suggested partners of %(own)s.") % {"own": _own(notification)},
+            *lines,
+            _("No answer is an answer too: then the suggestion closes by itself, and nobody is told why."),
+        ),
+        reverse("web:suggestions", kwargs={"community_id": own}),
         _("See the suggestions"),
     )
 
@@ -348,6 +377,7 @@ _WORDS: dict[Notification.Kind, Callable[[Notification], Words]] = {
     _K.JOIN_REQUESTED: _join_requested,
     _K.JOIN_ANSWERED: _join_answered,
     _K.NEW_SUGGESTIONS: _new_suggestions,
+    _K.SUGGESTIONS_EXPIRING: _suggestions_expiring,
     _K.INTEREST_MUTUAL: _interest_mutual,
     _K.INTRODUCED: _introduced,
     _K.CONTACTS_OPEN: _contacts_open,

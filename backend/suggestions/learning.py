@@ -28,7 +28,8 @@ def learn_weights() -> WeightSet:
 
 def _answers(in_use: dict[str, object]) -> Iterator[Answered]:
     """Every first answer with the reasons that its side saw. An interest withdrawn later was an interest all the same."""
-    decisions = Decision.objects.exclude(answer=Decision.Answer.WITHDRAWN).select_related("suggestion__pair", "suggestion__run")
+    decisions = Decision.objects.filter(undone_at__isnull=True).exclude(answer=Decision.Answer.WITHDRAWN)
+    decisions = decisions.select_related("suggestion__pair", "suggestion__run")
     for decision in decisions.defer("suggestion__run__snapshot").order_by("pk"):
         suggestion = decision.suggestion
         own = suggestion.a_reasons if decision.community_id == suggestion.pair.a_id else suggestion.b_reasons

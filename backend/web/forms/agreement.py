@@ -1,4 +1,4 @@
-"""Recording what both sides signed."""
+"""Drafts of agreements for staff, and each side's confirmation."""
 
 from __future__ import annotations
 
@@ -10,17 +10,27 @@ from django.utils.translation import gettext_lazy as _
 from backend.cities.models import Community
 from backend.cities.vocabularies import vocabulary
 from backend.common.errors import InvalidFields
-from backend.introductions.models import Form
+from backend.introductions.agreement_texts import LONGEST_TEXT
+from backend.introductions.models import AgreementVersion, Form
 from backend.web.forms.domain_errors import DomainForm
 
-_DATE = {"type": "date"}
+DATE = {"type": "date"}
+
+
+def date_input() -> forms.DateInput:
+    return forms.DateInput(attrs=DATE, format="%Y-%m-%d")
 
 
 def _terms(name: str) -> list[tuple[str, str]]:
     return [(code, entry.label()) for code, entry in vocabulary(name).items()]
 
 
-class AgreementForm(DomainForm):
+class BeginForm(DomainForm):
+    form = forms.ChoiceField(label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect)
+
+
+class VersionForm(DomainForm):
+    based_on = forms.IntegerField(widget=forms.HiddenInput)
     form = forms.ChoiceField(label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect)
     areas = forms.MultipleChoiceField(label=_("Areas of cooperation"), required=False, widget=forms.CheckboxSelectMultiple)
     languages = forms.MultipleChoiceField(
@@ -30,7 +40,7 @@ class AgreementForm(DomainForm):
         help_text=_("Hold Ctrl to choose several."),
     )
     term_years = forms.IntegerField(label=_("Term in years"), required=False, help_text=_("Empty: open-ended."))
-    review_on = forms.DateField(label=_("Review on"), required=False, widget=forms.DateInput(attrs=_DATE))
+    review_on = forms.DateField(label=_("Review on"), required=False, widget=date_input())
 
     def __init__(self, *args: Any, communities: tuple[Community, Community], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -39,32 +49,59 @@ class AgreementForm(DomainForm):
         self.fields["languages"].choices = _terms("languages")  # type: ignore[attr-defined]
         for index, community in enumerate(communities):
             words = {"community": community.name}
-            self.fields[f"name_{index}"] = forms.CharField(label=_("Who signed for %(community)s") % words, max_length=120)
-            self.fields[f"office_{index}"] = forms.CharField(label=_("Office"), max_length=120)
-            self.fields[f"is_highest_{index}"] = forms.BooleanField(
-                label=_("This is the highest elected or appointed official of %(community)s") % words, required=False
+            self.fields[f"name_{index}"] = forms.CharField(
+                label=_("Who signs for %(community)s") % words, max_length=120, required=False,
+                help_text=_("The highest elected or appointed official, if the partnership is to be recognised."),
+            )  # fmt: skip
+            self.fields[f"office_{index}"] = forms.CharField(
+                label=_("Office of who signs for %(community)s") % words, max_length=120, required=False
             )
-            self.fields[f"signed_on_{index}"] = forms.DateField(label=_("Signed on"), widget=forms.DateInput(attrs=_DATE))
+        self.fields["text"] = forms.CharField(
+            label=_("Text"),
+            max_length=LONGEST_TEXT,
+            strip=False,
+            widget=forms.Textarea(attrs={"rows": 26, "class": "draft-text"}),
+            help_text=_("Paragraphs are divided by empty lines. “# ” begins a heading, “- ” an item of a list."),
+        )
+
+    @staticmethod
+    def values_of(version: AgreementVersion) -> dict[str, Any]:
+        """What the form shows of a version."""
+        terms = version.terms
+        values = {name: terms[name] for name in ("form", "areas", "languages", "term_years", "review_on")}
+        for index, entry in enumerate(terms["signatories"]):
+            values |= {f"name_{index}": entry["name"], f"office_{index}": entry["office"]}
+        return values | {"text": version.text, "based_on": version.number}
 
     def as_arguments(self) -> dict[str, Any]:
         data = self.cleaned_data
-        plain = {name: data[name] for name in ("form", "areas", "languages", "term_years", "review_on")}
+        plain = {name: data[name] for name in ("based_on", "form", "areas", "languages", "term_years", "review_on", "text")}
         signatories = [
-            {
-                "community_id": community.pk,
-                "name": data[f"name_{index}"],
-                "office": data[f"office_{index}"],
-                "is_highest_official": data[f"is_highest_{index}"],
-                "signed_on": data[f"signed_on_{index}"],
-            }
+            {"community_id": community.pk, "name": data[f"name_{index}"], "office": data[f"office_{index}"]}
             for index, community in enumerate(self._communities)
         ]
         return {**plain, "signatories": signatories}
 
     def take(self, invalid: InvalidFields) -> None:
-        """Errors about "signed_on" belong to both dates, those about signatories to the whole."""
+        """Errors about signatories belong to both of their names."""
         errors = dict(invalid.errors)
-        for line in errors.pop("signed_on", []):
+        for line in errors.pop("signatories", []):
             for index in range(len(self._communities)):
-                self.add_error(f"signed_on_{index}", line)
+                self.add_error(f"name_{index}", line)
         super().take(InvalidFields(errors))
+
+
+class TemplateForm(DomainForm):
+    based_on = forms.IntegerField(widget=forms.HiddenInput)
+    text = forms.CharField(
+        label=_("Text"), max_length=LONGEST_TEXT, strip=False, widget=forms.Textarea(attrs={"rows": 30, "class": "draft-text"})
+    )
+
+
+class ConfirmForm(DomainForm):
+    name = forms.CharField(label=_("Who signed for your community"), max_length=120)
+    office = forms.CharField(label=_("Office"), max_length=120, help_text=_("For example: Mayor"))
+    signed_on = forms.DateField(label=_("Signed on"), widget=date_input())
+    is_highest_official = forms.BooleanField(
+        label=_("This person is the highest elected or appointed official of our community"), required=False
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from django.db import connection
+from django.db.models import Q
 
 from backend.suggestions.models import RankedPair
 from backend.suggestions.scoring import RankedRow
@@ -14,6 +15,7 @@ from backend.suggestions.scoring import RankedRow
 _COLUMNS = (
     "left_id", "right_id", "score", "left_preference", "right_preference", "left_coverage", "right_coverage", "left_rank", "right_rank",
 )  # fmt: skip
+_ROUNDING = 1e-9
 _PACKED = np.dtype([(name, "<i8" if name.endswith(("_id", "_rank")) else "<f8") for name in _COLUMNS])
 
 
@@ -25,16 +27,18 @@ def copy_rows(run_id: int, rows: Iterable[RankedRow]) -> None:
             copy.write_row((run_id, *row))
 
 
-def stored_rows(run_id: int) -> dict[tuple[int, int], RankedRow]:
-    """All rows of a run by (left id, right id)."""
+def stored_rows(run_id: int, left_ids: Sequence[int] | None = None, right_ids: Sequence[int] = ()) -> dict[tuple[int, int], RankedRow]:
+    """Rows of a run by (left id, right id): all, or those of which a side is among the ids given."""
     rows = RankedPair.objects.filter(run_id=run_id).values_list(*_COLUMNS)
+    if left_ids is not None:
+        rows = rows.filter(Q(left_id__in=left_ids) | Q(right_id__in=right_ids))
     return {(row[0], row[1]): RankedRow(*row) for row in rows.iterator(chunk_size=10_000)}
 
 
 def replace_rows(run_id: int, old: dict[tuple[int, int], RankedRow], new: dict[tuple[int, int], RankedRow]) -> int:
     """Brings the stored rows from ``old`` to ``new``, touching only those that differ; returns how many were written."""
-    gone = [pair for pair, row in old.items() if new.get(pair) != row]
-    fresh = [row for pair, row in new.items() if old.get(pair) != row]
+    gone = [pair for pair, row in old.items() if pair not in new or not _is_same(row, new[pair])]
+    fresh = [row for pair, row in new.items() if pair not in old or not _is_same(old[pair], row)]
     if gone:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -45,6 +49,14 @@ def replace_rows(run_id: int, old: dict[tuple[int, int], RankedRow], new: dict[t
     if fresh:
         copy_rows(run_id, fresh)
     return len(fresh)
+
+
+def _is_same(row: RankedRow, other: RankedRow) -> bool:
+    """Sums that were taken in another order, over more or fewer communities, differ in their last bits."""
+    if row == other:
+        return True
+    ranks, other_ranks = row[-2:], other[-2:]
+    return ranks == other_ranks and all(abs(a - b) <= _ROUNDING for a, b in zip(row[2:-2], other[2:-2], strict=True))
 
 
 def pack_rows(rows: Iterable[RankedRow]) -> bytes:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from functools import lru_cache
 
 import structlog
 from django.conf import settings
@@ -19,21 +17,17 @@ from backend.outbox.services import open_work, record
 from backend.outbox.topics import Topic
 from backend.suggestions import ranked_rows
 from backend.suggestions.allocating import allocate_community, allocate_run, chosen_pairs
+from backend.suggestions.following import followed_run, frozen_run
 from backend.suggestions.models import CurrentRun, RankedPair, ScoringRun, ScoringShard
 from backend.suggestions.scoring import (
     Engine,
     FeatureBuilder,
-    Snapshot,
     engine_for,
     fingerprint,
-    fit_builder,
     freeze_snapshot,
     pack_snapshot,
     rank,
-    ranking_from_rows,
     ranking_rows,
-    unpack_snapshot,
-    updated,
     weights_in_force,
 )
 
@@ -94,20 +88,12 @@ def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
     return run
 
 
-@lru_cache(maxsize=2)
-def _frozen(run_id: int) -> tuple[Snapshot, FeatureBuilder]:
-    """A run's snapshot and the features fitted on it, kept in the worker between shards and rescorings."""
-    run = ScoringRun.objects.only("snapshot", "snapshot_version").get(pk=run_id)
-    snapshot = unpack_snapshot(bytes(run.snapshot), run.snapshot_version)
-    return snapshot, fit_builder(snapshot)
-
-
 def score_shard(run_id: int, index: int) -> None:
     """Scores one shard's rows against the whole other side; whoever completes the last shard completes the run. May run twice."""
     shard = ScoringShard.objects.select_related("run").defer("run__snapshot").get(run_id=run_id, index=index)
     if shard.run.status == _S.RUNNING and shard.done_at is None:
         began = time.perf_counter()
-        snapshot, builder = _frozen(run_id)
+        snapshot, builder = frozen_run(run_id)
         engine = engine_for(snapshot, shard.run.weights, builder, left_slice=slice(shard.row_start, shard.row_stop))
         ranking = rank(engine, shard.run.k)
         result = ranked_rows.pack_rows(ranking_rows(ranking).values())
@@ -158,7 +144,7 @@ def current_run() -> ScoringRun | None:
 
 def changed_since_snapshot(run_id: int) -> list[int]:
     """Communities whose record today differs from the one that the run froze: published, paused or partnered since."""
-    frozen, _builder = _frozen(run_id)
+    frozen, _builder = frozen_run(run_id)
     before = {r.id: r for r in (*frozen.left, *frozen.right)}
     live = freeze_snapshot()
     after = {r.id: r for r in (*live.left, *live.right)}
@@ -185,35 +171,25 @@ def rescore_community(community_id: int) -> bool:
         run = current_run()
         if run is None:
             return False
-        live = freeze_snapshot()
-        frozen, builder = _frozen(run.pk)
-        engine = engine_for(live, run.weights, builder)
-        old, chosen = ranked_rows.stored_rows(run.pk), chosen_pairs(run.pk)
-        left, right = _ranked_ids(frozen, old)
-        before = ranking_from_rows(list(old.values()), left, right, run.k, builder.version_)
-        after = updated(before, engine)
-        written = ranked_rows.replace_rows(run.pk, old, ranking_rows(after))
-        allocate_community(run.pk, community_id, chosen)
-        record(Topic.COMMUNITY_RESCORED, subject=("community", community_id), by=None, community_id=community_id, rows=written, run=run.pk)
+        chosen = chosen_pairs(run.pk)
+        with followed_run(run) as followed:
+            written = followed.store(freeze_snapshot())
+            allocate_community(run.pk, community_id, chosen)
+            subject = ("community", community_id)
+            event = record(Topic.COMMUNITY_RESCORED, subject=subject, by=None, community_id=community_id, rows=written, run=run.pk)
+            followed.note_stored(event)
     return True
 
 
 def run_builder(run_id: int) -> FeatureBuilder:
     """The features fitted on a run's frozen snapshot."""
-    return _frozen(run_id)[1]
+    return frozen_run(run_id)[1]
 
 
 def run_engine(run: ScoringRun) -> Engine:
     """The engine that explains a run's pairs: its weights and its fit over today's profiles."""
-    _snapshot, builder = _frozen(run.pk)
-    return engine_for(freeze_snapshot(), run.weights, builder)
-
-
-def _ranked_ids(frozen: Snapshot, rows: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Whom the stored ranking knows: the frozen snapshot's communities, and those that rescorings added."""
-    left = {r.id for r in frozen.left} | {pair[0] for pair in rows}
-    right = {r.id for r in frozen.right} | {pair[1] for pair in rows}
-    return sorted(left), sorted(right)
+    with followed_run(run) as followed:
+        return followed.engine(freeze_snapshot())
 
 
 def clear_old_runs() -> int:

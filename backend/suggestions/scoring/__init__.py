@@ -2,15 +2,15 @@
 
 from backend.suggestions.scoring.allocation import PairIds, PromisingRow, Room, allocate, allocate_around
 from backend.suggestions.scoring.engine import (
+    FollowedRanking,
     RankedRow,
     engine_for,
     fit_builder,
     pair_reasons,
     rank,
-    ranking_from_rows,
     ranking_rows,
+    rows_of_lists,
     scored_pair,
-    updated,
     weights_in_force,
 )
 from backend.suggestions.scoring.snapshots import fingerprint, freeze_snapshot, pack_snapshot, unpack_snapshot
@@ -21,6 +21,7 @@ from matching.types import Snapshot
 __all__ = [
     "Engine",
     "FeatureBuilder",
+    "FollowedRanking",
     "PairIds",
     "PromisingRow",
     "RankedRow",
@@ -35,10 +36,9 @@ __all__ = [
     "pack_snapshot",
     "pair_reasons",
     "rank",
-    "ranking_from_rows",
     "ranking_rows",
+    "rows_of_lists",
     "scored_pair",
     "unpack_snapshot",
-    "updated",
     "weights_in_force",
 ]

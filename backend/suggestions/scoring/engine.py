@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backend.suggestions.models import WeightSet
 from backend.suggestions.scoring.records import engine_vocabulary
-from matching.engine import Engine, build_engine
+from matching.engine import Engine, build_engine, changes_between
 from matching.features import FeatureBuilder
 from matching.reciprocal import Reciprocal
-from matching.topk import top_k
+from matching.topk import RankingIndex, top_k
 from matching.types import Explanation, RankedSide, Ranking, Snapshot
 from matching.weights import Weights
 
@@ -55,14 +55,16 @@ def fit_builder(snapshot: Snapshot) -> FeatureBuilder:
     return FeatureBuilder(engine_vocabulary()).fit(snapshot)
 
 
-def engine_for(snapshot: Snapshot, weights: dict[str, Any], builder: FeatureBuilder, *, left_slice: slice | None = None) -> Engine:
-    """The engine over a snapshot, or over a slice of its left side.
+def engine_for(
+    snapshot: Snapshot, weights: dict[str, Any], builder: FeatureBuilder, *, left_slice: slice | None = None, earlier: Engine | None = None
+) -> Engine:
+    """The engine over a snapshot, or over a slice of its left side. ``earlier``, of the same builder, spares encoding what it holds.
 
     Raises matching.errors.RecordError (a ValueError) naming the community and the field that cannot be encoded.
     """
     if left_slice is not None:
         snapshot = dataclasses.replace(snapshot, left=snapshot.left[left_slice])
-    return build_engine(snapshot, builder, weights_from_json(weights))
+    return build_engine(snapshot, builder, weights_from_json(weights), earlier=earlier)
 
 
 def _rows_of(side: RankedSide, *, is_left: bool) -> Iterable[RankedRow]:
@@ -91,38 +93,53 @@ def rank(engine: Engine, k: int) -> Ranking:
     return top_k(engine.problem, k, fusion=FUSION, feature_version=engine.builder.version_)
 
 
-def _ranked_side(ids: Sequence[int], rows: Iterable[RankedRow], k: int, *, is_left: bool) -> RankedSide:
-    place = {id_: at for at, id_ in enumerate(ids)}
-    counterparts = np.full((len(ids), k), -1, dtype=np.int64)
-    values = np.full((5, len(ids), k), np.nan)
-    for row in rows:
-        rank_ = row.left_rank if is_left else row.right_rank
-        mine, theirs = (row.left_id, row.right_id) if is_left else (row.right_id, row.left_id)
-        if rank_ is None or mine not in place:
-            continue
-        at = place[mine], rank_ - 1
-        counterparts[at] = theirs
-        left, right = (row.left_preference, row.left_coverage), (row.right_preference, row.right_coverage)
-        (out, out_cover), (into, in_cover) = (left, right) if is_left else (right, left)
-        values[:, at[0], at[1]] = row.score, out, into, out_cover, in_cover
-    return RankedSide(np.asarray(ids, dtype=np.int64), counterparts, *values)
+class FollowedRanking:
+    """The exact ranking of an engine's communities, which follows the engine."""
+
+    def __init__(self, engine: Engine, k: int) -> None:
+        reserve = -(-k // 2)  # places beyond k: a list that loses an entry then seldom needs a pass of its own
+        ranked = top_k(engine.problem, k + reserve, fusion=FUSION, feature_version=engine.builder.version_)
+        self._engine, self._index = engine, RankingIndex(engine.problem, ranked, k)
+
+    @property
+    def ranking(self) -> Ranking:
+        """The ranking as it stands."""
+        return self._index.ranking
+
+    def follow(self, engine: Engine) -> tuple[list[int], list[int]]:
+        """Goes over to another engine of the same run. Returns the ids, left and right, whose lists may have changed or are gone."""
+        before, self._engine = self._engine, engine
+        changes = changes_between(before, engine)
+        lists = self._index.update(engine.problem, changes.left, changes.right, same_columns=changes.same_columns)
+        gone_left, gone_right = before.rows.keys() - engine.rows.keys(), before.cols.keys() - engine.cols.keys()
+        return sorted({*lists.left.tolist(), *gone_left}), sorted({*lists.right.tolist(), *gone_right})
 
 
-def ranking_from_rows(rows: Sequence[RankedRow], left_ids: Sequence[int], right_ids: Sequence[int], k: int, version: str) -> Ranking:
-    """The ranking that stored rows say, for communities that the run knew."""
-    return Ranking(
-        left=_ranked_side(left_ids, rows, k, is_left=True),
-        right=_ranked_side(right_ids, rows, k, is_left=False),
-        k=k,
-        fusion=FUSION,
-        feature_version=version,
-        pairs_scored=0,
-    )
+def rows_of_lists(
+    ranking: Ranking, left_ids: Sequence[int], right_ids: Sequence[int], old: Mapping[tuple[int, int], RankedRow]
+) -> dict[tuple[int, int], RankedRow]:
+    """The rows of every pair of which a side is among those given; ``old`` are the stored rows of these, whose other side is as it was."""
+    left, right = set(left_ids), set(right_ids)
+    rows = {(row.left_id, row.right_id): row for row in _rows_of(_taken(ranking.left, left_ids), is_left=True)}
+    for row in _rows_of(_taken(ranking.right, right_ids), is_left=False):
+        known = rows.get((row.left_id, row.right_id))
+        rows[row.left_id, row.right_id] = known._replace(right_rank=row.right_rank) if known else row
+    for pair, before in old.items():
+        rank_left, rank_right = before.left_rank, before.right_rank
+        row = rows.get(pair)
+        if pair[0] in left:
+            rank_left = row.left_rank if row else None
+        if pair[1] in right:
+            rank_right = row.right_rank if row else None
+        if rank_left or rank_right:
+            rows[pair] = (row or before)._replace(left_rank=rank_left, right_rank=rank_right)
+    return rows
 
 
-def updated(ranking: Ranking, engine: Engine) -> Ranking:
-    """The ranking of the engine's communities as they are now: exactly what a full pass gives, begun from the earlier one."""
-    return top_k(engine.problem, ranking.k, fusion=FUSION, warm=ranking, feature_version=ranking.feature_version)
+def _taken(side: RankedSide, ids: Sequence[int]) -> RankedSide:
+    """The lists of some communities; those that are not there are left out."""
+    at = np.flatnonzero(np.isin(side.ids, np.asarray(ids, dtype=np.int64)))
+    return RankedSide(*(getattr(side, field.name)[at] for field in dataclasses.fields(side)))
 
 
 def _explanation_json(explanation: Explanation) -> dict[str, Any]:

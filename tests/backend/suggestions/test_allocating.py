@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend.cities.models import Community
-from backend.suggestions import allocating, deriving, runs
+from backend.suggestions import allocating, deriving, following, runs
 from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
 from backend.suggestions.scoring import PromisingRow, Room, allocate, allocate_around
 from tests.factories import CommunityFactory, PairFactory, RankedPairFactory, ScoringRunFactory, SuggestionFactory, document
@@ -145,7 +145,7 @@ def test_second_run_over_an_unchanged_world_makes_and_takes_back_nothing(db: Non
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "k": 4, "shards": 1}
     for country in ["US"] * 5 + ["DE", "JP"] * 3:
         CommunityFactory(published=True, country_code=country)
-    runs._frozen.cache_clear()
+    following.forget()
     counts = []
     for _ in range(2):
         begun = runs.begin_run(reason="requested")

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from backend.cities.models import Community, Place, Profile, ProfileVersion
 from backend.cities.vocabularies import vocabulary
 from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
-from backend.suggestions import deriving, ranked_rows, runs
+from backend.suggestions import deriving, following, ranked_rows, runs
 from backend.suggestions.models import Bar, CurrentRun, RankedPair, ScoringRun, ScoringShard, Suggestion
 from backend.suggestions.scoring import engine_for, freeze_snapshot, rank, ranking_rows, reading
 from tests.factories import CommunityFactory, ListedPartnershipFactory, PairFactory, SuggestionFactory, UserFactory, document
@@ -47,7 +48,7 @@ def world(settings: Any) -> tuple[list[Community], list[Community]]:
     rng = random.Random(7)
     home = [CommunityFactory(published=True, published__document=_answers(rng)) for _ in range(12)]
     abroad = [CommunityFactory(published=True, published__document=_answers(rng), country_code=c) for c in ("DE", "JP", "MX") * 6]
-    runs._frozen.cache_clear()
+    following.forget()
     return home, abroad
 
 
@@ -75,7 +76,7 @@ def _publish(community: Community, answers: dict[str, Any]) -> None:
 def test_run_in_shards_leaves_what_one_pass_over_both_sides_gives(world: Any) -> None:
     run = _perform_run()
     assert run.status == ScoringRun.Status.COMPLETE and run.shard_count == 3 and run.pairs_scored == 12 * 18
-    frozen, builder = runs._frozen(run.pk)
+    frozen, builder = following.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(frozen, run.weights, builder), run.k))
     assert ranked_rows.stored_rows(run.pk).keys() == whole.keys()
     for pair, row in ranked_rows.stored_rows(run.pk).items():
@@ -138,7 +139,7 @@ def test_rescoring_one_community_gives_what_a_full_pass_would(world: Any, side: 
     for community in (world[side][3], world[side][0]):
         _publish(community, _answers(rng))
         assert runs.rescore_community(community.pk)
-    _frozen, builder = runs._frozen(run.pk)
+    _frozen, builder = following.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
     stored = ranked_rows.stored_rows(run.pk)
     assert stored.keys() == whole.keys()
@@ -157,9 +158,78 @@ def test_new_paused_and_returning_communities_are_rescored_exactly(world: Any) -
     assert any(newcomer.pk in pair for pair in stored) and not any(paused.pk in pair for pair in stored)
     Profile.objects.filter(community=paused).update(status="published")
     runs.rescore_community(paused.pk)
-    _frozen, builder = runs._frozen(run.pk)
+    _frozen, builder = following.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
     assert ranked_rows.stored_rows(run.pk).keys() == whole.keys()
+
+
+def _assert_stored_is_exact(run: ScoringRun) -> None:
+    _frozen, builder = following.frozen_run(run.pk)
+    whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
+    stored = ranked_rows.stored_rows(run.pk)
+    assert stored.keys() == whole.keys()
+    assert all(stored[pair] == pytest.approx(whole[pair], abs=1e-8, nan_ok=True) for pair in whole)
+
+
+def test_a_kept_ranking_writes_only_what_changed(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = _perform_run()
+    rng = random.Random(4)
+    runs.rescore_community(world[0][0].pk)
+    asked: list[tuple[Any, ...]] = []
+    stored_rows = ranked_rows.stored_rows
+    monkeypatch.setattr(ranked_rows, "stored_rows", lambda *args: asked.append(args) or stored_rows(*args))
+    _publish(world[0][6], _answers(rng))
+    runs.rescore_community(world[0][6].pk)
+    assert len(asked) == 1 and asked[0][1] == [world[0][6].pk] and len(asked[0][2]) < 18
+    monkeypatch.undo()
+    _assert_stored_is_exact(run)
+
+
+def test_rescorings_by_two_workers_and_after_a_restart_agree(world: Any) -> None:
+    """Each worker keeps a ranking of its own and stores it after what the other stored, once with an edit taken back in between."""
+    run = _perform_run()
+    rng = random.Random(11)
+    kept: list[following.FollowedRun | None] = [None, None]
+    first_words = world[0][2].profile.current_version.data
+    edits = [
+        (0, world[0][2], _answers(rng)),
+        (1, world[1][4], _answers(rng)),
+        (1, world[0][2], first_words),
+        (0, world[1][9], _answers(rng)),
+    ]
+    for worker, community, answers in [*edits, (1, world[0][2], _answers(rng))]:
+        following._followed = kept[worker]
+        _publish(community, answers)
+        assert runs.rescore_community(community.pk)
+        kept[worker] = following._followed
+        _assert_stored_is_exact(run)
+    following.forget()
+    _publish(world[1][0], _answers(rng))
+    runs.rescore_community(world[1][0].pk)
+    _assert_stored_is_exact(run)
+
+
+def test_a_rescoring_that_is_rolled_back_leaves_nothing_wrong_behind(world: Any) -> None:
+    run = _perform_run()
+    rng = random.Random(21)
+    runs.rescore_community(world[0][0].pk)
+    with transaction.atomic():
+        _publish(world[0][3], _answers(rng))
+        runs.rescore_community(world[0][3].pk)
+        transaction.set_rollback(True)
+    _publish(world[1][3], _answers(rng))
+    runs.rescore_community(world[1][3].pk)
+    _assert_stored_is_exact(run)
+
+
+def test_withdrawn_communities_leave_every_list(world: Any) -> None:
+    run = _perform_run()
+    runs.rescore_community(world[0][0].pk)
+    for community in (world[0][5], world[1][5]):
+        Profile.objects.filter(community=community).update(status="withdrawn")
+        runs.rescore_community(community.pk)
+        assert not RankedPair.objects.filter(Q(left=community) | Q(right=community), run=run).exists()
+    _assert_stored_is_exact(run)
 
 
 def test_rescoring_without_a_run_says_so(world: Any) -> None:

@@ -15,6 +15,7 @@ from backend.api.access import ACCESS, Level
 from backend.api.idempotency import HEADER, LONGEST_KEY
 from backend.api.problems import CONTENT_TYPE
 from backend.api.serializers.problems import ProblemSerializer
+from backend.cities.open_data import PROVENANCE, STANDINGS
 from backend.cities.profile_schema import GROUPS, Field
 
 _AUDIENCE: dict[Level, str] = {
@@ -87,7 +88,7 @@ def _field_schema(field: Field) -> dict[str, Any]:
         shape = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 3}}
     else:
         shape = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
-    return shape | {"title": field.label}
+    return shape | {"title": str(field.label)}
 
 
 def published_document_schema() -> dict[str, Any]:
@@ -99,13 +100,30 @@ def published_document_schema() -> dict[str, Any]:
         "properties": {
             group.code: {
                 "type": "object",
-                "title": group.label,
+                "title": str(group.label),
                 "additionalProperties": False,
                 "properties": {field.name: _field_schema(field) for field in group.fields},
             }
             for group in GROUPS
-        },
+        }
+        | {PROVENANCE: _PROVENANCE_SCHEMA},
     }
+
+
+_PROVENANCE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "Answers that open data filled, by `group.question`: what the source said, and whether the community confirmed it.",
+    "additionalProperties": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "source": {"type": "string"},
+            "date": {"type": "string"},
+            "value": {},
+            "standing": {"type": "string", "enum": list(STANDINGS)},
+        },
+    },
+}
 
 
 DRAFT_DOCUMENT_SCHEMA: dict[str, Any] = {

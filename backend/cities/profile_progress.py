@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from backend.cities.profile_validation import missing_answers, valid_part
 State = Literal["done", "begun", "needed", "wrong", "to_confirm", "empty"]
 # Seconds to read a question and answer it, by kind: a person who knows their town and types with two fingers.
 SECONDS: Mapping[Kind, int] = {
-    "text": 15, "url": 15, "long_text": 150, "integer": 10, "number": 10, "boolean": 4, "choice": 5, "codes": 35, "weighted": 45,
+    "text": 12, "url": 15, "long_text": 150, "integer": 10, "number": 10, "boolean": 4, "choice": 5, "codes": 35, "weighted": 45,
     "countries": 15, "regions": 10, "ties": 45, "partnerships": 45,
 }  # fmt: skip
 _TO_CONFIRM = 3  # seconds to look at a value that is there already
@@ -32,6 +32,7 @@ class TopicProgress:
     state: State
     answered: int
     seconds_left: int
+    needed_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,15 @@ class Progress:
 
     @property
     def minutes_needed(self) -> int:
-        return _minutes(topic for topic in self.topics if topic.state in ("needed", "begun", "wrong"))
+        return _minutes(topic.needed_seconds for topic in self.topics if topic.state in ("needed", "begun", "wrong"))
 
     @property
     def minutes_left(self) -> int:
-        return _minutes(topic for topic in self.topics if topic.state != "done")
+        return _minutes(topic.seconds_left for topic in self.topics if topic.state != "done")
 
 
-def _minutes(topics: Any) -> int:
-    return ceil(sum(topic.seconds_left for topic in topics) / 60)
+def _minutes(seconds: Iterable[int]) -> int:
+    return ceil(sum(seconds) / 60)
 
 
 def progress_of(profile: Profile) -> Progress:
@@ -84,11 +85,14 @@ def _topic(draft: Mapping[str, Any], group: Group, wrong: Mapping[str, Any], mis
         state = "to_confirm"
     else:
         state = "done" if answered else "empty"
-    left = _TO_TURN + sum(_seconds(draft, f"{prefix}{field.name}", field, unconfirmed) for field in group.fields)
-    return TopicProgress(group, state, answered, left)
+    seconds = [(field.needed, _seconds(draft, f"{prefix}{field.name}", field, unconfirmed)) for field in group.fields]
+    left, needed = sum(each for _needed, each in seconds), sum(each for is_needed, each in seconds if is_needed)
+    return TopicProgress(group, state, answered, _TO_TURN + left, _TO_TURN + needed)
 
 
 def _seconds(draft: Mapping[str, Any], path: str, field: Field, unconfirmed: set[str]) -> int:
     if path in unconfirmed:
         return _TO_CONFIRM
+    if path == "story.english" and answer_at(draft, "story.language") in (None, "en"):
+        return 0
     return SECONDS[field.kind] if answer_at(draft, path) in EMPTY else 0

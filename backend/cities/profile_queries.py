@@ -15,7 +15,8 @@ from backend.outbox.models import Event
 def profile_for(user: User, community_id: int) -> Profile:
     """The profile with its draft and what staff asked. Raises NotVisible for others than its owners and staff."""
     require_in(user, community_id, "R", Thing.DRAFT)
-    found = Profile.objects.select_related("community", "current_version").prefetch_related("vetting_notes")
+    found = Profile.objects.select_related("community__place", "community__country", "current_version").prefetch_related("vetting_notes")
+    found = found.defer("community__place__search_text", "community__place__alternate_names")
     profile = found.filter(community_id=community_id).first()
     if profile is None:
         raise NotVisible

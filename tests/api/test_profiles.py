@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from backend.cities.models import Community, VettingLetter
+from backend.cities.services import answer_partnership
 from tests.actors import World
 from tests.factories import PlaceFactory, VettingLetterFactory
 from tests.letters import pdf
@@ -54,6 +56,9 @@ def test_older_revision_is_a_conflict_and_changes_nothing(world: World) -> None:
     assert save(client, world.a, {"story": {"text": "One"}}, 0).status_code == 200
     late = save(client, world.a, {"story": {"text": "Two"}}, 0)
     assert (late.status_code, late.json()["code"]) == (409, "newer_draft")
+    assert late.json()["conflicts"] == {"story.text": {"yours": "Two", "theirs": "One"}}
+    assert late.json()["revision"] == 1
+    assert save(client, world.a, {"story": {"english": "Three"}}, 0).status_code == 200, "another answer does not collide"
     assert client.get(address(world.a)).json()["draft"]["story"]["text"] == "One"
 
 
@@ -92,7 +97,7 @@ def test_from_registration_to_a_published_profile(world: World) -> None:
 )
 def test_acts_of_the_owner(world: World, act: str, then: str) -> None:
     client = world.client("official")
-    assert client.post(address(world.a, f"{act}/")).json()["status"] == then
+    assert client.post(address(world.a, f"{act}/"), content_type=JSON).json()["status"] == then
     assert client.post(address(world.a, "resume/")).status_code == (200 if then in {"paused", "fulfilled"} else 409)
 
 
@@ -120,3 +125,81 @@ def test_letter_of_one_community_is_not_found_under_another(world: World) -> Non
     letter = VettingLetterFactory(profile=world.newcomer.profile)
     assert world.client("official").get(address(world.a, f"letters/{letter.pk}/")).status_code == 404
     assert world.client("official").get(address(world.newcomer, f"letters/{letter.pk}/")).status_code == 404
+
+
+def test_open_data_are_listed_and_confirmed_as_they_are(world: World) -> None:
+    stranger = world.client("stranger")
+    place = PlaceFactory(name="Delta", elevation_m=12.5, coastal=False)
+    registered = stranger.post("/api/v1/communities/", {"place_id": place.pk}, content_type=JSON).json()
+    community = Community.objects.get(pk=registered["id"])
+    sources = stranger.get(address(community, "sources/")).json()["answers"]
+    assert {"path": "facts.elevation_m", "value": 12.5, "name": "GeoNames", "date": "2023-03", "licence": "CC BY 4.0"} in sources
+    body = {"changes": {"facts": {"population": 90_000}}, "revision": 0, "confirm": ["facts.elevation_m", "facts.coastal"]}
+    saved = stranger.patch(address(community), body, content_type=JSON).json()
+    standing = {path: kept["standing"] for path, kept in saved["draft"]["provenance"].items()}
+    assert standing["facts.population"] == "corrected"
+    assert standing["facts.elevation_m"] == standing["facts.coastal"] == "confirmed"
+    assert standing["facts.income_band"] == "prefilled"
+    assert saved["draft"]["provenance"]["facts.population"]["value"] == 100_000, "the source's value stays beside the correction"
+    unknown = stranger.patch(address(community), body | {"confirm": ["story.text"]}, content_type=JSON)
+    assert (unknown.status_code, list(unknown.json()["errors"])) == (422, ["story.text"])
+    written = stranger.patch(address(community), {"changes": {"provenance": {}}, "revision": 1}, content_type=JSON)
+    assert written.status_code == 422, "only the service says where answers come from"
+
+
+def test_preview_coverage_and_progress_follow_the_draft(world: World) -> None:
+    client = world.client("official")
+    before = client.get(address(world.a, "coverage/")).json()
+    assert before["gains"] == sorted(before["gains"], key=lambda gain: -gain["adds"])
+    best = before["gains"][0]
+    changes = {"readiness": {"council_support": "yes"}, "facts": {"population": "many"}}
+    assert save(client, world.a, changes, 0).status_code == 200
+    after = client.get(address(world.a, "coverage/")).json()
+    assert best["path"] == "readiness.council_support", "whoever chooses may look at it, and nobody has stated it yet"
+    assert after["coverage"] == pytest.approx(before["coverage"] + best["adds"])
+    assert not any(gain["path"].startswith("readiness.") for gain in after["gains"])
+    preview = client.get(address(world.a, "preview/")).json()
+    assert preview["profile"]["readiness"] == {"council_support": "yes"}
+    assert preview["left_out"] == ["facts.population"]
+    progress = client.get(address(world.a, "progress/")).json()
+    assert progress["wrong"] == ["facts.population"]
+    assert progress["needed_left"] == []
+    assert {"code": "story", "state": "done", "answered": 2} in progress["topics"]
+
+
+@pytest.mark.parametrize("name", ["coverage", "preview", "progress", "sources", "partnerships"])
+def test_outlook_of_another_community_is_not_found(world: World, name: str) -> None:
+    assert world.client("other_official").get(address(world.a, f"{name}/")).status_code == 404
+    assert world.client("committee_member").get(address(world.b, f"{name}/")).status_code == 404
+    assert world.client("curator").get(address(world.a, f"{name}/")).status_code == 200
+
+
+def test_pause_ends_on_the_day_that_was_asked_for(world: World) -> None:
+    client = world.client("official")
+    past = client.post(address(world.a, "pause/"), {"until": "2020-01-01"}, content_type=JSON)
+    assert (past.status_code, list(past.json()["errors"])) == (422, ["until"])
+    day = (dt.datetime.now(dt.UTC) + dt.timedelta(days=30)).date().isoformat()
+    paused = client.post(address(world.a, "pause/"), {"until": day}, content_type=JSON).json()
+    assert (paused["status"], paused["paused_until"]) == ("paused", day)
+    assert client.post(address(world.a, "resume/")).json()["paused_until"] is None
+
+
+def test_claimed_partnerships_are_public_once_staff_confirm_them(world: World) -> None:
+    client = world.client("official")
+    row = {"name": "Lyon", "country": "DE", "year": 1992, "form": "sister", "status": "active"}
+    save(client, world.a, {"partnerships": {"existing": [row, {"name": "Turin", "country": "DE"}]}}, 0)
+    assert client.post(address(world.a, "publish/")).status_code == 201
+    claims = {claim["name"]: claim for claim in client.get(address(world.a, "partnerships/")).json()["results"]}
+    assert claims["Lyon"]["state"] == claims["Turin"]["state"] == "claimed"
+    public = f"/api/v1/communities/{world.a.pk}/"
+    assert "partnerships" not in Client().get(public).json()["profile"]
+    answer_partnership(by=world.user("curator"), partnership_id=claims["Lyon"]["id"], answer="confirmed")
+    answer_partnership(by=world.user("curator"), partnership_id=claims["Turin"]["id"], answer="refused", note="No list names it.")
+    assert Client().get(public).json()["profile"]["partnerships"] == {"existing": [row]}
+
+
+def test_second_registrant_is_told_whom_to_join(world: World) -> None:
+    place = world.a.place_id
+    answer = world.client("stranger").post("/api/v1/communities/", {"place_id": place}, content_type=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (409, "community_already_registered")
+    assert answer.json()["community_id"] == world.a.pk

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from django.test import Client
 from django.urls import reverse
 
 from backend.accounts.models import User
@@ -37,9 +36,27 @@ def test_registered_city_cannot_be_chosen_again(stranger: User, sign_in: SignIn)
     client = sign_in(stranger)
     html = client.get(URL, {"q": "taken"}).content.decode()
     assert "registered already" in html
+    join = reverse("web:join", args=[taken.pk])
+    assert f'href="{join}"' in html
     response = client.post(URL, {"kind": "city", "place_id": taken.place_id})
+    assert response.url == join
+    assert "Somebody has registered this community already" in client.get(join).content.decode()
+
+
+def test_county_with_nearly_the_same_name_is_asked_about(stranger: User, sign_in: SignIn) -> None:
+    CountryFactory(code="US")
+    client = sign_in(stranger)
+    posted = {"kind": "county", "name": "Sonoma County", "country": "US", "admin1": "California"}
+    client.post(URL, posted)
+    (first,) = Community.objects.all()
+    response = client.post(URL, posted | {"name": "Sonomma"})
+    html = response.content.decode()
     assert response.status_code == 422
-    assert "This community is registered already" in response.content.decode()
+    assert reverse("web:join", args=[first.pk]) in html
+    assert 'name="is_another"' in html
+    assert client.post(URL, posted | {"name": "Sonomma", "is_another": "on"}).status_code == 302
+    assert client.post(URL, posted | {"name": "County of SONOMA", "is_another": "on"}).url == reverse("web:join", args=[first.pk])
+    assert Community.objects.count() == 2
 
 
 def test_county_is_registered_by_hand(stranger: User, sign_in: SignIn) -> None:
@@ -62,20 +79,3 @@ def test_city_without_a_choice_says_what_to_do(stranger: User, sign_in: SignIn) 
     response = sign_in(stranger).post(URL, {"kind": "city"})
     assert response.status_code == 422
     assert "Choose your city from the list of places." in response.content.decode()
-
-
-def test_sign_up_and_in_again(db: None, client: Client) -> None:
-    posted = {"email": "New@Example.org", "password1": "a long enough secret", "password2": "a long enough secret"}
-    assert client.post(reverse("account_signup"), posted).status_code == 302
-    assert User.objects.filter(email="new@example.org").exists()
-    assert "What waits for you" in client.get(reverse("web:desk")).content.decode()
-    client.post(reverse("account_logout"))
-    assert client.get(reverse("web:desk")).status_code == 302
-    response = client.post(reverse("account_login"), {"login": "new@example.org", "password": "a long enough secret"})
-    assert response.url == reverse("web:desk")
-
-
-def test_wrong_password_says_so_in_our_own_page(db: None, client: Client) -> None:
-    html = client.post(reverse("account_login"), {"login": "no@example.org", "password": "wrong"}).content.decode()
-    assert "There is a problem" in html
-    assert 'class="brand"' in html

@@ -86,7 +86,7 @@ class CommunitySerializer(CommunityCardSerializer):
     version = serializers.IntegerField(source="profile.current_version.number")
     published_at = serializers.DateTimeField(source="profile.current_version.published_at")
     confirmed_at = serializers.DateTimeField(source="profile.confirmed_at", help_text="When its owner last said that it is true")
-    profile = PublishedDocumentField(source="profile.current_version.data")
+    profile = PublishedDocumentField(source="public_document")
     membership = MembershipSerializer(allow_null=True)
     listed_partners = ListedPartnerSerializer(many=True)
 
@@ -98,6 +98,9 @@ class RegistrationSerializer(StrictSerializer):
     country = serializers.CharField(required=False, default="", allow_blank=True, max_length=2)
     admin1 = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
     website = serializers.URLField(required=False, default="", allow_blank=True, max_length=200)
+    is_another = serializers.BooleanField(
+        required=False, default=False, help_text="After 409 `community_looks_registered`: none of those is meant"
+    )
 
 
 class RegisteredSerializer(CommunityNameSerializer):

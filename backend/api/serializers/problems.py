@@ -16,3 +16,11 @@ class ProblemSerializer(serializers.Serializer):
         required=False,
         help_text="For wrong values: messages by dotted field path; the empty path is the whole document.",
     )
+    revision = serializers.IntegerField(required=False, help_text="For `newer_draft`: the draft's revision now.")
+    conflicts = serializers.DictField(
+        child=serializers.DictField(), required=False, help_text="For `newer_draft`: `yours` and `theirs` by `group.question`."
+    )
+    community_id = serializers.IntegerField(required=False, help_text="For `community_already_registered`: which one to join.")
+    communities = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text="For `community_looks_registered`: those that may be meant."
+    )

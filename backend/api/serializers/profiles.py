@@ -52,6 +52,7 @@ class DraftSerializer(serializers.Serializer):
     draft = DraftDocumentField()
     published_version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
     confirmed_at = serializers.DateTimeField(allow_null=True)
+    paused_until = serializers.DateField(allow_null=True, help_text="While paused: the first day on which it seeks again")
     notes = VettingNoteSerializer(source="vetting_notes.all", many=True)
     errors = MessagesField(help_text="What is wrong with answers that are there, by `group.question`")  # type: ignore[assignment]
     missing = MessagesField(help_text="What else must be answered before it can be submitted")
@@ -60,6 +61,14 @@ class DraftSerializer(serializers.Serializer):
 class DraftChangesSerializer(StrictSerializer):
     revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text="The revision that you began from")
     changes = DraftDocumentField(help_text="Groups with the answers that change; null removes an answer")
+    confirm = serializers.ListField(
+        child=serializers.CharField(max_length=80), required=False, max_length=50,
+        help_text="`group.question` of answers from open data that are right as they are; see `profile/sources/`",
+    )  # fmt: skip
+
+
+class PauseSerializer(StrictSerializer):
+    until = serializers.DateField(required=False, allow_null=True, help_text="The first day on which it seeks again; none: until resumed")
 
 
 class ProfileStatusSerializer(serializers.Serializer):
@@ -68,6 +77,7 @@ class ProfileStatusSerializer(serializers.Serializer):
     revision = serializers.IntegerField(source="draft_revision")
     published_version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
     confirmed_at = serializers.DateTimeField(allow_null=True)
+    paused_until = serializers.DateField(allow_null=True, help_text="While paused: the first day on which it seeks again")
 
 
 class LetterUploadSerializer(StrictSerializer):
@@ -126,7 +136,7 @@ class PublishSerializer(StrictSerializer):
     revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text="The revision that you have read")
 
 
-class VersionSerializer(serializers.Serializer):
+class ProfileVersionSerializer(serializers.Serializer):
     community_id = serializers.IntegerField(source="profile.community_id")
     number = serializers.IntegerField()
     published_at = serializers.DateTimeField()

@@ -41,13 +41,16 @@ class ProfileView(ApiView):
 
     @extend_schema(
         summary="Save answers",
-        description="Answers that are not valid are kept, and named in `errors`. 409 `newer_draft`: somebody saved in the meantime.",
+        description=(
+            "Answers that are not valid are kept, and named in `errors`. 409 `newer_draft`: somebody else changed the same answers since "
+            "your `revision`; the problem's `conflicts` gives both values by `group.question`, its `revision` the one to save with next."
+        ),
         request=shapes.DraftChangesSerializer,
         responses=shapes.DraftSerializer,
     )
     def patch(self, request: Request, community_id: int) -> Response:
         me, asked = person(request), checked(shapes.DraftChangesSerializer, request.data)
-        save_draft(by=me, community_id=community_id, changes=asked["changes"], revision=asked["revision"])
+        save_draft(by=me, community_id=community_id, changes=asked["changes"], revision=asked["revision"], confirm=asked.get("confirm", ()))
         return draft_answer(profile_for(me, community_id))
 
 
@@ -64,12 +67,23 @@ class ProfileActView(ApiView):
         return Response(shapes.ProfileStatusSerializer(profile_for(me, community_id)).data)
 
 
+class ProfilePauseView(ApiView):
+    @extend_schema(
+        summary="No new suggestions until a day, or until resumed", request=shapes.PauseSerializer, responses=shapes.ProfileStatusSerializer
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int) -> Response:
+        me, asked = person(request), checked(shapes.PauseSerializer, request.data)
+        services.pause_profile(by=me, community_id=community_id, until=asked.get("until"))
+        return Response(shapes.ProfileStatusSerializer(profile_for(me, community_id)).data)
+
+
 class ProfilePublishView(ApiView):
-    @extend_schema(summary="Publish changes of a published profile", request=None, responses={201: shapes.VersionSerializer})
+    @extend_schema(summary="Publish changes of a published profile", request=None, responses={201: shapes.ProfileVersionSerializer})
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
         version = republish_profile(by=person(request), community_id=community_id)
-        return Response(shapes.VersionSerializer(version).data, status=201)
+        return Response(shapes.ProfileVersionSerializer(version).data, status=201)
 
 
 class LettersView(ApiList):

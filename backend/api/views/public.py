@@ -13,6 +13,7 @@ from backend.api.idempotency import idempotent
 from backend.api.serializers import communities as shapes
 from backend.api.serializers.introductions import PartnershipSerializer
 from backend.api.views.base import ApiList, ApiView, checked, person
+from backend.cities.existing_queries import public_document
 from backend.cities.models import Community, Country, ListedPartnership, Membership
 from backend.cities.place_search import search_places
 from backend.cities.queries import directory_listed, listed_partners, seeking_communities
@@ -50,6 +51,7 @@ class CommunityView(ApiView):
         if community is None:
             raise NotVisible
         community.membership = next(iter(community.current_memberships), None)
+        community.public_document = public_document(community.pk, community.profile.current_version.data)
         community.listed_partners = listed_partners(community)
         return Response(shapes.CommunitySerializer(community).data)
 

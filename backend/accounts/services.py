@@ -54,18 +54,18 @@ def end_sessions(user: User, *, but: str | None = None) -> int:
 @transaction.atomic
 def note_new_factor(user: User, *, kind: str, session_key: str | None) -> None:
     """Records a new second factor. The person's other sessions end: none that never passed a factor stays open."""
-    record(Topic.SECOND_FACTOR_CHANGED, subject=user, by=user, added=kind)
+    record(Topic.SECOND_FACTOR_CHANGED, subject=(User, user.pk), by=user, added=kind)
     end_sessions(user, but=session_key)
 
 
 @transaction.atomic
 def note_removed_factor(user: User, *, kind: str) -> None:
-    record(Topic.SECOND_FACTOR_CHANGED, subject=user, by=user, removed=kind)
+    record(Topic.SECOND_FACTOR_CHANGED, subject=(User, user.pk), by=user, removed=kind)
 
 
 @transaction.atomic
 def note_address_change(user: User) -> None:
-    record(Topic.ADDRESS_CHANGED, subject=user, by=user)
+    record(Topic.ADDRESS_CHANGED, subject=(User, user.pk), by=user)
 
 
 @transaction.atomic

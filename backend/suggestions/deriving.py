@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,8 +53,8 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
         if run is None:
             return derived
         now = database_now()
-        ranked = _ranked(run, community_id)
         known = _open_suggestions(community_id)
+        ranked = _ranked(run, community_id, known)
         fresh = [row for pair, row in ranked.items() if pair not in known and row.meetings is not None]
         fresh = _without_resting(fresh, now)
         _make(run, fresh, now, derived)
@@ -68,16 +69,26 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
     return derived
 
 
-def _ranked(run: ScoringRun, community_id: int | None) -> dict[tuple[int, int], RankedPair]:
+def _ranked(run: ScoringRun, community_id: int | None, known: Collection[tuple[int, int]]) -> dict[tuple[int, int], RankedPair]:
+    """The run's rows that are chosen, and those of the pairs given: of tens of thousands the few that matter here."""
     rows = RankedPair.objects.filter(run=run)
     if community_id is not None:
         rows = rows.filter(Q(left=community_id) | Q(right=community_id))
-    return {(min(r.left_id, r.right_id), max(r.left_id, r.right_id)): r for r in rows}
+    chosen = {_pair_of(row): row for row in rows.filter(meetings__isnull=False)}
+    missing = set(known) - chosen.keys()
+    ids = {community for pair in missing for community in pair}
+    others = rows.filter(meetings__isnull=True, left_id__in=ids, right_id__in=ids) if missing else []
+    return chosen | {_pair_of(row): row for row in others if _pair_of(row) in missing}
+
+
+def _pair_of(row: RankedPair) -> tuple[int, int]:
+    return min(row.left_id, row.right_id), max(row.left_id, row.right_id)
 
 
 def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggestion]:
     by_hand = Exists(HandProposal.objects.filter(suggestion=OuterRef("pk")))
     found = Suggestion.objects.open().select_related("pair").select_for_update(of=("self",)).annotate(is_by_hand=by_hand)
+    found = found.defer("a_reasons", "b_reasons")  # thousands of documents, of which a derivation reads none
     if community_id is not None:
         found = found.of_community(community_id)
     return {(s.pair.a_id, s.pair.b_id): s for s in found}
@@ -90,13 +101,13 @@ def _without_resting(rows: list[RankedPair], now: dt.datetime) -> list[RankedPai
     bars = barred_by_staff(*sides, now.date())
     rows = [r for r in rows if (r.left_id, r.right_id) not in bars.pairs and communities[r.right_id].country_id not in bars.countries]
     resting = set(Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"))
-    return [row for row in rows if (min(row.left_id, row.right_id), max(row.left_id, row.right_id)) not in resting]
+    return [row for row in rows if _pair_of(row) not in resting]
 
 
 def _pairs_for(rows: list[RankedPair]) -> dict[tuple[int, int], Pair]:
     ids = {i for row in rows for i in (row.left_id, row.right_id)}
     country = dict(Community.objects.filter(pk__in=ids).values_list("pk", "country_id"))
-    wanted = {(min(row.left_id, row.right_id), max(row.left_id, row.right_id)) for row in rows}
+    wanted = {_pair_of(row) for row in rows}
     Pair.objects.bulk_create(
         [Pair(a_id=a, b_id=b, a_country=country[a], b_country=country[b]) for a, b in sorted(wanted)],
         ignore_conflicts=True,
@@ -106,13 +117,16 @@ def _pairs_for(rows: list[RankedPair]) -> dict[tuple[int, int], Pair]:
     return {(p.a_id, p.b_id): p for p in found if (p.a_id, p.b_id) in wanted}
 
 
-def _values(row: RankedPair, reasons: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
-    """A suggestion's fields in the pair's order of sides."""
-    forth, back = reasons
-    left = (row.left_preference, row.left_coverage, row.left_rank, forth)
-    right = (row.right_preference, row.right_coverage, row.right_rank, back)
+Reasons = tuple[dict[str, Any], dict[str, Any]]
+
+
+def _values(row: RankedPair, reasons: Reasons | None) -> dict[str, Any]:
+    """A suggestion's fields in the pair's order of sides; without reasons, those that change with a ranking alone."""
+    names = ("preference", "coverage", "rank", *(("reasons",) if reasons else ()))
+    forth, back = ((reason,) for reason in reasons) if reasons else ((), ())
+    left = (row.left_preference, row.left_coverage, row.left_rank, *forth)
+    right = (row.right_preference, row.right_coverage, row.right_rank, *back)
     a, b = (left, right) if row.left_id < row.right_id else (right, left)
-    names = ("preference", "coverage", "rank", "reasons")
     return {"score": row.score, "meetings": row.meetings or 0.0} | {
         f"{side}_{name}": value for side, of in (("a", a), ("b", b)) for name, value in zip(names, of, strict=True)
     }
@@ -126,7 +140,7 @@ def _make(run: ScoringRun, rows: list[RankedPair], now: dt.datetime, derived: De
     policy = policy_in_force()
     made = [
         Suggestion(
-            pair=pairs[min(row.left_id, row.right_id), max(row.left_id, row.right_id)], run=run,
+            pair=pairs[_pair_of(row)], run=run,
             **_values(row, pair_reasons(engine, row.left_id, row.right_id)),
         )
         for row in rows
@@ -183,35 +197,30 @@ def _refresh(
     if not changed:
         return
     engine = None
+    explained: list[tuple[Suggestion, dict[str, Any]]] = []
+    kept: list[tuple[Suggestion, dict[str, Any]]] = []
     for suggestion, row in changed:
-        if not _is_explained(suggestion, row):
+        if _is_explained(suggestion, row):  # the same profiles under another run: the reasons stand
+            kept.append((suggestion, _values(row, None) | {"run_id": run.pk}))
+        else:
             engine = engine or run_engine(run)
             reasons = pair_reasons(engine, row.left_id, row.right_id)
-        else:  # the same profiles under another run: the reasons stand
-            reasons = (suggestion.a_reasons, suggestion.b_reasons)
-            reasons = reasons if row.left_id < row.right_id else reasons[::-1]
-        for name, value in _values(row, reasons).items():
-            setattr(suggestion, name, value)
-        suggestion.run = run
-    _store([suggestion for suggestion, _ in changed])
+            explained.append((suggestion, _values(row, reasons) | {"run_id": run.pk}))
+    for stored in (explained, kept):
+        _store(stored)
     derived.refreshed = len(changed)
 
 
-_REFRESHED = (
-    "score",
-    "meetings",
-    "run_id",
-    *(f"{side}_{name}" for side in "ab" for name in ("preference", "coverage", "rank", "reasons")),
-)
-
-
-def _store(suggestions: list[Suggestion]) -> None:
-    """Writes what a refresh changed. One prepared statement a row, pipelined: a CASE over thousands of documents takes minutes."""
-    assignments = ", ".join(f"{name} = %s" for name in _REFRESHED)
+def _store(changed: list[tuple[Suggestion, dict[str, Any]]]) -> None:
+    """Writes the same fields of each. One prepared statement a row, pipelined: a CASE over thousands of documents takes minutes."""
+    if not changed:
+        return
+    assignments = ", ".join(f"{name} = %s" for name in changed[0][1])
     rows = []
-    for suggestion in suggestions:
-        values = (getattr(suggestion, name) for name in _REFRESHED)
-        rows.append([*(json.dumps(value) if isinstance(value, dict) else value for value in values), suggestion.pk])
+    for suggestion, values in changed:
+        for name, value in values.items():
+            setattr(suggestion, name, value)
+        rows.append([*(json.dumps(value) if isinstance(value, dict) else value for value in values.values()), suggestion.pk])
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE suggestions_suggestion SET {assignments} WHERE id = %s", rows)  # noqa: S608 - names of our own columns
 

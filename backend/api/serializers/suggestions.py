@@ -61,6 +61,7 @@ class SuggestionSerializer(serializers.Serializer):
     other = SideSerializer()
     released_at = serializers.DateTimeField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
+    undo_until = serializers.DateTimeField(allow_null=True, help_text="Until when your own last answer can be undone")
 
     def to_representation(self, view: Any) -> Any:
         return super().to_representation(
@@ -72,6 +73,7 @@ class SuggestionSerializer(serializers.Serializer):
                 "other": side_values(view.other, view.own, view.other_preference, view.other_coverage, view.other_reasons),
                 "released_at": view.released_at,
                 "expires_at": view.expires_at,
+                "undo_until": view.undo_until,
             }
         )
 

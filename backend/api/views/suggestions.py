@@ -11,9 +11,11 @@ from rest_framework.response import Response
 
 from backend.api.idempotency import idempotent
 from backend.api.serializers import suggestions as shapes
+from backend.api.serializers.reviews import QueueFilterSerializer
 from backend.api.views.base import ApiList, ApiView, checked, person
 from backend.suggestions.models import Suggestion
-from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for, visible_suggestions
+from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
+from backend.suggestions.reviewing import QueueFilters, queue
 from backend.suggestions.services import answer
 
 
@@ -21,10 +23,11 @@ class SuggestionsView(ApiList):
     """Suggested partners, the best first."""
 
     serializer_class = shapes.SuggestionSerializer
+    filter_serializer = QueueFilterSerializer
 
     def get_queryset(self) -> QuerySet[Suggestion]:
-        self.filters()
-        return visible_suggestions(person(self.request), self.kwargs["community_id"]).order_by("-meetings", "-score", "id")
+        filters = QueueFilters(**self.filters())
+        return queue(person(self.request), self.kwargs["community_id"], filters).order_by("-meetings", "-score", "id")
 
     def present(self, row: Any) -> SuggestionView:
         return seen_from(row, self.kwargs["community_id"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.core.files.base import ContentFile
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
+from backend.common.downloads import private_download
 from backend.common.errors import Unavailable
+from backend.suggestions.dossiers import dossier_bytes, dossier_context
 from backend.suggestions.queries import suggestion_for
-from backend.web.dossiers import dossier_bytes, dossier_context
 from backend.web.views.profile import signed_in_user
 
 
@@ -19,7 +21,7 @@ def dossier(request: HttpRequest, community_id: int, suggestion_id: int) -> Http
 
 
 @require_safe
-def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
+def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponseBase:
     """The PDF, as a download; where none can be made, the page to print, which says so."""
     user = signed_in_user(request)
     try:
@@ -28,12 +30,5 @@ def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> 
         context = dossier_context(user, community_id, suggestion_id) | {"problem": unavailable.message}
         return render(request, "web/dossier.html", context, status=503)
     view = suggestion_for(user, suggestion_id, community_id=community_id)
-    return pdf_download(content, f"{slugify(view.own.name)}-{slugify(view.other.name)}.pdf")
-
-
-def pdf_download(content: bytes, name: str) -> HttpResponse:
-    response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
-    return response
+    name = f"{slugify(view.own.name)}-{slugify(view.other.name)}.pdf"
+    return private_download(ContentFile(content), name=name, content_type="application/pdf")

@@ -18,12 +18,13 @@ from backend.cities.permissions import require_in
 from backend.common.clock import database_now
 from backend.common.errors import InvalidFields, NotVisible
 from backend.suggestions.models import AnswerRule
+from backend.suggestions.places_apart import places_apart
 from backend.suggestions.quorum import rule_of, voters
 from backend.suggestions.reviewing import MOST_COMPARED, compared, reviews_of, votes_for_staff
 from backend.suggestions.services import cast_vote, remove_vote, set_answer_rule, shortlist
-from backend.web.comparison import candidate_facets, compared_groups, sides_of_view
+from backend.suggestions.sides_in_words import sides_of_view
+from backend.web.comparison import candidate_facets, compared_groups
 from backend.web.forms.reviews import RuleForm, VoteForm
-from backend.web.places_apart import places_apart
 from backend.web.views.profile import signed_in_user
 from backend.web.views.suggestions import detail_context
 

@@ -21,14 +21,15 @@ from backend.common.clock import database_now
 from backend.common.errors import InvalidFields
 from backend.introductions.queries import introductions_of
 from backend.suggestions.models import Decision
+from backend.suggestions.places_apart import places_apart
 from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
 from backend.suggestions.reviewing import MOST_COMPARED, SHOWN, Review, queue, queue_counts, reviews_of
 from backend.suggestions.services import answer, undo_answer
+from backend.suggestions.sides_in_words import Side, sides_of_view
 from backend.suggestions.wording import closing_text
-from backend.web.comparison import Side, compared_groups, facet_rows, sides_of_view
+from backend.web.comparison import compared_groups, facet_rows
 from backend.web.forms.answers import DeclineForm
 from backend.web.forms.reviews import QueueForm, VoteForm
-from backend.web.places_apart import places_apart
 from backend.web.views.profile import signed_in_user
 
 PAGE = 10

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.formats import date_format
@@ -24,12 +27,10 @@ from backend.cities.profile_schema import FORMS, document_value
 from backend.cities.vocabularies import label
 from backend.common.clock import database_now
 from backend.common.pdf import render_pdf
+from backend.suggestions.places_apart import PlacesApart, places_apart
 from backend.suggestions.queries import SuggestionView, suggestion_for
-from backend.web.comparison import sides_of_view
-from backend.web.places_apart import PlacesApart, places_apart
-from backend.web.presentation import local_name_of, published_data
+from backend.suggestions.sides_in_words import sides_of_view
 
-_STATIC = Path(__file__).parent / "static" / "web"
 Fact = tuple[str, str, str]
 
 
@@ -41,8 +42,8 @@ def dossier_context(user: User, community_id: int, suggestion_id: int) -> dict[s
     return {
         "community_id": community_id,
         "view": view,
-        "own_local": local_name_of(view.own),
-        "other_local": local_name_of(view.other),
+        "own_local": _local_name(view.own),
+        "other_local": _local_name(view.other),
         "sides": sides_of_view(view),
         "apart": apart,
         "facts": _facts(view, apart),
@@ -62,21 +63,47 @@ def dossier_bytes(user: User, community_id: int, suggestion_id: int) -> bytes:
     return render_pdf(re.sub(r">\s+<", "><", html), one_page=True)
 
 
+def _own_file(name: str) -> str:
+    found = finders.find(name)
+    if not isinstance(found, str):
+        raise FileNotFoundError(name)
+    return Path(found).read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalName:
+    """A community's own name with the language that it is most likely in."""
+
+    text: str
+    language: str
+
+
+def _document(community: Community) -> Mapping[str, Any]:
+    version = community.profile.current_version
+    return version.data if version else {}
+
+
+def _local_name(community: Community) -> LocalName | None:
+    name = document_value(_document(community), "identity", "local_name") or community.local_name
+    languages = community.country.languages
+    return LocalName(name, languages[0] if languages else "") if name and name != community.name else None
+
+
 @cache
 def _style() -> SafeString:
-    return mark_safe((_STATIC / "dossier.css").read_text(encoding="utf-8"))  # noqa: S308 - our own file
+    return mark_safe(_own_file("web/dossier.css"))  # noqa: S308 - our own file
 
 
 @cache
 def _world() -> SafeString:
     """The inside of world.svg: a PDF fetches nothing, so the map is in the document."""
-    picture = (_STATIC / "world.svg").read_text(encoding="utf-8")
+    picture = _own_file("web/world.svg")
     return mark_safe(re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", picture, flags=re.DOTALL))  # noqa: S308 - our own file
 
 
 def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
     """(what, ours, theirs); "–" for what is not known."""
-    own, other = published_data(view.own), published_data(view.other)
+    own, other = _document(view.own), _document(view.other)
 
     def named(vocabulary: str, data: Any, group: str, field: str, most: int = 4) -> str:
         value = document_value(data, group, field) or []

@@ -1,14 +1,13 @@
-"""Consent, contacts, the board and agreements through the API."""
+"""Consent, contacts, leaving, the board and its notes through the API."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.test import Client
+import datetime as dt
 
 from backend.introductions.models import Introduction
+from backend.outbox.models import Event
 from tests.actors import World, contact_of
-from tests.factories import MembershipFactory
+from tests.factories import CommunityFactory, IntroductionFactory, PairFactory
 
 JSON = "application/json"
 
@@ -28,7 +27,7 @@ def test_contacts_open_under_both_consents_and_close_with_one(world: World) -> N
     assert official.post(address(world, introduction, more="consent/")).json()["own_consent"] is True
     assert seen() == []
     both = chair.post(address(world, introduction, "b", "consent/")).json()
-    assert both["own_consent"] and both["other_consent"]
+    assert both["own_consent"] and both["contacts_open"]
     assert seen() == [contact.email]
     assert chair.delete(address(world, introduction, "b", "consent/")).json()["own_consent"] is False
     assert seen() == []
@@ -53,17 +52,8 @@ def test_card_before_the_introduction_is_for_staff_alone(world: World) -> None:
     assert world.client("curator").get(f"/api/v1/staff/introductions/{introduction.pk}/").json()["stage"] == "to_introduce"
 
 
-def agreement(world: World, **more: Any) -> dict[str, Any]:
-    signatories = [
-        {"community_id": side.pk, "name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": "2026-02-01"}
-        for side in (world.a, world.b)
-    ]
-    return {"form": "sister", "areas": ["culture"], "languages": ["en"], "signatories": signatories} | more
-
-
-def test_from_the_board_to_a_recognised_partnership(world: World) -> None:
+def test_card_is_moved_assigned_and_not_closed_without_a_reason(world: World) -> None:
     introduction, curator = world.introduced(stage="to_introduce"), world.client("curator")
-    MembershipFactory(community=world.a)
     card = f"/api/v1/staff/introductions/{introduction.pk}/"
     assert curator.post(f"{card}move/", {"stage": "introduced"}, content_type=JSON).json()["stage"] == "introduced"
     owner = {"owner_id": world.user("curator").pk, "due_on": "2027-01-31"}
@@ -71,13 +61,80 @@ def test_from_the_board_to_a_recognised_partnership(world: World) -> None:
     assert curator.post(f"{card}assign/", owner | {"owner_id": world.user("official").pk}, content_type=JSON).status_code == 422
     assert curator.post(f"{card}move/", {"stage": "closed"}, content_type=JSON).status_code == 422
     assert curator.post(f"{card}move/", {"stage": "agreement"}, content_type=JSON).status_code == 409
-    made = curator.post(f"{card}agreement/", agreement(world), content_type=JSON)
-    assert made.status_code == 201, made.content
-    assert made.json()["recognised"] is True
-    again = curator.post(f"{card}agreement/", agreement(world), content_type=JSON)
-    assert again.status_code == 409
-    listed = Client().get("/api/v1/partnerships/").json()["results"]
-    assert [{side["name"] for side in row["communities"]} for row in listed] == [{"Alpha", "Beta"}]
+
+
+def test_stale_move_is_told_who_was_faster(world: World) -> None:
+    introduction, curator = world.introduced(), world.client("curator")
+    card = f"/api/v1/staff/introductions/{introduction.pk}/"
+    assert curator.post(f"{card}move/", {"stage": "exploring", "expected_stage": "introduced"}, content_type=JSON).status_code == 200
+    late = curator.post(f"{card}move/", {"stage": "proposal", "expected_stage": "introduced"}, content_type=JSON)
+    assert (late.status_code, late.json()["code"]) == (409, "card_moved")
+    assert "has moved this card to “Exploring”" in late.json()["detail"]
+    assert Introduction.objects.get().stage == "exploring"
+
+
+def test_side_leaves_once_and_its_contacts_close(world: World) -> None:
+    introduction, contact = world.introduced(), contact_of(world.b)
+    world.consent(introduction, world.a, world.b)
+    official, chair = world.client("official"), world.client("chair")
+    assert official.get(address(world, introduction, more="contacts/")).json()["contacts"][0]["email"] == contact.email
+    left = chair.post(address(world, introduction, "b", "leave/"), content_type=JSON)
+    assert (left.status_code, left.json()["stage"], left.json()["close_reason"]) == (200, "closed", "side_withdrew")
+    assert official.get(address(world, introduction, more="contacts/")).json()["contacts"] == []
+    assert chair.post(address(world, introduction, "b", "leave/"), content_type=JSON).status_code == 409
+    introduction.pair.refresh_from_db()
+    assert introduction.pair.closed_until is not None
+
+
+def test_reading_contacts_is_recorded_with_those_who_are_read(world: World) -> None:
+    introduction, _contact = world.introduced(), contact_of(world.b)
+    official = world.client("official")
+    official.get(address(world, introduction, more="contacts/"))
+    assert not Event.objects.filter(topic="contacts_read").exists()
+    world.consent(introduction, world.a, world.b)
+    answer = official.get(address(world, introduction, more="contacts/"))
+    assert answer["Cache-Control"] == "private, no-store"
+    event = Event.objects.get(topic="contacts_read")
+    assert (event.by, event.community_id, event.subject_id) == (world.user("official"), world.b.pk, introduction.pk)
+
+
+def test_consent_of_the_other_side_alone_is_not_told(world: World) -> None:
+    introduction, official = world.introduced(), world.client("official")
+    before = official.get(address(world, introduction)).content
+    world.consent(introduction, world.b)
+    assert official.get(address(world, introduction)).content == before
+
+
+def test_board_is_narrowed_down(world: World) -> None:
+    now, curator = dt.datetime.now(dt.UTC), world.user("curator")
+    mine = world.introduced(owner=curator, due_on=now.date() - dt.timedelta(days=1), stage_since=now - dt.timedelta(days=31))
+    other = IntroductionFactory(
+        suggestion__pair=PairFactory(a=CommunityFactory(), b=CommunityFactory(country_code="JP")), due_on=now.date(), stage="exploring"
+    )
+    Introduction.objects.filter(pk=other.pk).update(stage_since=now - dt.timedelta(days=29))
+    IntroductionFactory(
+        stage="closed", close_reason="other", due_on=dt.date(2020, 1, 1), stage_since=dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    )
+    for query, found in {
+        "": {mine.pk, other.pk}, "owner=me": {mine.pk}, f"owner={curator.pk}": {mine.pk}, "owner=nobody": {other.pk},
+        "country=JP": {other.pk}, "overdue=true": {mine.pk}, "stuck=true": {mine.pk}, "stage=exploring": {other.pk},
+        "search=alpha": {mine.pk},
+    }.items():  # fmt: skip
+        rows = world.client("curator").get(f"/api/v1/staff/introductions/?{query}").json()["results"]
+        assert {row["id"] for row in rows} == found, query
+
+
+def test_notes_are_for_staff_alone(world: World) -> None:
+    introduction = world.introduced()
+    notes = f"/api/v1/staff/introductions/{introduction.pk}/notes/"
+    curator = world.client("curator")
+    assert curator.post(notes, {"text": " "}, content_type=JSON).status_code == 422
+    assert curator.post(notes, {"text": "They call on Monday."}, content_type=JSON).status_code == 201
+    assert [row["text"] for row in curator.get(notes).json()["results"]] == ["They call on Monday."]
+    assert world.client("admin").get(notes).status_code == 200
+    for actor in ("official", "chair", "stranger"):
+        assert world.client(actor).get(notes).status_code == 404
+    assert b"Monday" not in world.client("official").get(address(world, introduction)).content
 
 
 def test_introduction_by_hand_needs_its_reason(world: World) -> None:

@@ -1,0 +1,124 @@
+"""The board: filters, marks in words, moving by menu, two curators at once, notes, and the walk from sign-in to an introduction."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from backend.accounts.models import User
+from backend.introductions.models import Introduction
+from backend.suggestions.curation.bars import set_bar
+from tests.actors import World, make_world
+from tests.factories import UserFactory
+from tests.web.conftest import SignIn
+from tests.web.html_forms import form_to, forms_of
+
+NOW = dt.datetime.now(dt.UTC)
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world()
+
+
+def url(name: str, *args: object) -> str:
+    return reverse(f"web:{name}", args=args)
+
+
+def page(client: Client, address: str, **query: str) -> str:
+    response = client.get(address, query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_marks_are_words_beside_their_signs(world: World) -> None:
+    card = world.introduced(due_on=NOW.date() - dt.timedelta(days=2), stage_since=NOW - dt.timedelta(days=40))
+    set_bar(by=world.user("curator"), country="DE", because="A rule.", source="Law 1", from_on=NOW.date())
+    curator = world.client("curator")
+    for address in (url("staff_introductions"), url("staff_introduction", card.pk)):
+        html = page(curator, address)
+        assert f"overdue since {card.due_on:%-d %b}" in html.replace(f"{card.due_on:%B}", f"{card.due_on:%b}")
+        assert "stuck for 40 days" in html
+        assert "barred" in html
+    for address in (url("introduction", card.pk), url("desk")):
+        assert "barred" not in page(world.client("official"), address)
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ({"owner": "me"}, True), ({"owner": "nobody"}, False), ({"country": "DE"}, True), ({"country": "MX"}, False),
+        ({"overdue": "on"}, True), ({"stuck": "on"}, False), ({"stage": "introduced"}, True), ({"stage": "closed"}, False),
+        ({"owner": "someone"}, True),
+    ],
+)  # fmt: skip
+def test_filters(world: World, query: dict[str, str], shown: bool) -> None:
+    world.introduced(owner=world.user("curator"), due_on=NOW.date() - dt.timedelta(days=2))
+    assert ("Alpha – Beta" in page(world.client("curator"), url("staff_introductions"), **query)) == shown
+
+
+def test_two_curators_at_once_the_second_sees_the_conflict(world: World, sign_in: SignIn) -> None:
+    card = world.introduced()
+    first, second = world.client("curator"), sign_in(UserFactory(curator=True, name="Second"))
+    address = url("staff_introduction_move", card.pk)
+    seen = form_to(page(second, url("staff_introductions"), owner="nobody"), address).values
+    assert first.post(address, {"stage": "exploring", "expected": "introduced"}).status_code == 302
+    late = second.post(address, seen | {"stage": ["first_meeting"]})
+    assert late.status_code == 409
+    html = late.content.decode()
+    assert f"{world.user('curator')} has moved this card to “Exploring”" in html
+    assert form_to(html, address).values["expected"] == ["exploring"]
+    assert form_to(html, address).values["after"] == [url("staff_introductions") + "?owner=nobody"]
+    assert Introduction.objects.get().stage == "exploring"
+    on_its_page = second.post(address, {"stage": "first_meeting", "expected": "introduced"})
+    assert on_its_page.status_code == 409
+    assert "has moved this card" in on_its_page.content.decode()
+
+
+def test_from_sign_in_to_an_introduction_in_two_clicks(world: World) -> None:
+    card = world.introduced(stage="to_introduce")
+    curator = world.client("curator")
+    overview = page(curator, url("staff"))
+    assert f'href="{url("staff_introductions")}' in overview  # the first click
+    (form,) = [
+        form for form in forms_of(page(curator, url("staff_introductions"))) if form.action == url("staff_introduction_move", card.pk)
+    ]
+    assert form.values["stage"] == ["introduced"], "the menu already says what comes next"
+    assert curator.post(form.action, form.values).status_code == 302  # the second
+    assert Introduction.objects.get().stage == "introduced"
+
+
+def test_barred_pair_is_not_introduced(world: World) -> None:
+    card = world.introduced(stage="to_introduce")
+    set_bar(by=world.user("curator"), country="DE", because="A rule.", source="Law 1", from_on=NOW.date())
+    curator = world.client("curator")
+    assert curator.post(url("staff_introduction_move", card.pk), {"stage": "introduced"}).status_code == 409
+    posted = {"stage": "closed", "close_reason": "other"}
+    assert curator.post(url("staff_introduction_move", card.pk), posted).status_code == 302
+
+
+def test_notes_are_kept_and_neither_side_reads_them(world: World) -> None:
+    card, curator = world.introduced(), world.client("curator")
+    address = url("staff_introduction_note", card.pk)
+    assert "Write 1 to 4,000 characters." in curator.post(address, {"text": " "}).content.decode()
+    assert curator.post(address, {"text": "Call <b>Monday</b>"}).status_code == 302
+    assert "Call &lt;b&gt;Monday&lt;/b&gt;" in page(curator, url("staff_introduction", card.pk))
+    assert "Monday" not in page(world.client("official"), url("introduction", card.pk))
+
+
+def test_administrator_reads_and_moves_nothing(world: World) -> None:
+    card, admin = world.introduced(), world.client("admin")
+    for address in (url("staff_introductions"), url("staff_introduction", card.pk)):
+        assert not [form for form in forms_of(page(admin, address)) if form.action.startswith("/staff/") and form.method == "post"]
+    assert admin.post(url("staff_introduction_move", card.pk), {"stage": "exploring"}).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["staff_introductions", "staff_introduction"])
+def test_pages_of_introductions_are_stored_by_no_cache(world: World, curator: User, name: str) -> None:
+    card = world.introduced()
+    address = url(name, card.pk) if name == "staff_introduction" else url(name)
+    assert "no-store" in world.client("curator").get(address)["Cache-Control"]
+    assert "no-store" in world.client("official").get(url("introduction", card.pk))["Cache-Control"]

@@ -1,0 +1,113 @@
+"""Policy, bars, several at once and pairs by hand, on staff's pages."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
+from tests.actors import World, make_world
+from tests.factories import CommunityFactory, PlaceFactory, SuggestionFactory, document
+from tests.web.html_forms import forms_of
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world()
+
+
+def url(name: str, *args: object) -> str:
+    return reverse(f"web:{name}", args=args)
+
+
+def test_policy_is_set_in_percent_and_shown_with_its_history(world: World) -> None:
+    curator = world.client("curator")
+    wrong = curator.post(url("staff_policy"), {"mode": "above", "because": "Try."})
+    assert wrong.status_code == 422
+    assert "lowest score" in wrong.content.decode()
+    assert curator.post(url("staff_policy"), {"mode": "above", "threshold": "62.5", "because": "Try."}).status_code == 302
+    assert ReleasePolicy.objects.get().threshold == 0.625
+    html = curator.get(url("staff_policy")).content.decode()
+    assert "Try." in html
+    assert "62% and above" in curator.get(url("staff_suggestions")).content.decode()
+    assert world.client("admin").get(url("staff_policy")).status_code == 200
+    assert world.client("admin").post(url("staff_policy"), {"mode": "all", "because": "No."}).status_code == 404
+
+
+def test_several_are_released_with_a_word_on_each_that_was_not(world: World) -> None:
+    waiting, gone = SuggestionFactory(pair=world.pair, proposed=True), SuggestionFactory(status="expired")
+    posted = {"act": "release", "suggestion_ids": [waiting.pk, gone.pk], "after": url("staff_suggestions") + "?status=proposed"}
+    answer = world.client("curator").post(url("staff_suggestions_act"), posted, follow=True)
+    html = answer.content.decode()
+    assert answer.redirect_chain == [(posted["after"], 302)]
+    assert "1 suggestion is released." in html
+    assert f"Suggestion {gone.pk}:" in html
+    waiting.refresh_from_db()
+    assert waiting.status == "released"
+    assert world.client("curator").post(url("staff_suggestions_act"), {"act": "release"}).status_code == 400
+
+
+BAR = {"because": "A rule <of> law.", "source": "https://example.org/law", "from_on": "2026-01-01"}
+
+
+def test_jurisdiction_is_barred_by_the_name_of_its_region(world: World) -> None:
+    PlaceFactory(country=world.b.country, admin1_code="02", admin1="Bavaria")
+    curator = world.client("curator")
+    wrong = curator.post(url("staff_bars"), BAR | {"country": "DE", "admin1": "Atlantis"})
+    assert wrong.status_code == 422
+    assert "Regions there are: Bavaria" in wrong.content.decode()
+    assert curator.post(url("staff_bars"), BAR | {"country": "DE", "admin1": "bavaria", "home_admin1_code": "CA"}).status_code == 302
+    bar = Bar.objects.get()
+    assert (bar.country_id, bar.admin1_code, bar.home_admin1_code) == ("DE", "02", "CA")
+    html = curator.get(url("staff_bars")).content.decode()
+    assert "California – Bavaria, Germany" in html
+    assert "A rule &lt;of&gt; law." in html
+    assert curator.post(url("staff_bar_lift", bar.pk), {"because": "Ended."}).status_code == 302
+    assert "Ended." in curator.get(url("staff_bars")).content.decode()
+
+
+def test_pair_is_barred_from_its_suggestion(world: World) -> None:
+    suggestion = SuggestionFactory(pair=world.pair)
+    curator = world.client("curator")
+    address = f"{url('staff_bars')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
+    assert address.replace("&", "&amp;") in curator.get(url("staff_suggestion", suggestion.pk)).content.decode()
+    assert "Alpha – Beta" in curator.get(address).content.decode()
+    assert curator.post(address, BAR).status_code == 302
+    assert Bar.objects.get().pair == world.pair
+    assert world.client("official").get(url("suggestion", world.a.pk, suggestion.pk)).status_code == 404
+    assert curator.get(f"{url('staff_bars')}?home_id={world.b.pk}&abroad_id={world.a.pk}").status_code == 404
+
+
+def test_pair_is_found_looked_at_and_proposed(world: World) -> None:
+    curator = world.client("curator")
+    assert "No published community abroad" in curator.get(url("staff_propose"), {"home": "Alp", "abroad": "Nowhere"}).content.decode()
+    html = curator.get(url("staff_propose"), {"home": "Alp", "abroad": "Gam"}).content.decode()
+    assert f'value="{world.a.pk}"' in html and f'value="{world.c.pk}"' in html
+    address = f"{url('staff_propose')}?home_id={world.a.pk}&abroad_id={world.c.pk}"
+    assert "What Alpha gains" in curator.get(address).content.decode()
+    assert curator.post(address, {"because": ""}).status_code == 422
+    made = curator.post(address, {"because": "The mayors are cousins.", "release_now": "on"})
+    suggestion = Suggestion.objects.get()
+    assert made.url == url("staff_suggestion", suggestion.pk)
+    assert "The mayors are cousins." in curator.get(made.url).content.decode()
+    assert "cousins" not in world.client("official").get(url("suggestion", world.a.pk, suggestion.pk)).content.decode()
+    assert "have an open suggestion already" in curator.get(address).content.decode()
+
+
+def test_wish_is_shown_and_set_aside(world: World) -> None:
+    picky = CommunityFactory(name="Picky", published=True, published__document=document(sought={"excluded_countries": ["DE"]}))
+    address = f"{url('staff_propose')}?home_id={picky.pk}&abroad_id={world.b.pk}"
+    curator = world.client("curator")
+    assert "Picky excludes Germany." in curator.get(address).content.decode()
+    assert "why the wishes named above" in curator.post(address, {"because": "They met."}).content.decode()
+    assert curator.post(address, {"because": "They met.", "overridden_because": "The mayor asks."}).status_code == 302
+
+
+def test_bar_is_shown_and_leaves_no_form(world: World) -> None:
+    curator = world.client("curator")
+    curator.post(url("staff_bars"), BAR | {"country": "DE"})
+    address = f"{url('staff_propose')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
+    html = curator.get(address).content.decode()
+    assert "Barred by staff" in html
+    assert not [form for form in forms_of(html) if "because" in form.values]
+    assert curator.post(address, {"because": "Still."}).status_code == 409

@@ -57,6 +57,8 @@ def status_for_side(suggestion: Suggestion, side: str, now: dt.datetime) -> str:
     if suggestion.status in _ADVANCED:
         return suggestion.status
     own = getattr(suggestion, f"{side}_state")
+    if suggestion.status == _S.WITHDRAWN and suggestion.a_state == suggestion.b_state == _A.INTERESTED:
+        return "closed"  # after an introduction, which both know of: while blind, one of the two states is another
     if own in (_A.DECLINED, _A.WITHDRAWN):
         return str(own)
     if own == _A.EXPIRED or (suggestion.expires_at and suggestion.expires_at <= now):

@@ -1,0 +1,348 @@
+"""A pair from proposal to introduction, acted on by everybody in any order, beside a model of it in plain words.
+
+The model knows the rules of ``domain.md`` and nothing of the code: what it says is allowed must succeed and leave exactly its state,
+everything else must be refused and change nothing. After each step the audit rows are counted, and each side's view is compared with
+what it may know.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from django.db import transaction
+from django.db.models import F
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from backend.common.errors import DomainError, NotVisible
+from backend.introductions.models import Consent, Introduction
+from backend.introductions.services import (
+    contacts_for,
+    give_consent,
+    leave_introduction,
+    move,
+    open_card_for_mutual,
+    withdraw_consent,
+)
+from backend.outbox.models import Event
+from backend.suggestions.models import Decision, Suggestion
+from backend.suggestions.queries import suggestion_for
+from backend.suggestions.services import answer, expire_suggestions, hold, release, settle_answer, undo_answer
+from backend.suggestions.services.settling import settle_due
+from tests.actors import World, contact_of, make_world
+from tests.factories import SuggestionFactory
+
+EXAMPLES, STEPS = 500, 8
+SPEAKS_FOR = {"official": "a", "chair": "b"}
+SEES = {"official": "a", "chair": "b", "committee_member": "b"}
+ACTORS = ("official", "chair", "committee_member", "other_official", "unvetted", "curator", "admin", "stranger")
+OTHERS = tuple(who for who in ACTORS if who not in SEES)
+OPEN_COLUMNS = ("to_introduce", "introduced", "first_meeting", "exploring", "proposal", "council_resolution")
+actors = st.sampled_from(ACTORS)
+# Mostly those who may: a machine that is refused all day finds nothing.
+speakers = st.one_of(st.sampled_from(("official", "chair")), actors)
+staff = st.one_of(st.just("curator"), actors)
+sides = st.sampled_from("ab")
+
+
+@dataclass
+class Model:
+    """The pair as the rules have it."""
+
+    status: str = "proposed"
+    states: dict[str, str] = field(default_factory=lambda: {"a": "pending", "b": "pending"})
+    windows: set[str] = field(default_factory=set)  # sides whose last answer can still be undone
+    over: bool = False  # the time to answer
+    was_mutual: bool = False
+    stage: str = ""
+    consents: set[str] = field(default_factory=set)
+    events: dict[str, int] = field(default_factory=dict)
+
+    def record(self, topic: str) -> None:
+        self.events[topic] = self.events.get(topic, 0) + 1
+
+    def settle(self) -> None:
+        """Final answers take effect: one refusal closes, two interests are mutual."""
+        if self.status != "released":
+            return
+        final = {side: state for side, state in self.states.items() if state != "pending" and side not in self.windows}
+        closing = [state for state in final.values() if state in ("declined", "withdrawn")]
+        if len(set(closing)) > 1:
+            raise AssertionError("the machine settles after each answer's window: two different closings cannot meet")
+        if closing:
+            self.status = closing[0]
+            self.record("suggestion_closed")
+        elif list(final.values()) == ["interested", "interested"]:
+            self.status, self.was_mutual = "mutual", True
+            self.record("interest_mutual")
+
+    def expire(self) -> None:
+        self.settle()
+        if not self.over:
+            return
+        if self.status == "released" and not self.windows:
+            self.status = "expired"
+            self.record("suggestion_expired")
+            self.states = {side: "expired" if state in ("pending", "interested") else state for side, state in self.states.items()}
+        elif self.status in ("declined", "withdrawn") and not self.was_mutual:
+            self.states = {side: "expired" if state in ("pending", "interested") else state for side, state in self.states.items()}
+
+    def seen_by(self, side: str) -> str | None:
+        """What a side may know: its own answer, the clock, and mutual interest. None: there is nothing for it to see."""
+        if self.status in ("proposed", "held", "superseded"):
+            return None
+        if self.status in ("mutual", "introduced"):
+            return self.status
+        if self.was_mutual:
+            return "closed"
+        own = self.states[side]
+        if own in ("declined", "withdrawn"):
+            return own
+        if own == "expired" or self.over:
+            return "closed"
+        return "waiting" if own == "interested" else "open"
+
+
+class Workflow(RuleBasedStateMachine):
+    world: World  # one for all examples; each example is rolled back
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rolled_back = transaction.atomic()
+        self.rolled_back.__enter__()
+        self.before = Event.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        self.suggestion_id = SuggestionFactory(pair=self.world.pair, proposed=True).pk
+        self.model = Model()
+        self.looked_at: object = None
+        self.contacts_looked_at: object = None
+
+    @initialize(depth=st.integers(0, 9))
+    def come_to_a_point(self, depth: int) -> None:
+        """Random acts alone seldom get as far as two consents; every example begins somewhere on the way there."""
+        way: list[Callable[[], None]] = [
+            lambda: self.release("curator"),
+            lambda: self.answer("official", "a", "interested"),
+            lambda: self.answer("chair", "b", "interested"),
+            lambda: self.a_minute_passes_for("a"),
+            lambda: self.a_minute_passes_for("b"),
+            self.the_card_is_opened,
+            lambda: self.move("curator", "introduced"),
+            lambda: self.consent("official", "a"),
+            lambda: self.consent("chair", "b"),
+        ]
+        for act in way[:depth]:
+            act()
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.rolled_back.__exit__(None, None, None)
+
+    def attempt(self, allowed: bool, act: Callable[[], object]) -> bool:
+        """Does it; whether it went through must be what the rules say."""
+        refused: DomainError | None = None
+        try:
+            with transaction.atomic():
+                act()
+        except DomainError as error:
+            refused = error
+        assert (refused is None) == allowed, f"the rules say {allowed}, the code {refused.code if refused else 'let it through'}"
+        return allowed
+
+    def community(self, side: str) -> int:
+        return {"a": self.world.a.pk, "b": self.world.b.pk}[side]
+
+    @property
+    def card(self) -> int:
+        return Introduction.objects.filter(pair=self.world.pair).order_by("-pk").values_list("pk", flat=True).first() or 0
+
+    @rule(who=staff)
+    def release(self, who: str) -> None:
+        allowed = who == "curator" and self.model.status in ("proposed", "held")
+        if self.attempt(allowed, lambda: release(by=self.world.user(who), suggestion_id=self.suggestion_id)):
+            self.model.status, self.model.over = "released", False
+            self.model.record("suggestion_released")
+
+    @rule(who=staff)
+    def hold(self, who: str) -> None:
+        pending = set(self.model.states.values()) == {"pending"}
+        allowed = who == "curator" and self.model.status in ("proposed", "released") and pending
+        if self.attempt(allowed, lambda: hold(by=self.world.user(who), suggestion_id=self.suggestion_id)):
+            self.model.status = "held"
+            self.model.record("suggestion_held")
+
+    @rule(who=speakers, side=sides, given=st.sampled_from(("interested", "interested", "interested", "declined", "withdrawn")))
+    def answer(self, who: str, side: str, given: str) -> None:
+        model, reason = self.model, "no_fit" if given == "declined" else ""
+        before = {"interested": "pending", "declined": "pending", "withdrawn": "interested"}[given]
+        allowed = (
+            SPEAKS_FOR.get(who) == side
+            and model.status in ("released", "declined", "withdrawn")
+            and not model.was_mutual
+            and not model.over
+            and model.states[side] == before
+        )
+        user = self.world.user(who)
+        if self.attempt(
+            allowed,
+            lambda: answer(
+                by=user, suggestion_id=self.suggestion_id, community_id=self.community(side), answer=given, reason=reason, comment="x"
+            ),
+        ):
+            model.states[side] = given
+            model.windows.add(side)
+            model.record("suggestion_answered")
+
+    @rule(who=speakers, side=sides)
+    def undo(self, who: str, side: str) -> None:
+        model = self.model
+        fallback = {"interested": "pending", "declined": "pending", "withdrawn": "interested"}
+        allowed = SPEAKS_FOR.get(who) == side and side in model.windows and model.states[side] in fallback
+        allowed = allowed and model.status in ("released", "declined", "withdrawn")
+        user = self.world.user(who)
+        if self.attempt(allowed, lambda: undo_answer(by=user, suggestion_id=self.suggestion_id, community_id=self.community(side))):
+            model.states[side] = fallback[model.states[side]]
+            if model.states[side] == "pending":
+                model.windows.discard(side)
+            model.record("suggestion_answer_undone")
+
+    @rule(side=sides)
+    def a_minute_passes_for(self, side: str) -> None:
+        moved = {f"{side}_final_at": F(f"{side}_final_at") - dt.timedelta(minutes=5)}
+        Suggestion.objects.filter(pk=self.suggestion_id).update(**moved)
+        for decision_id in Decision.objects.filter(suggestion_id=self.suggestion_id).values_list("pk", flat=True):
+            settle_answer(decision_id)
+        self.model.windows.discard(side)
+        self.model.settle()
+
+    @precondition(lambda self: self.model.status in ("released", "declined", "withdrawn") and not self.model.was_mutual)
+    @rule()
+    def the_time_to_answer_runs_out(self) -> None:
+        Suggestion.objects.filter(pk=self.suggestion_id).update(expires_at=F("expires_at") - dt.timedelta(days=200))
+        self.model.over = True
+        expire_suggestions()
+        self.model.expire()
+
+    @rule()
+    def sweep(self) -> None:
+        settle_due()
+        expire_suggestions()
+        self.model.expire()
+
+    @rule()
+    def the_card_is_opened(self) -> None:
+        open_card_for_mutual(self.suggestion_id)
+        if self.model.status == "mutual" and not self.model.stage:
+            self.model.stage = "to_introduce"
+            self.model.record("introduction_opened")
+
+    @precondition(lambda self: self.model.stage)
+    @rule(who=staff, stage=st.sampled_from((*OPEN_COLUMNS, "introduced", "closed", "agreement")))
+    def move(self, who: str, stage: str) -> None:
+        model = self.model
+        allowed = who == "curator" and model.stage in OPEN_COLUMNS and stage != model.stage and stage != "agreement"
+        reason = "no_response" if stage == "closed" else ""
+        user = self.world.user(who)
+        if self.attempt(allowed, lambda: move(by=user, introduction_id=self.card, stage=stage, close_reason=reason)):
+            self.moved_to(stage)
+
+    @precondition(lambda self: self.model.stage)
+    @rule(who=speakers, side=sides)
+    def leave(self, who: str, side: str) -> None:
+        allowed = SPEAKS_FOR.get(who) == side and self.model.stage in OPEN_COLUMNS[1:]
+        user, community = self.world.user(who), self.community(side)
+        if self.attempt(allowed, lambda: leave_introduction(by=user, introduction_id=self.card, side_id=community)):
+            self.moved_to("closed")
+
+    def moved_to(self, stage: str) -> None:
+        self.model.stage = stage
+        self.model.record("introduction_moved")
+        if stage == "closed":
+            self.model.status = "withdrawn"
+        elif stage != "to_introduce":
+            self.model.status = "introduced"
+
+    @precondition(lambda self: self.model.stage)
+    @rule(who=speakers, side=sides)
+    def consent(self, who: str, side: str) -> None:
+        allowed = SPEAKS_FOR.get(who) == side and self.model.stage in OPEN_COLUMNS[1:] and side not in self.model.consents
+        user, community = self.world.user(who), self.community(side)
+        if self.attempt(allowed, lambda: give_consent(by=user, introduction_id=self.card, community_id=community)):
+            self.model.consents.add(side)
+            self.model.record("consent_given")
+
+    @precondition(lambda self: self.model.consents)
+    @rule(who=speakers, side=sides)
+    def take_consent_back(self, who: str, side: str) -> None:
+        allowed = SPEAKS_FOR.get(who) == side and side in self.model.consents
+        user, community = self.world.user(who), self.community(side)
+        if self.attempt(allowed, lambda: withdraw_consent(by=user, introduction_id=self.card, community_id=community)):
+            self.model.consents.discard(side)
+            self.model.record("consent_withdrawn")
+
+    @invariant()
+    def the_rows_are_what_the_rules_say(self) -> None:
+        suggestion = Suggestion.objects.get(pk=self.suggestion_id)
+        assert (suggestion.status, suggestion.a_state, suggestion.b_state) == (
+            self.model.status,
+            self.model.states["a"],
+            self.model.states["b"],
+        )
+        stages = list(Introduction.objects.filter(pair=self.world.pair).values_list("stage", flat=True))
+        assert stages == ([self.model.stage] if self.model.stage else [])
+
+    @invariant()
+    def audit_rows_are_the_transitions(self) -> None:
+        topics = {
+            "suggestion_released", "suggestion_held", "suggestion_answered", "suggestion_answer_undone", "suggestion_closed",
+            "suggestion_expired", "interest_mutual", "introduction_opened", "introduction_moved", "consent_given", "consent_withdrawn",
+        }  # fmt: skip
+        counted: dict[str, int] = {}
+        for topic in Event.objects.filter(id__gt=self.before, topic__in=topics).values_list("topic", flat=True):
+            counted[topic] = counted.get(topic, 0) + 1
+        assert counted == self.model.events
+
+    @invariant()
+    def each_side_sees_what_it_may_know_and_nobody_else_anything(self) -> None:
+        state = (repr(self.model), self.model.over)
+        if state == self.looked_at:
+            return
+        self.looked_at = state
+        for who in (*SEES, OTHERS[Event.objects.count() % len(OTHERS)]):
+            expected = self.model.seen_by(SEES[who]) if who in SEES else None
+            try:
+                seen: str | None = suggestion_for(self.world.user(who), self.suggestion_id).status_for_side
+            except NotVisible:
+                seen = None
+            assert seen == expected, f"{who} sees {seen}, and may know {expected}"
+
+    @invariant()
+    def contacts_are_open_under_both_consents_only(self) -> None:
+        if not self.model.stage or self.looked_at == self.contacts_looked_at:
+            return
+        self.contacts_looked_at = self.looked_at
+        due = self.model.consents == {"a", "b"} and self.model.stage in OPEN_COLUMNS[1:]
+        assert Consent.objects.filter(introduction_id=self.card, withdrawn_at__isnull=True).count() == len(self.model.consents)
+        for who, side in SEES.items():
+            shown = contacts_for(self.world.user(who), self.card, self.community(side))
+            assert bool(shown) == due
+        for who in OTHERS if due else ():
+            with pytest.raises(NotVisible):
+                contacts_for(self.world.user(who), self.card, self.world.a.pk)
+
+
+def test_no_order_of_acts_breaks_a_rule(db: None, settings) -> None:
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}
+    world = make_world()
+    contact_of(world.a), contact_of(world.b)
+    machine = type("WorkflowOfOneWorld", (Workflow,), {"world": world})
+    run_state_machine_as_test(
+        machine,
+        settings=hypothesis_settings(
+            max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

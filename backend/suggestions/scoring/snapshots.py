@@ -17,9 +17,10 @@ from django.utils import timezone
 from backend.cities.models import ListedPartnership
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.suggestions.curation.bars import barred_by_staff
-from backend.suggestions.models import Pair, Suggestion
+from backend.suggestions.models import Pair
 from backend.suggestions.scoring.reading import current_records, public_communities
 from backend.suggestions.scoring.records import Standing
+from backend.suggestions.services.capacity import pairs_being_introduced
 from matching.types import ProfileRecord, Snapshot, Sought, Tie
 
 
@@ -65,7 +66,7 @@ def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
     barred, partners = _barred_pairs(listed, by_place, moment)
     countries = _partner_countries(listed, by_place)
     open_counts: dict[int, int] = defaultdict(int)
-    for a, b in Suggestion.objects.filter(status__in=("mutual", "introduced")).values_list("pair__a_id", "pair__b_id"):
+    for a, b in pairs_being_introduced().values_list("a_id", "b_id"):
         open_counts[a] += 1
         open_counts[b] += 1
     standing = {}

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import ngettext
 
 from backend.cities.models import Community
 from backend.cities.profile_schema import document_value
 from backend.common.errors import CapacityReached
-from backend.suggestions.models import Suggestion
+from backend.suggestions.models import Pair, Suggestion
 
 DEFAULT_OPEN_INTRODUCTIONS = 3
 
 
-def open_introductions(community_id: int) -> int:
-    """How many of the community's pairs are past mutual interest and not closed."""
+def pairs_being_introduced() -> QuerySet[Pair]:
+    """Pairs past mutual interest, or introduced by hand, that are neither closed nor partners yet: each takes a place on both sides."""
     past = (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED)
-    return Suggestion.objects.of_community(community_id).filter(status__in=past).count()
+    interested = Exists(Suggestion.objects.filter(pair=OuterRef("pk"), status__in=past))
+    return Pair.objects.exclude(bar=Pair.Bar.PARTNERS).filter(Q(bar=Pair.Bar.INTRODUCED) | Q(interested))
+
+
+def open_introductions(community_id: int) -> int:
+    """How many introductions of the community are open."""
+    return pairs_being_introduced().filter(Q(a_id=community_id) | Q(b_id=community_id)).count()
 
 
 def introduction_capacity(community: Community) -> int:

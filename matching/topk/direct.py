@@ -20,6 +20,7 @@ from matching.types import BoolArray, FloatArray, IntArray
 Float32Array = npt.NDArray[np.float32]
 
 _IN_CACHE = 2**16  # pairs whose numerators and denominators are worked on at once, in a megabyte or so
+_MOSTLY = 0.9  # share of rows from which on hardly any pair is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class DirectKernel:
     ) -> None:
         size = block[0] * block[1]
         self.admission, self.left, self.rows = admission, left, rows
-        self.optimistic = 2 * k + 8  # candidates taken where no threshold is known yet; usually k of them are eligible
+        self.optimistic = 2 * k + 8  # candidates taken where no threshold is known yet; usually k of them may be suggested
         self.k = k
         self.margin = np.float32(margin)
         self.fusion = fusion
@@ -102,6 +103,7 @@ class DirectKernel:
         np.matmul(left[:, layout.part(0)], right[layout.part(0)], out=forth)
         np.matmul(left[:, layout.part(1)], right[layout.part(1)], out=back)
         columns.rare.add_to(forth, positions)
+        self.optimistic = (2 * self.k if certain.mean() < _MOSTLY else self.k + self.k // 4) + 8
         opened = self._opened(row_floor, shape[1]), self._opened(col_floor, shape[0])
         rows = self.rows[positions]
         if len(opened[0]) or len(opened[1]):

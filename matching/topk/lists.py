@@ -55,19 +55,26 @@ class BestLists:
         at, keys = at[order], keys[order]
         first = np.flatnonzero(np.concatenate(([True], at[1:] != at[:-1])))
         counts = np.diff(np.append(first, len(at)))
-        group = np.repeat(np.arange(len(first)), counts)
-        position = np.arange(len(at)) - first[group]
         rows = at[first] + offset
         width = self.keys.shape[1]
         best = self.keys[rows]
         # A few at a time, so that one long list does not widen the table of all others.
         for start in range(0, int(counts.max()), 2 * width):
-            now = np.flatnonzero((position >= start) & (position < start + 2 * width))
-            added = int(position[now].max()) - start + 1
             touched = np.flatnonzero(counts > start)
+            now = np.minimum(counts[touched] - start, 2 * width)
+            added = int(now.max())
             table = np.zeros((len(touched), width + added), dtype=np.uint64)
             table[:, :width] = best[touched]
-            table[np.searchsorted(touched, group[now]), width + position[now] - start] = keys[now]
+            # Runs of sorted candidates go to the beginnings of rows: one offset a row, and places counted on.
+            ends = np.cumsum(now)
+            step = np.repeat(np.arange(len(touched)) * (width + added) + width - (ends - now), now)
+            places = np.arange(int(ends[-1])) + step
+            taken = (
+                keys
+                if start == 0 and added == counts.max()
+                else keys[places - step + np.repeat(first[touched] + start - (ends - now), now)]
+            )
+            table.reshape(-1)[places] = taken
             table.partition(added, axis=1)
             best[touched] = table[:, added:]
         best.partition(self.spare, axis=1)  # the k-th best comes to stand at `spare`

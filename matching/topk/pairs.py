@@ -96,15 +96,44 @@ def _direction(factors: Factors, rows: IntArray, cols: IntArray, owners: IntArra
     return numerator, coverage
 
 
-def _row_dots(left: npt.NDArray[np.floating], right: npt.NDArray[np.floating], rows: IntArray, cols: IntArray) -> Float64Array:
+def approximate_table(
+    problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Scores and both coverages of every row with each of its own columns, computed in float32: (r, c) each, exceptions included."""
+    preferences, coverages = [], []
+    for factors, owners in ((problem.left_to_right, rows[:, None]), (problem.right_to_left, cols)):
+        presence = _row_dots(factors.presence_left, factors.presence_right, rows[:, None], cols, np.float32)
+        numerator = _row_dots(factors.numerator_left, factors.numerator_right, rows[:, None], cols, np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            coverages.append(presence / factors.total_weight[owners])
+            preferences.append(
+                (numerator + np.float32(factors.prior_weight * factors.prior)) / (presence + np.float32(factors.prior_weight))
+            )
+    exceptions = problem.exceptions
+    if len(exceptions.rows):
+        at = exception_positions(problem, np.repeat(rows, cols.shape[1]), cols.ravel()).reshape(cols.shape)
+        special = at >= 0
+        for target, source in (
+            (preferences[0], exceptions.left_to_right),
+            (preferences[1], exceptions.right_to_left),
+            (coverages[0], exceptions.left_coverage),
+            (coverages[1], exceptions.right_coverage),
+        ):
+            target[special] = source[at[special]]
+    return fuse(preferences[0], preferences[1], fusion), coverages[0], coverages[1]
+
+
+def _row_dots(
+    left: npt.NDArray[np.floating], right: npt.NDArray[np.floating], rows: IntArray, cols: IntArray, dtype: type = np.float64
+) -> npt.NDArray[Any]:
     """Products of single rows, which are taken one by one so that a sum's order never depends on its neighbours."""
-    dots = np.empty(cols.shape)
+    dots = np.empty(cols.shape, dtype=dtype)
     depth, each = left.shape[1], cols.shape[1] if cols.ndim == 2 else 1
     step = max(1, _IN_CACHE // max(1, depth * each))
     for at in range(0, len(cols), step):
         part = cols[at : at + step]
-        a = _space.taken(left, rows[at : at + step], 0)
-        b = _space.taken(right, part, 1)
+        a = _space.taken(left, rows[at : at + step], 0, dtype)
+        b = _space.taken(right, part, 1, dtype)
         np.vecdot(a, b, out=dots[at : at + step])
     return dots
 
@@ -115,14 +144,15 @@ class _Space(threading.local):
     def __init__(self) -> None:
         self._raw = [np.empty(0, dtype=np.uint8)] * 4
 
-    def taken(self, factors: npt.NDArray[np.floating], which: IntArray, number: int) -> Float64Array:
-        """Rows of factors in float64, (*which.shape, depth). Good until the next call with the same number."""
+    def taken(self, factors: npt.NDArray[np.floating], which: IntArray, number: int, dtype: type) -> npt.NDArray[Any]:
+        """Rows of factors, (*which.shape, depth). Good until the next call with the same number."""
         shape = (*which.shape, factors.shape[1])
-        exact = self._array(2 * number, shape, np.dtype(np.float64))
-        if factors.dtype == np.float64:
-            return np.take(factors, which, axis=0, out=exact, mode="clip")
-        exact[...] = np.take(factors, which, axis=0, out=self._array(2 * number + 1, shape, factors.dtype), mode="clip")
-        return exact
+        rows = np.take(factors, which, axis=0, out=self._array(2 * number, shape, factors.dtype), mode="clip")
+        if factors.dtype == dtype:
+            return rows
+        converted = self._array(2 * number + 1, shape, np.dtype(dtype))
+        converted[...] = rows
+        return converted
 
     def _array(self, number: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         size = math.prod(shape) * dtype.itemsize

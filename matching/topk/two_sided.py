@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from matching.topk.admission import Admission, column_blocks
 from matching.topk.direct import Candidates, DirectColumns, DirectKernel
-from matching.topk.lists import BestLists, KeyArray, pack
+from matching.topk.lists import NOTHING_YET, BestLists, KeyArray, pack
 from matching.topk.operands import LeftOperands, layout, right_operands
 from matching.topk.pairs import score_pairs
 from matching.topk.plan import choose_screen
@@ -39,6 +40,11 @@ class _Buffered:
         self.at.append(at)
         self.keys.append(keys)
         self.count += len(at)
+
+    def extend(self, other: _Buffered) -> None:
+        self.at.extend(other.at)
+        self.keys.extend(other.keys)
+        self.count += other.count
 
     def flush(self, lists: BestLists, offset: int = 0) -> None:
         if self.count:
@@ -73,13 +79,13 @@ class TwoSidedPass:
         m, n = len(self.rows), len(self.cols)
         if m == 0 or n == 0:
             return
-        self._add_exceptions()
         lead, first = LEAD, 1
         if row_thresholds is not None and col_thresholds is not None:
             self.row_lists.raise_thresholds(row_thresholds)
-            self.col_lists.raise_thresholds(col_thresholds)
+            self.col_lists.raise_thresholds(self._settle(col_thresholds))
             lead, first = 0, len(self.blocks)
             self._choose(np.arange(n), lag=1.0)
+        self._add_exceptions()
         done = 0
         while done < len(self.blocks):
             stop = min(len(self.blocks), max(first, 2 * done))
@@ -89,6 +95,19 @@ class TwoSidedPass:
             if done == 0 and stop < len(self.blocks):
                 self._choose(np.arange(self.blocks[0][1]), lag=_LAG)
             done = stop
+        del self.left, self.screen  # what follows needs the room
+
+    def _settle(self, thresholds: Float32Array) -> Float32Array:
+        """Puts columns without a threshold into blocks of their own, at the end: each would let all rows of its block through a screen.
+        Returns the thresholds in the new order."""
+        open_ = thresholds <= NOTHING_YET
+        order = np.argsort(open_, kind="stable")
+        settled = np.concatenate(([0], np.cumsum(~open_)))
+        edges = [int(settled[stop]) for _, stop in self.blocks]
+        edges += range(edges[-1], len(order), self.block[1])
+        self.blocks = [(start, stop) for start, stop in itertools.pairwise([0, *edges, len(order)]) if stop > start]
+        self.cols, self.col_ranks = self.cols[order], self.col_ranks[order]
+        return thresholds[order]
 
     def _add_exceptions(self) -> None:
         """Ranks the pairs that have exact values of their own, which the blocks leave out."""
@@ -122,8 +141,10 @@ class TwoSidedPass:
                 found[at] = self._run_columns(*blocks[at], lead, order, direct, screened)
 
         run_threads(work, min(self.threads, len(blocks)))
+        together = _Buffered()
         for at in range(len(blocks)):
-            found[at].flush(self.row_lists)
+            together.extend(found.pop(at))
+        together.flush(self.row_lists)
 
     def _run_columns(
         self, start: int, stop: int, lead: IntArray, order: IntArray, direct: DirectKernel, screened: ScreenKernel | None

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.topk.lists import NOTHING_YET
-from matching.topk.pairs import score_table
+from matching.topk.pairs import COVERAGE_TOLERANCE, approximate_table
 from matching.topk.scan import eligible
 from matching.topk.threads import run_threads, share_out
 from matching.types import IntArray, PairProblem, RankedSide
@@ -39,6 +39,7 @@ def warm_thresholds(
         return thresholds
     listed_at = positions_of(earlier.ids, view.left_ids[rows])
     order = np.argsort(view.right_ids, kind="stable")
+    floor = np.float32(max(view.coverage_floor, 0.0) * (1 + 1e-5)) if view.coverage_floor > COVERAGE_TOLERANCE else np.float32(-1)
     draw = share_out(range(0, len(rows), _ROWS_AT_ONCE))
 
     def work() -> None:
@@ -48,14 +49,15 @@ def warm_thresholds(
             cols = positions_of(view.right_ids, listed, order)
             missing = (cols < 0) | (listed_at[part] < 0)[:, None]
             cols[missing] = 0
-            values = score_table(view, rows[part], cols, fusion)
-            allowed = values.suggestible(view.coverage_floor) & ~missing
+            scores, own, others = approximate_table(view, rows[part], cols, fusion)
+            # Pairs so near the floor that rounding might decide are left out: a threshold may be too low.
+            allowed = ~missing & (own > floor) & (others > floor) & np.isfinite(scores)
             all_rows = np.broadcast_to(rows[part][:, None], cols.shape)
             allowed[allowed] = eligible(view, all_rows[allowed], cols[allowed])
-            scores = np.where(allowed, values.score, -np.inf)
+            scores[~allowed] = -np.inf
             worst = np.partition(scores, scores.shape[1] - k, axis=1)[:, -k]
-            # One step down covers the rounding to float32.
-            lowered = np.nextafter((worst - margin).astype(np.float32), np.float32(-np.inf))
+            # The margin is twice the error of a score; one step down covers the rounding of the difference.
+            lowered = np.nextafter(worst - np.float32(1.5 * margin), np.float32(-np.inf))
             thresholds[part] = np.where(np.isfinite(worst), lowered, NOTHING_YET)
 
     run_threads(work, threads)

@@ -18,10 +18,12 @@ from django.urls.converters import get_converters
 
 from backend.api import access as api_access
 from backend.cities.services.invitations import invitation_path
+from backend.introductions.services import log_activity
 from backend.notifications.models import Notification
 from backend.web import access as web_access
 from tests import factories as make
 from tests.actors import ACTORS, World, contact_of, make_world
+from tests.agreed import agreed
 
 PROBES = {"healthz", "readyz", "metrics"}
 ALLOWED, SIGN_IN, HIDDEN = "allowed", "sign in", "hidden"
@@ -76,14 +78,34 @@ def stage(db: None) -> Stage:
     contact_of(world.b)
     event = make.EventFactory(community_id=world.a.pk)
     make.NotificationFactory(recipient=world.user("official"), community=world.a, event=event, kind=Notification.Kind.PROFILE_PUBLISHED)
+    partnership = agreed(world, introduction)
+    activity = log_activity(
+        by=world.user("official"), partnership_id=partnership.pk, community_id=world.a.pk, kind="visit",
+        happened_on=partnership.since, text="A visit.",
+    )  # fmt: skip
     things = {
         "community_id": world.a.pk,
+        "agreement_id": partnership.agreement_id,
+        "document_id": partnership.agreement.documents.get().pk,
+        "partnership_id": partnership.pk,
+        "activity_id": activity.pk,
+        "number": 1,
+        "form": "sister",
+        "form_code": "sister",
+        "what": "activity",
         "suggestion_id": introduction.suggestion_id,
         "introduction_id": introduction.pk,
         "pair_id": world.pair.pk,
+        "meeting_id": make.MeetingFactory(introduction=introduction, fixed=True).pk,
+        "abroad_id": world.b.pk,
+        "bar_id": make.BarFactory().pk,
         "letter_id": make.VettingLetterFactory(profile=world.a.profile).pk,
         "run_id": make.ScoringRunFactory().pk,
         "work_id": make.WorkFactory(status="dead", finished_at=make.MOMENT, event=event).pk,
+        "membership_id": make.MembershipFactory(community=world.b).pk,
+        "import_id": make.MemberImportFactory().pk,
+        "claim_id": make.ExistingPartnershipFactory(community=world.a).pk,
+        "kind": "csv",
         "group": "story",
         "kind": "csv",
         "public_id": make.ApiTokenFactory(user=world.user("official")).public_id,
@@ -110,6 +132,10 @@ def address_of(name: str, things: dict[str, Any]) -> str:
     assert "<" not in address, (address, sorted(converters))
     if name == "api:places":
         address += "?q=al"
+    if name in {"api:agreement-changes", "api:staff-agreement-changes"}:
+        address += "?old=1&new=2"
+    if name == "api:staff-assessment":
+        address += f"?home_id={things['community_id']}&abroad_id={things['abroad_id']}"
     return "/" + address.replace("^", "").replace("$", "").replace("\\Z", "")
 
 
@@ -132,9 +158,19 @@ def expected(name: str, level: str, actor: str) -> str:
 
 _TOKEN_HOLDERS = {"official", "other_official", "chair", "visitor"}
 _SIDES = {"official", "committee_member", "chair", "curator", "admin"}
+_OF_THE_PAIR = (
+    "web:agreement", "web:agreement_version", "web:agreement_changes", "web:agreement_document_file",
+    "web:partnership", "web:partnership_why", "web:partnership_certificate",
+)  # fmt: skip
 # Where the level lets a person ask and the object says no, by the table of domain.md.
 OBJECT_DECIDES: dict[tuple[str, str], str] = {
-    **{("web:introduction", actor): HIDDEN for actor in ACTORS if actor not in _SIDES},
+    **{(f"web:{name}", actor): HIDDEN for name in ("introduction", "meeting", "meeting_file") for actor in ACTORS if actor not in _SIDES},
+    # Who may only read proposes no meeting; staff leave for no side.
+    **{("web:meeting_new", actor): HIDDEN for actor in ACTORS if actor not in {"official", "chair", "curator"}},
+    **{("web:introduction_leave", actor): HIDDEN for actor in ACTORS if actor not in {"official", "chair"}},
+    **{(name, actor): HIDDEN for name in _OF_THE_PAIR for actor in ACTORS if actor not in _SIDES},
+    # No table of figures has the name of a vocabulary.
+    **{(name, actor): HIDDEN for name in ("web:staff_figures_csv", "api:staff-figures") for actor in ("curator", "admin")},
     ("api:letters", "admin"): HIDDEN,  # letters are for owners and curators
     ("api:letter", "admin"): HIDDEN,
     ("api:own-contacts", "admin"): HIDDEN,  # contacts before consent likewise

@@ -20,22 +20,44 @@ from backend.cities.models import (
     CommunityRole,
     Contact,
     Country,
+    ExistingPartnership,
     Invitation,
     JoinRequest,
     ListedPartnership,
+    MemberImport,
     Membership,
     Organisation,
     Place,
     Profile,
     ProfileVersion,
+    VettingApproval,
     VettingLetter,
     VettingNote,
 )
-from backend.introductions.models import Agreement, Consent, Introduction, Partnership, Signatory
+from backend.introductions.models import (
+    Agreement,
+    Consent,
+    Introduction,
+    IntroductionNote,
+    Meeting,
+    MeetingTime,
+    Partnership,
+    Signatory,
+)
 from backend.notifications.models import Delivery, Notification
 from backend.outbox.models import Event, Heartbeat, Work
 from backend.outbox.topics import Topic
-from backend.suggestions.models import CurrentRun, Decision, Pair, RankedPair, ScoringRun, ScoringShard, Suggestion
+from backend.suggestions.models import (
+    Bar,
+    CurrentRun,
+    Decision,
+    Pair,
+    RankedPair,
+    ReleasePolicy,
+    ScoringRun,
+    ScoringShard,
+    Suggestion,
+)
 from tests.second_factor import SECRET
 
 PASSWORD = "correct horse battery"
@@ -255,6 +277,29 @@ class MembershipFactory(DjangoModelFactory):
     started_on = dt.date(2020, 1, 1)
 
 
+class MemberImportFactory(DjangoModelFactory):
+    class Meta:
+        model = MemberImport
+
+    by = factory.SubFactory(UserFactory, curator=True)
+    file_name = "members.csv"
+    read_as = "CSV, UTF-8"
+    rows = factory.LazyFunction(list)
+
+
+class ExistingPartnershipFactory(DjangoModelFactory):
+    class Meta:
+        model = ExistingPartnership
+
+    community = factory.SubFactory(CommunityFactory)
+    name = factory.Sequence(lambda n: f"Partner {n}")
+    name_key = factory.LazyAttribute(lambda o: o.name.lower())
+    country = factory.SubFactory(CountryFactory, code="JP")
+    claimed_at = MOMENT
+    answered_at = factory.LazyAttribute(lambda o: MOMENT if o.state in ("confirmed", "refused") else None)
+    state = ExistingPartnership.State.CLAIMED
+
+
 class ListedPartnershipFactory(DjangoModelFactory):
     """Give ``place_a`` the smaller id."""
 
@@ -273,6 +318,15 @@ class VettingNoteFactory(DjangoModelFactory):
     profile = factory.SubFactory(ProfileFactory)
     reason = VettingNote.Reason.LETTER_MISSING
     text = "Please add the letter."
+    by = factory.SubFactory(UserFactory, curator=True)
+
+
+class VettingApprovalFactory(DjangoModelFactory):
+    class Meta:
+        model = VettingApproval
+
+    profile = factory.SubFactory(ProfileFactory)
+    revision = 0
     by = factory.SubFactory(UserFactory, curator=True)
 
 
@@ -401,6 +455,60 @@ class ConsentFactory(DjangoModelFactory):
     introduction = factory.SubFactory(IntroductionFactory, stage=Introduction.Stage.INTRODUCED)
     community = factory.SelfAttribute("introduction.pair.a")
     by = factory.SubFactory(UserFactory)
+
+
+class MeetingFactory(DjangoModelFactory):
+    """Two times proposed; ``fixed=True`` for one that is fixed a week ahead."""
+
+    class Meta:
+        model = Meeting
+        skip_postgeneration_save = True
+
+    introduction = factory.SubFactory(IntroductionFactory, stage=Introduction.Stage.INTRODUCED)
+    proposed_by = factory.SubFactory(UserFactory)
+
+    class Params:
+        fixed = factory.Trait(
+            status=Meeting.Status.FIXED,
+            starts_at=factory.LazyFunction(lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=7)),
+            fixed_by=factory.SelfAttribute("proposed_by"),
+        )
+
+    @factory.post_generation
+    def times(obj: Meeting, create: bool, extracted: None, **kwargs: Any) -> None:
+        for days in (7, 8):
+            MeetingTime.objects.create(meeting=obj, starts_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
+
+
+class BarFactory(DjangoModelFactory):
+    """On Mexico, since long ago."""
+
+    class Meta:
+        model = Bar
+
+    country = factory.SubFactory(CountryFactory, code="MX")
+    because = "A rule of law."
+    source = "https://example.org/law"
+    from_on = dt.date(2020, 1, 1)
+    set_by = factory.SubFactory(UserFactory, curator=True)
+
+
+class ReleasePolicyFactory(DjangoModelFactory):
+    class Meta:
+        model = ReleasePolicy
+
+    mode = "by_hand"
+    because = "Too many."
+    set_by = factory.SubFactory(UserFactory, curator=True)
+
+
+class IntroductionNoteFactory(DjangoModelFactory):
+    class Meta:
+        model = IntroductionNote
+
+    introduction = factory.SubFactory(IntroductionFactory)
+    by = factory.SubFactory(UserFactory, curator=True)
+    text = "They call on Monday."
 
 
 class AgreementFactory(DjangoModelFactory):

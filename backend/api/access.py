@@ -35,6 +35,7 @@ ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:vocabularies": {"GET": "public"},
     "api:vocabulary": {"GET": "public"},
     "api:partnerships": {"GET": "public"},
+    "api:confirmed-partnerships": {"GET": "public"},
     "api:listed-partnerships": {"GET": "public"},
     "api:me": {"GET": "signed_in", "PATCH": "signed_in"},
     "api:my-acts": {"GET": "signed_in"},

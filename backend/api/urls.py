@@ -52,6 +52,7 @@ _public = [
     path("vocabularies/", public.VocabulariesView.as_view(), name="vocabularies"),
     path("vocabularies/<slug:name>/", public.VocabularyView.as_view(), name="vocabulary"),
     path("partnerships/", public.PartnershipsView.as_view(), name="partnerships"),
+    path("confirmed-partnerships/", public.ConfirmedPartnershipsView.as_view(), name="confirmed-partnerships"),
     path("listed-partnerships/", public.ListedPartnershipsView.as_view(), name="listed-partnerships"),
 ]
 _mine = [

@@ -92,16 +92,3 @@ def vetting_queue(user: User) -> QuerySet[Profile]:
         .prefetch_related("letters", "vetting_notes", "approvals__by", "community__roles__user")
         .order_by("submitted_at", "id")
     )
-
-
-def directory_listed(*, search: str = "", country: str = "") -> QuerySet[ListedPartnership]:
-    """Pairs that public lists name, one row a pair, by the names of their places; filters ask that either place fits."""
-    found = ListedPartnership.objects.select_related("place_a__country", "place_b__country").order_by(
-        "place_a__name", "place_b__name", "id"
-    )
-    if country:
-        found = found.filter(Q(place_a__country_id=country) | Q(place_b__country_id=country))
-    words = fold(search.replace("\x00", ""))
-    if words:
-        found = found.filter(Q(place_a__search_text__contains=words) | Q(place_b__search_text__contains=words))
-    return found

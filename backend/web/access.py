@@ -27,6 +27,8 @@ ACCESS: Mapping[str, Level] = {
     "web:seeking": "public",
     "web:community": "public",
     "web:directory": "public",
+    "web:directory_cities": "public",
+    "web:directory_export": "public",
     "web:register": "signed_in",
     "web:places": "signed_in",
     "web:desk": "signed_in",

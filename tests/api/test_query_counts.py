@@ -12,7 +12,7 @@ from backend.api.urls import urlpatterns
 from backend.api.views.base import ApiList
 from backend.introductions.models import Introduction, Partnership
 from backend.outbox.models import Work
-from backend.suggestions.models import Suggestion
+from backend.suggestions.models import Bar, Suggestion
 from tests import factories as make
 from tests.actors import World
 
@@ -25,6 +25,23 @@ def _introduction(world: World) -> Introduction:
     )
     make.ConsentFactory(introduction=introduction, community=world.a)
     return introduction
+
+
+def _card(world: World) -> Introduction:
+    return Introduction.objects.filter(pair=world.pair).first() or world.introduced()
+
+
+def _meeting(world: World) -> object:
+    return make.MeetingFactory(introduction=_card(world), fixed=True)
+
+
+def _note(world: World) -> object:
+    return make.IntroductionNoteFactory(introduction=_card(world))
+
+
+def _bar(world: World) -> Bar:
+    """Now of a country, now of a pair."""
+    return make.BarFactory(country=None, pair=make.PairFactory()) if Bar.objects.count() % 2 else make.BarFactory()
 
 
 def _partnership(world: World) -> Partnership:
@@ -46,7 +63,13 @@ def _run(world: World) -> None:
 
 
 def _listed(world: World) -> None:
-    make.ListedPartnershipFactory()
+    member = make.MembershipFactory().community
+    make.ListedPartnershipFactory(place_a=member.place, place_b=make.PlaceFactory())
+
+
+def _claim(world: World, state: str) -> None:
+    member, place = make.MembershipFactory(community=make.CommunityFactory(published=True)).community, make.PlaceFactory()
+    make.ExistingPartnershipFactory(community=member, place=place, name=place.name, country=place.country, state=state)
 
 
 def _suggestion(world: World) -> Suggestion:
@@ -57,6 +80,9 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
     "communities": ("visitor", "communities/", lambda world: make.CommunityFactory(published=True)),
     "countries": ("visitor", "countries/", lambda world: make.CountryFactory(code=f"X{make.Country.objects.count() % 36:x}".upper())),
     "partnerships": ("visitor", "partnerships/", _partnership),
+    "confirmed-partnerships": ("visitor", "confirmed-partnerships/", lambda world: _claim(world, "confirmed")),
+    "staff-claims": ("curator", "staff/claims/", lambda world: _claim(world, "claimed")),
+    "staff-members": ("curator", "staff/members/", lambda world: make.MembershipFactory()),
     "listed-partnerships": ("visitor", "listed-partnerships/", _listed),
     "notifications": ("official", "notifications/", lambda world: make.NotificationFactory(recipient=world.user("official"))),
     "letters": ("official", "communities/{a}/profile/letters/", lambda world: make.VettingLetterFactory(profile=world.a.profile)),
@@ -66,6 +92,11 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
     "staff-vetting": ("curator", "staff/vetting/", _submission),
     "staff-suggestions": ("curator", "staff/suggestions/", _suggestion),
     "staff-introductions": ("curator", "staff/introductions/", _introduction),
+    "meetings": ("official", "communities/{a}/introductions/{introduction}/meetings/", _meeting),
+    "staff-meetings": ("curator", "staff/introductions/{introduction}/meetings/", _meeting),
+    "staff-notes": ("curator", "staff/introductions/{introduction}/notes/", _note),
+    "staff-bars": ("curator", "staff/bars/", _bar),
+    "staff-policies": ("curator", "staff/release-policies/", lambda world: make.ReleasePolicyFactory()),
     "staff-runs": ("curator", "staff/runs/", _run),
     "staff-dead-letters": (
         "curator",
@@ -88,7 +119,8 @@ def test_no_list_is_left_out() -> None:
 @pytest.mark.parametrize("name", LISTS)
 def test_queries_do_not_grow_with_the_rows(world: World, name: str) -> None:
     actor, path, make_row = LISTS[name]
-    client, address = world.client(actor), f"/api/v1/{path.format(a=world.a.pk)}?page_size=100"
+    introduction = _card(world).pk if "{introduction}" in path else None
+    client, address = world.client(actor), f"/api/v1/{path.format(a=world.a.pk, introduction=introduction)}?page_size=100"
 
     def ask() -> tuple[int, int]:
         with CaptureQueriesContext(connection) as queries:

@@ -7,7 +7,15 @@ from django.test import Client
 from django.urls import reverse
 
 from backend.cities.models import Community, Profile
-from tests.factories import CommunityFactory, ListedPartnershipFactory, PartnershipFactory, PlaceFactory, ProfileFactory, document
+from tests.factories import (
+    CommunityFactory,
+    ListedPartnershipFactory,
+    MembershipFactory,
+    PartnershipFactory,
+    PlaceFactory,
+    ProfileFactory,
+    document,
+)
 
 SAMPLE = 'class="sample"'
 
@@ -50,6 +58,7 @@ def test_sample_community_is_marked_on_its_own_page(db: None, client: Client) ->
 
 def test_directory_marks_sample_partnerships(db: None, client: Client) -> None:
     partnership = PartnershipFactory()
+    MembershipFactory(community=partnership.pair.a)
     assert SAMPLE not in page(client, "directory")
     Community.objects.filter(pk=partnership.pair.a_id).update(is_sample=True)
     assert SAMPLE in page(client, "directory")

@@ -13,16 +13,22 @@ from django.urls import reverse
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
 from tests.factories import (
+    BarFactory,
     CommunityFactory,
+    CommunityRoleFactory,
     DeliveryFactory,
     EventFactory,
     IntroductionFactory,
+    IntroductionNoteFactory,
     ListedPartnershipFactory,
+    MeetingFactory,
+    MembershipFactory,
     NotificationFactory,
     PairFactory,
     PartnershipFactory,
     PlaceFactory,
     ProfileFactory,
+    ReleasePolicyFactory,
     ScoringRunFactory,
     SuggestionFactory,
     VettingLetterFactory,
@@ -58,11 +64,11 @@ def test_public_lists_of_communities(db: None, client: Client, name: str) -> Non
 
 def test_directory(db: None, client: Client) -> None:
     def add(index: int) -> None:
-        PartnershipFactory()
-        a, b = PlaceFactory(), PlaceFactory()
-        ListedPartnershipFactory(place_a=a, place_b=b)
+        partnership = PartnershipFactory()
+        MembershipFactory(community=partnership.pair.a)
+        ListedPartnershipFactory(place_a=partnership.pair.a.place, place_b=PlaceFactory())
 
-    check_constant(client, reverse("web:directory"), add, at_most=8)
+    check_constant(client, reverse("web:directory"), add, at_most=7)
 
 
 def test_community_with_its_partners(db: None, client: Client) -> None:
@@ -101,9 +107,11 @@ def add_submission(index: int) -> None:
 
 
 STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
-    "staff_vetting": (add_submission, 12),
+    "staff_vetting": (add_submission, 13),
     "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 7),
-    "staff_introductions": (lambda i: IntroductionFactory(), 6),
+    "staff_introductions": (lambda i: (IntroductionFactory(), BarFactory(country=None, pair=PairFactory())), 12),
+    "staff_bars": (lambda i: (BarFactory(), BarFactory(country=None, pair=PairFactory())), 9),
+    "staff_policy": (lambda i: ReleasePolicyFactory(), 7),
     "staff_runs": (lambda i: ScoringRunFactory(), 6),
     "staff_dead_letters": (lambda i: WorkFactory(status="dead", finished_at="2026-03-01T09:00Z", event=EventFactory()), 6),
     "staff_mails": (lambda i: DeliveryFactory(status="failed"), 5),
@@ -115,3 +123,15 @@ STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
 def test_staff_lists(curator: User, sign_in: SignIn, name: str) -> None:
     add, at_most = STAFF_LISTS[name]
     check_constant(sign_in(curator), reverse(f"web:{name}"), add, at_most)
+
+
+def test_card_and_introduction_with_many_meetings(curator: User, sign_in: SignIn) -> None:
+    card = IntroductionFactory(stage="introduced")
+    role = CommunityRoleFactory(community=card.pair.a)
+
+    def add(index: int) -> None:
+        MeetingFactory(introduction=card)
+        IntroductionNoteFactory(introduction=card)
+
+    check_constant(sign_in(curator), reverse("web:staff_introduction", args=[card.pk]), add, at_most=20)
+    check_constant(sign_in(role.user), reverse("web:introduction", args=[card.pk]), add, at_most=22)

@@ -10,7 +10,12 @@ from rest_framework import serializers
 from backend.api.schema import published_document_schema
 from backend.api.serializers.strict import FilterSerializer, StrictSerializer
 from backend.cities.models import Community, Profile
+from backend.cities.profile_schema import PARTNERSHIP_STATUS
 from backend.cities.vocabularies import vocabulary
+from backend.introductions.models import Partnership
+
+# Of the living ones: the directory shows no others.
+PARTNERSHIP_STATES = [choice for choice in Partnership.Status.choices if choice[0] not in ("ended", "emeritus")]
 
 
 class CountrySerializer(serializers.Serializer):
@@ -131,6 +136,20 @@ class PlaceFilters(StrictSerializer):
 class DirectoryFilters(FilterSerializer):
     search = serializers.CharField(required=False, max_length=100, help_text="Words of either name")
     country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of either side")
+    kind = serializers.ChoiceField(choices=[("us", "Of U.S. members"), ("global", "Of Global Members")], required=False)
+    place = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1, help_text="GeoNames id of either side")
+
+
+class ConfirmedFilters(DirectoryFilters):
+    status = serializers.ChoiceField(choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()], required=False)
+    decade = serializers.IntegerField(required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980")
+
+
+class RecordedFilters(DirectoryFilters):
+    status = serializers.ChoiceField(choices=PARTNERSHIP_STATES, required=False)
+    decade = serializers.IntegerField(required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980")
+    theme = serializers.ChoiceField(choices=_codes("themes"), required=False, help_text="Among its areas of cooperation")
+    recognised = serializers.BooleanField(required=False, help_text="Only officially recognised ones")
 
 
 class PlacesSerializer(serializers.Serializer):

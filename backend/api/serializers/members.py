@@ -91,8 +91,8 @@ class MemberImportSerializer(serializers.Serializer):
         return counts_of(checked)
 
 
-class ClaimSerializer(serializers.Serializer):
-    """A partnership that an official says the community has had before."""
+class ConfirmedPartnershipSerializer(serializers.Serializer):
+    """A partnership from before, as an official said and staff have confirmed."""
 
     id = serializers.IntegerField()
     community = CommunityNameSerializer()
@@ -102,6 +102,11 @@ class ClaimSerializer(serializers.Serializer):
     year = serializers.IntegerField(allow_null=True)
     form = serializers.ChoiceField(choices=[("", ""), *((code, str(label)) for code, label in FORMS.items())])
     status = serializers.ChoiceField(choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()])
+
+
+class ClaimSerializer(ConfirmedPartnershipSerializer):
+    """A partnership that an official says the community has had before."""
+
     state = serializers.ChoiceField(choices=ExistingPartnership.State.choices)
     claimed_at = serializers.DateTimeField()
     answered_at = serializers.DateTimeField(allow_null=True)

@@ -12,16 +12,17 @@ from rest_framework.response import Response
 from backend.api.idempotency import idempotent
 from backend.api.serializers import communities as shapes
 from backend.api.serializers.introductions import PartnershipSerializer
+from backend.api.serializers.members import ConfirmedPartnershipSerializer
 from backend.api.views.base import ApiList, ApiView, checked, person
 from backend.cities.existing_queries import public_document
-from backend.cities.models import Community, Country, ListedPartnership, Membership
+from backend.cities.models import Community, Country, ExistingPartnership, ListedPartnership, Membership
 from backend.cities.place_search import search_places
-from backend.cities.queries import directory_listed, listed_partners, seeking_communities
+from backend.cities.queries import listed_partners, seeking_communities
 from backend.cities.services import register_community
 from backend.cities.vocabularies import NAMES, vocabulary
 from backend.common.errors import NotVisible
+from backend.introductions.directory import Filters, confirmed_of_members, listed_of_members, recorded_partnerships
 from backend.introductions.models import Partnership
-from backend.introductions.queries import living_partnerships
 
 
 class CommunitiesView(ApiList):
@@ -89,23 +90,33 @@ class VocabularyView(ApiView):
 
 
 class PartnershipsView(ApiList):
-    """Partnerships recorded here that have not ended."""
+    """The directory: partnerships of members in good standing that are recorded here and have not ended."""
 
     serializer_class = PartnershipSerializer
+    filter_serializer = shapes.RecordedFilters
 
     def get_queryset(self) -> QuerySet[Partnership]:
-        self.filters()
-        return living_partnerships()
+        return recorded_partnerships(Filters(**self.filters()))
+
+
+class ConfirmedPartnershipsView(ApiList):
+    """The directory: partnerships that members had before they came, as their officials say and staff have confirmed."""
+
+    serializer_class = ConfirmedPartnershipSerializer
+    filter_serializer = shapes.ConfirmedFilters
+
+    def get_queryset(self) -> QuerySet[ExistingPartnership]:
+        return confirmed_of_members(Filters(**self.filters()))
 
 
 class ListedPartnershipsView(ApiList):
-    """Pairs that public lists name: status unknown."""
+    """The directory: pairs with a member in good standing that public lists name. Their status is not known."""
 
     serializer_class = shapes.ListedPartnershipSerializer
     filter_serializer = shapes.DirectoryFilters
 
     def get_queryset(self) -> QuerySet[ListedPartnership]:
-        return directory_listed(**self.filters())
+        return listed_of_members(Filters(**self.filters()))
 
     def present(self, row: ListedPartnership) -> dict[str, Any]:
         return shapes.listed_pair(row)

@@ -48,11 +48,3 @@ class SeekingFilters(Filters):
         }
         for name, options in choices.items():
             self.fields[name].choices = [("", _("Any")), *options]  # type: ignore[attr-defined]
-
-
-class DirectoryFilters(Filters):
-    country = forms.ChoiceField(label=_("Country"), required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["country"].choices = [("", _("Any")), *Country.objects.values_list("code", "name")]  # type: ignore[attr-defined]

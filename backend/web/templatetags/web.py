@@ -65,9 +65,13 @@ def map_y(latitude: float) -> str:
 
 @register.simple_tag
 def map_arc(first: Any, second: Any) -> str:
-    """The path of an arc between two communities with coordinates, bent towards the pole."""
-    x1, y1 = (first.longitude + 180) * 2, (84 - first.latitude) * 2
-    x2, y2 = (second.longitude + 180) * 2, (84 - second.latitude) * 2
+    """The path of an arc between two communities with coordinates."""
+    return arc_between(first.longitude, first.latitude, second.longitude, second.latitude)
+
+
+def arc_between(a_longitude: float, a_latitude: float, b_longitude: float, b_latitude: float) -> str:
+    """The path of an arc on world.svg, bent towards the pole."""
+    x1, y1, x2, y2 = (a_longitude + 180) * 2, (84 - a_latitude) * 2, (b_longitude + 180) * 2, (84 - b_latitude) * 2
     lift = min(110.0, abs(x2 - x1) * 0.35 + 12)
     return f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {max(4.0, min(y1, y2) - lift):.1f} {x2:.1f} {y2:.1f}"
 

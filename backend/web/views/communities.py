@@ -1,4 +1,4 @@
-"""Communities that seek partners, a community's page, and the directory of partnerships."""
+"""Communities that seek partners, and a community's page."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from backend.cities.existing_queries import confirmed_partnerships
 from backend.cities.models import Community, Membership
-from backend.cities.queries import directory_listed, listed_partners, seeking_communities
+from backend.cities.queries import listed_partners, seeking_communities
 from backend.common.errors import NotVisible
-from backend.introductions.models import Partnership
 from backend.introductions.queries import living_partnerships
-from backend.web.forms.filters import DirectoryFilters, SeekingFilters
+from backend.web.forms.filters import SeekingFilters
 from backend.web.presentation import community_card, describe, local_name_of, published_data, story_of
 
 PAGE = 24
@@ -66,26 +65,3 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
 def community(request: HttpRequest, community_id: int) -> HttpResponse:
     shown = _public_community(community_id)
     return render(request, "web/community.html", page_of(shown, published_data(shown)))
-
-
-def _recorded(*, search: str = "", country: str = "") -> QuerySet[Partnership]:
-    found = living_partnerships()
-    if country:
-        found = found.filter(Q(pair__a_country=country) | Q(pair__b_country=country))
-    for word in search.split():
-        found = found.filter(Q(pair__a__name__icontains=word) | Q(pair__b__name__icontains=word))
-    return found
-
-
-@require_safe
-def directory(request: HttpRequest) -> HttpResponse:
-    form = DirectoryFilters(request.GET)
-    listed = Paginator(directory_listed(**form.chosen()), 50).get_page(request.GET.get("page"))
-    recorded = Paginator(_recorded(**form.chosen()), 25).get_page(request.GET.get("recorded"))
-    context = {
-        "form": form,
-        "page": listed,
-        "recorded": recorded,
-        "shows_sample": any(row.pair.a.is_sample or row.pair.b.is_sample for row in recorded),
-    }
-    return render(request, "web/directory.html", context)

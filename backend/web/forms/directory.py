@@ -1,0 +1,57 @@
+"""Filters of the directory, each with how many partnerships it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from backend.cities.models import Country
+from backend.cities.vocabularies import vocabulary
+from backend.introductions.directory import UNKNOWN, Filters
+from backend.introductions.models import Partnership
+from backend.web.forms.filters import Filters as FilterForm
+
+GONE = (Partnership.Status.ENDED, Partnership.Status.EMERITUS)
+STATUS_WORDS: Mapping[str, Any] = {
+    **{code: label for code, label in Partnership.Status.choices if code not in GONE},
+    UNKNOWN: _("Not known"),
+}
+_ANY = ("", _("Any"))
+FIRST_DECADE, LAST_DECADE = 1900, 2100
+
+
+class DirectoryFilters(FilterForm):
+    country = forms.ChoiceField(label=_("Country"), required=False)
+    kind = forms.ChoiceField(label=_("Members"), required=False, choices=[_ANY, ("us", _("U.S. members")), ("global", _("Global Members"))])
+    theme = forms.ChoiceField(label=_("Theme, where known"), required=False)
+    status = forms.ChoiceField(label=_("State"), required=False, choices=[_ANY, *STATUS_WORDS.items()])
+    decade = forms.TypedChoiceField(label=_("Begun"), required=False, coerce=int, empty_value=None)
+    recognised = forms.BooleanField(label=_("Officially recognised only"), required=False)
+    place = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["country"].choices = [_ANY, *((country.pk, country.label) for country in Country.objects.all())]  # type: ignore[attr-defined]
+        self.fields["theme"].choices = [_ANY, *((term.code, term.label()) for term in vocabulary("themes").values())]  # type: ignore[attr-defined]
+        decades = ((year, _("%(year)ds") % {"year": year}) for year in range(FIRST_DECADE, LAST_DECADE, 10))
+        self.fields["decade"].choices = [_ANY, *decades]  # type: ignore[attr-defined]
+
+    def asked(self) -> Filters:
+        """The valid filters; a wrong one says so beside its field and does not filter."""
+        return Filters(**self.chosen())
+
+    def show_counts(self, facets: Mapping[str, Mapping[str, int]]) -> None:
+        """Leaves the choices that lead to something, with how many; what is chosen stays."""
+        for name in ("country", "theme", "status", "decade"):
+            counted = facets.get(name, {})
+            field: Any = self.fields[name]
+            chosen = str(self.data.get(name, ""))
+            kept = [
+                (code, _("%(label)s (%(count)d)") % {"label": label, "count": counted.get(str(code), 0)})
+                for code, label in field.choices
+                if code != "" and (str(code) in counted or str(code) == chosen)
+            ]
+            field.choices = [_ANY, *kept]

@@ -108,25 +108,26 @@ class KeptLists:
 
     def place(
         self, rows: IntArray, places: IntArray, position: int, values: PairScores | None, allowed: BoolArray, threads: int = 1
-    ) -> None:
+    ) -> IntArray:
         """Brings one counterpart to the place that its values (seen from the counterpart) give it in each of some lists, or out of them.
 
         ``places`` is where it stands now, ``width`` for lists that do not hold it; ``allowed`` says in which of them it may stand at all
         (without values: in none). What comes after the place down to which a list is complete is not kept: someone who was never listed
-        may come before it.
+        may come before it. Returns where it stands then.
         """
         starts = range(0, len(rows), _PLACED)
-        draw = share_out(starts)
+        draw, new = share_out(starts), np.empty(len(rows), dtype=np.int64)
 
         def work() -> None:
             while (start := draw()) is not None:
                 part = slice(start, start + _PLACED)
                 theirs = None if values is None else taken_values(values, part)
-                self._place(rows[part], places[part], position, theirs, allowed[part])
+                new[part] = self._place(rows[part], places[part], position, theirs, allowed[part])
 
         run_threads(work, min(threads, len(starts)) or 1)
+        return new
 
-    def _place(self, rows: IntArray, places: IntArray, position: int, values: PairScores | None, allowed: BoolArray) -> None:
+    def _place(self, rows: IntArray, places: IntArray, position: int, values: PairScores | None, allowed: BoolArray) -> IntArray:
         identifier = int(self._counterpart_ids[position])
         new = np.full(len(rows), self.width)
         at = np.flatnonzero(allowed)
@@ -140,6 +141,7 @@ class KeptLists:
             for name, source in zip(VALUES, _seen_from_the_other_side(values), strict=True):
                 getattr(self.side, name).reshape(-1)[target] = source[at]
         self._tighten(rows)
+        return new
 
     def _places_for(self, rows: IntArray, places: IntArray, scores: npt.NDArray[np.float64], identifier: int) -> IntArray:
         """The place at which a score belongs in each list, not counting the place at which the counterpart stands now."""

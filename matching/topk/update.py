@@ -216,7 +216,7 @@ class _Turn:
         return lists
 
     def _take_to_others(self, row: int, scores: Float32Array, changed_others: IntArray) -> IntArray:
-        """Gives one row its place in the lists of others; returns the positions of lists that it stood in or now stands in."""
+        """Gives one row its place in the lists of others; returns the positions of lists among whose k best it stood or now stands."""
         cols, places = self.others.concerned(row, scores, self.error, self.threads)
         first, last = np.searchsorted(self.view.exceptions.rows, [row, row + 1])
         if first < last:
@@ -228,5 +228,5 @@ class _Turn:
         values = score_row(self.view, row, cols, self.fusion, self.threads)
         allowed = values.suggestible(self.view.coverage_floor)
         allowed[allowed] = eligible(self.view, np.full(int(allowed.sum()), row), cols[allowed])
-        self.others.place(cols, places, row, values, allowed, self.threads)
-        return cols[allowed | (places < self.others.width)]
+        new = self.others.place(cols, places, row, values, allowed, self.threads)
+        return cols[np.minimum(places, new) < self.others.k]  # what moves among the reserve alone shows nowhere

@@ -68,6 +68,7 @@ def export_data(*, by: User) -> dict[str, Any]:
 
     ``records`` maps a table and its column ("cities.communityrole.user") to rows; ``outbox.event.by`` holds the person's acts.
     """
+    by = User.objects.get(pk=by.pk)
     record(Topic.DATA_EXPORTED, subject=by, by=by)
     records = {
         f"{model._meta.label_lower}.{field.name}": [_row(row) for row in model._default_manager.filter(**{field.name: by}).order_by("pk")]

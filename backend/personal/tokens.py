@@ -33,7 +33,7 @@ def _living() -> QuerySet[ApiToken]:
 
 def tokens_of(user: User) -> QuerySet[ApiToken]:
     """The person's own tokens that have not expired, the newest first. Raises NotVisible for who has none and may not have any."""
-    mine = _living().filter(user=user).order_by("-created", "public_id")
+    mine = _living().filter(user=user).order_by("-created", "pk")
     if not may_make_tokens(user) and not mine.exists():
         raise NotVisible
     return mine
@@ -42,7 +42,7 @@ def tokens_of(user: User) -> QuerySet[ApiToken]:
 def all_tokens(user: User) -> QuerySet[ApiToken]:
     """Everybody's tokens that have not expired, for staff, the newest first. Raises NotVisible."""
     require_staff(user, "R", Thing.TOKENS)
-    return _living().select_related("user").order_by("-created", "public_id")
+    return _living().select_related("user").order_by("-created", "pk")
 
 
 @transaction.atomic
@@ -72,7 +72,7 @@ def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
     if _living().filter(user=by).count() >= settings.API_TOKENS["most"]:
         raise Conflict(str(_("You have as many tokens as one person may have. End one of them first.")), code="too_many_tokens")
     token, words = ApiToken.objects.create(user=by, expiry=dt.timedelta(days=days), name=name)
-    record(Topic.TOKEN_CREATED, subject=by, by=by, token=str(token.public_id), days=days)
+    record(Topic.TOKEN_CREATED, subject=(User, by.pk), by=by, token=str(token.public_id), days=days)
     return token, words
 
 

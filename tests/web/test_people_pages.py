@@ -1,0 +1,223 @@
+"""The people page, invitations from link to role, requests to join, and one's own account."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from backend.accounts.models import AccountMail, ApiToken, User
+from backend.cities.models import CommunityRole, JoinRequest
+from backend.cities.services.invitations import invitation_path, invite_colleague
+from tests.actors import World, make_world
+from tests.factories import PASSWORD, ApiTokenFactory, CommunityRoleFactory, InvitationFactory, JoinRequestFactory, UserFactory
+from tests.web.html_forms import form_to, forms_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    cache.clear()
+    return make_world()
+
+
+def test_official_invites_and_a_newcomer_comes_through_sign_up(world: World) -> None:
+    official = world.client("official")
+    people = reverse("web:people", args=[world.a.pk])
+    form = form_to(official.get(people).content.decode(), reverse("web:people_invite", args=[world.a.pk]))
+    assert official.post(form.action, {**form.values, "email": "new@example.org", "role": "chair"}).url == people
+    assert "new@example.org" in official.get(people).content.decode()
+    link = invitation_path(world.a.invitations.get().pk)
+    newcomer = Client()
+    page = newcomer.get(link).content.decode()
+    assert "You are invited to Alpha" in page
+    sign_up = re.search(rf'href="({reverse("account_signup")}\?next=[^"]+)"', page)
+    assert sign_up
+    form = form_to(newcomer.get(sign_up[1]).content.decode(), reverse("account_signup"))
+    response = newcomer.post(form.action, {**form.values, "name": "New Person", "email": "new@example.org"})
+    code = re.search(r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", AccountMail.objects.latest("pk").text, re.MULTILINE)
+    assert code
+    assert newcomer.post(response.url, {"code": code[1]}).url == link, "sign-up leads back to the invitation"
+    form = next(form for form in forms_of(newcomer.get(link).content.decode()) if form.action.endswith("/accept/"))
+    assert newcomer.post(form.action, form.values).url == reverse("web:desk")
+    assert CommunityRole.objects.get(user__email="new@example.org").role == "chair"
+    assert "This invitation has been accepted" in newcomer.get(link).content.decode()
+
+
+def test_invitation_is_shown_on_the_start_page_of_who_has_an_account(world: World) -> None:
+    invite_colleague(by=world.user("official"), community_id=world.a.pk, email="stranger@example.org", role="official")
+    html = world.client("stranger").get(reverse("web:desk")).content.decode()
+    assert invitation_path(world.a.invitations.get().pk) in html
+
+
+def test_somebody_else_with_the_link_is_told_whose_it_is_not(world: World) -> None:
+    invitation = InvitationFactory(community=world.a)
+    link = invitation_path(invitation.pk)
+    client = world.client("stranger")
+    html = client.get(link).content.decode()
+    assert "another address" in html
+    assert invitation.email not in html
+    assert client.post(f"{link}accept/").status_code == 404
+
+
+def test_wrong_invitation_says_what_is_wrong_and_keeps_what_was_typed(world: World) -> None:
+    response = world.client("official").post(
+        reverse("web:people_invite", args=[world.a.pk]), {"email": "official@example.org", "role": "chair"}
+    )
+    html = response.content.decode()
+    assert response.status_code == 422
+    assert "belongs to the community already" in html
+    assert 'value="official@example.org"' in html
+
+
+def test_role_is_changed_and_ended_on_the_page(world: World) -> None:
+    member = CommunityRoleFactory(community=world.a, role="committee_member")
+    client = world.client("official")
+    people = reverse("web:people", args=[world.a.pk])
+    form = form_to(client.get(people).content.decode(), reverse("web:people_change", args=[world.a.pk, member.pk]))
+    assert form.values["role"] == ["committee_member"]
+    client.post(form.action, {**form.values, "role": "official"})
+    member.refresh_from_db()
+    assert member.role == "official"
+    client.post(reverse("web:people_end", args=[world.a.pk, member.pk]))
+    member.refresh_from_db()
+    assert member.ended_at is not None
+
+
+def test_last_official_who_leaves_is_told_why_not(world: World) -> None:
+    role = world.user("official").community_roles.get()
+    response = world.client("official").post(reverse("web:people_end", args=[world.a.pk, role.pk]))
+    assert response.status_code == 409
+    assert "last official or chair" in response.content.decode()
+
+
+def test_second_registrant_asks_to_join_and_is_let_in(world: World) -> None:
+    stranger, chair = world.client("stranger"), world.client("chair")
+    join = reverse("web:join", args=[world.b.pk])
+    html = stranger.get(join).content.decode()
+    assert "Beta is registered already" in html
+    stranger.post(join, {"role": "committee_member", "line": "Sister cities office, ask Kim"})
+    assert "You asked on" in stranger.get(join).content.decode()
+    people = chair.get(reverse("web:people", args=[world.b.pk])).content.decode()
+    assert "Sister cities office, ask Kim" in people
+    form = form_to(people, reverse("web:join_answer", args=[world.b.pk, JoinRequest.objects.get().pk]))
+    chair.post(form.action, {**form.values, "answer": "accept"})
+    assert world.user("stranger").community_roles.get().role == "committee_member"
+    assert "You belong to this community" in stranger.get(join).content.decode()
+
+
+def test_request_is_taken_back(world: World) -> None:
+    asked = JoinRequestFactory(community=world.a, user=world.user("stranger"))
+    assert world.client("official").post(reverse("web:join_withdraw", args=[asked.pk])).status_code == 404
+    world.client("stranger").post(reverse("web:join_withdraw", args=[asked.pk]))
+    asked.refresh_from_db()
+    assert asked.status == "withdrawn"
+
+
+def test_name_and_language_are_changed(world: World) -> None:
+    client = world.client("stranger")
+    assert client.post(reverse("web:account"), {"name": "New Name", "language": "fr"}).status_code == 302
+    user = User.objects.get(pk=world.user("stranger").pk)
+    assert (user.name, user.language) == ("New Name", "fr")
+    assert '<html lang="fr"' in client.get(reverse("web:account")).content.decode()
+    assert client.post(reverse("web:account"), {"name": "", "language": "xx"}).status_code == 422
+
+
+def signed_in_just_now(user: User) -> Client:
+    client = Client()
+    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    return client
+
+
+@pytest.mark.parametrize("name", ["account_export", "account_erase", "account_tokens"])
+def test_what_a_stolen_session_must_not_do_asks_for_the_password_again(world: World, name: str) -> None:
+    client = world.client("official")
+    response = client.post(reverse(f"web:{name}"), {"email": "official@example.org", "name": "x", "days": "30"})
+    assert response.status_code == 302
+    assert response.url.startswith(reverse("account_reauthenticate"))
+    assert User.objects.get(pk=world.user("official").pk).is_active
+    assert not ApiToken.objects.exists()
+
+
+def test_token_is_shown_once_and_opens_the_api(world: World) -> None:
+    official = world.user("official")
+    client = signed_in_just_now(official)
+    html = client.post(reverse("web:account_tokens"), {"name": "Website", "days": "30"}).content.decode()
+    words = re.search(r'class="token">(csc_\w+)<', html)
+    assert words
+    assert words[1] not in client.get(reverse("web:account_tokens")).content.decode()
+    api = Client(headers={"authorization": f"Token {words[1]}"})
+    assert api.get("/api/v1/me/").json()["email"] == official.email
+    client.post(reverse("web:account_token_revoke", args=[ApiToken.objects.get().public_id]))
+    assert api.get("/api/v1/me/").status_code == 401
+
+
+def test_data_are_downloaded_and_the_account_is_erased(world: World) -> None:
+    stranger = world.user("stranger")
+    client = signed_in_just_now(stranger)
+    response = client.post(reverse("web:account_export"))
+    assert response["Content-Disposition"] == 'attachment; filename="my-data.zip"'
+    assert stranger.email in zipfile.ZipFile(io.BytesIO(response.content)).read("data.json").decode()
+    assert client.post(reverse("web:account_erase"), {"email": "wrong@example.org"}).status_code == 422
+    assert client.post(reverse("web:account_erase"), {"email": stranger.email}).url == reverse("web:home")
+    assert client.get(reverse("web:account")).status_code == 302
+    assert User.objects.get(pk=stranger.pk).erased_at is not None
+
+
+def test_last_official_reads_what_to_do_before_leaving(world: World) -> None:
+    client = signed_in_just_now(world.user("official"))
+    html = client.get(reverse("web:account_data")).content.decode()
+    assert reverse("web:people", args=[world.a.pk]) in html
+    response = client.post(reverse("web:account_erase"), {"email": "official@example.org"})
+    assert response.status_code == 422
+    assert "Alpha" in response.content.decode()
+
+
+def test_administrator_makes_somebody_staff_on_the_page(world: World) -> None:
+    admin = world.client("admin")
+    assert admin.post(reverse("web:staff_roles"), {"email": "stranger@example.org", "staff_role": "curator"}).status_code == 302
+    assert User.objects.get(email="stranger@example.org").is_curator
+    response = admin.post(reverse("web:staff_roles"), {"email": "admin@example.org", "staff_role": ""})
+    assert response.status_code == 422
+    assert "last administrator" in response.content.decode()
+
+
+LISTS: dict[str, tuple[str, Callable[[World], object], int]] = {
+    "people": ("official", lambda world: CommunityRoleFactory(community=world.a), 15),
+    "invitations": ("official", lambda world: InvitationFactory(community=world.a), 15),
+    "requests": ("official", lambda world: JoinRequestFactory(community=world.a), 15),
+    "joining": ("curator", lambda world: JoinRequestFactory(community=world.a), 8),
+    "tokens": ("curator", lambda world: ApiTokenFactory(), 8),
+    "roles": ("admin", lambda world: UserFactory(curator=True), 8),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_number_of_queries_does_not_grow_with_the_list(world: World, name: str) -> None:
+    actor, add, at_most = LISTS[name]
+    own = name in {"people", "invitations", "requests"}
+    url = reverse("web:people", args=[world.a.pk]) if own else reverse(f"web:staff_{name}")
+    client = world.client(actor)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(url).status_code == 200
+        return len(captured)
+
+    add(world)
+    client.get(url)
+    few = queries()
+    for _number in range(5):
+        add(world)
+    assert queries() == few
+    assert few <= at_most

@@ -90,6 +90,7 @@ ROUTES: dict[Topic, tuple[Route, ...]] = {
     Topic.RUN_BEGUN: (Route("score_shard", _shards),),
     Topic.RUN_COMPLETED: (Route("derive_from_run", _subject),),
     Topic.RUN_FAILED: (),
+    Topic.WEIGHTS_PROMOTED: (),
     Topic.COMMUNITY_RESCORED: (Route("derive_from_community", _community),),
     Topic.SUGGESTIONS_CHANGED: (NOTIFY,),
     Topic.RELEASE_POLICY_SET: (),

@@ -48,6 +48,7 @@ class Topic(models.TextChoices):
     RUN_COMPLETED = "run_completed"
     RUN_FAILED = "run_failed"
     COMMUNITY_RESCORED = "community_rescored"
+    WEIGHTS_PROMOTED = "weights_promoted"
     SUGGESTIONS_CHANGED = "suggestions_changed"
     RELEASE_POLICY_SET = "release_policy_set"
     BAR_SET = "bar_set"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
+from django.db.models import QuerySet
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
 from backend.common.clock import database_now
 from backend.common.errors import NotVisible, WrongState
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, WeightSet
 from backend.suggestions.scoring import weights_in_force
 from backend.suggestions.scoring.learning import Answered, TooFewDecisionsError, learn
 
-__all__ = ["TooFewDecisionsError", "learn_weights", "promote_weights"]
+__all__ = ["TooFewDecisionsError", "all_weights", "learn_weights", "promote_weights", "why_not_promoted"]
 
 
 def learn_weights() -> WeightSet:
@@ -39,6 +43,23 @@ def _answers(in_use: dict[str, object]) -> Iterator[Answered]:
             yield Answered(decision.community_id, decision.at.timestamp(), interested, decision.reason, own, weights)
 
 
+def all_weights(user: User | AnonymousUser) -> QuerySet[WeightSet]:
+    """Every version of the weights, the newest first. Raises NotVisible for others than staff."""
+    require_staff(user, "R", Thing.OPERATIONS)
+    return WeightSet.objects.select_related("promoted_by").order_by("-pk")
+
+
+def why_not_promoted(version: WeightSet, in_force: str) -> str:
+    """What keeps a version from being promoted where weights of the name ``in_force`` are used; empty if nothing does."""
+    if version.in_force:
+        return "These weights are in force already."
+    if version.metrics.get("compared_with") != in_force:
+        return "These weights were compared with others than those in force now; learn again and compare."
+    if not version.metrics.get("is_better"):
+        return "These weights are not better calibrated than those in force; they cannot be promoted."
+    return ""
+
+
 @transaction.atomic
 def promote_weights(*, by: User, weight_set_id: int) -> WeightSet:
     """Puts learned weights in force for the runs that begin from now on.
@@ -47,17 +68,16 @@ def promote_weights(*, by: User, weight_set_id: int) -> WeightSet:
     those in force, or are not better calibrated (Brier score and logarithmic loss, on communities and times not seen).
     """
     require_staff(by, "X", Thing.OPERATIONS)
+    before = weights_in_force()["version"]
     versions = {row.pk: row for row in WeightSet.objects.select_for_update().order_by("pk")}
     chosen = versions.get(weight_set_id)
     if chosen is None:
         raise NotVisible
-    if chosen.in_force:
-        raise WrongState("These weights are in force already.")
-    if chosen.metrics.get("compared_with") != weights_in_force()["version"]:
-        raise WrongState("These weights were compared with others than those in force now; learn again and compare.")
-    if not chosen.metrics.get("is_better"):
-        raise WrongState("These weights are not better calibrated than those in force; they cannot be promoted.")
+    obstacle = why_not_promoted(chosen, before)
+    if obstacle:
+        raise WrongState(obstacle)
     WeightSet.objects.filter(in_force=True).update(in_force=False)
     chosen.in_force, chosen.promoted_at, chosen.promoted_by = True, database_now(), by
     chosen.save(update_fields=["in_force", "promoted_at", "promoted_by"])
+    record(Topic.WEIGHTS_PROMOTED, subject=chosen, by=by, version=chosen.weights["version"], before=before, decisions=chosen.decisions)
     return chosen

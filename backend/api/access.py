@@ -164,6 +164,8 @@ ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:staff-figures": {"GET": "staff"},
     "api:staff-runs": {"GET": "staff", "POST": "staff"},
     "api:staff-run": {"GET": "staff"},
+    "api:staff-weights": {"GET": "staff"},
+    "api:staff-weights-promote": {"POST": "staff"},
     "api:staff-dead-letters": {"GET": "staff"},
     "api:staff-dead-letter-retry": {"POST": "staff"},
     "api:staff-roles": {"GET": "admin", "POST": "admin"},

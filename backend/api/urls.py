@@ -26,6 +26,7 @@ from backend.api.views import (
     staff_operations,
     staff_suggestions,
     staff_vetting,
+    staff_weights,
     suggestions,
 )
 
@@ -185,6 +186,8 @@ _staff = [
     path("staff/figures/<slug:name>/", figures.FiguresView.as_view(), name="staff-figures"),
     path("staff/runs/", staff_operations.RunsView.as_view(), name="staff-runs"),
     path("staff/runs/<id:run_id>/", staff_operations.RunView.as_view(), name="staff-run"),
+    path("staff/weights/", staff_weights.WeightSetsView.as_view(), name="staff-weights"),
+    path("staff/weights/<id:weight_set_id>/promote/", staff_weights.PromoteView.as_view(), name="staff-weights-promote"),
     path("staff/dead-letters/", staff_operations.DeadLettersView.as_view(), name="staff-dead-letters"),
     path("staff/dead-letters/<id:work_id>/retry/", staff_operations.RetryView.as_view(), name="staff-dead-letter-retry"),
     path("staff/roles/", accounts.StaffRolesView.as_view(), name="staff-roles"),

@@ -142,6 +142,8 @@ ACCESS: Mapping[str, Level] = {
     "web:staff_run": "staff",
     "web:staff_run_progress": "staff",
     "web:staff_run_start": "staff",
+    "web:staff_weights": "staff",
+    "web:staff_weights_promote": "staff",
     "web:staff_dead_letters": "staff",
     "web:staff_dead_letter_retry": "staff",
     "web:staff_mails": "staff",

@@ -34,6 +34,7 @@ from backend.web.views import (
     staff_runs,
     staff_suggestions,
     staff_vetting,
+    staff_weights,
     suggestions,
     vetting_answer,
 )
@@ -166,6 +167,8 @@ urlpatterns = [
     path("staff/runs/start/", staff_runs.start, name="staff_run_start"),
     path("staff/runs/<int:run_id>/", staff_runs.run_page, name="staff_run"),
     path("staff/runs/<int:run_id>/progress/", staff_runs.progress, name="staff_run_progress"),
+    path("staff/weights/", staff_weights.weights_list, name="staff_weights"),
+    path("staff/weights/<int:weight_set_id>/promote/", staff_weights.promote, name="staff_weights_promote"),
     path("staff/dead-letters/", staff_operations.dead_letter_list, name="staff_dead_letters"),
     path("staff/dead-letters/<int:work_id>/retry/", staff_operations.retry, name="staff_dead_letter_retry"),
     path("staff/mails/", staff_operations.mails, name="staff_mails"),

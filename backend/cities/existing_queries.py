@@ -41,6 +41,11 @@ def confirmed_partnerships(community_id: int | None = None) -> QuerySet[Existing
 def claims_of(user: User, community_id: int) -> QuerySet[ExistingPartnership]:
     """A community's own rows with where each stands. Raises NotVisible for others than its owners and staff."""
     require_in(user, community_id, "R", Thing.DRAFT)
+    return own_claims(community_id)
+
+
+def own_claims(community_id: int) -> QuerySet[ExistingPartnership]:
+    """The same for a reader who was let in already."""
     return _rows().filter(community_id=community_id).exclude(state=_S.DROPPED).order_by("name", "id")
 
 

@@ -179,7 +179,7 @@ GROUPS: tuple[Group, ...] = (
         Field("language", _("Language of the story"), "choice", vocabulary="languages", needed=True),
         Field("english", _("English version"), "long_text", max_length=4000),
     )),
-    Group(16, "importances", _("What counts most, and freshness"), _("How much each kind of fit counts for you: 0 not at all – 3 most."), (
+    Group(16, "importances", _("What counts most"), _("How much each kind of fit counts for you: 0 not at all – 3 most."), (
         Field("facets", _("Importance of each kind of fit"), "weighted", choices=FACETS),
     )),
 )  # fmt: skip

@@ -65,4 +65,4 @@ def form_line(document: Mapping[str, Any], path: str, sources: Mapping[str, Datu
         return _("You corrected this. %(source)s, %(date)s, says: %(value)s.") % words
     if shown["standing"] == CONFIRMED:
         return _("%(source)s, %(date)s, says: %(value)s. You confirmed it.") % words
-    return _("%(source)s, %(date)s, says: %(value)s. Saving this page confirms it; write over it to correct it.") % words
+    return _("%(source)s, %(date)s, says: %(value)s. Not confirmed yet.") % words

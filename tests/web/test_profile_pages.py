@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import QueryDict
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
 from backend.cities.profile_schema import GROUP_BY_CODE, GROUPS
 from backend.cities.profile_validation import check_document
-from backend.cities.services import draft_errors
+from backend.cities.services import draft_errors, register_community
 from backend.web.forms.profile import read_group, read_number
-from tests.factories import CommunityFactory, CommunityRoleFactory, CountryFactory, document
+from tests.factories import CommunityFactory, CommunityRoleFactory, CountryFactory, ListedPartnershipFactory, PlaceFactory, document
 from tests.web.conftest import SignIn, profile_of
-from tests.web.html_forms import form_to
+from tests.web.html_forms import form_to, forms_of
 
 # Every kind of question answered, so that each widget is asked to give back what it was given.
 FULL: dict[str, dict[str, Any]] = document(
@@ -274,3 +278,92 @@ def test_tie_leads_to_a_community_by_its_number(owner: Client, official: Communi
     assert save(owner, official, "ties", **posted).status_code == 302
     assert profile_of(official.community).draft["ties"] == {"ties": [{"kind": "trade", "community_id": other.pk, "strength": 1}]}
     assert not draft_errors(profile_of(official.community))
+
+
+def test_opening_the_confirm_page_changes_nothing_and_its_button_confirms(owner: Client, official: CommunityRole) -> None:
+    Profile.objects.filter(community=official.community).update(status="stale")
+    before = Profile.objects.values().get(community=official.community)
+    html = owner.get(url("profile_confirm", official)).content.decode()
+    assert Profile.objects.values().get(community=official.community) == before
+    assert "a city by the water" in html.lower(), "what is to be confirmed is there to read"
+    form = form_to(html, url("profile_confirm", official))
+    assert owner.post(form.action, form.values).status_code == 302
+    assert profile_of(official.community).status == Profile.Status.PUBLISHED
+
+
+@pytest.mark.parametrize("status", ["draft", "submitted", "changes_requested", "paused", "fulfilled", "withdrawn"])
+def test_what_cannot_be_confirmed_has_no_button(owner: Client, official: CommunityRole, status: str) -> None:
+    Profile.objects.filter(community=official.community).update(status=status)
+    html = owner.get(url("profile_confirm", official)).content.decode()
+    assert url("profile_confirm", official) not in [form.action for form in forms_of(html)]
+    assert owner.post(url("profile_confirm", official)).status_code == 409
+
+
+def test_preview_is_the_public_page_of_the_draft(owner: Client, official: CommunityRole) -> None:
+    Profile.objects.filter(community=official.community).update(draft={**FULL, "facts": {"population": "many", "area_km2": 7.25}})
+    html = owner.get(url("profile_preview", official)).content.decode()
+    assert "Two lines," in html
+    assert ">many<" not in html, "what cannot be published is not shown"
+    assert "7.2" in html
+    assert "without 1 answer that needs mending" in html
+    assert "Alex Doe" not in html, "who speaks for it is for staff"
+    assert "Two lines," not in Client().get(reverse("web:community", args=[official.community_id])).content.decode()
+
+
+def test_pause_with_a_day(owner: Client, official: CommunityRole) -> None:
+    refused = owner.post(url("profile_status", official), {"act": "pause", "until": "soon"}, follow=True)
+    assert "Write the day as year-month-day" in refused.content.decode()
+    assert profile_of(official.community).status == Profile.Status.PUBLISHED
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=40)
+    owner.post(url("profile_status", official), {"act": "pause", "until": day.isoformat()})
+    assert profile_of(official.community).paused_until == day
+    assert "seeks again by itself" in owner.get(url("profile", official)).content.decode()
+    assert "seeks again by itself" in owner.get(reverse("web:desk")).content.decode()
+
+
+def test_open_data_stand_beside_their_fields_and_are_confirmed_by_saving(stranger: User, sign_in: SignIn) -> None:
+    client = sign_in(stranger)
+    place = PlaceFactory(country=CountryFactory(code="DE"), elevation_m=12.5, coastal=True)
+    community = register_community(by=stranger, place_id=place.pk)
+    address = reverse("web:profile_group", args=[community.pk, "facts"])
+    html = client.get(address).content.decode()
+    assert "GeoNames (CC BY 4.0), November 2026, says: 100,000. Not confirmed yet." in html
+    form = form_to(html, address)
+    client.post(reverse("web:profile_autosave", args=[community.pk, "facts"]), {**form.values, "median_age": "40"})
+    standing = profile_of(community).draft["provenance"]
+    assert {kept["standing"] for kept in standing.values()} == {"prefilled"}, "saving while one types confirms nothing"
+    form = form_to(client.get(address).content.decode(), address)
+    client.post(address, {**form.values, "elevation_m": "30", "stop": "1"})
+    html = client.get(address).content.decode()
+    assert "says: 100,000. You confirmed it." in html
+    assert "You corrected this. GeoNames (CC BY 4.0), March 2023, says: 12.5." in html
+
+
+def test_listed_partner_is_taken_over_with_one_tick(owner: Client, official: CommunityRole) -> None:
+    other = PlaceFactory(name="Köln", country=CountryFactory(code="DE"))
+    ListedPartnershipFactory(place_a=official.community.place, place_b=other)
+    form = opened(owner, official, "partnerships")
+    posted = {**form, "add_listed": [other.pk], "stop": "1"}
+    assert owner.post(url("profile_group", official, "partnerships"), posted).status_code == 302
+    rows = profile_of(official.community).draft["partnerships"]["existing"]
+    assert rows == [*FULL["partnerships"]["existing"], {"name": "Köln", "country": "DE", "place_id": other.pk, "status": "active"}]
+
+
+@pytest.mark.parametrize("language", ["fr", "ar"])
+def test_story_carries_its_language_and_direction(owner: Client, official: CommunityRole, language: str) -> None:
+    Profile.objects.filter(community=official.community).update(draft={**FULL, "story": {"text": "Words", "language": language}})
+    html = owner.get(url("profile_preview", official)).content.decode()
+    assert f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">Words' in html
+
+
+def test_pages_ask_a_bounded_number_of_queries(owner: Client, official: CommunityRole) -> None:
+    for name, args, at_most in (
+        ("profile", (), 26),
+        ("profile_group", ("facts",), 22),
+        ("profile_check", (), 24),
+        ("profile_preview", (), 24),
+    ):
+        owner.get(url(name, official, *args))
+        with CaptureQueriesContext(connection) as captured:
+            assert owner.get(url(name, official, *args)).status_code == 200
+        assert len(captured) <= 28, (name, len(captured))

@@ -12,14 +12,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from backend.cities.models import Country
 from backend.cities.names import fold
-from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group
+from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group, Words
 from backend.cities.profile_validation import allowed_codes
 from backend.cities.vocabularies import Term, vocabulary
 
 SPARE_ROWS = 2
+# What the vocabularies' terms are sorted under; UN regions keep their own names.
+GROUP_WORDS: Mapping[str, Words] = {
+    "business": gettext_lazy("Business"), "city": gettext_lazy("City"), "community": gettext_lazy("Community"),
+    "culture": gettext_lazy("Culture"), "economy": gettext_lazy("Economy"), "education": gettext_lazy("Education"),
+    "environment": gettext_lazy("Environment"), "governance": gettext_lazy("Governance"), "health": gettext_lazy("Health"),
+    "main": gettext_lazy("Main themes"), "mobility": gettext_lazy("Mobility"), "municipal": gettext_lazy("Municipal"),
+    "nature": gettext_lazy("Nature"), "people": gettext_lazy("People"), "rural": gettext_lazy("Rural areas"),
+    "safety": gettext_lazy("Safety"), "sport": gettext_lazy("Sport"), "trade": gettext_lazy("Trade"),
+    "transport": gettext_lazy("Transport"),
+}  # fmt: skip
 # Longer lists are typed with suggestions instead of ticked.
 _TICKABLE = 70
 _GROUPED_NUMBER = re.compile(r"^-?\d{1,3}([ ,\u00a0\u202f']\d{3})+$")
@@ -204,13 +216,13 @@ def _grouped(question: Field, chosen: Any) -> list[tuple[str, list[Option]]]:
     picked = chosen if isinstance(chosen, list) else [chosen]
     groups: dict[str, list[Option]] = {}
     for code, words, group in entries:
-        groups.setdefault(group.replace("_", " ").capitalize(), []).append(Option(code, words, code in picked))
+        groups.setdefault(str(GROUP_WORDS.get(group, group)), []).append(Option(code, words, code in picked))
     return list(groups.items())
 
 
 def _radio_options(question: Field, value: Any) -> list[Option]:
     if question.kind == "boolean":
-        return [Option("yes", "Yes", value is True), Option("no", "No", value is False)]
+        return [Option("yes", _("Yes"), value is True), Option("no", _("No"), value is False)]
     return [Option(code, words, code == value) for code, words in labels_of(question).items()]
 
 
@@ -224,8 +236,8 @@ def _scale_rows(question: Field, value: Any) -> tuple[list[str], list[ScaleRow]]
     return ["–", *steps], rows
 
 
-def _options(codes: Mapping[str, str], chosen: Any) -> list[Option]:
-    return [Option(code, words, code == chosen) for code, words in codes.items()]
+def _options(codes: Mapping[str, Words], chosen: Any) -> list[Option]:
+    return [Option(code, str(words), code == chosen) for code, words in codes.items()]
 
 
 def _tie_rows(value: Any) -> list[dict[str, Any]]:
@@ -237,7 +249,9 @@ def _tie_rows(value: Any) -> list[dict[str, Any]]:
             "kinds": _options(kinds, row.get("kind")),
             "country": countries.name(row["country"]) if "country" in row else "",
             "community": row.get("community_id", ""),
-            "strengths": [Option(str(n), words, row.get("strength") == n) for n, words in ((1, "1 weak"), (2, "2 clear"), (3, "3 strong"))],
+            "strengths": [
+                Option(str(n), words, row.get("strength") == n) for n, words in ((1, _("1 weak")), (2, _("2 clear")), (3, _("3 strong")))
+            ],
             "evidence": row.get("evidence", ""),
         }
         for row in [*given, *({} for _ in range(SPARE_ROWS))]

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.draft_changes import Answers, DraftConflict, answer_at, changed_answers
-from backend.cities.existing_queries import partners_to_offer, rows_of_listed
+from backend.cities.existing_queries import own_claims, partners_to_offer, rows_of_listed
 from backend.cities.models import Profile
 from backend.cities.open_data import SOURCES, open_data
 from backend.cities.permissions import require_in
@@ -96,6 +96,8 @@ def _group_context(profile: Profile, group: Group, fields: list[AskedField]) -> 
         "progress": progress,
         "outlook": outlook_of(profile),
         "seen": json.dumps(profile.draft.get(group.code) or {}, ensure_ascii=False),
+        "to_confirm": any(topic.group is group and topic.state == "to_confirm" for topic in progress.topics),
+        "claims": list(own_claims(profile.community_id)) if group.code == "partnerships" else [],
         "offered_partners": partners_to_offer(profile.community, profile.draft) if group.code == "partnerships" else [],
         "shows_sample": profile.community.is_sample,
     }

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+from django.utils import translation
 
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.vocabularies import NAMES, label, vocabulary
@@ -57,3 +61,23 @@ def test_a_code_that_is_no_longer_in_use_is_shown_as_itself() -> None:
 def test_an_unknown_vocabulary_is_refused() -> None:
     with pytest.raises(KeyError):
         vocabulary("colours")
+
+
+def test_sectors_cover_every_isic_section_of_an_economy() -> None:
+    """All but the two that no community stands on: households as employers (T) and extraterritorial bodies (U)."""
+    mapped = {section for term in vocabulary("sectors").values() for section in term.isic}
+    assert ISIC_SECTIONS - mapped == {"T", "U"}
+
+
+def test_words_follow_the_language_of_the_reader() -> None:
+    with translation.override("fr"):
+        assert label("topics", "port_logistics") == vocabulary("topics")["port_logistics"].labels["fr"]
+    with translation.override("pt-br"):
+        assert label("topics", "port_logistics") == vocabulary("topics")["port_logistics"].labels["en"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_codes_once_given_out_stay(name: str) -> None:
+    """Published profiles and other people's programs hold them: words may change, codes may be added, none is renamed or removed."""
+    published = json.loads((Path(__file__).parent / "published_codes.json").read_text())[name].split()
+    assert set(published) <= set(vocabulary(name))

@@ -57,6 +57,7 @@ from backend.suggestions.models import (
     ScoringRun,
     ScoringShard,
     Suggestion,
+    Vote,
 )
 from tests.second_factor import SECRET
 
@@ -436,6 +437,17 @@ class DecisionFactory(DjangoModelFactory):
     community = factory.SelfAttribute("suggestion.pair.a")
     answer = Decision.Answer.INTERESTED
     by = factory.SubFactory(UserFactory)
+
+
+class VoteFactory(DjangoModelFactory):
+    class Meta:
+        model = Vote
+
+    suggestion = factory.SubFactory(SuggestionFactory)
+    community = factory.SelfAttribute("suggestion.pair.a")
+    by = factory.SubFactory(UserFactory)
+    choice = Vote.Choice.YES
+    comment = "They have a port."
 
 
 class IntroductionFactory(DjangoModelFactory):

@@ -15,6 +15,7 @@ from backend.outbox.models import Work
 from backend.suggestions.models import Bar, Suggestion
 from tests import factories as make
 from tests.actors import World
+from tests.weights import make_version
 
 Maker = Callable[[World], object]
 
@@ -98,6 +99,7 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
     "staff-bars": ("curator", "staff/bars/", _bar),
     "staff-policies": ("curator", "staff/release-policies/", lambda world: make.ReleasePolicyFactory()),
     "staff-runs": ("curator", "staff/runs/", _run),
+    "staff-weights": ("curator", "staff/weights/", lambda world: make_version()),
     "staff-dead-letters": (
         "curator",
         "staff/dead-letters/",

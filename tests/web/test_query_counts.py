@@ -35,6 +35,7 @@ from tests.factories import (
     WorkFactory,
 )
 from tests.web.conftest import SignIn
+from tests.weights import make_version
 
 
 def queries(client: Client, url: str) -> int:
@@ -113,6 +114,7 @@ STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
     "staff_bars": (lambda i: (BarFactory(), BarFactory(country=None, pair=PairFactory())), 9),
     "staff_policy": (lambda i: ReleasePolicyFactory(), 7),
     "staff_runs": (lambda i: ScoringRunFactory(), 6),
+    "staff_weights": (lambda i: make_version(f"learned-{i}"), 7),
     "staff_dead_letters": (lambda i: WorkFactory(status="dead", finished_at="2026-03-01T09:00Z", event=EventFactory()), 6),
     "staff_mails": (lambda i: DeliveryFactory(status="failed"), 5),
     "staff_events": (lambda i: EventFactory(), 6),

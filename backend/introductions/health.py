@@ -27,7 +27,7 @@ def months_before(day: dt.date, months: int) -> dt.date:
     return dt.date(year, month + 1, min(day.day, last))
 
 
-def with_health(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[Partnership]:
+def with_health(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[Any]:
     """Adds what ``health_of`` reads: ``last_activity_on``, ``awake_on``, ``reports_written``, ``people_of_a``, ``people_of_b``."""
     kept = Activity.objects.filter(partnership=OuterRef("pk"), retracted_at__isnull=True).order_by().values("partnership")
     last = Subquery(kept.annotate(last=Max("happened_on")).values("last"))

@@ -62,7 +62,8 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
 def _reasons(suggestion: Suggestion, sides: tuple[Community, Community]) -> list[dict[str, Any]]:
     """Each side's reasons for choosing the other: as figures, and as sentences in every language."""
     found = []
-    for letter, own, other in (("a", *sides), ("b", *reversed(sides))):
+    a, b = sides
+    for letter, own, other in (("a", a, b), ("b", b, a)):
         given = getattr(suggestion, f"{letter}_reasons")
         found.append(
             {

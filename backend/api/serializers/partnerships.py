@@ -18,7 +18,7 @@ class HealthSerializer(serializers.Serializer):
     """Derived; `sentences` say why."""
 
     level = serializers.ChoiceField(choices=["good", "watch", "silent", "over"])
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name, as the framework allows
     sentences = serializers.ListField(child=serializers.CharField())
 
 
@@ -38,7 +38,7 @@ class LivedPartnershipSerializer(serializers.Serializer):
     health = HealthSerializer()
 
     def to_representation(self, partnership: Any) -> Any:
-        names = [name for name in self.fields if name not in {"communities", "health"}]
+        names = [str(name) for name in self.fields if name not in {"communities", "health"}]
         shown: dict[str, Any] = {name: getattr(partnership, self.sources.get(name, name)) for name in names}
         shown["communities"] = [partnership.pair.a, partnership.pair.b]
         shown["health"] = health_of(partnership, self.context.get("today") or database_now().date())

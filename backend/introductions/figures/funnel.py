@@ -68,7 +68,7 @@ def _label(key: dt.datetime | str) -> str:
 def _late_steps(made: object, by: By) -> list[tuple[dt.datetime | str, set[str]]]:
     """For each suggestion that became mutual, every column of the board that its card has been in."""
     key = TruncMonth("suggestion__created_at", tzinfo=dt.UTC) if by == "month" else country_abroad()
-    cards = list(Introduction.objects.filter(suggestion__in=made).annotate(key=key).values_list("pk", "key", "stage", "suggestion_id"))  # type: ignore[misc]
+    cards = list(Introduction.objects.filter(suggestion__in=made).annotate(key=key).values_list("pk", "key", "stage", "suggestion_id"))
     reached: defaultdict[int, set[str]] = defaultdict(set)
     moves = Event.objects.filter(topic=Topic.INTRODUCTION_MOVED, subject_type="introduction", subject_id__in=[card[0] for card in cards])
     for card, stage in moves.values_list("subject_id", "payload__new"):

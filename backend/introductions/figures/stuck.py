@@ -80,7 +80,7 @@ def _agreements(scope: Scope, now: dt.datetime) -> list[StuckRow]:
             "agreement",
             agreement.pk,
             f"{agreement.introduction.pair.a.name} – {agreement.introduction.pair.b.name}",
-            f"Signed by {agreement.signed} of 2",  # type: ignore[attr-defined]  # annotated above
+            f"Signed by {agreement.signed} of 2",
             str(agreement.introduction.owner) if agreement.introduction.owner else "",
             (now - agreement.moved_at).days,
             0,

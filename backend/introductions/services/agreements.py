@@ -123,7 +123,7 @@ def confirm(
     agreement = lock_agreement(agreement_id)
     _require_side(agreement, by, "X", community_id)
     agreement = _lock_for_signing(agreement_id)
-    if not agreement.documents.filter(version_number=agreement.offered_number).exists():
+    if not agreement.documents.filter(version_number=agreement.offered_number or 0).exists():
         raise WrongState(_("Send the signed document first: it is what both sides confirm."))
     if agreement.signatories.filter(community_id=community_id).exists():
         raise WrongState(_("Your side has confirmed already."))

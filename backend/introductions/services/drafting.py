@@ -154,7 +154,7 @@ def _checked_terms(
             errors[path] = [_("Not known: %(codes)s.") % {"codes": ", ".join(wrong)}]
     if sorted(entry["community_id"] for entry in signatories) != [pair.a_id, pair.b_id]:
         errors["signatories"] = [_("Each of the two communities has exactly one signatory.")]
-    if any(len(entry[name]) > 120 or "\x00" in entry[name] for entry in signatories for name in ("name", "office")):  # type: ignore[literal-required]
+    if any(len(entry[name]) > 120 or "\x00" in entry[name] for entry in signatories for name in ("name", "office")):
         errors["signatories"] = [_("A signatory's name and office have at most 120 characters each.")]
     if errors:
         raise InvalidFields(errors)

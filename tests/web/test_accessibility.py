@@ -53,7 +53,7 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
         "account_login": "", "account_signup": "", "account_reset_password": "", "account_logout": "",
         "web:staff": "", "web:staff_vetting": "", "web:staff_suggestions": "", "web:staff_suggestion": f"{suggestion.pk}",
         "web:staff_introductions": "", "web:staff_introduction": f"{card.pk}", "web:staff_agreement": f"{card.pk}", "web:staff_runs": "",
-        "web:staff_run": f"{run.pk}", "web:staff_dead_letters": "", "web:staff_mails": "", "web:staff_events": "",
+        "web:staff_run": f"{run.pk}", "web:staff_dead_letters": "", "web:staff_weights": "", "web:staff_mails": "", "web:staff_events": "",
         **{f"web:profile_group {group}": f"{pk} {group}" for group in TOPICS},
     }  # fmt: skip
     assert submitted.pk

@@ -1,0 +1,55 @@
+"""The page on which staff see what was learned from answers, and put it in force."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from backend.accounts.models import User
+from backend.outbox.models import Event
+from backend.outbox.topics import Topic
+from backend.suggestions.models import WeightSet
+from backend.suggestions.scoring import weights_in_force
+from tests.factories import UserFactory
+from tests.web.conftest import SignIn
+from tests.web.html_forms import form_to
+from tests.weights import make_version
+
+LIST = "web:staff_weights"
+
+
+@pytest.fixture
+def staff(curator: User, sign_in: SignIn) -> Client:
+    return sign_in(curator)
+
+
+def test_a_better_version_is_promoted_from_the_page(staff: Client, curator: User) -> None:
+    version = make_version()
+    html = staff.get(reverse(LIST)).content.decode()
+    assert "Rests on 90 decisions of 12 communities" in html and "0.1900" in html and "0.2100" in html
+    form = form_to(html, reverse("web:staff_weights_promote", args=[version.pk]))
+    assert staff.post(form.action, form.values).url == reverse(LIST)  # type: ignore[attr-defined]
+    assert weights_in_force()["version"] == "learned-7"
+    event = Event.objects.get(topic=Topic.WEIGHTS_PROMOTED)
+    assert (event.subject_id, event.by, event.payload["version"]) == (version.pk, curator, "learned-7")
+    html = staff.get(reverse(LIST)).content.decode()
+    assert "in force</span>" in html and reverse("web:staff_weights_promote", args=[version.pk]) not in html
+
+
+def test_a_version_that_is_no_better_says_why_it_has_no_button(staff: Client) -> None:
+    version = make_version(is_better=False)
+    html = staff.get(reverse(LIST)).content.decode()
+    assert "not better calibrated than those in force" in html
+    address = reverse("web:staff_weights_promote", args=[version.pk])
+    assert address not in html
+    assert staff.post(address).status_code == 409
+    assert not Event.objects.filter(topic=Topic.WEIGHTS_PROMOTED).exists() and not WeightSet.objects.filter(in_force=True).exists()
+
+
+def test_nothing_learned_yet(staff: Client) -> None:
+    assert "Nothing has been learned yet" in staff.get(reverse(LIST)).content.decode()
+
+
+def test_for_others_than_staff_there_is_no_such_page(sign_in: SignIn, db: None) -> None:
+    assert sign_in(UserFactory()).get(reverse(LIST)).status_code == 404

@@ -105,6 +105,16 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
         "staff/dead-letters/",
         lambda world: make.WorkFactory(status=Work.Status.DEAD, finished_at=make.MOMENT, event=make.EventFactory()),
     ),
+    "my-acts": ("official", "me/acts/", lambda world: make.EventFactory(by=world.user("official"))),
+    "my-tokens": ("official", "me/tokens/", lambda world: make.ApiTokenFactory(user=world.user("official"))),
+    "my-invitations": ("official", "me/invitations/", lambda world: make.InvitationFactory(email="official@example.org")),
+    "my-join-requests": ("official", "me/join-requests/", lambda world: make.JoinRequestFactory(user=world.user("official"))),
+    "people": ("official", "communities/{a}/people/", lambda world: make.CommunityRoleFactory(community=world.a)),
+    "invitations": ("official", "communities/{a}/invitations/", lambda world: make.InvitationFactory(community=world.a)),
+    "join-requests": ("official", "communities/{a}/join-requests/", lambda world: make.JoinRequestFactory(community=world.a)),
+    "staff-join-requests": ("curator", "staff/join-requests/", lambda world: make.JoinRequestFactory()),
+    "staff-tokens": ("curator", "staff/tokens/", lambda world: make.ApiTokenFactory()),
+    "staff-roles": ("admin", "staff/roles/", lambda world: make.UserFactory(curator=True)),
     "staff-events": ("curator", "staff/events/", lambda world: make.EventFactory(by=world.user("official"))),
 }
 

@@ -145,6 +145,7 @@ def expire_invitations(*, community_id: int | None = None) -> int:
     return len(expired)
 
 
+@transaction.atomic
 def revoke_all_to(email: str, *, by: User) -> None:
     """Takes back what waits at an address whose person leaves. Inside the caller's transaction."""
     for invitation in Invitation.objects.filter(email__iexact=email, status=_S.PENDING):

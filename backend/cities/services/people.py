@@ -41,6 +41,7 @@ def check_role(role: str) -> None:
         raise InvalidFields({"role": [str(_("Choose one of the roles."))]})
 
 
+@transaction.atomic
 def give_role(*, user: User, community_id: int, role: str, by: User) -> CommunityRole:
     """A vetted role for somebody whom the community's people or staff have let in. The community's row is locked by the caller.
 
@@ -115,6 +116,7 @@ def end_role(*, by: User, community_id: int, role_id: int) -> CommunityRole:
     return close_role(found, by=by)
 
 
+@transaction.atomic
 def close_role(role: CommunityRole, *, by: User) -> CommunityRole:
     """Ends an active role and records it; whether it may end was asked before."""
     now = database_now()

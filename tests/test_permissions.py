@@ -14,6 +14,7 @@ from backend.cities.models import Community
 from backend.common.errors import NotVisible
 from backend.introductions.services import contacts_for
 from backend.outbox.models import Event
+from backend.suggestions.models import Suggestion
 from tests import factories as make
 from tests.actors import ACTORS, World, contact_of, make_world
 from tests.letters import pdf
@@ -149,6 +150,17 @@ PEOPLE_TABLE: dict[str, tuple[Ask, set[str]]] = {
         {"admin"},
     ),
 }
+
+
+def undo_an_answer(scene: Scene, client: Any, actor: str) -> Any:
+    """Both sides have just said that they are interested; each asks for its own answer back."""
+    for community in (scene.open.pair.a, scene.open.pair.b):
+        make.DecisionFactory(suggestion=scene.open, community=community)
+    fresh = {name: value for side in "ab" for name, value in ((f"{side}_state", "interested"), (f"{side}_final_at", "2999-01-01T00:00Z"))}
+    Suggestion.objects.filter(pk=scene.open.pk).update(**fresh)
+    return client.post(f"{API}{suggestion(scene, actor)}undo/", {}, content_type=JSON)
+
+
 OFFICIALS = {"unvetted", "official", "other_official"}
 # (what, how to ask, who may). "own" is the actor's own community; everybody else asks about A.
 TABLE: dict[str, tuple[Ask, set[str]]] = {
@@ -169,6 +181,33 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
     "suggestion A–B: read as staff": (get(lambda s, x: f"staff/suggestions/{s.open.pk}/"), STAFF),
     "suggestion A–B: answer": (
         post(lambda s, x: f"{suggestion(s, x)}answer/", lambda s, x: {"answer": "interested"}),
+        {"official", "chair"},
+    ),
+    "suggestion A–B: undo an answer": (undo_an_answer, {"official", "chair"}),
+    "suggestion A–B: vote": (
+        post(lambda s, x: f"{suggestion(s, x)}vote/", lambda s, x: {"choice": "yes"}),
+        {"official", "committee_member", "chair"},
+    ),
+    "comments and votes: read": (get(lambda s, x: f"{suggestion(s, x)}review/"), {"official", "committee_member", "chair"}),
+    "comments and votes: remove a colleague's": (
+        lambda scene, client, actor: client.post(
+            f"{API}{suggestion(scene, actor)}vote/remove/",
+            {"voter_id": make.VoteFactory(suggestion=scene.open, community=scene.side_of(actor)).by_id},
+            content_type=JSON,
+        ),
+        {"official", "chair"},
+    ),
+    "comments and votes of both sides: read as staff": (get(lambda s, x: f"staff/suggestions/{s.open.pk}/votes/"), {"curator"}),
+    "shortlist: change": (
+        post(lambda s, x: f"{suggestion(s, x)}shortlist/", lambda s, x: {"listed": True}),
+        {"official", "committee_member", "chair"},
+    ),
+    "rule of answering: read": (
+        get(lambda s, x: f"communities/{s.side_of(x).pk}/answer-rule/"),
+        {"official", "committee_member", "chair"},
+    ),
+    "rule of answering: set": (
+        post(lambda s, x: f"communities/{s.side_of(x).pk}/answer-rule/", lambda s, x: {"kind": "chair"}),
         {"official", "chair"},
     ),
     "suggestion: release": (post(lambda s, x: f"staff/suggestions/{s.proposed.pk}/release/"), {"curator"}),

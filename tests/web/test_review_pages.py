@@ -1,0 +1,178 @@
+"""The pages of a committee: queue with filters, votes, shortlist, comparison, rule, undo."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from backend.cities.models import CommunityRole
+from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
+from tests.factories import CommunityFactory, CommunityRoleFactory, SuggestionFactory, VoteFactory, document
+from tests.web.conftest import SignIn
+from tests.web.html_forms import form_to
+from tests.web.test_suggestion_pages import REASONS, answer_url, detail_url, list_url
+
+
+@pytest.fixture
+def member(suggestion: Suggestion) -> CommunityRole:
+    return CommunityRoleFactory(community=suggestion.pair.a, role="committee_member")
+
+
+def at(name: str, role: CommunityRole, *ids: int) -> str:
+    return reverse(f"web:{name}", args=[role.community_id, *ids])
+
+
+def candidates(role: CommunityRole, count: int) -> list[Suggestion]:
+    made = []
+    for index in range(count):
+        answers = document(languages={"working": ["de"]} if index else {})
+        other = CommunityFactory(name=f"Candidate {index}", published=True, country_code="DE", published__document=answers)
+        made.append(SuggestionFactory(pair__a=role.community, pair__b=other, a_reasons=REASONS, b_reasons=REASONS))
+    return made
+
+
+def test_member_votes_by_the_form_and_sees_it_again(suggestion: Suggestion, member: CommunityRole, sign_in: SignIn) -> None:
+    client = sign_in(member.user)
+    form = form_to(client.get(detail_url(member, suggestion)).content.decode(), at("suggestion_vote", member, suggestion.pk))
+    assert client.post(form.action, form.values | {"choice": "maybe", "comment": "A <b>port</b>?"}).status_code == 302
+    html = client.get(detail_url(member, suggestion)).content.decode()
+    assert "A &lt;b&gt;port&lt;/b&gt;?" in html
+    assert "Change my vote" in html
+    assert "0 yes, 1 maybe, 0 no" in client.get(list_url(member)).content.decode()
+    form = form_to(html, at("suggestion_unvote", member, suggestion.pk, member.user_id))
+    assert client.post(form.action, form.values).status_code == 302
+    assert not Vote.objects.exists()
+
+
+def test_vote_without_a_choice_keeps_the_comment(suggestion: Suggestion, member: CommunityRole, sign_in: SignIn) -> None:
+    response = sign_in(member.user).post(at("suggestion_vote", member, suggestion.pk), {"comment": "Long thought"})
+    assert response.status_code == 422
+    assert "Choose yes, maybe or no." in response.content.decode() and "Long thought" in response.content.decode()
+
+
+def test_member_does_not_read_the_comments_of_others(
+    suggestion: Suggestion, official: CommunityRole, member: CommunityRole, other_official: CommunityRole, sign_in: SignIn
+) -> None:
+    VoteFactory(suggestion=suggestion, community=official.community, by=official.user, comment="Between us.")
+    assert "Between us." not in sign_in(member.user).get(detail_url(member, suggestion)).content.decode()
+    assert "Between us." in sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
+    assert "Between us." not in sign_in(other_official.user).get(detail_url(other_official, suggestion)).content.decode()
+
+
+def test_curator_reads_votes_of_both_sides_and_an_administrator_none(
+    suggestion: Suggestion, official: CommunityRole, curator: Any, admin: Any, sign_in: SignIn
+) -> None:
+    VoteFactory(suggestion=suggestion, community=official.community, by=official.user, comment="Between us.")
+    url = reverse("web:staff_votes", args=[suggestion.pk])
+    assert "Between us." in sign_in(curator).get(url).content.decode()
+    assert sign_in(admin).get(url).status_code == 404
+    assert sign_in(official.user).get(url).status_code == 404
+
+
+def test_answer_is_undone_by_the_button_and_only_in_its_minute(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn, settings: Any
+) -> None:
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}
+    client = sign_in(official.user)
+    client.post(answer_url(official, suggestion), {"answer": "declined", "reason": "no_fit"})
+    undo = at("suggestion_undo", official, suggestion.pk)
+    form = form_to(client.get(detail_url(official, suggestion)).content.decode(), undo)
+    assert client.post(form.action, form.values).status_code == 302
+    suggestion.refresh_from_db()
+    assert suggestion.a_state == "pending"
+    client.post(answer_url(official, suggestion), {"answer": "interested"})
+    Suggestion.objects.filter(pk=suggestion.pk).update(a_final_at="2026-01-01T00:00Z")
+    assert undo not in client.get(detail_url(official, suggestion)).content.decode()
+    refused = client.post(undo)
+    assert refused.status_code == 409 and "it has taken effect" in refused.content.decode()
+
+
+def test_decline_shows_the_courteous_words_that_everybody_reads_at_the_end(
+    suggestion: Suggestion, official: CommunityRole, other_official: CommunityRole, sign_in: SignIn
+) -> None:
+    words = "That says nothing about your community"
+    assert words in sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
+    Suggestion.objects.filter(pk=suggestion.pk).update(expires_at="2026-01-01T00:00Z", released_at="2025-11-01T00:00Z")
+    for status, state in (("released", "pending"), ("declined", "declined"), ("expired", "expired")):
+        Suggestion.objects.filter(pk=suggestion.pk).update(status=status, a_state=state)
+        assert words in sign_in(other_official.user).get(detail_url(other_official, suggestion)).content.decode()
+
+
+def test_shortlist_and_filters(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+    client = sign_in(official.user)
+    form = form_to(client.get(list_url(official)).content.decode(), at("suggestion_shortlist", official, suggestion.pk))
+    assert client.post(form.action, form.values)["Location"] == list_url(official), "back to the queue"
+    assert ShortlistEntry.objects.count() == 1
+    page = list_url(official)
+    assert "Shortlist (1)" in client.get(page).content.decode()
+    for query, shown in (("shown=shortlist", True), ("shown=answered", False), ("country=DE", True), ("theme=youth", False),
+                         ("country=XX", True), ("shown=nonsense", True), ("shown=awaiting_me&theme=trade", True)):  # fmt: skip
+        html = client.get(f"{page}?{query}").content.decode()
+        assert ("Fernstadt</p>" in html) is shown, query
+    assert "Show all" in client.get(f"{page}?shown=answered").content.decode()
+    outside = client.post(at("suggestion_shortlist", official, suggestion.pk), {"listed": "no", "after": "//evil.example/"})
+    assert outside["Location"] == detail_url(official, suggestion)
+
+
+def test_comparison_shows_gaps_as_gaps_in_one_table(official: CommunityRole, sign_in: SignIn) -> None:
+    made = candidates(official, 3)
+    url = at("suggestion_compare", official)
+    html = sign_in(official.user).get(url, {"s": [s.pk for s in made]}).content.decode()
+    for index in range(3):
+        assert f"Candidate {index}" in html
+    assert html.count("<table") >= 3 and "not answered" in html and "not known" in html
+    assert "You need water management; Candidate 1 offers it." in html
+    row = re.search(r"Shared working language</th>(.*?)</tr>", html, re.DOTALL)
+    assert row and row.group(1).count("100% / 100%") == 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_too_few_or_too_many_to_compare_is_said(official: CommunityRole, sign_in: SignIn, count: int) -> None:
+    ids = [s.pk for s in candidates(official, count)]
+    response = sign_in(official.user).get(at("suggestion_compare", official), {"s": ids}, follow=True)
+    assert f"Mark two to four suggestions to compare; you marked {count}." in response.content.decode()
+
+
+@pytest.mark.parametrize("strange", ["x", "0", "99999999999999999999", "-1"])
+def test_comparing_what_is_not_there_is_not_found(official: CommunityRole, sign_in: SignIn, strange: str) -> None:
+    (own,) = candidates(official, 1)
+    assert sign_in(official.user).get(at("suggestion_compare", official), {"s": [own.pk, strange]}).status_code == 404
+
+
+def test_rule_is_set_by_the_form_and_binds(suggestion: Suggestion, official: CommunityRole, member: CommunityRole, sign_in: SignIn) -> None:
+    client, url = sign_in(official.user), at("answer_rule", official)
+    assert sign_in(member.user).get(url).status_code == 404
+    assert 'value="chair"' in client.get(url).content.decode()
+    wrong = client.post(url, {"kind": "majority", "votes_needed": "7"})
+    assert wrong.status_code == 422 and "Give a number from 1 to 2" in wrong.content.decode()
+    assert client.post(url, {"kind": "majority", "votes_needed": "many"}).status_code == 422
+    assert client.post(url, {"kind": "majority", "votes_needed": "2"}).status_code == 302
+    assert AnswerRule.objects.get().votes_needed == 2
+    html = client.get(detail_url(official, suggestion)).content.decode()
+    assert "2 more are needed" in html
+    assert client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 409
+
+
+def queries(client: Any, url: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(url).status_code == 200
+    return len(captured)
+
+
+def test_queries_of_queue_and_comparison_do_not_grow(official: CommunityRole, sign_in: SignIn) -> None:
+    client = sign_in(official.user)
+    made = candidates(official, 2)
+    compare = at("suggestion_compare", official)
+    client.get(list_url(official))
+    few, pair = queries(client, list_url(official)), queries(client, f"{compare}?s={made[0].pk}&s={made[1].pk}")
+    made += candidates(official, 6)
+    for suggestion in made:
+        VoteFactory(suggestion=suggestion, community=official.community)
+    assert queries(client, list_url(official)) == few <= 20
+    four = queries(client, f"{compare}?" + "&".join(f"s={s.pk}" for s in made[:4]))
+    assert four <= pair + 4 and four <= 30, (pair, four)

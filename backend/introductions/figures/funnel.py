@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncMonth
 
 from backend.accounts.grants import Thing
@@ -22,6 +22,7 @@ from backend.suggestions.models import Suggestion
 STEPS = ("suggested", "released", "answered", "mutual", "introduced", "met", "agreed")
 _A = Suggestion.SideState
 _I = Introduction.Stage
+_MUTUAL = (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED)
 _ANSWERS = (_A.INTERESTED, _A.DECLINED, _A.WITHDRAWN)
 _MET = {_I.FIRST_MEETING, _I.EXPLORING, _I.PROPOSAL, _I.COUNCIL_RESOLUTION, _I.AGREEMENT}
 _INTRODUCED = {_I.INTRODUCED, *_MET}
@@ -48,13 +49,14 @@ def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> lis
             suggested=Count("pk"),
             released=Count("pk", filter=Q(released_at__isnull=False)),
             answered=Count("pk", filter=Q(a_state__in=_ANSWERS) | Q(b_state__in=_ANSWERS)),
+            mutual=Count("pk", filter=Q(status__in=_MUTUAL)),
         )
     )
     for label, *counts in early:
-        counted[_label(label)][:3] = counts
-    for label, reached in _late_steps(made, by):
+        counted[_label(label)][:4] = counts
+    for label, status, reached in _late_steps(made, by):
         row = counted[_label(label)]
-        row[3] += 1
+        row[3] += status not in _MUTUAL  # a card says that it was, also where the interest has gone since
         row[4] += bool(reached & _INTRODUCED)
         row[5] += bool(reached & _MET)
         row[6] += _I.AGREEMENT in reached
@@ -65,18 +67,19 @@ def _label(key: dt.datetime | str) -> str:
     return f"{key:%Y-%m}" if isinstance(key, dt.datetime) else key
 
 
-def _late_steps(made: object, by: By) -> list[tuple[dt.datetime | str, set[str]]]:
-    """For each suggestion that became mutual, every column of the board that its card has been in."""
+def _late_steps(made: QuerySet[Suggestion], by: By) -> list[tuple[dt.datetime | str, str, set[str]]]:
+    """For each suggestion that has had a card: its row, its state now, and every column of the board that a card of it has been in."""
     key = TruncMonth("suggestion__created_at", tzinfo=dt.UTC) if by == "month" else country_abroad()
-    cards = list(Introduction.objects.filter(suggestion__in=made).annotate(key=key).values_list("pk", "key", "stage", "suggestion_id"))
+    found = Introduction.objects.filter(suggestion__in=made).annotate(key=key)
+    cards = list(found.values_list("pk", "key", "stage", "suggestion_id", "suggestion__status"))
     reached: defaultdict[int, set[str]] = defaultdict(set)
     moves = Event.objects.filter(topic=Topic.INTRODUCTION_MOVED, subject_type="introduction", subject_id__in=[card[0] for card in cards])
     for card, stage in moves.values_list("subject_id", "payload__new"):
         if stage:
             reached[card].add(stage)
-    by_suggestion: dict[int, tuple[dt.datetime | str, set[str]]] = {}
-    for card, label, stage, suggestion in cards:
-        _label_of, stages = by_suggestion.setdefault(suggestion, (label, set()))
+    by_suggestion: dict[int, tuple[dt.datetime | str, str, set[str]]] = {}
+    for card, label, stage, suggestion, status in cards:
+        _row, _status, stages = by_suggestion.setdefault(suggestion, (label, status, set()))
         stages |= reached[card] | {stage}
     return list(by_suggestion.values())
 

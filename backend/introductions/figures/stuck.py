@@ -61,7 +61,7 @@ def _cards(scope: Scope, now: dt.datetime) -> list[StuckRow]:
             f"{card.pair.a.name} – {card.pair.b.name}",
             str(card.get_stage_display()),
             str(card.owner) if card.owner else "",
-            (now - card.moved_at).days,
+            max(0, (now - card.moved_at).days),
             max(0, (now.date() - card.due_on).days) if card.due_on else 0,
         )
         for card in found
@@ -82,7 +82,7 @@ def _agreements(scope: Scope, now: dt.datetime) -> list[StuckRow]:
             f"{agreement.introduction.pair.a.name} – {agreement.introduction.pair.b.name}",
             f"Signed by {agreement.signed} of 2",
             str(agreement.introduction.owner) if agreement.introduction.owner else "",
-            (now - agreement.moved_at).days,
+            max(0, (now - agreement.moved_at).days),
             0,
         )
         for agreement in found

@@ -10,10 +10,12 @@ from django.db import connection
 from backend.accounts.models import User
 from backend.cities import services
 from backend.cities.models import Community, CommunityRole, Organisation, Profile, ProfileVersion
+from backend.cities.services.registration import AlreadyRegistered, LooksRegistered
 from backend.common.errors import Conflict, InvalidFields
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from tests.factories import CommunityFactory, CommunityRoleFactory, CountryFactory, PlaceFactory, ProfileFactory, UserFactory, document
+from tests.simultaneous import at_once
 
 
 @pytest.fixture
@@ -45,6 +47,68 @@ def test_county_is_registered_once_whatever_its_letters(user: User) -> None:
     services.register_community(by=user, kind="county", name="Sonoma County", country="US", admin1="California")
     with pytest.raises(Conflict):
         services.register_community(by=user, kind="county", name="SONOMA county ", country="US", admin1="California")
+
+
+@pytest.mark.parametrize("name", ["Sonoma", "County of Sonoma", "SONOMA  COUNTY", "Sónoma County,", "sonoma-county", "Condado de Sonoma"])
+@pytest.mark.parametrize("region", ["California", "CA", "california "])
+def test_county_is_the_same_in_any_spelling_of_it_and_of_its_region(user: User, name: str, region: str) -> None:
+    PlaceFactory(admin1="California", admin1_code="CA")
+    first = services.register_community(by=user, kind="county", name="Sonoma County", country="US", admin1="California")
+    with pytest.raises(AlreadyRegistered) as caught:
+        services.register_community(by=UserFactory(), kind="county", name=name, country="US", admin1=region, is_another=True)
+    assert caught.value.community == first
+    assert caught.value.details == {"community_id": first.pk, "name": "Sonoma County"}
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        ({"name": "Sonomma"}, True), ({"name": "Sonoma", "admin1": ""}, True), ({"name": "Sonoma", "admin1": "Californa"}, True),
+        ({"name": "Sonoma", "admin1": "Nevada"}, False), ({"name": "Santa Clara"}, False), ({"name": "Sonomma", "kind": "district"}, False),
+        ({"name": "Sonomma", "country": "DE"}, False),
+    ],
+)  # fmt: skip
+def test_nearly_the_same_community_is_asked_about_once(user: User, values: dict[str, Any], asked: bool) -> None:
+    for code in ("US", "DE"):
+        CountryFactory(code=code)
+    wish = {"kind": "county", "country": "US", "admin1": "California"}
+    first = services.register_community(by=user, name="Sonoma County", **wish)
+    if asked:
+        with pytest.raises(LooksRegistered) as caught:
+            services.register_community(by=user, **(wish | values))
+        assert caught.value.communities == [first]
+        assert Community.objects.count() == 1
+    second = services.register_community(by=user, **(wish | values), is_another=asked)
+    assert second != first
+
+
+def test_province_is_one_wherever_somebody_says_it_lies(user: User) -> None:
+    CountryFactory(code="DE")
+    services.register_community(by=user, kind="state", name="Freistaat Bayern", country="DE")
+    with pytest.raises(AlreadyRegistered):
+        services.register_community(by=user, kind="state", name="Bayern", country="DE", admin1="Bavaria")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_two_registrants_race_and_the_later_is_led_to_the_first(by_hand: bool) -> None:
+    CountryFactory(code="US")
+    for round_ in range(4):
+        wish: dict[str, Any] = {"place_id": PlaceFactory().pk}
+        if by_hand:
+            wish = {"kind": "county", "name": f"{['Kent', 'Lake', 'Wayne', 'Essex'][round_]} County", "country": "US", "admin1": "Michigan"}
+        people = [UserFactory(), UserFactory()]
+        before = Community.objects.count()
+        outcomes = at_once(*[lambda by=person, wish=wish: services.register_community(by=by, **wish) for person in people])
+        assert Community.objects.count() == before + 1
+        community = Community.objects.latest("id")
+        (refused,) = [error for error in outcomes if error is not None]
+        assert isinstance(refused, AlreadyRegistered)
+        assert refused.community == community
+        winner, loser = sorted(people, key=lambda person: CommunityRole.objects.filter(user=person).count(), reverse=True)
+        assert CommunityRole.objects.get(community=community).user == winner
+        assert not CommunityRole.objects.filter(user=loser).exists()
+        assert Event.objects.filter(topic=Topic.COMMUNITY_REGISTERED, community_id=community.pk).count() == 1
 
 
 @pytest.mark.parametrize(

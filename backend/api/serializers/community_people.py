@@ -12,7 +12,7 @@ from backend.cities.services.joining import LONGEST_LINE
 _ROLES = CommunityRole.Role.choices
 
 
-class MemberSerializer(serializers.Serializer):
+class PersonSerializer(serializers.Serializer):
     id = serializers.IntegerField(help_text="Of the role; what the address of a change names")
     name = serializers.CharField(source="user.name")
     email = serializers.CharField(source="user.email")

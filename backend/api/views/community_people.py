@@ -32,7 +32,7 @@ from backend.cities.services.people import change_role, end_role, people_of_comm
 class PeopleView(ApiList):
     """Who belongs to the community, the oldest first."""
 
-    serializer_class = shapes.MemberSerializer
+    serializer_class = shapes.PersonSerializer
 
     def get_queryset(self) -> QuerySet[CommunityRole]:
         self.filters()
@@ -40,14 +40,14 @@ class PeopleView(ApiList):
 
 
 class MemberView(ApiView):
-    @extend_schema(summary="Change what a person is", request=shapes.RoleChangeSerializer, responses=shapes.MemberSerializer)
+    @extend_schema(summary="Change what a person is", request=shapes.RoleChangeSerializer, responses=shapes.PersonSerializer)
     def patch(self, request: Request, community_id: int, role_id: int) -> Response:
         asked = checked(shapes.RoleChangeSerializer, request.data)
-        return Response(shapes.MemberSerializer(change_role(by=person(request), community_id=community_id, role_id=role_id, **asked)).data)
+        return Response(shapes.PersonSerializer(change_role(by=person(request), community_id=community_id, role_id=role_id, **asked)).data)
 
-    @extend_schema(summary="End a person's role, or your own", responses={200: shapes.MemberSerializer})
+    @extend_schema(summary="End a person's role, or your own", responses={200: shapes.PersonSerializer})
     def delete(self, request: Request, community_id: int, role_id: int) -> Response:
-        return Response(shapes.MemberSerializer(end_role(by=person(request), community_id=community_id, role_id=role_id)).data)
+        return Response(shapes.PersonSerializer(end_role(by=person(request), community_id=community_id, role_id=role_id)).data)
 
 
 class InvitationsView(ApiList):
@@ -85,11 +85,11 @@ class OwnInvitationsView(ApiList):
 
 
 class AcceptView(ApiView):
-    @extend_schema(summary="Accept an invitation", request=None, responses={201: shapes.MemberSerializer})
+    @extend_schema(summary="Accept an invitation", request=None, responses={201: shapes.PersonSerializer})
     @idempotent
     def post(self, request: Request, invitation_id: int) -> Response:
         role = accept_invitation(by=person(request), invitation_id=invitation_id)
-        return Response(shapes.MemberSerializer(role).data, status=201)
+        return Response(shapes.PersonSerializer(role).data, status=201)
 
 
 class JoinRequestsView(ApiList):

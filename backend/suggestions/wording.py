@@ -96,7 +96,7 @@ def _unnamed_sentence(facet: str, *, named_side: bool) -> str:
         "readiness": _("%(other)s is ready: people and plans are committed."),
         "distance": (_("You are near each other."), _("They are near each other.")),
     }
-    words = templates.get(facet, FACETS.get(facet, facet))
+    words = templates.get(facet, str(FACETS.get(facet, facet)))
     return words if isinstance(words, str) else words[named_side]
 
 

@@ -53,10 +53,10 @@ def compared_groups(communities: Sequence[Community]) -> list[ComparedGroup]:
     groups = []
     for group in GROUPS:
         given = [profile.get(group.code, {}) for profile in described]
-        asked = [field.label for field in group.fields if any(field.label in answers for answers in given)]
+        asked = [label for label in (str(field.label) for field in group.fields) if any(label in answers for answers in given)]
         if asked and group.code != "importances":
             groups.append(
-                ComparedGroup(group.label, [ComparedQuestion(label, [answers.get(label) for answers in given]) for label in asked])
+                ComparedGroup(str(group.label), [ComparedQuestion(label, [answers.get(label) for answers in given]) for label in asked])
             )
     return groups
 
@@ -94,7 +94,7 @@ def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Face
     a, b = _bars(first), _bars(second)
     nothing = Bar(None, 0.0, [])
     names = sorted((a.keys() | b.keys()) & FACETS.keys(), key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n))
-    return [FacetRow(FACETS[name], a.get(name, nothing), b.get(name, nothing)) for name in names]
+    return [FacetRow(str(FACETS[name]), a.get(name, nothing), b.get(name, nothing)) for name in names]
 
 
 @dataclass(frozen=True, slots=True)

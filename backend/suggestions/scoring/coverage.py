@@ -61,7 +61,7 @@ class _Others(NamedTuple):
     can_be_chosen_by: Float64  # (parts,)
     weight_on: Float64  # (parts,) their mean share of weight on a part that they know of themselves
     story: Mapping[str, Any]
-    count: int
+    looked_at: int
 
 
 def coverage_outlook(community: Community, document: Mapping[str, Any]) -> CoverageOutlook:
@@ -81,7 +81,7 @@ def coverage_outlook(community: Community, document: Mapping[str, Any]) -> Cover
     worth = [gain for gain in gains if gain.adds >= _WORTH_SAYING]
     order = {path: at for at, path in enumerate(_all_paths())}
     worth.sort(key=lambda gain: (-round(gain.adds, 6), order[gain.path]))
-    return CoverageOutlook(float(values[0]), others.weights.coverage_floor, tuple(_one_of_equals(worth)), others.count)
+    return CoverageOutlook(float(values[0]), others.weights.coverage_floor, tuple(_one_of_equals(worth)), others.looked_at)
 
 
 def _coverages(records: Sequence[ProfileRecord], others: _Others, *, at_home: bool) -> Float64:

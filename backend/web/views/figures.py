@@ -44,7 +44,7 @@ def _funnel_bars(rows: list[Any], columns: tuple[str, ...]) -> list[dict[str, An
     bars = []
     for index, total in enumerate(totals):
         before = totals[index - 1] if index else 0
-        share = f"{100 * total / before:.0f} %" if before else ""
+        share = f"{100 * total / before:.0f} % of the step before" if before else ""
         bars.append({"label": _heading(columns[index + 1]), "value": total, "note": share, "width": _width(total, totals[0])})
     return bars
 

@@ -151,14 +151,26 @@ def _relative(values: Sequence[float], counts: Sequence[int]) -> list[float]:
 def _calibration(measures: Measures) -> str:
     answers = measures.answers
     if not answers.bins:
-        return _section(
-            "Calibration",
-            _words("<b>No decisions yet.</b> Once communities answer, this shows the share of interest beside their preference."),
-        )
+        return _simulated_calibration(measures)
     rows = [(f"{predicted:.2f}", f"{observed:.2f}", f"{count:,}") for count, predicted, observed in answers.bins]
     words = _words(f"From {answers.decisions:,} decisions that say something about the fit. On the diagonal, preference equals interest.")
     table = _table("Interest by preference", ("mean preference", "share interested", "decisions"), rows)
     return _section("Calibration", words, reliability("Interest by preference", answers.bins), table)
+
+
+def _simulated_calibration(measures: Measures) -> str:
+    drawn = measures.simulation.answers
+    words = _words(
+        "<b>No community has answered yet, so these answers are simulated.</b> Each simulated community decides by its preference in full. "
+        "What is foretold is the preference that the engine would have worked out had one facet, drawn at random, been left empty. On the "
+        "diagonal, missing answers neither flatter nor harm. Whether people decide as the engine thinks, only real answers can show."
+    )
+    if not drawn.bins:
+        return _section("Calibration", words, _words("There was no pair to decide on."))
+    rows = [(f"{predicted:.2f}", f"{observed:.2f}", f"{count:,}") for count, predicted, observed in drawn.bins]
+    table = _table("Simulated interest by preference with one facet unknown", ("mean foretold", "share interested", "answers"), rows)
+    count = _words(f"{drawn.count:,} simulated answers of U.S. communities; Brier score {drawn.brier:.3f}.")
+    return _section("Calibration (simulated)", words, count, reliability("Simulated interest by preference", drawn.bins), table)
 
 
 def _coverage(measures: Measures) -> str:

@@ -14,6 +14,7 @@ from backend.suggestions.scoring.engine import engine_for, fit_builder, weights_
 from matching import market
 from matching.allocation import Allocation
 from matching.engine import Engine
+from matching.evaluation.calibration import brier_score, reliability
 from matching.evaluation.exposure import gini
 from matching.facets import FACET_NAMES
 from matching.preference import Preference
@@ -23,6 +24,7 @@ from matching.types import Snapshot
 MOST_A_SIDE = 1500
 SIZES = (10_000, 50_000, 200_000, 1_000_000)
 COVERAGE_BINS = 20
+_SEED = 20_240_611
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,17 @@ class SizeBand:
 
 
 @dataclass(frozen=True, slots=True)
+class SimulatedAnswers:
+    """Answers drawn for communities that have given none. Each decides by its preference in full; foretold is what the engine would have
+    said of the same pair had one facet, drawn at random, been left empty. So it shows what missing answers cost, not whether people
+    decide as the engine thinks."""
+
+    count: int
+    brier: float
+    bins: tuple[tuple[int, float, float], ...]  # how many, mean foretold, share interested
+
+
+@dataclass(frozen=True, slots=True)
 class Simulation:
     """All measures that rest on the simulated market of one snapshot."""
 
@@ -66,6 +79,7 @@ class Simulation:
     coverage_floor: float
     fusions: Mapping[str, tuple[Shown, Shown]]  # lists alone, allocated
     facets: Mapping[str, tuple[float, float]]  # mutual interests without the facet: lists alone, allocated
+    answers: SimulatedAnswers
 
 
 class _World:
@@ -97,15 +111,43 @@ class _World:
         allocated = market.allocated_lists(self.promising, self.k, self.allocation(self.threshold), self.places, name)
         return market.simulate(self.promising, lists), market.simulate(self.promising, allocated)
 
-    def without(self, facet: str) -> tuple[float, float]:
-        """Mutual interests when the ranking does not know a facet, though communities still decide by it."""
+    def blind_to(self, facet: str) -> market.Market:
+        """The market as a ranking sees it that does not know a facet, though communities still decide by it."""
         weights = self.engine.weights
         blind = dataclasses.replace(weights, unit={**weights.unit, facet: 0.0})
         found = Preference(blind).fit(self.engine.left, self.engine.right).dense()
-        ranked = dataclasses.replace(self.known, left_preference=found.left_to_right, right_preference=found.right_to_left)
+        return dataclasses.replace(self.known, left_preference=found.left_to_right, right_preference=found.right_to_left)
+
+    def interests(self, ranked: market.Market) -> tuple[float, float]:
+        """Mutual interests from the lists that such a ranking makes: lists alone, allocated."""
         lists = market.reciprocal_lists(ranked, self.k), market.allocated_lists(ranked, self.k, self.allocation(0.0), self.places)
         plain, allocated = (market.simulate(self.known, of).mutual_interests for of in lists)
         return plain, allocated
+
+
+class _Drawn:
+    """One answer of the left side to each pair on its list, and what was foretold of it with one facet unknown."""
+
+    def __init__(self, world: _World, facets: int) -> None:
+        rng = np.random.default_rng(_SEED)
+        lists = market.reciprocal_lists(world.promising, world.k).left
+        self._rows, places = np.nonzero(lists >= 0)
+        self._cols = lists[self._rows, places]
+        self._hidden = rng.integers(0, max(1, facets), len(self._rows))
+        wanted = world.known.left_preference[self._rows, self._cols]
+        self._foretold = wanted.copy()
+        self._interested = (rng.random(len(wanted)) < wanted).astype(np.float64)
+
+    def foretell(self, number: int, blind: market.Market) -> None:
+        """Takes over what is foretold of the pairs whose unknown facet is the one of this number."""
+        at = self._hidden == number
+        self._foretold[at] = blind.left_preference[self._rows[at], self._cols[at]]
+
+    def answers(self) -> SimulatedAnswers:
+        if len(self._rows) == 0:
+            return SimulatedAnswers(0, 0.0, ())
+        bins = tuple((b.count, b.predicted, b.observed) for b in reliability(self._foretold, self._interested))
+        return SimulatedAnswers(len(self._rows), brier_score(self._foretold, self._interested), bins)
 
 
 def simulate(
@@ -115,13 +157,19 @@ def simulate(
     if not snapshot.left or not snapshot.right:
         raise ValueError("a market needs published communities on both sides")
     builder = fit_builder(snapshot)
-    drawn = dataclasses.replace(snapshot, left=_even(snapshot.left), right=_even(snapshot.right))
-    world = _World(engine_for(drawn, weights, builder), capacities, k, threshold, places)
+    sample = dataclasses.replace(snapshot, left=_even(snapshot.left), right=_even(snapshot.right))
+    world = _World(engine_for(sample, weights, builder), capacities, k, threshold, places)
     ways = world.ways(world.promising, threshold)
-    sizes = _by_size(drawn, ways["harmonic"], ways["allocated"])
+    sizes = _by_size(sample, ways["harmonic"], ways["allocated"])
     means = [(band.before, band.after) for band in sizes]
+    facets = [facet for facet in FACET_NAMES if weights["unit"][facet]]
+    drawn, without = _Drawn(world, len(facets)), {}
+    for number, facet in enumerate(facets):
+        blind = world.blind_to(facet)
+        without[facet] = world.interests(blind)
+        drawn.foretell(number, blind)
     return Simulation(
-        len(drawn.left), len(drawn.right), len(snapshot.left), len(snapshot.right),
+        len(sample.left), len(sample.right), len(snapshot.left), len(snapshot.right),
         eligible=float(world.eligible.mean()),
         ways={name: _plain(outcome) for name, outcome in ways.items()},
         ways_unfiltered={name: _plain(outcome) for name, outcome in world.ways(world.known, 0.0).items()},
@@ -130,7 +178,8 @@ def simulate(
         coverage=(_histogram(world.coverage[0][world.eligible]), _histogram(world.coverage[1][world.eligible])),
         coverage_floor=weights_from_json(weights).coverage_floor,
         fusions={name: (_plain(plain), _plain(after)) for name in FUSIONS for plain, after in [world.fusion(name)]},
-        facets={facet: world.without(facet) for facet in FACET_NAMES if weights["unit"][facet]},
+        facets=without,
+        answers=drawn.answers(),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ def test_page_shows_the_measures_that_were_taken(world: None) -> None:
         set(simulation.fusions) == {"harmonic", "product", "min", "mean"}
         and simulation.fusions["harmonic"][0] == simulation.ways["harmonic"]
     )
-    assert "Not measured in this report" in page and "No decisions yet" in page
+    assert "Not measured in this report" in page and "these answers are simulated" in page
+    drawn = simulation.answers
+    assert drawn.count == sum(count for count, _, _ in drawn.bins) > 0 and 0 < drawn.brier < 0.5
 
 
 def test_decisions_about_the_fit_are_calibrated(world: None) -> None:
@@ -88,13 +91,19 @@ def test_decisions_about_the_fit_are_calibrated(world: None) -> None:
     DecisionFactory(suggestion=suggestion, community=pair.b, by=by, answer="declined", reason="no_fit")
     full = SuggestionFactory(a_preference=0.9)
     DecisionFactory(suggestion=full, community=full.pair.a, by=by, answer="declined", reason="no_capacity")
-    answers = take_measures().answers
+    measures = take_measures()
+    answers = measures.answers
+    assert "simulated" not in write_page(measures).split("Calibration")[1].split("</section>")[0]
     assert answers.decisions == 2 and answers.bins == ((1, 0.58, 0.0), (1, 0.62, 1.0))
 
 
 def test_command_writes_the_page_or_says_why_not(world: None, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
-    call_command("report_matching", "--out", str(out))
+    said = StringIO()
+    call_command("report_matching", "--out", str(out), stdout=said)
+    shown = take_measures().simulation.ways["allocated"]
+    [line] = [line for line in said.getvalue().splitlines() if line.startswith("Allocated under capacity")]
+    assert line.split()[3:5] == [f"{shown.mutual_interests:.1f}", f"{shown.exposure_gini:.3f}"]
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
     with pytest.raises(CommandError, match="go together"):
         call_command("report_matching", "--out", str(out), "--data", str(tmp_path))

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from backend.suggestions.evaluation import TableError
-from backend.suggestions.report import take_measures, write_page
+from backend.suggestions.report import market_table, take_measures, write_page
 
 
 class Command(BaseCommand):
@@ -23,11 +23,13 @@ class Command(BaseCommand):
         if (data is None) != (train is None):
             raise CommandError("--data and --train go together.")
         try:
-            page = write_page(take_measures(data, train))
+            measures = take_measures(data, train)
+            page = write_page(measures)
         except (TableError, ValueError) as error:
             raise CommandError(f"No report: {error}") from error
         try:
             out.write_text(page, encoding="utf-8")
         except OSError as error:
             raise CommandError(f"The report cannot be written to {out}: {error.strerror or error}") from None
+        self.stdout.write(market_table(measures.simulation))
         self.stdout.write(f"report written to {out} ({len(page.encode()) // 1024} KB)")

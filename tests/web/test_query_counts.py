@@ -91,7 +91,7 @@ def test_my_suggestions_and_desk(official: CommunityRole, sign_in: SignIn) -> No
 
     client = sign_in(official.user)
     check_constant(client, reverse("web:suggestions", args=[official.community_id]), add, at_most=20)
-    assert queries(client, reverse("web:desk")) <= 9
+    assert queries(client, reverse("web:desk")) <= 12
 
 
 def test_inbox(official: CommunityRole, sign_in: SignIn) -> None:

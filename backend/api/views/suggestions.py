@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from functools import cached_property
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,6 +15,7 @@ from backend.api.idempotency import idempotent
 from backend.api.serializers import suggestions as shapes
 from backend.api.serializers.reviews import QueueFilterSerializer
 from backend.api.views.base import ApiList, ApiView, checked, person
+from backend.common.clock import database_now
 from backend.suggestions.models import Suggestion
 from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
 from backend.suggestions.reviewing import QueueFilters, queue
@@ -29,8 +32,13 @@ class SuggestionsView(ApiList):
         filters = QueueFilters(**self.filters())
         return queue(person(self.request), self.kwargs["community_id"], filters).order_by("-meetings", "-score", "id")
 
+    @cached_property
+    def now(self) -> dt.datetime:
+        """One moment for the whole page."""
+        return database_now()
+
     def present(self, row: Any) -> SuggestionView:
-        return seen_from(row, self.kwargs["community_id"])
+        return seen_from(row, self.kwargs["community_id"], now=self.now)
 
 
 class SuggestionDetailView(ApiView):

@@ -144,6 +144,7 @@ urlpatterns = [
     path("staff/suggestions/act/", staff_suggestions.act_on_several, name="staff_suggestions_act"),
     path("staff/suggestions/propose/", staff_curation.propose, name="staff_propose"),
     path("staff/suggestions/policy/", staff_curation.policy, name="staff_policy"),
+    path("staff/communities/<int:community_id>/contacts/", contacts.staff_contacts, name="staff_contacts"),
     path("staff/bars/", staff_curation.bars, name="staff_bars"),
     path("staff/bars/<int:bar_id>/lift/", staff_curation.lift, name="staff_bar_lift"),
     path("staff/suggestions/<int:suggestion_id>/", staff_suggestions.detail, name="staff_suggestion"),

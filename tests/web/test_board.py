@@ -10,8 +10,9 @@ from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.introductions.models import Introduction
+from backend.outbox.models import Event
 from backend.suggestions.curation.bars import set_bar
-from tests.actors import World, make_world
+from tests.actors import World, contact_of, make_world
 from tests.factories import UserFactory
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, forms_of
@@ -122,3 +123,13 @@ def test_pages_of_introductions_are_stored_by_no_cache(world: World, curator: Us
     address = url(name, card.pk) if name == "staff_introduction" else url(name)
     assert "no-store" in world.client("curator").get(address)["Cache-Control"]
     assert "no-store" in world.client("official").get(url("introduction", card.pk))["Cache-Control"]
+
+
+def test_curator_reads_contacts_and_leaves_a_trace(world: World) -> None:
+    contact = contact_of(world.b)
+    address = url("staff_contacts", world.b.pk)
+    assert contact.email in page(world.client("curator"), address)
+    event = Event.objects.get(topic="contacts_read")
+    assert (event.by, event.community_id) == (world.user("curator"), world.b.pk)
+    for actor in ("admin", "official", "chair"):
+        assert world.client(actor).get(address).status_code == 404

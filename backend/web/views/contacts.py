@@ -8,7 +8,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods, require_safe
 
 from backend.cities.models import Community
 from backend.cities.services import ContactEntry, read_contacts, replace_contacts
@@ -60,3 +61,11 @@ def own_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
     community = Community.objects.get(pk=community_id)
     context = {"community": community, "rows": _rows(shown, errors), "errors": errors, "shows_sample": community.is_sample}
     return render(request, "web/profile/contacts.html", context, status=422 if errors else 200)
+
+
+@cache_control(no_store=True, private=True)
+@require_safe
+def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
+    """A community's contacts for a curator, who leaves a trace by reading them."""
+    contacts = read_contacts(by=signed_in_user(request), community_id=community_id)
+    return render(request, "web/staff/contacts.html", {"community": Community.objects.get(pk=community_id), "contacts": contacts})

@@ -13,6 +13,7 @@ from matching.types import BoolArray, FloatArray, GroupedMask, IntArray, PairPro
 
 Float32Array = npt.NDArray[np.float32]
 
+_SAMPLED = 3  # the first block is so many times narrower than others
 _NARROW = 128  # columns of one group that are worth a block of their own
 
 
@@ -77,6 +78,15 @@ class Admission:
             passed[open_] = exact.suggestible(self.problem.coverage_floor)
         return passed
 
+    def rule_out(
+        self, costs: FloatArray, rows: IntArray, cols: IntArray, forth_denominators: FloatArray, back_denominators: FloatArray
+    ) -> None:
+        """Makes the costs of a whole block's pairs infinite where a coverage cannot reach the floor."""
+        low = np.float32(1 - 1e-5)
+        beyond = forth_denominators < (self.row_least.take(rows) * low)[:, None]
+        beyond |= back_denominators < self.col_least.take(cols) * low
+        costs[beyond] = np.inf
+
     def eligible(self, rows: IntArray, cols: IntArray) -> BoolArray:
         """(c,) bool for available rows and columns: eligible, and not among the exceptions."""
         allowed = self.problem.eligibility.pairs(rows, cols)
@@ -93,8 +103,8 @@ def column_blocks(problem: PairProblem, cols: IntArray, width: int) -> tuple[Int
     """
     if len(cols) == 0:
         return cols, []
-    # 1: sampled; one in so many columns, so that the sample is no larger than a block.
-    sampled = np.arange(len(cols)) % -(-len(cols) // width) == 0
+    # One in so many columns, so that the sample is no larger than a part of a block.
+    sampled = np.arange(len(cols)) % -(-len(cols) // (-(-width // _SAMPLED))) == 0
     rest = np.flatnonzero(~sampled)
     mask = problem.eligibility
     group = mask.groups()[1][cols[rest]] if isinstance(mask, GroupedMask) else np.zeros(len(rest), dtype=np.int64)

@@ -20,6 +20,7 @@ from matching.types import BoolArray, FloatArray, IntArray
 Float32Array = npt.NDArray[np.float32]
 
 _IN_CACHE = 2**16  # pairs whose numerators and denominators are worked on at once, in a megabyte or so
+_FEW = 12
 _MOSTLY = 0.9  # share of rows from which on hardly any pair is refused
 
 
@@ -103,7 +104,7 @@ class DirectKernel:
         np.matmul(left[:, layout.part(0)], right[layout.part(0)], out=forth)
         np.matmul(left[:, layout.part(1)], right[layout.part(1)], out=back)
         columns.rare.add_to(forth, positions)
-        self.optimistic = (2 * self.k if certain.mean() < _MOSTLY else self.k + self.k // 4) + 8
+        self.optimistic = (2 * self.k if certain.mean() < _MOSTLY else self.k) + 8
         opened = self._opened(row_floor, shape[1]), self._opened(col_floor, shape[0])
         rows = self.rows[positions]
         if len(opened[0]) or len(opened[1]):
@@ -184,9 +185,9 @@ class DirectKernel:
         return np.nextafter(limits, np.float32(np.inf))
 
     def _opened(self, floor: Float32Array, others: int) -> IntArray:
-        """Rows (or columns) without a threshold, where there are more counterparts than would be taken anyway."""
+        """Rows (or columns) without a threshold, where there are more counterparts than would be taken anyway; of a few, all pairs are."""
         unknown = np.flatnonzero(floor <= NOTHING_YET)
-        return unknown if others > self.optimistic else unknown[:0]
+        return unknown if others > self.optimistic and len(unknown) > _FEW else unknown[:0]
 
     def _opening(
         self,
@@ -202,6 +203,7 @@ class DirectKernel:
         shape = numerators[0].shape
         denominators = tuple(buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._denominators)
         costs = self._costs(left, columns, numerators, denominators)
+        self.admission.rule_out(costs, rows, columns.cols, *denominators)
         row_limit, col_limit = self._limits(floors[0]), self._limits(floors[1])
         self._open(costs, row_limit, opened[0])
         self._open(costs.T, col_limit, opened[1])

@@ -18,7 +18,7 @@ Float64Array = npt.NDArray[np.float64]
 COVERAGE_TOLERANCE = 1e-6
 """Weights are float32, so a coverage that equals the floor may come out this much below it and still reach it."""
 
-_IN_CACHE = 2**17  # float64 that fit in a core's cache together with what they are multiplied by
+_IN_CACHE = 2**18  # float64 that fit in a core's cache together with what they are multiplied by
 _CHUNK = 1_024  # pairs gathered at once: small enough for the cache, and for memory that is not mapped anew each time
 
 
@@ -83,8 +83,8 @@ def _score_chunk(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: s
 
 def _direction(factors: Factors, rows: IntArray, cols: IntArray, owners: IntArray) -> tuple[Float64Array, Float64Array]:
     """Preference and coverage of one direction. Without any evidence or prior the preference is NaN; without weights the coverage is 0."""
-    numerator = _row_dots(factors.numerator_left, factors.numerator_right, rows, cols)
-    presence = _row_dots(factors.presence_left, factors.presence_right, rows, cols)
+    numerator = row_dots(factors.numerator_left, factors.numerator_right, rows, cols)
+    presence = row_dots(factors.presence_left, factors.presence_right, rows, cols)
     total = factors.total_weight[owners].astype(np.float64)
     numerator += factors.prior_weight * factors.prior
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -102,8 +102,8 @@ def approximate_table(
     """Scores and both coverages of every row with each of its own columns, computed in float32: (r, c) each, exceptions included."""
     preferences, coverages = [], []
     for factors, owners in ((problem.left_to_right, rows[:, None]), (problem.right_to_left, cols)):
-        presence = _row_dots(factors.presence_left, factors.presence_right, rows[:, None], cols, np.float32)
-        numerator = _row_dots(factors.numerator_left, factors.numerator_right, rows[:, None], cols, np.float32)
+        presence = row_dots(factors.presence_left, factors.presence_right, rows[:, None], cols, np.float32)
+        numerator = row_dots(factors.numerator_left, factors.numerator_right, rows[:, None], cols, np.float32)
         with np.errstate(divide="ignore", invalid="ignore"):
             coverages.append(presence / factors.total_weight[owners])
             preferences.append(
@@ -123,7 +123,7 @@ def approximate_table(
     return fuse(preferences[0], preferences[1], fusion), coverages[0], coverages[1]
 
 
-def _row_dots(
+def row_dots(
     left: npt.NDArray[np.floating], right: npt.NDArray[np.floating], rows: IntArray, cols: IntArray, dtype: type = np.float64
 ) -> npt.NDArray[Any]:
     """Products of single rows, which are taken one by one so that a sum's order never depends on its neighbours."""

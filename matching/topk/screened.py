@@ -8,9 +8,10 @@ import numpy.typing as npt
 from matching.topk.direct import Candidates
 from matching.topk.fusion import fuse
 from matching.topk.lists import NOTHING_YET
+from matching.topk.pairs import row_dots
 from matching.topk.rotation import total_weights
 from matching.topk.screening import Screen
-from matching.types import Factors, FloatArray, IntArray
+from matching.types import BoolArray, Factors, FloatArray, IntArray
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -34,9 +35,9 @@ class ScreenKernel:
         self._operand = self._right[: self.screen.depth * len(cols)].reshape(self.screen.depth, len(cols))
         self._operand[: self.screen.fixed] = self.columns.fixed
 
-    def candidates(self, positions: IntArray, row_floor: Float32Array, col_floor: Float32Array) -> Candidates | None:
+    def candidates(self, positions: IntArray, certain: BoolArray, row_floor: Float32Array, col_floor: Float32Array) -> Candidates | None:
         """Pairs of some of the screen's rows (positions) and the columns at hand that beat a threshold; None if too many would need
-        a look."""
+        a look. ``certain`` says of which of the rows all pairs are eligible."""
         shape = (len(positions), len(self.columns.cols))
         # Within a block the rows' thresholds are alike (rows are sorted by them), so their least can stand for all.
         least = np.minimum(col_floor, row_floor.min())
@@ -52,7 +53,7 @@ class ScreenKernel:
         if len(found) > self.screen.too_many * product.size:
             return None
         parts = [
-            self._looked_at(found[at : at + _CHUNK], product, positions, least, row_floor, col_floor)
+            self._looked_at(found[at : at + _CHUNK], product, positions, certain, least, row_floor, col_floor)
             for at in range(0, max(1, len(found)), _CHUNK)
         ]
         if len(parts) == 1:
@@ -66,6 +67,7 @@ class ScreenKernel:
         found: IntArray,
         product: FloatArray,
         positions: IntArray,
+        certain: BoolArray,
         least: Float32Array,
         row_floor: Float32Array,
         col_floor: Float32Array,
@@ -76,8 +78,12 @@ class ScreenKernel:
         kept = self._bounded_and_covered(positions.take(at_row), at_col, product.ravel().take(found), least.take(at_col), threshold)
         at_row, at_col = at_row[kept], at_col[kept]
         rows, cols = self.screen.rows.take(positions.take(at_row)), self.columns.cols.take(at_col)
-        eligible = np.flatnonzero(self.screen.admission.eligible(rows, cols))
-        at_row, at_col, rows, cols = at_row[eligible], at_col[eligible], rows[eligible], cols[eligible]
+        eligible = certain.take(at_row)
+        asked = np.flatnonzero(~eligible)
+        if len(asked):
+            eligible[asked] = self.screen.admission.eligible(rows[asked], cols[asked])
+            kept = np.flatnonzero(eligible)
+            at_row, at_col, rows, cols = at_row[kept], at_col[kept], rows[kept], cols[kept]
         scores = self._scores(rows, cols)
         return Candidates(at_row, at_col, scores, scores > row_floor.take(at_row), scores > col_floor.take(at_col))
 
@@ -106,7 +112,7 @@ class ScreenKernel:
 
 
 def _preference(factors: Factors, rows: IntArray, cols: IntArray) -> FloatArray:
-    numerator = np.vecdot(factors.numerator_left.take(rows, axis=0), factors.numerator_right.take(cols, axis=0))
-    presence = np.vecdot(factors.presence_left.take(rows, axis=0), factors.presence_right.take(cols, axis=0))
+    numerator = row_dots(factors.numerator_left, factors.numerator_right, rows, cols, np.float32)
+    presence = row_dots(factors.presence_left, factors.presence_right, rows, cols, np.float32)
     preference: FloatArray = (numerator + np.float32(factors.prior_weight * factors.prior)) / (presence + np.float32(factors.prior_weight))
     return preference

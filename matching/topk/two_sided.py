@@ -25,6 +25,7 @@ Float32Array = npt.NDArray[np.float32]
 
 SPARE = 4
 _LAG = 2.0  # how many times more pairs pass while thresholds are on the rise than at their end
+_AT_ONCE = 2**17  # candidates that are merged together: fewer merges of more, but not more memory
 LEAD = 1024  # rows scored directly for every column before the screen takes over: enough to make its thresholds useful
 
 
@@ -144,6 +145,8 @@ class TwoSidedPass:
         together = _Buffered()
         for at in range(len(blocks)):
             together.extend(found.pop(at))
+            if together.count > _AT_ONCE:
+                together.flush(self.row_lists)
         together.flush(self.row_lists)
 
     def _run_columns(
@@ -162,10 +165,12 @@ class TwoSidedPass:
             for at in range(0, len(rows), height):
                 positions = rows[at : at + height]
                 row_floor, col_floor = self.row_lists.thresholds[positions], self.col_lists.thresholds[start:stop]
-                candidates = screened.candidates(positions, row_floor, col_floor) if screened is not None and not is_lead else None
+                certain, candidates = reach.certain[positions], None
+                if screened is not None and not is_lead:
+                    candidates = screened.candidates(positions, certain, row_floor, col_floor)
                 if candidates is None:
                     columns = self._columns(cols) if columns is None else columns
-                    candidates = direct.candidates(columns, positions, reach.certain[positions], row_floor, col_floor)
+                    candidates = direct.candidates(columns, positions, certain, row_floor, col_floor)
                 self._collect(candidates, positions, start, for_rows, for_cols)
                 seen += len(positions)
                 if seen >= 2 * merged or for_cols.count > 8 * len(cols):

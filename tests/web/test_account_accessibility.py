@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.cache import cache
+from django.test import Client
 from django.urls import reverse
 
 from backend.accounts.models import User
@@ -20,6 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def world() -> World:
     cache.clear()
+    Client().get(reverse("account_login"))  # all pages are imported by the first request, which may take longer than a browser waits
     made = make_world()
     CommunityRoleFactory(community=made.a, role="committee_member")
     InvitationFactory(community=made.a)

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,7 +140,7 @@ def _library_folders(private: Path) -> list[Path]:
     )
 
 
-def _run(argv: list[str | Path], *, cwd: Path | None = None) -> str:
+def _run(argv: Sequence[str | Path], *, cwd: Path | None = None) -> str:
     """Runs quietly; "" when it went well, else the last line it said."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:

@@ -73,7 +73,7 @@ def _shown(user: User, community_id: int, shown: str, now: dt.datetime) -> Q:
     if shown == "awaiting_me":
         voted = Exists(Vote.objects.filter(suggestion=OuterRef("pk"), community_id=community_id, by=user))
         answers = may(actor_kind(user, community_id), "X", Thing.ANSWER)
-        return open_to_us if answers else open_to_us & ~voted
+        return open_to_us if answers else open_to_us & Q(~voted)
     if shown == "new":
         return open_to_us & Q(released_at__gt=now - dt.timedelta(days=NEW_DAYS))
     if shown == "shortlist":

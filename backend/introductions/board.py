@@ -31,6 +31,12 @@ class Card:
     is_stuck: bool
     bar: Bar | None
 
+    @property
+    def next_stage(self) -> str:
+        """The column to which a card usually goes next: what the menu offers first."""
+        later = COLUMNS[COLUMNS.index(_STAGE(self.introduction.stage)) + 1 :] if self.introduction.stage in COLUMNS else ()
+        return later[0] if later else ""
+
 
 def filtered_board(
     user: User | AnonymousUser, *, stage: str = "", owner: str = "", country: str = "", overdue: bool = False, stuck: bool = False,

@@ -105,7 +105,6 @@ def stage(db: None) -> Stage:
         "membership_id": make.MembershipFactory(community=world.b).pk,
         "import_id": make.MemberImportFactory().pk,
         "claim_id": make.ExistingPartnershipFactory(community=world.a).pk,
-        "kind": "csv",
         "group": "story",
         "kind": "csv",
         "public_id": make.ApiTokenFactory(user=world.user("official")).public_id,

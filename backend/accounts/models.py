@@ -28,7 +28,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
-class User(AbstractBaseUser):
+class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox has no types
     class StaffRole(models.TextChoices):
         NONE = "", "Not staff"
         CURATOR = "curator", "Curator"
@@ -78,8 +78,8 @@ class User(AbstractBaseUser):
 class ApiToken(AbstractAuthToken):
     """A named token for the API, with its owner's rights. Only its digest is kept: the token itself is shown once, when it is made."""
 
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="What addresses name it by.")
-    name = models.CharField(max_length=80, help_text="What it is for, in its owner's words.")
+    public_id: Any = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="What addresses name it by.")
+    name: Any = models.CharField(max_length=80, help_text="What it is for, in its owner's words.")
 
 
 class AccountMail(models.Model):

@@ -15,7 +15,7 @@ from backend.accounts.models import User
 from backend.web.forms.domain_errors import DomainForm
 
 
-class SignUpForm(SignupForm):  # type: ignore[misc]
+class SignUpForm(SignupForm):
     name = forms.CharField(
         label=_("Your name"),
         max_length=120,
@@ -45,7 +45,7 @@ class SignUpForm(SignupForm):  # type: ignore[misc]
         return saved
 
 
-class SignInForm(LoginForm):  # type: ignore[misc]
+class SignInForm(LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = _("E-mail address")

@@ -12,7 +12,6 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.common.clock import database_now
-from backend.outbox.models import Work
 from backend.outbox.services import open_work, record
 from backend.outbox.topics import Topic
 from backend.suggestions import ranked_rows
@@ -30,6 +29,7 @@ from backend.suggestions.scoring import (
     ranking_rows,
     weights_in_force,
 )
+from backend.suggestions.stuck_runs import fail_stuck_run
 
 log = structlog.get_logger(__name__)
 _S = ScoringRun.Status
@@ -41,19 +41,6 @@ def lock_ranking() -> None:
     """Held until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_RANKING_LOCK])
-
-
-def fail_stuck_run() -> bool:
-    """Marks the running run failed when one of its shards was given up, so that another can begin; True if it did."""
-    run = ScoringRun.objects.filter(status=_S.RUNNING).defer("snapshot").first()
-    if run is None or not Work.objects.filter(task="score_shard", key__startswith=f"{run.pk}:", status=Work.Status.DEAD).exists():
-        return False
-    with transaction.atomic():
-        error = "A shard was given up after its last attempt; see the dead letters."
-        moved = ScoringRun.objects.filter(pk=run.pk, status=_S.RUNNING).update(status=_S.FAILED, finished_at=database_now(), error=error)
-        if moved:
-            record(Topic.RUN_FAILED, subject=run, by=None)
-    return bool(moved)
 
 
 def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:

@@ -15,9 +15,8 @@ from backend.outbox.models import Work
 from backend.outbox.queries import heartbeat_age
 from backend.suggestions.models import ScoringRun
 from backend.suggestions.queries import run_progress
-from backend.suggestions.runs import fail_stuck_run
 from backend.suggestions.services import request_run
-from tasks.inline import step
+from backend.suggestions.stuck_runs import fail_stuck_run
 
 ALIVE = dt.timedelta(seconds=45)
 POLL_SECONDS = 0.2
@@ -59,9 +58,16 @@ class Command(BaseCommand):
                 bar.show_progress(*run_progress(run))
                 fail_stuck_run()
             if helpers.are_away():
-                step(limit=1)
+                _step()
             else:
                 time.sleep(POLL_SECONDS)
+
+
+def _step() -> None:
+    # Loaded only here: engine and worker take seconds, and where a worker runs, this process does nothing but look on.
+    from tasks.inline import step
+
+    step(limit=1)
 
 
 def _request() -> int:

@@ -1,0 +1,158 @@
+"""The figures of the overview: what they count, in which scope, in how many queries, and as CSV without formulas."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from backend.accounts.models import User
+from backend.common.clock import database_now
+from backend.common.csv_rows import csv_text, safe_cell
+from backend.common.errors import NotVisible
+from backend.introductions.figures import TABLES, Scope, figures_table, introduced_by_hand
+from backend.introductions.models import Introduction
+from backend.introductions.services import move
+from backend.suggestions.models import Decision, Suggestion
+from tests.factories import (
+    CommunityFactory,
+    CountryFactory,
+    DecisionFactory,
+    IntroductionFactory,
+    PairFactory,
+    PlaceFactory,
+    SuggestionFactory,
+    UserFactory,
+)
+
+MARCH = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
+
+
+def suggestion(at: dt.datetime = MARCH, country: str = "DE", **values: Any) -> Suggestion:
+    made = SuggestionFactory(pair__b__country_code=country, **values)
+    Suggestion.objects.filter(pk=made.pk).update(created_at=at)
+    made.refresh_from_db()
+    return made
+
+
+def rows(user: User, name: str, scope: Scope | None = None, **by: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in figures_table(user, name, scope or Scope(), **by)[1]]
+
+
+def test_funnel_counts_how_far_each_came_also_when_closed_since(curator: User) -> None:
+    suggestion(proposed=True)
+    suggestion()
+    suggestion(status="declined", a_state="declined")
+    suggestion(mutual=True)  # no card yet
+    card = IntroductionFactory(suggestion=suggestion(mutual=True))
+    for stage in ("introduced", "first_meeting", "exploring"):
+        move(by=curator, introduction_id=card.pk, stage=stage)
+    move(by=curator, introduction_id=card.pk, stage="closed", close_reason="other")
+    IntroductionFactory(suggestion=suggestion(mutual=True), stage=Introduction.Stage.AGREEMENT)
+    #                                            suggested, released, answered, mutual, introduced, met, agreed
+    assert rows(curator, "funnel") == [("2026-03", 6, 5, 4, 3, 2, 2, 1)]
+
+
+def test_funnel_by_month_and_country_within_its_scope(curator: User) -> None:
+    suggestion()
+    suggestion(dt.datetime(2026, 4, 30, 23, 59, tzinfo=dt.UTC), country="JP")
+    assert [row[:2] for row in rows(curator, "funnel")] == [("2026-03", 1), ("2026-04", 1)]
+    assert [row[:2] for row in rows(curator, "funnel", by="country")] == [("DE", 1), ("JP", 1)]
+    assert [row[0] for row in rows(curator, "funnel", Scope(since=dt.date(2026, 4, 1), until=dt.date(2026, 4, 30)))] == ["2026-04"]
+    assert [row[0] for row in rows(curator, "funnel", Scope(country="DE"))] == ["2026-03"]
+    assert rows(curator, "funnel", Scope(until=dt.date(2026, 3, 9))) == []
+
+
+def test_what_was_opened_by_hand_is_counted_apart(curator: User) -> None:
+    Introduction.objects.create(pair=PairFactory(), opened_by=curator, opened_because="They met.")
+    assert introduced_by_hand(curator, Scope()) == 1
+    assert rows(curator, "funnel") == []
+
+
+def test_response_times_are_median_and_ninth_decile_of_first_answers(curator: User) -> None:
+    released = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    for days in (1, 2, 3, 4, 10):
+        made = SuggestionFactory(released_at=released, expires_at=released + dt.timedelta(days=60))
+        answer = DecisionFactory(suggestion=made)
+        Decision.objects.filter(pk=answer.pk).update(at=released + dt.timedelta(days=days))
+        later = DecisionFactory(suggestion=made, answer="withdrawn")
+        Decision.objects.filter(pk=later.pk).update(at=released + dt.timedelta(days=50))
+    assert rows(curator, "responses") == [("2026-03", 5, 3.0, 7.6)]
+    assert rows(curator, "responses", by="country") == [("US", 5, 3.0, 7.6)]
+    assert rows(curator, "responses", Scope(country="DE")) == []
+
+
+def test_exposure_counts_each_side_by_size_and_who_gets_nothing(curator: User) -> None:
+    CountryFactory(code="US")
+    small = CommunityFactory(published=True, place=PlaceFactory(population=9_000))
+    CommunityFactory(published=True, place=PlaceFactory(population=9_000))
+    for _ in range(2):
+        SuggestionFactory(pair=PairFactory(a=small, b=CommunityFactory(published=True, country_code="DE")))
+    assert rows(curator, "exposure") == [
+        ("U.S., Under 25,000", 2, 2, 1.0, 1),
+        ("Abroad, 100,000 to 499,999", 2, 2, 1.0, 0),
+    ]
+
+
+def test_stuck_is_what_is_overdue_or_has_not_moved(curator: User) -> None:
+    today = database_now().date()
+    IntroductionFactory(suggestion=suggestion(mutual=True), due_on=today, owner=curator)
+    overdue = IntroductionFactory(suggestion=suggestion(mutual=True), due_on=today - dt.timedelta(days=3))
+    old = IntroductionFactory(suggestion=suggestion(mutual=True), stage="exploring")
+    Introduction.objects.filter(pk=old.pk).update(opened_at=database_now() - dt.timedelta(days=31))
+    IntroductionFactory(suggestion=suggestion(mutual=True), stage="agreement", due_on=today - dt.timedelta(days=3))
+    found = rows(curator, "stuck")
+    assert [(row[2], row[5], row[6]) for row in found] == [(old.pk, 31, 0), (overdue.pk, 0, 3)]
+    move(by=curator, introduction_id=old.pk, stage="proposal")
+    assert [row[2] for row in rows(curator, "stuck")] == [overdue.pk]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_figures_are_for_staff(db: None, name: str) -> None:
+    with pytest.raises(NotVisible):
+        figures_table(UserFactory(), name, Scope())
+    figures_table(UserFactory(admin=True), name, Scope())
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_number_of_queries_does_not_grow(curator: User, name: str) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            figures_table(curator, name, Scope())
+        return len(captured)
+
+    for _ in range(2):
+        IntroductionFactory(suggestion=suggestion(mutual=True), due_on=dt.date(2026, 1, 1))
+    few = queries()
+    for _ in range(6):
+        IntroductionFactory(suggestion=suggestion(mutual=True), due_on=dt.date(2026, 1, 1))
+    assert queries() == few <= 4
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1"])
+def test_formulas_are_neutralised(text: str) -> None:
+    assert safe_cell(text) == f"'{text}"
+    assert list(csv.reader(io.StringIO(csv_text(["a"], [[text]]).lstrip("\ufeff"), newline="")))[1] == [f"'{text}"]
+
+
+def test_numbers_and_plain_words_stay_as_they_are() -> None:
+    assert [safe_cell(value) for value in ("São Paulo – Köln", 3, -2.5, None)] == ["São Paulo – Köln", 3, -2.5, ""]
+
+
+def test_csv_has_the_rows_of_the_table(curator: User) -> None:
+    made = SuggestionFactory(pair__a__name="=HYPERLINK(1)", mutual=True)
+    IntroductionFactory(suggestion=made, due_on=dt.date(2026, 1, 1))
+    client = Client()
+    client.force_login(curator)
+    answer = client.get(reverse("web:staff_figures_csv", args=["stuck"]))
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    read = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert read[0] == list(TABLES["stuck"].columns)
+    assert read[1][0].startswith("'=HYPERLINK(1)")

@@ -162,6 +162,14 @@ def _agreement_confirmed(event: Event) -> list[Notification]:
     return [notification for notification in told if notification.community_id not in confirmed]
 
 
+def _agreement_recorded(event: Event) -> list[Notification]:
+    """Of a first agreement the beginning of the partnership tells; of one that carries it on, this."""
+    if not event.payload.get("carries_on"):
+        return []
+    agreement = Agreement.objects.select_related("introduction__pair").get(pk=event.subject_id)
+    return _to_sides(event, _K.PARTNERSHIP_STATE, agreement.introduction.pair, agreement.partnership_id or 0, state="carried_on")
+
+
 def _partnership_status_changed(event: Event) -> list[Notification]:
     """Both sides are told, but for the one whose act it was."""
     partnership = Partnership.objects.select_related("pair").get(pk=event.subject_id)
@@ -293,6 +301,7 @@ _MAKERS: dict[Topic, Callable[[Event], list[Notification]]] = {
     **dict.fromkeys(_MEETING_KINDS, _meeting_changed),
     Topic.AGREEMENT_STATUS_CHANGED: _agreement_status_changed,
     Topic.AGREEMENT_CONFIRMED: _agreement_confirmed,
+    Topic.AGREEMENT_RECORDED: _agreement_recorded,
     Topic.PARTNERSHIP_BEGUN: _partnership_begun,
     Topic.PARTNERSHIP_STATUS_CHANGED: _partnership_status_changed,
     Topic.PARTNERSHIP_RENEWAL_GIVEN: _renewal_given,

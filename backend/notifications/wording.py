@@ -240,6 +240,7 @@ def _partnership_state(notification: Notification) -> Words:
     named = _sides(notification)
     sentences = {
         "active": _("The partnership of %(own)s and %(other)s is active again."),
+        "carried_on": _("A new agreement of %(own)s and %(other)s is in force."),
         "review_due": _("It is time for %(own)s and %(other)s to look at their partnership together."),
         "renewed": _("%(own)s and %(other)s have renewed their partnership."),
         "dormant": _("Nothing has been recorded between %(own)s and %(other)s for 18 months. A call, a visit or a small project wakes it."),

@@ -13,6 +13,7 @@ from django.urls import reverse
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
 from tests.factories import (
+    AgreementFactory,
     BarFactory,
     CommunityFactory,
     CommunityRoleFactory,
@@ -94,6 +95,14 @@ def test_my_suggestions_and_desk(official: CommunityRole, sign_in: SignIn) -> No
     assert queries(client, reverse("web:desk")) <= 12
 
 
+def test_partnerships_of_a_community(official: CommunityRole, sign_in: SignIn) -> None:
+    def add(index: int) -> None:
+        other = CommunityFactory(published=True, country_code="DE")
+        PartnershipFactory(agreement__introduction__suggestion__pair=PairFactory(a=official.community, b=other))
+
+    check_constant(sign_in(official.user), reverse("web:partnerships", args=[official.community_id]), add, at_most=10)
+
+
 def test_inbox(official: CommunityRole, sign_in: SignIn) -> None:
     def add(index: int) -> None:
         NotificationFactory(recipient=official.user, community=official.community)
@@ -118,6 +127,8 @@ STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
     "staff_dead_letters": (lambda i: WorkFactory(status="dead", finished_at="2026-03-01T09:00Z", event=EventFactory()), 6),
     "staff_mails": (lambda i: DeliveryFactory(status="failed"), 5),
     "staff_events": (lambda i: EventFactory(), 6),
+    "staff_agreements": (lambda i: AgreementFactory(), 8),
+    "staff_partnerships": (lambda i: PartnershipFactory(), 9),
 }
 
 

@@ -36,6 +36,8 @@ from backend.introductions.services import (
     withdraw_confirmation,
 )
 from backend.introductions.states import AGREEMENT_TRANSITIONS
+from backend.notifications.recipients import notifications_for
+from backend.notifications.wording import describe
 from backend.outbox.models import Event
 from tests.actors import World, make_world
 from tests.agreed import agreed, confirmed, document, drafted, signing, terms
@@ -307,6 +309,9 @@ def test_friendship_becomes_sister_with_its_history(world: World) -> None:
     assert partnership.review_on == dt.date(2033, 1, 1)
     assert [a.form for a in partnership.agreements.order_by("in_force_on")] == ["friendship", "sister"]
     assert partnership.why == why
+    told = Event.objects.filter(topic="agreement_recorded").latest("id")
+    assert {n.community_id for n in notifications_for(told)} == {world.a.pk, world.b.pk}
+    assert "is in force" in describe(notifications_for(told)[0]).sentences[0]
 
 
 def test_agreed_pair_needs_no_second_introduction(world: World) -> None:

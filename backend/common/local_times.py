@@ -42,7 +42,7 @@ def instant(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
         return moment
     if moment.astimezone(zone).replace(tzinfo=None) != local:
         raise SkippedTime(*_jump(local, zone))
-    raise RepeatedTime(*(_single(local, zone, step) for step in (-_QUARTER, _QUARTER)), early, late)
+    raise RepeatedTime(_single(local, zone, -_QUARTER), _single(local, zone, _QUARTER), early, late)
 
 
 def _jump(local: dt.datetime, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
@@ -62,17 +63,18 @@ def clocks(moment: dt.datetime, sides: tuple[Community, Community]) -> tuple[Clo
 
 
 def meetings_in(introduction: Introduction) -> QuerySet[Meeting]:
-    """All meetings of an introduction, the newest first, ready for ``view_of``. The caller has checked who reads."""
+    """All meetings of an introduction, the newest first, with ``read_at``, ready for ``view_of``. The caller has checked who reads."""
     return (
         introduction.meetings.select_related("introduction__pair__a", "introduction__pair__b")
         .prefetch_related("times__acceptances")
+        .annotate(read_at=Now())
         .order_by("-id")
     )
 
 
 def view_of(meeting: Meeting, own_id: int | None) -> MeetingView:
     """A meeting with the reader's own side first; the home side for staff."""
-    pair, now = meeting.introduction.pair, database_now()
+    pair, now = meeting.introduction.pair, getattr(meeting, "read_at")  # noqa: B009 - annotated by ``meetings_in``
     own_first = pair.a_id == own_id if own_id is not None else pair.a.is_home
     sides = (pair.a, pair.b) if own_first else (pair.b, pair.a)
     times = []

@@ -97,8 +97,8 @@ def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggest
 def _without_resting(rows: list[RankedPair], now: dt.datetime) -> list[RankedPair]:
     """The pair neither cools down nor is barred (it may be so since the ranking was made)."""
     communities = Community.objects.select_related("place").in_bulk({i for row in rows for i in (row.left_id, row.right_id)})
-    sides = ([communities[i] for i in sorted(ids)] for ids in ({row.left_id for row in rows}, {row.right_id for row in rows}))
-    bars = barred_by_staff(*sides, now.date())
+    home, abroad = ([communities[i] for i in sorted(ids)] for ids in ({row.left_id for row in rows}, {row.right_id for row in rows}))
+    bars = barred_by_staff(home, abroad, now.date())
     rows = [r for r in rows if (r.left_id, r.right_id) not in bars.pairs and communities[r.right_id].country_id not in bars.countries]
     resting = set(Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"))
     return [row for row in rows if _pair_of(row) not in resting]

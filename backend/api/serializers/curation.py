@@ -45,7 +45,7 @@ class BarSerializer(serializers.Serializer):
     country = serializers.CharField(source="country_id", allow_null=True)
     admin1_code = serializers.CharField()
     because = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of the bar, not of the serializer
     from_on = serializers.DateField()
     until_on = serializers.DateField(allow_null=True)
     set_by = OwnerSerializer()
@@ -66,7 +66,7 @@ class SetBarSerializer(StrictSerializer):
     home_admin1_code = serializers.CharField(max_length=20, required=False, help_text="Narrows it to one U.S. state")
     admin1_code = serializers.CharField(max_length=20, required=False, help_text="Narrows it to one division of the country")
     because = serializers.CharField(max_length=2000)
-    source = serializers.CharField(max_length=1000, help_text="A link or a reference")
+    source = serializers.CharField(max_length=1000, help_text="A link or a reference")  # type: ignore[assignment]  # as above
     from_on = serializers.DateField(help_text="First day, UTC")
     until_on = serializers.DateField(required=False, allow_null=True, default=None, help_text="Last day")
 

@@ -64,7 +64,8 @@ def _check_details(minutes: int, place: str) -> None:
 
 def _store_times(meeting: Meeting, times: Sequence[str], by: User, side_id: int | None, zone_of_id: int | None) -> int:
     """Reads and stores a round of proposed times; who proposes them as a side can come at each. Returns the round."""
-    writer = Community.objects.filter(pk=zone_of_id or side_id).first() if zone_of_id or side_id else None
+    writer_id = zone_of_id or side_id
+    writer = Community.objects.filter(pk=writer_id).first() if writer_id is not None else None
     pair = meeting.introduction.pair
     if zone_of_id is not None and zone_of_id not in (pair.a_id, pair.b_id):
         raise InvalidFields({"zone_of": [_("Name the side in whose local time you write.")]})

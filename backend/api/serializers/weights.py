@@ -25,7 +25,7 @@ class WeightSetSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     version = serializers.CharField()
     unit = serializers.DictField(child=serializers.FloatField(), help_text="Weight of each facet per point of importance")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     decisions = serializers.IntegerField(help_text="How many answers they rest on")
     compared_with = serializers.CharField(allow_null=True, help_text="Version of the weights then in force")
     is_better = serializers.BooleanField(help_text="Better calibrated than those by every measure: it may be promoted")

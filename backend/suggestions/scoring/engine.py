@@ -125,14 +125,11 @@ def rows_of_lists(
         known = rows.get((row.left_id, row.right_id))
         rows[row.left_id, row.right_id] = known._replace(right_rank=row.right_rank) if known else row
     for pair, before in old.items():
-        rank_left, rank_right = before.left_rank, before.right_rank
-        row = rows.get(pair)
-        if pair[0] in left:
-            rank_left = row.left_rank if row else None
-        if pair[1] in right:
-            rank_right = row.right_rank if row else None
+        now = rows.get(pair, before._replace(left_rank=None, right_rank=None))
+        rank_left = now.left_rank if pair[0] in left else before.left_rank
+        rank_right = now.right_rank if pair[1] in right else before.right_rank
         if rank_left or rank_right:
-            rows[pair] = (row or before)._replace(left_rank=rank_left, right_rank=rank_right)
+            rows[pair] = now._replace(left_rank=rank_left, right_rank=rank_right)
     return rows
 
 

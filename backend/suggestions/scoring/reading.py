@@ -31,10 +31,9 @@ def current_records(communities: Mapping[int, Community], standing: Mapping[int,
     before, after = _kept, {}
     made_of = {pk: _content(community, standing[pk], now) for pk, community in communities.items()}
     changed = [pk for pk, content in made_of.items() if pk not in before or before[pk][0] != content]
-    documents = _documents(communities[pk].profile.current_version_id for pk in changed)
-    fresh = {
-        pk: community_record(communities[pk], standing[pk], now, documents[communities[pk].profile.current_version_id]) for pk in changed
-    }
+    versions = {pk: communities[pk].profile.current_version_id or 0 for pk in changed}  # public communities have one
+    documents = _documents(versions.values())
+    fresh = {pk: community_record(communities[pk], standing[pk], now, documents[version]) for pk, version in versions.items()}
     after = {pk: (content, fresh[pk] if pk in fresh else before[pk][1]) for pk, content in made_of.items()}
     _kept = after
     return [record for _, record in after.values()]

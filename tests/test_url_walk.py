@@ -178,6 +178,9 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
     ("account_confirm_login_code", "visitor"): SIGN_IN,
     ("account_email_verification_sent", "visitor"): SIGN_IN,
     ("mfa_authenticate", "visitor"): SIGN_IN,
+    # There is no app to remove for who has none, and there are no recovery codes to show.
+    **{("mfa_deactivate_totp", actor): HIDDEN for actor in ACTORS if actor not in {"visitor", "curator", "admin"}},
+    **{(f"mfa_{act}_recovery_codes", actor): HIDDEN for act in ("view", "download") for actor in ACTORS if actor != "visitor"},
     # Tokens are for officials and chairs.
     **{(name, actor): HIDDEN for name in ("web:account_tokens", "api:my-tokens") for actor in ACTORS if actor not in _TOKEN_HOLDERS},
     # No mail of that name was sent.

@@ -27,6 +27,12 @@ def may_make_tokens(user: User) -> bool:
     return user.is_active and any(may(Actor(role), "C", Thing.TOKENS) for role in set(roles))
 
 
+def require_may_make_tokens(user: User) -> None:
+    """Raises NotVisible for who may have no tokens."""
+    if not may_make_tokens(user):
+        raise NotVisible
+
+
 def _living() -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(Q(expiry__isnull=True) | Q(expiry__gt=Now()))
 
@@ -56,8 +62,7 @@ def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
         NotVisible: the person may have none. NotAllowed: a member of staff without a second factor.
         InvalidFields: no name, or too long a time. Conflict: as many tokens as one may have (code ``too_many_tokens``).
     """
-    if not may_make_tokens(by):
-        raise NotVisible
+    require_may_make_tokens(by)
     if must_set_up_second_factor(by):
         raise NotAllowed(str(_("Set up a second factor first.")), code="second_factor_required")
     name = " ".join(name.split())

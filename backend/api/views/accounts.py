@@ -22,7 +22,7 @@ from backend.outbox.models import Event
 from backend.personal.acts import acts_of
 from backend.personal.erasure import erase_account
 from backend.personal.export import export_data
-from backend.personal.tokens import all_tokens, create_token, revoke_token, tokens_of
+from backend.personal.tokens import all_tokens, create_token, require_may_make_tokens, revoke_token, tokens_of
 
 
 def person_in_session(request: Request) -> User:
@@ -56,6 +56,7 @@ class TokensView(ApiList):
     def post(self, request: Request) -> Response:
         """Takes no idempotency key: its answer holds the token, and nothing of that is stored."""
         user = person_in_session(request)
+        require_may_make_tokens(user)  # before the values are looked at: to others there is nothing here
         token, words = create_token(by=user, **checked(shapes.TokenRequestSerializer, request.data))
         token.token = words
         return Response(shapes.NewTokenSerializer(token).data, status=201, headers={"Cache-Control": "no-store"})

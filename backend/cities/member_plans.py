@@ -167,7 +167,5 @@ def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | None:
         entry.problems.append(f"community: several are called so ({listed}). Give the state, or the number in community_id.")
     else:
         where = f" in {entry.values['state']}" if state else ""
-        entry.problems.append(
-            f"community: no {name}{where} is registered in {country}. Look at the spelling; a community registers before it becomes one."
-        )
+        entry.problems.append(f"community: no {name}{where} is registered in {country}. Look at the spelling; a member registers first.")
     return None

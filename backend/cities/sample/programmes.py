@@ -6,6 +6,8 @@ import datetime as dt
 import random
 from collections.abc import Sequence
 
+from django.utils import timezone
+
 from backend.cities.models import Community, Contact, Membership, Organisation
 from backend.cities.sample.actors import DOMAIN
 from backend.cities.sample.documents import Document, sample_person
@@ -63,9 +65,15 @@ def _contacts(organisation: Organisation, rng: random.Random) -> list[Contact]:
 
 def _membership(community: Community, population: int, rng: random.Random) -> Membership:
     classes = ((25_000, "under_25k"), (100_000, "under_100k"), (500_000, "under_500k"))
+    started_on = dt.date(rng.randint(1975, 2024), rng.randint(1, 12), 1)
+    lapsed = rng.random() < LAPSED
+    today = timezone.now().date()
+    term = started_on.replace(year=today.year)  # dues run from anniversary to anniversary
+    next_term = term.replace(year=today.year + (term <= today) - lapsed)
     return Membership(
         community=community,
         dues_class=next((dues for limit, dues in classes if population < limit), "large"),
-        started_on=dt.date(rng.randint(1975, 2024), rng.randint(1, 12), 1),
-        standing=Membership.Standing.LAPSED if rng.random() < LAPSED else Membership.Standing.GOOD,
+        started_on=started_on,
+        paid_through=next_term - dt.timedelta(days=1),
+        standing=Membership.Standing.LAPSED if lapsed else Membership.Standing.GOOD,
     )

@@ -82,7 +82,10 @@ def _present(*, already: bool) -> SampleWorld:
 def _add_world(facts: Sequence[PlaceFacts], rng: random.Random, seed: int) -> None:
     now = timezone.now()
     password_hash = make_password(sample_password())
-    communities = Community.objects.bulk_create([_community(place) for place in facts], batch_size=_BATCH)
+    communities = [_community(place) for place in facts]
+    for community in communities:
+        community.fill_keys()  # which bulk_create would leave empty
+    Community.objects.bulk_create(communities, batch_size=_BATCH)
     named = {place.place_id: community.pk for place, community in zip(facts, communities, strict=True) if place.place_id}
     documents = list(generate_documents(facts, seed, named))
     standings = standings_of(facts, rng)

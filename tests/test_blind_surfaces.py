@@ -123,7 +123,7 @@ def look(client: Client, address: str) -> tuple[int, list[tuple[str, str]], byte
     body = re.sub(rb"%3A[A-Za-z0-9]+%3A[\w-]+&", b"&", body)  # when a cursor was signed, and its signature
     if "notifications" in address or "events" in address:
         body = re.sub(rb'"id":\d+', b"", body)  # counts whatever happens on the service, whoever does it
-        body = re.sub(rb'"created_at":"[^"]*"', b"", body)
+        body = re.sub(rb'"(?:created|recorded)_at":"[^"]*"', b"", body)
     if address == "/inbox/":
         body = re.sub(rb'datetime="[^"]*"|\d{1,2}:\d{2}', b"", body)  # each world is looked at a little later than the one before
     headers = sorted((name, value) for name, value in response.items() if name not in {"Content-Length"})

@@ -100,7 +100,8 @@ def approximate_table(
     problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Scores and both coverages of every row with each of its own columns, computed in float32: (r, c) each, exceptions included."""
-    preferences, coverages = [], []
+    preferences: list[npt.NDArray[Any]] = []
+    coverages: list[npt.NDArray[Any]] = []
     for factors, owners in ((problem.left_to_right, rows[:, None]), (problem.right_to_left, cols)):
         presence = row_dots(factors.presence_left, factors.presence_right, rows[:, None], cols, np.float32)
         numerator = row_dots(factors.numerator_left, factors.numerator_right, rows[:, None], cols, np.float32)
@@ -127,7 +128,7 @@ def row_dots(
     left: npt.NDArray[np.floating], right: npt.NDArray[np.floating], rows: IntArray, cols: IntArray, dtype: type = np.float64
 ) -> npt.NDArray[Any]:
     """Products of single rows, which are taken one by one so that a sum's order never depends on its neighbours."""
-    dots = np.empty(cols.shape, dtype=dtype)
+    dots: npt.NDArray[Any] = np.empty(cols.shape, dtype=dtype)
     depth, each = left.shape[1], cols.shape[1] if cols.ndim == 2 else 1
     step = max(1, _IN_CACHE // max(1, depth * each))
     for at in range(0, len(cols), step):

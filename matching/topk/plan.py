@@ -18,9 +18,9 @@ SCREENED_FUSIONS = ("harmonic", "min")  # the minimum never exceeds the harmonic
 _SAMPLE = 4_096
 # Costs of a pair in nanoseconds, measured with cache-sized blocks; only their proportions matter.
 PRODUCT_COST = 0.0235  # one more dimension of a product
-DIRECT_COST = 2.0  # beside the two deep products: two thin ones, the fusion, the comparisons
-SCREENED_COST = 0.5
-SURVIVOR_COST = 100.0  # a pair that the bound lets through: its denominators, mask and keys …
+DIRECT_COST = 4.5  # beside the two deep products: two thin ones, the fusion, the comparisons
+SCREENED_COST = 2.0
+SURVIVOR_COST = 250.0  # a pair that the bound lets through: its denominators, mask and keys …
 GATHERED_COST = 0.35  # … and each dimension of its factors, from wherever they are in memory
 
 

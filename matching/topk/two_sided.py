@@ -24,7 +24,8 @@ from matching.types import IntArray, PairProblem
 Float32Array = npt.NDArray[np.float32]
 
 SPARE = 4
-_LAG = 2.0  # how many times more pairs pass while thresholds are on the rise than at their end
+_MIXED = 2.5  # how many times more pairs pass because a block is bound by its lowest threshold
+_LAG = 2.0  # and how many times more while thresholds are on the rise than at their end
 _AT_ONCE = 2**17  # candidates that are merged together: fewer merges of more, but not more memory
 LEAD = 1024  # rows scored directly for every column before the screen takes over: enough to make its thresholds useful
 
@@ -85,7 +86,7 @@ class TwoSidedPass:
             self.row_lists.raise_thresholds(row_thresholds)
             self.col_lists.raise_thresholds(self._settle(col_thresholds))
             lead, first = 0, len(self.blocks)
-            self._choose(np.arange(n), lag=1.0)
+            self._choose(np.arange(n), lag=_MIXED)
         self._add_exceptions()
         done = 0
         while done < len(self.blocks):
@@ -94,7 +95,7 @@ class TwoSidedPass:
             order = np.argsort(-self.row_lists.thresholds, kind="stable")
             self._run_phase(self.blocks[done:stop], order[:lead], order[lead:])
             if done == 0 and stop < len(self.blocks):
-                self._choose(np.arange(self.blocks[0][1]), lag=_LAG)
+                self._choose(np.arange(self.blocks[0][1]), lag=_MIXED * _LAG)
             done = stop
         del self.left, self.screen  # what follows needs the room
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -115,7 +116,8 @@ def compare(problem: PairProblem, rounds: int) -> float:
         **{name: (work, 1) for name, work in peers(forth).items()},
     }
     taken: dict[str, list[tuple[Clocked, Clocked]]] = {name: [] for name in contenders}
-    for _ in range(rounds):
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
         for name, (work, products) in contenders.items():
             floor = clock(lambda products=products: plain_products(both[:products]))  # type: ignore[misc]
             taken[name].append((floor, clock(work)))

@@ -261,7 +261,7 @@ def _parts(asked: Filters) -> list[QuerySet[Any, Any]]:
 
 
 class Directory:
-    """The directory under some filters: how many, a slice of it, what narrows it further, and the arcs of its map. Two statements in all."""
+    """The directory under some filters: how many, a slice of it, what narrows it further, and the arcs of its map. Two statements."""
 
     def __init__(self, asked: Filters) -> None:
         self._params: list[Any] = []

@@ -190,6 +190,8 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
         "new_suggestions": {"suggestions": [suggestion.pk], "count": 1},
         "changes_requested": {"reason": "letter_missing"},
         "profile_submitted": {"community": pair.a_id},
+        "second_approval": {"community": pair.a_id},
+        "membership_ending": {"paid_through": "2027-01-31"},
     }
     for kind in Notification.Kind.values:
         about = {"subject_id": partnership.pk if kind == "partnership_begun" else suggestion.pk}

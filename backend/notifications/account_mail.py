@@ -71,7 +71,7 @@ def write_invitation(invitation_id: int) -> AccountMail | None:
     language = (user or invitation.invited_by).language
     with translation.override(language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE):
         words = {
-            "community": f"{invitation.community.name} ({invitation.community.country.name})",
+            "community": f"{invitation.community.name} ({invitation.community.country.label})",
             "role": invitation.get_role_display(),
             "url": settings.PUBLIC_URL + invitation_path(invitation.pk),
             "days": settings.INVITATIONS["days"],

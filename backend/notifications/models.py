@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 from backend.outbox.models import Event
@@ -14,30 +15,30 @@ from backend.outbox.models import Event
 
 class Notification(models.Model):
     class Kind(models.TextChoices):
-        NEW_SUGGESTIONS = "new_suggestions", "New suggested partners"
-        SUGGESTIONS_EXPIRING = "suggestions_expiring", "Time to answer ends soon"
-        INTEREST_MUTUAL = "interest_mutual", "Mutual interest"
-        INTRODUCED = "introduced", "Introduction"
-        CONTACTS_OPEN = "contacts_open", "Contacts are open"
-        MEETING_PROPOSED = "meeting_proposed", "Times for a meeting"
-        MEETING_ANSWERED = "meeting_answered", "Times accepted"
-        MEETING_FIXED = "meeting_fixed", "Meeting fixed"
-        MEETING_CANCELLED = "meeting_cancelled", "Meeting cancelled"
-        CHANGES_REQUESTED = "changes_requested", "Changes requested"
-        PROFILE_PUBLISHED = "profile_published", "Profile published"
-        CONFIRMATION_DUE = "confirmation_due", "Is the profile still true?"
-        PROFILE_SUBMITTED = "profile_submitted", "Profile to vet"
-        SECOND_APPROVAL = "second_approval", "Profile to approve too"
-        MEMBERSHIP_ENDING = "membership_ending", "Membership ends soon"
-        MEMBERSHIP_LAPSED = "membership_lapsed", "Membership has lapsed"
-        AGREEMENT_TO_SIGN = "agreement_to_sign", "Agreement to sign"
-        AGREEMENT_CONFIRMED = "agreement_confirmed", "The other side has signed"
-        PARTNERSHIP_BEGUN = "partnership_begun", "Partnership"
-        PARTNERSHIP_STATE = "partnership_state", "State of a partnership"
-        RENEWAL_ASKED = "renewal_asked", "The other side wants to go on"
-        REPORT_DUE = "report_due", "Yearly report"
-        JOIN_REQUESTED = "join_requested", "Somebody asks to join"
-        JOIN_ANSWERED = "join_answered", "Answer to a request to join"
+        NEW_SUGGESTIONS = "new_suggestions", _("New suggested partners")
+        SUGGESTIONS_EXPIRING = "suggestions_expiring", _("Time to answer ends soon")
+        INTEREST_MUTUAL = "interest_mutual", _("Mutual interest")
+        INTRODUCED = "introduced", _("Introduction")
+        CONTACTS_OPEN = "contacts_open", _("Contacts are open")
+        MEETING_PROPOSED = "meeting_proposed", _("Times for a meeting")
+        MEETING_ANSWERED = "meeting_answered", _("Times accepted")
+        MEETING_FIXED = "meeting_fixed", _("Meeting fixed")
+        MEETING_CANCELLED = "meeting_cancelled", _("Meeting cancelled")
+        CHANGES_REQUESTED = "changes_requested", _("Changes requested")
+        PROFILE_PUBLISHED = "profile_published", _("Profile published")
+        CONFIRMATION_DUE = "confirmation_due", _("Is the profile still true?")
+        PROFILE_SUBMITTED = "profile_submitted", _("Profile to vet")
+        SECOND_APPROVAL = "second_approval", _("Profile to approve too")
+        MEMBERSHIP_ENDING = "membership_ending", _("Membership ends soon")
+        MEMBERSHIP_LAPSED = "membership_lapsed", _("Membership has lapsed")
+        AGREEMENT_TO_SIGN = "agreement_to_sign", _("Agreement to sign")
+        AGREEMENT_CONFIRMED = "agreement_confirmed", _("The other side has signed")
+        PARTNERSHIP_BEGUN = "partnership_begun", _("Partnership")
+        PARTNERSHIP_STATE = "partnership_state", _("State of a partnership")
+        RENEWAL_ASKED = "renewal_asked", _("The other side wants to go on")
+        REPORT_DUE = "report_due", _("Yearly report")
+        JOIN_REQUESTED = "join_requested", _("Somebody asks to join")
+        JOIN_ANSWERED = "join_answered", _("Answer to a request to join")
 
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -59,10 +60,10 @@ class Delivery(models.Model):
     """One notification by one channel. The Message-ID is made once, so that a mail sent twice is one mail to the reader."""
 
     class Status(models.TextChoices):
-        PENDING = "pending", "Pending"
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Refused for good"
-        DEAD = "dead", "Given up"
+        PENDING = "pending", _("Pending")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Refused for good")
+        DEAD = "dead", _("Given up")
 
     notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.CharField(max_length=8, default="mail")

@@ -43,7 +43,7 @@ def _own(notification: Notification) -> str:
 
 def _name(community_id: int) -> str:
     community = Community.objects.select_related("country").filter(pk=community_id).first()
-    return f"{community.name} ({community.country.name})" if community else _("a community")
+    return f"{community.name} ({community.country.label})" if community else _("a community")
 
 
 def _other(notification: Notification) -> str:
@@ -59,7 +59,7 @@ def _new_suggestions(notification: Notification) -> Words:
         .order_by("-score", "id")[:NAMED]
     )
     sides = [s.pair.b if s.pair.a_id == notification.community_id else s.pair.a for s in found]
-    names = ", ".join(f"{side.name} ({side.country.name})" for side in sides)
+    names = ", ".join(f"{side.name} ({side.country.label})" for side in sides)
     return Words(
         ngettext("%(count)d new suggested partner", "%(count)d new suggested partners", count) % {"count": count},
         (
@@ -87,7 +87,7 @@ def _suggestions_expiring(notification: Notification) -> Words:
     for suggestion in found[:NAMED]:
         other = suggestion.pair.b if suggestion.pair.a_id == own else suggestion.pair.a
         day = date_format(suggestion.expires_at.date()) if suggestion.expires_at else ""
-        lines.append(_("%(name)s (%(country)s): until %(day)s.") % {"name": other.name, "country": other.country.name, "day": day})
+        lines.append(_("%(name)s (%(country)s): until %(day)s.") % {"name": other.name, "country": other.country.label, "day": day})
     count = int(notification.payload["count"])
     return Words(
         ngettext("%(count)d suggestion waits for an answer", "%(count)d suggestions wait for an answer", count) % {"count": count},

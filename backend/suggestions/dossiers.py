@@ -122,7 +122,7 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
         return ", ".join(str(FORMS[code]) for code in document_value(data, "sought", "forms") or [] if code in FORMS) or "–"
 
     rows: list[Fact] = [
-        (_("Country"), view.own.country.name, view.other.country.name),
+        (_("Country"), view.own.country.label, view.other.country.label),
         (_("Population"), number(own, view.own, "facts", "population"), number(other, view.other, "facts", "population")),
     ]
     for title, vocabulary, group, field in (

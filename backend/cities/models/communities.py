@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models.places import Country, Place
 from backend.cities.names import community_key, searched_name
@@ -30,11 +31,11 @@ class CommunityQuerySet(models.QuerySet["Community"]):
 
 class Community(models.Model):
     class Kind(models.TextChoices):
-        CITY = "city", "City"
-        COUNTY = "county", "County"
-        STATE = "state", "State"
-        DISTRICT = "district", "District"
-        PROVINCE = "province", "Province"
+        CITY = "city", _("City")
+        COUNTY = "county", _("County")
+        STATE = "state", _("State")
+        DISTRICT = "district", _("District")
+        PROVINCE = "province", _("Province")
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.CITY)
     place = models.OneToOneField(Place, null=True, blank=True, on_delete=models.PROTECT, related_name="community")
@@ -88,9 +89,9 @@ class CommunityRole(models.Model):
     """What a person does for a community. Several people, several roles; ended, never deleted."""
 
     class Role(models.TextChoices):
-        OFFICIAL = "official", "Official"
-        COMMITTEE_MEMBER = "committee_member", "Committee member"
-        CHAIR = "chair", "Committee chair"
+        OFFICIAL = "official", _("Official")
+        COMMITTEE_MEMBER = "committee_member", _("Committee member")
+        CHAIR = "chair", _("Committee chair")
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="community_roles")
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="roles")
@@ -110,10 +111,10 @@ class Organisation(models.Model):
     """The independent body that runs a community's programme. One per community: nobody starts a second one around it."""
 
     class Structure(models.TextChoices):
-        NONPROFIT = "nonprofit", "501(c)(3) or similar nonprofit"
-        MUNICIPAL = "municipal", "Municipal office"
-        INSTITUTION = "institution", "Local institution"
-        MIXED = "mixed", "A mix"
+        NONPROFIT = "nonprofit", _("501(c)(3) or similar nonprofit")
+        MUNICIPAL = "municipal", _("Municipal office")
+        INSTITUTION = "institution", _("Local institution")
+        MIXED = "mixed", _("A mix")
 
     community = models.OneToOneField(Community, on_delete=models.CASCADE, related_name="organisation")
     name = models.CharField(max_length=200)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models.communities import Community
 from backend.cities.models.places import Country, Place
@@ -20,10 +21,10 @@ class ExistingPartnership(models.Model):
     """
 
     class State(models.TextChoices):
-        CLAIMED = "claimed", "Waits for staff"
-        CONFIRMED = "confirmed", "Confirmed"
-        REFUSED = "refused", "Not confirmed"
-        DROPPED = "dropped", "Taken out of the profile"
+        CLAIMED = "claimed", _("Waits for staff")
+        CONFIRMED = "confirmed", _("Confirmed")
+        REFUSED = "refused", _("Not confirmed")
+        DROPPED = "dropped", _("Taken out of the profile")
 
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="existing_partnerships")
     name = models.CharField(max_length=200, help_text="The partner, as the owner calls it")

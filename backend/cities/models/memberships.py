@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models.communities import Community
 
@@ -13,14 +14,14 @@ class Membership(models.Model):
     """A community's membership in the network: a U.S. member, or a Global Member abroad."""
 
     class Standing(models.TextChoices):
-        GOOD = "good", "In good standing"
-        LAPSED = "lapsed", "Lapsed"
+        GOOD = "good", _("In good standing")
+        LAPSED = "lapsed", _("Lapsed")
 
     class DuesClass(models.TextChoices):
-        UNDER_25K = "under_25k", "Under 25,000"
-        UNDER_100K = "under_100k", "25,000 to 99,999"
-        UNDER_500K = "under_500k", "100,000 to 499,999"
-        LARGE = "large", "500,000 and more"
+        UNDER_25K = "under_25k", _("Under 25,000")
+        UNDER_100K = "under_100k", _("25,000 to 99,999")
+        UNDER_500K = "under_500k", _("100,000 to 499,999")
+        LARGE = "large", _("500,000 and more")
 
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="memberships")
     dues_class = models.CharField(max_length=12, choices=DuesClass.choices)

@@ -6,20 +6,21 @@ from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models.communities import Community
 
 
 class Profile(models.Model):
     class Status(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        SUBMITTED = "submitted", "Submitted"
-        CHANGES_REQUESTED = "changes_requested", "Changes requested"
-        PUBLISHED = "published", "Published"
-        STALE = "stale", "Stale"
-        PAUSED = "paused", "Paused"
-        FULFILLED = "fulfilled", "Fulfilled"
-        WITHDRAWN = "withdrawn", "Withdrawn"
+        DRAFT = "draft", _("Draft")
+        SUBMITTED = "submitted", _("Submitted")
+        CHANGES_REQUESTED = "changes_requested", _("Changes requested")
+        PUBLISHED = "published", _("Published")
+        STALE = "stale", _("Stale")
+        PAUSED = "paused", _("Paused")
+        FULFILLED = "fulfilled", _("Fulfilled")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
 
     community = models.OneToOneField(Community, on_delete=models.CASCADE, related_name="profile")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
@@ -75,12 +76,12 @@ class VettingNote(models.Model):
     """What staff asked of a registrant."""
 
     class Reason(models.TextChoices):
-        ELIGIBILITY_UNCLEAR = "eligibility_unclear", "Eligibility unclear"
-        SENIOR_OFFICIAL_QUESTIONABLE = "senior_official_questionable", "Senior official questionable"
-        LETTER_MISSING = "letter_missing", "Letter missing"
-        COMMUNITY_ALREADY_REGISTERED = "community_already_registered", "Community already registered"
-        WRONG_COMMUNITY = "wrong_community", "Wrong community"
-        ANSWERS_NEED_WORK = "answers_need_work", "Some answers need work"
+        ELIGIBILITY_UNCLEAR = "eligibility_unclear", _("Eligibility unclear")
+        SENIOR_OFFICIAL_QUESTIONABLE = "senior_official_questionable", _("Senior official questionable")
+        LETTER_MISSING = "letter_missing", _("Letter missing")
+        COMMUNITY_ALREADY_REGISTERED = "community_already_registered", _("Community already registered")
+        WRONG_COMMUNITY = "wrong_community", _("Wrong community")
+        ANSWERS_NEED_WORK = "answers_need_work", _("Some answers need work")
 
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="vetting_notes")
     reason = models.CharField(max_length=40, choices=Reason.choices)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 from backend.introductions.models.introductions import Introduction
 
 
 class Form(models.TextChoices):
-    FRIENDSHIP = "friendship", "Friendship city"
-    SISTER = "sister", "Sister city"
-    FIXED_TERM = "fixed_term", "Fixed-term pact"
-    PROJECT = "project", "Single project"
+    FRIENDSHIP = "friendship", _("Friendship city")
+    SISTER = "sister", _("Sister city")
+    FIXED_TERM = "fixed_term", _("Fixed-term pact")
+    PROJECT = "project", _("Single project")
 
 
 class AgreementTemplate(models.Model):
@@ -44,10 +45,10 @@ class Agreement(models.Model):
     """
 
     class Status(models.TextChoices):
-        DRAFT = "draft", "Being drafted"
-        SIGNING = "signing", "Before both sides"
-        IN_FORCE = "in_force", "In force"
-        WITHDRAWN = "withdrawn", "Given up"
+        DRAFT = "draft", _("Being drafted")
+        SIGNING = "signing", _("Before both sides")
+        IN_FORCE = "in_force", _("In force")
+        WITHDRAWN = "withdrawn", _("Given up")
 
     introduction = models.ForeignKey(Introduction, on_delete=models.PROTECT, related_name="agreements")
     partnership = models.ForeignKey(

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 from backend.suggestions.models import Pair, Suggestion
@@ -13,21 +14,21 @@ from backend.suggestions.models import Pair, Suggestion
 
 class Introduction(models.Model):
     class Stage(models.TextChoices):
-        TO_INTRODUCE = "to_introduce", "To introduce"
-        INTRODUCED = "introduced", "Introduced"
-        FIRST_MEETING = "first_meeting", "First meeting"
-        EXPLORING = "exploring", "Exploring"
-        PROPOSAL = "proposal", "Proposal"
-        COUNCIL_RESOLUTION = "council_resolution", "Council resolution"
-        AGREEMENT = "agreement", "Agreement"
-        CLOSED = "closed", "Closed"
+        TO_INTRODUCE = "to_introduce", _("To introduce")
+        INTRODUCED = "introduced", _("Introduced")
+        FIRST_MEETING = "first_meeting", _("First meeting")
+        EXPLORING = "exploring", _("Exploring")
+        PROPOSAL = "proposal", _("Proposal")
+        COUNCIL_RESOLUTION = "council_resolution", _("Council resolution")
+        AGREEMENT = "agreement", _("Agreement")
+        CLOSED = "closed", _("Closed")
 
     class CloseReason(models.TextChoices):
-        SIDE_WITHDREW = "side_withdrew", "A side withdrew"
-        NO_RESPONSE = "no_response", "No response"
-        NO_COMMON_GROUND = "no_common_ground", "No common ground found"
-        COUNCIL_SAID_NO = "council_said_no", "A council said no"
-        OTHER = "other", "Another reason"
+        SIDE_WITHDREW = "side_withdrew", _("A side withdrew")
+        NO_RESPONSE = "no_response", _("No response")
+        NO_COMMON_GROUND = "no_common_ground", _("No common ground found")
+        COUNCIL_SAID_NO = "council_said_no", _("A council said no")
+        OTHER = "other", _("Another reason")
 
     pair = models.ForeignKey(Pair, on_delete=models.PROTECT, related_name="introductions")
     suggestion = models.ForeignKey(Suggestion, null=True, on_delete=models.PROTECT, related_name="introductions")

@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 from backend.introductions.models.introductions import Introduction
@@ -16,9 +17,9 @@ class Meeting(models.Model):
     """One meeting within an introduction. ``uid`` and ``sequence`` are those of its calendar entry (RFC 5545, 5546)."""
 
     class Status(models.TextChoices):
-        PROPOSED = "proposed", "Times proposed"
-        FIXED = "fixed", "Fixed"
-        CANCELLED = "cancelled", "Cancelled"
+        PROPOSED = "proposed", _("Times proposed")
+        FIXED = "fixed", _("Fixed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     introduction = models.ForeignKey(Introduction, on_delete=models.PROTECT, related_name="meetings")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PROPOSED)

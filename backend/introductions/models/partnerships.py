@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 from backend.introductions.models.agreements import Agreement, Form
@@ -13,14 +14,14 @@ from backend.suggestions.models import Pair
 
 class Partnership(models.Model):
     class Status(models.TextChoices):
-        ACTIVE = "active", "Active"
-        REVIEW_DUE = "review_due", "Review due"
-        RENEWED = "renewed", "Renewed"
-        DORMANT = "dormant", "Dormant"
-        REVITALISING = "revitalising", "Revitalising"
-        SUSPENDED = "suspended", "Suspended"
-        ENDED = "ended", "Ended"
-        EMERITUS = "emeritus", "Emeritus"
+        ACTIVE = "active", _("Active")
+        REVIEW_DUE = "review_due", _("Review due")
+        RENEWED = "renewed", _("Renewed")
+        DORMANT = "dormant", _("Dormant")
+        REVITALISING = "revitalising", _("Revitalising")
+        SUSPENDED = "suspended", _("Suspended")
+        ENDED = "ended", _("Ended")
+        EMERITUS = "emeritus", _("Emeritus")
 
     pair = models.ForeignKey(Pair, on_delete=models.PROTECT, related_name="partnerships")
     agreement = models.OneToOneField(Agreement, on_delete=models.PROTECT, related_name="in_force_for", help_text="The latest in force")
@@ -95,9 +96,9 @@ class Activity(models.Model):
     """Something that the two did together, as one side wrote it down. Taken back, never deleted."""
 
     class Kind(models.TextChoices):
-        VISIT = "visit", "Visit"
-        EXCHANGE = "exchange", "Exchange"
-        PROJECT = "project", "Project"
+        VISIT = "visit", _("Visit")
+        EXCHANGE = "exchange", _("Exchange")
+        PROJECT = "project", _("Project")
 
     partnership = models.ForeignKey(Partnership, on_delete=models.CASCADE, related_name="activities")
     community = models.ForeignKey(Community, on_delete=models.PROTECT, related_name="+", help_text="The side that wrote it down")

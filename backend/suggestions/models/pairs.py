@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 
@@ -13,8 +14,8 @@ class Pair(models.Model):
     """Two communities of two countries, stored once: ``a`` has the smaller id."""
 
     class Bar(models.TextChoices):
-        INTRODUCED = "introduced", "Introduced by staff"
-        PARTNERS = "partners", "Partners already"
+        INTRODUCED = "introduced", _("Introduced by staff")
+        PARTNERS = "partners", _("Partners already")
 
     a = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="pairs_as_a")
     b = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="pairs_as_b")
@@ -53,22 +54,22 @@ class Suggestion(models.Model):
     """
 
     class Status(models.TextChoices):
-        PROPOSED = "proposed", "Proposed"
-        HELD = "held", "Held"
-        RELEASED = "released", "Released"
-        MUTUAL = "mutual", "Mutual interest"
-        INTRODUCED = "introduced", "Introduced"
-        DECLINED = "declined", "Declined"
-        EXPIRED = "expired", "Expired"
-        WITHDRAWN = "withdrawn", "Withdrawn"
-        SUPERSEDED = "superseded", "Superseded"
+        PROPOSED = "proposed", _("Proposed")
+        HELD = "held", _("Held")
+        RELEASED = "released", _("Released")
+        MUTUAL = "mutual", _("Mutual interest")
+        INTRODUCED = "introduced", _("Introduced")
+        DECLINED = "declined", _("Declined")
+        EXPIRED = "expired", _("Expired")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+        SUPERSEDED = "superseded", _("Superseded")
 
     class SideState(models.TextChoices):
-        PENDING = "pending", "No answer yet"
-        INTERESTED = "interested", "Interested"
-        DECLINED = "declined", "Declined"
-        EXPIRED = "expired", "Expired"
-        WITHDRAWN = "withdrawn", "Withdrawn"
+        PENDING = "pending", _("No answer yet")
+        INTERESTED = "interested", _("Interested")
+        DECLINED = "declined", _("Declined")
+        EXPIRED = "expired", _("Expired")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
 
     OPEN = ("proposed", "held", "released", "mutual", "introduced")
     VISIBLE = ("released", "mutual", "introduced", "declined", "expired", "withdrawn")
@@ -144,18 +145,18 @@ class Decision(models.Model):
     """What one side answered. A later act of the same side (an interest withdrawn) is a further row; undone ones are marked."""
 
     class Answer(models.TextChoices):
-        INTERESTED = "interested", "Interested"
-        DECLINED = "declined", "Declined"
-        WITHDRAWN = "withdrawn", "Withdrawn"
+        INTERESTED = "interested", _("Interested")
+        DECLINED = "declined", _("Declined")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
 
     class Reason(models.TextChoices):
-        NO_FIT = "no_fit", "The fit is not right for us"
-        NO_CAPACITY = "no_capacity", "We have no capacity now"
-        NO_SUPPORT = "no_support", "No support in council or committee"
-        TOO_FAR_APART = "too_far_apart", "Too different in size or needs"
-        COUNTRY = "country", "Not with this country now"
-        ALREADY_IN_TOUCH = "already_in_touch", "Already in touch with them"
-        OTHER = "other", "Another reason"
+        NO_FIT = "no_fit", _("The fit is not right for us")
+        NO_CAPACITY = "no_capacity", _("We have no capacity now")
+        NO_SUPPORT = "no_support", _("No support in council or committee")
+        TOO_FAR_APART = "too_far_apart", _("Too different in size or needs")
+        COUNTRY = "country", _("Not with this country now")
+        ALREADY_IN_TOUCH = "already_in_touch", _("Already in touch with them")
+        OTHER = "other", _("Another reason")
 
     suggestion = models.ForeignKey(Suggestion, on_delete=models.CASCADE, related_name="decisions")
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="decisions")

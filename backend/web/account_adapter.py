@@ -18,7 +18,7 @@ from backend.accounts.models import User
 from backend.accounts.services import register_user
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     def save_user(self, request: HttpRequest, user: User, form: forms.Form, commit: bool = True) -> User:
         """The account with its name, the language of the page it was made on, and its event."""
         super().save_user(request, user, form, commit=False)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_python
@@ -19,7 +20,7 @@ from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.utils.translation.template import templatize
 
-KEYWORDS = {
+KEYWORDS: dict[str, Any] = {
     "_": None,
     "gettext": None,
     "gettext_lazy": None,
@@ -81,8 +82,8 @@ def _calls(path: Path) -> Iterator[tuple[str | tuple[str, ...], str | None]]:
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         text = "\n".join(f"{name}({words})" for name, words in _CALL.findall(templatize(text, origin=str(path))))
-    for _, function, found, _ in extract_python(io.BytesIO(text.encode()), list(KEYWORDS), [], {"encoding": "utf-8"}):
-        words = [found] if isinstance(found, str) else list(found)
+    for _, function, found, _ in extract_python(io.BytesIO(text.encode()), KEYWORDS, [], {"encoding": "utf-8"}):
+        words: list[Any] = list(found) if isinstance(found, tuple | list) else [found]
         context = words.pop(0) if "pgettext" in function else None
         wanted = 2 if "ngettext" in function or "npgettext" in function else 1
         if len(words) >= wanted and all(words[:wanted]):
@@ -146,8 +147,12 @@ def faults(language: str, asked: Catalog) -> Iterator[Fault]:
             yield Fault(language, message.id if isinstance(message.id, str) else message.id[0], "asked for nowhere any more")
 
 
+def _forms(message: Message) -> list[str]:
+    return [message.string] if isinstance(message.string, str) else list(message.string or ())
+
+
 def _filled(message: Message) -> bool:
-    forms = [message.string] if isinstance(message.string, str) else list(message.string)
+    forms = _forms(message)
     return bool(forms) and all(form.strip() for form in forms)
 
 
@@ -156,7 +161,7 @@ def _distortions(source: Message, found: Message) -> Iterator[str]:
     known = set().union(*map(_placeholders, originals))
     # A language may say "one" in words; every other placeholder has to stand in each form.
     needed = known - _COUNTS if len(originals) > 1 else known
-    for form in [found.string] if isinstance(found.string, str) else found.string:
+    for form in _forms(found):
         has = _placeholders(form)
         if has - known:
             yield f"unknown placeholder {', '.join(sorted(has - known))}"

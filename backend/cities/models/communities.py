@@ -69,15 +69,15 @@ class Community(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.fill_keys()
+        super().save(*args, **kwargs)
+
     def fill_keys(self) -> None:
         """A community without a place is told from others by its spelling; one with a place by the place."""
         if self.place_id is None:
             is_region = self.kind in (self.Kind.STATE, self.Kind.PROVINCE)
             self.name_key, self.region_key = community_key(self.name, self.kind), "" if is_region else searched_name(self.admin1)
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.fill_keys()
-        super().save(*args, **kwargs)
 
     @property
     def is_home(self) -> bool:

@@ -165,6 +165,7 @@ LANGUAGES = [
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = ["backend.formats"]
 LOCALE_PATHS = [REPOSITORY / "backend" / "locale"]
 
 STATIC_URL = "/static/"

@@ -35,7 +35,7 @@ KEYWORDS: dict[str, Any] = {
 _WORDS = r"u?(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")"
 _CALL = re.compile(rf"\b(n?p?gettext|_)\s*\(\s*({_WORDS}(?:\s*,\s*{_WORDS})*)", re.DOTALL)
 _PLACEHOLDER = re.compile(r"%\((\w+)\)[a-z]|\{(\w*)\}")
-_COUNTS = {"count", "counter", "n", "number"}
+_COUNTS = {"count", "counter", "n", "number", "months", "days", "years", "minutes", "seconds"}
 
 
 @dataclass(frozen=True, slots=True)

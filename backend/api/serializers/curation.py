@@ -80,7 +80,7 @@ class SidesSerializer(StrictSerializer):
     abroad_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
 
 
-class ProposeSerializer(SidesSerializer):
+class ProposePairSerializer(SidesSerializer):
     because = serializers.CharField(max_length=2000, help_text="Recorded; neither side reads it")
     overridden_because = serializers.CharField(
         max_length=2000, required=False, allow_blank=True, default="", help_text="Why wishes that speak against it are set aside"
@@ -88,7 +88,7 @@ class ProposeSerializer(SidesSerializer):
     release_now = serializers.BooleanField(required=False, default=False)
 
 
-class ProblemSerializer(serializers.Serializer):
+class EligibilityProblemSerializer(serializers.Serializer):
     code = serializers.CharField()
     words = serializers.CharField()
     hard = serializers.BooleanField(help_text="Cannot be set aside")
@@ -101,7 +101,7 @@ class AssessmentSerializer(serializers.Serializer):
     home = SideSerializer(allow_null=True)
     abroad = SideSerializer(allow_null=True)
     is_possible = serializers.BooleanField()
-    problems = ProblemSerializer(many=True)
+    problems = EligibilityProblemSerializer(many=True)
 
     def to_representation(self, found: Assessment) -> Any:
         row = found.row

@@ -16,7 +16,7 @@ class CalibrationSerializer(serializers.Serializer):
     log_loss = serializers.FloatField()
 
 
-class ComparisonSerializer(serializers.Serializer):
+class WeightsComparisonSerializer(serializers.Serializer):
     learned = CalibrationSerializer(help_text="By these weights")
     in_use = CalibrationSerializer(help_text="By the weights that were in force when they were learned")
 
@@ -29,8 +29,8 @@ class WeightSetSerializer(serializers.Serializer):
     decisions = serializers.IntegerField(help_text="How many answers they rest on")
     compared_with = serializers.CharField(allow_null=True, help_text="Version of the weights then in force")
     is_better = serializers.BooleanField(help_text="Better calibrated than those by every measure: it may be promoted")
-    by_community = ComparisonSerializer(allow_null=True, help_text="On communities not seen")
-    by_time = ComparisonSerializer(allow_null=True, help_text="On later decisions")
+    by_community = WeightsComparisonSerializer(allow_null=True, help_text="On communities not seen")
+    by_time = WeightsComparisonSerializer(allow_null=True, help_text="On later decisions")
     created_at = serializers.DateTimeField()
     in_force = serializers.BooleanField()
     promoted_at = serializers.DateTimeField(allow_null=True)

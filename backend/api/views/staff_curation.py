@@ -78,11 +78,11 @@ class AssessmentView(ApiView):
 
 
 class ProposalsView(ApiView):
-    @extend_schema(summary="Propose a pair by hand", request=shapes.ProposeSerializer, responses={201: StaffSuggestionSerializer})
+    @extend_schema(summary="Propose a pair by hand", request=shapes.ProposePairSerializer, responses={201: StaffSuggestionSerializer})
     @idempotent
     def post(self, request: Request) -> Response:
         me = person(request)
-        made = propose_pair(by=me, **checked(shapes.ProposeSerializer, request.data))
+        made = propose_pair(by=me, **checked(shapes.ProposePairSerializer, request.data))
         return Response(StaffSuggestionSerializer(staff_suggestions(me).get(pk=made.pk)).data, status=201)
 
 
@@ -93,14 +93,24 @@ def _done(act: Callable[..., Done], user: User, data: Any) -> Response:
 
 
 class ReleaseManyView(ApiView):
-    @extend_schema(summary="Release several", request=shapes.ManySerializer, responses=shapes.DoneSerializer)
+    @extend_schema(
+        operation_id="staff_suggestions_release_several",
+        summary="Release several",
+        request=shapes.ManySerializer,
+        responses=shapes.DoneSerializer,
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         return _done(release_many, person(request), request.data)
 
 
 class HoldManyView(ApiView):
-    @extend_schema(summary="Hold several", request=shapes.ManySerializer, responses=shapes.DoneSerializer)
+    @extend_schema(
+        operation_id="staff_suggestions_hold_several",
+        summary="Hold several",
+        request=shapes.ManySerializer,
+        responses=shapes.DoneSerializer,
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         return _done(hold_many, person(request), request.data)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backend.cities.models.places import Country, Place
 from backend.cities.names import community_key, searched_name
@@ -33,7 +34,7 @@ class Community(models.Model):
     class Kind(models.TextChoices):
         CITY = "city", _("City")
         COUNTY = "county", _("County")
-        STATE = "state", _("State")
+        STATE = "state", pgettext_lazy("kind of community", "State")
         DISTRICT = "district", _("District")
         PROVINCE = "province", _("Province")
 

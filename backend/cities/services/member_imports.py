@@ -88,7 +88,7 @@ def _values(entry: PlannedRow, today: dt.date) -> dict[str, Any]:
 def _begin(entries: Sequence[PlannedRow], by: User) -> None:
     today = database_now().date()
     made = Membership.objects.bulk_create(
-        [Membership(**_values(entry, today), community_id=entry.community_id) for entry in entries], batch_size=1000
+        [Membership(**_values(entry, today) | {"community_id": entry.community_id}) for entry in entries], batch_size=1000
     )
     record_many(Topic.MEMBERSHIP_BEGUN, [(row, row.community_id, {}) for row in made], by=by)
 

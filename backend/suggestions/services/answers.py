@@ -64,7 +64,8 @@ def answer(*, by: User, suggestion_id: int, community_id: int, answer: str, reas
         suggestion=suggestion, community_id=community_id, answer=answer, reason=reason, comment=comment.strip(), by=by
     )
     window = dt.timedelta(seconds=settings.SUGGESTIONS["undo_seconds"])
-    change_state(suggestion, f"{side}_state", answer, SIDE_TRANSITIONS, **{f"{side}_final_at": now + window})
+    # With no window it is final at once, for a transaction too that began before this one and waited for the pair's lock.
+    change_state(suggestion, f"{side}_state", answer, SIDE_TRANSITIONS, **{f"{side}_final_at": now + window if window else None})
     event = record(Topic.SUGGESTION_ANSWERED, subject=suggestion, by=by, community_id=community_id, answer=answer)
     _settle_after(suggestion, decision.pk, event, window)
     return suggestion

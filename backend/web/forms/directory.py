@@ -27,7 +27,7 @@ class DirectoryFilters(FilterForm):
     country = forms.ChoiceField(label=_("Country"), required=False)
     kind = forms.ChoiceField(label=_("Members"), required=False, choices=[_ANY, ("us", _("U.S. members")), ("global", _("Global Members"))])
     theme = forms.ChoiceField(label=_("Theme, where known"), required=False)
-    status = forms.ChoiceField(label=_("State"), required=False, choices=[_ANY, *STATUS_WORDS.items()])
+    status = forms.ChoiceField(label=_("Status"), required=False, choices=[_ANY, *STATUS_WORDS.items()])
     decade = forms.TypedChoiceField(label=_("Begun"), required=False, coerce=int, empty_value=None)
     recognised = forms.BooleanField(label=_("Officially recognised only"), required=False)
     place = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)

@@ -73,7 +73,7 @@ def _countries() -> list[tuple[str, Any]]:
 
 
 class PartnershipFilters(Filters):
-    status = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("Any")), *Partnership.Status.choices])
+    status = forms.ChoiceField(label=_("Status"), required=False, choices=[("", _("Any")), *Partnership.Status.choices])
     country = forms.ChoiceField(label=_("Country"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

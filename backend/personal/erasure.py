@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.mails import SEND_ACCOUNT_MAIL
 from backend.accounts.models import AccountMail, ApiToken, User
 from backend.accounts.services import end_sessions
-from backend.cities.models import Community, CommunityRole, Contact, Invitation, JoinRequest, VettingLetter
+from backend.cities.models import Community, CommunityRole, Contact, Invitation, JoinRequest, VettingNote
 from backend.cities.services.invitations import revoke_all_to
 from backend.cities.services.joining import withdraw_request
+from backend.cities.services.letters import erase_letters_of
 from backend.cities.services.people import RESPONSIBLE, close_role
 from backend.common.clock import database_now
 from backend.common.errors import Conflict, InvalidFields
@@ -42,7 +43,7 @@ def hindrances(user: User) -> list[Community]:
 def erase_account(*, by: User, email: str) -> None:
     """Erases the person who asks. There is no way back.
 
-    What the person did stays in the trail, done by somebody who has left. Votes stay, their comments go; so do contacts, messages,
+    What the person did stays in the trail, done by somebody who has left. Votes stay, their comments go; so do contacts, letters, messages,
     tokens, factors and sessions.
 
     Args:
@@ -91,7 +92,8 @@ def _erase_words_about(user: User, address: str) -> None:
     """What the person wrote about themselves or said in private, and what was written to them."""
     Contact.objects.filter(email__iexact=address).delete()
     Vote.objects.filter(by=user).update(comment="")
-    VettingLetter.objects.filter(by=user).update(original_name="letter")
+    erase_letters_of(user)
+    VettingNote.objects.filter(answered_by=user).update(answer="")
     for request in JoinRequest.objects.filter(user=user, status=JoinRequest.Status.WAITING):
         withdraw_request(by=user, request_id=request.pk)
     JoinRequest.objects.filter(user=user).update(line="")

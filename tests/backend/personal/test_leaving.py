@@ -17,7 +17,7 @@ from django.db import models
 
 from backend.accounts.mails import write_mail
 from backend.accounts.models import AccountMail, ApiToken, User
-from backend.cities.models import Contact, Invitation, JoinRequest
+from backend.cities.models import Contact, Invitation, JoinRequest, VettingLetter
 from backend.common.errors import Conflict, InvalidFields
 from backend.notifications.models import Notification
 from backend.outbox.models import Event, Work
@@ -194,3 +194,17 @@ def test_two_officials_who_leave_at_once_leave_one() -> None:
         refused = at_once(lambda o=one: erase_account(by=o, email=o.email), lambda t=two: erase_account(by=t, email=t.email))
         assert sum(error is not None for error in refused) == 1
         assert community.roles.filter(ended_at__isnull=True).count() == 1
+
+
+def test_erasing_takes_the_letters_sent_and_the_answers_to_staff(world: World) -> None:
+    official, other = world.user("official"), make.UserFactory()
+    make.CommunityRoleFactory(user=other, community=world.a)
+    make.VettingLetterFactory(profile=world.a.profile, by=official)
+    kept = make.VettingLetterFactory(profile=world.a.profile, by=other)
+    note = make.VettingNoteFactory(profile=world.a.profile, answered_by=official, answered_at=make.MOMENT, answer="I am the mayor's aide.")
+
+    erase_account(by=official, email=official.email)
+
+    assert list(VettingLetter.objects.filter(profile=world.a.profile)) == [kept]
+    note.refresh_from_db()
+    assert note.answer == ""

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from backend.cities.models.places import country_name
 from backend.cities.profile_schema import FACETS
 from backend.cities.vocabularies import label
 
@@ -31,6 +32,8 @@ _WORTH_SAYING_NAMED = 0.3
 def item_label(code: str, language: str | None = None) -> str:
     """Words for an item such as ``topic:port_logistics``."""
     kind, _colon, value = code.partition(":")
+    if kind == "tie_hint":  # open data name the country to which there are ties
+        return country_name(value, language)
     vocabulary = _VOCABULARIES.get(kind)
     return label(vocabulary, value, language) if vocabulary else value.replace("_", " ")
 

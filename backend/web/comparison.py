@@ -84,7 +84,8 @@ def sides_of_suggestion(suggestion: Suggestion) -> list[Side]:
 def _bars(reasons: Mapping[str, Any]) -> dict[str, Bar]:
     bars = {}
     for row in reasons.get("contributions", ()):
-        items = [item_label(code) for code, _value in row.get("items", ())[:6]]
+        named = [item_label(code) for code, _value in row.get("items", ())[:6]]
+        items = [words for words in named if words]  # a likeness as a whole, such as that of the stories, names nothing
         bars[row["facet"]] = Bar(row.get("similarity"), row.get("weight", 0.0), items)
     return bars
 

@@ -21,6 +21,11 @@ def _territories(language: str) -> Mapping[str, str]:
         return {}
 
 
+def country_name(code: str, language: str | None = None) -> str:
+    """A country's name by CLDR, for where only its code is at hand; the code where CLDR knows none."""
+    return _territories((language or get_language() or "en").split("-")[0]).get(code, code)
+
+
 class Country(models.Model):
     code = models.CharField(primary_key=True, max_length=2, help_text="ISO 3166-1 alpha-2")
     name = models.CharField(max_length=80)

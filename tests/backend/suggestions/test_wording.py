@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from backend.cities.profile_schema import FACETS
-from backend.suggestions.wording import caveat_sentence, contribution_sentence, reason_sentences
+from backend.suggestions.wording import caveat_sentence, contribution_sentence, item_label, reason_sentences
+from backend.web.comparison import facet_rows
 
 
 def contribution(facet: str, similarity: float | None, *items: str, share: float = 0.2) -> dict[str, Any]:
@@ -25,6 +26,13 @@ def test_declared_ties_name_their_kinds_and_hints_say_that_they_are_open_data() 
     assert contribution_sentence(declared, other="Bremen").startswith("You already have ties with Bremen or its country: ")
     hinted = contribution("ties", 0.4, "tie_hint:DE")
     assert contribution_sentence(hinted, other="Bremen").startswith("Open data")
+
+
+def test_what_a_fit_rests_on_is_named_in_words_or_not_at_all() -> None:
+    assert item_label("tie_hint:DE", "en") == "Germany"
+    assert item_label("tie_hint:DE", "fr") == "Allemagne"
+    (story,) = facet_rows({"contributions": [contribution("story", 0.9, "story")]}, {"contributions": []})
+    assert story.first.items == []
 
 
 @pytest.mark.parametrize(("facet", "similarity", "said"), [("distance", 0.8, False), ("distance", 0.99, True), ("size", 0.4, False)])

@@ -18,11 +18,13 @@ from backend.cities.models import Community
 from backend.common.clock import database_now
 from backend.introductions.models import Agreement, Introduction, Partnership
 from backend.outbox.queries import trail
+from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, Suggestion, Vote
 from backend.suggestions.wording import caveat_sentence, reason_sentences
 
 SHAPE = 1
 _SENTENCES = 5
+_STEPS = (Topic.INTRODUCTION_OPENED, Topic.INTRODUCTION_MOVED)
 
 
 def freeze_why(agreement: Agreement) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def freeze_why(agreement: Agreement) -> dict[str, Any]:
         "reasons": _reasons(suggestion, sides) if suggestion else [],
         "decisions": [_decision(row) for row in suggestion.decisions.select_related("by").order_by("id")] if suggestion else [],
         "votes": [_vote(row) for row in _votes(suggestion)] if suggestion else [],
-        "history": [_step(event) for event in trail("introduction", introduction.pk) if "new" in event.payload or not event.payload],
+        "history": [_step(event) for event in trail("introduction", introduction.pk) if event.topic in _STEPS],
     }
 
 

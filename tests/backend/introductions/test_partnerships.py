@@ -18,12 +18,14 @@ from backend.introductions.partnership_queries import partnership_for, partnersh
 from backend.introductions.services import (
     ask_for_reports,
     decide,
+    give_consent,
     log_activity,
     mark_dormant,
     mark_reviews_due,
     renew,
     retract_activity,
     save_report,
+    withdraw_consent,
 )
 from backend.introductions.services.partnerships import DECISIONS
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
@@ -380,6 +382,15 @@ def test_why_outlives_suggestion_vocabulary_and_names(world: World) -> None:
     assert why["suggestion"]["id"] == suggestion.pk
     with translation.override("de"):
         assert why_for(partnership, None) == why
+
+
+def test_history_tells_the_columns_and_neither_consents_nor_who_read_contacts(world: World) -> None:
+    card = world.introduced()
+    for side, actor in ((world.a, "official"), (world.b, "chair")):
+        give_consent(by=world.user(actor), introduction_id=card.pk, community_id=side.pk)
+    withdraw_consent(by=world.user("chair"), introduction_id=card.pk, community_id=world.b.pk)
+    history = why_for(agreed(world, card), None)["history"]
+    assert [(step["topic"], step["stage"]) for step in history] == [("introduction_moved", "agreement")]
 
 
 def test_votes_and_comments_stay_with_their_community(world: World) -> None:

@@ -71,6 +71,16 @@ def test_from_times_to_a_calendar_file(world: World) -> None:
     assert "act/" not in page(chair, address)
 
 
+def test_times_that_suit_both_are_filled_in_and_times_come_first(world: World) -> None:
+    card, official = world.introduced(), world.client("official")
+    html = page(official, url("meeting_new", card.pk))
+    (form,) = [form for form in forms_of(html) if "times.0" in form.values]
+    assert list(form.values).index("times.0") < list(form.values).index("minutes")
+    assert all(value.endswith(("T09:00", "T10:00", "T11:00")) for value in form.values["times.0"]), "both are at work then"
+    assert official.post(url("meeting_new", card.pk), form.values).status_code == 302
+    assert Meeting.objects.get().times.count() == 3
+
+
 def test_ticked_times_are_accepted(world: World) -> None:
     card = world.introduced()
     meeting = propose(world.client("official"), card)

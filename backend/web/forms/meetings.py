@@ -45,7 +45,9 @@ class TimesForm(DomainForm):
 
 
 class ProposeForm(DetailsForm, TimesForm):
-    field_order = [*(f"times.{index}" for index in range(MOST)), "zone_of", "minutes", "place"]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields(["zone_of", *(f"times.{index}" for index in range(MOST))])
 
     def as_arguments(self) -> dict[str, Any]:
         return super().as_arguments() | {name: self.cleaned_data[name] for name in ("minutes", "place")}

@@ -58,7 +58,9 @@ def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
     card, own_id = introduction_for(user, introduction_id)
     if not may_arrange(user, card, own_id):
         raise NotVisible
-    form = ProposeForm(request.POST or None, sides=_sides(card, own_id) if own_id is None else ())
+    suggested = suggested_times(card, own_id)
+    filled = {f"times.{index}": f"{time.clocks[0].when:%Y-%m-%dT%H:%M}" for index, time in enumerate(suggested)}
+    form = ProposeForm(request.POST or None, initial=filled, sides=_sides(card, own_id) if own_id is None else ())
     if request.method == "POST" and form.is_valid():
         try:
             made = propose_meeting(by=user, introduction_id=introduction_id, side_id=own_id, **form.as_arguments())
@@ -67,7 +69,7 @@ def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
         else:
             messages.success(request, _("The times are proposed; both sides are told."))
             return redirect("web:meeting", introduction_id, made.pk)
-    context = _frame(card, own_id) | {"form": form, "suggested": suggested_times(card, own_id)}
+    context = _frame(card, own_id) | {"form": form, "suggested": suggested}
     return render(request, "web/meeting_new.html", context, status=422 if form.errors else 200)
 
 

@@ -92,6 +92,18 @@ def test_from_sign_in_to_an_introduction_in_two_clicks(world: World) -> None:
     assert Introduction.objects.get().stage == "introduced"
 
 
+def test_menu_of_the_last_column_chooses_nothing_beforehand(world: World) -> None:
+    card = world.introduced(stage="council_resolution")
+    curator, address = world.client("curator"), url("staff_introduction_move", card.pk)
+    for shown in (url("staff_introductions"), url("staff_introduction", card.pk)):
+        values = form_to(page(curator, shown), address).values
+        assert values["stage"] == [""]
+        assert curator.post(address, values).status_code == 422
+    assert Introduction.objects.get().stage == "council_resolution", "a hasty click moves nothing back"
+    Introduction.objects.update(stage="introduced")
+    assert form_to(page(curator, url("staff_introduction", card.pk)), address).values["stage"] == ["first_meeting"]
+
+
 def test_barred_pair_is_not_introduced(world: World) -> None:
     card = world.introduced(stage="to_introduce")
     set_bar(by=world.user("curator"), country="DE", because="A rule.", source="Law 1", from_on=NOW.date())

@@ -21,7 +21,9 @@ class MoveForm(DomainForm):
 
     def __init__(self, *args: Any, stages: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["stage"].choices = [(stage, Introduction.Stage(stage).label) for stage in stages]  # type: ignore[attr-defined]
+        columns = [(stage, Introduction.Stage(stage).label) for stage in stages]
+        # Where no column comes next, none is chosen beforehand: a card must not fall back to the first one by a hasty click.
+        self.fields["stage"].choices = columns if self.initial.get("stage") else [("", "–"), *columns]  # type: ignore[attr-defined]
 
 
 class AssignForm(DomainForm):

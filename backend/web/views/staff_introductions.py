@@ -69,16 +69,17 @@ def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
     if side is not None:
         raise NotVisible
     active = {consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None}
+    marks = cards_of([card])[0]
     return {
         "card": card,
         "pair": card.pair,
-        "marks": cards_of([card])[0],
+        "marks": marks,
         "consents": [(community, community.pk in active) for community in (card.pair.a, card.pair.b)],
         "events": trail("introduction", card.pk),
         "notes": card.notes.select_related("by").order_by("-id"),
         "meetings": [view_of(meeting, None) for meeting in meetings_in(card)],
         "may_arrange": may_arrange(user, card, None),
-        "move_form": MoveForm(stages=_targets(card)),
+        "move_form": MoveForm(stages=_targets(card), initial={"stage": marks.next_stage}),
         "assign_form": AssignForm(initial={"owner": card.owner_id, "due_on": card.due_on}),
         "note_form": NoteForm(),
         "open": bool(INTRODUCTION_TRANSITIONS[card.stage]),

@@ -80,13 +80,16 @@ def _next_step(card: Introduction, own_consented: bool, both_consented: bool) ->
 @require_POST
 def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
     user = signed_in_user(request)
-    _card, own_id = introduction_for(user, introduction_id)
+    card, own_id = introduction_for(user, introduction_id)
     if own_id is None:
         raise NotVisible
     act = request.POST.get("act", "")
     if act == "give":
         give_consent(by=user, introduction_id=introduction_id, community_id=own_id)
-        messages.success(request, _("Your side has consented. Contacts open as soon as the other side has consented too."))
+        if card.consents.filter(withdrawn_at=None).count() == 2:
+            messages.success(request, _("Both sides have consented: contacts are open."))
+        else:
+            messages.success(request, _("Your side has consented. Contacts open as soon as the other side has consented too."))
     elif act == "withdraw":
         withdraw_consent(by=user, introduction_id=introduction_id, community_id=own_id)
         messages.success(request, _("Your consent is withdrawn; contacts are hidden again for both sides."))

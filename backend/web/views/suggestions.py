@@ -80,6 +80,7 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
     now = database_now()
     views = [seen_from(row, community_id, now=now) for row in page]
     reviews = reviews_of(user, community_id, views)
+    actor = actor_kind(user, community_id)
     cards = [SuggestionCard(view, sides_of_view(view), reviews[view.suggestion_id]) for view in views]
     context = {
         "community_id": community_id,
@@ -90,7 +91,8 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
         "page": page,
         "cards": cards,
         "most_compared": MOST_COMPARED,
-        "may_answer": may(actor_kind(user, community_id), "X", Thing.ANSWER),
+        "may_answer": may(actor, "X", Thing.ANSWER),
+        "may_edit": may(actor, "U", Thing.DRAFT),
         "shows_sample": any(card.view.own.is_sample or card.view.other.is_sample for card in cards),
     }
     return render(request, "web/suggestions.html", context)

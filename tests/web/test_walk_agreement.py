@@ -415,6 +415,8 @@ def the_partnership_lives(walk: Walk, reader: Visitor) -> None:
     assert walk.chair.shows(at("partnership", partnership.pk), "Twelve pupils came for a week.")
     follow(walk.chair, "Why this pair")
     sees(walk.chair, COMMENT, "Decisions")
+    steps = walk.chair.page.locator("h2:has-text('The introduction') + ol li").all_inner_texts()
+    assert [step.partition(": ")[2] for step in steps] == ["opened", "Introduced", "First meeting", "Agreement"]
     album.keep(walk.chair, "chair-why-this-pair")
     assert COMMENT not in "".join(all_that(official, at("partnership_why", partnership.pk))), "votes stay with their community"
     for name in ("staff_partnerships", "staff_agreements", "staff_introductions"):

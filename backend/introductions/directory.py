@@ -1,8 +1,7 @@
 """The directory: partnerships of members, recorded here, confirmed by staff, or named by public lists.
 
 Only partnerships of members in good standing are listed, of a U.S. or a Global Member with whomever in the world; a tie of others is not
-invalid, it is unlisted (domain.md). One that is recorded is not listed again because somebody claims it or a public list names it.
-"""
+invalid, it is unlisted (domain.md). One that is recorded is not listed again because somebody claims it or a public list names it."""
 
 from __future__ import annotations
 
@@ -20,49 +19,40 @@ from django.db.models import (
     BooleanField,
     Case,
     CharField,
-    Exists,
     F,
     IntegerField,
     JSONField,
-    OuterRef,
     Q,
     QuerySet,
     Subquery,
-    TextField,
     Value,
     When,
 )
 from django.db.models.functions import Cast, ExtractYear, NullIf
 
-from backend.cities.existing_queries import confirmed_partnerships
-from backend.cities.models import Community, ExistingPartnership, ListedPartnership, Membership
-from backend.cities.models.communities import HOME_COUNTRY
-from backend.cities.names import fold
-from backend.introductions.models import Partnership
-from backend.introductions.queries import living_partnerships, recognised
+from backend.introductions.directory_rows import (
+    UNKNOWN,
+    Filters,
+    as_text,
+    confirmed_of_members,
+    is_public,
+    listed_of_members,
+    recorded_partnerships,
+)
 
 RECORDED, CONFIRMED, LISTED = "recorded", "confirmed", "listed"
-UNKNOWN = "unknown"
+
+
 MOST_ARCS = 200
+
+
 _COLUMNS = (
     "source", "row", "a_name", "a_country", "a_place", "a_community", "a_latitude", "a_longitude", "b_name", "b_country", "b_place",
     "b_community", "b_latitude", "b_longitude", "form", "status", "year", "themes", "is_recognised", "is_sample", "lists",
 )  # fmt: skip
+
+
 _ORDER = "ORDER BY CASE source WHEN 'recorded' THEN 0 WHEN 'confirmed' THEN 1 ELSE 2 END, a_name, b_name, source, row"
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What narrows the directory. ``kind`` is "us" or "global"; ``decade`` the first year of one; ``place`` a GeoNames id."""
-
-    search: str = ""
-    country: str = ""
-    kind: str = ""
-    theme: str = ""
-    status: str = ""
-    decade: int | None = None
-    recognised: bool = False
-    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,122 +81,12 @@ class Entry:
     lists: list[str]
 
 
-def member_communities(kind: str = "") -> QuerySet[Membership, Any]:
-    """Ids of the communities that are members in good standing now, as a subquery."""
-    current = Membership.objects.filter(ended_on__isnull=True, standing=Membership.Standing.GOOD)
-    if kind:
-        home = Q(community__country=HOME_COUNTRY)
-        current = current.filter(home if kind == "us" else ~home)
-    return current.values("community")
-
-
-def _member_places(kind: str) -> list[int]:
-    """Fetched rather than joined: with the numbers in hand the planner looks the few pairs up instead of reading the whole gazetteer."""
-    of_members = Community.objects.filter(pk__in=member_communities(kind), place__isnull=False)
-    return [pk for pk in of_members.values_list("place", flat=True) if pk is not None]
-
-
-def recorded_partnerships(asked: Filters = Filters()) -> QuerySet[Partnership]:
-    """Living partnerships recorded here of which a side is a member in good standing, oldest first; each with ``recognised``."""
-    members = member_communities(asked.kind)
-    found = living_partnerships().filter(Q(pair__a__in=members) | Q(pair__b__in=members))
-    if asked.country:
-        found = found.filter(Q(pair__a_country=asked.country) | Q(pair__b_country=asked.country))
-    if asked.place:
-        found = found.filter(Q(pair__a__place=asked.place) | Q(pair__b__place=asked.place))
-    for word in _words(asked):
-        sides = (Q(**{f"pair__{side}__{name}": word}) for side in "ab" for name in ("name__icontains", "place__search_text__contains"))
-        found = found.filter(_any(sides))
-    if asked.theme:
-        found = found.filter(agreement__areas__contains=[asked.theme])
-    if asked.status:
-        found = found.filter(status=asked.status)
-    if asked.decade is not None:
-        found = found.filter(since__year__gte=asked.decade, since__year__lt=asked.decade + 10)
-    return found.filter(recognised()) if asked.recognised else found
-
-
-def confirmed_of_members(asked: Filters = Filters()) -> QuerySet[ExistingPartnership]:
-    """What staff have confirmed of officials' partnerships from before, where one of the two is a member in good standing.
-
-    Where both have claimed one, the older row stands for it.
-    """
-    members = member_communities(asked.kind)
-    found = confirmed_partnerships().exclude(status="ended").filter(Q(community__in=members) | Q(place__community__in=members))
-    same = ExistingPartnership.objects.filter(
-        state=ExistingPartnership.State.CONFIRMED,
-        community__place=OuterRef("place"),
-        place=OuterRef("community__place"),
-        pk__lt=OuterRef("pk"),
-    )
-    found = found.exclude(Exists(same)).exclude(Exists(_recorded_between("community__place", "place")))
-    if asked.country:
-        found = found.filter(Q(community__country=asked.country) | Q(country=asked.country))
-    if asked.place:
-        found = found.filter(Q(community__place=asked.place) | Q(place=asked.place))
-    for word in _words(asked):
-        names = ("name__icontains", "place__search_text__contains", "community__name__icontains", "community__place__search_text__contains")
-        found = found.filter(_any(Q(**{name: word}) for name in names))
-    if asked.status:
-        found = found.filter(status=asked.status)
-    if asked.decade is not None:
-        found = found.filter(year__gte=asked.decade, year__lt=asked.decade + 10)
-    return found.none() if asked.theme or asked.recognised else found
-
-
-def listed_of_members(asked: Filters = Filters()) -> QuerySet[ListedPartnership]:
-    """Pairs that public lists name, where one of the two is a member in good standing: by the names of their places."""
-    members = _member_places(asked.kind)
-    found = ListedPartnership.objects.filter(Q(place_a__in=members) | Q(place_b__in=members))
-    found = found.exclude(Exists(_recorded_between("place_a", "place_b")))
-    claimed = ExistingPartnership.objects.filter(
-        state=ExistingPartnership.State.CONFIRMED, community__profile__current_version__isnull=False
-    )
-    found = found.exclude(Exists(claimed.filter(community__place=OuterRef("place_a"), place=OuterRef("place_b"))))
-    found = found.exclude(Exists(claimed.filter(community__place=OuterRef("place_b"), place=OuterRef("place_a"))))
-    if asked.country:
-        found = found.filter(Q(place_a__country=asked.country) | Q(place_b__country=asked.country))
-    if asked.place:
-        found = found.filter(Q(place_a=asked.place) | Q(place_b=asked.place))
-    for word in _words(asked):
-        found = found.filter(Q(place_a__search_text__contains=word) | Q(place_b__search_text__contains=word))
-    if asked.theme or asked.recognised or asked.decade is not None or asked.status not in ("", UNKNOWN):
-        return found.none()
-    return found.select_related("place_a__country", "place_b__country").order_by("place_a__name", "place_b__name", "id")
-
-
-def _recorded_between(one: str, other: str) -> QuerySet[Partnership]:
-    living = Partnership.objects.exclude(status__in=(Partnership.Status.ENDED, Partnership.Status.EMERITUS))
-    ways = ((one, other), (other, one))
-    return living.filter(_any(Q(pair__a__place=OuterRef(a), pair__b__place=OuterRef(b)) for a, b in ways))
-
-
-def _words(asked: Filters) -> list[str]:
-    return fold(asked.search.replace("\x00", "")).split()
-
-
-def _any(conditions: Any) -> Q:
-    joined = Q()
-    for condition in conditions:
-        joined |= condition
-    return joined
-
-
-def _text(value: Any) -> Cast:
-    return Cast(value, TextField())
-
-
-def _public(path: str) -> Any:
-    """The community's id where it has a page that anybody may read."""
-    return Community.objects.public().filter(pk=OuterRef(path)).values("pk")[:1]
-
-
 def _side(prefix: str, name: Any, country: str, place: Any, community: str, latitude: Any, longitude: Any) -> dict[str, Any]:
     return {
-        f"{prefix}_name": _text(name),
-        f"{prefix}_country": _text(F(country)),
+        f"{prefix}_name": as_text(name),
+        f"{prefix}_country": as_text(F(country)),
         f"{prefix}_place": place,
-        f"{prefix}_community": Subquery(_public(community)),
+        f"{prefix}_community": Subquery(is_public(community)),
         f"{prefix}_latitude": latitude,
         f"{prefix}_longitude": longitude,
     }
@@ -222,7 +102,7 @@ def _parts(asked: Filters) -> list[QuerySet[Any, Any]]:
     either_sample = Q(pair__a__is_sample=True) | Q(pair__b__is_sample=True)
     parts = [
         recorded.annotate(
-            source=_text(Value(RECORDED)), row=F("id"),
+            source=as_text(Value(RECORDED)), row=F("id"),
             **_side(
                 "a", F("pair__a__name"), "pair__a_country", F("pair__a__place"), "pair__a", F("pair__a__latitude"),
                 F("pair__a__longitude"),
@@ -235,7 +115,7 @@ def _parts(asked: Filters) -> list[QuerySet[Any, Any]]:
             is_sample=Case(When(either_sample, then=Value(True)), default=Value(False), output_field=BooleanField()), lists=no_lists,
         ),
         confirmed.annotate(
-            source=_text(Value(CONFIRMED)), row=F("id"),
+            source=as_text(Value(CONFIRMED)), row=F("id"),
             **_side(
                 "a", F("community__name"), "community__country", F("community__place"), "community", F("community__latitude"),
                 F("community__longitude"),
@@ -244,7 +124,7 @@ def _parts(asked: Filters) -> list[QuerySet[Any, Any]]:
             themes=no_themes, is_recognised=Value(False), is_sample=F("community__is_sample"), lists=no_lists,
         ),
         listed.annotate(
-            source=_text(Value(LISTED)), row=F("id"),
+            source=as_text(Value(LISTED)), row=F("id"),
             **_side(
                 "a", F("place_a__name"), "place_a__country", F("place_a"), "place_a__community", F("place_a__latitude"),
                 F("place_a__longitude"),
@@ -253,7 +133,7 @@ def _parts(asked: Filters) -> list[QuerySet[Any, Any]]:
                 "b", F("place_b__name"), "place_b__country", F("place_b"), "place_b__community", F("place_b__latitude"),
                 F("place_b__longitude"),
             ),
-            form=_text(Value("")), status=_text(Value(UNKNOWN)), year=Cast(NullIf(Value(0), Value(0)), IntegerField()),
+            form=as_text(Value("")), status=as_text(Value(UNKNOWN)), year=Cast(NullIf(Value(0), Value(0)), IntegerField()),
             themes=no_themes, is_recognised=Value(False), is_sample=Value(False), lists=F("sources"),
         ),
     ]  # fmt: skip
@@ -329,6 +209,8 @@ UNION ALL SELECT 'arc', concat(number, ':', ends), number FROM (
     SELECT json_build_array(a_longitude, a_latitude, b_longitude, b_latitude)::text AS ends, row_number() OVER (ORDERED) AS number
     FROM entry WHERE a_latitude IS NOT NULL AND b_latitude IS NOT NULL ORDERED LIMIT MOST
 ) AS arc"""
+
+
 _SUMMARY = _COUNTED.replace("ORDERED", _ORDER).replace("MOST", str(MOST_ARCS))
 
 

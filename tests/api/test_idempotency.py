@@ -104,8 +104,13 @@ def test_two_requests_at_once_act_once() -> None:
     assert Event.objects.filter(topic="community_registered").count() == 1
 
 
+# A kept answer would keep the secret that is shown once; and nobody is left to ask again.
+WITHOUT_KEYS = {"my-tokens", "erase-me"}
+
+
 def posting_views() -> list[URLPattern]:
-    return [route for route in urlpatterns if hasattr(getattr(route.callback, "cls", None), "post")]
+    posting = [route for route in urlpatterns if hasattr(getattr(route.callback, "cls", None), "post")]
+    return [route for route in posting if route.name not in WITHOUT_KEYS]
 
 
 @pytest.mark.parametrize("route", posting_views(), ids=lambda route: str(route.name))

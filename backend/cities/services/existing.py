@@ -31,6 +31,7 @@ def partnership_key(row: Mapping[str, Any]) -> tuple[str, str]:
     return str(row["country"]), (searched_name(name) or name.strip().casefold())[:200]
 
 
+@transaction.atomic
 def propose_partnerships(community: Community, data: Mapping[str, Any], *, by: User | None) -> list[ExistingPartnership]:
     """Brings the claims in step with a valid document, inside the transaction that submits or publishes it; returns what is claimed anew.
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Country
 from backend.cities.vocabularies import vocabulary
-from backend.introductions.directory import UNKNOWN, Filters
+from backend.introductions.directory_rows import UNKNOWN, Filters
 from backend.introductions.models import Partnership
 from backend.web.forms.filters import Filters as FilterForm
 

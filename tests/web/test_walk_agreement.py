@@ -313,6 +313,8 @@ def they_meet(walk: Walk) -> None:
     album.keep(official, "official-proposes-times")
     for number, time in enumerate(times, 1):
         official.page.get_by_label(f"Time {number}", exact=True).fill(f"{time:%Y-%m-%dT%H:%M}")
+    assert official.page.get_by_label("Time 3", exact=True).input_value(), "times that suit both are filled in"
+    official.page.get_by_label("Time 3", exact=True).fill("")
     official.page.get_by_label("Place, or link of the video call (optional)").fill("Video call")
     press(official, "Propose these times")
     sees(official, "The times are proposed; both sides are told.", "once the other side can come")

@@ -83,18 +83,15 @@ class BestLists:
         known = np.where(worst > 0, packed_scores(worst) - np.float32(self.margin), NOTHING_YET)
         self.thresholds[rows] = np.maximum(self.thresholds[rows], known)
 
-    def ordered(self, part: slice) -> KeyArray:
-        """Keys of some rows, best first; as many columns as can hold one of the k best."""
-        keys = np.sort(self.keys[part], axis=1)[:, ::-1]
-        if not self.spare:
-            return keys
-        k = keys.shape[1] - self.spare
-        near = (keys[:, k:] > 0) & (packed_scores(keys[:, k:]) >= packed_scores(keys[:, k - 1 : k]) - np.float32(self.margin))
-        return keys[:, : k + int(near.any(axis=0).sum())]
+    def ordered(self, part: slice) -> tuple[KeyArray, npt.NDArray[np.bool_]]:
+        """Keys of some rows, best first, without those that cannot be among the k best (0 in their places), and as few columns as do.
 
-    def overflowed(self) -> npt.NDArray[np.bool_]:
-        """(n,) bool: more candidates lay within the margin than there are spare places, so that one may have been lost."""
-        ordered = np.sort(self.keys, axis=1)
-        least = packed_scores(ordered[:, 0])
-        lost: npt.NDArray[np.bool_] = (ordered[:, 0] > 0) & (least >= packed_scores(ordered[:, self.spare]) - np.float32(self.margin))
-        return lost
+        Of each row also whether it overflowed: more candidates lay within the margin than there are spare places, so that one may have
+        been lost.
+        """
+        keys = np.sort(self.keys[part], axis=1)[:, ::-1]
+        k = keys.shape[1] - self.spare
+        least = packed_scores(keys[:, k - 1 :]) >= packed_scores(keys[:, k - 1 : k]) - np.float32(self.margin)
+        near = (keys[:, k - 1 :] > 0) & least
+        keys[:, k:][~near[:, 1:]] = 0
+        return keys[:, : k + int(near[:, 1:].any(axis=0).sum())], near[:, -1]

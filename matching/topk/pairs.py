@@ -96,34 +96,6 @@ def _direction(factors: Factors, rows: IntArray, cols: IntArray, owners: IntArra
     return numerator, coverage
 
 
-def approximate_table(
-    problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Scores and both coverages of every row with each of its own columns, computed in float32: (r, c) each, exceptions included."""
-    preferences: list[npt.NDArray[Any]] = []
-    coverages: list[npt.NDArray[Any]] = []
-    for factors, owners in ((problem.left_to_right, rows[:, None]), (problem.right_to_left, cols)):
-        presence = row_dots(factors.presence_left, factors.presence_right, rows[:, None], cols, np.float32)
-        numerator = row_dots(factors.numerator_left, factors.numerator_right, rows[:, None], cols, np.float32)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            coverages.append(presence / factors.total_weight[owners])
-            preferences.append(
-                (numerator + np.float32(factors.prior_weight * factors.prior)) / (presence + np.float32(factors.prior_weight))
-            )
-    exceptions = problem.exceptions
-    if len(exceptions.rows):
-        at = exception_positions(problem, np.repeat(rows, cols.shape[1]), cols.ravel()).reshape(cols.shape)
-        special = at >= 0
-        for target, source in (
-            (preferences[0], exceptions.left_to_right),
-            (preferences[1], exceptions.right_to_left),
-            (coverages[0], exceptions.left_coverage),
-            (coverages[1], exceptions.right_coverage),
-        ):
-            target[special] = source[at[special]]
-    return fuse(preferences[0], preferences[1], fusion), coverages[0], coverages[1]
-
-
 def row_dots(
     left: npt.NDArray[np.floating], right: npt.NDArray[np.floating], rows: IntArray, cols: IntArray, dtype: type = np.float64
 ) -> npt.NDArray[Any]:

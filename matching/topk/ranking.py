@@ -6,19 +6,19 @@ import numpy as np
 
 from matching.topk.checks import check_problem, transposed
 from matching.topk.fusion import check_fusion
-from matching.topk.lists import BestLists, KeyArray, packed_ranks
-from matching.topk.pairs import score_table
+from matching.topk.lists import BestLists, packed_ranks
+from matching.topk.pairs import score_pairs, score_table
 from matching.topk.rounding import magnitudes, score_error
-from matching.topk.scan import RowBest, best_of_rows
+from matching.topk.scan import best_of_rows
+from matching.topk.sides import empty_side, write_best, write_row
 from matching.topk.threads import run_threads, share_out
 from matching.topk.two_sided import SPARE, TwoSidedPass
-from matching.topk.warm import warm_thresholds
-from matching.types import IntArray, PairProblem, RankedSide, Ranking
+from matching.topk.warm import ROWS_AT_ONCE, scored_again
+from matching.types import BoolArray, IntArray, PairProblem, RankedSide, Ranking
 
 DEFAULT_MAX_BYTES = 512 * 2**20
 BLOCK = (256, 1024)
 _GATHERED_BYTES = 4 * 2**20  # a thread's candidates and their factors
-_ROWS_AT_ONCE = 48  # times k pairs: gathered factors that fit in the cache
 
 
 def top_k(
@@ -55,15 +55,15 @@ def top_k(
     error = score_error(view, fusion, forth, back)
     scan = TwoSidedPass(view, k, fusion, error, threads, BLOCK)
     if warm is None:
+        left_side = right_side = None
         scan.run()
     else:
         earlier = (warm.right, warm.left) if flipped else (warm.left, warm.right)
-        scan.run(
-            warm_thresholds(view, scan.rows, earlier[0], k, fusion, scan.margin, threads),
-            warm_thresholds(transposed(view), scan.cols, earlier[1], k, fusion, scan.margin, threads),
-        )
-    left = finished(view, scan.rows, scan.cols, scan.row_lists, k, fusion, error, max_bytes, threads)
-    right = finished(transposed(view), scan.cols, scan.rows, scan.col_lists, k, fusion, error, max_bytes, threads)
+        left_side, row_thresholds = scored_again(view, scan.rows, earlier[0], k, fusion, scan.margin, threads)
+        right_side, col_thresholds = scored_again(transposed(view), scan.cols, earlier[1], k, fusion, scan.margin, threads)
+        scan.run(row_thresholds, col_thresholds)
+    left = finished(left_side, view, scan.rows, scan.cols, scan.row_lists, k, fusion, error, max_bytes, threads)
+    right = finished(right_side, transposed(view), scan.cols, scan.rows, scan.col_lists, k, fusion, error, max_bytes, threads)
     if flipped:
         left, right = right, left
     return Ranking(left, right, k, fusion, feature_version, len(scan.rows) * len(scan.cols))
@@ -82,69 +82,58 @@ def affordable_threads(view: PairProblem, k: int, threads: int, max_bytes: int) 
 
 
 def finished(
-    view: PairProblem, rows: IntArray, cols: IntArray, lists: BestLists, k: int, fusion: str, error: float, max_bytes: int, threads: int
+    begun: RankedSide | None,
+    view: PairProblem,
+    rows: IntArray,
+    cols: IntArray,
+    lists: BestLists,
+    k: int,
+    fusion: str,
+    error: float,
+    max_bytes: int,
+    threads: int,
 ) -> RankedSide:
-    """The view's left side ranked: candidates of its lists scored in float64, and rows whose lists cannot decide scanned whole."""
-    side = empty_side(view, k)
+    """The view's left side ranked: candidates of its lists scored in float64, and rows whose lists cannot decide scanned whole.
+
+    ``begun`` are lists of some pairs with their exact values: only candidates that do not stand in them are then scored.
+    """
+    side = empty_side(view, k) if begun is None else begun
     if len(rows) == 0 or len(cols) == 0:
         return side
     by_rank = cols[np.argsort(view.right_ids[cols], kind="stable")]
-    draw = share_out(range(0, len(rows), _ROWS_AT_ONCE))
+    overflowed = np.zeros(len(rows), dtype=np.bool_)
+    draw = share_out(range(0, len(rows), ROWS_AT_ONCE))
 
     def work() -> None:
         while (start := draw()) is not None:
-            part = slice(start, start + _ROWS_AT_ONCE)
-            _finish_rows(side, view, rows[part], lists.ordered(part), by_rank, k, fusion)
+            part = slice(start, start + ROWS_AT_ONCE)
+            keys, overflowed[part] = lists.ordered(part)
+            candidates = by_rank.take(packed_ranks(keys), mode="clip")  # empty places name any column, and are not listed
+            _finish_rows(side, view, rows[part], candidates, keys != 0, begun is not None, fusion)
 
     run_threads(work, threads)
-    unsure = rows[np.flatnonzero(lists.overflowed())]
+    unsure = rows[np.flatnonzero(overflowed)]
     for row, found in zip(unsure, best_of_rows(view, unsure, k, fusion, error, max_bytes, threads), strict=True):
         write_row(side, int(row), found, view)
     return side
 
 
-def _finish_rows(side: RankedSide, view: PairProblem, rows: IntArray, keys: KeyArray, by_rank: IntArray, k: int, fusion: str) -> None:
-    """Scores the candidates of some rows (keys, best first) in float64 and writes the k best."""
-    cols = by_rank.take(packed_ranks(keys), mode="clip")  # empty places name any column, and are emptied below
-    values = score_table(view, rows, cols, fusion)
-    empty = keys == 0
-    values.score[empty] = -np.inf
-    # float32 has ordered nearly all of them as float64 does; equal keys stand by id.
-    following = np.flatnonzero(((values.score[:, 1:] >= values.score[:, :-1]) & ~empty[:, 1:]).any(axis=1))
-    orders = [np.lexsort((view.right_ids[cols[row]], -values.score[row])) for row in following]
-    empty = empty[:, :k]  # they sort last in either order
-    for target, source, padding in (
-        (side.counterpart_ids, view.right_ids[cols], -1),
-        (side.scores, values.score, np.nan),
-        (side.outgoing, values.outgoing, np.nan),
-        (side.incoming, values.incoming, np.nan),
-        (side.outgoing_coverage, values.outgoing_coverage, np.nan),
-        (side.incoming_coverage, values.incoming_coverage, np.nan),
-    ):
-        for row, order in zip(following, orders, strict=True):
-            source[row] = source[row, order]
-        chosen = source[:, :k]
-        chosen[empty] = padding
-        target[rows] = chosen
-
-
-def empty_side(view: PairProblem, k: int) -> RankedSide:
-    """Lists of the view's left side with nothing in them."""
-    n = len(view.left_ids)
-    return RankedSide(view.left_ids.astype(np.int64), np.full((n, k), -1, dtype=np.int64), *(np.full((n, k), np.nan) for _ in range(5)))
-
-
-def write_row(side: RankedSide, row: int, best: RowBest, view: PairProblem) -> None:
-    """Puts a row's k best in place of what it had."""
-    count, values = len(best.cols), best.values
-    side.counterpart_ids[row] = -1
-    side.counterpart_ids[row, :count] = view.right_ids[best.cols]
-    for target, source in (
-        (side.scores, values.score),
-        (side.outgoing, values.outgoing),
-        (side.incoming, values.incoming),
-        (side.outgoing_coverage, values.outgoing_coverage),
-        (side.incoming_coverage, values.incoming_coverage),
-    ):
-        target[row] = np.nan
-        target[row, :count] = source
+def _finish_rows(side: RankedSide, view: PairProblem, rows: IntArray, cols: IntArray, listed: BoolArray, begun: bool, fusion: str) -> None:
+    """Makes the lists of some rows those of the best of their candidates (cols, best first, where listed)."""
+    k = side.scores.shape[1]
+    if begun:
+        standing = (view.right_ids[cols][:, :, None] == side.counterpart_ids[rows][:, None, :]).any(axis=2)
+    else:
+        write_best(side, view, rows, cols[:, :k], listed[:, :k], score_table(view, rows, cols[:, :k], fusion))
+        standing = np.broadcast_to(np.arange(cols.shape[1]) < k, cols.shape)
+    # The few others that may belong among them: mostly they do not.
+    at, place = np.nonzero(listed & ~standing)
+    if len(at) == 0:
+        return
+    values = score_pairs(view, rows[at], cols[at, place], fusion)
+    last, last_id = side.scores[rows[at], -1], side.counterpart_ids[rows[at], -1]
+    behind = (values.score < last) | ((values.score == last) & (view.right_ids[cols[at, place]] > last_id))
+    entered = np.unique(at[~behind])
+    if len(entered):
+        values = score_table(view, rows[entered], cols[entered], fusion)
+        write_best(side, view, rows[entered], cols[entered], listed[entered], values)

@@ -9,9 +9,9 @@ import numpy as np
 
 from matching.topk.checks import check_changed, transposed
 from matching.topk.kept import KeptLists, copied, distinct
-from matching.topk.ranking import write_row
 from matching.topk.rounding import Magnitudes, magnitudes, score_error
 from matching.topk.scan import ColumnMajor, Float32Array, best_of_row, best_of_rows, eligible, row_scores, score_row
+from matching.topk.sides import write_row
 from matching.topk.warm import positions_of
 from matching.types import Factors, IntArray, PairProblem, Ranking
 

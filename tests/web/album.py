@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Album:
-    """Pictures of one walk: ``artefacts/<walk>/`` in the repository, or below the folder that CSC_ARTEFACTS names."""
+    """Pictures of one walk: ``artefacts/<walk>/`` in the repository, or below the folder that CSC_SCREENSHOTS names."""
 
     def __init__(self, walk: str) -> None:
-        self.folder = Path(os.environ.get("CSC_ARTEFACTS") or ROOT / "artefacts") / walk
+        self.folder = Path(os.environ.get("CSC_SCREENSHOTS") or ROOT / "artefacts") / walk
         self.folder.mkdir(parents=True, exist_ok=True)
         for old in self.folder.glob("*.png"):
             old.unlink()

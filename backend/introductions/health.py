@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Count, F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.formats import date_format
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from backend.cities.models import CommunityRole
 from backend.introductions.models import Activity, Partnership, YearlyReport
@@ -18,6 +18,11 @@ from backend.introductions.models import Activity, Partnership, YearlyReport
 DORMANT_MONTHS = 18
 QUIET_MONTHS = 12
 _P = Partnership.Status
+
+
+def _in_a_sentence(words: str) -> str:
+    """English writes a state small within a sentence; what is right elsewhere the catalogue has decided."""
+    return words.lower() if (get_language() or "en").startswith("en") else words
 
 
 def months_before(day: dt.date, months: int) -> dt.date:
@@ -62,10 +67,12 @@ class Health:
 def health_of(partnership: Any, today: dt.date) -> Health:
     """The signal for a partnership out of ``with_health``, in the active language."""
     if partnership.status in (_P.ENDED, _P.EMERITUS):
-        return Health("over", _("At rest"), (_("This partnership is %(state)s.") % {"state": partnership.get_status_display().lower()},))
+        return Health(
+            "over", _("At rest"), (_("This partnership is %(state)s.") % {"state": _in_a_sentence(partnership.get_status_display())},)
+        )
     silent = [_activity_sentence(partnership, today)] if partnership.awake_on < months_before(today, DORMANT_MONTHS) else []
     if partnership.status in (_P.DORMANT, _P.SUSPENDED):
-        silent.append(_("It is %(state)s.") % {"state": partnership.get_status_display().lower()})
+        silent.append(_("It is %(state)s.") % {"state": _in_a_sentence(partnership.get_status_display())})
     watch = _warnings(partnership, today)
     if silent:
         return Health("silent", _("Silent"), (*silent, *watch))

@@ -26,6 +26,7 @@ from backend.cities.models import Community
 from backend.cities.profile_schema import FORMS, document_value
 from backend.cities.vocabularies import label
 from backend.common.clock import database_now
+from backend.common.lists import in_a_row
 from backend.common.pdf import render_pdf
 from backend.suggestions.places_apart import PlacesApart, places_apart
 from backend.suggestions.queries import SuggestionView, suggestion_for
@@ -110,7 +111,7 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
         codes = sorted(value, key=lambda code: (-int(value[code]), code)) if isinstance(value, dict) else value
         words = [label(vocabulary, code) for code in codes[:most]]
         more = len(codes) - len(words)
-        return ", ".join([*words, *([_("%(count)d more") % {"count": more}] if more else [])]) or "–"
+        return in_a_row([*words, *([_("%(count)d more") % {"count": more}] if more else [])]) or "–"
 
     def number(data: Any, community: Community, group: str, field: str) -> str:
         value = document_value(data, group, field)
@@ -119,7 +120,7 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
         return f"{value:,}" if isinstance(value, int | float) else "–"
 
     def forms(data: Any) -> str:
-        return ", ".join(str(FORMS[code]) for code in document_value(data, "sought", "forms") or [] if code in FORMS) or "–"
+        return in_a_row(str(FORMS[code]) for code in document_value(data, "sought", "forms") or [] if code in FORMS) or "–"
 
     rows: list[Fact] = [
         (_("Country"), view.own.country.label, view.other.country.label),

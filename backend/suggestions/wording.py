@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from backend.cities.models.places import country_name
 from backend.cities.profile_schema import FACETS
 from backend.cities.vocabularies import label
+from backend.common.lists import in_a_row
 
 _VOCABULARIES = {
     "topic": "topics",
@@ -43,7 +44,7 @@ def _listed(items: list[Any], language: str | None) -> str:
     words = [_in_sentence(code, item_label(code, language), language) for code, _part in items[:3]]
     if len(words) < 2:
         return "".join(words)
-    return _("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
+    return _("%(first)s and %(last)s") % {"first": in_a_row(words[:-1]), "last": words[-1]}
 
 
 def contribution_sentence(contribution: Mapping[str, Any], *, other: str, own: str = "", language: str | None = None) -> str:

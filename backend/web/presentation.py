@@ -13,6 +13,7 @@ from backend.cities.models import Community, Country, ExistingPartnership
 from backend.cities.open_data import open_data
 from backend.cities.profile_schema import FORMS, GROUPS, PARTNERSHIP_STATUS, Field, document_value
 from backend.cities.vocabularies import label
+from backend.common.lists import in_a_row
 from backend.web.languages import direction, local_language
 from backend.web.provenance import source_line
 
@@ -221,4 +222,4 @@ def describe(document: Mapping[str, Any], community: Community, *, public: bool 
 def claim_words(row: ExistingPartnership) -> str:
     """Form, year and state of a partnership from before, as its owner says."""
     said = (str(FORMS.get(row.form, "")), str(row.year or ""), str(PARTNERSHIP_STATUS.get(row.status, "")))
-    return ", ".join(part for part in said if part)
+    return in_a_row(part for part in said if part)

@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from backend.cities.open_data import CONFIRMED, CORRECTED, PROVENANCE, SOURCES, Datum, same
 from backend.cities.vocabularies import label
+from backend.common.lists import in_a_row
 
 
 def month_of(iso: str) -> str:
@@ -24,8 +25,10 @@ def value_words(path: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(label("languages", str(code)) for code in value) if path == "languages.working" else ", ".join(map(str, value))
-    return f"{value:,}".removesuffix(".0") if isinstance(value, int | float) else str(value)
+        return in_a_row(label("languages", str(code)) if path == "languages.working" else code for code in value)
+    return (
+        number_format(int(value) if value == int(value) else value, force_grouping=True) if isinstance(value, int | float) else str(value)
+    )
 
 
 def _named(path: str, kept: Mapping[str, Any]) -> dict[str, str]:

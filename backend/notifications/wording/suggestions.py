@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from backend.common.lists import in_a_row
 from backend.notifications.models import Notification
 from backend.notifications.wording.words import NAMED, Words, name_of, other_name, own_name
 from backend.suggestions.models import Suggestion
@@ -22,7 +23,7 @@ def new_suggestions(notification: Notification) -> Words:
         .order_by("-score", "id")[:NAMED]
     )
     sides = [s.pair.b if s.pair.a_id == notification.community_id else s.pair.a for s in found]
-    names = ", ".join(f"{side.name} ({side.country.label})" for side in sides)
+    names = in_a_row(f"{side.name} ({side.country.label})" for side in sides)
     return Words(
         ngettext("%(count)d new suggested partner", "%(count)d new suggested partners", count) % {"count": count},
         (

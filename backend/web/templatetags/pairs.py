@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -24,7 +25,7 @@ def clock_difference(hours: float) -> str:
     """9 → "9 hours ahead"; -5.5 → "5.5 hours behind"; 0 → "the same time"."""
     if not hours:
         return _("the same time")
-    words = f"{abs(hours):g}"
+    words = number_format(int(abs(hours)) if hours == int(hours) else abs(hours))
     if hours > 0:
         return ngettext("%(hours)s hour ahead", "%(hours)s hours ahead", round(abs(hours)) or 2) % {"hours": words}
     return ngettext("%(hours)s hour behind", "%(hours)s hours behind", round(abs(hours)) or 2) % {"hours": words}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -16,6 +19,8 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
 ]  # fmt: skip
+WIDTHS = (320, 1280)
+_AXE = Axe()
 
 
 @contextmanager
@@ -38,8 +43,8 @@ class Visitor:
     received: int = 0
 
     @classmethod
-    def at(cls, browser: Browser, base: str, *, width: int = 1280, javascript: bool = True) -> Visitor:
-        context = browser.new_context(viewport={"width": width, "height": 800}, java_script_enabled=javascript)
+    def at(cls, browser: Browser, base: str, *, width: int = 1280, javascript: bool = True, locale: str = "en-US") -> Self:
+        context = browser.new_context(viewport={"width": width, "height": 800}, java_script_enabled=javascript, locale=locale)
         visitor = cls(context.new_page(), base)
         visitor.page.set_default_timeout(10_000)
         visitor.page.on("console", lambda message: visitor._note(message.type, message.text))
@@ -74,5 +79,28 @@ class Visitor:
 
     def violations(self) -> list[str]:
         """What axe finds against WCAG 2.2 AA and its best practices, one line each."""
-        found = Axe().run(self.page).response["violations"]
+        self.page.evaluate(_AXE.axe_script)
+        return self._found_by_axe()
+
+    def _found_by_axe(self) -> list[str]:
+        """Of the page that axe is loaded into."""
+        found = self.page.evaluate("axe.run({resultTypes: ['violations']}).then(results => results.violations)")
         return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found]
+
+    def defects(self, name: str) -> list[str]:
+        """What axe finds and by how much the page scrolls sideways, at both widths; a picture of each where they are asked for."""
+        wrong = []
+        before = self.page.viewport_size
+        folder = os.environ.get("CSC_SCREENSHOTS")
+        self.page.evaluate(_AXE.axe_script)
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": 800})
+            wrong += [f"{width} px: {line}" for line in self._found_by_axe()]
+            if (over := self.overflow()) > 0:
+                wrong.append(f"{width} px: {over} px too wide")
+            if folder:
+                language = self.page.get_attribute("html", "lang")
+                self.page.screenshot(path=Path(folder) / f"{name} {language} {width}.png".replace(" ", "_"), full_page=True)
+        if before is not None:
+            self.page.set_viewport_size(before)
+        return wrong

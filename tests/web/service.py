@@ -6,6 +6,9 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
 
 from backend.runtime import processes
@@ -36,8 +39,19 @@ class WholeService(Service):
     def mails_to(self, address: str) -> int:
         return sum(f"To: {address}".encode() in path.read_bytes() for path in (self.folder / "mail").glob("*.eml"))
 
+    def mail_texts(self, address: str) -> list[str]:
+        """Subject and plain words of each mail to the address, the oldest first."""
+        files = sorted((self.folder / "mail").glob("*.eml"))
+        mails = [message_from_bytes(path.read_bytes(), policy=default) for path in files]
+        return [_words(mail) for mail in mails if address in str(mail["To"])]
+
     def stop(self) -> None:
         super().stop()
         if self.web is not None:
             processes.signal_group(self.web, signal.SIGCONT)
             processes.stop(self.web, signal.SIGTERM, timeout=10)
+
+
+def _words(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    return f"{mail['Subject']}\n{body.get_content() if body else ''}"

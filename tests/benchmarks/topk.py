@@ -5,27 +5,32 @@
 Every round times two plain float32 products of the same shapes (both directions' numerators, block by block, results thrown away) right
 before each contender; the table gives medians of the ratios within rounds, which hold on a busy machine: CPU (user + system of
 the process) decides, wall is shown. Peers do less: the k best of one direction, for one side, without masks, coverage or denominators,
-and stand against one product. Memory is the peak of resident memory above that before the call. Data: real cities, sample profiles
-(sample_market.py).
+and stand against one product. Memory is how far the peak of resident memory rose above what the inputs held, each way once in a fresh
+process of its own: one that has worked before keeps memory that the next call would not be seen to take. Data: real cities, sample
+profiles (sample_market.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import multiprocessing
 import os
+import pickle
 import statistics
 import sys
-import threading
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from matching.topk import top_k
 from matching.topk.threads import run_threads, share_out
-from matching.types import Factors, FloatArray, PairProblem
+from matching.types import Factors, FloatArray, PairProblem, Ranking
 from tests.benchmarks.sample_market import sample_problem
 from tests.benchmarks.update import update_times
 
@@ -38,33 +43,37 @@ QUICK_SIZES = ((1_000, 5_000), (2_000, 20_000))
 class Clocked:
     wall: float
     cpu: float
-    peak: float  # MiB above the resident memory before
 
 
 def clock(work: Callable[[], object]) -> Clocked:
-    """Wall and CPU seconds of a call, and how far resident memory rose above where it stood."""
-    before, peak, done = resident(), [0.0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            peak[0] = max(peak[0], resident())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    """Wall and CPU seconds of a call."""
     wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Clocked(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def peak_alone(saved: Path, name: str) -> float:
+    """MiB that resident memory rises, at most, in a fresh process that has loaded its inputs and does one thing."""
+    with multiprocessing.get_context("spawn").Pool(1) as process:
+        return process.apply(_peak, (saved, name))
+
+
+def _peak(saved: Path, name: str) -> float:
+    with saved.open("rb") as file:
+        work = contenders(*pickle.load(file))[name][0]
+    ctypes.CDLL(None).malloc_trim(0)  # what loading has left free must not be taken for memory that the work does not need
+    Path("/proc/self/clear_refs").write_text("5")  # from here on the peak counts (proc(5))
+    before = _status("VmRSS")
     kept = work()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak[0] = max(peak[0], resident())
-    done.set()
-    watcher.join()
+    peak = _status("VmHWM") - before
     del kept
-    return Clocked(wall, cpu, peak[0] - before)
+    return peak
 
 
-def resident() -> float:
-    """Resident memory of this process in MiB."""
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+def _status(field: str) -> float:
+    """A field of this process's status in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024
 
 
 def plain_products(pairs: list[tuple[FloatArray, FloatArray]], threads: int = 2, height: int = 256, width: int = 1024) -> None:
@@ -105,20 +114,30 @@ def peers(factors: Factors) -> dict[str, Callable[[], object]]:
     return found | {"faiss flat, one way": flat}
 
 
+def contenders(problem: PairProblem, earlier: Ranking) -> dict[str, tuple[Callable[[], object], int]]:
+    """What is measured, and against how many of the two products."""
+    return {
+        "top_k, both sides, cold": (lambda: top_k(problem, K), 2),
+        "top_k, both sides, warm": (lambda: top_k(problem, K, warm=earlier), 2),
+        **{name: (work, 1) for name, work in peers(problem.left_to_right).items()},
+    }
+
+
 def compare(problem: PairProblem, rounds: int) -> float:
     """Prints the table of one size; returns the CPU seconds of a cold run."""
     forth, back = problem.left_to_right, problem.right_to_left
     both = [(forth.numerator_left, forth.numerator_right), (back.numerator_left, back.numerator_right)]
     earlier = top_k(problem, K)
-    contenders: dict[str, tuple[Callable[[], object], int]] = {
-        "top_k, both sides, cold": (lambda: top_k(problem, K), 2),
-        "top_k, both sides, warm": (lambda: top_k(problem, K, warm=earlier), 2),
-        **{name: (work, 1) for name, work in peers(forth).items()},
-    }
-    taken: dict[str, list[tuple[Clocked, Clocked]]] = {name: [] for name in contenders}
+    ways = contenders(problem, earlier)
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "inputs.pickle"
+        with saved.open("wb") as file:
+            pickle.dump((problem, earlier), file, protocol=5)
+        peaks = {name: peak_alone(saved, name) for name in ways}
+    taken: dict[str, list[tuple[Clocked, Clocked]]] = {name: [] for name in ways}
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
-        for name, (work, products) in contenders.items():
+        for name, (work, products) in ways.items():
             floor = clock(lambda products=products: plain_products(both[:products]))  # type: ignore[misc]
             taken[name].append((floor, clock(work)))
     shape = (
@@ -126,10 +145,10 @@ def compare(problem: PairProblem, rounds: int) -> float:
     )
     print(f"\n{shape}, k = {K}, {rounds} rounds\n{'':<32}{'wall s':>9}{'CPU s':>9}{'x floor wall':>14}{'x floor CPU':>13}{'peak MiB':>10}")
     for name, pairs in taken.items():
-        wall, cpu, peak = (statistics.median(getattr(mine, field) for _, mine in pairs) for field in ("wall", "cpu", "peak"))
+        wall, cpu = (statistics.median(getattr(mine, field) for _, mine in pairs) for field in ("wall", "cpu"))
         wall_ratio = statistics.median(mine.wall / floor.wall for floor, mine in pairs)
         cpu_ratio = statistics.median(mine.cpu / floor.cpu for floor, mine in pairs)
-        print(f"{name:<32}{wall:9.2f}{cpu:9.2f}{wall_ratio:14.2f}{cpu_ratio:13.2f}{peak:10.0f}", flush=True)
+        print(f"{name:<32}{wall:9.2f}{cpu:9.2f}{wall_ratio:14.2f}{cpu_ratio:13.2f}{peaks[name]:10.0f}", flush=True)
     return statistics.median(mine.cpu for _, mine in taken["top_k, both sides, cold"])
 
 

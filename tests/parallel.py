@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 # Whole services are started here, for a minute at a time: they go first, so that no process is left alone with one at the end.
-_LONGEST = ("tests/runtime/test_up.py", "tests/web/test_walk", "tests/faults/", "tests/backend/cities/test_sample_world.py")
+_LONGEST = (
+    "tests/runtime/test_up.py",
+    "tests/web/test_walk",
+    "tests/faults/",
+    "tests/backend/introductions/test_workflow",
+    "tests/backend/cities/test_sample_world.py",
+)
 
 
 def _separate(worker: str) -> None:

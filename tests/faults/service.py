@@ -33,7 +33,7 @@ class Service:
         self.broker.start()
         self.start_relay()
         self.start_worker()
-        self.until(lambda: heartbeat_age("relay") is not None, seconds=60)
+        self.until(lambda: heartbeat_age("relay") is not None, seconds=150)
 
     def start_worker(self) -> None:
         argv = [

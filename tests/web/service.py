@@ -27,7 +27,7 @@ class WholeService(Service):
         bind = self.url.removeprefix("http://")
         gunicorn = [sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
         self.web = self._spawn([*gunicorn, "backend.wsgi"], "web.log")
-        self.until(self._answers, seconds=60)
+        self.until(self._answers, seconds=150)
 
     def _answers(self) -> bool:
         try:

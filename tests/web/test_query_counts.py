@@ -118,11 +118,11 @@ def add_submission(index: int) -> None:
 
 STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
     "staff_vetting": (add_submission, 13),
-    "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 7),
+    "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 8),
     "staff_introductions": (lambda i: (IntroductionFactory(), BarFactory(country=None, pair=PairFactory())), 12),
     "staff_bars": (lambda i: (BarFactory(), BarFactory(country=None, pair=PairFactory())), 9),
     "staff_policy": (lambda i: ReleasePolicyFactory(), 7),
-    "staff_runs": (lambda i: ScoringRunFactory(), 6),
+    "staff_runs": (lambda i: ScoringRunFactory(), 7),
     "staff_weights": (lambda i: make_version(f"learned-{i}"), 7),
     "staff_dead_letters": (lambda i: WorkFactory(status="dead", finished_at="2026-03-01T09:00Z", event=EventFactory()), 6),
     "staff_mails": (lambda i: DeliveryFactory(status="failed"), 5),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from backend.cities.models import Community, Country, ExistingPartnership
@@ -135,7 +136,9 @@ def _code_label(field: Field, code: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, float) else f"{value:,}"
+    """As the reader's language writes it, with at most one decimal."""
+    rounded = round(value, 1)
+    return str(number_format(rounded, 0 if rounded == int(rounded) else 1, force_grouping=True))
 
 
 def _tie(tie: Mapping[str, Any], names: _Names) -> dict[str, Any]:

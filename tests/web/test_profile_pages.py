@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.http import QueryDict
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
@@ -16,7 +18,16 @@ from backend.cities.profile_schema import GROUP_BY_CODE, GROUPS
 from backend.cities.profile_validation import check_document
 from backend.cities.services import draft_errors, register_community
 from backend.web.forms.profile import read_group, read_number
-from tests.factories import CommunityFactory, CommunityRoleFactory, CountryFactory, ListedPartnershipFactory, PlaceFactory, document
+from backend.web.presentation import describe
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    CountryFactory,
+    ListedPartnershipFactory,
+    PlaceFactory,
+    VettingLetterFactory,
+    document,
+)
 from tests.web.conftest import SignIn, profile_of
 from tests.web.html_forms import form_to, forms_of
 
@@ -362,3 +373,35 @@ def test_pages_ask_a_bounded_number_of_queries(owner: Client, official: Communit
         with CaptureQueriesContext(connection) as captured:
             assert owner.get(url(name, official, *args)).status_code == 200
         assert len(captured) <= 28, (name, len(captured))
+
+
+@pytest.mark.parametrize(
+    ("language", "people", "area"),
+    [("en", "12,500", "1,249.5"), ("de", "12.500", "1.249,5"), ("fr", "12\u00a0500", "1\u00a0249,5"), ("ar", "12,500", "1,249.5")],
+)
+def test_numbers_are_written_as_the_reader_writes_them(official: CommunityRole, language: str, people: str, area: str) -> None:
+    answers = {"organisation": {"volunteers": 12_500}, "facts": {"area_km2": 1249.54, "elevation_m": 12.0}}
+    with translation.override(language):
+        shown = [answer.value for group in describe(answers, official.community) for answer in group.answers]
+    assert shown == [people, area, "12"]
+
+
+@pytest.mark.parametrize(("letters", "first", "second"), [(0, "#letter", "check"), (1, "check", None)])
+def test_overview_leads_from_the_last_needed_answer_to_letter_and_hand_in(
+    newcomer: CommunityRole, sign_in: SignIn, letters: int, first: str, second: str | None
+) -> None:
+    profile = profile_of(newcomer.community)
+    VettingLetterFactory.create_batch(letters, profile=profile)
+    html = sign_in(newcomer.user).get(url("profile", newcomer)).content.decode()
+    steps = re.findall(r'<a class="button( button-second)?" href="([^"]+)"', html)
+    address = {"#letter": "#letter", "check": url("profile_check", newcomer)}
+    assert steps[0] == ("", address[first])
+    assert second is None or steps[1] == (" button-second", address[second])
+    assert 'id="letter"' in html
+
+
+def test_overview_offers_no_second_hand_in(newcomer: CommunityRole, sign_in: SignIn) -> None:
+    Profile.objects.filter(community=newcomer.community).update(status="submitted")
+    html = sign_in(newcomer.user).get(url("profile", newcomer)).content.decode()
+    assert "Check and submit" not in html
+    assert "Check your answers" in html

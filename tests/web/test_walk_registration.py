@@ -78,7 +78,7 @@ def service(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(autouse=True)
-def closed_connections(browser: Browser) -> Iterator[None]:
+def closed_connections(service: WholeService, browser: Browser) -> Iterator[None]:
     """Under Playwright's event loop Django opens connections of its own, which nothing closes from outside of it."""
     yield
     connections.close_all()

@@ -46,7 +46,7 @@ def choose_screen(
     if (
         fusion not in SCREENED_FUSIONS
         or problem.coverage_floor <= COVERAGE_TOLERANCE
-        or turning > 0.25 * depth * PRODUCT_COST
+        or turning > 0.2 * depth * PRODUCT_COST
         or len(known) == 0
     ):
         return None

@@ -159,7 +159,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--updates", type=int, nargs="*", default=None, help="numbers of counterparts for the update of one community")
     chosen = options.parse_args()
-    sizes = QUICK_SIZES if chosen.quick else SIZES
+    sizes: tuple[tuple[int, int], ...] = QUICK_SIZES if chosen.quick else SIZES
     if chosen.sizes is not None:
         sizes = tuple((int(rows), int(cols)) for rows, cols in (size.split("x") for size in chosen.sizes))
     updates = chosen.updates if chosen.updates is not None else [150_000] if chosen.quick else [150_000, 1_000_000]

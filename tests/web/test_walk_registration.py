@@ -264,7 +264,7 @@ def wait_for_the_suggestion(service: WholeService, address: str, community: Comm
 
 
 def look_at_what_came(person: Newcomer, community: Community, language: str) -> None:
-    for name in ("suggestions", "profile", "community", "people", "partnerships"):
+    for name in ("suggestions", "profile", "community"):
         person.open(reverse(f"web:{name}", args=[community.pk]))
         person.look(f"{name}, published ({language})")
     for name in ("inbox", "desk"):

@@ -77,6 +77,14 @@ def _suggestion(world: World) -> Suggestion:
     return make.SuggestionFactory(pair=make.PairFactory(a=world.a))
 
 
+def _agreement(world: World) -> None:
+    make.AgreementFactory(introduction=_introduction(world), status="signing", offered_number=1)
+
+
+def _lived(world: World) -> None:
+    make.PartnershipFactory(pair=make.PairFactory(a=world.a))
+
+
 LISTS: dict[str, tuple[str, str, Maker]] = {
     "communities": ("visitor", "communities/", lambda world: make.CommunityFactory(published=True)),
     "countries": ("visitor", "countries/", lambda world: make.CountryFactory(code=f"X{make.Country.objects.count() % 36:x}".upper())),
@@ -109,6 +117,15 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
     "my-tokens": ("official", "me/tokens/", lambda world: make.ApiTokenFactory(user=world.user("official"))),
     "my-invitations": ("official", "me/invitations/", lambda world: make.InvitationFactory(email="official@example.org")),
     "my-join-requests": ("official", "me/join-requests/", lambda world: make.JoinRequestFactory(user=world.user("official"))),
+    "agreements": ("official", "communities/{a}/agreements/", _agreement),
+    "staff-agreements": ("curator", "staff/agreements/", _agreement),
+    "lived-partnerships": ("official", "communities/{a}/partnerships/", _lived),
+    "staff-partnerships": ("curator", "staff/partnerships/", _lived),
+    "profile-partnerships": (
+        "official",
+        "communities/{a}/profile/partnerships/",
+        lambda world: make.ExistingPartnershipFactory(community=world.a),
+    ),
     "people": ("official", "communities/{a}/people/", lambda world: make.CommunityRoleFactory(community=world.a)),
     "invitations": ("official", "communities/{a}/invitations/", lambda world: make.InvitationFactory(community=world.a)),
     "join-requests": ("official", "communities/{a}/join-requests/", lambda world: make.JoinRequestFactory(community=world.a)),

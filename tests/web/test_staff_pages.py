@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import datetime as dt
 
 import pytest
@@ -167,7 +169,7 @@ def test_mails_written_as_files_are_read(staff: Client, settings: object, tmp_pa
     EmailMessage("Hello", "See <b>here</b>", to=["someone@example.org"]).send()
     html = staff.get(url("staff_mails")).content.decode()
     assert "someone@example.org" in html
-    name = html.split("/staff/mails/", 2)[2].split('/"')[0]
+    name = next(found for found in re.findall(r"/staff/mails/([^/\"]+)/", html))
     assert "See &lt;b&gt;here&lt;/b&gt;" in staff.get(url("staff_mail", name)).content.decode()
     assert staff.get("/staff/mails/..%2F..%2Fetc%2Fpasswd/").status_code == 404
 

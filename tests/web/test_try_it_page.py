@@ -15,6 +15,8 @@ def test_request_sent_from_the_page_is_answered(browser: Browser, live_server: o
     visitor.sign_in(official.user.email)
     visitor.open("/api/v1/docs/")
     page = visitor.page
+    page.wait_for_selector(".opblock")
+    print(page.evaluate("[...document.querySelectorAll(\".opblock\")].map(e => e.id).filter(i => i.includes(\"me_\"))"), page.locator(".opblock").count())
     page.click("#operations-people-me_retrieve .opblock-summary-control")
     assert page.locator(".opblock").count() > 50
     page.click("#operations-people-me_retrieve .try-out__btn")

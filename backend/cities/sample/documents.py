@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import log
 from typing import Any
 
-from backend.cities.names import fold
+from backend.cities.names import fold, searched_name
 from backend.cities.profile_schema import FACETS
 from backend.cities.sample.affinities import add_following, weights_for
 from backend.cities.sample.outlook import draw_languages, draw_sought, draw_ties
@@ -202,7 +202,9 @@ def _readiness(rng: random.Random) -> dict[str, Any]:
 def _partnerships(facts: PlaceFacts) -> list[dict[str, Any]]:
     """Real listed partnerships, as far as the lists say anything: no year, no status."""
     limit = 200
-    return [{"name": p.name, "country": p.country, "status": "unknown", "place_id": p.place_id} for p in facts.partners[:limit]]
+    # Of two partners of one name in one country the profile can hold one: it tells them apart by their names.
+    partners = {(p.country, searched_name(p.name)): p for p in reversed(facts.partners[:limit])}
+    return [{"name": p.name, "country": p.country, "status": "unknown", "place_id": p.place_id} for p in reversed(partners.values())]
 
 
 def _capacity(rng: random.Random) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def all_waiting_requests(user: User) -> QuerySet[JoinRequest]:
 
 def requests_of(user: User) -> QuerySet[JoinRequest]:
     """The person's own requests, the latest first."""
-    return JoinRequest.objects.filter(user=user).select_related("community__country").order_by("-id")
+    return JoinRequest.objects.filter(user=user).select_related("user", "community__country").order_by("-id")
 
 
 @transaction.atomic

@@ -34,11 +34,13 @@ def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consen
     """One side agrees that the other may read its contacts, in this introduction.
 
     Raises:
-        NotVisible: not theirs to give; staff never consent for a side.
-        WrongState: not introduced yet, closed, or given already.
+        NotVisible: not introduced yet, or not theirs to give; staff never consent for a side.
+        WrongState: closed, or given already.
     """
     introduction = _lock_as_side(introduction_id, community_id, by)
-    if introduction.stage in (_I.TO_INTRODUCE, _I.CLOSED):
+    if introduction.stage == _I.TO_INTRODUCE:
+        raise NotVisible  # before they are introduced staff alone know of the card
+    if introduction.stage == _I.CLOSED:
         raise WrongState(_("Consent is asked for once staff have introduced you, and until the introduction is closed."))
     if introduction.consents.filter(community_id=community_id, withdrawn_at__isnull=True).exists():
         raise WrongState(_("Your side has consented already."))

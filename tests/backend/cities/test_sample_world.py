@@ -30,6 +30,7 @@ from backend.cities.models import (
 )
 from backend.cities.place_search import search_places
 from backend.cities.profile_validation import check_document
+from backend.common.errors import InvalidFields
 from backend.cities.reference import load_reference
 from backend.cities.sample import holds_sample_accounts
 from backend.cities.sample.actors import ACTORS
@@ -91,7 +92,10 @@ def test_every_row_is_marked_as_sample() -> None:
 
 def test_every_document_is_valid_and_complete() -> None:
     for data in ProfileVersion.objects.values_list("data", flat=True):
-        assert check_document(data, complete=True) == data
+        try:
+            assert check_document(data, complete=True) == data
+        except InvalidFields as invalid:
+            pytest.fail(f"{invalid.errors}")
     for draft in Profile.objects.filter(status__in=["submitted", "changes_requested"]).values_list("draft", flat=True):
         assert check_document(draft, complete=True) == draft
     for draft in Profile.objects.filter(status="draft").values_list("draft", flat=True):

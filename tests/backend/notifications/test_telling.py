@@ -20,6 +20,7 @@ from tests.factories import (
     ConsentFactory,
     EventFactory,
     IntroductionFactory,
+    MeetingFactory,
     NotificationFactory,
     PartnershipFactory,
     SuggestionFactory,
@@ -188,14 +189,17 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
     partnership = PartnershipFactory(pair=pair)
     payloads = {
         "new_suggestions": {"suggestions": [suggestion.pk], "count": 1},
+        "suggestions_expiring": {"suggestions": [suggestion.pk], "count": 1},
         "changes_requested": {"reason": "letter_missing"},
         "profile_submitted": {"community": pair.a_id},
         "second_approval": {"community": pair.a_id},
         "membership_ending": {"paid_through": "2027-01-31"},
     }
+    meeting = MeetingFactory(introduction=introduction)
     for kind in Notification.Kind.values:
         about = {"subject_id": partnership.pk if kind == "partnership_begun" else suggestion.pk}
-        payload = payloads.get(kind, {"other": pair.b_id, "a": pair.a_id, "b": pair.b_id})
+        payload = {"other": pair.b_id, "a": pair.a_id, "b": pair.b_id, "meeting": meeting.pk, "community": pair.a_id}
+        payload |= {"answer": "accepted", "months": 12, "year": 2026, "state": "renewed"} | payloads.get(kind, {})
         words = describe(NotificationFactory(kind=kind, community=pair.a, payload=payload, **about))
 
         assert words.title

@@ -244,7 +244,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "POSTPROCESSING_HOOKS": [],
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}},
-    "SWAGGER_UI_SETTINGS": {"displayRequestDuration": True, "validatorUrl": None},
+    "SWAGGER_UI_SETTINGS": {"docExpansion": "none", "displayRequestDuration": True, "validatorUrl": None},
 }
 
 # The rules of the service that staff may want to change; their meaning is in the README.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from backend.cities.draft_changes import EMPTY
@@ -22,6 +23,11 @@ class _Wrong(Exception):
     """One answer cannot be accepted; the message says why and what would do."""
 
 
+def _written(number: float) -> str:
+    """As the active language writes it; a year's digits stay together."""
+    return number_format(number, use_l10n=True, force_grouping=number >= 10_000)
+
+
 def _text(field: Field, value: Any) -> str:
     if not isinstance(value, str):
         raise _Wrong(_("Write text here."))
@@ -30,7 +36,7 @@ def _text(field: Field, value: Any) -> str:
         raise _Wrong(_("This holds a character that cannot be stored (NUL). Type the text again without it."))
     if len(text) > field.max_length:
         raise _Wrong(
-            _("This has %(count)s characters; at most %(most)s fit.") % {"count": f"{len(text):,}", "most": f"{field.max_length:,}"}
+            _("This has %(count)s characters; at most %(most)s fit.") % {"count": _written(len(text)), "most": _written(field.max_length)}
         )
     return text
 
@@ -51,10 +57,15 @@ def _number(field: Field, value: Any) -> int | float:
     whole = field.kind == "integer"
     endless = isinstance(value, float) and not math.isfinite(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or endless or (whole and value != int(value)):
-        raise _Wrong(_("Write a whole number.") if whole else _("Write a number."))
+        example = _written(12_500 if whole else 1234.5)
+        raise _Wrong(
+            _("Write a whole number, for example %(example)s.") % {"example": example}
+            if whole
+            else _("Write a number, for example %(example)s.") % {"example": example}
+        )
     low, high = field.minimum, field.maximum
     if (low is not None and value < low) or (high is not None and value > high):
-        raise _Wrong(_("Write a number from %(low)s to %(high)s.") % {"low": f"{low:,}", "high": f"{high:,}"})
+        raise _Wrong(_("Write a number from %(low)s to %(high)s.") % {"low": _written(low), "high": _written(high)})
     return int(value) if whole else float(value)
 
 

@@ -98,11 +98,19 @@ def read(language: str) -> Catalog:
         return read_po(file, locale=language, domain="django", ignore_obsolete=True)
 
 
+def _say_whose(catalog: Catalog, language: str) -> None:
+    """The file's head names the project, and nobody as translator: git tells who changed what."""
+    catalog.project, catalog.version = "Cities Seeking Cities", ""
+    catalog.msgid_bugs_address = catalog.last_translator = catalog.language_team = ""
+    catalog.header_comment = f"# Cities Seeking Cities: words of its pages and mails ({language})."
+
+
 def update(language: str, asked: Catalog) -> Catalog:
     """Writes the catalogue with everything asked for, what is new without words, what is no longer asked for gone."""
     catalog = read(language)
     catalog.update(asked, no_fuzzy_matching=True, update_header_comment=False, keep_user_comments=False)
     catalog.obsolete.clear()
+    _say_whose(catalog, language)
     path = catalogue_path(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:

@@ -100,9 +100,11 @@ def test_bad_bodies_are_answered_and_change_nothing(world: World, body: str, con
 
 
 def test_errors_name_their_fields_by_path(world: World) -> None:
-    introduction = world.introduced()
-    body = {"form": "sister", "areas": ["culture"], "languages": ["en"], "signatories": [{"name": "x"}, {}]}
-    response = world.client("curator").post(f"/api/v1/staff/introductions/{introduction.pk}/agreement/", body, content_type=JSON)
+    curator, introduction = world.client("curator"), world.introduced()
+    begun = curator.post(f"/api/v1/staff/introductions/{introduction.pk}/agreement/", {"form": "sister"}, content_type=JSON)
+    assert begun.status_code == 201, begun.content
+    body = {"based_on": 1, "form": "sister", "areas": ["culture"], "languages": ["en"], "text": "x", "signatories": [{"name": "x"}, {}]}
+    response = curator.post(f"/api/v1/staff/agreements/{begun.json()['id']}/versions/", body, content_type=JSON)
     errors = assert_problem(response, 422, "invalid")["errors"]
     assert errors["signatories.0.office"] == ["This field is required."]
     assert "signatories.1.name" in errors

@@ -150,7 +150,7 @@ def test_profile_page_without_javascript(live_server, busy: tuple[User, User, di
     visitor.open(reverse("web:profile_group", args=[community_id, "facts"]))
     visitor.page.fill("#population", "many")
     visitor.page.click("text=Save and continue")
-    assert "Write a whole number." in visitor.page.inner_text(".errors")
+    assert "Write a whole number, for example" in visitor.page.inner_text(".errors")
     assert visitor.page.input_value("#population") == "many"
     visitor.page.fill("#population", "120,000")
     visitor.page.click("text=Save and continue")

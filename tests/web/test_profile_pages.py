@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.http import QueryDict
 from django.test import Client
@@ -17,7 +18,8 @@ from backend.cities.models import CommunityRole, Profile
 from backend.cities.profile_schema import GROUP_BY_CODE, GROUPS
 from backend.cities.profile_validation import check_document
 from backend.cities.services import draft_errors, register_community
-from backend.web.forms.profile import read_group, read_number
+from backend.web.forms.numbers import read_number, written_number
+from backend.web.forms.profile import read_group
 from backend.web.presentation import describe
 from tests.factories import (
     CommunityFactory,
@@ -72,9 +74,11 @@ def test_full_document_is_valid(owner: Client) -> None:
     assert check_document(FULL, complete=True) == FULL
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("group", [group.code for group in GROUPS])
-def test_page_sent_back_untouched_changes_no_answer(owner: Client, official: CommunityRole, group: str) -> None:
-    """Without JavaScript: what the page shows is what was answered, of every kind."""
+def test_page_sent_back_untouched_changes_no_answer(owner: Client, official: CommunityRole, group: str, language: str) -> None:
+    """Without JavaScript: what the page shows is what was answered, of every kind, with each language's separators."""
+    owner.cookies[settings.LANGUAGE_COOKIE_NAME] = language
     address = url("profile_group", official, group)
     form = form_to(owner.get(address).content.decode(), address)
     response = owner.post(address, {**form.values, "stop": "1"})
@@ -108,7 +112,7 @@ def test_all_topics_can_be_filled_from_nothing_to_published(official: CommunityR
 @pytest.mark.parametrize(
     ("group", "posted", "stored", "words"),
     [
-        ("facts", {"population": "about 5000"}, {"population": "about 5000"}, "Write a whole number."),
+        ("facts", {"population": "about 5000"}, {"population": "about 5000"}, "Write a whole number, for example 12,500."),
         ("facts", {"population": "-4"}, {"population": -4}, "Write a number from 1 to 50,000,000."),
         ("identity", {"website": "city.example"}, {"website": "city.example"}, "Write a web address"),
         ("needs_offers", {"needs": ["nonsense"]}, {"needs": ["nonsense"]}, "is not one of the choices"),
@@ -267,12 +271,39 @@ def test_committee_members_do_not_see_the_draft(official: CommunityRole, sign_in
 
 @pytest.mark.parametrize(
     ("text", "whole", "value"),
-    [("12,500", True, 12500), ("12 500", True, 12500), ("1,2", True, "1,2"), ("1.5", False, 1.5), ("1.5", True, "1.5"),
-     ("nan", False, "nan"),
-     ("1e9", False, "1e9"), ("٣", True, 3), ("9" * 30, True, "9" * 30)],
+    [("12,500", True, 12500), ("12 500", True, 12500), ("1,234.5", False, 1234.5), ("1,2", True, "1,2"), ("1.5", False, 1.5),
+     ("1.5", True, "1.5"), ("1,234 567", True, "1,234 567"), ("1234,567", True, "1234,567"), ("-5", True, -5), ("nan", False, "nan"),
+     ("1e9", False, "1e9"), ("٣", True, 3), ("１２３", True, 123), ("٣٫٥", False, 3.5), ("", True, ""), ("9" * 30, True, "9" * 30)],
 )  # fmt: skip
 def test_number_is_read_or_kept_as_typed(text: str, whole: bool, value: object) -> None:
     assert read_number(text, whole=whole) == value
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "whole", "value"),
+    [("de", "249.500", True, 249500), ("de", "249.500", False, 249500), ("de", "1.234,5", False, 1234.5), ("de", "3.5", False, "3.5"),
+     ("de", "3,5", True, "3,5"), ("es", "249.500", True, 249500), ("fr", "249\u202f500", True, 249500),
+     ("fr", "249 500,25", False, 249500.25), ("fr", "249.500", True, "249.500"),
+     ("ja", "249,500", True, 249500), ("ar", "249,500.5", False, 249500.5)],
+)  # fmt: skip
+def test_number_is_read_with_the_separators_of_the_language(language: str, text: str, whole: bool, value: object) -> None:
+    with translation.override(language):
+        assert read_number(text, whole=whole) == value
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr", "de", "ja", "ar"])
+@pytest.mark.parametrize("value", [0, -3, 249_500, 2.0, 0.000001, 1234.5, -0.25])
+def test_number_that_a_page_shows_is_read_as_the_same(language: str, value: float) -> None:
+    with translation.override(language):
+        assert read_number(written_number(value), whole=False) == value
+
+
+def test_german_page_shows_and_keeps_a_german_number(owner: Client, official: CommunityRole) -> None:
+    owner.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
+    save(owner, official, "facts", population="249.500", area_km2="12,5")
+    facts = profile_of(official.community).draft["facts"]
+    assert (facts["population"], facts["area_km2"]) == (249_500, 12.5)
+    assert 'value="12,5"' in owner.get(url("profile_group", official, "facts")).content.decode()
 
 
 def test_country_is_known_in_any_spelling_or_by_its_code(db: None) -> None:

@@ -6,7 +6,6 @@ that it should be is kept as it was typed, so that the draft shows it again with
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from backend.cities.names import fold
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group, Words
 from backend.cities.profile_validation import allowed_codes
 from backend.cities.vocabularies import Term, vocabulary
+from backend.web.forms.numbers import read_number, written_number
 
 SPARE_ROWS = 2
 # What the vocabularies' terms are sorted under; UN regions keep their own names.
@@ -34,7 +34,6 @@ GROUP_WORDS: Mapping[str, Words] = {
 }  # fmt: skip
 # Longer lists are typed with suggestions instead of ticked.
 _TICKABLE = 70
-_GROUPED_NUMBER = re.compile(r"^-?\d{1,3}([ ,\u00a0\u202f']\d{3})+$")
 
 
 class Names:
@@ -75,14 +74,6 @@ def widget_of(question: Field) -> str:
 
 def _line(post: QueryDict, name: str) -> str:
     return post.get(name, "").replace("\r\n", "\n").strip()
-
-
-def read_number(text: str, *, whole: bool) -> Any:
-    """A number, also with its thousands set apart ("12,500"); the text itself where it is none."""
-    plain = re.sub(r"[ ,\u00a0\u202f']", "", text) if _GROUPED_NUMBER.match(text) else text
-    if re.fullmatch(r"-?\d{1,18}", plain):
-        return int(plain)
-    return float(plain) if not whole and re.fullmatch(r"-?\d{1,15}\.\d{1,9}", plain) else text
 
 
 def _read_weighted(question: Field, post: QueryDict) -> dict[str, Any]:
@@ -290,5 +281,7 @@ def ask(question: Field, value: Any, errors: list[str], source: str = "") -> Ask
     elif widget in ("ties", "partnerships"):
         rows_of = _tie_rows if widget == "ties" else _partnership_rows
         extra = {"rows": rows_of(value), "names": sorted(country_names().labels.values())}
-    shown = "" if value is None else str(value).removesuffix(".0") if isinstance(value, float) else value
+    if question.kind in ("integer", "number") and isinstance(value, int | float):
+        value = written_number(value)
+    shown = "" if value is None else value
     return AskedField(question=question, widget=widget, value=shown, errors=errors, source=source, **extra)

@@ -23,9 +23,9 @@ class _Wrong(Exception):
     """One answer cannot be accepted; the message says why and what would do."""
 
 
-def _written(number: float) -> str:
+def _written(number: float | None) -> str:
     """As the active language writes it; a year's digits stay together."""
-    return number_format(number, use_l10n=True, force_grouping=number >= 10_000)
+    return "…" if number is None else number_format(number, use_l10n=True, force_grouping=number >= 10_000)
 
 
 def _text(field: Field, value: Any) -> str:

@@ -31,7 +31,7 @@ def test_wrong_answers_are_kept_and_named(world: World) -> None:
     answer = save(world.client("official"), world.a, {"facts": {"population": "many"}, "story": {"english": "Hello"}}, 0)
     assert answer.status_code == 200
     body = answer.json()
-    assert body["errors"] == {"facts.population": ["Write a whole number."]}
+    assert body["errors"] == {"facts.population": ["Write a whole number, for example 12,500."]}
     assert body["draft"]["facts"]["population"] == "many"
     assert body["draft"]["story"]["english"] == "Hello"
     assert body["draft"]["story"]["text"], "what was there before is still there"

@@ -7,11 +7,18 @@ from collections.abc import Callable
 import pytest
 
 from backend.accounts.models import User
+from backend.suggestions.scoring.coverage import forget_others
 from tests.factories import UserFactory
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", choices=["short", "long"], default="short", help="how long to kill, freeze and wipe real servers")
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """What a process keeps in mind for minutes is of another test's world."""
+    forget_others()
 
 
 @pytest.fixture

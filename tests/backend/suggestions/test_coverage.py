@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,13 +16,6 @@ from tests.factories import MOMENT, CommunityFactory, UserFactory, document
 from tests.world import make_communities
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def anew() -> Iterator[None]:
-    forget_others()
-    yield
-    forget_others()
 
 
 def loaded(community: Community) -> Community:

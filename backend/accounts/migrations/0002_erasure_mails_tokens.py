@@ -26,7 +26,14 @@ class Migration(migrations.Migration):
                 ('last_error', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('sent_at', models.DateTimeField(null=True)),
+                ('user', models.ForeignKey(help_text='Whose address it is.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'failed', 'dead'])), name='account_mail_status_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'sent'), _negated=True), models.Q(('sent_at__isnull', False), ('text', '')), _connector='OR'), name='account_mail_sent_complete'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ApiToken',
@@ -37,6 +44,7 @@ class Migration(migrations.Migration):
                 ('expiry', models.DateTimeField(blank=True, null=True)),
                 ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, help_text='What addresses name it by.', unique=True)),
                 ('name', models.CharField(help_text="What it is for, in its owner's words.", max_length=80)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='auth_token_set', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'abstract': False,
@@ -55,23 +63,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='user',
             constraint=models.CheckConstraint(condition=models.Q(('erased_at__isnull', True), models.Q(('is_active', False), ('name', ''), ('staff_role', '')), _connector='OR'), name='user_erased_is_closed'),
-        ),
-        migrations.AddField(
-            model_name='accountmail',
-            name='user',
-            field=models.ForeignKey(help_text='Whose address it is.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='apitoken',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='auth_token_set', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddConstraint(
-            model_name='accountmail',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'failed', 'dead'])), name='account_mail_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='accountmail',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'sent'), _negated=True), models.Q(('sent_at__isnull', False), ('text', '')), _connector='OR'), name='account_mail_sent_complete'),
         ),
     ]

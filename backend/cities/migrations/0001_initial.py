@@ -35,38 +35,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Community',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('city', 'City'), ('county', 'County'), ('state', 'State'), ('district', 'District'), ('province', 'Province')], default='city', max_length=10)),
-                ('name', models.CharField(max_length=200)),
-                ('local_name', models.CharField(blank=True, max_length=200)),
-                ('admin1', models.CharField(blank=True, max_length=120)),
-                ('latitude', models.FloatField(null=True)),
-                ('longitude', models.FloatField(null=True)),
-                ('timezone', models.CharField(blank=True, max_length=40)),
-                ('website', models.URLField(blank=True)),
-                ('is_sample', models.BooleanField(default=False)),
-                ('registered_at', models.DateTimeField(auto_now_add=True)),
-                ('country', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='communities', to='cities.country')),
-            ],
-            options={
-                'ordering': ['name', 'id'],
-            },
-        ),
-        migrations.CreateModel(
-            name='Organisation',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('structure', models.CharField(blank=True, choices=[('nonprofit', '501(c)(3) or similar nonprofit'), ('municipal', 'Municipal office'), ('institution', 'Local institution'), ('mixed', 'A mix')], max_length=12)),
-                ('office', models.CharField(blank=True, help_text='Where the municipal contact sits; a code of the vocabulary', max_length=30)),
-                ('year_founded', models.PositiveSmallIntegerField(null=True)),
-                ('volunteers', models.PositiveIntegerField(null=True)),
-                ('community', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='organisation', to='cities.community')),
-            ],
-        ),
-        migrations.CreateModel(
             name='Place',
             fields=[
                 ('id', models.BigIntegerField(help_text='GeoNames id', primary_key=True, serialize=False)),
@@ -91,6 +59,50 @@ class Migration(migrations.Migration):
                 ('university_names', models.PositiveSmallIntegerField(help_text="Institutions whose name holds the place's name: a rough proxy", null=True)),
                 ('country', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='places', to='cities.country')),
             ],
+            options={
+                'indexes': [
+                    django.contrib.postgres.indexes.GinIndex(fields=['search_text'], name='place_search_trgm', opclasses=['gin_trgm_ops']),
+                    models.Index(fields=['country', '-population'], name='place_country_size'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Community',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('city', 'City'), ('county', 'County'), ('state', 'State'), ('district', 'District'), ('province', 'Province')], default='city', max_length=10)),
+                ('name', models.CharField(max_length=200)),
+                ('local_name', models.CharField(blank=True, max_length=200)),
+                ('admin1', models.CharField(blank=True, max_length=120)),
+                ('latitude', models.FloatField(null=True)),
+                ('longitude', models.FloatField(null=True)),
+                ('timezone', models.CharField(blank=True, max_length=40)),
+                ('website', models.URLField(blank=True)),
+                ('is_sample', models.BooleanField(default=False)),
+                ('registered_at', models.DateTimeField(auto_now_add=True)),
+                ('country', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='communities', to='cities.country')),
+                ('place', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='community', to='cities.place')),
+            ],
+            options={
+                'ordering': ['name', 'id'],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['city', 'county', 'state', 'district', 'province'])), name='community_kind_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('kind', 'city'), _negated=True), ('place__isnull', False), _connector='OR'), name='community_city_has_place'),
+                    models.UniqueConstraint(django.db.models.functions.text.Lower('name'), models.F('kind'), models.F('country'), models.F('admin1'), condition=models.Q(('place__isnull', True)), name='community_without_place_once'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Organisation',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=200)),
+                ('structure', models.CharField(blank=True, choices=[('nonprofit', '501(c)(3) or similar nonprofit'), ('municipal', 'Municipal office'), ('institution', 'Local institution'), ('mixed', 'A mix')], max_length=12)),
+                ('office', models.CharField(blank=True, help_text='Where the municipal contact sits; a code of the vocabulary', max_length=30)),
+                ('year_founded', models.PositiveSmallIntegerField(null=True)),
+                ('volunteers', models.PositiveIntegerField(null=True)),
+                ('community', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='organisation', to='cities.community')),
+            ],
         ),
         migrations.CreateModel(
             name='ListedPartnership',
@@ -100,11 +112,15 @@ class Migration(migrations.Migration):
                 ('place_a', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cities.place')),
                 ('place_b', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cities.place')),
             ],
-        ),
-        migrations.AddField(
-            model_name='community',
-            name='place',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='community', to='cities.place'),
+            options={
+                'indexes': [
+                    models.Index(fields=['place_b'], name='listed_by_b'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('place_a', 'place_b'), name='listed_once'),
+                    models.CheckConstraint(condition=models.Q(('place_a__lt', models.F('place_b'))), name='listed_ordered'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Profile',
@@ -117,6 +133,14 @@ class Migration(migrations.Migration):
                 ('confirmed_at', models.DateTimeField(help_text='When the owner last said that it is true.', null=True)),
                 ('community', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='profile', to='cities.community')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['status'], name='profile_status'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'submitted', 'changes_requested', 'published', 'stale', 'paused', 'fulfilled', 'withdrawn'])), name='profile_status_known'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ProfileVersion',
@@ -128,6 +152,15 @@ class Migration(migrations.Migration):
                 ('profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='cities.profile')),
                 ('published_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    django.contrib.postgres.indexes.GinIndex(fields=['data'], name='version_data', opclasses=['jsonb_path_ops']),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('profile', 'number'), name='version_number_once'),
+                    models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='version_number_positive'),
+                ],
+            },
         ),
         migrations.AddField(
             model_name='profile',
@@ -200,58 +233,6 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(condition=models.Q(('is_primary', True)), fields=('organisation',), name='contact_one_primary')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='place',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search_text'], name='place_search_trgm', opclasses=['gin_trgm_ops']),
-        ),
-        migrations.AddIndex(
-            model_name='place',
-            index=models.Index(fields=['country', '-population'], name='place_country_size'),
-        ),
-        migrations.AddIndex(
-            model_name='listedpartnership',
-            index=models.Index(fields=['place_b'], name='listed_by_b'),
-        ),
-        migrations.AddConstraint(
-            model_name='listedpartnership',
-            constraint=models.UniqueConstraint(fields=('place_a', 'place_b'), name='listed_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='listedpartnership',
-            constraint=models.CheckConstraint(condition=models.Q(('place_a__lt', models.F('place_b'))), name='listed_ordered'),
-        ),
-        migrations.AddConstraint(
-            model_name='community',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['city', 'county', 'state', 'district', 'province'])), name='community_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='community',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'city'), _negated=True), ('place__isnull', False), _connector='OR'), name='community_city_has_place'),
-        ),
-        migrations.AddConstraint(
-            model_name='community',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('name'), models.F('kind'), models.F('country'), models.F('admin1'), condition=models.Q(('place__isnull', True)), name='community_without_place_once'),
-        ),
-        migrations.AddIndex(
-            model_name='profileversion',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['data'], name='version_data', opclasses=['jsonb_path_ops']),
-        ),
-        migrations.AddConstraint(
-            model_name='profileversion',
-            constraint=models.UniqueConstraint(fields=('profile', 'number'), name='version_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='profileversion',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='version_number_positive'),
-        ),
-        migrations.AddIndex(
-            model_name='profile',
-            index=models.Index(fields=['status'], name='profile_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='profile',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'submitted', 'changes_requested', 'published', 'stale', 'paused', 'fulfilled', 'withdrawn'])), name='profile_status_known'),
         ),
         migrations.AddConstraint(
             model_name='profile',

@@ -24,7 +24,20 @@ class Migration(migrations.Migration):
                 ('invited_at', models.DateTimeField(auto_now_add=True)),
                 ('expires_at', models.DateTimeField()),
                 ('settled_at', models.DateTimeField(help_text='When it was accepted, taken back or expired.', null=True)),
+                ('accepted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='cities.community')),
+                ('invited_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(django.db.models.functions.text.Lower('email'), models.F('community'), condition=models.Q(('status', 'pending')), name='invitation_one_pending'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'accepted', 'revoked', 'expired'])), name='invitation_status_known'),
+                    models.CheckConstraint(condition=models.Q(('role__in', ['official', 'committee_member', 'chair'])), name='invitation_role_known'),
+                    models.CheckConstraint(condition=models.Q(('status', 'pending'), ('settled_at__isnull', False), _connector='XOR'), name='invitation_settled_complete'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('accepted_by__isnull', False), ('status', 'accepted')), models.Q(models.Q(('status', 'accepted'), _negated=True), ('accepted_by__isnull', True)), _connector='OR'), name='invitation_accepted_by_somebody'),
+                    models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('invited_at'))), name='invitation_expires_later'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='JoinRequest',
@@ -35,80 +48,20 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('waiting', 'Waiting for an answer'), ('accepted', 'Accepted'), ('refused', 'Refused'), ('withdrawn', 'Withdrawn')], default='waiting', max_length=10)),
                 ('asked_at', models.DateTimeField(auto_now_add=True)),
                 ('answered_at', models.DateTimeField(null=True)),
+                ('answered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='join_requests', to='cities.community')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='join_requests', to=settings.AUTH_USER_MODEL)),
             ],
-        ),
-        migrations.AddField(
-            model_name='invitation',
-            name='accepted_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='invitation',
-            name='community',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='cities.community'),
-        ),
-        migrations.AddField(
-            model_name='invitation',
-            name='invited_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='joinrequest',
-            name='answered_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='joinrequest',
-            name='community',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='join_requests', to='cities.community'),
-        ),
-        migrations.AddField(
-            model_name='joinrequest',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='join_requests', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), models.F('community'), condition=models.Q(('status', 'pending')), name='invitation_one_pending'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'accepted', 'revoked', 'expired'])), name='invitation_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['official', 'committee_member', 'chair'])), name='invitation_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'pending'), ('settled_at__isnull', False), _connector='XOR'), name='invitation_settled_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('accepted_by__isnull', False), ('status', 'accepted')), models.Q(models.Q(('status', 'accepted'), _negated=True), ('accepted_by__isnull', True)), _connector='OR'), name='invitation_accepted_by_somebody'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('invited_at'))), name='invitation_expires_later'),
-        ),
-        migrations.AddIndex(
-            model_name='joinrequest',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['id'], name='join_request_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='joinrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'waiting')), fields=('user', 'community'), name='join_request_one_waiting'),
-        ),
-        migrations.AddConstraint(
-            model_name='joinrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'accepted', 'refused', 'withdrawn'])), name='join_request_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='joinrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['official', 'committee_member', 'chair'])), name='join_request_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='joinrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'waiting'), ('answered_at__isnull', False), _connector='XOR'), name='join_request_answer_complete'),
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('status', 'waiting')), fields=['id'], name='join_request_waiting'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status', 'waiting')), fields=('user', 'community'), name='join_request_one_waiting'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'accepted', 'refused', 'withdrawn'])), name='join_request_status_known'),
+                    models.CheckConstraint(condition=models.Q(('role__in', ['official', 'committee_member', 'chair'])), name='join_request_role_known'),
+                    models.CheckConstraint(condition=models.Q(('status', 'waiting'), ('answered_at__isnull', False), _connector='XOR'), name='join_request_answer_complete'),
+                ],
+            },
         ),
     ]

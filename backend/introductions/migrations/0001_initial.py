@@ -30,6 +30,14 @@ class Migration(migrations.Migration):
                 ('pair', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='introductions', to='suggestions.pair')),
                 ('suggestion', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='introductions', to='suggestions.suggestion')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('stage', 'closed'), _negated=True), fields=('pair',), name='introduction_one_open'),
+                    models.CheckConstraint(condition=models.Q(('stage__in', ['to_introduce', 'introduced', 'first_meeting', 'exploring', 'proposal', 'council_resolution', 'agreement', 'closed'])), name='introduction_stage_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('stage', 'closed'), models.Q(('close_reason', ''), _negated=True)), models.Q(models.Q(('stage', 'closed'), _negated=True), ('close_reason', '')), _connector='OR'), name='introduction_close_has_reason'),
+                    models.CheckConstraint(condition=models.Q(('suggestion__isnull', False), models.Q(models.Q(('opened_because', ''), _negated=True), ('opened_by__isnull', False)), _connector='OR'), name='introduction_has_cause'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Consent',
@@ -42,6 +50,12 @@ class Migration(migrations.Migration):
                 ('withdrawn_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('introduction', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consents', to='introductions.introduction')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('introduction', 'community'), name='consent_one_active_per_side'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at__isnull', True), ('withdrawn_by__isnull', True)), models.Q(('withdrawn_at__isnull', False), ('withdrawn_by__isnull', False)), _connector='OR'), name='consent_withdrawal_complete'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Agreement',
@@ -56,6 +70,12 @@ class Migration(migrations.Migration):
                 ('recorded_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('introduction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='agreements', to='introductions.introduction')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('form__in', ['friendship', 'sister', 'fixed_term', 'project'])), name='agreement_form_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('form', 'fixed_term'), _negated=True), ('term_years__gte', 1), _connector='OR'), name='agreement_fixed_term_has_term'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Partnership',
@@ -68,6 +88,13 @@ class Migration(migrations.Migration):
                 ('agreement', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='partnership', to='introductions.agreement')),
                 ('pair', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='partnerships', to='suggestions.pair')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status__in', ['ended', 'emeritus']), _negated=True), fields=('pair',), name='partnership_one_living'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['active', 'review_due', 'renewed', 'dormant', 'revitalising', 'suspended', 'ended', 'emeritus'])), name='partnership_status_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'ended'), ('ended_on__isnull', False)), models.Q(('status', 'ended'), _negated=True), _connector='OR'), name='partnership_end_complete'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Signatory',
@@ -80,53 +107,10 @@ class Migration(migrations.Migration):
                 ('agreement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signatories', to='introductions.agreement')),
                 ('community', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='introduction',
-            constraint=models.UniqueConstraint(condition=models.Q(('stage', 'closed'), _negated=True), fields=('pair',), name='introduction_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='introduction',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['to_introduce', 'introduced', 'first_meeting', 'exploring', 'proposal', 'council_resolution', 'agreement', 'closed'])), name='introduction_stage_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='introduction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('stage', 'closed'), models.Q(('close_reason', ''), _negated=True)), models.Q(models.Q(('stage', 'closed'), _negated=True), ('close_reason', '')), _connector='OR'), name='introduction_close_has_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='introduction',
-            constraint=models.CheckConstraint(condition=models.Q(('suggestion__isnull', False), models.Q(models.Q(('opened_because', ''), _negated=True), ('opened_by__isnull', False)), _connector='OR'), name='introduction_has_cause'),
-        ),
-        migrations.AddConstraint(
-            model_name='consent',
-            constraint=models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('introduction', 'community'), name='consent_one_active_per_side'),
-        ),
-        migrations.AddConstraint(
-            model_name='consent',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at__isnull', True), ('withdrawn_by__isnull', True)), models.Q(('withdrawn_at__isnull', False), ('withdrawn_by__isnull', False)), _connector='OR'), name='consent_withdrawal_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='agreement',
-            constraint=models.CheckConstraint(condition=models.Q(('form__in', ['friendship', 'sister', 'fixed_term', 'project'])), name='agreement_form_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='agreement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('form', 'fixed_term'), _negated=True), ('term_years__gte', 1), _connector='OR'), name='agreement_fixed_term_has_term'),
-        ),
-        migrations.AddConstraint(
-            model_name='partnership',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['ended', 'emeritus']), _negated=True), fields=('pair',), name='partnership_one_living'),
-        ),
-        migrations.AddConstraint(
-            model_name='partnership',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'review_due', 'renewed', 'dormant', 'revitalising', 'suspended', 'ended', 'emeritus'])), name='partnership_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='partnership',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'ended'), ('ended_on__isnull', False)), models.Q(('status', 'ended'), _negated=True), _connector='OR'), name='partnership_end_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='signatory',
-            constraint=models.UniqueConstraint(fields=('agreement', 'community'), name='signatory_one_per_side'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('agreement', 'community'), name='signatory_one_per_side'),
+                ],
+            },
         ),
     ]

@@ -51,7 +51,20 @@ class Migration(migrations.Migration):
                 ('people_b', models.PositiveIntegerField(default=0)),
                 ('at', models.DateTimeField(auto_now_add=True)),
                 ('retracted_at', models.DateTimeField(null=True)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(help_text='The side that wrote it down', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
+                ('partnership', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='activities', to='introductions.partnership')),
+                ('retracted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('retracted_at__isnull', True)), fields=['partnership', '-happened_on'], name='activity_latest'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['visit', 'exchange', 'project'])), name='activity_kind_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('retracted_at__isnull', True), ('retracted_by__isnull', True)), models.Q(('retracted_at__isnull', False), ('retracted_by__isnull', False)), _connector='OR'), name='activity_retraction_complete'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='AgreementTemplate',
@@ -61,7 +74,15 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveIntegerField()),
                 ('text', models.TextField(help_text='Paragraphs with placeholders in braces')),
                 ('at', models.DateTimeField(auto_now_add=True)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('form', 'number'), name='template_number_once'),
+                    models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='template_number_positive'),
+                    models.CheckConstraint(condition=models.Q(('form__in', ['friendship', 'sister', 'fixed_term', 'project'])), name='template_form_known'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='AgreementVersion',
@@ -73,7 +94,15 @@ class Migration(migrations.Migration):
                 ('text', models.TextField(help_text='As staff wrote it, with placeholders')),
                 ('body', models.TextField(help_text='The text with its placeholders filled, as the sides read it')),
                 ('at', models.DateTimeField(auto_now_add=True)),
+                ('agreement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='introductions.agreement')),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('agreement', 'number'), name='agreement_version_once'),
+                    models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='agreement_version_positive'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Renewal',
@@ -84,7 +113,16 @@ class Migration(migrations.Migration):
                 ('decided_on', models.DateField()),
                 ('reference', models.CharField(blank=True, help_text="Of the council's decision, where there is one", max_length=200)),
                 ('at', models.DateTimeField(auto_now_add=True)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
+                ('partnership', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='renewals', to='introductions.partnership')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('partnership', 'community', 'review'), name='renewal_once_a_side'),
+                    models.CheckConstraint(condition=models.Q(('next_review_on__gt', models.F('decided_on'))), name='renewal_looks_ahead'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='SignedDocument',
@@ -94,7 +132,12 @@ class Migration(migrations.Migration):
                 ('original_name', models.CharField(max_length=200)),
                 ('content_type', models.CharField(max_length=40)),
                 ('at', models.DateTimeField(auto_now_add=True)),
+                ('agreement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='introductions.agreement')),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(help_text='Who sent it; empty: staff', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
             ],
+            options={
+            },
         ),
         migrations.CreateModel(
             name='StatusChange',
@@ -106,7 +149,16 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(blank=True, help_text="Of the council's decision", max_length=200)),
                 ('reason', models.TextField(blank=True, max_length=2000)),
                 ('at', models.DateTimeField(auto_now_add=True)),
+                ('by', models.ForeignKey(help_text='Empty: the service', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(help_text="Whose act; empty: staff's or the service's", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
+                ('partnership', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='introductions.partnership')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('old', models.F('new')), _negated=True), name='change_changes'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('new__in', ['ended', 'suspended']), _negated=True), models.Q(('by__isnull', False), ('community__isnull', False), models.Q(('reference', ''), _negated=True)), _connector='OR'), name='change_end_is_decided'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='YearlyReport',
@@ -117,7 +169,15 @@ class Migration(migrations.Migration):
                 ('difficulties', models.TextField(blank=True, max_length=4000)),
                 ('plans', models.TextField(blank=True, max_length=4000)),
                 ('saved_at', models.DateTimeField(auto_now=True)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
+                ('partnership', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='introductions.partnership')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('partnership', 'community', 'year'), name='report_once_a_side_and_year'),
+                ],
+            },
         ),
         migrations.RemoveConstraint(
             model_name='partnership',
@@ -208,153 +268,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='partnership',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_on__isnull', False), ('status', 'ended')), models.Q(models.Q(('status', 'ended'), _negated=True), ('ended_on__isnull', True)), _connector='OR'), name='partnership_end_complete'),
-        ),
-        migrations.AddField(
-            model_name='activity',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='activity',
-            name='community',
-            field=models.ForeignKey(help_text='The side that wrote it down', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community'),
-        ),
-        migrations.AddField(
-            model_name='activity',
-            name='partnership',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='activities', to='introductions.partnership'),
-        ),
-        migrations.AddField(
-            model_name='activity',
-            name='retracted_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='agreementtemplate',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='agreementversion',
-            name='agreement',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='introductions.agreement'),
-        ),
-        migrations.AddField(
-            model_name='agreementversion',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='renewal',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='renewal',
-            name='community',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community'),
-        ),
-        migrations.AddField(
-            model_name='renewal',
-            name='partnership',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='renewals', to='introductions.partnership'),
-        ),
-        migrations.AddField(
-            model_name='signeddocument',
-            name='agreement',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='introductions.agreement'),
-        ),
-        migrations.AddField(
-            model_name='signeddocument',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='signeddocument',
-            name='community',
-            field=models.ForeignKey(help_text='Who sent it; empty: staff', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community'),
-        ),
-        migrations.AddField(
-            model_name='statuschange',
-            name='by',
-            field=models.ForeignKey(help_text='Empty: the service', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='statuschange',
-            name='community',
-            field=models.ForeignKey(help_text="Whose act; empty: staff's or the service's", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community'),
-        ),
-        migrations.AddField(
-            model_name='statuschange',
-            name='partnership',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='introductions.partnership'),
-        ),
-        migrations.AddField(
-            model_name='yearlyreport',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='yearlyreport',
-            name='community',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community'),
-        ),
-        migrations.AddField(
-            model_name='yearlyreport',
-            name='partnership',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='introductions.partnership'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=models.Index(condition=models.Q(('retracted_at__isnull', True)), fields=['partnership', '-happened_on'], name='activity_latest'),
-        ),
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['visit', 'exchange', 'project'])), name='activity_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('retracted_at__isnull', True), ('retracted_by__isnull', True)), models.Q(('retracted_at__isnull', False), ('retracted_by__isnull', False)), _connector='OR'), name='activity_retraction_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='agreementtemplate',
-            constraint=models.UniqueConstraint(fields=('form', 'number'), name='template_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='agreementtemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='template_number_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='agreementtemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('form__in', ['friendship', 'sister', 'fixed_term', 'project'])), name='template_form_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='agreementversion',
-            constraint=models.UniqueConstraint(fields=('agreement', 'number'), name='agreement_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='agreementversion',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='agreement_version_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='renewal',
-            constraint=models.UniqueConstraint(fields=('partnership', 'community', 'review'), name='renewal_once_a_side'),
-        ),
-        migrations.AddConstraint(
-            model_name='renewal',
-            constraint=models.CheckConstraint(condition=models.Q(('next_review_on__gt', models.F('decided_on'))), name='renewal_looks_ahead'),
-        ),
-        migrations.AddConstraint(
-            model_name='statuschange',
-            constraint=models.CheckConstraint(condition=models.Q(('old', models.F('new')), _negated=True), name='change_changes'),
-        ),
-        migrations.AddConstraint(
-            model_name='statuschange',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('new__in', ['ended', 'suspended']), _negated=True), models.Q(('by__isnull', False), ('community__isnull', False), models.Q(('reference', ''), _negated=True)), _connector='OR'), name='change_end_is_decided'),
-        ),
-        migrations.AddConstraint(
-            model_name='yearlyreport',
-            constraint=models.UniqueConstraint(fields=('partnership', 'community', 'year'), name='report_once_a_side_and_year'),
         ),
         migrations.RunSQL(KEEP, FREE),
     ]

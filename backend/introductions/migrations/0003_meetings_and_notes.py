@@ -38,6 +38,14 @@ class Migration(migrations.Migration):
                 ('introduction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='meetings', to='introductions.introduction')),
                 ('proposed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('status__in', ['proposed', 'fixed', 'cancelled'])), name='meeting_status_known'),
+                    models.CheckConstraint(condition=models.Q(('minutes__gte', 15), ('minutes__lte', 480)), name='meeting_lasts_a_while'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'fixed'), _negated=True), models.Q(('fixed_by__isnull', False), ('starts_at__isnull', False)), _connector='OR'), name='meeting_fixed_complete'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'proposed'), _negated=True), ('starts_at__isnull', True), _connector='OR'), name='meeting_proposed_open'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='MeetingTime',
@@ -47,6 +55,11 @@ class Migration(migrations.Migration):
                 ('starts_at', models.DateTimeField()),
                 ('meeting', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='times', to='introductions.meeting')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('meeting', 'round', 'starts_at'), name='meeting_time_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='TimeAcceptance',
@@ -57,6 +70,11 @@ class Migration(migrations.Migration):
                 ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cities.community')),
                 ('time', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='acceptances', to='introductions.meetingtime')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('time', 'community'), name='time_accepted_once_a_side'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='IntroductionNote',
@@ -70,29 +88,5 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='introduction_note_has_text')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='meeting',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['proposed', 'fixed', 'cancelled'])), name='meeting_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='meeting',
-            constraint=models.CheckConstraint(condition=models.Q(('minutes__gte', 15), ('minutes__lte', 480)), name='meeting_lasts_a_while'),
-        ),
-        migrations.AddConstraint(
-            model_name='meeting',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'fixed'), _negated=True), models.Q(('fixed_by__isnull', False), ('starts_at__isnull', False)), _connector='OR'), name='meeting_fixed_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='meeting',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'proposed'), _negated=True), ('starts_at__isnull', True), _connector='OR'), name='meeting_proposed_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='meetingtime',
-            constraint=models.UniqueConstraint(fields=('meeting', 'round', 'starts_at'), name='meeting_time_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='timeacceptance',
-            constraint=models.UniqueConstraint(fields=('time', 'community'), name='time_accepted_once_a_side'),
         ),
     ]

@@ -25,6 +25,13 @@ class Migration(migrations.Migration):
                 ('a', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pairs_as_a', to='cities.community')),
                 ('b', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pairs_as_b', to='cities.community')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('a', 'b'), name='pair_once'),
+                    models.CheckConstraint(condition=models.Q(('a__lt', models.F('b'))), name='pair_ordered'),
+                    models.CheckConstraint(condition=models.Q(('a_country', models.F('b_country')), _negated=True), name='pair_two_countries'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ScoringRun',
@@ -46,6 +53,13 @@ class Migration(migrations.Migration):
                 ('error', models.TextField(blank=True)),
                 ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('status__in', ['running', 'complete', 'failed'])), name='run_status_known'),
+                    models.UniqueConstraint(condition=models.Q(('status', 'running')), fields=('status',), name='run_one_running'),
+                    models.CheckConstraint(condition=models.Q(('status', 'running'), ('finished_at__isnull', False), _connector='OR'), name='run_finished_complete'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='RankedPair',
@@ -62,6 +76,14 @@ class Migration(migrations.Migration):
                 ('right', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cities.community')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='ranked', to='suggestions.scoringrun')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['run', 'right'], name='ranked_by_right'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('run', 'left', 'right'), name='ranked_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='CurrentRun',
@@ -70,6 +92,11 @@ class Migration(migrations.Migration):
                 ('flipped_at', models.DateTimeField()),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='suggestions.scoringrun')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('id', 1)), name='current_run_single'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ScoringShard',
@@ -83,6 +110,12 @@ class Migration(migrations.Migration):
                 ('done_at', models.DateTimeField(null=True)),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shards', to='suggestions.scoringrun')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('run', 'index'), name='shard_once'),
+                    models.CheckConstraint(condition=models.Q(('row_stop__gt', models.F('row_start'))), name='shard_rows_ordered'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Suggestion',
@@ -108,6 +141,19 @@ class Migration(migrations.Migration):
                 ('pair', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='suggestions', to='suggestions.pair')),
                 ('run', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='suggestions', to='suggestions.scoringrun')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['status', '-score'], name='suggestion_status_score'),
+                    models.Index(condition=models.Q(('status', 'released')), fields=['expires_at'], name='suggestion_expiring'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status__in', ['proposed', 'held', 'released', 'mutual', 'introduced'])), fields=('pair',), name='suggestion_one_open'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['proposed', 'held', 'released', 'mutual', 'introduced', 'declined', 'expired', 'withdrawn', 'superseded'])), name='suggestion_status_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['mutual', 'introduced']), _negated=True), models.Q(('a_state', 'interested'), ('b_state', 'interested')), _connector='OR'), name='suggestion_mutual_means_both'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['released', 'mutual', 'introduced']), _negated=True), ('released_at__isnull', False), _connector='OR'), name='suggestion_released_complete'),
+                    models.CheckConstraint(condition=models.Q(('a_preference__gte', 0), ('a_preference__lte', 1), ('b_preference__gte', 0), ('b_preference__lte', 1), ('score__gte', 0), ('score__lte', 1)), name='suggestion_scores_in_range'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Decision',
@@ -121,85 +167,11 @@ class Migration(migrations.Migration):
                 ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='cities.community')),
                 ('suggestion', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='suggestions.suggestion')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='pair',
-            constraint=models.UniqueConstraint(fields=('a', 'b'), name='pair_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='pair',
-            constraint=models.CheckConstraint(condition=models.Q(('a__lt', models.F('b'))), name='pair_ordered'),
-        ),
-        migrations.AddConstraint(
-            model_name='pair',
-            constraint=models.CheckConstraint(condition=models.Q(('a_country', models.F('b_country')), _negated=True), name='pair_two_countries'),
-        ),
-        migrations.AddConstraint(
-            model_name='scoringrun',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'complete', 'failed'])), name='run_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='scoringrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'running')), fields=('status',), name='run_one_running'),
-        ),
-        migrations.AddConstraint(
-            model_name='scoringrun',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'running'), ('finished_at__isnull', False), _connector='OR'), name='run_finished_complete'),
-        ),
-        migrations.AddIndex(
-            model_name='rankedpair',
-            index=models.Index(fields=['run', 'right'], name='ranked_by_right'),
-        ),
-        migrations.AddConstraint(
-            model_name='rankedpair',
-            constraint=models.UniqueConstraint(fields=('run', 'left', 'right'), name='ranked_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='currentrun',
-            constraint=models.CheckConstraint(condition=models.Q(('id', 1)), name='current_run_single'),
-        ),
-        migrations.AddConstraint(
-            model_name='scoringshard',
-            constraint=models.UniqueConstraint(fields=('run', 'index'), name='shard_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='scoringshard',
-            constraint=models.CheckConstraint(condition=models.Q(('row_stop__gt', models.F('row_start'))), name='shard_rows_ordered'),
-        ),
-        migrations.AddIndex(
-            model_name='suggestion',
-            index=models.Index(fields=['status', '-score'], name='suggestion_status_score'),
-        ),
-        migrations.AddIndex(
-            model_name='suggestion',
-            index=models.Index(condition=models.Q(('status', 'released')), fields=['expires_at'], name='suggestion_expiring'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['proposed', 'held', 'released', 'mutual', 'introduced'])), fields=('pair',), name='suggestion_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['proposed', 'held', 'released', 'mutual', 'introduced', 'declined', 'expired', 'withdrawn', 'superseded'])), name='suggestion_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['mutual', 'introduced']), _negated=True), models.Q(('a_state', 'interested'), ('b_state', 'interested')), _connector='OR'), name='suggestion_mutual_means_both'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['released', 'mutual', 'introduced']), _negated=True), ('released_at__isnull', False), _connector='OR'), name='suggestion_released_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(('a_preference__gte', 0), ('a_preference__lte', 1), ('b_preference__gte', 0), ('b_preference__lte', 1), ('score__gte', 0), ('score__lte', 1)), name='suggestion_scores_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(fields=('suggestion', 'community', 'answer'), name='decision_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answer', 'declined'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='decision_decline_has_reason'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('suggestion', 'community', 'answer'), name='decision_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('answer', 'declined'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='decision_decline_has_reason'),
+                ],
+            },
         ),
     ]

@@ -27,7 +27,20 @@ class Migration(migrations.Migration):
                 ('set_at', models.DateTimeField(auto_now_add=True)),
                 ('lifted_at', models.DateTimeField(null=True)),
                 ('lifted_because', models.TextField(blank=True, max_length=2000)),
+                ('country', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.country')),
+                ('lifted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('pair', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='bars', to='suggestions.pair')),
+                ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('admin1_code', ''), ('country__isnull', True), ('home_admin1_code', ''), ('pair__isnull', False)), models.Q(('country__isnull', False), ('pair__isnull', True)), _connector='OR'), name='bar_of_pair_or_jurisdiction'),
+                    models.CheckConstraint(condition=models.Q(('country', 'US'), _negated=True), name='bar_abroad'),
+                    models.CheckConstraint(condition=models.Q(('until_on__isnull', True), ('until_on__gte', models.F('from_on')), _connector='OR'), name='bar_dates_ordered'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('because', ''), _negated=True), models.Q(('source', ''), _negated=True)), name='bar_explained'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('lifted_at__isnull', True), ('lifted_because', ''), ('lifted_by__isnull', True)), models.Q(('lifted_at__isnull', False), ('lifted_by__isnull', False), models.Q(('lifted_because', ''), _negated=True)), _connector='OR'), name='bar_lifting_complete'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='HandProposal',
@@ -37,7 +50,15 @@ class Migration(migrations.Migration):
                 ('overridden', models.JSONField(default=list, help_text='Codes of the wishes that spoke against it')),
                 ('overridden_because', models.TextField(blank=True, max_length=2000)),
                 ('at', models.DateTimeField(auto_now_add=True)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('suggestion', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='hand_proposal', to='suggestions.suggestion')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('because', ''), _negated=True), name='hand_proposal_explained'),
+                    models.CheckConstraint(condition=models.Q(('overridden', []), models.Q(('overridden_because', ''), _negated=True), _connector='OR'), name='hand_proposal_override_explained'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ReleasePolicy',
@@ -47,7 +68,14 @@ class Migration(migrations.Migration):
                 ('threshold', models.FloatField(help_text='Lowest score that is released by itself, in [0, 1]; for the mode above alone', null=True)),
                 ('because', models.TextField(max_length=1000)),
                 ('set_at', models.DateTimeField(auto_now_add=True)),
+                ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('mode__in', ['all', 'above', 'by_hand'])), name='release_policy_mode_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('mode', 'above'), ('threshold__gte', 0), ('threshold__lte', 1)), models.Q(models.Q(('mode', 'above'), _negated=True), ('threshold__isnull', True)), _connector='OR'), name='release_policy_threshold_with_mode'),
+                ],
+            },
         ),
         migrations.RemoveConstraint(
             model_name='pair',
@@ -61,76 +89,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='pair',
             constraint=models.CheckConstraint(condition=models.Q(('bar__in', ['', 'introduced', 'partners'])), name='pair_bar_known'),
-        ),
-        migrations.AddField(
-            model_name='bar',
-            name='country',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.country'),
-        ),
-        migrations.AddField(
-            model_name='bar',
-            name='lifted_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='bar',
-            name='pair',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='bars', to='suggestions.pair'),
-        ),
-        migrations.AddField(
-            model_name='bar',
-            name='set_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='handproposal',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='handproposal',
-            name='suggestion',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='hand_proposal', to='suggestions.suggestion'),
-        ),
-        migrations.AddField(
-            model_name='releasepolicy',
-            name='set_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddConstraint(
-            model_name='bar',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('admin1_code', ''), ('country__isnull', True), ('home_admin1_code', ''), ('pair__isnull', False)), models.Q(('country__isnull', False), ('pair__isnull', True)), _connector='OR'), name='bar_of_pair_or_jurisdiction'),
-        ),
-        migrations.AddConstraint(
-            model_name='bar',
-            constraint=models.CheckConstraint(condition=models.Q(('country', 'US'), _negated=True), name='bar_abroad'),
-        ),
-        migrations.AddConstraint(
-            model_name='bar',
-            constraint=models.CheckConstraint(condition=models.Q(('until_on__isnull', True), ('until_on__gte', models.F('from_on')), _connector='OR'), name='bar_dates_ordered'),
-        ),
-        migrations.AddConstraint(
-            model_name='bar',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('because', ''), _negated=True), models.Q(('source', ''), _negated=True)), name='bar_explained'),
-        ),
-        migrations.AddConstraint(
-            model_name='bar',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lifted_at__isnull', True), ('lifted_because', ''), ('lifted_by__isnull', True)), models.Q(('lifted_at__isnull', False), ('lifted_by__isnull', False), models.Q(('lifted_because', ''), _negated=True)), _connector='OR'), name='bar_lifting_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='handproposal',
-            constraint=models.CheckConstraint(condition=models.Q(('because', ''), _negated=True), name='hand_proposal_explained'),
-        ),
-        migrations.AddConstraint(
-            model_name='handproposal',
-            constraint=models.CheckConstraint(condition=models.Q(('overridden', []), models.Q(('overridden_because', ''), _negated=True), _connector='OR'), name='hand_proposal_override_explained'),
-        ),
-        migrations.AddConstraint(
-            model_name='releasepolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['all', 'above', 'by_hand'])), name='release_policy_mode_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='releasepolicy',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('mode', 'above'), ('threshold__gte', 0), ('threshold__lte', 1)), models.Q(models.Q(('mode', 'above'), _negated=True), ('threshold__isnull', True)), _connector='OR'), name='release_policy_threshold_with_mode'),
         ),
     ]

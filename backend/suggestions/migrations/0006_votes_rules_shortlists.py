@@ -21,14 +21,28 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('chair', 'The chair decides'), ('majority', 'A majority of the votes decides')], max_length=10)),
                 ('votes_needed', models.PositiveSmallIntegerField(help_text='How many must have voted; for a majority alone', null=True)),
                 ('set_at', models.DateTimeField(auto_now=True)),
+                ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('kind', 'chair'), ('votes_needed__isnull', True)), models.Q(('kind', 'majority'), ('votes_needed__gte', 1)), _connector='OR'), name='answer_rule_complete'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ShortlistEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('added_at', models.DateTimeField(auto_now_add=True)),
+                ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shortlist_entries', to='cities.community')),
+                ('suggestion', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shortlist_entries', to='suggestions.suggestion')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('suggestion', 'community'), name='shortlist_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Vote',
@@ -38,7 +52,16 @@ class Migration(migrations.Migration):
                 ('comment', models.TextField(blank=True, max_length=2000)),
                 ('voted_at', models.DateTimeField(auto_now_add=True)),
                 ('changed_at', models.DateTimeField(auto_now=True)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='votes', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='votes', to='cities.community')),
+                ('suggestion', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='votes', to='suggestions.suggestion')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('suggestion', 'community', 'by'), name='vote_once'),
+                    models.CheckConstraint(condition=models.Q(('choice__in', ['yes', 'maybe', 'no'])), name='vote_choice_known'),
+                ],
+            },
         ),
         migrations.RemoveConstraint(
             model_name='decision',
@@ -76,56 +99,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='decision',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('undone_at__isnull', True), ('undone_by__isnull', True)), models.Q(('undone_at__isnull', False), ('undone_by__isnull', False)), _connector='OR'), name='decision_undone_complete'),
-        ),
-        migrations.AddField(
-            model_name='answerrule',
-            name='set_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='shortlistentry',
-            name='added_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='shortlistentry',
-            name='community',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shortlist_entries', to='cities.community'),
-        ),
-        migrations.AddField(
-            model_name='shortlistentry',
-            name='suggestion',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shortlist_entries', to='suggestions.suggestion'),
-        ),
-        migrations.AddField(
-            model_name='vote',
-            name='by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='votes', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='vote',
-            name='community',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='votes', to='cities.community'),
-        ),
-        migrations.AddField(
-            model_name='vote',
-            name='suggestion',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='votes', to='suggestions.suggestion'),
-        ),
-        migrations.AddConstraint(
-            model_name='answerrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'chair'), ('votes_needed__isnull', True)), models.Q(('kind', 'majority'), ('votes_needed__gte', 1)), _connector='OR'), name='answer_rule_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='shortlistentry',
-            constraint=models.UniqueConstraint(fields=('suggestion', 'community'), name='shortlist_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.UniqueConstraint(fields=('suggestion', 'community', 'by'), name='vote_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.CheckConstraint(condition=models.Q(('choice__in', ['yes', 'maybe', 'no'])), name='vote_choice_known'),
         ),
     ]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 from backend.outbox.models import Event
+
+
+def kind_choices() -> Sequence[tuple[str, str | Promise]]:
+    """For the field: as a function they stay out of migrations, which a new kind then needs none of."""
+    return Notification.Kind.choices
 
 
 class Notification(models.Model):
@@ -41,7 +48,7 @@ class Notification(models.Model):
         JOIN_ANSWERED = "join_answered", _("Answer to a request to join")
 
     recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(max_length=20, choices=kind_choices)
     community = models.ForeignKey(Community, null=True, on_delete=models.CASCADE, related_name="+", help_text="The recipient's side")
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="+")
     subject_id = models.BigIntegerField(null=True, help_text="What it is about: an introduction, a profile, …; by kind")

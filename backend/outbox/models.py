@@ -6,14 +6,14 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from backend.outbox.topics import Topic
+from backend.outbox.topics import Topic, topic_choices
 
 
 class Event(models.Model):
     """What happened, written in the same commit as the change itself. Immutable but for ``routed_at``."""
 
     id = models.BigAutoField(primary_key=True)
-    topic = models.CharField(max_length=40, choices=Topic.choices)
+    topic = models.CharField(max_length=40, choices=topic_choices)
     subject_type = models.CharField(max_length=40)
     subject_id = models.BigIntegerField()
     community_id = models.BigIntegerField(null=True, help_text="The community whose trail this belongs to, if it belongs to one.")

@@ -94,3 +94,8 @@ class Topic(models.TextChoices):
     CONTACTS_READ = "contacts_read"
     SLOT_OPENED = "slot_opened"
     DEAD_LETTER_RETRIED = "dead_letter_retried"
+
+
+def topic_choices() -> list[tuple[str, str]]:
+    """For the field: as a function they stay out of migrations, which a new topic then changes in its check alone."""
+    return Topic.choices

@@ -5,6 +5,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+import backend.notifications.models
+
 
 class Migration(migrations.Migration):
 
@@ -21,7 +23,7 @@ class Migration(migrations.Migration):
             name='Notification',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('new_suggestions', 'New suggested partners'), ('interest_mutual', 'Mutual interest'), ('introduced', 'Introduction'), ('contacts_open', 'Contacts are open'), ('changes_requested', 'Changes requested'), ('profile_published', 'Profile published'), ('profile_submitted', 'Profile to vet'), ('partnership_begun', 'Partnership')], max_length=20)),
+                ('kind', models.CharField(choices=backend.notifications.models.kind_choices, max_length=20)),
                 ('subject_id', models.BigIntegerField(help_text='What it is about: an introduction, a profile, …; by kind', null=True)),
                 ('payload', models.JSONField(default=dict, help_text='Ids and counts only; words are made when it is shown')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -30,6 +32,14 @@ class Migration(migrations.Migration):
                 ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='outbox.event')),
                 ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['recipient', '-id'], name='notification_inbox'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('recipient', 'event', 'kind'), name='notification_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Delivery',
@@ -43,25 +53,12 @@ class Migration(migrations.Migration):
                 ('last_error', models.TextField(blank=True)),
                 ('notification', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='notifications.notification')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(fields=['recipient', '-id'], name='notification_inbox'),
-        ),
-        migrations.AddConstraint(
-            model_name='notification',
-            constraint=models.UniqueConstraint(fields=('recipient', 'event', 'kind'), name='notification_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('notification', 'channel'), name='delivery_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'sent'), _negated=True), ('sent_at__isnull', False), _connector='OR'), name='delivery_sent_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(('channel', 'mail')), name='delivery_channel_known'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('notification', 'channel'), name='delivery_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'sent'), _negated=True), ('sent_at__isnull', False), _connector='OR'), name='delivery_sent_complete'),
+                    models.CheckConstraint(condition=models.Q(('channel', 'mail')), name='delivery_channel_known'),
+                ],
+            },
         ),
     ]

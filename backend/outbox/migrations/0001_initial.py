@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import backend.outbox.topics
+
 
 class Migration(migrations.Migration):
 
@@ -25,7 +27,7 @@ class Migration(migrations.Migration):
             name='Event',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('topic', models.CharField(choices=[('user_registered', 'User Registered'), ('community_registered', 'Community Registered'), ('profile_draft_saved', 'Profile Draft Saved'), ('profile_submitted', 'Profile Submitted'), ('profile_changes_requested', 'Profile Changes Requested'), ('profile_published', 'Profile Published'), ('profile_confirmed', 'Profile Confirmed'), ('profile_status_changed', 'Profile Status Changed'), ('community_role_changed', 'Community Role Changed'), ('run_requested', 'Run Requested'), ('run_begun', 'Run Begun'), ('run_completed', 'Run Completed'), ('run_failed', 'Run Failed'), ('community_rescored', 'Community Rescored'), ('suggestions_changed', 'Suggestions Changed'), ('suggestion_released', 'Suggestion Released'), ('suggestion_held', 'Suggestion Held'), ('suggestion_answered', 'Suggestion Answered'), ('suggestion_expired', 'Suggestion Expired'), ('interest_mutual', 'Interest Mutual'), ('introduction_opened', 'Introduction Opened'), ('introduction_moved', 'Introduction Moved'), ('consent_given', 'Consent Given'), ('consent_withdrawn', 'Consent Withdrawn'), ('agreement_recorded', 'Agreement Recorded'), ('partnership_begun', 'Partnership Begun'), ('partnership_status_changed', 'Partnership Status Changed'), ('contacts_read', 'Contacts Read'), ('slot_opened', 'Slot Opened'), ('dead_letter_retried', 'Dead Letter Retried')], max_length=40)),
+                ('topic', models.CharField(choices=backend.outbox.topics.topic_choices, max_length=40)),
                 ('subject_type', models.CharField(max_length=40)),
                 ('subject_id', models.BigIntegerField()),
                 ('community_id', models.BigIntegerField(help_text='The community whose trail this belongs to, if it belongs to one.', null=True)),
@@ -34,6 +36,17 @@ class Migration(migrations.Migration):
                 ('routed_at', models.DateTimeField(help_text='When the relay turned it into work.', null=True)),
                 ('by', models.ForeignKey(help_text='Empty: the service.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('routed_at__isnull', True)), fields=['id'], name='event_unrouted'),
+                    models.Index(fields=['subject_type', 'subject_id', 'id'], name='event_subject'),
+                    models.Index(fields=['community_id', 'id'], name='event_community'),
+                    models.Index(fields=['topic', 'id'], name='event_topic'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('topic__in', ['user_registered', 'community_registered', 'profile_draft_saved', 'profile_submitted', 'profile_changes_requested', 'profile_published', 'profile_confirmed', 'profile_status_changed', 'community_role_changed', 'run_requested', 'run_begun', 'run_completed', 'run_failed', 'community_rescored', 'suggestions_changed', 'suggestion_released', 'suggestion_held', 'suggestion_answered', 'suggestion_expired', 'interest_mutual', 'introduction_opened', 'introduction_moved', 'consent_given', 'consent_withdrawn', 'agreement_recorded', 'partnership_begun', 'partnership_status_changed', 'contacts_read', 'slot_opened', 'dead_letter_retried'])), name='event_topic_known'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Slot',
@@ -64,57 +77,19 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('event', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='work', to='outbox.event')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='event',
-            index=models.Index(condition=models.Q(('routed_at__isnull', True)), fields=['id'], name='event_unrouted'),
-        ),
-        migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['subject_type', 'subject_id', 'id'], name='event_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['community_id', 'id'], name='event_community'),
-        ),
-        migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['topic', 'id'], name='event_topic'),
-        ),
-        migrations.AddConstraint(
-            model_name='event',
-            constraint=models.CheckConstraint(condition=models.Q(('topic__in', ['user_registered', 'community_registered', 'profile_draft_saved', 'profile_submitted', 'profile_changes_requested', 'profile_published', 'profile_confirmed', 'profile_status_changed', 'community_role_changed', 'run_requested', 'run_begun', 'run_completed', 'run_failed', 'community_rescored', 'suggestions_changed', 'suggestion_released', 'suggestion_held', 'suggestion_answered', 'suggestion_expired', 'interest_mutual', 'introduction_opened', 'introduction_moved', 'consent_given', 'consent_withdrawn', 'agreement_recorded', 'partnership_begun', 'partnership_status_changed', 'contacts_read', 'slot_opened', 'dead_letter_retried'])), name='event_topic_known'),
-        ),
-        migrations.AddIndex(
-            model_name='work',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['available_at'], name='work_pending'),
-        ),
-        migrations.AddIndex(
-            model_name='work',
-            index=models.Index(condition=models.Q(('status', 'leased')), fields=['leased_until'], name='work_leased'),
-        ),
-        migrations.AddIndex(
-            model_name='work',
-            index=models.Index(condition=models.Q(('status', 'dead')), fields=['-finished_at'], name='work_dead'),
-        ),
-        migrations.AddConstraint(
-            model_name='work',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'pending')), fields=('task', 'key'), name='work_one_pending_per_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='work',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'leased')), fields=('task', 'key'), name='work_one_leased_per_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='work',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'leased', 'done', 'dead'])), name='work_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='work',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'leased'), ('leased_until__isnull', False), ('lease_token__isnull', False)), models.Q(('status', 'leased'), _negated=True), _connector='OR'), name='work_lease_complete'),
-        ),
-        migrations.AddConstraint(
-            model_name='work',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['done', 'dead']), _negated=True), ('finished_at__isnull', False), _connector='OR'), name='work_finished_complete'),
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('status', 'pending')), fields=['available_at'], name='work_pending'),
+                    models.Index(condition=models.Q(('status', 'leased')), fields=['leased_until'], name='work_leased'),
+                    models.Index(condition=models.Q(('status', 'dead')), fields=['-finished_at'], name='work_dead'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status', 'pending')), fields=('task', 'key'), name='work_one_pending_per_key'),
+                    models.UniqueConstraint(condition=models.Q(('status', 'leased')), fields=('task', 'key'), name='work_one_leased_per_key'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'leased', 'done', 'dead'])), name='work_status_known'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'leased'), ('leased_until__isnull', False), ('lease_token__isnull', False)), models.Q(('status', 'leased'), _negated=True), _connector='OR'), name='work_lease_complete'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['done', 'dead']), _negated=True), ('finished_at__isnull', False), _connector='OR'), name='work_finished_complete'),
+                ],
+            },
         ),
     ]

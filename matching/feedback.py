@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import expit
+import scipy
 
 from matching.evaluation.calibration import brier_score, log_loss
 from matching.facets import FACET_NAMES
@@ -161,11 +160,11 @@ def _calibrate(preference: Float64Array, outcome: Float64Array, prior: float) ->
 
     def loss(parameters: Float64Array) -> tuple[float, Float64Array]:
         z = parameters[0] + parameters[1] * x
-        residual = expit(z) - outcome
+        residual = scipy.special.expit(z) - outcome
         value = float(np.sum(np.logaddexp(0.0, z) - outcome * z) + _RIDGE / 2 * parameters[1] ** 2)
         return value, np.array([residual.sum(), residual @ x + _RIDGE * parameters[1]])
 
-    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, None)])
+    found = scipy.optimize.minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, None)])
     return float(found.x[0]), float(found.x[1])
 
 
@@ -178,12 +177,14 @@ def _learn(table: _Table, in_use: Weights, pull: float) -> Float64Array:
 
     def loss(parameters: Float64Array) -> tuple[float, Float64Array]:
         z = parameters[0] + x @ parameters[1:]
-        residual, moved = expit(z) - table.outcome, parameters[1:] - start
+        residual, moved = scipy.special.expit(z) - table.outcome, parameters[1:] - start
         value = float(np.sum(np.logaddexp(0.0, z) - table.outcome * z) + pull / 2 * moved @ moved)
         return value, np.concatenate([[residual.sum()], x.T @ residual + pull * moved])
 
     bounds = [(None, None), *((0.0, 100.0) for _ in FACET_NAMES)]
-    found = minimize(loss, np.concatenate([[alpha], start]), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 2000})
+    found = scipy.optimize.minimize(
+        loss, np.concatenate([[alpha], start]), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 2000}
+    )
     unit: Float64Array = np.maximum(found.x[1:], 0.0)
     return unit
 
@@ -210,7 +211,7 @@ def _held_out(table: _Table, in_use: Weights, pull: float, splits: Iterator[tupl
         probabilities = []
         for unit in (_units(in_use), _learn(train, in_use, pull)):
             alpha, gamma = _calibrate(train.preference(unit, in_use), train.outcome, in_use.prior)
-            probabilities.append(expit(alpha + gamma * (test.preference(unit, in_use) - in_use.prior)))
+            probabilities.append(scipy.special.expit(alpha + gamma * (test.preference(unit, in_use) - in_use.prior)))
         told.append((test.outcome, probabilities[0], probabilities[1]))
     outcome, old, new = (np.concatenate(part) for part in zip(*told, strict=True))
     return Scores(brier_score(old, outcome), log_loss(old, outcome)), Scores(brier_score(new, outcome), log_loss(new, outcome))

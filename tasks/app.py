@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -97,6 +98,13 @@ def _refuse_sample(**_: Any) -> None:
         refuse_sample_in_production()
     except (ImproperlyConfigured, OperationalError) as error:
         raise SystemExit(f"error: {error}") from None
+
+
+@worker_init.connect
+def _import_once(**_: Any) -> None:
+    """What the engine imports only when it is used: here, so that the pool's children share it and no first change waits for it."""
+    for name in ("scipy.sparse.csgraph", "sklearn.decomposition", "sklearn.feature_extraction.text"):
+        importlib.import_module(name)
 
 
 @worker_process_init.connect

@@ -14,8 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
-
 from backend.cities.models import Membership
 from backend.common.errors import InvalidFields
 
@@ -82,6 +80,9 @@ def _encoding(content: bytes) -> tuple[str, str]:
 
 
 def _excel(content: bytes) -> Iterator[list[Any]]:
+    # Here and below: it takes long to import, and few processes read or write Excel.
+    from openpyxl import load_workbook  # type: ignore[import-untyped]
+
     broken = _refused("This Excel file cannot be read. Save it again as .xlsx, or as CSV.")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -208,6 +209,8 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
 
 def write_excel(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str) -> bytes:
     """An Excel file with one sheet."""
+    from openpyxl import Workbook
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title)
     sheet.append(list(header))

@@ -7,17 +7,19 @@ to the one solution. β is the scale of what preferences do not tell: small valu
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
+import scipy  # its parts are imported as they are used: many processes know of the engine and few allocate
 
 from matching.allocation.candidates import Candidates
 from matching.allocation.mixing import Mixing
 from matching.errors import NotFittedError
 from matching.types import IntArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Float64Array = npt.NDArray[np.float64]
 _NOTHING = 1e-280
@@ -87,7 +89,7 @@ class Allocation:
         raised = np.ones(n), np.ones(len(parts) - n)
         b = np.sqrt(right.capacity)
         for _ in range(_FLOOR_ROUNDS if self.floor else 1):
-            scaled = csr_array(
+            scaled = scipy.sparse.csr_array(
                 (kernel.data * raised[0][candidates.rows] * raised[1][candidates.cols], kernel.indices, kernel.indptr), kernel.shape
             )
             a, b = self._settle(scaled, left, right, b)
@@ -144,7 +146,7 @@ class Allocation:
         if len(exponent) and np.abs(exponent).max() + self.subsidy / self.beta > _LARGEST_EXPONENT:
             raise ValueError(f"beta {self.beta} is too small to compute with; use at least {1 / _LARGEST_EXPONENT:.4f}")
         shape = (len(candidates.left_ids), len(candidates.right_ids))
-        return csr_array((np.exp(exponent), (candidates.rows, candidates.cols)), shape=shape)
+        return scipy.sparse.csr_array((np.exp(exponent), (candidates.rows, candidates.cols)), shape=shape)
 
 
 def _side(capacity: npt.ArrayLike, part: IntArray, name: str) -> _Side:
@@ -158,10 +160,12 @@ def _side(capacity: npt.ArrayLike, part: IntArray, name: str) -> _Side:
 
 def _connected_parts(candidates: Candidates) -> IntArray:
     """(n_left + n_right,) number of the connected part of the graph in which each community stands."""
+    from scipy.sparse.csgraph import connected_components
+
     n, size = len(candidates.left_ids), len(candidates.left_ids) + len(candidates.right_ids)
     if size == 0:
         return np.zeros(0, dtype=np.int64)
-    graph = csr_array((np.ones(len(candidates)), (candidates.rows, n + candidates.cols)), shape=(size, size))
+    graph = scipy.sparse.csr_array((np.ones(len(candidates)), (candidates.rows, n + candidates.cols)), shape=(size, size))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from matching.facets.part import EncodedPart, Float64, Part, Records, Side, symmetric, unit_rows
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -76,6 +78,10 @@ class Story(Part):
         told = [*self._told(left), *self._told(right)]
         if len(told) < 3:
             return  # nothing can be learned from fewer: the facet is then not present for anybody
+        # Only here: they take seconds to import, and most processes that know of the engine never fit a story.
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         tfidf = TfidfVectorizer(analyzer=list, max_features=20_000, sublinear_tf=True, dtype=np.float32)
         weighted = tfidf.fit_transform([story.terms for story in told])
         depth = min(self.components, len(tfidf.vocabulary_) - 1, len(told) - 1)

@@ -14,6 +14,8 @@ from tasks.relay import Relay
 
 class Command(BaseCommand):
     help = "Turn recorded events into work and tell the workers of it, until stopped."
+    # They would import every page, to a process that shows none.
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 
 from backend.accounts.models import User
 from backend.suggestions.scoring.coverage import forget_others
@@ -13,6 +14,12 @@ from tests.factories import UserFactory
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", choices=["short", "long"], default="short", help="how long to kill, freeze and wipe real servers")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_files_found_when_asked_for() -> None:
+    """Each test client begins the middleware anew; WhiteNoise would look through all static files each time."""
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(autouse=True)

@@ -175,6 +175,10 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
     "own letter: send": (send_letter(own), OFFICIALS),
     "own letter: read": (get(lambda s, x: f"communities/{own(s, x).pk}/profile/letters/"), OFFICIALS | {"curator"}),
     "contacts of A: read before consent": (get(lambda s, x: f"communities/{s.world.a.pk}/contacts/"), {"official", "curator"}),
+    "contacts of A: break the glass": (
+        post(lambda s, x: f"communities/{s.world.a.pk}/contacts/break-glass/", lambda s, x: {"reason": "An emergency in their town hall."}),
+        {"admin"},
+    ),
     "own contacts: read": (get(lambda s, x: f"communities/{own(s, x).pk}/contacts/"), OFFICIALS | {"curator"}),
     "own contacts: update": (put_contacts(own), OFFICIALS),
     "suggestion A–B: read": (get(suggestion), {"official", "committee_member", "chair"}),

@@ -54,7 +54,8 @@ GRANTS: Mapping[Thing, Mapping[Actor, str]] = {
     Thing.PUBLIC: dict.fromkeys(Actor, "R"),
     Thing.DRAFT: {Actor.UNVETTED: "CRUX", Actor.OFFICIAL: "CRUX", Actor.CURATOR: "RU", Actor.ADMIN: "R"},
     Thing.LETTER: {Actor.UNVETTED: "CR", Actor.OFFICIAL: "CR", Actor.CURATOR: "R"},
-    Thing.CONTACTS_BEFORE_CONSENT: {Actor.UNVETTED: "RU", Actor.OFFICIAL: "RU", Actor.CURATOR: "R"},
+    # X: an administrator breaks the glass, with a reason that stays in the trail.
+    Thing.CONTACTS_BEFORE_CONSENT: {Actor.UNVETTED: "RU", Actor.OFFICIAL: "RU", Actor.CURATOR: "R", Actor.ADMIN: "X"},
     Thing.CONTACTS_AFTER_CONSENT: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "R"},
     Thing.SUGGESTION: {Actor.OFFICIAL: "R", Actor.COMMITTEE_MEMBER: "R", Actor.CHAIR: "R", Actor.CURATOR: "CRU", Actor.ADMIN: "R"},
     Thing.ANSWER: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},

@@ -69,6 +69,7 @@ ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:profile-fulfil": _OWNER,
     "api:profile-withdraw": _OWNER,
     "api:own-contacts": {"GET": "community_or_staff", "PUT": "community"},
+    "api:contacts-break-glass": {"POST": "admin"},
     "api:profile-answer": _OWNER,
     "api:letters": {"GET": "community_or_staff", "POST": "community"},
     "api:letter": {"GET": "community_or_staff"},

@@ -92,6 +92,7 @@ _mine = [
     path(f"{_PROFILE}letters/", profiles.LettersView.as_view(), name="letters"),
     path(f"{_PROFILE}letters/<id:letter_id>/", profiles.LetterView.as_view(), name="letter"),
     path(f"{_COMMUNITY}contacts/", profiles.OwnContactsView.as_view(), name="own-contacts"),
+    path(f"{_COMMUNITY}contacts/break-glass/", profiles.BreakGlassView.as_view(), name="contacts-break-glass"),
     path(f"{_COMMUNITY}suggestions/", suggestions.SuggestionsView.as_view(), name="suggestions"),
     path(_SUGGESTION, suggestions.SuggestionDetailView.as_view(), name="suggestion"),
     path(f"{_SUGGESTION}answer/", suggestions.AnswerView.as_view(), name="suggestion-answer"),

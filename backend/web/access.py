@@ -122,7 +122,7 @@ ACCESS: Mapping[str, Level] = {
     "web:staff_suggestions_act": "curator",
     "web:staff_propose": "curator",
     "web:staff_policy": "staff",
-    "web:staff_contacts": "curator",
+    "web:staff_contacts": "staff",
     "web:staff_bars": "staff",
     "web:staff_bar_lift": "curator",
     "web:staff_introduction_note": "curator",

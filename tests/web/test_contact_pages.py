@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Contact
-from tests.factories import CommunityRoleFactory
+from backend.outbox.models import Event
+from tests.factories import CommunityRoleFactory, ContactFactory, OrganisationFactory
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to
 
@@ -46,3 +48,28 @@ def test_contacts_are_kept_by_officials_alone(official: CommunityRole, sign_in: 
     client = sign_in(other.user)
     assert client.get(url(other)).status_code == 404
     assert client.post(url(other), {"name.0": "Ana", "email.0": "ana@city.example"}).status_code == 404
+
+
+def test_administrator_opens_contacts_by_a_reason_that_the_community_reads(official: CommunityRole, admin: User, sign_in: SignIn) -> None:
+    ContactFactory(organisation=OrganisationFactory(community=official.community), name="Ana Contact")
+    address, client = reverse("web:staff_contacts", args=[official.community_id]), sign_in(admin)
+    asked = client.get(address).content.decode()
+    assert "Ana Contact" not in asked
+    refused = client.post(address, {"reason": "because"})
+    assert refused.status_code == 422
+    assert "Ana Contact" not in refused.content.decode()
+    assert not Event.objects.filter(topic="contacts_read").exists()
+    form = form_to(asked, address)
+    opened = client.post(form.action, {**form.values, "reason": "Their office burnt down;  the mayor asked us to reach them."})
+    assert "Ana Contact" in opened.content.decode()
+    assert "no-store" in opened["Cache-Control"]
+    left = Event.objects.get(topic="contacts_read")
+    assert (left.by, left.payload["reason"]) == (admin, "Their office burnt down; the mayor asked us to reach them.")
+    trail = sign_in(official.user).get(f"/api/v1/communities/{official.community_id}/events/").json()["results"]
+    assert [event["topic"] for event in trail] == ["contacts_read"]
+
+
+def test_curator_breaks_no_glass(official: CommunityRole, curator: User, sign_in: SignIn) -> None:
+    address = reverse("web:staff_contacts", args=[official.community_id])
+    assert sign_in(curator).post(address, {"reason": "a reason that is long enough"}).status_code == 404
+    assert not Event.objects.filter(topic="contacts_read").exists()

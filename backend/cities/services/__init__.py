@@ -1,4 +1,4 @@
-from backend.cities.services.contacts import ContactEntry, read_contacts, replace_contacts
+from backend.cities.services.contacts import ContactEntry, break_glass, read_contacts, replace_contacts
 from backend.cities.services.existing import answer_partnership, propose_partnerships
 from backend.cities.services.freshness import mark_stale_profiles, remind_owners, resume_paused_profiles
 from backend.cities.services.letters import attach_letter, erase_letters_of, read_letter
@@ -32,6 +32,7 @@ __all__ = [
     "approve_profile",
     "attach_letter",
     "begin_membership",
+    "break_glass",
     "change_membership",
     "check_members",
     "confirm_profile",

@@ -18,6 +18,7 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
 MOST_CONTACTS = 10
+_SHORTEST_REASON, _LONGEST_REASON = 10, 500
 _LONGEST = {"name": 120, "office": 120, "email": 254, "phone": 40}
 
 
@@ -36,12 +37,38 @@ def read_contacts(*, by: User, community_id: int) -> list[Contact]:
         NotVisible: neither an official of the community nor a curator.
     """
     actor = require_in(by, community_id, "R", Thing.CONTACTS_BEFORE_CONSENT)
+    community = _community(community_id)
+    if actor == Actor.CURATOR:
+        record(Topic.CONTACTS_READ, subject=community, by=by, community_id=community_id)
+    return _contacts_of(community)
+
+
+@transaction.atomic
+def break_glass(*, by: User, community_id: int, reason: str) -> list[Contact]:
+    """A community's contacts for an administrator, in an emergency. The reason is in the trail, which the community reads too.
+
+    Raises:
+        NotVisible: not an administrator, or no such community. InvalidFields: the reason says nothing.
+    """
+    require_in(by, community_id, "X", Thing.CONTACTS_BEFORE_CONSENT)
+    community = _community(community_id)
+    reason = " ".join(reason.split())
+    if not _SHORTEST_REASON <= len(reason) <= _LONGEST_REASON or "\x00" in reason:
+        problem = f"Say in {_SHORTEST_REASON} to {_LONGEST_REASON} characters why you must read these contacts now."
+        raise InvalidFields({"reason": [problem]})
+    record(Topic.CONTACTS_READ, subject=community, by=by, community_id=community_id, broken_glass=True, reason=reason)
+    return _contacts_of(community)
+
+
+def _community(community_id: int) -> Community:
     community = Community.objects.filter(pk=community_id).first()
     if community is None:
         raise NotVisible
-    if actor == Actor.CURATOR:
-        record(Topic.CONTACTS_READ, subject=community, by=by, community_id=community_id)
-    return list(Contact.objects.filter(organisation__community_id=community_id).order_by("-is_primary", "id"))
+    return community
+
+
+def _contacts_of(community: Community) -> list[Contact]:
+    return list(Contact.objects.filter(organisation__community=community).order_by("-is_primary", "id"))
 
 
 def _check(contacts: Sequence[ContactEntry]) -> None:

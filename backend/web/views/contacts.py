@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
-from backend.cities.models import Community
-from backend.cities.services import ContactEntry, read_contacts, replace_contacts
+from backend.accounts.grants import Thing, may
+from backend.cities.models import Community, Contact
+from backend.cities.permissions import actor_kind
+from backend.cities.services import ContactEntry, break_glass, read_contacts, replace_contacts
 from backend.common.errors import InvalidFields
 from backend.web.views.profile import signed_in_user
 
@@ -64,8 +66,19 @@ def own_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
 
 
 @cache_control(no_store=True, private=True)
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
-    """A community's contacts for a curator, who leaves a trace by reading them."""
-    contacts = read_contacts(by=signed_in_user(request), community_id=community_id)
-    return render(request, "web/staff/contacts.html", {"community": Community.objects.get(pk=community_id), "contacts": contacts})
+    """A community's contacts for staff, who leave a trace by reading them: curators in their work, administrators by a reason."""
+    user = signed_in_user(request)
+    reason, errors = request.POST.get("reason", ""), {}
+    contacts: list[Contact] | None = None
+    if request.method == "POST":
+        try:
+            contacts = break_glass(by=user, community_id=community_id, reason=reason)
+        except InvalidFields as invalid:
+            errors = invalid.errors
+    elif not may(actor_kind(user, community_id), "X", Thing.CONTACTS_BEFORE_CONSENT):
+        contacts = read_contacts(by=user, community_id=community_id)
+    community = get_object_or_404(Community, pk=community_id)
+    context = {"community": community, "contacts": contacts, "asks_reason": contacts is None, "reason": reason, "errors": errors}
+    return render(request, "web/staff/contacts.html", context, status=422 if errors else 200)

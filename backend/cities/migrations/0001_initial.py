@@ -8,6 +8,8 @@ from django.conf import settings
 from django.contrib.postgres.operations import TrigramExtension, UnaccentExtension
 from django.db import migrations, models
 
+from backend.common.together import together
+
 
 class Migration(migrations.Migration):
 
@@ -17,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = together([
         TrigramExtension(),
         UnaccentExtension(),
         migrations.CreateModel(
@@ -238,4 +240,4 @@ class Migration(migrations.Migration):
             model_name='profile',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['published', 'stale', 'paused', 'fulfilled']), _negated=True), models.Q(('current_version__isnull', False), ('confirmed_at__isnull', False)), _connector='OR'), name='profile_published_has_version'),
         ),
-    ]
+    ])

@@ -4,6 +4,8 @@ import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
+from backend.common.together import together
+
 # What backend.cities.names.searched_name does with what was typed, as far as search_text has not been through it: on all names of a
 # place at once, because a call for each of a million names costs seconds.
 NAMES = """
@@ -51,7 +53,7 @@ DROP FUNCTION cities_place_keep_names();
 
 class Migration(migrations.Migration):
     dependencies = [("cities", "0003_referenceload")]
-    operations = [
+    operations = together([
         migrations.RunSQL(NAMES, "DROP FUNCTION cities_searched_names(text)"),
         migrations.RemoveIndex(model_name="place", name="place_search_trgm"),
         migrations.AlterField(model_name="place", name="search_text", field=models.TextField(help_text="Lower-case, unaccented names")),
@@ -86,4 +88,4 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(model_name="placename", index=models.Index(fields=["place"], name="placename_place")),
         migrations.RunSQL(TRIGGERS, NO_TRIGGERS),
-    ]
+    ])

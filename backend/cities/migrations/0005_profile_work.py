@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 from backend.cities.names import community_key, searched_name
+from backend.common.together import together
 
 
 def fill_keys(apps, schema_editor):
@@ -22,7 +23,7 @@ def fill_keys(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [("cities", "0004_placename"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
-    operations = [
+    operations = together([
         migrations.AddField(
             "profile",
             "answer_revisions",
@@ -157,4 +158,4 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["state", "claimed_at"], name="existing_to_confirm")],
             },
         ),
-    ]
+    ])

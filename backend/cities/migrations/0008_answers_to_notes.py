@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from backend.common.together import together
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -11,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = together([
         migrations.AddField(
             model_name="vettingnote",
             name="answer",
@@ -33,4 +35,4 @@ class Migration(migrations.Migration):
                 condition=models.Q(("answer", ""), ("answered_at__isnull", False), _connector="OR"), name="note_answer_complete"
             ),
         ),
-    ]
+    ])

@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from backend.common.together import together
+
 # What staff recorded before sides confirmed for themselves is in force, on the word of who recorded it.
 FILL = """
 UPDATE introductions_agreement a SET status = 'in_force', partnership_id = p.id, in_force_on = p.since
@@ -39,7 +41,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = together([
         migrations.CreateModel(
             name='Activity',
             fields=[
@@ -270,4 +272,4 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_on__isnull', False), ('status', 'ended')), models.Q(models.Q(('status', 'ended'), _negated=True), ('ended_on__isnull', True)), _connector='OR'), name='partnership_end_complete'),
         ),
         migrations.RunSQL(KEEP, FREE),
-    ]
+    ])

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import backend.notifications.models
+from backend.common.together import together
 
 
 class Migration(migrations.Migration):
@@ -18,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = together([
         migrations.CreateModel(
             name='Notification',
             fields=[
@@ -61,4 +62,4 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-    ]
+    ])

@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+from backend.common.together import together
+
 
 class Migration(migrations.Migration):
 
@@ -9,7 +11,7 @@ class Migration(migrations.Migration):
         ('notifications', '0001_initial'),
     ]
 
-    operations = [
+    operations = together([
         migrations.RemoveConstraint(
             model_name='notification',
             name='notification_once',
@@ -18,4 +20,4 @@ class Migration(migrations.Migration):
             model_name='notification',
             constraint=models.UniqueConstraint(fields=('recipient', 'event', 'kind', 'community'), name='notification_once', nulls_distinct=False),
         ),
-    ]
+    ])

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import backend.outbox.topics
+from backend.common.together import together
 
 
 class Migration(migrations.Migration):
@@ -15,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = together([
         migrations.CreateModel(
             name='Heartbeat',
             fields=[
@@ -92,4 +93,4 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-    ]
+    ])

@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from backend.common.together import together
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -10,7 +12,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = together([
         migrations.RemoveConstraint(
             model_name="event",
             name="event_topic_known",
@@ -116,4 +118,4 @@ class Migration(migrations.Migration):
                 name="event_topic_known",
             ),
         ),
-    ]
+    ])

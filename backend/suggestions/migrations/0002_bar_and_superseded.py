@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+from backend.common.together import together
+
 
 class Migration(migrations.Migration):
 
@@ -10,7 +12,7 @@ class Migration(migrations.Migration):
         ('suggestions', '0001_initial'),
     ]
 
-    operations = [
+    operations = together([
         migrations.AddField(
             model_name='pair',
             name='bar',
@@ -20,4 +22,4 @@ class Migration(migrations.Migration):
             model_name='pair',
             constraint=models.CheckConstraint(condition=models.Q(('bar__in', ['', 'introduced', 'partners', 'staff'])), name='pair_bar_known'),
         ),
-    ]
+    ])

@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from backend.common.together import together
+
 
 class Migration(migrations.Migration):
 
@@ -12,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = together([
         migrations.AddField(
             model_name='rankedpair',
             name='meetings',
@@ -40,4 +42,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('in_force', True)), fields=('in_force',), name='weights_one_in_force'), models.CheckConstraint(condition=models.Q(('in_force', False), models.Q(('promoted_at__isnull', False), ('promoted_by__isnull', False)), _connector='OR'), name='weights_in_force_promoted')],
             },
         ),
-    ]
+    ])

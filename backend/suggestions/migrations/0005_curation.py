@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from backend.common.together import together
+
 
 class Migration(migrations.Migration):
 
@@ -13,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = together([
         migrations.CreateModel(
             name='Bar',
             fields=[
@@ -90,4 +92,4 @@ class Migration(migrations.Migration):
             model_name='pair',
             constraint=models.CheckConstraint(condition=models.Q(('bar__in', ['', 'introduced', 'partners'])), name='pair_bar_known'),
         ),
-    ]
+    ])

@@ -145,7 +145,10 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
         if "country" in tie:
             _code(countries, tie["country"])
         elif isinstance(tie["community_id"], bool) or not isinstance(tie["community_id"], int):
-            raise _Wrong(_("A tie's community is given by its number."))
+            raise _Wrong(
+                _("“%(name)s” is not the name of exactly one community here. Look it up in the list of communities and write its number.")
+                % {"name": tie["community_id"]}
+            )
         if isinstance(tie.get("strength"), bool) or tie.get("strength") not in (1, 2, 3):
             raise _Wrong(_("Each tie needs a strength from 1 to 3."))
         if "evidence" in tie:

@@ -313,12 +313,26 @@ def test_country_is_known_in_any_spelling_or_by_its_code(db: None) -> None:
     assert read_group(GROUP_BY_CODE["sought"], post)["countries"] == ["DE", "JP"]
 
 
-def test_tie_leads_to_a_community_by_its_number(owner: Client, official: CommunityRole) -> None:
-    other = CommunityFactory(published=True, country_code="DE")
-    posted = {"ties.0.kind": "trade", "ties.0.community": f"#{other.pk}", "ties.0.strength": "1"}
+@pytest.mark.parametrize("typed", ["#{pk}", "{pk}", "Graz", "graz", "グラーツ", "Graz #{pk}"])
+def test_tie_leads_to_a_community_by_its_name_or_number(owner: Client, official: CommunityRole, typed: str) -> None:
+    other = CommunityFactory(name="Graz", local_name="グラーツ", published=True, country_code="DE")
+    posted = {"ties.0.kind": "trade", "ties.0.community": typed.format(pk=other.pk), "ties.0.strength": "1"}
     assert save(owner, official, "ties", **posted).status_code == 302
     assert profile_of(official.community).draft["ties"] == {"ties": [{"kind": "trade", "community_id": other.pk, "strength": 1}]}
     assert not draft_errors(profile_of(official.community))
+    assert f"Graz #{other.pk}" in owner.get(url("profile_group", official, "ties")).content.decode()
+
+
+@pytest.mark.parametrize("typed", ["Nowhere", "Springfield", "Hidden"])
+def test_tie_to_no_or_to_several_communities_is_kept_as_typed_with_its_error(owner: Client, official: CommunityRole, typed: str) -> None:
+    for _ in range(2):
+        CommunityFactory(name="Springfield", published=True)
+    CommunityFactory(name="Hidden")  # never published: nobody learns that it is registered
+    posted = {"ties.0.kind": "trade", "ties.0.community": typed, "ties.0.strength": "1"}
+    assert save(owner, official, "ties", **posted).status_code == 422
+    html = owner.get(url("profile_group", official, "ties")).content.decode()
+    assert f'value="{typed}"' in html
+    assert f"“{typed}” is not the name of exactly one community here." in html
 
 
 def test_opening_the_confirm_page_changes_nothing_and_its_button_confirms(owner: Client, official: CommunityRole) -> None:

@@ -36,8 +36,8 @@ class VersionForm(DomainForm):
     languages = forms.MultipleChoiceField(
         label=_("Languages of equal text"),
         required=False,
-        widget=forms.SelectMultiple(attrs={"size": 8}),
-        help_text=_("Hold Ctrl to choose several."),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("English and the languages of the two countries come first."),
     )
     term_years = forms.IntegerField(label=_("Term in years"), required=False, help_text=_("Empty: open-ended."))
     review_on = forms.DateField(label=_("Review on"), required=False, widget=date_input())
@@ -46,7 +46,8 @@ class VersionForm(DomainForm):
         super().__init__(*args, **kwargs)
         self._communities = communities
         self.fields["areas"].choices = _terms("themes")  # type: ignore[attr-defined]
-        self.fields["languages"].choices = _terms("languages")  # type: ignore[attr-defined]
+        near = {"en", *(code for community in communities for code in community.country.languages)}
+        self.fields["languages"].choices = sorted(_terms("languages"), key=lambda term: term[0] not in near)  # type: ignore[attr-defined]
         for index, community in enumerate(communities):
             words = {"community": community.name}
             self.fields[f"name_{index}"] = forms.CharField(

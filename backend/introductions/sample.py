@@ -16,17 +16,17 @@ from django.db.models import Q
 from PIL import Image, ImageDraw
 
 from backend.accounts.models import User
-from backend.cities.models import Community, CommunityRole, Profile
+from backend.cities.models import Community, Profile
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.sample.choice import COMMITTEE_AT_HOME, OFFICIAL_ABROAD, OFFICIAL_AT_HOME
 from backend.common.clock import database_now
 from backend.introductions.models import Agreement, Introduction, Partnership
+from backend.introductions.sample_talks import begin_talks, official_of, open_card
 from backend.introductions.services.activities import log_activity, save_report
 from backend.introductions.services.agreements import add_document, confirm
 from backend.introductions.services.drafting import begin_draft, offer, save_version
-from backend.introductions.services.introducing import move, open_introduction
+from backend.introductions.services.introducing import move
 from backend.introductions.services.upkeep import mark_dormant, mark_reviews_due
-from backend.suggestions.models import Pair
 
 _BECAUSE = "Both have worked together before they came to this service. (Sample)"
 
@@ -58,6 +58,10 @@ _ACTIVITIES = (
 )
 
 
+# Introductions that are under way, and how far they have come.
+_TALKS = ((COMMITTEE_AT_HOME, Introduction.Stage.FIRST_MEETING), (OFFICIAL_ABROAD, Introduction.Stage.INTRODUCED))
+
+
 @transaction.atomic
 def load_sample_partnerships() -> int:
     """Adds the partnerships to a sample world that has none; returns how many were begun now."""
@@ -74,6 +78,11 @@ def load_sample_partnerships() -> int:
         if first is None or other is None:
             continue
         begun += _tell(story, curator, first, other)
+    for place_id, stage in _TALKS:
+        first = Community.objects.filter(is_sample=True, place_id=place_id).first()
+        other = next(free[first is not None and not first.is_home], None) if first else None
+        if first is not None and other is not None:
+            begin_talks(stage=stage, because=_BECAUSE, curator=curator, first=first, other=other)
     mark_reviews_due()
     mark_dormant()
     return begun
@@ -87,12 +96,6 @@ def _free_partners(home: bool) -> Iterator[Community]:
     return iter(found.order_by("place__population", "id").distinct()[100:110])
 
 
-def _official(community: Community) -> User:
-    deciding = (CommunityRole.Role.OFFICIAL, CommunityRole.Role.CHAIR)
-    roles = CommunityRole.objects.filter(community=community, role__in=deciding, vetted_at__isnull=False, ended_at__isnull=True)
-    return roles.select_related("user").order_by("id")[0].user
-
-
 def _tell(story: _Story, curator: User, first: Community, other: Community) -> int:
     """Makes one story true; 1 if a partnership began."""
     agreement = _draft(story, curator, first, other)
@@ -102,7 +105,7 @@ def _tell(story: _Story, curator: User, first: Community, other: Community) -> i
     since = dt.date(today.year - story.years, 5, 4)
     for community in (first, other):
         confirm(
-            by=_official(community), agreement_id=agreement.pk, community_id=community.pk, name="Alex Sample", office="Mayor",
+            by=official_of(community), agreement_id=agreement.pk, community_id=community.pk, name="Alex Sample", office="Mayor",
             is_highest_official=True, signed_on=since,
         )  # fmt: skip
     partnership = Partnership.objects.get(agreement=agreement)
@@ -110,12 +113,12 @@ def _tell(story: _Story, curator: User, first: Community, other: Community) -> i
         kind, text, own, others = _ACTIVITIES[index % len(_ACTIVITIES)]
         side = (first, other)[index % 2]
         log_activity(
-            by=_official(side), partnership_id=partnership.pk, community_id=side.pk, kind=kind,
+            by=official_of(side), partnership_id=partnership.pk, community_id=side.pk, kind=kind,
             happened_on=max(since, today - dt.timedelta(days=days)), text=text, own_people=own, other_people=others,
         )  # fmt: skip
     for community in (first, other) if story.reports else ():
         save_report(
-            by=_official(community), partnership_id=partnership.pk, community_id=community.pk, year=today.year - 1,
+            by=official_of(community), partnership_id=partnership.pk, community_id=community.pk, year=today.year - 1,
             achieved="A visit in spring and an exchange of two classes. (Sample)", plans="A concert of both youth orchestras. (Sample)",
         )  # fmt: skip
     return 1
@@ -123,8 +126,7 @@ def _tell(story: _Story, curator: User, first: Community, other: Community) -> i
 
 def _draft(story: _Story, curator: User, first: Community, other: Community) -> Agreement:
     low, high = sorted((first, other), key=lambda community: community.pk)
-    pair, _made = Pair.objects.get_or_create(a=low, b=high, defaults={"a_country": low.country_id, "b_country": high.country_id})
-    card = open_introduction(by=curator, pair_id=pair.pk, because=_BECAUSE)
+    card = open_card(curator, first, other, _BECAUSE)
     move(by=curator, introduction_id=card.pk, stage=Introduction.Stage.INTRODUCED)
     agreement = begin_draft(by=curator, introduction_id=card.pk, form=story.form)
     version = agreement.versions.latest("number")
@@ -135,7 +137,7 @@ def _draft(story: _Story, curator: User, first: Community, other: Community) -> 
     )  # fmt: skip
     offer(by=curator, agreement_id=agreement.pk)
     upload = SimpleUploadedFile("signed-sample.png", _scan(f"{low.name} – {high.name}"))
-    add_document(by=_official(first), agreement_id=agreement.pk, community_id=first.pk, upload=upload)
+    add_document(by=official_of(first), agreement_id=agreement.pk, community_id=first.pk, upload=upload)
     return agreement
 
 

@@ -107,11 +107,13 @@ class DirectKernel:
         self.optimistic = (2 * self.k if certain.mean() < _MOSTLY else self.k) + 8
         opened = self._opened(row_floor, shape[1]), self._opened(col_floor, shape[0])
         rows = self.rows[positions]
-        if len(opened[0]) or len(opened[1]):
-            found = self._opening(left, columns, (forth, back), rows, certain, (row_floor, col_floor), opened)
-        else:
-            found = self._admitted(self._within_limits(left, columns, (forth, back), row_floor, col_floor), rows, columns.cols, certain)
-        scores = np.maximum(self._scores(found.costs), np.float32(0))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            if len(opened[0]) or len(opened[1]):
+                found = self._opening(left, columns, (forth, back), rows, certain, (row_floor, col_floor), opened)
+            else:
+                within = self._within_limits(left, columns, (forth, back), row_floor, col_floor)
+                found = self._admitted(within, rows, columns.cols, certain)
+            scores = np.maximum(self._scores(found.costs), np.float32(0))
         return Candidates(found.rows, found.cols, scores, scores > row_floor.take(found.rows), scores > col_floor.take(found.cols))
 
     def _within_limits(
@@ -122,26 +124,24 @@ class DirectKernel:
         row_floor: Float32Array,
         col_floor: Float32Array,
     ) -> Found:
-        """What keeps within the limit of its row or of its column, a few rows at a time that stay in the cache."""
-        shape = numerators[0].shape
+        """What keeps within the limit of its row or of its column, and a little more, a few rows at a time that stay in the cache."""
+        height, width = numerators[0].shape
         row_limit, col_limit = self._limits(row_floor), self._limits(col_floor)
-        step = max(1, _IN_CACHE // shape[1])
+        step = max(1, _IN_CACHE // width)
         parts = []
-        for at in range(0, shape[0], step):
-            part = slice(at, min(shape[0], at + step))
-            size = (part.stop - at) * shape[1]
-            denominators = tuple(buffer[:size].reshape(-1, shape[1]) for buffer in self._denominators)
+        for at in range(0, height, step):
+            part = slice(at, min(height, at + step))
+            size = (part.stop - at) * width
+            denominators = tuple(buffer[:size].reshape(-1, width) for buffer in self._denominators)
             costs = self._costs(left[part], columns, (numerators[0][part], numerators[1][part]), denominators)
-            within = self._within[:size].reshape(costs.shape)
+            within = self._within[:size]
             # Rows come sorted by their thresholds, so the highest limit of them says nearly as much as each.
-            np.less(costs, np.maximum(col_limit, row_limit[part].max()), out=within)
-            flat = np.flatnonzero(within)
-            found = self._taken(flat, costs, denominators)
-            kept = np.flatnonzero(found.costs < np.maximum(row_limit[part].take(found.rows), col_limit.take(found.cols)))
-            found = found.only(kept)
-            np.add(found.rows, at, out=found.rows)
-            parts.append(found)
-        return joined(parts)
+            np.less(costs, np.maximum(col_limit, row_limit[part].max()), out=within.reshape(costs.shape))
+            flat = within.nonzero()[0]
+            parts.append((flat + at * width, *(table.reshape(-1).take(flat) for table in (costs, *denominators))))
+        flat, *values = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        rows = flat // width
+        return Found(rows, flat - rows * width, *values)
 
     def _taken(self, flat: IntArray, costs: FloatArray, denominators: tuple[FloatArray, ...]) -> Found:
         rows = flat // costs.shape[1]
@@ -158,30 +158,24 @@ class DirectKernel:
         if self.signed:  # rounding may push a numerator below zero, where the fractions below would run wild
             np.maximum(n1, np.float32(1e-18), out=n1)
             np.maximum(n2, np.float32(1e-18), out=n2)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            if self.fusion == "harmonic":
-                np.divide(d1, n1, out=n1)
-                np.divide(d2, n2, out=n2)
-                np.add(n1, n2, out=n1)
-            else:
-                np.divide(n1, d1, out=n1)
-                np.divide(n2, d2, out=n2)
-                {"product": np.multiply, "min": np.minimum, "mean": np.add}[self.fusion](n1, n2, out=n1)
-                np.multiply(n1, np.float32(-0.5 if self.fusion == "mean" else -1), out=n1)
+        if self.fusion == "harmonic":
+            np.divide(d1, n1, out=n1)
+            np.divide(d2, n2, out=n2)
+            np.add(n1, n2, out=n1)
+        else:
+            np.divide(n1, d1, out=n1)
+            np.divide(n2, d2, out=n2)
+            {"product": np.multiply, "min": np.minimum, "mean": np.add}[self.fusion](n1, n2, out=n1)
+            np.multiply(n1, np.float32(-0.5 if self.fusion == "mean" else -1), out=n1)
         return n1
 
     def _scores(self, costs: FloatArray) -> Float32Array:
-        with np.errstate(divide="ignore"):
-            scores: Float32Array = np.float32(2) / costs if self.fusion == "harmonic" else -costs
+        scores: Float32Array = np.float32(2) / costs if self.fusion == "harmonic" else -costs
         return scores
 
     def _limits(self, floor: Float32Array) -> Float32Array:
         """Costs that whatever beats the thresholds stays below."""
-        if self.fusion != "harmonic":
-            limits = -floor
-        else:
-            with np.errstate(divide="ignore"):
-                limits = np.where(floor > 0, 2 / floor, np.float32(np.inf)).astype(np.float32)
+        limits = np.float32(2) / np.maximum(floor, np.float32(0)) if self.fusion == "harmonic" else -floor
         return np.nextafter(limits, np.float32(np.inf))
 
     def _opened(self, floor: Float32Array, others: int) -> IntArray:

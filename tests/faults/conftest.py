@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from django.db import connection
 from backend.common.clock import database_now
 from backend.outbox.models import Slot
 from tasks.schedule import JOBS
-from tests.faults.service import Service
+from tests.faults.service import Service, running
 
 
 @pytest.fixture
@@ -26,13 +25,8 @@ def nothing_due(transactional_db: None) -> None:
 @pytest.fixture
 def service(nothing_due: None, tmp_path: Path) -> Iterator[Service]:
     """A running relay, worker and broker on the test database."""
-    running = Service(tmp_path)
-    try:
-        running.start()
-        yield running
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            running.stop()
+    with running(Service(tmp_path)) as started:
+        yield started
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from django.db import connection
@@ -18,6 +20,7 @@ from backend.runtime import processes
 from backend.runtime.valkey import EmbeddedValkey
 
 ROOT = Path(__file__).resolve().parents[2]
+AnyService = TypeVar("AnyService", bound="Service")
 
 
 class Service:
@@ -31,9 +34,16 @@ class Service:
 
     def start(self) -> None:
         self.broker.start()
+        self.start_processes()
+        self.until(self.is_ready, seconds=150)
+
+    def start_processes(self) -> None:
+        """All at once: what they import keeps every core busy."""
         self.start_relay()
         self.start_worker()
-        self.until(lambda: heartbeat_age("relay") is not None, seconds=150)
+
+    def is_ready(self) -> bool:
+        return heartbeat_age("relay") is not None
 
     def start_worker(self) -> None:
         argv = [
@@ -80,11 +90,13 @@ class Service:
         self.broker.start()
 
     def stop(self) -> None:
-        for process in (self.worker, self.relay):
-            if process is not None:
-                processes.signal_group(process, signal.SIGCONT)
-                processes.stop(process, signal.SIGTERM, timeout=10)
+        """At once: nothing is kept, and test_up shows how a service ends when it is asked to."""
+        for process in self._processes():
+            processes.stop(process, signal.SIGKILL)
         self.broker.kill()
+
+    def _processes(self) -> list[subprocess.Popen[bytes]]:
+        return [process for process in (self.worker, self.relay) if process is not None]
 
     def until(self, condition: Callable[[], bool], *, seconds: float) -> None:
         """Polls; fails with the ends of the logs when it does not come true in time."""
@@ -109,6 +121,16 @@ class Service:
         }
         with (self.folder / log).open("ab") as file:
             return processes.spawn(argv, env=environment, cwd=ROOT, stdout=file)
+
+
+@contextlib.contextmanager
+def running(service: AnyService) -> Iterator[AnyService]:
+    """Started, and stopped whatever happens."""
+    try:
+        service.start()
+        yield service
+    finally:
+        service.stop()
 
 
 def _exists(pid: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -12,7 +13,9 @@ from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.suggestions.models import Suggestion
 from tests.factories import CommunityFactory, CommunityRoleFactory, ProfileFactory, SuggestionFactory, UserFactory
+from tests.faults.service import running
 from tests.web.browser import Browser, running_browser
+from tests.web.service import WholeService
 
 SignIn = Callable[[User], Client]
 
@@ -60,6 +63,13 @@ def stranger(db: None) -> User:
 
 def profile_of(community: Community) -> Profile:
     return Profile.objects.get(community=community)
+
+
+@pytest.fixture
+def service(transactional_db: None, tmp_path: Path) -> Iterator[WholeService]:
+    """Web, relay, worker and broker in processes of their own on the test database."""
+    with running(WholeService(tmp_path)) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

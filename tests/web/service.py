@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import urllib.request
@@ -11,7 +10,6 @@ from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 
-from backend.runtime import processes
 from backend.runtime.ports import pick_free
 from tests.faults.service import Service
 
@@ -22,12 +20,14 @@ class WholeService(Service):
         self.url = f"http://127.0.0.1:{pick_free()}"
         self.web: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        super().start()
+    def start_processes(self) -> None:
         bind = self.url.removeprefix("http://")
         gunicorn = [sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
         self.web = self._spawn([*gunicorn, "backend.wsgi"], "web.log")
-        self.until(self._answers, seconds=150)
+        super().start_processes()
+
+    def is_ready(self) -> bool:
+        return super().is_ready() and self._answers()
 
     def _answers(self) -> bool:
         try:
@@ -45,11 +45,8 @@ class WholeService(Service):
         mails = [message_from_bytes(path.read_bytes(), policy=default) for path in files]
         return [_words(mail) for mail in mails if address in str(mail["To"])]
 
-    def stop(self) -> None:
-        super().stop()
-        if self.web is not None:
-            processes.signal_group(self.web, signal.SIGCONT)
-            processes.stop(self.web, signal.SIGTERM, timeout=10)
+    def _processes(self) -> list[subprocess.Popen[bytes]]:
+        return [*super()._processes(), *([self.web] if self.web else [])]
 
 
 def _words(mail: EmailMessage) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +18,6 @@ from django.urls import reverse
 from backend.accounts.models import AccountMail, User
 from backend.accounts.services import change_staff_role
 from backend.outbox.models import Event
-from tests import factories
 from tests.factories import PASSWORD, UserFactory
 from tests.second_factor import current_code
 from tests.web.html_forms import form_to, forms_of
@@ -30,13 +29,9 @@ DESK = reverse("web:desk")
 
 
 @pytest.fixture(autouse=True)
-def quick_and_unlimited(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Each test counts its own tries; a password's hash is made as always, but in a few rounds."""
+def unlimited() -> None:
+    """Each test counts its own tries."""
     cache.clear()
-    monkeypatch.setattr(PBKDF2PasswordHasher, "iterations", 10)
-    factories._password_hash.cache_clear()
-    yield
-    factories._password_hash.cache_clear()
 
 
 def code_sent_to(address: str) -> str:

@@ -6,7 +6,6 @@ Elements are chosen by name, value and address, not by their words: the same wal
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from backend.runtime.processes import wait_until
 from backend.suggestions.models import Suggestion
 from backend.suggestions.runs import begin_run
 from tests.factories import CommunityFactory, CommunityRoleFactory, CountryFactory, PlaceFactory, UserFactory, document
+from tests.faults.service import running
 from tests.letters import pdf
 from tests.web.browser import Browser, Visitor
 from tests.web.service import WholeService
@@ -66,15 +66,10 @@ def service(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) ->
     """One service and one world for all walks: each person registers a city of their own, in a country of its own."""
     cache.clear()
     make_world()
-    running = WholeService(tmp_path_factory.mktemp("service"))
-    try:
-        running.start()
+    with running(WholeService(tmp_path_factory.mktemp("service"))) as started:
         begin_run(reason="first")
-        running.until(everything_is_done, seconds=90)
-        yield running
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            running.stop()
+        started.until(everything_is_done, seconds=90)
+        yield started
 
 
 @pytest.fixture(autouse=True)
@@ -140,8 +135,13 @@ class Newcomer(Visitor):
 
     def look(self, name: str) -> None:
         """What axe finds and whether the page scrolls sideways, at 320 and 1280 px."""
-        if self.looks and (wrong := self.defects(name)):
-            self.found[name] = wrong
+        if self.looks:
+            self.found[name] = self.defects(name)
+
+    @property
+    def wrong(self) -> dict[str, list[str]]:
+        """The pages on which something was found."""
+        return {name: lines for name, lines in self.found.items() if lines}
 
     def at_topic(self) -> str:
         return self.page.url.rstrip("/").rsplit("/", 1)[-1]
@@ -303,7 +303,7 @@ def test_from_the_landing_page_to_the_first_suggestion(service: WholeService, br
         f"curators: {first.clicks} and {second.clicks} clicks after sign-in; "
         f"suggestion and mails on both sides {curated:.2f} s after the second approval"
     )
-    assert official.found | first.found | second.found == {}
+    assert official.wrong | first.wrong | second.wrong == {}
     assert official.complaints == first.complaints == second.complaints == partner.complaints == []
     assert curated <= CURATED_SECONDS
 
@@ -316,7 +316,7 @@ def test_in_arabic(service: WholeService, browser: Browser) -> None:
     answer_topics(official, stop_after="sectors")
     send_letter_and_submit(official, community)
     look_at_the_other_topics(official, community)
-    assert official.found == {}
+    assert official.wrong == {}
     assert official.complaints == []
 
 

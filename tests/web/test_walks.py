@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from django.urls import reverse
@@ -33,17 +31,6 @@ FAR = document(
 NEEDS, OFFERS = ["heritage_conservation", "public_transport"], ["port_logistics", "water_management"]
 NEAR = {**FAR, "needs_offers": {"needs": NEEDS, "offers": OFFERS}, "languages": {"working": ["ja", "en"]}}
 PARTNER = document(needs_offers={"needs": OFFERS, "offers": NEEDS})
-
-
-@pytest.fixture
-def service(transactional_db: None, tmp_path: Path) -> Iterator[WholeService]:
-    running = WholeService(tmp_path)
-    try:
-        running.start()
-        yield running
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            running.stop()
 
 
 @pytest.fixture

@@ -140,6 +140,7 @@ ACCOUNT_RATE_LIMITS = {
 }
 # In production one proxy stands before the service: the last address that it names is the client's, whatever the client wrote before it.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if PRODUCTION else 0
+MFA_ADAPTER = "backend.web.second_factor_adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Cities Seeking Cities"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from backend.outbox.leases import return_expired
 from backend.outbox.models import Work
 from tasks.app import app
@@ -9,9 +11,15 @@ from tasks.relay import due_for_publishing, route_events
 from tasks.work import perform
 
 
+@cache
+def _import_tasks() -> None:
+    """Once: Celery has Django check every model each time."""
+    app.loader.import_default_modules()
+
+
 def step(limit: int = 100) -> int:
     """Routes what is recorded and performs at most ``limit`` pieces of the work that is due now; returns how many."""
-    app.loader.import_default_modules()
+    _import_tasks()
     while route_events():
         pass
     return_expired()

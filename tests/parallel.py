@@ -11,13 +11,19 @@ from pathlib import Path
 
 import pytest
 
-# Whole services are started here, for a minute at a time: they go first, so that no process is left alone with one at the end.
+# Files of half a minute and more, the longest first: so that no process is left alone with one at the end.
 _LONGEST = (
+    "tests/web/test_walk_registration.py",
+    "tests/web/test_walk_agreement.py",
     "tests/runtime/test_up.py",
-    "tests/web/test_walk",
+    "tests/test_blind_surfaces.py",
     "tests/faults/",
+    "tests/test_url_walk.py",
+    "tests/web/test_walks.py",
+    "tests/web/test_accessibility.py",
     "tests/backend/introductions/test_workflow",
     "tests/backend/cities/test_sample_world.py",
+    "tests/api/test_fuzzing.py",
 )
 
 

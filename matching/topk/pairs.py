@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.topk.fusion import fuse
+from matching.topk.sums import SparseCounterparts, numerator_table, numerators
 from matching.types import BoolArray, Factors, IntArray, PairProblem
 
 Float64Array = npt.NDArray[np.float64]
@@ -59,9 +60,14 @@ def score_pairs(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: st
     return parts[0] if len(parts) == 1 else PairScores(*(np.concatenate(values) for values in zip(*map(_fields, parts), strict=True)))
 
 
-def score_table(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str) -> PairScores:
+def score_table(
+    problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str, counterparts: SparseCounterparts | None = None
+) -> PairScores:
     """The same for every row with each of its own columns: rows (r,), cols (r, c); all values are (r, c)."""
-    return _score_chunk(problem, rows[:, None], cols, fusion)
+    forth, back = problem.left_to_right, problem.right_to_left
+    sparse = (None, None) if counterparts is None else (counterparts.forth, counterparts.back)
+    found = numerator_table(forth, rows, cols, sparse[0]), numerator_table(back, rows, cols, sparse[1])
+    return scored(problem, rows[:, None], cols, *found, fusion)
 
 
 def _fields(scores: PairScores) -> tuple[npt.NDArray[Any], ...]:
@@ -69,8 +75,14 @@ def _fields(scores: PairScores) -> tuple[npt.NDArray[Any], ...]:
 
 
 def _score_chunk(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str) -> PairScores:
-    p, cov_p = _direction(problem.left_to_right, rows, cols, owners=rows)
-    q, cov_q = _direction(problem.right_to_left, rows, cols, owners=cols)
+    forth, back = problem.left_to_right, problem.right_to_left
+    return scored(problem, rows, cols, numerators(forth, rows, cols), numerators(back, rows, cols), fusion)
+
+
+def scored(problem: PairProblem, rows: IntArray, cols: IntArray, forth: Float64Array, back: Float64Array, fusion: str) -> PairScores:
+    """Pairs (rows and cols of one shape, or broadcast to that of cols) of which both numerators, spoilt by this, are known."""
+    p, cov_p = _direction(problem.left_to_right, rows, cols, forth, owners=rows)
+    q, cov_q = _direction(problem.right_to_left, rows, cols, back, owners=cols)
     if len(problem.exceptions.rows):
         all_rows, all_cols = np.broadcast_arrays(rows, cols)
         at = exception_positions(problem, all_rows.ravel(), all_cols.ravel()).reshape(cols.shape)
@@ -81,9 +93,10 @@ def _score_chunk(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: s
     return PairScores(fuse(p, q, fusion), p, q, cov_p, cov_q, np.isfinite(p) & np.isfinite(q))
 
 
-def _direction(factors: Factors, rows: IntArray, cols: IntArray, owners: IntArray) -> tuple[Float64Array, Float64Array]:
+def _direction(
+    factors: Factors, rows: IntArray, cols: IntArray, numerator: Float64Array, owners: IntArray
+) -> tuple[Float64Array, Float64Array]:
     """Preference and coverage of one direction. Without any evidence or prior the preference is NaN; without weights the coverage is 0."""
-    numerator = row_dots(factors.numerator_left, factors.numerator_right, rows, cols)
     presence = row_dots(factors.presence_left, factors.presence_right, rows, cols)
     total = factors.total_weight[owners].astype(np.float64)
     numerator += factors.prior_weight * factors.prior

@@ -11,6 +11,7 @@ from matching.topk.pairs import score_pairs, score_table
 from matching.topk.rounding import magnitudes, score_error
 from matching.topk.scan import best_of_rows
 from matching.topk.sides import empty_side, write_best, write_row
+from matching.topk.sums import SparseCounterparts, sparse_counterparts
 from matching.topk.threads import run_threads, share_out
 from matching.topk.two_sided import SPARE, TwoSidedPass
 from matching.topk.warm import ROWS_AT_ONCE, scored_again
@@ -102,6 +103,7 @@ def finished(
         return side
     by_rank = cols[np.argsort(view.right_ids[cols], kind="stable")]
     overflowed = np.zeros(len(rows), dtype=np.bool_)
+    counterparts = sparse_counterparts(view) if begun is None else None
     draw = share_out(range(0, len(rows), ROWS_AT_ONCE))
 
     def work() -> None:
@@ -109,7 +111,7 @@ def finished(
             part = slice(start, start + ROWS_AT_ONCE)
             keys, overflowed[part] = lists.ordered(part)
             candidates = by_rank.take(packed_ranks(keys), mode="clip")  # empty places name any column, and are not listed
-            _finish_rows(side, view, rows[part], candidates, keys != 0, begun is not None, fusion)
+            _finish_rows(side, view, rows[part], candidates, keys != 0, begun is not None, fusion, counterparts)
 
     run_threads(work, threads)
     unsure = rows[np.flatnonzero(overflowed)]
@@ -118,13 +120,22 @@ def finished(
     return side
 
 
-def _finish_rows(side: RankedSide, view: PairProblem, rows: IntArray, cols: IntArray, listed: BoolArray, begun: bool, fusion: str) -> None:
+def _finish_rows(
+    side: RankedSide,
+    view: PairProblem,
+    rows: IntArray,
+    cols: IntArray,
+    listed: BoolArray,
+    begun: bool,
+    fusion: str,
+    counterparts: SparseCounterparts | None,
+) -> None:
     """Makes the lists of some rows those of the best of their candidates (cols, best first, where listed)."""
     k = side.scores.shape[1]
     if begun:
         standing = (view.right_ids[cols][:, :, None] == side.counterpart_ids[rows][:, None, :]).any(axis=2)
     else:
-        write_best(side, view, rows, cols[:, :k], listed[:, :k], score_table(view, rows, cols[:, :k], fusion))
+        write_best(side, view, rows, cols[:, :k], listed[:, :k], score_table(view, rows, cols[:, :k], fusion, counterparts))
         standing = np.broadcast_to(np.arange(cols.shape[1]) < k, cols.shape)
     # The few others that may belong among them: mostly they do not.
     at, place = np.nonzero(listed & ~standing)
@@ -135,5 +146,5 @@ def _finish_rows(side: RankedSide, view: PairProblem, rows: IntArray, cols: IntA
     behind = (values.score < last) | ((values.score == last) & (view.right_ids[cols[at, place]] > last_id))
     entered = np.unique(at[~behind])
     if len(entered):
-        values = score_table(view, rows[entered], cols[entered], fusion)
+        values = score_table(view, rows[entered], cols[entered], fusion, counterparts)
         write_best(side, view, rows[entered], cols[entered], listed[entered], values)

@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.topk.fusion import fuse
-from matching.topk.pairs import COVERAGE_TOLERANCE, PairScores, score_pairs, score_table
+from matching.topk.pairs import COVERAGE_TOLERANCE, PairScores, score_pairs, scored
+from matching.topk.sums import numerators_of_row
 from matching.topk.threads import run_threads, share_out
 from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
 
 Float32Array = npt.NDArray[np.float32]
 
 _CHUNK = 8_192  # columns whose scores are finished while they are in cache
-_FINISHED = 512  # pairs of a row scored exactly at once: their factors fit in the cache
+_FINISHED = 4_096  # pairs of a row scored exactly at once: what they have in one dimension fits in the cache
+_NEXT_TO_NOTHING = np.float32(1e-15)  # in place of preferences of 0, so that 0/0 cannot arise: far below any rounding
 _IMPOSSIBLE = np.float32(-1)  # below every score: the pair cannot reach the coverage floor
 
 
@@ -51,9 +53,13 @@ def row_scores(problem: PairProblem, rows: IntArray, fusion: str, threads: int =
             part = slice(start, min(n, start + _CHUNK))
             p, presence_p = _preferences(forth, forth_rows, part, None if columns is None else columns.forth)
             q, presence_q = _preferences(back, back_rows, part, None if columns is None else columns.back)
-            block = fuse(p, q, fusion)
-            block[(presence_p < own_limit) | (presence_q < back.total_weight[part] * floor) | np.isnan(block)] = _IMPOSSIBLE
-            scores[:, part] = block
+            impossible = presence_p < own_limit
+            impossible |= presence_q < back.total_weight[part] * floor
+            block = scores[:, part]
+            _fuse_into(block, p, q, fusion)
+            if not (forth.prior_weight and back.prior_weight):
+                impossible |= np.isnan(block)
+            np.copyto(block, _IMPOSSIBLE, where=impossible)
 
     run_threads(work, min(threads, -(-n // _CHUNK)) or 1)
     return scores
@@ -73,25 +79,41 @@ def _preferences(
         numerator = taken[0] @ factors.numerator_right[part].T
     presence = taken[1] @ factors.presence_right[part].T
     numerator += np.float32(factors.prior_weight * factors.prior)
-    denominator = presence + np.float32(factors.prior_weight)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return numerator / denominator, presence
+        numerator /= presence + np.float32(factors.prior_weight)
+    return numerator, presence
 
 
-def score_row(problem: PairProblem, row: int, cols: IntArray, fusion: str, threads: int = 1) -> PairScores:
-    """Exact values of one row with some columns (c,), bit for bit those of ``score_pairs``."""
-    if len(cols) <= _FINISHED:
-        return score_pairs(problem, np.full(len(cols), row), cols, fusion)
-    starts = range(0, len(cols), _FINISHED)
-    draw, parts, rows = share_out(starts), {}, np.array([row])
+def _fuse_into(out: Float32Array, p: FloatArray, q: FloatArray, fusion: str) -> None:
+    """The scores of preferences, which are spoilt by this; of the fusion that is used most without arrays of its own."""
+    if fusion != "harmonic":
+        out[...] = fuse(p, q, fusion)
+        return
+    np.maximum(p, _NEXT_TO_NOTHING, out=p)
+    np.maximum(q, _NEXT_TO_NOTHING, out=q)
+    np.multiply(p, q, out=out)
+    p += q
+    out /= p
+    out *= np.float32(2)
+
+
+def score_row(problem: PairProblem, row: int, cols: IntArray, fusion: str, columns: ColumnMajor, threads: int = 1) -> PairScores:
+    """Exact values of one row with some columns (c,), bit for bit those of ``score_pairs``. ``columns`` are the problem's own."""
+    starts = range(0, max(1, len(cols)), _FINISHED)
+    draw, parts = share_out(starts), {}
+    forth, back = problem.left_to_right.numerator_left[row], problem.right_to_left.numerator_left[row]
 
     def work() -> None:
         while (start := draw()) is not None:
-            parts[start] = score_table(problem, rows, cols[None, start : start + _FINISHED], fusion)
+            part = cols[start : start + _FINISHED]
+            found = numerators_of_row(forth, columns.forth, part), numerators_of_row(back, columns.back, part)
+            parts[start] = scored(problem, np.full(len(part), row), part, *found, fusion)
 
     run_threads(work, min(threads, len(starts)))
+    if len(starts) == 1:
+        return parts[0]
     fields = ("score", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage", "defined")
-    return PairScores(*(np.concatenate([getattr(parts[start], field)[0] for start in starts]) for field in fields))
+    return PairScores(*(np.concatenate([getattr(parts[start], field) for start in starts]) for field in fields))
 
 
 @dataclass(frozen=True, slots=True)

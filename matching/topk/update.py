@@ -225,7 +225,7 @@ class _Turn:
         if len(changed_others):  # their own lists are ranked anew as a whole
             kept = ~np.isin(cols, changed_others)
             cols, places = cols[kept], places[kept]
-        values = score_row(self.view, row, cols, self.fusion, self.threads)
+        values = score_row(self.view, row, cols, self.fusion, self.columns, self.threads)
         allowed = values.suggestible(self.view.coverage_floor)
         allowed[allowed] = eligible(self.view, np.full(int(allowed.sum()), row), cols[allowed])
         new = self.others.place(cols, places, row, values, allowed, self.threads)

@@ -10,12 +10,14 @@ from matching.topk.lists import NOTHING_YET
 from matching.topk.pairs import score_table
 from matching.topk.scan import eligible
 from matching.topk.sides import empty_side, write_best
+from matching.topk.sums import sparse_counterparts
 from matching.topk.threads import run_threads, share_out
 from matching.types import IntArray, PairProblem, RankedSide
 
 Float32Array = npt.NDArray[np.float32]
 
-ROWS_AT_ONCE = 48  # times k pairs: gathered factors that fit in the cache
+ROWS_AT_ONCE = 512  # enough to keep numpy busy
+_DENSE = 16  # how many times more ids than there are communities may be looked up in a table
 
 
 def positions_of(ids: IntArray, wanted: IntArray, order: IntArray | None = None) -> IntArray:
@@ -26,6 +28,25 @@ def positions_of(ids: IntArray, wanted: IntArray, order: IntArray | None = None)
     found = np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)
     position = order[found]
     return np.where(ids[position] == wanted, position, -1)
+
+
+class Positions:
+    """``positions_of`` for many questions about the same ids."""
+
+    def __init__(self, ids: IntArray) -> None:
+        self._ids, self._table, self._order = ids, np.empty(0, dtype=np.int32), None
+        if len(ids) and ids.min() >= 0 and ids.max() < _DENSE * len(ids):
+            self._table = np.full(int(ids.max()) + 2, -1, dtype=np.int32)  # the last one for whatever lies beyond
+            self._table[ids] = np.arange(len(ids), dtype=np.int32)
+        else:
+            self._order = np.argsort(ids, kind="stable")
+
+    def of(self, wanted: IntArray) -> IntArray:
+        """For each wanted id its position, -1 where it is not there."""
+        if self._order is not None:
+            return positions_of(self._ids, wanted, self._order)
+        beyond = len(self._table) - 1
+        return self._table[np.where((wanted < 0) | (wanted > beyond), beyond, wanted)].astype(np.int64)
 
 
 def scored_again(
@@ -40,17 +61,17 @@ def scored_again(
     if earlier.counterpart_ids.shape[1] < k or len(earlier.ids) == 0 or len(view.right_ids) == 0:
         return side, thresholds
     listed_at = positions_of(earlier.ids, view.left_ids[rows])
-    order = np.argsort(view.right_ids, kind="stable")
+    positions, counterparts = Positions(view.right_ids), sparse_counterparts(view)
     draw = share_out(range(0, len(rows), ROWS_AT_ONCE))
 
     def work() -> None:
         while (start := draw()) is not None:
             part = slice(start, start + ROWS_AT_ONCE)
             listed = earlier.counterpart_ids[listed_at[part]]
-            cols = positions_of(view.right_ids, listed, order)
+            cols = positions.of(listed)
             missing = (cols < 0) | (listed_at[part] < 0)[:, None]
             cols[missing] = 0
-            values = score_table(view, rows[part], cols, fusion)
+            values = score_table(view, rows[part], cols, fusion, counterparts)
             allowed = ~missing & values.suggestible(view.coverage_floor)
             all_rows = np.broadcast_to(rows[part][:, None], cols.shape)
             allowed[allowed] = eligible(view, all_rows[allowed], cols[allowed])

@@ -12,6 +12,8 @@ from django.db import connection
 
 from backend.introductions.racing.rounds import run_rounds
 
+_TOLD_EVERY = 200  # rounds, where nobody watches a line that counts
+
 
 class Command(BaseCommand):
     help = (
@@ -45,6 +47,9 @@ class Command(BaseCommand):
                 self.stderr.write(str(outcome))
             if self.stdout.isatty():
                 self.stdout.write(f"\r{outcome.number} of {rounds}", ending="")
+            elif outcome.number % _TOLD_EVERY == 0:
+                self.stdout.write(f"{outcome.number} of {rounds} rounds, {broken} violations so far")
+                self.stdout.flush()
         refused = sum(ways.values()) - ways["done"]
         self.stdout.write(f"\nseed {seed}: {ways['done']} acts done, {refused} refused, {time.monotonic() - begun:.0f} s")
         self.stdout.write(f"rounds {rounds}")

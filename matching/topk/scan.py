@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 
 from matching.topk.fusion import fuse
 from matching.topk.pairs import COVERAGE_TOLERANCE, PairScores, score_pairs, scored
@@ -17,6 +18,7 @@ from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
 Float32Array = npt.NDArray[np.float32]
 
 _CHUNK = 8_192  # columns whose scores are finished while they are in cache
+_WIDE = 131_072  # columns over which a single row's numerators are added up: long enough to be read as fast as memory allows
 _FINISHED = 4_096  # pairs of a row scored exactly at once: what they have in one dimension fits in the cache
 _NEXT_TO_NOTHING = np.float32(1e-15)  # in place of preferences of 0, so that 0/0 cannot arise: far below any rounding
 _IMPOSSIBLE = np.float32(-1)  # below every score: the pair cannot reach the coverage floor
@@ -45,23 +47,32 @@ def row_scores(problem: PairProblem, rows: IntArray, fusion: str, threads: int =
     forth, back = problem.left_to_right, problem.right_to_left
     floor = np.float32(max(problem.coverage_floor - 2 * COVERAGE_TOLERANCE, 0.0) * (1 - 1e-5))
     own_limit = (forth.total_weight[rows] * floor)[:, None]
-    draw = share_out(range(0, n, _CHUNK))
+    single = columns is not None and len(rows) == 1
+    step = _WIDE if single else _CHUNK
+    draw = share_out(range(0, n, step))
     forth_rows, back_rows = _taken(forth, rows), _taken(back, rows)
 
     def work() -> None:
         while (start := draw()) is not None:
-            part = slice(start, min(n, start + _CHUNK))
-            p, presence_p = _preferences(forth, forth_rows, part, None if columns is None else columns.forth)
-            q, presence_q = _preferences(back, back_rows, part, None if columns is None else columns.back)
-            impossible = presence_p < own_limit
-            impossible |= presence_q < back.total_weight[part] * floor
-            block = scores[:, part]
-            _fuse_into(block, p, q, fusion)
-            if not (forth.prior_weight and back.prior_weight):
-                impossible |= np.isnan(block)
-            np.copyto(block, _IMPOSSIBLE, where=impossible)
+            wide = slice(start, min(n, start + step))
+            if single and columns is not None:
+                forth_sums, back_sums = _summed(forth_rows[0], columns.forth, wide), _summed(back_rows[0], columns.back, wide)
+            else:
+                forth_sums, back_sums = forth_rows[0] @ forth.numerator_right[wide].T, back_rows[0] @ back.numerator_right[wide].T
+            for at in range(start, wide.stop, _CHUNK):
+                part = slice(at, min(wide.stop, at + _CHUNK))
+                inner = slice(at - start, part.stop - start)
+                p, presence_p = _preferences(forth, forth_sums[:, inner], forth_rows[1], part)
+                q, presence_q = _preferences(back, back_sums[:, inner], back_rows[1], part)
+                impossible = presence_p < own_limit
+                impossible |= presence_q < back.total_weight[part] * floor
+                block = scores[:, part]
+                _fuse_into(block, p, q, fusion)
+                if not (forth.prior_weight and back.prior_weight):
+                    impossible |= np.isnan(block)
+                np.copyto(block, _IMPOSSIBLE, where=impossible)
 
-    run_threads(work, min(threads, -(-n // _CHUNK)) or 1)
+    run_threads(work, min(threads, -(-n // step)) or 1)
     return scores
 
 
@@ -69,15 +80,17 @@ def _taken(factors: Factors, rows: IntArray) -> tuple[FloatArray, FloatArray]:
     return factors.numerator_left[rows], factors.presence_left[rows]
 
 
-def _preferences(
-    factors: Factors, taken: tuple[FloatArray, FloatArray], part: slice, columns: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
-    if columns is not None and len(taken[0]) == 1:
-        present = np.flatnonzero(taken[0][0])
-        numerator = taken[0][:, present] @ columns[present, part]
-    else:
-        numerator = taken[0] @ factors.numerator_right[part].T
-    presence = taken[1] @ factors.presence_right[part].T
+def _summed(row: FloatArray, columns: FloatArray, part: slice) -> FloatArray:
+    """(1, part) numerators of one row (1, depth): only dimensions that it has are read, and each of them once."""
+    sums = np.zeros((1, part.stop - part.start), dtype=np.float32)
+    for at in np.flatnonzero(row[0]).tolist():
+        scipy.linalg.blas.saxpy(columns[at, part], sums[0], a=row[0, at])
+    return sums
+
+
+def _preferences(factors: Factors, numerator: FloatArray, row_presence: FloatArray, part: slice) -> tuple[FloatArray, FloatArray]:
+    """Preferences, in place of the numerators, and presence of some rows with a part of the columns."""
+    presence = row_presence @ factors.presence_right[part].T
     numerator += np.float32(factors.prior_weight * factors.prior)
     with np.errstate(divide="ignore", invalid="ignore"):
         numerator /= presence + np.float32(factors.prior_weight)

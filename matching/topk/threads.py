@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -12,7 +13,8 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 @functools.cache
 def _blas() -> ThreadpoolController:
-    """Found once: looking through a process's libraries takes longer than a small update."""
+    """Found once: looking through a process's libraries takes longer than a small update. scipy brings a BLAS of its own."""
+    importlib.import_module("scipy.linalg.blas")
     return ThreadpoolController()
 
 

@@ -12,6 +12,7 @@ from matching.topk.kept import KeptLists, copied, distinct
 from matching.topk.rounding import Magnitudes, magnitudes, score_error
 from matching.topk.scan import ColumnMajor, Float32Array, best_of_row, best_of_rows, eligible, row_scores, score_row
 from matching.topk.sides import write_row
+from matching.topk.threads import single_blas_thread
 from matching.topk.warm import positions_of
 from matching.types import Factors, IntArray, PairProblem, Ranking
 
@@ -50,7 +51,8 @@ class RankingIndex:
         self._left = KeptLists(ranking.left, problem.right_ids, self.k)
         self._right = KeptLists(ranking.right, problem.left_ids, self.k)
         self._sizes = _magnitudes(problem, slice(None), slice(None))
-        self._columns = ColumnMajor(problem), ColumnMajor(transposed(problem))
+        with single_blas_thread():  # looks for BLAS, too, which the first update need not wait for
+            self._columns = ColumnMajor(problem), ColumnMajor(transposed(problem))
 
     @property
     def ranking(self) -> Ranking:
@@ -199,12 +201,14 @@ class _Turn:
         """
         touched = [losers]
         together = 1 if len(changed) <= _FEW else _BATCH
+        # What one community changes is mostly read from memory, in which two threads are hardly faster than one and use a quarter more.
+        threads = 1 if len(changed) <= _FEW else self.threads
         for start in range(0, len(changed), together):
             batch = changed[start : start + together]
-            for row, scores in zip(batch, row_scores(self.view, batch, self.fusion, self.threads, self.columns), strict=True):
+            for row, scores in zip(batch, row_scores(self.view, batch, self.fusion, threads, self.columns), strict=True):
                 best = best_of_row(self.view, int(row), scores, self.own.width, self.fusion, self.error)
                 write_row(self.own.side, int(row), best, self.view)
-                touched.append(self._take_to_others(int(row), scores, changed_others))
+                touched.append(self._take_to_others(int(row), scores, changed_others, threads))
         self.own.note_ranked(changed)
         lists = distinct(*touched)
         lists = lists[~np.isin(lists, changed_others)] if len(changed_others) else lists
@@ -215,9 +219,9 @@ class _Turn:
         self.others.note_ranked(unsure)
         return lists
 
-    def _take_to_others(self, row: int, scores: Float32Array, changed_others: IntArray) -> IntArray:
+    def _take_to_others(self, row: int, scores: Float32Array, changed_others: IntArray, threads: int) -> IntArray:
         """Gives one row its place in the lists of others; returns the positions of lists among whose k best it stood or now stands."""
-        cols, places = self.others.concerned(row, scores, self.error, self.threads)
+        cols, places = self.others.concerned(row, scores, self.error, threads)
         first, last = np.searchsorted(self.view.exceptions.rows, [row, row + 1])
         if first < last:
             special = np.setdiff1d(self.view.exceptions.cols[first:last], cols)
@@ -225,8 +229,8 @@ class _Turn:
         if len(changed_others):  # their own lists are ranked anew as a whole
             kept = ~np.isin(cols, changed_others)
             cols, places = cols[kept], places[kept]
-        values = score_row(self.view, row, cols, self.fusion, self.columns, self.threads)
+        values = score_row(self.view, row, cols, self.fusion, self.columns, threads)
         allowed = values.suggestible(self.view.coverage_floor)
         allowed[allowed] = eligible(self.view, np.full(int(allowed.sum()), row), cols[allowed])
-        new = self.others.place(cols, places, row, values, allowed, self.threads)
+        new = self.others.place(cols, places, row, values, allowed, threads)
         return cols[np.minimum(places, new) < self.others.k]  # what moves among the reserve alone shows nowhere

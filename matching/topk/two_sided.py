@@ -72,7 +72,6 @@ class TwoSidedPass:
         self.row_ranks = id_ranks(problem.left_ids[self.rows])
         self.col_ranks = id_ranks(problem.right_ids[self.cols])
         self.signed = any(may_round_below_zero(factors) for factors in (problem.left_to_right, problem.right_to_left))
-        self.left = LeftOperands(problem, self.rows, layout(problem, self.rows))
         self.screen: Screen | None = None
 
     def run(self, row_thresholds: Float32Array | None = None, col_thresholds: Float32Array | None = None) -> None:
@@ -82,10 +81,13 @@ class TwoSidedPass:
         if m == 0 or n == 0:
             return
         lead, first = LEAD, 1
+        known = row_thresholds is not None and col_thresholds is not None
         if row_thresholds is not None and col_thresholds is not None:
-            self.row_lists.raise_thresholds(row_thresholds)
+            self.row_lists.raise_thresholds(self._sort(row_thresholds))
             self.col_lists.raise_thresholds(self._settle(col_thresholds))
             lead, first = 0, len(self.blocks)
+        self.left = LeftOperands(self.problem, self.rows, layout(self.problem, self.rows))
+        if known:
             self._choose(np.arange(n), lag=_MIXED)
         self._add_exceptions()
         done = 0
@@ -98,6 +100,13 @@ class TwoSidedPass:
                 self._choose(np.arange(self.blocks[0][1]), lag=_MIXED * _LAG)
             done = stop
         del self.left, self.screen  # what follows needs the room
+
+    def _sort(self, thresholds: Float32Array) -> Float32Array:
+        """Puts the rows into the order in which they will be taken, so that a block of them is one piece of memory. Returns the
+        thresholds in that order."""
+        order = np.argsort(-thresholds, kind="stable")
+        self.rows, self.row_ranks = self.rows[order], self.row_ranks[order]
+        return thresholds[order]
 
     def _settle(self, thresholds: Float32Array) -> Float32Array:
         """Puts columns without a threshold into blocks of their own, at the end: each would let all rows of its block through a screen.
@@ -116,10 +125,8 @@ class TwoSidedPass:
         exceptions, mask = self.problem.exceptions, self.problem.eligibility
         values = score_pairs(self.problem, exceptions.rows, exceptions.cols, self.fusion)
         allowed = values.suggestible(self.problem.coverage_floor) & eligible(self.problem, exceptions.rows, exceptions.cols)
-        at_row = np.searchsorted(self.rows, exceptions.rows[allowed])
-        position = np.empty(len(mask.right_ok), dtype=np.int64)
-        position[self.cols] = np.arange(len(self.cols))
-        at_col = position[exceptions.cols[allowed]]
+        at_row = _places(self.rows, len(mask.left_ok))[exceptions.rows[allowed]]
+        at_col = _places(self.cols, len(mask.right_ok))[exceptions.cols[allowed]]
         scores = values.score[allowed].astype(np.float32)
         self.row_lists.merge(at_row, pack(scores, self.col_ranks[at_col]))
         self.col_lists.merge(at_col, pack(scores, self.row_ranks[at_row]))
@@ -189,6 +196,13 @@ class TwoSidedPass:
         for_cols.add(found.cols[chosen], pack(found.scores[chosen], self.row_ranks.take(positions.take(found.rows[chosen]))))
         chosen = np.flatnonzero(found.for_row)
         for_rows.add(positions.take(found.rows[chosen]), pack(found.scores[chosen], self.col_ranks.take(start + found.cols[chosen])))
+
+
+def _places(which: IntArray, of: int) -> IntArray:
+    """(of,) where each of so many stands among those that were chosen; only these have a place."""
+    places = np.empty(of, dtype=np.int64)
+    places[which] = np.arange(len(which))
+    return places
 
 
 def id_ranks(ids: IntArray) -> npt.NDArray[np.uint32]:

@@ -1,0 +1,238 @@
+"""Places, communities, their people, profiles and memberships."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from backend.cities.models import (
+    Community,
+    CommunityRole,
+    Contact,
+    Country,
+    ExistingPartnership,
+    Invitation,
+    JoinRequest,
+    ListedPartnership,
+    MemberImport,
+    Membership,
+    Organisation,
+    Place,
+    Profile,
+    ProfileVersion,
+    VettingApproval,
+    VettingLetter,
+    VettingNote,
+)
+from tests.factories.accounts import UserFactory
+from tests.factories.documents import COUNTRIES, MOMENT, document
+
+
+class CountryFactory(DjangoModelFactory):
+    class Meta:
+        model = Country
+        django_get_or_create = ("code",)
+
+    code = "US"
+    name = factory.LazyAttribute(lambda o: COUNTRIES.get(o.code, (f"Country {o.code}", "", "", []))[0])
+    region = factory.LazyAttribute(lambda o: COUNTRIES.get(o.code, ("", "", "", []))[1])
+    subregion = factory.LazyAttribute(lambda o: COUNTRIES.get(o.code, ("", "", "", []))[2])
+    languages = factory.LazyAttribute(lambda o: COUNTRIES.get(o.code, ("", "", "", []))[3])
+    income_band = 4
+
+
+class PlaceFactory(DjangoModelFactory):
+    class Meta:
+        model = Place
+
+    id = factory.Sequence(lambda n: 9_000_000 + n)
+    country = factory.SubFactory(CountryFactory)
+    name = factory.Sequence(lambda n: f"Place {n}")
+    ascii_name = factory.SelfAttribute("name")
+    search_text = factory.LazyAttribute(lambda o: o.name.lower())
+    admin1_code = "CA"
+    admin1 = "California"
+    latitude = 37.5
+    longitude = -122.0
+    population = 100_000
+    timezone = "America/Los_Angeles"
+
+
+class CommunityFactory(DjangoModelFactory):
+    """``country_code`` chooses the country; ``published=True`` adds a published profile, ``document=`` its answers."""
+
+    class Meta:
+        model = Community
+        skip_postgeneration_save = True
+
+    class Params:
+        country_code = "US"
+
+    country = factory.SubFactory(CountryFactory, code=factory.SelfAttribute("..country_code"))
+    place = factory.SubFactory(PlaceFactory, country=factory.SelfAttribute("..country"), name=factory.SelfAttribute("..name"))
+    name = factory.Sequence(lambda n: f"Community {n}")
+    admin1 = factory.SelfAttribute("place.admin1")
+    latitude = factory.SelfAttribute("place.latitude")
+    longitude = factory.SelfAttribute("place.longitude")
+    timezone = factory.SelfAttribute("place.timezone")
+
+    @factory.post_generation
+    def published(obj: Community, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        if extracted:
+            ProfileFactory(community=obj, published=True, document=kwargs.get("document"))
+
+
+class ProfileFactory(DjangoModelFactory):
+    """A draft; ``published=True`` (and perhaps ``status=``) gives it a version with ``document`` as its answers."""
+
+    class Meta:
+        model = Profile
+        skip_postgeneration_save = True
+        exclude = ("document",)
+
+    document = None
+    community = factory.SubFactory(CommunityFactory)
+    draft = factory.LazyAttribute(lambda o: o.document or document())
+
+    @factory.post_generation
+    def published(obj: Profile, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        if extracted:
+            obj.current_version = ProfileVersionFactory(profile=obj, data=obj.draft)
+            obj.status = Profile.Status.PUBLISHED if obj.status == Profile.Status.DRAFT else obj.status
+            obj.confirmed_at = obj.current_version.published_at
+            obj.save()
+
+
+class ProfileVersionFactory(DjangoModelFactory):
+    class Meta:
+        model = ProfileVersion
+
+    profile = factory.SubFactory(ProfileFactory)
+    number = factory.Sequence(lambda n: n + 1)
+    data = factory.LazyFunction(document)
+
+
+class CommunityRoleFactory(DjangoModelFactory):
+    class Meta:
+        model = CommunityRole
+
+    user = factory.SubFactory(UserFactory)
+    community = factory.SubFactory(CommunityFactory)
+    role = CommunityRole.Role.OFFICIAL
+    vetted_at = MOMENT
+
+
+class InvitationFactory(DjangoModelFactory):
+    class Meta:
+        model = Invitation
+
+    community = factory.SubFactory(CommunityFactory)
+    email = factory.Sequence(lambda n: f"invited{n}@example.org")
+    role = CommunityRole.Role.COMMITTEE_MEMBER
+    invited_by = factory.SubFactory(UserFactory)
+    expires_at = factory.LazyFunction(lambda: timezone.now() + dt.timedelta(days=14))
+
+
+class JoinRequestFactory(DjangoModelFactory):
+    class Meta:
+        model = JoinRequest
+
+    community = factory.SubFactory(CommunityFactory)
+    user = factory.SubFactory(UserFactory)
+    role = CommunityRole.Role.OFFICIAL
+    line = "I work in the mayor's office."
+
+
+class OrganisationFactory(DjangoModelFactory):
+    class Meta:
+        model = Organisation
+
+    community = factory.SubFactory(CommunityFactory)
+    name = factory.LazyAttribute(lambda o: f"Sister Cities of {o.community.name}")
+    structure = Organisation.Structure.NONPROFIT
+
+
+class ContactFactory(DjangoModelFactory):
+    class Meta:
+        model = Contact
+
+    organisation = factory.SubFactory(OrganisationFactory)
+    name = factory.Sequence(lambda n: f"Contact {n}")
+    email = factory.Sequence(lambda n: f"contact{n}@example.org")
+
+
+class MembershipFactory(DjangoModelFactory):
+    class Meta:
+        model = Membership
+
+    community = factory.SubFactory(CommunityFactory)
+    dues_class = Membership.DuesClass.UNDER_500K
+    started_on = dt.date(2020, 1, 1)
+
+
+class MemberImportFactory(DjangoModelFactory):
+    class Meta:
+        model = MemberImport
+
+    by = factory.SubFactory(UserFactory, curator=True)
+    file_name = "members.csv"
+    read_as = "CSV, UTF-8"
+    rows = factory.LazyFunction(list)
+
+
+class ExistingPartnershipFactory(DjangoModelFactory):
+    class Meta:
+        model = ExistingPartnership
+
+    community = factory.SubFactory(CommunityFactory)
+    name = factory.Sequence(lambda n: f"Partner {n}")
+    name_key = factory.LazyAttribute(lambda o: o.name.lower())
+    country = factory.SubFactory(CountryFactory, code="JP")
+    claimed_at = MOMENT
+    answered_at = factory.LazyAttribute(lambda o: MOMENT if o.state in ("confirmed", "refused") else None)
+    state = ExistingPartnership.State.CLAIMED
+
+
+class ListedPartnershipFactory(DjangoModelFactory):
+    """Give ``place_a`` the smaller id."""
+
+    class Meta:
+        model = ListedPartnership
+
+    place_a = factory.SubFactory(PlaceFactory)
+    place_b = factory.SubFactory(PlaceFactory, country=factory.SubFactory(CountryFactory, code="DE"))
+    sources = ["wikidata"]
+
+
+class VettingNoteFactory(DjangoModelFactory):
+    class Meta:
+        model = VettingNote
+
+    profile = factory.SubFactory(ProfileFactory)
+    reason = VettingNote.Reason.LETTER_MISSING
+    text = "Please add the letter."
+    by = factory.SubFactory(UserFactory, curator=True)
+
+
+class VettingApprovalFactory(DjangoModelFactory):
+    class Meta:
+        model = VettingApproval
+
+    profile = factory.SubFactory(ProfileFactory)
+    revision = 0
+    by = factory.SubFactory(UserFactory, curator=True)
+
+
+class VettingLetterFactory(DjangoModelFactory):
+    class Meta:
+        model = VettingLetter
+
+    profile = factory.SubFactory(ProfileFactory)
+    file = factory.django.FileField(filename="letter.pdf", data=b"%PDF-1.4\n%%EOF\n")
+    original_name = "letter.pdf"
+    content_type = "application/pdf"
+    by = factory.SubFactory(UserFactory)

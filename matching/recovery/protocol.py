@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matching.evaluation.ranking import RankingMeasures, Recovered
+from matching.recovery.hubs import without_hubs
 from matching.recovery.places import Places, describe
 from matching.recovery.ranker import Ranker, TrainingPairs
 from matching.recovery.tables import US_TERRITORIES, CityTable, OpenData, PairTable, TableError
@@ -124,4 +125,5 @@ def _score(
     if target is not train:
         hidden |= set(target.left.tolist())
     allowed = train.where([int(city) not in hidden for city in train.left])
-    return Ranker(data, places, seed).fit(training_pairs(data.cities, allowed, pool, tiers)).score(asked, pool_rows)
+    ranker = Ranker(data, places, seed).fit(training_pairs(data.cities, allowed, pool, tiers))
+    return without_hubs(ranker.score(asked, pool_rows))

@@ -11,8 +11,8 @@ from django.db import connection
 from backend.common.errors import DomainError
 
 
-def at_once(*acts: Callable[[], Any]) -> list[DomainError | None]:
-    """Runs the acts together; what each was refused with, None for those that went through."""
+def outcomes_of(*acts: Callable[[], Any]) -> list[Any]:
+    """Runs the acts together; what each returned, or the ``DomainError`` that it was refused with."""
     start, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
     unforeseen: list[BaseException] = []
 
@@ -20,7 +20,7 @@ def at_once(*acts: Callable[[], Any]) -> list[DomainError | None]:
         try:
             connection.ensure_connection()
             start.wait(timeout=10)
-            acts[index]()
+            outcomes[index] = acts[index]()
         except DomainError as error:
             outcomes[index] = error  # type: ignore[call-overload]
         except BaseException as error:
@@ -34,4 +34,9 @@ def at_once(*acts: Callable[[], Any]) -> list[DomainError | None]:
     for thread in threads:
         thread.join(timeout=30)
     assert unforeseen == []
-    return outcomes  # type: ignore[return-value]
+    return outcomes
+
+
+def at_once(*acts: Callable[[], Any]) -> list[DomainError | None]:
+    """Runs the acts together; what each was refused with, None for those that went through."""
+    return [outcome if isinstance(outcome, DomainError) else None for outcome in outcomes_of(*acts)]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -17,6 +16,7 @@ from backend.cities.models import Community, CommunityRole, Profile, ProfileVers
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
 from backend.outbox.models import Event
 from tests.factories import MOMENT, CommunityFactory, CommunityRoleFactory, ProfileVersionFactory, UserFactory, VettingNoteFactory, document
+from tests.simultaneous import outcomes_of
 
 S = Profile.Status
 EVER_PUBLISHED = {S.PUBLISHED, S.STALE, S.PAUSED, S.FULFILLED, S.WITHDRAWN}
@@ -164,28 +164,6 @@ def test_incomplete_draft_is_not_approved_even_once(first: Community, curator: U
     assert not VettingApproval.objects.exists()
 
 
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What each act came to, all begun at the same moment on connections of their own."""
-    start, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
-
-    def run(index: int) -> None:
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=10)
-            outcomes[index] = acts[index]()
-        except DomainError as error:
-            outcomes[index] = error  # type: ignore[call-overload]
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return outcomes
-
-
 @pytest.mark.django_db(transaction=True)
 def test_two_curators_at_once_are_the_first_and_the_second() -> None:
     for _round in range(4):
@@ -193,7 +171,7 @@ def test_two_curators_at_once_are_the_first_and_the_second() -> None:
         first.country = CommunityFactory(country_code=f"Q{_round}").country
         first.save()
         one, other = UserFactory(curator=True), UserFactory(curator=True)
-        outcomes = at_once(lambda: approve(one, first), lambda: approve(other, first))  # noqa: B023
+        outcomes = outcomes_of(lambda: approve(one, first), lambda: approve(other, first))  # noqa: B023
         assert sorted(outcome.version is not None for outcome in outcomes) == [False, True]
         assert status_of(first) == S.PUBLISHED
         assert ProfileVersion.objects.filter(profile__community=first).count() == 1
@@ -202,7 +180,7 @@ def test_two_curators_at_once_are_the_first_and_the_second() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_one_curator_twice_at_once_is_one() -> None:
     first, curator = in_state(S.SUBMITTED), UserFactory(curator=True)
-    outcomes = at_once(*[lambda: approve(curator, first)] * 3)
+    outcomes = outcomes_of(*[lambda: approve(curator, first)] * 3)
     assert sorted(isinstance(outcome, Conflict) for outcome in outcomes) == [False, True, True]
     assert (status_of(first), VettingApproval.objects.count()) == (S.SUBMITTED, 1)
 
@@ -213,7 +191,7 @@ def test_approval_and_request_at_once_end_in_one_of_both() -> None:
         community = in_state(S.SUBMITTED)
         CommunityFactory(published=True)
         one, other = UserFactory(curator=True), UserFactory(curator=True)
-        outcomes = at_once(lambda: approve(one, community), lambda: ACTS["request changes"][0](other, community))  # noqa: B023
+        outcomes = outcomes_of(lambda: approve(one, community), lambda: ACTS["request changes"][0](other, community))  # noqa: B023
         assert sum(isinstance(outcome, WrongState) for outcome in outcomes) == 1
         assert status_of(community) == (S.CHANGES_REQUESTED if isinstance(outcomes[0], WrongState) else S.PUBLISHED)
 

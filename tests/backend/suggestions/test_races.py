@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from backend.cities.models import Community
-from backend.common.errors import CapacityReached, Conflict, DomainError, WrongState
+from backend.common.errors import CapacityReached, Conflict, WrongState
 from backend.introductions.services import give_consent, open_card_for_mutual
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.services import answer, hold, release
 from tests.actors import World, make_world
 from tests.factories import PairFactory, SuggestionFactory, document
+from tests.simultaneous import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 8
-
-
-def at_once(*acts: Callable[[], Any]) -> list[DomainError | None]:
-    """Runs the acts at the same moment, each on a connection of its own; what each was refused with."""
-    start, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
-    unforeseen: list[BaseException] = []
-
-    def run(index: int) -> None:
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=10)
-            acts[index]()
-        except DomainError as error:
-            outcomes[index] = error  # type: ignore[call-overload]
-        except BaseException as error:
-            unforeseen.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    assert unforeseen == []
-    return outcomes  # type: ignore[return-value]
 
 
 @pytest.fixture

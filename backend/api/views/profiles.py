@@ -138,6 +138,7 @@ class BreakGlassView(ApiView):
     """An administrator opens a community's contacts in an emergency: the reason stays in the trail, which the community reads too."""
 
     @extend_schema(summary="Break the glass on contacts", request=shapes.BreakGlassSerializer, responses=shapes.OwnContactsSerializer)
+    @idempotent
     def post(self, request: Request, community_id: int) -> Response:
         asked = checked(shapes.BreakGlassSerializer, request.data)
         contacts = services.break_glass(by=person(request), community_id=community_id, reason=asked["reason"])

@@ -10,16 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from backend.cities.models import Community, Country
-from backend.cities.names import fold
+from backend.cities.models import Country
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group, Words
 from backend.cities.profile_validation import allowed_codes
 from backend.cities.vocabularies import Term, vocabulary
+from backend.web.forms.names import Names, community_number, community_shown, country_names
 from backend.web.forms.numbers import read_number, written_number
 
 SPARE_ROWS = 2
@@ -35,25 +34,6 @@ GROUP_WORDS: Mapping[str, Words] = {
 }  # fmt: skip
 # Longer lists are typed with suggestions instead of ticked.
 _TICKABLE = 70
-
-
-class Names:
-    """Codes by what people type: the name in any spelling, or the code itself."""
-
-    def __init__(self, labels: Mapping[str, str]) -> None:
-        self.labels = labels
-        self._codes = {fold(name): code for code, name in labels.items()} | {fold(code): code for code in labels}
-
-    def code(self, typed: str) -> str:
-        """The code; what was typed where there is none."""
-        return self._codes.get(fold(typed), typed)
-
-    def name(self, code: Any) -> str:
-        return self.labels.get(code, str(code))
-
-
-def country_names() -> Names:
-    return Names(dict(Country.objects.values_list("code", "name")))
 
 
 def labels_of(question: Field) -> dict[str, str]:
@@ -94,21 +74,6 @@ def _rows(post: QueryDict, name: str, parts: tuple[str, ...]) -> list[dict[str, 
     return rows
 
 
-def _community_number(typed: str) -> Any:
-    """The number of the community that is meant: "Graz", "#12" or "Graz #12". What was typed where no public one, or several, fit."""
-    name, mark, number = typed.rpartition("#")
-    if number.strip().isdecimal() and (mark or not name):
-        return int(number)
-    named = Q(name__iexact=typed) | Q(local_name__iexact=typed)
-    found = list(Community.objects.public().filter(named).values_list("pk", flat=True)[:2])
-    return found[0] if len(found) == 1 else typed
-
-
-def _community_shown(value: Any) -> Any:
-    name = Community.objects.filter(pk=value).values_list("name", flat=True).first() if isinstance(value, int) else None
-    return f"{name} #{value}" if name else value
-
-
 def _read_ties(question: Field, post: QueryDict) -> list[dict[str, Any]]:
     countries = country_names()
     ties: list[dict[str, Any]] = []
@@ -117,7 +82,7 @@ def _read_ties(question: Field, post: QueryDict) -> list[dict[str, Any]]:
         if "country" in row:
             tie["country"] = countries.code(row["country"])
         if "community" in row:
-            tie["community_id"] = _community_number(row["community"])
+            tie["community_id"] = community_number(row["community"])
         if "strength" in row:
             tie["strength"] = read_number(row["strength"], whole=True)
         ties.append(tie)
@@ -255,7 +220,7 @@ def _tie_rows(value: Any) -> list[dict[str, Any]]:
         {
             "kinds": _options(kinds, row.get("kind")),
             "country": countries.name(row["country"]) if "country" in row else "",
-            "community": _community_shown(row.get("community_id", "")),
+            "community": community_shown(row.get("community_id", "")),
             "strengths": [
                 Option(str(n), words, row.get("strength") == n) for n, words in ((1, _("1 weak")), (2, _("2 clear")), (3, _("3 strong")))
             ],

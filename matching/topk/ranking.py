@@ -6,8 +6,8 @@ import numpy as np
 
 from matching.topk.checks import check_problem, transposed
 from matching.topk.fusion import check_fusion
-from matching.topk.lists import BestLists, packed_ranks
-from matching.topk.pairs import score_pairs, score_table
+from matching.topk.lists import BestLists, packed_ranks, packed_scores
+from matching.topk.pairs import Float64Array, score_pairs, score_table
 from matching.topk.rounding import magnitudes, score_error
 from matching.topk.scan import best_of_rows
 from matching.topk.sides import empty_side, write_best, write_row
@@ -111,7 +111,8 @@ def finished(
             part = slice(start, start + ROWS_AT_ONCE)
             keys, overflowed[part] = lists.ordered(part)
             candidates = by_rank.take(packed_ranks(keys), mode="clip")  # empty places name any column, and are not listed
-            _finish_rows(side, view, rows[part], candidates, keys != 0, begun is not None, fusion, counterparts)
+            most = packed_scores(keys).astype(np.float64) + error
+            _finish_rows(side, view, rows[part], candidates, keys != 0, most, begun is not None, fusion, counterparts)
 
     run_threads(work, threads)
     unsure = rows[np.flatnonzero(overflowed)]
@@ -126,11 +127,15 @@ def _finish_rows(
     rows: IntArray,
     cols: IntArray,
     listed: BoolArray,
+    most: Float64Array,
     begun: bool,
     fusion: str,
     counterparts: SparseCounterparts | None,
 ) -> None:
-    """Makes the lists of some rows those of the best of their candidates (cols, best first, where listed)."""
+    """Makes the lists of some rows those of the best of their candidates (cols, best first, where listed).
+
+    ``most`` are bounds of their scores: whose bound says that it cannot enter need not be scored.
+    """
     k = side.scores.shape[1]
     if begun:
         standing = (view.right_ids[cols][:, :, None] == side.counterpart_ids[rows][:, None, :]).any(axis=2)
@@ -138,7 +143,7 @@ def _finish_rows(
         write_best(side, view, rows, cols[:, :k], listed[:, :k], score_table(view, rows, cols[:, :k], fusion, counterparts))
         standing = np.broadcast_to(np.arange(cols.shape[1]) < k, cols.shape)
     # The few others that may belong among them: mostly they do not.
-    at, place = np.nonzero(listed & ~standing)
+    at, place = np.nonzero(listed & ~standing & ~(most < side.scores[rows, -1][:, None]))
     if len(at) == 0:
         return
     values = score_pairs(view, rows[at], cols[at, place], fusion)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Float64Array = npt.NDArray[np.float64]
 
-_CHUNK = 1_024  # pairs whose dense rows are taken at once
+_CHUNK = 256  # pairs whose dense rows are taken at once: they fit in the cache
 _ROWS = 128  # rows of a table whose counterparts' sparse rows are taken at once
 _SPARSE = 0.35  # share of entries that are not zero up to which sparse rows are the cheaper ones
 _GATHERED = 4_096  # rows looked through at once for what is not zero

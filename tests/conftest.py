@@ -29,6 +29,12 @@ def nothing_remembered() -> None:
 
 
 @pytest.fixture
+def one_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recovery learns from one draw: what holds of it holds of the mean of several, and takes a third of the time."""
+    monkeypatch.setattr("matching.recovery.ranker.DRAWS", 1)
+
+
+@pytest.fixture
 def curator(db: None) -> User:
     return UserFactory(curator=True)
 

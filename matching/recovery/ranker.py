@@ -23,7 +23,7 @@ from matching.types import BoolArray, FloatArray, IntArray
 
 TELLINGS: tuple[type[Telling], ...] = (ChosenNearby, ChosenSizes, ChosenCountries, Affinity)
 INNER_FOLDS = 5
-DRAWS = 2  # a second draw raises MRR by .005 on the folds and nothing falls
+DRAWS = 3  # hit@10 of one draw on the folds varies from .188 to .201, of three from .193 to .204
 NEGATIVES = 60  # drawn for every partner
 _SCORE_BYTES = 200_000_000
 
@@ -71,7 +71,7 @@ class Ranker:
         self.names = (*features.names, *self.told.names)
         self.models = []
         for draw in range(DRAWS):
-            self._learn(*self._examples(pairs, features, np.random.default_rng([self.seed, draw] if draw else self.seed)))
+            self._learn(*self._examples(pairs, features, np.random.default_rng(self.seed + draw)))
         return self
 
     def _examples(self, pairs: TrainingPairs, features: PairFeatures, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:

@@ -7,6 +7,8 @@ from matching.recovery.protocol import recover
 from matching.recovery.tables import PairTable, TableError
 from tests.matching.recovery_world import made_up_world
 
+pytestmark = pytest.mark.usefixtures("one_draw")
+
 
 def joined(a: PairTable, b: PairTable) -> PairTable:
     return PairTable(np.r_[a.left, b.left], np.r_[a.right, b.right], a.tier + b.tier)

@@ -16,6 +16,8 @@ from django.core.management.base import CommandError
 from matching.recovery.tables import Row
 from tests.matching.recovery_world import made_up_rows
 
+pytestmark = pytest.mark.usefixtures("one_draw")
+
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
     text = io.StringIO(newline="")

@@ -85,15 +85,18 @@ class LeftOperands:
 
     def rare_of(self, right: RightOperands) -> RareRows:
         """What the rows have in the rare dimensions that some of the columns have."""
-        values = self._rare[right.used]
-        return RareRows(values, np.asarray(values.any(axis=0)), right.rare)
+        touched = np.zeros(self._rare.shape[1], dtype=np.bool_)
+        for dimension in right.used.tolist():
+            touched |= self._rare[dimension] != 0
+        return RareRows(self._rare, right.used, touched, right.rare)
 
 
 @dataclass(frozen=True, slots=True)
 class RareRows:
     """Rare dimensions that a block of columns has: the products of the few rows that have them too are added to those of the others."""
 
-    values: FloatArray  # (used, all rows)
+    values: FloatArray  # (rare, all rows), shared by all blocks: a copy of those used is as large as all that a thread needs beside it
+    used: IntArray
     touched: npt.NDArray[np.bool_]  # (all rows,)
     right: FloatArray  # (used, columns)
 
@@ -101,7 +104,7 @@ class RareRows:
         """To the forth numerators of some rows."""
         at = np.flatnonzero(self.touched[positions])
         if len(at):
-            numerators[at] += self.values[:, positions[at]].T @ self.right
+            numerators[at] += self.values[np.ix_(self.used, positions[at])].T @ self.right
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from matching.types import BoolArray, IntArray, PairProblem, RankedSide, Ranking
 DEFAULT_MAX_BYTES = 512 * 2**20
 BLOCK = (256, 1024)
 _GATHERED_BYTES = 4 * 2**20  # a thread's candidates and their factors
+_SCANNED_BYTES = 6 * 2**20  # scores of rows that are scanned whole: there are few such rows
 
 
 def top_k(
@@ -63,8 +64,10 @@ def top_k(
         left_side, row_thresholds = scored_again(view, scan.rows, earlier[0], k, fusion, scan.margin, threads)
         right_side, col_thresholds = scored_again(transposed(view), scan.cols, earlier[1], k, fusion, scan.margin, threads)
         scan.run(row_thresholds, col_thresholds)
-    left = finished(left_side, view, scan.rows, scan.cols, scan.row_lists, k, fusion, error, max_bytes, threads)
+    # The larger side first, while there is most room.
     right = finished(right_side, transposed(view), scan.cols, scan.rows, scan.col_lists, k, fusion, error, max_bytes, threads)
+    del scan.col_lists
+    left = finished(left_side, view, scan.rows, scan.cols, scan.row_lists, k, fusion, error, max_bytes, threads)
     if flipped:
         left, right = right, left
     return Ranking(left, right, k, fusion, feature_version, len(scan.rows) * len(scan.cols))
@@ -116,7 +119,7 @@ def finished(
 
     run_threads(work, threads)
     unsure = rows[np.flatnonzero(overflowed)]
-    for row, found in zip(unsure, best_of_rows(view, unsure, k, fusion, error, max_bytes, threads), strict=True):
+    for row, found in zip(unsure, best_of_rows(view, unsure, k, fusion, error, min(max_bytes, _SCANNED_BYTES), threads), strict=True):
         write_row(side, int(row), found, view)
     return side
 

@@ -23,7 +23,7 @@ Float64Array = npt.NDArray[np.float64]
 _CHUNK = 256  # pairs whose dense rows are taken at once: they fit in the cache
 _ROWS = 128  # rows of a table whose counterparts' sparse rows are taken at once
 _SPARSE = 0.35  # share of entries that are not zero up to which sparse rows are the cheaper ones
-_GATHERED = 4_096  # rows looked through at once for what is not zero
+_GATHERED = 512  # rows looked through at once for what is not zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,20 @@ def _filled(factors: FloatArray) -> float:
 
 
 def _sparse(factors: FloatArray) -> csr_array:
-    parts = [scipy.sparse.csr_array(factors[at : at + _GATHERED]) for at in range(0, max(1, len(factors)), _GATHERED)]
-    return parts[0] if len(parts) == 1 else scipy.sparse.vstack(parts, format="csr")
+    """Filled a few rows at a time into arrays of the right length: parts put together would need the room twice."""
+    depth = factors.shape[1]
+    starts = np.zeros(len(factors) + 1, dtype=np.int32)
+    for at in range(0, len(factors), _GATHERED):
+        part = factors[at : at + _GATHERED]
+        starts[at + 1 : at + 1 + len(part)] = np.count_nonzero(part, axis=1)
+    np.cumsum(starts, out=starts)
+    where, values = np.empty(starts[-1], dtype=np.int32), np.empty(starts[-1], dtype=np.float32)
+    for at in range(0, len(factors), _GATHERED):
+        part = factors[at : at + _GATHERED].reshape(-1)
+        found = np.flatnonzero(part)
+        here = slice(starts[at], starts[at] + len(found))
+        where[here], values[here] = found % depth, part[found]
+    return scipy.sparse.csr_array((values, where, starts), shape=factors.shape)
 
 
 def numerators(factors: Factors, rows: IntArray, cols: IntArray) -> Float64Array:

@@ -13,6 +13,7 @@ profiles (sample_market.py).
 from __future__ import annotations
 
 import argparse
+import copy
 import ctypes
 import multiprocessing
 import os
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,13 @@ def contenders(problem: PairProblem, earlier: Ranking) -> dict[str, tuple[Callab
     }
 
 
+def without_records(problem: PairProblem) -> PairProblem:
+    """The problem as another process can take it: its mask without the records, which only reasons are read from."""
+    mask = copy.copy(problem.eligibility)
+    vars(mask).pop("snapshot", None)
+    return replace(problem, eligibility=mask)
+
+
 def compare(problem: PairProblem, rounds: int) -> float:
     """Prints the table of one size; returns the CPU seconds of a cold run."""
     forth, back = problem.left_to_right, problem.right_to_left
@@ -132,7 +140,7 @@ def compare(problem: PairProblem, rounds: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "inputs.pickle"
         with saved.open("wb") as file:
-            pickle.dump((problem, earlier), file, protocol=5)
+            pickle.dump((without_records(problem), earlier), file, protocol=5)
         peaks = {name: peak_alone(saved, name) for name in ways}
     taken: dict[str, list[tuple[Clocked, Clocked]]] = {name: [] for name in ways}
     for number in range(rounds):

@@ -15,15 +15,16 @@ import pytest
 _LONGEST = (
     "tests/web/test_walk_registration.py",
     "tests/web/test_walk_agreement.py",
+    "tests/backend/introductions/test_workflow",
     "tests/runtime/test_up.py",
     "tests/test_blind_surfaces.py",
     "tests/faults/",
     "tests/test_url_walk.py",
     "tests/web/test_walks.py",
     "tests/web/test_accessibility.py",
-    "tests/backend/introductions/test_workflow",
     "tests/backend/cities/test_sample_world.py",
     "tests/api/test_fuzzing.py",
+    "tests/matching/test_engine.py",
 )
 
 
@@ -31,6 +32,9 @@ def _separate(worker: str) -> None:
     number = int(worker.removeprefix("gw")) + 1
     if broker := os.environ.get("REDIS_URL"):
         os.environ["REDIS_URL"] = urllib.parse.urlsplit(broker)._replace(path=f"/{number}").geturl()
+    # One thread each: two processes that both count on every core wait for each other in the libraries' spinning loops.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = "1"
     if folder := os.environ.get("CSC_DATA_DIR"):
         own = Path(folder) / worker
         own.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from backend.api.urls import urlpatterns
 from backend.api.views.base import ApiList
+from backend.cities.models import Country
 from backend.introductions.models import Introduction, Partnership
 from backend.outbox.models import Work
 from backend.suggestions.models import Bar, Suggestion
@@ -87,7 +88,7 @@ def _lived(world: World) -> None:
 
 LISTS: dict[str, tuple[str, str, Maker]] = {
     "communities": ("visitor", "communities/", lambda world: make.CommunityFactory(published=True)),
-    "countries": ("visitor", "countries/", lambda world: make.CountryFactory(code=f"X{make.Country.objects.count() % 36:x}".upper())),
+    "countries": ("visitor", "countries/", lambda world: make.CountryFactory(code=f"X{Country.objects.count() % 36:x}".upper())),
     "partnerships": ("visitor", "partnerships/", _partnership),
     "confirmed-partnerships": ("visitor", "confirmed-partnerships/", lambda world: _claim(world, "confirmed")),
     "staff-claims": ("curator", "staff/claims/", lambda world: _claim(world, "claimed")),

@@ -63,10 +63,6 @@ class Model:
     consents: set[str] = field(default_factory=set)
     events: dict[str, int] = field(default_factory=dict)
 
-    def turn(self) -> int:
-        """Another number after each transition."""
-        return sum(self.events.values())
-
     def record(self, topic: str) -> None:
         self.events[topic] = self.events.get(topic, 0) + 1
 
@@ -124,6 +120,7 @@ class Workflow(RuleBasedStateMachine):
         self.model = Model()
         self.looked_at: object = None
         self.contacts_looked_at: object = None
+        self.depth = 0
 
     @initialize(depth=st.integers(0, 9))
     def come_to_a_point(self, depth: int) -> None:
@@ -139,6 +136,7 @@ class Workflow(RuleBasedStateMachine):
             lambda: self.consent("official", "a"),
             lambda: self.consent("chair", "b"),
         ]
+        self.depth = depth
         for act in way[:depth]:
             act()
 
@@ -316,10 +314,9 @@ class Workflow(RuleBasedStateMachine):
         if state == self.looked_at:
             return
         self.looked_at = state
-        # Two of the sides and one of the others each time: over all stories everybody has looked at every state.
-        turn = self.model.turn()
-        looking = [who for at, who in enumerate(SEES) if at != turn % len(SEES)]
-        for who in (*looking, OTHERS[turn % len(OTHERS)]):
+        # Two people each time, by what has happened so far: over all stories everybody looks at every state many times.
+        turn = self.depth + sum(self.model.events.values()) + len(self.model.windows)
+        for who in (tuple(SEES)[turn % len(SEES)], OTHERS[turn % len(OTHERS)]):
             expected = self.model.seen_by(SEES[who]) if who in SEES else None
             try:
                 seen: str | None = suggestion_for(self.world.user(who), self.suggestion_id).status_for_side

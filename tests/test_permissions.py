@@ -258,8 +258,52 @@ def page(path: Callable[[Scene, str], str], body: dict[str, str] | None = None) 
     )
 
 
+def remove_a_vote_on_the_page(scene: Scene, client: Any, actor: str) -> Any:
+    voter = make.VoteFactory(suggestion=scene.open, community=scene.side_of(actor)).by_id
+    return client.post(f"/{suggestion(scene, actor)}votes/{voter}/remove/")
+
+
 # The same of pages.
 PAGES: dict[str, tuple[Ask, set[str]]] = {
+    "published profile": (page(lambda s, x: f"/communities/{s.world.a.pk}/"), EVERYBODY),
+    "directory": (page(lambda s, x: "/partnerships/"), EVERYBODY),
+    "draft of A": (page(lambda s, x: f"/communities/{s.world.a.pk}/profile/"), {"official"}),
+    "draft of A: pause": (page(lambda s, x: f"/communities/{s.world.a.pk}/profile/status/", {"act": "pause"}), {"official"}),
+    "own draft": (page(lambda s, x: f"/communities/{own(s, x).pk}/profile/"), OFFICIALS),
+    "letter of A": (page(lambda s, x: f"/communities/{s.world.a.pk}/profile/letters/{s.letter.pk}/"), {"official"}),
+    "letter of A, for staff": (page(lambda s, x: f"/staff/vetting/{s.world.a.pk}/letters/{s.letter.pk}/"), {"curator"}),
+    "contacts of A": (page(lambda s, x: f"/communities/{s.world.a.pk}/profile/contacts/"), {"official"}),
+    "contacts of A, for staff": (page(lambda s, x: f"/staff/communities/{s.world.a.pk}/contacts/"), STAFF),  # an administrator is asked why
+    "contacts of A: break the glass": (
+        page(lambda s, x: f"/staff/communities/{s.world.a.pk}/contacts/", {"reason": "An emergency in their town hall."}),
+        {"admin"},
+    ),
+    "own contacts": (page(lambda s, x: f"/communities/{own(s, x).pk}/profile/contacts/"), OFFICIALS),
+    "suggestion A–B": (page(lambda s, x: f"/{suggestion(s, x)}"), {"official", "committee_member", "chair"}),
+    "suggestion A–B, for staff": (page(lambda s, x: f"/staff/suggestions/{s.open.pk}/"), STAFF),
+    "suggestion A–B: answer": (page(lambda s, x: f"/{suggestion(s, x)}answer/", {"answer": "interested"}), {"official", "chair"}),
+    "suggestion A–B: vote": (page(lambda s, x: f"/{suggestion(s, x)}vote/", {"choice": "yes"}), {"official", "committee_member", "chair"}),
+    "suggestion A–B: shortlist": (
+        page(lambda s, x: f"/{suggestion(s, x)}shortlist/", {"listed": "yes"}),
+        {"official", "committee_member", "chair"},
+    ),
+    "suggestion A–B: dossier": (page(lambda s, x: f"/{suggestion(s, x)}dossier/"), {"official", "committee_member", "chair"}),
+    "a colleague's vote: remove": (remove_a_vote_on_the_page, {"official", "chair"}),
+    "votes of both sides, for staff": (page(lambda s, x: f"/staff/suggestions/{s.open.pk}/votes/"), {"curator"}),
+    # Who may not set the rule reads it beside the votes.
+    "rule of answering": (page(lambda s, x: f"/communities/{s.side_of(x).pk}/answer-rule/"), {"official", "chair"}),
+    "rule of answering: set": (page(lambda s, x: f"/communities/{s.side_of(x).pk}/answer-rule/", {"kind": "chair"}), {"official", "chair"}),
+    "suggestion: release": (page(lambda s, x: f"/staff/suggestions/{s.proposed.pk}/act/", {"act": "release"}), {"curator"}),
+    "suggestion: hold": (page(lambda s, x: f"/staff/suggestions/{s.open.pk}/act/", {"act": "hold"}), {"curator"}),
+    "vetting": (page(lambda s, x: "/staff/vetting/"), STAFF),
+    "vetting: publish": (page(lambda s, x: f"/staff/vetting/{s.world.newcomer.pk}/publish/", {"revision": "0"}), {"curator"}),
+    "vetting: request changes": (
+        page(lambda s, x: f"/staff/vetting/{s.world.newcomer.pk}/changes/", {"reason": "letter_missing", "text": "Please."}),
+        {"curator"},
+    ),
+    "events": (page(lambda s, x: "/staff/events/"), STAFF),
+    "runs": (page(lambda s, x: "/staff/runs/"), STAFF),
+    "dead letters": (page(lambda s, x: "/staff/dead-letters/"), STAFF),
     "people of A": (page(lambda s, x: f"/communities/{s.world.a.pk}/people/"), {"official", *STAFF}),
     "own people": (page(lambda s, x: f"/communities/{own(s, x).pk}/people/"), IN_CHARGE | {"committee_member"} | STAFF),
     "invite": (
@@ -305,6 +349,8 @@ def test_pages_hold_to_the_table_for_every_actor(what: str) -> None:
             assert response.status_code in {200, 302, 404}, (actor, response.status_code)
             if response.status_code == 200 or (response.status_code == 302 and not response.url.startswith("/account/login/")):
                 found.add(actor)
+            if response.streaming:
+                b"".join(response.streaming_content)
             transaction.set_rollback(True)
     assert found == allowed
 

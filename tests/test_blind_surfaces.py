@@ -109,7 +109,7 @@ def addresses(scene: Scene) -> list[str]:
         f"communities/{b}/suggestions/", f"communities/{b}/suggestions/?page_size=1", f"communities/{b}/suggestions/?shown=awaiting_me",
         f"communities/{b}/suggestions/counts/", f"communities/{b}/suggestions/{s}/", f"communities/{b}/suggestions/{s}/review/",
         f"communities/{b}/suggestions/compare/?ids={pair}", f"communities/{b}/events/", f"communities/{b}/introductions/",
-        f"communities/{b}/answer-rule/", "notifications/", "me/", f"communities/{scene.world.a.pk}/",
+        f"communities/{b}/answer-rule/", "notifications/", "me/", "me/acts/", "me/data/", f"communities/{scene.world.a.pk}/",
     ]  # fmt: skip
     return [*pages, *(f"/api/v1/{path}" for path in api)]
 
@@ -121,9 +121,11 @@ def look(client: Client, address: str) -> tuple[int, list[tuple[str, str]], byte
     body = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"', b"", body)
     body = re.sub(rb"in \d+ seconds?\.", b"in some seconds.", body)
     body = re.sub(rb"%3A[A-Za-z0-9]+%3A[\w-]+&", b"&", body)  # when a cursor was signed, and its signature
-    if "notifications" in address or "events" in address:
+    if any(part in address for part in ("notifications", "events", "me/acts", "me/data")):
         body = re.sub(rb'"id":\d+', b"", body)  # counts whatever happens on the service, whoever does it
-        body = re.sub(rb'"(?:created|recorded)_at":"[^"]*"', b"", body)
+        body = re.sub(
+            rb'"(?:created|recorded|written|exported|joined|vetted|given|told|at|last_login|date_joined)(?:_at)?":"[^"]*"', b"", body
+        )
     if address == "/inbox/":
         body = re.sub(rb'datetime="[^"]*"|\d{1,2}:\d{2}', b"", body)  # each world is looked at a little later than the one before
     headers = sorted((name, value) for name, value in response.items() if name not in {"Content-Length"})

@@ -8,6 +8,8 @@ import pytest
 from django.conf import settings
 
 from backend.accounts.models import User
+from backend.common.clock import database_now
+from backend.outbox.models import Slot
 from backend.suggestions.scoring.coverage import forget_others
 from tests.factories import UserFactory
 
@@ -42,6 +44,17 @@ def curator(db: None) -> User:
 @pytest.fixture
 def admin(db: None) -> User:
     return UserFactory(admin=True)
+
+
+@pytest.fixture
+def nothing_due(transactional_db: None) -> None:
+    """The schedule's present and next slots are done, so that a relay's first sweep begins no run beside the test's own."""
+    from tasks.schedule import JOBS
+
+    now = database_now()
+    for name, job in JOBS.items():
+        for slot in (job.slot_at(now), job.slot_at(now) + job.period):
+            Slot.objects.create(job=name, slot=slot)
 
 
 @pytest.fixture

@@ -7,19 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from backend.common.clock import database_now
-from backend.outbox.models import Slot
-from tasks.schedule import JOBS
 from tests.faults.service import Service, running
-
-
-@pytest.fixture
-def nothing_due(transactional_db: None) -> None:
-    """The schedule's present and next slots are done, so that only the test begins runs."""
-    now = database_now()
-    for name, job in JOBS.items():
-        for slot in (job.slot_at(now), job.slot_at(now) + job.period):
-            Slot.objects.create(job=name, slot=slot)
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def profile_of(community: Community) -> Profile:
 
 
 @pytest.fixture
-def service(transactional_db: None, tmp_path: Path) -> Iterator[WholeService]:
+def service(nothing_due: None, tmp_path: Path) -> Iterator[WholeService]:
     """Web, relay, worker and broker in processes of their own on the test database."""
     with running(WholeService(tmp_path)) as started:
         yield started

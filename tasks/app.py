@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import Any
 
@@ -26,6 +25,7 @@ from django.db import OperationalError
 
 from backend.cities.sample import refuse_sample_in_production
 from backend.runtime import processes
+from backend.suggestions.scoring.warming import warm
 from tasks.schedule import beat_schedule
 
 HARD_LIMIT_SECONDS = 300
@@ -102,9 +102,8 @@ def _refuse_sample(**_: Any) -> None:
 
 @worker_init.connect
 def _import_once(**_: Any) -> None:
-    """What the engine imports only when it is used: here, so that the pool's children share it and no first change waits for it."""
-    for name in ("scipy.sparse.csgraph", "sklearn.decomposition", "sklearn.feature_extraction.text"):
-        importlib.import_module(name)
+    """Before the pool forks, so that its children share the libraries and no first change waits for them."""
+    warm()
 
 
 @worker_process_init.connect

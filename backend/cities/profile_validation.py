@@ -11,7 +11,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from backend.cities.draft_changes import EMPTY
-from backend.cities.models import Country
+from backend.cities.models import Community, Country
 from backend.cities.names import searched_name
 from backend.cities.open_data import PROVENANCE, SOURCES
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
@@ -137,6 +137,7 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or len(value) > 40:
         raise _Wrong(_("Give a list of at most 40 ties."))
     rows, countries = [], _country_codes()
+    listed = Community.objects.public_names(row.get("community_id") for row in value if isinstance(row, dict))
     for row in value:
         tie = _only_keys(row, {"kind", "country", "community_id", "strength", "evidence"})
         _code(vocabulary("tie_kinds"), tie.get("kind"))
@@ -144,7 +145,7 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
             raise _Wrong(_("Each tie leads to a country or to one named community: give exactly one of them."))
         if "country" in tie:
             _code(countries, tie["country"])
-        elif isinstance(tie["community_id"], bool) or not isinstance(tie["community_id"], int):
+        elif type(tie["community_id"]) is not int or tie["community_id"] not in listed:
             raise _Wrong(
                 _("“%(name)s” is not the name of exactly one community here. Look it up in the list of communities and write its number.")
                 % {"name": tie["community_id"]}
@@ -258,7 +259,7 @@ def _wrong_across(clean: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]
     sought = clean.get("sought", {})
     low, high = sought.get("population_min"), sought.get("population_max")
     if low is not None and high is not None and low > high:
-        errors["sought.population_max"] = [_("This is below the lower bound of %(low)s; turn them around.") % {"low": f"{low:,}"}]
+        errors["sought.population_max"] = [_("This is below the lower bound of %(low)s; turn them around.") % {"low": _written(low)}]
     both = sorted(set(sought.get("countries", ())) & set(sought.get("excluded_countries", ())))
     if both:
         errors["sought.excluded_countries"] = [_("%(codes)s stands in both lists; keep it in one.") % {"codes": ", ".join(both)}]

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
@@ -117,7 +117,7 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
         value = document_value(data, group, field)
         if value is None and field == "population" and community.place:
             value = community.place.population
-        return f"{value:,}" if isinstance(value, int | float) else "–"
+        return number_format(value, use_l10n=True, force_grouping=True) if isinstance(value, int | float) else "–"
 
     def forms(data: Any) -> str:
         return in_a_row(str(FORMS[code]) for code in document_value(data, "sought", "forms") or [] if code in FORMS) or "–"

@@ -121,8 +121,7 @@ class _Names:
     def _communities(self) -> dict[int, str]:
         ties = document_value(self._document, "ties", "ties")
         rows = [tie for tie in ties if isinstance(tie, dict)] if isinstance(ties, list) else []
-        wanted = [tie["community_id"] for tie in rows if isinstance(tie.get("community_id"), int)]
-        return dict(Community.objects.filter(pk__in=wanted).values_list("pk", "name"))
+        return Community.objects.public_names(tie.get("community_id") for tie in rows)
 
     def country(self, code: str) -> str:
         return self._countries.get(code, code)

@@ -23,7 +23,7 @@ from matching.types import BoolArray, FloatArray, IntArray
 
 TELLINGS: tuple[type[Telling], ...] = (ChosenNearby, ChosenSizes, ChosenCountries, Affinity)
 INNER_FOLDS = 5
-DRAWS = 3  # draws differ: hit@10 on the folds was .188 to .201 with one of five, .187 to .204 with the mean of three
+DRAWS = 3  # draws differ: hit@10 on the folds was .188 to .201 with one of four, .187 to .204 with the mean of three
 NEGATIVES = 60  # drawn for every partner
 _SCORE_BYTES = 200_000_000
 

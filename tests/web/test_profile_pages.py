@@ -323,16 +323,20 @@ def test_tie_leads_to_a_community_by_its_name_or_number(owner: Client, official:
     assert f"Graz #{other.pk}" in owner.get(url("profile_group", official, "ties")).content.decode()
 
 
-@pytest.mark.parametrize("typed", ["Nowhere", "Springfield", "Hidden"])
+@pytest.mark.parametrize("typed", ["Nowhere", "Springfield", "Hidden", "#{hidden}", "#999999", "#" + "9" * 19, "#" + "9" * 40])
 def test_tie_to_no_or_to_several_communities_is_kept_as_typed_with_its_error(owner: Client, official: CommunityRole, typed: str) -> None:
     for _ in range(2):
         CommunityFactory(name="Springfield", published=True)
-    CommunityFactory(name="Hidden")  # never published: nobody learns that it is registered
+    hidden = CommunityFactory(name="Hidden")  # never published: nobody learns that it is registered
+    typed = typed.format(hidden=hidden.pk)
     posted = {"ties.0.kind": "trade", "ties.0.community": typed, "ties.0.strength": "1"}
     assert save(owner, official, "ties", **posted).status_code == 422
     html = owner.get(url("profile_group", official, "ties")).content.decode()
-    assert f'value="{typed}"' in html
-    assert f"“{typed}” is not the name of exactly one community here." in html
+    as_read = typed.lstrip("#") if len(typed) < 19 else typed
+    assert f'value="{as_read}"' in html
+    assert f"“{as_read}” is not the name of exactly one community here." in html
+    for page in ("profile_check", "profile_preview"):
+        assert owner.get(url(page, official)).status_code == 200
 
 
 def test_opening_the_confirm_page_changes_nothing_and_its_button_confirms(owner: Client, official: CommunityRole) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +25,11 @@ class CommunityQuerySet(models.QuerySet["Community"]):
     def public(self) -> CommunityQuerySet:
         """Communities that anybody may see: a version of their profile is, or was, published and is not withdrawn."""
         return self.filter(profile__current_version__isnull=False).exclude(profile__status="withdrawn")
+
+    def public_names(self, numbers: Iterable[object]) -> dict[int, str]:
+        """Number → name of those that anybody may see, in one query at most; what is no possible number is passed over."""
+        possible = {number for number in numbers if type(number) is int and 0 < number <= models.BigAutoField.MAX_BIGINT}
+        return dict(self.public().filter(pk__in=possible).values_list("pk", "name")) if possible else {}
 
     def of_user(self, user_id: int) -> CommunityQuerySet:
         """Communities in which the user holds an active role."""

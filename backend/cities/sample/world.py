@@ -86,9 +86,10 @@ def _add_world(facts: Sequence[PlaceFacts], rng: random.Random, seed: int) -> No
     for community in communities:
         community.fill_keys()  # which bulk_create would leave empty
     Community.objects.bulk_create(communities, batch_size=_BATCH)
-    named = {place.place_id: community.pk for place, community in zip(facts, communities, strict=True) if place.place_id}
-    documents = list(generate_documents(facts, seed, named))
     standings = standings_of(facts, rng)
+    every = zip(facts, communities, standings, strict=True)
+    named = {place.place_id: community.pk for place, community, standing in every if place.place_id and standing.published}
+    documents = list(generate_documents(facts, seed, named))
     curator = add_staff(password_hash)
     add_people(facts, communities, standings, password_hash, now, rng)
     add_programmes(facts, communities, documents, rng)

@@ -1,13 +1,19 @@
-"""Imports ahead of the first question: the libraries that read stories take seconds to import, and no page should wait for them."""
+"""Imports ahead of the first question: what the engine imports only where it uses it takes seconds, which no page or change should wait."""
 
 from __future__ import annotations
 
 import threading
 from importlib import import_module
 
-_READ_STORIES = ("sklearn.decomposition", "sklearn.feature_extraction.text")
+_IMPORTED_WHERE_USED = ("scipy.sparse.csgraph", "sklearn.decomposition", "sklearn.feature_extraction.text")
+
+
+def warm() -> None:
+    """Imports what the engine imports only where it uses it."""
+    for name in _IMPORTED_WHERE_USED:
+        import_module(name)
 
 
 def warm_in_background() -> None:
-    """Begins the imports in a thread of their own and returns at once."""
-    threading.Thread(target=lambda: [import_module(name) for name in _READ_STORIES], name="warming", daemon=True).start()
+    """``warm`` in a thread of its own; returns at once."""
+    threading.Thread(target=warm, name="warming", daemon=True).start()

@@ -10,6 +10,8 @@ from django.db.models import Q
 from backend.cities.models import Community, Country
 from backend.cities.names import fold
 
+_LONGEST_NUMBER = 18  # digits that the database's own numbers always hold
+
 
 class Names:
     """Codes by what people type: the name in any spelling, or the code itself."""
@@ -34,13 +36,12 @@ def community_number(typed: str) -> Any:
     """The number of the community that is meant: "Graz", "#12" or "Graz #12". What was typed where no public one, or several, fit."""
     name, mark, number = typed.rpartition("#")
     if number.strip().isdecimal() and (mark or not name):
-        return int(number)
+        return int(number) if len(number.strip()) <= _LONGEST_NUMBER else typed
     named = Q(name__iexact=typed) | Q(local_name__iexact=typed)
     found = list(Community.objects.public().filter(named).values_list("pk", flat=True)[:2])
     return found[0] if len(found) == 1 else typed
 
 
-def community_shown(value: Any) -> Any:
-    """A tie's community as ``community_number`` reads it again; the value itself where it names none."""
-    name = Community.objects.filter(pk=value).values_list("name", flat=True).first() if isinstance(value, int) else None
-    return f"{name} #{value}" if name else value
+def community_shown(value: Any, names: Mapping[int, str]) -> Any:
+    """A tie's community as ``community_number`` reads it again; the value itself where ``names`` (number → name) has none."""
+    return f"{names[value]} #{value}" if isinstance(value, int) and value in names else value

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from backend.cities.models import Country
+from backend.cities.models import Community, Country
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group, Words
 from backend.cities.profile_validation import allowed_codes
 from backend.cities.vocabularies import Term, vocabulary
@@ -216,11 +216,12 @@ def _tie_rows(value: Any) -> list[dict[str, Any]]:
     countries = country_names()
     kinds = {code: entry.label() for code, entry in vocabulary("tie_kinds").items()}
     given = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    communities = Community.objects.public_names(row.get("community_id") for row in given)
     return [
         {
             "kinds": _options(kinds, row.get("kind")),
             "country": countries.name(row["country"]) if "country" in row else "",
-            "community": community_shown(row.get("community_id", "")),
+            "community": community_shown(row.get("community_id", ""), communities),
             "strengths": [
                 Option(str(n), words, row.get("strength") == n) for n, words in ((1, _("1 weak")), (2, _("2 clear")), (3, _("3 strong")))
             ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from backend.api import health
+from backend.web.records import room
 
 handler404 = "backend.web.errors.not_found"
 
@@ -14,5 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
+    path("staff/records/", room.urls),
     path("", include("backend.web.urls")),
 ]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import get_converters
 
 from backend.api import access as api_access
@@ -50,7 +50,7 @@ def levels(name: str) -> dict[str, str]:
         return {"GET": "public"}
     if name.startswith("api:"):
         return dict(api_access.ACCESS.get(name, {}))
-    level = web_access.ACCESS.get(name)
+    level = web_access.level_of(name)
     return {"GET": level} if level else {}
 
 
@@ -117,6 +117,9 @@ def address_of(name: str, things: dict[str, Any]) -> str:
     """The address with real things in it; names of vocabularies and mails by route."""
     if name == "api:unknown":
         return "/api/v1/no/such/address/"
+    if name.startswith("admin:"):
+        parts = re.findall(r"<(?:path:)?(\w+)>", ROUTES[name][0])
+        return reverse(name, kwargs={part: {"app_label": "cities"}.get(part, "1") for part in parts})
     path, pattern = ROUTES[name]
     values = things | {"name": "themes", "uidb36": "1", "key": "no-such-key"}
     converters = getattr(pattern.pattern, "converters", {})

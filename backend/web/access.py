@@ -186,9 +186,17 @@ ACCESS: Mapping[str, Level] = {
     "usersessions_list": "signed_in",
 }
 
+# Addresses of the record room, one for each table and view of Django's admin.
+_RECORDS_PREFIX = "admin:"
+
 # Addresses whose own app holds their table: the API, and the probes of the machine.
 _ELSEWHERE_PREFIX = "api:"
 _ELSEWHERE = frozenset({"healthz", "readyz", "metrics"})
+
+
+def level_of(name: str) -> Level | None:
+    """The level that a page asks for; None for one that no table knows."""
+    return "admin" if name.startswith(_RECORDS_PREFIX) else ACCESS.get(name)
 
 
 def admits(level: Level, user: User | AnonymousUser, community_id: int | None) -> bool:
@@ -206,7 +214,7 @@ def admits(level: Level, user: User | AnonymousUser, community_id: int | None) -
 
 def _opens_without_second_factor(name: str) -> bool:
     """Pages on which staff set up their second factor, and what belongs to it: sign-in, address, password, sessions, language."""
-    return not name.startswith("web:") or name in ("web:account", "web:second_factor")
+    return not name.startswith(("web:", _RECORDS_PREFIX)) or name in ("web:account", "web:second_factor")
 
 
 class AccessMiddleware:
@@ -222,7 +230,7 @@ class AccessMiddleware:
         name = request.resolver_match.view_name if request.resolver_match else ""
         if name.startswith(_ELSEWHERE_PREFIX) or name in _ELSEWHERE:
             return None
-        level = ACCESS.get(name)
+        level = level_of(name)
         if level == "public":
             return None
         if level is None:

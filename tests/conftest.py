@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -12,6 +13,10 @@ from backend.common.clock import database_now
 from backend.outbox.models import Slot
 from backend.suggestions.scoring.coverage import forget_others
 from tests.factories import UserFactory
+
+# A change stands or falls by itself, not by the luck of a draw: the same examples each time. ``--hypothesis-profile=default`` draws others.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

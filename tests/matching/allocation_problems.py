@@ -22,13 +22,17 @@ def transposed(candidates: Candidates) -> Candidates:
     )  # fmt: skip
 
 
-def dense_oracle(candidates: Candidates, c_left: np.ndarray, c_right: np.ndarray, beta: float, iterations: int = 20_000) -> np.ndarray:
-    """μ (n_left, n_right) by the formula as it stands in the paper, on full matrices."""
+def dense_oracle(candidates: Candidates, c_left: np.ndarray, c_right: np.ndarray, beta: float) -> np.ndarray:
+    """μ (n_left, n_right) by the formula as it stands in the paper, on full matrices, until nothing moves any more: where capacities
+    are equal and next to nothing is left over, that takes tens of thousands of turns."""
     kernel = np.zeros((len(candidates.left_ids), len(candidates.right_ids)))
     preferences = candidates.left_preference + candidates.right_preference
     kernel[candidates.rows, candidates.cols] = np.exp(preferences / (2 * beta))
     a, b = np.ones(len(c_left)), np.ones(len(c_right))
-    for _ in range(iterations):
+    for turn in range(200_000):
+        earlier = a
         a = np.sqrt(c_left + (kernel @ b / 2) ** 2) - kernel @ b / 2
         b = np.sqrt(c_right + (kernel.T @ a / 2) ** 2) - kernel.T @ a / 2
+        if turn % 100 == 0 and np.abs(a - earlier).max(initial=0) <= 1e-13 * a.max(initial=0):
+            break
     return a[:, None] * kernel * b

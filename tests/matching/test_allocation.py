@@ -26,7 +26,7 @@ def test_mass_is_that_of_the_formula_on_full_matrices(problem: tuple[int, int, i
     candidates = make_candidates(*problem)
     left, right = capacities(*problem[:3])
     found = Allocation(0.1, tolerance=1e-11).fit(candidates, left, right)
-    expected = dense_oracle(candidates, left, right, 0.1, 3000)[candidates.rows, candidates.cols]
+    expected = dense_oracle(candidates, left, right, 0.1)[candidates.rows, candidates.cols]
     assert found.mass_ == pytest.approx(expected, abs=1e-7)
 
 

@@ -60,6 +60,7 @@ class Work(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name_plural = "work"
         constraints = [
             models.UniqueConstraint(fields=["task", "key"], condition=Q(status="pending"), name="work_one_pending_per_key"),
             models.UniqueConstraint(fields=["task", "key"], condition=Q(status="leased"), name="work_one_leased_per_key"),

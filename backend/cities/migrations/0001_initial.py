@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                 ('income_band', models.PositiveSmallIntegerField(help_text='World Bank group, 1 low .. 4 high', null=True)),
             ],
             options={
+                'verbose_name_plural': 'countries',
                 'ordering': ['name'],
             },
         ),
@@ -86,6 +87,7 @@ class Migration(migrations.Migration):
                 ('place', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='community', to='cities.place')),
             ],
             options={
+                'verbose_name_plural': 'communities',
                 'ordering': ['name', 'id'],
                 'constraints': [
                     models.CheckConstraint(condition=models.Q(('kind__in', ['city', 'county', 'state', 'district', 'province'])), name='community_kind_known'),

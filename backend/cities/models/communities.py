@@ -64,6 +64,7 @@ class Community(models.Model):
     objects = CommunityQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "communities"
         ordering = ["name", "id"]
         constraints = [
             models.CheckConstraint(name="community_kind_known", condition=Q(kind__in=["city", "county", "state", "district", "province"])),

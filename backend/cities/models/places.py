@@ -35,6 +35,7 @@ class Country(models.Model):
     income_band = models.PositiveSmallIntegerField(null=True, help_text="World Bank group, 1 low .. 4 high")
 
     class Meta:
+        verbose_name_plural = "countries"
         ordering = ["name"]
 
     def __str__(self) -> str:

@@ -79,6 +79,7 @@ class Migration(migrations.Migration):
                 ('event', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='work', to='outbox.event')),
             ],
             options={
+                'verbose_name_plural': 'work',
                 'indexes': [
                     models.Index(condition=models.Q(('status', 'pending')), fields=['available_at'], name='work_pending'),
                     models.Index(condition=models.Q(('status', 'leased')), fields=['leased_until'], name='work_leased'),

@@ -187,8 +187,8 @@ class RankedSide:
     scores: npt.NDArray[np.float64]  # (n, k) reciprocal score
     outgoing: npt.NDArray[np.float64]  # (n, k) preference of the row's community for the counterpart
     incoming: npt.NDArray[np.float64]  # (n, k) preference of the counterpart for the row's community
-    outgoing_coverage: npt.NDArray[np.float64]
-    incoming_coverage: npt.NDArray[np.float64]
+    outgoing_coverage: npt.NDArray[np.float32]  # (n, k) as exact as the weights that it is a share of
+    incoming_coverage: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from matching.topk.rounding import magnitudes, score_error
 from matching.topk.scan import best_of_rows
 from matching.topk.sides import empty_side, write_best, write_row
 from matching.topk.sums import SparseCounterparts, sparse_counterparts
-from matching.topk.threads import run_threads, share_out
 from matching.topk.two_sided import SPARE, TwoSidedPass
 from matching.topk.warm import ROWS_AT_ONCE, scored_again
 from matching.types import BoolArray, IntArray, PairProblem, RankedSide, Ranking
@@ -61,8 +60,8 @@ def top_k(
         scan.run()
     else:
         earlier = (warm.right, warm.left) if flipped else (warm.left, warm.right)
-        left_side, row_thresholds = scored_again(view, scan.rows, earlier[0], k, fusion, scan.margin, threads)
-        right_side, col_thresholds = scored_again(transposed(view), scan.cols, earlier[1], k, fusion, scan.margin, threads)
+        left_side, row_thresholds = scored_again(view, scan.rows, earlier[0], k, fusion, scan.margin)
+        right_side, col_thresholds = scored_again(transposed(view), scan.cols, earlier[1], k, fusion, scan.margin)
         scan.run(row_thresholds, col_thresholds)
     # The larger side first, while there is most room.
     right = finished(right_side, transposed(view), scan.cols, scan.rows, scan.col_lists, k, fusion, error, max_bytes, threads)
@@ -99,7 +98,8 @@ def finished(
 ) -> RankedSide:
     """The view's left side ranked: candidates of its lists scored in float64, and rows whose lists cannot decide scanned whole.
 
-    ``begun`` are lists of some pairs with their exact values: only candidates that do not stand in them are then scored.
+    ``begun`` are lists of some pairs with their exact values: only candidates that do not stand in them are then scored. ``threads`` share
+    the rows that are scanned; the sums of single pairs are taken by one, for two would take turns at the interpreter.
     """
     side = empty_side(view, k) if begun is None else begun
     if len(rows) == 0 or len(cols) == 0:
@@ -107,17 +107,12 @@ def finished(
     by_rank = cols[np.argsort(view.right_ids[cols], kind="stable")]
     overflowed = np.zeros(len(rows), dtype=np.bool_)
     counterparts = sparse_counterparts(view) if begun is None else None
-    draw = share_out(range(0, len(rows), ROWS_AT_ONCE))
-
-    def work() -> None:
-        while (start := draw()) is not None:
-            part = slice(start, start + ROWS_AT_ONCE)
-            keys, overflowed[part] = lists.ordered(part)
-            candidates = by_rank.take(packed_ranks(keys), mode="clip")  # empty places name any column, and are not listed
-            most = packed_scores(keys).astype(np.float64) + error
-            _finish_rows(side, view, rows[part], candidates, keys != 0, most, begun is not None, fusion, counterparts)
-
-    run_threads(work, threads)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        keys, overflowed[part] = lists.ordered(part)
+        candidates = by_rank.take(packed_ranks(keys), mode="clip")  # empty places name any column, and are not listed
+        most = packed_scores(keys).astype(np.float64) + error
+        _finish_rows(side, view, rows[part], candidates, keys != 0, most, begun is not None, fusion, counterparts)
     unsure = rows[np.flatnonzero(overflowed)]
     for row, found in zip(unsure, best_of_rows(view, unsure, k, fusion, error, min(max_bytes, _SCANNED_BYTES), threads), strict=True):
         write_row(side, int(row), found, view)

@@ -34,8 +34,9 @@ def write_best(side: RankedSide, view: PairProblem, rows: IntArray, cols: IntArr
 
 def empty_side(view: PairProblem, k: int) -> RankedSide:
     """Lists of the view's left side with nothing in them."""
-    n = len(view.left_ids)
-    return RankedSide(view.left_ids.astype(np.int64), np.full((n, k), -1, dtype=np.int64), *(np.full((n, k), np.nan) for _ in range(5)))
+    shape = (len(view.left_ids), k)
+    values = (np.full(shape, np.nan, dtype=dtype) for dtype in (np.float64, np.float64, np.float64, np.float32, np.float32))
+    return RankedSide(view.left_ids.astype(np.int64), np.full(shape, -1, dtype=np.int64), *values)
 
 
 def write_row(side: RankedSide, row: int, best: RowBest, view: PairProblem) -> None:

@@ -11,7 +11,6 @@ from matching.topk.pairs import score_table
 from matching.topk.scan import eligible
 from matching.topk.sides import empty_side, write_best
 from matching.topk.sums import sparse_counterparts
-from matching.topk.threads import run_threads, share_out
 from matching.types import IntArray, PairProblem, RankedSide
 
 Float32Array = npt.NDArray[np.float32]
@@ -50,7 +49,7 @@ class Positions:
 
 
 def scored_again(
-    view: PairProblem, rows: IntArray, earlier: RankedSide, k: int, fusion: str, margin: float, threads: int
+    view: PairProblem, rows: IntArray, earlier: RankedSide, k: int, fusion: str, margin: float
 ) -> tuple[RankedSide, Float32Array]:
     """The view's left side with the best of the earlier pairs that still count, exactly scored, and of each row (rows,) a lower bound of
     the k-th best score less ``margin``, -1 where there are fewer than k such pairs.
@@ -62,24 +61,19 @@ def scored_again(
         return side, thresholds
     listed_at = positions_of(earlier.ids, view.left_ids[rows])
     positions, counterparts = Positions(view.right_ids), sparse_counterparts(view)
-    draw = share_out(range(0, len(rows), ROWS_AT_ONCE))
-
-    def work() -> None:
-        while (start := draw()) is not None:
-            part = slice(start, start + ROWS_AT_ONCE)
-            listed = earlier.counterpart_ids[listed_at[part]]
-            cols = positions.of(listed)
-            missing = (cols < 0) | (listed_at[part] < 0)[:, None]
-            cols[missing] = 0
-            values = score_table(view, rows[part], cols, fusion, counterparts)
-            allowed = ~missing & values.suggestible(view.coverage_floor)
-            all_rows = np.broadcast_to(rows[part][:, None], cols.shape)
-            allowed[allowed] = eligible(view, all_rows[allowed], cols[allowed])
-            write_best(side, view, rows[part], cols, allowed, values)
-            worst = side.scores[rows[part], -1]
-            # One step down covers the rounding to float32.
-            lowered = np.nextafter((worst - margin).astype(np.float32), np.float32(-np.inf))
-            thresholds[part] = np.where(np.isfinite(worst), lowered, NOTHING_YET)
-
-    run_threads(work, threads)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        listed = earlier.counterpart_ids[listed_at[part]]
+        cols = positions.of(listed)
+        missing = (cols < 0) | (listed_at[part] < 0)[:, None]
+        cols[missing] = 0
+        values = score_table(view, rows[part], cols, fusion, counterparts)
+        allowed = ~missing & values.suggestible(view.coverage_floor)
+        all_rows = np.broadcast_to(rows[part][:, None], cols.shape)
+        allowed[allowed] = eligible(view, all_rows[allowed], cols[allowed])
+        write_best(side, view, rows[part], cols, allowed, values)
+        worst = side.scores[rows[part], -1]
+        # One step down covers the rounding to float32.
+        lowered = np.nextafter((worst - margin).astype(np.float32), np.float32(-np.inf))
+        thresholds[part] = np.where(np.isfinite(worst), lowered, NOTHING_YET)
     return side, thresholds

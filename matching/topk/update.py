@@ -101,7 +101,7 @@ class RankingIndex:
 
     def _realign(self, problem: PairProblem, back: PairProblem, left: IntArray, right: IntArray, same_columns: bool) -> None:
         """Brings what is kept into the order of the new problem's communities; new ones have empty lists for now."""
-        if np.array_equal(self.problem.left_ids, problem.left_ids) and np.array_equal(self.problem.right_ids, problem.right_ids):
+        if _same(self.problem.left_ids, problem.left_ids) and _same(self.problem.right_ids, problem.right_ids):
             if same_columns:
                 self._columns[0].renew(problem, right)
                 self._columns[1].renew(back, left)
@@ -132,10 +132,15 @@ def _check_same_rules(before: PairProblem, now: PairProblem) -> None:
         raise ValueError("coverage floor, prior and prior weight concern every pair: rank the new problem by top_k")
 
 
+def _same(before: IntArray, now: IntArray) -> bool:
+    """Whether the ids are the same in the same order: mostly they are one array, which need not be read through."""
+    return before is now or np.array_equal(before, now)
+
+
 def _settled(before: IntArray, now: IntArray, named: Iterable[int], side: str) -> tuple[IntArray, IntArray]:
     """Positions in ``now`` of changed and of new communities, and ids of those that are gone."""
     changed = np.unique(np.fromiter(named, dtype=np.int64))
-    if np.array_equal(before, now):
+    if _same(before, now):
         added = gone = changed[:0]
     else:
         if len(np.unique(now)) != len(now):

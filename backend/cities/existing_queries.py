@@ -14,6 +14,7 @@ from backend.cities.names import searched_name
 from backend.cities.permissions import require_in, require_staff
 from backend.cities.profile_schema import document_value
 from backend.cities.queries import ListedPartner, listed_partners
+from backend.common.keys import possible_keys
 
 _S = ExistingPartnership.State
 _RELATED = ("community__country", "country", "place__country")
@@ -53,7 +54,7 @@ def partners_to_offer(community: Community, draft: Mapping[str, Any]) -> list[Li
     """Partners by public lists that the draft does not name yet, for its owner to take over with one tick."""
     rows = document_value(draft, "partnerships", "existing")
     named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    places = {row.get("place_id") for row in named}
+    places = possible_keys(row.get("place_id") for row in named)  # of a draft, which may hold anything
     names = {(row.get("country"), searched_name(str(row.get("name", "")))) for row in named}
     return [
         partner

@@ -17,6 +17,7 @@ from backend.cities.open_data import PROVENANCE, SOURCES
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
 from backend.cities.vocabularies import vocabulary
 from backend.common.errors import InvalidFields
+from backend.common.keys import possible_keys
 
 
 class _Wrong(Exception):
@@ -172,6 +173,8 @@ def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
             _number(Field("year", "", "integer", minimum=1900, maximum=2100), entry["year"])
         if "form" in entry:
             _code(FORMS, entry["form"])
+        if "place_id" in entry and not possible_keys([entry["place_id"]]):
+            raise _Wrong(_("No place of the gazetteer has the number %(number)s; leave it out.") % {"number": entry["place_id"]})
         _code(PARTNERSHIP_STATUS, entry.get("status", "unknown"))
         rows.append(entry)
     keys = [(entry["country"], searched_name(entry["name"])) for entry in rows]

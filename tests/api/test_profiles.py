@@ -45,6 +45,23 @@ def test_numbers_out_of_this_world_are_errors_of_the_field(world: World, value: 
     assert set(answer.json()["errors"]) == ({"facts.population"} if value not in ([], {}) else set())
 
 
+@pytest.mark.parametrize("number", [10**400, 2**63, -1, 0, 999_999, True, 1.0, "Graz", [], {"id": 1}, "unpublished"])
+def test_tie_to_no_community_that_anybody_may_see_is_an_error_of_the_field(world: World, number: Any) -> None:
+    number = world.newcomer.pk if number == "unpublished" else number
+    client = world.client("official")
+    answer = save(client, world.a, {"ties": {"ties": [{"kind": "trade", "community_id": number, "strength": 1}]}}, 0)
+    assert (answer.status_code, list(answer.json()["errors"])) == (200, ["ties.ties"])
+    assert client.get(address(world.a, "preview/")).json()["left_out"] == ["ties.ties"]
+
+
+@pytest.mark.parametrize("place", [10**400, 2**63, -1, True, 1.5, "Graz", {"id": 1}])
+def test_partner_at_no_place_of_the_gazetteer_is_an_error_of_the_field(world: World, place: Any) -> None:
+    client = world.client("official")
+    answer = save(client, world.a, {"partnerships": {"existing": [{"name": "Graz", "country": "DE", "place_id": place}]}}, 0)
+    assert (answer.status_code, list(answer.json()["errors"])) == (200, ["partnerships.existing"])
+    assert client.get(address(world.a, "preview/")).status_code == 200
+
+
 def test_missing_answers_are_told_apart_from_wrong_ones(world: World) -> None:
     body = save(world.client("official"), world.a, {"languages": {"working": None}}, 0).json()
     assert body["errors"] == {}

@@ -13,6 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 from backend.cities.models.places import Country, Place
 from backend.cities.names import community_key, searched_name
+from backend.common.keys import possible_keys
 
 HOME_COUNTRY = "US"
 
@@ -28,7 +29,7 @@ class CommunityQuerySet(models.QuerySet["Community"]):
 
     def public_names(self, numbers: Iterable[object]) -> dict[int, str]:
         """Number → name of those that anybody may see, in one query at most; what is no possible number is passed over."""
-        possible = {number for number in numbers if type(number) is int and 0 < number <= models.BigAutoField.MAX_BIGINT}
+        possible = possible_keys(numbers)
         return dict(self.public().filter(pk__in=possible).values_list("pk", "name")) if possible else {}
 
     def of_user(self, user_id: int) -> CommunityQuerySet:

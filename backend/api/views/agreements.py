@@ -56,7 +56,7 @@ class AgreementView(ApiView):
 
 
 class AgreementVersionsView(ApiView):
-    @extend_schema(summary="The versions that were put before you", responses=shapes.VersionsSerializer)
+    @extend_schema(summary="The versions up to the one that is before you", responses=shapes.VersionsSerializer)
     def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
         agreement, side = agreement_for(person(request), agreement_id, community_id=community_id)
         return Response(shapes.VersionsSerializer({"versions": versions_for(agreement, side)}).data)

@@ -28,6 +28,7 @@ class PlannedRow:
     values: dict[str, str]
     action: str = ERROR
     community_id: int | None = None
+    place_id: int | None = None  # of a city that nobody has registered: it is registered with its membership
     shown: str = ""
     membership_id: int | None = None
     wanted: dict[str, str | None] = field(default_factory=dict)
@@ -42,11 +43,11 @@ def plan_members(rows: Sequence[SheetRow]) -> list[PlannedRow]:
     """The plan of each row, against the memberships as they are now. A fixed number of queries."""
     world = _World(rows)
     planned = [_plan(row, world) for row in rows]
-    seen: dict[tuple[int, str], int] = {}
+    seen: dict[tuple[int | None, int | None, str], int] = {}
     for entry in planned:
-        if entry.community_id is None:
+        if entry.community_id is None and entry.place_id is None:
             continue
-        key = (entry.community_id, (entry.wanted.get("started_on") or "") if entry.wanted.get("ended_on") else "")
+        key = (entry.community_id, entry.place_id, (entry.wanted.get("started_on") or "") if entry.wanted.get("ended_on") else "")
         if key in seen:
             entry.problems.append(f"The same membership stands in row {seen[key]}. Leave one of the two out.")
         seen.setdefault(key, entry.row)
@@ -54,6 +55,17 @@ def plan_members(rows: Sequence[SheetRow]) -> list[PlannedRow]:
         if entry.problems:
             entry.action, entry.changes = ERROR, {}
     return planned
+
+
+@dataclass(frozen=True, slots=True)
+class _FreePlace:
+    """A place of the gazetteer that nobody has registered."""
+
+    pk: int
+    name: str
+    admin1: str
+    admin1_code: str
+    population: int | None
 
 
 class _World:
@@ -74,6 +86,10 @@ class _World:
         other_names = PlaceName.objects.filter(name__in=asked, place__community__isnull=False)
         for name, country, pk in other_names.values_list("name", "country_code", "place__community__pk"):
             self.by_name[country, name][pk] = self.by_id[pk]
+        self.free: dict[tuple[str, str], dict[int, _FreePlace]] = defaultdict(dict)
+        fields = ("name", "country_code", "place_id", "place__name", "place__admin1", "place__admin1_code", "place__population")
+        for name, country, *place in PlaceName.objects.filter(name__in=asked, place__community__isnull=True).values_list(*fields):
+            self.free[country, name][place[0]] = _FreePlace(*place)
         self.memberships: dict[int, list[Membership]] = defaultdict(list)
         for membership in Membership.objects.order_by("-started_on", "-id"):
             self.memberships[membership.community_id].append(membership)
@@ -87,13 +103,17 @@ def _plan(row: SheetRow, world: _World) -> PlannedRow:
     days = {name: _day(name, row.values.get(name, ""), entry.problems) for name in DAYS}
     if community is None or entry.problems:
         return entry
-    entry.community_id = community.pk
-    entry.shown = f"{community.name}{f', {community.admin1}' if community.admin1 else ''}, {community.country_id}"
-    known = _membership(world.memberships[community.pk], days)
+    region = f", {community.admin1}" if community.admin1 else ""
+    if isinstance(community, Community):
+        entry.community_id, population = community.pk, population_of(community)
+        entry.shown = f"{community.name}{region}, {community.country_id}"
+        known = _membership(world.memberships[community.pk], days)
+    else:
+        entry.place_id, population, known = community.pk, community.population, None
+        entry.shown = f"{community.name}{region}, {world.countries[fold(row.values['country'])]}"
     entry.membership_id = known.pk if known else None
     dues = row.values.get("dues_class", "").casefold()
     if known is None and not dues:
-        population = population_of(community)
         if population is None:
             entry.problems.append("dues_class: the population is not known, so the class must be given.")
             return entry
@@ -133,7 +153,7 @@ def _membership(known: Sequence[Membership], days: dict[str, dt.date | None]) ->
     return next((row for row in known if row.ended_on is None), None)
 
 
-def _community(entry: PlannedRow, world: _World) -> Community | None:
+def _community(entry: PlannedRow, world: _World) -> Community | _FreePlace | None:
     number, name = entry.values.get("community_id", ""), entry.values.get("community", "")
     return _by_number(entry, world, number, name) if number else _by_name(entry, world, name)
 
@@ -148,7 +168,8 @@ def _by_number(entry: PlannedRow, world: _World, number: str, name: str) -> Comm
     return community
 
 
-def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | None:
+def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | _FreePlace | None:
+    """The registered community of that name; else the only place of the gazetteer that is called so."""
     country = world.countries.get(fold(entry.values.get("country", "")))
     if not searched_name(name):
         entry.problems.append("community: give the name, or the number in community_id.")
@@ -156,8 +177,8 @@ def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | None:
     if country is None:
         entry.problems.append("country: give the country by its English name or its code of two letters, like DE.")
         return None
-    found = list(world.by_name.get((country, searched_name(name)), {}).values())
     state = searched_name(entry.values.get("state", ""))
+    found = list(world.by_name.get((country, searched_name(name)), {}).values())
     if state:
         found = [c for c in found if state in {searched_name(c.admin1), searched_name(c.place.admin1_code if c.place else "")}]
     if len(found) == 1:
@@ -165,7 +186,26 @@ def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | None:
     if found:
         listed = "; ".join(f"{c.get_kind_display()} in {c.admin1 or country}: {c.pk}" for c in found[:6])
         entry.problems.append(f"community: several are called so ({listed}). Give the state, or the number in community_id.")
+        return None
+    return _free_place(entry, world, country, name, state)
+
+
+def _free_place(entry: PlannedRow, world: _World, country: str, name: str, state: str) -> _FreePlace | None:
+    """The place that is called so itself, before those of which it is another name; None and a problem where it is not one alone."""
+    found = list(world.free.get((country, searched_name(name)), {}).values())
+    if state:
+        found = [place for place in found if state in {searched_name(place.admin1), searched_name(place.admin1_code)}]
+    found = [place for place in found if searched_name(place.name) == searched_name(name)] or found
+    if len(found) == 1:
+        return found[0]
+    where = f" in {entry.values['state']}" if state else ""
+    if found:
+        listed = "; ".join(sorted({place.admin1 or country for place in found})[:6])
+        way = "It registers first, so that it is known which one is meant." if state else "Give the state."
+        entry.problems.append(f"community: several places{where} are called so and none is registered ({listed}). {way}")
     else:
-        where = f" in {entry.values['state']}" if state else ""
-        entry.problems.append(f"community: no {name}{where} is registered in {country}. Look at the spelling; a member registers first.")
+        entry.problems.append(
+            f"community: no {name}{where} is registered in {country}, and no place of the gazetteer is called so. "
+            "Look at the spelling; a county, state, district or province registers first."
+        )
     return None

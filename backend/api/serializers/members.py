@@ -71,6 +71,9 @@ class PlannedRowSerializer(serializers.Serializer):
     values = serializers.DictField(child=serializers.CharField(), help_text="As read")
     action = serializers.ChoiceField(choices=list(ACTION_LABELS.items()))
     community_id = serializers.IntegerField(allow_null=True)
+    place_id = serializers.IntegerField(
+        allow_null=True, required=False, help_text="Of a city that nobody has registered: it is registered with its membership"
+    )
     membership_id = serializers.IntegerField(allow_null=True)
     changes = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField(allow_null=True)), help_text="By field: what is, and what will be"

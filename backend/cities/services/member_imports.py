@@ -17,6 +17,7 @@ from backend.cities.member_sheets import SheetRow, read_sheet
 from backend.cities.membership_rules import standing_on
 from backend.cities.models import Community, MemberImport, Membership
 from backend.cities.permissions import require_staff
+from backend.cities.services.registration import AlreadyRegistered, register_member_city
 from backend.common.clock import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record, record_many
@@ -61,7 +62,7 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
         raise WrongState("This list was applied already.")
     if any(row["action"] == ERROR for row in checked.rows):
         raise InvalidFields({"rows": ["Some rows have errors. Mend them in the file and check it again; nothing was changed."]})
-    ids = {row["community_id"] for row in checked.rows}
+    ids = {row["community_id"] for row in checked.rows} - {None}
     # Whoever begins or changes a membership of these waits: what is compared here is what is written over.
     list(Community.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk", flat=True))
     list(Membership.objects.select_for_update().filter(community__in=ids).order_by("pk").values_list("pk", flat=True))
@@ -70,8 +71,11 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
         raise Conflict("Something has changed since the list was checked. Check it again; nothing was changed.", code="changed_since")
     try:
         with transaction.atomic():
+            _register([entry for entry in planned if entry.place_id is not None], by)
             _begin([entry for entry in planned if entry.action == NEW], by)
             _change([entry for entry in planned if entry.action == CHANGED], by)
+    except AlreadyRegistered:  # between the comparison and now
+        raise Conflict("A city of the list was registered just now. Check it again; nothing was changed.", code="changed_since") from None
     except IntegrityError:
         raise Conflict("The list would give a community two memberships at once. Look at its rows; nothing was changed.") from None
     checked.applied_at = database_now()
@@ -83,6 +87,15 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
 def _values(entry: PlannedRow, today: dt.date) -> dict[str, Any]:
     days = {name: dt.date.fromisoformat(text) if (text := entry.wanted[name]) else None for name in DAYS}
     return {**days, "dues_class": entry.wanted["dues_class"], "standing": standing_on(today, days["paid_through"])}
+
+
+def _register(entries: Sequence[PlannedRow], by: User) -> None:
+    """Cities that nobody has registered; one with several memberships in the list is registered once."""
+    made: dict[int | None, int] = {}
+    for entry in entries:
+        if entry.place_id is not None and entry.place_id not in made:
+            made[entry.place_id] = register_member_city(by=by, place_id=entry.place_id).pk
+        entry.community_id = made[entry.place_id]
 
 
 def _begin(entries: Sequence[PlannedRow], by: User) -> None:

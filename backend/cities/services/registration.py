@@ -67,8 +67,7 @@ def register_community(
     _check(place, place_id, kind, name, country)
     known: dict[str, Any]
     if place is not None:
-        known = {"name": place.name, "country_id": place.country_id, "admin1": place.admin1, "latitude": place.latitude}
-        known |= {"longitude": place.longitude, "timezone": place.timezone}
+        known = _known_of(place)
     else:
         known = {"name": " ".join(name.split()), "country_id": country, "admin1": region_name(country, admin1)}
     community = Community(place=place, kind=kind, website=website, **known)
@@ -76,19 +75,41 @@ def register_community(
         nearly = similar_communities(community)
         if nearly:
             raise LooksRegistered(nearly)
+    _begin(community, by)
+    CommunityRole.objects.create(user=by, community=community, role=CommunityRole.Role.OFFICIAL)
+    return community
+
+
+@transaction.atomic
+def register_member_city(*, by: User, place_id: int) -> Community:
+    """The city of a member that staff bring in, with nobody in it yet: its officials ask to join, and staff let them in.
+
+    Raises AlreadyRegistered: somebody has registered it meanwhile.
+    """
+    place = Place.objects.select_related("country").get(pk=place_id)
+    community = Community(place=place, kind=Community.Kind.CITY, **_known_of(place))
+    _begin(community, by)
+    return community
+
+
+def _known_of(place: Place) -> dict[str, Any]:
+    known = ("name", "country_id", "admin1", "latitude", "longitude", "timezone")
+    return {field: getattr(place, field) for field in known}
+
+
+def _begin(community: Community, by: User) -> None:
+    """Stores the community with its organisation and a draft filled from open data. Raises AlreadyRegistered."""
     try:
         with transaction.atomic():
             community.save(force_insert=True)
     except IntegrityError:
         raise AlreadyRegistered(_registered_as(community)) from None
     Organisation.objects.create(community=community, name=f"{community.name} partner cities office")
-    CommunityRole.objects.create(user=by, community=community, role=CommunityRole.Role.OFFICIAL)
     draft = prefilled_draft(community)
-    if website:
-        draft["identity"] = {"website": website}
+    if community.website:
+        draft["identity"] = {"website": community.website}
     Profile.objects.create(community=community, draft=draft)
     record(Topic.COMMUNITY_REGISTERED, subject=community, by=by, community_id=community.pk)
-    return community
 
 
 def _check(place: Place | None, place_id: int | None, kind: str, name: str, country: str) -> None:

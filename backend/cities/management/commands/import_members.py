@@ -50,6 +50,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"row {row['row']}: {' '.join(row['problems'])}")
             elif row["action"] != UNCHANGED:
                 changes = "; ".join(f"{name}: {old or 'none'} -> {new or 'none'}" for name, (old, new) in row["changes"].items())
-                self.stdout.write(f"row {row['row']}: {row['shown']}: {ACTION_LABELS[row['action']].lower()}: {changes}")
+                registers = "registers the city; " if row.get("place_id") else ""
+                self.stdout.write(f"row {row['row']}: {row['shown']}: {ACTION_LABELS[row['action']].lower()}: {registers}{changes}")
         counts = counts_of(checked)
         self.stdout.write(", ".join(f"{label.lower()}: {counts.get(action, 0)}" for action, label in ACTION_LABELS.items()))

@@ -169,7 +169,7 @@ def _by_number(entry: PlannedRow, world: _World, number: str, name: str) -> Comm
 
 
 def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | _FreePlace | None:
-    """The registered community of that name; else the only place of the gazetteer that is called so."""
+    """The one community or place of the gazetteer that is called so, registered or not; which of several is meant is not guessed."""
     country = world.countries.get(fold(entry.values.get("country", "")))
     if not searched_name(name):
         entry.problems.append("community: give the name, or the number in community_id.")
@@ -177,35 +177,36 @@ def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | _FreePl
     if country is None:
         entry.problems.append("country: give the country by its English name or its code of two letters, like DE.")
         return None
+    key = country, searched_name(name)
+    found: list[Community | _FreePlace] = [*world.by_name.get(key, {}).values(), *world.free.get(key, {}).values()]
     state = searched_name(entry.values.get("state", ""))
-    found = list(world.by_name.get((country, searched_name(name)), {}).values())
     if state:
-        found = [c for c in found if state in {searched_name(c.admin1), searched_name(c.place.admin1_code if c.place else "")}]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        listed = "; ".join(f"{c.get_kind_display()} in {c.admin1 or country}: {c.pk}" for c in found[:6])
-        entry.problems.append(f"community: several are called so ({listed}). Give the state, or the number in community_id.")
-        return None
-    return _free_place(entry, world, country, name, state)
-
-
-def _free_place(entry: PlannedRow, world: _World, country: str, name: str, state: str) -> _FreePlace | None:
-    """The place that is called so itself, before those of which it is another name; None and a problem where it is not one alone."""
-    found = list(world.free.get((country, searched_name(name)), {}).values())
-    if state:
-        found = [place for place in found if state in {searched_name(place.admin1), searched_name(place.admin1_code)}]
-    found = [place for place in found if searched_name(place.name) == searched_name(name)] or found
+        found = [one for one in found if state in {searched_name(one.admin1), searched_name(_region_code(one))}]
+    # Who is called so itself comes before those of whom it is another name.
+    found = [one for one in found if searched_name(one.name) == key[1]] or found
     if len(found) == 1:
         return found[0]
     where = f" in {entry.values['state']}" if state else ""
     if found:
-        listed = "; ".join(sorted({place.admin1 or country for place in found})[:6])
-        way = "It registers first, so that it is known which one is meant." if state else "Give the state."
-        entry.problems.append(f"community: several places{where} are called so and none is registered ({listed}). {way}")
+        listed = "; ".join([_told_apart(one, country) for one in found[:6]])
+        entry.problems.append(
+            f"community: several{where} are called so ({listed}). Give the state, or the number in community_id; one that is not "
+            "registered and shares its state registers first."
+        )
     else:
         entry.problems.append(
             f"community: no {name}{where} is registered in {country}, and no place of the gazetteer is called so. "
             "Look at the spelling; a county, state, district or province registers first."
         )
     return None
+
+
+def _region_code(one: Community | _FreePlace) -> str:
+    if isinstance(one, _FreePlace):
+        return one.admin1_code
+    return one.place.admin1_code if one.place else ""
+
+
+def _told_apart(one: Community | _FreePlace, country: str) -> str:
+    region = one.admin1 or country
+    return f"{one.get_kind_display()} in {region}: {one.pk}" if isinstance(one, Community) else f"city in {region}, not registered"

@@ -88,8 +88,9 @@ class _World:
             self.by_name[country, name][pk] = self.by_id[pk]
         self.free: dict[tuple[str, str], dict[int, _FreePlace]] = defaultdict(dict)
         fields = ("name", "country_code", "place_id", "place__name", "place__admin1", "place__admin1_code", "place__population")
-        for name, country, *place in PlaceName.objects.filter(name__in=asked, place__community__isnull=True).values_list(*fields):
-            self.free[country, name][place[0]] = _FreePlace(*place)
+        free = PlaceName.objects.filter(name__in=asked, place__community__isnull=True).order_by("-population", "place_id")
+        for name, country, *place in free.values_list(*fields):
+            self.free[country, name][place[0]] = _FreePlace(*place)  # the larger first
         self.memberships: dict[int, list[Membership]] = defaultdict(list)
         for membership in Membership.objects.order_by("-started_on", "-id"):
             self.memberships[membership.community_id].append(membership)
@@ -188,7 +189,7 @@ def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | _FreePl
         return found[0]
     where = f" in {entry.values['state']}" if state else ""
     if found:
-        listed = "; ".join([_told_apart(one, country) for one in found[:6]])
+        listed = "; ".join(list(dict.fromkeys(_told_apart(one, country) for one in found))[:6])
         entry.problems.append(
             f"community: several{where} are called so ({listed}). Give the state, or the number in community_id; one that is not "
             "registered and shares its state registers first."

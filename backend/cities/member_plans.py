@@ -61,6 +61,7 @@ def plan_members(rows: Sequence[SheetRow]) -> list[PlannedRow]:
 class _FreePlace:
     """A place of the gazetteer that nobody has registered."""
 
+    country_id: str
     pk: int
     name: str
     admin1: str
@@ -90,7 +91,7 @@ class _World:
         fields = ("name", "country_code", "place_id", "place__name", "place__admin1", "place__admin1_code", "place__population")
         free = PlaceName.objects.filter(name__in=asked, place__community__isnull=True).order_by("-population", "place_id")
         for name, country, *place in free.values_list(*fields):
-            self.free[country, name][place[0]] = _FreePlace(*place)  # the larger first
+            self.free[country, name][place[0]] = _FreePlace(country, *place)  # the larger first
         self.memberships: dict[int, list[Membership]] = defaultdict(list)
         for membership in Membership.objects.order_by("-started_on", "-id"):
             self.memberships[membership.community_id].append(membership)
@@ -104,14 +105,12 @@ def _plan(row: SheetRow, world: _World) -> PlannedRow:
     days = {name: _day(name, row.values.get(name, ""), entry.problems) for name in DAYS}
     if community is None or entry.problems:
         return entry
-    region = f", {community.admin1}" if community.admin1 else ""
+    entry.shown = f"{community.name}{f', {community.admin1}' if community.admin1 else ''}, {community.country_id}"
     if isinstance(community, Community):
         entry.community_id, population = community.pk, population_of(community)
-        entry.shown = f"{community.name}{region}, {community.country_id}"
         known = _membership(world.memberships[community.pk], days)
     else:
         entry.place_id, population, known = community.pk, community.population, None
-        entry.shown = f"{community.name}{region}, {world.countries[fold(row.values['country'])]}"
     entry.membership_id = known.pk if known else None
     dues = row.values.get("dues_class", "").casefold()
     if known is None and not dues:

@@ -63,6 +63,12 @@ def test_first_page_lists_the_tables_in_english(administrator: Client) -> None:
     assert administrator.get(reverse("admin:app_list", args=["cities"])).status_code == 200
 
 
+def test_who_looks_is_asked_once_and_not_for_each_table(administrator: Client, django_assert_max_num_queries: Any) -> None:
+    for address in (reverse("admin:index"), listed(Country)):
+        with django_assert_max_num_queries(10):
+            administrator.get(address)
+
+
 def test_nothing_can_be_written(administrator: Client, rows: dict[str, Model]) -> None:
     country = Country.objects.create(code="XX", name="As it was")
     for address in (shown(country), listed(Country)):

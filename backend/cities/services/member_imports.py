@@ -26,7 +26,7 @@ from backend.outbox.topics import Topic
 
 @transaction.atomic
 def check_members(*, by: User, file_name: str, content: bytes) -> MemberImport:
-    """Reads a list of members and keeps what each row would do. Changes no membership.
+    """Reads a list of members and keeps what each row would do. Changes no membership and registers nobody.
 
     Raises:
         NotVisible: no curator. InvalidFields: the file is no list of members (``member_sheets.read_sheet``).
@@ -47,7 +47,7 @@ def counts_of(checked: MemberImport) -> dict[str, int]:
 
 @transaction.atomic
 def apply_members(*, by: User, import_id: int) -> MemberImport:
-    """Does what the checked list said, all of it in one step.
+    """Does what the checked list said, all of it in one step; cities that nobody has registered are registered with it.
 
     Raises:
         NotVisible: no curator, or no such list. WrongState: it was applied before.

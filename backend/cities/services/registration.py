@@ -84,6 +84,8 @@ def register_community(
 def register_member_city(*, by: User, place_id: int) -> Community:
     """The city of a member that staff bring in, with nobody in it yet: its officials ask to join, and staff let them in.
 
+    Whoever calls has asked whether ``by`` may.
+
     Raises AlreadyRegistered: somebody has registered it meanwhile.
     """
     place = Place.objects.select_related("country").get(pk=place_id)

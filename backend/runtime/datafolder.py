@@ -16,7 +16,6 @@ from pathlib import Path
 
 from backend.runtime.bootstrap import ROOT
 from backend.runtime.errors import SetupError
-from backend.runtime.unprivileged import is_root
 
 SMALLEST_FREE_BYTES = 300 * 2**20
 
@@ -42,8 +41,7 @@ class DataFolder:
             SetupError: it cannot be made or written, or the disk is nearly full.
         """
         try:
-            # PostgreSQL runs as `nobody` under root and has to pass through; what is secret has a mode of its own.
-            self.path.mkdir(mode=0o711 if is_root() else 0o700, parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_folders()
             with tempfile.TemporaryFile(dir=self.run) as file:
                 file.write(b"x")
@@ -86,8 +84,20 @@ class DataFolder:
             os.ftruncate(descriptor, 0)
             os.close(descriptor)
 
+    def is_held(self) -> bool:
+        """Whether a living process holds the lock: the system frees it when its holder dies, but the holder's name stays."""
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(self.run / "lock", os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(descriptor)
+        return False
+
     def holder(self) -> tuple[int, str]:
-        """Process id and kind (``service`` or ``command``) of who holds the lock, (0, "") when nobody says so."""
+        """Process id and kind (``service`` or ``command``) of who took the lock last and did not give it back: it may have been killed."""
         with contextlib.suppress(OSError, ValueError):
             pid, kind = (self.run / "lock").read_text().split()
             return int(pid), kind

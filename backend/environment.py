@@ -11,6 +11,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 Mode = Literal["local", "test", "production"]
+# Even 50 random hexadecimal digits hold 12 different ones; a key with fewer was typed or repeated.
+_SECRET_KEY_LENGTH, _SECRET_KEY_DIFFERENT = 50, 12
 
 
 class ConfigurationError(Exception):
@@ -102,6 +104,15 @@ def _undo_seconds(value: str) -> int:
     return int(value)
 
 
+def _check_secret_key(key: str) -> None:
+    """What Django's ``check --deploy`` warns of (security.W009), as an error."""
+    recipe = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
+    if len(key) < _SECRET_KEY_LENGTH:
+        raise ConfigurationError(f"SECRET_KEY is shorter than {_SECRET_KEY_LENGTH} characters; {recipe}")
+    if len(set(key)) < _SECRET_KEY_DIFFERENT or key.startswith("django-insecure-"):
+        raise ConfigurationError(f"SECRET_KEY can be guessed; {recipe}")
+
+
 def read_environment(environ: dict[str, str] | None = None) -> Environment:
     """The checked environment.
 
@@ -122,9 +133,8 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
         return value or fallback
 
     secret_key = required("SECRET_KEY", secrets.token_urlsafe(50))
-    if production and len(secret_key) < 50:
-        recipe = "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
-        raise ConfigurationError(f"SECRET_KEY is shorter than 50 characters; make one with: {recipe}")
+    if production:
+        _check_secret_key(secret_key)
     public_url = required("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
     public = _split("PUBLIC_URL", public_url)
     if public.scheme not in {"http", "https"} or not public.hostname:

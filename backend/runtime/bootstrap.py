@@ -31,41 +31,52 @@ STARTED = "CSC_STARTED_AT"
 def enter(lock: Path | None, root: Path = ROOT) -> None:
     """Return inside the project's ``.venv`` with the packages of `lock` in place; outside of it, run this command again inside.
 
-    With no `lock`, an environment that exists is taken as it is.
+    With no `lock` nothing is installed.
 
     Raises:
-        SetupError: the environment cannot be made; nothing else was changed.
+        SetupError: the environment cannot be made, and nothing else was changed; or, with no `lock`, there is none yet.
     """
     os.environ.setdefault(STARTED, repr(time.monotonic()))
-    ensure_environment(root, lock)
+    if lock is not None:
+        ensure_environment(root, lock)
+    elif not (root / ".venv" / "bin" / "python").exists() or _unfinished(root / ".venv").exists():
+        raise SetupError("the packages are not installed yet; `python3 manage.py up` installs them and runs the service")
     if Path(sys.prefix).resolve() != (root / ".venv").resolve():
         python = str(root / ".venv" / "bin" / "python")
         os.execv(python, [python, *sys.argv])
 
 
-def ensure_environment(root: Path, lock: Path | None) -> None:
+def ensure_environment(root: Path, lock: Path) -> None:
     """Make ``root/.venv`` and install `lock` (a path below `root`) unless a marker says it is in there already.
+
+    An environment whose installation was interrupted is made anew: nobody knows what is missing in it.
 
     Raises:
         SetupError: no virtual environment can be made, or the packages cannot be fetched or verified.
     """
     venv = root / ".venv"
-    if (lock is None or _is_installed(venv, root, lock)) and (venv / "bin" / "python").exists():
+    if _is_installed(venv, root, lock):
         return
-    lock = lock or RUNTIME_LOCK
+    _check_place(root)
     with _only_one(root):
         if _is_installed(venv, root, lock):
             return
-        _check_space(root)
-        if not _works(venv):
+        if _unfinished(venv).exists() or not _works(venv):
             print("Making .venv ...", file=sys.stderr, flush=True)
             _make_venv(venv)
         print(f"Installing the packages of {lock} ...", file=sys.stderr, flush=True)
+        _unfinished(venv).touch()
         _install(venv, root, lock)
         within = [other for other in (RUNTIME_LOCK, TEST_LOCK) if (root / other).exists() and _pins(root / other) <= _pins(root / lock)]
         marks = _marks(venv) | {str(done): _digest(root / done) for done in {lock, *within}}
         (venv / "installed.json.new").write_text(json.dumps(marks))
         (venv / "installed.json.new").replace(venv / "installed.json")
+        _unfinished(venv).unlink()
+
+
+def _unfinished(venv: Path) -> Path:
+    """A file that stands in an environment for as long as packages are being installed into it."""
+    return venv / "unfinished"
 
 
 @contextlib.contextmanager
@@ -97,7 +108,7 @@ def _marks(venv: Path) -> dict[str, str]:
 
 
 def _is_installed(venv: Path, root: Path, lock: Path) -> bool:
-    return _marks(venv).get(str(lock)) == _digest(root / lock) and _works(venv)
+    return _marks(venv).get(str(lock)) == _digest(root / lock) and not _unfinished(venv).exists() and _works(venv)
 
 
 def _works(venv: Path) -> bool:
@@ -111,7 +122,10 @@ def _works(venv: Path) -> bool:
         return False
 
 
-def _check_space(root: Path) -> None:
+def _check_place(root: Path) -> None:
+    """Raises SetupError when packages cannot be installed below `root`: it may not be written, or the disk has no room."""
+    if not os.access(root, os.W_OK):
+        raise SetupError(f"the packages are installed into {root}, which you may not write; clone the project into a folder of your own")
     free = shutil.disk_usage(root).free
     if free < _ENVIRONMENT_BYTES:
         raise SetupError(
@@ -125,8 +139,11 @@ def _make_venv(venv: Path) -> None:
     )
     if made.returncode:
         raise SetupError("this Python has no venv module; install it with: apt install python3-venv")
+    shutil.rmtree(venv, ignore_errors=True)
+    venv.mkdir(exist_ok=True)
+    _unfinished(venv).touch()
     made = subprocess.run(
-        [_base_python(), "-m", "venv", "--clear", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        [_base_python(), "-m", "venv", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if made.returncode:
         shutil.rmtree(venv, ignore_errors=True)

@@ -33,10 +33,10 @@ def main(argv: list[str]) -> int:
             from backend.runtime.testing import run_tests
 
             return run_tests(argv[2:])
+        if word in {"help", "--help", "-h"} and len(argv) <= 2:
+            print(USAGE, flush=True)
         if os.environ.get("CSC_MODE") != "production":  # an image for production has its packages already
             bootstrap.enter(None)
-        if word in {"help", "--help", "-h"} and len(argv) <= 2:
-            print(USAGE)
         from backend.runtime.commands import run_django
 
         run_django(argv)

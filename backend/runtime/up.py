@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from backend.environment import ConfigurationError, read_environment
@@ -13,13 +14,24 @@ from backend.runtime import ports
 from backend.runtime.datafolder import DataFolder
 from backend.runtime.errors import SetupError
 from backend.runtime.output import print_quietly
+from backend.runtime.processes import wait_until
 from backend.runtime.service import STOP_ORDER, Service
 from backend.runtime.supervisor import Interrupted, Supervisor
 
+# Linux ends the parts of a killed service at once; the web's own children notice within a second or two.
+_ORPHAN_SECONDS = 15
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong in one line, as everything else of the set-up does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SetupError(f"{message}; `python3 manage.py up --help` shows the options")
+
 
 def parse(words: list[str]) -> argparse.Namespace:
-    """The options of ``up``; exits with code 2 on wrong ones, as argparse does."""
-    parser = argparse.ArgumentParser(prog="manage.py up", description="Set up and run the whole service on this machine.")
+    """The options of ``up``. Raises SetupError on wrong ones."""
+    parser = _Parser(prog="manage.py up", description="Set up and run the whole service on this machine.", allow_abbrev=False)
     parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of all data (default: var beside manage.py)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: this machine alone)")
     parser.add_argument("--port", type=_port, default=8000, metavar="N")
@@ -48,8 +60,11 @@ def check(options: argparse.Namespace) -> DataFolder:
     Raises:
         SetupError: the environment, the port or the data folder will not do.
     """
-    if os.environ.get("CSC_MODE", "local") == "production":
+    mode = os.environ.get("CSC_MODE") or "local"
+    if mode == "production":
         raise SetupError("`up` runs the service on one machine; for production use docker compose, or unset CSC_MODE")
+    if mode != "local":
+        raise SetupError(f"CSC_MODE is {mode!r}, and `up` runs in the mode local; unset CSC_MODE")
     if options.data is not None:
         os.environ["CSC_DATA_DIR"] = str(options.data.expanduser().resolve())
     os.environ["CSC_MODE"] = "local"
@@ -58,11 +73,20 @@ def check(options: argparse.Namespace) -> DataFolder:
         raise SetupError("--fresh clears this machine's own database; DATABASE_URL names another, clear that one yourself or unset it")
     folder = DataFolder.from_environment(os.environ)
     folder.prepare()
-    if not ports.is_free(options.port, options.host):
-        pid, _ = folder.holder()
-        who = f" by the service (process {pid}) that runs on {folder.path}" if pid else ""
-        raise SetupError(f"port {options.port} is taken{who}; choose another, for example --port {options.port + 1}")
+    _check_port(folder, options)
     return folder
+
+
+def _check_port(folder: DataFolder, options: argparse.Namespace) -> None:
+    """Raises SetupError when another program listens. A killed service of this folder is given the seconds that its last parts take."""
+    if ports.is_free(options.port, options.host):
+        return
+    pid, kind = folder.holder()
+    running = folder.is_held()
+    if pid and not running and wait_until(lambda: ports.is_free(options.port, options.host), seconds=_ORPHAN_SECONDS, every=0.1):
+        return
+    who = f" by the {kind} (process {pid}) that runs on {folder.path}" if running and pid else ""
+    raise SetupError(f"port {options.port} is taken{who}; choose another, for example --port {options.port + 1}")
 
 
 def check_addresses() -> None:

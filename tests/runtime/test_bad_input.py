@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -12,19 +13,26 @@ from pathlib import Path
 
 import pytest
 
+from backend.environment import ConfigurationError, read_environment
 from backend.runtime import bootstrap, ports
 from backend.runtime.bootstrap import ROOT, ensure_environment
 from backend.runtime.datafolder import DataFolder
 from backend.runtime.errors import SetupError
 from backend.runtime.unprivileged import is_root
+from backend.runtime.up import check, parse
 
 _SET_BY_THE_TEST_COMMAND = ("DATABASE_URL", "REDIS_URL", "CSC_MODE", "CSC_DATA_DIR", "SECRET_KEY")
 
 
+def _environment(**variables: str) -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k not in _SET_BY_THE_TEST_COMMAND} | variables
+
+
 def _up(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if k not in _SET_BY_THE_TEST_COMMAND} | variables
     argv = [sys.executable, "manage.py", "up", *map(str, words)]
-    return subprocess.run(argv, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        argv, cwd=ROOT, env=_environment(**variables), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def _assert_one_line(ended: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -54,9 +62,41 @@ def test_taken_port(data: Path) -> None:
 
 @pytest.mark.parametrize("word", ["0", "65536", "http", "-1"])
 def test_impossible_port(word: str) -> None:
-    ended = _up(f"--port={word}")
-    assert ended.returncode == 2
-    assert "is not a port; write a number from 1 to 65535" in ended.stderr
+    _assert_one_line(_up(f"--port={word}"), "is not a port; write a number from 1 to 65535")
+
+
+@pytest.mark.parametrize("words", [["--prot", "1"], ["--port"], ["--workers", "0"], ["now"], ["--por", "8001"]])
+def test_wrong_options_are_told_in_one_line(words: list[str]) -> None:
+    _assert_one_line(_up(*words), "up --help")
+
+
+def test_port_of_a_killed_service_is_waited_for(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last parts hold the port a little longer than its supervisor lived: here, until it has been asked for once."""
+    folder = DataFolder(data)
+    folder.prepare()
+    (folder.run / "lock").write_text("999999999 service\n")
+    asked: list[bool] = []
+    is_free = ports.is_free
+    with socket.create_server(("127.0.0.1", 0)) as orphan:
+
+        def ask(port: int, host: str) -> bool:
+            asked.append(is_free(port, host))
+            orphan.close()
+            return asked[-1]
+
+        monkeypatch.setattr(ports, "is_free", ask)
+        monkeypatch.setattr(os, "environ", _environment())
+        check(parse(["--data", str(data), "--port", str(orphan.getsockname()[1])]))
+    assert asked == [False, True]
+
+
+def test_port_of_a_living_service_names_it(data: Path) -> None:
+    folder = DataFolder(data)
+    folder.prepare()
+    with socket.create_server(("127.0.0.1", 0)) as other, folder.locked("service"):
+        taken = other.getsockname()[1]
+        ended = _up("--data", data, "--port", str(taken))
+        _assert_one_line(ended, f"port {taken} is taken by the service (process {os.getpid()}) that runs on {data}")
 
 
 def test_address_of_another_machine(data: Path, port: str) -> None:
@@ -141,6 +181,33 @@ def test_production_mode_is_not_for_one_machine(data: Path, port: str) -> None:
     _assert_one_line(_up("--data", data, "--port", port, CSC_MODE="production"), "docker compose")
 
 
+@pytest.mark.parametrize("mode", ["prod", "Production", "test", "locale"])
+def test_unknown_mode_is_not_taken_for_local(mode: str, data: Path, port: str) -> None:
+    _assert_one_line(_up("--data", data, "--port", port, CSC_MODE=mode), f"CSC_MODE is {mode!r}", "unset CSC_MODE")
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("mode", ["prod", "Production"])
+def test_unknown_mode_stops_other_commands_too(mode: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=_environment(CSC_MODE=mode), capture_output=True, text=True, check=False
+    )
+    _assert_one_line(ended, f"CSC_MODE is {mode!r}")
+
+
+@pytest.mark.parametrize("key", ["k" * 60, "ab" * 40, "django-insecure-" + "".join(map(chr, range(48, 98)))])
+def test_production_refuses_a_key_that_can_be_guessed(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="SECRET_KEY can be guessed; make one with: python3 -c"):
+        read_environment({"CSC_MODE": "production", "SECRET_KEY": key})
+
+
+def test_random_keys_of_every_alphabet_are_accepted() -> None:
+    for _ in range(200):
+        for key in (secrets.token_urlsafe(50), secrets.token_hex(25)):
+            with pytest.raises(ConfigurationError, match="PUBLIC_URL is not set"):  # the next that is asked for
+                read_environment({"CSC_MODE": "production", "SECRET_KEY": key})
+
+
 def test_nearly_full_disk(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12, 50 * 2**20))
@@ -149,10 +216,7 @@ def test_nearly_full_disk(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_broken_variable_stops_other_commands_in_one_line_too(data: Path) -> None:
-    env = {k: v for k, v in os.environ.items() if k not in _SET_BY_THE_TEST_COMMAND} | {
-        "CSC_DATA_DIR": str(data),
-        "DATABASE_URL": "nonsense",
-    }
+    env = _environment(CSC_DATA_DIR=str(data), DATABASE_URL="nonsense")
     ended = subprocess.run(
         [sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
     )
@@ -177,6 +241,7 @@ class TestEnvironment:
 
     @staticmethod
     def _pretend(venv: Path) -> None:
+        shutil.rmtree(venv, ignore_errors=True)
         (venv / "bin").mkdir(parents=True)
         (venv / "bin" / "python").touch()
 
@@ -210,6 +275,36 @@ class TestEnvironment:
                 ensure_environment(root, Path("requirements.lock"))
         ensure_environment(root, Path("requirements.lock"))
         assert len(installs) == 1
+
+    def test_half_installed_environment_is_made_anew(self, root: Path, installs: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        def die(venv: Path, *_: object) -> None:
+            (venv / "half").touch()
+            raise KeyboardInterrupt
+
+        lock = Path("requirements.lock")
+        with monkeypatch.context() as patch:
+            patch.setattr(bootstrap, "_install", die)
+            with pytest.raises(KeyboardInterrupt):
+                ensure_environment(root, lock)
+        with pytest.raises(SetupError, match=r"the packages are not installed yet; `python3 manage.py up`"):
+            bootstrap.enter(None, root)
+        ensure_environment(root, lock)
+        assert not (root / ".venv" / "half").exists()
+        ensure_environment(root, lock)
+        assert installs == [lock]
+
+    def test_ordinary_command_installs_nothing(self, root: Path, installs: list[Path]) -> None:
+        with pytest.raises(SetupError, match=r"the packages are not installed yet; `python3 manage.py up`"):
+            bootstrap.enter(None, root)
+        assert not (root / ".venv").exists()
+
+    def test_clone_that_cannot_be_written_is_told_before_anything_is_made(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere but on a read-only disk
+        with pytest.raises(SetupError, match="which you may not write; clone the project into a folder of your own"):
+            ensure_environment(root, Path("requirements.lock"))
+        assert capsys.readouterr().err == ""
 
     def test_missing_venv_module_names_the_package(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         python = root / "python"

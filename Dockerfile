@@ -30,6 +30,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1
 RUN CSC_MODE=local CSC_DATA_DIR=/tmp/build python manage.py translations compile && rm -rf /tmp/build
+# Hashed and compressed here, once a version. The settings of production want addresses, which this step never calls.
+RUN SECRET_KEY=$(python -c "import secrets; print(secrets.token_urlsafe(50))") DATABASE_URL=postgresql://none/none REDIS_URL=redis://none \
+    PUBLIC_URL=https://none.invalid ALLOWED_HOSTS=none.invalid EMAIL_URL=smtp://none.invalid CSC_DATA_DIR=/tmp/build \
+    python manage.py collectstatic --noinput --verbosity 0 && rm -rf /tmp/build
 RUN python -m compileall -q manage.py matching backend tasks
 USER csc
 VOLUME /data

@@ -171,8 +171,9 @@ FORMAT_MODULE_PATH = ["backend.formats"]
 LOCALE_PATHS = [REPOSITORY / "backend" / "locale"]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
-# Files are served from the packages themselves on one machine, hashed and collected in production.
+# Files are served from the packages themselves on one machine. In production they are hashed and collected beside the code, once for each
+# version of it: they change with nothing else.
+STATIC_ROOT = REPOSITORY / "staticfiles" if PRODUCTION else DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "uploads"}},

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +98,26 @@ def test_image_runs_as_an_ordinary_user_and_copies_only_what_exists() -> None:
     for source in sources:
         assert (ROOT / source).exists()
         assert source.split("/")[0] in allowed
+
+
+def test_static_files_are_collected_once_a_version_in_the_image(compose: Compose, tmp_path: Path) -> None:
+    assert "collectstatic" in (ROOT / "Dockerfile").read_text()
+    assert not any("collectstatic" in str(service.get("command")) for service in compose["services"].values())
+    production = (
+        os.environ
+        | _SECRETS
+        | {
+            "CSC_MODE": "production",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "CSC_DATA_DIR": str(tmp_path),
+            "DATABASE_URL": "postgresql://csc@127.0.0.1/csc",
+            "REDIS_URL": "redis://127.0.0.1",
+            "DJANGO_SETTINGS_MODULE": "backend.settings",
+        }
+    )
+    argv = [sys.executable, "-c", "from django.conf import settings; print(settings.STATIC_ROOT)"]
+    where = subprocess.run(argv, cwd=ROOT, env=production, capture_output=True, text=True, check=True).stdout.strip()
+    assert Path(where).is_relative_to(ROOT), "a volume would keep the files of an older image"
 
 
 def test_image_has_what_pdfs_are_drawn_with() -> None:

@@ -26,6 +26,7 @@ class Album:
         """The page as it stands, at both widths. What is wrong with it is collected, so that one run tells of every page."""
         self._count += 1
         title, page = f"{self._count:02d}-{name}", visitor.page
+        visitor.wait_until_styled()
         page.set_viewport_size({"width": NARROW, "height": 800})
         wrong = [f"{visitor.overflow()} px wider than {NARROW}"] if visitor.overflow() > 0 else []
         page.screenshot(path=self.folder / f"{title}-{NARROW}.png", full_page=True)

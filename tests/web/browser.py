@@ -76,12 +76,18 @@ class Visitor:
         self.open(path)
         return text in self.page.inner_text("main")
 
+    def wait_until_styled(self) -> None:
+        """A page can be read before its style sheets have come; what it looks like is not known until then."""
+        self.page.wait_for_load_state("load")
+
     def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
+        self.wait_until_styled()
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def violations(self) -> list[str]:
         """What axe finds against WCAG 2.2 AA and its best practices, one line each."""
+        self.wait_until_styled()
         self.page.evaluate(_AXE.axe_script)
         return self._found_by_axe()
 
@@ -95,6 +101,7 @@ class Visitor:
         wrong = []
         before = self.page.viewport_size
         folder = os.environ.get("CSC_SCREENSHOTS")
+        self.wait_until_styled()
         self.page.evaluate(_AXE.axe_script)
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 800})

@@ -28,7 +28,7 @@ class Album:
         title, page = f"{self._count:02d}-{name}", visitor.page
         visitor.wait_until_styled()
         page.set_viewport_size({"width": NARROW, "height": 800})
-        wrong = [f"{visitor.overflow()} px wider than {NARROW}"] if visitor.overflow() > 0 else []
+        wrong = [f"{NARROW} px: {line}" for line in visitor.overflow()]
         page.screenshot(path=self.folder / f"{title}-{NARROW}.png", full_page=True)
         page.set_viewport_size({"width": WIDE, "height": 800})
         page.screenshot(path=self.folder / f"{title}-{WIDE}.png", full_page=True)

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.factories import PASSWORD
 from tests.second_factor import current_code
+from tests.web import fonts
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -31,6 +32,7 @@ def running_browser(path: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         try:
+            fonts.find_sets(browser)
             yield browser
         finally:
             browser.close()
@@ -80,10 +82,10 @@ class Visitor:
         """A page can be read before its style sheets have come; what it looks like is not known until then."""
         self.page.wait_for_load_state("load")
 
-    def overflow(self) -> int:
-        """By how many pixels the page is wider than the window."""
+    def overflow(self) -> list[str]:
+        """By how much the page is wider than the window, one line for each set of fonts with which it is."""
         self.wait_until_styled()
-        return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+        return [f"{over} px too wide with {name}" for name, over in fonts.too_wide(self.page).items()]
 
     def violations(self) -> list[str]:
         """What axe finds against WCAG 2.2 AA and its best practices, one line each."""
@@ -97,7 +99,7 @@ class Visitor:
         return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found]
 
     def defects(self, name: str) -> list[str]:
-        """What axe finds and by how much the page scrolls sideways, at both widths; a picture of each where they are asked for."""
+        """What axe finds and with which fonts the page is too wide, at both widths; a picture of each where they are asked for."""
         wrong = []
         before = self.page.viewport_size
         folder = os.environ.get("CSC_SCREENSHOTS")
@@ -106,8 +108,7 @@ class Visitor:
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 800})
             wrong += [f"{width} px: {line}" for line in self._found_by_axe()]
-            if (over := self.overflow()) > 0:
-                wrong.append(f"{width} px: {over} px too wide")
+            wrong += [f"{width} px: {line}" for line in self.overflow()]
             if folder:
                 language = self.page.get_attribute("html", "lang")
                 self.page.screenshot(path=Path(folder) / f"{name} {language} {width}.png".replace(" ", "_"), full_page=True)

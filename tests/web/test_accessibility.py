@@ -72,10 +72,7 @@ def check_pages(visitor: Visitor, addresses: list[str]) -> None:
     found: dict[str, list[str]] = {}
     for path in addresses:
         visitor.open(path)
-        wrong = visitor.violations()
-        if visitor.overflow() > 0:
-            wrong.append(f"{visitor.overflow()} px too wide")
-        if wrong:
+        if wrong := visitor.violations() + visitor.overflow():
             found[path] = wrong
     assert found == {}
     assert visitor.complaints == []

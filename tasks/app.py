@@ -30,9 +30,11 @@ from tasks.schedule import beat_schedule
 
 HARD_LIMIT_SECONDS = 300
 QUEUE = "work"
-# A thousand mails must not stand before the rescoring that somebody waits for: workers take from the two in turn.
+# A thousand mails must not stand before the rescoring that somebody waits for, nor hundreds of notices before the shards of a run:
+# workers take from the three in turn.
 MAIL_QUEUE = "mail"
-QUEUES = (QUEUE, MAIL_QUEUE)
+RUN_QUEUE = "runs"
+QUEUES = (RUN_QUEUE, QUEUE, MAIL_QUEUE)
 
 
 class PromptConnection(Connection):

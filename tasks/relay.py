@@ -21,14 +21,15 @@ from backend.common.clock import database_now
 from backend.outbox.leases import return_expired
 from backend.outbox.models import Event, Work
 from backend.outbox.services import beat, open_slot, open_works
-from tasks.app import MAIL_QUEUE, QUEUES
+from tasks.app import MAIL_QUEUE, QUEUE, QUEUES, RUN_QUEUE
 from tasks.broker import BROKER_ERRORS, publish_work, queue_length
 from tasks.routes import work_for
 from tasks.schedule import JOBS
 
 log = structlog.get_logger(__name__)
 BATCH = 200
-MAIL_TASK = "deliver"
+# What waits in a queue of its own; all other work waits in QUEUE.
+TASKS_OF = {MAIL_QUEUE: ("deliver",), RUN_QUEUE: ("begin_run", "score_shard", "derive_from_run")}
 # About as many messages wait in each queue at most: when no worker takes them, more would only fill its memory.
 WINDOW = 500
 
@@ -66,7 +67,7 @@ def publish_due() -> int:
 
 
 def _publish_due(queue: str) -> int:
-    waiting = due_for_publishing() & (Q(task=MAIL_TASK) if queue == MAIL_QUEUE else ~Q(task=MAIL_TASK))
+    waiting = due_for_publishing() & _waits_in(queue)
     if not Work.objects.filter(waiting).exists():
         return 0
     room = WINDOW - queue_length(queue)
@@ -82,6 +83,12 @@ def _publish_due(queue: str) -> int:
         Work.objects.filter(pk__in=ids, status=Work.Status.PENDING).update(published_at=None)
         raise
     return len(ids)
+
+
+def _waits_in(queue: str) -> Q:
+    if queue == QUEUE:
+        return ~Q(task__in=[task for tasks in TASKS_OF.values() for task in tasks])
+    return Q(task__in=TASKS_OF[queue])
 
 
 class Relay:

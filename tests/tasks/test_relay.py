@@ -167,6 +167,18 @@ def test_mails_wait_in_a_queue_of_their_own(queued: Callable[..., int], monkeypa
     assert (queued("mail"), queued("work")) == (2, 1)
 
 
+def test_shards_of_a_run_do_not_wait_behind_notices(queued: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "WINDOW", 2)
+    for _ in range(4):
+        WorkFactory(task="notify_people")
+    for task in ("begin_run", "score_shard"):
+        WorkFactory(task=task)
+
+    publish_due()
+
+    assert (queued("runs"), queued("work")) == (2, 2)
+
+
 def test_work_is_published_when_it_is_due_and_not_before(queued: Callable[[], int]) -> None:
     WorkFactory(available_at=MOMENT.replace(year=2100))
     WorkFactory(status=Work.Status.DONE, finished_at=MOMENT)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import structlog
@@ -32,6 +33,7 @@ BATCH = 200
 TASKS_OF = {MAIL_QUEUE: ("deliver",), RUN_QUEUE: ("begin_run", "score_shard", "derive_from_run")}
 # About as many messages wait in each queue at most: when no worker takes them, more would only fill its memory.
 WINDOW = 500
+_LOOK_EVERY_SECONDS = 0.1
 
 
 def route_events() -> int:
@@ -102,6 +104,11 @@ class Relay:
 
     def stop(self) -> None:
         self.stopping.set()
+
+    def wait_for(self, path: Path) -> None:
+        """Returns when the file is there, or at once when told to stop."""
+        while not path.exists() and not self.stopping.wait(_LOOK_EVERY_SECONDS):
+            pass
 
     def run(self) -> None:
         """Sweeps and waits until told to stop. A database or broker that is away is waited for."""

@@ -43,13 +43,14 @@ class Service:
         shown = _EVERY_ADDRESS.get(host, host)
         self.address = f"http://{shown}:{port}"
         self.environment: dict[str, str] = {}
+        self._loaded = folder.run / "loaded"
         self._ask_again_at = 0.0
 
     def run(self) -> None:
         """Bring everything up, say so, and supervise until a signal raises Interrupted."""
         self._start_servers()
         migrated, signs = self.folder.run / "migrated", self.folder.run / "sign-in.txt"
-        for path in (migrated, signs):
+        for path in (migrated, signs, self._loaded):
             path.unlink(missing_ok=True)
         prepare: Command = [sys.executable, "manage.py", "prepare_service", "--run-folder", self.folder.run]
         if self.empty:
@@ -61,9 +62,10 @@ class Service:
         self.supervisor.run_for_ever()
 
     def _run_prepare(self, part: Part, migrated: Path) -> None:
-        """Prepare the database. Web, worker and beat, slow to import, come up while the data are loaded, but never on an old schema.
+        """Prepare the database, with the first suggestions of a sample world.
 
-        The relay comes last: it would set the worker to work on a world half loaded.
+        All others, slow to import, come up while the data are loaded, but never on an old schema. The relay begins when they are
+        loaded: it would set the worker to work on a world half there.
         """
         started = False
 
@@ -75,7 +77,6 @@ class Service:
 
         self.supervisor.run_once(part, meanwhile=start_once_migrated, seconds=_PREPARE_SECONDS, patience=_PATIENCE)
         start_once_migrated()
-        self.supervisor.start(self._part("relay", [sys.executable, "manage.py", "relay"]))
 
     def _start_servers(self) -> None:
         valkey = None if os.environ.get("REDIS_URL") else EmbeddedValkey(self.folder.path / "valkey")
@@ -125,6 +126,7 @@ class Service:
         # Work that has not ended when its time is over is killed: its lease runs out, and another worker does it again.
         self.supervisor.start(self._part("worker", [*celery, "tasks.app", "worker", *pool, "-n", "worker@%h"]))
         self.supervisor.start(self._part("web", [python, "-m", "gunicorn", *web, *quiet, "backend.wsgi"]))
+        self.supervisor.start(self._part("relay", [python, "manage.py", "relay", "--after", self._loaded]))
         self.supervisor.start(self._part("beat", [*celery, "tasks.beat", "beat", *schedule]))
 
     def _is_ready(self) -> bool:

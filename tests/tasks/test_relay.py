@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -226,6 +227,24 @@ def test_missed_slots_are_opened_by_the_sweep_once() -> None:
 
     assert set(Slot.objects.values_list("job", flat=True)) == set(JOBS)
     assert Event.objects.filter(topic=Topic.SLOT_OPENED).count() == len(JOBS)
+
+
+def test_relay_does_nothing_before_the_file_that_it_waits_for(tmp_path: Path) -> None:
+    process, file = Relay(), tmp_path / "loaded"
+    waiting = threading.Thread(target=process.wait_for, args=[file])
+    waiting.start()
+    assert waiting.is_alive()
+
+    file.touch()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_relay_that_waits_for_a_file_can_be_stopped(tmp_path: Path) -> None:
+    process = Relay()
+    process.stop()
+
+    process.wait_for(tmp_path / "never")
 
 
 @pytest.mark.django_db(transaction=True)

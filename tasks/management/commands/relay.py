@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +19,10 @@ class Command(BaseCommand):
     # They would import every page, to a process that shows none.
     requires_system_checks: list[str] = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--after", type=Path, metavar="FILE", help="do nothing before this file is there")
+
+    def handle(self, *args: Any, after: Path | None = None, **options: Any) -> None:
         try:
             refuse_sample_in_production()
         except ImproperlyConfigured as error:
@@ -25,4 +30,6 @@ class Command(BaseCommand):
         relay = Relay()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop())
+        if after is not None:
+            relay.wait_for(after)
         relay.run()

@@ -1,7 +1,8 @@
-"""Bring a database to the present: schema, cache table, reference data, and on a first start the sample world."""
+"""Bring a database to the present: schema, cache table, reference data, and on a first start the sample world with its suggestions."""
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser
 from io import StringIO
 from pathlib import Path
@@ -17,9 +18,12 @@ from django.db.migrations.recorder import MigrationRecorder
 from backend.outbox.models import Heartbeat
 from backend.runtime.datafolder import DataFolder, write_private
 from backend.runtime.pdf_libraries import ensure_pdf_libraries
+from backend.suggestions.first_run import ask_again_where_given_up, first_run_in_words, given_up_since, has_first_suggestions
 
 # How much longer than the data the libraries for PDFs may take to arrive, before the start goes on without them.
 _PATIENCE_SECONDS = 20
+_FIRST_RUN_SECONDS = 180
+_LOOK_EVERY_SECONDS = 0.2
 _FIRST_ACCOUNT = "The database is empty. Make the first account of staff with: python3 manage.py createsuperuser\n"
 
 
@@ -50,7 +54,11 @@ class Command(BaseCommand):
             (run_folder / "migrated").touch()
         call_command("load_reference")
         if run_folder is not None:
-            self._load_world(DataFolder(Path(settings.DATA_DIR)), run_folder, "empty" if empty or known else "sample unfinished")
+            folder = DataFolder(Path(settings.DATA_DIR))
+            self._load_world(folder, run_folder, "empty" if empty or known else "sample unfinished")
+            (run_folder / "loaded").touch()
+            if folder.world() == "sample":
+                self._await_first_suggestions(folder)
             libraries.join(_PATIENCE_SECONDS)
 
     def _see_to_pdf_libraries(self) -> None:
@@ -69,6 +77,22 @@ class Command(BaseCommand):
         signs = run_folder / "sign-in.txt"
         signs.unlink(missing_ok=True)
         write_private(signs, _said_by("sample_accounts") if folder.world() == "sample" else _FIRST_ACCOUNT)
+
+    def _await_first_suggestions(self, folder: DataFolder) -> None:
+        """Relay and worker make them. A run that an earlier start left half done goes on; one that was given up is asked for again.
+
+        Raises:
+            CommandError: a step was given up, or the suggestions are not there after _FIRST_RUN_SECONDS.
+        """
+        if has_first_suggestions():
+            return
+        earlier, began = ask_again_where_given_up(), time.monotonic()
+        while not has_first_suggestions():
+            lost, late = given_up_since(earlier), time.monotonic() - began > _FIRST_RUN_SECONDS
+            if lost or late:
+                why = lost or f"after {_FIRST_RUN_SECONDS} s {first_run_in_words()}"
+                raise CommandError(f"there are no suggestions: {why}; see {folder.logs / 'worker.log'}")
+            time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def _said_by(name: str) -> str:

@@ -1,0 +1,79 @@
+"""What a start waits for: the first suggestions, or the word that they will not come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.management.base import CommandError
+
+from backend.outbox.models import Event, Work
+from backend.outbox.topics import Topic
+from backend.runtime.datafolder import DataFolder
+from backend.runtime.management.commands import prepare_service
+from backend.suggestions.first_run import ask_again_where_given_up, first_run_in_words, given_up_since, has_first_suggestions
+from backend.suggestions.models import ScoringRun
+from tests.factories import MOMENT, ScoringRunFactory, ScoringShardFactory, SuggestionFactory, WorkFactory
+
+pytestmark = pytest.mark.django_db
+_RUNNING = ScoringRun.Status.RUNNING
+
+
+def _dead(task: str, key: str = "all") -> Work:
+    return WorkFactory(task=task, key=key, status=Work.Status.DEAD, finished_at=MOMENT, last_error="Traceback\nValueError: no weights\n")
+
+
+def test_suggestions_are_there_when_a_side_can_read_one() -> None:
+    SuggestionFactory(proposed=True)
+    assert not has_first_suggestions()
+
+    SuggestionFactory()
+    assert has_first_suggestions()
+
+
+def test_a_run_that_found_nothing_promising_is_not_waited_for() -> None:
+    WorkFactory(task="derive_from_run", status=Work.Status.DONE, finished_at=MOMENT)
+
+    assert has_first_suggestions()
+
+
+def test_run_under_way_is_not_asked_for_again() -> None:
+    WorkFactory(task="begin_run", key="all")
+
+    assert ask_again_where_given_up() == 0
+    assert not Event.objects.filter(topic=Topic.RUN_REQUESTED).exists()
+
+
+def test_run_that_was_given_up_is_failed_and_asked_for_again() -> None:
+    run = ScoringRunFactory(status=_RUNNING)
+    ScoringShardFactory(run=run, index=0)
+    dead = _dead("score_shard", f"{run.pk}:0")
+
+    assert ask_again_where_given_up() == dead.pk
+
+    run.refresh_from_db()
+    assert run.status == ScoringRun.Status.FAILED
+    assert Event.objects.filter(topic=Topic.RUN_REQUESTED).count() == 1
+    assert given_up_since(dead.pk) == ""
+
+
+def test_step_given_up_ends_the_start_with_one_line_that_says_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare_service, "ask_again_where_given_up", lambda: 0)
+    _dead("begin_run")
+
+    with pytest.raises(CommandError, match=r"the step begin_run was given up \(ValueError: no weights\); see .*worker\.log$"):
+        prepare_service.Command()._await_first_suggestions(DataFolder(tmp_path))
+
+
+def test_run_that_takes_too_long_ends_the_start_with_how_far_it_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare_service, "_FIRST_RUN_SECONDS", -1)
+    ScoringShardFactory(run=ScoringRunFactory(status=_RUNNING))
+
+    with pytest.raises(CommandError, match=r"0 of 1 shards are scored; see .*worker\.log$"):
+        prepare_service.Command()._await_first_suggestions(DataFolder(tmp_path))
+
+
+def test_progress_in_words() -> None:
+    assert first_run_in_words() == "the run has not begun"
+    ScoringRunFactory()
+    assert first_run_in_words() == "suggestions are being made"

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +30,14 @@ _CALM = "ignore:You're running the worker with superuser privileges"
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - chosen by the person who starts it
 _PATIENCE = 2
 _READY_SECONDS = 180.0
+# What web, worker, beat and relay import, by name: this room lies below the tasks.
+_IMPORT_ALL = """
+import django
+django.setup()
+import backend.urls, celery.bin.celery, gunicorn.app.wsgiapp, tasks.app, tasks.relay
+tasks.app.app.loader.import_default_modules()
+tasks.app.warm()
+"""
 _PREPARE_SECONDS = 900.0
 
 
@@ -45,10 +53,12 @@ class Service:
         self.environment: dict[str, str] = {}
         self._loaded = folder.run / "loaded"
         self._ask_again_at = 0.0
+        self._compiler: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
         """Bring everything up, say so, and supervise until a signal raises Interrupted."""
         self._start_servers()
+        self._compile_ahead()
         migrated, signs = self.folder.run / "migrated", self.folder.run / "sign-in.txt"
         for path in (migrated, signs, self._loaded):
             path.unlink(missing_ok=True)
@@ -71,7 +81,7 @@ class Service:
 
         def start_once_migrated() -> None:
             nonlocal started
-            if not started and migrated.exists():
+            if not started and migrated.exists() and (self._has_compiled() or self._loaded.exists()):
                 started = True
                 self._start_clients()
 
@@ -100,7 +110,7 @@ class Service:
         # Each worker process computes on its own; threads of the numerical libraries would only fight for the same cores.
         threads = {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         self.environment = {
-            **os.environ,
+            **_with_bytecode(os.environ),
             **threads,
             **shared,
             "PYTHONUNBUFFERED": "1",
@@ -108,6 +118,18 @@ class Service:
             "DJANGO_SETTINGS_MODULE": "backend.settings",
         }
         self.folder.announce(shared)
+
+    def _compile_ahead(self) -> None:
+        """On a first start one process has Python compile the modules, while the schema is made and the data begin to load.
+
+        Else all the others would compile the same thousand files side by side. Its failure would only make them slower.
+        """
+        if not self.folder.world():
+            argv = [sys.executable, "-c", _IMPORT_ALL]
+            self._compiler = processes.spawn(argv, env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+    def _has_compiled(self) -> bool:
+        return self._compiler is None or self._compiler.poll() is not None
 
     def _part(self, name: str, argv: Command) -> Part:
         def launch(stdout: int) -> subprocess.Popen[bytes]:
@@ -160,3 +182,14 @@ class Service:
             how += "\n\nOther machines reach it by the names in ALLOWED_HOSTS: " + self.environment["ALLOWED_HOSTS"]
         lines = ["", f"Ready after {seconds:.1f} s: {self.address}", "", how, "", f"Data in {self.folder.path}. Stop with Ctrl-C.", ""]
         print_quietly("\n".join(lines))
+
+
+def _with_bytecode(environ: Mapping[str, str]) -> dict[str, str]:
+    """Lets Python keep compiled modules: six processes that compile a thousand files at each start would double its time.
+
+    Who does not want them beside the sources finds them in .venv alone.
+    """
+    kept = dict(environ)
+    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
+        kept.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "bytecode"))
+    return kept

@@ -47,7 +47,6 @@ INSTALLED_APPS = [
     "backend.suggestions",
     "backend.introductions",
     "backend.notifications",
-    "backend.api",
     "backend.web",
     "backend.runtime",
     "tasks",
@@ -63,13 +62,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "backend.web.languages.LanguageMiddleware",
+    "backend.web.html.languages.LanguageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "backend.web.access.AccessMiddleware",
-    "backend.web.errors.DomainErrorMiddleware",
+    "backend.web.html.errors.DomainErrorMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -87,7 +86,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "backend.web.context.site",
+                "backend.web.html.context.site",
             ],
         },
     }
@@ -111,8 +110,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "web:desk"
 LOGOUT_REDIRECT_URL = "web:home"
-ACCOUNT_ADAPTER = "backend.web.account_adapter.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "backend.web.forms.accounts.SignUpForm", "login": "backend.web.forms.accounts.SignInForm"}
+ACCOUNT_ADAPTER = "backend.web.html.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "backend.web.accounts.forms.SignUpForm", "login": "backend.web.accounts.forms.SignInForm"}
 ACCOUNT_LOGIN_METHODS = {"email"}
 # Without a password one signs in by a code that comes by mail.
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1"]
@@ -141,7 +140,7 @@ ACCOUNT_RATE_LIMITS = {
 }
 # In production one proxy stands before the service: the last address that it names is the client's, whatever the client wrote before it.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if PRODUCTION else 0
-MFA_ADAPTER = "backend.web.second_factor_adapter.SecondFactorAdapter"
+MFA_ADAPTER = "backend.web.html.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Cities Seeking Cities"
@@ -222,13 +221,13 @@ CONTENT_SECURITY_POLICY = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication", "knox.auth.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["backend.api.access.ByAccessTable"],
+    "DEFAULT_PERMISSION_CLASSES": ["backend.web.rest.access.ByAccessTable"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "backend.api.pagination.CursorPages",
-    "EXCEPTION_HANDLER": "backend.api.problems.problem_handler",
+    "DEFAULT_PAGINATION_CLASS": "backend.web.rest.pagination.CursorPages",
+    "EXCEPTION_HANDLER": "backend.web.rest.problems.problem_handler",
     "DEFAULT_VERSIONING_CLASS": None,
 }
 SPECTACULAR_SETTINGS = {

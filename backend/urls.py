@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from backend.api import health
-from backend.web.records import room
+from backend.web.html.admin import room
+from backend.web.operations import health
+from backend.web.urls import api_urls, page_urls
 
-handler404 = "backend.web.errors.not_found"
+handler404 = "backend.web.html.errors.not_found"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("allauth.urls")),
-    path("api/v1/", include("backend.api.urls")),
+    path("api/v1/", include((api_urls, "api"))),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("staff/records/", room.urls),
-    path("", include("backend.web.urls")),
+    path("", include((page_urls, "web"))),
 ]

@@ -16,11 +16,11 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import get_converters
 
-from backend.api import access as api_access
 from backend.cities.services.invitations import invitation_path
 from backend.introductions.services import log_activity
 from backend.notifications.models import Notification
 from backend.web import access as web_access
+from backend.web.rest import access as api_access
 from tests import factories as make
 from tests.actors import ACTORS, World, contact_of, make_world
 from tests.agreed import agreed

@@ -119,7 +119,7 @@ def _erase_ways_in(user: User) -> None:
     ApiToken.objects.filter(user=user).delete()
     EmailAddress.objects.filter(user=user).delete()
     # The API keeps answers for a day, to repeat them; the app lies above this one.
-    apps.get_model("api", "IdempotencyKey")._default_manager.filter(user=user).delete()
+    apps.get_model("web", "IdempotencyKey")._default_manager.filter(user=user).delete()
 
 
 def _address_of(user: User) -> str:

@@ -31,7 +31,7 @@ LEFT_OUT: dict[tuple[str, str], str] = {
     ("accounts.apitoken", "digest"): "a secret",
     ("accounts.apitoken", "token_key"): "the beginning of a secret",
     ("accounts.user", "password"): "a secret",
-    ("api.idempotencykey", "body"): "answers that the person was given already, kept for a day",
+    ("web.idempotencykey", "body"): "answers that the person was given already, kept for a day",
     ("cities.joinrequest", "answered_by"): "another person's words; that one answered is in the trail",
 }
 

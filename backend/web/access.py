@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from backend.accounts.models import User
 from backend.accounts.second_factor import must_set_up_second_factor
 from backend.cities.permissions import role_in
-from backend.web.errors import not_found
+from backend.web.html.errors import not_found
 
 Level = Literal["public", "signed_in", "community", "community_or_staff", "staff", "curator", "admin"]
 

@@ -10,15 +10,15 @@ import yaml
 from django.core.management import call_command
 from django.test import Client
 
-from backend.api.access import ACCESS
-from backend.api.urls import urlpatterns
+from backend.web.rest.access import ACCESS
+from backend.web.urls import api_urls
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def test_every_address_and_method_stands_in_the_access_table() -> None:
     taken: dict[str, set[str]] = {}
-    for route in urlpatterns:
+    for route in api_urls:
         view: Any = getattr(route.callback, "view_class", None) or getattr(route.callback, "cls", None)
         taken[f"api:{route.name}"] = {method.upper() for method in METHODS if method in view.http_method_names and hasattr(view, method)}
     taken["api:unknown"] = {"GET"}

@@ -10,10 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.urls import URLPattern
 
-from backend.api.models import IdempotencyKey
-from backend.api.urls import urlpatterns
 from backend.cities.models import Community
 from backend.outbox.models import Event
+from backend.web.models import IdempotencyKey
+from backend.web.urls import api_urls
 from tests.actors import World
 from tests.factories import PlaceFactory, UserFactory
 
@@ -68,7 +68,7 @@ def test_keys_are_forgotten_after_a_day(world: World) -> None:
     client, places = world.client("stranger"), [PlaceFactory(), PlaceFactory()]
     register(client, places[0].pk, **KEY)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE api_idempotencykey SET created_at = now() - interval '25 hours'")
+        cursor.execute("UPDATE web_idempotencykey SET created_at = now() - interval '25 hours'")
     assert register(client, places[1].pk, **KEY).status_code == 201
 
 
@@ -109,7 +109,7 @@ WITHOUT_KEYS = {"my-tokens", "erase-me"}
 
 
 def posting_views() -> list[URLPattern]:
-    posting = [route for route in urlpatterns if hasattr(getattr(route.callback, "cls", None), "post")]
+    posting = [route for route in api_urls if hasattr(getattr(route.callback, "cls", None), "post")]
     return [route for route in posting if route.name not in WITHOUT_KEYS]
 
 

@@ -127,7 +127,7 @@ def test_unforeseen_errors_say_nothing_of_the_inside(
     def broken(*args: object, **kwargs: object) -> None:
         raise error
 
-    monkeypatch.setattr("backend.api.views.people.unread_count", broken)
+    monkeypatch.setattr("backend.web.accounts.api.unread_count", broken)
     client = Client(raise_request_exception=False)
     client.force_login(world.user("official"))
     response = client.get("/api/v1/me/")

@@ -8,12 +8,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from backend.api.urls import urlpatterns
-from backend.api.views.base import ApiList
 from backend.cities.models import Country
 from backend.introductions.models import Introduction, Partnership
 from backend.outbox.models import Work
 from backend.suggestions.models import Bar, Suggestion
+from backend.web.rest.base import ApiList
+from backend.web.urls import api_urls
 from tests import factories as make
 from tests.actors import World
 from tests.weights import make_version
@@ -140,7 +140,7 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
 def test_no_list_is_left_out() -> None:
     lists = {
         route.name
-        for route in urlpatterns
+        for route in api_urls
         if isinstance(getattr(route.callback, "cls", None), type) and issubclass(route.callback.cls, ApiList)
     }  # type: ignore[attr-defined]
     assert lists == set(LISTS)

@@ -11,6 +11,7 @@ from backend.accounts.models import User
 from backend.cities.models import CommunityRole
 from backend.suggestions.models import Suggestion
 from backend.web import access
+from backend.web.urls import page_urls
 from tests.web.conftest import SignIn
 
 
@@ -39,7 +40,7 @@ def test_page_without_an_entry_is_refused(db: None, client: Client, monkeypatch:
 def address(name: str, community_id: int) -> str:
     """The page's address with something of the right kind for each of its parameters."""
     kwargs: dict[str, object] = {}
-    for entry in get_resolver("backend.web.urls").url_patterns:
+    for entry in page_urls:
         if f"web:{entry.name}" == name:
             for key, converter in entry.pattern.converters.items():
                 by_kind = {"IntConverter": 1, "UUIDConverter": uuid.UUID(int=1), "SlugConverter": "story"}

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from backend.accounts.models import User
-from backend.web import catalogues
+from backend.web.html import catalogues
 from tests.factories import UserFactory
 from tests.web.conftest import SignIn
 

@@ -17,9 +17,9 @@ from backend.cities.models import CommunityRole, Profile
 from backend.cities.profile_schema import GROUP_BY_CODE, GROUPS
 from backend.cities.profile_validation import check_document
 from backend.cities.services import draft_errors, register_community
-from backend.web.forms.numbers import read_number, written_number
-from backend.web.forms.profile import read_group
-from backend.web.presentation import describe
+from backend.web.html.forms import read_number, written_number
+from backend.web.profiles.forms import read_group
+from backend.web.profiles.presentation import describe
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,

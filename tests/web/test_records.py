@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from backend.cities.models import Community, Country
 from backend.outbox.models import Event
-from backend.web.records import room
+from backend.web.html.admin import room
 from tests import factories as make
 from tests.web.browser import Browser, Visitor
 from tests.web.conftest import SignIn

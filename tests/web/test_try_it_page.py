@@ -15,14 +15,14 @@ def test_request_sent_from_the_page_is_answered(browser: Browser, live_server: o
     visitor.sign_in(official.user.email)
     visitor.open("/api/v1/docs/")
     page = visitor.page
-    page.click("#operations-tag-people")
-    page.click("#operations-people-me_retrieve .opblock-summary-control")
+    page.click("#operations-tag-accounts")
+    page.click("#operations-accounts-me_retrieve .opblock-summary-control")
     assert page.locator(".opblock-tag").count() > 5
-    page.click("#operations-people-me_retrieve .try-out__btn")
+    page.click("#operations-accounts-me_retrieve .try-out__btn")
     with page.expect_response("**/api/v1/me/") as answer:
-        page.click("#operations-people-me_retrieve .execute")
+        page.click("#operations-accounts-me_retrieve .execute")
     assert answer.value.json()["email"] == official.user.email
-    page.wait_for_selector("#operations-people-me_retrieve .live-responses-table")
+    page.wait_for_selector("#operations-accounts-me_retrieve .live-responses-table")
     assert visitor.complaints == []
 
 

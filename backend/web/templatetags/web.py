@@ -1,19 +1,42 @@
-"""Words, icons and small pictures for templates."""
+"""Filters and tags for templates."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
+from django.db.models import Q
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from backend.cities.models import Profile
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
+from backend.cities.vetting_queries import first_approval_of, without_a_profile
 from backend.cities.vocabularies import label
-from backend.web.languages import direction
-from backend.web.sources import LIST_SOURCES
+from backend.introductions.models import Agreement, Form
+from backend.suggestions.models import Decision, Vote
+from backend.web.html.languages import direction
+
+# The public lists behind listed partnerships, in words.
+
+
+LIST_SOURCES: Mapping[str, str] = {
+    "wikipedia2023": "Wikipedia 2023",
+    "wikipedia2023b": "Wikipedia 2023",
+    "wikipedia2026": "Wikipedia 2026",
+    "wikidata2016": "Wikidata 2016",
+    "wikidata2017_eu": "Wikidata 2017",
+}
+
+
+# Words, icons and small pictures for templates.
+
 
 register = template.Library()
 
@@ -98,3 +121,90 @@ def plain_number(value: float) -> str:
 def list_sources(tags: list[str]) -> str:
     """The public lists behind a partnership's source tags, in words, each once."""
     return ", ".join(dict.fromkeys(LIST_SOURCES.get(tag, tag) for tag in tags))
+
+
+# Words for what is kept as codes and ISO days in agreements and in the account of why a pair
+# came together.
+
+
+@register.filter
+def form_label(code: str) -> str:
+    return str(dict(Form.choices).get(code, code))
+
+
+@register.filter
+def answer_label(code: str) -> str:
+    return str(dict(Decision.Answer.choices).get(code, code))
+
+
+@register.filter
+def choice_label(code: str) -> str:
+    return str(dict(Vote.Choice.choices).get(code, code))
+
+
+@register.filter
+def iso_day(text: str | None) -> str:
+    """ "2026-03-01T09:00:00+00:00" or "2026-03-01" as a day in the reader's language; nothing stays nothing."""
+    return date_format(dt.date.fromisoformat(text[:10])) if text else ""
+
+
+@register.simple_tag
+def offered_agreements(introduction_id: int) -> list[Agreement]:
+    """The agreements of an introduction that both sides may read; the page has checked who reads."""
+    return list(Agreement.objects.filter(introduction_id=introduction_id, offered_number__isnull=False).order_by("-id"))
+
+
+@register.simple_tag
+def agreements_to_sign(community_id: int) -> list[Agreement]:
+    """What waits for that side's confirmation; the page has checked who reads."""
+    sides = Q(introduction__pair__a_id=community_id) | Q(introduction__pair__b_id=community_id)
+    waiting = Agreement.objects.filter(sides, status=Agreement.Status.SIGNING).exclude(signatories__community_id=community_id)
+    return list(waiting.select_related("introduction__pair__a", "introduction__pair__b").order_by("id"))
+
+
+# Clocks, coordinates and columns for pages about two places.
+
+
+@register.filter
+def clock(moment: dt.datetime) -> str:
+    """The time of day by the moment's own zone, not the page's."""
+    return f"{moment:%H:%M}"
+
+
+@register.filter
+def clock_difference(hours: float) -> str:
+    """9 → "9 hours ahead"; -5.5 → "5.5 hours behind"; 0 → "the same time"."""
+    if not hours:
+        return _("the same time")
+    words = number_format(int(abs(hours)) if hours == int(hours) else abs(hours))
+    if hours > 0:
+        return ngettext("%(hours)s hour ahead", "%(hours)s hours ahead", round(abs(hours)) or 2) % {"hours": words}
+    return ngettext("%(hours)s hour behind", "%(hours)s hours behind", round(abs(hours)) or 2) % {"hours": words}
+
+
+@register.filter
+def degrees(value: float | None, signs: str) -> str:
+    """Degrees with a hemisphere: ``signs`` names the positive and the negative one, "NS" or "EW"."""
+    return "–" if value is None else f"{abs(value):.2f}° {signs[0] if value >= 0 else signs[1]}"
+
+
+@register.filter
+def beside(values: Iterable[Any], owners: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """(owner, value) for each column of a row."""
+    return list(zip(owners, values, strict=True))
+
+
+# Where the vetting of a profile stands, for its owner.
+
+
+@register.inclusion_tag("web/profile/standing.html")
+def vetting_standing(profile: Profile) -> dict[str, Any]:
+    """What is asked, what was answered, and who waits for whom. Only for readers of the draft."""
+    submitted = profile.status == Profile.Status.SUBMITTED
+    return {
+        "profile": profile,
+        "notes": list(profile.vetting_notes.order_by("-id")),
+        "first_approval": first_approval_of(profile) if submitted else None,
+        "needs_two": bool(submitted and without_a_profile({profile.community.country_id})),
+        "has_letter": not submitted or profile.letters.exists(),
+    }

@@ -8,7 +8,7 @@ import pytest
 
 from backend.cities.profile_schema import FACETS
 from backend.suggestions.wording import caveat_sentence, contribution_sentence, item_label, reason_sentences
-from backend.web.comparison import facet_rows
+from backend.web.suggestions.comparison import facet_rows
 
 
 def contribution(facet: str, similarity: float | None, *items: str, share: float = 0.2) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from backend.web import catalogues
+from backend.web.html import catalogues as html_catalogues
 
 
 class Command(BaseCommand):
@@ -18,13 +18,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, act: str, **options: Any) -> None:
         if act == "compile":
-            self.stdout.write(f"{catalogues.compile_catalogues()} compiled")
+            self.stdout.write(f"{html_catalogues.compile_catalogues()} compiled")
             return
-        asked = catalogues.extract()
+        asked = html_catalogues.extract()
         if act == "extract":
-            for language in catalogues.languages():
-                catalogues.update(language, asked)
-        found = {language: list(catalogues.faults(language, asked)) for language in catalogues.languages()}
+            for language in html_catalogues.languages():
+                html_catalogues.update(language, asked)
+        found = {language: list(html_catalogues.faults(language, asked)) for language in html_catalogues.languages()}
         for language, faults in found.items():
             self.stdout.write(f"{language}: {len(asked)} texts, {len(faults)} faults")
         if act == "check":

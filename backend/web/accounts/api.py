@@ -1,0 +1,160 @@
+"""The signed-in person: roles, messages, tokens, data; and who is staff."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib.auth import logout
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.accounts.models import ApiToken, User
+from backend.accounts.queries import staff_members
+from backend.accounts.services import change_staff_role, update_account
+from backend.cities.queries import communities_of
+from backend.common.errors import NotAllowed
+from backend.notifications.models import Notification
+from backend.notifications.services import inbox, mark_read, unread_count
+from backend.outbox.models import Event
+from backend.personal.acts import acts_of
+from backend.personal.erasure import erase_account
+from backend.personal.export import export_data
+from backend.personal.tokens import all_tokens, create_token, require_may_make_tokens, revoke_token, tokens_of
+from backend.web.accounts import serializers
+from backend.web.accounts.serializers import AccountChangeSerializer
+from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.idempotency import idempotent
+
+# The signed-in person: who they are here, and their messages.
+
+
+class MeView(ApiView):
+    @extend_schema(summary="Who you are, and your roles", responses=serializers.MeSerializer)
+    def get(self, request: Request) -> Response:
+        me = person(request)
+        known = {"roles": communities_of(me), "unread_notifications": unread_count(me)}
+        mine = {name: getattr(me, name) for name in ("email", "name", "language", "staff_role")}
+        return Response(serializers.MeSerializer(mine | known).data)
+
+    @extend_schema(
+        summary="Change your name, or the language of pages and mails", request=AccountChangeSerializer, responses=serializers.MeSerializer
+    )
+    def patch(self, request: Request) -> Response:
+        me = person(request)
+        asked = checked(AccountChangeSerializer, request.data)
+        update_account(by=me, name=asked.get("name", me.name), language=asked.get("language", me.language))
+        return self.get(request)
+
+
+class NotificationsView(ApiList):
+    serializer_class = serializers.NotificationSerializer
+
+    def get_queryset(self) -> QuerySet[Notification]:
+        self.filters()
+        return inbox(person(self.request))
+
+
+class NotificationsReadView(ApiView):
+    @extend_schema(summary="Mark messages as read", request=serializers.MarkReadSerializer, responses=serializers.MarkedSerializer)
+    @idempotent
+    def post(self, request: Request) -> Response:
+        asked = checked(serializers.MarkReadSerializer, request.data)
+        return Response({"marked": mark_read(by=person(request), notification_ids=asked["ids"])})
+
+
+# One's own account: acts, tokens, data, leaving. What a token could do to the account that it
+# belongs to, it may not.
+
+
+def person_in_session(request: Request) -> User:
+    """The person, signed in. Raises NotAllowed for a request by token: a token that leaks must not make others, or end the account."""
+    user = person(request)
+    if request.auth is not None:
+        raise NotAllowed("A token cannot do this. Sign in to the account itself.", code="session_needed")
+    return user
+
+
+class ActsView(ApiList):
+    """What you did here, the latest first."""
+
+    serializer_class = serializers.ActSerializer
+
+    def get_queryset(self) -> QuerySet[Event]:
+        self.filters()
+        return acts_of(person(self.request))
+
+
+class TokensView(ApiList):
+    """Your tokens that have not expired, the newest first."""
+
+    serializer_class = serializers.TokenSerializer
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        self.filters()
+        return tokens_of(person(self.request))
+
+    @extend_schema(summary="Make a token", request=serializers.TokenRequestSerializer, responses={201: serializers.NewTokenSerializer})
+    def post(self, request: Request) -> Response:
+        """Takes no idempotency key: its answer holds the token, and nothing of that is stored."""
+        user = person_in_session(request)
+        require_may_make_tokens(user)  # before the values are looked at: to others there is nothing here
+        token, words = create_token(by=user, **checked(serializers.TokenRequestSerializer, request.data))
+        token.token = words
+        return Response(serializers.NewTokenSerializer(token).data, status=201, headers={"Cache-Control": "no-store"})
+
+
+class TokenView(ApiView):
+    @extend_schema(summary="End a token", responses={204: None})
+    def delete(self, request: Request, public_id: uuid.UUID) -> Response:
+        revoke_token(by=person(request), public_id=public_id)
+        return Response(status=204)
+
+
+class AllTokensView(ApiList):
+    """Everybody's tokens, the newest first."""
+
+    serializer_class = serializers.OwnedTokenSerializer
+
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        self.filters()
+        return all_tokens(person(self.request))
+
+
+class PersonalDataView(ApiView):
+    @extend_schema(summary="All that the service holds about you", responses=serializers.PersonalDataSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(export_data(by=person_in_session(request)))
+
+
+class EraseView(ApiView):
+    @extend_schema(summary="Erase your account for good", request=serializers.EraseSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Takes no idempotency key: afterwards there is nobody to ask again."""
+        user = person_in_session(request)
+        erase_account(by=user, **checked(serializers.EraseSerializer, request.data))
+        logout(request._request)
+        return Response(status=204)
+
+
+class StaffRolesView(ApiList):
+    """Everybody with a staff role."""
+
+    serializer_class = serializers.StaffMemberSerializer
+
+    def get_queryset(self) -> QuerySet[User]:
+        self.filters()
+        return staff_members(person(self.request))
+
+    @extend_schema(
+        summary="Make somebody staff, change what they are, or end it",
+        request=serializers.StaffRoleRequestSerializer,
+        responses=serializers.StaffRoleSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        asked = checked(serializers.StaffRoleRequestSerializer, request.data)
+        changed = change_staff_role(by=person_in_session(request), email=asked["email"], role=asked["staff_role"])
+        return Response(serializers.StaffRoleSerializer(changed).data)

@@ -1,0 +1,84 @@
+"""Forms of sign-up, sign-in and of one's own account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.forms import LoginForm, SignupForm
+from django import forms
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from backend.accounts.models import User
+from backend.web.html.forms import DomainForm
+
+
+class SignUpForm(SignupForm):
+    name = forms.CharField(
+        label=_("Your name"),
+        max_length=120,
+        help_text=_("As colleagues and staff shall read it."),
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    field_order = ["name", "email", "password1"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("E-mail address")
+        self.fields["password1"].label = _("Password (may stay empty)")
+        self.fields["password1"].help_text = _(
+            "At least 10 characters, not one of the common ones, and not like your name or address. Leave it empty to sign in "
+            "by a code that you get by mail each time."
+        )
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+
+    def clean_name(self) -> str:
+        return " ".join(self.cleaned_data["name"].split())
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        if self.account_already_exists and self.cleaned_data.get("password1"):
+            make_password(self.cleaned_data["password1"])  # the work that a new account makes: time must not tell that there is one
+        saved: tuple[User | None, HttpResponse | None] = super().try_save(request)
+        return saved
+
+
+class SignInForm(LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = _("E-mail address")
+        self.fields["password"].label = _("Password")
+        self.fields["password"].help_text = ""
+        self.fields["remember"].label = _("Stay signed in on this computer, which only I use")
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+
+
+class AccountForm(DomainForm):
+    name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    language = forms.ChoiceField(label=_("Language of pages and mails"), choices=settings.LANGUAGES)
+
+
+class TokenForm(DomainForm):
+    name = forms.CharField(label=_("What the token is for"), max_length=80, help_text=_("For example: our city's website."))
+    days = forms.TypedChoiceField(
+        label=_("Valid for"),
+        coerce=int,
+        choices=[(30, _("30 days")), (90, _("90 days")), (365, _("a year"))],
+        initial=90,
+    )
+
+
+class EraseForm(DomainForm):
+    email = forms.EmailField(
+        label=_("Your e-mail address, to be sure"),
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        help_text=_("Type it in full. There is no way back after this."),
+    )
+
+
+class StaffRoleForm(DomainForm):
+    email = forms.EmailField(label="E-mail address of the account")
+    staff_role = forms.ChoiceField(label="Role", choices=User.StaffRole.choices, required=False)

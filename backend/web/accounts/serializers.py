@@ -1,0 +1,119 @@
+"""One's own account, roles, messages, tokens and data; and who is staff."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from backend.accounts.models import User
+from backend.cities.models import CommunityRole
+from backend.notifications.models import Notification
+from backend.web.public.serializers import CommunityNameSerializer
+from backend.web.rest.base import StrictSerializer
+
+# The signed-in person: roles and messages.
+
+
+class RoleSerializer(serializers.Serializer):
+    community = CommunityNameSerializer()
+    role = serializers.ChoiceField(choices=CommunityRole.Role.choices)
+    vetted_at = serializers.DateTimeField(allow_null=True, help_text="Null: staff have not confirmed the person yet")
+
+
+class MeSerializer(serializers.Serializer):
+    email = serializers.CharField()
+    name = serializers.CharField()
+    language = serializers.CharField()
+    staff_role = serializers.ChoiceField(choices=User.StaffRole.choices, allow_blank=True)
+    unread_notifications = serializers.IntegerField()
+    roles = RoleSerializer(many=True)
+
+
+class NotificationSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=Notification.Kind.choices)
+    community = CommunityNameSerializer(allow_null=True, help_text="Your side")
+    subject_id = serializers.IntegerField(allow_null=True, help_text="What it is about, by kind")
+    payload = serializers.JSONField(help_text="Ids and counts")
+    created_at = serializers.DateTimeField()
+    read_at = serializers.DateTimeField(allow_null=True)
+
+
+class MarkReadSerializer(StrictSerializer):
+    ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        max_length=500,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Without it: all",
+    )
+
+
+class MarkedSerializer(serializers.Serializer):
+    marked = serializers.IntegerField(help_text="How many were unread")
+
+
+# One's own account, its tokens and its data; and who is staff.
+
+
+class AccountChangeSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=120, required=False)
+    language = serializers.CharField(max_length=10, required=False, help_text="One of the languages of the service, as `en`")
+
+
+class ActSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    topic = serializers.CharField()
+    community_id = serializers.IntegerField(allow_null=True)
+    recorded_at = serializers.DateTimeField()
+
+
+class TokenSerializer(serializers.Serializer):
+    id = serializers.UUIDField(source="public_id")
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField(source="created")
+    expires_at = serializers.DateTimeField(source="expiry")
+
+
+class NewTokenSerializer(TokenSerializer):
+    token = serializers.CharField(help_text="Shown this once. Send it as `Authorization: Token …`")
+
+
+class TokenRequestSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=80, help_text="What it is for")
+    days = serializers.IntegerField(min_value=1, max_value=365, default=90, help_text="How long it is valid")
+
+
+class OwnedTokenSerializer(TokenSerializer):
+    owner = serializers.CharField(source="user.email")
+
+
+class PersonalDataSerializer(serializers.Serializer):
+    account = serializers.DictField()
+    addresses = serializers.ListField(child=serializers.DictField())
+    sessions = serializers.ListField(child=serializers.DictField())
+    second_factors = serializers.ListField(child=serializers.DictField())
+    records = serializers.DictField(help_text="Rows that name you, by table and column; `outbox.event.by` are your acts")
+
+
+class EraseSerializer(StrictSerializer):
+    email = serializers.EmailField(help_text="The address of the account, to be sure. There is no way back.")
+
+
+class StaffMemberSerializer(serializers.Serializer):
+    id = serializers.IntegerField(source="pk")
+    email = serializers.CharField()
+    name = serializers.CharField()
+    staff_role = serializers.ChoiceField(choices=User.StaffRole.choices)
+    with_second_factor = serializers.BooleanField()
+
+
+class StaffRoleRequestSerializer(StrictSerializer):
+    email = serializers.EmailField()
+    staff_role = serializers.ChoiceField(choices=User.StaffRole.choices, allow_blank=True, help_text="Empty: not staff any more")
+
+
+class StaffRoleSerializer(serializers.Serializer):
+    id = serializers.IntegerField(source="pk")
+    email = serializers.CharField()
+    staff_role = serializers.ChoiceField(choices=User.StaffRole.choices, allow_blank=True)

@@ -1,0 +1,278 @@
+"""The signed-in person: start page, messages, account, tokens and data; and for administrators who is staff."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.account.decorators import reauthentication_required
+from allauth.usersessions.models import UserSession
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from backend.accounts.grants import Actor, Thing, may
+from backend.accounts.models import User
+from backend.accounts.queries import staff_members
+from backend.accounts.second_factor import has_second_factor, must_set_up_second_factor
+from backend.accounts.services import change_staff_role, update_account
+from backend.cities.models import CommunityRole, Invitation, JoinRequest, Profile
+from backend.cities.queries import communities_of
+from backend.cities.services.invitations import invitation_path, invitations_to
+from backend.cities.services.joining import requests_of
+from backend.common.errors import Conflict, InvalidFields
+from backend.introductions.queries import introductions_of
+from backend.notifications.models import Notification
+from backend.notifications.services import inbox as messages_of
+from backend.notifications.services import mark_read
+from backend.notifications.wording import Words
+from backend.notifications.wording import describe as words_of
+from backend.personal.acts import acts_of
+from backend.personal.erasure import erase_account, hindrances
+from backend.personal.export import export_archive
+from backend.personal.tokens import all_tokens, create_token, may_make_tokens, revoke_token, tokens_of
+from backend.suggestions.queries import suggestions_for
+from backend.web.accounts.forms import AccountForm, EraseForm, StaffRoleForm, TokenForm
+from backend.web.html.base import current_user
+from backend.web.operations.views import waiting_for_staff
+
+# One's own account: who one is, how one signs in, what one did, and all that the service holds
+# about one.
+
+
+ACTS_PAGE = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    form = AccountForm(request.POST if request.method == "POST" else None, initial={"name": user.name, "language": user.language})
+    if request.method == "POST" and form.is_valid():
+        try:
+            update_account(by=user, **form.cleaned_data)
+        except InvalidFields as invalid:
+            form.take(invalid)
+        else:
+            with translation.override(user.language):
+                messages.success(request, _("Your name and language are saved."))
+            return redirect("web:account")
+    context = {
+        "form": form,
+        "person": user,
+        "has_second_factor": has_second_factor(user),
+        "needs_second_factor": must_set_up_second_factor(user),
+        "sessions": UserSession.objects.filter(user=user).count(),
+        "may_make_tokens": may_make_tokens(user) or user.auth_token_set.exists(),
+        "roles": communities_of(user),
+        "shows_sample": user.is_sample,
+    }
+    return render(request, "web/account/account.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+def second_factor(request: HttpRequest) -> HttpResponse:
+    """Where staff without a second factor are led, whatever they wanted to open."""
+    user = current_user(request)
+    if not must_set_up_second_factor(user):
+        return redirect("web:account")
+    return render(request, "web/account/second_factor.html")
+
+
+@require_safe
+def acts(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    page = Paginator(acts_of(user), ACTS_PAGE).get_page(request.GET.get("page"))
+    return render(request, "web/account/acts.html", {"page": page, "shows_sample": user.is_sample})
+
+
+@require_safe
+def data(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    return render(request, "web/account/data.html", {"hindrances": hindrances(user), "form": EraseForm(), "shows_sample": user.is_sample})
+
+
+@never_cache
+@require_POST
+@reauthentication_required(allow_get=True)
+def export(request: HttpRequest) -> HttpResponse:
+    answer = HttpResponse(export_archive(by=current_user(request)), content_type="application/zip")
+    answer["Content-Disposition"] = 'attachment; filename="my-data.zip"'
+    return answer
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required(allow_get=True)
+def erase(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    form = EraseForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            erase_account(by=user, **form.cleaned_data)
+        except InvalidFields as invalid:
+            form.take(invalid)
+        except Conflict as conflict:
+            form.add_error(None, conflict.message)
+        else:
+            logout(request)
+            messages.success(request, _("Your account is erased. Thank you for having been here."))
+            return redirect("web:home")
+    context = {"hindrances": hindrances(user), "form": form, "shows_sample": user.is_sample}
+    return render(request, "web/account/erase.html", context, status=422 if form.errors else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required(allow_get=True)
+def tokens(request: HttpRequest) -> HttpResponse:
+    """The list, and making one; the new token's words are in this one answer and nowhere else."""
+    user = current_user(request)
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    made = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            _token, made = create_token(by=user, **form.cleaned_data)
+        except InvalidFields as invalid:
+            form.take(invalid)
+        except Conflict as conflict:
+            form.add_error(None, conflict.message)
+        else:
+            form = TokenForm()
+    context = {
+        "tokens": tokens_of(user),
+        "made": made,
+        "form": form,
+        "may_make": may_make_tokens(user),
+        "shows_sample": user.is_sample,
+    }
+    return render(request, "web/account/tokens.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def revoke(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    revoke_token(by=current_user(request), public_id=public_id)
+    messages.success(request, _("The token is ended: nothing opens with it any more."))
+    return redirect("web:account_tokens")
+
+
+# The signed-in start: what waits for this person, and their messages.
+
+
+INBOX_PAGE = 15
+
+
+@dataclass(frozen=True, slots=True)
+class InboxLine:
+    notification: Notification
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityDesk:
+    """What waits in one community for one person."""
+
+    role: CommunityRole
+    profile: Profile
+    open_suggestions: int
+    mutual: int
+    introductions: list[Any]
+    may_edit: bool
+    may_answer: bool
+
+
+def waiting_invitations(user: User) -> list[Invitation]:
+    """Invitations to this person, each with the ``path`` of its page."""
+    found = list(invitations_to(user))
+    for invitation in found:
+        invitation.path = invitation_path(invitation.pk)  # type: ignore[attr-defined]
+    return found
+
+
+def _community_desk(user: User, role: CommunityRole) -> CommunityDesk:
+    actor = Actor.UNVETTED if role.vetted_at is None else Actor(role.role)
+    sees = may(actor, "R", Thing.SUGGESTION)
+    views = suggestions_for(user, role.community_id) if sees else []
+    return CommunityDesk(
+        role=role,
+        profile=role.community.profile,
+        open_suggestions=sum(view.status_for_side == "open" for view in views),
+        mutual=sum(view.status_for_side in ("mutual", "introduced") for view in views),
+        introductions=list(introductions_of(user, role.community_id)) if sees else [],
+        may_edit=may(actor, "U", Thing.DRAFT),
+        may_answer=may(actor, "X", Thing.ANSWER),
+    )
+
+
+@require_safe
+def desk(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    if not isinstance(user, User):
+        return redirect("account_login")
+    roles = communities_of(user)
+    if user.is_staff_member and not roles:
+        return redirect("web:staff")
+    context = {
+        "desks": [_community_desk(user, role) for role in roles],
+        "invitations": waiting_invitations(user),
+        "asked_to_join": requests_of(user).filter(status=JoinRequest.Status.WAITING),
+        "staff_waiting": waiting_for_staff(user) if user.is_staff_member else None,
+        "shows_sample": user.is_sample or any(role.community.is_sample for role in roles),
+    }
+    return render(request, "web/desk.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def inbox(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    if not isinstance(user, User):
+        return redirect("account_login")
+    if request.method == "POST":
+        mark_read(by=user)
+        return redirect("web:inbox")
+    page = Paginator(messages_of(user), INBOX_PAGE).get_page(request.GET.get("page"))
+    lines = [InboxLine(notification, words_of(notification)) for notification in page]
+    return render(request, "web/inbox.html", {"page": page, "lines": lines, "shows_sample": user.is_sample})
+
+
+# Staff: who is staff, who asks to join where, and everybody's API tokens.
+
+
+PAGE = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def roles(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    form = StaffRoleForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            changed = change_staff_role(by=user, email=form.cleaned_data["email"], role=form.cleaned_data["staff_role"])
+        except InvalidFields as invalid:
+            form.take(invalid)
+        except Conflict as conflict:
+            form.add_error(None, conflict.message)
+        else:
+            messages.success(request, f"{changed} is now: {changed.get_staff_role_display()}. They sign in anew.")
+            return redirect("web:staff_roles")
+    context = {"members": staff_members(user), "form": form, "choices": form.fields["staff_role"].choices, "me": user.pk}  # type: ignore[attr-defined]
+    return render(request, "web/staff/roles.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+def token_list(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    page = Paginator(all_tokens(user), PAGE).get_page(request.GET.get("page"))
+    return render(request, "web/staff/tokens.html", {"page": page, "may_end": user.is_admin})
+
+
+@require_POST
+def end_token(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
+    revoke_token(by=current_user(request), public_id=public_id)
+    messages.success(request, "The token is ended.")
+    return redirect("web:staff_tokens")

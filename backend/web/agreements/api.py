@@ -1,0 +1,236 @@
+"""A side's agreements: read versions, send the signed document, confirm; and staff's templates, drafts and versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.accounts.models import User
+from backend.cities.letter_checks import too_large
+from backend.common.downloads import private_download
+from backend.common.errors import InvalidFields
+from backend.common.uploads import was_too_large
+from backend.introductions.agreement_queries import (
+    agreement_for,
+    agreements_for_staff,
+    agreements_of,
+    comparison,
+    document_for,
+    template_versions,
+    versions_for,
+)
+from backend.introductions.models import Agreement
+from backend.introductions.services import (
+    add_document,
+    begin_draft,
+    confirm,
+    give_up,
+    offer,
+    reopen,
+    save_template,
+    save_version,
+    withdraw_confirmation,
+)
+from backend.web.agreements import serializers
+from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.idempotency import idempotent
+
+# A side's agreements: read versions, send the signed document, confirm.
+
+
+def sent_document(request: Request) -> UploadedFile:
+    """Raises InvalidFields: too large. ValidationError: none there."""
+    asked = {} if was_too_large(request._request, "document") else checked(serializers.DocumentUploadSerializer, request.data)
+    if not asked:
+        raise InvalidFields({"document": too_large().errors["letter"]})
+    upload: UploadedFile = asked["document"]
+    return upload
+
+
+def detail(request: Request, agreement_id: int, community_id: int | None, status: int = 200) -> Response:
+    agreement, _side = agreement_for(person(request), agreement_id, community_id=community_id)
+    return Response(serializers.AgreementDetailSerializer(agreement).data, status=status)
+
+
+class AgreementsView(ApiList):
+    """Agreements that were put before both sides, the newest first."""
+
+    serializer_class = serializers.AgreementSerializer
+
+    def get_queryset(self) -> QuerySet[Agreement]:
+        self.filters()
+        return agreements_of(person(self.request), self.kwargs["community_id"])
+
+
+class AgreementView(ApiView):
+    @extend_schema(summary="One agreement", responses=serializers.AgreementDetailSerializer)
+    def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
+        return detail(request, agreement_id, community_id)
+
+
+class AgreementVersionsView(ApiView):
+    @extend_schema(summary="The versions up to the one that is before you", responses=serializers.VersionsSerializer)
+    def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
+        agreement, side = agreement_for(person(request), agreement_id, community_id=community_id)
+        return Response(serializers.VersionsSerializer({"versions": versions_for(agreement, side)}).data)
+
+
+class AgreementChangesView(ApiView):
+    @extend_schema(
+        summary="What changed between two versions", parameters=[serializers.ChangesFilters], responses=serializers.ChangesSerializer
+    )
+    def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
+        asked = checked(serializers.ChangesFilters, request.query_params.dict())
+        agreement, side = agreement_for(person(request), agreement_id, community_id=community_id)
+        return Response(serializers.ChangesSerializer({"changes": comparison(agreement, side, **asked)}).data)
+
+
+class AgreementDocumentsView(ApiView):
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        summary="Send the signed document",
+        request={"multipart/form-data": serializers.DocumentUploadSerializer},
+        responses={201: serializers.AgreementDetailSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int, agreement_id: int) -> Response:
+        add_document(by=person(request), agreement_id=agreement_id, community_id=community_id, upload=sent_document(request))
+        return detail(request, agreement_id, community_id, status=201)
+
+
+class AgreementDocumentView(ApiView):
+    @extend_schema(summary="The signed document as it was sent", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request, document_id: int, agreement_id: int, community_id: int | None = None) -> FileResponse:
+        document = document_for(person(request), agreement_id, document_id, community_id=community_id)
+        return private_download(document.file.open("rb"), name=document.original_name, content_type=document.content_type)
+
+
+class ConfirmationView(ApiView):
+    @extend_schema(
+        summary="Confirm who signed for your side",
+        request=serializers.ConfirmationSerializer,
+        responses=serializers.AgreementDetailSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int, agreement_id: int) -> Response:
+        asked: dict[str, Any] = checked(serializers.ConfirmationSerializer, request.data)
+        confirm(by=person(request), agreement_id=agreement_id, community_id=community_id, **asked)
+        return detail(request, agreement_id, community_id)
+
+    @extend_schema(summary="Take your confirmation back", request=None, responses={200: serializers.AgreementDetailSerializer})
+    def delete(self, request: Request, community_id: int, agreement_id: int) -> Response:
+        withdraw_confirmation(by=person(request), agreement_id=agreement_id, community_id=community_id)
+        return detail(request, agreement_id, community_id)
+
+
+# Staff: templates, drafts and their versions.
+
+
+class BeginDraftView(ApiView):
+    @extend_schema(
+        summary="Begin the draft of an agreement",
+        request=serializers.BeginDraftSerializer,
+        responses={201: serializers.AgreementDetailSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, introduction_id: int) -> Response:
+        asked = checked(serializers.BeginDraftSerializer, request.data)
+        made = begin_draft(by=person(request), introduction_id=introduction_id, **asked)
+        return detail(request, made.pk, None, status=201)
+
+
+class StaffAgreementsView(ApiList):
+    """Agreements, the newest first."""
+
+    serializer_class = serializers.AgreementSerializer
+    filter_serializer = serializers.StaffAgreementFilters
+
+    def get_queryset(self) -> QuerySet[Agreement]:
+        return agreements_for_staff(person(self.request), **self.filters())
+
+
+class StaffAgreementView(ApiView):
+    @extend_schema(summary="One agreement", responses=serializers.AgreementDetailSerializer)
+    def get(self, request: Request, agreement_id: int) -> Response:
+        return detail(request, agreement_id, None)
+
+
+class StaffVersionsView(ApiView):
+    @extend_schema(summary="All versions", responses=serializers.VersionsSerializer)
+    def get(self, request: Request, agreement_id: int) -> Response:
+        agreement, side = agreement_for(person(request), agreement_id)
+        return Response(serializers.VersionsSerializer({"versions": versions_for(agreement, side)}).data)
+
+    @extend_schema(
+        summary="Write a further version", request=serializers.SaveVersionSerializer, responses={201: serializers.VersionSerializer}
+    )
+    @idempotent
+    def post(self, request: Request, agreement_id: int) -> Response:
+        asked = checked(serializers.SaveVersionSerializer, request.data)
+        version = save_version(by=person(request), agreement_id=agreement_id, **asked)
+        return Response(serializers.VersionSerializer(version).data, status=201)
+
+
+class StaffChangesView(ApiView):
+    @extend_schema(
+        summary="What changed between two versions", parameters=[serializers.ChangesFilters], responses=serializers.ChangesSerializer
+    )
+    def get(self, request: Request, agreement_id: int) -> Response:
+        asked = checked(serializers.ChangesFilters, request.query_params.dict())
+        agreement, side = agreement_for(person(request), agreement_id)
+        return Response(serializers.ChangesSerializer({"changes": comparison(agreement, side, **asked)}).data)
+
+
+class StaffDocumentsView(ApiView):
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        summary="Keep the signed document",
+        request={"multipart/form-data": serializers.DocumentUploadSerializer},
+        responses={201: serializers.AgreementDetailSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, agreement_id: int) -> Response:
+        add_document(by=person(request), agreement_id=agreement_id, community_id=None, upload=sent_document(request))
+        return detail(request, agreement_id, None, status=201)
+
+
+def _act(service: Callable[..., Agreement], summary: str) -> type[ApiView]:
+    class ActView(ApiView):
+        @extend_schema(summary=summary, request=None, responses=serializers.AgreementDetailSerializer)
+        @idempotent
+        def post(self, request: Request, agreement_id: int) -> Response:
+            me: User = person(request)
+            service(by=me, agreement_id=agreement_id)
+            return detail(request, agreement_id, None)
+
+    return ActView
+
+
+OfferView = _act(offer, "Put the latest version before both sides")
+ReopenView = _act(reopen, "Take it back to write on")
+GiveUpView = _act(give_up, "Give it up before it came into force")
+
+
+class TemplatesView(ApiView):
+    @extend_schema(summary="The versions of a form's template", responses=serializers.TemplatesSerializer)
+    def get(self, request: Request, form: str) -> Response:
+        return Response(serializers.TemplatesSerializer({"versions": template_versions(person(request), form)}).data)
+
+    @extend_schema(
+        summary="Write a further version of it", request=serializers.SaveTemplateSerializer, responses={201: serializers.TemplateSerializer}
+    )
+    @idempotent
+    def post(self, request: Request, form: str) -> Response:
+        template = save_template(by=person(request), form=form, **checked(serializers.SaveTemplateSerializer, request.data))
+        return Response(serializers.TemplateSerializer(template).data, status=201)

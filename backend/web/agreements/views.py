@@ -1,0 +1,298 @@
+"""An agreement as its two sides and staff read it, and as staff write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.core.paginator import Paginator
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from backend.accounts.grants import Thing, may
+from backend.cities.letter_checks import too_large
+from backend.cities.permissions import actor_kind
+from backend.common.downloads import private_download
+from backend.common.errors import Conflict, InvalidFields, NotVisible
+from backend.common.uploads import was_too_large
+from backend.introductions.agreement_queries import (
+    agreement_for,
+    agreements_for_staff,
+    comparison,
+    document_for,
+    template_in_force,
+    template_versions,
+    version_for,
+    versions_for,
+)
+from backend.introductions.agreement_texts import PLACEHOLDERS, blocks
+from backend.introductions.models import Agreement, Form
+from backend.introductions.queries import introduction_for
+from backend.introductions.services import (
+    add_document,
+    begin_draft,
+    confirm,
+    give_up,
+    is_recognised,
+    offer,
+    reopen,
+    save_template,
+    save_version,
+    withdraw_confirmation,
+)
+from backend.outbox.queries import trail
+from backend.web.agreements.forms import BeginForm, ConfirmForm, TemplateForm, VersionForm
+from backend.web.html.base import current_user
+
+# An agreement as its two sides and staff read it: versions, what changed, the signed document,
+# each side's confirmation.
+
+
+def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
+    user = current_user(request)
+    agreement, side = agreement_for(user, agreement_id)
+    pair = agreement.introduction.pair
+    versions = list(versions_for(agreement, side))
+    shown = next((v for v in versions if v.number == agreement.offered_number), versions[0])
+    signed = {signatory.community_id: signatory for signatory in agreement.signatories.all()}
+    actor = actor_kind(user, side)
+    expected = {entry["community_id"]: entry for entry in shown.terms["signatories"]}
+    documents = list(agreement.documents.select_related("community").order_by("-id"))
+    is_signing = agreement.status == Agreement.Status.SIGNING
+    ready = any(document.version_number == agreement.offered_number for document in documents)
+    return {
+        "agreement": agreement,
+        "pair": pair,
+        "side": side,
+        "own": next((c for c in (pair.a, pair.b) if c.pk == side), None),
+        "versions": versions,
+        "version": shown,
+        "blocks": blocks(shown.body),
+        "sides": [(community, signed.get(community.pk), expected.get(community.pk)) for community in (pair.a, pair.b)],
+        "documents": documents,
+        "ready": ready,
+        "may_send": is_signing and not signed and may(actor, "C", Thing.SIGNATURE),
+        "may_confirm": is_signing and side is not None and side not in signed and ready and may(actor, "X", Thing.SIGNATURE),
+        "may_take_back": is_signing and side in signed and may(actor, "X", Thing.SIGNATURE),
+        "confirm_form": ConfirmForm(initial=expected.get(side or 0)),
+        "recognised": is_recognised(agreement),
+        "shows_sample": pair.a.is_sample or pair.b.is_sample,
+    }
+
+
+@require_safe
+def agreement(request: HttpRequest, agreement_id: int) -> HttpResponse:
+    return render(request, "web/agreement.html", _context(request, agreement_id))
+
+
+@require_safe
+def version(request: HttpRequest, agreement_id: int, number: int) -> HttpResponse:
+    context = _context(request, agreement_id)
+    shown = version_for(context["agreement"], context["side"], number)
+    return render(request, "web/agreement_version.html", context | {"version": shown, "blocks": blocks(shown.body)})
+
+
+@require_safe
+def changes(request: HttpRequest, agreement_id: int) -> HttpResponse:
+    """What one version made of an earlier one; without numbers, the latest of the one before it."""
+    context = _context(request, agreement_id)
+    latest = context["versions"][0].number
+    new = _number(request.GET.get("new", ""), latest)
+    old = _number(request.GET.get("old", ""), max(1, new - 1))
+    found = comparison(context["agreement"], context["side"], old, new)
+    return render(request, "web/agreement_changes.html", context | {"changes": found, "old": old, "new": new})
+
+
+def _number(text: str, otherwise: int) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else otherwise
+
+
+def received(request: HttpRequest) -> UploadedFile:
+    """Raises InvalidFields: no file, or one too large."""
+    sent = request.FILES.get("document")
+    if was_too_large(request, "document"):
+        raise InvalidFields({"document": too_large().errors["letter"]})
+    if not isinstance(sent, UploadedFile):
+        raise InvalidFields({"document": [_("Choose a file first: PDF, JPEG or PNG, at most 10 MB.")]})
+    return sent
+
+
+@require_POST
+def send_document(request: HttpRequest, agreement_id: int) -> HttpResponse:
+    user = current_user(request)
+    _found, side = agreement_for(user, agreement_id)
+    try:
+        add_document(by=user, agreement_id=agreement_id, community_id=side, upload=received(request))
+    except InvalidFields as invalid:
+        messages.error(request, " ".join(line for lines in invalid.errors.values() for line in lines))
+    else:
+        messages.success(request, _("The signed document is stored. Both sides and staff can read it."))
+    return redirect("web:agreement", agreement_id)
+
+
+@require_safe
+def download(request: HttpRequest, agreement_id: int, document_id: int) -> FileResponse:
+    document = document_for(current_user(request), agreement_id, document_id)
+    return private_download(document.file.open("rb"), name=document.original_name, content_type=document.content_type)
+
+
+@require_POST
+def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
+    user = current_user(request)
+    found, side = agreement_for(user, agreement_id)
+    if side is None:
+        raise NotVisible  # staff never confirm for a side
+    if request.POST.get("act") == "withdraw":
+        withdraw_confirmation(by=user, agreement_id=agreement_id, community_id=side)
+        messages.success(request, _("Your confirmation is taken back."))
+        return redirect("web:agreement", agreement_id)
+    form = ConfirmForm(request.POST)
+    if form.is_valid():
+        try:
+            done = confirm(by=user, agreement_id=agreement_id, community_id=side, **form.cleaned_data)
+        except InvalidFields as invalid:
+            form.take(invalid)
+        else:
+            if done.status == Agreement.Status.IN_FORCE and done.partnership_id:
+                messages.success(request, _("Both sides have confirmed: the agreement is in force. Congratulations!"))
+                return redirect("web:partnership", done.partnership_id)
+            messages.success(request, _("Your side has confirmed. The agreement comes into force when the other side confirms too."))
+            return redirect("web:agreement", found.pk)
+    return render(request, "web/agreement.html", _context(request, agreement_id) | {"confirm_form": form}, status=422)
+
+
+# Staff write agreements: begin one from a template, write versions, put one before both sides;
+# and keep the templates.
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    """Begins a draft, or leads to the one that is open."""
+    user = current_user(request)
+    card, side = introduction_for(user, introduction_id)
+    if side is not None:
+        raise NotVisible
+    found = card.agreements.order_by("-id")
+    running = found.filter(status__in=(Agreement.Status.DRAFT, Agreement.Status.SIGNING)).first()
+    form = BeginForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = begin_draft(by=user, introduction_id=introduction_id, form=form.cleaned_data["form"])
+        except InvalidFields as invalid:
+            form.take(invalid)
+        else:
+            messages.success(request, "The draft is begun from the template.")
+            return redirect("web:staff_draft", made.pk)
+    context = {
+        "card": card,
+        "pair": card.pair,
+        "form": form,
+        "running": running,
+        "agreements": found,
+        "shows_sample": card.pair.a.is_sample or card.pair.b.is_sample,
+    }
+    return render(request, "web/staff/agreement_begin.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+def agreement_list(request: HttpRequest) -> HttpResponse:
+    everything = request.GET.get("show") == "all"
+    found = agreements_for_staff(current_user(request), open_only=not everything)
+    page = Paginator(found, 25).get_page(request.GET.get("page"))
+    sample = any(a.introduction.pair.a.is_sample or a.introduction.pair.b.is_sample for a in page)
+    context = {"page": page, "everything": everything, "forms": Form.choices, "shows_sample": sample}
+    return render(request, "web/staff/agreements.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def draft(request: HttpRequest, agreement_id: int) -> HttpResponse:
+    """The editor of a draft. Every saving is a further version."""
+    user = current_user(request)
+    agreement, side = agreement_for(user, agreement_id)
+    if side is not None:
+        raise NotVisible
+    pair = agreement.introduction.pair
+    latest = agreement.versions.latest("number")
+    form = VersionForm(request.POST or None, initial=VersionForm.values_of(latest), communities=(pair.a, pair.b))
+    conflict = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            version = save_version(by=user, agreement_id=agreement_id, **form.as_arguments())
+        except InvalidFields as invalid:
+            form.take(invalid)
+        except Conflict as error:
+            conflict = error.message  # what was written stays in the form
+        else:
+            messages.success(request, f"Saved as version {version.number}.")
+            return redirect("web:staff_draft", agreement_id)
+    context: dict[str, Any] = {
+        "agreement": agreement,
+        "pair": pair,
+        "form": form,
+        "latest": latest,
+        "versions": agreement.versions.select_related("by").order_by("-number"),
+        "blocks": blocks(latest.body),
+        "placeholders": PLACEHOLDERS,
+        "conflict": conflict,
+        "writable": agreement.status == Agreement.Status.DRAFT and user.is_curator,
+        "events": trail("agreement", agreement.pk),
+        "shows_sample": pair.a.is_sample or pair.b.is_sample,
+    }
+    return render(request, "web/staff/agreement_draft.html", context, status=409 if conflict else 422 if form.errors else 200)
+
+
+_ACTS: dict[str, tuple[Callable[..., Agreement], str]] = {
+    "offer": (offer, "Both sides can read and sign it now; they are told."),
+    "reopen": (reopen, "It is a draft again. What a side had confirmed has fallen."),
+    "give_up": (give_up, "It is given up; its versions stay."),
+}
+
+
+@require_POST
+def act(request: HttpRequest, agreement_id: int) -> HttpResponse:
+    chosen = _ACTS.get(request.POST.get("act", ""))
+    if chosen is None:
+        raise InvalidFields({"act": ["Choose what to do with it."]})
+    service, said = chosen
+    try:
+        service(by=current_user(request), agreement_id=agreement_id)
+    except InvalidFields as invalid:
+        messages.error(request, "Not yet: " + " ".join(line for lines in invalid.errors.values() for line in lines))
+    else:
+        messages.success(request, said)
+    return redirect("web:staff_draft", agreement_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def template(request: HttpRequest, form_code: str) -> HttpResponse:
+    """The template of one form: read by staff, written on by curators."""
+    user = current_user(request)
+    versions = template_versions(user, form_code)
+    current = template_in_force(form_code)
+    form = TemplateForm(request.POST or None, initial={"text": current.text, "based_on": current.number})
+    conflict = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = save_template(by=user, form=form_code, **form.cleaned_data)
+        except InvalidFields as invalid:
+            form.take(invalid)
+        except Conflict as error:
+            conflict = error.message
+        else:
+            messages.success(request, f"Saved as version {saved.number}; new drafts begin from it.")
+            return redirect("web:staff_template", form_code)
+    context = {
+        "form": form,
+        "versions": versions,
+        "current": current,
+        "blocks": blocks(current.text),
+        "placeholders": PLACEHOLDERS,
+        "conflict": conflict,
+        "forms": Form.choices,
+        "code": form_code,
+    }
+    return render(request, "web/staff/agreement_template.html", context, status=409 if conflict else 422 if form.errors else 200)

@@ -1,0 +1,166 @@
+"""Staff: all suggestions with both sides' answers, release policy, bars, and pairs proposed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.accounts.models import User
+from backend.common.errors import NotVisible
+from backend.suggestions import services
+from backend.suggestions.curation.bars import all_bars, lift_bar, set_bar
+from backend.suggestions.curation.policy import policy_history, set_policy
+from backend.suggestions.curation.proposing import assess_pair, propose_pair
+from backend.suggestions.curation.releasing import Done, hold_many, release_many
+from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
+from backend.suggestions.queries import staff_suggestions
+from backend.web.curation import serializers
+from backend.web.curation.serializers import StaffSuggestionSerializer
+from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.idempotency import idempotent
+
+# Staff: all suggestions, with both sides' answers.
+
+
+def _answer(user: User, suggestion_id: int) -> Response:
+    suggestion = staff_suggestions(user).filter(pk=suggestion_id).first()
+    if suggestion is None:
+        raise NotVisible
+    return Response(serializers.StaffSuggestionSerializer(suggestion).data)
+
+
+class StaffSuggestionsView(ApiList):
+    serializer_class = serializers.StaffSuggestionSerializer
+    filter_serializer = serializers.StaffSuggestionFilters
+
+    def get_queryset(self) -> QuerySet[Suggestion]:
+        return staff_suggestions(person(self.request), **self.filters())
+
+
+class StaffSuggestionView(ApiView):
+    @extend_schema(summary="One suggestion with both answers", responses=serializers.StaffSuggestionSerializer)
+    def get(self, request: Request, suggestion_id: int) -> Response:
+        return _answer(person(request), suggestion_id)
+
+
+class StaffSuggestionActView(ApiView):
+    act = ""
+
+    @extend_schema(request=None, responses=serializers.StaffSuggestionSerializer)
+    @idempotent
+    def post(self, request: Request, suggestion_id: int) -> Response:
+        cast("Callable[..., Any]", getattr(services, self.act))(by=person(request), suggestion_id=suggestion_id)
+        return _answer(person(request), suggestion_id)
+
+
+@extend_schema(summary="Show it to both sides", methods=["POST"])
+class ReleaseView(StaffSuggestionActView):
+    act = "release"
+
+
+@extend_schema(summary="Take it out of both sides' sight", methods=["POST"])
+class HoldView(StaffSuggestionActView):
+    act = "hold"
+
+
+# Staff: release policy, bars, several suggestions at once, and pairs proposed by hand.
+
+
+class PoliciesView(ApiList):
+    """Release policies, the one in force first. An empty list: nobody has set one, all is released at once."""
+
+    serializer_class = serializers.PolicySerializer
+
+    def get_queryset(self) -> QuerySet[ReleasePolicy]:
+        self.filters()
+        return policy_history(person(self.request))
+
+    @extend_schema(summary="Put a policy in force", request=serializers.SetPolicySerializer, responses={201: serializers.PolicySerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        made = set_policy(by=person(request), **checked(serializers.SetPolicySerializer, request.data))
+        return Response(serializers.PolicySerializer(made).data, status=201)
+
+
+class BarsView(ApiList):
+    """Bars with their history, the newest first."""
+
+    serializer_class = serializers.BarSerializer
+
+    def get_queryset(self) -> QuerySet[Bar]:
+        self.filters()
+        return all_bars(person(self.request))
+
+    @extend_schema(
+        summary="Bar a pair or a jurisdiction",
+        description="What is open under it is taken back at once; neither side is told why.",
+        request=serializers.SetBarSerializer,
+        responses={201: serializers.BarSerializer},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        me = person(request)
+        made = set_bar(by=me, **checked(serializers.SetBarSerializer, request.data))
+        return Response(serializers.BarSerializer(all_bars(me).get(pk=made.pk)).data, status=201)
+
+
+class LiftView(ApiView):
+    @extend_schema(summary="Lift a bar", request=serializers.LiftSerializer, responses=serializers.BarSerializer)
+    @idempotent
+    def post(self, request: Request, bar_id: int) -> Response:
+        me = person(request)
+        lift_bar(by=me, bar_id=bar_id, **checked(serializers.LiftSerializer, request.data))
+        return Response(serializers.BarSerializer(all_bars(me).get(pk=bar_id)).data)
+
+
+class AssessmentView(ApiView):
+    @extend_schema(
+        summary="How two communities would fit", parameters=[serializers.SidesSerializer], responses=serializers.AssessmentSerializer
+    )
+    def get(self, request: Request) -> Response:
+        asked = checked(serializers.SidesSerializer, request.query_params.dict())
+        return Response(serializers.AssessmentSerializer(assess_pair(person(request), **asked)).data)
+
+
+class ProposalsView(ApiView):
+    @extend_schema(summary="Propose a pair by hand", request=serializers.ProposePairSerializer, responses={201: StaffSuggestionSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        me = person(request)
+        made = propose_pair(by=me, **checked(serializers.ProposePairSerializer, request.data))
+        return Response(StaffSuggestionSerializer(staff_suggestions(me).get(pk=made.pk)).data, status=201)
+
+
+def _done(act: Callable[..., Done], user: User, data: Any) -> Response:
+    result = act(by=user, **checked(serializers.ManySerializer, data))
+    refused = [{"suggestion_id": pk, "why": why} for pk, why in result.refused.items()]
+    return Response(serializers.DoneSerializer({"done": result.done, "refused": refused}).data)
+
+
+class ReleaseManyView(ApiView):
+    @extend_schema(
+        operation_id="staff_suggestions_release_several",
+        summary="Release several",
+        request=serializers.ManySerializer,
+        responses=serializers.DoneSerializer,
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        return _done(release_many, person(request), request.data)
+
+
+class HoldManyView(ApiView):
+    @extend_schema(
+        operation_id="staff_suggestions_hold_several",
+        summary="Hold several",
+        request=serializers.ManySerializer,
+        responses=serializers.DoneSerializer,
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        return _done(hold_many, person(request), request.data)

@@ -1,0 +1,122 @@
+"""Filters of staff's suggestions, release policy, bars, and pairs proposed by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+
+from backend.cities.models import Community, Country, Place
+from backend.cities.models.communities import HOME_COUNTRY
+from backend.suggestions.models import ReleasePolicy, Suggestion
+from backend.web.html.forms import DomainForm, Filters
+
+# Release policy, bars, and pairs proposed by hand.
+
+
+_LONG = {"rows": 3}
+_DATE = {"type": "date"}
+
+
+class PolicyForm(DomainForm):
+    """Only shows fields and errors; the service checks."""
+
+    mode = forms.ChoiceField(label="New suggestions", choices=ReleasePolicy.Mode.choices, widget=forms.RadioSelect)
+    threshold = forms.FloatField(
+        label="Lowest score, in percent", required=False, min_value=0, max_value=100, help_text="Only for “above a score”, for example 60."
+    )
+    because = forms.CharField(label="Why", required=False, widget=forms.Textarea(attrs=_LONG), help_text="Kept in the history.")
+
+    def as_arguments(self) -> dict[str, Any]:
+        percent = self.cleaned_data["threshold"]
+        return {**self.cleaned_data, "threshold": None if percent is None else percent / 100}
+
+
+class BarForm(DomainForm):
+    """A bar of two jurisdictions or, where ``sides`` are given, of one pair. The service checks all but the names of divisions."""
+
+    country = forms.ChoiceField(label="Country abroad")
+    admin1 = forms.CharField(
+        label="Region of that country (optional)", required=False, max_length=120, help_text="Its name or code; empty: the whole country."
+    )
+    home_admin1_code = forms.ChoiceField(label="U.S. side", required=False)
+    because = forms.CharField(label="Why", required=False, widget=forms.Textarea(attrs=_LONG))
+    source = forms.CharField(label="Source: a link or a reference", required=False, max_length=1000)
+    from_on = forms.DateField(label="First day", widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d"))
+    until_on = forms.DateField(
+        label="Last day (optional)",
+        required=False,
+        widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d"),
+        help_text="Days are those of UTC.",
+    )
+
+    def __init__(self, *args: Any, sides: tuple[Community, Community] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.sides = sides
+        if sides is not None:
+            for name in ("country", "admin1", "home_admin1_code"):
+                del self.fields[name]
+            return
+        countries = Country.objects.exclude(pk=HOME_COUNTRY).values_list("code", "name")
+        self.fields["country"].choices = [("", "–"), *countries]  # type: ignore[attr-defined]
+        states = Place.objects.filter(country=HOME_COUNTRY).exclude(admin1_code="").values_list("admin1_code", "admin1").distinct()
+        self.fields["home_admin1_code"].choices = [("", "All of the United States"), *states.order_by("admin1")]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        country, region = values.get("country", ""), values.get("admin1", "").strip()
+        if country and region:
+            divisions = Place.objects.filter(country=country).exclude(admin1_code="")
+            found = divisions.filter(Q(admin1_code__iexact=region) | Q(admin1__iexact=region)).values_list("admin1_code", flat=True).first()
+            if found is None:
+                known = divisions.order_by("admin1").values_list("admin1", flat=True).distinct()
+                self.add_error("admin1", f"Not known. Regions there are: {', '.join(known)}.")
+            values["admin1_code"] = found or ""
+        return values
+
+    def as_arguments(self) -> dict[str, Any]:
+        values = {name: value for name, value in self.cleaned_data.items() if name != "admin1"}
+        if self.sides is not None:
+            values |= {"home_id": self.sides[0].pk, "abroad_id": self.sides[1].pk}
+        return values
+
+
+class SearchSidesForm(forms.Form):
+    """Two communities by their names."""
+
+    home = forms.CharField(label="U.S. community", required=False, max_length=100)
+    abroad = forms.CharField(label="Community abroad", required=False, max_length=100)
+
+
+class ProposalForm(DomainForm):
+    """Only shows fields and errors; the service checks."""
+
+    because = forms.CharField(
+        label="Why these two",
+        required=False,
+        widget=forms.Textarea(attrs=_LONG),
+        help_text="Kept with the suggestion. Neither side reads it.",
+    )
+    overridden_because = forms.CharField(
+        label="Why the wishes above are set aside", required=False, widget=forms.Textarea(attrs=_LONG), help_text="Kept as well."
+    )
+    release_now = forms.BooleanField(label="Show it to both sides at once", required=False, initial=True)
+
+    def __init__(self, *args: Any, overrides: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not overrides:
+            del self.fields["overridden_because"]
+
+
+# Filters of staff's lists.
+
+
+class SuggestionFilters(Filters):
+    status = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *Suggestion.Status.choices])
+    country = forms.ChoiceField(label="Country", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        countries = Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
+        self.fields["country"].choices = [("", "Any"), *countries]  # type: ignore[attr-defined]

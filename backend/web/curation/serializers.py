@@ -1,0 +1,170 @@
+"""Suggestions as staff see them, release policy, bars, and pairs proposed by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from backend.suggestions.curation.proposing import Assessment
+from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
+from backend.web.introductions.serializers import OwnerSerializer
+from backend.web.public.serializers import CommunityNameSerializer
+from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.suggestions.serializers import SideSerializer, side_values
+
+
+class StaffSideSerializer(SideSerializer):
+    state = serializers.ChoiceField(choices=Suggestion.SideState.choices)
+    rank = serializers.IntegerField(allow_null=True, help_text="Of the other side among this one's candidates")
+
+
+class StaffSuggestionSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    pair_id = serializers.IntegerField()
+    run_id = serializers.IntegerField(allow_null=True)
+    status = serializers.ChoiceField(choices=Suggestion.Status.choices)
+    score = serializers.FloatField()
+    a = StaffSideSerializer()
+    b = StaffSideSerializer()
+    created_at = serializers.DateTimeField()
+    released_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+    def to_representation(self, suggestion: Any) -> Any:
+        sides = {}
+        for own, other in (("a", "b"), ("b", "a")):
+            community, partner = getattr(suggestion.pair, own), getattr(suggestion.pair, other)
+            preference, coverage, reasons = (getattr(suggestion, f"{own}_{name}") for name in ("preference", "coverage", "reasons"))
+            sides[own] = side_values(community, partner, preference, coverage, reasons) | {
+                "state": getattr(suggestion, f"{own}_state"),
+                "rank": getattr(suggestion, f"{own}_rank"),
+            }
+        names = ("id", "pair_id", "run_id", "status", "score", "created_at", "released_at", "expires_at", "closed_at")
+        return super().to_representation({name: getattr(suggestion, name) for name in names} | sides)
+
+
+class StaffSuggestionFilters(FilterSerializer):
+    status = serializers.ChoiceField(choices=Suggestion.Status.choices, required=False)
+    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of either side")
+    search = serializers.CharField(required=False, max_length=100, help_text="Words of either name")
+
+
+# Release policy, bars, and pairs proposed by hand.
+
+
+_LARGEST_ID = 2**63 - 1
+
+
+class PolicySerializer(serializers.Serializer):
+    """A release policy; the newest is in force."""
+
+    id = serializers.IntegerField()
+    mode = serializers.ChoiceField(choices=ReleasePolicy.Mode.choices)
+    threshold = serializers.FloatField(allow_null=True)
+    because = serializers.CharField()
+    set_by = OwnerSerializer()
+    set_at = serializers.DateTimeField()
+
+
+class SetPolicySerializer(StrictSerializer):
+    mode = serializers.ChoiceField(choices=ReleasePolicy.Mode.choices)
+    threshold = serializers.FloatField(
+        min_value=0, max_value=1, required=False, allow_null=True, default=None, help_text="For `above` alone"
+    )
+    because = serializers.CharField(max_length=1000, help_text="Recorded")
+
+
+class BarSerializer(serializers.Serializer):
+    """A bar of one pair (`communities`) or of two jurisdictions (`country`, narrowed by divisions)."""
+
+    id = serializers.IntegerField()
+    communities = serializers.SerializerMethodField()
+    home_admin1_code = serializers.CharField()
+    country = serializers.CharField(source="country_id", allow_null=True)
+    admin1_code = serializers.CharField()
+    because = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of the bar, not of the serializer
+    from_on = serializers.DateField()
+    until_on = serializers.DateField(allow_null=True)
+    set_by = OwnerSerializer()
+    set_at = serializers.DateTimeField()
+    lifted_by = OwnerSerializer(allow_null=True)
+    lifted_at = serializers.DateTimeField(allow_null=True)
+    lifted_because = serializers.CharField()
+
+    @extend_schema_field(CommunityNameSerializer(many=True))
+    def get_communities(self, bar: Bar) -> Any:
+        return CommunityNameSerializer([bar.pair.a, bar.pair.b] if bar.pair else [], many=True).data
+
+
+class SetBarSerializer(StrictSerializer):
+    home_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID, required=False, help_text="With `abroad_id`: one pair")
+    abroad_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID, required=False)
+    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Without a pair: the country abroad")
+    home_admin1_code = serializers.CharField(max_length=20, required=False, help_text="Narrows it to one U.S. state")
+    admin1_code = serializers.CharField(max_length=20, required=False, help_text="Narrows it to one division of the country")
+    because = serializers.CharField(max_length=2000)
+    source = serializers.CharField(max_length=1000, help_text="A link or a reference")  # type: ignore[assignment]  # as above
+    from_on = serializers.DateField(help_text="First day, UTC")
+    until_on = serializers.DateField(required=False, allow_null=True, default=None, help_text="Last day")
+
+
+class LiftSerializer(StrictSerializer):
+    because = serializers.CharField(max_length=2000)
+
+
+class SidesSerializer(StrictSerializer):
+    home_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
+    abroad_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
+
+
+class ProposePairSerializer(SidesSerializer):
+    because = serializers.CharField(max_length=2000, help_text="Recorded; neither side reads it")
+    overridden_because = serializers.CharField(
+        max_length=2000, required=False, allow_blank=True, default="", help_text="Why wishes that speak against it are set aside"
+    )
+    release_now = serializers.BooleanField(required=False, default=False)
+
+
+class EligibilityProblemSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    words = serializers.CharField()
+    hard = serializers.BooleanField(help_text="Cannot be set aside")
+
+
+class AssessmentSerializer(serializers.Serializer):
+    """How a pair fits, and what speaks against it. Scores are empty where a side has no published profile."""
+
+    score = serializers.FloatField(allow_null=True)
+    home = SideSerializer(allow_null=True)
+    abroad = SideSerializer(allow_null=True)
+    is_possible = serializers.BooleanField()
+    problems = EligibilityProblemSerializer(many=True)
+
+    def to_representation(self, found: Assessment) -> Any:
+        row = found.row
+        values: dict[str, Any] = {"score": None, "home": None, "abroad": None, "is_possible": found.is_possible, "problems": found.problems}
+        if row is not None:
+            values |= {
+                "score": row.score,
+                "home": side_values(found.home, found.abroad, row.left_preference, row.left_coverage, found.home_reasons),
+                "abroad": side_values(found.abroad, found.home, row.right_preference, row.right_coverage, found.abroad_reasons),
+            }
+        return super().to_representation(values)
+
+
+class ManySerializer(StrictSerializer):
+    suggestion_ids = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=_LARGEST_ID), min_length=1, max_length=200)
+
+
+class RefusedSerializer(serializers.Serializer):
+    suggestion_id = serializers.IntegerField()
+    why = serializers.CharField()
+
+
+class DoneSerializer(serializers.Serializer):
+    done = serializers.ListField(child=serializers.IntegerField())
+    refused = RefusedSerializer(many=True)

@@ -1,0 +1,31 @@
+"""Addresses of curation: pages and API."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from backend.web.curation import api, views
+
+page_urls: list[URLPattern] = [
+    path("staff/suggestions/", views.suggestion_list, name="staff_suggestions"),
+    path("staff/suggestions/act/", views.act_on_several, name="staff_suggestions_act"),
+    path("staff/suggestions/propose/", views.propose, name="staff_propose"),
+    path("staff/suggestions/policy/", views.policy, name="staff_policy"),
+    path("staff/bars/", views.bars, name="staff_bars"),
+    path("staff/bars/<int:bar_id>/lift/", views.lift, name="staff_bar_lift"),
+    path("staff/suggestions/<int:suggestion_id>/", views.detail, name="staff_suggestion"),
+    path("staff/suggestions/<int:suggestion_id>/act/", views.act, name="staff_suggestion_act"),
+]
+api_urls: list[URLPattern] = [
+    path("staff/suggestions/", api.StaffSuggestionsView.as_view(), name="staff-suggestions"),
+    path("staff/suggestions/<id:suggestion_id>/", api.StaffSuggestionView.as_view(), name="staff-suggestion"),
+    path("staff/suggestions/<id:suggestion_id>/release/", api.ReleaseView.as_view(), name="staff-suggestion-release"),
+    path("staff/suggestions/<id:suggestion_id>/hold/", api.HoldView.as_view(), name="staff-suggestion-hold"),
+    path("staff/suggestions/release/", api.ReleaseManyView.as_view(), name="staff-release-many"),
+    path("staff/suggestions/hold/", api.HoldManyView.as_view(), name="staff-hold-many"),
+    path("staff/proposals/", api.ProposalsView.as_view(), name="staff-proposals"),
+    path("staff/proposals/assessment/", api.AssessmentView.as_view(), name="staff-assessment"),
+    path("staff/release-policies/", api.PoliciesView.as_view(), name="staff-policies"),
+    path("staff/bars/", api.BarsView.as_view(), name="staff-bars"),
+    path("staff/bars/<id:bar_id>/lift/", api.LiftView.as_view(), name="staff-bar-lift"),
+]

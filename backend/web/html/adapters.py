@@ -1,0 +1,60 @@
+"""How django-allauth keeps to the habits of this service: events, mails, addresses and words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context as allauth_context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django import forms
+from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from backend.accounts.mails import write_mail
+from backend.accounts.models import User
+from backend.accounts.services import register_user
+
+# How django-allauth keeps to the habits of this service: events, mails through the outbox,
+# addresses of the service's own.
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def save_user(self, request: HttpRequest, user: User, form: forms.Form, commit: bool = True) -> User:
+        """The account with its name, the language of the page it was made on, and its event."""
+        super().save_user(request, user, form, commit=False)
+        user.name = form.cleaned_data["name"]
+        user.language = translation.get_language() or settings.LANGUAGE_CODE
+        return register_user(user) if commit else user
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """In the language of whose address it is. No page waits for a mail server, whether there is an account or not."""
+        request = allauth_context.request
+        user = User.objects.filter(email=email.lower(), is_active=True).first()
+        language = user.language if user and user.language in dict(settings.LANGUAGES) else translation.get_language()
+        with translation.override(language):
+            words = {"request": request, "email": email, "current_site": get_current_site(request), **context}
+            mail = self.render_mail(template_prefix, email, words)
+            write_mail(to=email, subject=mail.subject, text=f"{mail.body}\n", user=user)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        uid, _separator, token = key.partition("-")
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": token})
+        return f"{settings.PUBLIC_URL}{path}"
+
+
+# What django-allauth says of second factors, in words that name the mend.
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):
+    # The same words for a code and for a passkey: allauth asks for one message for both.
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _(
+            "This is not accepted. Type the newest code of your app, or a recovery code that was never used; "
+            "a passkey has to be listed in your account still."
+        )
+    }

@@ -1,0 +1,25 @@
+"""What all pages share: the signed-in person, and the way back after an act."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from backend.accounts.models import User
+from backend.common.errors import NotVisible
+
+
+def current_user(request: HttpRequest) -> User:
+    """The person; the access table has let nobody else in. Raises NotVisible."""
+    if not isinstance(request.user, User):
+        raise NotVisible
+    return request.user
+
+
+# Where a form leads after its act: back to the page of ours that it names.
+
+
+def inside(address: str, otherwise: str) -> str:
+    """The address if it is a path of this site, else ``otherwise``."""
+    is_ours = url_has_allowed_host_and_scheme(address, allowed_hosts=None) and address.startswith("/")
+    return address if is_ours else otherwise

@@ -1,0 +1,131 @@
+"""What forms share: errors of services beside their fields, filters, days, and names and numbers as people type them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.db.models import Q
+from django.utils.formats import get_format
+from django.utils.translation import gettext_lazy as _
+
+from backend.cities.models import Community, Country
+from backend.cities.names import fold
+from backend.common.errors import InvalidFields
+
+# Errors that services find, beside the fields that they are about.
+
+
+class DomainForm(forms.Form):
+    """A form whose values a service checks: ``take`` puts its InvalidFields where the form shows its own errors."""
+
+    def take(self, invalid: InvalidFields) -> None:
+        for path, lines in invalid.errors.items():
+            for line in lines:
+                self.add_error(path if path in self.fields else None, line)
+
+
+class Filters(forms.Form):
+    search = forms.CharField(label=_("Name"), required=False, max_length=100, strip=True)
+
+    def chosen(self) -> dict[str, Any]:
+        """The valid, non-empty filters."""
+        self.full_clean()
+        return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+DATE = {"type": "date"}
+
+
+def date_input() -> forms.DateInput:
+    return forms.DateInput(attrs=DATE, format="%Y-%m-%d")
+
+
+# Codes and numbers by the names that people type.
+
+
+_LONGEST_NUMBER = 18  # digits that the database's own numbers always hold
+
+
+class Names:
+    """Codes by what people type: the name in any spelling, or the code itself."""
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self.labels = labels
+        self._codes = {fold(name): code for code, name in labels.items()} | {fold(code): code for code in labels}
+
+    def code(self, typed: str) -> str:
+        """The code; what was typed where there is none."""
+        return self._codes.get(fold(typed), typed)
+
+    def name(self, code: Any) -> str:
+        return self.labels.get(code, str(code))
+
+
+def country_names() -> Names:
+    return Names(dict(Country.objects.values_list("code", "name")))
+
+
+def community_number(typed: str) -> Any:
+    """The number of the community that is meant: "Graz", "#12" or "Graz #12". What was typed where no public one, or several, fit."""
+    name, mark, number = typed.rpartition("#")
+    if number.strip().isdecimal() and (mark or not name):
+        return int(number) if len(number.strip()) <= _LONGEST_NUMBER else typed
+    named = Q(name__iexact=typed) | Q(local_name__iexact=typed)
+    found = list(Community.objects.public().filter(named).values_list("pk", flat=True)[:2])
+    return found[0] if len(found) == 1 else typed
+
+
+def community_shown(value: Any, names: Mapping[int, str]) -> Any:
+    """A tie's community as ``community_number`` reads it again; the value itself where ``names`` (number → name) has none."""
+    return f"{names[value]} #{value}" if isinstance(value, int) and value in names else value
+
+
+# Numbers as people type them, with the separators of the page's language: "249.500" is 249500
+# on a German page.
+#
+# The separators are Django's own for the language (``backend/formats`` and CLDR's, as
+# everywhere on the pages). Nothing is guessed: Django's ``sanitize_separators`` takes a lone
+# point of a German page for a decimal one when other than three digits follow; here it stays as
+# it was typed, and the page asks again.
+
+
+# Set digits apart in some country's writing, and are no decimal separator anywhere; with the thin and the fixed space of French.
+_ALWAYS_GROUPING = " \u00a0\u202f'’\u066c"
+_LONGEST_WHOLE = 18
+_LONGEST_DECIMAL = 15
+
+
+def _separators() -> tuple[str, str]:
+    """The decimal separators and those of thousands, of the active language, each as the inside of a character class."""
+    decimal, thousand = get_format("DECIMAL_SEPARATOR"), get_format("THOUSAND_SEPARATOR")
+    return re.escape(decimal + "\u066b"), re.escape(_ALWAYS_GROUPING + (thousand if thousand != decimal else ""))
+
+
+def read_number(text: str, *, whole: bool) -> Any:
+    """The number that ``text`` is in the active language, in any script's digits; the text itself where it is none.
+
+    A whole number may have its thousands set apart, each by the same separator; one with decimals has at most nine of them.
+    """
+    decimal, grouping = _separators()
+    match = re.fullmatch(rf"(-?)(\d+|\d{{1,3}}([{grouping}])\d{{3}}(?:\3\d{{3}})*)(?:[{decimal}](\d{{1,9}}))?", text)
+    if match is None:
+        return text
+    sign, digits, _separator, decimals = match.groups()
+    digits = re.sub(r"\D", "", digits)
+    if decimals is None:
+        return int(sign + digits) if len(digits) <= _LONGEST_WHOLE else text
+    return float(f"{sign}{int(digits)}.{_western(decimals)}") if not whole and len(digits) <= _LONGEST_DECIMAL else text
+
+
+def _western(digits: str) -> str:
+    return "".join(str(int(digit)) for digit in digits)
+
+
+def written_number(value: float) -> str:
+    """A number as ``read_number`` reads it in the active language: no thousands set apart, no decimals that say nothing."""
+    if isinstance(value, int) or value.is_integer():
+        return str(int(value))
+    return f"{value:.9f}".rstrip("0").replace(".", get_format("DECIMAL_SEPARATOR"))

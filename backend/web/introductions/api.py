@@ -1,0 +1,157 @@
+"""A community's introductions, consent and contacts; and the board of staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.accounts.models import User
+from backend.common.errors import NotVisible
+from backend.introductions.board import filtered_board
+from backend.introductions.models import Introduction, IntroductionNote
+from backend.introductions.queries import board, introductions_of
+from backend.introductions.services import (
+    assign,
+    contacts_for,
+    give_consent,
+    leave_introduction,
+    move,
+    open_introduction,
+    withdraw_consent,
+    write_note,
+)
+from backend.web.introductions import serializers
+from backend.web.rest.base import ApiList, ApiView, Private, checked, person
+from backend.web.rest.idempotency import idempotent
+
+# A community's introductions: consent, and the contacts that open only under both.
+
+
+def _answer(user: User, community_id: int, introduction_id: int) -> Response:
+    introduction = introductions_of(user, community_id).filter(pk=introduction_id).first()
+    if introduction is None:
+        raise NotVisible
+    return Response(serializers.IntroductionSerializer(introduction, context={"community_id": community_id}).data)
+
+
+class IntroductionsView(Private, ApiList):
+    serializer_class = serializers.IntroductionSerializer
+
+    def get_queryset(self) -> QuerySet[Introduction]:
+        self.filters()
+        return introductions_of(person(self.request), self.kwargs["community_id"])
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return super().get_serializer_context() | {"community_id": self.kwargs.get("community_id")}
+
+
+class IntroductionView(Private, ApiView):
+    @extend_schema(summary="One introduction", responses=serializers.IntroductionSerializer)
+    def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
+        return _answer(person(request), community_id, introduction_id)
+
+
+class ConsentView(Private, ApiView):
+    @extend_schema(summary="Let the other side read your contacts", request=None, responses=serializers.IntroductionSerializer)
+    @idempotent
+    def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
+        give_consent(by=person(request), introduction_id=introduction_id, community_id=community_id)
+        return _answer(person(request), community_id, introduction_id)
+
+    @extend_schema(summary="Take the consent back", request=None, responses={200: serializers.IntroductionSerializer})
+    def delete(self, request: Request, community_id: int, introduction_id: int) -> Response:
+        withdraw_consent(by=person(request), introduction_id=introduction_id, community_id=community_id)
+        return _answer(person(request), community_id, introduction_id)
+
+
+class LeaveView(Private, ApiView):
+    @extend_schema(summary="Close the introduction from your side", request=None, responses=serializers.IntroductionSerializer)
+    @idempotent
+    def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
+        leave_introduction(by=person(request), introduction_id=introduction_id, side_id=community_id)
+        return _answer(person(request), community_id, introduction_id)
+
+
+class ContactsView(Private, ApiView):
+    @extend_schema(summary="The other side's contacts, under both consents", responses=serializers.ContactsSerializer)
+    def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
+        contacts = contacts_for(person(request), introduction_id, community_id)
+        return Response(serializers.ContactsSerializer({"contacts": contacts}).data)
+
+
+# Staff: the board of introductions, and notes on its cards.
+
+
+def _staff_answer(user: User, introduction_id: int, status: int = 200) -> Response:
+    introduction = board(user).filter(pk=introduction_id).first()
+    if introduction is None:
+        raise NotVisible
+    return Response(serializers.StaffIntroductionSerializer(introduction).data, status=status)
+
+
+class BoardView(Private, ApiList):
+    """Open introductions or those of one column, the newest first."""
+
+    serializer_class = serializers.StaffIntroductionSerializer
+    filter_serializer = serializers.BoardFilters
+
+    def get_queryset(self) -> QuerySet[Introduction]:
+        return filtered_board(person(self.request), **self.filters()).order_by("-id")
+
+    @extend_schema(summary="Open one by hand", request=serializers.OpenSerializer, responses={201: serializers.StaffIntroductionSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        me, asked = person(request), checked(serializers.OpenSerializer, request.data)
+        return _staff_answer(me, open_introduction(by=me, **asked).pk, status=201)
+
+
+class StaffIntroductionView(Private, ApiView):
+    @extend_schema(summary="One card", responses=serializers.StaffIntroductionSerializer)
+    def get(self, request: Request, introduction_id: int) -> Response:
+        return _staff_answer(person(request), introduction_id)
+
+
+class MoveView(ApiView):
+    @extend_schema(summary="Move a card", request=serializers.MoveSerializer, responses=serializers.StaffIntroductionSerializer)
+    @idempotent
+    def post(self, request: Request, introduction_id: int) -> Response:
+        me, asked = person(request), checked(serializers.MoveSerializer, request.data)
+        move(by=me, introduction_id=introduction_id, **asked)
+        return _staff_answer(me, introduction_id)
+
+
+class AssignView(ApiView):
+    @extend_schema(
+        summary="Say who looks after it and until when",
+        request=serializers.AssignSerializer,
+        responses=serializers.StaffIntroductionSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, introduction_id: int) -> Response:
+        me, asked = person(request), checked(serializers.AssignSerializer, request.data)
+        assign(by=me, introduction_id=introduction_id, **asked)
+        return _staff_answer(me, introduction_id)
+
+
+class NotesView(Private, ApiList):
+    """Staff's notes on a card, the newest first."""
+
+    serializer_class = serializers.NoteSerializer
+
+    def get_queryset(self) -> QuerySet[IntroductionNote]:
+        self.filters()
+        card = board(person(self.request)).filter(pk=self.kwargs["introduction_id"]).first()
+        if card is None:
+            raise NotVisible
+        return card.notes.select_related("by").order_by("-id")
+
+    @extend_schema(summary="Write a note", request=serializers.WriteNoteSerializer, responses={201: serializers.NoteSerializer})
+    @idempotent
+    def post(self, request: Request, introduction_id: int) -> Response:
+        asked = checked(serializers.WriteNoteSerializer, request.data)
+        note = write_note(by=person(request), introduction_id=introduction_id, **asked)
+        return Response(serializers.NoteSerializer(note).data, status=201)

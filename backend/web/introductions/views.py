@@ -1,0 +1,290 @@
+"""An introduction as its two sides see it, and the board on which staff move introductions."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from backend.accounts.grants import Thing, may
+from backend.accounts.models import User
+from backend.cities.permissions import actor_kind
+from backend.common.errors import Conflict, InvalidFields, NotVisible
+from backend.introductions.board import COLUMNS, cards_of, filtered_board
+from backend.introductions.meeting_queries import may_arrange, meetings_in, view_of
+from backend.introductions.models import Introduction
+from backend.introductions.queries import board, introduction_for
+from backend.introductions.services import (
+    assign,
+    contacts_for,
+    give_consent,
+    leave_introduction,
+    move,
+    open_introduction,
+    withdraw_consent,
+    write_note,
+)
+from backend.introductions.states import INTRODUCTION_TRANSITIONS
+from backend.outbox.queries import trail
+from backend.suggestions.models import Pair
+from backend.web.html.base import current_user, inside
+from backend.web.html.forms import DomainForm
+from backend.web.introductions.forms import AssignForm, BoardFilters, MoveForm, NoteForm
+
+# An introduction as the two sides see it: where it stands, consent, and the contacts once both
+# have consented.
+
+
+STAGES: list[Introduction.Stage] = [
+    stage for stage in Introduction.Stage if stage not in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED)
+]
+
+
+@cache_control(no_store=True, private=True)
+@require_safe
+def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    user = current_user(request)
+    card, own_id = introduction_for(user, introduction_id)
+    if own_id is None:  # staff have a page of their own for it
+        return redirect("web:staff_introduction", introduction_id)
+    pair = card.pair
+    own, other = (pair.a, pair.b) if pair.a_id == own_id else (pair.b, pair.a)
+    active = {consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None}
+    contacts = contacts_for(user, introduction_id, own_id)
+    context = {
+        "card": card,
+        "own": own,
+        "other": other,
+        "own_consented": own_id in active,
+        "contacts": contacts,
+        "both_consented": len(active) == 2,
+        "may_consent": may(actor_kind(user, own_id), "X", Thing.CONSENT),
+        "may_edit": may(actor_kind(user, own_id), "U", Thing.CONTACTS_BEFORE_CONSENT),
+        "closed": card.stage == Introduction.Stage.CLOSED,
+        "stages": [(stage.value, stage.label, STAGES.index(stage)) for stage in STAGES],
+        "reached": STAGES.index(Introduction.Stage(card.stage)) if card.stage in STAGES else -1,
+        "meetings": [view_of(meeting, own_id) for meeting in meetings_in(card)],
+        "may_arrange": may_arrange(user, card, own_id),
+        "may_leave": may(actor_kind(user, own_id), "X", Thing.CONSENT)
+        and card.stage in STAGES
+        and card.stage != Introduction.Stage.AGREEMENT,
+        "next_step": _next_step(card, own_id in active, len(active) == 2),
+        "shows_sample": own.is_sample or other.is_sample,
+    }
+    return render(request, "web/introduction.html", context)
+
+
+def _next_step(card: Introduction, own_consented: bool, both_consented: bool) -> str:
+    """What the side can do now, in a sentence; the other side's consent shows only in what both have opened."""
+    if card.stage == Introduction.Stage.AGREEMENT:
+        return _("You have an agreement. What you do together now is the partnership.")
+    if card.stage == Introduction.Stage.CLOSED:
+        return ""
+    if not own_consented:
+        return _("Next: decide whether to share your contacts with the other side, and propose times for a first meeting.")
+    if not both_consented:
+        return _("Next: the other side decides about its contacts. You can propose times for a meeting meanwhile.")
+    later = {
+        Introduction.Stage.INTRODUCED: _("Next: meet for the first time. Propose times, or write to their contacts."),
+        Introduction.Stage.FIRST_MEETING: _("Next: find out what you want to do together."),
+        Introduction.Stage.EXPLORING: _("Next: write down what a partnership would hold, and for how long."),
+        Introduction.Stage.PROPOSAL: _("Next: bring the proposal before your council."),
+        Introduction.Stage.COUNCIL_RESOLUTION: _("Next: both highest officials sign the agreement."),
+    }
+    return later[Introduction.Stage(card.stage)]
+
+
+@require_POST
+def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    user = current_user(request)
+    card, own_id = introduction_for(user, introduction_id)
+    if own_id is None:
+        raise NotVisible
+    act = request.POST.get("act", "")
+    if act == "give":
+        give_consent(by=user, introduction_id=introduction_id, community_id=own_id)
+        if card.consents.filter(withdrawn_at=None).count() == 2:
+            messages.success(request, _("Both sides have consented: contacts are open."))
+        else:
+            messages.success(request, _("Your side has consented. Contacts open as soon as the other side has consented too."))
+    elif act == "withdraw":
+        withdraw_consent(by=user, introduction_id=introduction_id, community_id=own_id)
+        messages.success(request, _("Your consent is withdrawn; contacts are hidden again for both sides."))
+    else:
+        raise InvalidFields({"act": [_("Choose whether to give or to withdraw consent.")]})
+    return redirect("web:introduction", introduction_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    """A side closes its introduction: asked for once, and done by a button."""
+    user = current_user(request)
+    card, own_id = introduction_for(user, introduction_id)
+    if own_id is None or not may(actor_kind(user, own_id), "X", Thing.CONSENT):
+        raise NotVisible
+    other = card.pair.b if card.pair.a_id == own_id else card.pair.a
+    if request.method == "POST":
+        leave_introduction(by=user, introduction_id=introduction_id, side_id=own_id)
+        messages.success(request, _("The introduction is closed. Contacts are hidden again and meetings to come are cancelled."))
+        return redirect("web:introduction", introduction_id)
+    return render(request, "web/introduction_leave.html", {"card": card, "other": other})
+
+
+# The board of introductions: move cards, look after them, write notes.
+
+
+STAGE = Introduction.Stage
+SHOWN_ON_BOARD = 300
+_private = cache_control(no_store=True, private=True)
+
+
+def _board(request: HttpRequest, filters: QueryDict, *, status: int = 200) -> HttpResponse:
+    user = current_user(request)
+    form = BoardFilters(filters)
+    chosen = form.chosen()
+    found = list(filtered_board(user, **chosen)[: SHOWN_ON_BOARD + 1])
+    cards = cards_of(found[:SHOWN_ON_BOARD])
+    shown = [STAGE(chosen["stage"])] if chosen.get("stage") else COLUMNS
+    context = {
+        "form": form,
+        "columns": [(stage, [card for card in cards if card.introduction.stage == stage]) for stage in shown],
+        "total": len(cards),
+        "is_cut": len(found) > SHOWN_ON_BOARD,
+        "move_stages": COLUMNS,
+        "here": f"{reverse('web:staff_introductions')}?{filters.urlencode()}" if filters else reverse("web:staff_introductions"),
+        "shows_sample": any(card.introduction.pair.a.is_sample or card.introduction.pair.b.is_sample for card in cards),
+    }
+    return render(request, "web/staff/board.html", context, status=status)
+
+
+@_private
+@require_safe
+def introduction_board(request: HttpRequest) -> HttpResponse:
+    return _board(request, request.GET)
+
+
+def _targets(card: Introduction) -> list[str]:
+    """The columns to which a card may be moved, in the board's order; an agreement is recorded, not moved to."""
+    return sorted(INTRODUCTION_TRANSITIONS[card.stage] - {STAGE.AGREEMENT}, key=STAGE.values.index)
+
+
+def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
+    card, side = introduction_for(user, introduction_id)
+    if side is not None:
+        raise NotVisible
+    active = {consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None}
+    marks = cards_of([card])[0]
+    return {
+        "card": card,
+        "pair": card.pair,
+        "marks": marks,
+        "consents": [(community, community.pk in active) for community in (card.pair.a, card.pair.b)],
+        "events": trail("introduction", card.pk),
+        "notes": card.notes.select_related("by").order_by("-id"),
+        "meetings": [view_of(meeting, None) for meeting in meetings_in(card)],
+        "may_arrange": may_arrange(user, card, None),
+        "move_form": MoveForm(stages=_targets(card), initial={"stage": marks.next_stage}),
+        "assign_form": AssignForm(initial={"owner": card.owner_id, "due_on": card.due_on}),
+        "note_form": NoteForm(),
+        "open": bool(INTRODUCTION_TRANSITIONS[card.stage]),
+        "shows_sample": card.pair.a.is_sample or card.pair.b.is_sample,
+    }
+
+
+def _detail(request: HttpRequest, introduction_id: int, form: dict[str, DomainForm] | None = None) -> HttpResponse:
+    context = _detail_context(current_user(request), introduction_id)
+    return render(request, "web/staff/introduction.html", context | (form or {}), status=422 if form else 200)
+
+
+@_private
+@require_safe
+def detail(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    return _detail(request, introduction_id)
+
+
+@require_POST
+def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    """By the menu, or dropped on a column. ``expected`` is the column in which the curator saw the card."""
+    posted = {name: request.POST.get(name, "") for name in ("stage", "expected", "close_reason", "after")}
+    user = current_user(request)
+    to_board = posted["after"].startswith(reverse("web:staff_introductions"))
+    reason = posted["close_reason"] if posted["stage"] == STAGE.CLOSED else ""
+    try:
+        card = move(by=user, introduction_id=introduction_id, stage=posted["stage"], close_reason=reason, expected_stage=posted["expected"])
+    except InvalidFields as invalid:
+        form = MoveForm(request.POST, stages=_targets(introduction_for(user, introduction_id)[0]))
+        form.take(invalid)
+        return _detail(request, introduction_id, {"move_form": form})
+    except Conflict as conflict:
+        messages.error(request, conflict.message)
+        return _after_conflict(request, introduction_id, QueryDict(urlsplit(posted["after"]).query) if to_board else None)
+    messages.success(request, f"Moved to “{STAGE(card.stage).label}”.")
+    detail_page = reverse("web:staff_introduction", args=[introduction_id])
+    return redirect(inside(posted["after"], detail_page) if to_board else detail_page)
+
+
+def _after_conflict(request: HttpRequest, introduction_id: int, filters: QueryDict | None) -> HttpResponse:
+    """The page that the curator came from, as it stands now; ``filters``: the board's, None for the card's own page."""
+    if filters is not None:
+        return _board(request, filters, status=409)
+    return render(request, "web/staff/introduction.html", _detail_context(current_user(request), introduction_id), status=409)
+
+
+@require_POST
+def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    user = current_user(request)
+    form = AssignForm(request.POST)
+    if form.is_valid():
+        try:
+            assign(by=user, introduction_id=introduction_id, owner_id=form.owner_id(), due_on=form.cleaned_data["due_on"])
+        except InvalidFields as invalid:
+            form.take(invalid)
+        else:
+            messages.success(request, "Owner and due date are saved.")
+            return redirect("web:staff_introduction", introduction_id)
+    return _detail(request, introduction_id, {"assign_form": form})
+
+
+@require_POST
+def add_note(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    form = NoteForm(request.POST)
+    try:
+        write_note(by=current_user(request), introduction_id=introduction_id, text=request.POST.get("text", ""))
+    except InvalidFields as invalid:
+        form.full_clean()
+        form.take(invalid)
+        return _detail(request, introduction_id, {"note_form": form})
+    messages.success(request, "The note is kept; only staff read it.")
+    return redirect("web:staff_introduction", introduction_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def open_by_hand(request: HttpRequest, pair_id: int) -> HttpResponse:
+    """An introduction without mutual interest, for a reason that is kept."""
+    user = current_user(request)
+    board(user)
+    pair = Pair.objects.select_related("a__country", "b__country").filter(pk=pair_id).first()
+    if pair is None:
+        raise NotVisible
+    errors: dict[str, list[str]] = {}
+    if request.method == "POST":
+        try:
+            card = open_introduction(by=user, pair_id=pair_id, because=request.POST.get("because", ""))
+        except InvalidFields as invalid:
+            errors = invalid.errors
+        else:
+            return redirect("web:staff_introduction", card.pk)
+    context = {
+        "pair": pair,
+        "errors": errors,
+        "because": request.POST.get("because", ""),
+        "shows_sample": pair.a.is_sample or pair.b.is_sample,
+    }
+    return render(request, "web/staff/open_introduction.html", context, status=422 if errors else 200)

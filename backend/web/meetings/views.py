@@ -1,0 +1,176 @@
+"""Meetings of an introduction: propose times, accept, fix, change, cancel, and the calendar file. For both sides and for staff."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from backend.common.errors import InvalidFields, NotVisible
+from backend.introductions.calendars import calendar_entry, has_entry, method_of
+from backend.introductions.meeting_queries import may_arrange, meeting_for, suggested_times
+from backend.introductions.models import Introduction, Meeting
+from backend.introductions.queries import introduction_for
+from backend.introductions.services import accept_times, cancel_meeting, change_meeting, fix_meeting, propose_meeting, propose_other_times
+from backend.web.html.base import current_user
+from backend.web.html.forms import DomainForm
+from backend.web.meetings.forms import DetailsForm, ProposeForm, TimesForm
+
+_private = cache_control(no_store=True, private=True)
+
+
+def _sides(card: Introduction, own_id: int | None) -> tuple[Any, Any]:
+    """One's own side first, the home side for staff."""
+    own_first = card.pair.a_id == own_id if own_id is not None else card.pair.a.is_home
+    return (card.pair.a, card.pair.b) if own_first else (card.pair.b, card.pair.a)
+
+
+def _frame(card: Introduction, own_id: int | None) -> dict[str, Any]:
+    first, second = _sides(card, own_id)
+    return {
+        "card": card,
+        "first": first,
+        "second": second,
+        "for_staff": own_id is None,
+        "back": "web:staff_introduction" if own_id is None else "web:introduction",
+        "shows_sample": first.is_sample or second.is_sample,
+    }
+
+
+@_private
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
+    """Propose a meeting, with times that suit both sides' working hours beside the form."""
+    user = current_user(request)
+    card, own_id = introduction_for(user, introduction_id)
+    if not may_arrange(user, card, own_id):
+        raise NotVisible
+    suggested = suggested_times(card, own_id)
+    filled = {f"times.{index}": f"{time.clocks[0].when:%Y-%m-%dT%H:%M}" for index, time in enumerate(suggested)}
+    form = ProposeForm(request.POST or None, initial=filled, sides=_sides(card, own_id) if own_id is None else ())
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = propose_meeting(by=user, introduction_id=introduction_id, side_id=own_id, **form.as_arguments())
+        except InvalidFields as invalid:
+            form.take(invalid)
+        else:
+            messages.success(request, _("The times are proposed; both sides are told."))
+            return redirect("web:meeting", introduction_id, made.pk)
+    context = _frame(card, own_id) | {"form": form, "suggested": suggested}
+    return render(request, "web/meeting_new.html", context, status=422 if form.errors else 200)
+
+
+def _page(request: HttpRequest, introduction_id: int, meeting_id: int, forms: dict[str, DomainForm] | None = None) -> HttpResponse:
+    user = current_user(request)
+    view, card, own_id = meeting_for(user, introduction_id, meeting_id)
+    wrong = next((form for form in (forms or {}).values() if form.errors), None)
+    context = _frame(card, own_id) | {
+        "view": view,
+        "own_id": own_id,
+        "may_arrange": may_arrange(user, card, own_id) and not view.is_over,
+        "has_file": has_entry(view.meeting),
+        "times_form": TimesForm(sides=_sides(card, own_id) if own_id is None else ()),
+        "details_form": DetailsForm(initial={"minutes": view.meeting.minutes, "place": view.meeting.place}),
+        "wrong": wrong,
+    }
+    return render(request, "web/meeting.html", context | (forms or {}), status=422 if wrong else 200)
+
+
+@_private
+@require_safe
+def meeting(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
+    return _page(request, introduction_id, meeting_id)
+
+
+@require_POST
+def act(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
+    """One act on a meeting; ``act`` names it."""
+    user = current_user(request)
+    _view, card, own_id = meeting_for(user, introduction_id, meeting_id)
+    where: dict[str, Any] = {"by": user, "introduction_id": introduction_id, "meeting_id": meeting_id, "side_id": own_id}
+    acts: dict[str, Callable[[], HttpResponse | None]] = {
+        "accept": lambda: _accept(request, where),
+        "fix": lambda: _fix(request, where),
+        "times": lambda: _other_times(request, card, where),
+        "change": lambda: _change(request, where),
+        "cancel": lambda: _cancel(request, where),
+    }
+    chosen = acts.get(request.POST.get("act", ""))
+    if chosen is None:
+        raise InvalidFields({"act": [_("Choose what to do with the meeting.")]})
+    return chosen() or redirect("web:meeting", introduction_id, meeting_id)
+
+
+def _numbers(request: HttpRequest, name: str) -> list[int]:
+    try:
+        return [int(value) for value in request.POST.getlist(name)]
+    except ValueError:
+        raise InvalidFields({name: [_("Choose among the times that are proposed now; reload to see them.")]}) from None
+
+
+def _accept(request: HttpRequest, where: dict[str, Any]) -> None:
+    if where["side_id"] is None:
+        raise NotVisible
+    accept_times(**where, time_ids=_numbers(request, "time_ids"))
+    messages.success(request, _("Saved: the other side sees at which times you can come."))
+
+
+def _fix(request: HttpRequest, where: dict[str, Any]) -> None:
+    fix_meeting(**where, time_id=next(iter(_numbers(request, "time_id")), 0))
+    messages.success(request, _("The meeting is fixed. Both sides get it by mail with a calendar file."))
+
+
+def _other_times(request: HttpRequest, card: Introduction, where: dict[str, Any]) -> HttpResponse | None:
+    form = TimesForm(request.POST, sides=_sides(card, None) if where["side_id"] is None else ())
+    if form.is_valid():
+        try:
+            propose_other_times(**where, **form.as_arguments())
+        except InvalidFields as invalid:
+            form.take(invalid)
+        else:
+            messages.success(request, _("The other times are proposed."))
+            return None
+    return _page(request, where["introduction_id"], where["meeting_id"], {"times_form": form})
+
+
+def _change(request: HttpRequest, where: dict[str, Any]) -> HttpResponse | None:
+    form = DetailsForm(request.POST)
+    if form.is_valid():
+        try:
+            change_meeting(**where, minutes=form.cleaned_data["minutes"], place=form.cleaned_data["place"])
+        except InvalidFields as invalid:
+            form.take(invalid)
+        else:
+            messages.success(request, _("Length and place are saved."))
+            return None
+    return _page(request, where["introduction_id"], where["meeting_id"], {"details_form": form})
+
+
+def _cancel(request: HttpRequest, where: dict[str, Any]) -> None:
+    cancel_meeting(**where)
+    messages.success(request, _("The meeting is cancelled; both sides are told."))
+
+
+@_private
+@require_safe
+def calendar_file(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
+    """The .ics file as the meeting stands now, in the zone of the reader's side."""
+    user = current_user(request)
+    view, card, own_id = meeting_for(user, introduction_id, meeting_id)
+    return calendar_response(view.meeting, user.email, _sides(card, own_id)[0])
+
+
+def calendar_response(meeting: Meeting, reader_email: str, own: Any) -> HttpResponse:
+    """Raises NotVisible while no time was ever fixed."""
+    content = calendar_entry(meeting, reader_email=reader_email, own=own)
+    answer = HttpResponse(content, content_type=f"text/calendar; charset=utf-8; method={method_of(meeting)}")
+    answer["Content-Disposition"] = 'attachment; filename="meeting.ics"'
+    answer["Cache-Control"] = "no-store, private"
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer

@@ -1,0 +1,146 @@
+"""Staff: memberships, lists of members in and out, and partnerships to confirm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.cities import services
+from backend.cities.existing_queries import partnerships_to_confirm
+from backend.cities.member_queries import member, member_import, members
+from backend.cities.member_sheets import COLUMNS, XLSX_TYPE, member_cells, write_csv, write_excel
+from backend.cities.models import ExistingPartnership, Membership
+from backend.common.errors import InvalidFields
+from backend.common.uploads import was_too_large
+from backend.web.members import serializers
+from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.idempotency import idempotent
+
+
+class MembersView(ApiList):
+    """Memberships by the community's name."""
+
+    serializer_class = serializers.MemberSerializer
+    filter_serializer = serializers.MemberFilters
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        return members(person(self.request), **self.filters())
+
+    @extend_schema(summary="Add a member", request=serializers.MemberBeginSerializer, responses={201: serializers.MemberSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        me = person(request)
+        row = services.begin_membership(by=me, **checked(serializers.MemberBeginSerializer, request.data))
+        return Response(serializers.MemberSerializer(member(me, row.pk)).data, status=201)
+
+
+class MemberView(ApiView):
+    @extend_schema(summary="One membership", responses=serializers.MemberSerializer)
+    def get(self, request: Request, membership_id: int) -> Response:
+        return Response(serializers.MemberSerializer(member(person(request), membership_id)).data)
+
+    @extend_schema(summary="Correct what is recorded", request=serializers.MemberChangeSerializer, responses=serializers.MemberSerializer)
+    def put(self, request: Request, membership_id: int) -> Response:
+        me = person(request)
+        services.change_membership(by=me, membership_id=membership_id, **checked(serializers.MemberChangeSerializer, request.data))
+        return Response(serializers.MemberSerializer(member(me, membership_id)).data)
+
+
+class MemberRenewView(ApiView):
+    @extend_schema(summary="Dues came", request=serializers.MemberRenewSerializer, responses=serializers.MemberSerializer)
+    @idempotent
+    def post(self, request: Request, membership_id: int) -> Response:
+        me = person(request)
+        services.renew_membership(by=me, membership_id=membership_id, **checked(serializers.MemberRenewSerializer, request.data))
+        return Response(serializers.MemberSerializer(member(me, membership_id)).data)
+
+
+class MemberEndView(ApiView):
+    @extend_schema(
+        summary="The community leaves the network", request=serializers.MemberEndSerializer, responses=serializers.MemberSerializer
+    )
+    @idempotent
+    def post(self, request: Request, membership_id: int) -> Response:
+        me = person(request)
+        services.end_membership(by=me, membership_id=membership_id, **checked(serializers.MemberEndSerializer, request.data))
+        return Response(serializers.MemberSerializer(member(me, membership_id)).data)
+
+
+class MemberImportsView(ApiView):
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        summary="Check a list of members",
+        description="Says what each row would do; changes nothing. Apply it by its id.",
+        request={"multipart/form-data": serializers.MemberListUploadSerializer},
+        responses={201: serializers.MemberImportSerializer},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        data = request.data  # reads the files: only then it is known which was thrown away
+        if was_too_large(request._request, "file"):
+            raise InvalidFields({"file": ["The file is larger than 5 MB. Split the list."]})
+        sent = checked(serializers.MemberListUploadSerializer, data)["file"]
+        kept = services.check_members(by=person(request), file_name=sent.name or "", content=sent.read())
+        return Response(serializers.MemberImportSerializer(kept).data, status=201)
+
+
+class MemberImportView(ApiView):
+    @extend_schema(summary="A checked list, row by row", responses=serializers.MemberImportSerializer)
+    def get(self, request: Request, import_id: int) -> Response:
+        return Response(serializers.MemberImportSerializer(member_import(person(request), import_id)).data)
+
+
+class MemberImportApplyView(ApiView):
+    @extend_schema(
+        summary="Apply a checked list, whole or not at all",
+        description="409 `changed_since`: memberships changed after it was checked; check it again.",
+        request=None,
+        responses=serializers.MemberImportSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, import_id: int) -> Response:
+        return Response(serializers.MemberImportSerializer(services.apply_members(by=person(request), import_id=import_id)).data)
+
+
+class MembersExportView(ApiView):
+    @extend_schema(
+        summary="Memberships as a file that can be read in again",
+        parameters=[serializers.MemberFilters],
+        responses={(200, "text/csv"): OpenApiTypes.BINARY, (200, XLSX_TYPE): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, kind: str) -> HttpResponse:
+        asked = checked(serializers.MemberFilters, request.query_params.dict())
+        rows = (member_cells(row) for row in members(person(request), **asked).iterator(chunk_size=500))
+        if kind == "xlsx":
+            answer = HttpResponse(write_excel(COLUMNS, rows, title="Members"), content_type=XLSX_TYPE)
+        else:
+            answer = HttpResponse("".join(write_csv(COLUMNS, rows)), content_type="text/csv; charset=utf-8")
+        answer["Content-Disposition"] = f'attachment; filename="members.{kind}"'
+        return answer
+
+
+class ClaimsView(ApiList):
+    """Partnerships from before that wait for staff, the longest waiting first."""
+
+    serializer_class = serializers.ClaimSerializer
+
+    def get_queryset(self) -> QuerySet[ExistingPartnership]:
+        self.filters()
+        return partnerships_to_confirm(person(self.request))
+
+
+class ClaimAnswerView(ApiView):
+    @extend_schema(summary="Confirm or refuse it", request=serializers.ClaimAnswerSerializer, responses=serializers.ClaimSerializer)
+    @idempotent
+    def post(self, request: Request, claim_id: int) -> Response:
+        asked: dict[str, Any] = checked(serializers.ClaimAnswerSerializer, request.data)
+        row = services.answer_partnership(by=person(request), partnership_id=claim_id, **asked)
+        return Response(serializers.ClaimSerializer(row).data)

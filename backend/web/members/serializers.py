@@ -1,0 +1,121 @@
+"""Memberships, lists of members and claimed partnerships, as staff keep them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from backend.cities.member_plans import ACTION_LABELS
+from backend.cities.models import ExistingPartnership, Membership
+from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
+from backend.cities.services import counts_of
+from backend.web.public.serializers import CommunityNameSerializer, CountryNameSerializer, PlaceNameSerializer
+from backend.web.rest.base import FilterSerializer, StrictSerializer
+
+
+class MemberSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    community = CommunityNameSerializer()
+    kind = serializers.SerializerMethodField(help_text="us | global")
+    dues_class = serializers.ChoiceField(choices=Membership.DuesClass.choices)
+    started_on = serializers.DateField()
+    paid_through = serializers.DateField(allow_null=True, help_text="The last day that dues cover; null: not recorded")
+    ended_on = serializers.DateField(allow_null=True)
+    standing = serializers.ChoiceField(choices=Membership.Standing.choices)
+
+    def get_kind(self, row: Membership) -> str:
+        return "us" if row.community.is_home else "global"
+
+
+class MemberFilters(FilterSerializer):
+    search = serializers.CharField(required=False, max_length=100)
+    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1 alpha-2")
+    kind = serializers.ChoiceField(choices=[("us", "U.S. members"), ("global", "Global Members")], required=False)
+    standing = serializers.ChoiceField(
+        choices=[*Membership.Standing.choices, ("ended", "Ended")], required=False, help_text="Those that have ended are left out otherwise"
+    )
+    dues_class = serializers.ChoiceField(choices=Membership.DuesClass.choices, required=False)
+
+
+class MemberBeginSerializer(StrictSerializer):
+    community_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    started_on = serializers.DateField()
+    paid_through = serializers.DateField(required=False, allow_null=True, default=None)
+    dues_class = serializers.ChoiceField(
+        choices=Membership.DuesClass.choices, required=False, default="", allow_blank=True, help_text="Empty: by the population"
+    )
+
+
+class MemberChangeSerializer(StrictSerializer):
+    started_on = serializers.DateField()
+    paid_through = serializers.DateField(allow_null=True)
+    dues_class = serializers.ChoiceField(choices=Membership.DuesClass.choices)
+    ended_on = serializers.DateField(allow_null=True)
+
+
+class MemberRenewSerializer(StrictSerializer):
+    paid_through = serializers.DateField()
+
+
+class MemberEndSerializer(StrictSerializer):
+    ended_on = serializers.DateField()
+
+
+class MemberListUploadSerializer(StrictSerializer):
+    file = serializers.FileField(help_text="CSV or Excel (.xlsx), at most 5 MB and 10,000 rows", allow_empty_file=True)
+
+
+class PlannedRowSerializer(serializers.Serializer):
+    row = serializers.IntegerField(help_text="In the file; 1 names the columns")
+    values = serializers.DictField(child=serializers.CharField(), help_text="As read")
+    action = serializers.ChoiceField(choices=list(ACTION_LABELS.items()))
+    community_id = serializers.IntegerField(allow_null=True)
+    place_id = serializers.IntegerField(
+        allow_null=True, required=False, help_text="Of a city that nobody has registered: it is registered with its membership"
+    )
+    membership_id = serializers.IntegerField(allow_null=True)
+    changes = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField(allow_null=True)), help_text="By field: what is, and what will be"
+    )
+    problems = serializers.ListField(child=serializers.CharField(), help_text="What is wrong, and how to mend it")
+
+
+class MemberImportSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    file_name = serializers.CharField()
+    read_as = serializers.CharField()
+    checked_at = serializers.DateTimeField()
+    applied_at = serializers.DateTimeField(allow_null=True)
+    counts = serializers.SerializerMethodField(help_text="Rows by action")
+    rows = PlannedRowSerializer(many=True)
+
+    def get_counts(self, checked: Any) -> dict[str, int]:
+        return counts_of(checked)
+
+
+class ConfirmedPartnershipSerializer(serializers.Serializer):
+    """A partnership from before, as an official said and staff have confirmed."""
+
+    id = serializers.IntegerField()
+    community = CommunityNameSerializer()
+    name = serializers.CharField(help_text="The partner, as the owner calls it")
+    country = CountryNameSerializer()
+    place = PlaceNameSerializer(allow_null=True)
+    year = serializers.IntegerField(allow_null=True)
+    form = serializers.ChoiceField(choices=[("", ""), *((code, str(label)) for code, label in FORMS.items())])
+    status = serializers.ChoiceField(choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()])
+
+
+class ClaimSerializer(ConfirmedPartnershipSerializer):
+    """A partnership that an official says the community has had before."""
+
+    state = serializers.ChoiceField(choices=ExistingPartnership.State.choices)
+    claimed_at = serializers.DateTimeField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+    note = serializers.CharField(help_text="Why it was not confirmed")
+
+
+class ClaimAnswerSerializer(StrictSerializer):
+    answer = serializers.ChoiceField(choices=[("confirmed", "Confirmed"), ("refused", "Not confirmed")])
+    note = serializers.CharField(required=False, default="", allow_blank=True, max_length=500, help_text="Why not; its owners read this")

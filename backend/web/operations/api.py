@@ -1,0 +1,115 @@
+"""Staff: figures, scoring runs, weights, dead letters and the whole trail."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.cities.profile_queries import whole_trail
+from backend.common.errors import NotVisible
+from backend.introductions.figures import Scope, figures_table
+from backend.outbox.models import Event, Work
+from backend.outbox.queries import dead_letters
+from backend.outbox.services import retry_dead
+from backend.suggestions.learning import all_weights, promote_weights
+from backend.suggestions.models import ScoringRun, WeightSet
+from backend.suggestions.queries import recent_runs
+from backend.suggestions.services import request_run
+from backend.web.operations import serializers
+from backend.web.operations.serializers import FiguresFilters, FiguresSerializer, WeightSetSerializer
+from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.idempotency import idempotent
+
+# Staff: scoring runs, dead letters and the whole trail.
+
+
+class RunsView(ApiList):
+    """Scoring runs, the newest first."""
+
+    serializer_class = serializers.RunSerializer
+
+    def get_queryset(self) -> QuerySet[ScoringRun]:
+        self.filters()
+        return recent_runs(person(self.request))
+
+    @extend_schema(summary="Ask for a full scoring now", request=None, responses={202: serializers.RequestedSerializer})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        return Response({"event_id": request_run(by=person(request)).pk}, status=202)
+
+
+class RunView(ApiView):
+    @extend_schema(summary="One run with its progress", responses=serializers.RunSerializer)
+    def get(self, request: Request, run_id: int) -> Response:
+        run = recent_runs(person(request)).filter(pk=run_id).first()
+        if run is None:
+            raise NotVisible
+        return Response(serializers.RunSerializer(run).data)
+
+
+class DeadLettersView(ApiList):
+    """Work that had its attempts, the latest first."""
+
+    serializer_class = serializers.DeadLetterSerializer
+
+    def get_queryset(self) -> QuerySet[Work]:
+        self.filters()
+        return dead_letters()
+
+
+class RetryView(ApiView):
+    @extend_schema(summary="Give a dead letter its attempts back", request=None, responses=serializers.RetriedSerializer)
+    @idempotent
+    def post(self, request: Request, work_id: int) -> Response:
+        return Response(serializers.RetriedSerializer(retry_dead(by=person(request), work_id=work_id)).data)
+
+
+class EventsView(ApiList):
+    """What happened, the latest first."""
+
+    serializer_class = serializers.EventSerializer
+    filter_serializer = serializers.EventFilters
+
+    def get_queryset(self) -> QuerySet[Event]:
+        return whole_trail(person(self.request)).filter(**self.filters())
+
+
+# Staff: versions of the weights, and which one is in force.
+
+
+class WeightSetsView(ApiList):
+    """Versions of the weights, the newest first."""
+
+    serializer_class = WeightSetSerializer
+
+    def get_queryset(self) -> QuerySet[WeightSet]:
+        self.filters()
+        return all_weights(person(self.request))
+
+
+class PromoteView(ApiView):
+    @extend_schema(
+        summary="Put a version of the weights in force",
+        description="For the runs that begin from now on. 409 unless it is better calibrated than the weights in force.",
+        request=None,
+        responses=WeightSetSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, weight_set_id: int) -> Response:
+        return Response(WeightSetSerializer(promote_weights(by=person(request), weight_set_id=weight_set_id)).data)
+
+
+# Staff: the figures of the overview.
+
+
+class FiguresView(ApiView):
+    """`funnel`, `responses`, `exposure` or `stuck`."""
+
+    @extend_schema(summary="One table of the overview", parameters=[FiguresFilters], responses=FiguresSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        asked = checked(FiguresFilters, request.query_params.dict())
+        by = asked.pop("by")
+        table, rows = figures_table(person(request), name, Scope(**asked), by)
+        return Response({"name": name, "columns": table.columns, "rows": [list(row) for row in rows]})

@@ -1,0 +1,77 @@
+"""What the sides of a partnership write down and decide, and staff's filters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from backend.cities.models import Community, Country
+from backend.introductions.models import Activity, Partnership
+from backend.web.html.forms import DomainForm, Filters, date_input
+
+_TEXT = {"rows": 5}
+
+
+class ActivityForm(DomainForm):
+    kind = forms.ChoiceField(label=_("What it was"), choices=Activity.Kind.choices, widget=forms.RadioSelect)
+    happened_on = forms.DateField(label=_("When"), widget=date_input())
+    text = forms.CharField(label=_("What you did together"), max_length=4000, widget=forms.Textarea(attrs=_TEXT))
+    own_people = forms.IntegerField(min_value=0, max_value=100_000, required=False)
+    other_people = forms.IntegerField(min_value=0, max_value=100_000, required=False)
+
+    def __init__(self, *args: Any, own: Community, other: Community, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, community in (("own_people", own), ("other_people", other)):
+            self.fields[name].label = _("How many people of %(community)s took part") % {"community": community.name}
+
+    def as_arguments(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        return {**data, "own_people": data["own_people"] or 0, "other_people": data["other_people"] or 0}
+
+
+class ReportForm(DomainForm):
+    year = forms.TypedChoiceField(label=_("Year"), coerce=int)
+    achieved = forms.CharField(label=_("What you achieved"), max_length=4000, widget=forms.Textarea(attrs=_TEXT))
+    difficulties = forms.CharField(label=_("What was difficult"), max_length=4000, required=False, widget=forms.Textarea(attrs=_TEXT))
+    plans = forms.CharField(label=_("What you plan"), max_length=4000, required=False, widget=forms.Textarea(attrs=_TEXT))
+
+    def __init__(self, *args: Any, years: range, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["year"].choices = [(year, str(year)) for year in reversed(years)]  # type: ignore[attr-defined]
+
+
+class RenewalForm(DomainForm):
+    next_review_on = forms.DateField(label=_("Look at it together again on"), widget=date_input())
+    decided_on = forms.DateField(label=_("Decided on"), widget=date_input())
+    reference = forms.CharField(label=_("The council's decision, if there is one"), max_length=200, required=False)
+
+
+class DecisionForm(DomainForm):
+    """``act`` is chosen by the page; the council's decision is asked for where the service wants it."""
+
+    decided_on = forms.DateField(label=_("Decided on"), widget=date_input())
+    reference = forms.CharField(
+        label=_("The council's decision"), max_length=200, required=False, help_text=_("For example its number in the minutes.")
+    )
+    reason = forms.CharField(label=_("Why, in your words"), max_length=2000, required=False, widget=forms.Textarea(attrs=_TEXT))
+
+    def __init__(self, *args: Any, by_council: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not by_council:
+            del self.fields["reference"]
+
+
+def _countries() -> list[tuple[str, Any]]:
+    found = Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
+    return [("", _("Any")), *found]
+
+
+class PartnershipFilters(Filters):
+    status = forms.ChoiceField(label=_("Status"), required=False, choices=[("", _("Any")), *Partnership.Status.choices])
+    country = forms.ChoiceField(label=_("Country"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["country"].choices = _countries()  # type: ignore[attr-defined]

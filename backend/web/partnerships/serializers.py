@@ -1,0 +1,143 @@
+"""Partnerships as their sides and staff see them: life, log, reports, health, and why this pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from backend.common.clock import database_now
+from backend.introductions.health import health_of
+from backend.introductions.models import Activity, Form, Partnership
+from backend.introductions.services.partnerships import DECISIONS
+from backend.web.public.serializers import CommunityNameSerializer
+from backend.web.rest.base import FilterSerializer, StrictSerializer
+
+
+class HealthSerializer(serializers.Serializer):
+    """Derived; `sentences` say why."""
+
+    level = serializers.ChoiceField(choices=["good", "watch", "silent", "over"])
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name, as the framework allows
+    sentences = serializers.ListField(child=serializers.CharField())
+
+
+class LivedPartnershipSerializer(serializers.Serializer):
+    """A partnership as its sides and staff see it."""
+
+    id = serializers.IntegerField()
+    form = serializers.ChoiceField(choices=Form.choices)
+    status = serializers.ChoiceField(choices=Partnership.Status.choices)
+    since = serializers.DateField()
+    review_on = serializers.DateField(allow_null=True)
+    ended_on = serializers.DateField(allow_null=True)
+    agreement_id = serializers.IntegerField()
+    last_activity_on = serializers.DateField(allow_null=True)
+    recognised = serializers.BooleanField()
+    communities = CommunityNameSerializer(many=True)
+    health = HealthSerializer()
+
+    def to_representation(self, partnership: Any) -> Any:
+        names = [str(name) for name in self.fields if name not in {"communities", "health"}]
+        shown: dict[str, Any] = {name: getattr(partnership, self.sources.get(name, name)) for name in names}
+        shown["communities"] = [partnership.pair.a, partnership.pair.b]
+        shown["health"] = health_of(partnership, self.context.get("today") or database_now().date())
+        return super().to_representation(shown)
+
+    sources: dict[str, str] = {}
+
+
+class ActivitySerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    community_id = serializers.IntegerField(help_text="The side that wrote it down")
+    kind = serializers.ChoiceField(choices=Activity.Kind.choices)
+    happened_on = serializers.DateField()
+    text = serializers.CharField()
+    people_a = serializers.IntegerField(help_text="Of the first of `communities`")
+    people_b = serializers.IntegerField()
+
+
+class ReportSerializer(serializers.Serializer):
+    community_id = serializers.IntegerField()
+    year = serializers.IntegerField()
+    achieved = serializers.CharField()
+    difficulties = serializers.CharField()
+    plans = serializers.CharField()
+    saved_at = serializers.DateTimeField()
+
+
+class StatusChangeSerializer(serializers.Serializer):
+    old = serializers.ChoiceField(choices=Partnership.Status.choices)
+    new = serializers.ChoiceField(choices=Partnership.Status.choices)
+    community_id = serializers.IntegerField(allow_null=True)
+    decided_on = serializers.DateField()
+    reference = serializers.CharField()
+    reason = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class RenewalGivenSerializer(serializers.Serializer):
+    community_id = serializers.IntegerField()
+    review = serializers.DateField(help_text="The review that it answers")
+    next_review_on = serializers.DateField()
+    decided_on = serializers.DateField()
+    reference = serializers.CharField()
+
+
+class PartnershipAgreementSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    form = serializers.ChoiceField(choices=Form.choices)
+    in_force_on = serializers.DateField()
+
+
+class PartnershipDetailSerializer(LivedPartnershipSerializer):
+    agreements = PartnershipAgreementSerializer(many=True, help_text="In force, the first first")
+    activities = ActivitySerializer(many=True)
+    reports = ReportSerializer(many=True)
+    changes = StatusChangeSerializer(many=True)
+    renewals = RenewalGivenSerializer(many=True)
+
+    sources = {"activities": "log", "reports": "yearly", "changes": "steps", "renewals": "given", "agreements": "in_order"}
+
+
+class ActivityEntrySerializer(StrictSerializer):
+    kind = serializers.ChoiceField(choices=Activity.Kind.choices)
+    happened_on = serializers.DateField()
+    text = serializers.CharField(max_length=4000)
+    own_people = serializers.IntegerField(min_value=0, max_value=100_000, required=False, default=0)
+    other_people = serializers.IntegerField(min_value=0, max_value=100_000, required=False, default=0)
+
+
+class ReportEntrySerializer(StrictSerializer):
+    year = serializers.IntegerField(min_value=1900, max_value=9999)
+    achieved = serializers.CharField(max_length=4000)
+    difficulties = serializers.CharField(max_length=4000, required=False, default="", allow_blank=True)
+    plans = serializers.CharField(max_length=4000, required=False, default="", allow_blank=True)
+
+
+class DecisionSerializer(StrictSerializer):
+    act = serializers.ChoiceField(choices=list(DECISIONS))
+    decided_on = serializers.DateField()
+    reference = serializers.CharField(max_length=200, required=False, default="", allow_blank=True, help_text="Of the council's decision")
+    reason = serializers.CharField(max_length=2000, required=False, default="", allow_blank=True)
+
+
+class HonourSerializer(StrictSerializer):
+    decided_on = serializers.DateField()
+    reason = serializers.CharField(max_length=2000, required=False, default="", allow_blank=True)
+
+
+class RenewalSerializer(StrictSerializer):
+    next_review_on = serializers.DateField()
+    decided_on = serializers.DateField()
+    reference = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class WhySerializer(serializers.Serializer):
+    why = serializers.JSONField(help_text="Frozen when the partnership began; a side reads its own votes, comments and declines alone")
+
+
+class StaffPartnershipFilters(FilterSerializer):
+    status = serializers.ChoiceField(choices=Partnership.Status.choices, required=False)
+    country = serializers.CharField(max_length=2, required=False)
+    search = serializers.CharField(max_length=100, required=False)

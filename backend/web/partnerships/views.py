@@ -1,0 +1,229 @@
+"""A partnership as those who live in it see it: health, log, reports, decisions, certificate, and why this pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from backend.accounts.grants import Thing, may
+from backend.accounts.models import User
+from backend.cities.models import Community
+from backend.cities.permissions import actor_kind
+from backend.common.clock import database_now
+from backend.common.errors import InvalidFields, NotVisible
+from backend.introductions.certificates import certificate_for
+from backend.introductions.health import health_of
+from backend.introductions.models import Introduction, Partnership
+from backend.introductions.partnership_queries import OVER, partnership_for, partnerships_for_staff, partnerships_of
+from backend.introductions.services import decide, log_activity, renew, retract_activity, save_report
+from backend.introductions.services.partnerships import DECISIONS
+from backend.introductions.states import PARTNERSHIP_TRANSITIONS
+from backend.introductions.why import why_for
+from backend.web.html.base import current_user
+from backend.web.html.forms import DomainForm
+from backend.web.partnerships.forms import ActivityForm, DecisionForm, PartnershipFilters, RenewalForm, ReportForm
+
+PAGE = 25
+DECISION_LABELS = {
+    "revitalise": _lazy("Bring it back to life"),
+    "resume": _lazy("Lift the suspension"),
+    "suspend": _lazy("Suspend the partnership"),
+    "emeritus": _lazy("Keep it in honour, without further activity"),
+    "end": _lazy("End the partnership"),
+}
+
+
+@require_safe
+def of_community(request: HttpRequest, community_id: int) -> HttpResponse:
+    today = database_now().date()
+    page = Paginator(partnerships_of(current_user(request), community_id, today=today), PAGE).get_page(request.GET.get("page"))
+    community = Community.objects.select_related("country").get(pk=community_id)
+    rows = [(row, row.pair.b if row.pair.a_id == community_id else row.pair.a, health_of(row, today)) for row in page]
+    context = {"community": community, "page": page, "rows": rows, "shows_sample": community.is_sample}
+    return render(request, "web/partnerships.html", context)
+
+
+@require_safe
+def for_staff(request: HttpRequest) -> HttpResponse:
+    today = database_now().date()
+    form = PartnershipFilters(request.GET)
+    found = partnerships_for_staff(current_user(request), today=today, **form.chosen())
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    sample = any(row.pair.a.is_sample or row.pair.b.is_sample for row in page)
+    context = {"form": form, "page": page, "rows": [(row, health_of(row, today)) for row in page], "shows_sample": sample}
+    return render(request, "web/staff/partnerships.html", context)
+
+
+def _read(request: HttpRequest, partnership_id: int) -> tuple[User, Partnership, int | None]:
+    user = current_user(request)
+    partnership, side = partnership_for(user, partnership_id)
+    return user, partnership, side
+
+
+def _side(request: HttpRequest, partnership_id: int) -> tuple[User, Partnership, int]:
+    """Raises NotVisible for staff too: they are nobody's side."""
+    user, partnership, side = _read(request, partnership_id)
+    if side is None:
+        raise NotVisible
+    return user, partnership, side
+
+
+def _forms(partnership: Any, side: int, data: Any = None, only: str = "") -> dict[str, DomainForm]:
+    """The page's forms by name; ``only`` is the one that was sent."""
+    pair, today = partnership.pair, database_now().date()
+    own, other = (pair.a, pair.b) if pair.a_id == side else (pair.b, pair.a)
+
+    def sent(name: str) -> Any:
+        return data if name == only else None
+
+    made: dict[str, DomainForm] = {
+        "activity": ActivityForm(sent("activity"), own=own, other=other, initial={"happened_on": today}, prefix="activity"),
+        "report": ReportForm(
+            sent("report"), years=range(partnership.since.year, today.year + 1), initial={"year": today.year - 1}, prefix="report"
+        ),
+        "renewal": RenewalForm(sent("renewal"), initial={"decided_on": today}, prefix="renewal"),
+    }
+    for act in DECISIONS:
+        made[act] = DecisionForm(sent(act), by_council=DECISIONS[act].by_council, initial={"decided_on": today}, prefix=act)
+    return made
+
+
+def _context(user: User, partnership: Any, side: int | None, sent: dict[str, DomainForm] | None = None) -> dict[str, Any]:
+    pair, today = partnership.pair, database_now().date()
+    actor = actor_kind(user, side)
+    own, other = (pair.b, pair.a) if side == pair.b_id else (pair.a, pair.b)
+    possible = PARTNERSHIP_TRANSITIONS[partnership.status]
+    decides = side is not None and may(actor, "X", Thing.PARTNERSHIP_DECISION)
+    shown = sent or (_forms(partnership, side) if side is not None else {})
+    open_acts = [act for act in DECISION_LABELS if decides and DECISIONS[act].new in possible]
+    return {
+        "partnership": partnership,
+        "pair": pair,
+        "side": side,
+        "own": own,
+        "other": other,
+        "health": health_of(partnership, today),
+        "over": partnership.status in OVER,
+        "writes": side is not None and partnership.status not in OVER and may(actor, "C", Thing.ACTIVITY),
+        "decides": decides,
+        "reports": decides and partnership.status not in OVER,
+        "may_take_back": may(actor, "D", Thing.ACTIVITY) if side is not None else False,
+        "renews": decides and partnership.status == Partnership.Status.REVIEW_DUE and side not in _renewed_by(partnership),
+        "renewed_by": [given.community for given in partnership.given if given.review == partnership.review_on],
+        "acts": [(act, DECISION_LABELS[act], shown[act]) for act in open_acts],
+        "forms": shown,
+        "wrong": next((form for form in shown.values() if form.errors), None),
+        "honours": side is None and user.is_curator and Partnership.Status.EMERITUS in possible,
+        "shows_sample": pair.a.is_sample or pair.b.is_sample,
+    }
+
+
+def _renewed_by(partnership: Any) -> set[int]:
+    return {given.community_id for given in partnership.given if given.review == partnership.review_on}
+
+
+@require_safe
+def partnership(request: HttpRequest, partnership_id: int) -> HttpResponse:
+    return render(request, "web/partnership.html", _context(*_read(request, partnership_id)))
+
+
+def _again(request: HttpRequest, user: User, partnership: Partnership, side: int, sent: dict[str, DomainForm]) -> HttpResponse:
+    return render(request, "web/partnership.html", _context(user, partnership, side, sent), status=422)
+
+
+@require_POST
+def write(request: HttpRequest, partnership_id: int, what: str) -> HttpResponse:
+    """One of the page's forms: an activity, a report, a renewal or a decision."""
+    user, found, side = _side(request, partnership_id)
+    sent = _forms(found, side, request.POST, only=what)
+    if what not in sent:
+        raise NotVisible
+    form = sent[what]
+    if not form.is_valid():
+        return _again(request, user, found, side, sent)
+    try:
+        said = _write(user, found.pk, side, what, form)
+    except InvalidFields as invalid:
+        form.take(invalid)
+        return _again(request, user, found, side, sent)
+    messages.success(request, said)
+    return redirect("web:partnership", partnership_id)
+
+
+def _write(user: User, partnership_id: int, side: int, what: str, form: forms.Form) -> str:
+    """Does what the form asks and returns what to say of it."""
+    asked: dict[str, Any] = {"by": user, "partnership_id": partnership_id, "community_id": side}
+    if isinstance(form, ActivityForm):
+        log_activity(**asked, **form.as_arguments())
+        return _("Written down. Both sides see it.")
+    if what == "report":
+        save_report(**asked, **form.cleaned_data)
+        return _("The report is saved. Both sides and staff can read it.")
+    if what == "renewal":
+        done = renew(**asked, **form.cleaned_data)
+        renewed = done.status == Partnership.Status.RENEWED
+        return _("The partnership is renewed.") if renewed else _("Noted. It is renewed when the other side says so too.")
+    decide(**asked, act=what, **form.cleaned_data)
+    return _("Your side's decision is recorded, and the other side is told.")
+
+
+@require_POST
+def retract(request: HttpRequest, partnership_id: int, activity_id: int) -> HttpResponse:
+    user, _found, side = _side(request, partnership_id)
+    retract_activity(by=user, activity_id=activity_id, community_id=side)
+    messages.success(request, _("The entry is taken back."))
+    return redirect("web:partnership", partnership_id)
+
+
+@require_POST
+def honour(request: HttpRequest, partnership_id: int) -> HttpResponse:
+    """The one thing that staff may do with a partnership: keep a dormant one in honour where nobody answers any more."""
+    user = current_user(request)
+    today = database_now().date()
+    decide(
+        by=user, partnership_id=partnership_id, community_id=None, act="emeritus", decided_on=today, reason=request.POST.get("reason", "")
+    )
+    messages.success(request, "It is kept in honour.")
+    return redirect("web:partnership", partnership_id)
+
+
+@require_safe
+def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
+    _user, found, side = _read(request, partnership_id)
+    told = why_for(found, side)
+    language = get_language() or "en"
+    named = {entry["id"]: entry["name"] for entry in told.get("communities", ())}
+    reasons = [
+        {**part, "name": named.get(part["community_id"], ""), "words": part["sentences"].get(language) or part["sentences"]["en"],
+         "but": part["caveat"].get(language) or part["caveat"]["en"]}
+        for part in told.get("reasons", ())
+    ]  # fmt: skip
+    stages = dict(Introduction.Stage.choices)
+    context = {
+        "partnership": found,
+        "pair": found.pair,
+        "side": side,
+        "why": told,
+        "reasons": reasons,
+        "decisions": [{**row, "name": named.get(row["community_id"], "")} for row in told.get("decisions", ())],
+        "votes": [{**row, "name": named.get(row["community_id"], "")} for row in told.get("votes", ())],
+        "history": [{**row, "label": stages.get(row["stage"], "")} for row in told.get("history", ())],
+        "shows_sample": found.pair.a.is_sample or found.pair.b.is_sample,
+    }
+    return render(request, "web/partnership_why.html", context)
+
+
+@require_safe
+def certificate(request: HttpRequest, partnership_id: int) -> HttpResponse:
+    content = certificate_for(current_user(request), partnership_id)
+    headers = {"Content-Disposition": f'attachment; filename="certificate-{partnership_id}.pdf"', "Cache-Control": "private, no-store"}
+    return HttpResponse(content, content_type="application/pdf", headers=headers)

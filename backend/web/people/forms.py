@@ -1,0 +1,31 @@
+"""Forms about the people of a community."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from backend.cities.models import CommunityRole
+from backend.cities.services.joining import LONGEST_LINE
+from backend.web.html.forms import DomainForm
+
+
+class InvitationForm(DomainForm):
+    email = forms.EmailField(
+        label=_("E-mail address of your colleague"), help_text=_("Only an account with this address can accept the invitation.")
+    )
+    role = forms.ChoiceField(label=_("What they will be"), choices=CommunityRole.Role.choices)
+
+
+class RoleForm(DomainForm):
+    role = forms.ChoiceField(label=_("Role"), choices=CommunityRole.Role.choices)
+
+
+class JoinForm(DomainForm):
+    role = forms.ChoiceField(label=_("What you are there"), choices=CommunityRole.Role.choices)
+    line = forms.CharField(
+        label=_("Who are you, in one line?"),
+        required=False,
+        max_length=LONGEST_LINE,
+        help_text=_("For example your office, and who can vouch for you. Those who answer read it."),
+    )

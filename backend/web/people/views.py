@@ -1,0 +1,180 @@
+"""The people of a community: roles, invitations, requests to join."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from backend.accounts.grants import Thing, may
+from backend.accounts.models import User
+from backend.cities.models import Community, JoinRequest
+from backend.cities.permissions import actor_kind, role_in
+from backend.cities.profile_queries import trail_for
+from backend.cities.services.invitations import (
+    accept_invitation,
+    invitation_by_token,
+    invite_colleague,
+    open_invitations,
+    revoke_invitation,
+)
+from backend.cities.services.joining import all_waiting_requests, answer_request, ask_to_join, waiting_requests, withdraw_request
+from backend.cities.services.people import change_role, end_role, people_of_community
+from backend.common.clock import database_now
+from backend.common.errors import Conflict, InvalidFields, NotVisible
+from backend.web.accounts.views import ACTS_PAGE, PAGE
+from backend.web.html.base import current_user
+from backend.web.people.forms import InvitationForm, JoinForm, RoleForm
+
+# The people of a community: who is there, who is invited, who asks to join.
+
+
+def _people_page(request: HttpRequest, user: User, community_id: int, form: InvitationForm) -> HttpResponse:
+    roles = people_of_community(user, community_id)
+    actor = actor_kind(user, community_id)
+    context: dict[str, Any] = {
+        "community": Community.objects.select_related("country").get(pk=community_id),
+        "people": [(role, RoleForm(initial={"role": role.role}, auto_id=f"id_%s_{role.pk}")) for role in roles],
+        "invitations": open_invitations(user, community_id),
+        "requests": waiting_requests(user, community_id) if may(actor, "R", Thing.JOINING) else None,
+        "may_invite": may(actor, "C", Thing.PEOPLE),
+        "may_change": may(actor, "U", Thing.PEOPLE),
+        "me": user.pk,
+        "form": form,
+    }
+    context["shows_sample"] = context["community"].is_sample
+    return render(request, "web/people/people.html", context, status=422 if form.errors else 200)
+
+
+@require_safe
+def people(request: HttpRequest, community_id: int) -> HttpResponse:
+    return _people_page(request, current_user(request), community_id, InvitationForm())
+
+
+@require_POST
+def invite(request: HttpRequest, community_id: int) -> HttpResponse:
+    user = current_user(request)
+    form = InvitationForm(request.POST)
+    if form.is_valid():
+        try:
+            invitation = invite_colleague(by=user, community_id=community_id, **form.cleaned_data)
+        except InvalidFields as invalid:
+            form.take(invalid)
+        except Conflict as conflict:
+            form.add_error(None, conflict.message)
+        else:
+            messages.success(request, _("The invitation to %(email)s is on its way.") % {"email": invitation.email})
+            return redirect("web:people", community_id)
+    return _people_page(request, user, community_id, form)
+
+
+@require_POST
+def revoke(request: HttpRequest, community_id: int, invitation_id: int) -> HttpResponse:
+    revoke_invitation(by=current_user(request), community_id=community_id, invitation_id=invitation_id)
+    messages.success(request, _("The invitation is taken back."))
+    return redirect("web:people", community_id)
+
+
+@require_POST
+def change(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
+    role = change_role(by=current_user(request), community_id=community_id, role_id=role_id, role=request.POST.get("role", ""))
+    messages.success(request, _("%(person)s is now: %(role)s.") % {"person": role.user, "role": role.get_role_display()})
+    return redirect("web:people", community_id)
+
+
+@require_POST
+def end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
+    user = current_user(request)
+    role = end_role(by=user, community_id=community_id, role_id=role_id)
+    messages.success(request, _("%(person)s does not belong to the community any more.") % {"person": role.user})
+    return redirect("web:desk") if role.user_id == user.pk else redirect("web:people", community_id)
+
+
+@require_POST
+def answer_join(request: HttpRequest, community_id: int, request_id: int) -> HttpResponse:
+    accept = request.POST.get("answer") == "accept"
+    asked = answer_request(by=current_user(request), community_id=community_id, request_id=request_id, accept=accept)
+    said = _("%(person)s belongs to the community now.") if accept else _("The request of %(person)s is refused.")
+    messages.success(request, said % {"person": asked.user})
+    return redirect("web:people", community_id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: HttpRequest, community_id: int) -> HttpResponse:
+    """Where a second registrant is led: the organisation that is there already, and a way to be let in."""
+    user = current_user(request)
+    community = Community.objects.select_related("country", "organisation").filter(pk=community_id).first()
+    if community is None:
+        raise NotVisible
+    form = JoinForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            ask_to_join(by=user, community_id=community_id, **form.cleaned_data)
+        except InvalidFields as invalid:
+            form.take(invalid)
+        except Conflict as conflict:
+            form.add_error(None, conflict.message)
+        else:
+            messages.success(request, _("Your request is with the people of this community. You get a message when they answer."))
+            return redirect("web:join", community_id)
+    context = {
+        "community": community,
+        "waiting": JoinRequest.objects.filter(user=user, community=community, status=JoinRequest.Status.WAITING).first(),
+        "role": role_in(user, community_id),
+        "form": form,
+        "shows_sample": community.is_sample,
+    }
+    return render(request, "web/people/join.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def withdraw(request: HttpRequest, request_id: int) -> HttpResponse:
+    asked = withdraw_request(by=current_user(request), request_id=request_id)
+    messages.success(request, _("Your request is taken back."))
+    return redirect("web:join", asked.community_id)
+
+
+@require_safe
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """What is offered, for whoever holds the link; who is not signed in is led through sign-in or sign-up and back."""
+    found = invitation_by_token(token)
+    user = request.user if isinstance(request.user, User) else None
+    context = {
+        "invitation": found,
+        "token": token,
+        "open": found.status == found.Status.PENDING and found.expires_at > database_now(),
+        "for_me": user is not None and user.email == found.email,
+        "shows_sample": found.community.is_sample,
+    }
+    return render(request, "web/people/invitation.html", context)
+
+
+@require_POST
+def accept(request: HttpRequest, token: str) -> HttpResponse:
+    found = invitation_by_token(token)
+    accept_invitation(by=current_user(request), invitation_id=found.pk)
+    messages.success(request, _("Welcome: you belong to %(community)s now.") % {"community": found.community})
+    return redirect("web:desk")
+
+
+@require_safe
+def community_acts(request: HttpRequest, community_id: int) -> HttpResponse:
+    """What happened in the community, for its people."""
+    trail = trail_for(current_user(request), community_id).select_related("by")
+    page = Paginator(trail, ACTS_PAGE).get_page(request.GET.get("page"))
+    community = Community.objects.filter(pk=community_id).first()
+    if community is None:
+        raise NotVisible
+    context = {"page": page, "community": community, "shows_sample": community.is_sample}
+    return render(request, "web/people/acts.html", context)
+
+
+@require_safe
+def joining(request: HttpRequest) -> HttpResponse:
+    page = Paginator(all_waiting_requests(current_user(request)), PAGE).get_page(request.GET.get("page"))
+    return render(request, "web/staff/joining.html", {"page": page})

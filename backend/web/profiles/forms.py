@@ -1,0 +1,317 @@
+"""The profile's questions as form fields, and the form of registration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from backend.cities.models import Community, Country
+from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group, Words
+from backend.cities.profile_validation import allowed_codes
+from backend.cities.vocabularies import Term, vocabulary
+from backend.web.html.forms import DomainForm, Names, community_number, community_shown, country_names, read_number, written_number
+
+# The profile's questions as form fields: what a page posts becomes a document's answers, and
+# back.
+#
+# The schema (``backend.cities.profile_schema``) drives both ways. Nothing is guessed: what
+# cannot be read as the kind of answer that it should be is kept as it was typed, so that the
+# draft shows it again with its error.
+
+
+SPARE_ROWS = 2
+# What the vocabularies' terms are sorted under; UN regions keep their own names.
+GROUP_WORDS: Mapping[str, Words] = {
+    "business": gettext_lazy("Business"), "city": gettext_lazy("City"), "community": gettext_lazy("Community"),
+    "culture": gettext_lazy("Culture"), "economy": gettext_lazy("Economy"), "education": gettext_lazy("Education"),
+    "environment": gettext_lazy("Environment"), "governance": gettext_lazy("Governance"), "health": gettext_lazy("Health"),
+    "main": gettext_lazy("Main themes"), "mobility": gettext_lazy("Mobility"), "municipal": gettext_lazy("Municipal"),
+    "nature": gettext_lazy("Nature"), "people": gettext_lazy("People"), "rural": gettext_lazy("Rural areas"),
+    "safety": gettext_lazy("Safety"), "sport": gettext_lazy("Sport"), "trade": gettext_lazy("Trade"),
+    "transport": gettext_lazy("Transport"),
+}  # fmt: skip
+# Longer lists are typed with suggestions instead of ticked.
+_TICKABLE = 70
+
+
+def labels_of(question: Field) -> dict[str, str]:
+    """Words by code for a question with choices."""
+    return {code: entry.label() if isinstance(entry, Term) else str(entry) for code, entry in allowed_codes(question).items()}
+
+
+def widget_of(question: Field) -> str:
+    """How the page asks: the name of a template in ``web/profile/fields``."""
+    if question.kind == "codes" and len(allowed_codes(question)) > _TICKABLE:
+        return "typed"
+    if question.kind == "choice":
+        return "select" if len(allowed_codes(question)) > 8 else "radios"
+    return {
+        "text": "text", "url": "text", "integer": "text", "number": "text", "long_text": "long_text", "boolean": "radios", "codes": "ticks",
+        "weighted": "scale", "countries": "typed", "regions": "ticks", "ties": "ties", "partnerships": "partnerships",
+    }[question.kind]  # fmt: skip
+
+
+def _line(post: QueryDict, name: str) -> str:
+    return post.get(name, "").replace("\r\n", "\n").strip()
+
+
+def _read_weighted(question: Field, post: QueryDict) -> dict[str, Any]:
+    given = {code: _line(post, f"{question.name}.{code}") for code in allowed_codes(question)}
+    return {code: int(text) if text.isdecimal() else text for code, text in given.items() if text}
+
+
+def _rows(post: QueryDict, name: str, parts: tuple[str, ...]) -> list[dict[str, str]]:
+    """Posted rows ``name.0.part``, ``name.1.part`` … without the empty ones."""
+    rows = []
+    for index in range(250):
+        if not any(f"{name}.{index}.{part}" in post for part in parts):
+            break
+        row = {part: _line(post, f"{name}.{index}.{part}") for part in parts}
+        if any(row.values()):
+            rows.append({part: text for part, text in row.items() if text})
+    return rows
+
+
+def _read_ties(question: Field, post: QueryDict) -> list[dict[str, Any]]:
+    countries = country_names()
+    ties: list[dict[str, Any]] = []
+    for row in _rows(post, question.name, ("kind", "country", "community", "strength", "evidence")):
+        tie: dict[str, Any] = {part: row[part] for part in ("kind", "evidence") if part in row}
+        if "country" in row:
+            tie["country"] = countries.code(row["country"])
+        if "community" in row:
+            tie["community_id"] = community_number(row["community"])
+        if "strength" in row:
+            tie["strength"] = read_number(row["strength"], whole=True)
+        ties.append(tie)
+    return ties
+
+
+def _read_partnerships(question: Field, post: QueryDict) -> list[dict[str, Any]]:
+    countries = country_names()
+    partnerships: list[dict[str, Any]] = []
+    for row in _rows(post, question.name, ("name", "country", "year", "form", "status", "place_id")):
+        entry: dict[str, Any] = dict(row)
+        if "country" in row:
+            entry["country"] = countries.code(row["country"])
+        for part in ("year", "place_id"):
+            if part in row:
+                entry[part] = read_number(row[part], whole=True)
+        if set(entry) - {"status"}:  # a status alone is what an untouched row posts
+            partnerships.append(entry)
+    return partnerships
+
+
+def _read_typed(question: Field, post: QueryDict) -> list[str]:
+    names = country_names() if question.kind == "countries" else Names(labels_of(question))
+    return [names.code(text.strip()) for text in post.getlist(question.name) if text.strip()]
+
+
+_READERS: Mapping[str, Callable[[Field, QueryDict], Any]] = {
+    "text": lambda q, post: (
+        read_number(_line(post, q.name), whole=q.kind == "integer") if q.kind in ("integer", "number") else _line(post, q.name)
+    ),
+    "long_text": lambda q, post: _line(post, q.name),
+    "radios": lambda q, post: (
+        {"yes": True, "no": False, "": None}.get(_line(post, q.name), _line(post, q.name)) if q.kind == "boolean" else _line(post, q.name)
+    ),
+    "select": lambda q, post: _line(post, q.name),
+    "ticks": lambda q, post: post.getlist(q.name),
+    "typed": _read_typed,
+    "scale": _read_weighted,
+    "ties": _read_ties,
+    "partnerships": _read_partnerships,
+}
+
+
+def read_group(group: Group, post: QueryDict) -> dict[str, Any]:
+    """The answers of one page, by field; an empty one removes the answer."""
+    return {question.name: _READERS[widget_of(question)](question, post) for question in group.fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleRow:
+    code: str
+    label: str
+    steps: list[Option]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedField:
+    """A question with its present answer and errors, ready for its template."""
+
+    question: Field
+    widget: str
+    value: Any
+    errors: list[str]
+    source: str = ""
+    option_groups: list[tuple[str, list[Option]]] = field(default_factory=list)
+    scale_steps: list[str] = field(default_factory=list)
+    scale_rows: list[ScaleRow] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.question.name
+
+    @property
+    def template(self) -> str:
+        return f"web/profile/fields/{self.widget}.html"
+
+    @property
+    def described_by(self) -> str:
+        """The ids of help, source and error, for aria-describedby."""
+        ids = [f"{self.name}-help"] if self.question.help else []
+        ids += [f"{self.name}-source"] if self.source else []
+        return " ".join([*ids, *([f"{self.name}-error"] if self.errors else [])])
+
+
+def _grouped(question: Field, chosen: Any) -> list[tuple[str, list[Option]]]:
+    if question.kind == "regions":
+        regions = sorted(set(Country.objects.exclude(subregion="").values_list("region", "subregion")))
+        entries = [(subregion, subregion, region) for region, subregion in regions]
+    else:
+        entries = [
+            (code, entry.label() if isinstance(entry, Term) else str(entry), entry.group if isinstance(entry, Term) else "")
+            for code, entry in allowed_codes(question).items()
+        ]
+    picked = chosen if isinstance(chosen, list) else [chosen]
+    groups: dict[str, list[Option]] = {}
+    for code, words, group in entries:
+        groups.setdefault(str(GROUP_WORDS.get(group, group)), []).append(Option(code, words, code in picked))
+    return list(groups.items())
+
+
+def _radio_options(question: Field, value: Any) -> list[Option]:
+    if question.kind == "boolean":
+        return [Option("yes", _("Yes"), value is True), Option("no", _("No"), value is False)]
+    return [Option(code, words, code == value) for code, words in labels_of(question).items()]
+
+
+def _scale_rows(question: Field, value: Any) -> tuple[list[str], list[ScaleRow]]:
+    given = value if isinstance(value, dict) else {}
+    steps = ["0", "1", "2", "3"] if question.choices is not None else ["1", "2", "3"]
+    rows = [
+        ScaleRow(code, words, [Option(step, step, str(given.get(code, "")) == step) for step in ["", *steps]])
+        for code, words in labels_of(question).items()
+    ]
+    return ["–", *steps], rows
+
+
+def _options(codes: Mapping[str, Words], chosen: Any) -> list[Option]:
+    return [Option(code, str(words), code == chosen) for code, words in codes.items()]
+
+
+def _tie_rows(value: Any) -> list[dict[str, Any]]:
+    countries = country_names()
+    kinds = {code: entry.label() for code, entry in vocabulary("tie_kinds").items()}
+    given = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    communities = Community.objects.public_names(row.get("community_id") for row in given)
+    return [
+        {
+            "kinds": _options(kinds, row.get("kind")),
+            "country": countries.name(row["country"]) if "country" in row else "",
+            "community": community_shown(row.get("community_id", ""), communities),
+            "strengths": [
+                Option(str(n), words, row.get("strength") == n) for n, words in ((1, _("1 weak")), (2, _("2 clear")), (3, _("3 strong")))
+            ],
+            "evidence": row.get("evidence", ""),
+        }
+        for row in [*given, *({} for _ in range(SPARE_ROWS))]
+    ]
+
+
+def _partnership_rows(value: Any) -> list[dict[str, Any]]:
+    countries = country_names()
+    given = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    return [
+        {
+            **{part: row.get(part, "") for part in ("name", "year", "place_id")},
+            "country": countries.name(row["country"]) if "country" in row else "",
+            "forms": _options(FORMS, row.get("form")),
+            "statuses": _options(PARTNERSHIP_STATUS, row.get("status")),
+        }
+        for row in [*given, *({} for _ in range(SPARE_ROWS))]
+    ]
+
+
+def ask(question: Field, value: Any, errors: list[str], source: str = "") -> AskedField:
+    """A question with its present answer, whatever was typed before."""
+    widget = widget_of(question)
+    extra: dict[str, Any] = {}
+    if widget == "typed":
+        names = country_names() if question.kind == "countries" else Names(labels_of(question))
+        given = [names.name(code) for code in value] if isinstance(value, list) else []
+        extra = {"rows": [{"value": name} for name in [*given, *([""] * (SPARE_ROWS + 1))]], "names": sorted(names.labels.values())}
+    elif widget in ("ticks", "select"):
+        extra = {"option_groups": _grouped(question, value)}
+    elif widget == "radios":
+        extra = {"option_groups": [("", _radio_options(question, value))]}
+    elif widget == "scale":
+        steps, rows = _scale_rows(question, value)
+        extra = {"scale_steps": steps, "scale_rows": rows}
+    elif widget in ("ties", "partnerships"):
+        rows_of = _tie_rows if widget == "ties" else _partnership_rows
+        extra = {"rows": rows_of(value), "names": sorted(country_names().labels.values())}
+    if question.kind in ("integer", "number") and isinstance(value, int | float):
+        value = written_number(value)
+    shown = "" if value is None else value
+    return AskedField(question=question, widget=widget, value=shown, errors=errors, source=source, **extra)
+
+
+# Forms of registration.
+
+
+def country_choices(empty: Any) -> list[tuple[str, Any]]:
+    return [("", empty), *Country.objects.values_list("code", "name")]
+
+
+class PlaceSearch(forms.Form):
+    q = forms.CharField(
+        label=gettext_lazy("Name of your city"),
+        required=False,
+        max_length=100,
+        help_text=gettext_lazy("In any spelling, with or without accents."),
+    )
+    place_country = forms.ChoiceField(label=gettext_lazy("Country to prefer"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["place_country"].choices = country_choices(gettext_lazy("Any country"))  # type: ignore[attr-defined]
+
+
+class RegistrationForm(DomainForm):
+    place_id = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    kind = forms.ChoiceField(label=gettext_lazy("Kind of community"), choices=Community.Kind.choices, initial="city", required=False)
+    name = forms.CharField(label=gettext_lazy("Name in English"), required=False, max_length=200)
+    country = forms.ChoiceField(label=gettext_lazy("Country"), required=False)
+    admin1 = forms.CharField(label=gettext_lazy("State, province or region it lies in"), required=False, max_length=120)
+    website = forms.URLField(label=gettext_lazy("Official website"), required=False, assume_scheme="https")
+    is_another = forms.BooleanField(label=gettext_lazy("None of these: mine is another community"), required=False)
+
+    nearly: Sequence[Community] = ()
+    """Registered communities with nearly the name that was typed: the person says whether one of them is theirs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["country"].choices = country_choices(gettext_lazy("Choose a country"))  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [choice for choice in Community.Kind.choices if choice[0] != "city"]  # type: ignore[attr-defined]
+        if self.data.get("kind") == "city":
+            self.fields["kind"].choices = Community.Kind.choices  # type: ignore[attr-defined]
+
+    def as_arguments(self) -> dict[str, Any]:
+        return {**self.cleaned_data, "kind": self.cleaned_data["kind"] or "city"}

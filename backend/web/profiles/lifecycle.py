@@ -1,0 +1,229 @@
+"""A profile's life: registered, checked, submitted, published, confirmed, paused."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from backend.accounts.models import User
+from backend.cities.models import Place, Profile
+from backend.cities.permissions import role_in
+from backend.cities.place_search import search_places
+from backend.cities.profile_progress import progress_of
+from backend.cities.profile_schema import GROUP_BY_CODE
+from backend.cities.profile_validation import valid_part
+from backend.cities.services import (
+    confirm_profile,
+    draft_errors,
+    mark_fulfilled,
+    pause_profile,
+    register_community,
+    republish_profile,
+    resume_profile,
+    submit_profile,
+    withdraw_profile,
+)
+from backend.cities.services.registration import AlreadyRegistered, LooksRegistered
+from backend.common.errors import InvalidFields
+from backend.web.html.base import current_user
+from backend.web.profiles.forms import PlaceSearch, RegistrationForm
+from backend.web.profiles.outlook import freshness_words, outlook_of
+from backend.web.profiles.presentation import describe
+from backend.web.profiles.views import own_profile
+from backend.web.public.views import page_of
+
+# Registering a community: a city from the gazetteer, or a county, state, district or province
+# by name.
+
+
+def _found_places(form: PlaceSearch) -> list[Place]:
+    if not form.is_valid() or not form.cleaned_data["q"]:
+        return []
+    return search_places(form.cleaned_data["q"], country=form.cleaned_data["place_country"])
+
+
+@require_safe
+def places(request: HttpRequest) -> HttpResponse:
+    """The type-ahead's list of places: a fragment."""
+    search = PlaceSearch(request.GET)
+    return render(request, "web/parts/places.html", {"places": _found_places(search), "searched": bool(request.GET.get("q", "").strip())})
+
+
+def _registered(request: HttpRequest, form: RegistrationForm, user: User) -> HttpResponse | None:
+    try:
+        community = register_community(by=user, **form.as_arguments())
+    except InvalidFields as invalid:
+        form.take(invalid)
+        return None
+    except AlreadyRegistered as registered:
+        messages.info(request, _("Somebody has registered this community already. You can ask to join it."))
+        return redirect("web:join", registered.community.pk)
+    except LooksRegistered as looks:
+        form.nearly = looks.communities
+        form.add_error(None, looks.message)
+        return None
+    messages.success(request, _("%(name)s is registered. Now tell others about it.") % {"name": community.name})
+    return redirect("web:profile", community.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def register(request: HttpRequest) -> HttpResponse:
+    """Without JavaScript the search is a GET of this page; with it, the list fills while typing."""
+    search = PlaceSearch(request.GET if "q" in request.GET else request.POST if request.method == "POST" else None)
+    form = RegistrationForm(request.POST) if request.method == "POST" else RegistrationForm()
+    if request.method == "POST" and form.is_valid() and isinstance(request.user, User):
+        answer = _registered(request, form, request.user)
+        if answer is not None:
+            return answer
+    context: dict[str, Any] = {
+        "search": search,
+        "form": form,
+        "places": _found_places(search) if search.is_bound else [],
+        "searched": bool(search.data.get("q", "").strip()) if search.is_bound else False,
+    }
+    return render(request, "web/register.html", context, status=422 if form.is_bound and form.errors else 200)
+
+
+# Check your answers, submit, publish again, pause and the rest of a profile's life.
+
+
+def _labelled(errors: Mapping[str, list[str]], community_id: int) -> list[dict[str, Any]]:
+    """Each error with the words of its question and the page where it is mended."""
+    rows = []
+    for path, lines in errors.items():
+        code, _dot, name = path.partition(".")
+        group = GROUP_BY_CODE.get(code)
+        question = next((str(field.label) for field in group.fields if field.name == name), "") if group else ""
+        url = reverse("web:profile_group", args=[community_id, code]) + f"#{name}" if group else ""
+        rows.append({"group": group.label if group else "", "question": question, "lines": lines, "url": url})
+    return rows
+
+
+def _check_context(profile: Profile, errors: Mapping[str, list[str]], *, vetted: bool) -> dict[str, Any]:
+    published_before = profile.current_version_id is not None
+    return {
+        "profile": profile,
+        "community": profile.community,
+        "outlook": outlook_of(profile),
+        "progress": progress_of(profile),
+        "groups": describe(profile.draft, profile.community, public=False),
+        "problems": _labelled(errors, profile.community_id),
+        "can_submit": profile.status in ("draft", "changes_requested", "withdrawn"),
+        "can_publish": published_before and vetted and profile.status in ("published", "stale", "paused", "fulfilled"),
+        "changed": not published_before or profile.draft != profile.current_version.data,  # type: ignore[union-attr]
+        "has_letter": profile.letters.exists(),
+        "shows_sample": profile.community.is_sample,
+    }
+
+
+def _vetted(request: HttpRequest, community_id: int) -> bool:
+    role = role_in(request.user, community_id)
+    return role is not None and role.vetted_at is not None
+
+
+@require_safe
+def check(request: HttpRequest, community_id: int) -> HttpResponse:
+    profile = own_profile(current_user(request), community_id, "U")
+    errors = draft_errors(profile, complete=True)
+    return render(request, "web/profile/check.html", _check_context(profile, errors, vetted=_vetted(request, community_id)))
+
+
+def _check_again(request: HttpRequest, community_id: int, invalid: InvalidFields) -> HttpResponse:
+    profile = own_profile(current_user(request), community_id, "U")
+    context = _check_context(profile, invalid.errors, vetted=_vetted(request, community_id))
+    return render(request, "web/profile/check.html", context, status=422)
+
+
+@require_POST
+def submit(request: HttpRequest, community_id: int) -> HttpResponse:
+    try:
+        submit_profile(by=current_user(request), community_id=community_id)
+    except InvalidFields as invalid:
+        return _check_again(request, community_id, invalid)
+    messages.success(request, _("Submitted. Staff read it and write to you; you can watch the state here."))
+    return redirect("web:profile", community_id)
+
+
+@require_POST
+def publish(request: HttpRequest, community_id: int) -> HttpResponse:
+    try:
+        version = republish_profile(by=current_user(request), community_id=community_id)
+    except InvalidFields as invalid:
+        return _check_again(request, community_id, invalid)
+    messages.success(request, _("Version %(number)d is published. New suggestions follow within seconds.") % {"number": version.number})
+    return redirect("web:suggestions", community_id)
+
+
+@require_safe
+def preview(request: HttpRequest, community_id: int) -> HttpResponse:
+    """The public page, made from the draft: what cannot be published yet is left out."""
+    profile = own_profile(current_user(request), community_id)
+    document, errors = valid_part(profile.draft)
+    shown = profile.community
+    shown.current_memberships = list(shown.memberships.filter(ended_on__isnull=True))  # type: ignore[attr-defined]
+    return render(request, "web/profile/preview.html", page_of(shown, document) | {"hidden_errors": len(errors)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
+    """Where a reminder's link leads. Opening it changes nothing; its one button confirms."""
+    user = current_user(request)
+    if request.method == "POST":
+        confirm_profile(by=user, community_id=community_id)
+        messages.success(request, _("Thank you: confirmed as still true."))
+        return redirect("web:profile", community_id)
+    profile = own_profile(user, community_id, "X")
+    version = profile.current_version
+    words = freshness_words(profile) or _("The profile is not published, so there is nothing to confirm.")
+    context = {
+        "profile": profile,
+        "community": profile.community,
+        "can_confirm": profile.status in (Profile.Status.PUBLISHED, Profile.Status.STALE),
+        "next_step": words,
+        "unpublished": version is not None and profile.draft != version.data,
+        "groups": describe(version.data, profile.community) if version else [],
+        "shows_sample": profile.community.is_sample,
+    }
+    return render(request, "web/profile/confirm.html", context)
+
+
+_ACTS: Mapping[str, tuple[Callable[..., Profile], Any]] = {
+    "confirm": (confirm_profile, gettext_lazy("Thank you: confirmed as still true.")),
+    "pause": (pause_profile, gettext_lazy("Paused. You get no new suggestions until it ends or you resume.")),
+    "resume": (resume_profile, gettext_lazy("Resumed. You are among those who seek again.")),
+    "fulfil": (mark_fulfilled, gettext_lazy("Congratulations! Your profile is marked as fulfilled.")),
+    "withdraw": (withdraw_profile, gettext_lazy("Withdrawn. Nobody sees the profile any more; you can submit it again.")),
+}
+
+
+@require_POST
+def change_status(request: HttpRequest, community_id: int) -> HttpResponse:
+    act = request.POST.get("act", "")
+    if act not in _ACTS:
+        raise InvalidFields({"act": [_("Choose what to do with the profile.")]})
+    service, words = _ACTS[act]
+    try:
+        service(by=current_user(request), community_id=community_id, **_pause_end(request, act))
+    except InvalidFields as invalid:
+        messages.error(request, " ".join(line for lines in invalid.errors.values() for line in lines))
+        return redirect("web:profile", community_id)
+    messages.success(request, words)
+    return redirect("web:profile", community_id)
+
+
+def _pause_end(request: HttpRequest, act: str) -> dict[str, dt.date]:
+    """The day on which a pause ends, if one is given. Raises InvalidFields for what is no day."""
+    text = request.POST.get("until", "").strip() if act == "pause" else ""
+    try:
+        return {"until": dt.date.fromisoformat(text)} if text else {}
+    except ValueError:
+        raise InvalidFields({"until": [_("Write the day as year-month-day, for example 2027-03-01.")]}) from None

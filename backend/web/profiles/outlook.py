@@ -1,0 +1,96 @@
+"""How others will see a profile, what a further answer would be worth, and what time does to it."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from backend.cities.models import Profile
+from backend.cities.profile_schema import GROUP_BY_CODE
+from backend.cities.profile_validation import valid_part
+from backend.common.clock import database_now
+from backend.suggestions.scoring.coverage import CoverageOutlook, Gain, coverage_outlook
+from backend.web.profiles.presentation import CommunityCard, community_card
+
+# What time does to a profile, in words for its owner.
+
+
+def freshness_words(profile: Profile) -> str:
+    """What time will do to the profile next, in one sentence; empty where nothing does."""
+    today = database_now().date()
+    if profile.status == Profile.Status.PAUSED and profile.paused_until:
+        day = date_format(profile.paused_until, "DATE_FORMAT")
+        return _("It is paused, and seeks again by itself on %(day)s.") % {"day": day}
+    if profile.status == Profile.Status.PAUSED:
+        return _("It is paused: no new suggestions until you resume.")
+    if profile.confirmed_at is None or profile.status not in (Profile.Status.PUBLISHED, Profile.Status.STALE):
+        return ""
+    stale_on = months_after(profile.confirmed_at.date(), settings.PROFILES["stale_months"])
+    out_on = months_after(profile.confirmed_at.date(), settings.PROFILES["unsuggested_months"])
+    if today >= out_on:
+        return _("It gets no new suggestions, because nobody has confirmed it for so long. One click brings it back.")
+    if today >= stale_on:
+        return _("On %(day)s it stops getting new suggestions, unless you confirm it.") % {"day": date_format(out_on, "DATE_FORMAT")}
+    return _("On %(day)s we ask you whether it is still true.") % {"day": date_format(stale_on, "DATE_FORMAT")}
+
+
+def months_after(day: dt.date, months: int) -> dt.date:
+    """The same day of a later month, or that month's last, as PostgreSQL counts."""
+    years, month = divmod(day.month - 1 + months, 12)
+    last = calendar.monthrange(day.year + years, month + 1)[1]
+    return dt.date(day.year + years, month + 1, min(day.day, last))
+
+
+# How others will see a profile, and what a further answer would be worth: both from the draft
+# as it stands.
+
+
+SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ShownGain:
+    """A missing answer in words, with the page where it is given."""
+
+    topic: str
+    question: str
+    url: str
+    adds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    card: CommunityCard
+    coverage: CoverageOutlook
+    gains: list[ShownGain]
+    more: int
+
+    @property
+    def too_little(self) -> bool:
+        """Whether hardly anybody could be suggested: less is known than the engine asks for."""
+        return self.coverage.coverage < self.coverage.floor
+
+
+def _shown(profile: Profile, gain: Gain) -> ShownGain:
+    code, name = gain.path.split(".")
+    group = GROUP_BY_CODE[code]
+    question = next(field.label for field in group.fields if field.name == name)
+    url = reverse("web:profile_group", args=[profile.community_id, code]) + f"#{name}"
+    stands_alone = code == "readiness" or len(group.fields) == 1
+    return ShownGain(str(group.label), "" if stands_alone else str(question), url, gain.adds)
+
+
+def outlook_of(profile: Profile) -> Outlook:
+    """From the valid part of the draft: what cannot be published is neither shown nor counted."""
+    document: Mapping[str, Any] = valid_part(profile.draft)[0]
+    coverage = coverage_outlook(profile.community, document)
+    gains = [_shown(profile, gain) for gain in coverage.gains[:SHOWN]]
+    return Outlook(community_card(profile.community, document), coverage, gains, len(coverage.gains) - len(gains))

@@ -1,0 +1,126 @@
+"""What anybody may read: who seeks, the directory, places and vocabularies; and registering a community."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.cities.existing_queries import public_document
+from backend.cities.models import Community, Country, ExistingPartnership, ListedPartnership, Membership
+from backend.cities.place_search import search_places
+from backend.cities.queries import listed_partners, seeking_communities
+from backend.cities.services import register_community
+from backend.cities.vocabularies import NAMES, vocabulary
+from backend.common.errors import NotVisible
+from backend.introductions.directory_rows import Filters, confirmed_of_members, listed_of_members, recorded_partnerships
+from backend.introductions.models import Partnership
+from backend.web.introductions.serializers import PartnershipSerializer
+from backend.web.members.serializers import ConfirmedPartnershipSerializer
+from backend.web.public import serializers
+from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.idempotency import idempotent
+
+
+class CommunitiesView(ApiList):
+    serializer_class = serializers.CommunityCardSerializer
+    filter_serializer = serializers.SeekingFilters
+
+    def get_queryset(self) -> QuerySet[Community]:
+        return seeking_communities(**self.filters())
+
+    @extend_schema(summary="Communities that seek partners")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        summary="Register a community", request=serializers.RegistrationSerializer, responses={201: serializers.RegisteredSerializer}
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        community = register_community(by=person(request), **checked(serializers.RegistrationSerializer, request.data))
+        return Response(serializers.RegisteredSerializer(community).data, status=201)
+
+
+class CommunityView(ApiView):
+    @extend_schema(summary="One community with its published profile", responses=serializers.CommunitySerializer)
+    def get(self, request: Request, community_id: int) -> Response:
+        current = Prefetch("memberships", Membership.objects.filter(ended_on__isnull=True), to_attr="current_memberships")
+        found = Community.objects.public().select_related("country", "place", "profile__current_version").prefetch_related(current)
+        community: Any = found.filter(pk=community_id).first()
+        if community is None:
+            raise NotVisible
+        community.membership = next(iter(community.current_memberships), None)
+        community.public_document = public_document(community.pk, community.profile.current_version.data)
+        community.listed_partners = listed_partners(community)
+        return Response(serializers.CommunitySerializer(community).data)
+
+
+class CountriesView(ApiList):
+    serializer_class = serializers.CountrySerializer
+
+    def get_queryset(self) -> QuerySet[Country]:
+        self.filters()
+        return Country.objects.order_by("code", "pk")
+
+
+class PlacesView(ApiView):
+    @extend_schema(
+        summary="Places by name, forgiving accents and mistakes",
+        parameters=[serializers.PlaceFilters],
+        responses=serializers.PlacesSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        asked = checked(serializers.PlaceFilters, request.query_params.dict())
+        places = search_places(asked["q"], country=asked["country"])
+        return Response(serializers.PlacesSerializer({"results": places}).data)
+
+
+class VocabulariesView(ApiView):
+    @extend_schema(operation_id="vocabulary_names", summary="Names of the vocabularies", responses=serializers.VocabularyNamesSerializer)
+    def get(self, request: Request) -> Response:
+        return Response({"names": list(NAMES)})
+
+
+class VocabularyView(ApiView):
+    @extend_schema(summary="The terms of one vocabulary", responses=serializers.VocabularySerializer)
+    def get(self, request: Request, name: str) -> Response:
+        if name not in NAMES:
+            raise NotVisible
+        return Response(serializers.VocabularySerializer({"name": name, "terms": list(vocabulary(name).values())}).data)
+
+
+class PartnershipsView(ApiList):
+    """The directory: partnerships of members in good standing that are recorded here and have not ended."""
+
+    serializer_class = PartnershipSerializer
+    filter_serializer = serializers.RecordedFilters
+
+    def get_queryset(self) -> QuerySet[Partnership]:
+        return recorded_partnerships(Filters(**self.filters()))
+
+
+class ConfirmedPartnershipsView(ApiList):
+    """The directory: partnerships that members had before they came, as their officials say and staff have confirmed."""
+
+    serializer_class = ConfirmedPartnershipSerializer
+    filter_serializer = serializers.ConfirmedFilters
+
+    def get_queryset(self) -> QuerySet[ExistingPartnership]:
+        return confirmed_of_members(Filters(**self.filters()))
+
+
+class ListedPartnershipsView(ApiList):
+    """The directory: pairs with a member in good standing that public lists name. Their status is not known."""
+
+    serializer_class = serializers.ListedPartnershipSerializer
+    filter_serializer = serializers.DirectoryFilters
+
+    def get_queryset(self) -> QuerySet[ListedPartnership]:
+        return listed_of_members(Filters(**self.filters()))
+
+    def present(self, row: ListedPartnership) -> dict[str, Any]:
+        return serializers.listed_pair(row)

@@ -1,0 +1,186 @@
+"""Communities, places and vocabularies: what anybody may read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from backend.cities.models import Community, Profile
+from backend.cities.profile_schema import PARTNERSHIP_STATUS
+from backend.cities.vocabularies import vocabulary
+from backend.introductions.models import Partnership
+from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.rest.schema import published_document_schema
+
+# Of the living ones: the directory shows no others.
+PARTNERSHIP_STATES = [choice for choice in Partnership.Status.choices if choice[0] not in ("ended", "emeritus")]
+
+
+class CountrySerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="ISO 3166-1 alpha-2")
+    name = serializers.CharField()
+    region = serializers.CharField(help_text="UN region")
+    subregion = serializers.CharField(help_text="UN subregion; what the filter `region` takes")
+
+
+class CountryNameSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="ISO 3166-1 alpha-2")
+    name = serializers.CharField()
+
+
+class CommunityNameSerializer(serializers.Serializer):
+    """A community as far as it must be told from others."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    admin1 = serializers.CharField(help_text="State, province or the like; may be empty")
+    country = CountryNameSerializer()
+    is_sample = serializers.BooleanField(help_text="Belongs to the sample world: real facts, made-up wishes.")
+
+
+class CommunityCardSerializer(CommunityNameSerializer):
+    kind = serializers.ChoiceField(choices=Community.Kind.choices)
+    local_name = serializers.CharField()
+    latitude = serializers.FloatField(allow_null=True)
+    longitude = serializers.FloatField(allow_null=True)
+    timezone = serializers.CharField(help_text="IANA name; may be empty")
+    population = serializers.IntegerField(source="place.population", default=None, allow_null=True, help_text="By the gazetteer")
+
+
+@extend_schema_field(published_document_schema())
+class PublishedDocumentField(serializers.JSONField):
+    pass
+
+
+class PlaceNameSerializer(serializers.Serializer):
+    id = serializers.IntegerField(help_text="GeoNames id")
+    name = serializers.CharField()
+    admin1 = serializers.CharField()
+    country = CountryNameSerializer()
+
+
+class PlaceSerializer(PlaceNameSerializer):
+    latitude = serializers.FloatField()
+    longitude = serializers.FloatField()
+    population = serializers.IntegerField(allow_null=True)
+    timezone = serializers.CharField()
+    community_id = serializers.IntegerField(
+        source="community.pk", default=None, allow_null=True, help_text="The community registered for it"
+    )
+
+
+class ListedPartnerSerializer(serializers.Serializer):
+    """A partner that a public list names: its status is not known."""
+
+    place = PlaceNameSerializer()
+    community_id = serializers.IntegerField(allow_null=True)
+    sources = serializers.ListField(child=serializers.CharField())
+
+
+class MembershipSerializer(serializers.Serializer):
+    dues_class = serializers.CharField()
+    started_on = serializers.DateField()
+    standing = serializers.CharField()
+
+
+class CommunitySerializer(CommunityCardSerializer):
+    status = serializers.ChoiceField(source="profile.status", choices=Profile.Status.choices)
+    website = serializers.CharField()
+    version = serializers.IntegerField(source="profile.current_version.number")
+    published_at = serializers.DateTimeField(source="profile.current_version.published_at")
+    confirmed_at = serializers.DateTimeField(source="profile.confirmed_at", help_text="When its owner last said that it is true")
+    profile = PublishedDocumentField(source="public_document")
+    membership = MembershipSerializer(allow_null=True)
+    listed_partners = ListedPartnerSerializer(many=True)
+
+
+class RegistrationSerializer(StrictSerializer):
+    place_id = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1, help_text="Needed for a city")
+    kind = serializers.CharField(required=False, default="city", max_length=10)
+    name = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
+    country = serializers.CharField(required=False, default="", allow_blank=True, max_length=2)
+    admin1 = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
+    website = serializers.URLField(required=False, default="", allow_blank=True, max_length=200)
+    is_another = serializers.BooleanField(
+        required=False, default=False, help_text="After 409 `community_looks_registered`: none of those is meant"
+    )
+
+
+class RegisteredSerializer(CommunityNameSerializer):
+    status = serializers.ChoiceField(source="profile.status", choices=Profile.Status.choices)
+    revision = serializers.IntegerField(source="profile.draft_revision")
+
+
+def _codes(name: str) -> list[tuple[str, str]]:
+    return [(code, term.label()) for code, term in vocabulary(name).items()]
+
+
+class SeekingFilters(FilterSerializer):
+    search = serializers.CharField(required=False, max_length=100, help_text="Words of names; forgives accents")
+    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1 alpha-2")
+    region = serializers.CharField(required=False, max_length=60, help_text="UN subregion, as `/countries/` names it")
+    theme = serializers.ChoiceField(choices=_codes("themes"), required=False)
+    sector = serializers.ChoiceField(choices=_codes("sectors"), required=False)
+    topic = serializers.ChoiceField(choices=_codes("topics"), required=False, help_text="Needed or offered")
+
+
+class PlaceFilters(StrictSerializer):
+    q = serializers.CharField(
+        min_length=2, max_length=100, help_text="A name or its beginning, in any script; forgives accents and mistakes"
+    )
+    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, default="", help_text="ISO 3166-1 alpha-2; its places come first")
+
+
+class DirectoryFilters(FilterSerializer):
+    search = serializers.CharField(required=False, max_length=100, help_text="Words of either name")
+    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of either side")
+    kind = serializers.ChoiceField(choices=[("us", "Of U.S. members"), ("global", "Of Global Members")], required=False)
+    place = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1, help_text="GeoNames id of either side")
+
+
+class ConfirmedFilters(DirectoryFilters):
+    status = serializers.ChoiceField(choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()], required=False)
+    decade = serializers.IntegerField(required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980")
+
+
+class RecordedFilters(DirectoryFilters):
+    status = serializers.ChoiceField(choices=PARTNERSHIP_STATES, required=False)
+    decade = serializers.IntegerField(required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980")
+    theme = serializers.ChoiceField(choices=_codes("themes"), required=False, help_text="Among its areas of cooperation")
+    recognised = serializers.BooleanField(required=False, help_text="Only officially recognised ones")
+
+
+class PlacesSerializer(serializers.Serializer):
+    results = PlaceSerializer(many=True)
+
+
+class VocabularyNamesSerializer(serializers.Serializer):
+    names = serializers.ListField(child=serializers.CharField())
+
+
+class TermSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    labels = serializers.DictField(child=serializers.CharField(), help_text="Words by language (ISO 639-1); English is always there")
+    group = serializers.CharField()
+    isic = serializers.ListField(child=serializers.CharField(), help_text="Sections of ISIC Rev. 4, for sectors")
+
+
+class VocabularySerializer(serializers.Serializer):
+    name = serializers.CharField()
+    terms = TermSerializer(many=True)
+
+
+def listed_pair(row: Any) -> dict[str, Any]:
+    """A listed partnership with the names its serializer takes."""
+    return {"id": row.pk, "places": [row.place_a, row.place_b], "sources": row.sources, "status": "listed, status unknown"}
+
+
+class ListedPartnershipSerializer(serializers.Serializer):
+    """A pair that a public list names. Its dates and status are not known."""
+
+    id = serializers.IntegerField()
+    places = PlaceNameSerializer(many=True)
+    sources = serializers.ListField(child=serializers.CharField())
+    status = serializers.CharField()

@@ -1,0 +1,189 @@
+"""What anybody may read: the service, communities that seek partners, and the directory of partnerships."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, cast
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Prefetch
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from backend.cities.attribution import data_sources
+from backend.cities.existing_queries import confirmed_partnerships
+from backend.cities.member_sheets import write_csv
+from backend.cities.models import Community, Country, ListedPartnership, Membership, Place
+from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.place_search import search_places
+from backend.cities.profile_schema import GROUPS
+from backend.cities.queries import listed_partners, seeking_communities
+from backend.common.errors import NotVisible
+from backend.introductions.directory import CONFIRMED, LISTED, MOST_ARCS, RECORDED, Directory, Entry
+from backend.introductions.models import Form
+from backend.introductions.queries import living_partnerships
+from backend.web.profiles.presentation import community_card, describe, local_name_of, published_data, story_of
+from backend.web.public.forms import STATUS_WORDS, DirectoryFilters, SeekingFilters
+from backend.web.templatetags.web import LIST_SOURCES, arc_between
+
+# What anybody may read: what the service is, how it works, where its data come from.
+
+
+def _home_figures() -> dict[str, int]:
+    """Answers to what a newcomer asks: is anybody there, from where, and does it lead to something?"""
+    seeking = Community.objects.seeking().aggregate(communities=Count("id"), countries=Count("country", distinct=True))
+    return {**seeking, "listed": ListedPartnership.objects.count()}
+
+
+def _newest_of_both_sides() -> list[Community]:
+    """Three from home and three from abroad, in turns: a pair needs both."""
+    newest = seeking_communities().order_by("-profile__current_version__published_at", "id")
+    home, abroad = newest.filter(country=HOME_COUNTRY)[:3], newest.exclude(country=HOME_COUNTRY)[:3]
+    return [community for pair in zip_longest(home, abroad) for community in pair if community is not None]
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    cards = [community_card(community) for community in _newest_of_both_sides()]
+    context = {"figures": _home_figures(), "cards": cards, "shows_sample": any(card.community.is_sample for card in cards)}
+    return render(request, "web/home.html", context)
+
+
+@require_safe
+def about(request: HttpRequest) -> HttpResponse:
+    return render(request, "web/about.html", {"groups": GROUPS})
+
+
+@require_safe
+def sources(request: HttpRequest) -> HttpResponse:
+    return render(request, "web/sources.html", {"sources": data_sources()})
+
+
+# Communities that seek partners, and a community's page.
+
+
+PAGE = 24
+
+
+@require_safe
+def seeking(request: HttpRequest) -> HttpResponse:
+    form = SeekingFilters(request.GET)
+    page = Paginator(seeking_communities(**form.chosen()), PAGE).get_page(request.GET.get("page"))
+    cards = [community_card(community) for community in page]
+    context = {"form": form, "page": page, "cards": cards, "shows_sample": any(card.community.is_sample for card in cards)}
+    return render(request, "web/seeking.html", context)
+
+
+def _public_community(community_id: int) -> Community:
+    """Raises NotVisible for a community that nobody has published, like for one that does not exist."""
+    current = Prefetch("memberships", Membership.objects.filter(ended_on__isnull=True), to_attr="current_memberships")
+    found = Community.objects.public().select_related("country", "place__country", "profile__current_version").prefetch_related(current)
+    community = found.filter(pk=community_id).first()
+    if community is None:
+        raise NotVisible
+    return community
+
+
+def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a community's page shows of a document: the published one, or a draft in its preview. ``current_memberships`` is fetched."""
+    listed = listed_partners(shown)
+    partner_ids = [partner.community_id for partner in listed if partner.community_id is not None]
+    return {
+        "community": shown,
+        "local_name": local_name_of(shown, data),
+        "story": story_of(data),
+        "english_story": (data.get("story") or {}).get("english", ""),
+        "groups": [group for group in describe(data, shown) if group.code not in {"story", "identity", "importances"}],
+        "website": (data.get("identity") or {}).get("website") or shown.website,
+        "recorded": living_partnerships(shown.pk),
+        "existing": confirmed_partnerships(shown.pk),
+        "listed": listed,
+        "public_ids": set(Community.objects.public().filter(pk__in=partner_ids).values_list("pk", flat=True)),
+        "membership": next(iter(shown.current_memberships), None),  # type: ignore[attr-defined]
+        "shows_sample": shown.is_sample,
+    }
+
+
+@require_safe
+def community(request: HttpRequest, community_id: int) -> HttpResponse:
+    shown = _public_community(community_id)
+    return render(request, "web/community.html", page_of(shown, published_data(shown)))
+
+
+# The directory of members' partnerships: as a table with a map, by city, and as CSV.
+
+
+DIRECTORY_PAGE = 50
+SUGGESTED = 8
+
+
+class DirectoryRow:
+    """An entry in words."""
+
+    def __init__(self, entry: Entry, countries: dict[str, Country]) -> None:
+        self.entry = entry
+        self.a_country, self.b_country = (countries[side.country].label for side in (entry.a, entry.b))
+        self.form = dict(Form.choices).get(entry.form, "")
+        self.status = STATUS_WORDS.get(entry.status, entry.status)
+        self.source = source_words(entry)
+
+
+def source_words(entry: Entry) -> str:
+    """Where the directory knows it from."""
+    if entry.source == LISTED:
+        return ", ".join(dict.fromkeys(LIST_SOURCES.get(tag, tag) for tag in entry.lists))
+    return {RECORDED: _("Agreement recorded here"), CONFIRMED: _("Said by the community, confirmed by staff")}[entry.source]
+
+
+@require_safe
+def directory(request: HttpRequest) -> HttpResponse:
+    form = DirectoryFilters(request.GET)
+    asked = form.asked()
+    found = Directory(asked)
+    page: Page[Entry] = Paginator(cast("Sequence[Entry]", found), DIRECTORY_PAGE).get_page(request.GET.get("page"))
+    form.show_counts(found.facets())
+    countries = Country.objects.in_bulk()
+    place = Place.objects.select_related("country", "community").filter(pk=asked.place).first() if asked.place else None
+    arcs = found.arcs()
+    context: dict[str, Any] = {
+        "form": form,
+        "page": page,
+        "rows": [DirectoryRow(entry, countries) for entry in page],
+        "place": place,
+        "arcs": [arc_between(*ends) for ends in arcs],
+        "dots": sorted({end for a_long, a_lat, b_long, b_lat in arcs for end in ((a_long, a_lat), (b_long, b_lat))}),
+        "some_arcs": len(arcs) == MOST_ARCS,
+        "nearby": [] if page.paginator.count or not asked.search else search_places(asked.search, limit=SUGGESTED),
+        "shows_sample": any(entry.is_sample for entry in page),
+    }
+    return render(request, "web/directory.html", context)
+
+
+@require_safe
+def cities(request: HttpRequest) -> HttpResponse:
+    """The type-ahead's list of cities: a fragment of links."""
+    typed = request.GET.get("search", "")
+    found = search_places(typed, limit=SUGGESTED) if len(typed.strip()) > 1 else []
+    return render(request, "web/parts/directory_cities.html", {"found": found, "searched": bool(found) or len(typed.strip()) > 1})
+
+
+@require_safe
+def export(request: HttpRequest) -> HttpResponseBase:
+    """The directory under the same filters, as CSV. Public data, in English."""
+    found = Directory(DirectoryFilters(request.GET).asked())
+    header = ["community", "country", "partner", "partner_country", "form", "state", "since", "recognised", "source", "sample"]
+    answer = StreamingHttpResponse(write_csv(header, _cells(found)), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="partnerships.csv"'
+    return answer
+
+
+def _cells(found: Directory) -> Iterator[list[Any]]:
+    for entry in found:
+        a, b = entry.a, entry.b
+        known = [entry.form, entry.status, entry.year or "", "yes" if entry.is_recognised else "no"]
+        source = " ".join(entry.lists) if entry.source == LISTED else entry.source
+        yield [a.name, a.country, b.name, b.country, *known, source, "yes" if entry.is_sample else "no"]

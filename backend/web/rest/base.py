@@ -1,0 +1,123 @@
+"""What all views and serializers of the API share: strict requests, pages of lists, ids in addresses, the person who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from backend.accounts.models import User
+from backend.web.rest.schema import ApiSchema
+
+# Ids in addresses.
+
+
+class IdConverter:
+    """A primary key: 1 to 2⁶³−1. A larger number is no address at all, so it cannot reach the database."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        number = int(value)
+        if number >= 2**63:
+            raise ValueError(value)
+        return number
+
+    def to_url(self, value: int | str) -> str:
+        return str(value)
+
+
+# Requests that say what they mean: a name that is not known is an error, never dropped in
+# silence.
+
+
+class StrictSerializer(serializers.Serializer):
+    """The shape of a request's body or filters. Raises ValidationError for names beyond its fields (and ``also_allowed``)."""
+
+    also_allowed: frozenset[str] = frozenset()
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(set(data) - set(self.fields) - self.also_allowed)
+            if unknown:
+                raise serializers.ValidationError({name: ["There is no such field."] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class FilterSerializer(StrictSerializer):
+    """Query parameters of a list; those of its pages are the paginator's."""
+
+    also_allowed = frozenset({"cursor", "page_size"})
+
+
+# What all views of the API share: the shape of requests, pages of lists, and the person who
+# asks.
+
+
+METHODS = ["get", "head", "post", "put", "patch", "delete"]
+
+
+def person(request: Request) -> User:
+    """The signed-in person. Raises NotAuthenticated for a visitor."""
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user
+
+
+def checked(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
+    """The values of a body or of query parameters. Raises ValidationError where their shape is wrong."""
+    bound = serializer(data=data)
+    bound.is_valid(raise_exception=True)
+    values: dict[str, Any] = bound.validated_data
+    return values
+
+
+class ApiView(APIView):
+    """One object, or one act."""
+
+    http_method_names = METHODS
+    schema = ApiSchema()
+
+
+class ApiList(ListAPIView[Any]):
+    """A list in cursor pages, narrowed by ``filter_serializer``."""
+
+    http_method_names = METHODS
+    schema = ApiSchema()
+    filter_backends = []
+    filter_serializer: type[FilterSerializer] = FilterSerializer
+
+    def filters(self) -> dict[str, Any]:
+        return checked(self.filter_serializer, self.request.query_params.dict())
+
+    def get_queryset(self) -> QuerySet[Any]:
+        raise NotImplementedError
+
+    def present(self, row: Any) -> Any:
+        """What the serializer is given for a row."""
+        return row
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        serializer = self.get_serializer([self.present(row) for row in page or ()], many=True)
+        return self.get_paginated_response(serializer.data)
+
+
+# Answers that nobody may keep: what they show can be withdrawn the next moment.
+
+
+class Private(APIView):
+    """Forbids every cache to store the view's answers."""
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(*args, **kwargs)
+        answer["Cache-Control"] = "private, no-store"
+        return answer

@@ -1,0 +1,168 @@
+"""The OpenAPI document and its page: problems, idempotency keys, ids, and the profile's sixteen groups."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import uuid
+from typing import Any
+
+from django.urls import resolve
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from backend.cities.open_data import PROVENANCE, STANDINGS
+from backend.cities.profile_schema import GROUPS, Field
+from backend.common.errors import NotVisible
+from backend.web.rest.access import ACCESS, ByAccessTable, Level
+from backend.web.rest.idempotency import HEADER, LONGEST_KEY
+from backend.web.rest.problems import CONTENT_TYPE, ProblemSerializer
+
+# The OpenAPI document beyond what the framework infers: problems, idempotency keys, ids, and
+# the profile's sixteen groups.
+
+
+_AUDIENCE: dict[Level, str] = {
+    "public": "anybody",
+    "signed_in": "whoever is signed in",
+    "community": "people with a role in the community",
+    "community_or_staff": "people with a role in the community, and staff",
+    "staff": "curators and administrators",
+    "curator": "curators",
+    "admin": "administrators",
+}
+
+
+class ApiSchema(AutoSchema):
+    """Each operation may answer with a problem; each POST may be given an idempotency key."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            problem = self.resolve_serializer(ProblemSerializer, "response").ref
+            operation["responses"]["default"] = {
+                "description": "A problem (RFC 9457). `code` is stable; `errors` names fields by their path.",
+                "content": {CONTENT_TYPE: {"schema": problem}},
+            }
+        return operation
+
+    def get_description(self) -> str:  # type: ignore[override]  # as the framework's own subclass has it
+        """The view's own words, never those of its base class, and who may ask."""
+        own = inspect.cleandoc(type(self.view).__doc__ or "")
+        return "\n\n".join(part for part in (own, f"Open to: {_AUDIENCE[self._level()]}.") if part)
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        return [{}] if self._level() == "public" else super().get_auth()
+
+    def get_tags(self) -> list[str]:
+        return [type(self.view).__module__.split(".")[-2]]
+
+    def _level(self) -> Level:
+        address = (
+            re.sub(r"\{\w*id\}", "1", self.path.replace("{public_id}", str(uuid.UUID(int=0))))
+            .replace("{name}", "themes")
+            .replace("{form}", "sister")
+        )
+        return ACCESS[resolve(address).view_name][self.method]
+
+    def get_override_parameters(self) -> list[Any]:
+        if self.method == "GET":
+            filters = getattr(self.view, "filter_serializer", None)
+            return [filters] if filters and filters().fields else []
+        if self.method != "POST":
+            return []
+        words = "The same key and body again answer alike and act once; kept for 24 hours."
+        shape = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"}
+        return [OpenApiParameter(HEADER, shape, OpenApiParameter.HEADER, description=words)]
+
+
+def _field_schema(field: Field) -> dict[str, Any]:
+    kind = field.kind
+    if kind in {"text", "long_text", "url"}:
+        shape: dict[str, Any] = {"type": "string", "maxLength": field.max_length}
+    elif kind in {"integer", "number"}:
+        shape = {"type": kind, "minimum": field.minimum, "maximum": field.maximum}
+    elif kind == "boolean":
+        shape = {"type": "boolean"}
+    elif kind == "choice":
+        shape = {"type": "string"}
+    elif kind in {"codes", "countries", "regions"}:
+        shape = {"type": "array", "items": {"type": "string"}}
+    elif kind == "weighted":
+        shape = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 3}}
+    else:
+        shape = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
+    return shape | {"title": str(field.label)}
+
+
+def published_document_schema() -> dict[str, Any]:
+    """A published profile: every answer valid, none of them sure to be given."""
+    return {
+        "type": "object",
+        "description": "Answers by group and question. Codes are those of the vocabularies.",
+        "additionalProperties": False,
+        "properties": {
+            group.code: {
+                "type": "object",
+                "title": str(group.label),
+                "additionalProperties": False,
+                "properties": {field.name: _field_schema(field) for field in group.fields},
+            }
+            for group in GROUPS
+        }
+        | {PROVENANCE: _PROVENANCE_SCHEMA},
+    }
+
+
+_PROVENANCE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "Answers that open data filled, by `group.question`: what the source said, and whether the community confirmed it.",
+    "additionalProperties": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "source": {"type": "string"},
+            "date": {"type": "string"},
+            "value": {},
+            "standing": {"type": "string", "enum": list(STANDINGS)},
+        },
+    },
+}
+
+
+DRAFT_DOCUMENT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "Answers by group and question as the owner wrote them; they may hold values that are not valid yet.",
+    "additionalProperties": {"type": "object", "additionalProperties": True},
+}
+
+
+# The OpenAPI document, the page to try it, and the answer to every address that does not exist.
+
+
+class SchemaView(SpectacularAPIView):
+    permission_classes = [ByAccessTable]
+    http_method_names = ["get", "head"]
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """Swagger UI from local files; its script comes from this address too, so that no rule against inline scripts is relaxed."""
+
+    permission_classes = [ByAccessTable]
+    http_method_names = ["get", "head"]
+    url_name = "api:schema"
+    template_name = "web/api.html"
+
+
+class UnknownView(APIView):
+    """Any method, any caller: the same bytes as for an object that is not open to the person."""
+
+    permission_classes = []
+    authentication_classes = []
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotVisible

@@ -1,0 +1,201 @@
+"""A community's suggestions, what its people do together before the answer, and its answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cached_property
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.db.models import QuerySet
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.accounts.grants import Thing
+from backend.accounts.models import User
+from backend.cities.permissions import require_in
+from backend.common.clock import database_now
+from backend.common.downloads import private_download
+from backend.suggestions import services
+from backend.suggestions.dossiers import dossier_bytes
+from backend.suggestions.models import Suggestion
+from backend.suggestions.places_apart import places_apart
+from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
+from backend.suggestions.quorum import rule_of
+from backend.suggestions.reviewing import QueueFilters, compared, queue, queue_counts, reviews_of, votes_for_staff
+from backend.suggestions.services import answer
+from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.idempotency import idempotent
+from backend.web.suggestions import serializers
+from backend.web.suggestions.serializers import QueueFilterSerializer, SuggestionSerializer
+
+# A community's suggestions, from its own side, and its answers.
+
+
+class SuggestionsView(ApiList):
+    """Suggested partners, the best first."""
+
+    serializer_class = serializers.SuggestionSerializer
+    filter_serializer = QueueFilterSerializer
+
+    def get_queryset(self) -> QuerySet[Suggestion]:
+        filters = QueueFilters(**self.filters())
+        return queue(person(self.request), self.kwargs["community_id"], filters).order_by("-meetings", "-score", "id")
+
+    @cached_property
+    def now(self) -> dt.datetime:
+        """One moment for the whole page."""
+        return database_now()
+
+    def present(self, row: Any) -> SuggestionView:
+        return seen_from(row, self.kwargs["community_id"], now=self.now)
+
+
+class SuggestionDetailView(ApiView):
+    @extend_schema(summary="One suggestion", responses=serializers.SuggestionSerializer)
+    def get(self, request: Request, community_id: int, suggestion_id: int) -> Response:
+        view = suggestion_for(person(request), suggestion_id, community_id=community_id)
+        return Response(serializers.SuggestionSerializer(view).data)
+
+
+class AnswerView(ApiView):
+    @extend_schema(
+        summary="Answer for your community",
+        description="Neither side learns the other's answer before both are interested; a decline is never shown.",
+        request=serializers.AnswerSerializer,
+        responses=serializers.SuggestionSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
+        me, asked = person(request), checked(serializers.AnswerSerializer, request.data)
+        answer(by=me, suggestion_id=suggestion_id, community_id=community_id, **asked)
+        view = suggestion_for(me, suggestion_id, community_id=community_id)
+        return Response(serializers.SuggestionSerializer(view).data)
+
+
+# What a side's people do together before the answer, and taking an answer back.
+
+
+def _review(user: User, community_id: int, suggestion_id: int) -> Response:
+    view = suggestion_for(user, suggestion_id, community_id=community_id)
+    return Response(serializers.ReviewSerializer(reviews_of(user, community_id, [view])[suggestion_id]).data)
+
+
+class QueueCountsView(ApiView):
+    @extend_schema(summary="How many suggestions each filter shows", responses=serializers.QueueCountsSerializer)
+    def get(self, request: Request, community_id: int) -> Response:
+        counts = queue_counts(person(request), community_id)
+        countries = [{"code": code, "name": name, "count": count} for code, name, count in counts.countries]
+        return Response(serializers.QueueCountsSerializer({"shown": counts.shown, "countries": countries}).data)
+
+
+class CompareView(ApiView):
+    filter_serializer = serializers.CompareFilterSerializer
+
+    @extend_schema(summary="Two to four candidates side by side", responses=serializers.ComparisonSerializer)
+    def get(self, request: Request, community_id: int) -> Response:
+        user, asked = person(request), checked(self.filter_serializer, request.query_params.dict())
+        views = compared(user, community_id, [int(value) for value in asked["ids"].split(",")])
+        reviews, today = reviews_of(user, community_id, views), database_now().date()
+        candidates = []
+        for view in views:
+            apart = places_apart(view.own, view.other, today)
+            candidates.append(
+                {
+                    "suggestion": view,
+                    "review": reviews[view.suggestion_id],
+                    "distance_km": apart.distance_km,
+                    "working_hours": apart.seasons,
+                }
+            )
+        return Response(serializers.ComparisonSerializer({"candidates": candidates}).data)
+
+
+class ReviewView(ApiView):
+    @extend_schema(summary="Votes, comments and the rule for one suggestion", responses=serializers.ReviewSerializer)
+    def get(self, request: Request, community_id: int, suggestion_id: int) -> Response:
+        return _review(person(request), community_id, suggestion_id)
+
+
+class VoteView(ApiView):
+    @extend_schema(
+        summary="Vote, or change your vote",
+        description="Until your community has answered.",
+        request=serializers.CastVoteSerializer,
+        responses=serializers.ReviewSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
+        user, asked = person(request), checked(serializers.CastVoteSerializer, request.data)
+        services.cast_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, **asked)
+        return _review(user, community_id, suggestion_id)
+
+
+class RemoveVoteView(ApiView):
+    @extend_schema(
+        summary="Take a vote back with its comment", request=serializers.RemoveVoteSerializer, responses=serializers.ReviewSerializer
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
+        user, asked = person(request), checked(serializers.RemoveVoteSerializer, request.data)
+        services.remove_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, voter_id=asked["voter_id"])
+        return _review(user, community_id, suggestion_id)
+
+
+class ShortlistView(ApiView):
+    @extend_schema(
+        summary="Put it on your community's shortlist or take it off",
+        request=serializers.ShortlistSerializer,
+        responses=serializers.ReviewSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
+        user, asked = person(request), checked(serializers.ShortlistSerializer, request.data)
+        services.shortlist(by=user, suggestion_id=suggestion_id, community_id=community_id, listed=asked["listed"])
+        return _review(user, community_id, suggestion_id)
+
+
+class UndoView(ApiView):
+    @extend_schema(
+        summary="Undo your community's answer",
+        description="While it has not taken effect: until `undo_until`. Nobody has been told of it.",
+        request=None,
+        responses=SuggestionSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
+        user = person(request)
+        services.undo_answer(by=user, suggestion_id=suggestion_id, community_id=community_id)
+        return Response(SuggestionSerializer(suggestion_for(user, suggestion_id, community_id=community_id)).data)
+
+
+class RuleView(ApiView):
+    @extend_schema(summary="How your community comes to an answer", responses=serializers.RuleSerializer)
+    def get(self, request: Request, community_id: int) -> Response:
+        require_in(person(request), community_id, "R", Thing.REVIEW)
+        return Response(serializers.RuleSerializer(rule_of(community_id)).data)
+
+    @extend_schema(
+        summary="Set how your community comes to an answer", request=serializers.SetRuleSerializer, responses=serializers.RuleSerializer
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int) -> Response:
+        asked = checked(serializers.SetRuleSerializer, request.data)
+        rule = services.set_answer_rule(by=person(request), community_id=community_id, **asked)
+        return Response(serializers.RuleSerializer(rule).data)
+
+
+class DossierView(ApiView):
+    @extend_schema(summary="One page for a council meeting, as a PDF", responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    def get(self, request: Request, community_id: int, suggestion_id: int) -> FileResponse:
+        content = dossier_bytes(person(request), community_id, suggestion_id)
+        return private_download(ContentFile(content), name=f"dossier-{suggestion_id}.pdf", content_type="application/pdf")
+
+
+class StaffVotesView(ApiView):
+    @extend_schema(summary="Votes and comments of both sides", responses=serializers.StaffVotesSerializer)
+    def get(self, request: Request, suggestion_id: int) -> Response:
+        return Response(serializers.StaffVotesSerializer({"votes": votes_for_staff(person(request), suggestion_id)}).data)

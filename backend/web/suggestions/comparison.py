@@ -1,0 +1,114 @@
+"""A suggestion in words and bars: reasons for each side, and the comparison facet by facet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backend.cities.models import Community
+from backend.cities.profile_schema import FACETS, GROUPS
+from backend.suggestions.models import Suggestion
+from backend.suggestions.queries import SuggestionView
+from backend.suggestions.sides_in_words import Side, side
+from backend.suggestions.wording import item_label
+from backend.web.profiles.presentation import Answer, describe, published_data
+
+BAR_WIDTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How well one kind of fit meets one side's wishes; None where data is missing."""
+
+    similarity: float | None
+    weight: float
+    items: list[str]
+
+    @property
+    def width(self) -> float:
+        return round((self.similarity or 0.0) * BAR_WIDTH, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedQuestion:
+    """One question with the answers of all that are compared, one's own first; None where somebody has not answered."""
+
+    label: str
+    answers: list[Answer | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedGroup:
+    label: str
+    questions: list[ComparedQuestion]
+
+
+def compared_groups(communities: Sequence[Community]) -> list[ComparedGroup]:
+    """Published profiles question by question, in the form's order; a gap stays a gap."""
+    described = [
+        {group.code: {answer.label: answer for answer in group.answers} for group in describe(published_data(community), community)}
+        for community in communities
+    ]
+    groups = []
+    for group in GROUPS:
+        given = [profile.get(group.code, {}) for profile in described]
+        asked = [label for label in (str(field.label) for field in group.fields) if any(label in answers for answers in given)]
+        if asked and group.code != "importances":
+            groups.append(
+                ComparedGroup(str(group.label), [ComparedQuestion(label, [answers.get(label) for answers in given]) for label in asked])
+            )
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class FacetRow:
+    label: str
+    first: Bar
+    second: Bar
+
+
+def sides_of_suggestion(suggestion: Suggestion) -> list[Side]:
+    """For staff: the home side first, as lists name it."""
+    mine, theirs = ("a", "b") if suggestion.pair.a.is_home else ("b", "a")
+
+    def of(name: str, partner: str, letter: str) -> Side:
+        return side(
+            getattr(suggestion.pair, name), getattr(suggestion.pair, partner), letter,
+            getattr(suggestion, f"{name}_preference"), getattr(suggestion, f"{name}_coverage"), getattr(suggestion, f"{name}_reasons"),
+        )  # fmt: skip
+
+    return [of(mine, theirs, "a"), of(theirs, mine, "b")]
+
+
+def _bars(reasons: Mapping[str, Any]) -> dict[str, Bar]:
+    bars = {}
+    for row in reasons.get("contributions", ()):
+        named = [item_label(code) for code, _value in row.get("items", ())[:6]]
+        items = [words for words in named if words]  # a likeness as a whole, such as that of the stories, names nothing
+        bars[row["facet"]] = Bar(row.get("similarity"), row.get("weight", 0.0), items)
+    return bars
+
+
+def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[FacetRow]:
+    """Every kind of fit with both sides' bars, the weightiest of both first."""
+    a, b = _bars(first), _bars(second)
+    nothing = Bar(None, 0.0, [])
+    names = sorted((a.keys() | b.keys()) & FACETS.keys(), key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n))
+    return [FacetRow(str(FACETS[name]), a.get(name, nothing), b.get(name, nothing)) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateFacet:
+    """One kind of fit over all candidates: for each, how far it meets our wishes and we meet its."""
+
+    label: str
+    cells: list[FacetRow]
+
+
+def candidate_facets(views: Sequence[SuggestionView]) -> list[CandidateFacet]:
+    """Every kind of fit that is known of at least one candidate, in the order of the first one's weights; gaps are gaps."""
+    rows = [{row.label: row for row in facet_rows(view.own_reasons, view.other_reasons)} for view in views]
+    labels = list(dict.fromkeys(label for of_one in rows for label in of_one))
+    nothing = Bar(None, 0.0, [])
+    return [CandidateFacet(label, [of_one.get(label, FacetRow(label, nothing, nothing)) for of_one in rows]) for label in labels]

@@ -1,0 +1,319 @@
+"""The queue of suggestions, one of them, its dossier, the answer, and what a side's people do together before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.files.base import ContentFile
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from backend.accounts.grants import Thing, may
+from backend.accounts.models import User
+from backend.cities.models import Community
+from backend.cities.permissions import actor_kind, require_in
+from backend.common.clock import database_now
+from backend.common.downloads import private_download
+from backend.common.errors import InvalidFields, NotVisible, Unavailable
+from backend.introductions.queries import introductions_of
+from backend.suggestions.dossiers import dossier_bytes, dossier_context
+from backend.suggestions.models import AnswerRule, Decision
+from backend.suggestions.places_apart import places_apart
+from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
+from backend.suggestions.quorum import rule_of, voters
+from backend.suggestions.reviewing import MOST_COMPARED, SHOWN, Review, compared, queue, queue_counts, reviews_of, votes_for_staff
+from backend.suggestions.services import answer, cast_vote, remove_vote, set_answer_rule, shortlist, undo_answer
+from backend.suggestions.sides_in_words import Side, sides_of_view
+from backend.suggestions.wording import closing_text
+from backend.web.html.base import current_user
+from backend.web.suggestions.comparison import candidate_facets, compared_groups, facet_rows
+from backend.web.suggestions.forms import DeclineForm, QueueForm, RuleForm, VoteForm
+
+# The queue of suggestions, one of them, and the answer. Nothing here depends on the other
+# side's answer before both are interested.
+
+
+PAGE = 10
+_SHOWN_LABELS = {
+    "all": gettext_lazy("All"),
+    "awaiting_me": gettext_lazy("Awaiting me"),
+    "new": gettext_lazy("New"),
+    "shortlist": gettext_lazy("Shortlist"),
+    "answered": gettext_lazy("Answered"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionCard:
+    view: SuggestionView
+    sides: list[Side]
+    review: Review
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTab:
+    code: str
+    label: str
+    count: int
+    address: str
+    is_current: bool
+
+
+def _tabs(request: HttpRequest, counts: dict[str, int], shown: str) -> list[QueueTab]:
+    tabs = []
+    for code in SHOWN:
+        query = request.GET.copy()
+        query.pop("page", None)
+        query["shown"] = code
+        tabs.append(QueueTab(code, str(_SHOWN_LABELS[code]), counts[code], f"?{query.urlencode()}", code == shown))
+    return tabs
+
+
+@require_safe
+def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
+    user = current_user(request)
+    counts = queue_counts(user, community_id)
+    shown = request.GET.get("shown", "all")
+    shown = shown if shown in SHOWN else "all"
+    form = QueueForm(request.GET, counts=counts)
+    rows = queue(user, community_id, form.filters(shown))
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    now = database_now()
+    views = [seen_from(row, community_id, now=now) for row in page]
+    reviews = reviews_of(user, community_id, views)
+    actor = actor_kind(user, community_id)
+    cards = [SuggestionCard(view, sides_of_view(view), reviews[view.suggestion_id]) for view in views]
+    context = {
+        "community_id": community_id,
+        "own": views[0].own if views else Community.objects.select_related("country").get(pk=community_id),
+        "form": form,
+        "tabs": _tabs(request, counts.shown, shown),
+        "counts": counts.shown,
+        "page": page,
+        "cards": cards,
+        "most_compared": MOST_COMPARED,
+        "may_answer": may(actor, "X", Thing.ANSWER),
+        "may_edit": may(actor, "U", Thing.DRAFT),
+        "shows_sample": any(card.view.own.is_sample or card.view.other.is_sample for card in cards),
+    }
+    return render(request, "web/suggestions.html", context)
+
+
+def detail_context(user: User, community_id: int, suggestion_id: int) -> dict[str, Any]:
+    """Everything that the page of one suggestion shows."""
+    view = suggestion_for(user, suggestion_id, community_id=community_id)
+    introduction = None
+    if view.status_for_side in ("mutual", "introduced"):
+        introduction = introductions_of(user, community_id).filter(suggestion_id=suggestion_id).first()
+    review = reviews_of(user, community_id, [view])[suggestion_id]
+    own_vote = {"choice": review.own_vote.choice, "comment": review.own_vote.comment} if review.own_vote else None
+    may_answer = may(actor_kind(user, community_id), "X", Thing.ANSWER)
+    now = database_now()
+    return {
+        "community_id": community_id,
+        "view": view,
+        "sides": sides_of_view(view),
+        "rows": facet_rows(view.own_reasons, view.other_reasons),
+        "compared": compared_groups([view.own, view.other]),
+        "compared_communities": [view.own, view.other],
+        "apart": places_apart(view.own, view.other, now.date()),
+        "introduction": introduction,
+        "review": review,
+        "vote": VoteForm(initial=own_vote),
+        "decline": DeclineForm(),
+        "may_answer": may_answer,
+        "objections": {"interested": review.objection_to("interested"), "declined": review.objection_to("declined")},
+        "undo_seconds": max(0, round((view.undo_until - now).total_seconds())) if view.undo_until and may_answer else 0,
+        "closing": closing_text(other=view.other.name),
+        "closing_there": closing_text(other=view.own.name),
+        "shows_sample": view.own.is_sample or view.other.is_sample,
+    }
+
+
+@require_safe
+def detail(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
+    return render(request, "web/suggestion.html", detail_context(current_user(request), community_id, suggestion_id))
+
+
+_WORDS = {
+    Decision.Answer.INTERESTED: gettext_lazy(
+        "Thank you. The other side learns of it only if it is interested too; then staff introduce you."
+    ),
+    Decision.Answer.DECLINED: gettext_lazy("Thank you. The other side is not told; your reason helps us to suggest better."),
+    Decision.Answer.WITHDRAWN: gettext_lazy("Your interest is withdrawn. The other side is not told."),
+}
+
+
+@require_POST
+def give_answer(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
+    user = current_user(request)
+    given = request.POST.get("answer", "")
+    reason = request.POST.get("reason", "") if given == Decision.Answer.DECLINED else ""
+    try:
+        answer(
+            by=user,
+            suggestion_id=suggestion_id,
+            community_id=community_id,
+            answer=given,
+            reason=reason,
+            comment=request.POST.get("comment", ""),
+        )
+    except InvalidFields as invalid:
+        form = DeclineForm(request.POST)
+        form.take(invalid)
+        context = detail_context(user, community_id, suggestion_id) | {"decline": form}
+        return render(request, "web/suggestion.html", context, status=422)
+    messages.success(request, _WORDS[Decision.Answer(given)])
+    return redirect("web:suggestion", community_id, suggestion_id)
+
+
+@require_POST
+def undo(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
+    undo_answer(by=current_user(request), suggestion_id=suggestion_id, community_id=community_id)
+    messages.success(request, _("Your answer is undone, as if it had never been given. Nobody was told of it."))
+    return redirect("web:suggestion", community_id, suggestion_id)
+
+
+# What a side's people do together before the answer: vote, shortlist, compare, agree on the
+# rule.
+
+
+@require_POST
+def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
+    user = current_user(request)
+    choice, comment = request.POST.get("choice", ""), request.POST.get("comment", "")
+    try:
+        cast_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, choice=choice, comment=comment)
+    except InvalidFields as invalid:
+        form = VoteForm(request.POST)
+        form.take(invalid)
+        context = detail_context(user, community_id, suggestion_id) | {"vote": form}
+        return render(request, "web/suggestion.html", context, status=422)
+    messages.success(request, _("Your vote is kept. You can change it until your community has answered."))
+    return _back_to_review(community_id, suggestion_id)
+
+
+@require_POST
+def unvote(request: HttpRequest, community_id: int, suggestion_id: int, voter_id: int) -> HttpResponse:
+    remove_vote(by=current_user(request), suggestion_id=suggestion_id, community_id=community_id, voter_id=voter_id)
+    messages.success(request, _("The vote and its comment are removed."))
+    return _back_to_review(community_id, suggestion_id)
+
+
+def _back_to_review(community_id: int, suggestion_id: int) -> HttpResponse:
+    return redirect(reverse("web:suggestion", args=[community_id, suggestion_id]) + "#review")
+
+
+@require_POST
+def change_shortlist(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
+    listed = request.POST.get("listed", "")
+    if listed not in ("yes", "no"):
+        raise InvalidFields({"listed": [_("Choose yes to put it on the shortlist, no to take it off.")]})
+    shortlist(by=current_user(request), suggestion_id=suggestion_id, community_id=community_id, listed=listed == "yes")
+    messages.success(request, _("It is on your shortlist.") if listed == "yes" else _("It is off your shortlist."))
+    after = request.POST.get("after", "")
+    inside = after.startswith("/") and url_has_allowed_host_and_scheme(after, allowed_hosts=None)
+    return redirect(after if inside else reverse("web:suggestion", args=[community_id, suggestion_id]))
+
+
+def _asked_ids(request: HttpRequest) -> list[int]:
+    """The suggestions to compare, each once. Raises NotVisible for what is no id."""
+    given = [value for value in request.GET.getlist("s") if value]
+    if not all(value.isascii() and value.isdigit() and len(value) < 19 for value in given):
+        raise NotVisible
+    return list(dict.fromkeys(int(value) for value in given))
+
+
+@require_safe
+def compare(request: HttpRequest, community_id: int) -> HttpResponse:
+    """Two to four candidates side by side; with fewer or more it says how many it takes."""
+    user = current_user(request)
+    ids = _asked_ids(request)
+    if not 2 <= len(ids) <= MOST_COMPARED:
+        require_in(user, community_id, "R", Thing.SUGGESTION)
+        messages.warning(request, _("Mark two to four suggestions to compare; you marked %(count)d.") % {"count": len(ids)})
+        return redirect("web:suggestions", community_id)
+    views = compared(user, community_id, ids)
+    reviews = reviews_of(user, community_id, views)
+    own, today = views[0].own, database_now().date()
+    context: dict[str, Any] = {
+        "community_id": community_id,
+        "own": own,
+        "candidates": [(view, sides_of_view(view), reviews[view.suggestion_id], places_apart(own, view.other, today)) for view in views],
+        "facets": candidate_facets(views),
+        "compared": compared_groups([own, *(view.other for view in views)]),
+        "compared_communities": [own, *(view.other for view in views)],
+        "shows_sample": any(view.own.is_sample or view.other.is_sample for view in views),
+    }
+    return render(request, "web/compare.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def answer_rule(request: HttpRequest, community_id: int) -> HttpResponse:
+    user = current_user(request)
+    require_in(user, community_id, "X", Thing.ANSWER)
+    status = 200
+    if request.method == "POST":
+        form = RuleForm(request.POST)
+        number = request.POST.get("votes_needed", "").strip()
+        try:
+            if number and not (number.isascii() and number.isdigit() and len(number) < 5):
+                raise InvalidFields({"votes_needed": [_("Write a whole number.")]})
+            kind = request.POST.get("kind", "")
+            # The number stays in the form when the chair decides alone; then it says nothing.
+            needed = int(number) if number and kind == AnswerRule.Kind.MAJORITY else None
+            set_answer_rule(by=user, community_id=community_id, kind=kind, votes_needed=needed)
+        except InvalidFields as invalid:
+            form.take(invalid)
+            status = 422
+        else:
+            messages.success(request, _("The rule is set. It holds for every answer from now on."))
+            return redirect("web:suggestions", community_id)
+    else:
+        rule = rule_of(community_id)
+        form = RuleForm(initial={"kind": rule.kind, "votes_needed": rule.votes_needed})
+    context = {
+        "community_id": community_id,
+        "own": Community.objects.get(pk=community_id),
+        "form": form,
+        "people": len(voters(community_id)),
+    }
+    return render(request, "web/answer_rule.html", context, status=status)
+
+
+@require_safe
+def staff_votes(request: HttpRequest, suggestion_id: int) -> HttpResponse:
+    """Votes and comments of both sides, for curators alone."""
+    votes = votes_for_staff(current_user(request), suggestion_id)
+    return render(request, "web/staff/votes.html", {"suggestion_id": suggestion_id, "votes": votes})
+
+
+# The dossier of a suggestion: to read and print, and as a PDF.
+
+
+@require_safe
+def dossier(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
+    return render(request, "web/dossier.html", dossier_context(current_user(request), community_id, suggestion_id))
+
+
+@require_safe
+def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponseBase:
+    """The PDF, as a download; where none can be made, the page to print, which says so."""
+    user = current_user(request)
+    try:
+        content = dossier_bytes(user, community_id, suggestion_id)
+    except Unavailable as unavailable:
+        context = dossier_context(user, community_id, suggestion_id) | {"problem": unavailable.message}
+        return render(request, "web/dossier.html", context, status=503)
+    view = suggestion_for(user, suggestion_id, community_id=community_id)
+    name = f"{slugify(view.own.name)}-{slugify(view.other.name)}.pdf"
+    return private_download(ContentFile(content), name=name, content_type="application/pdf")

@@ -1,0 +1,139 @@
+"""Submitted profiles with their signals and letters, and what staff and owner answer each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import FileResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.cities.letter_checks import too_large
+from backend.cities.models import Profile, VettingLetter
+from backend.cities.profile_queries import letters_for, profile_for, submission_for
+from backend.cities.queries import vetting_queue
+from backend.cities.services import (
+    answer_changes,
+    approve_profile,
+    attach_letter,
+    draft_errors,
+    read_letter,
+    request_changes,
+)
+from backend.cities.vetting_queries import submissions_of
+from backend.common.downloads import private_download
+from backend.common.uploads import was_too_large
+from backend.web.profiles import serializers as profiles_serializers
+from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.idempotency import idempotent
+from backend.web.vetting import serializers
+
+# Staff: submitted profiles with their signals, and what staff and owner answer each other.
+
+
+def _with_signals(profiles: list[Profile]) -> list[Any]:
+    for entry in submissions_of(profiles):
+        profile: Any = entry.profile
+        profile.signals, profile.needs_two_approvals, profile.first_approval = entry.signals, entry.needs_two, entry.first_approval
+    return profiles
+
+
+class VettingView(ApiList):
+    """Profiles that wait for staff, the longest waiting first."""
+
+    serializer_class = serializers.QueuedSerializer
+
+    def get_queryset(self) -> QuerySet[Profile]:
+        self.filters()
+        return vetting_queue(person(self.request))
+
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        return _with_signals(list(super().paginate_queryset(queryset) or ()))
+
+
+class SubmissionView(ApiView):
+    @extend_schema(summary="One profile as staff read it", responses=serializers.SubmissionSerializer)
+    def get(self, request: Request, community_id: int) -> Response:
+        profile = submission_for(person(request), community_id)
+        profile.errors = draft_errors(profile, complete=True)  # type: ignore[attr-defined]
+        return Response(serializers.SubmissionSerializer(_with_signals([profile])[0]).data)
+
+
+class RequestChangesView(ApiView):
+    @extend_schema(
+        summary="Send it back", request=serializers.RequestChangesSerializer, responses={201: profiles_serializers.VettingNoteSerializer}
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int) -> Response:
+        asked = checked(serializers.RequestChangesSerializer, request.data)
+        note = request_changes(by=person(request), community_id=community_id, **asked)
+        return Response(profiles_serializers.VettingNoteSerializer(note).data, status=201)
+
+
+class AnswerView(ApiView):
+    @extend_schema(
+        summary="Answer what staff asked for, and hand it in again",
+        request=serializers.AnswerChangesSerializer,
+        responses=profiles_serializers.ProfileStatusSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int) -> Response:
+        me = person(request)
+        answer_changes(by=me, community_id=community_id, **checked(serializers.AnswerChangesSerializer, request.data))
+        return Response(profiles_serializers.ProfileStatusSerializer(profile_for(me, community_id)).data)
+
+
+class PublishView(ApiView):
+    @extend_schema(
+        summary="Approve it",
+        description="Publishes it and vets its registrant; the first profile of a country by the approval of a second curator. "
+        "`version` is null where that one is still needed.",
+        request=serializers.PublishSerializer,
+        responses={201: serializers.ApprovalSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int) -> Response:
+        asked = checked(serializers.PublishSerializer, request.data)
+        approval = approve_profile(by=person(request), community_id=community_id, revision=asked["revision"])
+        return Response(serializers.ApprovalSerializer(approval).data, status=201)
+
+
+class LettersView(ApiList):
+    serializer_class = profiles_serializers.LetterSerializer
+    parser_classes = [MultiPartParser]
+
+    def get_queryset(self) -> QuerySet[VettingLetter]:
+        self.filters()
+        return letters_for(person(self.request), self.kwargs["community_id"])
+
+    @extend_schema(
+        summary="Send the vetting letter",
+        request=serializers.LetterUploadSerializer,
+        responses={201: profiles_serializers.LetterSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, community_id: int) -> Response:
+        data = request.data  # reads the files: only then it is known which was thrown away
+        if was_too_large(request._request, "letter"):
+            raise too_large()
+        asked = checked(serializers.LetterUploadSerializer, data)
+        letter = attach_letter(by=person(request), community_id=community_id, upload=asked["letter"])
+        return Response(profiles_serializers.LetterSerializer(letter).data, status=201)
+
+
+class LetterView(ApiView):
+    @extend_schema(
+        summary="Download a letter",
+        responses={
+            (200, "application/pdf"): OpenApiTypes.BINARY,
+            (200, "image/jpeg"): OpenApiTypes.BINARY,
+            (200, "image/png"): OpenApiTypes.BINARY,
+        },
+    )
+    def get(self, request: Request, community_id: int, letter_id: int) -> FileResponse:
+        letter = read_letter(by=person(request), community_id=community_id, letter_id=letter_id)
+        return private_download(letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type)

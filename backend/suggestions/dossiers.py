@@ -59,7 +59,7 @@ def dossier_context(user: User, community_id: int, suggestion_id: int) -> dict[s
 def dossier_bytes(user: User, community_id: int, suggestion_id: int) -> bytes:
     """The dossier as a PDF of one page. Raises NotVisible, Unavailable (see ``render_pdf``)."""
     context = dossier_context(user, community_id, suggestion_id)
-    html = render_to_string("web/dossier_pdf.html", context | {"style": _style(), "world": _world()})
+    html = render_to_string("suggestions/dossier_pdf.html", context | {"style": _style(), "world": _world()})
     # White space between tags of a template would stand before commas.
     return render_pdf(re.sub(r">\s+<", "><", html), one_page=True)
 

@@ -73,7 +73,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "roles": communities_of(user),
         "shows_sample": user.is_sample,
     }
-    return render(request, "web/account/account.html", context, status=422 if form.errors else 200)
+    return render(request, "accounts/account.html", context, status=422 if form.errors else 200)
 
 
 @require_safe
@@ -82,20 +82,20 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     if not must_set_up_second_factor(user):
         return redirect("web:account")
-    return render(request, "web/account/second_factor.html")
+    return render(request, "accounts/second_factor.html")
 
 
 @require_safe
 def acts(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     page = Paginator(acts_of(user), ACTS_PAGE).get_page(request.GET.get("page"))
-    return render(request, "web/account/acts.html", {"page": page, "shows_sample": user.is_sample})
+    return render(request, "accounts/acts.html", {"page": page, "shows_sample": user.is_sample})
 
 
 @require_safe
 def data(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    return render(request, "web/account/data.html", {"hindrances": hindrances(user), "form": EraseForm(), "shows_sample": user.is_sample})
+    return render(request, "accounts/data.html", {"hindrances": hindrances(user), "form": EraseForm(), "shows_sample": user.is_sample})
 
 
 @never_cache
@@ -124,7 +124,7 @@ def erase(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Your account is erased. Thank you for having been here."))
             return redirect("web:home")
     context = {"hindrances": hindrances(user), "form": form, "shows_sample": user.is_sample}
-    return render(request, "web/account/erase.html", context, status=422 if form.errors else 200)
+    return render(request, "accounts/erase.html", context, status=422 if form.errors else 200)
 
 
 @never_cache
@@ -151,7 +151,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
         "may_make": may_make_tokens(user),
         "shows_sample": user.is_sample,
     }
-    return render(request, "web/account/tokens.html", context, status=422 if form.errors else 200)
+    return render(request, "accounts/tokens.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
@@ -224,7 +224,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         "staff_waiting": waiting_for_staff(user) if user.is_staff_member else None,
         "shows_sample": user.is_sample or any(role.community.is_sample for role in roles),
     }
-    return render(request, "web/desk.html", context)
+    return render(request, "accounts/desk.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -237,7 +237,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return redirect("web:inbox")
     page = Paginator(messages_of(user), INBOX_PAGE).get_page(request.GET.get("page"))
     lines = [InboxLine(notification, words_of(notification)) for notification in page]
-    return render(request, "web/inbox.html", {"page": page, "lines": lines, "shows_sample": user.is_sample})
+    return render(request, "accounts/inbox.html", {"page": page, "lines": lines, "shows_sample": user.is_sample})
 
 
 # Staff: who is staff, who asks to join where, and everybody's API tokens.
@@ -261,14 +261,14 @@ def roles(request: HttpRequest) -> HttpResponse:
             messages.success(request, f"{changed} is now: {changed.get_staff_role_display()}. They sign in anew.")
             return redirect("web:staff_roles")
     context = {"members": staff_members(user), "form": form, "choices": form.fields["staff_role"].choices, "me": user.pk}  # type: ignore[attr-defined]
-    return render(request, "web/staff/roles.html", context, status=422 if form.errors else 200)
+    return render(request, "accounts/staff_roles.html", context, status=422 if form.errors else 200)
 
 
 @require_safe
 def token_list(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     page = Paginator(all_tokens(user), PAGE).get_page(request.GET.get("page"))
-    return render(request, "web/staff/tokens.html", {"page": page, "may_end": user.is_admin})
+    return render(request, "accounts/staff_tokens.html", {"page": page, "may_end": user.is_admin})
 
 
 @require_POST

@@ -86,14 +86,14 @@ def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
 
 @require_safe
 def agreement(request: HttpRequest, agreement_id: int) -> HttpResponse:
-    return render(request, "web/agreement.html", _context(request, agreement_id))
+    return render(request, "agreements/agreement.html", _context(request, agreement_id))
 
 
 @require_safe
 def version(request: HttpRequest, agreement_id: int, number: int) -> HttpResponse:
     context = _context(request, agreement_id)
     shown = version_for(context["agreement"], context["side"], number)
-    return render(request, "web/agreement_version.html", context | {"version": shown, "blocks": blocks(shown.body)})
+    return render(request, "agreements/version.html", context | {"version": shown, "blocks": blocks(shown.body)})
 
 
 @require_safe
@@ -104,7 +104,7 @@ def changes(request: HttpRequest, agreement_id: int) -> HttpResponse:
     new = _number(request.GET.get("new", ""), latest)
     old = _number(request.GET.get("old", ""), max(1, new - 1))
     found = comparison(context["agreement"], context["side"], old, new)
-    return render(request, "web/agreement_changes.html", context | {"changes": found, "old": old, "new": new})
+    return render(request, "agreements/changes.html", context | {"changes": found, "old": old, "new": new})
 
 
 def _number(text: str, otherwise: int) -> int:
@@ -162,7 +162,7 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
                 return redirect("web:partnership", done.partnership_id)
             messages.success(request, _("Your side has confirmed. The agreement comes into force when the other side confirms too."))
             return redirect("web:agreement", found.pk)
-    return render(request, "web/agreement.html", _context(request, agreement_id) | {"confirm_form": form}, status=422)
+    return render(request, "agreements/agreement.html", _context(request, agreement_id) | {"confirm_form": form}, status=422)
 
 
 # Staff write agreements: begin one from a template, write versions, put one before both sides;
@@ -195,7 +195,7 @@ def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "agreements": found,
         "shows_sample": card.pair.a.is_sample or card.pair.b.is_sample,
     }
-    return render(request, "web/staff/agreement_begin.html", context, status=422 if form.errors else 200)
+    return render(request, "agreements/staff_begin.html", context, status=422 if form.errors else 200)
 
 
 @require_safe
@@ -205,7 +205,7 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(found, 25).get_page(request.GET.get("page"))
     sample = any(a.introduction.pair.a.is_sample or a.introduction.pair.b.is_sample for a in page)
     context = {"page": page, "everything": everything, "forms": Form.choices, "shows_sample": sample}
-    return render(request, "web/staff/agreements.html", context)
+    return render(request, "agreements/staff_agreements.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -242,7 +242,7 @@ def draft(request: HttpRequest, agreement_id: int) -> HttpResponse:
         "events": trail("agreement", agreement.pk),
         "shows_sample": pair.a.is_sample or pair.b.is_sample,
     }
-    return render(request, "web/staff/agreement_draft.html", context, status=409 if conflict else 422 if form.errors else 200)
+    return render(request, "agreements/staff_draft.html", context, status=409 if conflict else 422 if form.errors else 200)
 
 
 _ACTS: dict[str, tuple[Callable[..., Agreement], str]] = {
@@ -295,4 +295,4 @@ def template(request: HttpRequest, form_code: str) -> HttpResponse:
         "forms": Form.choices,
         "code": form_code,
     }
-    return render(request, "web/staff/agreement_template.html", context, status=409 if conflict else 422 if form.errors else 200)
+    return render(request, "agreements/staff_template.html", context, status=409 if conflict else 422 if form.errors else 200)

@@ -43,7 +43,7 @@ def suggestion_list(request: HttpRequest) -> HttpResponse:
     rows = [(suggestion, sides_of_suggestion(suggestion)) for suggestion in page]
     shows_sample = any(suggestion.pair.a.is_sample or suggestion.pair.b.is_sample for suggestion in page)
     context = {"form": form, "page": page, "rows": rows, "shows_sample": shows_sample, "policy": policy_in_force()}
-    return render(request, "web/staff/suggestions.html", context)
+    return render(request, "curation/staff_suggestions.html", context)
 
 
 @require_safe
@@ -66,7 +66,7 @@ def detail(request: HttpRequest, suggestion_id: int) -> HttpResponse:
         "can_hold": suggestion.status == Suggestion.Status.RELEASED and suggestion.a_state == suggestion.b_state == "pending",
         "shows_sample": suggestion.pair.a.is_sample or suggestion.pair.b.is_sample,
     }
-    return render(request, "web/staff/suggestion.html", context)
+    return render(request, "curation/staff_suggestion.html", context)
 
 
 @require_POST
@@ -125,7 +125,7 @@ def policy(request: HttpRequest) -> HttpResponse:
             messages.success(request, "The policy is in force: runs follow it from now on.")
             return redirect("web:staff_policy")
     context = {"form": form, "now": now, "history": history[:50]}
-    return render(request, "web/staff/policy.html", context, status=422 if form.errors else 200)
+    return render(request, "curation/staff_policy.html", context, status=422 if form.errors else 200)
 
 
 def _number(text: str) -> int | None:
@@ -162,7 +162,7 @@ def bars(request: HttpRequest) -> HttpResponse:
     names = region_names(page)
     rows = [(bar, names.get((HOME_COUNTRY, bar.home_admin1_code)), names.get((str(bar.country_id), bar.admin1_code))) for bar in page]
     context = {"form": form, "page": page, "rows": rows, "sides": sides, "today": today}
-    return render(request, "web/staff/bars.html", context, status=422 if form.errors else 200)
+    return render(request, "curation/staff_bars.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
@@ -190,7 +190,7 @@ def propose(request: HttpRequest) -> HttpResponse:
             messages.success(request, "The pair is proposed.")
             return redirect("web:staff_suggestion", made.pk)
     context = {"form": form, "assessment": assessment, "promising": promising_threshold(), **_fit(assessment)}
-    return render(request, "web/staff/propose.html", context, status=422 if form.errors else 200)
+    return render(request, "curation/staff_propose.html", context, status=422 if form.errors else 200)
 
 
 def _fit(assessment: Assessment) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def _search(request: HttpRequest) -> HttpResponse:
         for name in ("home", "abroad")
     }
     context = {"form": form, "found": found, "searched": any(wanted.values()), "both": all(found.values())}
-    return render(request, "web/staff/propose_search.html", context)
+    return render(request, "curation/staff_propose_search.html", context)
 
 
 def _named(text: str, *, is_home: bool) -> Any:

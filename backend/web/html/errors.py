@@ -31,16 +31,16 @@ def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
         return render(request, "403.html", {"problem": error.message}, status=403)
     context = {"problem": error.message, "back": _way_back(request), "errors": getattr(error, "errors", None)}
     if isinstance(error, InvalidFields):
-        return render(request, "web/problem.html", context | {"heading": _("Some answers need another look")}, status=400)
+        return render(request, "problem.html", context | {"heading": _("Some answers need another look")}, status=400)
     if isinstance(error, Unavailable):
-        return render(request, "web/problem.html", context | {"heading": _("Not possible just now")}, status=503)
+        return render(request, "problem.html", context | {"heading": _("Not possible just now")}, status=503)
     headings = {
         Conflict: _("Somebody was faster"),
         WrongState: _("This cannot be done now"),
         CapacityReached: _("You have as many open introductions as you allow"),
     }
     heading = headings.get(type(error), _("This cannot be done"))
-    return render(request, "web/problem.html", context | {"heading": heading}, status=409)
+    return render(request, "problem.html", context | {"heading": heading}, status=409)
 
 
 class DomainErrorMiddleware:

@@ -78,7 +78,7 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "next_step": _next_step(card, own_id in active, len(active) == 2),
         "shows_sample": own.is_sample or other.is_sample,
     }
-    return render(request, "web/introduction.html", context)
+    return render(request, "introductions/introduction.html", context)
 
 
 def _next_step(card: Introduction, own_consented: bool, both_consented: bool) -> str:
@@ -134,7 +134,7 @@ def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
         leave_introduction(by=user, introduction_id=introduction_id, side_id=own_id)
         messages.success(request, _("The introduction is closed. Contacts are hidden again and meetings to come are cancelled."))
         return redirect("web:introduction", introduction_id)
-    return render(request, "web/introduction_leave.html", {"card": card, "other": other})
+    return render(request, "introductions/leave.html", {"card": card, "other": other})
 
 
 # The board of introductions: move cards, look after them, write notes.
@@ -161,7 +161,7 @@ def _board(request: HttpRequest, filters: QueryDict, *, status: int = 200) -> Ht
         "here": f"{reverse('web:staff_introductions')}?{filters.urlencode()}" if filters else reverse("web:staff_introductions"),
         "shows_sample": any(card.introduction.pair.a.is_sample or card.introduction.pair.b.is_sample for card in cards),
     }
-    return render(request, "web/staff/board.html", context, status=status)
+    return render(request, "introductions/staff_board.html", context, status=status)
 
 
 @_private
@@ -200,7 +200,7 @@ def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
 
 def _detail(request: HttpRequest, introduction_id: int, form: dict[str, DomainForm] | None = None) -> HttpResponse:
     context = _detail_context(current_user(request), introduction_id)
-    return render(request, "web/staff/introduction.html", context | (form or {}), status=422 if form else 200)
+    return render(request, "introductions/staff_introduction.html", context | (form or {}), status=422 if form else 200)
 
 
 @_private
@@ -234,7 +234,7 @@ def _after_conflict(request: HttpRequest, introduction_id: int, filters: QueryDi
     """The page that the curator came from, as it stands now; ``filters``: the board's, None for the card's own page."""
     if filters is not None:
         return _board(request, filters, status=409)
-    return render(request, "web/staff/introduction.html", _detail_context(current_user(request), introduction_id), status=409)
+    return render(request, "introductions/staff_introduction.html", _detail_context(current_user(request), introduction_id), status=409)
 
 
 @require_POST
@@ -287,4 +287,4 @@ def open_by_hand(request: HttpRequest, pair_id: int) -> HttpResponse:
         "because": request.POST.get("because", ""),
         "shows_sample": pair.a.is_sample or pair.b.is_sample,
     }
-    return render(request, "web/staff/open_introduction.html", context, status=422 if errors else 200)
+    return render(request, "introductions/staff_open.html", context, status=422 if errors else 200)

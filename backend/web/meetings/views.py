@@ -63,7 +63,7 @@ def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
             messages.success(request, _("The times are proposed; both sides are told."))
             return redirect("web:meeting", introduction_id, made.pk)
     context = _frame(card, own_id) | {"form": form, "suggested": suggested}
-    return render(request, "web/meeting_new.html", context, status=422 if form.errors else 200)
+    return render(request, "meetings/new.html", context, status=422 if form.errors else 200)
 
 
 def _page(request: HttpRequest, introduction_id: int, meeting_id: int, forms: dict[str, DomainForm] | None = None) -> HttpResponse:
@@ -79,7 +79,7 @@ def _page(request: HttpRequest, introduction_id: int, meeting_id: int, forms: di
         "details_form": DetailsForm(initial={"minutes": view.meeting.minutes, "place": view.meeting.place}),
         "wrong": wrong,
     }
-    return render(request, "web/meeting.html", context | (forms or {}), status=422 if wrong else 200)
+    return render(request, "meetings/meeting.html", context | (forms or {}), status=422 if wrong else 200)
 
 
 @_private

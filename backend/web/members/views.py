@@ -40,7 +40,7 @@ def member_list(request: HttpRequest) -> HttpResponse:
     form = MemberFilters(request.GET)
     page = Paginator(members(current_user(request), **form.chosen()), PAGE).get_page(request.GET.get("page"))
     shows_sample = any(row.community.is_sample for row in page)
-    return render(request, "web/staff/members.html", {"form": form, "page": page, "shows_sample": shows_sample})
+    return render(request, "members/staff_members.html", {"form": form, "page": page, "shows_sample": shows_sample})
 
 
 def _attempt(form: DomainForm, act: Callable[[dict[str, Any]], Any]) -> bool:
@@ -68,7 +68,7 @@ def add(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and _attempt(form, begin):
         messages.success(request, "The membership is recorded.")
         return redirect("web:staff_members")
-    return render(request, "web/staff/member_add.html", {"form": form}, status=422 if form.is_bound else 200)
+    return render(request, "members/staff_member_add.html", {"form": form}, status=422 if form.is_bound else 200)
 
 
 def _detail(request: HttpRequest, membership_id: int, **bound: DomainForm) -> HttpResponse:
@@ -79,7 +79,7 @@ def _detail(request: HttpRequest, membership_id: int, **bound: DomainForm) -> Ht
         "end": EndForm(initial={"ended_on": timezone.now().date()}),
     }
     context = {"member": row, "forms": forms | bound, "form": next(iter(bound.values()), None), "shows_sample": row.community.is_sample}
-    return render(request, "web/staff/member.html", context, status=422 if bound else 200)
+    return render(request, "members/staff_member.html", context, status=422 if bound else 200)
 
 
 def _next_term(row: Membership) -> dt.date:
@@ -128,7 +128,7 @@ def import_list(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("web:staff_member_import", checked.pk)
     context = {"form": form, "columns": COLUMNS, "classes": Membership.DuesClass.choices}
-    return render(request, "web/staff/member_import_new.html", context, status=422 if form.is_bound else 200)
+    return render(request, "members/staff_member_import_new.html", context, status=422 if form.is_bound else 200)
 
 
 @require_safe
@@ -145,7 +145,7 @@ def imported(request: HttpRequest, import_id: int) -> HttpResponse:
         "to_do": counts.get(NEW, 0) + counts.get(CHANGED, 0),
         "page": Paginator(rows, 100).get_page(request.GET.get("page")),
     }
-    return render(request, "web/staff/member_import.html", context)
+    return render(request, "members/staff_member_import.html", context)
 
 
 @require_POST
@@ -182,7 +182,7 @@ def _list(request: HttpRequest, *, wrong: ClaimForm | None = None, status: int =
     forms = {pk: wrong if wrong is not None and wrong.claim_id == pk else ClaimForm(claim_id=pk) for pk in ids}
     rows = [(row, claim_words(row), forms[row.pk]) for row in page]
     context = {"page": page, "rows": rows, "form": wrong, "shows_sample": any(row.community.is_sample for row in page)}
-    return render(request, "web/staff/claims.html", context, status=status)
+    return render(request, "members/staff_claims.html", context, status=status)
 
 
 @require_safe

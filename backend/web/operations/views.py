@@ -61,14 +61,14 @@ def waiting_for_staff(user: User) -> StaffWaiting:
 def overview(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     context = {"waiting": waiting_for_staff(user), "run": recent_runs(user).first(), "oldest": oldest_waiting_age()}
-    return render(request, "web/staff/overview.html", context)
+    return render(request, "operations/staff_overview.html", context)
 
 
 @require_safe
 def dead_letter_list(request: HttpRequest) -> HttpResponse:
     require_staff(request.user, "R", Thing.OPERATIONS)
     page = Paginator(dead_letters(), 25).get_page(request.GET.get("page"))
-    return render(request, "web/staff/dead_letters.html", {"page": page})
+    return render(request, "operations/staff_dead_letters.html", {"page": page})
 
 
 @require_POST
@@ -87,20 +87,20 @@ def mails(request: HttpRequest) -> HttpResponse:
         "as_files": bool(getattr(settings, "EMAIL_FILE_PATH", None)),
         "undelivered": undelivered()[:50],
     }
-    return render(request, "web/staff/mails.html", context)
+    return render(request, "operations/staff_mails.html", context)
 
 
 @require_safe
 def mail(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request.user, "R", Thing.OPERATIONS)
-    return render(request, "web/staff/mail.html", {"mail": read_mail(name)})
+    return render(request, "operations/staff_mail.html", {"mail": read_mail(name)})
 
 
 @require_safe
 def events(request: HttpRequest) -> HttpResponse:
     form = EventFilters(request.GET)
     found = whole_trail(current_user(request)).select_related("by").filter(**form.chosen())
-    return render(request, "web/staff/events.html", {"form": form, "page": Paginator(found, 50).get_page(request.GET.get("page"))})
+    return render(request, "operations/staff_events.html", {"form": form, "page": Paginator(found, 50).get_page(request.GET.get("page"))})
 
 
 # Scoring runs: the list, one run with its progress, and a run on demand.
@@ -112,7 +112,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     rows = [(run, seconds_of(run)) for run in page]
     current = CurrentRun.objects.values_list("run_id", flat=True).first()
     running = any(run.status == ScoringRun.Status.RUNNING for run in page)
-    return render(request, "web/staff/runs.html", {"page": page, "rows": rows, "current": current, "running": running})
+    return render(request, "operations/staff_runs.html", {"page": page, "rows": rows, "current": current, "running": running})
 
 
 def _run_context(request: HttpRequest, run_id: int) -> dict[str, Any]:
@@ -133,13 +133,13 @@ def _run_context(request: HttpRequest, run_id: int) -> dict[str, Any]:
 
 @require_safe
 def run_page(request: HttpRequest, run_id: int) -> HttpResponse:
-    return render(request, "web/staff/run.html", _run_context(request, run_id))
+    return render(request, "operations/staff_run.html", _run_context(request, run_id))
 
 
 @require_safe
 def progress(request: HttpRequest, run_id: int) -> HttpResponse:
     """The bar alone, asked for again and again while the run goes on."""
-    return render(request, "web/staff/run_progress.html", _run_context(request, run_id))
+    return render(request, "operations/staff_run_progress.html", _run_context(request, run_id))
 
 
 @require_POST
@@ -177,7 +177,7 @@ def weights_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(all_weights(current_user(request)), PAGE).get_page(request.GET.get("page"))
     in_force = weights_in_force()["version"]
     versions = [Version(row, _measures(row), why_not_promoted(row, in_force)) for row in page]
-    return render(request, "web/staff/weights.html", {"page": page, "versions": versions, "in_force": in_force})
+    return render(request, "operations/staff_weights.html", {"page": page, "versions": versions, "in_force": in_force})
 
 
 def _measures(row: WeightSet) -> tuple[Measure, ...]:
@@ -264,7 +264,7 @@ def figures(request: HttpRequest) -> HttpResponse:
              "unit": _heading(table.columns[_BARS[name]]) if name in _BARS else ""}
         )  # fmt: skip
     context = {"form": form, "tables": tables, "by_hand": introduced_by_hand(user, scope), "by": by}
-    return render(request, "web/staff/figures.html", context, status=422 if form.errors else 200)
+    return render(request, "operations/staff_figures.html", context, status=422 if form.errors else 200)
 
 
 @require_safe

@@ -49,7 +49,7 @@ def of_community(request: HttpRequest, community_id: int) -> HttpResponse:
     community = Community.objects.select_related("country").get(pk=community_id)
     rows = [(row, row.pair.b if row.pair.a_id == community_id else row.pair.a, health_of(row, today)) for row in page]
     context = {"community": community, "page": page, "rows": rows, "shows_sample": community.is_sample}
-    return render(request, "web/partnerships.html", context)
+    return render(request, "partnerships/partnerships.html", context)
 
 
 @require_safe
@@ -60,7 +60,7 @@ def for_staff(request: HttpRequest) -> HttpResponse:
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     sample = any(row.pair.a.is_sample or row.pair.b.is_sample for row in page)
     context = {"form": form, "page": page, "rows": [(row, health_of(row, today)) for row in page], "shows_sample": sample}
-    return render(request, "web/staff/partnerships.html", context)
+    return render(request, "partnerships/staff_partnerships.html", context)
 
 
 def _read(request: HttpRequest, partnership_id: int) -> tuple[User, Partnership, int | None]:
@@ -133,11 +133,11 @@ def _renewed_by(partnership: Any) -> set[int]:
 
 @require_safe
 def partnership(request: HttpRequest, partnership_id: int) -> HttpResponse:
-    return render(request, "web/partnership.html", _context(*_read(request, partnership_id)))
+    return render(request, "partnerships/partnership.html", _context(*_read(request, partnership_id)))
 
 
 def _again(request: HttpRequest, user: User, partnership: Partnership, side: int, sent: dict[str, DomainForm]) -> HttpResponse:
-    return render(request, "web/partnership.html", _context(user, partnership, side, sent), status=422)
+    return render(request, "partnerships/partnership.html", _context(user, partnership, side, sent), status=422)
 
 
 @require_POST
@@ -219,7 +219,7 @@ def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
         "history": [{**row, "label": stages.get(row["stage"], "")} for row in told.get("history", ())],
         "shows_sample": found.pair.a.is_sample or found.pair.b.is_sample,
     }
-    return render(request, "web/partnership_why.html", context)
+    return render(request, "partnerships/why.html", context)
 
 
 @require_safe

@@ -48,7 +48,7 @@ def _people_page(request: HttpRequest, user: User, community_id: int, form: Invi
         "form": form,
     }
     context["shows_sample"] = context["community"].is_sample
-    return render(request, "web/people/people.html", context, status=422 if form.errors else 200)
+    return render(request, "people/people.html", context, status=422 if form.errors else 200)
 
 
 @require_safe
@@ -129,7 +129,7 @@ def join(request: HttpRequest, community_id: int) -> HttpResponse:
         "form": form,
         "shows_sample": community.is_sample,
     }
-    return render(request, "web/people/join.html", context, status=422 if form.errors else 200)
+    return render(request, "people/join.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
@@ -151,7 +151,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         "for_me": user is not None and user.email == found.email,
         "shows_sample": found.community.is_sample,
     }
-    return render(request, "web/people/invitation.html", context)
+    return render(request, "people/invitation.html", context)
 
 
 @require_POST
@@ -171,10 +171,10 @@ def community_acts(request: HttpRequest, community_id: int) -> HttpResponse:
     if community is None:
         raise NotVisible
     context = {"page": page, "community": community, "shows_sample": community.is_sample}
-    return render(request, "web/people/acts.html", context)
+    return render(request, "people/acts.html", context)
 
 
 @require_safe
 def joining(request: HttpRequest) -> HttpResponse:
     page = Paginator(all_waiting_requests(current_user(request)), PAGE).get_page(request.GET.get("page"))
-    return render(request, "web/staff/joining.html", {"page": page})
+    return render(request, "people/staff_joining.html", {"page": page})

@@ -170,7 +170,7 @@ class AskedField:
 
     @property
     def template(self) -> str:
-        return f"web/profile/fields/{self.widget}.html"
+        return f"profiles/fields/{self.widget}.html"
 
     @property
     def described_by(self) -> str:

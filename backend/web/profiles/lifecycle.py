@@ -55,7 +55,7 @@ def _found_places(form: PlaceSearch) -> list[Place]:
 def places(request: HttpRequest) -> HttpResponse:
     """The type-ahead's list of places: a fragment."""
     search = PlaceSearch(request.GET)
-    return render(request, "web/parts/places.html", {"places": _found_places(search), "searched": bool(request.GET.get("q", "").strip())})
+    return render(request, "profiles/places.html", {"places": _found_places(search), "searched": bool(request.GET.get("q", "").strip())})
 
 
 def _registered(request: HttpRequest, form: RegistrationForm, user: User) -> HttpResponse | None:
@@ -90,7 +90,7 @@ def register(request: HttpRequest) -> HttpResponse:
         "places": _found_places(search) if search.is_bound else [],
         "searched": bool(search.data.get("q", "").strip()) if search.is_bound else False,
     }
-    return render(request, "web/register.html", context, status=422 if form.is_bound and form.errors else 200)
+    return render(request, "profiles/register.html", context, status=422 if form.is_bound and form.errors else 200)
 
 
 # Check your answers, submit, publish again, pause and the rest of a profile's life.
@@ -134,13 +134,13 @@ def _vetted(request: HttpRequest, community_id: int) -> bool:
 def check(request: HttpRequest, community_id: int) -> HttpResponse:
     profile = own_profile(current_user(request), community_id, "U")
     errors = draft_errors(profile, complete=True)
-    return render(request, "web/profile/check.html", _check_context(profile, errors, vetted=_vetted(request, community_id)))
+    return render(request, "profiles/check.html", _check_context(profile, errors, vetted=_vetted(request, community_id)))
 
 
 def _check_again(request: HttpRequest, community_id: int, invalid: InvalidFields) -> HttpResponse:
     profile = own_profile(current_user(request), community_id, "U")
     context = _check_context(profile, invalid.errors, vetted=_vetted(request, community_id))
-    return render(request, "web/profile/check.html", context, status=422)
+    return render(request, "profiles/check.html", context, status=422)
 
 
 @require_POST
@@ -170,7 +170,7 @@ def preview(request: HttpRequest, community_id: int) -> HttpResponse:
     document, errors = valid_part(profile.draft)
     shown = profile.community
     shown.current_memberships = list(shown.memberships.filter(ended_on__isnull=True))  # type: ignore[attr-defined]
-    return render(request, "web/profile/preview.html", page_of(shown, document) | {"hidden_errors": len(errors)})
+    return render(request, "profiles/preview.html", page_of(shown, document) | {"hidden_errors": len(errors)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -193,7 +193,7 @@ def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
         "groups": describe(version.data, profile.community) if version else [],
         "shows_sample": profile.community.is_sample,
     }
-    return render(request, "web/profile/confirm.html", context)
+    return render(request, "profiles/confirm.html", context)
 
 
 _ACTS: Mapping[str, tuple[Callable[..., Profile], Any]] = {

@@ -56,7 +56,7 @@ def overview(request: HttpRequest, community_id: int) -> HttpResponse:
         "letters": profile.letters.order_by("-id"),
         "shows_sample": profile.community.is_sample,
     }
-    return render(request, "web/profile/overview.html", context)
+    return render(request, "profiles/overview.html", context)
 
 
 def _asked(profile: Profile, group: Group, answers: Mapping[str, Any], *, with_errors: bool) -> list[AskedField]:
@@ -148,7 +148,7 @@ def group_page(request: HttpRequest, community_id: int, group: str) -> HttpRespo
         answers = _with_defaults(topic, profile.draft.get(topic.code) or {})
         show_errors = any(draft_errors(profile).keys() & {f"{topic.code}.{field.name}" for field in topic.fields})
         fields = _asked(profile, topic, answers, with_errors=show_errors)
-        return render(request, "web/profile/group.html", _group_context(profile, topic, fields))
+        return render(request, "profiles/group.html", _group_context(profile, topic, fields))
     changes = _changes(request, own_profile(user, community_id, "U"), topic)
     try:
         save_draft(by=user, community_id=community_id, changes=changes, revision=_revision(request), confirm=_looked_at(topic))
@@ -157,7 +157,7 @@ def group_page(request: HttpRequest, community_id: int, group: str) -> HttpRespo
     profile = own_profile(user, community_id, "U")
     fields = _asked(profile, topic, profile.draft.get(topic.code) or {}, with_errors=True)
     if any(field.errors for field in fields):
-        return render(request, "web/profile/group.html", _group_context(profile, topic, fields), status=422)
+        return render(request, "profiles/group.html", _group_context(profile, topic, fields), status=422)
     return _after_saving(request, community_id, topic)
 
 
@@ -183,7 +183,7 @@ def autosave(request: HttpRequest, community_id: int, group: str) -> HttpRespons
     try:
         save_draft(by=user, community_id=community_id, changes=changes, revision=_revision(request))
     except DraftConflict:
-        return render(request, "web/profile/autosaved.html", {"conflict": True})
+        return render(request, "profiles/autosaved.html", {"conflict": True})
     profile = own_profile(user, community_id, "U")
     context = {
         "profile": profile,
@@ -192,7 +192,7 @@ def autosave(request: HttpRequest, community_id: int, group: str) -> HttpRespons
         "outlook": outlook_of(profile),
         "progress": progress_of(profile),
     }
-    return render(request, "web/profile/autosaved.html", context)
+    return render(request, "profiles/autosaved.html", context)
 
 
 def _shown(profile: Profile, group: Group, name: str, value: Any) -> Answer | None:
@@ -221,7 +221,7 @@ def _conflict_page(request: HttpRequest, profile: Profile, group: Group, mine: M
         "others": [field.label for field in group.fields if field.name in mine and f"{group.code}.{field.name}" not in conflict.collisions],
         "shows_sample": profile.community.is_sample,
     }
-    return render(request, "web/profile/conflict.html", context, status=409)
+    return render(request, "profiles/conflict.html", context, status=409)
 
 
 @require_POST
@@ -302,7 +302,7 @@ def own_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
         shown = [ContactEntry(name=c.name, office=c.office, email=c.email, phone=c.phone) for c in contacts]
     community = Community.objects.get(pk=community_id)
     context = {"community": community, "rows": _rows(shown, errors), "errors": errors, "shows_sample": community.is_sample}
-    return render(request, "web/profile/contacts.html", context, status=422 if errors else 200)
+    return render(request, "profiles/contacts.html", context, status=422 if errors else 200)
 
 
 @cache_control(no_store=True, private=True)
@@ -321,4 +321,4 @@ def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
         contacts = read_contacts(by=user, community_id=community_id)
     community = get_object_or_404(Community, pk=community_id)
     context = {"community": community, "contacts": contacts, "asks_reason": contacts is None, "reason": reason, "errors": errors}
-    return render(request, "web/staff/contacts.html", context, status=422 if errors else 200)
+    return render(request, "profiles/staff_contacts.html", context, status=422 if errors else 200)

@@ -50,17 +50,17 @@ def _newest_of_both_sides() -> list[Community]:
 def home(request: HttpRequest) -> HttpResponse:
     cards = [community_card(community) for community in _newest_of_both_sides()]
     context = {"figures": _home_figures(), "cards": cards, "shows_sample": any(card.community.is_sample for card in cards)}
-    return render(request, "web/home.html", context)
+    return render(request, "public/home.html", context)
 
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
-    return render(request, "web/about.html", {"groups": GROUPS})
+    return render(request, "public/about.html", {"groups": GROUPS})
 
 
 @require_safe
 def sources(request: HttpRequest) -> HttpResponse:
-    return render(request, "web/sources.html", {"sources": data_sources()})
+    return render(request, "public/sources.html", {"sources": data_sources()})
 
 
 # Communities that seek partners, and a community's page.
@@ -75,7 +75,7 @@ def seeking(request: HttpRequest) -> HttpResponse:
     page = Paginator(seeking_communities(**form.chosen()), PAGE).get_page(request.GET.get("page"))
     cards = [community_card(community) for community in page]
     context = {"form": form, "page": page, "cards": cards, "shows_sample": any(card.community.is_sample for card in cards)}
-    return render(request, "web/seeking.html", context)
+    return render(request, "public/seeking.html", context)
 
 
 def _public_community(community_id: int) -> Community:
@@ -111,7 +111,7 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
 @require_safe
 def community(request: HttpRequest, community_id: int) -> HttpResponse:
     shown = _public_community(community_id)
-    return render(request, "web/community.html", page_of(shown, published_data(shown)))
+    return render(request, "public/community.html", page_of(shown, published_data(shown)))
 
 
 # The directory of members' partnerships: as a table with a map, by city, and as CSV.
@@ -160,7 +160,7 @@ def directory(request: HttpRequest) -> HttpResponse:
         "nearby": [] if page.paginator.count or not asked.search else search_places(asked.search, limit=SUGGESTED),
         "shows_sample": any(entry.is_sample for entry in page),
     }
-    return render(request, "web/directory.html", context)
+    return render(request, "public/directory.html", context)
 
 
 @require_safe
@@ -168,7 +168,7 @@ def cities(request: HttpRequest) -> HttpResponse:
     """The type-ahead's list of cities: a fragment of links."""
     typed = request.GET.get("search", "")
     found = search_places(typed, limit=SUGGESTED) if len(typed.strip()) > 1 else []
-    return render(request, "web/parts/directory_cities.html", {"found": found, "searched": bool(found) or len(typed.strip()) > 1})
+    return render(request, "public/directory_cities.html", {"found": found, "searched": bool(found) or len(typed.strip()) > 1})
 
 
 @require_safe

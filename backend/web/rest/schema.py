@@ -154,7 +154,7 @@ class DocsView(SpectacularSwaggerSplitView):
     permission_classes = [ByAccessTable]
     http_method_names = ["get", "head"]
     url_name = "api:schema"
-    template_name = "web/api.html"
+    template_name = "public/api.html"
 
 
 class UnknownView(APIView):

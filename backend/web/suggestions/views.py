@@ -105,7 +105,7 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
         "may_edit": may(actor, "U", Thing.DRAFT),
         "shows_sample": any(card.view.own.is_sample or card.view.other.is_sample for card in cards),
     }
-    return render(request, "web/suggestions.html", context)
+    return render(request, "suggestions/suggestions.html", context)
 
 
 def detail_context(user: User, community_id: int, suggestion_id: int) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def detail_context(user: User, community_id: int, suggestion_id: int) -> dict[st
 
 @require_safe
 def detail(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
-    return render(request, "web/suggestion.html", detail_context(current_user(request), community_id, suggestion_id))
+    return render(request, "suggestions/suggestion.html", detail_context(current_user(request), community_id, suggestion_id))
 
 
 _WORDS = {
@@ -171,7 +171,7 @@ def give_answer(request: HttpRequest, community_id: int, suggestion_id: int) -> 
         form = DeclineForm(request.POST)
         form.take(invalid)
         context = detail_context(user, community_id, suggestion_id) | {"decline": form}
-        return render(request, "web/suggestion.html", context, status=422)
+        return render(request, "suggestions/suggestion.html", context, status=422)
     messages.success(request, _WORDS[Decision.Answer(given)])
     return redirect("web:suggestion", community_id, suggestion_id)
 
@@ -197,7 +197,7 @@ def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpRes
         form = VoteForm(request.POST)
         form.take(invalid)
         context = detail_context(user, community_id, suggestion_id) | {"vote": form}
-        return render(request, "web/suggestion.html", context, status=422)
+        return render(request, "suggestions/suggestion.html", context, status=422)
     messages.success(request, _("Your vote is kept. You can change it until your community has answered."))
     return _back_to_review(community_id, suggestion_id)
 
@@ -254,7 +254,7 @@ def compare(request: HttpRequest, community_id: int) -> HttpResponse:
         "compared_communities": [own, *(view.other for view in views)],
         "shows_sample": any(view.own.is_sample or view.other.is_sample for view in views),
     }
-    return render(request, "web/compare.html", context)
+    return render(request, "suggestions/compare.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -287,14 +287,14 @@ def answer_rule(request: HttpRequest, community_id: int) -> HttpResponse:
         "form": form,
         "people": len(voters(community_id)),
     }
-    return render(request, "web/answer_rule.html", context, status=status)
+    return render(request, "suggestions/answer_rule.html", context, status=status)
 
 
 @require_safe
 def staff_votes(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     """Votes and comments of both sides, for curators alone."""
     votes = votes_for_staff(current_user(request), suggestion_id)
-    return render(request, "web/staff/votes.html", {"suggestion_id": suggestion_id, "votes": votes})
+    return render(request, "suggestions/staff_votes.html", {"suggestion_id": suggestion_id, "votes": votes})
 
 
 # The dossier of a suggestion: to read and print, and as a PDF.
@@ -302,7 +302,7 @@ def staff_votes(request: HttpRequest, suggestion_id: int) -> HttpResponse:
 
 @require_safe
 def dossier(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
-    return render(request, "web/dossier.html", dossier_context(current_user(request), community_id, suggestion_id))
+    return render(request, "suggestions/dossier.html", dossier_context(current_user(request), community_id, suggestion_id))
 
 
 @require_safe
@@ -313,7 +313,7 @@ def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> 
         content = dossier_bytes(user, community_id, suggestion_id)
     except Unavailable as unavailable:
         context = dossier_context(user, community_id, suggestion_id) | {"problem": unavailable.message}
-        return render(request, "web/dossier.html", context, status=503)
+        return render(request, "suggestions/dossier.html", context, status=503)
     view = suggestion_for(user, suggestion_id, community_id=community_id)
     name = f"{slugify(view.own.name)}-{slugify(view.other.name)}.pdf"
     return private_download(ContentFile(content), name=name, content_type="application/pdf")

@@ -197,7 +197,7 @@ def beside(values: Iterable[Any], owners: Iterable[Any]) -> list[tuple[Any, Any]
 # Where the vetting of a profile stands, for its owner.
 
 
-@register.inclusion_tag("web/profile/standing.html")
+@register.inclusion_tag("vetting/standing.html")
 def vetting_standing(profile: Profile) -> dict[str, Any]:
     """What is asked, what was answered, and who waits for whom. Only for readers of the draft."""
     submitted = profile.status == Profile.Status.SUBMITTED

@@ -34,7 +34,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     page = Paginator(vetting_queue(current_user(request)), 25).get_page(request.GET.get("page"))
     submissions = submissions_of(list(page))
     shows_sample = any(entry.profile.community.is_sample for entry in submissions)
-    return render(request, "web/staff/vetting.html", {"page": page, "submissions": submissions, "shows_sample": shows_sample})
+    return render(request, "vetting/staff_queue.html", {"page": page, "submissions": submissions, "shows_sample": shows_sample})
 
 
 def _submission_context(request: HttpRequest, community_id: int) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _submission_context(request: HttpRequest, community_id: int) -> dict[str, An
 
 @require_safe
 def submission(request: HttpRequest, community_id: int) -> HttpResponse:
-    return render(request, "web/staff/submission.html", _submission_context(request, community_id) | {"form": ChangesForm()})
+    return render(request, "vetting/staff_submission.html", _submission_context(request, community_id) | {"form": ChangesForm()})
 
 
 @require_POST
@@ -83,7 +83,7 @@ def changes(request: HttpRequest, community_id: int) -> HttpResponse:
         )
     except InvalidFields as invalid:
         form.take(invalid)
-        return render(request, "web/staff/submission.html", _submission_context(request, community_id) | {"form": form}, status=422)
+        return render(request, "vetting/staff_submission.html", _submission_context(request, community_id) | {"form": form}, status=422)
     messages.success(request, "Sent back with your words.")
     return redirect("web:staff_vetting")
 
@@ -114,7 +114,7 @@ def answer(request: HttpRequest, community_id: int) -> HttpResponse:
         "profile_url": reverse("web:profile", args=[community_id]),
         "shows_sample": profile.community.is_sample,
     }
-    return render(request, "web/profile/answer.html", context, status=422 if request.method == "POST" else 200)
+    return render(request, "vetting/answer.html", context, status=422 if request.method == "POST" else 200)
 
 
 # The vetting letter: sent by the registrant, read by staff. Always a download, never shown

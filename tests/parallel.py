@@ -23,7 +23,7 @@ _LONGEST = (
     "tests/web/test_walks.py",
     "tests/web/test_accessibility.py",
     "tests/backend/cities/test_sample_world.py",
-    "tests/api/test_fuzzing.py",
+    "tests/web/test_fuzzing.py",
     "tests/matching/test_engine.py",
 )
 

@@ -12,10 +12,14 @@ from django.test import Client
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.suggestions.models import Suggestion
+from tests.actors import World, make_world
 from tests.factories import CommunityFactory, CommunityRoleFactory, ProfileFactory, SuggestionFactory, UserFactory
 from tests.faults.service import running
 from tests.web.browser import Browser, running_browser
 from tests.web.service import WholeService
+
+# People of each kind, and what they see.
+
 
 SignIn = Callable[[User], Client]
 
@@ -89,3 +93,8 @@ def browser() -> Iterator[Browser]:
             del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
         else:
             os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world()

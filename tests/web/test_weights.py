@@ -1,4 +1,4 @@
-"""The page on which staff see what was learned from answers, and put it in force."""
+"""Versions of the weights, in pages and through the API."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import WeightSet
 from backend.suggestions.scoring import weights_in_force
+from tests.actors import World
 from tests.factories import UserFactory
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to
 from tests.weights import make_version
+
+# The page on which staff see what was learned from answers, and put it in force.
+
 
 LIST = "web:staff_weights"
 
@@ -53,3 +57,29 @@ def test_nothing_learned_yet(staff: Client) -> None:
 
 def test_for_others_than_staff_there_is_no_such_page(sign_in: SignIn, db: None) -> None:
     assert sign_in(UserFactory()).get(reverse(LIST)).status_code == 404
+
+
+# Versions of the weights over the API: the same rules and the same record as on the page.
+
+
+ADDRESS = "/api/v1/staff/weights/"
+
+
+def test_staff_read_and_promote(world: World) -> None:
+    version = make_version()
+    client = world.client("curator")
+    [row] = client.get(ADDRESS).json()["results"]
+    assert (row["version"], row["decisions"], row["is_better"], row["in_force"]) == ("learned-7", 90, True, False)
+    assert row["by_time"] == {"learned": {"brier": 0.19, "log_loss": 0.55}, "in_use": {"brier": 0.21, "log_loss": 0.6}}
+    promoted = client.post(f"{ADDRESS}{version.pk}/promote/")
+    assert promoted.status_code == 200 and promoted.json()["in_force"]
+    assert Event.objects.filter(topic=Topic.WEIGHTS_PROMOTED, subject_id=version.pk).count() == 1
+    assert client.post(f"{ADDRESS}{version.pk}/promote/").status_code == 409
+
+
+def test_what_is_no_better_is_refused_and_others_see_nothing(world: World) -> None:
+    version = make_version(is_better=False)
+    assert world.client("curator").post(f"{ADDRESS}{version.pk}/promote/").status_code == 409
+    assert world.client("curator").post(f"{ADDRESS}{version.pk + 99}/promote/").status_code == 404
+    assert world.client("official").get(ADDRESS).status_code == 404
+    assert world.client("official").post(f"{ADDRESS}{version.pk}/promote/").status_code == 404

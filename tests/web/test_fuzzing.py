@@ -1,6 +1,6 @@
 """Requests drawn from the OpenAPI document, right and wrong: no 5xx, and every answer as the document says.
 
-Half of the requests name things that exist. A longer hunt: ``CSC_FUZZ_EXAMPLES=200 python3 manage.py test tests/api/test_fuzzing.py``.
+Half of the requests name things that exist. A longer hunt: ``CSC_FUZZ_EXAMPLES=200 python3 manage.py test tests/web/test_fuzzing.py``.
 """
 
 from __future__ import annotations

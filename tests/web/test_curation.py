@@ -1,19 +1,18 @@
-"""Policy, bars, several at once and pairs by hand, on staff's pages."""
+"""Staff's rules on suggestions, in pages and through the API."""
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
+
+from django.test import Client
 from django.urls import reverse
 
 from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
-from tests.actors import World, make_world
+from tests.actors import World
 from tests.factories import CommunityFactory, PlaceFactory, SuggestionFactory, document
 from tests.web.html_forms import forms_of
 
-
-@pytest.fixture
-def world(db: None) -> World:
-    return make_world()
+# Policy, bars, several at once and pairs by hand, on staff's pages.
 
 
 def url(name: str, *args: object) -> str:
@@ -47,16 +46,16 @@ def test_several_are_released_with_a_word_on_each_that_was_not(world: World) -> 
     assert world.client("curator").post(url("staff_suggestions_act"), {"act": "release"}).status_code == 400
 
 
-BAR = {"because": "A rule <of> law.", "source": "https://example.org/law", "from_on": "2026-01-01"}
+BAR_FORM = {"because": "A rule <of> law.", "source": "https://example.org/law", "from_on": "2026-01-01"}
 
 
 def test_jurisdiction_is_barred_by_the_name_of_its_region(world: World) -> None:
     PlaceFactory(country=world.b.country, admin1_code="02", admin1="Bavaria")
     curator = world.client("curator")
-    wrong = curator.post(url("staff_bars"), BAR | {"country": "DE", "admin1": "Atlantis"})
+    wrong = curator.post(url("staff_bars"), BAR_FORM | {"country": "DE", "admin1": "Atlantis"})
     assert wrong.status_code == 422
     assert "Regions there are: Bavaria" in wrong.content.decode()
-    assert curator.post(url("staff_bars"), BAR | {"country": "DE", "admin1": "bavaria", "home_admin1_code": "CA"}).status_code == 302
+    assert curator.post(url("staff_bars"), BAR_FORM | {"country": "DE", "admin1": "bavaria", "home_admin1_code": "CA"}).status_code == 302
     bar = Bar.objects.get()
     assert (bar.country_id, bar.admin1_code, bar.home_admin1_code) == ("DE", "02", "CA")
     html = curator.get(url("staff_bars")).content.decode()
@@ -72,7 +71,7 @@ def test_pair_is_barred_from_its_suggestion(world: World) -> None:
     address = f"{url('staff_bars')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
     assert address.replace("&", "&amp;") in curator.get(url("staff_suggestion", suggestion.pk)).content.decode()
     assert "Alpha – Beta" in curator.get(address).content.decode()
-    assert curator.post(address, BAR).status_code == 302
+    assert curator.post(address, BAR_FORM).status_code == 302
     assert Bar.objects.get().pair == world.pair
     assert world.client("official").get(url("suggestion", world.a.pk, suggestion.pk)).status_code == 404
     assert curator.get(f"{url('staff_bars')}?home_id={world.b.pk}&abroad_id={world.a.pk}").status_code == 404
@@ -105,9 +104,72 @@ def test_wish_is_shown_and_set_aside(world: World) -> None:
 
 def test_bar_is_shown_and_leaves_no_form(world: World) -> None:
     curator = world.client("curator")
-    curator.post(url("staff_bars"), BAR | {"country": "DE"})
+    curator.post(url("staff_bars"), BAR_FORM | {"country": "DE"})
     address = f"{url('staff_propose')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
     html = curator.get(address).content.decode()
     assert "Barred by staff" in html
     assert not [form for form in forms_of(html) if "because" in form.values]
     assert curator.post(address, {"because": "Still."}).status_code == 409
+
+
+# Curation through the API, with the same rules as the pages.
+
+
+JSON = "application/json"
+API = "/api/v1/staff/"
+BAR = {"because": "The ministry says so.", "source": "https://example.org", "from_on": "2026-01-01"}
+
+
+def post(client: Client, path: str, body: dict[str, Any]) -> Any:
+    return client.post(API + path, body, content_type=JSON)
+
+
+def test_policy_is_set_and_its_history_kept(world: World) -> None:
+    curator = world.client("curator")
+    assert post(curator, "release-policies/", {"mode": "above", "because": "Try."}).status_code == 422
+    assert post(curator, "release-policies/", {"mode": "above", "threshold": 0.6, "because": "Try."}).status_code == 201
+    assert post(curator, "release-policies/", {"mode": "by_hand", "because": "Too many."}).status_code == 201
+    rows = world.client("admin").get(f"{API}release-policies/").json()["results"]
+    assert [(row["mode"], row["threshold"]) for row in rows] == [("by_hand", None), ("above", 0.6)]
+    assert post(world.client("admin"), "release-policies/", {"mode": "all", "because": "No."}).status_code == 404
+
+
+def test_bar_is_set_and_lifted(world: World) -> None:
+    curator, suggestion = world.client("curator"), SuggestionFactory(pair=world.pair)
+    assert post(curator, "bars/", BAR).status_code == 422
+    made = post(curator, "bars/", BAR | {"home_id": world.a.pk, "abroad_id": world.b.pk})
+    assert made.status_code == 201, made.content
+    assert [side["name"] for side in made.json()["communities"]] == ["Alpha", "Beta"]
+    suggestion.refresh_from_db()
+    assert suggestion.status == "superseded"
+    number = made.json()["id"]
+    assert post(curator, f"bars/{number}/lift/", {"because": "It has ended."}).json()["lifted_because"] == "It has ended."
+    assert post(curator, f"bars/{number}/lift/", {"because": "Again."}).status_code == 409
+    assert [row["id"] for row in curator.get(f"{API}bars/").json()["results"]] == [number]
+    for actor in ("official", "chair", "stranger"):
+        assert world.client(actor).get(f"{API}bars/").status_code == 404
+
+
+def test_several_are_released_and_held(world: World) -> None:
+    waiting, gone = SuggestionFactory(pair=world.pair, proposed=True), SuggestionFactory(status="expired")
+    curator, ids = world.client("curator"), {"suggestion_ids": [waiting.pk, gone.pk]}
+    released = post(curator, "suggestions/release/", ids).json()
+    assert released["done"] == [waiting.pk]
+    assert [row["suggestion_id"] for row in released["refused"]] == [gone.pk]
+    assert post(curator, "suggestions/hold/", ids).json()["done"] == [waiting.pk]
+    assert post(curator, "suggestions/hold/", {"suggestion_ids": []}).status_code == 422
+
+
+def test_pair_is_assessed_and_proposed_by_hand(world: World) -> None:
+    curator = world.client("curator")
+    sides = {"home_id": world.a.pk, "abroad_id": world.c.pk}
+    found = curator.get(f"{API}proposals/assessment/", sides).json()
+    assert found["is_possible"] is True
+    assert found["home"]["community"]["name"] == "Alpha"
+    made = post(curator, "proposals/", sides | {"because": "The mayors met.", "release_now": True})
+    assert (made.status_code, made.json()["status"]) == (201, "released")
+    assert made.json()["score"] == found["score"]
+    again = post(curator, "proposals/", sides | {"because": "Once more."})
+    assert (again.status_code, again.json()["code"]) == (409, "not_eligible")
+    assert world.client("admin").get(f"{API}proposals/assessment/", sides).status_code == 404
+    assert Suggestion.objects.count() == 1

@@ -1,4 +1,6 @@
-"""The typed environment: every variable the service reads, checked once, with one clear line when it is wrong."""
+"""The typed environment: every variable the service reads, checked once, with one clear line when
+it is wrong.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def _split(name: str, url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError as error:  # a bracket left open, for one
-        raise ConfigurationError(f"{name} is not an address ({error}); write scheme://user:password@host:port/name") from None
+        raise ConfigurationError(
+            f"{name} is not an address ({error}); write scheme://user:password@host:port/name"
+        ) from None
 
 
 def _database(url: str) -> dict[str, Any]:
@@ -47,11 +51,15 @@ def _database(url: str) -> dict[str, Any]:
     try:
         port = parts.port
     except ValueError:
-        raise ConfigurationError("DATABASE_URL has a port that is not a number; write postgresql://user:password@host:5432/name") from None
+        raise ConfigurationError(
+            "DATABASE_URL has a port that is not a number; write postgresql://user:password@host:5432/name"
+        ) from None
     query = dict(parse_qsl(parts.query))
     host = query.pop("host", None) or (unquote(parts.hostname) if parts.hostname else "")
     if parts.scheme not in {"postgres", "postgresql"} or not name:
-        raise ConfigurationError("DATABASE_URL is not a PostgreSQL address; write postgresql://user:password@host:5432/name")
+        raise ConfigurationError(
+            "DATABASE_URL is not a PostgreSQL address; write postgresql://user:password@host:5432/name"
+        )
     return {
         "ENGINE": "django_prometheus.db.backends.postgresql",
         "NAME": name,
@@ -71,21 +79,30 @@ def _redis(url: str) -> str:
     except ValueError:
         port_ok = False
     if parts.scheme not in {"redis", "rediss", "unix", "redis+socket"} or not port_ok:
-        raise ConfigurationError("REDIS_URL is not a Redis address; write redis://:password@host:6379/0")
+        raise ConfigurationError(
+            "REDIS_URL is not a Redis address; write redis://:password@host:6379/0"
+        )
     return url
 
 
 def _email(url: str, data_dir: Path) -> dict[str, Any]:
-    """EMAIL_URL: ``file:`` (mails as files in the data folder) or ``smtp[s]://user:password@host:port``."""
+    """EMAIL_URL: ``file:`` (mails as files in the data folder) or
+    ``smtp[s]://user:password@host:port``.
+    """
     parts = _split("EMAIL_URL", url)
     if parts.scheme == "file":
-        return {"EMAIL_BACKEND": "backend.notifications.mail.FolderBackend", "EMAIL_FILE_PATH": str(data_dir / "mail")}
+        return {
+            "EMAIL_BACKEND": "backend.notifications.mail.FolderBackend",
+            "EMAIL_FILE_PATH": str(data_dir / "mail"),
+        }
     try:
         port = parts.port or (465 if parts.scheme == "smtps" else 587)
     except ValueError:
         port = 0
     if parts.scheme not in {"smtp", "smtps", "smtp+plain"} or not parts.hostname or not port:
-        raise ConfigurationError("EMAIL_URL is not a mail address; write smtp://user:password@host:587, smtps://…:465 or file:")
+        raise ConfigurationError(
+            "EMAIL_URL is not a mail address; write smtp://user:password@host:587, smtps://…:465 or file:"
+        )
     return {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "EMAIL_HOST": parts.hostname,
@@ -100,7 +117,9 @@ def _email(url: str, data_dir: Path) -> dict[str, Any]:
 
 def _undo_seconds(value: str) -> int:
     if not (value.isascii() and value.isdigit() and int(value) <= 3600):
-        raise ConfigurationError(f"CSC_UNDO_SECONDS is {value!r}; write how long an answer can be undone, 0 to 3600 seconds")
+        raise ConfigurationError(
+            f"CSC_UNDO_SECONDS is {value!r}; write how long an answer can be undone, 0 to 3600 seconds"
+        )
     return int(value)
 
 
@@ -108,7 +127,9 @@ def _check_secret_key(key: str) -> None:
     """What Django's ``check --deploy`` warns of (security.W009), as an error."""
     recipe = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
     if len(key) < _SECRET_KEY_LENGTH:
-        raise ConfigurationError(f"SECRET_KEY is shorter than {_SECRET_KEY_LENGTH} characters; {recipe}")
+        raise ConfigurationError(
+            f"SECRET_KEY is shorter than {_SECRET_KEY_LENGTH} characters; {recipe}"
+        )
     if len(set(key)) < _SECRET_KEY_DIFFERENT or key.startswith("django-insecure-"):
         raise ConfigurationError(f"SECRET_KEY can be guessed; {recipe}")
 
@@ -129,7 +150,9 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
     def required(name: str, fallback: str) -> str:
         value = env.get(name, "")
         if not value and production:
-            raise ConfigurationError(f"{name} is not set; production takes its settings from the environment")
+            raise ConfigurationError(
+                f"{name} is not set; production takes its settings from the environment"
+            )
         return value or fallback
 
     secret_key = required("SECRET_KEY", secrets.token_urlsafe(50))
@@ -138,8 +161,14 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
     public_url = required("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
     public = _split("PUBLIC_URL", public_url)
     if public.scheme not in {"http", "https"} or not public.hostname:
-        raise ConfigurationError("PUBLIC_URL is not a web address; write https://cities.example.org")
-    hosts = [h.strip() for h in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",") if h.strip()]
+        raise ConfigurationError(
+            "PUBLIC_URL is not a web address; write https://cities.example.org"
+        )
+    hosts = [
+        h.strip()
+        for h in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
+        if h.strip()
+    ]
     return Environment(
         mode=cast("Mode", mode),
         data_dir=data_dir,
@@ -149,7 +178,9 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
         allowed_hosts=hosts,
         public_url=public_url,
         email=_email(required("EMAIL_URL", "file:"), data_dir),
-        default_from_email=env.get("DEFAULT_FROM_EMAIL", "Cities Seeking Cities <no-reply@localhost>"),
+        default_from_email=env.get(
+            "DEFAULT_FROM_EMAIL", "Cities Seeking Cities <no-reply@localhost>"
+        ),
         undo_seconds=_undo_seconds(env.get("CSC_UNDO_SECONDS", "60")),
         log_json=env.get("CSC_LOG", "json" if production else "console") == "json",
     )

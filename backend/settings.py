@@ -1,4 +1,6 @@
-"""Django settings. One file; what differs between machines comes from the typed environment (backend/environment.py)."""
+"""Django settings. One file; what differs between machines comes from the typed environment
+(backend/environment.py).
+"""
 
 from __future__ import annotations
 
@@ -101,22 +103,33 @@ KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - a model
 # Its own table would stand empty beside ours, and be in the way of every flush.
 MIGRATION_MODULES = {"knox": None}
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = ["backend.accounts.hashing.FewRounds" if MODE == "test" else "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "backend.accounts.hashing.FewRounds"
+    if MODE == "test"
+    else "django.contrib.auth.hashers.PBKDF2PasswordHasher"
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "web:desk"
 LOGOUT_REDIRECT_URL = "web:home"
 ACCOUNT_ADAPTER = "backend.web.html.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "backend.web.accounts.forms.SignUpForm", "login": "backend.web.accounts.forms.SignInForm"}
+ACCOUNT_FORMS = {
+    "signup": "backend.web.accounts.forms.SignUpForm",
+    "login": "backend.web.accounts.forms.SignInForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 # Without a password one signs in by a code that comes by mail.
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-# An address is confirmed before anybody gets in: so sign-up answers alike for an address that has an account and one that has none.
+# An address is confirmed before anybody gets in: so sign-up answers alike for an address that has
+# an account and one that has none.
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
@@ -129,7 +142,8 @@ ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-# A whole town hall shares one address: the limit per address is wide, the one per account narrow (counted in the database cache).
+# A whole town hall shares one address: the limit per address is wide, the one per account narrow
+# (counted in the database cache).
 ACCOUNT_RATE_LIMITS = {
     "login": "600/m/ip",
     "login_failed": "10/m/key,300/m/ip",
@@ -138,7 +152,8 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "5/m/key,300/m/ip",
     "reset_password_from_key": "300/m/ip",
 }
-# In production one proxy stands before the service: the last address that it names is the client's, whatever the client wrote before it.
+# In production one proxy stands before the service: the last address that it names is the client's,
+# whatever the client wrote before it.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if PRODUCTION else 0
 MFA_ADAPTER = "backend.web.html.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -147,12 +162,15 @@ MFA_TOTP_ISSUER = "Cities Seeking Cities"
 MFA_TOTP_TOLERANCE = 1
 MFA_RATE_LIMITS = {"webauthn_login": "300/m/ip"}
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
-# Staff need a second factor. The sample world's staff are spared where their shared password is printed on the terminal anyway.
+# Staff need a second factor. The sample world's staff are spared where their shared password is
+# printed on the terminal anyway.
 STAFF_SECOND_FACTOR: dict[str, bool] = {"required": True, "spares_samples": not PRODUCTION}
 REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token", "TOKEN_PREFIX": "csc_"}
 API_TOKENS: dict[str, int] = {"longest_days": 365, "most": 10}
 INVITATIONS: dict[str, int] = {"days": 14, "most_waiting": 50}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+}
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [
@@ -170,12 +188,15 @@ FORMAT_MODULE_PATH = ["backend.formats"]
 LOCALE_PATHS = [REPOSITORY / "backend" / "locale"]
 
 STATIC_URL = "/static/"
-# Files are served from the packages themselves on one machine. In production they are hashed and collected beside the code, once for each
-# version of it: they change with nothing else.
+# Files are served from the packages themselves on one machine. In production they are hashed and
+# collected beside the code, once for each version of it: they change with nothing else.
 STATIC_ROOT = REPOSITORY / "staticfiles" if PRODUCTION else DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": DATA_DIR / "uploads"}},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": DATA_DIR / "uploads"},
+    },
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION
@@ -220,7 +241,10 @@ CONTENT_SECURITY_POLICY = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication", "knox.auth.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "knox.auth.TokenAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["backend.web.rest.access.ByAccessTable"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -241,7 +265,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "POSTPROCESSING_HOOKS": [],
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}},
-    "SWAGGER_UI_SETTINGS": {"docExpansion": "none", "displayRequestDuration": True, "validatorUrl": None},
+    "SWAGGER_UI_SETTINGS": {
+        "docExpansion": "none",
+        "displayRequestDuration": True,
+        "validatorUrl": None,
+    },
 }
 
 # The rules of the service that staff may want to change; their meaning is in the README.
@@ -252,13 +280,18 @@ SUGGESTIONS: dict[str, Any] = {
     "cooling_months": 12,
     "answer_days": 60,
     "remind_days": 14,  # before the end of the time to answer
-    "undo_seconds": ENV.undo_seconds,  # an answer takes effect, and can no longer be undone, when they are over
+    # An answer takes effect, and can no longer be undone, when they are over
+    "undo_seconds": ENV.undo_seconds,
     "release": "all",  # all | by_hand
     "shards": 8,  # of a full run, so that several workers share it
     "shard_rows_min": 100,
     "runs_kept": 3,
 }
-PROFILES: dict[str, Any] = {"stale_months": 12, "reminder_months": (11, 12, 14), "unsuggested_months": 15}
+PROFILES: dict[str, Any] = {
+    "stale_months": 12,
+    "reminder_months": (11, 12, 14),
+    "unsuggested_months": 15,
+}
 # The first profile that is published from a country is read by two curators.
 VETTING: dict[str, Any] = {"two_approvals_for_first_of_country": True}
 MEMBERSHIP: dict[str, Any] = {"reminder_days": 30}  # before the last day that dues cover
@@ -270,15 +303,21 @@ LOGGING = {
     "formatters": {
         "structlog": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.processors.JSONRenderer() if ENV.log_json else structlog.dev.ConsoleRenderer(colors=False),
-            "foreign_pre_chain": [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)],
+            "processor": structlog.processors.JSONRenderer()
+            if ENV.log_json
+            else structlog.dev.ConsoleRenderer(colors=False),
+            "foreign_pre_chain": [
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+            ],
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structlog"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django.request": {"level": "ERROR"},
-        # Each piece of work has its row; two lines for each message and each beat would bury what matters.
+        # Each piece of work has its row; two lines for each message and each beat would bury what
+        # matters.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},

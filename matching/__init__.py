@@ -1,1 +1,3 @@
-"""The science of Cities Seeking Cities: reciprocal, exact, explained matching. No Django, no Celery, no I/O."""
+"""The science of Cities Seeking Cities: reciprocal, exact, explained matching. No Django, no
+Celery, no I/O.
+"""

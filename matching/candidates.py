@@ -1,4 +1,6 @@
-"""Eligibility: which pairs may be suggested at all. A mask, never a penalty; a rule never excludes a pair on what is not known."""
+"""Eligibility: which pairs may be suggested at all. A mask, never a penalty; a rule never excludes
+a pair on what is not known.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,9 @@ class _Rules:
 class Eligibility:
     """Eligibility of all pairs of a snapshot (an ``EligibilityMask``).
 
-    Rules on places (two different countries, countries and regions wanted, countries excluded, barred jurisdictions, "not where we have a
-    partner") are folded into one small table a side, so that a candidate costs two look-ups. Unknown population, region or form passes.
+    Rules on places (two different countries, countries and regions wanted, countries excluded,
+    barred jurisdictions, "not where we have a partner") are folded into one small table a side, so
+    that a candidate costs two look-ups. Unknown population, region or form passes.
     """
 
     left_ok: BoolArray
@@ -42,25 +45,47 @@ class Eligibility:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         left, right = snapshot.left, snapshot.right
-        self.left_ok, self.right_ok = (np.fromiter((r.available for r in side), np.bool_, len(side)) for side in (left, right))
+        self.left_ok, self.right_ok = (
+            np.fromiter((r.available for r in side), np.bool_, len(side)) for side in (left, right)
+        )
         left_places, right_places = _places(left), _places(right)
-        forms = {form: bit for bit, form in enumerate(sorted({form for r in (*left, *right) for form in r.sought.forms}))}
+        forms = {
+            form: bit
+            for bit, form in enumerate(
+                sorted({form for r in (*left, *right) for form in r.sought.forms})
+            )
+        }
         if len(forms) > MAX_FORMS:
-            raise ValueError(f"{len(forms)} different forms are sought, and {MAX_FORMS} can be told apart; use the forms of the vocabulary")
-        self._left, self._right = _rules(left, left_places, right_places, forms), _rules(right, right_places, left_places, forms)
+            raise ValueError(
+                f"{len(forms)} different forms are sought, and {MAX_FORMS} can be told apart; use the forms of the vocabulary"
+            )
+        self._left, self._right = (
+            _rules(left, left_places, right_places, forms),
+            _rules(right, right_places, left_places, forms),
+        )
         for a, (left_country, _) in enumerate(left_places):
             for b, (right_country, _) in enumerate(right_places):
-                if {(left_country, right_country), ("*", right_country)} & snapshot.barred_countries:
+                if {
+                    (left_country, right_country),
+                    ("*", right_country),
+                } & snapshot.barred_countries:
                     self._left.accepts[self._left.place == a, b] = False
         self._barred = self._barred_keys()
-        self._settled = self.left_ok.copy(), self.right_ok.copy()  # no rule on single pairs or other qualities touches them
+        self._settled = (
+            self.left_ok.copy(),
+            self.right_ok.copy(),
+        )  # no rule on single pairs or other qualities touches them
         if len(self._barred):
             barred_rows, barred_cols = np.divmod(self._barred, len(self.right_ok))
             self._settled[0][barred_rows], self._settled[1][barred_cols] = False, False
         sides = (self._left, self._right)
-        self._bounded = any(np.isfinite([side.population_min, side.population_max]).any() for side in sides)
+        self._bounded = any(
+            np.isfinite([side.population_min, side.population_max]).any() for side in sides
+        )
         self._formed = bool(forms)
-        self._sistered = bool(self._left.not_with_us_sister.any() or self._right.not_with_us_sister.any())
+        self._sistered = bool(
+            self._left.not_with_us_sister.any() or self._right.not_with_us_sister.any()
+        )
 
     def pairs(self, rows: IntArray, cols: IntArray) -> BoolArray:
         """(c,) bool for candidate pairs given by row and column indices."""
@@ -74,7 +99,10 @@ class Eligibility:
 
     def block(self, row_start: int, row_stop: int, col_start: int, col_stop: int) -> BoolArray:
         """(row_stop - row_start, col_stop - col_start) bool."""
-        rows, cols = np.arange(row_start, row_stop)[:, None], np.arange(col_start, col_stop)[None, :]
+        rows, cols = (
+            np.arange(row_start, row_stop)[:, None],
+            np.arange(col_start, col_stop)[None, :],
+        )
         allowed = self._symmetric_rules(rows, cols)
         width = len(self.right_ok)
         first, last = np.searchsorted(self._barred, [row_start * width, row_stop * width])
@@ -84,12 +112,15 @@ class Eligibility:
         return allowed
 
     def groups(self) -> tuple[IntArray, IntArray]:
-        """Country numbers of both sides, (n_left,) and (n_right,): the rules on places treat communities of one country alike."""
+        """Country numbers of both sides, (n_left,) and (n_right,): the rules on places treat
+        communities of one country alike.
+        """
         return self._left.country, self._right.country
 
     def reach(self, rows: IntArray, cols: IntArray) -> tuple[BoolArray, BoolArray]:
-        """Of rows against a set of columns, two (r,) bools: possibly eligible with some of them (rules on places), and certainly eligible
-        with all of them (all rules). Cheap, and telling if the columns are of few places."""
+        """Of rows against a set of columns, two (r,) bools: possibly eligible with some of them
+        (rules on places), and certainly eligible with all of them (all rules). Cheap, and telling
+        if the columns are of few places."""
         return self._reach(0, rows, cols)
 
     def reach_of_right(self, cols: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray]:
@@ -101,14 +132,24 @@ class Eligibility:
         places = np.flatnonzero(np.bincount(others.place[those]))
         take, taken = mine.accepts[ones[:, None], places], others.accepts[those]
         place = mine.place[ones]
-        by_some, by_all = np.asarray(taken.any(axis=0)), np.asarray(taken.all(axis=0))  # (places of this side,)
+        by_some, by_all = (
+            np.asarray(taken.any(axis=0)),
+            np.asarray(taken.all(axis=0)),
+        )  # (places of this side,)
         certain: BoolArray = self._settled[side][ones] & take.all(axis=1) & by_all[place]
-        if self._bounded or self._formed or self._sistered or not (self.right_ok, self.left_ok)[side][those].all():
+        if (
+            self._bounded
+            or self._formed
+            or self._sistered
+            or not (self.right_ok, self.left_ok)[side][those].all()
+        ):
             certain[:] = False
         return take.any(axis=1) & by_some[place], certain
 
     def reasons(self, row: int, col: int) -> tuple[str, ...]:
-        """The rules that exclude a pair, as codes with the side whose rule it is ("left:excluded_country"); empty if it is eligible."""
+        """The rules that exclude a pair, as codes with the side whose rule it is
+        ("left:excluded_country"); empty if it is eligible.
+        """
         a, b = self.snapshot.left[row], self.snapshot.right[col]
         found = ["same_country"] if a.country == b.country else []
         if {(a.country, b.country), ("*", b.country)} & self.snapshot.barred_countries:
@@ -117,7 +158,11 @@ class Eligibility:
             found.append("barred_pair")
         if a.sought.forms and b.sought.forms and not a.sought.forms & b.sought.forms:
             found.append("different_forms")
-        return (*found, *(f"left:{code}" for code in _objections(a, b)), *(f"right:{code}" for code in _objections(b, a)))
+        return (
+            *found,
+            *(f"left:{code}" for code in _objections(a, b)),
+            *(f"right:{code}" for code in _objections(b, a)),
+        )
 
     def _symmetric_rules(self, rows: IntArray, cols: IntArray) -> BoolArray:
         """All rules but barred pairs; rows and columns broadcast against each other."""
@@ -129,7 +174,9 @@ class Eligibility:
         if self._formed:
             allowed &= (a.forms[rows] & b.forms[cols]) != 0
         if self._sistered:
-            allowed &= ~(a.not_with_us_sister[rows] & b.has_us_sister[cols]) & ~(b.not_with_us_sister[cols] & a.has_us_sister[rows])
+            allowed &= ~(a.not_with_us_sister[rows] & b.has_us_sister[cols]) & ~(
+                b.not_with_us_sister[cols] & a.has_us_sister[rows]
+            )
         return np.asarray(allowed, dtype=np.bool_)
 
     def _barred_keys(self) -> IntArray:
@@ -146,32 +193,55 @@ def _places(records: Sequence[ProfileRecord]) -> dict[Place, int]:
     return places
 
 
-def _rules(records: Sequence[ProfileRecord], places: dict[Place, int], others: dict[Place, int], forms: dict[str, int]) -> _Rules:
+def _rules(
+    records: Sequence[ProfileRecord],
+    places: dict[Place, int],
+    others: dict[Place, int],
+    forms: dict[str, int],
+) -> _Rules:
     accepted: dict[object, BoolArray] = {}
     accepts = np.ones((len(records), len(others)), dtype=np.bool_)
     for at, record in enumerate(records):
         sought = record.sought
-        wish = (record.country, sought.countries, sought.regions, sought.excluded_countries, _closed(record))
+        wish = (
+            record.country,
+            sought.countries,
+            sought.regions,
+            sought.excluded_countries,
+            _closed(record),
+        )
         if wish not in accepted:
-            accepted[wish] = np.array([not any(_place_objections(record, *place)) for place in others], dtype=np.bool_)
+            accepted[wish] = np.array(
+                [not any(_place_objections(record, *place)) for place in others], dtype=np.bool_
+            )
         accepts[at] = accepted[wish]
     count = len(records)
-    countries = {country: number for number, country in enumerate(sorted({country for country, _ in places}))}
+    countries = {
+        country: number for number, country in enumerate(sorted({country for country, _ in places}))
+    }
     return _Rules(
         place=np.fromiter((places[r.country, r.region] for r in records), np.int64, count),
         accepts=accepts,
         population=_known((r.population for r in records), np.nan, count),
         population_min=_known((r.sought.population_min for r in records), -np.inf, count),
         population_max=_known((r.sought.population_max for r in records), np.inf, count),
-        forms=np.fromiter((sum(1 << forms[f] for f in r.sought.forms) or (1 << MAX_FORMS) - 1 for r in records), np.int64, count),
+        forms=np.fromiter(
+            (sum(1 << forms[f] for f in r.sought.forms) or (1 << MAX_FORMS) - 1 for r in records),
+            np.int64,
+            count,
+        ),
         has_us_sister=np.fromiter((r.has_us_sister for r in records), np.bool_, count),
-        not_with_us_sister=np.fromiter((r.sought.not_with_us_sister for r in records), np.bool_, count),
+        not_with_us_sister=np.fromiter(
+            (r.sought.not_with_us_sister for r in records), np.bool_, count
+        ),
         country=np.fromiter((countries[r.country] for r in records), np.int64, count),
     )
 
 
 def _known(values: Iterator[int | None], otherwise: float, count: int) -> npt.NDArray[np.float64]:
-    return np.fromiter((otherwise if value is None else value for value in values), np.float64, count)
+    return np.fromiter(
+        (otherwise if value is None else value for value in values), np.float64, count
+    )
 
 
 def _closed(record: ProfileRecord) -> frozenset[str]:
@@ -185,7 +255,9 @@ def _place_objections(record: ProfileRecord, country: str, region: str | None) -
         yield "same_country"
     if country in sought.excluded_countries:
         yield "excluded_country"
-    wanted = country in sought.countries or (bool(sought.regions) and (region is None or region in sought.regions))
+    wanted = country in sought.countries or (
+        bool(sought.regions) and (region is None or region in sought.regions)
+    )
     if (sought.countries or sought.regions) and not wanted:
         yield "not_a_wanted_place"
     if country in _closed(record):
@@ -195,7 +267,11 @@ def _place_objections(record: ProfileRecord, country: str, region: str | None) -
 def _objections(record: ProfileRecord, other: ProfileRecord) -> Iterator[str]:
     """The other side's rules are asked with the two exchanged."""
     yield from () if record.available else ("unavailable",)
-    yield from (code for code in _place_objections(record, other.country, other.region) if code != "same_country")
+    yield from (
+        code
+        for code in _place_objections(record, other.country, other.region)
+        if code != "same_country"
+    )
     low, high = record.sought.population_min, record.sought.population_max
     if other.population is not None and low is not None and other.population < low:
         yield "too_small"

@@ -31,7 +31,9 @@ class Engine:
     cols: Mapping[int, int]  # right id → column
 
     def explain(self, left_id: int, right_id: int) -> tuple[Explanation, Explanation]:
-        """Why left would choose right, and right left. Raises KeyError if one of them is not in the snapshot."""
+        """Why left would choose right, and right left. Raises KeyError if one of them is not in the
+        snapshot.
+        """
         row, col = self._place(left_id, right_id)
         a, b = self.snapshot.left[row], self.snapshot.right[col]
         parts = self.builder.parts_
@@ -39,30 +41,49 @@ class Engine:
         return forth, explain_direction(parts, self.weights, self.right, col, self.left, row, b, a)
 
     def exclusions(self, left_id: int, right_id: int) -> tuple[str, ...]:
-        """The rules that keep a pair from being suggested; empty if none does. Raises KeyError as ``explain``."""
+        """The rules that keep a pair from being suggested; empty if none does. Raises KeyError as
+        ``explain``.
+        """
         return self.eligibility.reasons(*self._place(left_id, right_id))
 
     def _place(self, left_id: int, right_id: int) -> tuple[int, int]:
         if left_id not in self.rows or right_id not in self.cols:
-            raise KeyError(f"pair {left_id}–{right_id} is not in snapshot {self.snapshot.version!r}")
+            raise KeyError(
+                f"pair {left_id}–{right_id} is not in snapshot {self.snapshot.version!r}"
+            )
         return self.rows[left_id], self.cols[right_id]
 
 
-def build_engine(snapshot: Snapshot, builder: FeatureBuilder, weights: Weights | None = None, *, earlier: Engine | None = None) -> Engine:
-    """Encode both sides and write the pair problem. A builder not yet fitted is fitted first; one fitted on an earlier snapshot stays so.
+def build_engine(
+    snapshot: Snapshot,
+    builder: FeatureBuilder,
+    weights: Weights | None = None,
+    *,
+    earlier: Engine | None = None,
+) -> Engine:
+    """Encode both sides and write the pair problem. A builder not yet fitted is fitted first; one
+    fitted on an earlier snapshot stays so.
 
-    ``earlier`` is an engine of the same builder over another snapshot: records that both hold are not encoded again.
+    ``earlier`` is an engine of the same builder over another snapshot: records that both hold are
+    not encoded again.
 
-    Raises ``RecordError`` subclasses that name record and field, among them DuplicateIdError if a community stands on both sides.
+    Raises ``RecordError`` subclasses that name record and field, among them DuplicateIdError if a
+    community stands on both sides.
     """
     weights = weights or Weights()
     if not hasattr(builder, "parts_"):
         builder.fit(snapshot)
-    known = EncodedSnapshot(earlier.snapshot, earlier.left, earlier.right) if earlier is not None else None
+    known = (
+        EncodedSnapshot(earlier.snapshot, earlier.left, earlier.right)
+        if earlier is not None
+        else None
+    )
     left, right = builder.transform_sides(snapshot, known)
     rows, cols = ({int(id_): at for at, id_ in enumerate(side.ids)} for side in (left, right))
     for id_ in rows.keys() & cols.keys():
-        raise DuplicateIdError(id_, "id", "stands on both sides; a community is either left or right")
+        raise DuplicateIdError(
+            id_, "id", "stands on both sides; a community is either left or right"
+        )
     preference = Preference(weights).fit(left, right)
     eligibility = Eligibility(snapshot)
     problem = PairProblem(
@@ -70,12 +91,25 @@ def build_engine(snapshot: Snapshot, builder: FeatureBuilder, weights: Weights |
         left_to_right=preference.left_to_right_, right_to_left=preference.right_to_left_,
         eligibility=eligibility, exceptions=preference.exceptions_, coverage_floor=weights.coverage_floor,
     )  # fmt: skip
-    return Engine(snapshot, weights, builder, left, right, preference, eligibility, problem, MappingProxyType(rows), MappingProxyType(cols))
+    return Engine(
+        snapshot,
+        weights,
+        builder,
+        left,
+        right,
+        preference,
+        eligibility,
+        problem,
+        MappingProxyType(rows),
+        MappingProxyType(cols),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a kept ranking must be told of to follow from one engine's problem to another's; see ``RankingIndex.update``."""
+    """What a kept ranking must be told of to follow from one engine's problem to another's; see
+    ``RankingIndex.update``.
+    """
 
     left: tuple[int, ...]
     right: tuple[int, ...]
@@ -83,23 +117,37 @@ class Changes:
 
 
 def changes_between(before: Engine, after: Engine) -> Changes:
-    """Communities whose pairs are no longer what they were. Both engines are of one builder and of the same weights."""
+    """Communities whose pairs are no longer what they were. Both engines are of one builder and of
+    the same weights.
+    """
     left, right = (
-        _changed_records(*sides) for sides in ((before.snapshot.left, after.snapshot.left), (before.snapshot.right, after.snapshot.right))
+        _changed_records(*sides)
+        for sides in (
+            (before.snapshot.left, after.snapshot.left),
+            (before.snapshot.right, after.snapshot.right),
+        )
     )
     for one, other in before.snapshot.barred_pairs ^ after.snapshot.barred_pairs:
         if one in after.rows and other in after.cols:
             left.add(one)
     if before.snapshot.barred_countries != after.snapshot.barred_countries:
         left.update(after.rows)
-    return Changes(tuple(sorted(left)), tuple(sorted(right)), before.preference.columns_ == after.preference.columns_)
+    return Changes(
+        tuple(sorted(left)),
+        tuple(sorted(right)),
+        before.preference.columns_ == after.preference.columns_,
+    )
 
 
-def _changed_records(before: tuple[ProfileRecord, ...], after: tuple[ProfileRecord, ...]) -> set[int]:
+def _changed_records(
+    before: tuple[ProfileRecord, ...], after: tuple[ProfileRecord, ...]
+) -> set[int]:
     known = {record.id: record for record in before}
     return {r.id for r in after if r.id in known and known[r.id] is not r and known[r.id] != r}
 
 
-def build_problem(snapshot: Snapshot, builder: FeatureBuilder, weights: Weights | None = None) -> PairProblem:
+def build_problem(
+    snapshot: Snapshot, builder: FeatureBuilder, weights: Weights | None = None
+) -> PairProblem:
     """The pair problem alone, for callers that need no reasons."""
     return build_engine(snapshot, builder, weights).problem

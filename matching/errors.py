@@ -25,7 +25,9 @@ class DuplicateIdError(RecordError):
 
 
 class UnseenValueError(RecordError):
-    """A value for which the layout has no column: encode both sides together, with ``FeatureBuilder.transform_sides``."""
+    """A value for which the layout has no column: encode both sides together, with
+    ``FeatureBuilder.transform_sides``.
+    """
 
 
 class NotFittedError(ValueError):

@@ -1,4 +1,6 @@
-"""Why i would choose j: contributions that sum to the preference, what is missing, and the strongest caveat."""
+"""Why i would choose j: contributions that sum to the preference, what is missing, and the
+strongest caveat.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def explain_direction(
     parts: tuple[Part, ...], weights: Weights, chooser: FeatureMatrix, row: int, chosen: FeatureMatrix, col: int,
     chooser_record: ProfileRecord, chosen_record: ProfileRecord,
 ) -> Explanation:  # fmt: skip
-    """Explain the preference of one community (its feature row and record) for another. Codes only; words are the caller's."""
+    """Explain the preference of one community (its feature row and record) for another. Codes only;
+    words are the caller's.
+    """
     terms = _terms(parts, weights, chooser, row, chosen, col, chooser_record, chosen_record)
     presence = sum(term.weight for term in terms if term.similarity is not None)
     total = sum(term.weight for term in terms)
@@ -41,8 +45,17 @@ def explain_direction(
     for term in terms:
         if term.weight:
             by_facet.setdefault(term.facet, []).append(term)
-    contributions = [_contribution(facet, of_facet, denominator) for facet, of_facet in by_facet.items()]
-    contributions.append(Contribution("prior", weights.prior_weight * weights.prior / denominator, weights.prior, weights.prior_weight))
+    contributions = [
+        _contribution(facet, of_facet, denominator) for facet, of_facet in by_facet.items()
+    ]
+    contributions.append(
+        Contribution(
+            "prior",
+            weights.prior_weight * weights.prior / denominator,
+            weights.prior,
+            weights.prior_weight,
+        )
+    )
     contributions.sort(key=lambda c: (-c.share, c.similarity is None, c.facet))
     coverage = presence / total if total else 0.0
     return Explanation(
@@ -58,21 +71,37 @@ def _terms(
     parts: tuple[Part, ...], weights: Weights, chooser: FeatureMatrix, row: int, chosen: FeatureMatrix, col: int,
     chooser_record: ProfileRecord, chosen_record: ProfileRecord,
 ) -> list[_Term]:  # fmt: skip
-    part_weights = weights.part_weights(chooser.importances[row : row + 1], chooser.facets, chooser.shares)[0]
+    part_weights = weights.part_weights(
+        chooser.importances[row : row + 1], chooser.facets, chooser.shares
+    )[0]
     terms = []
-    for part, weight, mine, theirs in zip(parts, part_weights, chooser.parts, chosen.parts, strict=True):
+    for part, weight, mine, theirs in zip(
+        parts, part_weights, chooser.parts, chosen.parts, strict=True
+    ):
         if not (mine.seeks[row] and theirs.offers[col]):
             terms.append(_Term(part.facet, float(weight), None, ()))
             continue
-        similarity = float(mine.seeker[row].astype(np.float64) @ theirs.offered[col].astype(np.float64))
+        similarity = float(
+            mine.seeker[row].astype(np.float64) @ theirs.offered[col].astype(np.float64)
+        )
         if part.name == "ties":
             similarity = max(similarity, _named_similarity(chooser_record, chosen_record.id))
-        terms.append(_Term(part.facet, float(weight), similarity, part.items(chooser_record, chosen_record, similarity)))
+        terms.append(
+            _Term(
+                part.facet,
+                float(weight),
+                similarity,
+                part.items(chooser_record, chosen_record, similarity),
+            )
+        )
     return terms
 
 
 def _named_similarity(chooser: ProfileRecord, chosen_id: int) -> float:
-    return max((STRENGTH[tie.strength] for tie in chooser.ties if tie.community_id == chosen_id), default=0.0)
+    return max(
+        (STRENGTH[tie.strength] for tie in chooser.ties if tie.community_id == chosen_id),
+        default=0.0,
+    )
 
 
 def _contribution(facet: str, terms: list[_Term], denominator: float) -> Contribution:
@@ -81,12 +110,22 @@ def _contribution(facet: str, terms: list[_Term], denominator: float) -> Contrib
     if not weight:
         return Contribution(facet, 0.0, None, sum(t.weight for t in terms))
     gained = sum(w * s for w, s, _ in present)
-    items = [(code, value * w / weight) for w, _, part_items in present for code, value in part_items]
-    return Contribution(facet, gained / denominator, gained / weight, weight, tuple(sorted(items, key=lambda item: (-item[1], item[0]))))
+    items = [
+        (code, value * w / weight) for w, _, part_items in present for code, value in part_items
+    ]
+    return Contribution(
+        facet,
+        gained / denominator,
+        gained / weight,
+        weight,
+        tuple(sorted(items, key=lambda item: (-item[1], item[0]))),
+    )
 
 
 def _caveat(contributions: list[Contribution], coverage: float, total: float) -> str | None:
-    """What costs the pair most: a facet well below half, one that stands in the way of working together, or how little is known."""
+    """What costs the pair most: a facet well below half, one that stands in the way of working
+    together, or how little is known.
+    """
     costs: list[tuple[float, str]] = []
     for c in contributions:
         if c.facet == "prior" or c.similarity is None:

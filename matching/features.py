@@ -23,7 +23,9 @@ SCHEMA = "features-1"  # raise it when the meaning of a column changes
 
 @dataclass(frozen=True, slots=True)
 class FeatureMatrix:
-    """One side, encoded: for each part the rows by which its n communities choose and are chosen (float32), and what they weigh."""
+    """One side, encoded: for each part the rows by which its n communities choose and are chosen
+    (float32), and what they weigh.
+    """
 
     side: Side
     version: str
@@ -52,33 +54,49 @@ class EncodedSnapshot:
 
 
 class FeatureBuilder:
-    """Learns rarities and latent topics from a snapshot; encodes records by them. Scikit-learn's conventions.
+    """Learns rarities and latent topics from a snapshot; encodes records by them. Scikit-learn's
+    conventions.
 
-    Parameters: ``vocabulary``; ``story_components``, latent topics of stories; ``random_state`` of the truncated SVD. The same input gives
-    the same features and the same ``version_`` (SHA-256 over schema, parameters and what was fitted).
+    Parameters: ``vocabulary``; ``story_components``, latent topics of stories; ``random_state`` of
+    the truncated SVD. The same input gives the same features and the same ``version_`` (SHA-256
+    over schema, parameters and what was fitted).
     """
 
-    def __init__(self, vocabulary: Vocabulary, *, story_components: int = 15, random_state: int = 0) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, *, story_components: int = 15, random_state: int = 0
+    ) -> None:
         self.vocabulary = vocabulary
         self.story_components = story_components
         self.random_state = random_state
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Constructor's parameters by name, as scikit-learn's ``clone`` wants them."""
-        return {"vocabulary": self.vocabulary, "story_components": self.story_components, "random_state": self.random_state}
+        return {
+            "vocabulary": self.vocabulary,
+            "story_components": self.story_components,
+            "random_state": self.random_state,
+        }
 
     def set_params(self, **params: Any) -> FeatureBuilder:
         """Set constructor's parameters; raises ValueError for names that are none."""
         unknown = params.keys() - self.get_params().keys()
         if unknown:
-            raise ValueError(f"no parameter {sorted(unknown)[0]!r}; there are {', '.join(self.get_params())}")
+            raise ValueError(
+                f"no parameter {sorted(unknown)[0]!r}; there are {', '.join(self.get_params())}"
+            )
         for name, value in params.items():
             setattr(self, name, value)
         return self
 
     def fit(self, snapshot: Snapshot | Sequence[ProfileRecord]) -> FeatureBuilder:
-        """Fit on both sides of a snapshot, or on records that choose among themselves. Raises RecordErrors."""
-        left, right = (snapshot.left, snapshot.right) if isinstance(snapshot, Snapshot) else (snapshot, snapshot)
+        """Fit on both sides of a snapshot, or on records that choose among themselves. Raises
+        RecordErrors.
+        """
+        left, right = (
+            (snapshot.left, snapshot.right)
+            if isinstance(snapshot, Snapshot)
+            else (snapshot, snapshot)
+        )
         parts = make_parts(self.vocabulary, self.story_components, self.random_state)
         for part in parts:
             part.fit(left, right)
@@ -91,16 +109,21 @@ class FeatureBuilder:
     def transform(self, records: Sequence[ProfileRecord], side: Side = "left") -> FeatureMatrix:
         """Encode the records of one side, in the columns that ``fit`` laid out.
 
-        Raises NotFittedError, and RecordErrors that name record and field, among them UnseenValueError for a value without a column.
+        Raises NotFittedError, and RecordErrors that name record and field, among them
+        UnseenValueError for a value without a column.
         """
         self._check_fitted()
         return self._encode(self.parts_, self.layout_, records, side)
 
-    def transform_sides(self, snapshot: Snapshot, earlier: EncodedSnapshot | None = None) -> tuple[FeatureMatrix, FeatureMatrix]:
-        """Encode both sides of a snapshot (any later one, or a shard) as fitted, with columns laid out for its own values.
+    def transform_sides(
+        self, snapshot: Snapshot, earlier: EncodedSnapshot | None = None
+    ) -> tuple[FeatureMatrix, FeatureMatrix]:
+        """Encode both sides of a snapshot (any later one, or a shard) as fitted, with columns laid
+        out for its own values.
 
-        Similarities are those that ``fit`` learned. ``earlier`` is what this builder made of another snapshot: rows of records that
-        are in both are taken over where the columns are the same. Raises NotFittedError and RecordErrors.
+        Similarities are those that ``fit`` learned. ``earlier`` is what this builder made of
+        another snapshot: rows of records that are in both are taken over where the columns are the
+        same. Raises NotFittedError and RecordErrors.
         """
         self._check_fitted()
         parts = tuple(map(copy, self.parts_))
@@ -108,24 +131,42 @@ class FeatureBuilder:
             part.lay_out(snapshot.left, snapshot.right)
         layout = _digest(value for part in parts for value in part.layout())
         left, right = snapshot.left, snapshot.right
-        if earlier is None or (earlier.left.version, earlier.left.layout) != (self.version_, layout):
-            return self._encode(parts, layout, left, "left"), self._encode(parts, layout, right, "right")
+        if earlier is None or (earlier.left.version, earlier.left.layout) != (
+            self.version_,
+            layout,
+        ):
+            return self._encode(parts, layout, left, "left"), self._encode(
+                parts, layout, right, "right"
+            )
         return (
             self._encode_changed(parts, layout, left, earlier.snapshot.left, earlier.left),
             self._encode_changed(parts, layout, right, earlier.snapshot.right, earlier.right),
         )
 
     def _encode_changed(
-        self, parts: tuple[Part, ...], layout: str, records: Sequence[ProfileRecord], known: Sequence[ProfileRecord], encoded: FeatureMatrix
+        self,
+        parts: tuple[Part, ...],
+        layout: str,
+        records: Sequence[ProfileRecord],
+        known: Sequence[ProfileRecord],
+        encoded: FeatureMatrix,
     ) -> FeatureMatrix:
         """The same as ``_encode``, from what ``known`` records were encoded as."""
         at = {record.id: row for row, record in enumerate(known)}
         origin = np.fromiter((at.get(record.id, -1) for record in records), np.int64, len(records))
-        fresh = [row for row, record in enumerate(records) if origin[row] < 0 or not _is_same(record, known[origin[row]])]
+        fresh = [
+            row
+            for row, record in enumerate(records)
+            if origin[row] < 0 or not _is_same(record, known[origin[row]])
+        ]
         if len(fresh) == len(records):
             return self._encode(parts, layout, records, encoded.side)
         part = self._encode(parts, layout, [records[row] for row in fresh], encoded.side)
-        if not fresh and len(records) == len(known) and np.array_equal(origin, np.arange(len(known))):
+        if (
+            not fresh
+            and len(records) == len(known)
+            and np.array_equal(origin, np.arange(len(known)))
+        ):
             return encoded
 
         def joined(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -144,7 +185,9 @@ class FeatureBuilder:
         if not hasattr(self, "parts_"):
             raise NotFittedError("fit the FeatureBuilder before transforming records")
 
-    def _encode(self, parts: tuple[Part, ...], layout: str, records: Sequence[ProfileRecord], side: Side) -> FeatureMatrix:
+    def _encode(
+        self, parts: tuple[Part, ...], layout: str, records: Sequence[ProfileRecord], side: Side
+    ) -> FeatureMatrix:
         ids = _unique_ids(records)
         importances = _importances(records)
         encoded = tuple(part.encode(records, side) for part in parts)
@@ -169,7 +212,9 @@ def _is_same(record: ProfileRecord, other: ProfileRecord) -> bool:
 
 
 def _joined_part(
-    old: EncodedPart, new: EncodedPart, joined: Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]]
+    old: EncodedPart,
+    new: EncodedPart,
+    joined: Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]],
 ) -> EncodedPart:
     """Roles that shared an array share one again."""
     seeker, seeks = joined(old.seeker, new.seeker), joined(old.seeks, new.seeks)
@@ -189,14 +234,20 @@ def _digest(values: Iterable[Any]) -> str:
 
 
 def _bytes(value: Any) -> bytes:
-    return np.ascontiguousarray(value).tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+    return (
+        np.ascontiguousarray(value).tobytes()
+        if isinstance(value, np.ndarray)
+        else repr(value).encode()
+    )
 
 
 def _unique_ids(records: Sequence[ProfileRecord]) -> IntArray:
     ids = np.fromiter((record.id for record in records), np.int64, len(records))
     if len(np.unique(ids)) != len(ids):
         repeated = next(id_ for id_, count in Counter(ids.tolist()).items() if count > 1)
-        raise DuplicateIdError(repeated, "id", "stands twice on one side; give every community once")
+        raise DuplicateIdError(
+            repeated, "id", "stands twice on one side; give every community once"
+        )
     return ids
 
 
@@ -206,8 +257,14 @@ def _importances(records: Sequence[ProfileRecord]) -> npt.NDArray[np.float64]:
     for row, record in enumerate(records):
         for facet, value in record.importances.items():
             if facet not in column:
-                raise UnknownCodeError(record.id, "importances", f"{facet!r} is no facet; there are {', '.join(FACET_NAMES)}")
+                raise UnknownCodeError(
+                    record.id,
+                    "importances",
+                    f"{facet!r} is no facet; there are {', '.join(FACET_NAMES)}",
+                )
             if not 0 <= value <= 3:
-                raise OutOfRangeError(record.id, "importances", f"{facet!r} has {value!r}, which is not from 0 to 3")
+                raise OutOfRangeError(
+                    record.id, "importances", f"{facet!r} has {value!r}, which is not from 0 to 3"
+                )
             stated[row, column[facet]] = value
     return stated

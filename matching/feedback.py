@@ -1,8 +1,11 @@
-"""What decisions teach: facet weights by regularised logistic regression, pulled toward the weights in use.
+"""What decisions teach: facet weights by regularised logistic regression, pulled toward the weights
+in use.
 
-Model of one directional decision: P(interested) = σ(α + γ·(p − prior)) with p the preference. Learning moves the weights inside p: with
-p's denominator held as it was, p − prior = Σ u_f·x_f with x_f = importance·(similarity − prior)/(Σ w·m + κ) over present facets, which is
-logistic in u. The penalty λ/2·Σ(u_f − u⁰_f)² holds what decisions say nothing about; u ≥ 0 (L-BFGS-B, Byrd et al. 1995).
+Model of one directional decision: P(interested) = σ(α + γ·(p − prior)) with p the preference.
+Learning moves the weights inside p: with p's denominator held as it was, p − prior = Σ u_f·x_f with
+x_f = importance·(similarity − prior)/(Σ w·m + κ) over present facets, which is logistic in u. The
+penalty λ/2·Σ(u_f − u⁰_f)² holds what decisions say nothing about; u ≥ 0 (L-BFGS-B, Byrd et al.
+1995).
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ FIT_REASONS = frozenset({"no_fit", "too_far_apart"})
 """Declines that say something about the fit. "We are full", "no support", "not this country" say nothing of it and teach nothing."""
 LEAST_DECISIONS = 40
 LEAST_OF_EACH = 8
-_FLAT = 1.0  # the least slope γ of acceptance by preference: decisions that ignore the preference must not silence the facets
+# The least slope γ of acceptance by preference: decisions that ignore the preference must not
+# silence the facets
+_FLAT = 1.0
 _RIDGE = 1e-2  # on the slope, so that separable decisions do not send it to infinity
 
 
@@ -37,7 +42,9 @@ class TooFewDecisionsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DirectionalDecision:
-    """What one community answered to one suggestion, with what it was shown: similarity (None: not known) and importance by facet."""
+    """What one community answered to one suggestion, with what it was shown: similarity (None: not
+    known) and importance by facet.
+    """
 
     community_id: int
     at: float  # seconds of any clock; only the order counts
@@ -57,7 +64,9 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class LearningReport:
-    """What the learned weights rest on, and how they do on decisions that they did not see beside the weights in use."""
+    """What the learned weights rest on, and how they do on decisions that they did not see beside
+    the weights in use.
+    """
 
     decisions: int
     interested: int
@@ -70,25 +79,42 @@ class LearningReport:
 
     @property
     def is_better(self) -> bool:
-        """Better calibrated than the weights in use by both measures, for communities and times not seen."""
-        pairs = ((self.learned_by_community, self.in_use_by_community), (self.learned_by_time, self.in_use_by_time))
+        """Better calibrated than the weights in use by both measures, for communities and times not
+        seen.
+        """
+        pairs = (
+            (self.learned_by_community, self.in_use_by_community),
+            (self.learned_by_time, self.in_use_by_time),
+        )
         return all(new.brier < old.brier and new.log_loss < old.log_loss for new, old in pairs)
 
 
 def fit_weights(
-    decisions: Sequence[DirectionalDecision], in_use: Weights, *, version: str, pull: float = 20.0, folds: int = 5, random_state: int = 0
+    decisions: Sequence[DirectionalDecision],
+    in_use: Weights,
+    *,
+    version: str,
+    pull: float = 20.0,
+    folds: int = 5,
+    random_state: int = 0,
 ) -> tuple[Weights, LearningReport]:
-    """Weights learned from decisions, with the report that says whether to trust them. Deterministic.
+    """Weights learned from decisions, with the report that says whether to trust them.
+    Deterministic.
 
     ``pull`` is λ: about how many decisions a facet needs before its weight moves by one.
 
-    Raises TooFewDecisionsError under ``LEAST_DECISIONS`` usable decisions, ``LEAST_OF_EACH`` interests and declines, or ``folds``
-    communities; ValueError for unknown facets, similarities outside [0, 1], and a pull that is not positive.
+    Raises TooFewDecisionsError under ``LEAST_DECISIONS`` usable decisions, ``LEAST_OF_EACH``
+    interests and declines, or ``folds`` communities; ValueError for unknown facets, similarities
+    outside [0, 1], and a pull that is not positive.
     """
     if not (pull > 0 and folds >= 2):
         raise ValueError("pull must be positive, and folds at least 2")
     usable = [d for d in decisions if d.interested or d.reason in FIT_REASONS]
-    left_out = Counter(d.reason or "no reason" for d in decisions if not d.interested and d.reason not in FIT_REASONS)
+    left_out = Counter(
+        d.reason or "no reason"
+        for d in decisions
+        if not d.interested and d.reason not in FIT_REASONS
+    )
     usable.sort(key=lambda d: (d.at, d.community_id))
     table = _Table.of(usable, in_use)
     communities = np.unique(table.community)
@@ -99,7 +125,9 @@ def fit_weights(
         *_held_out(table, in_use, pull, _by_time(len(usable), folds)),
     )  # fmt: skip
     unit = _learn(table, in_use, pull)
-    return dataclasses.replace(in_use, unit=dict(zip(FACET_NAMES, unit.tolist(), strict=True)), version=version), report
+    return dataclasses.replace(
+        in_use, unit=dict(zip(FACET_NAMES, unit.tolist(), strict=True)), version=version
+    ), report
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +145,16 @@ class _Table:
         for row, decision in enumerate(decisions):
             unknown = set(decision.similarities) - set(FACET_NAMES)
             if unknown:
-                raise ValueError(f"a decision of community {decision.community_id} names unknown facets: {', '.join(sorted(unknown))}")
+                raise ValueError(
+                    f"a decision of community {decision.community_id} names unknown facets: {', '.join(sorted(unknown))}"
+                )
             for facet, value in decision.similarities.items():
                 if value is None:
                     continue
                 if not -1e-6 <= value <= 1 + 1e-6:
-                    raise ValueError(f"a decision of community {decision.community_id} has {facet!r} at {value!r}, not in [0, 1]")
+                    raise ValueError(
+                        f"a decision of community {decision.community_id} has {facet!r} at {value!r}, not in [0, 1]"
+                    )
                 column = FACET_NAMES.index(facet)
                 similarity[row, column] = value
                 presence[row, column] = decision.importances.get(facet, 0.0)
@@ -132,7 +164,9 @@ class _Table:
         )  # fmt: skip
 
     def where(self, rows: BoolArray) -> _Table:
-        return _Table(self.community[rows], self.outcome[rows], self.similarity[rows], self.presence[rows])
+        return _Table(
+            self.community[rows], self.outcome[rows], self.similarity[rows], self.presence[rows]
+        )
 
     def preference(self, unit: Float64Array, weights: Weights) -> Float64Array:
         known = self.presence * unit
@@ -143,7 +177,11 @@ class _Table:
 
 def _check_enough(table: _Table, communities: int, folds: int) -> None:
     count, interested = len(table.outcome), int(table.outcome.sum())
-    if count < LEAST_DECISIONS or min(interested, count - interested) < LEAST_OF_EACH or communities < folds:
+    if (
+        count < LEAST_DECISIONS
+        or min(interested, count - interested) < LEAST_OF_EACH
+        or communities < folds
+    ):
         raise TooFewDecisionsError(
             f"{count} decisions that say something about fit ({interested} interested) of {communities} communities; learning needs "
             f"{LEAST_DECISIONS}, with {LEAST_OF_EACH} interested and {LEAST_OF_EACH} declined for the fit, of {folds} communities"
@@ -154,7 +192,9 @@ def _units(weights: Weights) -> Float64Array:
     return np.array([weights.unit[facet] for facet in FACET_NAMES])
 
 
-def _calibrate(preference: Float64Array, outcome: Float64Array, prior: float) -> tuple[float, float]:
+def _calibrate(
+    preference: Float64Array, outcome: Float64Array, prior: float
+) -> tuple[float, float]:
     """α and γ ≥ 0 of acceptance by preference."""
     x = preference - prior
 
@@ -164,7 +204,9 @@ def _calibrate(preference: Float64Array, outcome: Float64Array, prior: float) ->
         value = float(np.sum(np.logaddexp(0.0, z) - outcome * z) + _RIDGE / 2 * parameters[1] ** 2)
         return value, np.array([residual.sum(), residual @ x + _RIDGE * parameters[1]])
 
-    found = scipy.optimize.minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, None)])
+    found = scipy.optimize.minimize(
+        loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, None)]
+    )
     return float(found.x[0]), float(found.x[1])
 
 
@@ -183,13 +225,20 @@ def _learn(table: _Table, in_use: Weights, pull: float) -> Float64Array:
 
     bounds = [(None, None), *((0.0, 100.0) for _ in FACET_NAMES)]
     found = scipy.optimize.minimize(
-        loss, np.concatenate([[alpha], start]), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 2000}
+        loss,
+        np.concatenate([[alpha], start]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": 2000},
     )
     unit: Float64Array = np.maximum(found.x[1:], 0.0)
     return unit
 
 
-def _by_community(table: _Table, communities: IntArray, folds: int, random_state: int) -> Iterator[tuple[BoolArray, BoolArray]]:
+def _by_community(
+    table: _Table, communities: IntArray, folds: int, random_state: int
+) -> Iterator[tuple[BoolArray, BoolArray]]:
     fold = np.random.default_rng(random_state).permutation(len(communities)) % folds
     of_decision = fold[np.searchsorted(communities, table.community)]
     return ((of_decision != number, of_decision == number) for number in range(folds))
@@ -201,8 +250,12 @@ def _by_time(count: int, folds: int) -> Iterator[tuple[BoolArray, BoolArray]]:
     return ((block < number, block == number) for number in range(1, folds))
 
 
-def _held_out(table: _Table, in_use: Weights, pull: float, splits: Iterator[tuple[BoolArray, BoolArray]]) -> tuple[Scores, Scores]:
-    """Scores of the weights in use and of learned ones, each with α and γ from the training decisions, over all held-out decisions."""
+def _held_out(
+    table: _Table, in_use: Weights, pull: float, splits: Iterator[tuple[BoolArray, BoolArray]]
+) -> tuple[Scores, Scores]:
+    """Scores of the weights in use and of learned ones, each with α and γ from the training
+    decisions, over all held-out decisions.
+    """
     told: list[tuple[Float64Array, Float64Array, Float64Array]] = []
     for train_rows, test_rows in splits:
         train, test = table.where(train_rows), table.where(test_rows)
@@ -211,7 +264,11 @@ def _held_out(table: _Table, in_use: Weights, pull: float, splits: Iterator[tupl
         probabilities = []
         for unit in (_units(in_use), _learn(train, in_use, pull)):
             alpha, gamma = _calibrate(train.preference(unit, in_use), train.outcome, in_use.prior)
-            probabilities.append(scipy.special.expit(alpha + gamma * (test.preference(unit, in_use) - in_use.prior)))
+            probabilities.append(
+                scipy.special.expit(alpha + gamma * (test.preference(unit, in_use) - in_use.prior))
+            )
         told.append((test.outcome, probabilities[0], probabilities[1]))
     outcome, old, new = (np.concatenate(part) for part in zip(*told, strict=True))
-    return Scores(brier_score(old, outcome), log_loss(old, outcome)), Scores(brier_score(new, outcome), log_loss(new, outcome))
+    return Scores(brier_score(old, outcome), log_loss(old, outcome)), Scores(
+        brier_score(new, outcome), log_loss(new, outcome)
+    )

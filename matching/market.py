@@ -1,9 +1,11 @@
-"""A simulated market of two sides: what lists lead to if both sides read them from the top and accept by preference.
+"""A simulated market of two sides: what lists lead to if both sides read them from the top and
+accept by preference.
 
-Examination: the place r of a list is looked at with probability 1/r (position bias, Joachims et al. 2017). Acceptance: a community that
-looks at another wants it with probability equal to its preference. A mutual interest needs all four: both look, both accept; so the
-expected number is Σ e(r_ij)·p_ij · e(r_ji)·q_ji (Su et al., WWW 2022; Tomita et al., RecSys 2023). It compares ways to rank; it does not
-forecast how many partnerships there will be.
+Examination: the place r of a list is looked at with probability 1/r (position bias, Joachims et al.
+2017). Acceptance: a community that looks at another wants it with probability equal to its
+preference. A mutual interest needs all four: both look, both accept; so the expected number is Σ
+e(r_ij)·p_ij · e(r_ji)·q_ji (Su et al., WWW 2022; Tomita et al., RecSys 2023). It compares ways to
+rank; it does not forecast how many partnerships there will be.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ Float64Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Both sides in full: memory grows with n_left · n_right, so for worlds of a few thousand. Raises ValueError for unequal shapes."""
+    """Both sides in full: memory grows with n_left · n_right, so for worlds of a few thousand.
+    Raises ValueError for unequal shapes.
+    """
 
     left_ids: IntArray
     right_ids: IntArray
@@ -38,13 +42,20 @@ class Market:
     def __post_init__(self) -> None:
         shape = (len(self.left_ids), len(self.right_ids))
         tables = (self.left_preference, self.right_preference, self.allowed)
-        if any(table.shape != shape for table in tables) or (len(self.left_capacity), len(self.right_capacity)) != shape:
-            raise ValueError(f"preferences and eligibility of a market must be of shape {shape}, and each community needs a capacity")
+        if (
+            any(table.shape != shape for table in tables)
+            or (len(self.left_capacity), len(self.right_capacity)) != shape
+        ):
+            raise ValueError(
+                f"preferences and eligibility of a market must be of shape {shape}, and each community needs a capacity"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """What each community is shown, best first: column numbers (n_left, k) and row numbers (n_right, k'), padded with -1."""
+    """What each community is shown, best first: column numbers (n_left, k) and row numbers
+    (n_right, k'), padded with -1.
+    """
 
     left: IntArray
     right: IntArray
@@ -52,7 +63,9 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Measures of one way to make lists. ``left_exposure`` and ``right_exposure``: Σ 1/rank over the lists of the other side."""
+    """Measures of one way to make lists. ``left_exposure`` and ``right_exposure``: Σ 1/rank over
+    the lists of the other side.
+    """
 
     mutual_interests: float
     exposure_gini: float  # over all communities
@@ -70,13 +83,20 @@ def simulate(market: Market, lists: Lists) -> Outcome:
     """What the lists lead to. Raises ValueError for lists that do not fit the market."""
     n, m = market.allowed.shape
     if len(lists.left) != n or len(lists.right) != m:
-        raise ValueError(f"lists are of {len(lists.left)} and {len(lists.right)} communities, the market has {n} and {m}")
+        raise ValueError(
+            f"lists are of {len(lists.left)} and {len(lists.right)} communities, the market has {n} and {m}"
+        )
     left_exposure, right_exposure = exposure(lists.right, n), exposure(lists.left, m)
     left_looks, right_looks = _examination(lists.left, m), _examination(lists.right, n).T
-    wanted_by_left, wanted_by_right = left_looks * market.left_preference, right_looks * market.right_preference
+    wanted_by_left, wanted_by_right = (
+        left_looks * market.left_preference,
+        right_looks * market.right_preference,
+    )
     good = (market.left_preference >= market.good) & (market.right_preference >= market.good)
     served = (left_looks > 0) & (right_looks > 0) & good
-    crowded = (wanted_by_left.sum(axis=0) > market.right_capacity).sum() + (wanted_by_right.sum(axis=1) > market.left_capacity).sum()
+    crowded = (wanted_by_left.sum(axis=0) > market.right_capacity).sum() + (
+        wanted_by_right.sum(axis=1) > market.left_capacity
+    ).sum()
     return Outcome(
         mutual_interests=float((wanted_by_left * wanted_by_right).sum()),
         exposure_gini=gini(np.concatenate([left_exposure, right_exposure])),
@@ -98,8 +118,12 @@ def _examination(lists: IntArray, width: int) -> Float64Array:
     return looks
 
 
-def best_lists(market: Market, left_scores: Float64Array, right_scores: Float64Array, k: int) -> Lists:
-    """Each side's k best allowed by a score of its own, (n_left, n_right) each; ties by the counterpart's id."""
+def best_lists(
+    market: Market, left_scores: Float64Array, right_scores: Float64Array, k: int
+) -> Lists:
+    """Each side's k best allowed by a score of its own, (n_left, n_right) each; ties by the
+    counterpart's id.
+    """
     rows, cols = np.nonzero(market.allowed)
     forth, back = left_scores[rows, cols], right_scores[rows, cols]
     return Lists(
@@ -114,7 +138,9 @@ def popularity_lists(market: Market, k: int) -> Lists:
     right = np.where(market.allowed, market.left_preference, 0.0).sum(axis=0) / count[0]
     left = np.where(market.allowed, market.right_preference, 0.0).sum(axis=1) / count[1]
     shape = market.allowed.shape
-    return best_lists(market, np.broadcast_to(right, shape), np.broadcast_to(left[:, None], shape), k)
+    return best_lists(
+        market, np.broadcast_to(right, shape), np.broadcast_to(left[:, None], shape), k
+    )
 
 
 def one_sided_lists(market: Market, k: int) -> Lists:
@@ -128,20 +154,36 @@ def reciprocal_lists(market: Market, k: int, fusion: str = "harmonic") -> Lists:
     return best_lists(market, score, score, k)
 
 
-def allocated_lists(market: Market, k: int, allocation: Allocation, places: int, fusion: str = "harmonic") -> Lists:
-    """The candidates of the reciprocal lists, allocated: at most ``places`` suggestions per introduction that a community has room for."""
+def allocated_lists(
+    market: Market, k: int, allocation: Allocation, places: int, fusion: str = "harmonic"
+) -> Lists:
+    """The candidates of the reciprocal lists, allocated: at most ``places`` suggestions per
+    introduction that a community has room for.
+    """
     candidates = candidates_of(market, reciprocal_lists(market, k, fusion), fusion)
     allocation.fit(candidates, market.left_capacity, market.right_capacity)
-    chosen = choose_pairs(candidates, allocation.mass_, places * market.left_capacity, places * market.right_capacity)
+    chosen = choose_pairs(
+        candidates, allocation.mass_, places * market.left_capacity, places * market.right_capacity
+    )
     return lists_of(candidates.where(chosen), allocation.mass_[chosen])
 
 
 def candidates_of(market: Market, lists: Lists, fusion: str = "harmonic") -> Candidates:
     """Every pair that stands in a list of either side."""
-    listed = (_examination(lists.left, len(market.right_ids)) > 0) | (_examination(lists.right, len(market.left_ids)) > 0).T
+    listed = (_examination(lists.left, len(market.right_ids)) > 0) | (
+        _examination(lists.right, len(market.left_ids)) > 0
+    ).T
     rows, cols = np.nonzero(listed)
     forth, back = market.left_preference[rows, cols], market.right_preference[rows, cols]
-    return Candidates(market.left_ids, market.right_ids, rows, cols, forth, back, Reciprocal(fusion).fuse(forth, back))
+    return Candidates(
+        market.left_ids,
+        market.right_ids,
+        rows,
+        cols,
+        forth,
+        back,
+        Reciprocal(fusion).fuse(forth, back),
+    )
 
 
 def lists_of(pairs: Candidates, weight: Float64Array) -> Lists:
@@ -149,13 +191,27 @@ def lists_of(pairs: Candidates, weight: Float64Array) -> Lists:
     sizes = np.bincount(pairs.rows, minlength=1).max(), np.bincount(pairs.cols, minlength=1).max()
     order = (-pairs.scores, -weight)
     return Lists(
-        ranked_lists(pairs.rows, pairs.cols, (pairs.right_ids[pairs.cols], *order), len(pairs.left_ids), max(1, int(sizes[0]))),
-        ranked_lists(pairs.cols, pairs.rows, (pairs.left_ids[pairs.rows], *order), len(pairs.right_ids), max(1, int(sizes[1]))),
+        ranked_lists(
+            pairs.rows,
+            pairs.cols,
+            (pairs.right_ids[pairs.cols], *order),
+            len(pairs.left_ids),
+            max(1, int(sizes[0])),
+        ),
+        ranked_lists(
+            pairs.cols,
+            pairs.rows,
+            (pairs.left_ids[pairs.rows], *order),
+            len(pairs.right_ids),
+            max(1, int(sizes[1])),
+        ),
     )
 
 
 def compare(market: Market, k: int, allocation: Allocation, places: int) -> dict[str, Outcome]:
-    """The four ways, each from the one before with one idea more: popularity, one_sided, harmonic, allocated."""
+    """The four ways, each from the one before with one idea more: popularity, one_sided, harmonic,
+    allocated.
+    """
     ways = {
         "popularity": popularity_lists(market, k),
         "one_sided": one_sided_lists(market, k),

@@ -1,4 +1,6 @@
-"""Directional preference, both ways: the weighted mean of facet similarities over present facets, shrunk to a prior, with its coverage."""
+"""Directional preference, both ways: the weighted mean of facet similarities over present facets,
+shrunk to a prior, with its coverage.
+"""
 
 from __future__ import annotations
 
@@ -31,19 +33,28 @@ class PairPreferences:
 
 
 class Preference:
-    """p(i→j) = (Σ w·s·m + κ·prior) / (Σ w·m + κ), with i's own weights w, similarities s and presence m (both have the data).
+    """p(i→j) = (Σ w·s·m + κ·prior) / (Σ w·m + κ), with i's own weights w, similarities s and
+    presence m (both have the data).
 
-    ``fit`` writes both directions as ``Factors``; ties to one named community become ``PairExceptions``. ``columns_`` says what the
-    factors' columns hold: factors of two snapshots can be compared row by row only where it is the same.
+    ``fit`` writes both directions as ``Factors``; ties to one named community become
+    ``PairExceptions``. ``columns_`` says what the factors' columns hold: factors of two snapshots
+    can be compared row by row only where it is the same.
     """
 
     def __init__(self, weights: Weights | None = None) -> None:
         self.weights = weights or Weights()
 
     def fit(self, left: FeatureMatrix, right: FeatureMatrix) -> Preference:
-        """Scale the features of both sides. Raises SnapshotError if they were not made by one fitted builder, for two sides."""
-        if (left.version, left.layout) != (right.version, right.layout) or (left.side, right.side) != ("left", "right"):
-            raise SnapshotError(f"features do not belong together: {left.side} of {left.version}, {right.side} of {right.version}")
+        """Scale the features of both sides. Raises SnapshotError if they were not made by one
+        fitted builder, for two sides.
+        """
+        if (left.version, left.layout) != (right.version, right.layout) or (
+            left.side,
+            right.side,
+        ) != ("left", "right"):
+            raise SnapshotError(
+                f"features do not belong together: {left.side} of {left.version}, {right.side} of {right.version}"
+            )
         self.left_, self.right_ = left, right
         self.left_to_right_, forth = self._factors(left, right)
         self.right_to_left_, back = self._factors(right, left)
@@ -85,90 +96,159 @@ class Preference:
         weighing = weights * seeks
         live = [p for p in range(len(chooser.parts)) if weighing[:, p].any() and offers[:, p].any()]
         total = weights.sum(axis=1)
-        used = {p: np.flatnonzero(chooser.parts[p].seeker.any(axis=0) & chosen.parts[p].offered.any(axis=0)) for p in live}
+        used = {
+            p: np.flatnonzero(
+                chooser.parts[p].seeker.any(axis=0) & chosen.parts[p].offered.any(axis=0)
+            )
+            for p in live
+        }
         together: dict[bytes, list[int]] = {}
         for p in live:
             together.setdefault(offers[:, p].tobytes(), []).append(p)
         groups = list(together.values())
         numerators = _numerators(chooser, chosen, weighing, used)
         presences = _presences(weighing, offers, groups)
-        flip = slice(None) if chooser.side == "left" else slice(None, None, -1)  # left always stands first
-        (numerator_left, numerator_right), (presence_left, presence_right) = numerators[flip], presences[flip]
+        flip = (
+            slice(None) if chooser.side == "left" else slice(None, None, -1)
+        )  # left always stands first
+        (numerator_left, numerator_right), (presence_left, presence_right) = (
+            numerators[flip],
+            presences[flip],
+        )
         factors = Factors(
             numerator_left, numerator_right, presence_left, presence_right,
-            total_weight=np.where(total > 0, total, 1.0).astype(np.float32),  # all importances zero: presence, and so coverage, is zero
+            # All importances zero: presence, and so coverage, is zero
+            total_weight=np.where(total > 0, total, 1.0).astype(np.float32),
             prior=self.weights.prior, prior_weight=self.weights.prior_weight,
         )  # fmt: skip
-        return factors, (tuple((p, tuple(columns.tolist())) for p, columns in used.items()), tuple(map(tuple, groups)))
+        return factors, (
+            tuple((p, tuple(columns.tolist())) for p, columns in used.items()),
+            tuple(map(tuple, groups)),
+        )
 
     def _exceptions(self) -> PairExceptions:
-        keys = np.unique(np.concatenate([row * max(len(self.right_), 1) + col for row, col, _ in map(self._named, ("left", "right"))]))
+        keys = np.unique(
+            np.concatenate(
+                [
+                    row * max(len(self.right_), 1) + col
+                    for row, col, _ in map(self._named, ("left", "right"))
+                ]
+            )
+        )
         rows, cols = np.divmod(keys, max(len(self.right_), 1))
         forth, left_coverage = evaluate(self.left_to_right_, rows, cols, "left")
         back, right_coverage = evaluate(self.right_to_left_, rows, cols, "right")
         return PairExceptions(
-            rows, cols, forth + self._named_gain("left", keys), back + self._named_gain("right", keys), left_coverage, right_coverage
+            rows,
+            cols,
+            forth + self._named_gain("left", keys),
+            back + self._named_gain("right", keys),
+            left_coverage,
+            right_coverage,
         )
 
     def _named(self, side: str) -> tuple[IntArray, IntArray, Float64]:
-        """Row, column and similarity of the named ties of one side whose community stands on the other."""
+        """Row, column and similarity of the named ties of one side whose community stands on the
+        other.
+        """
         chooser, chosen = (self.left_, self.right_) if side == "left" else (self.right_, self.left_)
         order = np.argsort(chosen.ids, kind="stable")
         at = np.searchsorted(chosen.ids[order], chooser.named_ids)
         known = at < len(order)
         known[known] = chosen.ids[order[at[known]]] == chooser.named_ids[known]
-        mine, theirs, similarity = chooser.named_rows[known], order[at[known]], chooser.named_similarity[known]
+        mine, theirs, similarity = (
+            chooser.named_rows[known],
+            order[at[known]],
+            chooser.named_similarity[known],
+        )
         return (mine, theirs, similarity) if side == "left" else (theirs, mine, similarity)
 
     def _named_gain(self, side: str, keys: IntArray) -> Float64:
-        """What a named tie adds to the preference, over the tie to the country that the factors already hold."""
+        """What a named tie adds to the preference, over the tie to the country that the factors
+        already hold.
+        """
         rows, cols, similarity = self._named(side)
         named = np.zeros(len(keys))
-        np.maximum.at(named, np.searchsorted(keys, rows * max(len(self.right_), 1) + cols), similarity)
+        np.maximum.at(
+            named, np.searchsorted(keys, rows * max(len(self.right_), 1) + cols), similarity
+        )
         rows, cols = np.divmod(keys, max(len(self.right_), 1))
-        chooser, chosen, mine, theirs = (self.left_, self.right_, rows, cols) if side == "left" else (self.right_, self.left_, cols, rows)
+        chooser, chosen, mine, theirs = (
+            (self.left_, self.right_, rows, cols)
+            if side == "left"
+            else (self.right_, self.left_, cols, rows)
+        )
         p = chooser.names.index("ties")
         seeker, offered = chooser.parts[p].seeker[mine], chosen.parts[p].offered[theirs]
         held = np.einsum("cd,cd->c", seeker.astype(np.float64), offered.astype(np.float64))
-        weight = self.weights.part_weights(chooser.importances[mine], (chooser.facets[p],), (chooser.shares[p],))[:, 0]
+        weight = self.weights.part_weights(
+            chooser.importances[mine], (chooser.facets[p],), (chooser.shares[p],)
+        )[:, 0]
         factors = self.left_to_right_ if side == "left" else self.right_to_left_
         presence = _dots(factors.presence_left, factors.presence_right, rows, cols)
-        return np.asarray(weight * np.maximum(named - held, 0.0) / (presence + factors.prior_weight), dtype=np.float64)
+        return np.asarray(
+            weight * np.maximum(named - held, 0.0) / (presence + factors.prior_weight),
+            dtype=np.float64,
+        )
 
 
-def evaluate(factors: Factors, rows: IntArray, cols: IntArray, chooser: str) -> tuple[Float64, Float64]:
-    """Preference and coverage, (c,) float64, of c pairs by the factors alone (no exceptions); ``chooser`` is "left" or "right"."""
+def evaluate(
+    factors: Factors, rows: IntArray, cols: IntArray, chooser: str
+) -> tuple[Float64, Float64]:
+    """Preference and coverage, (c,) float64, of c pairs by the factors alone (no exceptions);
+    ``chooser`` is "left" or "right".
+    """
     numerator = _dots(factors.numerator_left, factors.numerator_right, rows, cols)
     presence = _dots(factors.presence_left, factors.presence_right, rows, cols)
-    preference = (numerator + factors.prior_weight * factors.prior) / (presence + factors.prior_weight)
-    return preference, presence / factors.total_weight[rows if chooser == "left" else cols].astype(np.float64)
+    preference = (numerator + factors.prior_weight * factors.prior) / (
+        presence + factors.prior_weight
+    )
+    return preference, presence / factors.total_weight[rows if chooser == "left" else cols].astype(
+        np.float64
+    )
 
 
 def _dots(a: FloatArray, b: FloatArray, rows: IntArray, cols: IntArray) -> Float64:
     found = np.empty(len(rows))
     for start in range(0, len(rows), _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        found[chunk] = np.einsum("cd,cd->c", a[rows[chunk]].astype(np.float64), b[cols[chunk]].astype(np.float64))
+        found[chunk] = np.einsum(
+            "cd,cd->c", a[rows[chunk]].astype(np.float64), b[cols[chunk]].astype(np.float64)
+        )
     return found
 
 
 def _numerators(
     chooser: FeatureMatrix, chosen: FeatureMatrix, weighing: Float64, used: Mapping[int, IntArray]
 ) -> tuple[FloatArray, FloatArray]:
-    """The used columns of all parts side by side, the chooser's times its weights; columns empty on either side are left out."""
+    """The used columns of all parts side by side, the chooser's times its weights; columns empty on
+    either side are left out.
+    """
     depth = max(1, sum(map(len, used.values())))
-    a, b = np.zeros((len(chooser), depth), dtype=np.float32), np.zeros((len(chosen), depth), dtype=np.float32)
+    a, b = (
+        np.zeros((len(chooser), depth), dtype=np.float32),
+        np.zeros((len(chosen), depth), dtype=np.float32),
+    )
     start = 0
     for p, columns in used.items():
         stop = start + len(columns)
-        np.multiply(chooser.parts[p].seeker[:, columns], weighing[:, p, None], out=a[:, start:stop], casting="same_kind")
+        np.multiply(
+            chooser.parts[p].seeker[:, columns],
+            weighing[:, p, None],
+            out=a[:, start:stop],
+            casting="same_kind",
+        )
         b[:, start:stop] = chosen.parts[p].offered[:, columns]
         start = stop
     return a, b
 
 
-def _presences(weighing: Float64, offers: npt.NDArray[np.bool_], groups: Sequence[Sequence[int]]) -> tuple[FloatArray, FloatArray]:
-    """One column for all parts that the same counterparts have; the sums are exact, since weights are multiples of a power of two."""
+def _presences(
+    weighing: Float64, offers: npt.NDArray[np.bool_], groups: Sequence[Sequence[int]]
+) -> tuple[FloatArray, FloatArray]:
+    """One column for all parts that the same counterparts have; the sums are exact, since weights
+    are multiples of a power of two.
+    """
     a = np.zeros((len(weighing), max(1, len(groups))), dtype=np.float32)
     b = np.zeros((len(offers), max(1, len(groups))), dtype=np.float32)
     for column, together in enumerate(groups):
@@ -177,7 +257,9 @@ def _presences(weighing: Float64, offers: npt.NDArray[np.bool_], groups: Sequenc
     return a, b
 
 
-def _find(exceptions: PairExceptions, rows: IntArray, cols: IntArray, width: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+def _find(
+    exceptions: PairExceptions, rows: IntArray, cols: IntArray, width: int
+) -> tuple[IntArray, npt.NDArray[np.bool_]]:
     """For each pair its place among the exceptions, and whether it is one."""
     keys, wanted = exceptions.rows * max(width, 1) + exceptions.cols, rows * max(width, 1) + cols
     at = np.searchsorted(keys, wanted)

@@ -14,7 +14,8 @@ Float64 = npt.NDArray[np.float64]
 
 
 class Reciprocal:
-    """Harmonic mean by default (RECON, Pizzato et al. 2010): high only where both directions are. The others stay as ablations.
+    """Harmonic mean by default (RECON, Pizzato et al. 2010): high only where both directions are.
+    The others stay as ablations.
 
     Raises ValueError for a fusion that is none of the four.
     """
@@ -28,7 +29,9 @@ class Reciprocal:
         return {"fusion": self.fusion}
 
     def fuse(self, p: npt.ArrayLike, q: npt.ArrayLike) -> Float64:
-        """Scores of the shape of ``p`` and ``q`` (preferences in [0, 1]), in [0, 1]. Raises ValueError for NaN and negative numbers."""
+        """Scores of the shape of ``p`` and ``q`` (preferences in [0, 1]), in [0, 1]. Raises
+        ValueError for NaN and negative numbers.
+        """
         forth, back = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
         if not ((forth >= 0).all() and (back >= 0).all()):
             raise ValueError("preferences to fuse must be numbers from 0 to 1, without NaN")

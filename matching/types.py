@@ -1,4 +1,6 @@
-"""Plain records that go into the engine and come out of it. Nothing here knows of databases or pages."""
+"""Plain records that go into the engine and come out of it. Nothing here knows of databases or
+pages.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What a community says it looks for. Empty means: no wish. These are constraints, never scores."""
+    """What a community says it looks for. Empty means: no wish. These are constraints, never
+    scores.
+    """
 
     countries: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
@@ -57,7 +61,9 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRecord:
-    """One community as the engine sees it. ``None`` and empty mean *not known*: they lower coverage, never the score."""
+    """One community as the engine sees it. ``None`` and empty mean *not known*: they lower
+    coverage, never the score.
+    """
 
     id: int
     country: str  # ISO 3166 alpha-2
@@ -77,19 +83,29 @@ class ProfileRecord:
     universities: int | None = None
     median_age: float | None = None
     income_band: int | None = None  # 1 low .. 4 high
-    sectors: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # strength 1..3
-    themes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # importance 1..3
+    sectors: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # strength 1..3
+    themes: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # importance 1..3
     needs: frozenset[str] = frozenset()
     offers: frozenset[str] = frozenset()
     challenges: frozenset[str] = frozenset()
     institutions: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
     ties: tuple[Tie, ...] = ()
-    tie_hints: Mapping[str, float] = field(default_factory=lambda: _EMPTY)  # country -> 0..1 from open data (heritage, air links, …)
-    readiness: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # 0 not in place .. 1 in place
+    tie_hints: Mapping[str, float] = field(
+        default_factory=lambda: _EMPTY
+    )  # country -> 0..1 from open data (heritage, air links, …)
+    readiness: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # 0 not in place .. 1 in place
     story: str | None = None
     story_language: str | None = None
-    importances: Mapping[str, float] = field(default_factory=lambda: _EMPTY)  # facet -> 0..3; missing = the facet's default
+    importances: Mapping[str, float] = field(
+        default_factory=lambda: _EMPTY
+    )  # facet -> 0..3; missing = the facet's default
     sought: Sought = Sought()
     partner_countries: frozenset[str] = frozenset()
     has_us_sister: bool = False
@@ -98,12 +114,18 @@ class ProfileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a run is computed from, frozen. ``left`` are U.S. communities, ``right`` those abroad."""
+    """Everything a run is computed from, frozen. ``left`` are U.S. communities, ``right`` those
+    abroad.
+    """
 
     left: tuple[ProfileRecord, ...]
     right: tuple[ProfileRecord, ...]
-    barred_pairs: frozenset[tuple[int, int]] = frozenset()  # (left id, right id): partners already, cooling, barred by staff
-    barred_countries: frozenset[tuple[str, str]] = frozenset()  # (left country or "*", right country): jurisdictions
+    barred_pairs: frozenset[tuple[int, int]] = (
+        frozenset()
+    )  # (left id, right id): partners already, cooling, barred by staff
+    barred_countries: frozenset[tuple[str, str]] = (
+        frozenset()
+    )  # (left country or "*", right country): jurisdictions
     version: str = ""
 
 
@@ -111,10 +133,11 @@ class Snapshot:
 class Factors:
     """One direction's preference, written so that a block of it is two matrix products.
 
-    For a left row i and a right row j (whatever the direction, left is always first):
-    ``numerator = numerator_left[i] @ numerator_right[j]``, ``presence = presence_left[i] @ presence_right[j]``,
+    For a left row i and a right row j (whatever the direction, left is always first): ``numerator =
+    numerator_left[i] @ numerator_right[j]``, ``presence = presence_left[i] @ presence_right[j]``,
     ``preference = (numerator + prior_weight * prior) / (presence + prior_weight)`` in [0, 1], and
-    ``coverage = presence / total_weight[the side whose preference this is]``. All arrays float32, C-contiguous.
+    ``coverage = presence / total_weight[the side whose preference this is]``. All arrays float32,
+    C-contiguous.
     """
 
     numerator_left: FloatArray  # (n_left, d)
@@ -127,7 +150,9 @@ class Factors:
 
 
 class EligibilityMask(Protocol):
-    """Which pairs may be suggested at all. Cheap on candidates; blocks only where thresholds are seeded."""
+    """Which pairs may be suggested at all. Cheap on candidates; blocks only where thresholds are
+    seeded.
+    """
 
     left_ok: BoolArray  # (n_left,)
     right_ok: BoolArray  # (n_right,)
@@ -141,13 +166,17 @@ class EligibilityMask(Protocol):
 
 @runtime_checkable
 class GroupedMask(EligibilityMask, Protocol):
-    """A mask that can say of whole groups of communities (countries) at once whom they are open to: what is closed need not be scored."""
+    """A mask that can say of whole groups of communities (countries) at once whom they are open to:
+    what is closed need not be scored.
+    """
 
     def groups(self) -> tuple[IntArray, IntArray]:
         """(n_left,) and (n_right,) numbers, from 0, of the groups that the two sides fall into."""
 
     def reach(self, rows: IntArray, cols: IntArray) -> tuple[BoolArray, BoolArray]:
-        """Of each row against a set of columns, two (r,) bools: possibly eligible with some of them, certainly eligible with all."""
+        """Of each row against a set of columns, two (r,) bools: possibly eligible with some of
+        them, certainly eligible with all.
+        """
 
     def reach_of_right(self, cols: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray]:
         """The same of each column against a set of rows."""
@@ -155,7 +184,9 @@ class GroupedMask(EligibilityMask, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PairExceptions:
-    """Pairs for which the product form does not hold (a tie to one named community). Their exact values replace it. By (row, col)."""
+    """Pairs for which the product form does not hold (a tie to one named community). Their exact
+    values replace it. By (row, col).
+    """
 
     rows: IntArray
     cols: IntArray
@@ -180,14 +211,22 @@ class PairProblem:
 
 @dataclass(frozen=True, slots=True)
 class RankedSide:
-    """For each row of one side its k best counterparts, best first; ties by smaller counterpart id. Padding: id -1, NaN."""
+    """For each row of one side its k best counterparts, best first; ties by smaller counterpart id.
+    Padding: id -1, NaN.
+    """
 
     ids: IntArray  # (n,) the side's own ids
     counterpart_ids: IntArray  # (n, k)
     scores: npt.NDArray[np.float64]  # (n, k) reciprocal score
-    outgoing: npt.NDArray[np.float64]  # (n, k) preference of the row's community for the counterpart
-    incoming: npt.NDArray[np.float64]  # (n, k) preference of the counterpart for the row's community
-    outgoing_coverage: npt.NDArray[np.float32]  # (n, k) as exact as the weights that it is a share of
+    outgoing: npt.NDArray[
+        np.float64
+    ]  # (n, k) preference of the row's community for the counterpart
+    incoming: npt.NDArray[
+        np.float64
+    ]  # (n, k) preference of the counterpart for the row's community
+    outgoing_coverage: npt.NDArray[
+        np.float32
+    ]  # (n, k) as exact as the weights that it is a share of
     incoming_coverage: npt.NDArray[np.float32]
 
 
@@ -205,18 +244,24 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """A facet's share of one directional preference. Shares of all facets and the prior sum to the preference."""
+    """A facet's share of one directional preference. Shares of all facets and the prior sum to the
+    preference.
+    """
 
     facet: str
     share: float  # weight * similarity / (presence + prior weight)
     similarity: float | None  # None: not known for this pair
     weight: float
-    items: tuple[tuple[str, float], ...] = ()  # ("topic:port_logistics", part of the facet's similarity), largest first
+    items: tuple[
+        tuple[str, float], ...
+    ] = ()  # ("topic:port_logistics", part of the facet's similarity), largest first
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why i would choose j: contributions that sum exactly to ``preference``, what is missing, and the strongest caveat."""
+    """Why i would choose j: contributions that sum exactly to ``preference``, what is missing, and
+    the strongest caveat.
+    """
 
     preference: float
     coverage: float

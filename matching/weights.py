@@ -14,8 +14,12 @@ from matching.facets import FACET_NAMES, FACETS
 QUANTUM = 1.0 / 4096.0
 """Every part's weight is a multiple of it: sums of such weights are exact in float32, so presence and coverage carry no rounding."""
 
-_LEVEL: Mapping[str, float] = MappingProxyType({facet.name: facet.default_importance for facet in FACETS})
-PRIORS_FROM_PARTNERSHIPS: Mapping[str, float] = MappingProxyType({"ties": 3.08, "institutions": 1.83, "geography": 1.58, "size": 1.52})
+_LEVEL: Mapping[str, float] = MappingProxyType(
+    {facet.name: facet.default_importance for facet in FACETS}
+)
+PRIORS_FROM_PARTNERSHIPS: Mapping[str, float] = MappingProxyType(
+    {"ties": 3.08, "institutions": 1.83, "geography": 1.58, "size": 1.52}
+)
 """Weights at default importance that real partnerships advise, half way from the defaults (``matching.recovery.priors``).
 
 A non-negative ridge logistic model on the engine's own similarities, 2,012 partnerships of 706 U.S. cities against 30 random others each:
@@ -26,16 +30,23 @@ time zone .45 (.07), languages 0 (.05). Languages and time zone are feasibility 
 """
 
 _UNIT: Mapping[str, float] = MappingProxyType(
-    {name: PRIORS_FROM_PARTNERSHIPS[name] / _LEVEL[name] if name in PRIORS_FROM_PARTNERSHIPS else 1.0 for name in FACET_NAMES}
+    {
+        name: PRIORS_FROM_PARTNERSHIPS[name] / _LEVEL[name]
+        if name in PRIORS_FROM_PARTNERSHIPS
+        else 1.0
+        for name in FACET_NAMES
+    }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A facet's weight for a community is ``unit[facet] * importance``: the importance it stated (0..3), else the facet's default.
+    """A facet's weight for a community is ``unit[facet] * importance``: the importance it stated
+    (0..3), else the facet's default.
 
-    ``prior`` and ``prior_weight`` (κ) shrink a preference that rests on little: (Σ w·s·m + κ·prior) / (Σ w·m + κ). Both directions'
-    coverage must reach ``coverage_floor``. Raises ValueError for facets missing or unknown, weights negative or not finite.
+    ``prior`` and ``prior_weight`` (κ) shrink a preference that rests on little: (Σ w·s·m + κ·prior)
+    / (Σ w·m + κ). Both directions' coverage must reach ``coverage_floor``. Raises ValueError for
+    facets missing or unknown, weights negative or not finite.
     """
 
     unit: Mapping[str, float] = field(default_factory=lambda: _UNIT)
@@ -47,24 +58,41 @@ class Weights:
     def __post_init__(self) -> None:
         if set(self.unit) != set(FACET_NAMES):
             odd = sorted(set(self.unit) ^ set(FACET_NAMES))
-            raise ValueError(f"weights must name every facet once and no other; look at {', '.join(odd)}")
+            raise ValueError(
+                f"weights must name every facet once and no other; look at {', '.join(odd)}"
+            )
         for facet, value in self.unit.items():
             if not 0 <= value <= 100:
                 raise ValueError(f"weight of {facet!r} is {value!r}, which is not from 0 to 100")
-        if not (0 <= self.prior <= 1 and 0 < self.prior_weight < 1e6 and 0 <= self.coverage_floor <= 1):
-            raise ValueError("prior and coverage_floor lie in [0, 1], and prior_weight is a positive number")
+        if not (
+            0 <= self.prior <= 1 and 0 < self.prior_weight < 1e6 and 0 <= self.coverage_floor <= 1
+        ):
+            raise ValueError(
+                "prior and coverage_floor lie in [0, 1], and prior_weight is a positive number"
+            )
 
     @classmethod
-    def from_facets(cls, weights: Mapping[str, float], *, version: str, prior: float = 0.3, prior_weight: float = 2.0) -> Weights:
-        """Weights that communities with no stated importances have (as learned ones are); facets left out keep their default.
+    def from_facets(
+        cls,
+        weights: Mapping[str, float],
+        *,
+        version: str,
+        prior: float = 0.3,
+        prior_weight: float = 2.0,
+    ) -> Weights:
+        """Weights that communities with no stated importances have (as learned ones are); facets
+        left out keep their default.
 
-        Raises ValueError for a facet that has no default importance (``distance``) but is given a weight.
+        Raises ValueError for a facet that has no default importance (``distance``) but is given a
+        weight.
         """
         unit = dict(_UNIT)
         for facet, weight in weights.items():
             level = _LEVEL.get(facet, 1.0)
             if level == 0 and weight:
-                raise ValueError(f"{facet!r} counts only for those who state an importance for it; set Weights.unit instead")
+                raise ValueError(
+                    f"{facet!r} counts only for those who state an importance for it; set Weights.unit instead"
+                )
             if level:
                 unit[facet] = weight / level
         return cls(unit=unit, version=version, prior=prior, prior_weight=prior_weight)
@@ -74,13 +102,20 @@ class Weights:
         return self.unit[facet] * _LEVEL[facet]
 
     def facet_weights(self, importances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """(n, facets) weights from (n, facets) stated importances, NaN where none was stated; facets in the order of ``FACET_NAMES``."""
+        """(n, facets) weights from (n, facets) stated importances, NaN where none was stated;
+        facets in the order of ``FACET_NAMES``.
+        """
         level = np.array([_LEVEL[facet] for facet in FACET_NAMES])
         unit = np.array([self.unit[facet] for facet in FACET_NAMES])
-        return np.asarray(np.where(np.isnan(importances), level, importances) * unit, dtype=np.float64)
+        return np.asarray(
+            np.where(np.isnan(importances), level, importances) * unit, dtype=np.float64
+        )
 
     def part_weights(
-        self, importances: npt.NDArray[np.float64], facets: tuple[str, ...], shares: tuple[float, ...]
+        self,
+        importances: npt.NDArray[np.float64],
+        facets: tuple[str, ...],
+        shares: tuple[float, ...],
     ) -> npt.NDArray[np.float64]:
         """(n, parts) weights of parts given by facet and share, rounded to ``QUANTUM``."""
         columns = [FACET_NAMES.index(facet) for facet in facets]

@@ -1,4 +1,6 @@
-"""The Celery application. The broker only carries "look at this row": what is to be done, by whom and how often stands in PostgreSQL."""
+"""The Celery application. The broker only carries "look at this row": what is to be done, by whom
+and how often stands in PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ import django
 from django.apps import apps
 from django.conf import settings
 
-if not apps.ready:  # started as `celery -A tasks.app`, without manage.py: the schedule below reads models
+if (
+    not apps.ready
+):  # started as `celery -A tasks.app`, without manage.py: the schedule below reads models
     django.setup()
 
 from django.core.exceptions import ImproperlyConfigured
@@ -30,15 +34,17 @@ from tasks.schedule import beat_schedule
 
 HARD_LIMIT_SECONDS = 300
 QUEUE = "work"
-# A thousand mails must not stand before the rescoring that somebody waits for, nor hundreds of notices before the shards of a run:
-# workers take from the three in turn.
+# A thousand mails must not stand before the rescoring that somebody waits for, nor hundreds of
+# notices before the shards of a run: workers take from the three in turn.
 MAIL_QUEUE = "mail"
 RUN_QUEUE = "runs"
 QUEUES = (RUN_QUEUE, QUEUE, MAIL_QUEUE)
 
 
 class PromptConnection(Connection):
-    """Comes back within seconds of the broker: by default a worker waits up to half a minute between two attempts."""
+    """Comes back within seconds of the broker: by default a worker waits up to half a minute
+    between two attempts.
+    """
 
     def _ensure_connection(self, *args: Any, **options: Any) -> Any:
         options.setdefault("interval_start", 1)
@@ -56,7 +62,8 @@ app.conf.update(
     broker_url=settings.REDIS_URL,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    # A killed worker's messages come back after the visibility timeout; until then the leases in PostgreSQL and the relay see to the work.
+    # A killed worker's messages come back after the visibility timeout; until then the leases in
+    # PostgreSQL and the relay see to the work.
     broker_transport_options={
         "visibility_timeout": HARD_LIMIT_SECONDS * 2 + 120,
         "queue_order_strategy": "round_robin",
@@ -104,7 +111,9 @@ def _refuse_sample(**_: Any) -> None:
 
 @worker_init.connect
 def _import_once(**_: Any) -> None:
-    """Before the pool forks, so that its children share the libraries and no first change waits for them."""
+    """Before the pool forks, so that its children share the libraries and no first change waits for
+    them.
+    """
     warm()
 
 

@@ -1,4 +1,6 @@
-"""What `celery -A tasks.beat beat` loads: the schedule and the broker without the tasks' code. It sends names; the science stays out."""
+"""What `celery -A tasks.beat beat` loads: the schedule and the broker without the tasks' code. It
+sends names; the science stays out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The one place that publishes to the broker. Only the relay calls it: a broker that hangs must delay nobody else."""
+"""The one place that publishes to the broker. Only the relay calls it: a broker that hangs must
+delay nobody else.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,11 @@ from django.conf import settings
 from tasks.app import QUEUE, app
 
 TIMEOUT_SECONDS = 2.0
-BROKER_ERRORS: tuple[type[Exception], ...] = (OSError, redis.RedisError, *app.connection_for_write().connection_errors)
+BROKER_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    redis.RedisError,
+    *app.connection_for_write().connection_errors,
+)
 _IMPATIENT: dict[str, Any] = {
     "socket_timeout": TIMEOUT_SECONDS,
     "socket_connect_timeout": TIMEOUT_SECONDS,
@@ -23,7 +29,12 @@ _IMPATIENT: dict[str, Any] = {
 
 def queue_length(queue: str) -> int:
     """How many messages wait for a worker. Raises one of BROKER_ERRORS."""
-    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=None)
+    client = redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=None,
+    )
     try:
         return int(client.llen(queue))
     finally:
@@ -33,10 +44,15 @@ def queue_length(queue: str) -> int:
 def publish_work(work_ids: Sequence[int], queue: str = QUEUE) -> None:
     """Tells the workers to look at these rows.
 
-    Each call makes a connection of its own: it declares the queue anew, which a broker that came back empty has forgotten.
-    Raises one of BROKER_ERRORS; then any of the messages may or may not be there, which does no harm.
+    Each call makes a connection of its own: it declares the queue anew, which a broker that came
+    back empty has forgotten. Raises one of BROKER_ERRORS; then any of the messages may or may not
+    be there, which does no harm.
     """
-    connection = app.connection_for_write(transport_options={**app.conf.broker_transport_options, **_IMPATIENT})
+    connection = app.connection_for_write(
+        transport_options={**app.conf.broker_transport_options, **_IMPATIENT}
+    )
     with connection, connection.Producer(auto_declare=True) as producer:
         for work_id in work_ids:
-            app.send_task("perform_work", args=[work_id], queue=queue, producer=producer, retry=False)
+            app.send_task(
+                "perform_work", args=[work_id], queue=queue, producer=producer, retry=False
+            )

@@ -18,12 +18,18 @@ def _import_tasks() -> None:
 
 
 def step(limit: int = 100) -> int:
-    """Routes what is recorded and performs at most ``limit`` pieces of the work that is due now; returns how many."""
+    """Routes what is recorded and performs at most ``limit`` pieces of the work that is due now;
+    returns how many.
+    """
     _import_tasks()
     while route_events():
         pass
     return_expired()
-    ids = list(Work.objects.filter(due_for_publishing()).order_by("id").values_list("pk", flat=True)[:limit])
+    ids = list(
+        Work.objects.filter(due_for_publishing())
+        .order_by("id")
+        .values_list("pk", flat=True)[:limit]
+    )
     return sum(perform(work_id) for work_id in ids)
 
 

@@ -1,7 +1,8 @@
 """The relay: turns recorded events into work rows, and tells the broker of work that is due.
 
-LISTEN/NOTIFY wakes it at once, a sweep every OUTBOX["sweep_seconds"] guarantees that nothing is forgotten. It keeps no position:
-events commit in another order than that of their ids, so it asks for what is not routed yet. Any number of relays may run at once.
+LISTEN/NOTIFY wakes it at once, a sweep every OUTBOX["sweep_seconds"] guarantees that nothing is
+forgotten. It keeps no position: events commit in another order than that of their ids, so it asks
+for what is not routed yet. Any number of relays may run at once.
 """
 
 from __future__ import annotations
@@ -31,15 +32,22 @@ log = structlog.get_logger(__name__)
 BATCH = 200
 # What waits in a queue of its own; all other work waits in QUEUE.
 TASKS_OF = {MAIL_QUEUE: ("deliver",), RUN_QUEUE: ("begin_run", "score_shard", "derive_from_run")}
-# About as many messages wait in each queue at most: when no worker takes them, more would only fill its memory.
+# About as many messages wait in each queue at most: when no worker takes them, more would only fill
+# its memory.
 WINDOW = 500
 _LOOK_EVERY_SECONDS = 0.1
 
 
 def route_events() -> int:
-    """Turns one batch of events into work; returns how many events. Each event becomes work in the same commit that marks it as routed."""
+    """Turns one batch of events into work; returns how many events. Each event becomes work in the
+    same commit that marks it as routed.
+    """
     with transaction.atomic():
-        events = list(Event.objects.select_for_update(skip_locked=True, of=("self",)).filter(routed_at__isnull=True).order_by("id")[:BATCH])
+        events = list(
+            Event.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(routed_at__isnull=True)
+            .order_by("id")[:BATCH]
+        )
         requests = [request for event in events for request in work_for(event)]
         if requests:
             open_works(requests)
@@ -48,7 +56,9 @@ def route_events() -> int:
 
 
 def open_due_slots(opened: dict[str, dt.datetime]) -> None:
-    """Opens the slots that beat missed. ``opened`` remembers, between sweeps, what needs no second look."""
+    """Opens the slots that beat missed. ``opened`` remembers, between sweeps, what needs no second
+    look.
+    """
     now = database_now()
     for name, job in JOBS.items():
         slot = job.slot_at(now)
@@ -58,13 +68,19 @@ def open_due_slots(opened: dict[str, dt.datetime]) -> None:
 
 
 def due_for_publishing() -> Q:
-    """Pending work that is due and that the broker was not told of, or so long ago that it has lost the message."""
+    """Pending work that is due and that the broker was not told of, or so long ago that it has lost
+    the message.
+    """
     forgotten = Now() - dt.timedelta(seconds=settings.OUTBOX["republish_seconds"])
-    return Q(status=Work.Status.PENDING, available_at__lte=Now()) & (Q(published_at__isnull=True) | Q(published_at__lt=forgotten))
+    return Q(status=Work.Status.PENDING, available_at__lte=Now()) & (
+        Q(published_at__isnull=True) | Q(published_at__lt=forgotten)
+    )
 
 
 def publish_due() -> int:
-    """Tells the broker of due work, the oldest first; returns of how many. Raises one of BROKER_ERRORS: then the next sweep tries again."""
+    """Tells the broker of due work, the oldest first; returns of how many. Raises one of
+    BROKER_ERRORS: then the next sweep tries again.
+    """
     return sum(_publish_due(queue) for queue in QUEUES)
 
 
@@ -77,7 +93,11 @@ def _publish_due(queue: str) -> int:
         return 0
     with transaction.atomic():
         due = Work.objects.select_for_update(skip_locked=True).filter(waiting)
-        ids = list(due.order_by(F("published_at").asc(nulls_first=True), "id").values_list("pk", flat=True)[: min(room, BATCH)])
+        ids = list(
+            due.order_by(F("published_at").asc(nulls_first=True), "id").values_list(
+                "pk", flat=True
+            )[: min(room, BATCH)]
+        )
         Work.objects.filter(pk__in=ids).update(published_at=Now())
     try:
         publish_work(ids, queue)
@@ -158,7 +178,9 @@ class Relay:
     def _listen(self) -> None:
         if self._listener is None or self._listener.closed:
             parameters = {
-                k: v for k, v in connection.get_connection_params().items() if k not in {"cursor_factory", "context", "prepare_threshold"}
+                k: v
+                for k, v in connection.get_connection_params().items()
+                if k not in {"cursor_factory", "context", "prepare_threshold"}
             }
             self._listener = psycopg.connect(**parameters, autocommit=True)
             self._listener.execute("LISTEN outbox")
@@ -166,7 +188,9 @@ class Relay:
     def _wait(self) -> None:
         """Until an event is recorded, at most one sweep's pause."""
         if self._listener is not None:
-            for _ in self._listener.notifies(timeout=settings.OUTBOX["sweep_seconds"], stop_after=1):
+            for _ in self._listener.notifies(
+                timeout=settings.OUTBOX["sweep_seconds"], stop_after=1
+            ):
                 pass
 
     def _forget_listener(self) -> None:

@@ -13,7 +13,9 @@ from tasks.schedule import JOBS
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``task`` is asked for once for each key; requests with the same key that wait at the same time are one."""
+    """``task`` is asked for once for each key; requests with the same key that wait at the same
+    time are one.
+    """
 
     task: str
     keys: Callable[[Event], Iterable[str | int]]
@@ -32,7 +34,11 @@ def _event(event: Event) -> list[int]:
 
 
 def _shards(event: Event) -> list[str]:
-    indices = ScoringShard.objects.filter(run_id=event.subject_id).order_by("index").values_list("index", flat=True)
+    indices = (
+        ScoringShard.objects.filter(run_id=event.subject_id)
+        .order_by("index")
+        .values_list("index", flat=True)
+    )
     return [f"{event.subject_id}:{index}" for index in indices]
 
 
@@ -142,4 +148,8 @@ ROUTES: dict[Topic, tuple[Route, ...]] = {
 
 def work_for(event: Event) -> list[tuple[str, str, Event | None]]:
     """The (task, key, event) that the event asks for."""
-    return [(route.task, str(key), event) for route in ROUTES[Topic(event.topic)] for key in route.keys(event)]
+    return [
+        (route.task, str(key), event)
+        for route in ROUTES[Topic(event.topic)]
+        for key in route.keys(event)
+    ]

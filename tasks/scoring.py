@@ -26,7 +26,9 @@ def score_shard(lease: Lease) -> None:
 
 @performs("derive_from_run")
 def derive_from_run(lease: Lease) -> None:
-    """Suggestions of a run that has become visible; then what was published while it was under way is rescored."""
+    """Suggestions of a run that has become visible; then what was published while it was under way
+    is rescored.
+    """
     derive_suggestions()
     runs.rescore_changed(int(lease.key))
 

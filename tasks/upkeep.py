@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 from backend.accounts.mails import clear_old_mails
-from backend.cities.services.freshness import mark_stale_profiles, remind_owners, resume_paused_profiles
+from backend.cities.services.freshness import (
+    mark_stale_profiles,
+    remind_owners,
+    resume_paused_profiles,
+)
 from backend.cities.services.invitations import expire_invitations
 from backend.cities.services.memberships import announce_ending_memberships, lapse_memberships
 from backend.introductions.services import ask_for_reports, mark_dormant, mark_reviews_due
@@ -67,7 +71,9 @@ def keep_memberships(lease: Lease) -> None:
 
 @performs("look_after_partnerships")
 def look_after_partnerships(lease: Lease) -> None:
-    """Silence counts before a review: a partnership that sleeps is asked to wake, not to be reviewed."""
+    """Silence counts before a review: a partnership that sleeps is asked to wake, not to be
+    reviewed.
+    """
     mark_dormant()
     mark_reviews_due()
     ask_for_reports()

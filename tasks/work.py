@@ -1,4 +1,6 @@
-"""Doing one piece of work: claim its lease, run the function of its name, finish by the lease's token."""
+"""Doing one piece of work: claim its lease, run the function of its name, finish by the lease's
+token.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ _last_beat = 0.0
 
 
 def performs(task: str) -> Callable[[Performer], Performer]:
-    """Registers the function that does the work called ``task``. It may run twice, and must then change nothing the second time."""
+    """Registers the function that does the work called ``task``. It may run twice, and must then
+    change nothing the second time.
+    """
 
     def register(function: Performer) -> Performer:
         if task in PERFORMERS:
@@ -37,7 +41,9 @@ def performs(task: str) -> Callable[[Performer], Performer]:
 
 
 def perform(work_id: int) -> bool:
-    """Does the work if its lease can be had; False when there was nothing to do. Never raises what the work raised."""
+    """Does the work if its lease can be had; False when there was nothing to do. Never raises what
+    the work raised.
+    """
     lease = leases.claim(work_id)
     if lease is None:
         return False
@@ -47,10 +53,14 @@ def perform(work_id: int) -> bool:
     except TryLater as later:
         leases.postpone(lease, str(later), seconds=later.seconds)
     except GiveUp as reason:
-        log.warning("work_given_up", task=lease.task, key=lease.key, work=lease.work_id, reason=str(reason))
+        log.warning(
+            "work_given_up", task=lease.task, key=lease.key, work=lease.work_id, reason=str(reason)
+        )
         leases.bury(lease, str(reason))
     except Exception as error:
-        log.exception("work_failed", task=lease.task, key=lease.key, work=lease.work_id, attempt=lease.attempt)
+        log.exception(
+            "work_failed", task=lease.task, key=lease.key, work=lease.work_id, attempt=lease.attempt
+        )
         leases.fail(lease, "".join(traceback.format_exception(error)[-6:]))
     else:
         leases.finish(lease)
@@ -59,14 +69,18 @@ def perform(work_id: int) -> bool:
 
 @contextmanager
 def _kept(lease: Lease) -> Iterator[None]:
-    """Lengthens the lease for as long as the work takes, so that it can be short: a killed worker's work is taken over in seconds."""
+    """Lengthens the lease for as long as the work takes, so that it can be short: a killed worker's
+    work is taken over in seconds.
+    """
     ended = threading.Event()
 
     def keep() -> None:
         while not ended.wait(settings.OUTBOX["lease_seconds"] / 3):
             try:
                 held = leases.extend(lease)
-            except Exception as error:  # the database is away: the next turn, or the next holder, sees to it
+            except (
+                Exception
+            ) as error:  # the database is away: the next turn, or the next holder, sees to it
                 log.warning("lease_not_extended", work=lease.work_id, error=str(error))
                 held = True
             finally:

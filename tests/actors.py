@@ -1,6 +1,7 @@
 """A small world in which each kind of actor exists once, for tests that ask who may do what.
 
-A (U.S.) and B (Germany) are published and vetted; C (Mexico) has nothing to do with them; N is registered and not vetted yet.
+A (U.S.) and B (Germany) are published and vetted; C (Mexico) has nothing to do with them; N is
+registered and not vetted yet.
 """
 
 from __future__ import annotations
@@ -27,7 +28,17 @@ from tests.factories import (
     document,
 )
 
-ACTORS = ("visitor", "stranger", "unvetted", "official", "other_official", "committee_member", "chair", "curator", "admin")
+ACTORS = (
+    "visitor",
+    "stranger",
+    "unvetted",
+    "official",
+    "other_official",
+    "committee_member",
+    "chair",
+    "curator",
+    "admin",
+)
 Role = CommunityRole.Role
 
 
@@ -50,22 +61,38 @@ class World:
         return client
 
     def home_of(self, actor: str) -> Community | None:
-        homes = {"unvetted": self.newcomer, "official": self.a, "other_official": self.c, "committee_member": self.b, "chair": self.b}
+        homes = {
+            "unvetted": self.newcomer,
+            "official": self.a,
+            "other_official": self.c,
+            "committee_member": self.b,
+            "chair": self.b,
+        }
         return homes.get(actor)
 
     def released(self, **values: object) -> Suggestion:
         return SuggestionFactory(pair=self.pair, **values)
 
     def introduced(self, **values: object) -> Introduction:
-        return IntroductionFactory(suggestion=SuggestionFactory(pair=self.pair, mutual=True), **({"stage": "introduced"} | values))
+        return IntroductionFactory(
+            suggestion=SuggestionFactory(pair=self.pair, mutual=True),
+            **({"stage": "introduced"} | values),
+        )
 
     def consent(self, introduction: Introduction, *communities: Community) -> list[Consent]:
-        return [ConsentFactory(introduction=introduction, community=community, by=self.people["admin"]) for community in communities]
+        return [
+            ConsentFactory(introduction=introduction, community=community, by=self.people["admin"])
+            for community in communities
+        ]
 
 
 def contact_of(community: Community) -> Contact:
-    organisation = Organisation.objects.filter(community=community).first() or OrganisationFactory(community=community)
-    return ContactFactory(organisation=organisation, name=f"Contact of {community.name}", is_primary=True)
+    organisation = Organisation.objects.filter(community=community).first() or OrganisationFactory(
+        community=community
+    )
+    return ContactFactory(
+        organisation=organisation, name=f"Contact of {community.name}", is_primary=True
+    )
 
 
 def make_world() -> World:
@@ -74,7 +101,11 @@ def make_world() -> World:
     c = CommunityFactory(name="Gamma", country_code="MX", published=True)
     newcomer = CommunityFactory(name="Newcomer")
     ProfileFactory(community=newcomer, status=Profile.Status.SUBMITTED, draft=document())
-    people = {name: UserFactory(email=f"{name}@example.org") for name in ACTORS if name not in {"visitor", "curator", "admin"}}
+    people = {
+        name: UserFactory(email=f"{name}@example.org")
+        for name in ACTORS
+        if name not in {"visitor", "curator", "admin"}
+    }
     people |= {
         "curator": UserFactory(curator=True, email="curator@example.org"),
         "admin": UserFactory(admin=True, email="admin@example.org"),

@@ -1,4 +1,6 @@
-"""From an introduction to an agreement and a partnership, through the real services, for tests that begin after it."""
+"""From an introduction to an agreement and a partnership, through the real services, for tests that
+begin after it.
+"""
 
 from __future__ import annotations
 
@@ -49,20 +51,44 @@ def drafted(world: World, introduction: Introduction | None = None, **values: An
 
 def signing(world: World, introduction: Introduction | None = None, **values: Any) -> Agreement:
     """Before both sides, the signed document sent."""
-    agreement = offer(by=world.user("curator"), agreement_id=drafted(world, introduction, **values).pk)
-    add_document(by=world.user("official"), agreement_id=agreement.pk, community_id=world.a.pk, upload=document())
+    agreement = offer(
+        by=world.user("curator"), agreement_id=drafted(world, introduction, **values).pk
+    )
+    add_document(
+        by=world.user("official"),
+        agreement_id=agreement.pk,
+        community_id=world.a.pk,
+        upload=document(),
+    )
     return agreement
 
 
 def confirmed(world: World, agreement: Agreement, side: str, **values: Any) -> Agreement:
-    given: dict[str, Any] = {"name": "Alex Doe", "office": "Mayor", "is_highest_official": True, "signed_on": SIGNED}
-    return confirm(by=world.user(SIDES[side]), agreement_id=agreement.pk, community_id=getattr(world, side).pk, **(given | values))
+    given: dict[str, Any] = {
+        "name": "Alex Doe",
+        "office": "Mayor",
+        "is_highest_official": True,
+        "signed_on": SIGNED,
+    }
+    return confirm(
+        by=world.user(SIDES[side]),
+        agreement_id=agreement.pk,
+        community_id=getattr(world, side).pk,
+        **(given | values),
+    )
 
 
 def agreed(
-    world: World, introduction: Introduction | None = None, *, highest: bool = True, since: dt.date = SIGNED, **values: Any
+    world: World,
+    introduction: Introduction | None = None,
+    *,
+    highest: bool = True,
+    since: dt.date = SIGNED,
+    **values: Any,
 ) -> Partnership:
-    """A partnership that has begun: both sides have confirmed. ``highest`` is what side b says of its signatory."""
+    """A partnership that has begun: both sides have confirmed. ``highest`` is what side b says of
+    its signatory.
+    """
     agreement = signing(world, introduction, **values)
     confirmed(world, agreement, "a", signed_on=since)
     confirmed(world, agreement, "b", signed_on=since, is_highest_official=highest)

@@ -1,4 +1,6 @@
-"""What every test may use. The servers are real: ``python3 manage.py test`` starts them and names them in the environment."""
+"""What every test may use. The servers are real: ``python3 manage.py test`` starts them and names
+them in the environment.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +16,26 @@ from backend.outbox.models import Slot
 from backend.suggestions.scoring.coverage import forget_others
 from tests.factories import UserFactory
 
-# A change stands or falls by itself, not by the luck of a draw: the same examples each time. ``--hypothesis-profile=default`` draws others.
+# A change stands or falls by itself, not by the luck of a draw: the same examples each time.
+# ``--hypothesis-profile=default`` draws others.
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--faults", choices=["short", "long"], default="short", help="how long to kill, freeze and wipe real servers")
+    parser.addoption(
+        "--faults",
+        choices=["short", "long"],
+        default="short",
+        help="how long to kill, freeze and wipe real servers",
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")
 def static_files_found_when_asked_for() -> None:
-    """Each test client begins the middleware anew; WhiteNoise would look through all static files each time."""
+    """Each test client begins the middleware anew; WhiteNoise would look through all static files
+    each time.
+    """
     settings.WHITENOISE_AUTOREFRESH = True
 
 
@@ -37,7 +47,9 @@ def nothing_remembered() -> None:
 
 @pytest.fixture
 def one_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Recovery learns from one draw: what holds of it holds of the mean of several, and takes a third of the time."""
+    """Recovery learns from one draw: what holds of it holds of the mean of several, and takes a
+    third of the time.
+    """
     monkeypatch.setattr("matching.recovery.ranker.DRAWS", 1)
 
 
@@ -53,7 +65,9 @@ def admin(db: None) -> User:
 
 @pytest.fixture
 def nothing_due(transactional_db: None) -> None:
-    """The schedule's present and next slots are done, so that a relay's first sweep begins no run beside the test's own."""
+    """The schedule's present and next slots are done, so that a relay's first sweep begins no run
+    beside the test's own.
+    """
     from tasks.schedule import JOBS
 
     now = database_now()
@@ -64,7 +78,9 @@ def nothing_due(transactional_db: None) -> None:
 
 @pytest.fixture
 def drain() -> Callable[[], int]:
-    """Routes events and performs all work that is due, in this process, as relay and worker would; returns how many pieces."""
+    """Routes events and performs all work that is due, in this process, as relay and worker would;
+    returns how many pieces.
+    """
     from tasks.inline import drain as drain_here
 
     return drain_here

@@ -1,6 +1,8 @@
-"""Says at the end of a run with which fonts the browser tests measured pages, and which sets this machine lacks.
+"""Says at the end of a run with which fonts the browser tests measured pages, and which sets this
+machine lacks.
 
-Loaded with ``-p`` (pyproject.toml): under pytest-xdist the processes that run the tests hand it to the one that prints.
+Loaded with ``-p`` (pyproject.toml): under pytest-xdist the processes that run the tests hand it to
+the one that prints.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ _said: list[str] = []
 def say(measured: Sequence[str], lacking: Sequence[str]) -> None:
     _said[:] = ["fonts of the browser tests: " + ", ".join(measured)]
     if lacking:
-        _said.append("PAGES ARE NOT MEASURED with fonts that this machine lacks: " + ", ".join(lacking))
+        _said.append(
+            "PAGES ARE NOT MEASURED with fonts that this machine lacks: " + ", ".join(lacking)
+        )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

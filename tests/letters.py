@@ -16,20 +16,30 @@ def pdf(*objects: bytes, tail: bytes = b"") -> bytes:
     return body + b"\ntrailer<</Root 1 0 R>>\nstartxref\n9\n%%EOF\n" + tail
 
 
-def packed(content: bytes, *, head: bytes = b"/Type/ObjStm/N 1/First 4/Filter/FlateDecode") -> bytes:
+def packed(
+    content: bytes, *, head: bytes = b"/Type/ObjStm/N 1/First 4/Filter/FlateDecode"
+) -> bytes:
     """An object stream: what is in it cannot be seen in the file's bytes."""
     inside = zlib.compress(content)
-    return b"9 0 obj<<" + head + b"/Length %d>>stream\n" % len(inside) + inside + b"\nendstream endobj"
+    return (
+        b"9 0 obj<<" + head + b"/Length %d>>stream\n" % len(inside) + inside + b"\nendstream endobj"
+    )
 
 
-def picture(kind: str = "JPEG", *, size: tuple[int, int] = (40, 30), exif: bool = False, mode: str = "RGB") -> bytes:
+def picture(
+    kind: str = "JPEG", *, size: tuple[int, int] = (40, 30), exif: bool = False, mode: str = "RGB"
+) -> bytes:
     written = io.BytesIO()
     image = Image.new(mode, size, 1 if mode == "1" else 120)
     data = Image.Exif()
     if exif:
         data[0x010E] = "taken at the mayor's home"
         data[0x0112] = 6  # turned
-    image.save(written, kind, **({"exif": data, "comment": b"a comment"} if exif and kind == "JPEG" else {}))
+    image.save(
+        written,
+        kind,
+        **({"exif": data, "comment": b"a comment"} if exif and kind == "JPEG" else {}),
+    )
     return written.getvalue()
 
 

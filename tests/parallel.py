@@ -1,6 +1,8 @@
-"""Two halves of the suite at once: each process of pytest-xdist has its own broker database and data folder.
+"""Two halves of the suite at once: each process of pytest-xdist has its own broker database and
+data folder.
 
-Loaded with ``-p`` (pyproject.toml), so that it runs before Django reads its settings. pytest-django names the PostgreSQL database.
+Loaded with ``-p`` (pyproject.toml), so that it runs before Django reads its settings. pytest-django
+names the PostgreSQL database.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-# Files of half a minute and more, the longest first: so that no process is left alone with one at the end.
+# Files of half a minute and more, the longest first: so that no process is left alone with one at
+# the end.
 _LONGEST = (
     "tests/web/test_walk_registration.py",
     "tests/web/test_walk_agreement.py",
@@ -32,7 +35,8 @@ def _separate(worker: str) -> None:
     number = int(worker.removeprefix("gw")) + 1
     if broker := os.environ.get("REDIS_URL"):
         os.environ["REDIS_URL"] = urllib.parse.urlsplit(broker)._replace(path=f"/{number}").geturl()
-    # One thread each: two processes that both count on every core wait for each other in the libraries' spinning loops.
+    # One thread each: two processes that both count on every core wait for each other in the
+    # libraries' spinning loops.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = "1"
     if folder := os.environ.get("CSC_DATA_DIR"):
@@ -48,6 +52,8 @@ if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
-        return next((i for i, start in enumerate(_LONGEST) if item.nodeid.startswith(start)), len(_LONGEST))
+        return next(
+            (i for i, start in enumerate(_LONGEST) if item.nodeid.startswith(start)), len(_LONGEST)
+        )
 
     items.sort(key=place)

@@ -1,4 +1,6 @@
-"""Hypothesis strategies for the engine's plain records: small vocabularies, so that codes meet; every field may be unknown."""
+"""Hypothesis strategies for the engine's plain records: small vocabularies, so that codes meet;
+every field may be unknown.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,19 @@ VOCABULARY = Vocabulary(
     challenges=("drought", "flooding", "housing"),
     institutions=("museum", "university", "zoo"),
     languages=("de", "en", "es", "ja"),
-    labels={"topic:water": ("water management", "水管理"), "topic:ports": ("port logistics", "logística portuaria")},
+    labels={
+        "topic:water": ("water management", "水管理"),
+        "topic:ports": ("port logistics", "logística portuaria"),
+    },
 )
 FOREIGN = ("DE", "FR", "JP", "MX")
-REGIONS = {"US": "Northern America", "DE": "Western Europe", "FR": "Western Europe", "JP": "Eastern Asia", "MX": "Central America"}
+REGIONS = {
+    "US": "Northern America",
+    "DE": "Western Europe",
+    "FR": "Western Europe",
+    "JP": "Eastern Asia",
+    "MX": "Central America",
+}
 STORIES = (
     "We are a harbour town that looks after its water management and its museum.",
     "A port logistics hub with a young population, many startups and a long quay.",
@@ -46,7 +57,9 @@ def ties(countries: tuple[str, ...], community_ids: tuple[int, ...]) -> st.Searc
     to_country = st.builds(Tie, kinds, strengths, country=st.sampled_from(countries))
     if not community_ids:
         return to_country
-    return to_country | st.builds(Tie, kinds, strengths, community_id=st.sampled_from(community_ids))
+    return to_country | st.builds(
+        Tie, kinds, strengths, community_id=st.sampled_from(community_ids)
+    )
 
 
 def wishes() -> st.SearchStrategy[Sought]:
@@ -68,7 +81,19 @@ def wishes() -> st.SearchStrategy[Sought]:
 def records(draw: st.DrawFn, id_: int, country: str, named: tuple[int, ...] = ()) -> ProfileRecord:
     """One record of any completeness; ``named`` are ids of communities it may have a tie to."""
     where = draw(known_or_not(st.tuples(st.floats(-90, 90), st.floats(-180, 180))))
-    capital, level = draw(st.sampled_from(((None, None), (True, 0), (False, 1), (False, 3), (True, None), (False, None), (None, 2))))
+    capital, level = draw(
+        st.sampled_from(
+            (
+                (None, None),
+                (True, 0),
+                (False, 1),
+                (False, 3),
+                (True, None),
+                (False, None),
+                (None, 2),
+            )
+        )
+    )
     return ProfileRecord(
         id=id_,
         country=country,
@@ -78,7 +103,9 @@ def records(draw: st.DrawFn, id_: int, country: str, named: tuple[int, ...] = ()
         population=draw(known_or_not(st.integers(1, 40_000_000))),
         elevation_m=draw(known_or_not(st.floats(-400, 5_000))),
         utc_offset_hours=draw(known_or_not(st.sampled_from((-8.0, -5.0, 0.0, 5.5, 9.0, 14.0)))),
-        climate=draw(known_or_not(st.sampled_from(("Af", "BSk", "BWh", "Cfa", "Cfb", "Csa", "Dfb")))),
+        climate=draw(
+            known_or_not(st.sampled_from(("Af", "BSk", "BWh", "Cfa", "Cfb", "Csa", "Dfb")))
+        ),
         coastal=draw(known_or_not(st.booleans())),
         seaport=draw(known_or_not(st.booleans())),
         is_capital=capital,
@@ -95,11 +122,23 @@ def records(draw: st.DrawFn, id_: int, country: str, named: tuple[int, ...] = ()
         institutions=draw(code_sets(VOCABULARY.institutions)),
         languages=draw(code_sets(VOCABULARY.languages)),
         ties=tuple(draw(st.lists(ties(("US", *FOREIGN), named), max_size=3))),
-        tie_hints=draw(st.dictionaries(st.sampled_from(("US", *FOREIGN)), st.floats(0, 1), max_size=3)),
-        readiness=draw(st.dictionaries(st.sampled_from(("budget", "council", "travel")), st.sampled_from((0.0, 0.5, 1.0)), max_size=3)),
+        tie_hints=draw(
+            st.dictionaries(st.sampled_from(("US", *FOREIGN)), st.floats(0, 1), max_size=3)
+        ),
+        readiness=draw(
+            st.dictionaries(
+                st.sampled_from(("budget", "council", "travel")),
+                st.sampled_from((0.0, 0.5, 1.0)),
+                max_size=3,
+            )
+        ),
         story=draw(known_or_not(st.sampled_from(STORIES))),
         story_language=draw(st.sampled_from(("en", "es", "ja", None))),
-        importances=draw(st.dictionaries(st.sampled_from(FACET_NAMES), st.sampled_from((0.0, 0.5, 1.0, 3.0)), max_size=4)),
+        importances=draw(
+            st.dictionaries(
+                st.sampled_from(FACET_NAMES), st.sampled_from((0.0, 0.5, 1.0, 3.0)), max_size=4
+            )
+        ),
         sought=draw(wishes()),
         partner_countries=draw(code_sets(("US", *FOREIGN))),
         has_us_sister=draw(st.booleans()),
@@ -117,7 +156,15 @@ def snapshots(draw: st.DrawFn, max_side: int = 4) -> Snapshot:
     return Snapshot(
         left=left,
         right=right,
-        barred_pairs=draw(st.frozensets(st.tuples(st.integers(1, max_side), st.integers(101, 100 + max_side)), max_size=3)),
-        barred_countries=draw(st.frozensets(st.tuples(st.sampled_from(("*", "US")), st.sampled_from(FOREIGN)), max_size=1)),
+        barred_pairs=draw(
+            st.frozensets(
+                st.tuples(st.integers(1, max_side), st.integers(101, 100 + max_side)), max_size=3
+            )
+        ),
+        barred_countries=draw(
+            st.frozensets(
+                st.tuples(st.sampled_from(("*", "US")), st.sampled_from(FOREIGN)), max_size=1
+            )
+        ),
         version="generated",
     )

@@ -1,4 +1,6 @@
-"""Who may do what with agreements, partnerships and figures: every row and every actor, through the page and through the API alike."""
+"""Who may do what with agreements, partnerships and figures: every row and every actor, through the
+page and through the API alike.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,13 @@ from backend.introductions.models import Agreement, Partnership
 from backend.introductions.services import log_activity, offer
 from tests.actors import ACTORS, World, make_world
 from tests.agreed import agreed, document, drafted, terms
-from tests.factories import CommunityFactory, CommunityRoleFactory, IntroductionFactory, PairFactory, SuggestionFactory
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    IntroductionFactory,
+    PairFactory,
+    SuggestionFactory,
+)
 
 JSON = "application/json"
 API = "/api/v1/"
@@ -27,7 +35,9 @@ STAFF = {"curator", "admin"}
 
 
 class Scene:
-    """One draft, one agreement before both sides, one partnership; the sides are the official's and the committee's."""
+    """One draft, one agreement before both sides, one partnership; the sides are the official's and
+    the committee's.
+    """
 
     def __init__(self) -> None:
         self.world: World = make_world()
@@ -39,7 +49,9 @@ class Scene:
         self.card = self.second_introduction()
         self.draft = drafted(self.paired, self.card)
         self.third = self.second_introduction()
-        self.signing = offer(by=self.world.user("curator"), agreement_id=drafted(self.paired, self.third).pk)
+        self.signing = offer(
+            by=self.world.user("curator"), agreement_id=drafted(self.paired, self.third).pk
+        )
         self.free = self.second_introduction()
 
     def second_introduction(self) -> Any:
@@ -49,19 +61,33 @@ class Scene:
             for actor in actors:
                 CommunityRoleFactory(user=self.world.user(actor), community=community, role=actor)
         pair = PairFactory(a=a, b=b)
-        self.paired = World(a=a, b=b, c=self.world.c, newcomer=self.world.newcomer, pair=pair, people=self.world.people)
-        return IntroductionFactory(suggestion=SuggestionFactory(pair=pair, mutual=True), stage="introduced")
+        self.paired = World(
+            a=a,
+            b=b,
+            c=self.world.c,
+            newcomer=self.world.newcomer,
+            pair=pair,
+            people=self.world.people,
+        )
+        return IntroductionFactory(
+            suggestion=SuggestionFactory(pair=pair, mutual=True), stage="introduced"
+        )
 
     def send(self) -> None:
         for actor, side in (("official", self.paired_of(self.signing)[0]),):
-            self.world.client(actor).post(f"{API}communities/{side}/agreements/{self.signing.pk}/documents/", {"document": document()})
+            self.world.client(actor).post(
+                f"{API}communities/{side}/agreements/{self.signing.pk}/documents/",
+                {"document": document()},
+            )
 
     def paired_of(self, agreement: Agreement) -> tuple[int, int]:
         pair = agreement.introduction.pair
         return pair.a_id, pair.b_id
 
     def side(self, actor: str, agreement: Agreement | None = None) -> int:
-        """The community for which the actor stands in that agreement or the partnership; A for people who stand for none."""
+        """The community for which the actor stands in that agreement or the partnership; A for
+        people who stand for none.
+        """
         sides = self.paired_of(agreement) if agreement else (self.world.a.pk, self.world.b.pk)
         return sides[1] if actor in {"committee_member", "chair"} else sides[0]
 
@@ -71,7 +97,9 @@ SIGNED = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signe
 TODAY = "2026-02-02"
 
 
-def page(name: str, *args: Callable[[Scene], Any], body: Callable[[Scene], dict[str, Any]] | None = None) -> Ask:
+def page(
+    name: str, *args: Callable[[Scene], Any], body: Callable[[Scene], dict[str, Any]] | None = None
+) -> Ask:
     def ask(scene: Scene, client: Client, actor: str) -> Any:
         address = reverse(f"web:{name}", args=[arg(scene) for arg in args])
         return client.get(address) if body is None else client.post(address, body(scene))
@@ -79,14 +107,22 @@ def page(name: str, *args: Callable[[Scene], Any], body: Callable[[Scene], dict[
     return ask
 
 
-def api(path: Callable[[Scene, str], str], body: Callable[[Scene], dict[str, Any]] | None = None, method: str = "") -> Ask:
+def api(
+    path: Callable[[Scene, str], str],
+    body: Callable[[Scene], dict[str, Any]] | None = None,
+    method: str = "",
+) -> Ask:
     def ask(scene: Scene, client: Client, actor: str) -> Any:
         address = API + path(scene, actor)
         if method == "file":
             return client.post(address, {"document": document()})
         if method == "delete":
             return client.delete(address)
-        return client.get(address) if body is None else client.post(address, body(scene), content_type=JSON)
+        return (
+            client.get(address)
+            if body is None
+            else client.post(address, body(scene), content_type=JSON)
+        )
 
     return ask
 
@@ -119,7 +155,11 @@ def version_body(scene: Scene) -> dict[str, Any]:
 
 def version_form(scene: Scene) -> dict[str, Any]:
     body = version_body(scene)
-    people = {f"{part}_{index}": entry[part] for index, entry in enumerate(body.pop("signatories")) for part in ("name", "office")}
+    people = {
+        f"{part}_{index}": entry[part]
+        for index, entry in enumerate(body.pop("signatories"))
+        for part in ("name", "office")
+    }
     return {name: value for name, value in (body | people).items() if value is not None}
 
 
@@ -130,11 +170,23 @@ def activity_form(scene: Scene) -> dict[str, Any]:
 DECISION = {"act": "suspend", "decided_on": TODAY, "reference": "Minutes 4"}
 # what: (through the page, through the API for a side, through the API for staff, who may)
 TABLE: dict[str, tuple[Ask, Ask | None, Ask | None, set[str]]] = {
-    "template: read": (page("staff_template", lambda s: "sister"), None, api(staff(lambda s: "agreement-templates/sister/")), STAFF),
-    "template: write": (
-        page("staff_template", lambda s: "sister", body=lambda s: {"text": "# {first}", "based_on": 0}),
+    "template: read": (
+        page("staff_template", lambda s: "sister"),
         None,
-        api(staff(lambda s: "agreement-templates/sister/"), lambda s: {"text": "# {first}", "based_on": 0}),
+        api(staff(lambda s: "agreement-templates/sister/")),
+        STAFF,
+    ),
+    "template: write": (
+        page(
+            "staff_template",
+            lambda s: "sister",
+            body=lambda s: {"text": "# {first}", "based_on": 0},
+        ),
+        None,
+        api(
+            staff(lambda s: "agreement-templates/sister/"),
+            lambda s: {"text": "# {first}", "based_on": 0},
+        ),
         {"curator"},
     ),
     "draft: begin": (
@@ -144,7 +196,12 @@ TABLE: dict[str, tuple[Ask, Ask | None, Ask | None, set[str]]] = {
         {"curator"},
     ),
     "drafts: list": (page("staff_agreements"), None, api(staff(lambda s: "agreements/")), STAFF),
-    "draft: read": (page("staff_draft", lambda s: s.draft.pk), None, api(staff(lambda s: f"agreements/{s.draft.pk}/")), STAFF),
+    "draft: read": (
+        page("staff_draft", lambda s: s.draft.pk),
+        None,
+        api(staff(lambda s: f"agreements/{s.draft.pk}/")),
+        STAFF,
+    ),
     "draft: read before it is offered": (
         page("agreement", lambda s: s.draft.pk),
         api(lambda s, x: f"communities/{s.side(x, s.draft)}/agreements/{s.draft.pk}/"),
@@ -211,7 +268,12 @@ TABLE: dict[str, tuple[Ask, Ask | None, Ask | None, set[str]]] = {
         None,
         {"committee_member", "chair"},
     ),
-    "partnerships: list for staff": (page("staff_partnerships"), None, api(staff(lambda s: "partnerships/")), STAFF),
+    "partnerships: list for staff": (
+        page("staff_partnerships"),
+        None,
+        api(staff(lambda s: "partnerships/")),
+        STAFF,
+    ),
     "partnership: read": (
         page("partnership", partnership_id),
         api(of_partnership()),
@@ -226,7 +288,10 @@ TABLE: dict[str, tuple[Ask, Ask | None, Ask | None, set[str]]] = {
     ),
     "partnership: log": (
         page("partnership_write", partnership_id, lambda s: "activity", body=activity_form),
-        api(of_partnership("activities/"), lambda s: {"kind": "visit", "happened_on": TODAY, "text": "A visit."}),
+        api(
+            of_partnership("activities/"),
+            lambda s: {"kind": "visit", "happened_on": TODAY, "text": "A visit."},
+        ),
         None,
         READERS,
     ),
@@ -237,7 +302,12 @@ TABLE: dict[str, tuple[Ask, Ask | None, Ask | None, set[str]]] = {
         {"official"},
     ),
     "partnership: report": (
-        page("partnership_write", partnership_id, lambda s: "report", body=lambda s: {"report-year": 2025, "report-achieved": "Much."}),
+        page(
+            "partnership_write",
+            partnership_id,
+            lambda s: "report",
+            body=lambda s: {"report-year": 2025, "report-achieved": "Much."},
+        ),
         api(of_partnership("reports/"), lambda s: {"year": 2025, "achieved": "Much."}),
         None,
         DECIDERS,
@@ -260,33 +330,51 @@ TABLE: dict[str, tuple[Ask, Ask | None, Ask | None, set[str]]] = {
             lambda s: "renewal",
             body=lambda s: {"renewal-next_review_on": "2031-01-01", "renewal-decided_on": TODAY},
         ),
-        api(of_partnership("renewal/"), lambda s: {"next_review_on": "2031-01-01", "decided_on": TODAY}),
+        api(
+            of_partnership("renewal/"),
+            lambda s: {"next_review_on": "2031-01-01", "decided_on": TODAY},
+        ),
         None,
         DECIDERS,
     ),
     "partnership: honour as staff": (
         page("partnership_honour", partnership_id, body=lambda s: {"reason": "Nobody answers."}),
         None,
-        api(staff(lambda s: f"partnerships/{s.partnership.pk}/emeritus/"), lambda s: {"decided_on": TODAY}),
+        api(
+            staff(lambda s: f"partnerships/{s.partnership.pk}/emeritus/"),
+            lambda s: {"decided_on": TODAY},
+        ),
         {"curator"},
     ),
     "figures: read": (page("staff_figures"), None, api(staff(lambda s: "figures/funnel/")), STAFF),
-    "figures: CSV": (page("staff_figures_csv", lambda s: "stuck"), None, api(staff(lambda s: "figures/stuck/")), STAFF),
+    "figures: CSV": (
+        page("staff_figures_csv", lambda s: "stuck"),
+        None,
+        api(staff(lambda s: "figures/stuck/")),
+        STAFF,
+    ),
 }
 STARTS: dict[str, Callable[[Scene], object]] = {
     "agreement: confirm": lambda scene: scene.send(),
     "partnership: renew": lambda scene: Partnership.objects.filter(pk=scene.partnership.pk).update(
         status="review_due", review_on=database_now().date()
     ),
-    "partnership: honour as staff": lambda scene: Partnership.objects.filter(pk=scene.partnership.pk).update(status="dormant"),
+    "partnership: honour as staff": lambda scene: Partnership.objects.filter(
+        pk=scene.partnership.pk
+    ).update(status="dormant"),
 }
 
 
 def admitted(response: Any) -> bool:
-    """Whether the actor got through. Who does not is told to sign in, or sees nothing there: never a 403 that confesses it."""
+    """Whether the actor got through. Who does not is told to sign in, or sees nothing there: never
+    a 403 that confesses it.
+    """
     if response.status_code == 302:
         return not response["Location"].startswith("/account/login/")
-    assert response.status_code in {200, 201, 401, 404}, (response.status_code, response.content[:500])
+    assert response.status_code in {200, 201, 401, 404}, (
+        response.status_code,
+        response.content[:500],
+    )
     return bool(response.status_code < 400)
 
 
@@ -298,7 +386,10 @@ def test_table_holds_for_every_actor_through_page_and_api(what: str) -> None:
     STARTS.get(what, lambda _scene: None)(scene)
     found: dict[str, set[str]] = {"page": set(), "api": set()}
     for actor in ACTORS:
-        for way, asks in (("page", [through_page]), ("api", [ask for ask in (for_side, for_staff) if ask])):
+        for way, asks in (
+            ("page", [through_page]),
+            ("api", [ask for ask in (for_side, for_staff) if ask]),
+        ):
             for ask in asks:
                 with transaction.atomic():
                     if admitted(ask(scene, scene.world.client(actor), actor)):
@@ -308,18 +399,29 @@ def test_table_holds_for_every_actor_through_page_and_api(what: str) -> None:
 
 
 def unmarked(page: bytes, number: int) -> bytes:
-    """A page without the address that was asked for, to which the choice of language leads back, and without its form's token."""
-    return re.sub(rb'name="csrfmiddlewaretoken" value="\w+"', b"", page).replace(f"/{number}/".encode(), b"/#/")
+    """A page without the address that was asked for, to which the choice of language leads back,
+    and without its form's token.
+    """
+    return re.sub(rb'name="csrfmiddlewaretoken" value="\w+"', b"", page).replace(
+        f"/{number}/".encode(), b"/#/"
+    )
 
 
 @pytest.mark.django_db
 def test_what_is_not_open_reads_like_what_is_not_there() -> None:
     scene = Scene()
-    things = {"agreement": scene.signing.pk, "partnership": scene.partnership.pk, "partnership_why": scene.partnership.pk}
+    things = {
+        "agreement": scene.signing.pk,
+        "partnership": scene.partnership.pk,
+        "partnership_why": scene.partnership.pk,
+    }
     for actor in ("stranger", "other_official", "unvetted"):
         client = scene.world.client(actor)
         for name, there in things.items():
-            one, none = client.get(reverse(f"web:{name}", args=[there])), client.get(reverse(f"web:{name}", args=[999_999]))
+            one, none = (
+                client.get(reverse(f"web:{name}", args=[there])),
+                client.get(reverse(f"web:{name}", args=[999_999])),
+            )
             assert one.status_code == none.status_code == 404
             assert unmarked(one.content, there) == unmarked(none.content, 999_999)
 
@@ -329,8 +431,15 @@ def test_confirming_in_the_page_begins_the_partnership() -> None:
     scene = Scene()
     scene.send()
     a, _b = scene.paired_of(scene.signing)
-    assert scene.world.client("official").post(reverse("web:agreement_confirm", args=[scene.signing.pk]), SIGNED).status_code == 302
-    done = scene.world.client("chair").post(reverse("web:agreement_confirm", args=[scene.signing.pk]), SIGNED)
+    assert (
+        scene.world.client("official")
+        .post(reverse("web:agreement_confirm", args=[scene.signing.pk]), SIGNED)
+        .status_code
+        == 302
+    )
+    done = scene.world.client("chair").post(
+        reverse("web:agreement_confirm", args=[scene.signing.pk]), SIGNED
+    )
     begun = Partnership.objects.get(pair__a_id=a)
     assert done["Location"] == reverse("web:partnership", args=[begun.pk])
 
@@ -341,6 +450,9 @@ def test_act_under_one_key_happens_once() -> None:
     body = {"kind": "visit", "happened_on": TODAY, "text": "A visit."}
     address = f"{API}communities/{scene.world.a.pk}/partnerships/{scene.partnership.pk}/activities/"
     client = scene.world.client("official")
-    answers = [client.post(address, body, content_type=JSON, headers={"Idempotency-Key": "one"}) for _ in range(2)]
+    answers = [
+        client.post(address, body, content_type=JSON, headers={"Idempotency-Key": "one"})
+        for _ in range(2)
+    ]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert scene.partnership.activities.count() == 2  # the scene's own, and this one

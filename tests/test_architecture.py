@@ -32,7 +32,9 @@ def name_of(path: Path) -> str:
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def parsed(path: Path) -> ast.Module:
@@ -41,7 +43,11 @@ def parsed(path: Path) -> ast.Module:
 
 def test_import_contracts_hold() -> None:
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -63,19 +69,27 @@ def test_match_names_nothing() -> None:
     wrong = []
     for path in modules():
         for node in ast.walk(parsed(path)):
-            name = getattr(node, "name", None) if isinstance(node, ast.FunctionDef | ast.ClassDef) else None
+            name = (
+                getattr(node, "name", None)
+                if isinstance(node, ast.FunctionDef | ast.ClassDef)
+                else None
+            )
             if name and re.search(r"(^|_)match(es|ing|er)?(_|$)|Match(?!ing$)", name):
                 wrong.append(f"{name_of(path)}: {name}")
     assert wrong == []
 
 
 def services() -> list[Path]:
-    return [path for path in modules() if path.name == "services.py" or path.parent.name == "services"]
+    return [
+        path for path in modules() if path.name == "services.py" or path.parent.name == "services"
+    ]
 
 
 @pytest.mark.parametrize("path", services(), ids=name_of)
 def test_writing_services_are_atomic_and_say_by_whom(path: Path) -> None:
-    """A public function that takes ``by`` writes; it runs in a transaction, and everything after ``*`` is named."""
+    """A public function that takes ``by`` writes; it runs in a transaction, and everything after
+    ``*`` is named.
+    """
     for function in parsed(path).body:
         if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
             continue
@@ -83,15 +97,24 @@ def test_writing_services_are_atomic_and_say_by_whom(path: Path) -> None:
         if "by" not in keywords:
             continue
         decorators = {ast.unparse(decorator) for decorator in function.decorator_list}
-        single_statement = sum("update(" in ast.unparse(node) for node in function.body) == 1 and "record(" not in ast.unparse(function)
-        # A file is looked at for a second before the lock, or removed again when its row is not written.
-        demands_one = "in_atomic_block" in ast.unparse(function) or "with transaction.atomic()" in ast.unparse(function)
-        assert "transaction.atomic" in decorators or single_statement or demands_one, f"{function.name} is not atomic"
+        single_statement = sum(
+            "update(" in ast.unparse(node) for node in function.body
+        ) == 1 and "record(" not in ast.unparse(function)
+        # A file is looked at for a second before the lock, or removed again when its row is not
+        # written.
+        demands_one = "in_atomic_block" in ast.unparse(
+            function
+        ) or "with transaction.atomic()" in ast.unparse(function)
+        assert "transaction.atomic" in decorators or single_statement or demands_one, (
+            f"{function.name} is not atomic"
+        )
         assert ast.get_docstring(function), f"{function.name} has no docstring"
 
 
 def test_views_write_through_services_alone() -> None:
-    writing = re.compile(r"\.(create|bulk_create|update|delete|save|get_or_create|update_or_create)\(")
+    writing = re.compile(
+        r"\.(create|bulk_create|update|delete|save|get_or_create|update_or_create)\("
+    )
     names = {"views.py", "api.py", "serializers.py", "forms.py", "lifecycle.py"}
     wrong = [
         f"{name_of(path)}:{number}"
@@ -104,7 +127,9 @@ def test_views_write_through_services_alone() -> None:
 
 
 def test_network_is_reached_from_few_places() -> None:
-    """Requests of the web never wait for a broker or a mail server: who may import a client is a short list."""
+    """Requests of the web never wait for a broker or a mail server: who may import a client is a
+    short list.
+    """
     allowed = {
         "backend/web/operations/health.py": {"redis"},
         "backend/runtime/valkey.py": {"redis"},
@@ -114,7 +139,9 @@ def test_network_is_reached_from_few_places() -> None:
     }
     clients = {"redis", "smtplib", "requests", "httpx", "urllib3", "socket"}
     for path in modules():
-        if path.parts[len(ROOT.parts)] != "backend" or path.is_relative_to(ROOT / "backend" / "runtime"):
+        if path.parts[len(ROOT.parts)] != "backend" or path.is_relative_to(
+            ROOT / "backend" / "runtime"
+        ):
             continue
         found = set()
         for node in ast.walk(parsed(path)):

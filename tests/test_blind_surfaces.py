@@ -1,21 +1,24 @@
-"""Blind mutual opt-in, letter by letter: nothing that one side can see depends on the other side's answer before both are interested.
+"""Blind mutual opt-in, letter by letter: nothing that one side can see depends on the other side's
+answer before both are interested.
 
-The surfaces, each of which is compared byte by byte below while the other side (A) leaves the suggestion pending, is interested, declines,
-withdraws, or undoes what it said; B is the side that looks:
+The surfaces, each of which is compared byte by byte below while the other side (A) leaves the
+suggestion pending, is interested, declines, withdraws, or undoes what it said; B is the side that
+looks:
 
-| surface | how it is kept blind |
-|---|---|
-| queue, its counts, filters and order; desk; comparison; dossier | ``queries`` and ``reviewing`` ask B's own columns and the clock |
-| score, reasons, bars, allocation order, cursors of pages | what was released stays as it was shown (``deriving``) |
-| the API's fields, orders, cursors, ``ETag`` and other headers | the same queries; nothing of A's row is serialised |
-| what B may do, and every refusal (404, 409, 422) | after A's decline B's answer, vote, undo and withdrawal are taken all the same |
-| inbox, mails, their number and moment | an answer tells nobody; mutual interest does when neither side can undo |
-| trail of B's community, export of B's data | events carry the community whose act they are |
-| new suggestions in the place of a closed one | a closed suggestion takes up B's room until its time is over (``allocating``) |
-| when the pair is suggested again | a pair rests from the end of its time, not from the decline (``settling``, ``expiry``) |
-| B's number of open introductions and its capacity | only mutual interest counts; interests that find no room wait unseen |
-| reminders before the end | sent by B's own state (``expiry.remind_of_expiry``) |
-| the end itself | B's side expires by the clock, and reads the same words |
+| surface | how it is kept blind | |---|---| | queue, its counts, filters and order; desk;
+comparison; dossier | ``queries`` and ``reviewing`` ask B's own columns and the clock | | score,
+reasons, bars, allocation order, cursors of pages | what was released stays as it was shown
+(``deriving``) | | the API's fields, orders, cursors, ``ETag`` and other headers | the same queries;
+nothing of A's row is serialised | | what B may do, and every refusal (404, 409, 422) | after A's
+decline B's answer, vote, undo and withdrawal are taken all the same | | inbox, mails, their number
+and moment | an answer tells nobody; mutual interest does when neither side can undo | | trail of
+B's community, export of B's data | events carry the community whose act they are | | new
+suggestions in the place of a closed one | a closed suggestion takes up B's room until its time is
+over (``allocating``) | | when the pair is suggested again | a pair rests from the end of its time,
+not from the decline (``settling``, ``expiry``) | | B's number of open introductions and its
+capacity | only mutual interest counts; interests that find no room wait unseen | | reminders before
+the end | sent by B's own state (``expiry.remind_of_expiry``) | | the end itself | B's side expires
+by the clock, and reads the same words |
 """
 
 from __future__ import annotations
@@ -35,7 +38,14 @@ from backend.common.clock import database_now
 from backend.notifications.models import Delivery, Notification
 from backend.outbox.models import Event, Work
 from backend.suggestions.models import Pair, Suggestion
-from backend.suggestions.services import answer, cast_vote, expire_suggestions, remind_of_expiry, shortlist, undo_answer
+from backend.suggestions.services import (
+    answer,
+    cast_vote,
+    expire_suggestions,
+    remind_of_expiry,
+    shortlist,
+    undo_answer,
+)
 from tasks.inline import drain
 from tests.actors import World, make_world
 from tests.factories import CommunityFactory, CommunityRoleFactory, EventFactory, SuggestionFactory
@@ -54,21 +64,35 @@ LIVES: dict[str, list[str]] = {
 }
 SETTLED = ("interested", "declined", "withdrawn")
 # B's own standing, under which it looks.
-OWN: dict[str, list[str]] = {"pending": [], "declined": ["declined", "|"], "withdrawn": ["interested", "|", "withdrawn", "|"]}
+OWN: dict[str, list[str]] = {
+    "pending": [],
+    "declined": ["declined", "|"],
+    "withdrawn": ["interested", "|", "withdrawn", "|"],
+}
 
 
 class Scene:
-    """A and B with one suggestion between them, and a second one of B's, so that there is an order to see."""
+    """A and B with one suggestion between them, and a second one of B's, so that there is an order
+    to see.
+    """
 
     def __init__(self) -> None:
         self.world: World = make_world()
         released = database_now() - dt.timedelta(days=3)
-        self.suggestion = self.world.released(released_at=released, expires_at=released + dt.timedelta(days=60), meetings=0.4)
+        self.suggestion = self.world.released(
+            released_at=released, expires_at=released + dt.timedelta(days=60), meetings=0.4
+        )
         other = CommunityFactory(name="Delta", published=True)
-        self.second = SuggestionFactory(pair__a=self.world.b, pair__b=other, meetings=0.3, released_at=released)
+        self.second = SuggestionFactory(
+            pair__a=self.world.b, pair__b=other, meetings=0.3, released_at=released
+        )
         event = EventFactory(
             topic="suggestions_changed",
-            payload={"communities": {str(side.pk): [self.suggestion.pk] for side in (self.world.a, self.world.b)}},
+            payload={
+                "communities": {
+                    str(side.pk): [self.suggestion.pk] for side in (self.world.a, self.world.b)
+                }
+            },
         )
         Event.objects.filter(pk=event.pk).update(routed_at=None)
         self.b = self.world.client("chair")
@@ -77,8 +101,16 @@ class Scene:
         by = self.world.user({"a": "official", "b": "chair"}[side])
         community_id = getattr(self.world, side).pk
         if acts and side == "a":
-            cast_vote(by=by, suggestion_id=self.suggestion.pk, community_id=community_id, choice="yes", comment="Secret")
-            shortlist(by=by, suggestion_id=self.suggestion.pk, community_id=community_id, listed=True)
+            cast_vote(
+                by=by,
+                suggestion_id=self.suggestion.pk,
+                community_id=community_id,
+                choice="yes",
+                comment="Secret",
+            )
+            shortlist(
+                by=by, suggestion_id=self.suggestion.pk, community_id=community_id, listed=True
+            )
         for act in acts:
             if act == "|":
                 self.let_time_pass()
@@ -86,11 +118,20 @@ class Scene:
                 undo_answer(by=by, suggestion_id=self.suggestion.pk, community_id=community_id)
             else:
                 reason = "country" if act == "declined" else ""
-                answer(by=by, suggestion_id=self.suggestion.pk, community_id=community_id, answer=act, reason=reason, comment="Secret")
+                answer(
+                    by=by,
+                    suggestion_id=self.suggestion.pk,
+                    community_id=community_id,
+                    answer=act,
+                    reason=reason,
+                    comment="Secret",
+                )
 
     def let_time_pass(self) -> None:
         minute = dt.timedelta(seconds=61)
-        Suggestion.objects.update(a_final_at=F("a_final_at") - minute, b_final_at=F("b_final_at") - minute)
+        Suggestion.objects.update(
+            a_final_at=F("a_final_at") - minute, b_final_at=F("b_final_at") - minute
+        )
         Work.objects.filter(task="settle_answer").update(available_at=F("available_at") - minute)
         drain()
 
@@ -120,19 +161,31 @@ def look(client: Client, address: str) -> tuple[int, list[tuple[str, str]], byte
     body = b"".join(response) if response.streaming else response.content
     body = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"', b"", body)
     body = re.sub(rb"in \d+ seconds?\.", b"in some seconds.", body)
-    body = re.sub(rb"%3A[A-Za-z0-9]+%3A[\w-]+&", b"&", body)  # when a cursor was signed, and its signature
+    body = re.sub(
+        rb"%3A[A-Za-z0-9]+%3A[\w-]+&", b"&", body
+    )  # when a cursor was signed, and its signature
     if any(part in address for part in ("notifications", "events", "me/acts", "me/data")):
-        body = re.sub(rb'"id":\d+', b"", body)  # counts whatever happens on the service, whoever does it
+        body = re.sub(
+            rb'"id":\d+', b"", body
+        )  # counts whatever happens on the service, whoever does it
         body = re.sub(rb'"event_id":\d+', b"", body)
-        body = re.sub(rb'("(?:\w+_at|at)":)"[^"]*"', rb"\1", body)  # that there is a moment stays; each world has its own
+        body = re.sub(
+            rb'("(?:\w+_at|at)":)"[^"]*"', rb"\1", body
+        )  # that there is a moment stays; each world has its own
     if address == "/inbox/":
-        body = re.sub(rb'datetime="[^"]*"|\d{1,2}:\d{2}', b"", body)  # each world is looked at a little later than the one before
-    headers = sorted((name, value) for name, value in response.items() if name not in {"Content-Length"})
+        body = re.sub(
+            rb'datetime="[^"]*"|\d{1,2}:\d{2}', b"", body
+        )  # each world is looked at a little later than the one before
+    headers = sorted(
+        (name, value) for name, value in response.items() if name not in {"Content-Length"}
+    )
     return response.status_code, headers, body
 
 
 def without_moments(body: bytes) -> bytes:
-    return re.sub(rb'"[a-z_]+_(?:at|until)":"[^"]*"|name="csrfmiddlewaretoken" value="[^"]*"', b"", body)
+    return re.sub(
+        rb'"[a-z_]+_(?:at|until)":"[^"]*"|name="csrfmiddlewaretoken" value="[^"]*"', b"", body
+    )
 
 
 def acts_of_b(scene: Scene) -> dict[str, Callable[[Client], Any]]:
@@ -151,24 +204,40 @@ def acts_of_b(scene: Scene) -> dict[str, Callable[[Client], Any]]:
         "undo": post("undo/", {}),
         "vote": post("vote/", {"choice": "maybe"}),
         "shortlist": post("shortlist/", {"listed": True}),
-        "interested on the page": lambda client: client.post(f"{page}answer/", {"answer": "interested"}),
+        "interested on the page": lambda client: client.post(
+            f"{page}answer/", {"answer": "interested"}
+        ),
         "undone on the page": lambda client: client.post(f"{page}undo/"),
     }
 
 
 def everything(scene: Scene, *, acts: bool) -> dict[str, Any]:
     seen: dict[str, Any] = {address: look(scene.b, address) for address in addresses(scene)}
-    seen["mails"] = [(message.to, message.subject, message.body) for message in mail.outbox if message.to == ["chair@example.org"]]
+    seen["mails"] = [
+        (message.to, message.subject, message.body)
+        for message in mail.outbox
+        if message.to == ["chair@example.org"]
+    ]
     mine = {"recipient": scene.world.user("chair")}
-    seen["notifications"] = list(Notification.objects.filter(**mine).order_by("pk").values_list("kind", "payload"))
-    seen["deliveries"] = list(Delivery.objects.filter(notification__recipient=mine["recipient"]).values_list("status"))
+    seen["notifications"] = list(
+        Notification.objects.filter(**mine).order_by("pk").values_list("kind", "payload")
+    )
+    seen["deliveries"] = list(
+        Delivery.objects.filter(notification__recipient=mine["recipient"]).values_list("status")
+    )
     if acts:
         for name, act in acts_of_b(scene).items():
             with transaction.atomic():
                 response = act(scene.b)
-                seen[f"act: {name}"] = (response.status_code, response.get("Location", ""), without_moments(response.content))
+                seen[f"act: {name}"] = (
+                    response.status_code,
+                    response.get("Location", ""),
+                    without_moments(response.content),
+                )
                 if response.status_code < 400:
-                    after = f"/api/v1/communities/{scene.world.b.pk}/suggestions/{scene.suggestion.pk}/"
+                    after = (
+                        f"/api/v1/communities/{scene.world.b.pk}/suggestions/{scene.suggestion.pk}/"
+                    )
                     seen[f"act: {name}, then look"] = without_moments(look(scene.b, after)[2])
                 transaction.set_rollback(True)
     return seen
@@ -180,7 +249,9 @@ def blind_settings(settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 
-def seen_while(scene: Scene, a: list[str], *, acts: bool = True, before: Callable[[Scene], None] | None = None) -> dict[str, Any]:
+def seen_while(
+    scene: Scene, a: list[str], *, acts: bool = True, before: Callable[[Scene], None] | None = None
+) -> dict[str, Any]:
     """What B sees while A has done this; afterwards A has done nothing."""
     kept = list(mail.outbox)
     with transaction.atomic():
@@ -222,33 +293,45 @@ def test_no_surface_tells_the_other_sides_answer(scene: Scene, own: str) -> None
 
 
 def test_interest_of_ones_own_learns_nothing_of_a_no(scene: Scene) -> None:
-    """B is interested, so A's interest would be mutual, and told; every other life of A looks alike."""
+    """B is interested, so A's interest would be mutual, and told; every other life of A looks
+    alike.
+    """
     with_b(scene, ["interested", "|"])
     plain = seen_while(scene, [])
     for life in ("interested a moment ago", "declined a moment ago", "declined", "undone"):
         assert_same(seen_while(scene, LIVES[life]), plain, life)
     told = seen_while(scene, LIVES["interested"], acts=False)
-    assert told["notifications"] != plain["notifications"], "mutual interest is told: the comparison can see"
+    assert told["notifications"] != plain["notifications"], (
+        "mutual interest is told: the comparison can see"
+    )
 
 
 def nearly_over(scene: Scene) -> None:
-    Suggestion.objects.filter(pk=scene.suggestion.pk).update(expires_at=database_now() + dt.timedelta(days=13))
+    Suggestion.objects.filter(pk=scene.suggestion.pk).update(
+        expires_at=database_now() + dt.timedelta(days=13)
+    )
     remind_of_expiry()
     remind_of_expiry()
 
 
 def over(scene: Scene) -> None:
-    Suggestion.objects.filter(pk=scene.suggestion.pk).update(expires_at=database_now() - dt.timedelta(hours=1))
+    Suggestion.objects.filter(pk=scene.suggestion.pk).update(
+        expires_at=database_now() - dt.timedelta(hours=1)
+    )
     expire_suggestions()
 
 
 @pytest.mark.parametrize("own", ["pending", "interested", "declined"])
 @pytest.mark.parametrize("before", [nearly_over, over], ids=["reminder", "end"])
-def test_reminder_and_end_look_alike(scene: Scene, own: str, before: Callable[[Scene], None]) -> None:
+def test_reminder_and_end_look_alike(
+    scene: Scene, own: str, before: Callable[[Scene], None]
+) -> None:
     with_b(scene, ["interested", "|"] if own == "interested" else OWN[own])
     plain = seen_while(scene, [], acts=False, before=before)
     if before is nearly_over and own == "pending":
-        assert [kind for kind, _payload in plain["notifications"]].count("suggestions_expiring") == 1
+        assert [kind for kind, _payload in plain["notifications"]].count(
+            "suggestions_expiring"
+        ) == 1
     for life in ("declined",) if own == "interested" else SETTLED:
         assert_same(seen_while(scene, LIVES[life], acts=False, before=before), plain, life)
 
@@ -260,7 +343,10 @@ def test_pair_rests_until_the_same_day_whatever_was_answered(scene: Scene, life:
     pair = Pair.objects.get(pk=scene.suggestion.pair_id)
     ended = Suggestion.objects.get(pk=scene.suggestion.pk).expires_at
     assert pair.closed_until and ended
-    months = (pair.closed_until - (ended if life in ("pending", "interested") else scene.suggestion.expires_at)).days
+    months = (
+        pair.closed_until
+        - (ended if life in ("pending", "interested") else scene.suggestion.expires_at)
+    ).days
     assert months == 365
 
 

@@ -19,8 +19,13 @@ FACTORIES = [
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("cls", FACTORIES, ids=lambda cls: cls.__name__)
-def test_factory_makes_a_row_the_database_accepts(cls: type[DjangoModelFactory], settings, tmp_path) -> None:
-    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+def test_factory_makes_a_row_the_database_accepts(
+    cls: type[DjangoModelFactory], settings, tmp_path
+) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    }
 
     row = cls()
 

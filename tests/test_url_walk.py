@@ -1,7 +1,9 @@
-"""Every address of the service, opened by every kind of actor: a URL that no table names fails here.
+"""Every address of the service, opened by every kind of actor: a URL that no table names fails
+here.
 
-What each answer must be is read from the access tables; for addresses that any signed-in person may ask (and whose object
-decides), and for objects that more depends on than the level, the expectation is written here.
+What each answer must be is read from the access tables; for addresses that any signed-in person may
+ask (and whose object decides), and for objects that more depends on than the level, the expectation
+is written here.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ ALLOWED, SIGN_IN, HIDDEN = "allowed", "sign in", "hidden"
 COMMUNITY_ACTORS = {"official"}  # whose community the addresses name
 
 
-def routes(resolver: URLResolver | None = None, namespace: str = "", prefix: str = "") -> Iterator[tuple[str, str, URLPattern]]:
+def routes(
+    resolver: URLResolver | None = None, namespace: str = "", prefix: str = ""
+) -> Iterator[tuple[str, str, URLPattern]]:
     """(name with its namespace, path with its parameters, pattern) of every address there is."""
     for entry in (resolver or get_resolver()).url_patterns:
         path = prefix + str(entry.pattern)
@@ -55,7 +59,9 @@ def levels(name: str) -> dict[str, str]:
 
 
 def test_every_address_has_a_permission() -> None:
-    assert [f"{name} ({path})" for name, (path, _pattern) in ROUTES.items() if not levels(name)] == []
+    assert [
+        f"{name} ({path})" for name, (path, _pattern) in ROUTES.items() if not levels(name)
+    ] == []
 
 
 def test_every_permission_has_an_address() -> None:
@@ -64,7 +70,14 @@ def test_every_permission_has_an_address() -> None:
 
 def test_every_address_has_a_name_of_its_own() -> None:
     names = [name for name, _path, _pattern in routes()]
-    assert sorted(name for name in set(names) if names.count(name) > 1 or name.endswith(":None") or name == "None") == []
+    assert (
+        sorted(
+            name
+            for name in set(names)
+            if names.count(name) > 1 or name.endswith(":None") or name == "None"
+        )
+        == []
+    )
 
 
 Stage = tuple[World, dict[str, Any]]
@@ -72,12 +85,19 @@ Stage = tuple[World, dict[str, Any]]
 
 @pytest.fixture
 def stage(db: None) -> Stage:
-    """A world, and a real value for each parameter of an address; the community is that of the official."""
+    """A world, and a real value for each parameter of an address; the community is that of the
+    official.
+    """
     world = make_world()
     introduction = world.introduced()
     contact_of(world.b)
     event = make.EventFactory(community_id=world.a.pk)
-    make.NotificationFactory(recipient=world.user("official"), community=world.a, event=event, kind=Notification.Kind.PROFILE_PUBLISHED)
+    make.NotificationFactory(
+        recipient=world.user("official"),
+        community=world.a,
+        event=event,
+        kind=Notification.Kind.PROFILE_PUBLISHED,
+    )
     partnership = agreed(world, introduction)
     activity = log_activity(
         by=world.user("official"), partnership_id=partnership.pk, community_id=world.a.pk, kind="visit",
@@ -119,18 +139,24 @@ def address_of(name: str, things: dict[str, Any]) -> str:
         return "/api/v1/no/such/address/"
     if name.startswith("admin:"):
         parts = re.findall(r"<(?:path:)?(\w+)>", ROUTES[name][0])
-        return reverse(name, kwargs={part: {"app_label": "cities"}.get(part, "1") for part in parts})
+        return reverse(
+            name, kwargs={part: {"app_label": "cities"}.get(part, "1") for part in parts}
+        )
     path, pattern = ROUTES[name]
     values = things | {"name": "themes", "uidb36": "1", "key": "no-such-key"}
     converters = getattr(pattern.pattern, "converters", {})
     address = path
     for parameter in (*get_converters(), ""):
         for variable, value in values.items():
-            address = address.replace(f"<{parameter}:{variable}>" if parameter else f"<{variable}>", str(value))
+            address = address.replace(
+                f"<{parameter}:{variable}>" if parameter else f"<{variable}>", str(value)
+            )
     # What else is numbered need not exist: who may not ask is refused before anything is looked up.
     address = re.sub(r"<(?:int|id):\w+>", "1", address)
     if "(?P" in address:  # the one address of allauth that is a regular expression
-        address = {"account_reset_password_from_key": "account/password/reset/key/1-no-such-key/"}[name]
+        address = {"account_reset_password_from_key": "account/password/reset/key/1-no-such-key/"}[
+            name
+        ]
     assert "<" not in address, (address, sorted(converters))
     if name == "api:places":
         address += "?q=al"
@@ -166,13 +192,30 @@ _OF_THE_PAIR = (
 )  # fmt: skip
 # Where the level lets a person ask and the object says no, by the table of domain.md.
 OBJECT_DECIDES: dict[tuple[str, str], str] = {
-    **{(f"web:{name}", actor): HIDDEN for name in ("introduction", "meeting", "meeting_file") for actor in ACTORS if actor not in _SIDES},
+    **{
+        (f"web:{name}", actor): HIDDEN
+        for name in ("introduction", "meeting", "meeting_file")
+        for actor in ACTORS
+        if actor not in _SIDES
+    },
     # Who may only read proposes no meeting; staff leave for no side.
-    **{("web:meeting_new", actor): HIDDEN for actor in ACTORS if actor not in {"official", "chair", "curator"}},
-    **{("web:introduction_leave", actor): HIDDEN for actor in ACTORS if actor not in {"official", "chair"}},
+    **{
+        ("web:meeting_new", actor): HIDDEN
+        for actor in ACTORS
+        if actor not in {"official", "chair", "curator"}
+    },
+    **{
+        ("web:introduction_leave", actor): HIDDEN
+        for actor in ACTORS
+        if actor not in {"official", "chair"}
+    },
     **{(name, actor): HIDDEN for name in _OF_THE_PAIR for actor in ACTORS if actor not in _SIDES},
     # No table of figures has the name of a vocabulary.
-    **{(name, actor): HIDDEN for name in ("web:staff_figures_csv", "api:staff-figures") for actor in ("curator", "admin")},
+    **{
+        (name, actor): HIDDEN
+        for name in ("web:staff_figures_csv", "api:staff-figures")
+        for actor in ("curator", "admin")
+    },
     ("api:letters", "admin"): HIDDEN,  # letters are for owners and curators
     ("api:letter", "admin"): HIDDEN,
     ("api:own-contacts", "admin"): HIDDEN,  # contacts before consent likewise
@@ -182,17 +225,33 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
     ("account_email_verification_sent", "visitor"): SIGN_IN,
     ("mfa_authenticate", "visitor"): SIGN_IN,
     # There is no app to remove for who has none, and there are no recovery codes to show.
-    **{("mfa_deactivate_totp", actor): HIDDEN for actor in ACTORS if actor not in {"visitor", "curator", "admin"}},
-    **{(f"mfa_{act}_recovery_codes", actor): HIDDEN for act in ("view", "download") for actor in ACTORS if actor != "visitor"},
+    **{
+        ("mfa_deactivate_totp", actor): HIDDEN
+        for actor in ACTORS
+        if actor not in {"visitor", "curator", "admin"}
+    },
+    **{
+        (f"mfa_{act}_recovery_codes", actor): HIDDEN
+        for act in ("view", "download")
+        for actor in ACTORS
+        if actor != "visitor"
+    },
     # Tokens are for officials and chairs.
-    **{(name, actor): HIDDEN for name in ("web:account_tokens", "api:my-tokens") for actor in ACTORS if actor not in _TOKEN_HOLDERS},
+    **{
+        (name, actor): HIDDEN
+        for name in ("web:account_tokens", "api:my-tokens")
+        for actor in ACTORS
+        if actor not in _TOKEN_HOLDERS
+    },
     # No mail of that name was sent.
     **{("web:staff_mail", actor): HIDDEN for actor in ("curator", "admin")},
 }
 
 
 def outcome(response: Any, name: str) -> str:
-    if name == "mfa_login_webauthn":  # what a passkey's script asks for; a page that is opened leads to signing in
+    if (
+        name == "mfa_login_webauthn"
+    ):  # what a passkey's script asks for; a page that is opened leads to signing in
         return ALLOWED
     if name == "readyz":  # 503 says here that no worker runs beside this test
         return ALLOWED
@@ -204,7 +263,11 @@ def outcome(response: Any, name: str) -> str:
     if response.status_code == 404:
         return HIDDEN
     # 422: open, and asks for words that this walk does not send.
-    assert response.status_code in {200, 302, 405, 422}, (name, response.status_code, response.content[:300])
+    assert response.status_code in {200, 302, 405, 422}, (
+        name,
+        response.status_code,
+        response.content[:300],
+    )
     return ALLOWED
 
 
@@ -233,7 +296,9 @@ def test_each_actor_gets_where_the_tables_say(stage: Stage, actor: str) -> None:
 
 @pytest.mark.parametrize("actor", ACTORS)
 def test_each_actor_is_refused_writing_where_the_table_says(stage: Stage, actor: str) -> None:
-    """Empty POST, PATCH and DELETE on every address of the API: whoever may not is told 401 or 404 before anything is looked at."""
+    """Empty POST, PATCH and DELETE on every address of the API: whoever may not is told 401 or 404
+    before anything is looked at.
+    """
     world, things = stage
     wrong = []
     client = world.client(actor)
@@ -242,7 +307,9 @@ def test_each_actor_is_refused_writing_where_the_table_says(stage: Stage, actor:
             if method == "GET" or expected(name, level, actor) == ALLOWED:
                 continue
             with transaction.atomic():
-                response = client.generic(method, address_of(name, things), "{}", content_type="application/json")
+                response = client.generic(
+                    method, address_of(name, things), "{}", content_type="application/json"
+                )
                 transaction.set_rollback(True)
             if outcome(response, name) != expected(name, level, actor):
                 wrong.append(f"{method} {name}: {actor} got {response.status_code}")

@@ -13,7 +13,14 @@ from backend.outbox.topics import Topic
 from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
 from tests.factories import CommunityFactory, CommunityRoleFactory, document
 
-TOPICS = ("water_management", "heritage_conservation", "port_logistics", "startup_incubation", "vocational_training", "public_transport")
+TOPICS = (
+    "water_management",
+    "heritage_conservation",
+    "port_logistics",
+    "startup_incubation",
+    "vocational_training",
+    "public_transport",
+)
 
 
 def make_communities(home: int, abroad: int) -> list[Community]:
@@ -23,9 +30,14 @@ def make_communities(home: int, abroad: int) -> list[Community]:
     for index in range(home + abroad):
         needs = chance.sample(TOPICS, 3)
         offers = [topic for topic in TOPICS if topic not in needs]
-        answers = document(needs_offers={"needs": needs, "offers": offers}, facts={"population": chance.randrange(20_000, 900_000)})
+        answers = document(
+            needs_offers={"needs": needs, "offers": offers},
+            facts={"population": chance.randrange(20_000, 900_000)},
+        )
         country = "US" if index < home else chance.choice(["DE", "JP", "MX"])
-        community = CommunityFactory(country_code=country, published=True, published__document=answers)
+        community = CommunityFactory(
+            country_code=country, published=True, published__document=answers
+        )
         CommunityRoleFactory(community=community)
         made.append(community)
     return made
@@ -33,7 +45,12 @@ def make_communities(home: int, abroad: int) -> list[Community]:
 
 def publish_again(community: Community) -> Event:
     """What a published change of the profile records."""
-    return record(Topic.PROFILE_PUBLISHED, subject=("profile", community.profile.pk), by=None, community_id=community.pk)
+    return record(
+        Topic.PROFILE_PUBLISHED,
+        subject=("profile", community.profile.pk),
+        by=None,
+        community_id=community.pk,
+    )
 
 
 def ranking_of(run: ScoringRun) -> list[tuple[object, ...]]:
@@ -63,12 +80,21 @@ def check_everybody_was_told_once(mail_folder: Path) -> None:
         for notification in Notification.objects.filter(kind=Notification.Kind.NEW_SUGGESTIONS)
         for suggestion in notification.payload["suggestions"]
     ]
-    roles = {c: u for u, c in Community.objects.exclude(roles=None).values_list("roles__user_id", "pk")}
-    expected = {(roles[side], side, s.pk) for s in Suggestion.objects.select_related("pair") for side in (s.pair.a_id, s.pair.b_id)}
+    roles = {
+        c: u for u, c in Community.objects.exclude(roles=None).values_list("roles__user_id", "pk")
+    }
+    expected = {
+        (roles[side], side, s.pk)
+        for s in Suggestion.objects.select_related("pair")
+        for side in (s.pair.a_id, s.pair.b_id)
+    }
     assert expected, "the world has no suggestion, so nothing was tested"
     assert len(told) == len(set(told))
     assert set(told) == expected
-    assert list(Work.objects.filter(status=Work.Status.DEAD).values_list("task", "key", "last_error")) == []
+    assert (
+        list(Work.objects.filter(status=Work.Status.DEAD).values_list("task", "key", "last_error"))
+        == []
+    )
     assert set(Delivery.objects.values_list("status", flat=True)) == {Delivery.Status.SENT}
     assert Delivery.objects.count() == Notification.objects.count()
     assert len(list(mail_folder.glob("*.eml"))) == Delivery.objects.count()

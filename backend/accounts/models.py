@@ -1,4 +1,6 @@
-"""Who signs in. What they may do on a community is a role there (cities); what staff may do is their staff role."""
+"""Who signs in. What they may do on a community is a role there (cities); what staff may do is
+their staff role.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,21 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
 
     email = models.EmailField(unique=True, help_text="Stored in lower case.")
     name = models.CharField(max_length=120, blank=True)
-    language = models.CharField(max_length=10, default="en", help_text="Of pages and mails; a code of LANGUAGES.")
-    staff_role = models.CharField(max_length=10, choices=StaffRole.choices, default=StaffRole.NONE, blank=True)
+    language = models.CharField(
+        max_length=10, default="en", help_text="Of pages and mails; a code of LANGUAGES."
+    )
+    staff_role = models.CharField(
+        max_length=10, choices=StaffRole.choices, default=StaffRole.NONE, blank=True
+    )
     is_active = models.BooleanField(default=True)
-    is_sample = models.BooleanField(default=False, help_text="Belongs to the sample world; production refuses to start over one.")
+    is_sample = models.BooleanField(
+        default=False,
+        help_text="Belongs to the sample world; production refuses to start over one.",
+    )
     date_joined = models.DateTimeField(auto_now_add=True)
-    erased_at = models.DateTimeField(null=True, help_text="When the person left; the row stays for the trail, without them.")
+    erased_at = models.DateTimeField(
+        null=True, help_text="When the person left; the row stays for the trail, without them."
+    )
 
     objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "email"
@@ -51,9 +62,12 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
     class Meta:
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_once"),
-            models.CheckConstraint(name="user_staff_role_known", condition=Q(staff_role__in=["", "curator", "admin"])),
             models.CheckConstraint(
-                name="user_erased_is_closed", condition=Q(erased_at__isnull=True) | Q(is_active=False, staff_role="", name="")
+                name="user_staff_role_known", condition=Q(staff_role__in=["", "curator", "admin"])
+            ),
+            models.CheckConstraint(
+                name="user_erased_is_closed",
+                condition=Q(erased_at__isnull=True) | Q(is_active=False, staff_role="", name=""),
             ),
         ]
 
@@ -76,17 +90,22 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
 
 
 class ApiToken(AbstractAuthToken):
-    """A named token for the API, with its owner's rights. Only its digest is kept: the token itself is shown once, when it is made."""
+    """A named token for the API, with its owner's rights. Only its digest is kept: the token itself
+    is shown once, when it is made.
+    """
 
-    public_id: Any = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="What addresses name it by.")
+    public_id: Any = models.UUIDField(
+        default=uuid.uuid4, unique=True, editable=False, help_text="What addresses name it by."
+    )
     name: Any = models.CharField(max_length=80, help_text="What it is for, in its owner's words.")
 
 
 class AccountMail(models.Model):
     """A mail to an address rather than to a person's messages: codes, links, invitations.
 
-    It is written in the commit of what it tells of and sent by a worker, so that no page waits for a mail server, and an answer takes
-    as long for an address with an account as for one without. Its text is deleted once it is sent: codes and links do not linger.
+    It is written in the commit of what it tells of and sent by a worker, so that no page waits for
+    a mail server, and an answer takes as long for an address with an account as for one without.
+    Its text is deleted once it is sent: codes and links do not linger.
     """
 
     class Status(models.TextChoices):
@@ -97,7 +116,11 @@ class AccountMail(models.Model):
 
     to = models.EmailField()
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+", help_text="Whose address it is."
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Whose address it is.",
     )
     subject = models.CharField(max_length=200)
     text = models.TextField(blank=True)
@@ -110,6 +133,12 @@ class AccountMail(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="account_mail_status_known", condition=Q(status__in=["pending", "sent", "failed", "dead"])),
-            models.CheckConstraint(name="account_mail_sent_complete", condition=~Q(status="sent") | Q(sent_at__isnull=False, text="")),
+            models.CheckConstraint(
+                name="account_mail_status_known",
+                condition=Q(status__in=["pending", "sent", "failed", "dead"]),
+            ),
+            models.CheckConstraint(
+                name="account_mail_sent_complete",
+                condition=~Q(status="sent") | Q(sent_at__isnull=False, text=""),
+            ),
         ]

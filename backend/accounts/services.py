@@ -44,7 +44,9 @@ def update_account(*, by: User, name: str, language: str) -> User:
 
 
 def end_sessions(user: User, *, but: str | None = None) -> int:
-    """Signs the person out everywhere, but in the session with the key ``but``; returns how many sessions ended."""
+    """Signs the person out everywhere, but in the session with the key ``but``; returns how many
+    sessions ended.
+    """
     sessions = list(UserSession.objects.filter(user=user).exclude(session_key=but or ""))
     for session in sessions:
         session.end()
@@ -53,7 +55,9 @@ def end_sessions(user: User, *, but: str | None = None) -> int:
 
 @transaction.atomic
 def note_new_factor(user: User, *, kind: str, session_key: str | None) -> None:
-    """Records a new second factor. The person's other sessions end: none that never passed a factor stays open."""
+    """Records a new second factor. The person's other sessions end: none that never passed a factor
+    stays open.
+    """
     record(Topic.SECOND_FACTOR_CHANGED, subject=(User, user.pk), by=user, added=kind)
     end_sessions(user, but=session_key)
 
@@ -70,24 +74,46 @@ def note_address_change(user: User) -> None:
 
 @transaction.atomic
 def change_staff_role(*, by: User, email: str, role: str) -> User:
-    """Makes somebody with an account staff, changes what they are, or ends it (``role`` empty). They sign in anew afterwards.
+    """Makes somebody with an account staff, changes what they are, or ends it (``role`` empty).
+    They sign in anew afterwards.
 
     Raises:
-        NotVisible: no administrator. InvalidFields: no such account with a confirmed address, or no such role.
+        NotVisible: no administrator. InvalidFields: no such account with a confirmed address, or no
+            such role.
         Conflict: the last administrator would be gone (code ``last_admin``).
     """
     require(Actor.ADMIN if by.is_admin and by.is_active else Actor.VISITOR, "U", Thing.ROLES)
     if role not in User.StaffRole.values:
         raise InvalidFields({"staff_role": [str(_("Choose one of the roles."))]})
-    # One at a time: of two administrators who end each other's role, the second finds that they are the last.
-    admins = list(User.objects.select_for_update().filter(staff_role=User.StaffRole.ADMIN, is_active=True).order_by("pk"))
+    # One at a time: of two administrators who end each other's role, the second finds that they are
+    # the last.
+    admins = list(
+        User.objects.select_for_update()
+        .filter(staff_role=User.StaffRole.ADMIN, is_active=True)
+        .order_by("pk")
+    )
     if by not in admins:
         raise NotVisible
-    user = User.objects.select_for_update().filter(email=email.strip().lower(), is_active=True).first()
+    user = (
+        User.objects.select_for_update().filter(email=email.strip().lower(), is_active=True).first()
+    )
     if user is None or not EmailAddress.objects.filter(user=user, verified=True).exists():
-        raise InvalidFields({"email": [str(_("Nobody has an account with this address, or the address is not confirmed yet."))]})
+        raise InvalidFields(
+            {
+                "email": [
+                    str(
+                        _(
+                            "Nobody has an account with this address, or the address is not confirmed yet."
+                        )
+                    )
+                ]
+            }
+        )
     if user in admins and role != User.StaffRole.ADMIN and len(admins) == 1:
-        raise Conflict(str(_("This is the last administrator. Make somebody else administrator first.")), code="last_admin")
+        raise Conflict(
+            str(_("This is the last administrator. Make somebody else administrator first.")),
+            code="last_admin",
+        )
     if user.staff_role != role:
         old, user.staff_role = user.staff_role, role
         user.save(update_fields=["staff_role"])

@@ -15,7 +15,9 @@ from backend.accounts.services import note_address_change, note_new_factor, note
 
 
 @receiver(authenticator_added)
-def factor_added(request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+def factor_added(
+    request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
     note_new_factor(user, kind=authenticator.type, session_key=request.session.session_key)
 
 

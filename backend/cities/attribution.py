@@ -1,4 +1,6 @@
-"""Where the reference data come from, for the page that says so. backend/cities/data/SOURCES.md tells the same at length."""
+"""Where the reference data come from, for the page that says so. backend/cities/data/SOURCES.md
+tells the same at length.
+"""
 
 from __future__ import annotations
 

@@ -13,17 +13,24 @@ EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 class DraftConflict(Conflict):
-    """Two editors changed the same answers. ``collisions`` gives both values by ``group.field``; nothing of the later save is stored."""
+    """Two editors changed the same answers. ``collisions`` gives both values by ``group.field``;
+    nothing of the later save is stored.
+    """
 
     code = "newer_draft"
 
     def __init__(self, revision: int, collisions: Mapping[str, tuple[Any, Any]]) -> None:
-        super().__init__("Somebody else changed the same answers in the meantime. Nothing is lost: choose which to keep.")
+        super().__init__(
+            "Somebody else changed the same answers in the meantime. Nothing is lost: choose which to keep."
+        )
         self.revision = revision
         self.collisions = dict(collisions)
         self.details = {
             "revision": revision,
-            "conflicts": {path: {"yours": yours, "theirs": theirs} for path, (yours, theirs) in collisions.items()},
+            "conflicts": {
+                path: {"yours": yours, "theirs": theirs}
+                for path, (yours, theirs) in collisions.items()
+            },
         }
 
 
@@ -45,7 +52,9 @@ def changed_answers(draft: Mapping[str, Any], changes: Mapping[str, Mapping[str,
 
 
 def _equal(first: Any, second: Any) -> bool:
-    """As people tell answers apart: 1 and 1.0 are one, 1 and true are two, the order of keys says nothing."""
+    """As people tell answers apart: 1 and 1.0 are one, 1 and true are two, the order of keys says
+    nothing.
+    """
     return json.dumps(_plain(first), sort_keys=True) == json.dumps(_plain(second), sort_keys=True)
 
 
@@ -57,9 +66,15 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def collisions(draft: Mapping[str, Any], changed: Answers, revisions: Mapping[str, int], revision: int) -> dict[str, tuple[Any, Any]]:
+def collisions(
+    draft: Mapping[str, Any], changed: Answers, revisions: Mapping[str, int], revision: int
+) -> dict[str, tuple[Any, Any]]:
     """The changed answers that somebody else changed after ``revision``: (yours, theirs) by path."""
-    return {path: (value, answer_at(draft, path)) for path, value in changed.items() if revisions.get(path, 0) > revision}
+    return {
+        path: (value, answer_at(draft, path))
+        for path, value in changed.items()
+        if revisions.get(path, 0) > revision
+    }
 
 
 def with_answers(draft: Mapping[str, Any], changed: Answers) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""What a list of members would do, row by row, before anything is done. The plan that staff saw is the plan that is applied."""
+"""What a list of members would do, row by row, before anything is done. The plan that staff saw is
+the plan that is applied.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,28 @@ from backend.common.clock import database_now
 
 # Values of PlannedRow.action.
 NEW, CHANGED, UNCHANGED, ERROR = "new", "changed", "unchanged", "error"
-ACTION_LABELS = {ERROR: "Cannot be taken", NEW: "New member", CHANGED: "Changed", UNCHANGED: "Unchanged"}
+ACTION_LABELS = {
+    ERROR: "Cannot be taken",
+    NEW: "New member",
+    CHANGED: "Changed",
+    UNCHANGED: "Unchanged",
+}
 DAYS = ("started_on", "paid_through", "ended_on")
 
 
 @dataclass(slots=True)
 class PlannedRow:
-    """One row with what it does. ``wanted`` is the membership as it will be, ``changes`` is {field: [old, new]}; all in plain values."""
+    """One row with what it does. ``wanted`` is the membership as it will be, ``changes`` is {field:
+    [old, new]}; all in plain values.
+    """
 
     row: int
     values: dict[str, str]
     action: str = ERROR
     community_id: int | None = None
-    place_id: int | None = None  # of a city that nobody has registered: it is registered with its membership
+    place_id: int | None = (
+        None  # of a city that nobody has registered: it is registered with its membership
+    )
     shown: str = ""
     membership_id: int | None = None
     wanted: dict[str, str | None] = field(default_factory=dict)
@@ -47,9 +58,15 @@ def plan_members(rows: Sequence[SheetRow]) -> list[PlannedRow]:
     for entry in planned:
         if entry.community_id is None and entry.place_id is None:
             continue
-        key = (entry.community_id, entry.place_id, (entry.wanted.get("started_on") or "") if entry.wanted.get("ended_on") else "")
+        key = (
+            entry.community_id,
+            entry.place_id,
+            (entry.wanted.get("started_on") or "") if entry.wanted.get("ended_on") else "",
+        )
         if key in seen:
-            entry.problems.append(f"The same membership stands in row {seen[key]}. Leave one of the two out.")
+            entry.problems.append(
+                f"The same membership stands in row {seen[key]}. Leave one of the two out."
+            )
         seen.setdefault(key, entry.row)
     for entry in planned:
         if entry.problems:
@@ -75,21 +92,37 @@ class _World:
     def __init__(self, rows: Iterable[SheetRow]) -> None:
         self.today = database_now().date()
         countries = list(Country.objects.values_list("code", "name"))
-        self.countries = {fold(name): code for code, name in countries} | {code.casefold(): code for code, _name in countries}
+        self.countries = {fold(name): code for code, name in countries} | {
+            code.casefold(): code for code, _name in countries
+        }
         found = Community.objects.select_related("place").only(
             "id", "name", "kind", "admin1", "country_id", "place__population", "place__admin1_code"
         )
         self.by_id = {community.pk: community for community in found}
         self.by_name: dict[tuple[str, str], dict[int, Community]] = defaultdict(dict)
         for community in self.by_id.values():
-            self.by_name[community.country_id, searched_name(community.name)][community.pk] = community
+            self.by_name[community.country_id, searched_name(community.name)][community.pk] = (
+                community
+            )
         asked = {searched_name(row.values.get("community", "")) for row in rows} - {""}
         other_names = PlaceName.objects.filter(name__in=asked, place__community__isnull=False)
-        for name, country, pk in other_names.values_list("name", "country_code", "place__community__pk"):
+        for name, country, pk in other_names.values_list(
+            "name", "country_code", "place__community__pk"
+        ):
             self.by_name[country, name][pk] = self.by_id[pk]
         self.free: dict[tuple[str, str], dict[int, _FreePlace]] = defaultdict(dict)
-        fields = ("name", "country_code", "place_id", "place__name", "place__admin1", "place__admin1_code", "place__population")
-        free = PlaceName.objects.filter(name__in=asked, place__community__isnull=True).order_by("-population", "place_id")
+        fields = (
+            "name",
+            "country_code",
+            "place_id",
+            "place__name",
+            "place__admin1",
+            "place__admin1_code",
+            "place__population",
+        )
+        free = PlaceName.objects.filter(name__in=asked, place__community__isnull=True).order_by(
+            "-population", "place_id"
+        )
         for name, country, *place in free.values_list(*fields):
             self.free[country, name][place[0]] = _FreePlace(country, *place)  # the larger first
         self.memberships: dict[int, list[Membership]] = defaultdict(list)
@@ -115,16 +148,25 @@ def _plan(row: SheetRow, world: _World) -> PlannedRow:
     dues = row.values.get("dues_class", "").casefold()
     if known is None and not dues:
         if population is None:
-            entry.problems.append("dues_class: the population is not known, so the class must be given.")
+            entry.problems.append(
+                "dues_class: the population is not known, so the class must be given."
+            )
             return entry
         dues = dues_class_for(population)
     wanted = {name: days[name] or (getattr(known, name) if known else None) for name in DAYS}
     dues = dues or (known.dues_class if known else "")
-    errors = term_errors(wanted["started_on"], wanted["paid_through"], wanted["ended_on"], dues, world.today)
+    errors = term_errors(
+        wanted["started_on"], wanted["paid_through"], wanted["ended_on"], dues, world.today
+    )
     entry.problems += [f"{name}: {line}" for name, lines in errors.items() for line in lines]
-    entry.wanted = {"dues_class": dues, **{name: day.isoformat() if day else None for name, day in wanted.items()}}
+    entry.wanted = {
+        "dues_class": dues,
+        **{name: day.isoformat() if day else None for name, day in wanted.items()},
+    }
     old = {name: _text(getattr(known, name)) if known else None for name in entry.wanted}
-    entry.changes = {name: [old[name], value] for name, value in entry.wanted.items() if old[name] != value}
+    entry.changes = {
+        name: [old[name], value] for name, value in entry.wanted.items() if old[name] != value
+    }
     entry.action = NEW if known is None else CHANGED if entry.changes else UNCHANGED
     return entry
 
@@ -159,29 +201,48 @@ def _community(entry: PlannedRow, world: _World) -> Community | _FreePlace | Non
 
 
 def _by_number(entry: PlannedRow, world: _World, number: str, name: str) -> Community | None:
-    community = world.by_id.get(int(number)) if number.isascii() and number.isdecimal() and len(number) < 19 else None
+    community = (
+        world.by_id.get(int(number))
+        if number.isascii() and number.isdecimal() and len(number) < 19
+        else None
+    )
     if community is None:
-        entry.problems.append(f"community_id: no community is registered under the number {number}.")
+        entry.problems.append(
+            f"community_id: no community is registered under the number {number}."
+        )
     elif name and searched_name(name) != searched_name(community.name):
-        entry.problems.append(f"community_id: number {number} is {community.name}, not {name}. Mend one of the two.")
+        entry.problems.append(
+            f"community_id: number {number} is {community.name}, not {name}. Mend one of the two."
+        )
         return None
     return community
 
 
 def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | _FreePlace | None:
-    """The one community or place of the gazetteer that is called so, registered or not; which of several is meant is not guessed."""
+    """The one community or place of the gazetteer that is called so, registered or not; which of
+    several is meant is not guessed.
+    """
     country = world.countries.get(fold(entry.values.get("country", "")))
     if not searched_name(name):
         entry.problems.append("community: give the name, or the number in community_id.")
         return None
     if country is None:
-        entry.problems.append("country: give the country by its English name or its code of two letters, like DE.")
+        entry.problems.append(
+            "country: give the country by its English name or its code of two letters, like DE."
+        )
         return None
     key = country, searched_name(name)
-    found: list[Community | _FreePlace] = [*world.by_name.get(key, {}).values(), *world.free.get(key, {}).values()]
+    found: list[Community | _FreePlace] = [
+        *world.by_name.get(key, {}).values(),
+        *world.free.get(key, {}).values(),
+    ]
     state = searched_name(entry.values.get("state", ""))
     if state:
-        found = [one for one in found if state in {searched_name(one.admin1), searched_name(_region_code(one))}]
+        found = [
+            one
+            for one in found
+            if state in {searched_name(one.admin1), searched_name(_region_code(one))}
+        ]
     # Who is called so itself comes before those of whom it is another name.
     found = [one for one in found if searched_name(one.name) == key[1]] or found
     if len(found) == 1:
@@ -209,4 +270,8 @@ def _region_code(one: Community | _FreePlace) -> str:
 
 def _told_apart(one: Community | _FreePlace, country: str) -> str:
     region = one.admin1 or country
-    return f"{one.get_kind_display()} in {region}: {one.pk}" if isinstance(one, Community) else f"city in {region}, not registered"
+    return (
+        f"{one.get_kind_display()} in {region}: {one.pk}"
+        if isinstance(one, Community)
+        else f"city in {region}, not registered"
+    )

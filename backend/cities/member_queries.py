@@ -14,12 +14,19 @@ from backend.common.errors import NotVisible
 
 
 def members(
-    user: User, *, search: str = "", country: str = "", kind: str = "", standing: str = "", dues_class: str = ""
+    user: User,
+    *,
+    search: str = "",
+    country: str = "",
+    kind: str = "",
+    standing: str = "",
+    dues_class: str = "",
 ) -> QuerySet[Membership]:
     """Memberships by the community's name, for staff. Raises NotVisible for others.
 
     Args:
-        kind: "us" or "global". standing: "good", "lapsed", or "ended" for those that have ended, which are left out otherwise.
+        kind: "us" or "global". standing: "good", "lapsed", or "ended" for those that have ended,
+            which are left out otherwise.
     """
     require_staff(user, "R", Thing.MEMBERSHIP)
     found = Membership.objects.select_related("community__country", "community__place").defer(
@@ -33,16 +40,26 @@ def members(
     if country:
         found = found.filter(community__country=country)
     if kind:
-        found = found.filter(Q(community__country=HOME_COUNTRY) if kind == "us" else ~Q(community__country=HOME_COUNTRY))
+        found = found.filter(
+            Q(community__country=HOME_COUNTRY)
+            if kind == "us"
+            else ~Q(community__country=HOME_COUNTRY)
+        )
     for word in fold(search.replace("\x00", "")).split():
-        found = found.filter(Q(community__place__search_text__contains=word) | Q(community__name__icontains=word))
+        found = found.filter(
+            Q(community__place__search_text__contains=word) | Q(community__name__icontains=word)
+        )
     return found.order_by("community__name", "id")
 
 
 def member(user: User, membership_id: int) -> Membership:
     """One membership. Raises NotVisible."""
     require_staff(user, "R", Thing.MEMBERSHIP)
-    found = Membership.objects.select_related("community__country", "community__place").filter(pk=membership_id).first()
+    found = (
+        Membership.objects.select_related("community__country", "community__place")
+        .filter(pk=membership_id)
+        .first()
+    )
     if found is None:
         raise NotVisible
     return found

@@ -1,7 +1,8 @@
-"""Lists of members as files: CSV in the encodings that spreadsheets write, and Excel. Reading says what it cannot read, by row.
+"""Lists of members as files: CSV in the encodings that spreadsheets write, and Excel. Reading says
+what it cannot read, by row.
 
-A cell that begins like a formula is refused when read and neutralised when written: a list that went around by mail must not run
-anything in the office of whoever opens it. (OWASP, CSV injection)
+A cell that begins like a formula is refused when read and neutralised when written: a list that
+went around by mail must not run anything in the office of whoever opens it. (OWASP, CSV injection)
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from typing import Any
 from backend.cities.models import Membership
 from backend.common.errors import InvalidFields
 
-COLUMNS = ("community_id", "community", "state", "country", "dues_class", "started_on", "paid_through", "ended_on")
+COLUMNS = (
+    "community_id",
+    "community",
+    "state",
+    "country",
+    "dues_class",
+    "started_on",
+    "paid_through",
+    "ended_on",
+)
 NEEDED = ("started_on",)
 LARGEST_FILE = 5 * 1024 * 1024  # bytes
 MOST_ROWS = 10_000
@@ -45,13 +55,16 @@ def read_sheet(content: bytes) -> tuple[str, list[SheetRow]]:
     """How the file was read (for people), and its rows.
 
     Raises:
-        InvalidFields: not a list of members at all: another kind of file, too long, unreadable, or without the columns that are needed.
+        InvalidFields: not a list of members at all: another kind of file, too long, unreadable, or
+            without the columns that are needed.
     """
     if not content.strip():
         raise _refused("The file is empty.")
     if len(content) > LARGEST_FILE:
         raise _refused("The file is larger than 5 MB. Split the list.")
-    read_as, table = ("Excel", _excel(content)) if content.startswith(b"PK\x03\x04") else _csv(content)
+    read_as, table = (
+        ("Excel", _excel(content)) if content.startswith(b"PK\x03\x04") else _csv(content)
+    )
     return read_as, _rows(table)
 
 
@@ -59,10 +72,14 @@ def _csv(content: bytes) -> tuple[str, Iterator[list[Any]]]:
     encoding, shown = _encoding(content)
     text = content.decode(encoding)
     if "\x00" in text:
-        raise _refused("This is neither CSV nor Excel (.xlsx). Save the list as one of these. The old format .xls cannot be read.")
+        raise _refused(
+            "This is neither CSV nor Excel (.xlsx). Save the list as one of these. The old format .xls cannot be read."
+        )
     head = text.lstrip().split("\n", 1)[0]
     separator = max(",;\t", key=head.count)
-    return f"CSV, {shown}", csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    return f"CSV, {shown}", csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, strict=True
+    )
 
 
 def _encoding(content: bytes) -> tuple[str, str]:
@@ -74,7 +91,9 @@ def _encoding(content: bytes) -> tuple[str, str]:
         try:
             content.decode("cp1252")
         except UnicodeDecodeError:
-            raise _refused("The letters of this file cannot be read. Save it as “CSV UTF-8”.") from None
+            raise _refused(
+                "The letters of this file cannot be read. Save it as “CSV UTF-8”."
+            ) from None
         return "cp1252", "Windows-1252: look whether names with accents are right below"
     return "utf-8-sig", "UTF-8"
 
@@ -88,7 +107,9 @@ def _excel(content: bytes) -> Iterator[list[Any]]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
             if len(entries) > 500 or sum(entry.file_size for entry in entries) > _UNPACKED_LIMIT:
-                raise _refused("This Excel file unpacks to more than any list of members. Save only the sheet with the list.")
+                raise _refused(
+                    "This Excel file unpacks to more than any list of members. Save only the sheet with the list."
+                )
             for entry in entries:
                 # A size that the archive tells wrong ends here, before anything is read as XML.
                 if entry.filename.endswith((".xml", ".rels")) and _has_doctype(archive, entry):
@@ -110,7 +131,9 @@ def _has_doctype(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
 
 
 def _excel_value(cell: Any) -> Any:
-    return f"={cell.value}".replace("==", "=") if getattr(cell, "data_type", "") == "f" else cell.value
+    return (
+        f"={cell.value}".replace("==", "=") if getattr(cell, "data_type", "") == "f" else cell.value
+    )
 
 
 def _plain(value: Any) -> str:
@@ -127,11 +150,17 @@ def _rows(table: Iterator[list[Any]]) -> list[SheetRow]:
     try:
         names = [_plain(name).casefold().replace(" ", "_") for name in next(table)]
         _check_columns(names)
-        rows = [row for number, cells in enumerate(table, start=2) if (row := _row(number, names, cells)) is not None]
+        rows = [
+            row
+            for number, cells in enumerate(table, start=2)
+            if (row := _row(number, names, cells)) is not None
+        ]
     except StopIteration:
         raise _refused("The file holds no row.") from None
     except csv.Error as error:
-        raise _refused(f"The file breaks off as CSV: {error}. Look for a quotation mark without its pair.") from None
+        raise _refused(
+            f"The file breaks off as CSV: {error}. Look for a quotation mark without its pair."
+        ) from None
     if not rows:
         raise _refused("The file holds its columns' names and no row below them.")
     return rows
@@ -148,7 +177,9 @@ def _check_columns(names: Sequence[str]) -> None:
     if missing:
         words.append(f"These columns are missing: {', '.join(missing)}.")
     if unknown:
-        words.append(f"These columns are not known: {', '.join(unknown)[:300]}. Known are: {', '.join(COLUMNS)}.")
+        words.append(
+            f"These columns are not known: {', '.join(unknown)[:300]}. Known are: {', '.join(COLUMNS)}."
+        )
     if twice:
         words.append(f"These columns are there twice: {', '.join(twice)}.")
     if words:
@@ -165,14 +196,20 @@ def _row(number: int, names: Sequence[str], cells: Sequence[Any]) -> SheetRow | 
         raise _refused("The file has more than 10,000 rows. Split it.")
     row = SheetRow(number, dict(zip(names, values, strict=False)))
     row.values.pop("", None)
-    if any(values[len(names) :]) or any(value and not name for name, value in zip(names, values, strict=False)):
-        row.problems.append("There are more cells than columns with a name. Look for a comma too many.")
+    if any(values[len(names) :]) or any(
+        value and not name for name, value in zip(names, values, strict=False)
+    ):
+        row.problems.append(
+            "There are more cells than columns with a name. Look for a comma too many."
+        )
     for name, value in row.values.items():
         if len(value) > _LONGEST_CELL:
             row.problems.append(f"{name}: longer than {_LONGEST_CELL} letters.")
             row.values[name] = value[:_LONGEST_CELL]
         elif value.startswith(_FORMULA):
-            row.problems.append(f"{name}: begins like a formula ({value[:1]!r}). Write the value itself.")
+            row.problems.append(
+                f"{name}: begins like a formula ({value[:1]!r}). Write the value itself."
+            )
         elif value.startswith("'") and value[1:2] in _FORMULA:
             row.values[name] = value[1:]  # as our own exports write it
         if any(ord(letter) < 32 for letter in value) and not value.startswith(_FORMULA):
@@ -188,8 +225,17 @@ def neutral(value: Any) -> Any:
 def member_cells(row: Membership) -> list[Any]:
     """A membership in the order of COLUMNS: what is written out can be read in again."""
     community = row.community
-    days = [day.isoformat() if day else "" for day in (row.started_on, row.paid_through, row.ended_on)]
-    return [community.pk, community.name, community.admin1, community.country_id, row.dues_class, *days]
+    days = [
+        day.isoformat() if day else "" for day in (row.started_on, row.paid_through, row.ended_on)
+    ]
+    return [
+        community.pk,
+        community.name,
+        community.admin1,
+        community.country_id,
+        row.dues_class,
+        *days,
+    ]
 
 
 class _Echo:

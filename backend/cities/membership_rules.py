@@ -1,4 +1,6 @@
-"""What holds of every membership, whoever records it: its class of dues, its standing, and the days that can be."""
+"""What holds of every membership, whoever records it: its class of dues, its standing, and the days
+that can be.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from backend.cities.models import Community, Membership
 _S = Membership.Standing
 _D = Membership.DuesClass
 _CLASSES = ((25_000, _D.UNDER_25K), (100_000, _D.UNDER_100K), (500_000, _D.UNDER_500K))
-LONGEST_TERM = dt.timedelta(days=3 * 366)  # of dues paid in advance: a later day is a slip of the pen
+LONGEST_TERM = dt.timedelta(
+    days=3 * 366
+)  # of dues paid in advance: a later day is a slip of the pen
 
 
 def dues_class_for(population: int) -> str:
@@ -27,21 +31,31 @@ def standing_on(today: dt.date, paid_through: dt.date | None) -> str:
 
 
 def term_errors(
-    started_on: dt.date | None, paid_through: dt.date | None, ended_on: dt.date | None, dues_class: str, today: dt.date
+    started_on: dt.date | None,
+    paid_through: dt.date | None,
+    ended_on: dt.date | None,
+    dues_class: str,
+    today: dt.date,
 ) -> dict[str, list[str]]:
     """What is wrong with the days and the class of a membership, by field."""
     errors: dict[str, list[str]] = {}
     if started_on is None:
         errors["started_on"] = ["Give the day on which the membership began."]
     elif not dt.date(1956, 1, 1) <= started_on <= today + dt.timedelta(days=366):
-        errors["started_on"] = ["The first day lies between 1956, when the network began, and a year from now."]
+        errors["started_on"] = [
+            "The first day lies between 1956, when the network began, and a year from now."
+        ]
     for name, day in (("paid_through", paid_through), ("ended_on", ended_on)):
         if day is not None and started_on is not None and day < started_on:
             errors[name] = ["This day lies before the membership began."]
     if paid_through is not None and paid_through > today + LONGEST_TERM:
-        errors["paid_through"] = ["Dues are recorded for at most three years in advance; look at the year."]
+        errors["paid_through"] = [
+            "Dues are recorded for at most three years in advance; look at the year."
+        ]
     if ended_on is not None and ended_on > today:
-        errors["ended_on"] = ["A membership is ended on a day that has come. To let it run out, leave this empty."]
+        errors["ended_on"] = [
+            "A membership is ended on a day that has come. To let it run out, leave this empty."
+        ]
     if dues_class not in _D.values:
         errors["dues_class"] = [f"Choose one of: {', '.join(_D.values)}."]
     return errors

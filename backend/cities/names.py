@@ -1,4 +1,6 @@
-"""How names of places are compared and spelled plainly. One rule for the gazetteer's search text and for what people type."""
+"""How names of places are compared and spelled plainly. One rule for the gazetteer's search text
+and for what people type.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ _LETTERS = {
     "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "Þ": "Th", "’": "'", "‘": "'", "ʻ": "'", "ʼ": "'", "`": "'", "–": "-",
 }  # fmt: skip
 _PUNCTUATION = str.maketrans("-", " ", ".,")
-_COMBINING = re.compile("[" + "".join(re.escape(c) for c in map(chr, range(0x300, 0x10000)) if unicodedata.combining(c)) + "]+")
+_COMBINING = re.compile(
+    "["
+    + "".join(re.escape(c) for c in map(chr, range(0x300, 0x10000)) if unicodedata.combining(c))
+    + "]+"
+)
 
 
 def plain(text: str) -> str:
@@ -26,7 +32,9 @@ def plain(text: str) -> str:
 
 
 def fold_letters(text: str) -> str:
-    """Lower case, no accents, no apostrophes; spaces and line ends stay, so that many names can be folded in one go."""
+    """Lower case, no accents, no apostrophes; spaces and line ends stay, so that many names can be
+    folded in one go.
+    """
     return plain(text.casefold()).replace("'", "")
 
 
@@ -36,9 +44,11 @@ def fold(text: str) -> str:
 
 
 def searched_name(text: str) -> str:
-    """What was typed, as names in PlaceName are written: folded, hyphens as spaces, no full stops, no commas. ("St.-Denis" → "st denis")
+    """What was typed, as names in PlaceName are written: folded, hyphens as spaces, no full stops,
+    no commas. ("St.-Denis" → "st denis")
 
-    The database writes those names itself (`cities_searched_names` in the migrations). What no name can hold is left out.
+    The database writes those names itself (`cities_searched_names` in the migrations). What no name
+    can hold is left out.
     """
     storable = text.replace("\x00", "").encode(errors="ignore").decode()
     return " ".join(fold(storable).translate(_PUNCTUATION).split())
@@ -46,8 +56,22 @@ def searched_name(text: str) -> str:
 
 # What a county, state, district or province may add to its name, in the languages of the service.
 _KIND_WORDS: Mapping[str, frozenset[str]] = {
-    "county": frozenset(["county", "co", "parish", "borough", "condado", "comte", "grafschaft", "kreis", "landkreis"]),
-    "state": frozenset(["state", "commonwealth", "estado", "etat", "bundesland", "freistaat", "land"]),
+    "county": frozenset(
+        [
+            "county",
+            "co",
+            "parish",
+            "borough",
+            "condado",
+            "comte",
+            "grafschaft",
+            "kreis",
+            "landkreis",
+        ]
+    ),
+    "state": frozenset(
+        ["state", "commonwealth", "estado", "etat", "bundesland", "freistaat", "land"]
+    ),
     "district": frozenset(["district", "distrito", "bezirk", "kreis", "arrondissement"]),
     "province": frozenset(["province", "provincia", "provinz", "prefecture", "prefectura"]),
 }
@@ -55,10 +79,16 @@ _SMALL_WORDS = frozenset(["the", "of", "de", "del", "la", "le", "du", "das", "de
 
 
 def community_key(name: str, kind: str) -> str:
-    """What tells communities of one kind, country and region apart: the name without accents, case and the word for its kind.
+    """What tells communities of one kind, country and region apart: the name without accents, case
+    and the word for its kind.
 
-    ("Sonoma County", "County of Sonoma" and "SONOMA" are one county; "County" alone stays as it is.)
+    ("Sonoma County", "County of Sonoma" and "SONOMA" are one county; "County" alone stays as it
+    is.)
     """
     words = searched_name(name).split()
-    kept = [word for word in words if word not in _KIND_WORDS.get(kind, frozenset()) and word not in _SMALL_WORDS]
+    kept = [
+        word
+        for word in words
+        if word not in _KIND_WORDS.get(kind, frozenset()) and word not in _SMALL_WORDS
+    ]
     return " ".join(kept or words)[:LONGEST_NAME]

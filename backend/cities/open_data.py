@@ -1,7 +1,9 @@
-"""Answers that open data can give: their source and date, and whether the owner has confirmed or corrected them.
+"""Answers that open data can give: their source and date, and whether the owner has confirmed or
+corrected them.
 
-A profile document keeps this beside its groups, under ``provenance``: ``{"facts.population": {"source", "date", "value", "standing"}}``.
-``value`` is what the source said when the owner looked at it: a correction never hides what it corrects. The service alone writes it.
+A profile document keeps this beside its groups, under ``provenance``: ``{"facts.population":
+{"source", "date", "value", "standing"}}``. ``value`` is what the source said when the owner looked
+at it: a correction never hides what it corrects. The service alone writes it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ STANDINGS = (PREFILLED, CONFIRMED, CORRECTED)
 
 @dataclass(frozen=True, slots=True)
 class OpenSource:
-    """Whose data, as of when (ISO 8601, as exact as it is known), and under which licence they may be passed on."""
+    """Whose data, as of when (ISO 8601, as exact as it is known), and under which licence they may
+    be passed on.
+    """
 
     name: str
     date: str
@@ -35,7 +39,8 @@ class Datum:
     source: OpenSource
 
 
-# Dates are those of the edition where it is known, else of the day on which it was cut: see the data folder's SOURCES.md.
+# Dates are those of the edition where it is known, else of the day on which it was cut: see the
+# data folder's SOURCES.md.
 SOURCES: Mapping[str, OpenSource] = {
     "facts.population": OpenSource("GeoNames", "2026-11", "CC BY 4.0"),
     "facts.elevation_m": OpenSource("GeoNames", "2023-03", "CC BY 4.0"),
@@ -48,17 +53,24 @@ SOURCES: Mapping[str, OpenSource] = {
 
 
 def open_data(community: Community) -> dict[str, Datum]:
-    """What open data say about a community, by ``group.field``. Reads its place and country, which the caller has fetched."""
+    """What open data say about a community, by ``group.field``. Reads its place and country, which
+    the caller has fetched.
+    """
     place: Place | None = community.place
     known = vocabulary("languages")
     values: dict[str, Any] = {
         "facts.income_band": community.country.income_band,
-        "languages.working": [code for code in community.country.languages if code in known] or None,
+        "languages.working": [code for code in community.country.languages if code in known]
+        or None,
     }
     if place is not None:
         for name in ("population", "elevation_m", "coastal", "seaport", "air_destinations"):
             values[f"facts.{name}"] = getattr(place, name)
-    return {path: Datum(values[path], source) for path, source in SOURCES.items() if values.get(path) is not None}
+    return {
+        path: Datum(values[path], source)
+        for path, source in SOURCES.items()
+        if values.get(path) is not None
+    }
 
 
 def same(answer: Any, value: Any) -> bool:
@@ -70,7 +82,12 @@ def same(answer: Any, value: Any) -> bool:
 
 def entry(datum: Datum, standing: str) -> dict[str, Any]:
     """What a document keeps of a datum."""
-    return {"source": datum.source.name, "date": datum.source.date, "value": datum.value, "standing": standing}
+    return {
+        "source": datum.source.name,
+        "date": datum.source.date,
+        "value": datum.value,
+        "standing": standing,
+    }
 
 
 def prefilled_draft(community: Community) -> dict[str, dict[str, Any]]:
@@ -84,8 +101,12 @@ def prefilled_draft(community: Community) -> dict[str, dict[str, Any]]:
     return {**draft, PROVENANCE: provenance} if provenance else draft
 
 
-def marked(document: Mapping[str, Any], sources: Mapping[str, Datum], looked_at: Iterable[str]) -> dict[str, Any]:
-    """The document's provenance after its owner looked at some answers: equal ones are confirmed, others corrected, emptied ones gone."""
+def marked(
+    document: Mapping[str, Any], sources: Mapping[str, Datum], looked_at: Iterable[str]
+) -> dict[str, Any]:
+    """The document's provenance after its owner looked at some answers: equal ones are confirmed,
+    others corrected, emptied ones gone.
+    """
     kept: dict[str, Any] = dict(document.get(PROVENANCE) or {})
     for path in looked_at:
         datum = sources.get(path)

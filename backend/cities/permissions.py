@@ -20,11 +20,15 @@ def role_in(user: User | AnonymousUser, community_id: int) -> CommunityRole | No
     """The person's active role in the community, or None."""
     if not isinstance(user, User):
         return None
-    return CommunityRole.objects.filter(user=user, community_id=community_id, ended_at__isnull=True).first()
+    return CommunityRole.objects.filter(
+        user=user, community_id=community_id, ended_at__isnull=True
+    ).first()
 
 
 def actor_kind(user: User | AnonymousUser, community_id: int | None = None) -> Actor:
-    """What the person is: staff everywhere, else by the role in that community; a visitor where there is none."""
+    """What the person is: staff everywhere, else by the role in that community; a visitor where
+    there is none.
+    """
     if not isinstance(user, User) or not user.is_active:
         return Actor.VISITOR
     if user.is_admin:
@@ -38,7 +42,9 @@ def actor_kind(user: User | AnonymousUser, community_id: int | None = None) -> A
 
 
 def require_in(user: User | AnonymousUser, community_id: int, verb: str, thing: Thing) -> Actor:
-    """The actor kind, if it may do ``verb`` with ``thing`` of that community. Raises NotVisible otherwise."""
+    """The actor kind, if it may do ``verb`` with ``thing`` of that community. Raises NotVisible
+    otherwise.
+    """
     actor = actor_kind(user, community_id)
     if not may(actor, verb, thing):
         raise NotVisible
@@ -57,4 +63,8 @@ def communities_with_role(user: User | AnonymousUser) -> set[int]:
     """Ids of the communities in which the person holds an active role."""
     if not isinstance(user, User):
         return set()
-    return set(CommunityRole.objects.filter(user=user, ended_at__isnull=True).values_list("community_id", flat=True))
+    return set(
+        CommunityRole.objects.filter(user=user, ended_at__isnull=True).values_list(
+            "community_id", flat=True
+        )
+    )

@@ -1,11 +1,12 @@
 """Finding a place by any of its names, however it is typed.
 
-In order of quality: the whole name, its beginning, the beginning of a later word in it, one mistake, more mistakes. Among equals the
-places of the preferred country come first, then the larger. Names and what is typed are compared without accents, case and
-punctuation. One mistake is looked up, not searched for: all spellings one mistake away, in the B-tree of names (a few hundred probes,
-1-4 ms). More mistakes are searched for by trigrams and then counted. Which letters have trigrams depends on the database's locale, and
-without any the whole index would be read: so later words and more mistakes are for what folds to ASCII, other scripts are forgiven one
-mistake.
+In order of quality: the whole name, its beginning, the beginning of a later word in it, one
+mistake, more mistakes. Among equals the places of the preferred country come first, then the
+larger. Names and what is typed are compared without accents, case and punctuation. One mistake is
+looked up, not searched for: all spellings one mistake away, in the B-tree of names (a few hundred
+probes, 1-4 ms). More mistakes are searched for by trigrams and then counted. Which letters have
+trigrams depends on the database's locale, and without any the whole index would be read: so later
+words and more mistakes are for what folds to ASCII, other scripts are forgiven one mistake.
 """
 
 from __future__ import annotations
@@ -16,7 +17,19 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.search import TrigramSimilarity
-from django.db.models import BooleanField, Case, F, Func, IntegerField, Max, Q, QuerySet, TextField, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    F,
+    Func,
+    IntegerField,
+    Max,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
 
 from backend.cities.models import Place, PlaceName
 from backend.cities.names import LONGEST_NAME, searched_name
@@ -30,10 +43,12 @@ _HAS_TRIGRAMS = re.compile(r"(?=.*[a-z0-9]{3})[\x00-\x7f]+")
 
 
 def search_places(text: str, *, country: str = "", limit: int = 10) -> list[Place]:
-    """Places by name, the best first, with country and community (None: nobody has registered the place). At most five queries.
+    """Places by name, the best first, with country and community (None: nobody has registered the
+    place). At most five queries.
 
     Args:
-        text: a name or its beginning, in any language or script. One letter finds only places that are called so.
+        text: a name or its beginning, in any language or script. One letter finds only places that
+            are called so.
         country: ISO alpha-2; among equally good ones its places come first.
     """
     typed = searched_name(text)
@@ -48,12 +63,18 @@ def search_places(text: str, *, country: str = "", limit: int = 10) -> list[Plac
         if not beginning and len(found) < _ENOUGH:
             found |= dict.fromkeys(_more_mistakes(typed, country, limit))
     best = list(found)[:limit]
-    places = Place.objects.select_related("country", "community").defer("search_text", "alternate_names").in_bulk(best)
+    places = (
+        Place.objects.select_related("country", "community")
+        .defer("search_text", "alternate_names")
+        .in_bulk(best)
+    )
     return [places[place] for place in best]
 
 
 class _IsAnyOf(Func):
-    """``name = ANY(array)``: hundreds of names as one parameter, where ``__in`` would write as many."""
+    """``name = ANY(array)``: hundreds of names as one parameter, where ``__in`` would write as
+    many.
+    """
 
     template = "%(expressions)s)"
     arg_joiner = " = ANY("
@@ -64,7 +85,9 @@ def _flag(**condition: str) -> Max:
     return Max(Case(When(**condition, then=1), default=0, output_field=IntegerField()))
 
 
-def _ranked(names: QuerySet[PlaceName], country: str, **flags: Max) -> QuerySet[PlaceName, dict[str, Any]]:
+def _ranked(
+    names: QuerySet[PlaceName], country: str, **flags: Max
+) -> QuerySet[PlaceName, dict[str, Any]]:
     """The places of these names: those with a flag first, then by country and size."""
     flags |= {"preferred": _flag(country_code=country)} if country else {}
     found = names.values("place_id").annotate(**flags, size=Max("population"))
@@ -73,7 +96,9 @@ def _ranked(names: QuerySet[PlaceName], country: str, **flags: Max) -> QuerySet[
 
 def _beginning(typed: str, country: str, limit: int) -> list[int]:
     """Places called so, then places whose names begin so."""
-    fitting = Q(name=typed) if len(typed) == 1 else Q(name__gte=typed, name__lt=typed + _LAST_LETTER)
+    fitting = (
+        Q(name=typed) if len(typed) == 1 else Q(name__gte=typed, name__lt=typed + _LAST_LETTER)
+    )
     ranked = _ranked(PlaceName.objects.filter(fitting), country, whole=_flag(name=typed))
     return [row["place_id"] for row in ranked[:limit]]
 
@@ -82,7 +107,10 @@ def _later_word(typed: str, country: str, limit: int) -> Iterable[int]:
     """("york" → New York)"""
     if not _HAS_TRIGRAMS.fullmatch(typed):
         return []
-    return [row["place_id"] for row in _ranked(PlaceName.objects.filter(name__contains=f" {typed}"), country)[:limit]]
+    return [
+        row["place_id"]
+        for row in _ranked(PlaceName.objects.filter(name__contains=f" {typed}"), country)[:limit]
+    ]
 
 
 def _one_mistake(typed: str, country: str, limit: int) -> Iterable[int]:

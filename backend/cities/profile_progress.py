@@ -14,7 +14,8 @@ from backend.cities.profile_schema import GROUPS, Field, Group, Kind
 from backend.cities.profile_validation import missing_answers, valid_part
 
 State = Literal["done", "begun", "needed", "wrong", "to_confirm", "empty"]
-# Seconds to read a question and answer it, by kind: a person who knows their town and types with two fingers.
+# Seconds to read a question and answer it, by kind: a person who knows their town and types with
+# two fingers.
 SECONDS: Mapping[Kind, int] = {
     "text": 12, "url": 15, "long_text": 150, "integer": 10, "number": 10, "boolean": 4, "choice": 5, "codes": 35, "weighted": 45,
     "countries": 15, "regions": 10, "ties": 45, "partnerships": 45,
@@ -22,8 +23,11 @@ SECONDS: Mapping[Kind, int] = {
 _TO_CONFIRM = 3  # seconds to look at a value that is there already
 _TO_TURN = 4  # seconds a page takes on a slow line
 
-# Topics with a needed answer come first: whoever stops after them has a profile that can be submitted.
-WALK: tuple[Group, ...] = tuple(sorted(GROUPS, key=lambda group: (not group.is_needed, group.number)))
+# Topics with a needed answer come first: whoever stops after them has a profile that can be
+# submitted.
+WALK: tuple[Group, ...] = tuple(
+    sorted(GROUPS, key=lambda group: (not group.is_needed, group.number))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,9 @@ class TopicProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``needed_left``: paths without which nobody can submit. ``next_needed``: the topic of the first of them, or with a wrong answer."""
+    """``needed_left``: paths without which nobody can submit. ``next_needed``: the topic of the
+    first of them, or with a wrong answer.
+    """
 
     topics: tuple[TopicProgress, ...]
     needed_left: tuple[str, ...]
@@ -49,11 +55,18 @@ class Progress:
 
     @property
     def next_needed(self) -> Group | None:
-        return next((topic.group for topic in self.topics if topic.state in ("needed", "begun", "wrong")), None)
+        return next(
+            (topic.group for topic in self.topics if topic.state in ("needed", "begun", "wrong")),
+            None,
+        )
 
     @property
     def minutes_needed(self) -> int:
-        return _minutes(topic.needed_seconds for topic in self.topics if topic.state in ("needed", "begun", "wrong"))
+        return _minutes(
+            topic.needed_seconds
+            for topic in self.topics
+            if topic.state in ("needed", "begun", "wrong")
+        )
 
     @property
     def minutes_left(self) -> int:
@@ -72,9 +85,15 @@ def progress_of(profile: Profile) -> Progress:
     return Progress(topics, tuple(missing), tuple(wrong))
 
 
-def _topic(draft: Mapping[str, Any], group: Group, wrong: Mapping[str, Any], missing: Mapping[str, Any]) -> TopicProgress:
+def _topic(
+    draft: Mapping[str, Any], group: Group, wrong: Mapping[str, Any], missing: Mapping[str, Any]
+) -> TopicProgress:
     prefix = f"{group.code}."
-    unconfirmed = {path for path, kept in (draft.get(PROVENANCE) or {}).items() if kept["standing"] == PREFILLED}
+    unconfirmed = {
+        path
+        for path, kept in (draft.get(PROVENANCE) or {}).items()
+        if kept["standing"] == PREFILLED
+    }
     answered = sum(answer_at(draft, prefix + field.name) not in EMPTY for field in group.fields)
     state: State
     if any(path == group.code or path.startswith(prefix) for path in wrong):
@@ -85,8 +104,14 @@ def _topic(draft: Mapping[str, Any], group: Group, wrong: Mapping[str, Any], mis
         state = "to_confirm"
     else:
         state = "done" if answered else "empty"
-    seconds = [(field.needed, _seconds(draft, f"{prefix}{field.name}", field, unconfirmed)) for field in group.fields]
-    left, needed = sum(each for _needed, each in seconds), sum(each for is_needed, each in seconds if is_needed)
+    seconds = [
+        (field.needed, _seconds(draft, f"{prefix}{field.name}", field, unconfirmed))
+        for field in group.fields
+    ]
+    left, needed = (
+        sum(each for _needed, each in seconds),
+        sum(each for is_needed, each in seconds if is_needed),
+    )
     return TopicProgress(group, state, answered, _TO_TURN + left, _TO_TURN + needed)
 
 

@@ -13,9 +13,13 @@ from backend.outbox.models import Event
 
 
 def profile_for(user: User, community_id: int) -> Profile:
-    """The profile with its draft and what staff asked. Raises NotVisible for others than its owners and staff."""
+    """The profile with its draft and what staff asked. Raises NotVisible for others than its owners
+    and staff.
+    """
     require_in(user, community_id, "R", Thing.DRAFT)
-    found = Profile.objects.select_related("community__place", "community__country", "current_version").prefetch_related("vetting_notes")
+    found = Profile.objects.select_related(
+        "community__place", "community__country", "current_version"
+    ).prefetch_related("vetting_notes")
     found = found.defer("community__place__search_text", "community__place__alternate_names")
     profile = found.filter(community_id=community_id).first()
     if profile is None:
@@ -24,10 +28,17 @@ def profile_for(user: User, community_id: int) -> Profile:
 
 
 def submission_for(user: User, community_id: int) -> Profile:
-    """The profile as staff vet it, also after it has left the queue. Raises NotVisible for others than staff."""
+    """The profile as staff vet it, also after it has left the queue. Raises NotVisible for others
+    than staff.
+    """
     require_staff(user, "R", Thing.DRAFT)
-    active = Prefetch("community__roles", CommunityRole.objects.filter(ended_at__isnull=True).select_related("user").order_by("id"))
-    found = Profile.objects.select_related("community__country", "current_version").prefetch_related(
+    active = Prefetch(
+        "community__roles",
+        CommunityRole.objects.filter(ended_at__isnull=True).select_related("user").order_by("id"),
+    )
+    found = Profile.objects.select_related(
+        "community__country", "current_version"
+    ).prefetch_related(
         "letters__by", "vetting_notes__by", "vetting_notes__answered_by", "approvals__by", active
     )
     profile = found.filter(community_id=community_id).first()
@@ -51,7 +62,9 @@ def letter_for(user: User, community_id: int, letter_id: int) -> VettingLetter:
 
 
 def trail_for(user: User, community_id: int) -> QuerySet[Event]:
-    """The audit trail of a community, the latest first; a registrant who is not vetted yet sees their own acts. Raises NotVisible."""
+    """The audit trail of a community, the latest first; a registrant who is not vetted yet sees
+    their own acts. Raises NotVisible.
+    """
     actor = actor_kind(user, community_id)
     if actor in (Actor.CURATOR, Actor.ADMIN):
         return whole_trail(user).filter(community_id=community_id)

@@ -1,7 +1,9 @@
-"""The profile: sixteen groups of fields, stated once. Forms, the API, validation and the engine's records all read this table.
+"""The profile: sixteen groups of fields, stated once. Forms, the API, validation and the engine's
+records all read this table.
 
-Identity beyond local name and website, contacts, the letter and freshness have rows of their own (Community, Contact,
-VettingLetter, Profile.confirmed_at); the remaining answers are one JSON document per version: ``{group: {field: value}}``.
+Identity beyond local name and website, contacts, the letter and freshness have rows of their own
+(Community, Contact, VettingLetter, Profile.confirmed_at); the remaining answers are one JSON
+document per version: ``{group: {field: value}}``.
 """
 
 from __future__ import annotations
@@ -72,7 +74,9 @@ FACETS: Mapping[str, Words] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One question. ``vocabulary`` names a list of backend.cities.vocabularies; ``choices`` is a closed list of its own."""
+    """One question. ``vocabulary`` names a list of backend.cities.vocabularies; ``choices`` is a
+    closed list of its own.
+    """
 
     name: str
     label: Words

@@ -26,7 +26,11 @@ class _Wrong(Exception):
 
 def _written(number: float | None) -> str:
     """As the active language writes it; a year's digits stay together."""
-    return "…" if number is None else number_format(number, use_l10n=True, force_grouping=number >= 10_000)
+    return (
+        "…"
+        if number is None
+        else number_format(number, use_l10n=True, force_grouping=number >= 10_000)
+    )
 
 
 def _text(field: Field, value: Any) -> str:
@@ -34,10 +38,13 @@ def _text(field: Field, value: Any) -> str:
         raise _Wrong(_("Write text here."))
     text = value.strip()
     if "\x00" in text:
-        raise _Wrong(_("This holds a character that cannot be stored (NUL). Type the text again without it."))
+        raise _Wrong(
+            _("This holds a character that cannot be stored (NUL). Type the text again without it.")
+        )
     if len(text) > field.max_length:
         raise _Wrong(
-            _("This has %(count)s characters; at most %(most)s fit.") % {"count": _written(len(text)), "most": _written(field.max_length)}
+            _("This has %(count)s characters; at most %(most)s fit.")
+            % {"count": _written(len(text)), "most": _written(field.max_length)}
         )
     return text
 
@@ -46,18 +53,32 @@ def _url(field: Field, value: Any) -> str:
     text = _text(field, value)
     try:
         parts = urlsplit(text)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and "." in str(parts.hostname) and " " not in text
+        good = (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and "." in str(parts.hostname)
+            and " " not in text
+        )
     except ValueError:
         good = False
     if not good:
-        raise _Wrong(_("Write a web address that begins with https://, for example https://www.city.example."))
+        raise _Wrong(
+            _(
+                "Write a web address that begins with https://, for example https://www.city.example."
+            )
+        )
     return text
 
 
 def _number(field: Field, value: Any) -> int | float:
     whole = field.kind == "integer"
     endless = isinstance(value, float) and not math.isfinite(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or endless or (whole and value != int(value)):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or endless
+        or (whole and value != int(value))
+    ):
         example = _written(12_500 if whole else 1234.5)
         raise _Wrong(
             _("Write a whole number, for example %(example)s.") % {"example": example}
@@ -66,7 +87,10 @@ def _number(field: Field, value: Any) -> int | float:
         )
     low, high = field.minimum, field.maximum
     if (low is not None and value < low) or (high is not None and value > high):
-        raise _Wrong(_("Write a number from %(low)s to %(high)s.") % {"low": _written(low), "high": _written(high)})
+        raise _Wrong(
+            _("Write a number from %(low)s to %(high)s.")
+            % {"low": _written(low), "high": _written(high)}
+        )
     return int(value) if whole else float(value)
 
 
@@ -112,7 +136,10 @@ def _weighted(field: Field, value: Any) -> dict[str, int]:
     for code, weight in value.items():
         _code(allowed, code)
         if isinstance(weight, bool) or not isinstance(weight, int) or not lowest <= weight <= 3:
-            raise _Wrong(_("“%(code)s” needs a whole number from %(lowest)d to 3.") % {"code": code, "lowest": lowest})
+            raise _Wrong(
+                _("“%(code)s” needs a whole number from %(lowest)d to 3.")
+                % {"code": code, "lowest": lowest}
+            )
     return dict(value)
 
 
@@ -125,12 +152,18 @@ def _countries(field: Field, value: Any) -> list[str]:
 
 
 def _regions(field: Field, value: Any) -> list[str]:
-    return _unique_codes(dict.fromkeys(Country.objects.exclude(subregion="").values_list("subregion", flat=True)), value)
+    return _unique_codes(
+        dict.fromkeys(Country.objects.exclude(subregion="").values_list("subregion", flat=True)),
+        value,
+    )
 
 
 def _only_keys(row: Any, allowed: set[str]) -> dict[str, Any]:
     if not isinstance(row, dict) or set(row) - allowed:
-        raise _Wrong(_("A row has parts that are not known; it may hold: %(parts)s.") % {"parts": ", ".join(sorted(allowed))})
+        raise _Wrong(
+            _("A row has parts that are not known; it may hold: %(parts)s.")
+            % {"parts": ", ".join(sorted(allowed))}
+        )
     return {key: value for key, value in row.items() if value not in EMPTY}
 
 
@@ -138,17 +171,25 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or len(value) > 40:
         raise _Wrong(_("Give a list of at most 40 ties."))
     rows, countries = [], _country_codes()
-    listed = Community.objects.public_names(row.get("community_id") for row in value if isinstance(row, dict))
+    listed = Community.objects.public_names(
+        row.get("community_id") for row in value if isinstance(row, dict)
+    )
     for row in value:
         tie = _only_keys(row, {"kind", "country", "community_id", "strength", "evidence"})
         _code(vocabulary("tie_kinds"), tie.get("kind"))
         if ("country" in tie) == ("community_id" in tie):
-            raise _Wrong(_("Each tie leads to a country or to one named community: give exactly one of them."))
+            raise _Wrong(
+                _(
+                    "Each tie leads to a country or to one named community: give exactly one of them."
+                )
+            )
         if "country" in tie:
             _code(countries, tie["country"])
         elif type(tie["community_id"]) is not int or tie["community_id"] not in listed:
             raise _Wrong(
-                _("“%(name)s” is not the name of exactly one community here. Look it up in the list of communities and write its number.")
+                _(
+                    "“%(name)s” is not the name of exactly one community here. Look it up in the list of communities and write its number."
+                )
                 % {"name": tie["community_id"]}
             )
         if isinstance(tie.get("strength"), bool) or tie.get("strength") not in (1, 2, 3):
@@ -174,7 +215,10 @@ def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
         if "form" in entry:
             _code(FORMS, entry["form"])
         if "place_id" in entry and not possible_keys([entry["place_id"]]):
-            raise _Wrong(_("No place of the gazetteer has the number %(number)s; leave it out.") % {"number": entry["place_id"]})
+            raise _Wrong(
+                _("No place of the gazetteer has the number %(number)s; leave it out.")
+                % {"number": entry["place_id"]}
+            )
         _code(PARTNERSHIP_STATUS, entry.get("status", "unknown"))
         rows.append(entry)
     keys = [(entry["country"], searched_name(entry["name"])) for entry in rows]
@@ -212,14 +256,19 @@ def missing_answers(document: Mapping[str, Any]) -> dict[str, list[str]]:
     """The answers that are needed to submit and are left empty, by path."""
     needed = [(group, field) for group in GROUPS for field in group.fields if field.needed]
     return {
-        f"{group.code}.{field.name}": [_("This answer is needed before the profile can be submitted.")]
+        f"{group.code}.{field.name}": [
+            _("This answer is needed before the profile can be submitted.")
+        ]
         for group, field in needed
-        if not isinstance(document.get(group.code), dict) or document[group.code].get(field.name) in EMPTY
+        if not isinstance(document.get(group.code), dict)
+        or document[group.code].get(field.name) in EMPTY
     }
 
 
 def valid_part(document: Any) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
-    """What of a draft could be published as it is, and what is wrong with the rest by ``group.field`` path."""
+    """What of a draft could be published as it is, and what is wrong with the rest by
+    ``group.field`` path.
+    """
     errors: dict[str, list[str]] = {}
     if not isinstance(document, dict):
         raise InvalidFields({"": [_("A profile is an object of groups of answers.")]})
@@ -238,7 +287,9 @@ def valid_part(document: Any) -> tuple[dict[str, dict[str, Any]], dict[str, list
             if answers.get(field.name) in EMPTY:
                 continue
             try:
-                clean.setdefault(group.code, {})[field.name] = CHECKS[field.kind](field, answers[field.name])
+                clean.setdefault(group.code, {})[field.name] = CHECKS[field.kind](
+                    field, answers[field.name]
+                )
             except _Wrong as wrong:
                 errors[f"{group.code}.{field.name}"] = [str(wrong)]
     across = _wrong_across(clean)
@@ -250,10 +301,18 @@ def valid_part(document: Any) -> tuple[dict[str, dict[str, Any]], dict[str, list
     return ({**clean, PROVENANCE: provenance} if provenance else clean), errors | across
 
 
-def _provenance(document: Mapping[str, Any], clean: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Where answers come from, of those that are there. The service alone writes it, so it needs no messages."""
+def _provenance(
+    document: Mapping[str, Any], clean: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Where answers come from, of those that are there. The service alone writes it, so it needs no
+    messages.
+    """
     kept = document.get(PROVENANCE) or {}
-    return {path: kept[path] for path in SOURCES if path in kept and path.split(".")[1] in clean.get(path.split(".")[0], {})}
+    return {
+        path: kept[path]
+        for path in SOURCES
+        if path in kept and path.split(".")[1] in clean.get(path.split(".")[0], {})
+    }
 
 
 def _wrong_across(clean: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -262,8 +321,13 @@ def _wrong_across(clean: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]
     sought = clean.get("sought", {})
     low, high = sought.get("population_min"), sought.get("population_max")
     if low is not None and high is not None and low > high:
-        errors["sought.population_max"] = [_("This is below the lower bound of %(low)s; turn them around.") % {"low": _written(low)}]
+        errors["sought.population_max"] = [
+            _("This is below the lower bound of %(low)s; turn them around.")
+            % {"low": _written(low)}
+        ]
     both = sorted(set(sought.get("countries", ())) & set(sought.get("excluded_countries", ())))
     if both:
-        errors["sought.excluded_countries"] = [_("%(codes)s stands in both lists; keep it in one.") % {"codes": ", ".join(both)}]
+        errors["sought.excluded_countries"] = [
+            _("%(codes)s stands in both lists; keep it in one.") % {"codes": ", ".join(both)}
+        ]
     return errors

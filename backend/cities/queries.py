@@ -1,4 +1,6 @@
-"""Reads over more than one table, for pages and the API. Each returns what its reader may see, in a bounded number of queries."""
+"""Reads over more than one table, for pages and the API. Each returns what its reader may see, in a
+bounded number of queries.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,25 @@ from backend.cities.permissions import require_staff
 
 
 def seeking_communities(
-    *, search: str = "", country: str = "", theme: str = "", sector: str = "", topic: str = "", region: str = ""
+    *,
+    search: str = "",
+    country: str = "",
+    theme: str = "",
+    sector: str = "",
+    topic: str = "",
+    region: str = "",
 ) -> QuerySet[Community]:
     """Published communities that look for partners, by name; each filter narrows.
 
     Args:
-        country: ISO alpha-2. region: UN subregion. theme, sector, topic: vocabulary codes (a topic counts as need or offer).
+        country: ISO alpha-2. region: UN subregion. theme, sector, topic: vocabulary codes (a topic
+            counts as need or offer).
     """
-    found = Community.objects.seeking().select_related("country", "place", "profile__current_version").order_by("name", "id")
+    found = (
+        Community.objects.seeking()
+        .select_related("country", "place", "profile__current_version")
+        .order_by("name", "id")
+    )
     if country:
         found = found.filter(country_id=country)
     if region:
@@ -61,14 +74,20 @@ def listed_partners(community: Community) -> list[ListedPartner]:
     """Partners of the community's place by public lists, by country and name."""
     if community.place_id is None:
         return []
-    rows = ListedPartnership.objects.filter(Q(place_a=community.place_id) | Q(place_b=community.place_id)).select_related(
+    rows = ListedPartnership.objects.filter(
+        Q(place_a=community.place_id) | Q(place_b=community.place_id)
+    ).select_related(
         "place_a__country", "place_b__country", "place_a__community", "place_b__community"
     )
     partners = []
     for row in rows:
         place = row.place_b if row.place_a_id == community.place_id else row.place_a
         other = getattr(place, "community", None)
-        partners.append(ListedPartner(place=place, community_id=other.pk if other else None, sources=row.sources))
+        partners.append(
+            ListedPartner(
+                place=place, community_id=other.pk if other else None, sources=row.sources
+            )
+        )
     return sorted(partners, key=lambda p: (p.place.country.name, p.place.name))
 
 
@@ -78,7 +97,9 @@ def communities_of(user: User | AnonymousUser) -> list[CommunityRole]:
         return []
     return list(
         CommunityRole.objects.filter(user=user, ended_at__isnull=True)
-        .select_related("community__country", "community__place", "community__profile__current_version")
+        .select_related(
+            "community__country", "community__place", "community__profile__current_version"
+        )
         .order_by("id")
     )
 

@@ -1,8 +1,9 @@
 """Loads the reference data: countries, the gazetteer, and partnerships that public lists name.
 
-Everything goes through COPY into a temporary table and from there into its table: new rows are added, changed rows updated, and the
-rest left alone. A place is never deleted (a community may stand on it); a listed partnership that is listed no longer is. What is
-loaded already, by the hash of its content, is skipped.
+Everything goes through COPY into a temporary table and from there into its table: new rows are
+added, changed rows updated, and the rest left alone. A place is never deleted (a community may
+stand on it); a listed partnership that is listed no longer is. What is loaded already, by the hash
+of its content, is skipped.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ from backend.cities.gazetteer import ITEM_SEPARATOR, place_rows
 from backend.cities.models import Country, ListedPartnership, Place, PlaceName, ReferenceLoad
 
 FOLDER = Path(__file__).parent / "data" / "reference"
-_CODE = (Path(__file__), Path(__file__).with_name("gazetteer.py"), Path(__file__).with_name("names.py"))
+_CODE = (
+    Path(__file__),
+    Path(__file__).with_name("gazetteer.py"),
+    Path(__file__).with_name("names.py"),
+)
 _LOCK = 0x43534301  # advisory: two processes that start together load once
 
 
@@ -43,9 +48,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """What to load: its files, its table, the columns in the order of the rows that ``read`` yields as CSV texts.
+    """What to load: its files, its table, the columns in the order of the rows that ``read`` yields
+    as CSV texts.
 
-    An array arrives as one text, its items joined by ITEM_SEPARATOR: cheaper than an array literal for a million names.
+    An array arrives as one text, its items joined by ITEM_SEPARATOR: cheaper than an array literal
+    for a million names.
     """
 
     name: str
@@ -59,7 +66,9 @@ class DataSet:
     derived: type[models.Model] | None = None  # its rows the database makes of these by a trigger
 
     def content_hash(self) -> str:
-        digest = hashlib.sha256("".join(f"{name}=={version(name)}" for name in self.packages).encode())
+        digest = hashlib.sha256(
+            "".join(f"{name}=={version(name)}" for name in self.packages).encode()
+        )
         for path in (*(FOLDER / name for name in self.files), *_CODE):
             digest.update(path.read_bytes())
         return digest.hexdigest()
@@ -76,7 +85,14 @@ def read_csv(name: str) -> Iterator[list[str]]:
 def _countries() -> Iterator[Sequence[Any]]:
     income = dict(read_csv("country_income.csv.gz"))
     for code, name, region, subregion, languages in read_csv("countries_odbl.csv.gz"):
-        yield code, name, region, subregion, ITEM_SEPARATOR.join(languages.split()), income.get(code, "")
+        yield (
+            code,
+            name,
+            region,
+            subregion,
+            ITEM_SEPARATOR.join(languages.split()),
+            income.get(code, ""),
+        )
 
 
 def _places() -> Iterator[Sequence[Any]]:
@@ -144,7 +160,9 @@ def _load(data_set: DataSet, *, force: bool) -> Loaded:
         return Loaded(data_set.name, known.rows, time.monotonic() - began, skipped=True)
     with _collector_paused():
         rows = _copy_and_merge(data_set)
-    ReferenceLoad.objects.update_or_create(name=data_set.name, defaults={"content_hash": wanted, "rows": rows})
+    ReferenceLoad.objects.update_or_create(
+        name=data_set.name, defaults={"content_hash": wanted, "rows": rows}
+    )
     return Loaded(data_set.name, rows, time.monotonic() - began, skipped=False)
 
 
@@ -165,18 +183,31 @@ def _copy_and_merge(data_set: DataSet) -> int:
     model, table = data_set.model, data_set.model._meta.db_table
     columns, arrays = ", ".join(data_set.columns), _columns_of(data_set, ArrayField)
     # In these an empty CSV field is an empty text, not NULL.
-    texts = ", ".join(_columns_of(data_set, models.CharField, models.TextField, models.ForeignKey, ArrayField))
-    arriving = ", ".join(f"''::text AS {column}" if column in arrays else column for column in data_set.columns)
+    texts = ", ".join(
+        _columns_of(data_set, models.CharField, models.TextField, models.ForeignKey, ArrayField)
+    )
+    arriving = ", ".join(
+        f"''::text AS {column}" if column in arrays else column for column in data_set.columns
+    )
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE arriving ON COMMIT DROP AS SELECT {arriving} FROM {table} WITH NO DATA")  # noqa: S608 - our own names
-        _copy(cursor, f"COPY arriving ({columns}) FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL ({texts}))", data_set.read())
+        cursor.execute(
+            "CREATE TEMPORARY TABLE arriving ON COMMIT DROP AS"  # noqa: S608 - our own names
+            f" SELECT {arriving} FROM {table} WITH NO DATA"
+        )
+        _copy(
+            cursor,
+            f"COPY arriving ({columns}) FROM STDIN WITH (FORMAT csv, FORCE_NOT_NULL ({texts}))",
+            data_set.read(),
+        )
         rows = cursor.execute("SELECT count(*) FROM arriving").fetchone()[0]
         filled = [model] if data_set.derived is None else [model, data_set.derived]
         with ExitStack() as after:
             if not model._default_manager.exists():
                 after.enter_context(_checked_at_the_end(cursor, model))
                 if data_set.derived is not None:
-                    after.enter_context(_checked_at_the_end(cursor, data_set.derived, primary_key=True))
+                    after.enter_context(
+                        _checked_at_the_end(cursor, data_set.derived, primary_key=True)
+                    )
             _merge(cursor, data_set, arrays)
         cursor.execute("DROP TABLE arriving")
         for each in filled:
@@ -185,8 +216,11 @@ def _copy_and_merge(data_set: DataSet) -> int:
 
 
 @contextmanager
-def _checked_at_the_end(cursor: Any, model: type[models.Model], *, primary_key: bool = False) -> Iterator[None]:
-    """Fills an empty table without its indexes and foreign keys and adds them after: one pass over all rows instead of one a row.
+def _checked_at_the_end(
+    cursor: Any, model: type[models.Model], *, primary_key: bool = False
+) -> Iterator[None]:
+    """Fills an empty table without its indexes and foreign keys and adds them after: one pass over
+    all rows instead of one a row.
 
     Args:
         primary_key: without that as well; not where `_merge` asks it for conflicts.
@@ -229,7 +263,10 @@ def _merge(cursor: Any, data_set: DataSet, arrays: Sequence[str]) -> None:
     rest = [column for column in data_set.columns if column not in data_set.key]
     changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in rest)
     old, new = ", ".join(f"{table}.{c}" for c in rest), ", ".join(f"EXCLUDED.{c}" for c in rest)
-    values = ", ".join(f"string_to_array({c}, chr({ord(ITEM_SEPARATOR)}))" if c in arrays else c for c in data_set.columns)
+    values = ", ".join(
+        f"string_to_array({c}, chr({ord(ITEM_SEPARATOR)}))" if c in arrays else c
+        for c in data_set.columns
+    )
     cursor.execute(  # the names are those of our own models
         f"INSERT INTO {table} ({', '.join(data_set.columns)}) SELECT {values} FROM arriving "  # noqa: S608
         f"ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})"

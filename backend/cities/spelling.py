@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# Letters as `backend.cities.names.fold` leaves them. What is typed in another script is mended from its own letters alone.
+# Letters as `backend.cities.names.fold` leaves them. What is typed in another script is mended from
+# its own letters alone.
 _ALPHABETS = (
     "abcdefghijklmnopqrstuvwxyz",
     "абвгдежзиклмнопрстуфхцчшщъыьэюяєіґђљњћџ",
@@ -15,8 +16,12 @@ _ALPHABETS = (
 
 
 def one_mistake_away(word: str) -> list[str]:
-    """Every spelling with one letter left out, put in, exchanged, or swapped with its neighbour: about 54 a letter in Latin script."""
-    letters = "".join(alphabet for alphabet in _ALPHABETS if not set(alphabet).isdisjoint(word)) or "".join(set(word))
+    """Every spelling with one letter left out, put in, exchanged, or swapped with its neighbour:
+    about 54 a letter in Latin script.
+    """
+    letters = "".join(
+        alphabet for alphabet in _ALPHABETS if not set(alphabet).isdisjoint(word)
+    ) or "".join(set(word))
     letters += " "
     halves = [(word[:at], word[at:]) for at in range(len(word) + 1)]
     found = {head + tail[1:] for head, tail in halves if tail}
@@ -27,9 +32,11 @@ def one_mistake_away(word: str) -> list[str]:
 
 
 def edit_distances(typed: str, name: str) -> tuple[int, int]:
-    """Mistakes between the two, and between what was typed and the beginning of the name that fits it best.
+    """Mistakes between the two, and between what was typed and the beginning of the name that fits
+    it best.
 
-    A mistake is a letter left out, put in or exchanged, or two neighbours swapped (optimal string alignment distance).
+    A mistake is a letter left out, put in or exchanged, or two neighbours swapped (optimal string
+    alignment distance).
     """
     two_above: list[int] = []
     above = list(range(len(name) + 1))

@@ -1,4 +1,6 @@
-"""The lives of a profile, of a partnership that it claims, of an invitation and of a request to join, as total tables."""
+"""The lives of a profile, of a partnership that it claims, of an invitation and of a request to
+join, as total tables.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ _OF_VETTING = (
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A profile as staff vet it. ``first_approval``: one curator has said yes to this revision, and a second one must."""
+    """A profile as staff vet it. ``first_approval``: one curator has said yes to this revision, and
+    a second one must.
+    """
 
     profile: Profile
     signals: list[Signal]
@@ -39,23 +41,35 @@ class Submission:
 
 
 def without_a_profile(countries: set[str]) -> set[str]:
-    """Those of the countries from which nothing has been published, if the rule of two approvals for them is on."""
+    """Those of the countries from which nothing has been published, if the rule of two approvals
+    for them is on.
+    """
     if not countries or not settings.VETTING["two_approvals_for_first_of_country"]:
         return set()
     published = ProfileVersion.objects.filter(profile__community__country__in=countries)
-    return countries - set(published.values_list("profile__community__country", flat=True).distinct())
+    return countries - set(
+        published.values_list("profile__community__country", flat=True).distinct()
+    )
 
 
 def first_approval_of(profile: Profile) -> VettingApproval | None:
-    """The yes of the first of two curators to what is submitted now; a yes to an older revision counts no more."""
+    """The yes of the first of two curators to what is submitted now; a yes to an older revision
+    counts no more.
+    """
     if profile.status != Profile.Status.SUBMITTED:
         return None
-    standing = (row for row in profile.approvals.all() if row.version_id is None and row.revision == profile.draft_revision)
+    standing = (
+        row
+        for row in profile.approvals.all()
+        if row.version_id is None and row.revision == profile.draft_revision
+    )
     return next(standing, None)
 
 
 def submissions_of(profiles: Sequence[Profile]) -> list[Submission]:
-    """The profiles with what a curator should know of each, in a fixed number of queries. They come prefetched (``vetting_queue``)."""
+    """The profiles with what a curator should know of each, in a fixed number of queries. They come
+    prefetched (``vetting_queue``).
+    """
     signals = signals_of(profiles, database_now())
     new_countries = without_a_profile({profile.community.country_id for profile in profiles})
     return [
@@ -70,12 +84,20 @@ def submissions_of(profiles: Sequence[Profile]) -> list[Submission]:
 
 
 def vetting_trail(user: User, community_id: int) -> QuerySet[Event]:
-    """What happened while the profile was vetted, the latest first. Raises NotVisible for others than staff."""
+    """What happened while the profile was vetted, the latest first. Raises NotVisible for others
+    than staff.
+    """
     require_staff(user, "R", Thing.AUDIT_ALL)
-    return Event.objects.filter(community_id=community_id, topic__in=_OF_VETTING).select_related("by").order_by("-id")
+    return (
+        Event.objects.filter(community_id=community_id, topic__in=_OF_VETTING)
+        .select_related("by")
+        .order_by("-id")
+    )
 
 
 def notes_for(user: User, community_id: int) -> list[VettingNote]:
-    """What staff asked and what was answered, the latest first. Raises NotVisible for others than owners and staff."""
+    """What staff asked and what was answered, the latest first. Raises NotVisible for others than
+    owners and staff.
+    """
     require_in(user, community_id, "R", Thing.DRAFT)
     return list(VettingNote.objects.filter(profile__community_id=community_id).order_by("-id"))

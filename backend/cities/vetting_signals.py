@@ -1,4 +1,6 @@
-"""What a curator should know before reading a submission. Signals, never gates: many real officials write from public mail services."""
+"""What a curator should know before reading a submission. Signals, never gates: many real officials
+write from public mail services.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ _LETTER_OLD_AFTER = dt.timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """``tone`` is "good", "plain" or "look" (look closer); ``sentence`` says what is so, ``meaning`` what to make of it."""
+    """``tone`` is "good", "plain" or "look" (look closer); ``sentence`` says what is so,
+    ``meaning`` what to make of it.
+    """
 
     code: str
     tone: str
@@ -44,7 +48,9 @@ class Signal:
 
 
 def registrable_domain(host: str) -> str:
-    """The part of a host's name that somebody registered. ("mail.city.kobe.lg.jp" → "kobe.lg.jp", "www.rathaus.de" → "rathaus.de")"""
+    """The part of a host's name that somebody registered. ("mail.city.kobe.lg.jp" → "kobe.lg.jp",
+    "www.rathaus.de" → "rathaus.de")
+    """
     labels = host.strip(".").casefold().split(".")
     shared = len(labels) >= 3 and len(labels[-1]) == 2 and labels[-2] in _SHARED_LABELS
     return ".".join(labels[-3 if shared else -2 :])
@@ -53,19 +59,38 @@ def registrable_domain(host: str) -> str:
 def signals_of(profiles: Sequence[Profile], now: dt.datetime) -> dict[int, list[Signal]]:
     """The signals of each submission, by the profile's id. One query, whatever the number.
 
-    The profiles come with community, its roles with their users, letters and notes (``queries.vetting_queue``, ``submission_for``).
+    The profiles come with community, its roles with their users, letters and notes
+    (``queries.vetting_queue``, ``submission_for``).
     """
     neighbours: dict[str, list[Community]] = defaultdict(list)
     countries = {profile.community.country_id for profile in profiles}
-    for community in Community.objects.filter(country__in=countries).only("id", "name", "kind", "admin1", "country_id"):
+    for community in Community.objects.filter(country__in=countries).only(
+        "id", "name", "kind", "admin1", "country_id"
+    ):
         neighbours[community.country_id].append(community)
-    return {profile.pk: _signals(profile, neighbours[profile.community.country_id], now) for profile in profiles}
+    return {
+        profile.pk: _signals(profile, neighbours[profile.community.country_id], now)
+        for profile in profiles
+    }
 
 
 def _signals(profile: Profile, neighbours: Iterable[Community], now: dt.datetime) -> list[Signal]:
-    signals = [*_mail(profile), *_registrants(profile), _letter(profile, now), _official(profile), *_similar(profile.community, neighbours)]
+    signals = [
+        *_mail(profile),
+        *_registrants(profile),
+        _letter(profile, now),
+        _official(profile),
+        *_similar(profile.community, neighbours),
+    ]
     if profile.community.is_sample:
-        signals.append(Signal("sample", "plain", "This community belongs to the sample world.", "Its people are invented."))
+        signals.append(
+            Signal(
+                "sample",
+                "plain",
+                "This community belongs to the sample world.",
+                "Its people are invented.",
+            )
+        )
     return signals
 
 
@@ -78,7 +103,11 @@ def _website_of(profile: Profile) -> str:
 
 
 def _active(profile: Profile) -> list[str]:
-    return [role.user.email for role in profile.community.roles.all() if role.ended_at is None and role.role == "official"]
+    return [
+        role.user.email
+        for role in profile.community.roles.all()
+        if role.ended_at is None and role.role == "official"
+    ]
 
 
 def _mail(profile: Profile) -> list[Signal]:
@@ -90,15 +119,28 @@ def _mail_of(address: str, website: str) -> Signal:
     domain, site = registrable_domain(host), registrable_domain(website)
     if domain in PUBLIC_MAIL:
         meaning = "Many real officials write from such an address. Let the letter and the named official decide."
-        return Signal("mail_public", "plain", f"{address} is at a public mail service ({domain}).", meaning)
+        return Signal(
+            "mail_public", "plain", f"{address} is at a public mail service ({domain}).", meaning
+        )
     if not website:
         meaning = "Look the domain up, or ask for the official website."
-        return Signal("mail_unknown", "plain", f"{address} is at {domain}; no website is given to compare it with.", meaning)
+        return Signal(
+            "mail_unknown",
+            "plain",
+            f"{address} is at {domain}; no website is given to compare it with.",
+            meaning,
+        )
     if domain == site:
         meaning = "Whoever runs the website also gave out this address. Check that it is the municipality's website."
-        return Signal("mail_same", "good", f"{address} is at the domain of the website ({site}).", meaning)
-    meaning = "Another office or a nonprofit may have its own domain; ask if it is not clear whose it is."
-    return Signal("mail_other", "look", f"{address} is at {domain}, the website at {site}.", meaning)
+        return Signal(
+            "mail_same", "good", f"{address} is at the domain of the website ({site}).", meaning
+        )
+    meaning = (
+        "Another office or a nonprofit may have its own domain; ask if it is not clear whose it is."
+    )
+    return Signal(
+        "mail_other", "look", f"{address} is at {domain}, the website at {site}.", meaning
+    )
 
 
 def _registrants(profile: Profile) -> list[Signal]:
@@ -106,40 +148,82 @@ def _registrants(profile: Profile) -> list[Signal]:
     if len(people) < 2:
         return []
     meaning = "A second registrant is sent to the organisation that is there. Approving confirms all who are not confirmed yet."
-    return [Signal("second_registrant", "look", f"{len(people)} people are registered as officials: {', '.join(people)}.", meaning)]
+    return [
+        Signal(
+            "second_registrant",
+            "look",
+            f"{len(people)} people are registered as officials: {', '.join(people)}.",
+            meaning,
+        )
+    ]
 
 
 def _letter(profile: Profile, now: dt.datetime) -> Signal:
     newest = max((letter.at for letter in profile.letters.all()), default=None)
     if newest is None:
-        return Signal("letter_missing", "look", "There is no letter.", "Ask for one, unless you know the community from elsewhere.")
+        return Signal(
+            "letter_missing",
+            "look",
+            "There is no letter.",
+            "Ask for one, unless you know the community from elsewhere.",
+        )
     days = (now - newest).days
     sent = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
     if now - newest > _LETTER_OLD_AFTER:
-        return Signal("letter_old", "look", f"The newest letter was sent {sent}.", "The official who signed may have left office.")
-    return Signal("letter", "good", f"The newest letter was sent {sent}.", "Read who signed it, and for whom.")
+        return Signal(
+            "letter_old",
+            "look",
+            f"The newest letter was sent {sent}.",
+            "The official who signed may have left office.",
+        )
+    return Signal(
+        "letter", "good", f"The newest letter was sent {sent}.", "Read who signed it, and for whom."
+    )
 
 
 def _official(profile: Profile) -> Signal:
     name = document_value(profile.draft, "authority", "highest_official_name")
     office = document_value(profile.draft, "authority", "highest_official_office")
     if not name or not office:
-        return Signal("official_missing", "look", "No senior official is named.", "A registrant must work directly with elected officials.")
+        return Signal(
+            "official_missing",
+            "look",
+            "No senior official is named.",
+            "A registrant must work directly with elected officials.",
+        )
     meaning = "Compare with the letter and with the municipality's website."
     return Signal("official", "good", f"The senior official is named: {name}, {office}.", meaning)
 
 
 def _similar(community: Community, neighbours: Iterable[Community]) -> list[Signal]:
     key = searched_name(community.name)
-    found = [other for other in neighbours if other.pk != community.pk and _alike(key, searched_name(other.name))]
+    found = [
+        other
+        for other in neighbours
+        if other.pk != community.pk and _alike(key, searched_name(other.name))
+    ]
     if not found:
         return []
-    named = ", ".join(f"{other.name} ({other.get_kind_display()}{f', {other.admin1}' if other.admin1 else ''})" for other in found[:5])
+    named = ", ".join(
+        f"{other.name} ({other.get_kind_display()}{f', {other.admin1}' if other.admin1 else ''})"
+        for other in found[:5]
+    )
     meaning = "They may be one: a city and its county, or one place spelled twice. Nobody starts a second organisation around the first."
-    return [Signal("similar", "look", f"A community with a similar name is registered in the same country: {named}.", meaning)]
+    return [
+        Signal(
+            "similar",
+            "look",
+            f"A community with a similar name is registered in the same country: {named}.",
+            meaning,
+        )
+    ]
 
 
 def _alike(one: str, other: str) -> bool:
     if one == other or f" {one} " in f" {other} " or f" {other} " in f" {one} ":
         return True
-    return min(len(one), len(other)) >= 5 and abs(len(one) - len(other)) <= 1 and edit_distances(one, other)[0] <= 1
+    return (
+        min(len(one), len(other)) >= 5
+        and abs(len(one) - len(other)) <= 1
+        and edit_distances(one, other)[0] <= 1
+    )

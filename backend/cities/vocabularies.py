@@ -1,4 +1,6 @@
-"""Controlled vocabularies: data with stable codes, labels, translations and, for sectors, their ISIC sections."""
+"""Controlled vocabularies: data with stable codes, labels, translations and, for sectors, their
+ISIC sections.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,17 @@ from types import MappingProxyType
 from django.utils.translation import get_language
 
 FOLDER = Path(__file__).parent / "data" / "vocabularies"
-NAMES = ("sectors", "themes", "topics", "challenges", "institutions", "languages", "offices", "tie_kinds", "readiness")
+NAMES = (
+    "sectors",
+    "themes",
+    "topics",
+    "challenges",
+    "institutions",
+    "languages",
+    "offices",
+    "tie_kinds",
+    "readiness",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,9 @@ def _reader() -> str:
 
 @cache
 def vocabulary(name: str) -> Mapping[str, Term]:
-    """The terms of one vocabulary by code, in their order. Raises KeyError for a name outside of NAMES."""
+    """The terms of one vocabulary by code, in their order. Raises KeyError for a name outside of
+    NAMES.
+    """
     if name not in NAMES:
         raise KeyError(name)
     rows = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
@@ -47,7 +61,9 @@ def vocabulary(name: str) -> Mapping[str, Term]:
                 labels=row["labels"],
                 group=row.get("group", ""),
                 isic=tuple(row.get("isic", ())),
-                synonyms={language: tuple(words) for language, words in row.get("synonyms", {}).items()},
+                synonyms={
+                    language: tuple(words) for language, words in row.get("synonyms", {}).items()
+                },
             )
             for row in rows
         }
@@ -55,6 +71,8 @@ def vocabulary(name: str) -> Mapping[str, Term]:
 
 
 def label(name: str, code: str, language: str | None = None) -> str:
-    """Words for a code, by default in the reader's language; the code itself where an older version holds one that is no longer in use."""
+    """Words for a code, by default in the reader's language; the code itself where an older version
+    holds one that is no longer in use.
+    """
     term = vocabulary(name).get(code)
     return term.label(language) if term else code

@@ -1,4 +1,6 @@
-"""The one clock of effects: the database's. A host whose clock is off must not expire or repeat anything."""
+"""The one clock of effects: the database's. A host whose clock is off must not expire or repeat
+anything.
+"""
 
 from __future__ import annotations
 

@@ -11,14 +11,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def safe_cell(value: object) -> object:
-    """A text that would be a formula gets an apostrophe before it, as spreadsheets do themselves; numbers stay numbers."""
+    """A text that would be a formula gets an apostrophe before it, as spreadsheets do themselves;
+    numbers stay numbers.
+    """
     if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
         return f"'{value}"
     return "" if value is None else value
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """RFC 4180 with a byte order mark, so that spreadsheets read accents and other scripts as they are."""
+    """RFC 4180 with a byte order mark, so that spreadsheets read accents and other scripts as they
+    are.
+    """
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([safe_cell(name) for name in header])

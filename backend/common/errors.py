@@ -1,4 +1,6 @@
-"""What can go wrong in the domain. Services raise these; pages and the API turn them into words and status codes in one place each."""
+"""What can go wrong in the domain. Services raise these; pages and the API turn them into words and
+status codes in one place each.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,13 @@ from typing import Any
 
 
 class DomainError(Exception):
-    """Base of all errors that a person can mend. ``code`` is stable, the message says what is wrong and how to mend it."""
+    """Base of all errors that a person can mend. ``code`` is stable, the message says what is wrong
+    and how to mend it.
+    """
 
     code = "error"
-    # What a machine needs beyond the message, as plain JSON: further members of the API's problem document.
+    # What a machine needs beyond the message, as plain JSON: further members of the API's problem
+    # document.
     details: Mapping[str, Any] = {}
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
@@ -60,7 +65,9 @@ class Unavailable(DomainError):
 
 
 class InvalidFields(DomainError):
-    """Values that cannot be accepted, by dotted field path. Nothing was stored as valid; a draft keeps them."""
+    """Values that cannot be accepted, by dotted field path. Nothing was stored as valid; a draft
+    keeps them.
+    """
 
     code = "invalid"
 

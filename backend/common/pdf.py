@@ -1,7 +1,8 @@
 """The one door to PDF: HTML in, bytes out, and nothing is ever fetched while it is made.
 
-The first document of a process takes the time to load the libraries (about a second), the others some tenths of a second: short
-enough for a request, in which a person waits for one sheet of paper. A document that takes longer than LONGEST_SECONDS is stopped.
+The first document of a process takes the time to load the libraries (about a second), the others
+some tenths of a second: short enough for a request, in which a person waits for one sheet of paper.
+A document that takes longer than LONGEST_SECONDS is stopped.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _log = structlog.get_logger(__name__)
 
 
 class _Printer:
-    """One child process, one document at a time; started when first needed, and anew when it died or has made many."""
+    """One child process, one document at a time; started when first needed, and anew when it died
+    or has made many.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,7 +57,11 @@ class _Printer:
         status, body = answer or (1, b"the process ended or took too long")
         if status:
             _log.error("pdf_not_made", reason=body.decode(errors="replace")[:500])
-            raise Unavailable(_("A PDF cannot be made on this machine just now. The same page can be printed from the browser."))
+            raise Unavailable(
+                _(
+                    "A PDF cannot be made on this machine just now. The same page can be printed from the browser."
+                )
+            )
         return body
 
     def _ask(self, process: subprocess.Popen[bytes], request: bytes) -> tuple[int, bytes] | None:
@@ -91,9 +98,11 @@ _PRINTER = _Printer()
 
 
 def render_pdf(html: str, *, one_page: bool = False) -> bytes:
-    """The document as a PDF. Its styles and pictures are in the HTML; its fonts are those of the machine.
+    """The document as a PDF. Its styles and pictures are in the HTML; its fonts are those of the
+    machine.
 
-    With ``one_page`` the type of the root element becomes smaller (down to 6 pt) until everything fits on one page.
+    With ``one_page`` the type of the root element becomes smaller (down to 6 pt) until everything
+    fits on one page.
 
     Raises:
         Unavailable: the libraries are missing, the document took too long, or does not fit.

@@ -1,8 +1,10 @@
-"""The process that makes PDFs: reads requests from its standard input, writes documents to its standard output, until that ends.
+"""The process that makes PDFs: reads requests from its standard input, writes documents to its
+standard output, until that ends.
 
-A request is a length (4 bytes, big-endian) and JSON; an answer is one byte (0: a PDF, 1: words about what went wrong), a length and the
-bytes. It is a process of its own so that a document that takes too long can be stopped, and so that the libraries that draw text
-(Pango, with its fonts) may come from a private folder without the service being any the wiser.
+A request is a length (4 bytes, big-endian) and JSON; an answer is one byte (0: a PDF, 1: words
+about what went wrong), a length and the bytes. It is a process of its own so that a document that
+takes too long can be stopped, and so that the libraries that draw text (Pango, with its fonts) may
+come from a private folder without the service being any the wiser.
 """
 
 from __future__ import annotations

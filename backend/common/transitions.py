@@ -18,8 +18,11 @@ def check_transition(table: Transitions, old: str, new: str) -> None:
         raise WrongState(f"From “{old}” this cannot become “{new}”.")
 
 
-def change_state(instance: models.Model, field: str, new: str, table: Transitions, **values: Any) -> str:
-    """Moves ``instance.<field>`` to ``new`` if the row still is in the state that the instance was read in; returns the old state.
+def change_state(
+    instance: models.Model, field: str, new: str, table: Transitions, **values: Any
+) -> str:
+    """Moves ``instance.<field>`` to ``new`` if the row still is in the state that the instance was
+    read in; returns the old state.
 
     Check-then-save lets two racing requests both win; a conditional UPDATE lets exactly one.
 
@@ -28,9 +31,15 @@ def change_state(instance: models.Model, field: str, new: str, table: Transition
     """
     old: str = getattr(instance, field)
     check_transition(table, old, new)
-    updated = type(instance)._base_manager.filter(pk=instance.pk, **{field: old}).update(**{field: new}, **values)
+    updated = (
+        type(instance)
+        ._base_manager.filter(pk=instance.pk, **{field: old})
+        .update(**{field: new}, **values)
+    )
     if updated != 1:
-        raise WrongState("Somebody else changed this in the meantime; reload to see where it stands.")
+        raise WrongState(
+            "Somebody else changed this in the meantime; reload to see where it stands."
+        )
     setattr(instance, field, new)
     for name, value in values.items():
         setattr(instance, name, value)

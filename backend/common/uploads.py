@@ -1,4 +1,6 @@
-"""Files on their way in: one that is too large is thrown away while it comes, never gathered in memory or on disk."""
+"""Files on their way in: one that is too large is thrown away while it comes, never gathered in
+memory or on disk.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,17 @@ _TOO_LARGE = "csc.too_large_uploads"
 
 
 class LimitedUpload(FileUploadHandler):
-    """First of the upload handlers. A file beyond the limit is read to its end without being kept, so that the page can say so."""
+    """First of the upload handlers. A file beyond the limit is read to its end without being kept,
+    so that the page can say so.
+    """
 
-    def handle_raw_input(self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None) -> None:
+    def handle_raw_input(
+        self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None
+    ) -> None:
         if content_length > REQUEST_LIMIT:
-            raise RequestDataTooBig(f"A request with files may have {REQUEST_LIMIT} bytes, this one has {content_length}.")
+            raise RequestDataTooBig(
+                f"A request with files may have {REQUEST_LIMIT} bytes, this one has {content_length}."
+            )
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
@@ -37,5 +45,7 @@ class LimitedUpload(FileUploadHandler):
 
 
 def was_too_large(request: HttpRequest, field: str) -> bool:
-    """Whether a file of that field was thrown away for its size. Ask after the request's files were read."""
+    """Whether a file of that field was thrown away for its size. Ask after the request's files were
+    read.
+    """
     return field in request.META.get(_TOO_LARGE, ())

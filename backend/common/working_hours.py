@@ -27,8 +27,9 @@ class Stretch:
 class Season:
     """How two clocks lie to each other from ``day`` on.
 
-    ``hours_ahead``: by how much the second clock is ahead of the first; negative where it is behind. ``work_day``: the first one's
-    working day by both clocks. ``shared``: when both are at work.
+    ``hours_ahead``: by how much the second clock is ahead of the first; negative where it is
+    behind. ``work_day``: the first one's working day by both clocks. ``shared``: when both are at
+    work.
     """
 
     day: dt.date
@@ -50,13 +51,17 @@ def zone(name: str) -> ZoneInfo | None:
 
 
 def _at_work(day: dt.date, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
-    return dt.datetime.combine(day, OPENS, zone).astimezone(dt.UTC), dt.datetime.combine(day, CLOSES, zone).astimezone(dt.UTC)
+    return dt.datetime.combine(day, OPENS, zone).astimezone(dt.UTC), dt.datetime.combine(
+        day, CLOSES, zone
+    ).astimezone(dt.UTC)
 
 
 def shared_stretches(day: dt.date, first: ZoneInfo, second: ZoneInfo) -> list[Stretch]:
-    """When both are at work (9 to 17 by their own clocks) on the first one's ``day``: none, one or two stretches.
+    """When both are at work (9 to 17 by their own clocks) on the first one's ``day``: none, one or
+    two stretches.
 
-    Their day may have begun a date earlier or end a date later, so three of the second one's days are looked at.
+    Their day may have begun a date earlier or end a date later, so three of the second one's days
+    are looked at.
     """
     begins, ends = _at_work(day, first)
     found = []
@@ -69,17 +74,29 @@ def shared_stretches(day: dt.date, first: ZoneInfo, second: ZoneInfo) -> list[St
 
 
 def _by_both(start: dt.datetime, stop: dt.datetime, first: ZoneInfo, second: ZoneInfo) -> Stretch:
-    return Stretch(start.astimezone(first), stop.astimezone(first), start.astimezone(second), stop.astimezone(second))
+    return Stretch(
+        start.astimezone(first),
+        stop.astimezone(first),
+        start.astimezone(second),
+        stop.astimezone(second),
+    )
 
 
 def season_on(day: dt.date, first: ZoneInfo, second: ZoneInfo) -> Season:
     """How the two clocks lie to each other at noon of the first one's ``day``."""
     ahead = _ahead(day, first, second).total_seconds() / 3600
-    return Season(day, ahead, _by_both(*_at_work(day, first), first, second), shared_stretches(day, first, second))
+    return Season(
+        day,
+        ahead,
+        _by_both(*_at_work(day, first), first, second),
+        shared_stretches(day, first, second),
+    )
 
 
 def seasons(today: dt.date, first: ZoneInfo, second: ZoneInfo) -> list[Season]:
-    """Now, and every other difference of the two clocks within the coming year, each with the first day on which it holds."""
+    """Now, and every other difference of the two clocks within the coming year, each with the first
+    day on which it holds.
+    """
     found, seen = [season_on(today, first, second)], {_ahead(today, first, second)}
     for offset in range(1, 366):
         day = today + dt.timedelta(days=offset)
@@ -92,4 +109,6 @@ def seasons(today: dt.date, first: ZoneInfo, second: ZoneInfo) -> list[Season]:
 
 def _ahead(day: dt.date, first: ZoneInfo, second: ZoneInfo) -> dt.timedelta:
     noon = dt.datetime.combine(day, dt.time(12), first)
-    return (noon.astimezone(second).utcoffset() or dt.timedelta()) - (noon.utcoffset() or dt.timedelta())
+    return (noon.astimezone(second).utcoffset() or dt.timedelta()) - (
+        noon.utcoffset() or dt.timedelta()
+    )

@@ -1,7 +1,9 @@
-"""Texts of agreements: placeholders, the plain marks that make headings and lists, and what changed between two versions.
+"""Texts of agreements: placeholders, the plain marks that make headings and lists, and what changed
+between two versions.
 
-A text is plain: paragraphs divided by empty lines, ``# `` and ``## `` for headings, ``- `` for the items of a list. It is parsed into
-blocks and shown by templates that escape everything, so no text becomes markup.
+A text is plain: paragraphs divided by empty lines, ``# `` and ``## `` for headings, ``- `` for the
+items of a list. It is parsed into blocks and shown by templates that escape everything, so no text
+becomes markup.
 """
 
 from __future__ import annotations
@@ -68,7 +70,9 @@ def delivered_text(form: str) -> str:
 
 
 def check_text(text: str) -> str:
-    """The text as it is stored. Raises InvalidFields (path ``text``): empty, too long, or a placeholder that is not known."""
+    """The text as it is stored. Raises InvalidFields (path ``text``): empty, too long, or a
+    placeholder that is not known.
+    """
     plain = text.replace("\r\n", "\n").strip()
     wrong = sorted({name for name in _PLACEHOLDER.findall(plain) if name not in PLACEHOLDERS})
     if not plain or len(plain) > LONGEST_TEXT or "\x00" in plain:
@@ -76,15 +80,32 @@ def check_text(text: str) -> str:
     if wrong:
         unknown = ", ".join("{" + name + "}" for name in wrong)
         raise InvalidFields(
-            {"text": [_("These placeholders are not known: %(names)s. Take one of the list, or write the words.") % {"names": unknown}]}
+            {
+                "text": [
+                    _(
+                        "These placeholders are not known: %(names)s. Take one of the list, or write the words."
+                    )
+                    % {"names": unknown}
+                ]
+            }
         )
     if set(_PLACEHOLDER.sub("", plain)) & {"{", "}"}:
-        raise InvalidFields({"text": [_("A brace stands alone. Write placeholders like {first}, and no braces otherwise.")]})
+        raise InvalidFields(
+            {
+                "text": [
+                    _(
+                        "A brace stands alone. Write placeholders like {first}, and no braces otherwise."
+                    )
+                ]
+            }
+        )
     return plain
 
 
 def fill(text: str, terms: Terms, pair: Pair) -> str:
-    """The text with its placeholders filled, in English; what is not known yet becomes a blank to fill."""
+    """The text with its placeholders filled, in English; what is not known yet becomes a blank to
+    fill.
+    """
     with translation.override("en"):
         known = _values(terms, pair)
     return _PLACEHOLDER.sub(lambda found: known[found[1]], text)
@@ -102,7 +123,11 @@ def _values(terms: Terms, pair: Pair) -> dict[str, str]:
         "form": str(Form(terms["form"]).label),
         "areas": ", ".join(label("themes", code) for code in terms["areas"]),
         "languages": ", ".join(label("languages", code) for code in terms["languages"]),
-        "term": "open-ended" if years is None else "for one year" if years == 1 else f"for {years} years",
+        "term": "open-ended"
+        if years is None
+        else "for one year"
+        if years == 1
+        else f"for {years} years",
         "review": long_date(terms["review_on"]),
         "first_signatory": first["name"] if first else "",
         "first_office": first["office"] if first else "",
@@ -122,7 +147,9 @@ def long_date(iso: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """``kind``: title | heading | list | paragraph. ``lines`` are the items of a list, else the lines of the text."""
+    """``kind``: title | heading | list | paragraph. ``lines`` are the items of a list, else the
+    lines of the text.
+    """
 
     kind: str
     lines: tuple[str, ...]
@@ -130,7 +157,11 @@ class Block:
 
 def blocks(text: str) -> list[Block]:
     """A text as blocks, in order."""
-    return [block for part in re.split(r"\n\s*\n", text.strip()) for block in _blocks_of(part.split("\n"))]
+    return [
+        block
+        for part in re.split(r"\n\s*\n", text.strip())
+        for block in _blocks_of(part.split("\n"))
+    ]
 
 
 def _blocks_of(lines: Sequence[str]) -> Iterator[Block]:
@@ -167,7 +198,9 @@ def compare(old: str, new: str) -> list[Change]:
     """Line by line what ``new`` made of ``old``."""
     before, after = old.split("\n"), new.split("\n")
     changes: list[Change] = []
-    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(
+        None, before, after, autojunk=False
+    ).get_opcodes():
         if tag == "equal":
             changes += [Change("same", line) for line in before[i1:i2]]
         else:

@@ -23,7 +23,9 @@ STUCK_AFTER = dt.timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One introduction with what must be seen without opening it. ``bar``: staff have barred the pair since."""
+    """One introduction with what must be seen without opening it. ``bar``: staff have barred the
+    pair since.
+    """
 
     introduction: Introduction
     is_overdue: bool
@@ -34,7 +36,11 @@ class Card:
     @property
     def next_stage(self) -> str:
         """The column to which a card usually goes next: what the menu offers first."""
-        later = COLUMNS[COLUMNS.index(_STAGE(self.introduction.stage)) + 1 :] if self.introduction.stage in COLUMNS else ()
+        later = (
+            COLUMNS[COLUMNS.index(_STAGE(self.introduction.stage)) + 1 :]
+            if self.introduction.stage in COLUMNS
+            else ()
+        )
         return later[0] if later else ""
 
 
@@ -42,11 +48,13 @@ def filtered_board(
     user: User | AnonymousUser, *, stage: str = "", owner: str = "", country: str = "", overdue: bool = False, stuck: bool = False,
     search: str = "",
 ) -> QuerySet[Introduction]:  # fmt: skip
-    """Open introductions, or those of one column, with ``notes_count`` and ``next_meeting_at``; the soonest due first.
+    """Open introductions, or those of one column, with ``notes_count`` and ``next_meeting_at``; the
+    soonest due first.
 
     Args:
         owner: "me", "nobody", or a curator's id. country: of either side, ISO 3166 alpha-2.
-        overdue: due before today (UTC). stuck: in their column for 30 days or longer. search: words of either name.
+        overdue: due before today (UTC). stuck: in their column for 30 days or longer. search: words
+            of either name.
 
     Raises NotVisible for others than staff.
     """
@@ -65,10 +73,15 @@ def filtered_board(
         found = found.filter(stage_since__lte=now - STUCK_AFTER).exclude(stage__in=OVER)
     for word in search.replace("\x00", "").split():
         found = found.filter(Q(pair__a__name__icontains=word) | Q(pair__b__name__icontains=word))
-    coming = Meeting.objects.filter(introduction=OuterRef("pk"), status=Meeting.Status.FIXED, starts_at__gt=now).order_by("starts_at")
+    coming = Meeting.objects.filter(
+        introduction=OuterRef("pk"), status=Meeting.Status.FIXED, starts_at__gt=now
+    ).order_by("starts_at")
     return (
         found.select_related("pair__a__place", "pair__b__place")
-        .annotate(notes_count=Count("notes", distinct=True), next_meeting_at=Subquery(coming.values("starts_at")[:1]))
+        .annotate(
+            notes_count=Count("notes", distinct=True),
+            next_meeting_at=Subquery(coming.values("starts_at")[:1]),
+        )
         .order_by(F("due_on").asc(nulls_last=True), "id")
     )
 
@@ -80,9 +93,12 @@ def cards_of(introductions: list[Introduction]) -> list[Card]:
     return [
         Card(
             introduction=introduction,
-            is_overdue=introduction.stage not in OVER and introduction.due_on is not None and introduction.due_on < now.date(),
+            is_overdue=introduction.stage not in OVER
+            and introduction.due_on is not None
+            and introduction.due_on < now.date(),
             days_in_column=(now - introduction.stage_since).days,
-            is_stuck=introduction.stage not in OVER and now - introduction.stage_since >= STUCK_AFTER,
+            is_stuck=introduction.stage not in OVER
+            and now - introduction.stage_since >= STUCK_AFTER,
             bar=bars.get(introduction.pair_id),
         )
         for introduction in introductions

@@ -1,7 +1,7 @@
 """A meeting as a calendar entry (RFC 5545), sent and changed by the rules of RFC 5546.
 
-An entry, once in somebody's calendar, cannot be taken back. So it names the two communities and the one reader whom it is for, and
-holds no contacts, whatever the two sides have consented to.
+An entry, once in somebody's calendar, cannot be taken back. So it names the two communities and the
+one reader whom it is for, and holds no contacts, whatever the two sides have consented to.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vCalAddress, vText
+from icalendar import (
+    Calendar,
+    Event,
+    Timezone,
+    TimezoneDaylight,
+    TimezoneStandard,
+    vCalAddress,
+    vText,
+)
 
 from backend.cities.models import Community
 from backend.common.errors import NotVisible
@@ -29,12 +37,15 @@ def has_entry(meeting: Meeting) -> bool:
 
 
 def method_of(meeting: Meeting) -> str:
-    """What the entry asks of a calendar: "REQUEST" to hold it as it is now, "CANCEL" to take it out."""
+    """What the entry asks of a calendar: "REQUEST" to hold it as it is now, "CANCEL" to take it
+    out.
+    """
     return "CANCEL" if meeting.status == Meeting.Status.CANCELLED else "REQUEST"
 
 
 def calendar_entry(meeting: Meeting, *, reader_email: str, own: Community) -> bytes:
-    """The .ics file of a meeting as it stands, in the zone of the reader's side. Raises NotVisible while no time was ever fixed.
+    """The .ics file of a meeting as it stands, in the zone of the reader's side. Raises NotVisible
+    while no time was ever fixed.
 
     UID stays, SEQUENCE rises with every change, DTSTAMP is when that change was made.
     """
@@ -62,7 +73,9 @@ def _event(meeting: Meeting, starts_at: dt.datetime, reader_email: str) -> Event
     event.add("duration", dt.timedelta(minutes=meeting.minutes))
     event.add("status", "CANCELLED" if meeting.status == Meeting.Status.CANCELLED else "CONFIRMED")
     event.add("summary", _("%(a)s meets %(b)s") % {"a": pair.a.name, "b": pair.b.name})
-    event.add("description", "\n".join([*local_times(meeting), settings.PUBLIC_URL + _path(meeting)]))
+    event.add(
+        "description", "\n".join([*local_times(meeting), settings.PUBLIC_URL + _path(meeting)])
+    )
     event.add("url", settings.PUBLIC_URL + _path(meeting))
     if meeting.place:
         event.add("location", meeting.place)
@@ -85,7 +98,12 @@ def local_times(meeting: Meeting) -> list[str]:
     pair = meeting.introduction.pair
     return [
         _("%(name)s: %(date)s, %(time)s (%(zone)s)")
-        % {"name": side.name, "date": f"{local:%Y-%m-%d}", "time": f"{local:%H:%M}", "zone": zone.key}
+        % {
+            "name": side.name,
+            "date": f"{local:%Y-%m-%d}",
+            "time": f"{local:%H:%M}",
+            "zone": zone.key,
+        }
         for side in (pair.a, pair.b)
         for zone in (zone_of(side.timezone),)
         for local in (meeting.starts_at.astimezone(zone),)
@@ -93,7 +111,8 @@ def local_times(meeting: Meeting) -> list[str]:
 
 
 def timezone_component(zone: ZoneInfo, moment: dt.datetime) -> Timezone:
-    """VTIMEZONE with every change of the clocks in the year before and the two years after ``moment``.
+    """VTIMEZONE with every change of the clocks in the year before and the two years after
+    ``moment``.
 
     Each onset is the local time *before* the change (RFC 5545, 3.6.5).
     """
@@ -121,7 +140,9 @@ def _change(zone: ZoneInfo, low: dt.datetime, high: dt.datetime) -> dt.datetime:
     return high
 
 
-def _add_observance(component: Timezone, zone: ZoneInfo, onset: dt.datetime, before: dt.timedelta) -> None:
+def _add_observance(
+    component: Timezone, zone: ZoneInfo, onset: dt.datetime, before: dt.timedelta
+) -> None:
     local = onset.astimezone(zone)
     observance = TimezoneDaylight() if local.dst() else TimezoneStandard()
     observance.add("dtstart", (onset + before).replace(tzinfo=None))

@@ -17,11 +17,14 @@ from backend.introductions.models import Partnership
 from backend.introductions.partnership_queries import OVER, partnership_for
 
 
-def certificate_for(user: User | AnonymousUser, partnership_id: int, *, community_id: int | None = None) -> bytes:
+def certificate_for(
+    user: User | AnonymousUser, partnership_id: int, *, community_id: int | None = None
+) -> bytes:
     """The certificate in the reader's language, for both sides and staff.
 
     Raises:
-        NotVisible: no such partnership, or not theirs. WrongState: it has ended; a certificate would say what is not so.
+        NotVisible: no such partnership, or not theirs. WrongState: it has ended; a certificate
+            would say what is not so.
     """
     partnership, _side = partnership_for(user, partnership_id, community_id=community_id)
     if partnership.status in OVER:
@@ -32,7 +35,9 @@ def certificate_for(user: User | AnonymousUser, partnership_id: int, *, communit
 def _html(partnership: Partnership) -> str:
     language = translation.get_language() or "en"
     pair = partnership.pair
-    signatories = sorted(partnership.agreement.signatories.all(), key=lambda signatory: signatory.community_id)
+    signatories = sorted(
+        partnership.agreement.signatories.all(), key=lambda signatory: signatory.community_id
+    )
     context = {
         "language": language,
         "bidi": translation.get_language_bidi(),

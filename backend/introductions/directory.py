@@ -1,7 +1,9 @@
-"""The directory: partnerships of members, recorded here, confirmed by staff, or named by public lists.
+"""The directory: partnerships of members, recorded here, confirmed by staff, or named by public
+lists.
 
-Only partnerships of members in good standing are listed, of a U.S. or a Global Member with whomever in the world; a tie of others is not
-invalid, it is unlisted (domain.md). One that is recorded is not listed again because somebody claims it or a public list names it."""
+Only partnerships of members in good standing are listed, of a U.S. or a Global Member with whomever
+in the world; a tie of others is not invalid, it is unlisted (domain.md). One that is recorded is
+not listed again because somebody claims it or a public list names it."""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One partnership of the directory, wherever it comes from. ``community`` of a side is set where it has a public page."""
+    """One partnership of the directory, wherever it comes from. ``community`` of a side is set
+    where it has a public page.
+    """
 
     source: str
     row: int
@@ -81,7 +85,9 @@ class Entry:
     lists: list[str]
 
 
-def _side(prefix: str, name: Any, country: str, place: Any, community: str, latitude: Any, longitude: Any) -> dict[str, Any]:
+def _side(
+    prefix: str, name: Any, country: str, place: Any, community: str, latitude: Any, longitude: Any
+) -> dict[str, Any]:
     return {
         f"{prefix}_name": as_text(name),
         f"{prefix}_country": as_text(F(country)),
@@ -141,7 +147,9 @@ def _parts(asked: Filters) -> list[QuerySet[Any, Any]]:
 
 
 class Directory:
-    """The directory under some filters: how many, a slice of it, what narrows it further, and the arcs of its map. Two statements."""
+    """The directory under some filters: how many, a slice of it, what narrows it further, and the
+    arcs of its map. Two statements.
+    """
 
     def __init__(self, asked: Filters) -> None:
         self._params: list[Any] = []
@@ -153,7 +161,11 @@ class Directory:
                 continue
             selects.append(f"({sql})")
             self._params += params
-        self._entries = f"WITH entry ({', '.join(_COLUMNS)}) AS ({' UNION ALL '.join(selects)}) " if selects else ""
+        self._entries = (
+            f"WITH entry ({', '.join(_COLUMNS)}) AS ({' UNION ALL '.join(selects)}) "
+            if selects
+            else ""
+        )
 
     def _rows(self, select: str, *params: Any) -> list[tuple[Any, ...]]:
         if not self._entries:
@@ -187,13 +199,20 @@ class Directory:
         return iter(self[:])
 
     def facets(self) -> dict[str, dict[str, int]]:
-        """How many entries each country, status, decade and theme (of those whose themes are known) has."""
-        return {name: counted for name, counted in self._summary.items() if name not in ("count", "arc")}
+        """How many entries each country, status, decade and theme (of those whose themes are known)
+        has.
+        """
+        return {
+            name: counted for name, counted in self._summary.items() if name not in ("count", "arc")
+        }
 
     def arcs(self) -> list[tuple[float, float, float, float]]:
         """Longitude and latitude of both ends of the first MOST_ARCS entries whose ends are known."""
         numbers = self._summary["arc"]
-        return [tuple(json.loads(numbered.partition(":")[2])) for numbered in sorted(numbers, key=numbers.__getitem__)]
+        return [
+            tuple(json.loads(numbered.partition(":")[2]))
+            for numbered in sorted(numbers, key=numbers.__getitem__)
+        ]
 
 
 _COUNTED = """
@@ -223,5 +242,17 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         )
         for side in "ab"
     )  # fmt: skip
-    rest = {name: values[name] for name in ("source", "row", "form", "status", "year", "is_recognised", "is_sample", "lists")}
+    rest = {
+        name: values[name]
+        for name in (
+            "source",
+            "row",
+            "form",
+            "status",
+            "year",
+            "is_recognised",
+            "is_sample",
+            "lists",
+        )
+    }
     return Entry(a=a, b=b, **rest)

@@ -1,4 +1,6 @@
-"""How a partnership is doing, derived from what is recorded and explained in words. Nothing of it is stored."""
+"""How a partnership is doing, derived from what is recorded and explained in words. Nothing of it
+is stored.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _P = Partnership.Status
 
 
 def _in_a_sentence(words: str) -> str:
-    """English writes a state small within a sentence; what is right elsewhere the catalogue has decided."""
+    """English writes a state small within a sentence; what is right elsewhere the catalogue has
+    decided.
+    """
     return words.lower() if (get_language() or "en").startswith("en") else words
 
 
@@ -33,11 +37,23 @@ def months_before(day: dt.date, months: int) -> dt.date:
 
 
 def with_health(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[Any]:
-    """Adds what ``health_of`` reads: ``last_activity_on``, ``awake_on``, ``reports_written``, ``people_of_a``, ``people_of_b``."""
-    kept = Activity.objects.filter(partnership=OuterRef("pk"), retracted_at__isnull=True).order_by().values("partnership")
+    """Adds what ``health_of`` reads: ``last_activity_on``, ``awake_on``, ``reports_written``,
+    ``people_of_a``, ``people_of_b``.
+    """
+    kept = (
+        Activity.objects.filter(partnership=OuterRef("pk"), retracted_at__isnull=True)
+        .order_by()
+        .values("partnership")
+    )
     last = Subquery(kept.annotate(last=Max("happened_on")).values("last"))
-    written = YearlyReport.objects.filter(partnership=OuterRef("pk"), year=today.year - 1).order_by().values("partnership")
-    reports = Subquery(written.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
+    written = (
+        YearlyReport.objects.filter(partnership=OuterRef("pk"), year=today.year - 1)
+        .order_by()
+        .values("partnership")
+    )
+    reports = Subquery(
+        written.annotate(count=Count("pk")).values("count"), output_field=IntegerField()
+    )
     return partnerships.annotate(
         last_activity_on=last,
         # GREATEST passes over NULL in PostgreSQL.
@@ -50,8 +66,19 @@ def with_health(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet
 
 def _people(side: str) -> Coalesce:
     """How many confirmed people act for that side."""
-    active = Q(community=OuterRef(side), ended_at__isnull=True, vetted_at__isnull=False, user__is_active=True)
-    counted = CommunityRole.objects.filter(active).order_by().values("community").annotate(count=Count("pk")).values("count")
+    active = Q(
+        community=OuterRef(side),
+        ended_at__isnull=True,
+        vetted_at__isnull=False,
+        user__is_active=True,
+    )
+    counted = (
+        CommunityRole.objects.filter(active)
+        .order_by()
+        .values("community")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
     return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
 
 
@@ -68,11 +95,22 @@ def health_of(partnership: Any, today: dt.date) -> Health:
     """The signal for a partnership out of ``with_health``, in the active language."""
     if partnership.status in (_P.ENDED, _P.EMERITUS):
         return Health(
-            "over", _("At rest"), (_("This partnership is %(state)s.") % {"state": _in_a_sentence(partnership.get_status_display())},)
+            "over",
+            _("At rest"),
+            (
+                _("This partnership is %(state)s.")
+                % {"state": _in_a_sentence(partnership.get_status_display())},
+            ),
         )
-    silent = [_activity_sentence(partnership, today)] if partnership.awake_on < months_before(today, DORMANT_MONTHS) else []
+    silent = (
+        [_activity_sentence(partnership, today)]
+        if partnership.awake_on < months_before(today, DORMANT_MONTHS)
+        else []
+    )
     if partnership.status in (_P.DORMANT, _P.SUSPENDED):
-        silent.append(_("It is %(state)s.") % {"state": _in_a_sentence(partnership.get_status_display())})
+        silent.append(
+            _("It is %(state)s.") % {"state": _in_a_sentence(partnership.get_status_display())}
+        )
     watch = _warnings(partnership, today)
     if silent:
         return Health("silent", _("Silent"), (*silent, *watch))
@@ -83,17 +121,30 @@ def health_of(partnership: Any, today: dt.date) -> Health:
 
 def _warnings(partnership: Any, today: dt.date) -> list[str]:
     found = []
-    if months_before(today, DORMANT_MONTHS) <= partnership.awake_on < months_before(today, QUIET_MONTHS):
+    if (
+        months_before(today, DORMANT_MONTHS)
+        <= partnership.awake_on
+        < months_before(today, QUIET_MONTHS)
+    ):
         found.append(_activity_sentence(partnership, today))
     if partnership.review_on and partnership.review_on <= today:
-        found.append(_("The review of %(day)s is due.") % {"day": date_format(partnership.review_on)})
+        found.append(
+            _("The review of %(day)s is due.") % {"day": date_format(partnership.review_on)}
+        )
     missing = 2 - partnership.reports_written
     if missing and partnership.since.year < today.year:
         found.append(
-            ngettext("The report of %(year)d is missing from one side.", "The reports of %(year)d are missing.", missing)
+            ngettext(
+                "The report of %(year)d is missing from one side.",
+                "The reports of %(year)d are missing.",
+                missing,
+            )
             % {"year": today.year - 1}
         )
-    for side, people in ((partnership.pair.a, partnership.people_of_a), (partnership.pair.b, partnership.people_of_b)):
+    for side, people in (
+        (partnership.pair.a, partnership.people_of_a),
+        (partnership.pair.b, partnership.people_of_b),
+    ):
         if not people:
             found.append(_("Nobody acts for %(community)s any more.") % {"community": side.name})
     return found
@@ -104,7 +155,9 @@ def _comforts(partnership: Any, today: dt.date) -> list[str]:
     if partnership.awake_on >= months_before(today, QUIET_MONTHS):
         found.append(_activity_sentence(partnership, today))
     if partnership.review_on and partnership.review_on > today:
-        found.append(_("The next review is on %(day)s.") % {"day": date_format(partnership.review_on)})
+        found.append(
+            _("The next review is on %(day)s.") % {"day": date_format(partnership.review_on)}
+        )
     if partnership.people_of_a > 1 and partnership.people_of_b > 1:
         found.append(_("Two people or more act for each side."))
     return found
@@ -113,7 +166,13 @@ def _comforts(partnership: Any, today: dt.date) -> list[str]:
 def _activity_sentence(partnership: Any, today: dt.date) -> str:
     if partnership.last_activity_on is None:
         return _("No activity is recorded yet.")
-    months = (today.year - partnership.last_activity_on.year) * 12 + today.month - partnership.last_activity_on.month
+    months = (
+        (today.year - partnership.last_activity_on.year) * 12
+        + today.month
+        - partnership.last_activity_on.month
+    )
     if months < 1:
         return _("The last activity was this month.")
-    return ngettext("The last activity was a month ago.", "The last activity was %(months)d months ago.", months) % {"months": months}
+    return ngettext(
+        "The last activity was a month ago.", "The last activity was %(months)d months ago.", months
+    ) % {"months": months}

@@ -23,7 +23,9 @@ from backend.introductions.services.meetings import times_now
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A moment as one place's clock shows it. ``when`` carries no zone, so that nothing converts it again."""
+    """A moment as one place's clock shows it. ``when`` carries no zone, so that nothing converts it
+    again.
+    """
 
     community: Community
     when: dt.datetime
@@ -58,12 +60,19 @@ class MeetingView:
 
 def clocks(moment: dt.datetime, sides: tuple[Community, Community]) -> tuple[Clock, Clock]:
     """One moment on both sides' clocks."""
-    first, second = (Clock(s, moment.astimezone(zone_of(s.timezone)).replace(tzinfo=None), zone_of(s.timezone).key) for s in sides)
+    first, second = (
+        Clock(
+            s, moment.astimezone(zone_of(s.timezone)).replace(tzinfo=None), zone_of(s.timezone).key
+        )
+        for s in sides
+    )
     return first, second
 
 
 def meetings_in(introduction: Introduction) -> QuerySet[Meeting]:
-    """All meetings of an introduction, the newest first, with ``read_at``, ready for ``view_of``. The caller has checked who reads."""
+    """All meetings of an introduction, the newest first, with ``read_at``, ready for ``view_of``.
+    The caller has checked who reads.
+    """
     return (
         introduction.meetings.select_related("introduction__pair__a", "introduction__pair__b")
         .prefetch_related("times__acceptances")
@@ -81,12 +90,18 @@ def view_of(meeting: Meeting, own_id: int | None) -> MeetingView:
     for row in times_now(meeting):
         accepted = {acceptance.community_id for acceptance in row.acceptances.all()}
         came = tuple(side for side in sides if side.pk in accepted)
-        times.append(ProposedTime(row.pk, row.starts_at, clocks(row.starts_at, sides), came, row.starts_at <= now))
+        times.append(
+            ProposedTime(
+                row.pk, row.starts_at, clocks(row.starts_at, sides), came, row.starts_at <= now
+            )
+        )
     fixed = clocks(meeting.starts_at, sides) if meeting.starts_at else ()
     return MeetingView(meeting, fixed, tuple(times))
 
 
-def meeting_for(user: User | AnonymousUser, introduction_id: int, meeting_id: int) -> tuple[MeetingView, Introduction, int | None]:
+def meeting_for(
+    user: User | AnonymousUser, introduction_id: int, meeting_id: int
+) -> tuple[MeetingView, Introduction, int | None]:
     """One meeting, its introduction, and the reader's own side (None for staff). Raises NotVisible."""
     introduction, own_id = introduction_for(user, introduction_id)
     meeting = meetings_in(introduction).filter(pk=meeting_id).first()
@@ -96,25 +111,37 @@ def meeting_for(user: User | AnonymousUser, introduction_id: int, meeting_id: in
 
 
 def may_arrange(user: User | AnonymousUser, introduction: Introduction, own_id: int | None) -> bool:
-    """Whether the reader may propose, fix and cancel: who speaks for a side, or a curator, while the introduction is open to meetings."""
+    """Whether the reader may propose, fix and cancel: who speaks for a side, or a curator, while
+    the introduction is open to meetings.
+    """
     if introduction.stage in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED):
         return False
-    return may(actor_kind(user, own_id), "X", Thing.CONSENT if own_id is not None else Thing.INTRODUCTION)
+    return may(
+        actor_kind(user, own_id), "X", Thing.CONSENT if own_id is not None else Thing.INTRODUCTION
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SuggestedTime:
-    """A time to propose. ``is_edge``: no shared working hours; it lies between 7:00 and 21:00 for both."""
+    """A time to propose. ``is_edge``: no shared working hours; it lies between 7:00 and 21:00 for
+    both.
+    """
 
     clocks: tuple[Clock, Clock]
     is_edge: bool
 
 
-def suggested_times(introduction: Introduction, own_id: int | None, minutes: int = 60) -> list[SuggestedTime]:
-    """Three times within both sides' working hours, from the day after tomorrow on; the reader's own clock first."""
+def suggested_times(
+    introduction: Introduction, own_id: int | None, minutes: int = 60
+) -> list[SuggestedTime]:
+    """Three times within both sides' working hours, from the day after tomorrow on; the reader's
+    own clock first.
+    """
     pair = introduction.pair
     own_first = pair.a_id == own_id if own_id is not None else pair.a.is_home
     sides = (pair.a, pair.b) if own_first else (pair.b, pair.a)
     start = database_now().date() + dt.timedelta(days=2)
-    found: list[GoodTime] = good_times(zone_of(sides[0].timezone), zone_of(sides[1].timezone), start, minutes)
+    found: list[GoodTime] = good_times(
+        zone_of(sides[0].timezone), zone_of(sides[1].timezone), start, minutes
+    )
     return [SuggestedTime(clocks(good.starts_at, sides), good.is_edge) for good in found]

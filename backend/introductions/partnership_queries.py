@@ -1,4 +1,6 @@
-"""Reads of partnerships by those who live in them: the two sides and staff. The public directory is ``queries.living_partnerships``."""
+"""Reads of partnerships by those who live in them: the two sides and staff. The public directory is
+``queries.living_partnerships``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ from backend.cities.permissions import actor_kind, communities_with_role, requir
 from backend.common.clock import database_now
 from backend.common.errors import NotVisible
 from backend.introductions.health import with_health
-from backend.introductions.models import Activity, Agreement, Partnership, Renewal, StatusChange, YearlyReport
+from backend.introductions.models import (
+    Activity,
+    Agreement,
+    Partnership,
+    Renewal,
+    StatusChange,
+    YearlyReport,
+)
 from backend.introductions.queries import recognised
 
 OVER = (Partnership.Status.ENDED, Partnership.Status.EMERITUS)
@@ -28,20 +37,35 @@ def _with_all(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[P
     )
 
 
-def partnerships_of(user: User | AnonymousUser, community_id: int, *, today: dt.date | None = None) -> QuerySet[Partnership]:
-    """A community's partnerships, also those at rest, the latest first, with what ``health_of`` reads. Raises NotVisible."""
+def partnerships_of(
+    user: User | AnonymousUser, community_id: int, *, today: dt.date | None = None
+) -> QuerySet[Partnership]:
+    """A community's partnerships, also those at rest, the latest first, with what ``health_of``
+    reads. Raises NotVisible.
+    """
     if not may(actor_kind(user, community_id), "R", Thing.PARTNERSHIP):
         raise NotVisible
     sides = Q(pair__a_id=community_id) | Q(pair__b_id=community_id)
-    return _with_all(Partnership.objects.filter(sides), today or database_now().date()).order_by("-since", "-id")
+    return _with_all(Partnership.objects.filter(sides), today or database_now().date()).order_by(
+        "-since", "-id"
+    )
 
 
 def partnerships_for_staff(
-    user: User | AnonymousUser, *, status: str = "", country: str = "", search: str = "", today: dt.date | None = None
+    user: User | AnonymousUser,
+    *,
+    status: str = "",
+    country: str = "",
+    search: str = "",
+    today: dt.date | None = None,
 ) -> QuerySet[Partnership]:
-    """All partnerships, those silent for longest first, with what ``health_of`` reads. Raises NotVisible for others than staff."""
+    """All partnerships, those silent for longest first, with what ``health_of`` reads. Raises
+    NotVisible for others than staff.
+    """
     require_staff(user, "R", Thing.PARTNERSHIP)
-    found = _with_all(Partnership.objects.all(), today or database_now().date()).order_by("since", "id")
+    found = _with_all(Partnership.objects.all(), today or database_now().date()).order_by(
+        "since", "id"
+    )
     if status:
         found = found.filter(status=status)
     if country:
@@ -52,19 +76,42 @@ def partnerships_for_staff(
 
 
 def partnership_for(
-    user: User | AnonymousUser, partnership_id: int, *, community_id: int | None = None, today: dt.date | None = None
+    user: User | AnonymousUser,
+    partnership_id: int,
+    *,
+    community_id: int | None = None,
+    today: dt.date | None = None,
 ) -> tuple[Partnership, int | None]:
-    """One partnership with all that is recorded of it, and the reader's own side (None for staff). Raises NotVisible.
+    """One partnership with all that is recorded of it, and the reader's own side (None for staff).
+    Raises NotVisible.
 
     Args:
         community_id: the side, for a reader with a role on both; else it is found.
     """
-    kept = Activity.objects.filter(retracted_at__isnull=True).select_related("community", "by").order_by("-happened_on", "-id")
-    found = _with_all(Partnership.objects.filter(pk=partnership_id), today or database_now().date()).prefetch_related(
+    kept = (
+        Activity.objects.filter(retracted_at__isnull=True)
+        .select_related("community", "by")
+        .order_by("-happened_on", "-id")
+    )
+    found = _with_all(
+        Partnership.objects.filter(pk=partnership_id), today or database_now().date()
+    ).prefetch_related(
         Prefetch("activities", kept, to_attr="log"),
-        Prefetch("reports", YearlyReport.objects.select_related("community", "by").order_by("-year", "community_id"), to_attr="yearly"),
-        Prefetch("changes", StatusChange.objects.select_related("community", "by").order_by("id"), to_attr="steps"),
-        Prefetch("renewals", Renewal.objects.select_related("community").order_by("id"), to_attr="given"),
+        Prefetch(
+            "reports",
+            YearlyReport.objects.select_related("community", "by").order_by(
+                "-year", "community_id"
+            ),
+            to_attr="yearly",
+        ),
+        Prefetch(
+            "changes",
+            StatusChange.objects.select_related("community", "by").order_by("id"),
+            to_attr="steps",
+        ),
+        Prefetch(
+            "renewals", Renewal.objects.select_related("community").order_by("id"), to_attr="given"
+        ),
         Prefetch(
             "agreements",
             Agreement.objects.filter(status=Agreement.Status.IN_FORCE)

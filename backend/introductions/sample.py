@@ -1,4 +1,5 @@
-"""A few partnerships of the sample world, made through the services as people would make them, so that no page is empty at first.
+"""A few partnerships of the sample world, made through the services as people would make them, so
+that no page is empty at first.
 
 They belong to sample communities and are marked as samples wherever those are.
 """
@@ -33,7 +34,9 @@ _BECAUSE = "Both have worked together before they came to this service. (Sample)
 
 @dataclass(frozen=True, slots=True)
 class _Story:
-    """``days``: before today, of the activities. ``signed`` is False for an agreement that still waits for signatures."""
+    """``days``: before today, of the activities. ``signed`` is False for an agreement that still
+    waits for signatures.
+    """
 
     place_id: int
     form: str
@@ -46,20 +49,30 @@ class _Story:
 
 
 _STORIES = (
-    _Story(COMMITTEE_AT_HOME, "sister", 7, ("culture", "education"), days=(40, 210, 420), reports=True),
+    _Story(
+        COMMITTEE_AT_HOME, "sister", 7, ("culture", "education"), days=(40, 210, 420), reports=True
+    ),
     _Story(OFFICIAL_AT_HOME, "friendship", 3, ("trade",), days=(150,), review_in_days=-10),
     _Story(OFFICIAL_ABROAD, "sister", 12, ("culture",), days=(900,)),
     _Story(OFFICIAL_ABROAD, "friendship", 0, ("education", "culture"), signed=False),
 )
 _ACTIVITIES = (
-    ("visit", "A delegation of the council and the school board came for three days. (Sample)", 4, 11),
+    (
+        "visit",
+        "A delegation of the council and the school board came for three days. (Sample)",
+        4,
+        11,
+    ),
     ("exchange", "Two school classes exchanged letters and met online. (Sample)", 28, 31),
     ("project", "The museums showed a joint exhibition on both harbours. (Sample)", 6, 5),
 )
 
 
 # Introductions that are under way, and how far they have come.
-_TALKS = ((COMMITTEE_AT_HOME, Introduction.Stage.FIRST_MEETING), (OFFICIAL_ABROAD, Introduction.Stage.INTRODUCED))
+_TALKS = (
+    (COMMITTEE_AT_HOME, Introduction.Stage.FIRST_MEETING),
+    (OFFICIAL_ABROAD, Introduction.Stage.INTRODUCED),
+)
 
 
 @transaction.atomic
@@ -67,7 +80,11 @@ def load_sample_partnerships() -> int:
     """Adds the partnerships to a sample world that has none; returns how many were begun now."""
     if Introduction.objects.filter(pair__a__is_sample=True, opened_because=_BECAUSE).exists():
         return 0
-    curator = User.objects.filter(is_sample=True, staff_role=User.StaffRole.CURATOR).order_by("id").first()
+    curator = (
+        User.objects.filter(is_sample=True, staff_role=User.StaffRole.CURATOR)
+        .order_by("id")
+        .first()
+    )
     if curator is None:
         return 0
     free = {home: _free_partners(home) for home in (True, False)}
@@ -92,7 +109,9 @@ def _free_partners(home: bool) -> Iterator[Community]:
     """Published sample communities with an official, that no named account belongs to."""
     named = (COMMITTEE_AT_HOME, OFFICIAL_ABROAD, OFFICIAL_AT_HOME)
     country = Q(country_id=HOME_COUNTRY) if home else ~Q(country_id=HOME_COUNTRY)
-    found = Community.objects.filter(country, is_sample=True, profile__status=Profile.Status.PUBLISHED).exclude(place_id__in=named)
+    found = Community.objects.filter(
+        country, is_sample=True, profile__status=Profile.Status.PUBLISHED
+    ).exclude(place_id__in=named)
     return iter(found.order_by("place__population", "id").distinct()[100:110])
 
 
@@ -137,14 +156,20 @@ def _draft(story: _Story, curator: User, first: Community, other: Community) -> 
     )  # fmt: skip
     offer(by=curator, agreement_id=agreement.pk)
     upload = SimpleUploadedFile("signed-sample.png", _scan(f"{low.name} – {high.name}"))
-    add_document(by=official_of(first), agreement_id=agreement.pk, community_id=first.pk, upload=upload)
+    add_document(
+        by=official_of(first), agreement_id=agreement.pk, community_id=first.pk, upload=upload
+    )
     return agreement
 
 
 def _scan(names: str) -> bytes:
     """A page that says what it is."""
     page = Image.new("RGB", (620, 877), "white")
-    ImageDraw.Draw(page).text((60, 80), f"SAMPLE\n\nSigned agreement of\n{names}\n\nInvented; nobody has signed this.", fill="black")
+    ImageDraw.Draw(page).text(
+        (60, 80),
+        f"SAMPLE\n\nSigned agreement of\n{names}\n\nInvented; nobody has signed this.",
+        fill="black",
+    )
     written = io.BytesIO()
     page.save(written, "PNG")
     return written.getvalue()

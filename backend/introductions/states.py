@@ -6,10 +6,21 @@ from backend.common.transitions import Transitions
 from backend.introductions.models import Agreement, Introduction, Meeting, Partnership
 
 _I = Introduction.Stage
-_OPEN = (_I.TO_INTRODUCE, _I.INTRODUCED, _I.FIRST_MEETING, _I.EXPLORING, _I.PROPOSAL, _I.COUNCIL_RESOLUTION)
-# Staff move cards freely among the open columns (people meet before anybody files it); only an agreement leads to "agreement".
+_OPEN = (
+    _I.TO_INTRODUCE,
+    _I.INTRODUCED,
+    _I.FIRST_MEETING,
+    _I.EXPLORING,
+    _I.PROPOSAL,
+    _I.COUNCIL_RESOLUTION,
+)
+# Staff move cards freely among the open columns (people meet before anybody files it); only an
+# agreement leads to "agreement".
 INTRODUCTION_TRANSITIONS: Transitions = {
-    **{stage: frozenset({other for other in _OPEN if other != stage} | {_I.AGREEMENT, _I.CLOSED}) for stage in _OPEN},
+    **{
+        stage: frozenset({other for other in _OPEN if other != stage} | {_I.AGREEMENT, _I.CLOSED})
+        for stage in _OPEN
+    },
     _I.AGREEMENT: frozenset(),
     _I.CLOSED: frozenset(),
 }

@@ -1,8 +1,9 @@
 """Why this pair: what led to a partnership, frozen when it begins.
 
-Suggestions may be deleted with their run, people with their account, and vocabularies change; what is read here years later must not.
-So sentences are written down in every language of the service, and people by the name that they had. What belonged to one community
-before (its votes, comments, declines) still belongs to it alone: each part names whose it is.
+Suggestions may be deleted with their run, people with their account, and vocabularies change; what
+is read here years later must not. So sentences are written down in every language of the service,
+and people by the name that they had. What belonged to one community before (its votes, comments,
+declines) still belongs to it alone: each part names whose it is.
 """
 
 from __future__ import annotations
@@ -29,21 +30,33 @@ _STEPS = (Topic.INTRODUCTION_OPENED, Topic.INTRODUCTION_MOVED)
 
 def freeze_why(agreement: Agreement) -> dict[str, Any]:
     """The account of how the pair came together, as JSON. ``SHAPE`` numbers its form."""
-    introduction = Introduction.objects.select_related("pair__a__country", "pair__b__country", "suggestion__run", "opened_by").get(
-        pk=agreement.introduction_id
-    )
+    introduction = Introduction.objects.select_related(
+        "pair__a__country", "pair__b__country", "suggestion__run", "opened_by"
+    ).get(pk=agreement.introduction_id)
     suggestion = introduction.suggestion
     sides = (introduction.pair.a, introduction.pair.b)
     return {
         "shape": SHAPE,
         "frozen_at": database_now().isoformat(),
-        "communities": [{"id": side.pk, "name": side.name, "country": side.country.name} for side in sides],
-        "by_hand": {"because": introduction.opened_because, "by": _name(introduction.opened_by)} if introduction.opened_because else None,
+        "communities": [
+            {"id": side.pk, "name": side.name, "country": side.country.name} for side in sides
+        ],
+        "by_hand": {"because": introduction.opened_because, "by": _name(introduction.opened_by)}
+        if introduction.opened_because
+        else None,
         "suggestion": _suggestion(suggestion) if suggestion else None,
         "reasons": _reasons(suggestion, sides) if suggestion else [],
-        "decisions": [_decision(row) for row in suggestion.decisions.select_related("by").order_by("id")] if suggestion else [],
+        "decisions": [
+            _decision(row) for row in suggestion.decisions.select_related("by").order_by("id")
+        ]
+        if suggestion
+        else [],
         "votes": [_vote(row) for row in _votes(suggestion)] if suggestion else [],
-        "history": [_step(event) for event in trail("introduction", introduction.pk) if event.topic in _STEPS],
+        "history": [
+            _step(event)
+            for event in trail("introduction", introduction.pk)
+            if event.topic in _STEPS
+        ],
     }
 
 
@@ -57,7 +70,9 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         "id": suggestion.pk,
         "score": suggestion.score,
         "released_at": suggestion.released_at.isoformat() if suggestion.released_at else None,
-        "run": {"id": run.pk, "begun_at": run.begun_at.isoformat(), "reason": run.reason} if run else None,
+        "run": {"id": run.pk, "begun_at": run.begun_at.isoformat(), "reason": run.reason}
+        if run
+        else None,
     }
 
 
@@ -74,7 +89,9 @@ def _reasons(suggestion: Suggestion, sides: tuple[Community, Community]) -> list
                 "coverage": getattr(suggestion, f"{letter}_coverage"),
                 "rank": getattr(suggestion, f"{letter}_rank"),
                 "sentences": _in_every_language(given, own.name, other.name),
-                "caveat": {code: _caveat(given, other.name, code) for code, _label in settings.LANGUAGES},
+                "caveat": {
+                    code: _caveat(given, other.name, code) for code, _label in settings.LANGUAGES
+                },
                 "figures": given,
             }
         )
@@ -85,7 +102,9 @@ def _in_every_language(reasons: dict[str, Any], own: str, other: str) -> dict[st
     sentences = {}
     for code, _label in settings.LANGUAGES:
         with translation.override(code):
-            sentences[code] = reason_sentences(reasons, own=own, other=other, language=code, limit=_SENTENCES)
+            sentences[code] = reason_sentences(
+                reasons, own=own, other=other, language=code, limit=_SENTENCES
+            )
     return sentences
 
 
@@ -120,20 +139,29 @@ def _vote(row: Vote) -> dict[str, Any]:
 
 
 def _step(event: Any) -> dict[str, Any]:
-    return {"at": event.recorded_at.isoformat(), "topic": event.topic, "stage": event.payload.get("new", ""), "by": _name(event.by)}
+    return {
+        "at": event.recorded_at.isoformat(),
+        "topic": event.topic,
+        "stage": event.payload.get("new", ""),
+        "by": _name(event.by),
+    }
 
 
 def why_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
-    """What a reader may see of it: staff everything, a side everything but the other's votes, comments and earlier answers.
+    """What a reader may see of it: staff everything, a side everything but the other's votes,
+    comments and earlier answers.
 
-    Of the other side's decisions only that it was interested is told, which both have known since the introduction.
+    Of the other side's decisions only that it was interested is told, which both have known since
+    the introduction.
     """
     why: dict[str, Any] = dict(partnership.why)
     if not why or side is None:
         return why
     why["votes"] = [vote for vote in why["votes"] if vote["community_id"] == side]
     why["decisions"] = [
-        decision if decision["community_id"] == side else decision | {"reason": "", "comment": "", "by": ""}
+        decision
+        if decision["community_id"] == side
+        else decision | {"reason": "", "comment": "", "by": ""}
         for decision in why["decisions"]
         if decision["community_id"] == side or decision["answer"] == Decision.Answer.INTERESTED
     ]

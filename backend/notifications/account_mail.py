@@ -17,17 +17,26 @@ from backend.accounts.models import AccountMail, User
 from backend.cities.models import Invitation
 from backend.cities.services.invitations import invitation_path
 from backend.common.clock import database_now
-from backend.notifications.delivery import MAIL_ERRORS, MAX_ATTEMPTS, is_refusal, message_headers, pause_seconds, send
+from backend.notifications.delivery import (
+    MAIL_ERRORS,
+    MAX_ATTEMPTS,
+    is_refusal,
+    message_headers,
+    pause_seconds,
+    send,
+)
 from backend.outbox.leases import GiveUp, TryLater
 
 _OPEN = (AccountMail.Status.PENDING, AccountMail.Status.DEAD)
 
 
 def send_account_mail(mail_id: int) -> bool:
-    """Sends one mail, unless it was sent or refused already; True when it was sent now. Its text is deleted with the sending.
+    """Sends one mail, unless it was sent or refused already; True when it was sent now. Its text is
+    deleted with the sending.
 
     Raises:
-        TryLater: the server is away, slow, or says "not now" (4xx). GiveUp: too many attempts; staff may ask for another.
+        TryLater: the server is away, slow, or says "not now" (4xx). GiveUp: too many attempts;
+            staff may ask for another.
     """
     mail = AccountMail.objects.filter(pk=mail_id).first()
     if mail is None:  # the person was erased in the meantime
@@ -37,7 +46,11 @@ def send_account_mail(mail_id: int) -> bool:
         return False
     attempt = mail.attempts + 1
     try:
-        send(EmailMessage(mail.subject, mail.text, to=[mail.to], headers=message_headers(mail.message_id)))
+        send(
+            EmailMessage(
+                mail.subject, mail.text, to=[mail.to], headers=message_headers(mail.message_id)
+            )
+        )
     except MAIL_ERRORS as error:
         said = " ".join(str(error).split())[:1000]
         if is_refusal(error):
@@ -57,19 +70,33 @@ def _settle(mail_id: int, **values: object) -> None:
 
 
 def mail_id_of(invitation_id: int) -> uuid.UUID:
-    """The Message-ID of an invitation's mail: the task that writes it may run twice, the mail is one."""
+    """The Message-ID of an invitation's mail: the task that writes it may run twice, the mail is
+    one.
+    """
     return uuid.uuid5(uuid.NAMESPACE_URL, f"{settings.PUBLIC_URL}/invitations/{invitation_id}")
 
 
 @transaction.atomic
 def write_invitation(invitation_id: int) -> AccountMail | None:
-    """The mail of an invitation, in the language of the invited person's account, else of who invites. None when it is open no more."""
-    invitation = Invitation.objects.select_related("community__country", "invited_by").filter(pk=invitation_id).first()
-    if invitation is None or invitation.status != Invitation.Status.PENDING or invitation.expires_at <= database_now():
+    """The mail of an invitation, in the language of the invited person's account, else of who
+    invites. None when it is open no more.
+    """
+    invitation = (
+        Invitation.objects.select_related("community__country", "invited_by")
+        .filter(pk=invitation_id)
+        .first()
+    )
+    if (
+        invitation is None
+        or invitation.status != Invitation.Status.PENDING
+        or invitation.expires_at <= database_now()
+    ):
         return None
     user = User.objects.filter(email=invitation.email, is_active=True).first()
     language = (user or invitation.invited_by).language
-    with translation.override(language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE):
+    with translation.override(
+        language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    ):
         words = {
             "community": f"{invitation.community.name} ({invitation.community.country.label})",
             "role": invitation.get_role_display(),

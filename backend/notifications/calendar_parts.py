@@ -12,10 +12,14 @@ _WITH_FILE = (Notification.Kind.MEETING_FIXED, Notification.Kind.MEETING_CANCELL
 
 
 def calendar_part(notification: Notification) -> MIMEText | None:
-    """The entry as the meeting stands now, for this one reader; None where the message is of something else."""
+    """The entry as the meeting stands now, for this one reader; None where the message is of
+    something else.
+    """
     if notification.kind not in _WITH_FILE:
         return None
-    meeting = Meeting.objects.select_related("introduction__pair__a", "introduction__pair__b").get(pk=notification.payload["meeting"])
+    meeting = Meeting.objects.select_related("introduction__pair__a", "introduction__pair__b").get(
+        pk=notification.payload["meeting"]
+    )
     if not has_entry(meeting):
         return None
     pair = meeting.introduction.pair

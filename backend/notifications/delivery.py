@@ -1,4 +1,6 @@
-"""Sending one delivery. What a mail server says decides: accepted is sent, refused is over, everything else is tried again."""
+"""Sending one delivery. What a mail server says decides: accepted is sent, refused is over,
+everything else is tried again.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +32,16 @@ _OPEN = (Delivery.Status.PENDING, Delivery.Status.DEAD)
 def deliver(delivery_id: int) -> bool:
     """Sends one mail, unless it was sent or refused already; True when it was sent now.
 
-    A mail is only ever sent a second time when the connection broke before the server's answer to it arrived; it then has the same
-    Message-ID, so the reader's mail program shows it once.
+    A mail is only ever sent a second time when the connection broke before the server's answer to
+    it arrived; it then has the same Message-ID, so the reader's mail program shows it once.
 
     Raises:
         TryLater: the server is away, slow, or says "not now" (4xx).
         GiveUp: too many attempts; staff may ask for another.
     """
-    delivery = Delivery.objects.select_related("notification__recipient", "notification__community").get(pk=delivery_id)
+    delivery = Delivery.objects.select_related(
+        "notification__recipient", "notification__community"
+    ).get(pk=delivery_id)
     claimed = Delivery.objects.filter(pk=delivery_id, status__in=_OPEN, attempts=delivery.attempts)
     if not claimed.update(status=Delivery.Status.PENDING, attempts=F("attempts") + 1):
         return False
@@ -64,9 +68,17 @@ def _settle(delivery_id: int, **values: object) -> None:
 
 def _mail(delivery: Delivery) -> EmailMultiAlternatives:
     recipient = delivery.notification.recipient
-    with translation.override(recipient.language if recipient.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE):
+    with translation.override(
+        recipient.language
+        if recipient.language in dict(settings.LANGUAGES)
+        else settings.LANGUAGE_CODE
+    ):
         words = describe(delivery.notification)
-        context = {"words": words, "url": settings.PUBLIC_URL + words.path, "language": translation.get_language()}
+        context = {
+            "words": words,
+            "url": settings.PUBLIC_URL + words.path,
+            "language": translation.get_language(),
+        }
         text = render_to_string("notifications/mail.txt", context).strip() + "\n"
         html = render_to_string("notifications/mail.html", context)
         calendar = calendar_part(delivery.notification)
@@ -84,7 +96,9 @@ def pause_seconds(attempt: int) -> int:
 
 
 def message_headers(message_id: uuid.UUID) -> dict[str, str]:
-    """Headers that make a mail sent twice one mail to its reader, and tell out-of-office robots to keep quiet."""
+    """Headers that make a mail sent twice one mail to its reader, and tell out-of-office robots to
+    keep quiet.
+    """
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     return {"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
 
@@ -104,7 +118,8 @@ def send(mail: EmailMessage) -> None:
 def is_refusal(error: Exception) -> bool:
     """Whether the server refuses this recipient or this mail for good.
 
-    A refused sender or password is the service's own fault: staff mend it, and the mail is tried again.
+    A refused sender or password is the service's own fault: staff mend it, and the mail is tried
+    again.
     """
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(500 <= code < 600 for code, _said in error.recipients.values())

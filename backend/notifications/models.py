@@ -1,4 +1,6 @@
-"""Messages to people, and their deliveries by mail: each recipient gets each notification once a channel."""
+"""Messages to people, and their deliveries by mail: each recipient gets each notification once a
+channel.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from backend.outbox.models import Event
 
 
 def kind_choices() -> Sequence[tuple[str, str | Promise]]:
-    """For the field: as a function they stay out of migrations, which a new kind then needs none of."""
+    """For the field: as a function they stay out of migrations, which a new kind then needs none
+    of.
+    """
     return Notification.Kind.choices
 
 
@@ -47,24 +51,42 @@ class Notification(models.Model):
         JOIN_REQUESTED = "join_requested", _("Somebody asks to join")
         JOIN_ANSWERED = "join_answered", _("Answer to a request to join")
 
-    recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications"
+    )
     kind = models.CharField(max_length=20, choices=kind_choices)
-    community = models.ForeignKey(Community, null=True, on_delete=models.CASCADE, related_name="+", help_text="The recipient's side")
+    community = models.ForeignKey(
+        Community,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="The recipient's side",
+    )
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="+")
-    subject_id = models.BigIntegerField(null=True, help_text="What it is about: an introduction, a profile, …; by kind")
-    payload = models.JSONField(default=dict, help_text="Ids and counts only; words are made when it is shown")
+    subject_id = models.BigIntegerField(
+        null=True, help_text="What it is about: an introduction, a profile, …; by kind"
+    )
+    payload = models.JSONField(
+        default=dict, help_text="Ids and counts only; words are made when it is shown"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     read_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["recipient", "event", "kind", "community"], nulls_distinct=False, name="notification_once")
+            models.UniqueConstraint(
+                fields=["recipient", "event", "kind", "community"],
+                nulls_distinct=False,
+                name="notification_once",
+            )
         ]
         indexes = [models.Index(fields=["recipient", "-id"], name="notification_inbox")]
 
 
 class Delivery(models.Model):
-    """One notification by one channel. The Message-ID is made once, so that a mail sent twice is one mail to the reader."""
+    """One notification by one channel. The Message-ID is made once, so that a mail sent twice is
+    one mail to the reader.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending", _("Pending")
@@ -72,7 +94,9 @@ class Delivery(models.Model):
         FAILED = "failed", _("Refused for good")
         DEAD = "dead", _("Given up")
 
-    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
+    notification = models.ForeignKey(
+        Notification, on_delete=models.CASCADE, related_name="deliveries"
+    )
     channel = models.CharField(max_length=8, default="mail")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
     message_id = models.UUIDField(default=uuid.uuid4, unique=True)
@@ -83,6 +107,9 @@ class Delivery(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["notification", "channel"], name="delivery_once"),
-            models.CheckConstraint(name="delivery_sent_complete", condition=~Q(status="sent") | Q(sent_at__isnull=False)),
+            models.CheckConstraint(
+                name="delivery_sent_complete",
+                condition=~Q(status="sent") | Q(sent_at__isnull=False),
+            ),
             models.CheckConstraint(name="delivery_channel_known", condition=Q(channel="mail")),
         ]

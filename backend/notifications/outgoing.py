@@ -19,7 +19,9 @@ _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6})Z-[A-Za-z0-9-]{1,64}\.eml")
 
 @dataclass(frozen=True, slots=True)
 class WrittenMail:
-    """One mail as its file holds it. ``text`` and ``html`` are its bodies; the second is what the service's own template made."""
+    """One mail as its file holds it. ``text`` and ``html`` are its bodies; the second is what the
+    service's own template made.
+    """
 
     name: str
     written_at: dt.datetime
@@ -40,12 +42,16 @@ def recent_mails(limit: int = 50) -> list[WrittenMail]:
     folder = _folder()
     if folder is None or not folder.is_dir():
         return []
-    names = sorted((entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name)), reverse=True)
+    names = sorted(
+        (entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name)), reverse=True
+    )
     return [read_mail(name) for name in names[:limit]]
 
 
 def read_mail(name: str) -> WrittenMail:
-    """One mail by its file's name. Raises NotVisible for a name that FolderBackend did not give: no path leads out of the folder."""
+    """One mail by its file's name. Raises NotVisible for a name that FolderBackend did not give: no
+    path leads out of the folder.
+    """
     folder, match = _folder(), _NAME.fullmatch(name)
     if folder is None or match is None:
         raise NotVisible
@@ -56,7 +62,13 @@ def read_mail(name: str) -> WrittenMail:
     mail = email.message_from_bytes(content, policy=email.policy.default)
     written_at = dt.datetime.strptime(match[1], "%Y%m%dT%H%M%S.%f").replace(tzinfo=dt.UTC)
     return WrittenMail(
-        name, written_at, str(mail["To"]), str(mail["Subject"]), str(mail["Message-ID"]), _body(mail, "plain"), _body(mail, "html")
+        name,
+        written_at,
+        str(mail["To"]),
+        str(mail["Subject"]),
+        str(mail["Message-ID"]),
+        _body(mail, "plain"),
+        _body(mail, "html"),
     )
 
 

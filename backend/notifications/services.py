@@ -19,7 +19,8 @@ DELIVER = "deliver"
 
 @transaction.atomic
 def notify_people(event_id: int) -> int:
-    """Writes the notifications that the event calls for, a delivery for each, and the work to send it: one commit, once an event.
+    """Writes the notifications that the event calls for, a delivery for each, and the work to send
+    it: one commit, once an event.
 
     Returns how many were written: 0 the second time.
     """
@@ -29,16 +30,21 @@ def notify_people(event_id: int) -> int:
     wanted = notifications_for(event)
     if not wanted:
         return 0
-    # Two at the same time: the constraint lets the later one wait for the first, and then write nothing.
+    # Two at the same time: the constraint lets the later one wait for the first, and then write
+    # nothing.
     Notification.objects.bulk_create(wanted, ignore_conflicts=True)
-    written = Notification.objects.filter(event=event, deliveries__isnull=True).values_list("pk", flat=True)
+    written = Notification.objects.filter(event=event, deliveries__isnull=True).values_list(
+        "pk", flat=True
+    )
     deliveries = Delivery.objects.bulk_create([Delivery(notification_id=pk) for pk in written])
     open_works([(DELIVER, str(delivery.pk), event) for delivery in deliveries])
     return len(deliveries)
 
 
 def mark_read(*, by: User, notification_ids: Iterable[int] | None = None) -> int:
-    """Marks the person's own notifications as read, all of them where none are named; returns how many were unread."""
+    """Marks the person's own notifications as read, all of them where none are named; returns how
+    many were unread.
+    """
     unread = Notification.objects.filter(recipient=by, read_at__isnull=True)
     if notification_ids is not None:
         unread = unread.filter(pk__in=list(notification_ids))
@@ -47,7 +53,11 @@ def mark_read(*, by: User, notification_ids: Iterable[int] | None = None) -> int
 
 def inbox(user: User) -> QuerySet[Notification]:
     """The person's own notifications, newest first."""
-    return Notification.objects.filter(recipient=user).select_related("community__country").order_by("-id")
+    return (
+        Notification.objects.filter(recipient=user)
+        .select_related("community__country")
+        .order_by("-id")
+    )
 
 
 def unread_count(user: User) -> int:
@@ -57,4 +67,8 @@ def unread_count(user: User) -> int:
 def undelivered() -> QuerySet[Delivery]:
     """Mails that were refused for good or given up, newest first; for staff."""
     failed = (Delivery.Status.FAILED, Delivery.Status.DEAD)
-    return Delivery.objects.filter(status__in=failed).select_related("notification__recipient").order_by("-id")
+    return (
+        Delivery.objects.filter(status__in=failed)
+        .select_related("notification__recipient")
+        .order_by("-id")
+    )

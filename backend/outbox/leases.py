@@ -1,7 +1,8 @@
-"""Who works on what. Leases, attempts and outcomes are rows, changed by conditional UPDATEs on the database's clock.
+"""Who works on what. Leases, attempts and outcomes are rows, changed by conditional UPDATEs on the
+database's clock.
 
-A broker may deliver a message twice, late or never: whoever holds the lease of a Work row does the work, and only its token
-can finish it.
+A broker may deliver a message twice, late or never: whoever holds the lease of a Work row does the
+work, and only its token can finish it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ ERROR_LENGTH = 4000
 
 
 class TryLater(Exception):
-    """Raised by work that cannot be done yet through no fault of its own; it comes back after ``seconds``, uncounted."""
+    """Raised by work that cannot be done yet through no fault of its own; it comes back after
+    ``seconds``, uncounted.
+    """
 
     def __init__(self, reason: str, *, seconds: float) -> None:
         super().__init__(reason)
@@ -50,9 +53,9 @@ class Lease:
 def claim(work_id: int) -> Lease | None:
     """Takes the lease of a piece of work that is due; None when it is not to be done now.
 
-    That is so when it is done or dead, not due yet, in other hands, or when another row of the same (task, key) is being worked
-    on: then it stays pending and is published again once the other has ended. The attempt counts from here, so that work which
-    kills its process is counted too.
+    That is so when it is done or dead, not due yet, in other hands, or when another row of the same
+    (task, key) is being worked on: then it stays pending and is published again once the other has
+    ended. The attempt counts from here, so that work which kills its process is counted too.
     """
     token = uuid.uuid4()
     due = Work.objects.filter(pk=work_id, status=Work.Status.PENDING, available_at__lte=Now())
@@ -73,15 +76,23 @@ def claim(work_id: int) -> Lease | None:
 
 
 def extend(lease: Lease) -> bool:
-    """Lengthens a lease that is still held. False when it was lost: somebody else may be at the work by now."""
+    """Lengthens a lease that is still held. False when it was lost: somebody else may be at the
+    work by now.
+    """
     return bool(_held(lease.work_id, lease.token).update(leased_until=_lease_end()))
 
 
 def finish(lease: Lease) -> bool:
-    """Marks the work as done. False when the lease was lost meanwhile: the outcome belongs to its next holder."""
+    """Marks the work as done. False when the lease was lost meanwhile: the outcome belongs to its
+    next holder.
+    """
     with transaction.atomic():
         done = _held(lease.work_id, lease.token).update(
-            status=Work.Status.DONE, finished_at=Now(), lease_token=None, leased_until=None, last_error=""
+            status=Work.Status.DONE,
+            finished_at=Now(),
+            lease_token=None,
+            leased_until=None,
+            last_error="",
         )
         if done:
             _wake_waiting(lease.task, lease.key)
@@ -89,20 +100,30 @@ def finish(lease: Lease) -> bool:
 
 
 def fail(lease: Lease, error: str) -> bool:
-    """Returns the work for another attempt after a pause, or buries it when it had its attempts. False when the lease was lost."""
+    """Returns the work for another attempt after a pause, or buries it when it had its attempts.
+    False when the lease was lost.
+    """
     if lease.attempt >= settings.OUTBOX["max_attempts"]:
         return bury(lease, error)
     pause = BACKOFF_SECONDS[min(lease.attempt, len(BACKOFF_SECONDS)) - 1]
-    return _give_back(lease.work_id, lease.token, error, pause_seconds=pause, attempts=lease.attempt)
+    return _give_back(
+        lease.work_id, lease.token, error, pause_seconds=pause, attempts=lease.attempt
+    )
 
 
 def postpone(lease: Lease, error: str, *, seconds: float) -> bool:
-    """Returns the work for later without counting the attempt: nothing is wrong with it, the world is not ready (a mail server is down)."""
-    return _give_back(lease.work_id, lease.token, error, pause_seconds=seconds, attempts=lease.attempt - 1)
+    """Returns the work for later without counting the attempt: nothing is wrong with it, the world
+    is not ready (a mail server is down).
+    """
+    return _give_back(
+        lease.work_id, lease.token, error, pause_seconds=seconds, attempts=lease.attempt - 1
+    )
 
 
 def bury(lease: Lease, error: str) -> bool:
-    """Makes the work a dead letter: no further attempt until staff ask for one. False when the lease was lost."""
+    """Makes the work a dead letter: no further attempt until staff ask for one. False when the
+    lease was lost.
+    """
     with transaction.atomic():
         buried = _bury(lease.work_id, lease.token, error)
         if buried:
@@ -111,7 +132,9 @@ def bury(lease: Lease, error: str) -> bool:
 
 
 def return_expired(limit: int = 100) -> int:
-    """Takes leases that ran out away from holders that died, and returns how many. Safe to run in several places at once."""
+    """Takes leases that ran out away from holders that died, and returns how many. Safe to run in
+    several places at once.
+    """
     with transaction.atomic():
         expired = list(
             Work.objects.select_for_update(skip_locked=True)
@@ -119,11 +142,15 @@ def return_expired(limit: int = 100) -> int:
             .order_by("id")[:limit]
         )
         for work in expired:
-            error = f"Attempt {work.attempts} ended without a word (killed, or longer than its lease)."
+            error = (
+                f"Attempt {work.attempts} ended without a word (killed, or longer than its lease)."
+            )
             if work.attempts >= settings.OUTBOX["max_attempts"]:
                 _bury(work.pk, work.lease_token, error)
             else:
-                _give_back(work.pk, work.lease_token, error, pause_seconds=0, attempts=work.attempts)
+                _give_back(
+                    work.pk, work.lease_token, error, pause_seconds=0, attempts=work.attempts
+                )
             _wake_waiting(work.task, work.key)
     return len(expired)
 
@@ -139,12 +166,18 @@ def _held(work_id: int, token: uuid.UUID | None) -> QuerySet[Work]:
 def _bury(work_id: int, token: uuid.UUID | None, error: str) -> bool:
     return bool(
         _held(work_id, token).update(
-            status=Work.Status.DEAD, finished_at=Now(), lease_token=None, leased_until=None, last_error=error[:ERROR_LENGTH]
+            status=Work.Status.DEAD,
+            finished_at=Now(),
+            lease_token=None,
+            leased_until=None,
+            last_error=error[:ERROR_LENGTH],
         )
     )
 
 
-def _give_back(work_id: int, token: uuid.UUID | None, error: str, *, pause_seconds: float, attempts: int) -> bool:
+def _give_back(
+    work_id: int, token: uuid.UUID | None, error: str, *, pause_seconds: float, attempts: int
+) -> bool:
     free = {"lease_token": None, "leased_until": None, "last_error": error[:ERROR_LENGTH]}
     try:
         with transaction.atomic():
@@ -167,6 +200,10 @@ def _give_back(work_id: int, token: uuid.UUID | None, error: str, *, pause_secon
 
 
 def _wake_waiting(task: str, key: str) -> None:
-    """A row of the same key whose message came while this one was leased must be published again, now."""
-    if Work.objects.filter(task=task, key=key, status=Work.Status.PENDING).update(published_at=None):
+    """A row of the same key whose message came while this one was leased must be published again,
+    now.
+    """
+    if Work.objects.filter(task=task, key=key, status=Work.Status.PENDING).update(
+        published_at=None
+    ):
         wake_relay()

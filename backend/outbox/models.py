@@ -1,4 +1,6 @@
-"""Events (audit trail and queue in one) and the work that follows from them. PostgreSQL is the truth; the broker only wakes workers."""
+"""Events (audit trail and queue in one) and the work that follows from them. PostgreSQL is the
+truth; the broker only wakes workers.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,24 @@ from backend.outbox.topics import Topic, topic_choices
 
 
 class Event(models.Model):
-    """What happened, written in the same commit as the change itself. Immutable but for ``routed_at``."""
+    """What happened, written in the same commit as the change itself. Immutable but for
+    ``routed_at``.
+    """
 
     id = models.BigAutoField(primary_key=True)
     topic = models.CharField(max_length=40, choices=topic_choices)
     subject_type = models.CharField(max_length=40)
     subject_id = models.BigIntegerField()
-    community_id = models.BigIntegerField(null=True, help_text="The community whose trail this belongs to, if it belongs to one.")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", help_text="Empty: the service.")
+    community_id = models.BigIntegerField(
+        null=True, help_text="The community whose trail this belongs to, if it belongs to one."
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Empty: the service.",
+    )
     payload = models.JSONField(default=dict)
     recorded_at = models.DateTimeField(auto_now_add=True)
     routed_at = models.DateTimeField(null=True, help_text="When the relay turned it into work.")
@@ -29,14 +41,16 @@ class Event(models.Model):
             models.Index(fields=["community_id", "id"], name="event_community"),
             models.Index(fields=["topic", "id"], name="event_topic"),
         ]
-        constraints = [models.CheckConstraint(name="event_topic_known", condition=Q(topic__in=Topic.values))]
+        constraints = [
+            models.CheckConstraint(name="event_topic_known", condition=Q(topic__in=Topic.values))
+        ]
 
 
 class Work(models.Model):
     """One task that an event calls for. Lease, attempts and outcome live here, not in the broker.
 
-    ``key`` names what the task works on: at most one pending and one leased row share (task, key), so a burst of edits
-    of one community makes one rescoring and at most one more behind it.
+    ``key`` names what the task works on: at most one pending and one leased row share (task, key),
+    so a burst of edits of one community makes one rescoring and at most one more behind it.
     """
 
     class Status(models.TextChoices):
@@ -51,9 +65,13 @@ class Work(models.Model):
     key = models.CharField(max_length=80)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
-    available_at = models.DateTimeField(help_text="Not before this moment (back-off after a failure).")
+    available_at = models.DateTimeField(
+        help_text="Not before this moment (back-off after a failure)."
+    )
     leased_until = models.DateTimeField(null=True)
-    lease_token = models.UUIDField(null=True, help_text="Only the holder of the token may finish the work.")
+    lease_token = models.UUIDField(
+        null=True, help_text="Only the holder of the token may finish the work."
+    )
     published_at = models.DateTimeField(null=True, help_text="When the relay last told the broker.")
     finished_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
@@ -62,17 +80,36 @@ class Work(models.Model):
     class Meta:
         verbose_name_plural = "work"
         constraints = [
-            models.UniqueConstraint(fields=["task", "key"], condition=Q(status="pending"), name="work_one_pending_per_key"),
-            models.UniqueConstraint(fields=["task", "key"], condition=Q(status="leased"), name="work_one_leased_per_key"),
-            models.CheckConstraint(name="work_status_known", condition=Q(status__in=["pending", "leased", "done", "dead"])),
+            models.UniqueConstraint(
+                fields=["task", "key"],
+                condition=Q(status="pending"),
+                name="work_one_pending_per_key",
+            ),
+            models.UniqueConstraint(
+                fields=["task", "key"], condition=Q(status="leased"), name="work_one_leased_per_key"
+            ),
+            models.CheckConstraint(
+                name="work_status_known",
+                condition=Q(status__in=["pending", "leased", "done", "dead"]),
+            ),
             models.CheckConstraint(
                 name="work_lease_complete",
-                condition=(Q(status="leased") & Q(leased_until__isnull=False) & Q(lease_token__isnull=False)) | ~Q(status="leased"),
+                condition=(
+                    Q(status="leased")
+                    & Q(leased_until__isnull=False)
+                    & Q(lease_token__isnull=False)
+                )
+                | ~Q(status="leased"),
             ),
-            models.CheckConstraint(name="work_finished_complete", condition=~Q(status__in=["done", "dead"]) | Q(finished_at__isnull=False)),
+            models.CheckConstraint(
+                name="work_finished_complete",
+                condition=~Q(status__in=["done", "dead"]) | Q(finished_at__isnull=False),
+            ),
         ]
         indexes = [
-            models.Index(fields=["available_at"], name="work_pending", condition=Q(status="pending")),
+            models.Index(
+                fields=["available_at"], name="work_pending", condition=Q(status="pending")
+            ),
             models.Index(fields=["leased_until"], name="work_leased", condition=Q(status="leased")),
             models.Index(fields=["-finished_at"], name="work_dead", condition=Q(status="dead")),
         ]
@@ -90,7 +127,9 @@ class Slot(models.Model):
 
 
 class Heartbeat(models.Model):
-    """The last sign of life of a process that proves it can work: a worker that ran a task and wrote, a relay that swept."""
+    """The last sign of life of a process that proves it can work: a worker that ran a task and
+    wrote, a relay that swept.
+    """
 
     name = models.CharField(primary_key=True, max_length=80)
     beat_at = models.DateTimeField()

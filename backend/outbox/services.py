@@ -1,4 +1,6 @@
-"""Writing the trail and the work that follows from it: every change records its event in its own commit."""
+"""Writing the trail and the work that follows from it: every change records its event in its own
+commit.
+"""
 
 from __future__ import annotations
 
@@ -28,32 +30,57 @@ class Actor(Protocol):
     def is_staff_member(self) -> bool: ...
 
 
-def record(topic: Topic, *, subject: Subject, by: Actor | None, community_id: int | None = None, **payload: Any) -> Event:
-    """Writes what happened, in the transaction that makes it happen: no change without its event, no event without its change.
+def record(
+    topic: Topic,
+    *,
+    subject: Subject,
+    by: Actor | None,
+    community_id: int | None = None,
+    **payload: Any,
+) -> Event:
+    """Writes what happened, in the transaction that makes it happen: no change without its event,
+    no event without its change.
 
-    ``subject`` is the row that it happened to, or its (model or its name in lower case, id); ``by`` is who did it, None for the service;
-    ``community_id`` names the community whose trail it belongs to; ``payload`` holds ids, counts and codes (JSON), never free text
-    of a person.
+    ``subject`` is the row that it happened to, or its (model or its name in lower case, id); ``by``
+    is who did it, None for the service; ``community_id`` names the community whose trail it belongs
+    to; ``payload`` holds ids, counts and codes (JSON), never free text of a person.
 
     Raises:
-        TransactionManagementError: there is no transaction, so the change could be lost without its event or the other way round.
+        TransactionManagementError: there is no transaction, so the change could be lost without its
+            event or the other way round.
         ValueError: the subject has no id yet.
     """
     if not connection.in_atomic_block:
-        raise TransactionManagementError(f"The event {topic} must be recorded inside the transaction of its change.")
+        raise TransactionManagementError(
+            f"The event {topic} must be recorded inside the transaction of its change."
+        )
     model, subject_id = subject if isinstance(subject, tuple) else (type(subject), subject.pk)
     if subject_id is None:
         raise ValueError(f"The subject of {topic} has no id yet; save it first.")
     name = model if isinstance(model, str) else str(model._meta.model_name)
     return Event.objects.create(
-        topic=topic, subject_type=name, subject_id=subject_id, by_id=by.pk if by else None, community_id=community_id, payload=payload
+        topic=topic,
+        subject_type=name,
+        subject_id=subject_id,
+        by_id=by.pk if by else None,
+        community_id=community_id,
+        payload=payload,
     )
 
 
-def record_many(topic: Topic, entries: Sequence[tuple[models.Model, int | None, dict[str, Any]]], *, by: Actor | None) -> None:
-    """``record`` for thousands of rows at once: each entry is (row, community's id, payload). Raises like it."""
+def record_many(
+    topic: Topic,
+    entries: Sequence[tuple[models.Model, int | None, dict[str, Any]]],
+    *,
+    by: Actor | None,
+) -> None:
+    """``record`` for thousands of rows at once: each entry is (row, community's id, payload).
+    Raises like it.
+    """
     if not connection.in_atomic_block:
-        raise TransactionManagementError(f"Events {topic} must be recorded inside the transaction of their changes.")
+        raise TransactionManagementError(
+            f"Events {topic} must be recorded inside the transaction of their changes."
+        )
     Event.objects.bulk_create(
         [
             Event(
@@ -70,19 +97,28 @@ def record_many(topic: Topic, entries: Sequence[tuple[models.Model, int | None, 
     )
 
 
-def open_work(task: str, key: str | int, *, event: Event | None = None, after: dt.timedelta = _AT_ONCE) -> None:
-    """Asks for ``task`` on ``key``. One row waits at most: a burst of requests is one piece of work, done after the last of them.
+def open_work(
+    task: str, key: str | int, *, event: Event | None = None, after: dt.timedelta = _AT_ONCE
+) -> None:
+    """Asks for ``task`` on ``key``. One row waits at most: a burst of requests is one piece of
+    work, done after the last of them.
 
-    With ``after`` it is not done before that much time has passed; give such work a key of its own, for a row that waits already stays
-    due when it was.
+    With ``after`` it is not done before that much time has passed; give such work a key of its own,
+    for a row that waits already stays due when it was.
     """
     open_works([(task, str(key), event)], after=after)
 
 
-def open_works(requests: list[tuple[str, str, Event | None]], *, after: dt.timedelta = _AT_ONCE) -> None:
+def open_works(
+    requests: list[tuple[str, str, Event | None]], *, after: dt.timedelta = _AT_ONCE
+) -> None:
     """Many of ``open_work`` in one statement."""
-    rows = [Work(task=task, key=key, event=event, available_at=Now() + after) for task, key, event in requests]
-    # A row that is just being claimed makes this wait for the claim's commit, so no request falls between two chairs.
+    rows = [
+        Work(task=task, key=key, event=event, available_at=Now() + after)
+        for task, key, event in requests
+    ]
+    # A row that is just being claimed makes this wait for the claim's commit, so no request falls
+    # between two chairs.
     Work.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
     wake_relay()
 
@@ -97,7 +133,11 @@ def wake_relay() -> None:
 def open_slot(job: str, slot: dt.datetime) -> Event | None:
     """Opens one slot of the schedule and records it; None when it was opened already, by whomever."""
     row, opened = Slot.objects.get_or_create(job=job, slot=slot)
-    return record(Topic.SLOT_OPENED, subject=row, by=None, job=job, slot=slot.isoformat()) if opened else None
+    return (
+        record(Topic.SLOT_OPENED, subject=row, by=None, job=job, slot=slot.isoformat())
+        if opened
+        else None
+    )
 
 
 @transaction.atomic
@@ -115,7 +155,11 @@ def retry_dead(*, by: Actor, work_id: int) -> Work:
     try:
         with transaction.atomic():
             revived = Work.objects.filter(pk=work_id, status=Work.Status.DEAD).update(
-                status=Work.Status.PENDING, attempts=0, available_at=Now(), published_at=None, finished_at=None
+                status=Work.Status.PENDING,
+                attempts=0,
+                available_at=Now(),
+                published_at=None,
+                finished_at=None,
             )
     except IntegrityError:
         raise Conflict("The same work waits already; look again in a moment.") from None
@@ -130,12 +174,19 @@ def retry_dead(*, by: Actor, work_id: int) -> Work:
 
 
 def clear_done_work(*, older_than: dt.timedelta) -> int:
-    """Deletes work that was done before then; its events, the audit trail, stay. Returns how many rows went."""
-    return Work.objects.filter(status=Work.Status.DONE, finished_at__lt=Now() - older_than).delete()[0]
+    """Deletes work that was done before then; its events, the audit trail, stay. Returns how many
+    rows went.
+    """
+    return Work.objects.filter(
+        status=Work.Status.DONE, finished_at__lt=Now() - older_than
+    ).delete()[0]
 
 
 def beat(name: str) -> None:
     """A sign of life of the process called ``name``, by the database's clock."""
     Heartbeat.objects.bulk_create(
-        [Heartbeat(name=name, beat_at=Now())], update_conflicts=True, unique_fields=["name"], update_fields=["beat_at"]
+        [Heartbeat(name=name, beat_at=Now())],
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["beat_at"],
     )

@@ -97,5 +97,7 @@ class Topic(models.TextChoices):
 
 
 def topic_choices() -> list[tuple[str, str]]:
-    """For the field: as a function they stay out of migrations, which a new topic then changes in its check alone."""
+    """For the field: as a function they stay out of migrations, which a new topic then changes in
+    its check alone.
+    """
     return Topic.choices

@@ -1,4 +1,6 @@
-"""A person leaves: the account stays as an empty shell that the trail points to, everything that is the person goes."""
+"""A person leaves: the account stays as an empty shell that the trail points to, everything that is
+the person goes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,14 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.mails import SEND_ACCOUNT_MAIL
 from backend.accounts.models import AccountMail, ApiToken, User
 from backend.accounts.services import end_sessions
-from backend.cities.models import Community, CommunityRole, Contact, Invitation, JoinRequest, VettingNote
+from backend.cities.models import (
+    Community,
+    CommunityRole,
+    Contact,
+    Invitation,
+    JoinRequest,
+    VettingNote,
+)
 from backend.cities.services.invitations import revoke_all_to
 from backend.cities.services.joining import withdraw_request
 from backend.cities.services.letters import erase_letters_of
@@ -33,9 +42,15 @@ _GONE = "erased.invalid"  # reserved by RFC 2606: no mail ever leaves for it
 
 def hindrances(user: User) -> list[Community]:
     """Published communities that nobody could answer for if the person left, by name."""
-    mine = CommunityRole.objects.filter(user=user, ended_at__isnull=True, role__in=RESPONSIBLE).values("community_id")
-    others = CommunityRole.objects.filter(ended_at__isnull=True, vetted_at__isnull=False, role__in=RESPONSIBLE).exclude(user=user)
-    alone = Community.objects.public().filter(pk__in=mine).exclude(pk__in=others.values("community_id"))
+    mine = CommunityRole.objects.filter(
+        user=user, ended_at__isnull=True, role__in=RESPONSIBLE
+    ).values("community_id")
+    others = CommunityRole.objects.filter(
+        ended_at__isnull=True, vetted_at__isnull=False, role__in=RESPONSIBLE
+    ).exclude(user=user)
+    alone = (
+        Community.objects.public().filter(pk__in=mine).exclude(pk__in=others.values("community_id"))
+    )
     return list(alone.order_by("name", "pk"))
 
 
@@ -43,19 +58,28 @@ def hindrances(user: User) -> list[Community]:
 def erase_account(*, by: User, email: str) -> None:
     """Erases the person who asks. There is no way back.
 
-    What the person did stays in the trail, done by somebody who has left. Votes stay, their comments go; so do contacts, letters, messages,
-    tokens, factors and sessions.
+    What the person did stays in the trail, done by somebody who has left. Votes stay, their
+    comments go; so do contacts, letters, messages, tokens, factors and sessions.
 
     Args:
         email: the account's address, typed once more.
 
     Raises:
-        InvalidFields: another address. Conflict: the last official or chair of a published community (code ``last_responsible``), or
-            the last administrator (``last_admin``).
+        InvalidFields: another address. Conflict: the last official or chair of a published
+            community (code ``last_responsible``), or the last administrator (``last_admin``).
     """
-    # All communities of the person, in one order: of two who leave at once, the second finds that nobody else is there.
-    list(Community.objects.select_for_update(of=("self",)).filter(roles__user=by, roles__ended_at__isnull=True).order_by("pk"))
-    admins = list(User.objects.select_for_update().filter(staff_role=User.StaffRole.ADMIN, is_active=True).order_by("pk"))
+    # All communities of the person, in one order: of two who leave at once, the second finds that
+    # nobody else is there.
+    list(
+        Community.objects.select_for_update(of=("self",))
+        .filter(roles__user=by, roles__ended_at__isnull=True)
+        .order_by("pk")
+    )
+    admins = list(
+        User.objects.select_for_update()
+        .filter(staff_role=User.StaffRole.ADMIN, is_active=True)
+        .order_by("pk")
+    )
     user = User.objects.select_for_update().get(pk=by.pk)
     if email.strip().lower() != user.email:
         raise InvalidFields({"email": [str(_("This is not the address of your account."))]})
@@ -85,7 +109,10 @@ def _refuse_while_needed(user: User, admins: list[User]) -> None:
             code="last_responsible",
         )
     if user in admins and len(admins) == 1:
-        raise Conflict(str(_("You are the last administrator. Make somebody else administrator first.")), code="last_admin")
+        raise Conflict(
+            str(_("You are the last administrator. Make somebody else administrator first.")),
+            code="last_admin",
+        )
 
 
 def _erase_words_about(user: User, address: str) -> None:
@@ -128,6 +155,11 @@ def _address_of(user: User) -> str:
 
 def _empty(user: User) -> None:
     user.set_unusable_password()
-    user.name, user.email, user.language, user.staff_role = "", _address_of(user), "en", User.StaffRole.NONE
+    user.name, user.email, user.language, user.staff_role = (
+        "",
+        _address_of(user),
+        "en",
+        User.StaffRole.NONE,
+    )
     user.is_active, user.last_login, user.erased_at = False, None, database_now()
     user.save()

@@ -1,4 +1,6 @@
-"""Named tokens for the API. A token has its owner's rights, at the moment of each request, and is shown once."""
+"""Named tokens for the API. A token has its owner's rights, at the moment of each request, and is
+shown once.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from backend.outbox.topics import Topic
 
 def may_make_tokens(user: User) -> bool:
     """Whether the person is, in any community, what the table of grants lets have tokens."""
-    roles = CommunityRole.objects.filter(user=user, ended_at__isnull=True, vetted_at__isnull=False).values_list("role", flat=True)
+    roles = CommunityRole.objects.filter(
+        user=user, ended_at__isnull=True, vetted_at__isnull=False
+    ).values_list("role", flat=True)
     return user.is_active and any(may(Actor(role), "C", Thing.TOKENS) for role in set(roles))
 
 
@@ -38,7 +42,9 @@ def _living() -> QuerySet[ApiToken]:
 
 
 def tokens_of(user: User) -> QuerySet[ApiToken]:
-    """The person's own tokens that have not expired, the newest first. Raises NotVisible for who has none and may not have any."""
+    """The person's own tokens that have not expired, the newest first. Raises NotVisible for who
+    has none and may not have any.
+    """
     mine = _living().filter(user=user).order_by("-created", "pk")
     if not may_make_tokens(user) and not mine.exists():
         raise NotVisible
@@ -60,7 +66,8 @@ def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
 
     Raises:
         NotVisible: the person may have none. NotAllowed: a member of staff without a second factor.
-        InvalidFields: no name, or too long a time. Conflict: as many tokens as one may have (code ``too_many_tokens``).
+        InvalidFields: no name, or too long a time. Conflict: as many tokens as one may have (code
+            ``too_many_tokens``).
     """
     require_may_make_tokens(by)
     if must_set_up_second_factor(by):
@@ -70,12 +77,18 @@ def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
     if not 1 <= len(name) <= 80 or "\x00" in name:
         errors["name"] = [str(_("Say in at most 80 characters what the token is for."))]
     if not 1 <= days <= settings.API_TOKENS["longest_days"]:
-        errors["days"] = [str(_("Choose between 1 and %(days)d days.")) % {"days": settings.API_TOKENS["longest_days"]}]
+        errors["days"] = [
+            str(_("Choose between 1 and %(days)d days."))
+            % {"days": settings.API_TOKENS["longest_days"]}
+        ]
     if errors:
         raise InvalidFields(errors)
     User.objects.select_for_update().get(pk=by.pk)  # two at once are counted one after the other
     if _living().filter(user=by).count() >= settings.API_TOKENS["most"]:
-        raise Conflict(str(_("You have as many tokens as one person may have. End one of them first.")), code="too_many_tokens")
+        raise Conflict(
+            str(_("You have as many tokens as one person may have. End one of them first.")),
+            code="too_many_tokens",
+        )
     token, words = ApiToken.objects.create(user=by, expiry=dt.timedelta(days=days), name=name)
     record(Topic.TOKEN_CREATED, subject=(User, by.pk), by=by, token=str(token.public_id), days=days)
     return token, words

@@ -1,4 +1,5 @@
-"""The project's own Python environment: made from the lock files when it is missing or out of date, then entered.
+"""The project's own Python environment: made from the lock files when it is missing or out of date,
+then entered.
 
 Runs under the system's bare Python, so: the standard library alone.
 """
@@ -29,30 +30,37 @@ STARTED = "CSC_STARTED_AT"
 
 
 def enter(lock: Path | None, root: Path = ROOT) -> None:
-    """Return inside the project's ``.venv`` with the packages of `lock` in place; outside of it, run this command again inside.
+    """Return inside the project's ``.venv`` with the packages of `lock` in place; outside of it,
+    run this command again inside.
 
     With no `lock` nothing is installed.
 
     Raises:
-        SetupError: the environment cannot be made, and nothing else was changed; or, with no `lock`, there is none yet.
+        SetupError: the environment cannot be made, and nothing else was changed; or, with no
+            `lock`, there is none yet.
     """
     os.environ.setdefault(STARTED, repr(time.monotonic()))
     if lock is not None:
         ensure_environment(root, lock)
     elif not (root / ".venv" / "bin" / "python").exists() or _unfinished(root / ".venv").exists():
-        raise SetupError("the packages are not installed yet; `python3 manage.py up` installs them and runs the service")
+        raise SetupError(
+            "the packages are not installed yet; `python3 manage.py up` installs them and runs the service"
+        )
     if Path(sys.prefix).resolve() != (root / ".venv").resolve():
         python = str(root / ".venv" / "bin" / "python")
         os.execv(python, [python, *sys.argv])
 
 
 def ensure_environment(root: Path, lock: Path) -> None:
-    """Make ``root/.venv`` and install `lock` (a path below `root`) unless a marker says it is in there already.
+    """Make ``root/.venv`` and install `lock` (a path below `root`) unless a marker says it is in
+    there already.
 
-    An environment whose installation was interrupted is made anew: nobody knows what is missing in it.
+    An environment whose installation was interrupted is made anew: nobody knows what is missing in
+    it.
 
     Raises:
-        SetupError: no virtual environment can be made, or the packages cannot be fetched or verified.
+        SetupError: no virtual environment can be made, or the packages cannot be fetched or
+            verified.
     """
     venv = root / ".venv"
     if _is_installed(venv, root, lock):
@@ -67,7 +75,11 @@ def ensure_environment(root: Path, lock: Path) -> None:
         print(f"Installing the packages of {lock} ...", file=sys.stderr, flush=True)
         _unfinished(venv).touch()
         _install(venv, root, lock)
-        within = [other for other in (RUNTIME_LOCK, TEST_LOCK) if (root / other).exists() and _pins(root / other) <= _pins(root / lock)]
+        within = [
+            other
+            for other in (RUNTIME_LOCK, TEST_LOCK)
+            if (root / other).exists() and _pins(root / other) <= _pins(root / lock)
+        ]
         marks = _marks(venv) | {str(done): _digest(root / done) for done in {lock, *within}}
         (venv / "installed.json.new").write_text(json.dumps(marks))
         (venv / "installed.json.new").replace(venv / "installed.json")
@@ -96,7 +108,9 @@ def _digest(path: Path) -> str:
 
 def _pins(lock: Path) -> set[str]:
     """The ``name==version`` words of a lock file."""
-    return {line.split()[0] for line in lock.read_text().splitlines() if line and line[0] not in " #"}
+    return {
+        line.split()[0] for line in lock.read_text().splitlines() if line and line[0] not in " #"
+    }
 
 
 def _marks(venv: Path) -> dict[str, str]:
@@ -108,24 +122,39 @@ def _marks(venv: Path) -> dict[str, str]:
 
 
 def _is_installed(venv: Path, root: Path, lock: Path) -> bool:
-    return _marks(venv).get(str(lock)) == _digest(root / lock) and not _unfinished(venv).exists() and _works(venv)
+    return (
+        _marks(venv).get(str(lock)) == _digest(root / lock)
+        and not _unfinished(venv).exists()
+        and _works(venv)
+    )
 
 
 def _works(venv: Path) -> bool:
-    """Whether the environment's Python runs: the system's Python may be gone since, or the folder moved."""
+    """Whether the environment's Python runs: the system's Python may be gone since, or the folder
+    moved.
+    """
     python = venv / "bin" / "python"
     if Path(sys.prefix).resolve() == venv.resolve():
         return True
     try:
-        return subprocess.run([python, "-I", "-S", "-c", ""], capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(
+                [python, "-I", "-S", "-c", ""], capture_output=True, check=False
+            ).returncode
+            == 0
+        )
     except OSError:
         return False
 
 
 def _check_place(root: Path) -> None:
-    """Raises SetupError when packages cannot be installed below `root`: it may not be written, or the disk has no room."""
+    """Raises SetupError when packages cannot be installed below `root`: it may not be written, or
+    the disk has no room.
+    """
     if not os.access(root, os.W_OK):
-        raise SetupError(f"the packages are installed into {root}, which you may not write; clone the project into a folder of your own")
+        raise SetupError(
+            f"the packages are installed into {root}, which you may not write; clone the project into a folder of your own"
+        )
     free = shutil.disk_usage(root).free
     if free < _ENVIRONMENT_BYTES:
         raise SetupError(
@@ -135,20 +164,32 @@ def _check_place(root: Path) -> None:
 
 def _make_venv(venv: Path) -> None:
     made = subprocess.run(
-        [_base_python(), "-c", "import venv, ensurepip"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+        [_base_python(), "-c", "import venv, ensurepip"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     if made.returncode:
-        raise SetupError("this Python has no venv module; install it with: apt install python3-venv")
+        raise SetupError(
+            "this Python has no venv module; install it with: apt install python3-venv"
+        )
     shutil.rmtree(venv, ignore_errors=True)
     venv.mkdir(exist_ok=True)
     _unfinished(venv).touch()
     made = subprocess.run(
-        [_base_python(), "-m", "venv", str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        [_base_python(), "-m", "venv", str(venv)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     if made.returncode:
         shutil.rmtree(venv, ignore_errors=True)
         if "ensurepip" in made.stdout:
-            raise SetupError("this Python cannot make a virtual environment; install the missing part with: apt install python3-venv")
+            raise SetupError(
+                "this Python cannot make a virtual environment; install the missing part with: apt install python3-venv"
+            )
         raise SetupError(f"the folder {venv} cannot be made: {_last_line(made.stdout)}")
 
 
@@ -157,12 +198,22 @@ def _base_python() -> str:
 
 
 def _install(venv: Path, root: Path, lock: Path) -> None:
-    """Install with uv (several times faster), else with pip; both check every file against the lock's hashes."""
+    """Install with uv (several times faster), else with pip; both check every file against the
+    lock's hashes.
+    """
     python = venv / "bin" / "python"
-    env = {k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}}
-    env |= {"UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    env = {
+        k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}
+    }
+    env |= {
+        "UV_PYTHON_DOWNLOADS": "never",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+    }
     if ssl.create_default_context().cert_store_stats()["x509_ca"]:
-        env.setdefault("UV_SYSTEM_CERTS", "1")  # a house with a certificate authority of its own has put it there
+        env.setdefault(
+            "UV_SYSTEM_CERTS", "1"
+        )  # a house with a certificate authority of its own has put it there
     pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
     uv = venv / "bin" / "uv"
     if not uv.exists():
@@ -172,16 +223,28 @@ def _install(venv: Path, root: Path, lock: Path) -> None:
         failed = _run([uv, "pip", "install", "--python", python, *words, "-r", root / lock], env)
         if failed is None:
             return
-        print(f"uv did not succeed ({failed}); trying pip, which is slower ...", file=sys.stderr, flush=True)
+        print(
+            f"uv did not succeed ({failed}); trying pip, which is slower ...",
+            file=sys.stderr,
+            flush=True,
+        )
     failed = _run([*pip, root / lock], env)
     if failed is not None:
-        raise SetupError(f"the packages of {lock} cannot be installed: {failed} (is the package index reachable, and the disk not full?)")
+        raise SetupError(
+            f"the packages of {lock} cannot be installed: {failed} (is the package index reachable, and the disk not full?)"
+        )
 
 
 def _run(argv: Sequence[str | Path], env: dict[str, str]) -> str | None:
     """Run quietly; None when it went well, else the last line it said."""
     ended = subprocess.run(
-        [str(a) for a in argv], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        [str(a) for a in argv],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     return _last_line(ended.stdout) if ended.returncode else None
 

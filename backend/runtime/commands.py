@@ -1,4 +1,6 @@
-"""Django's own commands (``migrate``, ``shell``, ``score`` ...) on the servers of this machine's data folder."""
+"""Django's own commands (``migrate``, ``shell``, ``score`` ...) on the servers of this machine's
+data folder.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,11 @@ def run_django(argv: list[str]) -> None:
     """Run ``manage.py`` as Django does, with both servers at hand."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
     command = argv[1] if len(argv) > 1 else "help"
-    alone = command in _WITHOUT_SERVERS or {"-h", "--help"} & set(argv) or os.environ.get("CSC_MODE", "local") != "local"
+    alone = (
+        command in _WITHOUT_SERVERS
+        or {"-h", "--help"} & set(argv)
+        or os.environ.get("CSC_MODE", "local") != "local"
+    )
     with contextlib.nullcontext() if alone else _servers_at_hand():
         from django.core.management import execute_from_command_line
 
@@ -40,7 +46,9 @@ def run_django(argv: list[str]) -> None:
 
 @contextlib.contextmanager
 def _servers_at_hand() -> Iterator[None]:
-    """The servers the environment names, else those of the running service, else our own for as long as the command runs."""
+    """The servers the environment names, else those of the running service, else our own for as
+    long as the command runs.
+    """
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         yield
         return
@@ -70,7 +78,9 @@ def _those_of_the_service(folder: DataFolder) -> dict[str, str]:
         )
     announced = folder.announced(_STARTING_SECONDS)
     if announced is None:
-        raise SetupError(f"the service (process {pid}) on {folder.path} has no servers yet; look at its output, or start it again")
+        raise SetupError(
+            f"the service (process {pid}) on {folder.path} has no servers yet; look at its output, or start it again"
+        )
     return announced
 
 

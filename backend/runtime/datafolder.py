@@ -21,7 +21,9 @@ SMALLEST_FREE_BYTES = 300 * 2**20
 
 
 class DataFolder:
-    """``var/`` by default. Its files are for the owner alone; one process at a time holds the lock and runs the servers."""
+    """``var/`` by default. Its files are for the owner alone; one process at a time holds the lock
+    and runs the servers.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -49,7 +51,9 @@ class DataFolder:
             if error.errno == errno.ENOSPC:
                 raise self._full() from None
             advice = "choose another with --data DIR (CSC_DATA_DIR), or make it yours with chown"
-            raise SetupError(f"the data folder {self.path} cannot be written ({error.strerror}); {advice}") from None
+            raise SetupError(
+                f"the data folder {self.path} cannot be written ({error.strerror}); {advice}"
+            ) from None
         if shutil.disk_usage(self.path).free < SMALLEST_FREE_BYTES:
             raise self._full()
 
@@ -67,7 +71,9 @@ class DataFolder:
 
     @contextlib.contextmanager
     def locked(self, holder: str) -> Iterator[bool]:
-        """Hold the folder's lock and yield True, or yield False when another process holds it. The system frees it when we die."""
+        """Hold the folder's lock and yield True, or yield False when another process holds it. The
+        system frees it when we die.
+        """
         descriptor = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,7 +91,9 @@ class DataFolder:
             os.close(descriptor)
 
     def is_held(self) -> bool:
-        """Whether a living process holds the lock: the system frees it when its holder dies, but the holder's name stays."""
+        """Whether a living process holds the lock: the system frees it when its holder dies, but
+        the holder's name stays.
+        """
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(self.run / "lock", os.O_RDWR)
             try:
@@ -97,7 +105,9 @@ class DataFolder:
         return False
 
     def holder(self) -> tuple[int, str]:
-        """Process id and kind (``service`` or ``command``) of who took the lock last and did not give it back: it may have been killed."""
+        """Process id and kind (``service`` or ``command``) of who took the lock last and did not
+        give it back: it may have been killed.
+        """
         with contextlib.suppress(OSError, ValueError):
             pid, kind = (self.run / "lock").read_text().split()
             return int(pid), kind
@@ -108,14 +118,18 @@ class DataFolder:
         return self.run / "service.json"
 
     def announce(self, environment: Mapping[str, str]) -> None:
-        """Tell other commands of this folder the variables of the running service; for the owner alone, it holds passwords."""
+        """Tell other commands of this folder the variables of the running service; for the owner
+        alone, it holds passwords.
+        """
         new = self.run / "service.json.new"
         new.unlink(missing_ok=True)
         write_private(new, json.dumps(dict(environment)))
         new.replace(self.service_file)
 
     def announced(self, seconds: float = 0.0) -> dict[str, str] | None:
-        """What the lock's holder announced, waiting up to `seconds` for a service that is just starting; else None."""
+        """What the lock's holder announced, waiting up to `seconds` for a service that is just
+        starting; else None.
+        """
         deadline = time.monotonic() + seconds
         while True:
             with contextlib.suppress(OSError, ValueError):
@@ -140,11 +154,15 @@ class DataFolder:
         return self.path / "world"
 
     def world(self) -> str:
-        """What the first start put into the database: ``sample``, ``sample unfinished``, ``empty``, or "" before it."""
+        """What the first start put into the database: ``sample``, ``sample unfinished``, ``empty``,
+        or "" before it.
+        """
         return self.world_file.read_text().strip() if self.world_file.exists() else ""
 
     def clear(self) -> None:
-        """Delete all data of the service, but not the lock this process holds, nor a file that is not ours."""
+        """Delete all data of the service, but not the lock this process holds, nor a file that is
+        not ours.
+        """
         for name in ("postgres", "valkey", "logs", "mail", "uploads", "static"):
             if (self.path / name).exists():
                 shutil.rmtree(self.path / name)

@@ -18,7 +18,9 @@ Cities Seeking Cities
 
 
 def main(argv: list[str]) -> int:
-    """Run the command line `argv`; returns the exit code (2: the set-up must be mended first, said in one line)."""
+    """Run the command line `argv`; returns the exit code (2: the set-up must be mended first, said
+    in one line).
+    """
     word = argv[1] if len(argv) > 1 else "help"
     try:
         if word == "up":
@@ -35,7 +37,9 @@ def main(argv: list[str]) -> int:
             return run_tests(argv[2:])
         if word in {"help", "--help", "-h"} and len(argv) <= 2:
             print(USAGE, flush=True)
-        if os.environ.get("CSC_MODE") != "production":  # an image for production has its packages already
+        if (
+            os.environ.get("CSC_MODE") != "production"
+        ):  # an image for production has its packages already
             bootstrap.enter(None)
         from backend.runtime.commands import run_django
 

@@ -1,4 +1,6 @@
-"""``python -m backend.runtime.healthcheck``: exit code 0 when the web of this container answers /healthz."""
+"""``python -m backend.runtime.healthcheck``: exit code 0 when the web of this container answers
+/healthz.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,10 @@ import sys
 
 def main() -> int:
     """Ask as the proxy does: under a name that the service accepts."""
-    host = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].strip().lstrip(".*") or "localhost"
+    host = (
+        os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].strip().lstrip(".*")
+        or "localhost"
+    )
     connection = http.client.HTTPConnection("127.0.0.1", 8000, timeout=4)
     try:
         connection.request("GET", "/healthz", headers={"Host": host, "X-Forwarded-Proto": "https"})

@@ -13,7 +13,9 @@ _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)
 
 
 class Output:
-    """The lines of one part. Keeps the last few for an error message; ``NAME.log`` is turned over to ``NAME.log.1`` at 5 MB."""
+    """The lines of one part. Keeps the last few for an error message; ``NAME.log`` is turned over
+    to ``NAME.log.1`` at 5 MB.
+    """
 
     width = 8
 
@@ -25,7 +27,9 @@ class Output:
         self._file: IO[str] = self.path.open("a")
         coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         prefix = f"{name:<{self.width}}|"
-        self._prefix = f"\033[{_COLOURS[number % len(_COLOURS)]}m{prefix}\033[0m" if coloured else prefix
+        self._prefix = (
+            f"\033[{_COLOURS[number % len(_COLOURS)]}m{prefix}\033[0m" if coloured else prefix
+        )
 
     def feed(self, data: bytes) -> None:
         """Take in raw output; an unfinished line waits for its end."""

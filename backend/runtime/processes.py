@@ -17,10 +17,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(sig: int = signal.SIGKILL, parent: int | None = None) -> None:
-    """Ask Linux to send `sig` to this process when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG); elsewhere do nothing.
+    """Ask Linux to send `sig` to this process when the thread that started it ends (prctl(2),
+    PR_SET_PDEATHSIG); elsewhere do nothing.
 
-    The setting survives ``exec``, not ``fork``, and is cleared by a change of user: call it last. With `parent` given, a parent that
-    died before the call is noticed as well.
+    The setting survives ``exec``, not ``fork``, and is cleared by a change of user: call it last.
+    With `parent` given, a parent that died before the call is noticed as well.
     """
     if sys.platform != "linux":
         return
@@ -39,13 +40,17 @@ def spawn(
     death_signal: int = signal.SIGKILL,
     user: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `argv` in a process group of its own (Ctrl-C reaches the supervisor alone), bound to the life of the calling thread.
+    """Start `argv` in a process group of its own (Ctrl-C reaches the supervisor alone), bound to
+    the life of the calling thread.
 
-    Call it from the main thread: Linux counts the end of the *thread* as the parent's death. stderr goes where stdout goes. Root may
-    give a `user` whose process it shall be: `cwd` is entered before the change, which takes every capability away.
+    Call it from the main thread: Linux counts the end of the *thread* as the parent's death. stderr
+    goes where stdout goes. Root may give a `user` whose process it shall be: `cwd` is entered
+    before the change, which takes every capability away.
     """
     parent = os.getpid()
-    identity: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+    identity: dict[str, Any] = (
+        {} if user is None else {"user": user, "group": user, "extra_groups": []}
+    )
     return subprocess.Popen(
         [str(a) for a in argv],
         env=dict(env) if env is not None else None,
@@ -65,8 +70,12 @@ def signal_group(process: subprocess.Popen[bytes], sig: int) -> None:
         os.killpg(process.pid, sig)
 
 
-def stop(process: subprocess.Popen[bytes], sig: int = signal.SIGTERM, *, timeout: float = 10.0) -> int:
-    """Send `sig` to the process, wait up to `timeout` seconds, then kill its whole group. Returns the exit code."""
+def stop(
+    process: subprocess.Popen[bytes], sig: int = signal.SIGTERM, *, timeout: float = 10.0
+) -> int:
+    """Send `sig` to the process, wait up to `timeout` seconds, then kill its whole group. Returns
+    the exit code.
+    """
     if process.poll() is None:
         process.send_signal(sig)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -31,8 +31,11 @@ class Servers:
                 server.stop()
 
 
-def start_servers(folder: Path, *, durable: bool = True, environ: Mapping[str, str] | None = None) -> Servers:
-    """Start what `environ` does not name, with the data in `folder`/postgres and `folder`/valkey; both come up side by side.
+def start_servers(
+    folder: Path, *, durable: bool = True, environ: Mapping[str, str] | None = None
+) -> Servers:
+    """Start what `environ` does not name, with the data in `folder`/postgres and `folder`/valkey;
+    both come up side by side.
 
     Call it from the main thread. Raises SetupError, ServerError; then nothing is left running.
     """
@@ -60,7 +63,9 @@ def start_servers(folder: Path, *, durable: bool = True, environ: Mapping[str, s
 
 
 @contextmanager
-def running_servers(folder: Path, *, durable: bool = True, environ: Mapping[str, str] | None = None) -> Iterator[Servers]:
+def running_servers(
+    folder: Path, *, durable: bool = True, environ: Mapping[str, str] | None = None
+) -> Iterator[Servers]:
     """`start_servers` for the length of a ``with`` block."""
     servers = start_servers(folder, durable=durable, environ=environ)
     try:

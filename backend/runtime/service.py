@@ -44,7 +44,16 @@ _PREPARE_SECONDS = 900.0
 class Service:
     """The steps from nothing to ready."""
 
-    def __init__(self, folder: DataFolder, supervisor: Supervisor, *, host: str, port: int, workers: int, empty: bool) -> None:
+    def __init__(
+        self,
+        folder: DataFolder,
+        supervisor: Supervisor,
+        *,
+        host: str,
+        port: int,
+        workers: int,
+        empty: bool,
+    ) -> None:
         self.folder = folder
         self.supervisor = supervisor
         self.host, self.port, self.workers, self.empty = host, port, workers, empty
@@ -62,43 +71,75 @@ class Service:
         migrated, signs = self.folder.run / "migrated", self.folder.run / "sign-in.txt"
         for path in (migrated, signs, self._loaded):
             path.unlink(missing_ok=True)
-        prepare: Command = [sys.executable, "manage.py", "prepare_service", "--run-folder", self.folder.run]
+        prepare: Command = [
+            sys.executable,
+            "manage.py",
+            "prepare_service",
+            "--run-folder",
+            self.folder.run,
+        ]
         if self.empty:
             prepare = [*prepare, "--empty"]
         self._run_prepare(self._part("prepare", prepare), migrated)
-        if not self.supervisor.run_until(self._is_ready, seconds=_READY_SECONDS, patience=_PATIENCE):
-            raise ServerError(f"the service is not ready after {_READY_SECONDS:.0f} s: {self._readiness()} (more in {self.folder.logs})")
+        if not self.supervisor.run_until(
+            self._is_ready, seconds=_READY_SECONDS, patience=_PATIENCE
+        ):
+            raise ServerError(
+                f"the service is not ready after {_READY_SECONDS:.0f} s: {self._readiness()} (more in {self.folder.logs})"
+            )
         self._tell(signs)
         self.supervisor.run_for_ever()
 
     def _run_prepare(self, part: Part, migrated: Path) -> None:
         """Prepare the database, with the first suggestions of a sample world.
 
-        All others, slow to import, come up while the data are loaded, but never on an old schema. The relay begins when they are
-        loaded: it would set the worker to work on a world half there.
+        All others, slow to import, come up while the data are loaded, but never on an old schema.
+        The relay begins when they are loaded: it would set the worker to work on a world half
+        there.
         """
         started = False
 
         def start_once_migrated() -> None:
             nonlocal started
-            if not started and migrated.exists() and (self._has_compiled() or self._loaded.exists()):
+            if (
+                not started
+                and migrated.exists()
+                and (self._has_compiled() or self._loaded.exists())
+            ):
                 started = True
                 self._start_clients()
 
-        self.supervisor.run_once(part, meanwhile=start_once_migrated, seconds=_PREPARE_SECONDS, patience=_PATIENCE)
+        self.supervisor.run_once(
+            part, meanwhile=start_once_migrated, seconds=_PREPARE_SECONDS, patience=_PATIENCE
+        )
         start_once_migrated()
 
     def _start_servers(self) -> None:
-        valkey = None if os.environ.get("REDIS_URL") else EmbeddedValkey(self.folder.path / "valkey")
-        postgres = None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(self.folder.path / "postgres")
-        started: list[EmbeddedValkey | EmbeddedPostgres] = [server for server in (valkey, postgres) if server is not None]
-        for server, name, stop_signal in ((valkey, "valkey", signal.SIGTERM), (postgres, "postgres", signal.SIGINT)):
+        valkey = (
+            None if os.environ.get("REDIS_URL") else EmbeddedValkey(self.folder.path / "valkey")
+        )
+        postgres = (
+            None
+            if os.environ.get("DATABASE_URL")
+            else EmbeddedPostgres(self.folder.path / "postgres")
+        )
+        started: list[EmbeddedValkey | EmbeddedPostgres] = [
+            server for server in (valkey, postgres) if server is not None
+        ]
+        for server, name, stop_signal in (
+            (valkey, "valkey", signal.SIGTERM),
+            (postgres, "postgres", signal.SIGINT),
+        ):
             if server is not None:
                 server.prepare()
                 self.supervisor.start(Part(name, server.launch_again, stop_signal, stop_seconds=60))
-        if not self.supervisor.run_until(lambda: all(server.is_ready() for server in started), seconds=120, patience=0):
+        if not self.supervisor.run_until(
+            lambda: all(server.is_ready() for server in started), seconds=120, patience=0
+        ):
             raise ServerError(f"the servers do not answer after 120 s (more in {self.folder.logs})")
-        hosts = ",".join(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", self.host, socket.gethostname()]))
+        hosts = ",".join(
+            dict.fromkeys(["localhost", "127.0.0.1", "[::1]", self.host, socket.gethostname()])
+        )
         shared = {
             "DATABASE_URL": postgres.url if postgres else os.environ["DATABASE_URL"],
             "REDIS_URL": valkey.url if valkey else os.environ["REDIS_URL"],
@@ -107,8 +148,12 @@ class Service:
             "PUBLIC_URL": os.environ.get("PUBLIC_URL") or self.address,
             "ALLOWED_HOSTS": os.environ.get("ALLOWED_HOSTS") or hosts,
         }
-        # Each worker process computes on its own; threads of the numerical libraries would only fight for the same cores.
-        threads = {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        # Each worker process computes on its own; threads of the numerical libraries would only
+        # fight for the same cores.
+        threads = {
+            name: os.environ.get(name, "1")
+            for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        }
         self.environment = {
             **_with_bytecode(os.environ),
             **threads,
@@ -120,13 +165,17 @@ class Service:
         self.folder.announce(shared)
 
     def _compile_ahead(self) -> None:
-        """On a first start one process has Python compile the modules, while the schema is made and the data begin to load.
+        """On a first start one process has Python compile the modules, while the schema is made and
+        the data begin to load.
 
-        Else all the others would compile the same thousand files side by side. Its failure would only make them slower.
+        Else all the others would compile the same thousand files side by side. Its failure would
+        only make them slower.
         """
         if not self.folder.world():
             argv = [sys.executable, "-c", _IMPORT_ALL]
-            self._compiler = processes.spawn(argv, env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL)
+            self._compiler = processes.spawn(
+                argv, env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL
+            )
 
     def _has_compiled(self) -> bool:
         return self._compiler is None or self._compiler.poll() is not None
@@ -140,15 +189,47 @@ class Service:
     def _start_clients(self) -> None:
         python = sys.executable
         bind = f"[{self.host}]" if ":" in self.host else self.host
-        web = ["--bind", f"{bind}:{self.port}", "--worker-class", "gthread", "--workers", "1", "--threads", "16"]
+        web = [
+            "--bind",
+            f"{bind}:{self.port}",
+            "--worker-class",
+            "gthread",
+            "--workers",
+            "1",
+            "--threads",
+            "16",
+        ]
         quiet = ["--no-control-socket", "--graceful-timeout", "5", "--log-level", "warning"]
         celery: Command = [python, "-m", "celery", "--quiet", "-A"]
-        pool = ["--concurrency", str(self.workers), "-O", "fair", "--without-gossip", "--without-mingle", "--loglevel", "info"]
-        schedule: Command = ["--schedule", self.folder.run / "beat-schedule", "--pidfile", "", "--loglevel", "warning"]
-        # Work that has not ended when its time is over is killed: its lease runs out, and another worker does it again.
-        self.supervisor.start(self._part("worker", [*celery, "tasks.app", "worker", *pool, "-n", "worker@%h"]))
-        self.supervisor.start(self._part("web", [python, "-m", "gunicorn", *web, *quiet, "backend.wsgi"]))
-        self.supervisor.start(self._part("relay", [python, "manage.py", "relay", "--after", self._loaded]))
+        pool = [
+            "--concurrency",
+            str(self.workers),
+            "-O",
+            "fair",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel",
+            "info",
+        ]
+        schedule: Command = [
+            "--schedule",
+            self.folder.run / "beat-schedule",
+            "--pidfile",
+            "",
+            "--loglevel",
+            "warning",
+        ]
+        # Work that has not ended when its time is over is killed: its lease runs out, and another
+        # worker does it again.
+        self.supervisor.start(
+            self._part("worker", [*celery, "tasks.app", "worker", *pool, "-n", "worker@%h"])
+        )
+        self.supervisor.start(
+            self._part("web", [python, "-m", "gunicorn", *web, *quiet, "backend.wsgi"])
+        )
+        self.supervisor.start(
+            self._part("relay", [python, "manage.py", "relay", "--after", self._loaded])
+        )
         self.supervisor.start(self._part("beat", [*celery, "tasks.beat", "beat", *schedule]))
 
     def _is_ready(self) -> bool:
@@ -160,7 +241,9 @@ class Service:
         return ready
 
     def _readiness(self) -> str:
-        """What ``/readyz`` answers: "200", or another status with its text, or why it does not answer."""
+        """What ``/readyz`` answers: "200", or another status with its text, or why it does not
+        answer.
+        """
         parts = urlsplit(self.address)
         assert parts.hostname is not None
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=3)
@@ -179,13 +262,25 @@ class Service:
         how = signs.read_text().rstrip() if signs.exists() else ""
         signs.unlink(missing_ok=True)
         if self.host in _EVERY_ADDRESS:
-            how += "\n\nOther machines reach it by the names in ALLOWED_HOSTS: " + self.environment["ALLOWED_HOSTS"]
-        lines = ["", f"Ready after {seconds:.1f} s: {self.address}", "", how, "", f"Data in {self.folder.path}. Stop with Ctrl-C.", ""]
+            how += (
+                "\n\nOther machines reach it by the names in ALLOWED_HOSTS: "
+                + self.environment["ALLOWED_HOSTS"]
+            )
+        lines = [
+            "",
+            f"Ready after {seconds:.1f} s: {self.address}",
+            "",
+            how,
+            "",
+            f"Data in {self.folder.path}. Stop with Ctrl-C.",
+            "",
+        ]
         print_quietly("\n".join(lines))
 
 
 def _with_bytecode(environ: Mapping[str, str]) -> dict[str, str]:
-    """Lets Python keep compiled modules: six processes that compile a thousand files at each start would double its time.
+    """Lets Python keep compiled modules: six processes that compile a thousand files at each start
+    would double its time.
 
     Who does not want them beside the sources finds them in .venv alone.
     """

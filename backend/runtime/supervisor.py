@@ -1,4 +1,6 @@
-"""Runs the parts of the service, reads what they say, starts again what crashed, and stops all of it."""
+"""Runs the parts of the service, reads what they say, starts again what crashed, and stops all of
+it.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ class Interrupted(Exception):
 class Part:
     """One process of the service.
 
-    `launch` starts it with its output going to the given descriptor; on a restart it is called again. It may raise ServerError,
-    which counts as a crash.
+    `launch` starts it with its output going to the given descriptor; on a restart it is called
+    again. It may raise ServerError, which counts as a crash.
     """
 
     name: str
@@ -52,7 +54,9 @@ class Part:
 
 
 class Supervisor:
-    """Owns the processes; single-threaded, since Linux binds a child's life to the thread that started it."""
+    """Owns the processes; single-threaded, since Linux binds a child's life to the thread that
+    started it.
+    """
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -75,7 +79,9 @@ class Supervisor:
         self._stop_requests += 1
 
     def start(self, part: Part) -> None:
-        """Start a part and supervise it from now on. Raises ServerError when it cannot even be launched."""
+        """Start a part and supervise it from now on. Raises ServerError when it cannot even be
+        launched.
+        """
         part.output = Output(part.name, self.logs, len(self.parts))
         self.parts.append(part)
         self._launch(part)
@@ -93,7 +99,13 @@ class Supervisor:
         os.set_blocking(reading, False)
         self._selector.register(reading, selectors.EVENT_READ, part)
 
-    def run_until(self, condition: Callable[[], bool], *, seconds: float | None = None, patience: int | None = None) -> bool:
+    def run_until(
+        self,
+        condition: Callable[[], bool],
+        *,
+        seconds: float | None = None,
+        patience: int | None = None,
+    ) -> bool:
         """Supervise until `condition` holds (True) or `seconds` have passed (False).
 
         Raises:
@@ -115,11 +127,15 @@ class Supervisor:
         """Supervise until a signal raises Interrupted."""
         self.run_until(lambda: False)
 
-    def run_once(self, part: Part, *, meanwhile: Callable[[], None], seconds: float, patience: int) -> None:
-        """Run a part that ends by itself, calling `meanwhile` again and again, while the others are supervised.
+    def run_once(
+        self, part: Part, *, meanwhile: Callable[[], None], seconds: float, patience: int
+    ) -> None:
+        """Run a part that ends by itself, calling `meanwhile` again and again, while the others are
+        supervised.
 
         Raises:
-            Interrupted, ServerError: as `run_until`; also when the part fails, or takes longer than `seconds`.
+            Interrupted, ServerError: as `run_until`; also when the part fails, or takes longer than
+                `seconds`.
         """
         self.start(part)
         self.parts.remove(part)
@@ -130,12 +146,16 @@ class Supervisor:
 
         try:
             if not self.run_until(has_ended, seconds=seconds, patience=patience):
-                raise ServerError(f"{part.name} has not ended after {seconds:.0f} s (more in {part.output.path})")
+                raise ServerError(
+                    f"{part.name} has not ended after {seconds:.0f} s (more in {part.output.path})"
+                )
         finally:
             self._end([part])
         assert part.process is not None
         if part.process.returncode:
-            raise ServerError(f"{part.last_line().removeprefix('error: ').removeprefix('CommandError: ')} (more in {part.output.path})")
+            raise ServerError(
+                f"{part.last_line().removeprefix('error: ').removeprefix('CommandError: ')} (more in {part.output.path})"
+            )
 
     def _look_after(self, part: Part, patience: int | None) -> None:
         if part.is_running():
@@ -154,7 +174,9 @@ class Supervisor:
     def _note_crash(self, part: Part, now: float, patience: int | None) -> None:
         if part.process is not None:
             self._read(0)
-            signal_group(part.process, signal.SIGKILL)  # what it started must not live beside its successor
+            signal_group(
+                part.process, signal.SIGKILL
+            )  # what it started must not live beside its successor
         part.crashes = 1 if now - part.started_at > _STEADY_SECONDS else part.crashes + 1
         code = part.process.returncode if part.process is not None else None
         what = f"{part.name} ended unasked ({_describe(code)})"
@@ -179,7 +201,9 @@ class Supervisor:
                 os.close(descriptor)
 
     def stop_all(self, order: list[list[str]]) -> None:
-        """Stop the parts, group of names after group; a second signal from outside kills what is left at once."""
+        """Stop the parts, group of names after group; a second signal from outside kills what is
+        left at once.
+        """
         asked = self._stop_requests
         for names in order:
             group = [part for part in self.parts if part.name in names]
@@ -194,7 +218,10 @@ class Supervisor:
             if part.process is not None and part.is_running():
                 part.process.send_signal(part.stop_signal)
         begun = time.monotonic()
-        while any(p.is_running() and time.monotonic() - begun < p.stop_seconds for p in parts) and not hurried():
+        while (
+            any(p.is_running() and time.monotonic() - begun < p.stop_seconds for p in parts)
+            and not hurried()
+        ):
             self._read(0.05)
         for part in parts:
             if part.process is not None:

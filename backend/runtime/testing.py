@@ -46,10 +46,19 @@ def run_tests(words: list[str]) -> int:
         )
     if lacking := ensure_pdf_libraries():
         print(f"\n*** The tests of PDFs are SKIPPED: {lacking} ***\n", file=sys.stderr, flush=True)
-    with _temporary_folder() as folder, running_servers(folder, durable=False, environ={}) as servers:
+    with (
+        _temporary_folder() as folder,
+        running_servers(folder, durable=False, environ={}) as servers,
+    ):
         env = {k: v for k, v in os.environ.items() if k not in _SERVICE_VARIABLES}
-        env |= servers.environment | {"CSC_MODE": "test", "CSC_DATA_DIR": str(folder / "data"), "SECRET_KEY": secrets.token_urlsafe(50)}
-        env["CSC_UNDO_SECONDS"] = "0"  # answers take effect at once; the tests of undoing set a window of their own
+        env |= servers.environment | {
+            "CSC_MODE": "test",
+            "CSC_DATA_DIR": str(folder / "data"),
+            "SECRET_KEY": secrets.token_urlsafe(50),
+        }
+        env["CSC_UNDO_SECONDS"] = (
+            "0"  # answers take effect at once; the tests of undoing set a window of their own
+        )
         env |= {"CSC_CHROMIUM": browser} if browser else {}
         _run_in_foreground([sys.executable, "manage.py", "translations", "compile"], env)
         own = [word for word in words if word != "--no-browser"]
@@ -58,16 +67,35 @@ def run_tests(words: list[str]) -> int:
 
 
 def _processes(words: list[str]) -> list[str]:
-    """The whole suite runs in a process a core; a part of it (a path is named, or a debugger asked for) in one, which starts sooner."""
-    alone = any(not word.startswith("-") or word in {"--pdb", "-s", "-n"} or word.startswith("-n") for word in words)
+    """The whole suite runs in a process a core; a part of it (a path is named, or a debugger asked
+    for) in one, which starts sooner.
+    """
+    alone = any(
+        not word.startswith("-") or word in {"--pdb", "-s", "-n"} or word.startswith("-n")
+        for word in words
+    )
     # A file's tests stay together: many share a world or a running service that is dear to make.
-    return [] if alone else ["-n", str(min(os.cpu_count() or 1, 8)), "--dist", "loadfile", "--no-loadscope-reorder"]
+    return (
+        []
+        if alone
+        else [
+            "-n",
+            str(min(os.cpu_count() or 1, 8)),
+            "--dist",
+            "loadfile",
+            "--no-loadscope-reorder",
+        ]
+    )
 
 
 def _run_in_foreground(argv: list[str], env: dict[str, str]) -> int:
-    """Run `argv` on this terminal (a debugger can read from it). Ctrl-C is its own business, SIGTERM is handed on."""
+    """Run `argv` on this terminal (a debugger can read from it). Ctrl-C is its own business,
+    SIGTERM is handed on.
+    """
     parent = os.getpid()
-    process = subprocess.Popen(argv, cwd=ROOT, env=env, preexec_fn=lambda: processes.die_with_parent(parent=parent))
+    process = subprocess.Popen(
+        argv, cwd=ROOT, env=env, preexec_fn=lambda: processes.die_with_parent(parent=parent)
+    )
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     code = process.wait()
@@ -86,7 +114,9 @@ def find_browser() -> str | None:
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     install = [apt, "install", "-y", "-qq", "--no-install-recommends", "chromium"]
     for argv in (install, [apt, "update", "-qq"], install):
-        ended = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        ended = subprocess.run(
+            argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
         if ended.returncode == 0 and argv is install:
             break
     return next(filter(None, map(shutil.which, _BROWSERS)), None)
@@ -96,7 +126,11 @@ def find_browser() -> str | None:
 def _temporary_folder() -> Iterator[Path]:
     """A folder in memory where there is room for it; those of killed runs are swept up first."""
     memory = Path("/dev/shm")  # noqa: S108 - the folder in it is made by mkdtemp
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _MEMORY_BYTES
+    roomy = (
+        memory.is_dir()
+        and os.access(memory, os.W_OK)
+        and shutil.disk_usage(memory).free > _MEMORY_BYTES
+    )
     base = memory if roomy else Path(tempfile.gettempdir())
     _sweep(base)
     new = Path(tempfile.mkdtemp(prefix="csc-new-", dir=base))

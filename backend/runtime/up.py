@@ -1,4 +1,6 @@
-"""``python3 manage.py up``: its options, what is refused before anything changes, and its beginning and end."""
+"""``python3 manage.py up``: its options, what is refused before anything changes, and its beginning
+and end.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from backend.runtime.processes import wait_until
 from backend.runtime.service import STOP_ORDER, Service
 from backend.runtime.supervisor import Interrupted, Supervisor
 
-# Linux ends the parts of a killed service at once; the web's own children notice within a second or two.
+# Linux ends the parts of a killed service at once; the web's own children notice within a second or
+# two.
 _ORPHAN_SECONDS = 15
 
 
@@ -31,13 +34,32 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(words: list[str]) -> argparse.Namespace:
     """The options of ``up``. Raises SetupError on wrong ones."""
-    parser = _Parser(prog="manage.py up", description="Set up and run the whole service on this machine.", allow_abbrev=False)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="the folder of all data (default: var beside manage.py)")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: this machine alone)")
+    parser = _Parser(
+        prog="manage.py up",
+        description="Set up and run the whole service on this machine.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="the folder of all data (default: var beside manage.py)",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="the address to listen on (default: this machine alone)"
+    )
     parser.add_argument("--port", type=_port, default=8000, metavar="N")
-    parser.add_argument("--workers", type=_count, default=2, metavar="N", help="processes that score and send (default: 2)")
+    parser.add_argument(
+        "--workers",
+        type=_count,
+        default=2,
+        metavar="N",
+        help="processes that score and send (default: 2)",
+    )
     parser.add_argument("--empty", action="store_true", help="start without the sample world")
-    parser.add_argument("--fresh", action="store_true", help="clear the data folder first; asks before it does")
+    parser.add_argument(
+        "--fresh", action="store_true", help="clear the data folder first; asks before it does"
+    )
     parser.add_argument("--yes", action="store_true", help="with --fresh: do not ask")
     return parser.parse_args(words)
 
@@ -62,7 +84,9 @@ def check(options: argparse.Namespace) -> DataFolder:
     """
     mode = os.environ.get("CSC_MODE") or "local"
     if mode == "production":
-        raise SetupError("`up` runs the service on one machine; for production use docker compose, or unset CSC_MODE")
+        raise SetupError(
+            "`up` runs the service on one machine; for production use docker compose, or unset CSC_MODE"
+        )
     if mode != "local":
         raise SetupError(f"CSC_MODE is {mode!r}, and `up` runs in the mode local; unset CSC_MODE")
     if options.data is not None:
@@ -70,7 +94,9 @@ def check(options: argparse.Namespace) -> DataFolder:
     os.environ["CSC_MODE"] = "local"
     check_addresses()
     if options.fresh and os.environ.get("DATABASE_URL"):
-        raise SetupError("--fresh clears this machine's own database; DATABASE_URL names another, clear that one yourself or unset it")
+        raise SetupError(
+            "--fresh clears this machine's own database; DATABASE_URL names another, clear that one yourself or unset it"
+        )
     folder = DataFolder.from_environment(os.environ)
     folder.prepare()
     _check_port(folder, options)
@@ -78,19 +104,31 @@ def check(options: argparse.Namespace) -> DataFolder:
 
 
 def _check_port(folder: DataFolder, options: argparse.Namespace) -> None:
-    """Raises SetupError when another program listens. A killed service of this folder is given the seconds that its last parts take."""
+    """Raises SetupError when another program listens. A killed service of this folder is given the
+    seconds that its last parts take.
+    """
     if ports.is_free(options.port, options.host):
         return
     pid, kind = folder.holder()
     running = folder.is_held()
-    if pid and not running and wait_until(lambda: ports.is_free(options.port, options.host), seconds=_ORPHAN_SECONDS, every=0.1):
+    if (
+        pid
+        and not running
+        and wait_until(
+            lambda: ports.is_free(options.port, options.host), seconds=_ORPHAN_SECONDS, every=0.1
+        )
+    ):
         return
     who = f" by the {kind} (process {pid}) that runs on {folder.path}" if running and pid else ""
-    raise SetupError(f"port {options.port} is taken{who}; choose another, for example --port {options.port + 1}")
+    raise SetupError(
+        f"port {options.port} is taken{who}; choose another, for example --port {options.port + 1}"
+    )
 
 
 def check_addresses() -> None:
-    """Raises SetupError when a variable cannot be understood, or when nothing answers at DATABASE_URL or REDIS_URL."""
+    """Raises SetupError when a variable cannot be understood, or when nothing answers at
+    DATABASE_URL or REDIS_URL.
+    """
     try:
         read_environment()
     except ConfigurationError as error:
@@ -119,7 +157,14 @@ def run_service(options: argparse.Namespace) -> int:
         supervisor = Supervisor(folder.logs)
         with supervisor.signals():
             try:
-                Service(folder, supervisor, host=options.host, port=options.port, workers=options.workers, empty=options.empty).run()
+                Service(
+                    folder,
+                    supervisor,
+                    host=options.host,
+                    port=options.port,
+                    workers=options.workers,
+                    empty=options.empty,
+                ).run()
             except Interrupted:
                 print_quietly("Stopping ... (Ctrl-C once more: at once)")
             finally:
@@ -138,7 +183,9 @@ def _check_world(folder: DataFolder, options: argparse.Namespace) -> None:
 def _clear(folder: DataFolder, agreed: bool) -> None:
     if not agreed:
         if not sys.stdin.isatty():
-            raise SetupError(f"--fresh deletes all data in {folder.path} and nobody can be asked here; add --yes when that is meant")
+            raise SetupError(
+                f"--fresh deletes all data in {folder.path} and nobody can be asked here; add --yes when that is meant"
+            )
         if input(f"Delete all data in {folder.path}? [y/N] ").strip().lower() not in {"y", "yes"}:
             raise SetupError("nothing was deleted; leave --fresh away to go on with the data")
     folder.clear()

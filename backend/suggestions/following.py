@@ -1,7 +1,8 @@
 """The visible run's engine and ranking, kept in a worker's memory from one rescoring to the next.
 
-PostgreSQL is the truth: what is kept here says only how the stored ranking follows from profiles that this process has seen. It is brought
-up to date with the profiles of the moment at every use, and whatever another worker has stored since is compared with as a whole.
+PostgreSQL is the truth: what is kept here says only how the stored ranking follows from profiles
+that this process has seen. It is brought up to date with the profiles of the moment at every use,
+and whatever another worker has stored since is compared with as a whole.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from backend.suggestions.scoring import (
 
 @lru_cache(maxsize=2)
 def frozen_run(run_id: int) -> tuple[Snapshot, FeatureBuilder]:
-    """A run's snapshot and the features fitted on it, kept in the process between shards and rescorings."""
+    """A run's snapshot and the features fitted on it, kept in the process between shards and
+    rescorings.
+    """
     run = ScoringRun.objects.only("snapshot", "snapshot_version").get(pk=run_id)
     snapshot = unpack_snapshot(bytes(run.snapshot), run.snapshot_version)
     return snapshot, fit_builder(snapshot)
@@ -52,9 +55,14 @@ class FollowedRun:
         return self._engine
 
     def store(self, snapshot: Snapshot) -> int:
-        """Brings the stored ranking up to date with a snapshot; returns how many rows were written. The ranking's lock must be held."""
+        """Brings the stored ranking up to date with a snapshot; returns how many rows were written.
+        The ranking's lock must be held.
+        """
         engine = self.engine(snapshot)
-        followed, self._ranking = self._ranking, None  # what an error leaves half done is not used again
+        followed, self._ranking = (
+            self._ranking,
+            None,
+        )  # what an error leaves half done is not used again
         lists = None if followed is None else followed.follow(engine)
         followed = followed or FollowedRanking(engine, self.k)
         if lists is None or self._stored_at != last_rescoring():
@@ -67,13 +75,22 @@ class FollowedRun:
         return ranked_rows.replace_rows(self.run_id, old, new)
 
     def note_stored(self, event: Event) -> None:
-        """``event`` records the rescoring that was stored last. Undone with it: no other event will ever bear its number."""
+        """``event`` records the rescoring that was stored last. Undone with it: no other event will
+        ever bear its number.
+        """
         self._stored_at = event.pk
 
 
 def last_rescoring() -> int | None:
-    """The number of the last rescoring of any community by any process: the stored ranking is as it left it."""
-    return Event.objects.filter(topic=Topic.COMMUNITY_RESCORED).order_by("-id").values_list("pk", flat=True).first()
+    """The number of the last rescoring of any community by any process: the stored ranking is as it
+    left it.
+    """
+    return (
+        Event.objects.filter(topic=Topic.COMMUNITY_RESCORED)
+        .order_by("-id")
+        .values_list("pk", flat=True)
+        .first()
+    )
 
 
 _lock = threading.RLock()

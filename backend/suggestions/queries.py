@@ -1,4 +1,6 @@
-"""What each reader may see of suggestions. A side sees nothing that depends on the other side before both are interested."""
+"""What each reader may see of suggestions. A side sees nothing that depends on the other side
+before both are interested.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from backend.suggestions.models import ScoringRun, Suggestion
 _S = Suggestion.Status
 _A = Suggestion.SideState
 _ADVANCED = (_S.MUTUAL, _S.INTRODUCED)
-# Who has left, or found what it looked for, seeks nobody: anybody can read that on its public page, so a suggestion may show it.
+# Who has left, or found what it looked for, seeks nobody: anybody can read that on its public page,
+# so a suggestion may show it.
 GONE = (Profile.Status.WITHDRAWN, Profile.Status.FULFILLED)
 
 
@@ -28,8 +31,8 @@ GONE = (Profile.Status.WITHDRAWN, Profile.Status.FULFILLED)
 class SuggestionView:
     """One suggestion as one side sees it.
 
-    ``status_for_side``: open (yours to answer) | waiting (you are interested) | declined | withdrawn (by you) | mutual | introduced |
-    closed (the time ran out).
+    ``status_for_side``: open (yours to answer) | waiting (you are interested) | declined |
+    withdrawn (by you) | mutual | introduced | closed (the time ran out).
     """
 
     suggestion_id: int
@@ -53,12 +56,18 @@ class SuggestionView:
 
 
 def status_for_side(suggestion: Suggestion, side: str, now: dt.datetime) -> str:
-    """Where the suggestion stands for side "a" or "b", from that side's own answer, the clock and mutual interest alone."""
+    """Where the suggestion stands for side "a" or "b", from that side's own answer, the clock and
+    mutual interest alone.
+    """
     if suggestion.status in _ADVANCED:
         return suggestion.status
     own = getattr(suggestion, f"{side}_state")
-    if suggestion.status == _S.WITHDRAWN and suggestion.a_state == suggestion.b_state == _A.INTERESTED:
-        return "closed"  # after an introduction, which both know of: while blind, one of the two states is another
+    if (
+        suggestion.status == _S.WITHDRAWN
+        and suggestion.a_state == suggestion.b_state == _A.INTERESTED
+    ):
+        # After an introduction, which both know of: while blind, one of the two states is another
+        return "closed"
     if own in (_A.DECLINED, _A.WITHDRAWN):
         return str(own)
     if own == _A.EXPIRED or (suggestion.expires_at and suggestion.expires_at <= now):
@@ -75,7 +84,9 @@ def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> Sugges
     status, final_at = status_for_side(suggestion, own, now), of(own, "final_at")
     if status in ("open", "waiting") and getattr(suggestion.pair, own).profile.status in GONE:
         status = "closed"
-    undoable = final_at is not None and final_at > now and status in ("waiting", "declined", "withdrawn")
+    undoable = (
+        final_at is not None and final_at > now and status in ("waiting", "declined", "withdrawn")
+    )
     return SuggestionView(
         suggestion_id=suggestion.pk,
         own=getattr(suggestion.pair, own),
@@ -102,35 +113,55 @@ def _with_communities(suggestions: QuerySet[Suggestion]) -> QuerySet[Suggestion]
 
 
 def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
-    """Visible suggestions of a community, ordered by what its side can know: mutual first, then as allocated."""
+    """Visible suggestions of a community, ordered by what its side can know: mutual first, then as
+    allocated.
+    """
     advanced = Case(When(status__in=_ADVANCED, then=Value(0)), default=Value(1))
     return _with_communities(_seen_by(community_id).order_by(advanced, "-meetings", "-score", "id"))
 
 
 def _seen_by(community_id: int) -> QuerySet[Suggestion]:
-    """What was released to the side, but for partners that have left the service or seek nobody any more."""
-    gone = Q(pair__b_id=community_id, pair__a__profile__status__in=GONE) | Q(pair__a_id=community_id, pair__b__profile__status__in=GONE)
-    return Suggestion.objects.visible_to_communities().of_community(community_id).exclude(gone & ~Q(status__in=_ADVANCED))
+    """What was released to the side, but for partners that have left the service or seek nobody any
+    more.
+    """
+    gone = Q(pair__b_id=community_id, pair__a__profile__status__in=GONE) | Q(
+        pair__a_id=community_id, pair__b__profile__status__in=GONE
+    )
+    return (
+        Suggestion.objects.visible_to_communities()
+        .of_community(community_id)
+        .exclude(gone & ~Q(status__in=_ADVANCED))
+    )
 
 
 def visible_suggestions(user: User | AnonymousUser, community_id: int) -> QuerySet[Suggestion]:
-    """The rows behind ``suggestions_for``: never shown as they are, only through ``seen_from``. Raises NotVisible."""
+    """The rows behind ``suggestions_for``: never shown as they are, only through ``seen_from``.
+    Raises NotVisible.
+    """
     require_in(user, community_id, "R", Thing.SUGGESTION)
     return suggestions_of_community(community_id)
 
 
-def seen_from(suggestion: Suggestion, community_id: int, *, now: dt.datetime | None = None) -> SuggestionView:
+def seen_from(
+    suggestion: Suggestion, community_id: int, *, now: dt.datetime | None = None
+) -> SuggestionView:
     """The suggestion as that side sees it now."""
     return _view(suggestion, community_id, now or database_now())
 
 
-def suggestions_for(user: User | AnonymousUser, community_id: int, *, now: dt.datetime | None = None) -> list[SuggestionView]:
-    """The community's suggestions as its side sees them. Raises NotVisible for people without a role there."""
+def suggestions_for(
+    user: User | AnonymousUser, community_id: int, *, now: dt.datetime | None = None
+) -> list[SuggestionView]:
+    """The community's suggestions as its side sees them. Raises NotVisible for people without a
+    role there.
+    """
     moment = now or database_now()
     return [_view(s, community_id, moment) for s in visible_suggestions(user, community_id)]
 
 
-def suggestion_for(user: User | AnonymousUser, suggestion_id: int, *, community_id: int | None = None) -> SuggestionView:
+def suggestion_for(
+    user: User | AnonymousUser, suggestion_id: int, *, community_id: int | None = None
+) -> SuggestionView:
     """One suggestion from the side on which the reader stands.
 
     Args:
@@ -139,11 +170,17 @@ def suggestion_for(user: User | AnonymousUser, suggestion_id: int, *, community_
     Raises:
         NotVisible: no such suggestion, not released, or no role on either side.
     """
-    sides = Suggestion.objects.filter(pk=suggestion_id).values_list("pair__a_id", "pair__b_id").first()
+    sides = (
+        Suggestion.objects.filter(pk=suggestion_id).values_list("pair__a_id", "pair__b_id").first()
+    )
     if sides is None or not isinstance(user, User):
         raise NotVisible
     if community_id is None:
-        role = CommunityRole.objects.filter(user=user, community_id__in=sides, ended_at__isnull=True).order_by("id").first()
+        role = (
+            CommunityRole.objects.filter(user=user, community_id__in=sides, ended_at__isnull=True)
+            .order_by("id")
+            .first()
+        )
         community_id = role.community_id if role else None
     if community_id not in sides:
         raise NotVisible
@@ -154,7 +191,9 @@ def suggestion_for(user: User | AnonymousUser, suggestion_id: int, *, community_
     return _view(suggestion, community_id, database_now())
 
 
-def staff_suggestions(user: User | AnonymousUser, *, status: str = "", country: str = "", search: str = "") -> QuerySet[Suggestion]:
+def staff_suggestions(
+    user: User | AnonymousUser, *, status: str = "", country: str = "", search: str = ""
+) -> QuerySet[Suggestion]:
     """All suggestions for staff, best first. Raises NotVisible for others."""
     require_staff(user, "R", Thing.SUGGESTION)
     found = _with_communities(Suggestion.objects.all()).order_by("-score", "id")
@@ -168,7 +207,9 @@ def staff_suggestions(user: User | AnonymousUser, *, status: str = "", country: 
 
 
 def recent_runs(user: User | AnonymousUser) -> QuerySet[ScoringRun]:
-    """Scoring runs, newest first, without their snapshots, with ``shards_done``. Raises NotVisible for others than staff."""
+    """Scoring runs, newest first, without their snapshots, with ``shards_done``. Raises NotVisible
+    for others than staff.
+    """
     require_staff(user, "R", Thing.OPERATIONS)
     done = Count("shards", filter=Q(shards__done_at__isnull=False))
     return ScoringRun.objects.defer("snapshot").annotate(shards_done=done).order_by("-id")

@@ -31,26 +31,40 @@ class Tally:
 
 def voters(community_id: int) -> set[int]:
     """Ids of those who may vote there: confirmed people with an active role."""
-    roles = CommunityRole.objects.filter(community_id=community_id, ended_at__isnull=True, vetted_at__isnull=False, user__is_active=True)
+    roles = CommunityRole.objects.filter(
+        community_id=community_id,
+        ended_at__isnull=True,
+        vetted_at__isnull=False,
+        user__is_active=True,
+    )
     return set(roles.values_list("user_id", flat=True))
 
 
 def count_votes(votes: list[Vote], eligible: set[int]) -> Tally:
     given = [vote.choice for vote in votes if vote.by_id in eligible]
-    return Tally(*(given.count(choice) for choice in (Vote.Choice.YES, Vote.Choice.MAYBE, Vote.Choice.NO)))
+    return Tally(
+        *(given.count(choice) for choice in (Vote.Choice.YES, Vote.Choice.MAYBE, Vote.Choice.NO))
+    )
 
 
 def rule_of(community_id: int) -> AnswerRule:
     """The community's rule; an unsaved one, "the chair decides", where it has set none."""
-    return AnswerRule.objects.filter(pk=community_id).first() or AnswerRule(community_id=community_id, kind=AnswerRule.Kind.CHAIR)
+    return AnswerRule.objects.filter(pk=community_id).first() or AnswerRule(
+        community_id=community_id, kind=AnswerRule.Kind.CHAIR
+    )
 
 
 def objection_to(answer: str, rule: AnswerRule, tally: Tally) -> str:
     """Why the rule does not allow this answer after these votes, in words; empty where it does.
 
-    An interest may be withdrawn without a vote. A majority is more than half of all votes, those of "maybe" counted.
+    An interest may be withdrawn without a vote. A majority is more than half of all votes, those of
+    "maybe" counted.
     """
-    if answer == Decision.Answer.WITHDRAWN or rule.kind == AnswerRule.Kind.CHAIR or rule.votes_needed is None:
+    if (
+        answer == Decision.Answer.WITHDRAWN
+        or rule.kind == AnswerRule.Kind.CHAIR
+        or rule.votes_needed is None
+    ):
         return ""
     missing = rule.votes_needed - tally.votes
     if missing > 0:

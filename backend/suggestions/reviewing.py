@@ -1,6 +1,8 @@
-"""What a side's own people see while they review: the queue with its filters, votes and comments, the rule, the shortlist.
+"""What a side's own people see while they review: the queue with its filters, votes and comments,
+the rule, the shortlist.
 
-Everything here is of one side: none of it depends on what the other side answered, voted or looked at.
+Everything here is of one side: none of it depends on what the other side answered, voted or looked
+at.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ MOST_COMPARED = 4
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One suggestion as its side's people discuss it. ``votes`` are those whose comments the reader may read; the tally counts all."""
+    """One suggestion as its side's people discuss it. ``votes`` are those whose comments the reader
+    may read; the tally counts all.
+    """
 
     suggestion_id: int
     tally: Tally
@@ -49,7 +53,9 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class QueueFilters:
-    """How a side narrows its queue. ``shown`` is one of SHOWN; ``theme`` a theme that the other side wants exchange in."""
+    """How a side narrows its queue. ``shown`` is one of SHOWN; ``theme`` a theme that the other
+    side wants exchange in.
+    """
 
     shown: str = "all"
     country: str = ""
@@ -57,34 +63,57 @@ class QueueFilters:
 
 
 def _own(community_id: int, **values: object) -> Q:
-    """A condition on the side's own columns: ``state="pending"`` asks for a_state or b_state, whichever is its own."""
-    sides = [Q(**{f"pair__{side}_id": community_id}, **{f"{side}_{name}": value for name, value in values.items()}) for side in "ab"]
+    """A condition on the side's own columns: ``state="pending"`` asks for a_state or b_state,
+    whichever is its own.
+    """
+    sides = [
+        Q(
+            **{f"pair__{side}_id": community_id},
+            **{f"{side}_{name}": value for name, value in values.items()},
+        )
+        for side in "ab"
+    ]
     return sides[0] | sides[1]
 
 
 def _other(community_id: int, path: str, value: object) -> Q:
     """The same for the other community: ``path`` begins at the community."""
-    return Q(**{"pair__a_id": community_id, f"pair__b__{path}": value}) | Q(**{"pair__b_id": community_id, f"pair__a__{path}": value})
+    return Q(**{"pair__a_id": community_id, f"pair__b__{path}": value}) | Q(
+        **{"pair__b_id": community_id, f"pair__a__{path}": value}
+    )
 
 
 def _shown(user: User, community_id: int, shown: str, now: dt.datetime) -> Q:
     seeks = ~Exists(Profile.objects.filter(community_id=community_id, status__in=GONE))
-    open_to_us = _own(community_id, state=_A.PENDING) & (Q(expires_at__gt=now) | Q(expires_at__isnull=True)) & Q(seeks)
+    open_to_us = (
+        _own(community_id, state=_A.PENDING)
+        & (Q(expires_at__gt=now) | Q(expires_at__isnull=True))
+        & Q(seeks)
+    )
     if shown == "awaiting_me":
-        voted = Exists(Vote.objects.filter(suggestion=OuterRef("pk"), community_id=community_id, by=user))
+        voted = Exists(
+            Vote.objects.filter(suggestion=OuterRef("pk"), community_id=community_id, by=user)
+        )
         answers = may(actor_kind(user, community_id), "X", Thing.ANSWER)
         return open_to_us if answers else open_to_us & Q(~voted)
     if shown == "new":
         return open_to_us & Q(released_at__gt=now - dt.timedelta(days=NEW_DAYS))
     if shown == "shortlist":
-        return Q(Exists(ShortlistEntry.objects.filter(suggestion=OuterRef("pk"), community_id=community_id)))
+        return Q(
+            Exists(
+                ShortlistEntry.objects.filter(suggestion=OuterRef("pk"), community_id=community_id)
+            )
+        )
     if shown == "answered":
         return ~_own(community_id, state=_A.PENDING)
     return Q()
 
 
-def queue(user: User | AnonymousUser, community_id: int, filters: QueueFilters | None = None) -> QuerySet[Suggestion]:
-    """The community's suggestions in the order of the allocation, narrowed: rows to be shown through ``seen_from`` alone.
+def queue(
+    user: User | AnonymousUser, community_id: int, filters: QueueFilters | None = None
+) -> QuerySet[Suggestion]:
+    """The community's suggestions in the order of the allocation, narrowed: rows to be shown
+    through ``seen_from`` alone.
 
     Raises NotVisible for people without a role there.
     """
@@ -95,7 +124,13 @@ def queue(user: User | AnonymousUser, community_id: int, filters: QueueFilters |
     if chosen.country:
         found = found.filter(_other(community_id, "country_id", chosen.country))
     if chosen.theme:
-        found = found.filter(_other(community_id, "profile__current_version__data__themes__importances__has_key", chosen.theme))
+        found = found.filter(
+            _other(
+                community_id,
+                "profile__current_version__data__themes__importances__has_key",
+                chosen.theme,
+            )
+        )
     if chosen.shown != "all":
         found = found.filter(_shown(user, community_id, chosen.shown, database_now()))
     return found
@@ -103,7 +138,9 @@ def queue(user: User | AnonymousUser, community_id: int, filters: QueueFilters |
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """How many suggestions each filter would show, and the countries there are to choose from (code, name, how many)."""
+    """How many suggestions each filter would show, and the countries there are to choose from
+    (code, name, how many).
+    """
 
     shown: dict[str, int]
     countries: list[tuple[str, str, int]]
@@ -115,19 +152,33 @@ def queue_counts(user: User, community_id: int) -> QueueCounts:
     now = database_now()
     rows = queue(user, community_id).order_by().select_related(None)
     counts = rows.aggregate(
-        **{f"n_{shown}": Count("pk", filter=_shown(user, community_id, shown, now), distinct=True) for shown in SHOWN if shown != "all"},
+        **{
+            f"n_{shown}": Count("pk", filter=_shown(user, community_id, shown, now), distinct=True)
+            for shown in SHOWN
+            if shown != "all"
+        },
         n_all=Count("pk", distinct=True),
     )
     countries: dict[tuple[str, str], int] = defaultdict(int)
-    names = ("pair__a_id", "pair__a__country_id", "pair__a__country__name", "pair__b__country_id", "pair__b__country__name")
+    names = (
+        "pair__a_id",
+        "pair__a__country_id",
+        "pair__a__country__name",
+        "pair__b__country_id",
+        "pair__b__country__name",
+    )
     for a_id, a_code, a_name, b_code, b_name in rows.values_list(*names):
         countries[(b_code, b_name) if a_id == community_id else (a_code, a_name)] += 1
     named = sorted((name, code, count) for (code, name), count in countries.items())
-    return QueueCounts({shown: counts[f"n_{shown}"] for shown in SHOWN}, [(code, name, count) for name, code, count in named])
+    return QueueCounts(
+        {shown: counts[f"n_{shown}"] for shown in SHOWN},
+        [(code, name, count) for name, code, count in named],
+    )
 
 
 def reviews_of(user: User, community_id: int, views: Sequence[SuggestionView]) -> dict[int, Review]:
-    """The reviews of these suggestions by id, in four queries however many they are. Raises NotVisible.
+    """The reviews of these suggestions by id, in four queries however many they are. Raises
+    NotVisible.
 
     Who answers for the community reads every comment; others read their own and the tally.
     """
@@ -135,16 +186,28 @@ def reviews_of(user: User, community_id: int, views: Sequence[SuggestionView]) -
     reads_all = may(actor, "D", Thing.REVIEW)
     ids = [view.suggestion_id for view in views]
     votes: dict[int, list[Vote]] = defaultdict(list)
-    for vote in Vote.objects.filter(suggestion__in=ids, community_id=community_id).select_related("by").order_by("voted_at", "pk"):
+    for vote in (
+        Vote.objects.filter(suggestion__in=ids, community_id=community_id)
+        .select_related("by")
+        .order_by("voted_at", "pk")
+    ):
         votes[vote.suggestion_id].append(vote)
     eligible, rule = voters(community_id), rule_of(community_id)
-    listed = set(ShortlistEntry.objects.filter(suggestion__in=ids, community_id=community_id).values_list("suggestion_id", flat=True))
+    listed = set(
+        ShortlistEntry.objects.filter(suggestion__in=ids, community_id=community_id).values_list(
+            "suggestion_id", flat=True
+        )
+    )
     return {
         view.suggestion_id: Review(
             suggestion_id=view.suggestion_id,
             tally=count_votes(votes[view.suggestion_id], eligible),
-            own_vote=next((vote for vote in votes[view.suggestion_id] if vote.by_id == user.pk), None),
-            votes=[vote for vote in votes[view.suggestion_id] if reads_all or vote.by_id == user.pk],
+            own_vote=next(
+                (vote for vote in votes[view.suggestion_id] if vote.by_id == user.pk), None
+            ),
+            votes=[
+                vote for vote in votes[view.suggestion_id] if reads_all or vote.by_id == user.pk
+            ],
             is_shortlisted=view.suggestion_id in listed,
             may_vote=may(actor, "C", Thing.REVIEW) and view.can_answer,
             may_remove_votes=reads_all and view.can_answer,
@@ -155,10 +218,15 @@ def reviews_of(user: User, community_id: int, views: Sequence[SuggestionView]) -
 
 
 def compared(user: User, community_id: int, suggestion_ids: Iterable[int]) -> list[SuggestionView]:
-    """Those of the community's suggestions, in the order asked for. Raises NotVisible when one of them is not there."""
+    """Those of the community's suggestions, in the order asked for. Raises NotVisible when one of
+    them is not there.
+    """
     wanted = list(dict.fromkeys(suggestion_ids))
     now = database_now()
-    found = {row.pk: seen_from(row, community_id, now=now) for row in queue(user, community_id).filter(pk__in=wanted)}
+    found = {
+        row.pk: seen_from(row, community_id, now=now)
+        for row in queue(user, community_id).filter(pk__in=wanted)
+    }
     if len(found) != len(wanted):
         raise NotVisible
     return [found[pk] for pk in wanted]

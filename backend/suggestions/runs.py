@@ -1,4 +1,6 @@
-"""Scoring runs: begun with a frozen snapshot, done shard by shard on any worker, flipped visible in one statement."""
+"""Scoring runs: begun with a frozen snapshot, done shard by shard on any worker, flipped visible in
+one statement.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +46,16 @@ def lock_ranking() -> None:
 
 
 def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
-    """Freezes snapshot and weights, cuts shards, and records RUN_BEGUN in one commit; None if a run is under way already."""
+    """Freezes snapshot and weights, cuts shards, and records RUN_BEGUN in one commit; None if a run
+    is under way already.
+    """
     fail_stuck_run()
     snapshot = freeze_snapshot()
     packed = pack_snapshot(snapshot)
     left = len(snapshot.left)
-    size = max(1, -(-left // settings.SUGGESTIONS["shards"]), settings.SUGGESTIONS["shard_rows_min"])
+    size = max(
+        1, -(-left // settings.SUGGESTIONS["shards"]), settings.SUGGESTIONS["shard_rows_min"]
+    )
     cuts = [(start, min(start + size, left)) for start in range(0, left, size)]
     try:
         with transaction.atomic():
@@ -65,7 +71,8 @@ def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
                 shard_count=len(cuts),
             )
             ScoringShard.objects.bulk_create(
-                ScoringShard(run=run, index=index, row_start=start, row_stop=stop) for index, (start, stop) in enumerate(cuts)
+                ScoringShard(run=run, index=index, row_start=start, row_stop=stop)
+                for index, (start, stop) in enumerate(cuts)
             )
             record(Topic.RUN_BEGUN, subject=run, by=by, shards=len(cuts))
             if not cuts:
@@ -76,12 +83,20 @@ def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
 
 
 def score_shard(run_id: int, index: int) -> None:
-    """Scores one shard's rows against the whole other side; whoever completes the last shard completes the run. May run twice."""
-    shard = ScoringShard.objects.select_related("run").defer("run__snapshot").get(run_id=run_id, index=index)
+    """Scores one shard's rows against the whole other side; whoever completes the last shard
+    completes the run. May run twice.
+    """
+    shard = (
+        ScoringShard.objects.select_related("run")
+        .defer("run__snapshot")
+        .get(run_id=run_id, index=index)
+    )
     if shard.run.status == _S.RUNNING and shard.done_at is None:
         began = time.perf_counter()
         snapshot, builder = frozen_run(run_id)
-        engine = engine_for(snapshot, shard.run.weights, builder, left_slice=slice(shard.row_start, shard.row_stop))
+        engine = engine_for(
+            snapshot, shard.run.weights, builder, left_slice=slice(shard.row_start, shard.row_stop)
+        )
         ranking = rank(engine, shard.run.k)
         result = ranked_rows.pack_rows(ranking_rows(ranking).values())
         pairs = (shard.row_stop - shard.row_start) * len(snapshot.right)
@@ -92,7 +107,9 @@ def score_shard(run_id: int, index: int) -> None:
 
 
 def finish_run(run_id: int) -> bool:
-    """Completes a run whose shards are all done and makes it the visible one; True if this call did it."""
+    """Completes a run whose shards are all done and makes it the visible one; True if this call did
+    it.
+    """
     with transaction.atomic():
         run = ScoringRun.objects.select_for_update().defer("snapshot").get(pk=run_id)
         if run.status != _S.RUNNING or run.shards.filter(done_at__isnull=True).exists():
@@ -100,7 +117,10 @@ def finish_run(run_id: int) -> bool:
         lock_ranking()
         shards = run.shards.order_by("index")
         ranked_rows.copy_rows(
-            run_id, ranked_rows.merge_shards((bytes(packed or b"") for packed in shards.values_list("result", flat=True)), run.k)
+            run_id,
+            ranked_rows.merge_shards(
+                (bytes(packed or b"") for packed in shards.values_list("result", flat=True)), run.k
+            ),
         )
         shards.update(result=None)
         allocate_run(run_id)
@@ -113,7 +133,9 @@ def finish_run(run_id: int) -> bool:
 def _complete(run: ScoringRun) -> None:
     now = database_now()
     pairs = run.shards.aggregate(total=Sum("pairs_scored"))["total"] or 0
-    ScoringRun.objects.filter(pk=run.pk).update(status=_S.COMPLETE, finished_at=now, pairs_scored=pairs)
+    ScoringRun.objects.filter(pk=run.pk).update(
+        status=_S.COMPLETE, finished_at=now, pairs_scored=pairs
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO suggestions_currentrun (id, run_id, flipped_at) VALUES (1, %s, %s) "
@@ -130,7 +152,9 @@ def current_run() -> ScoringRun | None:
 
 
 def changed_since_snapshot(run_id: int) -> list[int]:
-    """Communities whose record today differs from the one that the run froze: published, paused or partnered since."""
+    """Communities whose record today differs from the one that the run froze: published, paused or
+    partnered since.
+    """
     frozen, _builder = frozen_run(run_id)
     before = {r.id: r for r in (*frozen.left, *frozen.right)}
     live = freeze_snapshot()
@@ -139,7 +163,9 @@ def changed_since_snapshot(run_id: int) -> list[int]:
 
 
 def rescore_changed(run_id: int) -> int:
-    """Asks for a rescoring of each community that changed while the run was under way; returns how many. May run twice."""
+    """Asks for a rescoring of each community that changed while the run was under way; returns how
+    many. May run twice.
+    """
     changed = changed_since_snapshot(run_id)
     with transaction.atomic():
         for community_id in changed:
@@ -148,12 +174,15 @@ def rescore_changed(run_id: int) -> int:
 
 
 def rescore_community(community_id: int) -> bool:
-    """Brings the visible ranking up to date with one community: its row, its column, and the lists in which it stood.
+    """Brings the visible ranking up to date with one community: its row, its column, and the lists
+    in which it stood.
 
-    False where there is no visible run yet (the run under way, or the first one, will know the community).
+    False where there is no visible run yet (the run under way, or the first one, will know the
+    community).
     """
     with transaction.atomic():
-        # Frozen under the lock: a rescoring that waited must not write what another's newer profile has overtaken.
+        # Frozen under the lock: a rescoring that waited must not write what another's newer profile
+        # has overtaken.
         lock_ranking()
         run = current_run()
         if run is None:
@@ -163,7 +192,14 @@ def rescore_community(community_id: int) -> bool:
             written = followed.store(freeze_snapshot())
             allocate_community(run.pk, community_id, chosen)
             subject = ("community", community_id)
-            event = record(Topic.COMMUNITY_RESCORED, subject=subject, by=None, community_id=community_id, rows=written, run=run.pk)
+            event = record(
+                Topic.COMMUNITY_RESCORED,
+                subject=subject,
+                by=None,
+                community_id=community_id,
+                rows=written,
+                run=run.pk,
+            )
             followed.note_stored(event)
     return True
 
@@ -180,9 +216,15 @@ def run_engine(run: ScoringRun) -> Engine:
 
 
 def clear_old_runs() -> int:
-    """Deletes ranked pairs, shards and snapshots of runs that are neither visible nor among the last few; returns how many runs."""
+    """Deletes ranked pairs, shards and snapshots of runs that are neither visible nor among the
+    last few; returns how many runs.
+    """
     current = current_run()
-    keep = set(ScoringRun.objects.order_by("-id").values_list("pk", flat=True)[: settings.SUGGESTIONS["runs_kept"]])
+    keep = set(
+        ScoringRun.objects.order_by("-id").values_list("pk", flat=True)[
+            : settings.SUGGESTIONS["runs_kept"]
+        ]
+    )
     if current:
         keep.add(current.pk)
     old = ScoringRun.objects.exclude(pk__in=keep).exclude(status=_S.RUNNING).exclude(snapshot=b"")

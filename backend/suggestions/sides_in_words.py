@@ -1,4 +1,6 @@
-"""The two sides of a suggestion in words: what speaks for the partner from the point of view of each."""
+"""The two sides of a suggestion in words: what speaks for the partner from the point of view of
+each.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from backend.suggestions.wording import caveat_sentence, reason_sentences
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a pair: who, what speaks for the partner from its point of view, the one caveat, and what could not be compared."""
+    """One side of a pair: who, what speaks for the partner from its point of view, the one caveat,
+    and what could not be compared.
+    """
 
     community: Community
     letter: str  # "a" or "b": its colour
@@ -50,6 +54,21 @@ def side(
 def sides_of_view(view: SuggestionView) -> list[Side]:
     """One's own side first."""
     return [
-        side(view.own, view.other, "a", view.own_preference, view.own_coverage, view.own_reasons, reads=True),
-        side(view.other, view.own, "b", view.other_preference, view.other_coverage, view.other_reasons),
+        side(
+            view.own,
+            view.other,
+            "a",
+            view.own_preference,
+            view.own_coverage,
+            view.own_reasons,
+            reads=True,
+        ),
+        side(
+            view.other,
+            view.own,
+            "b",
+            view.other_preference,
+            view.other_coverage,
+            view.other_reasons,
+        ),
     ]

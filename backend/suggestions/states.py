@@ -9,10 +9,13 @@ _S = Suggestion.Status
 SUGGESTION_TRANSITIONS: Transitions = {
     _S.PROPOSED: frozenset({_S.RELEASED, _S.HELD, _S.SUPERSEDED}),
     _S.HELD: frozenset({_S.RELEASED, _S.SUPERSEDED}),
-    _S.RELEASED: frozenset({_S.HELD, _S.MUTUAL, _S.DECLINED, _S.EXPIRED, _S.WITHDRAWN, _S.SUPERSEDED}),
+    _S.RELEASED: frozenset(
+        {_S.HELD, _S.MUTUAL, _S.DECLINED, _S.EXPIRED, _S.WITHDRAWN, _S.SUPERSEDED}
+    ),
     _S.MUTUAL: frozenset({_S.INTRODUCED, _S.WITHDRAWN}),
     _S.INTRODUCED: frozenset({_S.WITHDRAWN}),
-    # A bar takes back what a side still sees as open, also where the other side has closed it in secret.
+    # A bar takes back what a side still sees as open, also where the other side has closed it in
+    # secret.
     _S.DECLINED: frozenset({_S.SUPERSEDED}),
     _S.EXPIRED: frozenset(),
     _S.WITHDRAWN: frozenset({_S.SUPERSEDED}),

@@ -1,4 +1,6 @@
-"""Reasons in words. The engine gives codes and shares; people read sentences that name both sides' benefit."""
+"""Reasons in words. The engine gives codes and shares; people read sentences that name both sides'
+benefit.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,16 @@ _VOCABULARIES = {
 }
 
 
-# How alike two communities must be before the likeness is worth saying; what is named by its items is worth saying earlier.
-_WORTH_SAYING = {"distance": 0.97, "size": 0.6, "geography": 0.6, "institutions": 0.6, "readiness": 0.6, "story": 0.5}
+# How alike two communities must be before the likeness is worth saying; what is named by its items
+# is worth saying earlier.
+_WORTH_SAYING = {
+    "distance": 0.97,
+    "size": 0.6,
+    "geography": 0.6,
+    "institutions": 0.6,
+    "readiness": 0.6,
+    "story": 0.5,
+}
 _WORTH_SAYING_NAMED = 0.3
 
 
@@ -47,15 +57,25 @@ def _listed(items: list[Any], language: str | None) -> str:
     return _("%(first)s and %(last)s") % {"first": in_a_row(words[:-1]), "last": words[-1]}
 
 
-def contribution_sentence(contribution: Mapping[str, Any], *, other: str, own: str = "", language: str | None = None) -> str:
-    """One reason in words, seen from the side that has it: "you", or that side's name where ``own`` gives it."""
+def contribution_sentence(
+    contribution: Mapping[str, Any], *, other: str, own: str = "", language: str | None = None
+) -> str:
+    """One reason in words, seen from the side that has it: "you", or that side's name where ``own``
+    gives it.
+    """
     named = _listed(contribution["items"], language)
     values = {"own": own, "other": other, "items": named}
     facet: str = contribution["facet"]
     if facet == "needs_offers" and named:
-        return (_("%(own)s needs %(items)s; %(other)s offers it.") if own else _("You need %(items)s; %(other)s offers it.")) % values
+        return (
+            _("%(own)s needs %(items)s; %(other)s offers it.")
+            if own
+            else _("You need %(items)s; %(other)s offers it.")
+        ) % values
     if facet == "challenges" and named:
-        return (_("Both work on %(items)s.") if own else _("You share challenges: %(items)s.")) % values
+        return (
+            _("Both work on %(items)s.") if own else _("You share challenges: %(items)s.")
+        ) % values
     if facet == "sectors" and named:
         return _("Both stand on %(items)s.") % values
     if facet == "themes" and named:
@@ -63,13 +83,21 @@ def contribution_sentence(contribution: Mapping[str, Any], *, other: str, own: s
     if facet == "ties":
         return _ties_sentence(contribution["items"], values, language)
     if facet == "languages" and named:
-        return (_("Both can work in %(items)s.") if own else _("You can work together in %(items)s.")) % values
+        return (
+            _("Both can work in %(items)s.") if own else _("You can work together in %(items)s.")
+        ) % values
     return _unnamed_sentence(facet, named_side=bool(own)) % values
 
 
 def _in_sentence(code: str, words: str, language: str | None) -> str:
-    """English labels begin with a capital only where they stand alone; names of languages and abbreviations keep theirs."""
-    keeps = not (language or get_language() or "en").startswith("en") or code.startswith("language:") or words[1:2].isupper()
+    """English labels begin with a capital only where they stand alone; names of languages and
+    abbreviations keep theirs.
+    """
+    keeps = (
+        not (language or get_language() or "en").startswith("en")
+        or code.startswith("language:")
+        or words[1:2].isupper()
+    )
     return words if keeps else words[:1].lower() + words[1:]
 
 
@@ -96,7 +124,10 @@ def _unnamed_sentence(facet: str, *, named_side: bool) -> str:
         "geography": _("A similar setting: climate, coast, height."),
         "size": (_("You are of similar size."), _("Both are of similar size.")),
         "time_zone": (_("Your working hours overlap."), _("Their working hours overlap.")),
-        "story": (_("Your stories speak of the same things."), _("Their stories speak of the same things.")),
+        "story": (
+            _("Your stories speak of the same things."),
+            _("Their stories speak of the same things."),
+        ),
         "readiness": _("%(other)s is ready: people and plans are committed."),
         "distance": (_("You are near each other."), _("They are near each other.")),
     }
@@ -104,10 +135,19 @@ def _unnamed_sentence(facet: str, *, named_side: bool) -> str:
     return words if isinstance(words, str) else words[named_side]
 
 
-def reason_sentences(reasons: Mapping[str, Any], *, other: str, own: str = "", language: str | None = None, limit: int = 3) -> list[str]:
-    """The strongest reasons in words, largest share first; facets that add next to nothing are no reasons.
+def reason_sentences(
+    reasons: Mapping[str, Any],
+    *,
+    other: str,
+    own: str = "",
+    language: str | None = None,
+    limit: int = 3,
+) -> list[str]:
+    """The strongest reasons in words, largest share first; facets that add next to nothing are no
+    reasons.
 
-    ``own`` names the side that has the reasons where the reader is somebody else; without it the reader is addressed.
+    ``own`` names the side that has the reasons where the reader is somebody else; without it the
+    reader is addressed.
     """
     strong = [
         c
@@ -117,7 +157,9 @@ def reason_sentences(reasons: Mapping[str, Any], *, other: str, own: str = "", l
         and c["similarity"] >= _WORTH_SAYING.get(c["facet"], _WORTH_SAYING_NAMED)
         and c["share"] >= 0.02
     ]
-    return [contribution_sentence(c, other=other, own=own, language=language) for c in strong[:limit]]
+    return [
+        contribution_sentence(c, other=other, own=own, language=language) for c in strong[:limit]
+    ]
 
 
 def caveat_sentence(reasons: Mapping[str, Any], *, other: str) -> str:
@@ -148,7 +190,9 @@ def caveat_sentence(reasons: Mapping[str, Any], *, other: str) -> str:
 
 
 def closing_text(*, other: str) -> str:
-    """What a side reads when the time of a suggestion is over: the same words whoever answered what, or did not."""
+    """What a side reads when the time of a suggestion is over: the same words whoever answered
+    what, or did not.
+    """
     return _(
         "The time of this suggestion is over, and it did not lead to an introduction. That says nothing about your community: most often "
         "the other side has as many partners as it can look after, or no time just now. Thank you for considering %(other)s."

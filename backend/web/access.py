@@ -1,4 +1,6 @@
-"""Who may open which page. Every URL stands in one table; one that does not is answered like one that does not exist."""
+"""Who may open which page. Every URL stands in one table; one that does not is answered like one
+that does not exist.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,13 @@ from backend.accounts.second_factor import must_set_up_second_factor
 from backend.cities.permissions import role_in
 from backend.web.html.errors import not_found
 
-Level = Literal["public", "signed_in", "community", "community_or_staff", "staff", "curator", "admin"]
+Level = Literal[
+    "public", "signed_in", "community", "community_or_staff", "staff", "curator", "admin"
+]
 
-# "community": an active role in the community that the address names. "staff": curators and administrators.
-# What the person may do with the object itself is decided by the services and queries behind the page.
+# "community": an active role in the community that the address names. "staff": curators and
+# administrators. What the person may do with the object itself is decided by the services and
+# queries behind the page.
 ACCESS: Mapping[str, Level] = {
     "web:home": "public",
     "web:about": "public",
@@ -209,16 +214,25 @@ def admits(level: Level, user: User | AnonymousUser, community_id: int | None) -
         return True
     if level in ("community", "community_or_staff"):
         return community_id is not None and role_in(user, community_id) is not None
-    return {"staff": user.is_staff_member, "curator": user.is_curator, "admin": user.is_admin}[level]
+    return {"staff": user.is_staff_member, "curator": user.is_curator, "admin": user.is_admin}[
+        level
+    ]
 
 
 def _opens_without_second_factor(name: str) -> bool:
-    """Pages on which staff set up their second factor, and what belongs to it: sign-in, address, password, sessions, language."""
-    return not name.startswith(("web:", _RECORDS_PREFIX)) or name in ("web:account", "web:second_factor")
+    """Pages on which staff set up their second factor, and what belongs to it: sign-in, address,
+    password, sessions, language.
+    """
+    return not name.startswith(("web:", _RECORDS_PREFIX)) or name in (
+        "web:account",
+        "web:second_factor",
+    )
 
 
 class AccessMiddleware:
-    """Enforces ACCESS before a view runs. Visitors are sent to sign in; whoever may not enter sees the page of a wrong address."""
+    """Enforces ACCESS before a view runs. Visitors are sent to sign in; whoever may not enter sees
+    the page of a wrong address.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -226,7 +240,9 @@ class AccessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]) -> HttpResponse | None:
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
         name = request.resolver_match.view_name if request.resolver_match else ""
         if name.startswith(_ELSEWHERE_PREFIX) or name in _ELSEWHERE:
             return None
@@ -239,6 +255,10 @@ class AccessMiddleware:
             return redirect_to_login(request.get_full_path())
         if not admits(level, request.user, kwargs.get("community_id")):
             return not_found(request)
-        if not _opens_without_second_factor(name) and isinstance(request.user, User) and must_set_up_second_factor(request.user):
+        if (
+            not _opens_without_second_factor(name)
+            and isinstance(request.user, User)
+            and must_set_up_second_factor(request.user)
+        ):
             return redirect("web:second_factor")
         return None

@@ -7,13 +7,17 @@ from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """One act under a client's key, written in the commit of the act itself, with the answer that it got."""
+    """One act under a client's key, written in the commit of the act itself, with the answer that
+    it got.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body")
     status = models.PositiveSmallIntegerField(null=True)
-    body = models.TextField(blank=True, help_text="The answer as JSON; text, so that a repetition has the same bytes")
+    body = models.TextField(
+        blank=True, help_text="The answer as JSON; text, so that a repetition has the same bytes"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,4 +1,6 @@
-"""Addresses of the pages and of the API, subject by subject. Each has its entry in one of the two access tables."""
+"""Addresses of the pages and of the API, subject by subject. Each has its entry in one of the two
+access tables.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ page_urls: list[URLPattern] = [
     *operations.page_urls,
     *profiles.page_urls,
 ]
-# The last one: whatever is left is unknown. An address without its last slash is sent to the one with it, as everywhere.
+# The last one: whatever is left is unknown. An address without its last slash is sent to the one
+# with it, as everywhere.
 api_urls: list[URLPattern] = [
     path("schema/", rest_schema.SchemaView.as_view(), name="schema"),
     path("docs/", rest_schema.DocsView.as_view(), name="docs"),

@@ -1,4 +1,6 @@
-"""From expected meetings to whole suggestions: which pairs both sides are shown, under a limit of each."""
+"""From expected meetings to whole suggestions: which pairs both sides are shown, under a limit of
+each.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,15 @@ def choose_pairs(
     keep: float = 1.0,
     floor: bool = True,
 ) -> BoolArray:
-    """(c,) bool: the pairs to show, largest μ first, at most ``limit`` for each community, both sides alike.
+    """(c,) bool: the pairs to show, largest μ first, at most ``limit`` for each community, both
+    sides alike.
 
-    ``shown`` pairs stand already and count as ``keep`` times their μ, so that suggestions do not come and go with every small change;
-    ``fixed`` ones stay whatever comes and use up room. With ``floor`` a
-    community that is left with nothing, though its limit is not 0, gets one candidate all the same, where it does least harm to the
-    other's limit; one whose limit is 0 never gets one. Ties go by score, then ids. Choosing again with the result as ``shown`` gives the
-    same, unless the floor had to act.
+    ``shown`` pairs stand already and count as ``keep`` times their μ, so that suggestions do not
+    come and go with every small change; ``fixed`` ones stay whatever comes and use up room. With
+    ``floor`` a community that is left with nothing, though its limit is not 0, gets one candidate
+    all the same, where it does least harm to the other's limit; one whose limit is 0 never gets
+    one. Ties go by score, then ids. Choosing again with the result as ``shown`` gives the same,
+    unless the floor had to act.
 
     Raises ValueError for arrays whose length does not fit, and for a ``keep`` below 1.
     """
@@ -39,7 +43,14 @@ def choose_pairs(
     if not keep >= 1:
         raise ValueError(f"keep must be at least 1, not {keep}")
     weight = mass if shown is None else np.where(shown, mass * keep, mass)
-    order = np.lexsort((candidates.right_ids[candidates.cols], candidates.left_ids[candidates.rows], -candidates.scores, -weight))
+    order = np.lexsort(
+        (
+            candidates.right_ids[candidates.cols],
+            candidates.left_ids[candidates.rows],
+            -candidates.scores,
+            -weight,
+        )
+    )
     chosen = np.zeros(len(candidates), dtype=np.bool_) if fixed is None else fixed.copy()
     room = [
         (np.asarray(limit) - np.bincount(at[chosen], minlength=len(limit))).tolist()
@@ -47,12 +58,20 @@ def choose_pairs(
     ]
     _fill(chosen, order, candidates, *room)
     if floor:
-        open_to_all = (np.asarray(left_limit) > 0)[candidates.rows] & (np.asarray(right_limit) > 0)[candidates.cols]
+        open_to_all = (np.asarray(left_limit) > 0)[candidates.rows] & (np.asarray(right_limit) > 0)[
+            candidates.cols
+        ]
         _give_each_one(chosen, order[open_to_all[order]], candidates, *room)
     return chosen
 
 
-def _fill(chosen: BoolArray, order: IntArray, candidates: Candidates, left_room: list[int], right_room: list[int]) -> None:
+def _fill(
+    chosen: BoolArray,
+    order: IntArray,
+    candidates: Candidates,
+    left_room: list[int],
+    right_room: list[int],
+) -> None:
     rows, cols = candidates.rows[order].tolist(), candidates.cols[order].tolist()
     for at, row, col in zip(order.tolist(), rows, cols, strict=True):
         if left_room[row] > 0 and right_room[col] > 0 and not chosen[at]:
@@ -61,10 +80,24 @@ def _fill(chosen: BoolArray, order: IntArray, candidates: Candidates, left_room:
             right_room[col] -= 1
 
 
-def _give_each_one(chosen: BoolArray, order: IntArray, candidates: Candidates, left_room: list[int], right_room: list[int]) -> None:
-    """Those with nothing, in the order of their best pair, each get the candidate whose community is least beyond its limit."""
-    empty_rows = set(np.flatnonzero(np.bincount(candidates.rows[chosen], minlength=len(left_room)) == 0).tolist())
-    empty_cols = set(np.flatnonzero(np.bincount(candidates.cols[chosen], minlength=len(right_room)) == 0).tolist())
+def _give_each_one(
+    chosen: BoolArray,
+    order: IntArray,
+    candidates: Candidates,
+    left_room: list[int],
+    right_room: list[int],
+) -> None:
+    """Those with nothing, in the order of their best pair, each get the candidate whose community
+    is least beyond its limit.
+    """
+    empty_rows = set(
+        np.flatnonzero(np.bincount(candidates.rows[chosen], minlength=len(left_room)) == 0).tolist()
+    )
+    empty_cols = set(
+        np.flatnonzero(
+            np.bincount(candidates.cols[chosen], minlength=len(right_room)) == 0
+        ).tolist()
+    )
     options: dict[tuple[int, int], list[int]] = {}
     for at in order.tolist():
         row, col = int(candidates.rows[at]), int(candidates.cols[at])

@@ -1,8 +1,11 @@
-"""Allocation as a market with transferable utility and taste shocks (Choo & Siow 2006; Tomita et al., RecSys 2023).
+"""Allocation as a market with transferable utility and taste shocks (Choo & Siow 2006; Tomita et
+al., RecSys 2023).
 
-With K = exp((P + Qᵀ) / 2β) over the candidates, capacities c, and potentials A (left) and B (right), the expected number of meetings of a
-pair is μ = A·K·B, where A² and B² are the capacities left over: A² + A·(K·B) = c. Iterating A = √(c + (K·B/2)²) − K·B/2 and B alike leads
-to the one solution. β is the scale of what preferences do not tell: small values follow the preferences, large ones spread out.
+With K = exp((P + Qᵀ) / 2β) over the candidates, capacities c, and potentials A (left) and B
+(right), the expected number of meetings of a pair is μ = A·K·B, where A² and B² are the capacities
+left over: A² + A·(K·B) = c. Iterating A = √(c + (K·B/2)²) − K·B/2 and B alike leads to the one
+solution. β is the scale of what preferences do not tell: small values follow the preferences, large
+ones spread out.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy  # its parts are imported as they are used: many processes know of the engine and few allocate
+
+# Its parts are imported as they are used: many processes know of the engine and few allocate
+import scipy
 
 from matching.allocation.candidates import Candidates
 from matching.allocation.mixing import Mixing
@@ -40,16 +45,19 @@ class _Side(NamedTuple):
 class Allocation:
     """Expected meetings of candidate pairs under both sides' capacities.
 
-    ``outside`` is the preference at which staying alone is as good as meeting (subtracted from both). ``floor``: each community that has
-    a candidate is raised towards that many expected meetings (at most its capacity) by a subsidy of at most ``subsidy`` in preference to
-    those who meet it; others' capacities hold all the same. ``tolerance`` is relative to capacity.
+    ``outside`` is the preference at which staying alone is as good as meeting (subtracted from
+    both). ``floor``: each community that has a candidate is raised towards that many expected
+    meetings (at most its capacity) by a subsidy of at most ``subsidy`` in preference to those who
+    meet it; others' capacities hold all the same. ``tolerance`` is relative to capacity.
 
-    The plain formula is ``outside=0, floor=0``. Measured on the sample world (400 × 1,187, lists of 20, two suggestions per introduction):
-    β = 0.01 gives 191 expected mutual interests, 0.02 gives 183 and 0.1 less than 140, 0.005 gains 1 %;
-    ``floor=1`` brings 201, as it moves meetings to those who are wanted by few; ``outside`` at the threshold below which nothing is
-    suggested changes less than 1 % and settles soonest.
+    The plain formula is ``outside=0, floor=0``. Measured on the sample world (400 × 1,187, lists of
+    20, two suggestions per introduction): β = 0.01 gives 191 expected mutual interests, 0.02 gives
+    183 and 0.1 less than 140, 0.005 gains 1 %; ``floor=1`` brings 201, as it moves meetings to
+    those who are wanted by few; ``outside`` at the threshold below which nothing is suggested
+    changes less than 1 % and settles soonest.
 
-    After ``fit``: ``mass_`` (c,) μ, ``left_potential_`` A, ``right_potential_`` B, ``iterations_``. Deterministic.
+    After ``fit``: ``mass_`` (c,) μ, ``left_potential_`` A, ``right_potential_`` B, ``iterations_``.
+    Deterministic.
     """
 
     def __init__(
@@ -62,7 +70,9 @@ class Allocation:
         tolerance: float = 1e-4,
         max_iterations: int = 10_000,
     ) -> None:
-        """Raises ValueError for β, tolerance or max_iterations that are not positive, and for a negative floor or subsidy."""
+        """Raises ValueError for β, tolerance or max_iterations that are not positive, and for a
+        negative floor or subsidy.
+        """
         if not (np.isfinite(beta) and beta > 0 and tolerance > 0 and max_iterations > 0):
             raise ValueError("beta, tolerance and max_iterations must be positive numbers")
         if not (0 <= outside <= 1 and 0 <= floor < np.inf and 0 <= subsidy <= 1):
@@ -75,22 +85,32 @@ class Allocation:
         names = ("beta", "outside", "floor", "subsidy", "tolerance", "max_iterations")
         return {name: getattr(self, name) for name in names}
 
-    def fit(self, candidates: Candidates, left_capacity: npt.ArrayLike, right_capacity: npt.ArrayLike) -> Allocation:
+    def fit(
+        self, candidates: Candidates, left_capacity: npt.ArrayLike, right_capacity: npt.ArrayLike
+    ) -> Allocation:
         """Find the potentials. Capacities are (n_left,) and (n_right,); 0 takes a community out.
 
-        Raises ValueError for capacities of a wrong shape, negative or not finite, and for a β too small to compute with;
-        ConvergenceError if the iteration does not settle.
+        Raises ValueError for capacities of a wrong shape, negative or not finite, and for a β too
+        small to compute with; ConvergenceError if the iteration does not settle.
         """
         parts = _connected_parts(candidates)
         n = len(candidates.left_ids)
-        left, right = _side(left_capacity, parts[:n], "left"), _side(right_capacity, parts[n:], "right")
+        left, right = (
+            _side(left_capacity, parts[:n], "left"),
+            _side(right_capacity, parts[n:], "right"),
+        )
         kernel = self._kernel(candidates)
         most = np.exp(self.subsidy / (2 * self.beta))
         raised = np.ones(n), np.ones(len(parts) - n)
         b = np.sqrt(right.capacity)
         for _ in range(_FLOOR_ROUNDS if self.floor else 1):
             scaled = scipy.sparse.csr_array(
-                (kernel.data * raised[0][candidates.rows] * raised[1][candidates.cols], kernel.indices, kernel.indptr), kernel.shape
+                (
+                    kernel.data * raised[0][candidates.rows] * raised[1][candidates.cols],
+                    kernel.indices,
+                    kernel.indptr,
+                ),
+                kernel.shape,
             )
             a, b = self._settle(scaled, left, right, b)
             wanted = (
@@ -105,7 +125,9 @@ class Allocation:
         self.mass_: Float64Array = a[candidates.rows] * scaled.data * b[candidates.cols]
         return self
 
-    def _settle(self, kernel: csr_array, left: _Side, right: _Side, b: Float64Array) -> tuple[Float64Array, Float64Array]:
+    def _settle(
+        self, kernel: csr_array, left: _Side, right: _Side, b: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
         """The potentials for a kernel, from where B stood last."""
         turned = kernel.T.tocsr()
         mixing = Mixing()
@@ -118,7 +140,9 @@ class Allocation:
                 self.iterations_ = iterations
                 return a, b
             b = np.exp(mixing.step(_log(before), _log(b / _imbalance(left, a, right, b))))
-        raise ConvergenceError(f"no allocation within {self.max_iterations} iterations; raise beta, tolerance or max_iterations")
+        raise ConvergenceError(
+            f"no allocation within {self.max_iterations} iterations; raise beta, tolerance or max_iterations"
+        )
 
     def totals(self) -> tuple[Float64Array, Float64Array]:
         """Expected meetings of each left and each right community, (n_left,) and (n_right,)."""
@@ -127,13 +151,26 @@ class Allocation:
         return left, np.bincount(found.cols, self.mass_, len(found.right_ids)).astype(np.float64)
 
     def lists(self, k: int) -> tuple[IntArray, IntArray]:
-        """Each community's k candidates of largest μ, as column numbers (n_left, k) and row numbers (n_right, k), padded with -1.
+        """Each community's k candidates of largest μ, as column numbers (n_left, k) and row numbers
+        (n_right, k), padded with -1.
 
         Ties are broken by score, then by the counterpart's id.
         """
         found = self._fitted()
-        left = ranked_lists(found.rows, found.cols, (found.right_ids[found.cols], -found.scores, -self.mass_), len(found.left_ids), k)
-        right = ranked_lists(found.cols, found.rows, (found.left_ids[found.rows], -found.scores, -self.mass_), len(found.right_ids), k)
+        left = ranked_lists(
+            found.rows,
+            found.cols,
+            (found.right_ids[found.cols], -found.scores, -self.mass_),
+            len(found.left_ids),
+            k,
+        )
+        right = ranked_lists(
+            found.cols,
+            found.rows,
+            (found.left_ids[found.rows], -found.scores, -self.mass_),
+            len(found.right_ids),
+            k,
+        )
         return left, right
 
     def _fitted(self) -> Candidates:
@@ -142,17 +179,25 @@ class Allocation:
         return self.candidates_
 
     def _kernel(self, candidates: Candidates) -> csr_array:
-        exponent = (candidates.left_preference + candidates.right_preference - 2 * self.outside) / (2 * self.beta)
+        exponent = (candidates.left_preference + candidates.right_preference - 2 * self.outside) / (
+            2 * self.beta
+        )
         if len(exponent) and np.abs(exponent).max() + self.subsidy / self.beta > _LARGEST_EXPONENT:
-            raise ValueError(f"beta {self.beta} is too small to compute with; use at least {1 / _LARGEST_EXPONENT:.4f}")
+            raise ValueError(
+                f"beta {self.beta} is too small to compute with; use at least {1 / _LARGEST_EXPONENT:.4f}"
+            )
         shape = (len(candidates.left_ids), len(candidates.right_ids))
-        return scipy.sparse.csr_array((np.exp(exponent), (candidates.rows, candidates.cols)), shape=shape)
+        return scipy.sparse.csr_array(
+            (np.exp(exponent), (candidates.rows, candidates.cols)), shape=shape
+        )
 
 
 def _side(capacity: npt.ArrayLike, part: IntArray, name: str) -> _Side:
     values = np.asarray(capacity, dtype=np.float64)
     if values.shape != part.shape:
-        raise ValueError(f"{name} capacities must be {len(part)} numbers, one a community, not of shape {values.shape}")
+        raise ValueError(
+            f"{name} capacities must be {len(part)} numbers, one a community, not of shape {values.shape}"
+        )
     if not ((values >= 0) & np.isfinite(values)).all():
         raise ValueError(f"{name} capacities must be finite numbers that are not negative")
     return _Side(values, part)
@@ -165,7 +210,9 @@ def _connected_parts(candidates: Candidates) -> IntArray:
     n, size = len(candidates.left_ids), len(candidates.left_ids) + len(candidates.right_ids)
     if size == 0:
         return np.zeros(0, dtype=np.int64)
-    graph = scipy.sparse.csr_array((np.ones(len(candidates)), (candidates.rows, n + candidates.cols)), shape=(size, size))
+    graph = scipy.sparse.csr_array(
+        (np.ones(len(candidates)), (candidates.rows, n + candidates.cols)), shape=(size, size)
+    )
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
@@ -181,8 +228,12 @@ def _log(values: Float64Array) -> Float64Array:
     return logarithms
 
 
-def _raise(raised: Float64Array, met: Float64Array, side: _Side, floor: float, most: float) -> Float64Array:
-    """How much K counts for those who fall short of the floor, so that they would reach it if nobody else moved."""
+def _raise(
+    raised: Float64Array, met: Float64Array, side: _Side, floor: float, most: float
+) -> Float64Array:
+    """How much K counts for those who fall short of the floor, so that they would reach it if
+    nobody else moved.
+    """
     short = np.divide(np.minimum(floor, side.capacity), met, out=np.ones_like(met), where=met > 0)
     return np.minimum(raised * np.where(short > 1.0 + _FLOOR_SLACK, short, 1.0), most)
 
@@ -190,13 +241,16 @@ def _raise(raised: Float64Array, met: Float64Array, side: _Side, floor: float, m
 def _imbalance(left: _Side, a: Float64Array, right: _Side, b: Float64Array) -> Float64Array:
     """(n_right,) by what factor B is too large in its connected part.
 
-    A·t and B/t meet alike for any t, so plain iteration finds t only through the capacity left over, which is next to nothing where K
-    is large: it would creep. But what is left over must differ by as much as the capacities do, t²·ΣA² − ΣB²/t² = Σc_left − Σc_right,
-    which gives t at once.
+    A·t and B/t meet alike for any t, so plain iteration finds t only through the capacity left
+    over, which is next to nothing where K is large: it would creep. But what is left over must
+    differ by as much as the capacities do, t²·ΣA² − ΣB²/t² = Σc_left − Σc_right, which gives t at
+    once.
     """
     size = int(max(left.part.max(initial=-1), right.part.max(initial=-1))) + 1
     mine, theirs = np.bincount(left.part, a**2, size), np.bincount(right.part, b**2, size)
-    gap = np.bincount(left.part, left.capacity, size) - np.bincount(right.part, right.capacity, size)
+    gap = np.bincount(left.part, left.capacity, size) - np.bincount(
+        right.part, right.capacity, size
+    )
     root = np.sqrt(gap**2 + 4 * mine * theirs)
     both = (mine > 0) & (theirs > 0)
     # The root of the quadratic, in whichever form does not cancel.
@@ -206,8 +260,12 @@ def _imbalance(left: _Side, a: Float64Array, right: _Side, b: Float64Array) -> F
     return factor[right.part]
 
 
-def ranked_lists(owners: IntArray, others: IntArray, order: tuple[npt.NDArray[Any], ...], size: int, k: int) -> IntArray:
-    """(size, k) others of each owner, sorted by ``order`` as lexsort reads it (last key first), padded with -1."""
+def ranked_lists(
+    owners: IntArray, others: IntArray, order: tuple[npt.NDArray[Any], ...], size: int, k: int
+) -> IntArray:
+    """(size, k) others of each owner, sorted by ``order`` as lexsort reads it (last key first),
+    padded with -1.
+    """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     by_owner = np.lexsort((*order, owners))

@@ -8,7 +8,8 @@ from matching.types import FloatArray, IntArray
 
 
 def gini(amounts: FloatArray) -> float:
-    """Gini coefficient of non-negative amounts (n,): 0 when all are equal, towards 1 when one has everything; 0 when all are 0.
+    """Gini coefficient of non-negative amounts (n,): 0 when all are equal, towards 1 when one has
+    everything; 0 when all are 0.
 
     Raises ``ValueError`` for an empty, negative or NaN input.
     """
@@ -23,9 +24,11 @@ def gini(amounts: FloatArray) -> float:
 
 
 def exposure(counterparts: IntArray, size: int) -> FloatArray:
-    """(size,) attention each counterpart receives from ranked lists (n, k) of its row numbers, −1 for padding: Σ 1/rank.
+    """(size,) attention each counterpart receives from ranked lists (n, k) of its row numbers, −1
+    for padding: Σ 1/rank.
 
-    The examination model of position bias (Joachims et al. 2017) with weight 1/rank. Raises ``ValueError`` for a row number ≥ size.
+    The examination model of position bias (Joachims et al. 2017) with weight 1/rank. Raises
+    ``ValueError`` for a row number ≥ size.
     """
     lists = np.asarray(counterparts)
     if lists.ndim != 2 or (lists.size and int(lists.max()) >= size):

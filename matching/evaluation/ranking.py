@@ -1,8 +1,9 @@
 """Measures of a ranking against known relevant items.
 
-Definitions: hit@k and recall@k as usual in recommendation; MRR, mean reciprocal rank of the best-placed relevant item (Voorhees 1999);
-NDCG@k with binary gains (Järvelin & Kekäläinen 2002); AUC, the probability that a relevant item scores above another, which is the
-Mann–Whitney statistic; percentile, the share of other items above a relevant one, in percent (0 best, 50 chance).
+Definitions: hit@k and recall@k as usual in recommendation; MRR, mean reciprocal rank of the
+best-placed relevant item (Voorhees 1999); NDCG@k with binary gains (Järvelin & Kekäläinen 2002);
+AUC, the probability that a relevant item scores above another, which is the Mann–Whitney statistic;
+percentile, the share of other items above a relevant one, in percent (0 best, 50 chance).
 """
 
 from __future__ import annotations
@@ -19,17 +20,23 @@ _TIE = 1e-9  # relative size of the noise that breaks ties
 
 @dataclass(frozen=True)
 class Recovered:
-    """One query: ranks (from 1, best first) of its relevant items in the whole list, and how many others stand above each."""
+    """One query: ranks (from 1, best first) of its relevant items in the whole list, and how many
+    others stand above each.
+    """
 
     ranks: IntArray
     above: IntArray
     others: int
 
     @classmethod
-    def of(cls, scores: FloatArray, relevant: IntArray, ignored: IntArray, rng: np.random.Generator) -> Recovered:
-        """From scores (n,), higher better, and positions of relevant items and of items of unknown label, which are left out.
+    def of(
+        cls, scores: FloatArray, relevant: IntArray, ignored: IntArray, rng: np.random.Generator
+    ) -> Recovered:
+        """From scores (n,), higher better, and positions of relevant items and of items of unknown
+        label, which are left out.
 
-        Ties are broken at random by ``rng``. Raises ``ValueError`` for NaN, for no relevant item, or for none to compare with.
+        Ties are broken at random by ``rng``. Raises ``ValueError`` for NaN, for no relevant item,
+        or for none to compare with.
         """
         if np.isnan(scores).any():
             raise ValueError("scores hold NaN")
@@ -60,7 +67,9 @@ class Recovered:
 
 @dataclass(frozen=True)
 class RankingMeasures:
-    """Means over queries, except ``percentile`` (median over relevant items) and ``auc`` (mean over relevant items)."""
+    """Means over queries, except ``percentile`` (median over relevant items) and ``auc`` (mean over
+    relevant items).
+    """
 
     hit_at_10: float
     hit_at_50: float

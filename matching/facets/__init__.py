@@ -1,4 +1,6 @@
-"""The facets: groups of features with one similarity, their default importance, and the parts that make them up."""
+"""The facets: groups of features with one similarity, their default importance, and the parts that
+make them up.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,15 @@ from dataclasses import dataclass
 
 from matching.facets.anchored import Climate, Income, Languages, Seat, TimeZone
 from matching.facets.coded import NeedsOffers, Overlap, Strengths
-from matching.facets.facts import Distance, Readiness, SharedAbundance, SharedTrait, elevation, median_age, size
+from matching.facets.facts import (
+    Distance,
+    Readiness,
+    SharedAbundance,
+    SharedTrait,
+    elevation,
+    median_age,
+    size,
+)
 from matching.facets.part import Part
 from matching.facets.story import Story
 from matching.facets.ties import Ties
@@ -17,7 +27,9 @@ HIGH, MEDIUM, LOW, ZERO = 3.0, 2.0, 1.0, 0.0
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """``default_importance`` is what a community that says nothing gives it, on the scale 0..3 of stated importances."""
+    """``default_importance`` is what a community that says nothing gives it, on the scale 0..3 of
+    stated importances.
+    """
 
     name: str
     default_importance: float
@@ -42,7 +54,9 @@ FACETS: tuple[Facet, ...] = (
 FACET_NAMES: tuple[str, ...] = tuple(facet.name for facet in FACETS)
 
 
-def make_parts(vocabulary: Vocabulary, story_components: int, random_state: int) -> tuple[Part, ...]:
+def make_parts(
+    vocabulary: Vocabulary, story_components: int, random_state: int
+) -> tuple[Part, ...]:
     """Fresh, unfitted parts of all facets, in the order of ``FACETS``."""
     return (
         NeedsOffers(vocabulary.topics),

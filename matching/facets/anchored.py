@@ -1,7 +1,8 @@
 """Parts over few distinct values: any similarity table is a product of one-hot rows and table rows.
 
-The side with fewer distinct values is the anchor and carries one column a value; the other side carries the table. So the form is exact for
-every table, and its depth is the smaller number of distinct values: U.S. communities keep to a handful of UTC offsets.
+The side with fewer distinct values is the anchor and carries one column a value; the other side
+carries the table. So the form is exact for every table, and its depth is the smaller number of
+distinct values: U.S. communities keep to a handful of UTC offsets.
 """
 
 from __future__ import annotations
@@ -13,14 +14,27 @@ from typing import Any
 import numpy as np
 
 from matching.errors import OutOfRangeError, UnknownCodeError, UnseenValueError
-from matching.facets.part import CodeList, EncodedPart, Float32, Items, Part, Records, Side, flags, numbers, symmetric
+from matching.facets.part import (
+    CodeList,
+    EncodedPart,
+    Float32,
+    Items,
+    Part,
+    Records,
+    Side,
+    flags,
+    numbers,
+    symmetric,
+)
 from matching.types import ProfileRecord
 
 WORKING_HOURS = 8.0
 
 
 class AnchoredPart(Part):
-    """A symmetric similarity between two distinct values; subclasses say what the value and the similarity are."""
+    """A symmetric similarity between two distinct values; subclasses say what the value and the
+    similarity are.
+    """
 
     field: str
 
@@ -37,15 +51,24 @@ class AnchoredPart(Part):
         """In [0, 1], symmetric."""
 
     def lay_out(self, left: Records, right: Records) -> None:
-        distinct = {side: set(self.values(records)) - {None} for side, records in (("left", left), ("right", right))}
+        distinct = {
+            side: set(self.values(records)) - {None}
+            for side, records in (("left", left), ("right", right))
+        }
         self.anchor_ = "left" if len(distinct["left"]) <= len(distinct["right"]) else "right"
         self.values_ = tuple(sorted(distinct[self.anchor_], key=_order))
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
         values = self.values(records)
         number: dict[Hashable, int] = {}
-        codes = np.fromiter((-1 if v is None else number.setdefault(v, len(number)) for v in values), np.int64, len(values))
-        row = self._one_hot(number, values, records) if side == self.anchor_ else self._table(number)
+        codes = np.fromiter(
+            (-1 if v is None else number.setdefault(v, len(number)) for v in values),
+            np.int64,
+            len(values),
+        )
+        row = (
+            self._one_hot(number, values, records) if side == self.anchor_ else self._table(number)
+        )
         present = codes >= 0
         rows = np.zeros((len(values), len(self.values_)), dtype=np.float32)
         rows[present] = row[codes[present]]
@@ -55,7 +78,9 @@ class AnchoredPart(Part):
         cells = [self.similarity(value, anchor) for value in number for anchor in self.values_]
         return np.array(cells, dtype=np.float32).reshape(len(number), len(self.values_))
 
-    def _one_hot(self, number: dict[Hashable, int], values: list[Hashable | None], records: Records) -> Float32:
+    def _one_hot(
+        self, number: dict[Hashable, int], values: list[Hashable | None], records: Records
+    ) -> Float32:
         column = {value: at for at, value in enumerate(self.values_)}
         rows = np.zeros((len(number), len(column)), dtype=np.float32)
         for value, at in number.items():
@@ -79,7 +104,9 @@ def _shown(value: Hashable) -> str:
 
 
 class Languages(AnchoredPart):
-    """1 if the two share a working language, else 0: one shared language is enough to work together."""
+    """1 if the two share a working language, else 0: one shared language is enough to work
+    together.
+    """
 
     facet = "languages"
     name = "languages"
@@ -102,7 +129,9 @@ class Languages(AnchoredPart):
 
 
 class TimeZone(AnchoredPart):
-    """Overlap of two working days of eight hours, as a share of one; the shorter way round the clock."""
+    """Overlap of two working days of eight hours, as a share of one; the shorter way round the
+    clock.
+    """
 
     facet = "time_zone"
     name = "working_hours"
@@ -117,7 +146,9 @@ class TimeZone(AnchoredPart):
 
 
 class Climate(AnchoredPart):
-    """Köppen–Geiger: half for the same main group (A..E), the other half for the same second letter within it."""
+    """Köppen–Geiger: half for the same main group (A..E), the other half for the same second letter
+    within it.
+    """
 
     facet = "geography"
     name = "climate"
@@ -128,7 +159,9 @@ class Climate(AnchoredPart):
         codes = [record.climate or None for record in records]
         for record, code in zip(records, codes, strict=True):
             if code is not None and (len(code) < 2 or code[0] not in "ABCDE"):
-                raise UnknownCodeError(record.id, self.field, f"{code!r} is not a Köppen–Geiger code such as 'Cfb'")
+                raise UnknownCodeError(
+                    record.id, self.field, f"{code!r} is not a Köppen–Geiger code such as 'Cfb'"
+                )
         return [code and code[:2] for code in codes]
 
     def similarity(self, a: str, b: str) -> float:
@@ -136,7 +169,9 @@ class Climate(AnchoredPart):
 
 
 class Seat(AnchoredPart):
-    """Capital or seat: 1 for the same rank (national capital, seat of a first-level division, neither), else 0."""
+    """Capital or seat: 1 for the same rank (national capital, seat of a first-level division,
+    neither), else 0.
+    """
 
     facet = "geography"
     name = "seat"
@@ -147,7 +182,9 @@ class Seat(AnchoredPart):
         level, capital = numbers(records, "seat_level", 0, 4), flags(records, "is_capital")
         for record, contradiction in zip(records, (capital == 0) & (level == 0), strict=True):
             if contradiction:
-                raise OutOfRangeError(record.id, self.field, "0 says national capital, but is_capital says no")
+                raise OutOfRangeError(
+                    record.id, self.field, "0 says national capital, but is_capital says no"
+                )
         rank = np.where((capital == 1) | (level == 0), 0, np.where(level == 1, 1, 2))
         known = ~np.isnan(level) | ~np.isnan(capital)
         return [int(r) if k else None for r, k in zip(rank, known, strict=True)]

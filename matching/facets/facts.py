@@ -1,4 +1,6 @@
-"""Parts over single facts: size, elevation, age, coast, seaport, universities, air links, distance, readiness."""
+"""Parts over single facts: size, elevation, age, coast, seaport, universities, air links, distance,
+readiness.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +10,28 @@ from math import comb
 import numpy as np
 
 from matching.errors import OutOfRangeError
-from matching.facets.part import EncodedPart, Float64, Items, Part, Records, Side, flags, numbers, symmetric
+from matching.facets.part import (
+    EncodedPart,
+    Float64,
+    Items,
+    Part,
+    Records,
+    Side,
+    flags,
+    numbers,
+    symmetric,
+)
 from matching.types import ProfileRecord
 
 
 class Closeness(Part):
-    """Closeness of two numbers on a scale: ((1 + cos(π·Δ / range)) / 2)ⁿ, where Δ is taken after both are held to the scale's ends.
+    """Closeness of two numbers on a scale: ((1 + cos(π·Δ / range)) / 2)ⁿ, where Δ is taken after
+    both are held to the scale's ends.
 
-    It is 1 for equal numbers wherever they lie, falls smoothly, and is a trigonometric polynomial of degree n with coefficients
-    C(2n, n+k) / 4ⁿ > 0, hence exactly a product of depth 2n + 1. (An interpolated exp(−|Δ|) of the same depth gives equal numbers that lie
-    between two nodes a similarity of only 0.6.)
+    It is 1 for equal numbers wherever they lie, falls smoothly, and is a trigonometric polynomial
+    of degree n with coefficients C(2n, n+k) / 4ⁿ > 0, hence exactly a product of depth 2n + 1. (An
+    interpolated exp(−|Δ|) of the same depth gives equal numbers that lie between two nodes a
+    similarity of only 0.6.)
     """
 
     def __init__(
@@ -50,14 +64,27 @@ class Closeness(Part):
 
 
 def size() -> Closeness:
-    """Similar size, on the logarithm of the population: .90 at twice the size, .67 at four times, .32 at ten times. Guides say similar."""
+    """Similar size, on the logarithm of the population: .90 at twice the size, .67 at four times,
+    .32 at ten times. Guides say similar.
+    """
     ends = (3_000.0, 3_000_000.0)
     return Closeness("size", "population", "population", np.log, ends, (1, 1e9), degree=4)
 
 
 def elevation() -> Closeness:
-    """Similar elevation, on log(1 + metres / 100): the lowlands differ little among themselves, and so do the highlands."""
-    return Closeness("geography", "elevation", "elevation_m", _log_hectometres, (0.0, 3_000.0), (-500, 9_000), degree=1, share=0.125)
+    """Similar elevation, on log(1 + metres / 100): the lowlands differ little among themselves, and
+    so do the highlands.
+    """
+    return Closeness(
+        "geography",
+        "elevation",
+        "elevation_m",
+        _log_hectometres,
+        (0.0, 3_000.0),
+        (-500, 9_000),
+        degree=1,
+        share=0.125,
+    )
 
 
 def _log_hectometres(metres: Float64) -> Float64:
@@ -66,14 +93,31 @@ def _log_hectometres(metres: Float64) -> Float64:
 
 def median_age() -> Closeness:
     """Similar age structure: shrinking and growing cities face different work."""
-    return Closeness("institutions", "median_age", "median_age", np.asarray, (15.0, 55.0), (0, 120), degree=1, share=0.125)
+    return Closeness(
+        "institutions",
+        "median_age",
+        "median_age",
+        np.asarray,
+        (15.0, 55.0),
+        (0, 120),
+        degree=1,
+        share=0.125,
+    )
 
 
 class SharedTrait(Part):
-    """1 if both have the trait, ``neither`` if neither has it, 0 if one has. Coastal and port pairs are found together in real networks."""
+    """1 if both have the trait, ``neither`` if neither has it, 0 if one has. Coastal and port pairs
+    are found together in real networks.
+    """
 
     def __init__(self, facet: str, name: str, field: str, *, neither: float, share: float) -> None:
-        self.facet, self.name, self.field, self.neither, self.share = facet, name, field, neither, share
+        self.facet, self.name, self.field, self.neither, self.share = (
+            facet,
+            name,
+            field,
+            neither,
+            share,
+        )
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
         values = flags(records, self.field)
@@ -82,15 +126,25 @@ class SharedTrait(Part):
 
 
 class SharedAbundance(Part):
-    """√(a_i · a_j) with a = min(1, log(1 + n) / log(1 + enough)): high only where both have the thing (universities, direct air links)."""
+    """√(a_i · a_j) with a = min(1, log(1 + n) / log(1 + enough)): high only where both have the
+    thing (universities, direct air links).
+    """
 
     def __init__(self, name: str, field: str, *, enough: int, share: float) -> None:
-        self.facet, self.name, self.field, self.enough, self.share = "institutions", name, field, enough, share
+        self.facet, self.name, self.field, self.enough, self.share = (
+            "institutions",
+            name,
+            field,
+            enough,
+            share,
+        )
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
         values = numbers(records, self.field, 0, 100_000)
         present = ~np.isnan(values)
-        abundance = np.minimum(1.0, np.log1p(np.where(present, values, 0.0)) / np.log1p(self.enough))
+        abundance = np.minimum(
+            1.0, np.log1p(np.where(present, values, 0.0)) / np.log1p(self.enough)
+        )
         return symmetric(np.sqrt(abundance)[:, None].astype(np.float32), present)
 
 
@@ -104,19 +158,30 @@ class Distance(Part):
     name = "distance"
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
-        latitude, longitude = np.radians(numbers(records, "latitude", -90, 90)), np.radians(numbers(records, "longitude", -180, 180))
+        latitude, longitude = (
+            np.radians(numbers(records, "latitude", -90, 90)),
+            np.radians(numbers(records, "longitude", -180, 180)),
+        )
         for record, half in zip(records, np.isnan(latitude) != np.isnan(longitude), strict=True):
             if half:
-                raise OutOfRangeError(record.id, "longitude", "latitude and longitude must be given together or both left empty")
+                raise OutOfRangeError(
+                    record.id,
+                    "longitude",
+                    "latitude and longitude must be given together or both left empty",
+                )
         present = ~np.isnan(latitude)
         north, east = np.where(present, latitude, 0.0), np.where(present, longitude, 0.0)
         around = np.cos(north)
-        rows = np.column_stack([np.ones(len(north)), around * np.cos(east), around * np.sin(east), np.sin(north)])
+        rows = np.column_stack(
+            [np.ones(len(north)), around * np.cos(east), around * np.sin(east), np.sin(north)]
+        )
         return symmetric((rows * present[:, None] * np.sqrt(0.5)).astype(np.float32), present)
 
 
 class Readiness(Part):
-    """How ready j is: the mean degree to which what it stated is in place. Committed people and budgets make partnerships live."""
+    """How ready j is: the mean degree to which what it stated is in place. Committed people and
+    budgets make partnerships live.
+    """
 
     facet = "readiness"
     name = "readiness"
@@ -125,13 +190,27 @@ class Readiness(Part):
         for record in records:
             for code, degree in record.readiness.items():
                 if not 0 <= degree <= 1:
-                    raise OutOfRangeError(record.id, "readiness", f"{code!r} is {degree!r}; write a degree from 0 to 1")
+                    raise OutOfRangeError(
+                        record.id,
+                        "readiness",
+                        f"{code!r} is {degree!r}; write a degree from 0 to 1",
+                    )
         stated = np.fromiter((len(record.readiness) for record in records), np.int64, len(records))
-        in_place = np.fromiter((sum(record.readiness.values()) for record in records), np.float64, len(records))
+        in_place = np.fromiter(
+            (sum(record.readiness.values()) for record in records), np.float64, len(records)
+        )
         offered = (in_place / np.maximum(stated, 1))[:, None].astype(np.float32)
-        everyone = np.ones(len(records), dtype=np.bool_)  # anyone can prefer a ready partner, whatever is known of themselves
-        return EncodedPart(np.ones((len(records), 1), dtype=np.float32), offered, everyone, stated > 0)
+        everyone = np.ones(
+            len(records), dtype=np.bool_
+        )  # anyone can prefer a ready partner, whatever is known of themselves
+        return EncodedPart(
+            np.ones((len(records), 1), dtype=np.float32), offered, everyone, stated > 0
+        )
 
     def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
         degrees = sorted(chosen.readiness.items(), key=lambda entry: (-entry[1], entry[0]))
-        return tuple((f"readiness:{code}", degree / len(chosen.readiness)) for code, degree in degrees if degree)
+        return tuple(
+            (f"readiness:{code}", degree / len(chosen.readiness))
+            for code, degree in degrees
+            if degree
+        )

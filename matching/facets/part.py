@@ -1,7 +1,9 @@
-"""What every facet is made of: parts whose similarity is a dot product of a seeker's and an offered row.
+"""What every facet is made of: parts whose similarity is a dot product of a seeker's and an offered
+row.
 
-A facet (``geography``) has one or more parts (climate, coast, …), each with its share of the facet's weight and its own presence, so that a
-community that knows its climate but not its elevation is compared on the climate alone.
+A facet (``geography``) has one or more parts (climate, coast, …), each with its share of the
+facet's weight and its own presence, so that a community that knows its climate but not its
+elevation is compared on the climate alone.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ Items = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class EncodedPart:
-    """One part of one side. ``similarity(i→j) = seeker[i] @ offered[j]``, in [0, 1], where both are present; rows not present are zero.
+    """One part of one side. ``similarity(i→j) = seeker[i] @ offered[j]``, in [0, 1], where both are
+    present; rows not present are zero.
 
-    The depth of ``seeker`` is that of the direction in which the side chooses, that of ``offered`` of the direction in which it is chosen.
+    The depth of ``seeker`` is that of the direction in which the side chooses, that of ``offered``
+    of the direction in which it is chosen.
     """
 
     seeker: Float32  # (n, depth of side→other)
@@ -47,17 +51,23 @@ class Part(ABC):
     share: float = 1.0  # of the facet's weight; the shares of a facet sum to 1
 
     def fit(self, left: Records, right: Records) -> None:  # noqa: B027 - most parts learn nothing
-        """Learn what the similarity depends on (rarity, latent topics). ``left`` and ``right`` may be empty."""
+        """Learn what the similarity depends on (rarity, latent topics). ``left`` and ``right`` may
+        be empty.
+        """
 
     def lay_out(self, left: Records, right: Records) -> None:  # noqa: B027 - most parts have fixed columns
-        """Choose columns for values that occur. Changes no similarity, so one fit serves snapshots of different days and shards."""
+        """Choose columns for values that occur. Changes no similarity, so one fit serves snapshots
+        of different days and shards.
+        """
 
     @abstractmethod
     def encode(self, records: Records, side: Side) -> EncodedPart:
         """Encode n records of one side; raises a ``RecordError`` for values that cannot be used."""
 
     def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
-        """What the similarity of this pair is made of: (code, share of ``similarity``), summing to ``similarity``."""
+        """What the similarity of this pair is made of: (code, share of ``similarity``), summing to
+        ``similarity``.
+        """
         return ((self.name, similarity),) if similarity > 0 else ()
 
     def state(self) -> Iterable[Any]:
@@ -75,13 +85,19 @@ def symmetric(rows: Float32, present: BoolArray) -> EncodedPart:
 
 
 def numbers(records: Records, field: str, low: float, high: float) -> Float64:
-    """(n,) float64 with NaN for ``None``. Raises OutOfRangeError for NaN and for values outside of [low, high]."""
+    """(n,) float64 with NaN for ``None``. Raises OutOfRangeError for NaN and for values outside of
+    [low, high].
+    """
     raw = list(map(attrgetter(field), records))
     values = np.array([np.nan if value is None else value for value in raw], dtype=np.float64)
     outside = ~((values >= low) & (values <= high))
     if int(outside.sum()) != raw.count(None):
         at = next(int(i) for i in np.flatnonzero(outside) if raw[i] is not None)
-        raise OutOfRangeError(records[at].id, field, f"{raw[at]!r} is not a number from {low:g} to {high:g}; correct it or leave it empty")
+        raise OutOfRangeError(
+            records[at].id,
+            field,
+            f"{raw[at]!r} is not a number from {low:g} to {high:g}; correct it or leave it empty",
+        )
     return values
 
 
@@ -110,20 +126,28 @@ class CodeList:
         held: list[Collection[str]] = list(map(attrgetter(self.field), records))
         rows = np.repeat(np.arange(len(held)), np.fromiter(map(len, held), np.int64, len(held)))
         try:
-            cols = np.fromiter(map(self.index.__getitem__, chain.from_iterable(held)), np.int64, len(rows))
+            cols = np.fromiter(
+                map(self.index.__getitem__, chain.from_iterable(held)), np.int64, len(rows)
+            )
         except KeyError as error:
             raise self._unknown(records, error.args[0]) from None
         return rows, cols
 
     def levels(self, records: Records, low: int, high: int) -> tuple[IntArray, IntArray, Float64]:
-        """Row, column and level of every code of a mapping code → level. Raises UnknownCodeError, OutOfRangeError."""
+        """Row, column and level of every code of a mapping code → level. Raises UnknownCodeError,
+        OutOfRangeError.
+        """
         rows, cols = self.entries(records)
         held = (getattr(record, self.field) for record in records)
-        values = np.fromiter(chain.from_iterable(mapping.values() for mapping in held), np.float64, len(rows))
+        values = np.fromiter(
+            chain.from_iterable(mapping.values() for mapping in held), np.float64, len(rows)
+        )
         wrong = np.flatnonzero(~((values >= low) & (values <= high)))
         if len(wrong):
             at = wrong[0]
-            problem = f"{self.codes[cols[at]]!r} has {values[at]:g}, which is not from {low} to {high}"
+            problem = (
+                f"{self.codes[cols[at]]!r} has {values[at]:g}, which is not from {low} to {high}"
+            )
             raise OutOfRangeError(records[rows[at]].id, self.field, problem)
         return rows, cols, values
 
@@ -135,7 +159,9 @@ class CodeList:
         return hot, filled(hot)
 
     def rarity(self, *sides: Records) -> Float64:
-        """(codes,) smoothed inverse document frequency, 1 + ln((1 + N) / (1 + n_code)), N counting the records that state any code."""
+        """(codes,) smoothed inverse document frequency, 1 + ln((1 + N) / (1 + n_code)), N counting
+        the records that state any code.
+        """
         counts, stating = np.zeros(len(self.codes)), 0
         for records in sides:
             counts += np.bincount(self.entries(records)[1], minlength=len(self.codes))
@@ -145,7 +171,9 @@ class CodeList:
     def _unknown(self, records: Records, code: object) -> UnknownCodeError:
         at = next(record for record in records if code in getattr(record, self.field))
         known = ", ".join(self.codes[:5]) + (", …" if len(self.codes) > 5 else "")
-        return UnknownCodeError(at.id, self.field, f"{code!r} is not in the vocabulary ({known or 'which is empty'})")
+        return UnknownCodeError(
+            at.id, self.field, f"{code!r} is not in the vocabulary ({known or 'which is empty'})"
+        )
 
 
 def filled(rows: Float64) -> BoolArray:
@@ -156,5 +184,7 @@ def filled(rows: Float64) -> BoolArray:
 def unit_rows(rows: Float64) -> Float32:
     """Each row divided by its length; rows of zeros stay zero."""
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-    unit: Float32 = np.divide(rows, lengths[:, None], out=np.zeros_like(rows), where=lengths[:, None] > 0).astype(np.float32)
+    unit: Float32 = np.divide(
+        rows, lengths[:, None], out=np.zeros_like(rows), where=lengths[:, None] > 0
+    ).astype(np.float32)
     return unit

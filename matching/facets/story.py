@@ -1,4 +1,6 @@
-"""Story: what two communities write about themselves, within a language by words, across languages only through the vocabulary."""
+"""Story: what two communities write about themselves, within a language by words, across languages
+only through the vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,14 @@ if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 _WORD = re.compile(r"\w+")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+)
 """Scripts that write no spaces, or join particles to their words (Korean): read by pairs of characters."""
 _MENTION_COUNTS = 3  # a mention of the vocabulary says more than a word does
-_ENOUGH = 3  # stories: the mean of fewer is those stories themselves, and nothing of them would be left
+_ENOUGH = (
+    3  # stories: the mean of fewer is those stories themselves, and nothing of them would be left
+)
 
 
 class _Told(NamedTuple):
@@ -30,18 +36,25 @@ class _Told(NamedTuple):
 class Story(Part):
     """(1 + cosine) / 2 of latent topics: .5 means unrelated.
 
-    Terms are words marked with their language, and the vocabulary's codes that the text mentions in any language; TF-IDF, then a truncated
-    SVD (Deerwester et al. 1990), then each language's mean is taken out, since otherwise all stories of one language would look alike.
+    Terms are words marked with their language, and the vocabulary's codes that the text mentions in
+    any language; TF-IDF, then a truncated SVD (Deerwester et al. 1990), then each language's mean
+    is taken out, since otherwise all stories of one language would look alike.
     """
 
     facet = "story"
     name = "story"
 
-    def __init__(self, labels: Mapping[str, tuple[str, ...]], components: int, random_state: int) -> None:
+    def __init__(
+        self, labels: Mapping[str, tuple[str, ...]], components: int, random_state: int
+    ) -> None:
         self.components, self.random_state = components, random_state
         self.joined: list[tuple[str, str]] = []  # phrases to be found anywhere in the text
-        self.spaced: dict[str, list[tuple[list[str], str]]] = {}  # phrases of whole words, by their first word
-        for code, phrase in sorted({(code, phrase.casefold()) for code, phrases in labels.items() for phrase in phrases}):
+        self.spaced: dict[
+            str, list[tuple[list[str], str]]
+        ] = {}  # phrases of whole words, by their first word
+        for code, phrase in sorted(
+            {(code, phrase.casefold()) for code, phrases in labels.items() for phrase in phrases}
+        ):
             words = _WORD.findall(phrase)
             if _UNSPACED.search(phrase):
                 self.joined.append(("".join(words), code))
@@ -70,7 +83,9 @@ class Story(Part):
                 pieces += [word[k : k + 2] for k in range(max(1, len(word) - 1))]
             elif len(word) > 2:
                 pieces.append(word)
-        return [f"{language}:{piece}" for piece in pieces] + [f"#{code}" for code in sorted(found) for _ in range(_MENTION_COUNTS)]
+        return [f"{language}:{piece}" for piece in pieces] + [
+            f"#{code}" for code in sorted(found) for _ in range(_MENTION_COUNTS)
+        ]
 
     def fit(self, left: Records, right: Records) -> None:
         self.tfidf_ = self.svd_ = None
@@ -78,17 +93,25 @@ class Story(Part):
         told = [*self._told(left), *self._told(right)]
         if len(told) < 3:
             return  # nothing can be learned from fewer: the facet is then not present for anybody
-        # Only here: they take seconds to import, and most processes that know of the engine never fit a story.
+        # Only here: they take seconds to import, and most processes that know of the engine never
+        # fit a story.
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        tfidf = TfidfVectorizer(analyzer=list, max_features=20_000, sublinear_tf=True, dtype=np.float32)
+        tfidf = TfidfVectorizer(
+            analyzer=list, max_features=20_000, sublinear_tf=True, dtype=np.float32
+        )
         weighted = tfidf.fit_transform([story.terms for story in told])
         depth = min(self.components, len(tfidf.vocabulary_) - 1, len(told) - 1)
         if depth < 1:
             return
-        with np.errstate(divide="ignore", invalid="ignore"):  # its share of explained variance, unused here, is 0 / 0 for equal stories
-            self.tfidf_, self.svd_ = tfidf, TruncatedSVD(depth, random_state=self.random_state).fit(weighted)
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # its share of explained variance, unused here, is 0 / 0 for equal stories
+            self.tfidf_, self.svd_ = (
+                tfidf,
+                TruncatedSVD(depth, random_state=self.random_state).fit(weighted),
+            )
         latent = np.asarray(self.svd_.transform(weighted), dtype=np.float64)
         languages = np.array([story.language for story in told])
         for language in np.unique(languages):
@@ -114,7 +137,11 @@ class Story(Part):
         return symmetric(rows * np.float32(np.sqrt(0.5)), present)
 
     def _told(self, records: Records) -> list[_Told]:
-        stories = ((at, record.story_language or "und", record.story) for at, record in enumerate(records) if record.story)
+        stories = (
+            (at, record.story_language or "und", record.story)
+            for at, record in enumerate(records)
+            if record.story
+        )
         found = (_Told(at, language, self.terms(language, text)) for at, language, text in stories)
         return [story for story in found if story.terms]
 
@@ -123,4 +150,10 @@ class Story(Part):
             return ()
         means = [(language, np.round(mean, 5)) for language, mean in sorted(self.means_.items())]
         phrases = [sorted(self.joined), sorted(self.spaced.items())]
-        return (phrases, sorted(self.tfidf_.vocabulary_), np.round(self.tfidf_.idf_, 5), np.round(self.svd_.components_, 4), means)
+        return (
+            phrases,
+            sorted(self.tfidf_.vocabulary_),
+            np.round(self.tfidf_.idf_, 5),
+            np.round(self.svd_.components_, 4),
+            means,
+        )

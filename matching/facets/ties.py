@@ -1,4 +1,6 @@
-"""Ties: a declared tie of i to j or to its country, with strength; hints from open data are marked as such and count half."""
+"""Ties: a declared tie of i to j or to its country, with strength; hints from open data are marked
+as such and count half.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +18,29 @@ HINT = 0.5  # a hint says that ties are likely there, not that anybody keeps the
 
 
 class Ties(Part):
-    """The strongest tie of i to j's country: declared .5, .75 or 1 by strength, hinted half of the hint.
+    """The strongest tie of i to j's country: declared .5, .75 or 1 by strength, hinted half of the
+    hint.
 
-    A former relation predicts success (Baycan-Levent 2010). Ties to one named community cannot be a product of this depth; ``named_ties``
-    lists them.
+    A former relation predicts success (Baycan-Levent 2010). Ties to one named community cannot be a
+    product of this depth; ``named_ties`` lists them.
     """
 
     facet = "ties"
     name = "ties"
 
     def __init__(self) -> None:
-        self.columns_: dict[Side, dict[str, int]] = {"left": {}, "right": {}}  # by the side that chooses: the countries it has ties to
+        self.columns_: dict[Side, dict[str, int]] = {
+            "left": {},
+            "right": {},
+        }  # by the side that chooses: the countries it has ties to
         self.countries_: dict[Side, frozenset[str]] = {"left": frozenset(), "right": frozenset()}
 
     def lay_out(self, left: Records, right: Records) -> None:
         self.columns_, self.countries_ = {}, {}
-        sides: tuple[tuple[Side, Records, Records], ...] = (("left", left, right), ("right", right, left))
+        sides: tuple[tuple[Side, Records, Records], ...] = (
+            ("left", left, right),
+            ("right", right, left),
+        )
         for side, choosers, chosen in sides:
             tied = {country for record in choosers for country in country_ties(record)}
             there = {record.country for record in chosen}
@@ -39,8 +48,15 @@ class Ties(Part):
             self.countries_[other(side)] = frozenset(there)
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
-        seeks = np.fromiter((bool(record.ties or record.tie_hints) for record in records), np.bool_, len(records))
-        return EncodedPart(self._seeker(records, side), self._offered(records, side), seeks, np.ones(len(records), dtype=np.bool_))
+        seeks = np.fromiter(
+            (bool(record.ties or record.tie_hints) for record in records), np.bool_, len(records)
+        )
+        return EncodedPart(
+            self._seeker(records, side),
+            self._offered(records, side),
+            seeks,
+            np.ones(len(records), dtype=np.bool_),
+        )
 
     def _seeker(self, records: Records, side: Side) -> Float32:
         columns, there = self.columns_[side], self.countries_[other(side)]
@@ -71,8 +87,16 @@ class Ties(Part):
     def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
         if similarity <= 0:
             return ()
-        candidates = [(STRENGTH[tie.strength], f"tie:{tie.kind}") for tie in chooser.ties if tie.community_id == chosen.id]
-        candidates += [(STRENGTH[tie.strength], f"tie:{tie.kind}") for tie in chooser.ties if tie.country == chosen.country]
+        candidates = [
+            (STRENGTH[tie.strength], f"tie:{tie.kind}")
+            for tie in chooser.ties
+            if tie.community_id == chosen.id
+        ]
+        candidates += [
+            (STRENGTH[tie.strength], f"tie:{tie.kind}")
+            for tie in chooser.ties
+            if tie.country == chosen.country
+        ]
         if not candidates:
             return ((f"tie_hint:{chosen.country}", similarity),)
         kinds = sorted({kind for value, kind in candidates if value == max(candidates)[0]})
@@ -92,13 +116,19 @@ def country_ties(record: ProfileRecord) -> dict[str, float]:
     found: dict[str, float] = {}
     for country, hint in record.tie_hints.items():
         if not 0 <= hint <= 1:
-            raise OutOfRangeError(record.id, "tie_hints", f"the hint for {country} is {hint!r}, which is not from 0 to 1")
+            raise OutOfRangeError(
+                record.id,
+                "tie_hints",
+                f"the hint for {country} is {hint!r}, which is not from 0 to 1",
+            )
         found[country] = HINT * hint
     for tie in record.ties:
         if tie.strength not in STRENGTH:
             raise OutOfRangeError(record.id, "ties", f"strength {tie.strength!r} is not 1, 2 or 3")
         if (tie.country is None) == (tie.community_id is None):
-            raise OutOfRangeError(record.id, "ties", "a tie names a country or a community, exactly one of the two")
+            raise OutOfRangeError(
+                record.id, "ties", "a tie names a country or a community, exactly one of the two"
+            )
         if tie.country is not None:
             found[tie.country] = max(found.get(tie.country, 0.0), STRENGTH[tie.strength])
     return found

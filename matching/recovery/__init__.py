@@ -1,1 +1,3 @@
-"""Recovering real partnerships from open data: tables, pair features, a learned ranker, and the protocol that measures it."""
+"""Recovering real partnerships from open data: tables, pair features, a learned ranker, and the
+protocol that measures it.
+"""

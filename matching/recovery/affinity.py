@@ -1,8 +1,10 @@
-"""How strongly cities like this one are drawn to places like that one: two-step kernel ridge regression.
+"""How strongly cities like this one are drawn to places like that one: two-step kernel ridge
+regression.
 
-Stock, Pahikkala, Airola, De Baets & Waegeman, "A comparative study of pairwise learning methods based on kernel ridge regression",
-Neural Computation 30 (2018). A candidate that has known partners is predicted from all others, by the closed form of leaving
-one out, so that known and unknown candidates are told alike.
+Stock, Pahikkala, Airola, De Baets & Waegeman, "A comparative study of pairwise learning methods
+based on kernel ridge regression", Neural Computation 30 (2018). A candidate that has known partners
+is predicted from all others, by the closed form of leaving one out, so that known and unknown
+candidates are told alike.
 """
 
 from __future__ import annotations
@@ -42,9 +44,14 @@ class Affinity(Telling):
 
     def _left_kernel(self, rows: IntArray, others: IntArray) -> FloatArray:
         known = self.known
-        a, b = (describe_origins(known.data, known.places, part) * _LEFT_SCALE for part in (rows, others))
+        a, b = (
+            describe_origins(known.data, known.places, part) * _LEFT_SCALE
+            for part in (rows, others)
+        )
         cosine = np.clip(known.places.unit[rows] @ known.places.unit[others].T, -1.0, 1.0)
-        nearby = np.exp(-6371.0 * np.arccos(cosine) / 300.0) * (self._state[rows][:, None] == self._state[others][None, :])
+        nearby = np.exp(-6371.0 * np.arccos(cosine) / 300.0) * (
+            self._state[rows][:, None] == self._state[others][None, :]
+        )
         kernel: FloatArray = 0.5 * _gaussian(a, b, 0.25) + 0.3 * _gaussian(a, b, 1.0) + 0.2 * nearby
         return kernel
 
@@ -66,7 +73,9 @@ class Affinity(Telling):
     def _right_kernel(self, rows: IntArray, others: IntArray) -> FloatArray:
         a, b = self._described(rows), self._described(others)
         same = (self._country[rows][:, None] == self._country[others][None, :]).astype(np.float64)
-        kernel: FloatArray = 0.4 * _gaussian(a, b, 0.5) + 0.3 * same * _gaussian(a, b, 2.0) + 0.3 * same
+        kernel: FloatArray = (
+            0.4 * _gaussian(a, b, 0.5) + 0.3 * same * _gaussian(a, b, 2.0) + 0.3 * same
+        )
         return kernel
 
     def features(self, rows: IntArray, pool: IntArray) -> FloatArray:

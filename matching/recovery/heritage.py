@@ -1,11 +1,14 @@
-"""Heritage by U.S. state: how strongly a state's people trace their origin to a country, from Census tables.
+"""Heritage by U.S. state: how strongly a state's people trace their origin to a country, from
+Census tables.
 
-Source: American Community Survey 2018, one-year tables DP02 and DP05, percent of a state's population (U.S. public domain).
-The Census asks for ancestries and origins, not for countries, so each country is given the one answer that comes closest:
-German for Germany and Austria; English, Scottish, Scotch-Irish and Welsh together for the United Kingdom; French Canadian
-for Canada; Chinese for China and Taiwan; Arab for the Arab countries; Subsaharan African for the countries south of the
-Sahara; "other Hispanic or Latino" for Latin America beyond Mexico, Cuba and Puerto Rico, and for Spain. Countries without
-an answer of their own have no hint. Delaware's ancestry is blank in the source.
+Source: American Community Survey 2018, one-year tables DP02 and DP05, percent of a state's
+population (U.S. public domain). The Census asks for ancestries and origins, not for countries, so
+each country is given the one answer that comes closest: German for Germany and Austria; English,
+Scottish, Scotch-Irish and Welsh together for the United Kingdom; French Canadian for Canada;
+Chinese for China and Taiwan; Arab for the Arab countries; Subsaharan African for the countries
+south of the Sahara; "other Hispanic or Latino" for Latin America beyond Mexico, Cuba and Puerto
+Rico, and for Spain. Countries without an answer of their own have no hint. Delaware's ancestry is
+blank in the source.
 """
 
 from __future__ import annotations
@@ -18,7 +21,26 @@ import numpy as np
 from matching.recovery.tables import KeyedTable
 from matching.types import FloatArray
 
-_ARAB = ["EG", "JO", "LB", "SY", "IQ", "MA", "PS", "TN", "DZ", "SA", "AE", "YE", "KW", "QA", "OM", "BH", "LY", "SD"]
+_ARAB = [
+    "EG",
+    "JO",
+    "LB",
+    "SY",
+    "IQ",
+    "MA",
+    "PS",
+    "TN",
+    "DZ",
+    "SA",
+    "AE",
+    "YE",
+    "KW",
+    "QA",
+    "OM",
+    "BH",
+    "LY",
+    "SD",
+]
 _SUBSAHARAN = [
     "GH",
     "NG",
@@ -61,7 +83,25 @@ _SUBSAHARAN = [
     "LS",
     "SZ",
 ]
-_HISPANIC = ["GT", "SV", "HN", "NI", "CR", "PA", "CO", "VE", "EC", "PE", "BO", "CL", "AR", "UY", "PY", "DO", "ES"]
+_HISPANIC = [
+    "GT",
+    "SV",
+    "HN",
+    "NI",
+    "CR",
+    "PA",
+    "CO",
+    "VE",
+    "EC",
+    "PE",
+    "BO",
+    "CL",
+    "AR",
+    "UY",
+    "PY",
+    "DO",
+    "ES",
+]
 
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "DE": ("ancestry_german",),
@@ -104,15 +144,21 @@ _SMOOTHING = 0.05  # percentage points, half of what the tables resolve
 
 
 def share(states: KeyedTable, state: str, country: str) -> float:
-    """Percent of the state's people with the country's heritage; NaN where no answer fits or the Census suppressed it."""
+    """Percent of the state's people with the country's heritage; NaN where no answer fits or the
+    Census suppressed it.
+    """
     answers = ANSWERS.get(country)
     if answers is None:
         return float("nan")
     return float(sum(states.get(state, "pct_" + answer) for answer in answers))
 
 
-def over_representation(states: KeyedTable, codes: tuple[str, ...], countries: tuple[str, ...]) -> FloatArray:
-    """(len(codes), len(countries)) log ratio of a state's heritage share to the mean of all states; 0 where not known."""
+def over_representation(
+    states: KeyedTable, codes: tuple[str, ...], countries: tuple[str, ...]
+) -> FloatArray:
+    """(len(codes), len(countries)) log ratio of a state's heritage share to the mean of all states;
+    0 where not known.
+    """
     result = np.zeros((len(codes), len(countries)))
     for column, country in enumerate(countries):
         if country not in ANSWERS:
@@ -138,9 +184,10 @@ SMALLEST_HINT = 0.05
 def tie_hints(states: KeyedTable, countries: KeyedTable) -> Iterator[TieHint]:
     """Hints of at least ``SMALLEST_HINT``, by state and country.
 
-    With s the percent of the state's people with the heritage and r its ratio to the mean of all states, the strength is
-    s/(1+s) · r/(1+r): both how many they are and how particular to the state. Where one answer stands for several countries
-    ("Arab", "other Hispanic"), s is divided among them by the square root of their populations.
+    With s the percent of the state's people with the heritage and r its ratio to the mean of all
+    states, the strength is s/(1+s) · r/(1+r): both how many they are and how particular to the
+    state. Where one answer stands for several countries ("Arab", "other Hispanic"), s is divided
+    among them by the square root of their populations.
     """
     sharing: dict[tuple[str, ...], float] = {}
     weight = {code: float(np.sqrt(max(countries.get(code, "population"), 1.0))) for code in ANSWERS}

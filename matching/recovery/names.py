@@ -12,9 +12,48 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from matching.types import FloatArray
 
-_FOLD = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ß": "ss", "đ": "d", "Đ": "D", "ı": "i", "æ": "ae", "œ": "oe"})
-_LEADING = ("new ", "north ", "south ", "east ", "west ", "fort ", "mount ", "lake ", "port ", "saint ", "st ", "city of ", "old ", "glen ")
-_TRAILING = (" city", " beach", " park", " heights", " springs", " falls", " hills", " village", " shi", " si")
+_FOLD = str.maketrans(
+    {
+        "ø": "o",
+        "Ø": "O",
+        "ł": "l",
+        "Ł": "L",
+        "ß": "ss",
+        "đ": "d",
+        "Đ": "D",
+        "ı": "i",
+        "æ": "ae",
+        "œ": "oe",
+    }
+)
+_LEADING = (
+    "new ",
+    "north ",
+    "south ",
+    "east ",
+    "west ",
+    "fort ",
+    "mount ",
+    "lake ",
+    "port ",
+    "saint ",
+    "st ",
+    "city of ",
+    "old ",
+    "glen ",
+)
+_TRAILING = (
+    " city",
+    " beach",
+    " park",
+    " heights",
+    " springs",
+    " falls",
+    " hills",
+    " village",
+    " shi",
+    " si",
+)
 _SPANISH = ("san ", "santa ", "el ", "la ", "las ", "los ", "del ", "rancho ", "palo ", "monte ")
 
 
@@ -26,7 +65,9 @@ def normalise(name: str) -> str:
 
 
 def core(name: str) -> str:
-    """A normalised name without the words settlers added: "new bern" -> "bern", "rome city" -> "rome"."""
+    """A normalised name without the words settlers added: "new bern" -> "bern", "rome city" ->
+    "rome".
+    """
     for word in _LEADING:
         if name.startswith(word) and len(name) - len(word) > 3:
             name = name[len(word) :]
@@ -71,4 +112,9 @@ class NameIndex:
         for part in own.split():
             word[list(self._word.get(part, ()))] = 1
         letters = np.asarray((self._matrix @ self._letters.transform([own]).T).todense()).ravel()
-        return {"same_name": whole, "same_core_name": alias, "shared_word": word, "alike_letters": letters}
+        return {
+            "same_name": whole,
+            "same_core_name": alias,
+            "shared_word": word,
+            "alike_letters": letters,
+        }

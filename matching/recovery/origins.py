@@ -12,15 +12,21 @@ _COMPONENTS = 10
 
 
 def filled(values: FloatArray) -> FloatArray:
-    """Blanks of (n, ...) replaced by the mean of what is known in the column; by 0 where nothing is."""
+    """Blanks of (n, ...) replaced by the mean of what is known in the column; by 0 where nothing
+    is.
+    """
     known = ~np.isnan(values)
     mean = np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     return np.where(known, values, mean)
 
 
 def state_profiles(states: KeyedTable) -> dict[str, FloatArray]:
-    """State -> (10,) principal components of log ancestry and origin shares (Census), the first of unit variance."""
-    columns = sorted({name for row in states.rows.values() for name in row if name.startswith("pct_")})
+    """State -> (10,) principal components of log ancestry and origin shares (Census), the first of
+    unit variance.
+    """
+    columns = sorted(
+        {name for row in states.rows.values() for name in row if name.startswith("pct_")}
+    )
     logs = np.log(filled(np.column_stack([states.column(name) for name in columns])) + 0.1)
     logs = (logs - logs.mean(0)) / (logs.std(0) + 1e-9)
     left, values, _ = np.linalg.svd(logs, full_matrices=False)
@@ -32,7 +38,9 @@ def state_profiles(states: KeyedTable) -> dict[str, FloatArray]:
 
 
 def describe_origins(data: OpenData, places: Places, rows: IntArray) -> FloatArray:
-    """(len(rows), 19): place on the sphere (3), state profile (10), log population, log share born abroad, coast, air, elevation, seat."""
+    """(len(rows), 19): place on the sphere (3), state profile (10), log population, log share born
+    abroad, coast, air, elevation, seat.
+    """
     profiles = state_profiles(data.states)
     none = np.zeros(_COMPONENTS)
     state = np.stack([profiles.get(data.cities.text["admin1_code"][row], none) for row in rows])

@@ -1,4 +1,6 @@
-"""Pair features from open data alone: a U.S. place against a pool of places abroad. No partnership is looked at here."""
+"""Pair features from open data alone: a U.S. place against a pool of places abroad. No partnership
+is looked at here.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _CONTINENTS = ("AF", "AS", "EU", "NA", "OC", "SA")
 
 
 class PairFeatures:
-    """Features of pairs (U.S. row, pool). ``of(row)`` gives (n_pool, d) float32; ``names`` its d columns."""
+    """Features of pairs (U.S. row, pool). ``of(row)`` gives (n_pool, d) float32; ``names`` its d
+    columns.
+    """
 
     def __init__(self, data: OpenData, places: Places, pool: IntArray) -> None:
         self.data, self.places, self.pool = data, places, pool
@@ -36,21 +40,33 @@ class PairFeatures:
                 ("us_km", "us_dist_km", 9000.0),
             )
         }
-        column["income"], column["people"] = np.log(column["income"]), np.log(np.maximum(column["people"], 1e4))
+        column["income"], column["people"] = (
+            np.log(column["income"]),
+            np.log(np.maximum(column["people"], 1e4)),
+        )
         continent = [table.text(code, "continent") for code in self.countries]
         for name in _CONTINENTS:
-            column["continent_" + name] = np.array([float(c == name) for c in continent])[self.country]
-        spanish = np.array([float("es" in self._languages(code)) for code in self.countries])[self.country]
+            column["continent_" + name] = np.array([float(c == name) for c in continent])[
+                self.country
+            ]
+        spanish = np.array([float("es" in self._languages(code)) for code in self.countries])[
+            self.country
+        ]
         self._spanish = spanish
         self._world = WorldPartners.of_pool(data, places, pool)
         self._own = self._own_columns() | column | {"spanish": spanish} | self._world.own
         states = tuple(sorted(data.states.keys))
         self._state = {code: i for i, code in enumerate(states)}
         self._heritage = heritage.over_representation(data.states, states, self.countries)
-        shares = np.array([[heritage.share(data.states, s, c) for c in self.countries] for s in states])
+        shares = np.array(
+            [[heritage.share(data.states, s, c) for c in self.countries] for s in states]
+        )
         self._heritage_share = np.log1p(np.nan_to_num(shares))
         text = cities.text
-        self._names = NameIndex((text["ascii_name"][r] for r in pool), (cities.aliases.get(int(cities.ids[r]), ()) for r in pool))
+        self._names = NameIndex(
+            (text["ascii_name"][r] for r in pool),
+            (cities.aliases.get(int(cities.ids[r]), ()) for r in pool),
+        )
         self._airports: dict[str, list[int]] = {}
         for position, row in enumerate(pool):
             for airport in text["airports_60km"][row].split():
@@ -58,7 +74,10 @@ class PairFeatures:
         self.names = tuple(self._columns(int(np.flatnonzero(np.array(text["country"]) == "US")[0])))
 
     def _languages(self, country: str) -> set[str]:
-        return {tag.split("-")[0] for tag in self.data.countries.text(country, "geonames_languages").split(",")[:1]}
+        return {
+            tag.split("-")[0]
+            for tag in self.data.countries.text(country, "geonames_languages").split(",")[:1]
+        }
 
     def _own_columns(self) -> dict[str, FloatArray]:
         p, pool = self.places, self.pool
@@ -86,7 +105,13 @@ class PairFeatures:
         return result
 
     def _columns(self, row: int) -> Mapping[str, FloatArray | float]:
-        return {**self._own, **self._city(row), **self._contrast(row), **self._ties(row), **self._world.pair_columns(row)}
+        return {
+            **self._own,
+            **self._city(row),
+            **self._contrast(row),
+            **self._ties(row),
+            **self._world.pair_columns(row),
+        }
 
     def _city(self, row: int) -> dict[str, float]:
         p = self.places
@@ -140,7 +165,9 @@ class PairFeatures:
         }
 
     def _flights(self, airports: list[str]) -> tuple[FloatArray, FloatArray]:
-        """Whether a direct flight links both places' airports, and log(1 + ways to fly with one stop)."""
+        """Whether a direct flight links both places' airports, and log(1 + ways to fly with one
+        stop).
+        """
         direct, stops = np.zeros(len(self.pool)), np.zeros(len(self.pool))
         reached: dict[str, int] = {}
         for airport in airports:

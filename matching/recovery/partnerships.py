@@ -1,9 +1,11 @@
-"""Known partnerships of other U.S. cities, and the two rules that keep what is told from them honest.
+"""Known partnerships of other U.S. cities, and the two rules that keep what is told from them
+honest.
 
-- The U.S. cities asked about must not be among those counted (``CountedTwice`` otherwise), so that rows to learn from get their
-  values from other folds, as rows to rank do.
-- A candidate's own partnerships never count for the candidate itself: a pool made of partners would give the answer away, since
-  a city whose known partners are missing is in the pool for the sake of the pair to be found.
+- The U.S. cities asked about must not be among those counted (``CountedTwice`` otherwise), so that
+  rows to learn from get their values from other folds, as rows to rank do.
+- A candidate's own partnerships never count for the candidate itself: a pool made of partners would
+  give the answer away, since a city whose known partners are missing is in the pool for the sake of
+  the pair to be found.
 """
 
 from __future__ import annotations
@@ -37,13 +39,19 @@ class Partnerships:
     chosen: sparse.csr_matrix  # (a, b) float32, 1 where partners
 
     @classmethod
-    def of_pairs(cls, data: OpenData, places: Places, left_rows: IntArray, right_rows: IntArray) -> Partnerships:
+    def of_pairs(
+        cls, data: OpenData, places: Places, left_rows: IntArray, right_rows: IntArray
+    ) -> Partnerships:
         """Raises ``TableError`` without any pair."""
         if len(left_rows) == 0:
-            raise TableError("no training pair is left to count; give --train more U.S. cities or use fewer folds")
+            raise TableError(
+                "no training pair is left to count; give --train more U.S. cities or use fewer folds"
+            )
         left, row = np.unique(left_rows, return_inverse=True)
         right, column = np.unique(right_rows, return_inverse=True)
-        chosen = sparse.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=(len(left), len(right)))
+        chosen = sparse.csr_matrix(
+            (np.ones(len(row), np.float32), (row, column)), shape=(len(left), len(right))
+        )
         chosen.data[:] = 1.0
         return cls(data, places, left, right, chosen)
 
@@ -56,10 +64,14 @@ class Partnerships:
         """Candidates that are counted themselves: their positions in the pool, and among ``right``."""
         position = {int(row): i for i, row in enumerate(self.right)}
         both = [(i, position[int(row)]) for i, row in enumerate(pool) if int(row) in position]
-        return np.array([i for i, _ in both], dtype=np.int64), np.array([j for _, j in both], dtype=np.int64)
+        return np.array([i for i, _ in both], dtype=np.int64), np.array(
+            [j for _, j in both], dtype=np.int64
+        )
 
     def damped(self) -> FloatArray:
-        """(a,) weights of U.S. cities, so that one of many partners counts by the square root of their number."""
+        """(a,) weights of U.S. cities, so that one of many partners counts by the square root of
+        their number.
+        """
         weights: FloatArray = 1.0 / np.sqrt(np.asarray(self.chosen.sum(1)).ravel())
         return weights
 

@@ -48,7 +48,9 @@ class Places:
 
 
 def describe(data: OpenData) -> Places:
-    """The columns for ``data.cities``. Population blank or below 100 counts as the median and as 100, as in the baseline."""
+    """The columns for ``data.cities``. Population blank or below 100 counts as the median and as
+    100, as in the baseline.
+    """
     cities = data.cities
     number = cities.number
     population = number["population"]
@@ -60,11 +62,26 @@ def describe(data: OpenData) -> Places:
     unit = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     elevation = np.log1p(np.clip(np.nan_to_num(number["elevation_m"]), 0, None))
     coast = np.log1p(number["coast_km"])
-    air, universities = np.log1p(number["air_destinations_60km"]), np.log1p(number["univ_name_hits"])
-    climate = np.array([[float(code[:1] == letter) for letter in CLIMATES] for code in cities.text["koppen"]])
+    air, universities = (
+        np.log1p(number["air_destinations_60km"]),
+        np.log1p(number["univ_name_hits"]),
+    )
+    climate = np.array(
+        [[float(code[:1] == letter) for letter in CLIMATES] for code in cities.text["koppen"]]
+    )
     partners, partner_countries = _world_degrees(data)
     base = np.column_stack(
-        [log_population, np.abs(number["lat"]), coast, number["seaport"], elevation, air, universities, number["is_capital"], climate]
+        [
+            log_population,
+            np.abs(number["lat"]),
+            coast,
+            number["seaport"],
+            elevation,
+            air,
+            universities,
+            number["is_capital"],
+            climate,
+        ]
     )
     standard = (base - base.mean(0)) / (base.std(0) + 1e-9)
     standard /= np.linalg.norm(standard, axis=1, keepdims=True) + 1e-12
@@ -91,12 +108,16 @@ def describe(data: OpenData) -> Places:
 
 
 def _world_degrees(data: OpenData) -> tuple[FloatArray, FloatArray]:
-    """Log counts of partnerships that involve no U.S. city, and of the other countries they lead to."""
+    """Log counts of partnerships that involve no U.S. city, and of the other countries they lead
+    to.
+    """
     graph = world_graph(data).tocoo()
     codes = {code: i for i, code in enumerate(sorted(set(data.cities.text["country"])))}
     country = np.array([codes[code] for code in data.cities.text["country"]])
     abroad = country[graph.row] != country[graph.col]
-    reached = np.unique(graph.row[abroad].astype(np.int64) * len(codes) + country[graph.col[abroad]])
+    reached = np.unique(
+        graph.row[abroad].astype(np.int64) * len(codes) + country[graph.col[abroad]]
+    )
     countries = np.bincount(reached // len(codes), minlength=len(country))
     return np.log1p(np.bincount(graph.row, minlength=len(country))), np.log1p(countries)
 
@@ -114,7 +135,9 @@ def country_rows(cities: CityTable, rows: IntArray) -> tuple[tuple[str, ...], In
     return distinct, np.array([position[code] for code in codes], dtype=np.int64)
 
 
-def country_column(table: KeyedTable, codes: tuple[str, ...], column: str, blank: float) -> FloatArray:
+def country_column(
+    table: KeyedTable, codes: tuple[str, ...], column: str, blank: float
+) -> FloatArray:
     """(len(codes),) values of a country column, ``blank`` where no source says."""
     values = np.array([table.get(code, column) for code in codes])
     return np.where(np.isnan(values), blank, values)

@@ -1,7 +1,9 @@
-"""What real partnerships say of the open-data facets' weights: a small non-negative logistic model on their similarities.
+"""What real partnerships say of the open-data facets' weights: a small non-negative logistic model
+on their similarities.
 
-It sees each facet exactly as the engine does (``matching.facets``), for partners of tiers A and B against random other foreign
-cities of the same pairs. Coefficients tell resemblance to past choices, so they advise prior weights and do not replace judgement.
+It sees each facet exactly as the engine does (``matching.facets``), for partners of tiers A and B
+against random other foreign cities of the same pairs. Coefficients tell resemblance to past
+choices, so they advise prior weights and do not replace judgement.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ _RIDGE = 1.0
 
 @dataclass(frozen=True)
 class FacetEvidence:
-    """Coefficient of each facet's similarity (log-odds from 0 to 1), its standard error, its mean for partners and for others."""
+    """Coefficient of each facet's similarity (log-odds from 0 to 1), its standard error, its mean
+    for partners and for others.
+    """
 
     facet: str
     coefficient: float
@@ -36,7 +40,9 @@ class FacetEvidence:
 
 
 def open_records(data: OpenData, rows: IntArray) -> list[ProfileRecord]:
-    """What open data says of places, as records; the first two languages of the country, and solar time for the UTC offset."""
+    """What open data says of places, as records; the first two languages of the country, and solar
+    time for the UTC offset.
+    """
     number, text = data.cities.number, data.cities.text
     hints: dict[str, dict[str, float]] = {}
     for hint in tie_hints(data.states, data.countries):
@@ -47,8 +53,14 @@ def open_records(data: OpenData, rows: IntArray) -> list[ProfileRecord]:
         return None if np.isnan(value) else value
 
     def record(row: int) -> ProfileRecord:
-        country, seat, population = text["country"][row], known("seat_level", row), known("population", row)
-        tags = data.countries.text(country, "geonames_languages").split(",")[: 1 if country == "US" else 2]
+        country, seat, population = (
+            text["country"][row],
+            known("seat_level", row),
+            known("population", row),
+        )
+        tags = data.countries.text(country, "geonames_languages").split(",")[
+            : 1 if country == "US" else 2
+        ]
         return ProfileRecord(
             id=int(data.cities.ids[row]),
             country=country,
@@ -72,8 +84,12 @@ def open_records(data: OpenData, rows: IntArray) -> list[ProfileRecord]:
     return [record(int(row)) for row in rows]
 
 
-def facet_similarities(left: list[ProfileRecord], right: list[ProfileRecord], rows: IntArray, cols: IntArray) -> FloatArray:
-    """(len(rows), len(OPEN_FACETS)) similarity left→right by facet, the mean of its present parts; NaN without any."""
+def facet_similarities(
+    left: list[ProfileRecord], right: list[ProfileRecord], rows: IntArray, cols: IntArray
+) -> FloatArray:
+    """(len(rows), len(OPEN_FACETS)) similarity left→right by facet, the mean of its present parts;
+    NaN without any.
+    """
     languages = tuple(sorted({code for record in (*left, *right) for code in record.languages}))
     total = np.zeros((len(rows), len(OPEN_FACETS)))
     share = np.zeros_like(total)
@@ -85,35 +101,56 @@ def facet_similarities(left: list[ProfileRecord], right: list[ProfileRecord], ro
         seeker, offered = part.encode(left, "left"), part.encode(right, "right")
         present = seeker.seeks[rows] & offered.offers[cols]
         column = OPEN_FACETS.index(part.facet)
-        total[:, column] += part.share * present * np.einsum("nd,nd->n", seeker.seeker[rows], offered.offered[cols])
+        total[:, column] += (
+            part.share * present * np.einsum("nd,nd->n", seeker.seeker[rows], offered.offered[cols])
+        )
         share[:, column] += part.share * present
     return np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
 
 
-def learn_priors(data: OpenData, pairs: PairTable, tiers: str = "AB", seed: int = 0) -> tuple[FacetEvidence, ...]:
-    """One entry a facet of ``OPEN_FACETS``, largest coefficient first. An unknown similarity counts as the facet's mean."""
+def learn_priors(
+    data: OpenData, pairs: PairTable, tiers: str = "AB", seed: int = 0
+) -> tuple[FacetEvidence, ...]:
+    """One entry a facet of ``OPEN_FACETS``, largest coefficient first. An unknown similarity counts
+    as the facet's mean.
+    """
     known = training_pairs(data.cities, pairs, "partners", tiers)
     left, rows = np.unique(known.left, return_inverse=True)
     foreign, cols = known.others, np.searchsorted(known.others, known.right)
     rng = np.random.default_rng(seed)
     partners = set(zip(rows.tolist(), cols.tolist(), strict=True))
-    random = np.column_stack([np.repeat(rows, _NEGATIVES), rng.integers(0, len(foreign), len(rows) * _NEGATIVES)])
+    random = np.column_stack(
+        [np.repeat(rows, _NEGATIVES), rng.integers(0, len(foreign), len(rows) * _NEGATIVES)]
+    )
     drawn = np.array([pair for pair in random.tolist() if tuple(pair) not in partners])
     labels = np.r_[np.ones(len(rows)), np.zeros(len(drawn))]
     similarity = facet_similarities(
-        open_records(data, left), open_records(data, foreign), np.r_[rows, drawn[:, 0]], np.r_[cols, drawn[:, 1]]
+        open_records(data, left),
+        open_records(data, foreign),
+        np.r_[rows, drawn[:, 0]],
+        np.r_[cols, drawn[:, 1]],
     )
     similarity = filled(similarity)
     coefficient, error = fit_non_negative(similarity, labels)
     found = [
-        FacetEvidence(name, coefficient[i], error[i], float(similarity[labels == 1, i].mean()), float(similarity[labels == 0, i].mean()))
+        FacetEvidence(
+            name,
+            coefficient[i],
+            error[i],
+            float(similarity[labels == 1, i].mean()),
+            float(similarity[labels == 0, i].mean()),
+        )
         for i, name in enumerate(OPEN_FACETS)
     ]
     return tuple(sorted(found, key=lambda evidence: -evidence.coefficient))
 
 
-def fit_non_negative(similarity: FloatArray, labels: FloatArray, ridge: float = _RIDGE) -> tuple[list[float], list[float]]:
-    """Coefficients ≥ 0 (d) of a ridge logistic model with intercept on (n, d), and standard errors from the information matrix."""
+def fit_non_negative(
+    similarity: FloatArray, labels: FloatArray, ridge: float = _RIDGE
+) -> tuple[list[float], list[float]]:
+    """Coefficients ≥ 0 (d) of a ridge logistic model with intercept on (n, d), and standard errors
+    from the information matrix.
+    """
     design = np.column_stack([similarity, np.ones(len(similarity))])
     penalty = np.r_[np.full(similarity.shape[1], ridge), 0.0]
 
@@ -131,14 +168,22 @@ def fit_non_negative(similarity: FloatArray, labels: FloatArray, ridge: float = 
 
 
 def advised_weights(evidence: tuple[FacetEvidence, ...]) -> dict[str, float]:
-    """Half way from each facet's default importance to its share of the evidence; their sum stays that of the defaults.
+    """Half way from each facet's default importance to its share of the evidence; their sum stays
+    that of the defaults.
 
-    Feasibility facets (languages, time zone) keep their defaults: they say what makes working together possible, and past
-    choices that crossed languages do not make that easier.
+    Feasibility facets (languages, time zone) keep their defaults: they say what makes working
+    together possible, and past choices that crossed languages do not make that easier.
     """
-    default = {facet.name: facet.default_importance for facet in FACETS if facet.name in OPEN_FACETS and not facet.feasibility}
+    default = {
+        facet.name: facet.default_importance
+        for facet in FACETS
+        if facet.name in OPEN_FACETS and not facet.feasibility
+    }
     counted = {entry.facet: entry.coefficient for entry in evidence if entry.facet in default}
     total = sum(counted.values())
     if total == 0:
         return default
-    return {name: round((default[name] + sum(default.values()) * value / total) / 2, 2) for name, value in counted.items()}
+    return {
+        name: round((default[name] + sum(default.values()) * value / total) / 2, 2)
+        for name, value in counted.items()
+    }

@@ -23,22 +23,37 @@ from matching.types import BoolArray, FloatArray, IntArray
 
 TELLINGS: tuple[type[Telling], ...] = (ChosenNearby, ChosenSizes, ChosenCountries, Affinity)
 INNER_FOLDS = 5
-DRAWS = 3  # draws differ: hit@10 on the folds was .188 to .201 with one of four, .187 to .204 with the mean of three
+# Draws differ: hit@10 on the folds was .188 to .201 with one of four, .187 to .204 with the mean of
+# three
+DRAWS = 3
 NEGATIVES = 60  # drawn for every partner
 _SCORE_BYTES = 200_000_000
 
-# More of these never lowers a score. Without the bound a tree may learn that a *low* count marks a hidden pair.
-_INCREASING = ("h_", "same_name", "same_core_name", "shared_word", "alike_letters", "heritage", "direct_flight")
+# More of these never lowers a score. Without the bound a tree may learn that a *low* count marks a
+# hidden pair.
+_INCREASING = (
+    "h_",
+    "same_name",
+    "same_core_name",
+    "shared_word",
+    "alike_letters",
+    "heritage",
+    "direct_flight",
+)
 
 
 @dataclass(frozen=True)
 class TrainingPairs:
-    """Rows of the city table: partners to learn from, and pairs of unsure label that are neither partners nor others."""
+    """Rows of the city table: partners to learn from, and pairs of unsure label that are neither
+    partners nor others.
+    """
 
     left: IntArray
     right: IntArray
     unsure: frozenset[tuple[int, int]] = frozenset()
-    others: IntArray = field(default_factory=lambda: np.empty(0, np.int64))  # foreign rows that negatives are drawn from
+    others: IntArray = field(
+        default_factory=lambda: np.empty(0, np.int64)
+    )  # foreign rows that negatives are drawn from
 
     def of(self, keep: BoolArray) -> TrainingPairs:
         return TrainingPairs(self.left[keep], self.right[keep], self.unsure, self.others)
@@ -57,15 +72,17 @@ class Told:
 
 
 class Ranker:
-    """Scores (n_left, n_pool): mean log-odds of gradient-boosted trees and ridge logistic models of ``DRAWS`` draws of inner folds and
-    of others. Deterministic for a seed."""
+    """Scores (n_left, n_pool): mean log-odds of gradient-boosted trees and ridge logistic models of
+    ``DRAWS`` draws of inner folds and of others. Deterministic for a seed."""
 
     def __init__(self, data: OpenData, places: Places, seed: int = 0) -> None:
         self.data, self.places, self.seed = data, places, seed
         self.models: list[Any] = []
 
     def fit(self, pairs: TrainingPairs) -> Ranker:
-        """Learn from ``pairs``; what other cities' partnerships tell is taken out of fold for the rows learned from."""
+        """Learn from ``pairs``; what other cities' partnerships tell is taken out of fold for the
+        rows learned from.
+        """
         self.told = Told(Partnerships.of_pairs(self.data, self.places, pairs.left, pairs.right))
         features = PairFeatures(self.data, self.places, pairs.others)
         self.names = (*features.names, *self.told.names)
@@ -74,8 +91,12 @@ class Ranker:
             self._learn(*self._examples(pairs, features, np.random.default_rng(self.seed + draw)))
         return self
 
-    def _examples(self, pairs: TrainingPairs, features: PairFeatures, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Features and labels of partners and of drawn others, told by partnerships of other inner folds."""
+    def _examples(
+        self, pairs: TrainingPairs, features: PairFeatures, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Features and labels of partners and of drawn others, told by partnerships of other inner
+        folds.
+        """
         left = np.unique(pairs.left)
         fold = rng.permutation(len(left)) % INNER_FOLDS
         rows, labels = [], []
@@ -84,7 +105,9 @@ class Ranker:
             if len(held) == 0:
                 continue
             outside = ~np.isin(pairs.left, held)
-            known = Partnerships.of_pairs(self.data, self.places, pairs.left[outside], pairs.right[outside])
+            known = Partnerships.of_pairs(
+                self.data, self.places, pairs.left[outside], pairs.right[outside]
+            )
             told = Told(known).features(held, pairs.others)
             for position, row in enumerate(held):
                 chosen, label = self._draw(int(row), pairs, rng)
@@ -92,14 +115,24 @@ class Ranker:
                 labels.append(label)
         return np.nan_to_num(np.vstack(rows), nan=10.0), np.concatenate(labels)
 
-    def _draw(self, row: int, pairs: TrainingPairs, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
-        """Positions among ``pairs.others`` of a city's partners and of random others, and their labels."""
+    def _draw(
+        self, row: int, pairs: TrainingPairs, rng: np.random.Generator
+    ) -> tuple[IntArray, FloatArray]:
+        """Positions among ``pairs.others`` of a city's partners and of random others, and their
+        labels.
+        """
         partners = pairs.right[pairs.left == row]
         position = {int(other): i for i, other in enumerate(pairs.others)}
-        positive = np.array([position[int(p)] for p in partners if int(p) in position], dtype=np.int64)
+        positive = np.array(
+            [position[int(p)] for p in partners if int(p) in position], dtype=np.int64
+        )
         drawn = rng.integers(0, len(pairs.others), NEGATIVES * max(1, len(positive)))
-        barred = {int(p) for p in partners} | {foreign for own, foreign in pairs.unsure if own == row}
-        negative = np.array([i for i in drawn if int(pairs.others[i]) not in barred], dtype=np.int64)
+        barred = {int(p) for p in partners} | {
+            foreign for own, foreign in pairs.unsure if own == row
+        }
+        negative = np.array(
+            [i for i in drawn if int(pairs.others[i]) not in barred], dtype=np.int64
+        )
         return np.r_[positive, negative], np.r_[np.ones(len(positive)), np.zeros(len(negative))]
 
     def _learn(self, rows: FloatArray, labels: FloatArray) -> None:
@@ -113,11 +146,15 @@ class Ranker:
             monotonic_cst=[int(name.startswith(_INCREASING)) for name in self.names],
             random_state=self.seed,
         )
-        linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, solver="newton-cholesky", max_iter=60))
+        linear = make_pipeline(
+            StandardScaler(), LogisticRegression(C=0.03, solver="newton-cholesky", max_iter=60)
+        )
         self.models += [trees.fit(rows, labels), linear.fit(rows, labels)]
 
     def score(self, rows: IntArray, pool: IntArray) -> FloatArray:
-        """(len(rows), len(pool)) float64. Raises ``CountedTwice`` for a U.S. city that was learned from."""
+        """(len(rows), len(pool)) float64. Raises ``CountedTwice`` for a U.S. city that was learned
+        from.
+        """
         features = PairFeatures(self.data, self.places, pool)
         told = self.told.features(rows, pool)
         result = np.empty((len(rows), len(pool)))

@@ -1,7 +1,9 @@
-"""Which sizes of partner are chosen in which country: a ratio of densities of the log population ratio.
+"""Which sizes of partner are chosen in which country: a ratio of densities of the log population
+ratio.
 
-For each country, the density of log(population abroad / population here) over known partnerships is divided by its density
-over all pairs of the same U.S. cities and foreign cities. Countries of few partnerships are shrunk to the common ratio.
+For each country, the density of log(population abroad / population here) over known partnerships is
+divided by its density over all pairs of the same U.S. cities and foreign cities. Countries of few
+partnerships are shrunk to the common ratio.
 """
 
 from __future__ import annotations
@@ -33,21 +35,29 @@ class ChosenSizes(Telling):
         self.known = known
         self._population = known.places.log_population
         country = known.data.cities.text["country"]
-        self._country = {code: i for i, code in enumerate(sorted({country[row] for row in known.right}))}
+        self._country = {
+            code: i for i, code in enumerate(sorted({country[row] for row in known.right}))
+        }
         of_right = np.array([self._country[country[row]] for row in known.right])
         smoothing = _smoothing()
         row, column = known.chosen.nonzero()
         bins = self._bins(known.left, known.right)
-        partners = np.zeros((len(self._country) + 1, _BINS))  # the last one: a country without partnerships
+        partners = np.zeros(
+            (len(self._country) + 1, _BINS)
+        )  # the last one: a country without partnerships
         np.add.at(partners, (of_right[column], bins[row, column]), 1.0)
         pairs = np.zeros_like(partners)
         np.add.at(pairs, (np.broadcast_to(of_right, bins.shape).ravel(), bins.ravel()), 1.0)
-        own = np.zeros((len(known.right) + 1, _BINS))  # the last one: a candidate that is not counted
+        own = np.zeros(
+            (len(known.right) + 1, _BINS)
+        )  # the last one: a candidate that is not counted
         np.add.at(own, (column, bins[row, column]), 1.0)
         self._partners, pairs, self._own = partners @ smoothing, pairs @ smoothing, own @ smoothing
         pairs[-1] = pairs.sum(0)
         self._expected = pairs / np.maximum(pairs.sum(1, keepdims=True), 1.0)
-        self._common = (self._partners.sum(0) / self._partners.sum() + 1e-4) / (self._expected[-1] + 1e-4)
+        self._common = (self._partners.sum(0) / self._partners.sum() + 1e-4) / (
+            self._expected[-1] + 1e-4
+        )
 
     def _bins(self, left: IntArray, right: IntArray) -> IntArray:
         ratio = self._population[right][None, :] - self._population[left][:, None]
@@ -62,7 +72,14 @@ class ChosenSizes(Telling):
         in_pool, among = self.known.own(pool)
         own[in_pool] = among
         bins = self._bins(rows, pool)
-        there, expected = self._partners[country, bins] - self._own[own, bins], self._expected[country, bins] + 1e-3
+        there, expected = (
+            self._partners[country, bins] - self._own[own, bins],
+            self._expected[country, bins] + 1e-3,
+        )
         total = (self._partners.sum(1)[country] - self._own.sum(1)[own])[None, :]
-        share = (np.maximum(there, 0.0) + _SHRINKAGE * self._common[bins] * expected) / (total + _SHRINKAGE)
-        return np.stack([np.log(share / expected + 1e-3), np.log(self._common[bins])], axis=2).astype(np.float32)
+        share = (np.maximum(there, 0.0) + _SHRINKAGE * self._common[bins] * expected) / (
+            total + _SHRINKAGE
+        )
+        return np.stack(
+            [np.log(share / expected + 1e-3), np.log(self._common[bins])], axis=2
+        ).astype(np.float32)

@@ -1,7 +1,9 @@
-"""Open data as columns: cities, countries, states, air routes and pairs. Built from rows of text; nothing here opens a file.
+"""Open data as columns: cities, countries, states, air routes and pairs. Built from rows of text;
+nothing here opens a file.
 
-Column names are those of the benchmark folder (``cities.csv.gz``, ``countries.csv``, ``us_states.csv``, ``air_routes.csv.gz``,
-``sister_pairs.csv``, ``sister_pairs_world.csv.gz``); a missing column raises ``TableError`` and says which one.
+Column names are those of the benchmark folder (``cities.csv.gz``, ``countries.csv``,
+``us_states.csv``, ``air_routes.csv.gz``, ``sister_pairs.csv``, ``sister_pairs_world.csv.gz``); a
+missing column raises ``TableError`` and says which one.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ US_TERRITORIES = frozenset({"PR", "GU", "VI", "AS", "MP", "UM"})
 
 
 class TableError(ValueError):
-    """Open data that cannot be used as given; the message says which table, column or value, and what is expected."""
+    """Open data that cannot be used as given; the message says which table, column or value, and
+    what is expected.
+    """
 
 
 def _number(value: str | None, table: str, column: str) -> float:
@@ -31,7 +35,9 @@ def _number(value: str | None, table: str, column: str) -> float:
     try:
         return float(value)
     except ValueError as error:
-        raise TableError(f"{table}: column '{column}' holds {value!r}, which is not a number") from error
+        raise TableError(
+            f"{table}: column '{column}' holds {value!r}, which is not a number"
+        ) from error
 
 
 def _require(rows: Iterable[Row], columns: Sequence[str], table: str) -> Iterator[Row]:
@@ -60,22 +66,39 @@ CITY_NUMBERS = [
     "univ_name_hits",
     "us_foreign_born_pct",
 ]
-CITY_TEXTS = ["name", "ascii_name", "country", "admin1_code", "admin1", "koppen", "airports_60km", "timezone"]
+CITY_TEXTS = [
+    "name",
+    "ascii_name",
+    "country",
+    "admin1_code",
+    "admin1",
+    "koppen",
+    "airports_60km",
+    "timezone",
+]
 
 
 @dataclass(frozen=True)
 class CityTable:
-    """One row a place, in the order given. ``number[c]`` is (n,) float64 with NaN for blank; ``text[c]`` a tuple of n strings."""
+    """One row a place, in the order given. ``number[c]`` is (n,) float64 with NaN for blank;
+    ``text[c]`` a tuple of n strings.
+    """
 
     ids: IntArray
     number: Mapping[str, FloatArray]
     text: Mapping[str, tuple[str, ...]]
-    aliases: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # GeoNames id -> other names, Latin script
+    aliases: Mapping[int, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # GeoNames id -> other names, Latin script
     index: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Row], aliases: Mapping[int, tuple[str, ...]] | None = None) -> CityTable:
-        """Raises ``TableError`` for a missing column, a number that is none, or a repeated ``city_id``."""
+    def from_rows(
+        cls, rows: Iterable[Row], aliases: Mapping[int, tuple[str, ...]] | None = None
+    ) -> CityTable:
+        """Raises ``TableError`` for a missing column, a number that is none, or a repeated
+        ``city_id``.
+        """
         ids: list[int] = []
         numbers: dict[str, list[float]] = {name: [] for name in CITY_NUMBERS}
         texts: dict[str, list[str]] = {name: [] for name in CITY_TEXTS}
@@ -110,7 +133,9 @@ class CityTable:
 
 @dataclass(frozen=True)
 class KeyedTable:
-    """A small table by text key (country or state code); ``get`` gives NaN for a blank or for an unknown key."""
+    """A small table by text key (country or state code); ``get`` gives NaN for a blank or for an
+    unknown key.
+    """
 
     keys: tuple[str, ...]
     rows: Mapping[str, Row]
@@ -135,7 +160,9 @@ class KeyedTable:
 
 @dataclass(frozen=True)
 class PairTable:
-    """Partnerships between a U.S. city and one abroad: ``left`` and ``right`` are (n,) city ids, ``tier`` n letters."""
+    """Partnerships between a U.S. city and one abroad: ``left`` and ``right`` are (n,) city ids,
+    ``tier`` n letters.
+    """
 
     left: IntArray
     right: IntArray
@@ -158,7 +185,11 @@ class PairTable:
 
     def where(self, keep: Sequence[bool] | np.ndarray) -> PairTable:
         mask = np.asarray(keep, dtype=bool)
-        return PairTable(self.left[mask], self.right[mask], tuple(t for t, ok in zip(self.tier, mask, strict=True) if ok))
+        return PairTable(
+            self.left[mask],
+            self.right[mask],
+            tuple(t for t, ok in zip(self.tier, mask, strict=True) if ok),
+        )
 
     def of_tiers(self, tiers: str) -> PairTable:
         return self.where([tier in tiers for tier in self.tier])
@@ -166,7 +197,9 @@ class PairTable:
 
 @dataclass(frozen=True)
 class OpenData:
-    """All that a ranking may look at. ``world_pairs`` are (a, b) ids of partnerships that join no U.S. city with one abroad."""
+    """All that a ranking may look at. ``world_pairs`` are (a, b) ids of partnerships that join no
+    U.S. city with one abroad.
+    """
 
     cities: CityTable
     countries: KeyedTable  # by iso2
@@ -176,11 +209,22 @@ class OpenData:
 
 
 def world_graph(data: OpenData) -> sparse.csr_matrix:
-    """(n, n) 1 where two cities of the table are partners. Rows with a U.S. city are left out (leakage rule of the baseline)."""
+    """(n, n) 1 where two cities of the table are partners. Rows with a U.S. city are left out
+    (leakage rule of the baseline).
+    """
     index, country = data.cities.index, data.cities.text["country"]
-    ends = [(index[int(a)], index[int(b)]) for a, b in data.world_pairs if int(a) in index and int(b) in index]
-    kept = np.array([(a, b) for a, b in ends if "US" not in (country[a], country[b])], dtype=np.int64).reshape(-1, 2)
+    ends = [
+        (index[int(a)], index[int(b)])
+        for a, b in data.world_pairs
+        if int(a) in index and int(b) in index
+    ]
+    kept = np.array(
+        [(a, b) for a, b in ends if "US" not in (country[a], country[b])], dtype=np.int64
+    ).reshape(-1, 2)
     both = np.vstack([kept, kept[:, ::-1]])
-    graph = sparse.csr_matrix((np.ones(len(both), np.float32), (both[:, 0], both[:, 1])), shape=(len(country), len(country)))
+    graph = sparse.csr_matrix(
+        (np.ones(len(both), np.float32), (both[:, 0], both[:, 1])),
+        shape=(len(country), len(country)),
+    )
     graph.data[:] = 1.0
     return graph

@@ -1,4 +1,6 @@
-"""What the partnerships of the rest of the world say of a candidate: pairs that involve no U.S. city."""
+"""What the partnerships of the rest of the world say of a candidate: pairs that involve no U.S.
+city.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +46,15 @@ class WorldPartners:
         population = np.asarray(graph @ places.log_population[cities]) / np.maximum(degree, 1.0)
         own = {
             "w_population": np.where(degree > 0, population, places.log_population[pool]),
-            "w_english": np.log1p(np.asarray(graph @ np.isin(country[cities], _ENGLISH).astype(float))),
+            "w_english": np.log1p(
+                np.asarray(graph @ np.isin(country[cities], _ENGLISH).astype(float))
+            ),
             "w_far": np.log1p(far),
             "w_far_share": far / np.maximum(degree, 1.0),
-            **{"w_" + code: np.log1p(np.asarray(graph @ (country[cities] == code).astype(float))) for code in _COUNTRIES},
+            **{
+                "w_" + code: np.log1p(np.asarray(graph @ (country[cities] == code).astype(float)))
+                for code in _COUNTRIES
+            },
         }
         mean = np.asarray(graph @ places.standard[cities]) / np.maximum(degree, 1.0)[:, None]
         return cls(places, graph, cities, own, mean)

@@ -5,4 +5,13 @@ from matching.topk.pairs import PairScores, score_pairs
 from matching.topk.ranking import top_k
 from matching.topk.update import ChangedLists, RankingIndex, update
 
-__all__ = ["FUSIONS", "ChangedLists", "PairScores", "RankingIndex", "fuse", "score_pairs", "top_k", "update"]
+__all__ = [
+    "FUSIONS",
+    "ChangedLists",
+    "PairScores",
+    "RankingIndex",
+    "fuse",
+    "score_pairs",
+    "top_k",
+    "update",
+]

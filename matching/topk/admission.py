@@ -1,4 +1,6 @@
-"""Which pairs may be suggested, and in which order columns are taken so that whole rows of a block can be left out."""
+"""Which pairs may be suggested, and in which order columns are taken so that whole rows of a block
+can be left out.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,18 @@ _NARROW = 128  # columns of one group that are worth a block of their own
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Of rows against a block of columns: which may be left out, and of which every pair is eligible."""
+    """Of rows against a block of columns: which may be left out, and of which every pair is
+    eligible.
+    """
 
     possible: BoolArray
     certain: BoolArray
 
 
 class Admission:
-    """Whether candidate pairs may be suggested: coverage, evidence, exceptions (ranked apart) and eligibility."""
+    """Whether candidate pairs may be suggested: coverage, evidence, exceptions (ranked apart) and
+    eligibility.
+    """
 
     def __init__(self, problem: PairProblem) -> None:
         self.problem = problem
@@ -39,49 +45,78 @@ class Admission:
         self.exceptional[problem.exceptions.rows] = True
 
     def reachable(self) -> tuple[IntArray, IntArray]:
-        """Available rows and columns that could reach the coverage floor with a counterpart that knows everything."""
+        """Available rows and columns that could reach the coverage floor with a counterpart that
+        knows everything.
+        """
         problem, forth, back = self.problem, self.problem.left_to_right, self.problem.right_to_left
-        best_row = forth.presence_left @ forth.presence_right.max(axis=0, initial=0.0) + forth.prior_weight
-        best_col = back.presence_right @ back.presence_left.max(axis=0, initial=0.0) + back.prior_weight
+        best_row = (
+            forth.presence_left @ forth.presence_right.max(axis=0, initial=0.0) + forth.prior_weight
+        )
+        best_col = (
+            back.presence_right @ back.presence_left.max(axis=0, initial=0.0) + back.prior_weight
+        )
         needed = problem.coverage_floor > COVERAGE_TOLERANCE
         rows = problem.eligibility.left_ok & (best_row >= self.row_least * np.float32(0.9999))
         cols = problem.eligibility.right_ok & (best_col >= self.col_least * np.float32(0.9999))
         if needed:
             rows, cols = rows & (forth.total_weight > 0), cols & (back.total_weight > 0)
-        rows[problem.exceptions.rows], cols[problem.exceptions.cols] = True, True  # these bring a coverage of their own
-        return np.flatnonzero(rows & problem.eligibility.left_ok), np.flatnonzero(cols & problem.eligibility.right_ok)
+        rows[problem.exceptions.rows], cols[problem.exceptions.cols] = (
+            True,
+            True,
+        )  # these bring a coverage of their own
+        return np.flatnonzero(rows & problem.eligibility.left_ok), np.flatnonzero(
+            cols & problem.eligibility.right_ok
+        )
 
     def reach(self, rows: IntArray, cols: IntArray) -> Reach:
-        """Which rows could reach the coverage floor with a counterpart that has all that any of the columns has, and are not excluded by
-        all columns."""
+        """Which rows could reach the coverage floor with a counterpart that has all that any of the
+        columns has, and are not excluded by all columns."""
         forth, mask = self.problem.left_to_right, self.problem.eligibility
-        best = forth.presence_left[rows] @ forth.presence_right[cols].max(axis=0) + np.float32(forth.prior_weight)
+        best = forth.presence_left[rows] @ forth.presence_right[cols].max(axis=0) + np.float32(
+            forth.prior_weight
+        )
         possible: BoolArray = best >= self.row_least[rows] * np.float32(0.9999)
         if not isinstance(mask, GroupedMask):
             return Reach(possible, np.zeros(len(rows), dtype=np.bool_))
         some, certain = mask.reach(rows, cols)
         return Reach(possible & some, certain & ~self.exceptional[rows])
 
-    def covered(self, rows: IntArray, cols: IntArray, forth_denominator: Float32Array, back_denominator: Float32Array) -> BoolArray:
+    def covered(
+        self,
+        rows: IntArray,
+        cols: IntArray,
+        forth_denominator: Float32Array,
+        back_denominator: Float32Array,
+    ) -> BoolArray:
         """(c,) bool: both coverages reach the floor and both preferences are defined.
 
-        Denominators (presence + prior weight) are float32; what their rounding leaves open is settled exactly.
+        Denominators (presence + prior weight) are float32; what their rounding leaves open is
+        settled exactly.
         """
         row_least, col_least = self.row_least.take(rows), self.col_least.take(cols)
         low, high = np.float32(1 - 1e-5), np.float32(1 + 1e-5)
         passed = (forth_denominator > row_least * high) & (back_denominator > col_least * high)
         if passed.all():
             return passed
-        open_ = np.flatnonzero(~passed & (forth_denominator >= row_least * low) & (back_denominator >= col_least * low))
+        open_ = np.flatnonzero(
+            ~passed & (forth_denominator >= row_least * low) & (back_denominator >= col_least * low)
+        )
         if len(open_):
             exact = score_pairs(self.problem, rows[open_], cols[open_], "mean")
             passed[open_] = exact.suggestible(self.problem.coverage_floor)
         return passed
 
     def rule_out(
-        self, costs: FloatArray, rows: IntArray, cols: IntArray, forth_denominators: FloatArray, back_denominators: FloatArray
+        self,
+        costs: FloatArray,
+        rows: IntArray,
+        cols: IntArray,
+        forth_denominators: FloatArray,
+        back_denominators: FloatArray,
     ) -> None:
-        """Makes the costs of a whole block's pairs infinite where a coverage cannot reach the floor."""
+        """Makes the costs of a whole block's pairs infinite where a coverage cannot reach the
+        floor.
+        """
         low = np.float32(1 - 1e-5)
         beyond = forth_denominators < (self.row_least.take(rows) * low)[:, None]
         beyond |= back_denominators < self.col_least.take(cols) * low
@@ -95,11 +130,15 @@ class Admission:
         return allowed
 
 
-def column_blocks(problem: PairProblem, cols: IntArray, width: int) -> tuple[IntArray, list[tuple[int, int]]]:
-    """Columns in an order, and blocks of at most ``width`` of them, each of one group (a country) as far as may be.
+def column_blocks(
+    problem: PairProblem, cols: IntArray, width: int
+) -> tuple[IntArray, list[tuple[int, int]]]:
+    """Columns in an order, and blocks of at most ``width`` of them, each of one group (a country)
+    as far as may be.
 
-    The first block is a sample of all columns, from which the first thresholds come. Within a group columns that know the same stand
-    together. Where the mask knows no groups the pattern of presence is the only order.
+    The first block is a sample of all columns, from which the first thresholds come. Within a group
+    columns that know the same stand together. Where the mask knows no groups the pattern of
+    presence is the only order.
     """
     if len(cols) == 0:
         return cols, []
@@ -107,11 +146,17 @@ def column_blocks(problem: PairProblem, cols: IntArray, width: int) -> tuple[Int
     sampled = np.arange(len(cols)) % -(-len(cols) // (-(-width // _SAMPLED))) == 0
     rest = np.flatnonzero(~sampled)
     mask = problem.eligibility
-    group = mask.groups()[1][cols[rest]] if isinstance(mask, GroupedMask) else np.zeros(len(rest), dtype=np.int64)
+    group = (
+        mask.groups()[1][cols[rest]]
+        if isinstance(mask, GroupedMask)
+        else np.zeros(len(rest), dtype=np.int64)
+    )
     sizes = np.bincount(group)
     small = sizes < min(_NARROW, width)
     piece = np.where(small, np.int64(-1), np.arange(len(sizes)))[group] if len(rest) else group
-    order = rest[np.lexsort((_pattern(problem.left_to_right.presence_right, cols[rest]), group, piece))]
+    order = rest[
+        np.lexsort((_pattern(problem.left_to_right.presence_right, cols[rest]), group, piece))
+    ]
     first = int(sampled.sum())
     edges = [0, first]
     for size in np.unique(piece, return_counts=True)[1]:

@@ -1,4 +1,6 @@
-"""What a problem must satisfy before anything is computed from it, and the same problem seen from the other side."""
+"""What a problem must satisfy before anything is computed from it, and the same problem seen from
+the other side.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +8,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching.types import BoolArray, EligibilityMask, Factors, FloatArray, GroupedMask, IntArray, PairExceptions, PairProblem
+from matching.types import (
+    BoolArray,
+    EligibilityMask,
+    Factors,
+    FloatArray,
+    GroupedMask,
+    IntArray,
+    PairExceptions,
+    PairProblem,
+)
 
 
 def check_problem(problem: PairProblem) -> None:
-    """Raises ValueError, saying what is wrong and where, for duplicate ids, wrong shapes, numbers that are not finite, negative
-    presence."""
+    """Raises ValueError, saying what is wrong and where, for duplicate ids, wrong shapes, numbers
+    that are not finite, negative presence."""
     n_left, n_right = len(problem.left_ids), len(problem.right_ids)
     for name, ids in (("left_ids", problem.left_ids), ("right_ids", problem.right_ids)):
         values, counts = np.unique(ids, return_counts=True)
         if len(values) != len(ids):
-            raise ValueError(f"{name} must be unique: {values[counts > 1][:5].tolist()} appear more than once")
+            raise ValueError(
+                f"{name} must be unique: {values[counts > 1][:5].tolist()} appear more than once"
+            )
         if len(values) and values[0] < 0:
             raise ValueError(f"{name} must not be negative (-1 marks padding): found {values[0]}")
     if len(problem.eligibility.left_ok) != n_left or len(problem.eligibility.right_ok) != n_right:
-        raise ValueError(f"eligibility must have {n_left} left and {n_right} right entries, one for each id")
+        raise ValueError(
+            f"eligibility must have {n_left} left and {n_right} right entries, one for each id"
+        )
     if not 0 <= problem.coverage_floor <= 1:
         raise ValueError(f"coverage_floor must lie in [0, 1], not {problem.coverage_floor}")
     check_factors("left_to_right", problem.left_to_right, n_left, n_right, weights=n_left)
@@ -29,7 +44,9 @@ def check_problem(problem: PairProblem) -> None:
 
 
 def check_factors(name: str, factors: Factors, n_left: int, n_right: int, weights: int) -> None:
-    """Raises ValueError when one direction's arrays do not fit together or hold numbers that cannot be ranked."""
+    """Raises ValueError when one direction's arrays do not fit together or hold numbers that cannot
+    be ranked.
+    """
     expected = {
         "numerator_left": n_left,
         "numerator_right": n_right,
@@ -41,10 +58,13 @@ def check_factors(name: str, factors: Factors, n_left: int, n_right: int, weight
         array: FloatArray = getattr(factors, field)
         if len(array) != length:
             raise ValueError(f"{name}.{field} has {len(array)} rows where {length} are expected")
-        # A sum is finite only if every term is; it spares an array of booleans as large as the factors.
+        # A sum is finite only if every term is; it spares an array of booleans as large as the
+        # factors.
         if not np.isfinite(array.sum(dtype=np.float64)):
             row = int(np.argmin(np.isfinite(array.reshape(length, -1)).all(axis=1)))
-            raise ValueError(f"{name}.{field} holds NaN or infinity in row {row}: leave what is not known out of the presence instead")
+            raise ValueError(
+                f"{name}.{field} holds NaN or infinity in row {row}: leave what is not known out of the presence instead"
+            )
         if field.startswith(("presence", "total")) and array.size and array.min() < 0:
             raise ValueError(f"{name}.{field} must not be negative")
     if (
@@ -53,12 +73,19 @@ def check_factors(name: str, factors: Factors, n_left: int, n_right: int, weight
     ):
         raise ValueError(f"{name}: left and right factors must have the same depth")
     if not (0 <= factors.prior <= 1 and 0 <= factors.prior_weight < np.inf):
-        raise ValueError(f"{name}: prior must lie in [0, 1] and prior_weight must be finite and not negative")
+        raise ValueError(
+            f"{name}: prior must lie in [0, 1] and prior_weight must be finite and not negative"
+        )
 
 
 def check_changed(problem: PairProblem, left: IntArray, right: IntArray) -> None:
-    """The checks of ``check_problem`` for some rows and columns of a problem that is known to be sound elsewhere."""
-    for name, factors in (("left_to_right", problem.left_to_right), ("right_to_left", problem.right_to_left)):
+    """The checks of ``check_problem`` for some rows and columns of a problem that is known to be
+    sound elsewhere.
+    """
+    for name, factors in (
+        ("left_to_right", problem.left_to_right),
+        ("right_to_left", problem.right_to_left),
+    ):
         owners = left if factors is problem.left_to_right else right
         part = Factors(
             factors.numerator_left[left],
@@ -81,9 +108,16 @@ def _check_exceptions(exceptions: PairExceptions, n_left: int, n_right: int) -> 
         raise ValueError("exceptions name rows or columns that do not exist")
     if (np.diff(rows * np.int64(n_right) + cols) <= 0).any():
         raise ValueError("exceptions must be sorted by (row, col), each pair once")
-    for values in (exceptions.left_to_right, exceptions.right_to_left, exceptions.left_coverage, exceptions.right_coverage):
+    for values in (
+        exceptions.left_to_right,
+        exceptions.right_to_left,
+        exceptions.left_coverage,
+        exceptions.right_coverage,
+    ):
         if len(values) != len(rows) or not np.isfinite(values).all():
-            raise ValueError("exceptions must give finite preferences and coverages, one for each pair")
+            raise ValueError(
+                "exceptions must give finite preferences and coverages, one for each pair"
+            )
 
 
 @dataclass(slots=True)
@@ -121,7 +155,11 @@ class TransposedGroups(TransposedEligibility):
 def _exchanged(mask: EligibilityMask) -> EligibilityMask:
     if isinstance(mask, GroupedMask) and not isinstance(mask, TransposedEligibility):
         return TransposedGroups(mask, mask.right_ok, mask.left_ok)
-    return mask.original if isinstance(mask, TransposedEligibility) else TransposedEligibility(mask, mask.right_ok, mask.left_ok)
+    return (
+        mask.original
+        if isinstance(mask, TransposedEligibility)
+        else TransposedEligibility(mask, mask.right_ok, mask.left_ok)
+    )
 
 
 def _swapped(factors: Factors) -> Factors:
@@ -137,7 +175,9 @@ def _swapped(factors: Factors) -> Factors:
 
 
 def transposed(problem: PairProblem) -> PairProblem:
-    """The same problem with the sides exchanged, so that whatever ranks rows ranks columns too. Copies nothing but the exceptions."""
+    """The same problem with the sides exchanged, so that whatever ranks rows ranks columns too.
+    Copies nothing but the exceptions.
+    """
     exceptions = problem.exceptions
     order = np.lexsort((exceptions.rows, exceptions.cols))
     return PairProblem(

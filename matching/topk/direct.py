@@ -1,8 +1,9 @@
 """Scores of a whole block from four products, and the few of them that beat a threshold.
 
-Blocks do not hold scores but costs, which order pairs the other way round: of the harmonic mean 1/p + 1/q, which needs two divisions and an
-addition, of the other fusions the score with its sign changed. Thresholds become limits on costs, a little too high, and what keeps within
-them is compared again as a score.
+Blocks do not hold scores but costs, which order pairs the other way round: of the harmonic mean 1/p
++ 1/q, which needs two divisions and an addition, of the other fusions the score with its sign
+changed. Thresholds become limits on costs, a little too high, and what keeps within them is
+compared again as a score.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from matching.types import BoolArray, FloatArray, IntArray
 
 Float32Array = npt.NDArray[np.float32]
 
-_IN_CACHE = 2**16  # pairs whose numerators and denominators are worked on at once, in a megabyte or so
+_IN_CACHE = (
+    2**16
+)  # pairs whose numerators and denominators are worked on at once, in a megabyte or so
 _FEW = 12
 _MOSTLY = 0.9  # share of rows from which on hardly any pair is refused
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Admitted pairs of a block (positions within it) with their float32 scores; which of the two lists each may enter."""
+    """Admitted pairs of a block (positions within it) with their float32 scores; which of the two
+    lists each may enter.
+    """
 
     rows: IntArray
     cols: IntArray
@@ -61,7 +66,11 @@ class Found:
 
 def joined(parts: list[Found]) -> Found:
     """The pairs of several."""
-    return parts[0] if len(parts) == 1 else Found(*(np.concatenate([getattr(p, name) for p in parts]) for name in Found.__slots__))
+    return (
+        parts[0]
+        if len(parts) == 1
+        else Found(*(np.concatenate([getattr(p, name) for p in parts]) for name in Found.__slots__))
+    )
 
 
 class DirectKernel:
@@ -80,7 +89,9 @@ class DirectKernel:
     ) -> None:
         size = block[0] * block[1]
         self.admission, self.left, self.rows = admission, left, rows
-        self.optimistic = 2 * k + 8  # candidates taken where no threshold is known yet; usually k of them may be suggested
+        self.optimistic = (
+            2 * k + 8
+        )  # candidates taken where no threshold is known yet; usually k of them may be suggested
         self.k = k
         self.margin = np.float32(margin)
         self.fusion = fusion
@@ -91,9 +102,15 @@ class DirectKernel:
         self._within = np.empty(size, dtype=bool)
 
     def candidates(
-        self, columns: DirectColumns, positions: IntArray, certain: BoolArray, row_floor: Float32Array, col_floor: Float32Array
+        self,
+        columns: DirectColumns,
+        positions: IntArray,
+        certain: BoolArray,
+        row_floor: Float32Array,
+        col_floor: Float32Array,
     ) -> Candidates:
-        """Pairs of some of the rows (positions) and the columns at hand whose score beats the threshold of its row or of its column.
+        """Pairs of some of the rows (positions) and the columns at hand whose score beats the
+        threshold of its row or of its column.
 
         ``certain`` says of which of the rows all pairs are eligible.
         """
@@ -109,12 +126,20 @@ class DirectKernel:
         rows = self.rows[positions]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             if len(opened[0]) or len(opened[1]):
-                found = self._opening(left, columns, (forth, back), rows, certain, (row_floor, col_floor), opened)
+                found = self._opening(
+                    left, columns, (forth, back), rows, certain, (row_floor, col_floor), opened
+                )
             else:
                 within = self._within_limits(left, columns, (forth, back), row_floor, col_floor)
                 found = self._admitted(within, rows, columns.cols, certain)
             scores = np.maximum(self._scores(found.costs), np.float32(0))
-        return Candidates(found.rows, found.cols, scores, scores > row_floor.take(found.rows), scores > col_floor.take(found.cols))
+        return Candidates(
+            found.rows,
+            found.cols,
+            scores,
+            scores > row_floor.take(found.rows),
+            scores > col_floor.take(found.cols),
+        )
 
     def _within_limits(
         self,
@@ -124,7 +149,9 @@ class DirectKernel:
         row_floor: Float32Array,
         col_floor: Float32Array,
     ) -> Found:
-        """What keeps within the limit of its row or of its column, and a little more, a few rows at a time that stay in the cache."""
+        """What keeps within the limit of its row or of its column, and a little more, a few rows at
+        a time that stay in the cache.
+        """
         height, width = numerators[0].shape
         row_limit, col_limit = self._limits(row_floor), self._limits(col_floor)
         step = max(1, _IN_CACHE // width)
@@ -133,29 +160,54 @@ class DirectKernel:
             part = slice(at, min(height, at + step))
             size = (part.stop - at) * width
             denominators = tuple(buffer[:size].reshape(-1, width) for buffer in self._denominators)
-            costs = self._costs(left[part], columns, (numerators[0][part], numerators[1][part]), denominators)
+            costs = self._costs(
+                left[part], columns, (numerators[0][part], numerators[1][part]), denominators
+            )
             within = self._within[:size]
-            # Rows come sorted by their thresholds, so the highest limit of them says nearly as much as each.
-            np.less(costs, np.maximum(col_limit, row_limit[part].max()), out=within.reshape(costs.shape))
+            # Rows come sorted by their thresholds, so the highest limit of them says nearly as much
+            # as each.
+            np.less(
+                costs, np.maximum(col_limit, row_limit[part].max()), out=within.reshape(costs.shape)
+            )
             flat = within.nonzero()[0]
-            parts.append((flat + at * width, *(table.reshape(-1).take(flat) for table in (costs, *denominators))))
-        flat, *values = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+            parts.append(
+                (
+                    flat + at * width,
+                    *(table.reshape(-1).take(flat) for table in (costs, *denominators)),
+                )
+            )
+        flat, *values = (
+            parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        )
         rows = flat // width
         return Found(rows, flat - rows * width, *values)
 
-    def _taken(self, flat: IntArray, costs: FloatArray, denominators: tuple[FloatArray, ...]) -> Found:
+    def _taken(
+        self, flat: IntArray, costs: FloatArray, denominators: tuple[FloatArray, ...]
+    ) -> Found:
         rows = flat // costs.shape[1]
-        return Found(rows, flat - rows * costs.shape[1], costs.ravel().take(flat), *(table.ravel().take(flat) for table in denominators))
+        return Found(
+            rows,
+            flat - rows * costs.shape[1],
+            costs.ravel().take(flat),
+            *(table.ravel().take(flat) for table in denominators),
+        )
 
     def _costs(
-        self, left: FloatArray, columns: DirectColumns, numerators: tuple[FloatArray, FloatArray], denominators: tuple[FloatArray, ...]
+        self,
+        left: FloatArray,
+        columns: DirectColumns,
+        numerators: tuple[FloatArray, FloatArray],
+        denominators: tuple[FloatArray, ...],
     ) -> FloatArray:
         """Writes the denominators and the costs, these in place of the forth numerators."""
         (n1, n2), (d1, d2) = numerators, denominators
         layout, right = self.left.layout, columns.operands.packed
         np.matmul(left[:, layout.part(2)], right[layout.part(2)], out=d1)
         np.matmul(left[:, layout.part(3)], right[layout.part(3)], out=d2)
-        if self.signed:  # rounding may push a numerator below zero, where the fractions below would run wild
+        if (
+            self.signed
+        ):  # rounding may push a numerator below zero, where the fractions below would run wild
             np.maximum(n1, np.float32(1e-18), out=n1)
             np.maximum(n2, np.float32(1e-18), out=n2)
         if self.fusion == "harmonic":
@@ -175,11 +227,17 @@ class DirectKernel:
 
     def _limits(self, floor: Float32Array) -> Float32Array:
         """Costs that whatever beats the thresholds stays below."""
-        limits = np.float32(2) / np.maximum(floor, np.float32(0)) if self.fusion == "harmonic" else -floor
+        limits = (
+            np.float32(2) / np.maximum(floor, np.float32(0))
+            if self.fusion == "harmonic"
+            else -floor
+        )
         return np.nextafter(limits, np.float32(np.inf))
 
     def _opened(self, floor: Float32Array, others: int) -> IntArray:
-        """Rows (or columns) without a threshold, where there are more counterparts than would be taken anyway; of a few, all pairs are."""
+        """Rows (or columns) without a threshold, where there are more counterparts than would be
+        taken anyway; of a few, all pairs are.
+        """
         unknown = np.flatnonzero(floor <= NOTHING_YET)
         return unknown if others > self.optimistic and len(unknown) > _FEW else unknown[:0]
 
@@ -193,9 +251,13 @@ class DirectKernel:
         floors: tuple[Float32Array, Float32Array],
         opened: tuple[IntArray, IntArray],
     ) -> Found:
-        """The same where some thresholds are not known: as many of the best as a list is likely to need, and all if those do not do."""
+        """The same where some thresholds are not known: as many of the best as a list is likely to
+        need, and all if those do not do.
+        """
         shape = numerators[0].shape
-        denominators = tuple(buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._denominators)
+        denominators = tuple(
+            buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._denominators
+        )
         costs = self._costs(left, columns, numerators, denominators)
         self.admission.rule_out(costs, rows, columns.cols, *denominators)
         row_limit, col_limit = self._limits(floors[0]), self._limits(floors[1])
@@ -204,7 +266,9 @@ class DirectKernel:
         within = self._within[: costs.size].reshape(shape)
         np.less(costs, row_limit[:, None], out=within)
         np.logical_or(within, costs < col_limit, out=within)
-        found = self._admitted(self._taken(np.flatnonzero(within), costs, denominators), rows, columns.cols, certain)
+        found = self._admitted(
+            self._taken(np.flatnonzero(within), costs, denominators), rows, columns.cols, certain
+        )
         safe = self._limits(self._scores(found.costs) - self.margin)
         short_rows = self._short(opened[0], found.rows[safe < row_limit.take(found.rows)])
         short_cols = self._short(opened[1], found.cols[safe < col_limit.take(found.cols)])
@@ -215,7 +279,9 @@ class DirectKernel:
         rest[short_rows] = True
         rest[:, short_cols] = True
         rest &= ~within
-        more = self._admitted(self._taken(np.flatnonzero(rest), costs, denominators), rows, columns.cols, certain)
+        more = self._admitted(
+            self._taken(np.flatnonzero(rest), costs, denominators), rows, columns.cols, certain
+        )
         return joined([found, more])
 
     def _open(self, costs: FloatArray, limits: Float32Array, opened: IntArray) -> None:
@@ -226,13 +292,17 @@ class DirectKernel:
             limits[opened] = np.nextafter(table[:, self.optimistic - 1], np.float32(np.inf))
 
     def _short(self, opened: IntArray, found: IntArray) -> IntArray:
-        """Those of the rows (or columns) selected without a threshold of which fewer than k candidates were found safely within."""
+        """Those of the rows (or columns) selected without a threshold of which fewer than k
+        candidates were found safely within.
+        """
         return opened[np.bincount(found, minlength=int(opened.max(initial=0)) + 1)[opened] < self.k]
 
     def _admitted(self, found: Found, rows: IntArray, cols: IntArray, certain: BoolArray) -> Found:
         """Those of the pairs that may be suggested."""
         row, col = rows.take(found.rows), cols.take(found.cols)
-        admitted = self.admission.covered(row, col, found.forth_denominators, found.back_denominators)
+        admitted = self.admission.covered(
+            row, col, found.forth_denominators, found.back_denominators
+        )
         asked = np.flatnonzero(admitted & ~certain.take(found.rows))
         if len(asked):
             admitted[asked] = self.admission.eligible(row[asked], col[asked])

@@ -24,7 +24,8 @@ def check_fusion(fusion: str) -> None:
 def fuse(p: npt.NDArray[Any], q: npt.NDArray[Any], fusion: str) -> npt.NDArray[Any]:
     """Reciprocal scores of preferences ``p`` and ``q`` (same shape, in [0, 1]), in their own dtype.
 
-    Preferences that rounding has pushed below zero count as zero; NaN (a preference that is not defined) stays NaN.
+    Preferences that rounding has pushed below zero count as zero; NaN (a preference that is not
+    defined) stays NaN.
     """
     p, q = np.maximum(p, 0), np.maximum(q, 0)
     if fusion == "harmonic":

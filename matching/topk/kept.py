@@ -1,4 +1,6 @@
-"""Kept lists of one side: who stands where, who may enter, and how one counterpart changes its place in many lists at once."""
+"""Kept lists of one side: who stands where, who may enter, and how one counterpart changes its
+place in many lists at once.
+"""
 
 from __future__ import annotations
 
@@ -19,27 +21,41 @@ Float32Array = npt.NDArray[np.float32]
 
 VALUES = ("scores", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage")
 
-_ROWS_AT_ONCE = 8_192  # whose lists are looked through while they are in cache; a multiple of _TOGETHER
+_ROWS_AT_ONCE = (
+    8_192  # whose lists are looked through while they are in cache; a multiple of _TOGETHER
+)
 _PLACED = 1_024  # rows whose lists are rewritten while they are in cache
 _TOGETHER = 8  # booleans that are one word
 
 
 class KeptLists:
-    """One side's lists, and what finds the few of them that a change concerns without looking at each."""
+    """One side's lists, and what finds the few of them that a change concerns without looking at
+    each.
+    """
 
     def __init__(self, side: RankedSide, counterpart_ids: IntArray, k: int) -> None:
-        """``side`` holds at least k places; those beyond k are in reserve for lists that lose an entry."""
-        contiguous = {name: np.ascontiguousarray(getattr(side, name)) for name in ("counterpart_ids", *VALUES)}
+        """``side`` holds at least k places; those beyond k are in reserve for lists that lose an
+        entry.
+        """
+        contiguous = {
+            name: np.ascontiguousarray(getattr(side, name)) for name in ("counterpart_ids", *VALUES)
+        }
         self.side, self.k = replace(side, **contiguous), k
         self.counterpart_order = np.argsort(counterpart_ids, kind="stable")
         self._counterpart_ids = counterpart_ids
-        # Positions instead of ids, in as few bytes as they need: who stands where is looked up by reading through them all.
+        # Positions instead of ids, in as few bytes as they need: who stands where is looked up by
+        # reading through them all.
         fits = len(counterpart_ids) <= np.iinfo(np.int16).max
-        self._at: npt.NDArray[Any] = np.empty(side.counterpart_ids.shape, dtype=np.int16 if fits else np.int32)
-        # Of each list the score and id down to which it is complete: whoever is not in it comes after. -inf: it holds everyone.
+        self._at: npt.NDArray[Any] = np.empty(
+            side.counterpart_ids.shape, dtype=np.int16 if fits else np.int32
+        )
+        # Of each list the score and id down to which it is complete: whoever is not in it comes
+        # after. -inf: it holds everyone.
         self._complete_score = np.empty(len(side.ids))
         self._complete_id = np.empty(len(side.ids), dtype=np.int64)
-        self._least: Float32Array = np.empty(len(side.ids), dtype=np.float32)  # the same score for comparisons; -1 for everyone
+        self._least: Float32Array = np.empty(
+            len(side.ids), dtype=np.float32
+        )  # the same score for comparisons; -1 for everyone
         self.note_ranked(np.arange(len(side.ids)))
 
     @property
@@ -48,7 +64,9 @@ class KeptLists:
         return int(self.side.scores.shape[1])
 
     def realigned(self, view: PairProblem) -> KeptLists:
-        """The same lists for a view whose communities are in another order; those that had no list get an empty one, to be ranked."""
+        """The same lists for a view whose communities are in another order; those that had no list
+        get an empty one, to be ranked.
+        """
         if np.array_equal(self.side.ids, view.left_ids):
             new, origin = self.side, np.arange(len(self.side.ids))
         else:
@@ -58,16 +76,26 @@ class KeptLists:
             for name in ("counterpart_ids", *VALUES):
                 getattr(new, name)[known] = getattr(self.side, name)[origin[known]]
         lists = KeptLists(new, view.right_ids, self.k)
-        lists._complete_score[known], lists._complete_id[known] = self._complete_score[origin[known]], self._complete_id[origin[known]]
+        lists._complete_score[known], lists._complete_id[known] = (
+            self._complete_score[origin[known]],
+            self._complete_id[origin[known]],
+        )
         lists._note_bounds(known)
         return lists
 
     def shown(self) -> RankedSide:
         """The k best of every list."""
-        return replace(self.side, **{name: getattr(self.side, name)[:, : self.k] for name in ("counterpart_ids", *VALUES)})
+        return replace(
+            self.side,
+            **{
+                name: getattr(self.side, name)[:, : self.k] for name in ("counterpart_ids", *VALUES)
+            },
+        )
 
     def note_ranked(self, rows: IntArray) -> None:
-        """Takes notice of lists that were ranked anew as a whole: complete down to their last place."""
+        """Takes notice of lists that were ranked anew as a whole: complete down to their last
+        place.
+        """
         ids = self.side.counterpart_ids[rows]
         full = ids[:, -1] >= 0
         self._complete_score[rows] = np.where(full, self.side.scores[rows, -1], -np.inf)
@@ -79,21 +107,32 @@ class KeptLists:
         self._least[rows] = np.maximum(self._complete_score[rows], -1.0)
 
     def holding(self, position: int, threads: int = 1) -> tuple[IntArray, IntArray]:
-        """Rows (ascending) in whose lists the counterpart at a position stands, and its place in them."""
+        """Rows (ascending) in whose lists the counterpart at a position stands, and its place in
+        them.
+        """
         nowhere = np.full(len(self._at), -1, dtype=np.float32)
         return self.concerned(position, nowhere, 0.0, threads)
 
-    def concerned(self, position: int, scores: Float32Array, error: float, threads: int = 1) -> tuple[IntArray, IntArray]:
-        """Rows (ascending) whose lists the counterpart at a position stands in, or may have to enter by its scores, which lie within
-        ``error`` of the truth; and its place in each, ``width`` where it does not stand in it. A score of -1 enters nowhere."""
+    def concerned(
+        self, position: int, scores: Float32Array, error: float, threads: int = 1
+    ) -> tuple[IntArray, IntArray]:
+        """Rows (ascending) whose lists the counterpart at a position stands in, or may have to
+        enter by its scores, which lie within ``error`` of the truth; and its place in each,
+        ``width`` where it does not stand in it. A score of -1 enters nowhere."""
         starts = range(0, len(self._at), _ROWS_AT_ONCE)
-        draw, wanted, margin = share_out(starts), self._at.dtype.type(position), np.float32(error + 1e-7)  # 1e-7: _least is rounded
+        draw, wanted, margin = (
+            share_out(starts),
+            self._at.dtype.type(position),
+            np.float32(error + 1e-7),
+        )  # 1e-7: _least is rounded
         parts: dict[int, tuple[IntArray, IntArray]] = {}
 
         def work() -> None:
             while (start := draw()) is not None:
                 part = slice(start, start + _ROWS_AT_ONCE)
-                holding, standing = np.divmod(_true_at((self._at[part] == wanted).ravel()), self.width)
+                holding, standing = np.divmod(
+                    _true_at((self._at[part] == wanted).ravel()), self.width
+                )
                 concerned = (scores[part] >= self._least[part] - margin) & (scores[part] >= 0)
                 concerned[holding] = True
                 rows = np.flatnonzero(concerned)
@@ -103,17 +142,27 @@ class KeptLists:
 
         run_threads(work, min(threads, len(starts)) or 1)
         none: IntArray = np.empty(0, dtype=np.int64)
-        rows, places = (np.concatenate([none, *(parts[start][what] for start in starts)]) for what in (0, 1))
+        rows, places = (
+            np.concatenate([none, *(parts[start][what] for start in starts)]) for what in (0, 1)
+        )
         return rows, places
 
     def place(
-        self, rows: IntArray, places: IntArray, position: int, values: PairScores | None, allowed: BoolArray, threads: int = 1
+        self,
+        rows: IntArray,
+        places: IntArray,
+        position: int,
+        values: PairScores | None,
+        allowed: BoolArray,
+        threads: int = 1,
     ) -> IntArray:
-        """Brings one counterpart to the place that its values (seen from the counterpart) give it in each of some lists, or out of them.
+        """Brings one counterpart to the place that its values (seen from the counterpart) give it
+        in each of some lists, or out of them.
 
-        ``places`` is where it stands now, ``width`` for lists that do not hold it; ``allowed`` says in which of them it may stand at all
-        (without values: in none). What comes after the place down to which a list is complete is not kept: someone who was never listed
-        may come before it. Returns where it stands then.
+        ``places`` is where it stands now, ``width`` for lists that do not hold it; ``allowed`` says
+        in which of them it may stand at all (without values: in none). What comes after the place
+        down to which a list is complete is not kept: someone who was never listed may come before
+        it. Returns where it stands then.
         """
         starts = range(0, len(rows), _PLACED)
         draw, new = share_out(starts), np.empty(len(rows), dtype=np.int64)
@@ -127,7 +176,14 @@ class KeptLists:
         run_threads(work, min(threads, len(starts)) or 1)
         return new
 
-    def _place(self, rows: IntArray, places: IntArray, position: int, values: PairScores | None, allowed: BoolArray) -> IntArray:
+    def _place(
+        self,
+        rows: IntArray,
+        places: IntArray,
+        position: int,
+        values: PairScores | None,
+        allowed: BoolArray,
+    ) -> IntArray:
         identifier = int(self._counterpart_ids[position])
         new = np.full(len(rows), self.width)
         at = np.flatnonzero(allowed)
@@ -137,14 +193,21 @@ class KeptLists:
         at = np.flatnonzero(new < self.width)
         if values is not None and len(at):
             target = rows[at] * self.width + new[at]
-            self.side.counterpart_ids.reshape(-1)[target], self._at.reshape(-1)[target] = identifier, position
+            self.side.counterpart_ids.reshape(-1)[target], self._at.reshape(-1)[target] = (
+                identifier,
+                position,
+            )
             for name, source in zip(VALUES, _seen_from_the_other_side(values), strict=True):
                 getattr(self.side, name).reshape(-1)[target] = source[at]
         self._tighten(rows)
         return new
 
-    def _places_for(self, rows: IntArray, places: IntArray, scores: npt.NDArray[np.float64], identifier: int) -> IntArray:
-        """The place at which a score belongs in each list, not counting the place at which the counterpart stands now."""
+    def _places_for(
+        self, rows: IntArray, places: IntArray, scores: npt.NDArray[np.float64], identifier: int
+    ) -> IntArray:
+        """The place at which a score belongs in each list, not counting the place at which the
+        counterpart stands now.
+        """
         listed = self.side.scores[rows]
         before = listed > scores[:, None]
         equal = listed == scores[:, None]
@@ -158,17 +221,25 @@ class KeptLists:
         return new
 
     def _shift(self, rows: IntArray, old: IntArray, new: IntArray) -> None:
-        """Makes room at the new places and closes the old ones: only what stands between the two moves, by one."""
+        """Makes room at the new places and closes the old ones: only what stands between the two
+        moves, by one.
+        """
         last = self.width - 1
         up = new < old
         start = np.where(up, new, old + 1)
         count = np.where(up, np.minimum(old, last) - new, np.minimum(new, last) - old)
         at = np.flatnonzero((count > 0) & (new != old))
         count, step = count[at], np.where(up[at], 1, -1)
-        source = np.repeat(rows[at] * self.width + start[at] - np.cumsum(count) + count, count) + np.arange(count.sum())
+        source = np.repeat(
+            rows[at] * self.width + start[at] - np.cumsum(count) + count, count
+        ) + np.arange(count.sum())
         target = source + np.repeat(step, count)
         emptied = rows[(new > last) & (old <= last)] * self.width + last
-        for table, empty in ((self.side.counterpart_ids, -1), (self._at, -1), *((getattr(self.side, name), np.nan) for name in VALUES)):
+        for table, empty in (
+            (self.side.counterpart_ids, -1),
+            (self._at, -1),
+            *((getattr(self.side, name), np.nan) for name in VALUES),
+        ):
             flat = table.reshape(-1)
             flat[target] = flat[source]
             flat[emptied] = empty
@@ -177,12 +248,22 @@ class KeptLists:
         """A full list is complete down to its last entry."""
         ids = self.side.counterpart_ids[rows, -1]
         full = np.flatnonzero(ids >= 0)
-        self._complete_score[rows[full]], self._complete_id[rows[full]] = self.side.scores[rows[full], -1], ids[full]
+        self._complete_score[rows[full]], self._complete_id[rows[full]] = (
+            self.side.scores[rows[full], -1],
+            ids[full],
+        )
         self._note_bounds(rows)
 
     def uncertain(self, rows: IntArray) -> IntArray:
-        """Those of some rows whose lists have lost so many entries that their k best are no longer known."""
-        return np.asarray(rows[(self.side.counterpart_ids[rows, self.k - 1] < 0) & np.isfinite(self._complete_score[rows])])
+        """Those of some rows whose lists have lost so many entries that their k best are no longer
+        known.
+        """
+        return np.asarray(
+            rows[
+                (self.side.counterpart_ids[rows, self.k - 1] < 0)
+                & np.isfinite(self._complete_score[rows])
+            ]
+        )
 
 
 def _true_at(flags: BoolArray) -> IntArray:
@@ -194,15 +275,31 @@ def _true_at(flags: BoolArray) -> IntArray:
 
 
 def _seen_from_the_other_side(values: PairScores) -> tuple[npt.NDArray[np.float64], ...]:
-    return values.score, values.incoming, values.outgoing, values.incoming_coverage, values.outgoing_coverage
+    return (
+        values.score,
+        values.incoming,
+        values.outgoing,
+        values.incoming_coverage,
+        values.outgoing_coverage,
+    )
 
 
 def distinct(*positions: IntArray) -> IntArray:
-    """All of some positions, ascending, each once; numpy's own way is several times slower on what is nearly sorted."""
+    """All of some positions, ascending, each once; numpy's own way is several times slower on what
+    is nearly sorted.
+    """
     together = np.sort(np.concatenate(positions), kind="stable")
-    return together[np.concatenate(([True], together[1:] != together[:-1]))] if len(together) else together
+    return (
+        together[np.concatenate(([True], together[1:] != together[:-1]))]
+        if len(together)
+        else together
+    )
 
 
 def copied(side: RankedSide) -> RankedSide:
     """The same lists in arrays of their own."""
-    return replace(side, counterpart_ids=side.counterpart_ids.copy(), **{name: getattr(side, name).copy() for name in VALUES})
+    return replace(
+        side,
+        counterpart_ids=side.counterpart_ids.copy(),
+        **{name: getattr(side, name).copy() for name in VALUES},
+    )

@@ -16,7 +16,9 @@ NOTHING_YET = np.float32(-1)  # the threshold of a list that is not full: every 
 
 
 def pack(scores: Float32Array, ranks: npt.NDArray[np.uint32]) -> KeyArray:
-    """Keys of scores ≥ 0 (whose bit patterns sort like the scores) and of id ranks (the smaller the better). No key is 0."""
+    """Keys of scores ≥ 0 (whose bit patterns sort like the scores) and of id ranks (the smaller the
+    better). No key is 0.
+    """
     return (scores.view(np.uint32).astype(np.uint64) << _HALF) | (_LOW - ranks)
 
 
@@ -31,10 +33,12 @@ def packed_ranks(keys: KeyArray) -> IntArray:
 
 
 class BestLists:
-    """For each of n rows its ``k + spare`` best keys so far, in no order, and the score that a newcomer has to beat.
+    """For each of n rows its ``k + spare`` best keys so far, in no order, and the score that a
+    newcomer has to beat.
 
-    The threshold lies ``margin`` below the k-th best score: what does not beat it cannot be among the k best, even if both scores were
-    computed with an error of half the margin. The spare places hold what lies within that margin.
+    The threshold lies ``margin`` below the k-th best score: what does not beat it cannot be among
+    the k best, even if both scores were computed with an error of half the margin. The spare places
+    hold what lies within that margin.
     """
 
     def __init__(self, n: int, k: int, spare: int, margin: float) -> None:
@@ -44,11 +48,15 @@ class BestLists:
         self.margin = margin
 
     def raise_thresholds(self, thresholds: Float32Array) -> None:
-        """Takes lower bounds of the final k-th best scores (margin already off) that are known from elsewhere."""
+        """Takes lower bounds of the final k-th best scores (margin already off) that are known from
+        elsewhere.
+        """
         np.maximum(self.thresholds, thresholds, out=self.thresholds)
 
     def merge(self, at: IntArray, keys: KeyArray, offset: int = 0) -> None:
-        """Puts candidates (row ``offset + at``, key) into their lists. A pair must be given only once."""
+        """Puts candidates (row ``offset + at``, key) into their lists. A pair must be given only
+        once.
+        """
         if len(at) == 0:
             return
         order = np.argsort(at.astype(np.uint16) if at.max() < 2**16 else at, kind="stable")
@@ -65,7 +73,8 @@ class BestLists:
             added = int(now.max())
             table = np.zeros((len(touched), width + added), dtype=np.uint64)
             table[:, :width] = best[touched]
-            # Runs of sorted candidates go to the beginnings of rows: one offset a row, and places counted on.
+            # Runs of sorted candidates go to the beginnings of rows: one offset a row, and places
+            # counted on.
             ends = np.cumsum(now)
             step = np.repeat(np.arange(len(touched)) * (width + added) + width - (ends - now), now)
             places = np.arange(int(ends[-1])) + step
@@ -84,14 +93,17 @@ class BestLists:
         self.thresholds[rows] = np.maximum(self.thresholds[rows], known)
 
     def ordered(self, part: slice) -> tuple[KeyArray, npt.NDArray[np.bool_]]:
-        """Keys of some rows, best first, without those that cannot be among the k best (0 in their places), and as few columns as do.
+        """Keys of some rows, best first, without those that cannot be among the k best (0 in their
+        places), and as few columns as do.
 
-        Of each row also whether it overflowed: more candidates lay within the margin than there are spare places, so that one may have
-        been lost.
+        Of each row also whether it overflowed: more candidates lay within the margin than there are
+        spare places, so that one may have been lost.
         """
         keys = np.sort(self.keys[part], axis=1)[:, ::-1]
         k = keys.shape[1] - self.spare
-        least = packed_scores(keys[:, k - 1 :]) >= packed_scores(keys[:, k - 1 : k]) - np.float32(self.margin)
+        least = packed_scores(keys[:, k - 1 :]) >= packed_scores(keys[:, k - 1 : k]) - np.float32(
+            self.margin
+        )
         near = (keys[:, k - 1 :] > 0) & least
         keys[:, k:][~near[:, 1:]] = 0
         return keys[:, : k + int(near[:, 1:].any(axis=0).sum())], near[:, -1]

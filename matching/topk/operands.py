@@ -1,4 +1,6 @@
-"""Factors arranged for block products: constants folded in as further dimensions, right sides transposed, rare dimensions apart."""
+"""Factors arranged for block products: constants folded in as further dimensions, right sides
+transposed, rare dimensions apart.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,18 @@ from matching.types import FloatArray, IntArray, PairProblem
 
 Float32Array = npt.NDArray[np.float32]
 
-_TINY = 1e-18  # keeps numerators from being 0, so that 0/0 cannot arise where a score of 0 is meant; far below any rounding
+# Keeps numerators from being 0, so that 0/0 cannot arise where a score of 0 is meant; far below any
+# rounding
+_TINY = 1e-18
 _RARE = 0.02  # share of rows up to which a dimension is rare
 _CHUNK = 1_024
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which dimensions of the forth numerators are rare among the rows (a tie to one of 200 countries), and where the operands' parts
-    stand side by side: numerators forth (dense dimensions only) and back, denominators forth and back, each with its constant."""
+    """Which dimensions of the forth numerators are rare among the rows (a tie to one of 200
+    countries), and where the operands' parts stand side by side: numerators forth (dense dimensions
+    only) and back, denominators forth and back, each with its constant."""
 
     rare: IntArray
     runs: tuple[tuple[slice, slice], ...]  # dense dimensions, and their place in the operands
@@ -45,7 +50,9 @@ def layout(problem: PairProblem, rows: IntArray) -> Layout:
     forth, back = problem.left_to_right, problem.right_to_left
     count = np.zeros(forth.numerator_left.shape[1], dtype=np.int64)
     for start in range(0, len(rows), _CHUNK):
-        count += np.count_nonzero(forth.numerator_left.take(rows[start : start + _CHUNK], axis=0), axis=0)
+        count += np.count_nonzero(
+            forth.numerator_left.take(rows[start : start + _CHUNK], axis=0), axis=0
+        )
     rare = count <= _RARE * len(rows)
     changes = np.flatnonzero(np.diff(np.concatenate(([True], rare, [True])).astype(np.int8)))
     runs, at = [], 0
@@ -53,7 +60,9 @@ def layout(problem: PairProblem, rows: IntArray) -> Layout:
         runs.append((slice(first, last), slice(at, at + last - first)))
         at += last - first
     deep = back.numerator_left.shape[1] + 1
-    edges = np.cumsum([0, at + 1, deep, forth.presence_left.shape[1] + 1, back.presence_left.shape[1] + 1])
+    edges = np.cumsum(
+        [0, at + 1, deep, forth.presence_left.shape[1] + 1, back.presence_left.shape[1] + 1]
+    )
     return Layout(np.flatnonzero(rare), tuple(runs), tuple(edges.tolist()))
 
 
@@ -75,12 +84,16 @@ class LeftOperands:
             packed[:, of.part(1)][:, :-1] = back.numerator_left.take(part, axis=0)
             packed[:, of.part(2)][:, :-1] = forth.presence_left.take(part, axis=0)
             packed[:, of.part(3)][:, :-1] = back.presence_left.take(part, axis=0)
-        for number, constant in enumerate((forth.prior_weight * forth.prior + _TINY, 1.0, forth.prior_weight, 1.0)):
+        for number, constant in enumerate(
+            (forth.prior_weight * forth.prior + _TINY, 1.0, forth.prior_weight, 1.0)
+        ):
             self._packed[:, of.edges[number + 1] - 1] = constant
 
     def take(self, positions: IntArray, out: FloatArray) -> FloatArray:
         """(positions, width), in ``out``."""
-        rows: FloatArray = np.take(self._packed, positions, axis=0, out=out[: len(positions)], mode="clip")
+        rows: FloatArray = np.take(
+            self._packed, positions, axis=0, out=out[: len(positions)], mode="clip"
+        )
         return rows
 
     def rare_of(self, right: RightOperands) -> RareRows:
@@ -93,9 +106,13 @@ class LeftOperands:
 
 @dataclass(frozen=True, slots=True)
 class RareRows:
-    """Rare dimensions that a block of columns has: the products of the few rows that have them too are added to those of the others."""
+    """Rare dimensions that a block of columns has: the products of the few rows that have them too
+    are added to those of the others.
+    """
 
-    values: FloatArray  # (rare, all rows), shared by all blocks: a copy of those used is as large as all that a thread needs beside it
+    # (rare, all rows), shared by all blocks: a copy of those used is as large as all that a thread
+    # needs beside it
+    values: FloatArray
     used: IntArray
     touched: npt.NDArray[np.bool_]  # (all rows,)
     right: FloatArray  # (used, columns)
@@ -130,7 +147,9 @@ def right_operands(problem: PairProblem, cols: IntArray, of: Layout) -> RightOpe
     packed[of.part(1)][:-1] = back.numerator_right.take(cols, axis=0).T
     packed[of.part(2)][:-1] = forth.presence_right.take(cols, axis=0).T
     packed[of.part(3)][:-1] = back.presence_right.take(cols, axis=0).T
-    for number, constant in enumerate((1.0, back.prior_weight * back.prior + _TINY, 1.0, back.prior_weight)):
+    for number, constant in enumerate(
+        (1.0, back.prior_weight * back.prior + _TINY, 1.0, back.prior_weight)
+    ):
         packed[of.edges[number + 1] - 1] = constant
     rare = numerators.take(of.rare, axis=1)
     used = np.flatnonzero(rare.any(axis=0))

@@ -1,4 +1,6 @@
-"""Exact values of chosen pairs, in float64: what a ranking finally reports, whatever found the pair."""
+"""Exact values of chosen pairs, in float64: what a ranking finally reports, whatever found the
+pair.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,16 @@ COVERAGE_TOLERANCE = 1e-6
 """Weights are float32, so a coverage that equals the floor may come out this much below it and still reach it."""
 
 _IN_CACHE = 2**18  # float64 that fit in a core's cache together with what they are multiplied by
-_CHUNK = 1_024  # pairs gathered at once: small enough for the cache, and for memory that is not mapped anew each time
+# Pairs gathered at once: small enough for the cache, and for memory that is not mapped anew each
+# time
+_CHUNK = 1_024
 
 
 @dataclass(frozen=True, slots=True)
 class PairScores:
-    """Parallel arrays (c,). ``outgoing`` is the left side's preference; ``defined`` is False where nothing at all is known of a pair."""
+    """Parallel arrays (c,). ``outgoing`` is the left side's preference; ``defined`` is False where
+    nothing at all is known of a pair.
+    """
 
     score: Float64Array
     outgoing: Float64Array
@@ -54,33 +60,70 @@ def exception_positions(problem: PairProblem, rows: IntArray, cols: IntArray) ->
 def score_pairs(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str) -> PairScores:
     """Exact values of the pairs (rows[c], cols[c]), exceptions included. Eligibility is not asked.
 
-    A pair's values depend on its own factors alone, never on the pairs beside it: equal factors give equal scores, bit for bit.
+    A pair's values depend on its own factors alone, never on the pairs beside it: equal factors
+    give equal scores, bit for bit.
     """
-    parts = [_score_chunk(problem, rows[at : at + _CHUNK], cols[at : at + _CHUNK], fusion) for at in range(0, max(1, len(rows)), _CHUNK)]
-    return parts[0] if len(parts) == 1 else PairScores(*(np.concatenate(values) for values in zip(*map(_fields, parts), strict=True)))
+    parts = [
+        _score_chunk(problem, rows[at : at + _CHUNK], cols[at : at + _CHUNK], fusion)
+        for at in range(0, max(1, len(rows)), _CHUNK)
+    ]
+    return (
+        parts[0]
+        if len(parts) == 1
+        else PairScores(
+            *(np.concatenate(values) for values in zip(*map(_fields, parts), strict=True))
+        )
+    )
 
 
 def score_table(
-    problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str, counterparts: SparseCounterparts | None = None
+    problem: PairProblem,
+    rows: IntArray,
+    cols: IntArray,
+    fusion: str,
+    counterparts: SparseCounterparts | None = None,
 ) -> PairScores:
-    """The same for every row with each of its own columns: rows (r,), cols (r, c); all values are (r, c)."""
+    """The same for every row with each of its own columns: rows (r,), cols (r, c); all values are
+    (r, c).
+    """
     forth, back = problem.left_to_right, problem.right_to_left
     sparse = (None, None) if counterparts is None else (counterparts.forth, counterparts.back)
-    found = numerator_table(forth, rows, cols, sparse[0]), numerator_table(back, rows, cols, sparse[1])
+    found = (
+        numerator_table(forth, rows, cols, sparse[0]),
+        numerator_table(back, rows, cols, sparse[1]),
+    )
     return scored(problem, rows[:, None], cols, *found, fusion)
 
 
 def _fields(scores: PairScores) -> tuple[npt.NDArray[Any], ...]:
-    return scores.score, scores.outgoing, scores.incoming, scores.outgoing_coverage, scores.incoming_coverage, scores.defined
+    return (
+        scores.score,
+        scores.outgoing,
+        scores.incoming,
+        scores.outgoing_coverage,
+        scores.incoming_coverage,
+        scores.defined,
+    )
 
 
 def _score_chunk(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str) -> PairScores:
     forth, back = problem.left_to_right, problem.right_to_left
-    return scored(problem, rows, cols, numerators(forth, rows, cols), numerators(back, rows, cols), fusion)
+    return scored(
+        problem, rows, cols, numerators(forth, rows, cols), numerators(back, rows, cols), fusion
+    )
 
 
-def scored(problem: PairProblem, rows: IntArray, cols: IntArray, forth: Float64Array, back: Float64Array, fusion: str) -> PairScores:
-    """Pairs (rows and cols of one shape, or broadcast to that of cols) of which both numerators, spoilt by this, are known."""
+def scored(
+    problem: PairProblem,
+    rows: IntArray,
+    cols: IntArray,
+    forth: Float64Array,
+    back: Float64Array,
+    fusion: str,
+) -> PairScores:
+    """Pairs (rows and cols of one shape, or broadcast to that of cols) of which both numerators,
+    spoilt by this, are known.
+    """
     p, cov_p = _direction(problem.left_to_right, rows, cols, forth, owners=rows)
     q, cov_q = _direction(problem.right_to_left, rows, cols, back, owners=cols)
     if len(problem.exceptions.rows):
@@ -96,7 +139,9 @@ def scored(problem: PairProblem, rows: IntArray, cols: IntArray, forth: Float64A
 def _direction(
     factors: Factors, rows: IntArray, cols: IntArray, numerator: Float64Array, owners: IntArray
 ) -> tuple[Float64Array, Float64Array]:
-    """Preference and coverage of one direction. Without any evidence or prior the preference is NaN; without weights the coverage is 0."""
+    """Preference and coverage of one direction. Without any evidence or prior the preference is
+    NaN; without weights the coverage is 0.
+    """
     presence = row_dots(factors.presence_left, factors.presence_right, rows, cols)
     total = factors.total_weight[owners].astype(np.float64)
     numerator += factors.prior_weight * factors.prior
@@ -110,9 +155,15 @@ def _direction(
 
 
 def row_dots(
-    left: npt.NDArray[np.floating], right: npt.NDArray[np.floating], rows: IntArray, cols: IntArray, dtype: type = np.float64
+    left: npt.NDArray[np.floating],
+    right: npt.NDArray[np.floating],
+    rows: IntArray,
+    cols: IntArray,
+    dtype: type = np.float64,
 ) -> npt.NDArray[Any]:
-    """Products of single rows, which are taken one by one so that a sum's order never depends on its neighbours."""
+    """Products of single rows, which are taken one by one so that a sum's order never depends on
+    its neighbours.
+    """
     dots: npt.NDArray[Any] = np.empty(cols.shape, dtype=dtype)
     depth, each = left.shape[1], cols.shape[1] if cols.ndim == 2 else 1
     step = max(1, _IN_CACHE // max(1, depth * each))
@@ -125,15 +176,21 @@ def row_dots(
 
 
 class _Space(threading.local):
-    """Memory of a thread for rows taken from factors: memory that is mapped anew each time costs as much as the work in it."""
+    """Memory of a thread for rows taken from factors: memory that is mapped anew each time costs as
+    much as the work in it.
+    """
 
     def __init__(self) -> None:
         self._raw = [np.empty(0, dtype=np.uint8)] * 4
 
-    def taken(self, factors: npt.NDArray[np.floating], which: IntArray, number: int, dtype: type) -> npt.NDArray[Any]:
+    def taken(
+        self, factors: npt.NDArray[np.floating], which: IntArray, number: int, dtype: type
+    ) -> npt.NDArray[Any]:
         """Rows of factors, (*which.shape, depth). Good until the next call with the same number."""
         shape = (*which.shape, factors.shape[1])
-        rows = np.take(factors, which, axis=0, out=self._array(2 * number, shape, factors.dtype), mode="clip")
+        rows = np.take(
+            factors, which, axis=0, out=self._array(2 * number, shape, factors.dtype), mode="clip"
+        )
         if factors.dtype == dtype:
             return rows
         converted = self._array(2 * number + 1, shape, np.dtype(dtype))

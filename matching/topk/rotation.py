@@ -21,12 +21,15 @@ _SELDOM = 1e-3  # dimensions that fewer pairs than this share are bucketed
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Balanced coordinates of products of stacked factors, and buckets for dimensions that hardly any pair shares.
+    """Balanced coordinates of products of stacked factors, and buckets for dimensions that hardly
+    any pair shares.
 
-    Products of the dense dimensions are those of ``(x * scale) @ left`` and ``(y / scale) @ right``. What float32 adds to them or takes
-    away is at most |x|·|y| (scaled norms) times ``fixed_error + left_error·terms(x) + right_error·terms(y)``, where terms counts the
-    entries that are not zero. Rare dimensions (a tie to one of 200 countries) have no low rank; where none is negative, the sum over a
-    bucket of them is at most the largest of x times the sum of y, and seldom less.
+    Products of the dense dimensions are those of ``(x * scale) @ left`` and ``(y / scale) @
+    right``. What float32 adds to them or takes away is at most |x|·|y| (scaled norms) times
+    ``fixed_error + left_error·terms(x) + right_error·terms(y)``, where terms counts the entries
+    that are not zero. Rare dimensions (a tie to one of 200 countries) have no low rank; where none
+    is negative, the sum over a bucket of them is at most the largest of x times the sum of y, and
+    seldom less.
     """
 
     dense: IntArray  # dimensions that are turned
@@ -41,11 +44,15 @@ class Rotation:
 
     @property
     def extra(self) -> int:
-        """Columns beside the rank: the norm of the coordinates left out, two for rounding, and the buckets."""
+        """Columns beside the rank: the norm of the coordinates left out, two for rounding, and the
+        buckets.
+        """
         return 3 + len(self.starts)
 
     def reduced_left(self, stacked: FloatArray, rank: int) -> Float32Array:
-        """(n, rank + extra): leading coordinates, norm of the others, the norm times the own part of the error, the norm, buckets."""
+        """(n, rank + extra): leading coordinates, norm of the others, the norm times the own part
+        of the error, the norm, buckets.
+        """
         out, norm, terms = self._reduced(stacked[:, self.dense] * self.scale, self.left, rank)
         out[:, rank + 1] = norm * (self.fixed_error + self.left_error * terms)
         out[:, rank + 2] = norm
@@ -59,10 +66,14 @@ class Rotation:
         out[:, rank + 1] = norm
         out[:, rank + 2] = norm * self.right_error * terms
         if len(self.rare):
-            out[:, rank + 3 :] = np.add.reduceat(stacked[:, self.rare], self.starts, axis=1) * np.float32(1 + 1e-4)
+            out[:, rank + 3 :] = np.add.reduceat(
+                stacked[:, self.rare], self.starts, axis=1
+            ) * np.float32(1 + 1e-4)
         return out
 
-    def _reduced(self, scaled: FloatArray, turn: Float32Array, rank: int) -> tuple[Float32Array, FloatArray, IntArray]:
+    def _reduced(
+        self, scaled: FloatArray, turn: Float32Array, rank: int
+    ) -> tuple[Float32Array, FloatArray, IntArray]:
         turned = scaled @ turn
         out = np.empty((len(scaled), rank + self.extra), dtype=np.float32)
         out[:, :rank] = turned[:, :rank]
@@ -71,7 +82,9 @@ class Rotation:
 
 
 def total_weights(factors: Factors, owners: IntArray) -> Float64Array:
-    """(owners,) total weights to divide by; 1 where there is none, and then there is nothing to divide."""
+    """(owners,) total weights to divide by; 1 where there is none, and then there is nothing to
+    divide.
+    """
     total = factors.total_weight[owners].astype(np.float64)
     return np.where(total > 0, total, 1.0)
 
@@ -80,18 +93,24 @@ def stacked_left(problem: PairProblem, rows: IntArray) -> FloatArray:
     """(rows, d₁ + d₂): numerators of both directions, each over its owner's total weight."""
     forth, back = problem.left_to_right, problem.right_to_left
     share = (1 / total_weights(forth, rows)).astype(np.float32)
-    return np.concatenate((forth.numerator_left[rows] * share[:, None], back.numerator_left[rows]), axis=1)
+    return np.concatenate(
+        (forth.numerator_left[rows] * share[:, None], back.numerator_left[rows]), axis=1
+    )
 
 
 def stacked_right(problem: PairProblem, cols: IntArray) -> FloatArray:
     """(cols, d₁ + d₂), the counterpart of ``stacked_left``."""
     forth, back = problem.left_to_right, problem.right_to_left
     share = (1 / total_weights(back, cols)).astype(np.float32)
-    return np.concatenate((forth.numerator_right[cols], back.numerator_right[cols] * share[:, None]), axis=1)
+    return np.concatenate(
+        (forth.numerator_right[cols], back.numerator_right[cols] * share[:, None]), axis=1
+    )
 
 
 def rotation(left: FloatArray, right: FloatArray, nonnegative: BoolArray) -> Rotation:
-    """Fitted to samples of both sides' stacked factors; ``nonnegative`` says of which dimensions no entry at all is below zero."""
+    """Fitted to samples of both sides' stacked factors; ``nonnegative`` says of which dimensions no
+    entry at all is below zero.
+    """
     often_left, often_right = ((side != 0).mean(axis=0) for side in (left, right))
     seldom = nonnegative & (often_left * often_right < _SELDOM)
     rare = np.flatnonzero(seldom)
@@ -101,24 +120,38 @@ def rotation(left: FloatArray, right: FloatArray, nonnegative: BoolArray) -> Rot
     starts = np.cumsum([0, *map(len, buckets)])[:-1]
     dense = np.flatnonzero(~seldom)
     left, right = left[:, dense], right[:, dense]
-    # Every dimension alone first, by powers of two, which round nothing: alike norms on both sides keep rounding errors small.
-    left_size, right_size = (np.sqrt(np.einsum("ij,ij->j", side, side, dtype=np.float64)) for side in (left, right))
+    # Every dimension alone first, by powers of two, which round nothing: alike norms on both sides
+    # keep rounding errors small.
+    left_size, right_size = (
+        np.sqrt(np.einsum("ij,ij->j", side, side, dtype=np.float64)) for side in (left, right)
+    )
     both = (left_size > 0) & (right_size > 0)
-    scale = np.where(both, 2.0 ** np.round(np.log2(np.where(both, right_size / np.where(both, left_size, 1), 1)) / 2), 1.0)
+    scale = np.where(
+        both,
+        2.0 ** np.round(np.log2(np.where(both, right_size / np.where(both, left_size, 1), 1)) / 2),
+        1.0,
+    )
     left_root, right_root = _root(left * scale), _root(right / scale)
     u, s, vt = np.linalg.svd(left_root.T @ right_root)
     forward = np.linalg.solve(left_root.T, u * np.sqrt(s)).astype(np.float32)
     backward = np.linalg.solve(right_root.T, vt.T * np.sqrt(s)).astype(np.float32)
     errors = _errors(forward.astype(np.float64), backward.astype(np.float64))
     return Rotation(
-        dense, np.concatenate([rare[:0], *buckets]), starts[: len(buckets)], scale.astype(np.float32), forward, backward, *errors
+        dense,
+        np.concatenate([rare[:0], *buckets]),
+        starts[: len(buckets)],
+        scale.astype(np.float32),
+        forward,
+        backward,
+        *errors,
     )
 
 
 def nonnegative_dimensions(problem: PairProblem) -> BoolArray:
     """(d₁ + d₂,) bool: no stacked factor of either side is below zero there."""
     parts = [
-        (factors.numerator_left.min(axis=0, initial=0.0) >= 0) & (factors.numerator_right.min(axis=0, initial=0.0) >= 0)
+        (factors.numerator_left.min(axis=0, initial=0.0) >= 0)
+        & (factors.numerator_right.min(axis=0, initial=0.0) >= 0)
         for factors in (problem.left_to_right, problem.right_to_left)
     ]
     return np.concatenate(parts)
@@ -127,17 +160,23 @@ def nonnegative_dimensions(problem: PairProblem) -> BoolArray:
 def _root(sample: FloatArray) -> Float64Array:
     """Lower Cholesky factor of the second moments, with a little of the identity so that it exists."""
     moments = (sample.T @ sample).astype(np.float64) / len(sample)
-    return np.linalg.cholesky(moments + np.eye(len(moments)) * (np.trace(moments) / len(moments) * 1e-4 + 1e-12))
+    return np.linalg.cholesky(
+        moments + np.eye(len(moments)) * (np.trace(moments) / len(moments) * 1e-4 + 1e-12)
+    )
 
 
 def _errors(left: Float64Array, right: Float64Array) -> tuple[float, float, float]:
-    """Rounding of the turned factors (a sum errs by a unit per term that is not zero), of their product, and what keeps the matrices
-    from being inverse."""
+    """Rounding of the turned factors (a sum errs by a unit per term that is not zero), of their
+    product, and what keeps the matrices from being inverse."""
     unit = 1.02 * _UNIT  # 1.02 covers the terms of second order for fewer than 300,000 terms
     left_size, right_size = np.linalg.norm(left, 2), np.linalg.norm(right, 2)
     left_error = unit * np.linalg.norm(np.abs(left), 2) * right_size
     right_error = unit * np.linalg.norm(np.abs(right), 2) * left_size
     defect = np.linalg.norm(left @ right.T - np.eye(len(left)), 2)
     several = 64  # partial sums that a product may add up at the end
-    fixed = 2 * unit * (len(left) + several) * left_size * right_size + several * (left_error + right_error) + defect
+    fixed = (
+        2 * unit * (len(left) + several) * left_size * right_size
+        + several * (left_error + right_error)
+        + defect
+    )
     return float(1.01 * fixed), float(left_error), float(right_error)

@@ -1,4 +1,6 @@
-"""How far a float32 score can lie from the exact one: the margin that keeps screening in float32 exact."""
+"""How far a float32 score can lie from the exact one: the margin that keeps screening in float32
+exact.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,13 @@ _UNIT = 2.0**-24  # float32 unit roundoff
 
 @dataclass(frozen=True, slots=True)
 class Magnitudes:
-    """Of one direction: the largest norm of either side's numerator factors, and the largest one over what it is at least divided by."""
+    """Of one direction: the largest norm of either side's numerator factors, and the largest one
+    over what it is at least divided by.
+    """
 
-    owner_norm: float  # max over owners of |row| / smallest denominator of a pair that may be suggested
+    owner_norm: (
+        float  # max over owners of |row| / smallest denominator of a pair that may be suggested
+    )
     other_norm: float
     nonnegative: bool
     smallest_denominator: float
@@ -32,11 +38,16 @@ class Magnitudes:
 
 
 def magnitudes(factors: Factors, coverage_floor: float, owner_is_left: bool) -> Magnitudes:
-    """One pass over the factors. ``smallest_denominator`` is that of a pair which reaches the coverage floor."""
+    """One pass over the factors. ``smallest_denominator`` is that of a pair which reaches the
+    coverage floor.
+    """
     owner, other = factors.numerator_left, factors.numerator_right
     if not owner_is_left:
         owner, other = other, owner
-    least = max(coverage_floor - COVERAGE_TOLERANCE, 0.0) * factors.total_weight.astype(np.float64) + factors.prior_weight
+    least = (
+        max(coverage_floor - COVERAGE_TOLERANCE, 0.0) * factors.total_weight.astype(np.float64)
+        + factors.prior_weight
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = np.where(least > 0, row_norms(owner) / least, np.inf)
     return Magnitudes(
@@ -53,7 +64,9 @@ def row_norms(array: FloatArray) -> FloatArray:
 
 
 def may_round_below_zero(factors: Factors) -> bool:
-    """Whether a float32 numerator with its prior, in truth never below the prior's part, might come out below zero or nearly so."""
+    """Whether a float32 numerator with its prior, in truth never below the prior's part, might come
+    out below zero or nearly so.
+    """
     left, right = factors.numerator_left, factors.numerator_right
     if left.min(initial=0.0) >= 0 and right.min(initial=0.0) >= 0:
         return False
@@ -64,21 +77,34 @@ def may_round_below_zero(factors: Factors) -> bool:
 
 
 def preference_error(factors: Factors, size: Magnitudes) -> float:
-    """Bound on |float32 − exact| of a preference in [0, 1] of a pair that may be suggested (Higham, Accuracy and Stability, §3.1).
+    """Bound on |float32 − exact| of a preference in [0, 1] of a pair that may be suggested (Higham,
+    Accuracy and Stability, §3.1).
 
-    A product of depth d carries at most γ = d·u / (1 − d·u) of the sum of its absolute terms, in whatever order it is summed. Where no
-    term is negative that is a share of the preference itself; otherwise Cauchy–Schwarz bounds the sum, over the smallest denominator.
+    A product of depth d carries at most γ = d·u / (1 − d·u) of the sum of its absolute terms, in
+    whatever order it is summed. Where no term is negative that is a share of the preference itself;
+    otherwise Cauchy–Schwarz bounds the sum, over the smallest denominator.
     """
-    depth = factors.numerator_left.shape[1] + factors.presence_left.shape[1] + 16  # 16: constants, division, fusion, the tiny addend
+    depth = (
+        factors.numerator_left.shape[1] + factors.presence_left.shape[1] + 16
+    )  # 16: constants, division, fusion, the tiny addend
     gamma = depth * _UNIT / (1 - depth * _UNIT)
     if size.nonnegative:
         return float(2 * gamma)
     with np.errstate(invalid="ignore"):
-        prior = factors.prior_weight * factors.prior / size.smallest_denominator if factors.prior_weight else 0.0
+        prior = (
+            factors.prior_weight * factors.prior / size.smallest_denominator
+            if factors.prior_weight
+            else 0.0
+        )
     bound = gamma * (size.owner_norm * size.other_norm + prior + 1)
     return float(bound) if np.isfinite(bound) else np.inf
 
 
 def score_error(problem: PairProblem, fusion: str, forth: Magnitudes, back: Magnitudes) -> float:
-    """Bound on |float32 − exact| of the score of any pair that may be suggested; infinite when nothing can be promised."""
-    return SENSITIVITY[fusion] * max(preference_error(problem.left_to_right, forth), preference_error(problem.right_to_left, back))
+    """Bound on |float32 − exact| of the score of any pair that may be suggested; infinite when
+    nothing can be promised.
+    """
+    return SENSITIVITY[fusion] * max(
+        preference_error(problem.left_to_right, forth),
+        preference_error(problem.right_to_left, back),
+    )

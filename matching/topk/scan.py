@@ -1,4 +1,6 @@
-"""Whole rows against all columns: the exact k best of some rows, whatever the ties. Rankings use it where their lists cannot decide."""
+"""Whole rows against all columns: the exact k best of some rows, whatever the ties. Rankings use it
+where their lists cannot decide.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,21 @@ from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
 Float32Array = npt.NDArray[np.float32]
 
 _CHUNK = 8_192  # columns whose scores are finished while they are in cache
-_WIDE = 131_072  # columns over which a single row's numerators are added up: long enough to be read as fast as memory allows
-_FINISHED = 4_096  # pairs of a row scored exactly at once: what they have in one dimension fits in the cache
-_NEXT_TO_NOTHING = np.float32(1e-15)  # in place of preferences of 0, so that 0/0 cannot arise: far below any rounding
+# Columns over which a single row's numerators are added up: long enough to be read as fast as
+# memory allows
+_WIDE = 131_072
+# Pairs of a row scored exactly at once: what they have in one dimension fits in the cache
+_FINISHED = 4_096
+_NEXT_TO_NOTHING = np.float32(
+    1e-15
+)  # in place of preferences of 0, so that 0/0 cannot arise: far below any rounding
 _IMPOSSIBLE = np.float32(-1)  # below every score: the pair cannot reach the coverage floor
 
 
 class ColumnMajor:
-    """A problem's right numerators with each dimension in one piece, for single rows: only dimensions that a row has are then read."""
+    """A problem's right numerators with each dimension in one piece, for single rows: only
+    dimensions that a row has are then read.
+    """
 
     def __init__(self, problem: PairProblem) -> None:
         self.forth: FloatArray = np.ascontiguousarray(problem.left_to_right.numerator_right.T)
@@ -37,8 +46,15 @@ class ColumnMajor:
         self.back[:, cols] = problem.right_to_left.numerator_right[cols].T
 
 
-def row_scores(problem: PairProblem, rows: IntArray, fusion: str, threads: int = 1, columns: ColumnMajor | None = None) -> Float32Array:
-    """(r, n_right) float32 scores, -1 where the coverage floor is out of reach. Eligibility is not asked; exceptions are not in it.
+def row_scores(
+    problem: PairProblem,
+    rows: IntArray,
+    fusion: str,
+    threads: int = 1,
+    columns: ColumnMajor | None = None,
+) -> Float32Array:
+    """(r, n_right) float32 scores, -1 where the coverage floor is out of reach. Eligibility is not
+    asked; exceptions are not in it.
 
     ``columns``, if there, are the problem's own, and serve a single row.
     """
@@ -56,9 +72,15 @@ def row_scores(problem: PairProblem, rows: IntArray, fusion: str, threads: int =
         while (start := draw()) is not None:
             wide = slice(start, min(n, start + step))
             if single and columns is not None:
-                forth_sums, back_sums = _summed(forth_rows[0], columns.forth, wide), _summed(back_rows[0], columns.back, wide)
+                forth_sums, back_sums = (
+                    _summed(forth_rows[0], columns.forth, wide),
+                    _summed(back_rows[0], columns.back, wide),
+                )
             else:
-                forth_sums, back_sums = forth_rows[0] @ forth.numerator_right[wide].T, back_rows[0] @ back.numerator_right[wide].T
+                forth_sums, back_sums = (
+                    forth_rows[0] @ forth.numerator_right[wide].T,
+                    back_rows[0] @ back.numerator_right[wide].T,
+                )
             for at in range(start, wide.stop, _CHUNK):
                 part = slice(at, min(wide.stop, at + _CHUNK))
                 inner = slice(at - start, part.stop - start)
@@ -81,15 +103,21 @@ def _taken(factors: Factors, rows: IntArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _summed(row: FloatArray, columns: FloatArray, part: slice) -> FloatArray:
-    """(1, part) numerators of one row (1, depth): only dimensions that it has are read, and each of them once."""
+    """(1, part) numerators of one row (1, depth): only dimensions that it has are read, and each of
+    them once.
+    """
     sums = np.zeros((1, part.stop - part.start), dtype=np.float32)
     for at in np.flatnonzero(row[0]).tolist():
         scipy.linalg.blas.saxpy(columns[at, part], sums[0], a=row[0, at])
     return sums
 
 
-def _preferences(factors: Factors, numerator: FloatArray, row_presence: FloatArray, part: slice) -> tuple[FloatArray, FloatArray]:
-    """Preferences, in place of the numerators, and presence of some rows with a part of the columns."""
+def _preferences(
+    factors: Factors, numerator: FloatArray, row_presence: FloatArray, part: slice
+) -> tuple[FloatArray, FloatArray]:
+    """Preferences, in place of the numerators, and presence of some rows with a part of the
+    columns.
+    """
     presence = row_presence @ factors.presence_right[part].T
     numerator += np.float32(factors.prior_weight * factors.prior)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -98,7 +126,9 @@ def _preferences(factors: Factors, numerator: FloatArray, row_presence: FloatArr
 
 
 def _fuse_into(out: Float32Array, p: FloatArray, q: FloatArray, fusion: str) -> None:
-    """The scores of preferences, which are spoilt by this; of the fusion that is used most without arrays of its own."""
+    """The scores of preferences, which are spoilt by this; of the fusion that is used most without
+    arrays of its own.
+    """
     if fusion != "harmonic":
         out[...] = fuse(p, q, fusion)
         return
@@ -110,23 +140,40 @@ def _fuse_into(out: Float32Array, p: FloatArray, q: FloatArray, fusion: str) -> 
     out *= np.float32(2)
 
 
-def score_row(problem: PairProblem, row: int, cols: IntArray, fusion: str, columns: ColumnMajor, threads: int = 1) -> PairScores:
-    """Exact values of one row with some columns (c,), bit for bit those of ``score_pairs``. ``columns`` are the problem's own."""
+def score_row(
+    problem: PairProblem,
+    row: int,
+    cols: IntArray,
+    fusion: str,
+    columns: ColumnMajor,
+    threads: int = 1,
+) -> PairScores:
+    """Exact values of one row with some columns (c,), bit for bit those of ``score_pairs``.
+    ``columns`` are the problem's own.
+    """
     starts = range(0, max(1, len(cols)), _FINISHED)
     draw, parts = share_out(starts), {}
-    forth, back = problem.left_to_right.numerator_left[row], problem.right_to_left.numerator_left[row]
+    forth, back = (
+        problem.left_to_right.numerator_left[row],
+        problem.right_to_left.numerator_left[row],
+    )
 
     def work() -> None:
         while (start := draw()) is not None:
             part = cols[start : start + _FINISHED]
-            found = numerators_of_row(forth, columns.forth, part), numerators_of_row(back, columns.back, part)
+            found = (
+                numerators_of_row(forth, columns.forth, part),
+                numerators_of_row(back, columns.back, part),
+            )
             parts[start] = scored(problem, np.full(len(part), row), part, *found, fusion)
 
     run_threads(work, min(threads, len(starts)))
     if len(starts) == 1:
         return parts[0]
     fields = ("score", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage", "defined")
-    return PairScores(*(np.concatenate([getattr(parts[start], field) for start in starts]) for field in fields))
+    return PairScores(
+        *(np.concatenate([getattr(parts[start], field) for start in starts]) for field in fields)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +184,13 @@ class RowBest:
     values: PairScores
 
 
-def best_of_row(problem: PairProblem, row: int, approximate: Float32Array, k: int, fusion: str, error: float) -> RowBest:
+def best_of_row(
+    problem: PairProblem, row: int, approximate: Float32Array, k: int, fusion: str, error: float
+) -> RowBest:
     """The exact k best of a row whose float32 scores lie within ``error`` of the truth.
 
-    Takes a few best, scores the eligible ones in float64, and widens until what is left out cannot enter.
+    Takes a few best, scores the eligible ones in float64, and widens until what is left out cannot
+    enter.
     """
     wanted = 2 * k + 8
     while True:
@@ -159,7 +209,9 @@ def best_of_row(problem: PairProblem, row: int, approximate: Float32Array, k: in
 
 
 def _lower_bound(scores: Float32Array, wanted: int) -> np.float32:
-    """A value that at least ``wanted`` scores reach, without sorting them: the wanted-th largest of the maxima of short runs."""
+    """A value that at least ``wanted`` scores reach, without sorting them: the wanted-th largest of
+    the maxima of short runs.
+    """
     run = max(1, len(scores) // (8 * wanted))
     maxima = scores[: len(scores) // run * run].reshape(-1, run).max(axis=1)
     return np.float32(np.partition(maxima, -wanted)[-wanted])
@@ -193,7 +245,13 @@ def taken_values(values: PairScores, at: IntArray | slice) -> PairScores:
 
 
 def best_of_rows(
-    problem: PairProblem, rows: IntArray, k: int, fusion: str, error: float, max_bytes: int, threads: int = 1
+    problem: PairProblem,
+    rows: IntArray,
+    k: int,
+    fusion: str,
+    error: float,
+    max_bytes: int,
+    threads: int = 1,
 ) -> list[RowBest]:
     """The exact k best of some rows, in batches whose scores fit in ``max_bytes``."""
     batch = int(max(1, min(32, max_bytes // (4 * max(1, len(problem.right_ids))))))
@@ -203,5 +261,8 @@ def best_of_rows(
         if len(part) == 0:
             return best
         scores = row_scores(problem, part, fusion, threads)
-        best.extend(best_of_row(problem, int(row), approximate, k, fusion, error) for row, approximate in zip(part, scores, strict=True))
+        best.extend(
+            best_of_row(problem, int(row), approximate, k, fusion, error)
+            for row, approximate in zip(part, scores, strict=True)
+        )
     return best

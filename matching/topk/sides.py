@@ -9,12 +9,23 @@ from matching.topk.scan import RowBest
 from matching.types import BoolArray, IntArray, PairProblem, RankedSide
 
 
-def write_best(side: RankedSide, view: PairProblem, rows: IntArray, cols: IntArray, listed: BoolArray, values: PairScores) -> None:
-    """Puts into the lists of some rows (r,) the best of their listed candidates: (r, c) each, nearly in order, spoilt by this."""
+def write_best(
+    side: RankedSide,
+    view: PairProblem,
+    rows: IntArray,
+    cols: IntArray,
+    listed: BoolArray,
+    values: PairScores,
+) -> None:
+    """Puts into the lists of some rows (r,) the best of their listed candidates: (r, c) each,
+    nearly in order, spoilt by this.
+    """
     k = side.scores.shape[1]
     values.score[~listed] = -np.inf
     # What float32 ranked, float64 seldom ranks otherwise; equal scores stand by id.
-    following = np.flatnonzero(((values.score[:, 1:] >= values.score[:, :-1]) & listed[:, 1:]).any(axis=1))
+    following = np.flatnonzero(
+        ((values.score[:, 1:] >= values.score[:, :-1]) & listed[:, 1:]).any(axis=1)
+    )
     orders = [np.lexsort((view.right_ids[cols[row]], -values.score[row])) for row in following]
     empty = np.arange(k) >= listed.sum(axis=1)[:, None]  # what is not listed sorts last
     for target, source, padding in (
@@ -35,7 +46,10 @@ def write_best(side: RankedSide, view: PairProblem, rows: IntArray, cols: IntArr
 def empty_side(view: PairProblem, k: int) -> RankedSide:
     """Lists of the view's left side with nothing in them."""
     shape = (len(view.left_ids), k)
-    values = (np.full(shape, np.nan, dtype=dtype) for dtype in (np.float64, np.float64, np.float64, np.float32, np.float32))
+    values = (
+        np.full(shape, np.nan, dtype=dtype)
+        for dtype in (np.float64, np.float64, np.float64, np.float32, np.float32)
+    )
     return RankedSide(view.left_ids.astype(np.int64), np.full(shape, -1, dtype=np.int64), *values)
 
 

@@ -27,7 +27,9 @@ SPARE = 4
 _MIXED = 2.5  # how many times more pairs pass because a block is bound by its lowest threshold
 _LAG = 2.0  # and how many times more while thresholds are on the rise than at their end
 _AT_ONCE = 2**17  # candidates that are merged together: fewer merges of more, but not more memory
-LEAD = 1024  # rows scored directly for every column before the screen takes over: enough to make its thresholds useful
+# Rows scored directly for every column before the screen takes over: enough to make its thresholds
+# useful
+LEAD = 1024
 
 
 @dataclass(slots=True)
@@ -57,12 +59,27 @@ class _Buffered:
 class TwoSidedPass:
     """Lists of the k best of every row and column of a problem whose left side is the smaller one.
 
-    Columns are taken block by block in phases that double; after each phase the rows' lists take up their candidates, and rows are sorted
-    by their thresholds anew. Within a phase nothing that threads share changes, so their timing cannot change what is computed.
+    Columns are taken block by block in phases that double; after each phase the rows' lists take up
+    their candidates, and rows are sorted by their thresholds anew. Within a phase nothing that
+    threads share changes, so their timing cannot change what is computed.
     """
 
-    def __init__(self, problem: PairProblem, k: int, fusion: str, error: float, threads: int, block: tuple[int, int]) -> None:
-        self.problem, self.k, self.fusion, self.threads, self.block = problem, k, fusion, threads, block
+    def __init__(
+        self,
+        problem: PairProblem,
+        k: int,
+        fusion: str,
+        error: float,
+        threads: int,
+        block: tuple[int, int],
+    ) -> None:
+        self.problem, self.k, self.fusion, self.threads, self.block = (
+            problem,
+            k,
+            fusion,
+            threads,
+            block,
+        )
         self.admission = Admission(problem)
         self.rows, cols = self.admission.reachable()
         self.cols, self.blocks = column_blocks(problem, cols, block[1])
@@ -71,12 +88,17 @@ class TwoSidedPass:
         self.col_lists = BestLists(len(self.cols), k, SPARE, self.margin)
         self.row_ranks = id_ranks(problem.left_ids[self.rows])
         self.col_ranks = id_ranks(problem.right_ids[self.cols])
-        self.signed = any(may_round_below_zero(factors) for factors in (problem.left_to_right, problem.right_to_left))
+        self.signed = any(
+            may_round_below_zero(factors)
+            for factors in (problem.left_to_right, problem.right_to_left)
+        )
         self.screen: Screen | None = None
 
-    def run(self, row_thresholds: Float32Array | None = None, col_thresholds: Float32Array | None = None) -> None:
-        """Fills the lists. Thresholds known beforehand are lower bounds of the final k-th best scores, less the margin; -1 where
-        unknown."""
+    def run(
+        self, row_thresholds: Float32Array | None = None, col_thresholds: Float32Array | None = None
+    ) -> None:
+        """Fills the lists. Thresholds known beforehand are lower bounds of the final k-th best
+        scores, less the margin; -1 where unknown."""
         m, n = len(self.rows), len(self.cols)
         if m == 0 or n == 0:
             return
@@ -93,7 +115,8 @@ class TwoSidedPass:
         done = 0
         while done < len(self.blocks):
             stop = min(len(self.blocks), max(first, 2 * done))
-            # Rows with high thresholds are those that score high with many: taken first, they raise the columns' thresholds soonest.
+            # Rows with high thresholds are those that score high with many: taken first, they raise
+            # the columns' thresholds soonest.
             order = np.argsort(-self.row_lists.thresholds, kind="stable")
             self._run_phase(self.blocks[done:stop], order[:lead], order[lead:])
             if done == 0 and stop < len(self.blocks):
@@ -102,21 +125,25 @@ class TwoSidedPass:
         del self.left, self.screen  # what follows needs the room
 
     def _sort(self, thresholds: Float32Array) -> Float32Array:
-        """Puts the rows into the order in which they will be taken, so that a block of them is one piece of memory. Returns the
-        thresholds in that order."""
+        """Puts the rows into the order in which they will be taken, so that a block of them is one
+        piece of memory. Returns the thresholds in that order."""
         order = np.argsort(-thresholds, kind="stable")
         self.rows, self.row_ranks = self.rows[order], self.row_ranks[order]
         return thresholds[order]
 
     def _settle(self, thresholds: Float32Array) -> Float32Array:
-        """Puts columns without a threshold into blocks of their own, at the end: each would let all rows of its block through a screen.
-        Returns the thresholds in the new order."""
+        """Puts columns without a threshold into blocks of their own, at the end: each would let all
+        rows of its block through a screen. Returns the thresholds in the new order."""
         open_ = thresholds <= NOTHING_YET
         order = np.argsort(open_, kind="stable")
         settled = np.concatenate(([0], np.cumsum(~open_)))
         edges = [int(settled[stop]) for _, stop in self.blocks]
         edges += range(edges[-1], len(order), self.block[1])
-        self.blocks = [(start, stop) for start, stop in itertools.pairwise([0, *edges, len(order)]) if stop > start]
+        self.blocks = [
+            (start, stop)
+            for start, stop in itertools.pairwise([0, *edges, len(order)])
+            if stop > start
+        ]
         self.cols, self.col_ranks = self.cols[order], self.col_ranks[order]
         return thresholds[order]
 
@@ -124,7 +151,9 @@ class TwoSidedPass:
         """Ranks the pairs that have exact values of their own, which the blocks leave out."""
         exceptions, mask = self.problem.exceptions, self.problem.eligibility
         values = score_pairs(self.problem, exceptions.rows, exceptions.cols, self.fusion)
-        allowed = values.suggestible(self.problem.coverage_floor) & eligible(self.problem, exceptions.rows, exceptions.cols)
+        allowed = values.suggestible(self.problem.coverage_floor) & eligible(
+            self.problem, exceptions.rows, exceptions.cols
+        )
         at_row = _places(self.rows, len(mask.left_ok))[exceptions.rows[allowed]]
         at_col = _places(self.cols, len(mask.right_ok))[exceptions.cols[allowed]]
         scores = values.score[allowed].astype(np.float32)
@@ -136,7 +165,15 @@ class TwoSidedPass:
         known = known[self.col_lists.thresholds[known] > 0]
         thresholds = self.col_lists.thresholds[known]
         self.screen = choose_screen(
-            self.problem, self.admission, self.fusion, self.rows, self.cols, self.cols[known], thresholds, lag, self.left.layout.depth
+            self.problem,
+            self.admission,
+            self.fusion,
+            self.rows,
+            self.cols,
+            self.cols[known],
+            thresholds,
+            lag,
+            self.left.layout.depth,
         )
 
     def _run_phase(self, blocks: list[tuple[int, int]], lead: IntArray, order: IntArray) -> None:
@@ -144,8 +181,21 @@ class TwoSidedPass:
         found: dict[int, _Buffered] = {}
 
         def work() -> None:
-            direct = DirectKernel(self.admission, self.left, self.rows, self.k, self.fusion, self.margin, self.block, self.signed)
-            screened = ScreenKernel(self.screen, self.fusion, self.block) if self.screen is not None else None
+            direct = DirectKernel(
+                self.admission,
+                self.left,
+                self.rows,
+                self.k,
+                self.fusion,
+                self.margin,
+                self.block,
+                self.signed,
+            )
+            screened = (
+                ScreenKernel(self.screen, self.fusion, self.block)
+                if self.screen is not None
+                else None
+            )
             while (at := draw()) is not None:
                 found[at] = self._run_columns(*blocks[at], lead, order, direct, screened)
 
@@ -158,9 +208,17 @@ class TwoSidedPass:
         together.flush(self.row_lists)
 
     def _run_columns(
-        self, start: int, stop: int, lead: IntArray, order: IntArray, direct: DirectKernel, screened: ScreenKernel | None
+        self,
+        start: int,
+        stop: int,
+        lead: IntArray,
+        order: IntArray,
+        direct: DirectKernel,
+        screened: ScreenKernel | None,
     ) -> _Buffered:
-        """All rows against some columns: fills the columns' lists and returns the candidates for the rows' lists."""
+        """All rows against some columns: fills the columns' lists and returns the candidates for
+        the rows' lists.
+        """
         cols, height = self.cols[start:stop], self.block[0]
         for_rows, for_cols = _Buffered(), _Buffered()
         reach = self.admission.reach(self.rows, cols)
@@ -172,13 +230,18 @@ class TwoSidedPass:
         for rows, is_lead in ((lead, True), (order, False)):
             for at in range(0, len(rows), height):
                 positions = rows[at : at + height]
-                row_floor, col_floor = self.row_lists.thresholds[positions], self.col_lists.thresholds[start:stop]
+                row_floor, col_floor = (
+                    self.row_lists.thresholds[positions],
+                    self.col_lists.thresholds[start:stop],
+                )
                 certain, candidates = reach.certain[positions], None
                 if screened is not None and not is_lead:
                     candidates = screened.candidates(positions, certain, row_floor, col_floor)
                 if candidates is None:
                     columns = self._columns(cols) if columns is None else columns
-                    candidates = direct.candidates(columns, positions, certain, row_floor, col_floor)
+                    candidates = direct.candidates(
+                        columns, positions, certain, row_floor, col_floor
+                    )
                 self._collect(candidates, positions, start, for_rows, for_cols)
                 seen += len(positions)
                 if seen >= 2 * merged or for_cols.count > 8 * len(cols):
@@ -191,11 +254,24 @@ class TwoSidedPass:
         operands = right_operands(self.problem, cols, self.left.layout)
         return DirectColumns(cols, operands, self.left.rare_of(operands))
 
-    def _collect(self, found: Candidates, positions: IntArray, start: int, for_rows: _Buffered, for_cols: _Buffered) -> None:
+    def _collect(
+        self,
+        found: Candidates,
+        positions: IntArray,
+        start: int,
+        for_rows: _Buffered,
+        for_cols: _Buffered,
+    ) -> None:
         chosen = np.flatnonzero(found.for_col)
-        for_cols.add(found.cols[chosen], pack(found.scores[chosen], self.row_ranks.take(positions.take(found.rows[chosen]))))
+        for_cols.add(
+            found.cols[chosen],
+            pack(found.scores[chosen], self.row_ranks.take(positions.take(found.rows[chosen]))),
+        )
         chosen = np.flatnonzero(found.for_row)
-        for_rows.add(positions.take(found.rows[chosen]), pack(found.scores[chosen], self.col_ranks.take(start + found.cols[chosen])))
+        for_rows.add(
+            positions.take(found.rows[chosen]),
+            pack(found.scores[chosen], self.col_ranks.take(start + found.cols[chosen])),
+        )
 
 
 def _places(which: IntArray, of: int) -> IntArray:

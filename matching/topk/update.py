@@ -1,4 +1,6 @@
-"""A ranking kept exact while communities change, come and go: one row and one column for each, and the lists that depended on it."""
+"""A ranking kept exact while communities change, come and go: one row and one column for each, and
+the lists that depended on it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,15 @@ import numpy as np
 from matching.topk.checks import check_changed, transposed
 from matching.topk.kept import KeptLists, copied, distinct
 from matching.topk.rounding import Magnitudes, magnitudes, score_error
-from matching.topk.scan import ColumnMajor, Float32Array, best_of_row, best_of_rows, eligible, row_scores, score_row
+from matching.topk.scan import (
+    ColumnMajor,
+    Float32Array,
+    best_of_row,
+    best_of_rows,
+    eligible,
+    row_scores,
+    score_row,
+)
 from matching.topk.sides import write_row
 from matching.topk.threads import single_blas_thread
 from matching.topk.warm import positions_of
@@ -18,12 +28,16 @@ from matching.types import Factors, IntArray, PairProblem, Ranking
 
 _MAX_BYTES = 256 * 2**20
 _BATCH = 16  # changed rows scored together …
-_FEW = 4  # … unless they are so few that it is cheaper to read, for each, only the dimensions it has
+_FEW = (
+    4  # … unless they are so few that it is cheaper to read, for each, only the dimensions it has
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedLists:
-    """Ids of the communities whose lists an update has written anew (some may hold what they held), sorted."""
+    """Ids of the communities whose lists an update has written anew (some may hold what they held),
+    sorted.
+    """
 
     left: IntArray
     right: IntArray
@@ -32,21 +46,30 @@ class ChangedLists:
 class RankingIndex:
     """An exact ranking of both sides that follows its problem.
 
-    After ``update`` the ranking equals what ``top_k`` would compute from the new problem. It holds the ranking's arrays and changes them in
-    place: take a copy of what has to stay.
+    After ``update`` the ranking equals what ``top_k`` would compute from the new problem. It holds
+    the ranking's arrays and changes them in place: take a copy of what has to stay.
     """
 
     def __init__(self, problem: PairProblem, ranking: Ranking, k: int | None = None) -> None:
-        """``ranking`` is that of the problem. If it was made with more than k places, those in reserve spare most of the passes that lists
-        which lose an entry cost otherwise; a quarter more is plenty.
+        """``ranking`` is that of the problem. If it was made with more than k places, those in
+        reserve spare most of the passes that lists which lose an entry cost otherwise; a quarter
+        more is plenty.
 
-        Raises ValueError if the ranking is not one of this problem's communities or has fewer than k places.
+        Raises ValueError if the ranking is not one of this problem's communities or has fewer than
+        k places.
         """
-        if not (np.array_equal(problem.left_ids, ranking.left.ids) and np.array_equal(problem.right_ids, ranking.right.ids)):
-            raise ValueError("the ranking is of other communities than the problem: rank the problem by top_k first")
+        if not (
+            np.array_equal(problem.left_ids, ranking.left.ids)
+            and np.array_equal(problem.right_ids, ranking.right.ids)
+        ):
+            raise ValueError(
+                "the ranking is of other communities than the problem: rank the problem by top_k first"
+            )
         self.problem, self.k, self.fusion = problem, ranking.k if k is None else k, ranking.fusion
         if not 1 <= self.k <= ranking.k:
-            raise ValueError(f"k must lie between 1 and the {ranking.k} places of the ranking, not {self.k}")
+            raise ValueError(
+                f"k must lie between 1 and the {ranking.k} places of the ranking, not {self.k}"
+            )
         self._ranking = ranking
         self._left = KeptLists(ranking.left, problem.right_ids, self.k)
         self._right = KeptLists(ranking.right, problem.left_ids, self.k)
@@ -57,8 +80,16 @@ class RankingIndex:
     @property
     def ranking(self) -> Ranking:
         """The ranking as it stands; its arrays change with the next update."""
-        scored = int(self.problem.eligibility.left_ok.sum()) * int(self.problem.eligibility.right_ok.sum())
-        return replace(self._ranking, left=self._left.shown(), right=self._right.shown(), k=self.k, pairs_scored=scored)
+        scored = int(self.problem.eligibility.left_ok.sum()) * int(
+            self.problem.eligibility.right_ok.sum()
+        )
+        return replace(
+            self._ranking,
+            left=self._left.shown(),
+            right=self._right.shown(),
+            k=self.k,
+            pairs_scored=scored,
+        )
 
     def update(
         self,
@@ -69,21 +100,29 @@ class RankingIndex:
         threads: int = 2,
         same_columns: bool = True,
     ) -> ChangedLists:
-        """Makes the ranking exact for ``problem``, which differs from the last one in the changed communities alone.
+        """Makes the ranking exact for ``problem``, which differs from the last one in the changed
+        communities alone.
 
-        A community has changed if its factors, its eligibility with anyone or an exception of its pairs did. Communities that are new to
-        the problem or gone from it need not be named. ``same_columns`` is False where the factors' columns hold something else than in the
-        last problem, though what unchanged communities think of each other is the same.
+        A community has changed if its factors, its eligibility with anyone or an exception of its
+        pairs did. Communities that are new to the problem or gone from it need not be named.
+        ``same_columns`` is False where the factors' columns hold something else than in the last
+        problem, though what unchanged communities think of each other is the same.
 
-        Costs one pass over the other side for each changed community and for each list that it left without leaving a certain successor.
-        Raises ValueError for a changed id that is in neither problem, and for factors of changed communities that are not finite.
+        Costs one pass over the other side for each changed community and for each list that it left
+        without leaving a certain successor. Raises ValueError for a changed id that is in neither
+        problem, and for factors of changed communities that are not finite.
         """
         _check_same_rules(self.problem, problem)
         left, gone_left = _settled(self.problem.left_ids, problem.left_ids, changed_left, "left")
-        right, gone_right = _settled(self.problem.right_ids, problem.right_ids, changed_right, "right")
+        right, gone_right = _settled(
+            self.problem.right_ids, problem.right_ids, changed_right, "right"
+        )
         check_changed(problem, left, right)
         now = _magnitudes(problem, left, right)
-        self._sizes = (self._sizes[0].joined(now[0]), self._sizes[1].joined(now[1]))  # what held of the unchanged ones still holds
+        self._sizes = (
+            self._sizes[0].joined(now[0]),
+            self._sizes[1].joined(now[1]),
+        )  # what held of the unchanged ones still holds
         error = score_error(problem, self.fusion, *self._sizes)
         # Who is gone leaves the lists of others while its position still means something.
         lost_right = self._right.side.ids[_taken_out(self._right, self.problem.left_ids, gone_left)]
@@ -91,17 +130,33 @@ class RankingIndex:
         back = transposed(problem)
         self._realign(problem, back, left, right, same_columns)
         self.problem = problem
-        forth_turn = _Turn(problem, back, self._columns[0], self._left, self._right, self.fusion, error, threads)
+        forth_turn = _Turn(
+            problem, back, self._columns[0], self._left, self._right, self.fusion, error, threads
+        )
         rewritten_right = forth_turn.absorb(left, right, _present(problem.right_ids, lost_right))
-        back_turn = _Turn(back, problem, self._columns[1], self._right, self._left, self.fusion, error, threads)
+        back_turn = _Turn(
+            back, problem, self._columns[1], self._right, self._left, self.fusion, error, threads
+        )
         rewritten_left = back_turn.absorb(right, left, _present(problem.left_ids, lost_left))
         return ChangedLists(
-            np.sort(problem.left_ids[distinct(left, rewritten_left)]), np.sort(problem.right_ids[distinct(right, rewritten_right)])
+            np.sort(problem.left_ids[distinct(left, rewritten_left)]),
+            np.sort(problem.right_ids[distinct(right, rewritten_right)]),
         )
 
-    def _realign(self, problem: PairProblem, back: PairProblem, left: IntArray, right: IntArray, same_columns: bool) -> None:
-        """Brings what is kept into the order of the new problem's communities; new ones have empty lists for now."""
-        if _same(self.problem.left_ids, problem.left_ids) and _same(self.problem.right_ids, problem.right_ids):
+    def _realign(
+        self,
+        problem: PairProblem,
+        back: PairProblem,
+        left: IntArray,
+        right: IntArray,
+        same_columns: bool,
+    ) -> None:
+        """Brings what is kept into the order of the new problem's communities; new ones have empty
+        lists for now.
+        """
+        if _same(self.problem.left_ids, problem.left_ids) and _same(
+            self.problem.right_ids, problem.right_ids
+        ):
             if same_columns:
                 self._columns[0].renew(problem, right)
                 self._columns[1].renew(back, left)
@@ -112,13 +167,21 @@ class RankingIndex:
 
 
 def update(
-    ranking: Ranking, problem: PairProblem, *, before: PairProblem, changed_left: Iterable[int] = (), changed_right: Iterable[int] = ()
+    ranking: Ranking,
+    problem: PairProblem,
+    *,
+    before: PairProblem,
+    changed_left: Iterable[int] = (),
+    changed_right: Iterable[int] = (),
 ) -> Ranking:
-    """A new ranking for ``problem`` from one for ``before``, as ``RankingIndex.update`` makes it; the old one is left as it is.
+    """A new ranking for ``problem`` from one for ``before``, as ``RankingIndex.update`` makes it;
+    the old one is left as it is.
 
     Who updates often keeps a RankingIndex: what it notes of the lists is not made anew each time.
     """
-    index = RankingIndex(before, replace(ranking, left=copied(ranking.left), right=copied(ranking.right)))
+    index = RankingIndex(
+        before, replace(ranking, left=copied(ranking.left), right=copied(ranking.right))
+    )
     index.update(problem, changed_left, changed_right)
     return index.ranking
 
@@ -126,18 +189,26 @@ def update(
 def _check_same_rules(before: PairProblem, now: PairProblem) -> None:
     def rules(problem: PairProblem) -> tuple[float, ...]:
         pair = problem.left_to_right, problem.right_to_left
-        return problem.coverage_floor, *(value for factors in pair for value in (factors.prior, factors.prior_weight))
+        return problem.coverage_floor, *(
+            value for factors in pair for value in (factors.prior, factors.prior_weight)
+        )
 
     if rules(before) != rules(now):
-        raise ValueError("coverage floor, prior and prior weight concern every pair: rank the new problem by top_k")
+        raise ValueError(
+            "coverage floor, prior and prior weight concern every pair: rank the new problem by top_k"
+        )
 
 
 def _same(before: IntArray, now: IntArray) -> bool:
-    """Whether the ids are the same in the same order: mostly they are one array, which need not be read through."""
+    """Whether the ids are the same in the same order: mostly they are one array, which need not be
+    read through.
+    """
     return before is now or np.array_equal(before, now)
 
 
-def _settled(before: IntArray, now: IntArray, named: Iterable[int], side: str) -> tuple[IntArray, IntArray]:
+def _settled(
+    before: IntArray, now: IntArray, named: Iterable[int], side: str
+) -> tuple[IntArray, IntArray]:
     """Positions in ``now`` of changed and of new communities, and ids of those that are gone."""
     changed = np.unique(np.fromiter(named, dtype=np.int64))
     if _same(before, now):
@@ -157,7 +228,9 @@ def _settled(before: IntArray, now: IntArray, named: Iterable[int], side: str) -
     return positions[positions >= 0], gone
 
 
-def _magnitudes(problem: PairProblem, left: IntArray | slice, right: IntArray | slice) -> tuple[Magnitudes, Magnitudes]:
+def _magnitudes(
+    problem: PairProblem, left: IntArray | slice, right: IntArray | slice
+) -> tuple[Magnitudes, Magnitudes]:
     def part(factors: Factors, owners: IntArray | slice) -> Factors:
         return replace(
             factors,
@@ -167,7 +240,9 @@ def _magnitudes(problem: PairProblem, left: IntArray | slice, right: IntArray | 
         )
 
     forth, back = part(problem.left_to_right, left), part(problem.right_to_left, right)
-    return magnitudes(forth, problem.coverage_floor, owner_is_left=True), magnitudes(back, problem.coverage_floor, owner_is_left=False)
+    return magnitudes(forth, problem.coverage_floor, owner_is_left=True), magnitudes(
+        back, problem.coverage_floor, owner_is_left=False
+    )
 
 
 def _taken_out(lists: KeptLists, counterpart_ids: IntArray, gone: IntArray) -> IntArray:
@@ -188,7 +263,9 @@ def _present(ids: IntArray, wanted: IntArray) -> IntArray:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """One side's changed communities, seen as rows of ``view``; ``others`` are the lists of the other side, rows of ``back``."""
+    """One side's changed communities, seen as rows of ``view``; ``others`` are the lists of the
+    other side, rows of ``back``.
+    """
 
     view: PairProblem
     back: PairProblem
@@ -200,37 +277,53 @@ class _Turn:
     threads: int
 
     def absorb(self, changed: IntArray, changed_others: IntArray, losers: IntArray) -> IntArray:
-        """Ranks the changed rows anew and takes them into the others' lists, out of them, or to another place in them.
+        """Ranks the changed rows anew and takes them into the others' lists, out of them, or to
+        another place in them.
 
-        ``losers`` are positions on the other side whose lists lost a community that is gone. Returns the positions of rewritten lists.
+        ``losers`` are positions on the other side whose lists lost a community that is gone.
+        Returns the positions of rewritten lists.
         """
         touched = [losers]
         together = 1 if len(changed) <= _FEW else _BATCH
-        # What one community changes is mostly read from memory, in which two threads are hardly faster than one and use a quarter more.
+        # What one community changes is mostly read from memory, in which two threads are hardly
+        # faster than one and use a quarter more.
         threads = 1 if len(changed) <= _FEW else self.threads
         for start in range(0, len(changed), together):
             batch = changed[start : start + together]
-            for row, scores in zip(batch, row_scores(self.view, batch, self.fusion, threads, self.columns), strict=True):
-                best = best_of_row(self.view, int(row), scores, self.own.width, self.fusion, self.error)
+            for row, scores in zip(
+                batch, row_scores(self.view, batch, self.fusion, threads, self.columns), strict=True
+            ):
+                best = best_of_row(
+                    self.view, int(row), scores, self.own.width, self.fusion, self.error
+                )
                 write_row(self.own.side, int(row), best, self.view)
                 touched.append(self._take_to_others(int(row), scores, changed_others, threads))
         self.own.note_ranked(changed)
         lists = distinct(*touched)
         lists = lists[~np.isin(lists, changed_others)] if len(changed_others) else lists
         unsure = self.others.uncertain(lists)
-        best_of_unsure = best_of_rows(self.back, unsure, self.others.width, self.fusion, self.error, _MAX_BYTES, self.threads)
+        best_of_unsure = best_of_rows(
+            self.back, unsure, self.others.width, self.fusion, self.error, _MAX_BYTES, self.threads
+        )
         for row, best in zip(unsure, best_of_unsure, strict=True):
             write_row(self.others.side, int(row), best, self.back)
         self.others.note_ranked(unsure)
         return lists
 
-    def _take_to_others(self, row: int, scores: Float32Array, changed_others: IntArray, threads: int) -> IntArray:
-        """Gives one row its place in the lists of others; returns the positions of lists among whose k best it stood or now stands."""
+    def _take_to_others(
+        self, row: int, scores: Float32Array, changed_others: IntArray, threads: int
+    ) -> IntArray:
+        """Gives one row its place in the lists of others; returns the positions of lists among
+        whose k best it stood or now stands.
+        """
         cols, places = self.others.concerned(row, scores, self.error, threads)
         first, last = np.searchsorted(self.view.exceptions.rows, [row, row + 1])
         if first < last:
             special = np.setdiff1d(self.view.exceptions.cols[first:last], cols)
-            cols, places = np.concatenate((cols, special)), np.concatenate((places, np.full(len(special), self.others.width)))
+            cols, places = (
+                np.concatenate((cols, special)),
+                np.concatenate((places, np.full(len(special), self.others.width))),
+            )
         if len(changed_others):  # their own lists are ranked anew as a whole
             kept = ~np.isin(cols, changed_others)
             cols, places = cols[kept], places[kept]
@@ -238,4 +331,6 @@ class _Turn:
         allowed = values.suggestible(self.view.coverage_floor)
         allowed[allowed] = eligible(self.view, np.full(int(allowed.sum()), row), cols[allowed])
         new = self.others.place(cols, places, row, values, allowed, threads)
-        return cols[np.minimum(places, new) < self.others.k]  # what moves among the reserve alone shows nowhere
+        return cols[
+            np.minimum(places, new) < self.others.k
+        ]  # what moves among the reserve alone shows nowhere

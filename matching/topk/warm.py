@@ -1,5 +1,5 @@
-"""What an earlier ranking spares: its pairs are scored anew, and since they are as many as a list holds, the k-th best is at least the
-worst of them."""
+"""What an earlier ranking spares: its pairs are scored anew, and since they are as many as a list
+holds, the k-th best is at least the worst of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ _DENSE = 16  # how many times more ids than there are communities may be looked 
 
 
 def positions_of(ids: IntArray, wanted: IntArray, order: IntArray | None = None) -> IntArray:
-    """For each wanted id (any shape) its position in ``ids``, -1 where it is not among them. ``order`` sorts the ids, if known."""
+    """For each wanted id (any shape) its position in ``ids``, -1 where it is not among them.
+    ``order`` sorts the ids, if known.
+    """
     if len(ids) == 0:
         return np.full(wanted.shape, -1, dtype=np.int64)
     order = np.argsort(ids, kind="stable") if order is None else order
@@ -35,7 +37,9 @@ class Positions:
     def __init__(self, ids: IntArray) -> None:
         self._ids, self._table, self._order = ids, np.empty(0, dtype=np.int32), None
         if len(ids) and ids.min() >= 0 and ids.max() < _DENSE * len(ids):
-            self._table = np.full(int(ids.max()) + 2, -1, dtype=np.int32)  # the last one for whatever lies beyond
+            self._table = np.full(
+                int(ids.max()) + 2, -1, dtype=np.int32
+            )  # the last one for whatever lies beyond
             self._table[ids] = np.arange(len(ids), dtype=np.int32)
         else:
             self._order = np.argsort(ids, kind="stable")
@@ -45,14 +49,17 @@ class Positions:
         if self._order is not None:
             return positions_of(self._ids, wanted, self._order)
         beyond = len(self._table) - 1
-        return self._table[np.where((wanted < 0) | (wanted > beyond), beyond, wanted)].astype(np.int64)
+        return self._table[np.where((wanted < 0) | (wanted > beyond), beyond, wanted)].astype(
+            np.int64
+        )
 
 
 def scored_again(
     view: PairProblem, rows: IntArray, earlier: RankedSide, k: int, fusion: str, margin: float
 ) -> tuple[RankedSide, Float32Array]:
-    """The view's left side with the best of the earlier pairs that still count, exactly scored, and of each row (rows,) a lower bound of
-    the k-th best score less ``margin``, -1 where there are fewer than k such pairs.
+    """The view's left side with the best of the earlier pairs that still count, exactly scored, and
+    of each row (rows,) a lower bound of the k-th best score less ``margin``, -1 where there are
+    fewer than k such pairs.
 
     ``earlier`` ranked the view's left side; its communities and their order may have changed since.
     """

@@ -2,13 +2,15 @@
 
     python3 -m tests.benchmarks.place_search [--seed 4] [--smallest 1000] [--misses]
 
-Starts the embedded servers in a temporary folder, loads the reference data (about half a minute) and asks for 200 names made from the
-gazetteer: 100 alternate names that share little with the place's own name (other languages, other scripts), and 100 names with one or two
-typing mistakes anywhere (two neighbours swapped, a letter left out, doubled or exchanged). The places are drawn evenly among those of
-`--smallest` inhabitants and more that have such a name, whatever their size: a name that many places share counts as found only
-if the drawn one is among the first k. Each question is asked once, after others have warmed the caches; a time is that of the whole
-call, its reading of places, countries and communities included. "While typing" are all beginnings of two letters and more of the 200.
-`--misses` prints what was not found.
+Starts the embedded servers in a temporary folder, loads the reference data (about half a minute)
+and asks for 200 names made from the gazetteer: 100 alternate names that share little with the
+place's own name (other languages, other scripts), and 100 names with one or two typing mistakes
+anywhere (two neighbours swapped, a letter left out, doubled or exchanged). The places are drawn
+evenly among those of `--smallest` inhabitants and more that have such a name, whatever their size:
+a name that many places share counts as found only if the drawn one is among the first k. Each
+question is asked once, after others have warmed the caches; a time is that of the whole call, its
+reading of places, countries and communities included. "While typing" are all beginnings of two
+letters and more of the 200. `--misses` prints what was not found.
 """
 
 from __future__ import annotations
@@ -55,7 +57,12 @@ def other_names(smallest: int, rng: random.Random, count: int) -> list[Question]
     found: list[Question] = []
     for place, own, names, country in _shuffled_places(smallest, rng):
         known = searched_name(own)
-        others = [n for n in names if not A_CODE.match(n) and edit_distances(searched_name(n), known)[0] > max(2, len(known) // 3)]
+        others = [
+            n
+            for n in names
+            if not A_CODE.match(n)
+            and edit_distances(searched_name(n), known)[0] > max(2, len(known) // 3)
+        ]
         if others:
             found.append(Question(rng.choice(others), place, country))
         if len(found) == count:
@@ -67,7 +74,11 @@ def mistyped_names(smallest: int, rng: random.Random, count: int, mistakes: int)
     """Own or alternate names of `count` places with so many mistakes."""
     found: list[Question] = []
     for place, own, names, country in _shuffled_places(smallest, rng):
-        long_enough = [name for name in [own, *names] if len(name) >= SHORTEST_MISTYPED and not A_CODE.match(name)]
+        long_enough = [
+            name
+            for name in [own, *names]
+            if len(name) >= SHORTEST_MISTYPED and not A_CODE.match(name)
+        ]
         if long_enough:
             typed = rng.choice(long_enough)
             for _ in range(mistakes):
@@ -79,10 +90,16 @@ def mistyped_names(smallest: int, rng: random.Random, count: int, mistakes: int)
 
 
 def mistype(name: str, rng: random.Random) -> str:
-    """The name with one mistake; an exchanged letter becomes another of the name or its neighbour in the code table: of its script."""
+    """The name with one mistake; an exchanged letter becomes another of the name or its neighbour
+    in the code table: of its script.
+    """
     while True:
         at = rng.randrange(len(name) - 1)
-        exchanged = rng.choice(name.lower()) if rng.random() < 0.5 else chr(ord(name[at]) + rng.choice((-1, 1)))
+        exchanged = (
+            rng.choice(name.lower())
+            if rng.random() < 0.5
+            else chr(ord(name[at]) + rng.choice((-1, 1)))
+        )
         typed = rng.choice(
             [
                 name[:at] + name[at + 1] + name[at] + name[at + 2 :],
@@ -98,7 +115,9 @@ def mistype(name: str, rng: random.Random) -> str:
 def _shuffled_places(smallest: int, rng: random.Random) -> list[tuple[int, str, list[str], str]]:
     from backend.cities.models import Place
 
-    places = Place.objects.filter(population__gte=smallest).exclude(alternate_names=[]).order_by("id")
+    places = (
+        Place.objects.filter(population__gte=smallest).exclude(alternate_names=[]).order_by("id")
+    )
     rows = list(places.values_list("id", "name", "alternate_names", "country_id"))
     rng.shuffle(rows)
     return rows
@@ -126,7 +145,9 @@ def line(name: str, asked: Sequence[Asked], *, recall: bool = True) -> str:
         f"{times[max(0, -(-95 * len(times) // 100) - 1)]:>7.1f}",
     ]
     for k in (1, 5) if recall else ():
-        cells.append(f"{sum(answer.rank is not None and answer.rank <= k for answer in asked) / len(asked):>9.1%}")
+        cells.append(
+            f"{sum(answer.rank is not None and answer.rank <= k for answer in asked) / len(asked):>9.1%}"
+        )
     return " ".join(cells)
 
 
@@ -135,33 +156,60 @@ def measure(seed: int, smallest: int, misses: bool) -> None:
 
     rng = random.Random(seed)
     other = other_names(smallest, rng, EACH)
-    one, two = mistyped_names(smallest, rng, EACH // 2, 1), mistyped_names(smallest, rng, EACH // 2, 2)
-    ask([*other_names(smallest, rng, WARM_UP // 2), *mistyped_names(smallest, rng, WARM_UP // 2, 1)])
-    groups = {"names in other languages": ask(other), "one mistake": ask(one), "two mistakes": ask(two)}
+    one, two = (
+        mistyped_names(smallest, rng, EACH // 2, 1),
+        mistyped_names(smallest, rng, EACH // 2, 2),
+    )
+    ask(
+        [*other_names(smallest, rng, WARM_UP // 2), *mistyped_names(smallest, rng, WARM_UP // 2, 1)]
+    )
+    groups = {
+        "names in other languages": ask(other),
+        "one mistake": ask(one),
+        "two mistakes": ask(two),
+    }
     everything = [answer for asked in groups.values() for answer in asked]
     latin = [answer for answer in everything if LATIN.match(answer.question.typed)]
     with_country = ask([answer.question for answer in everything], with_country=True)
-    beginnings = [Question(a.question.typed[:n], a.question.place, "") for a in everything for n in range(2, len(a.question.typed) + 1)]
+    beginnings = [
+        Question(a.question.typed[:n], a.question.place, "")
+        for a in everything
+        for n in range(2, len(a.question.typed) + 1)
+    ]
 
-    print(f"{Place.objects.count():,} places, {PlaceName.objects.count():,} names; seed {seed}, places of {smallest:,} people and more\n")
+    print(
+        f"{Place.objects.count():,} places, {PlaceName.objects.count():,} names; seed {seed}, places of {smallest:,} people and more\n"
+    )
     print(f"{'':<44} {'asked':>5} {'p50 ms':>7} {'p95 ms':>7} {'recall@1':>9} {'recall@5':>9}")
     for name, asked in groups.items():
         print(line(name, asked))
     print(line("all", everything))
     print(line("   of these in Latin letters", latin))
-    print(line("   of these in other letters", [answer for answer in everything if answer not in latin]))
+    print(
+        line(
+            "   of these in other letters", [answer for answer in everything if answer not in latin]
+        )
+    )
     print(line("all, the right country preferred", with_country))
     print(line(f"while typing (target: p95 of {TARGET_MS} ms)", ask(beginnings), recall=False))
     if misses:
-        names = dict(Place.objects.filter(pk__in=[a.question.place for a in everything]).values_list("id", "name"))
+        names = dict(
+            Place.objects.filter(pk__in=[a.question.place for a in everything]).values_list(
+                "id", "name"
+            )
+        )
         for answer in (a for a in everything if a.rank is None or a.rank > 5):
-            print(f"  missed: {answer.question.typed!r} for {names[answer.question.place]}, {answer.question.country} (rank {answer.rank})")
+            print(
+                f"  missed: {answer.question.typed!r} for {names[answer.question.place]}, {answer.question.country} (rank {answer.rank})"
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=4)
-    parser.add_argument("--smallest", type=int, default=1000, help="inhabitants of the smallest place asked for")
+    parser.add_argument(
+        "--smallest", type=int, default=1000, help="inhabitants of the smallest place asked for"
+    )
     parser.add_argument("--misses", action="store_true", help="print what was not found")
     options = parser.parse_args()
 

@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.update [150000 1000000] [--left 2000] [--edits 30] [--check]
 
-Every edit changes one field of a sample profile as an official would: a need, an offer, a challenge or a theme more or less, another
-importance, another story, a country excluded. ``python -m tests.benchmarks.topk`` prints the same lines after its tables.
+Every edit changes one field of a sample profile as an official would: a need, an offer, a challenge
+or a theme more or less, another importance, another story, a country excluded. ``python -m
+tests.benchmarks.topk`` prints the same lines after its tables.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ RESERVE = 10  # places that kept lists have beyond k
 MOST_CITIES = 150_000
 
 
-def update_times(counterparts: int, left: int = 2_000, edits: int = 30, *, check: bool = False) -> None:
-    """Prints how long an edit of one left community takes with that many on the other side (cities repeat beyond 150,000)."""
+def update_times(
+    counterparts: int, left: int = 2_000, edits: int = 30, *, check: bool = False
+) -> None:
+    """Prints how long an edit of one left community takes with that many on the other side (cities
+    repeat beyond 150,000).
+    """
     before, versions = edited_market(left, min(counterparts, MOST_CITIES), edits)
     everyone = repeated(before, counterparts) if counterparts > MOST_CITIES else before
     rows = np.arange(left)
@@ -59,12 +64,20 @@ def update_times(counterparts: int, left: int = 2_000, edits: int = 30, *, check
 
 
 def edited_market(left: int, right: int, edits: int) -> tuple[PairProblem, list[tuple[int, int]]]:
-    """A problem whose left side holds, behind its communities, edited versions of some; and (row, row of its edited version) of these."""
+    """A problem whose left side holds, behind its communities, edited versions of some; and (row,
+    row of its edited version) of these.
+    """
     snapshot = sample_snapshot(left, right)
     rng = np.random.default_rng(3)
     chosen = rng.choice(left, edits, replace=edits > left).tolist()
-    versions = [replace(edited(snapshot.left[row], at, rng), id=500_000 + at) for at, row in enumerate(chosen)]
-    problem = build_problem(replace(snapshot, left=(*snapshot.left, *versions)), FeatureBuilder(vocabulary()).fit(snapshot))
+    versions = [
+        replace(edited(snapshot.left[row], at, rng), id=500_000 + at)
+        for at, row in enumerate(chosen)
+    ]
+    problem = build_problem(
+        replace(snapshot, left=(*snapshot.left, *versions)),
+        FeatureBuilder(vocabulary()).fit(snapshot),
+    )
     return problem, [(row, left + at) for at, row in enumerate(chosen)]
 
 
@@ -83,9 +96,18 @@ def edited(record: ProfileRecord, number: int, rng: np.random.Generator) -> Prof
         lambda: toggled("needs", words.topics),
         lambda: toggled("challenges", words.challenges),
         lambda: replace(record, themes={**record.themes, some(words.themes): 3}),
-        lambda: replace(record, importances={**record.importances, "needs_offers": float(rng.integers(0, 4))}),
-        lambda: replace(record, story=f"{record.story or ''} {words.labels[f'topic:{some(words.topics)}'][0]}"),
-        lambda: replace(record, sought=replace(record.sought, excluded_countries=record.sought.excluded_countries | {"FR"})),
+        lambda: replace(
+            record, importances={**record.importances, "needs_offers": float(rng.integers(0, 4))}
+        ),
+        lambda: replace(
+            record, story=f"{record.story or ''} {words.labels[f'topic:{some(words.topics)}'][0]}"
+        ),
+        lambda: replace(
+            record,
+            sought=replace(
+                record.sought, excluded_countries=record.sought.excluded_countries | {"FR"}
+            ),
+        ),
     )
     return changes[number % len(changes)]()
 
@@ -118,7 +140,12 @@ def with_rows(problem: PairProblem, rows: IntArray) -> PairProblem:
 
     def taken(factors: Factors, *, owner: bool) -> Factors:
         weight = factors.total_weight[rows] if owner else factors.total_weight
-        return replace(factors, numerator_left=factors.numerator_left[rows], presence_left=factors.presence_left[rows], total_weight=weight)
+        return replace(
+            factors,
+            numerator_left=factors.numerator_left[rows],
+            presence_left=factors.presence_left[rows],
+            total_weight=weight,
+        )
 
     if len(problem.exceptions.rows):
         raise ValueError("ties to one named community are not part of this benchmark")
@@ -149,7 +176,9 @@ class RepeatedEligibility:
 
 
 def repeated(problem: PairProblem, counterparts: int, seed: int = 1) -> PairProblem:
-    """The problem with its right side repeated to a length; a little is taken off what each copy offers, so that no two score alike."""
+    """The problem with its right side repeated to a length; a little is taken off what each copy
+    offers, so that no two score alike.
+    """
     rng = np.random.default_rng(seed)
     origin = np.arange(counterparts) % len(problem.right_ids)
     share = rng.uniform(0.97, 1.0, counterparts).astype(np.float32)
@@ -159,23 +188,34 @@ def repeated(problem: PairProblem, counterparts: int, seed: int = 1) -> PairProb
     return replace(
         problem,
         right_ids=np.arange(counterparts, dtype=np.int64) + 10_000_000,
-        left_to_right=replace(forth, numerator_right=forth_right, presence_right=forth.presence_right[origin]),
+        left_to_right=replace(
+            forth, numerator_right=forth_right, presence_right=forth.presence_right[origin]
+        ),
         right_to_left=replace(
             back,
             numerator_right=back.numerator_right[origin],
             presence_right=back.presence_right[origin],
             total_weight=back.total_weight[origin],
         ),
-        eligibility=RepeatedEligibility(problem.eligibility, problem.eligibility.left_ok, problem.eligibility.right_ok[origin], origin),
+        eligibility=RepeatedEligibility(
+            problem.eligibility,
+            problem.eligibility.left_ok,
+            problem.eligibility.right_ok[origin],
+            origin,
+        ),
     )
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("counterparts", type=int, nargs="*", default=[150_000, 1_000_000])
     options.add_argument("--left", type=int, default=2_000)
     options.add_argument("--edits", type=int, default=30)
-    options.add_argument("--check", action="store_true", help="compare with ranking anew at the end")
+    options.add_argument(
+        "--check", action="store_true", help="compare with ranking anew at the end"
+    )
     chosen = options.parse_args()
     for counterparts in chosen.counterparts:
         update_times(counterparts, chosen.left, chosen.edits, check=chosen.check)

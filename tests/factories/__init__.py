@@ -1,4 +1,6 @@
-"""A row of each model, valid by default. ``CommunityFactory(published=True)`` is a whole community that seeks partners."""
+"""A row of each model, valid by default. ``CommunityFactory(published=True)`` is a whole community
+that seeks partners.
+"""
 
 from tests.factories.accounts import ApiTokenFactory, UserFactory
 from tests.factories.communities import (
@@ -30,7 +32,13 @@ from tests.factories.introductions import (
     PartnershipFactory,
     SignatoryFactory,
 )
-from tests.factories.operations import DeliveryFactory, EventFactory, HeartbeatFactory, NotificationFactory, WorkFactory
+from tests.factories.operations import (
+    DeliveryFactory,
+    EventFactory,
+    HeartbeatFactory,
+    NotificationFactory,
+    WorkFactory,
+)
 from tests.factories.suggestions import (
     BarFactory,
     CurrentRunFactory,

@@ -23,7 +23,9 @@ def _password_hash() -> str:
 
 
 class UserFactory(DjangoModelFactory):
-    """An account with a confirmed address. Staff hold a second factor (``tests.second_factor``) unless ``factor=False``."""
+    """An account with a confirmed address. Staff hold a second factor (``tests.second_factor``)
+    unless ``factor=False``.
+    """
 
     class Meta:
         model = User

@@ -38,7 +38,9 @@ class CountryFactory(DjangoModelFactory):
         django_get_or_create = ("code",)
 
     code = "US"
-    name = factory.LazyAttribute(lambda o: COUNTRIES.get(o.code, (f"Country {o.code}", "", "", []))[0])
+    name = factory.LazyAttribute(
+        lambda o: COUNTRIES.get(o.code, (f"Country {o.code}", "", "", []))[0]
+    )
     region = factory.LazyAttribute(lambda o: COUNTRIES.get(o.code, ("", "", "", []))[1])
     subregion = factory.LazyAttribute(lambda o: COUNTRIES.get(o.code, ("", "", "", []))[2])
     languages = factory.LazyAttribute(lambda o: COUNTRIES.get(o.code, ("", "", "", []))[3])
@@ -63,7 +65,9 @@ class PlaceFactory(DjangoModelFactory):
 
 
 class CommunityFactory(DjangoModelFactory):
-    """``country_code`` chooses the country; ``published=True`` adds a published profile, ``document=`` its answers."""
+    """``country_code`` chooses the country; ``published=True`` adds a published profile,
+    ``document=`` its answers.
+    """
 
     class Meta:
         model = Community
@@ -73,7 +77,11 @@ class CommunityFactory(DjangoModelFactory):
         country_code = "US"
 
     country = factory.SubFactory(CountryFactory, code=factory.SelfAttribute("..country_code"))
-    place = factory.SubFactory(PlaceFactory, country=factory.SelfAttribute("..country"), name=factory.SelfAttribute("..name"))
+    place = factory.SubFactory(
+        PlaceFactory,
+        country=factory.SelfAttribute("..country"),
+        name=factory.SelfAttribute("..name"),
+    )
     name = factory.Sequence(lambda n: f"Community {n}")
     admin1 = factory.SelfAttribute("place.admin1")
     latitude = factory.SelfAttribute("place.latitude")
@@ -87,7 +95,9 @@ class CommunityFactory(DjangoModelFactory):
 
 
 class ProfileFactory(DjangoModelFactory):
-    """A draft; ``published=True`` (and perhaps ``status=``) gives it a version with ``document`` as its answers."""
+    """A draft; ``published=True`` (and perhaps ``status=``) gives it a version with ``document`` as
+    its answers.
+    """
 
     class Meta:
         model = Profile
@@ -102,7 +112,9 @@ class ProfileFactory(DjangoModelFactory):
     def published(obj: Profile, create: bool, extracted: bool | None, **kwargs: Any) -> None:
         if extracted:
             obj.current_version = ProfileVersionFactory(profile=obj, data=obj.draft)
-            obj.status = Profile.Status.PUBLISHED if obj.status == Profile.Status.DRAFT else obj.status
+            obj.status = (
+                Profile.Status.PUBLISHED if obj.status == Profile.Status.DRAFT else obj.status
+            )
             obj.confirmed_at = obj.current_version.published_at
             obj.save()
 
@@ -193,7 +205,9 @@ class ExistingPartnershipFactory(DjangoModelFactory):
     name_key = factory.LazyAttribute(lambda o: o.name.lower())
     country = factory.SubFactory(CountryFactory, code="JP")
     claimed_at = MOMENT
-    answered_at = factory.LazyAttribute(lambda o: MOMENT if o.state in ("confirmed", "refused") else None)
+    answered_at = factory.LazyAttribute(
+        lambda o: MOMENT if o.state in ("confirmed", "refused") else None
+    )
     state = ExistingPartnership.State.CLAIMED
 
 
@@ -204,7 +218,9 @@ class ListedPartnershipFactory(DjangoModelFactory):
         model = ListedPartnership
 
     place_a = factory.SubFactory(PlaceFactory)
-    place_b = factory.SubFactory(PlaceFactory, country=factory.SubFactory(CountryFactory, code="DE"))
+    place_b = factory.SubFactory(
+        PlaceFactory, country=factory.SubFactory(CountryFactory, code="DE")
+    )
     sources = ["wikidata"]
 
 

@@ -8,7 +8,16 @@ from typing import Any
 import factory
 from factory.django import DjangoModelFactory
 
-from backend.introductions.models import Agreement, Consent, Introduction, IntroductionNote, Meeting, MeetingTime, Partnership, Signatory
+from backend.introductions.models import (
+    Agreement,
+    Consent,
+    Introduction,
+    IntroductionNote,
+    Meeting,
+    MeetingTime,
+    Partnership,
+    Signatory,
+)
 from tests.factories.accounts import UserFactory
 from tests.factories.suggestions import SuggestionFactory
 
@@ -52,7 +61,9 @@ class MeetingFactory(DjangoModelFactory):
     @factory.post_generation
     def times(obj: Meeting, create: bool, extracted: None, **kwargs: Any) -> None:
         for days in (7, 8):
-            MeetingTime.objects.create(meeting=obj, starts_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
+            MeetingTime.objects.create(
+                meeting=obj, starts_at=dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+            )
 
 
 class IntroductionNoteFactory(DjangoModelFactory):
@@ -102,5 +113,9 @@ class PartnershipFactory(DjangoModelFactory):
 
     @factory.post_generation
     def in_force(obj: Partnership, create: bool, extracted: bool | None, **kwargs: Any) -> None:
-        obj.agreement.status, obj.agreement.partnership, obj.agreement.in_force_on = Agreement.Status.IN_FORCE, obj, obj.since
+        obj.agreement.status, obj.agreement.partnership, obj.agreement.in_force_on = (
+            Agreement.Status.IN_FORCE,
+            obj,
+            obj.since,
+        )
         obj.agreement.save()

@@ -49,7 +49,9 @@ class ScoringRunFactory(DjangoModelFactory):
     left_count = 1
     right_count = 1
     shard_count = 1
-    finished_at = factory.LazyAttribute(lambda o: None if o.status == ScoringRun.Status.RUNNING else MOMENT)
+    finished_at = factory.LazyAttribute(
+        lambda o: None if o.status == ScoringRun.Status.RUNNING else MOMENT
+    )
 
 
 class ScoringShardFactory(DjangoModelFactory):
@@ -102,12 +104,16 @@ class SuggestionFactory(DjangoModelFactory):
     a_rank = 1
     b_rank = 1
     released_at = factory.LazyFunction(lambda: dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
-    expires_at = factory.LazyAttribute(lambda o: o.released_at + dt.timedelta(days=60) if o.released_at else None)
+    expires_at = factory.LazyAttribute(
+        lambda o: o.released_at + dt.timedelta(days=60) if o.released_at else None
+    )
 
     class Params:
         proposed = factory.Trait(status=Suggestion.Status.PROPOSED, released_at=None)
         mutual = factory.Trait(
-            status=Suggestion.Status.MUTUAL, a_state=Suggestion.SideState.INTERESTED, b_state=Suggestion.SideState.INTERESTED
+            status=Suggestion.Status.MUTUAL,
+            a_state=Suggestion.SideState.INTERESTED,
+            b_state=Suggestion.SideState.INTERESTED,
         )
 
 

@@ -19,7 +19,9 @@ def service(nothing_due: None, tmp_path: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def durable_commits(transactional_db: None) -> Iterator[None]:
-    """What is committed survives a crash of the server, as it does outside of tests. Ask for it before the service."""
+    """What is committed survives a crash of the server, as it does outside of tests. Ask for it
+    before the service.
+    """
     name = connection.ops.quote_name(connection.settings_dict["NAME"])
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")

@@ -76,7 +76,9 @@ class Service:
     def worker_children(self) -> list[int]:
         assert self.worker is not None
         tasks = Path(f"/proc/{self.worker.pid}/task")
-        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+        return [
+            int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()
+        ]
 
     def kill_worker_child(self) -> None:
         for pid in self.worker_children()[:1]:
@@ -101,9 +103,14 @@ class Service:
     def until(self, condition: Callable[[], bool], *, seconds: float) -> None:
         """Polls; fails with the ends of the logs when it does not come true in time."""
         if not processes.wait_until(condition, seconds=seconds, every=0.02):
-            ends = {path.name: path.read_text(errors="replace")[-2000:] for path in self.folder.glob("*.log")}
+            ends = {
+                path.name: path.read_text(errors="replace")[-2000:]
+                for path in self.folder.glob("*.log")
+            }
             waiting = list(Work.objects.exclude(status=Work.Status.DONE).values())
-            raise AssertionError(f"not so after {seconds:.0f} s; work not done: {waiting}; the logs end with: {ends}")
+            raise AssertionError(
+                f"not so after {seconds:.0f} s; work not done: {waiting}; the logs end with: {ends}"
+            )
 
     def _spawn(self, argv: list[str], log: str) -> subprocess.Popen[bytes]:
         db = connection.settings_dict

@@ -15,7 +15,13 @@ from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, ScoringShard, Suggestion
 from backend.suggestions.runs import begin_run
 from tests.faults.service import Service
-from tests.world import check_everybody_was_told_once, everything_is_done, make_communities, publish_again, ranking_of
+from tests.world import (
+    check_everybody_was_told_once,
+    everything_is_done,
+    make_communities,
+    publish_again,
+    ranking_of,
+)
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 takes_minutes = pytest.mark.usefixtures("long_form")
@@ -35,7 +41,9 @@ def _shards_done(run: ScoringRun) -> int:
     return ScoringShard.objects.filter(run=run, done_at__isnull=False).count()
 
 
-def test_worker_killed_in_mid_run_then_broker_wiped(service: Service, finer_shards: None, drain) -> None:
+def test_worker_killed_in_mid_run_then_broker_wiped(
+    service: Service, finer_shards: None, drain
+) -> None:
     make_communities(home=12, abroad=24)
     run = _begin()
     service.until(lambda: _shards_done(run) >= 1, seconds=60)
@@ -68,7 +76,10 @@ def test_children_of_the_worker_killed_twenty_times(service: Service, finer_shar
         service.kill_worker_child()
         kills += 1
         before = _shards_done(run)
-        service.until(lambda before=before, run=run: _shards_done(run) > before or _is_complete(run), seconds=90)  # type: ignore[misc]
+        service.until(
+            lambda before=before, run=run: _shards_done(run) > before or _is_complete(run),
+            seconds=90,
+        )  # type: ignore[misc]
     service.until(lambda: _is_complete(run), seconds=90)
     service.until(everything_is_done, seconds=90)
 
@@ -131,7 +142,9 @@ def test_broker_frozen_for_forty_seconds(service: Service) -> None:
 
 
 @takes_minutes
-def test_database_crashes_ten_times(durable_commits: None, service: Service, finer_shards: None) -> None:
+def test_database_crashes_ten_times(
+    durable_commits: None, service: Service, finer_shards: None
+) -> None:
     make_communities(home=12, abroad=24)
     run = _begin()
     for _ in range(10):
@@ -147,7 +160,9 @@ def test_database_crashes_ten_times(durable_commits: None, service: Service, fin
 
 
 def _crash_database() -> None:
-    """One of its processes is killed: PostgreSQL throws every session out and recovers from its log, as after an immediate restart."""
+    """One of its processes is killed: PostgreSQL throws every session out and recovers from its
+    log, as after an immediate restart.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         pid = cursor.fetchone()[0]

@@ -1,4 +1,6 @@
-"""Candidates for tests of allocation and market: random sparse graphs, and the dense oracle of the formula."""
+"""Candidates for tests of allocation and market: random sparse graphs, and the dense oracle of the
+formula.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,12 @@ def transposed(candidates: Candidates) -> Candidates:
     )  # fmt: skip
 
 
-def dense_oracle(candidates: Candidates, c_left: np.ndarray, c_right: np.ndarray, beta: float) -> np.ndarray:
-    """μ (n_left, n_right) by the formula as it stands in the paper, on full matrices, until nothing moves any more: where capacities
-    are equal and next to nothing is left over, that takes tens of thousands of turns."""
+def dense_oracle(
+    candidates: Candidates, c_left: np.ndarray, c_right: np.ndarray, beta: float
+) -> np.ndarray:
+    """μ (n_left, n_right) by the formula as it stands in the paper, on full matrices, until nothing
+    moves any more: where capacities are equal and next to nothing is left over, that takes tens of
+    thousands of turns."""
     kernel = np.zeros((len(candidates.left_ids), len(candidates.right_ids)))
     preferences = candidates.left_preference + candidates.right_preference
     kernel[candidates.rows, candidates.cols] = np.exp(preferences / (2 * beta))

@@ -1,7 +1,9 @@
-"""The directional preference and eligibility, written out facet by facet from the design, straight from two records.
+"""The directional preference and eligibility, written out facet by facet from the design, straight
+from two records.
 
-No factors, no arrays of codes: slow and plain, to hold the engine against. Only the latent topics of stories come from outside, since a
-decomposition has no plain form; ``stories`` gives a record's direction or None.
+No factors, no arrays of codes: slow and plain, to hold the engine against. Only the latent topics
+of stories come from outside, since a decomposition has no plain form; ``stories`` gives a record's
+direction or None.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ class Oracle:
                 present += weight
                 gained += weight * similarity
         kappa = self.weights.prior_weight
-        return (gained + kappa * self.weights.prior) / (present + kappa), present / total if total else 0.0
+        return (gained + kappa * self.weights.prior) / (
+            present + kappa
+        ), present / total if total else 0.0
 
     def similarities(self, i: ProfileRecord, j: ProfileRecord) -> Iterator[Similarity]:
         yield "needs_offers", 1, self.needs_met(i, j)
@@ -52,56 +56,111 @@ class Oracle:
         yield "institutions", 0.125, abundance(i.universities, j.universities, 10)
         yield "institutions", 0.25, trait(i.seaport, j.seaport, 0.5)
         yield "institutions", 0.125, abundance(i.air_destinations, j.air_destinations, 100)
-        yield "institutions", 0.125, both(i.income_band, j.income_band, lambda a, b: 1 - abs(a - b) / 3)
-        yield "institutions", 0.125, both(i.median_age, j.median_age, lambda a, b: close(a, b, 15, 55, 1))
-        yield "geography", 0.375, both(i.climate, j.climate, lambda a, b: 0.5 * (a[0] == b[0]) + 0.5 * (a[:2] == b[:2]))
+        yield (
+            "institutions",
+            0.125,
+            both(i.income_band, j.income_band, lambda a, b: 1 - abs(a - b) / 3),
+        )
+        yield (
+            "institutions",
+            0.125,
+            both(i.median_age, j.median_age, lambda a, b: close(a, b, 15, 55, 1)),
+        )
+        yield (
+            "geography",
+            0.375,
+            both(i.climate, j.climate, lambda a, b: 0.5 * (a[0] == b[0]) + 0.5 * (a[:2] == b[:2])),
+        )
         yield "geography", 0.375, trait(i.coastal, j.coastal, 1.0)
-        yield "geography", 0.125, both(i.elevation_m, j.elevation_m, lambda a, b: close(high(a), high(b), 0, high(3_000), 1))
+        yield (
+            "geography",
+            0.125,
+            both(
+                i.elevation_m,
+                j.elevation_m,
+                lambda a, b: close(high(a), high(b), 0, high(3_000), 1),
+            ),
+        )
         yield "geography", 0.125, both(seat(i), seat(j), lambda a, b: float(a == b))
-        yield "languages", 1, both(i.languages or None, j.languages or None, lambda a, b: float(bool(a & b)))
+        yield (
+            "languages",
+            1,
+            both(i.languages or None, j.languages or None, lambda a, b: float(bool(a & b))),
+        )
         ends = math.log(3_000), math.log(3_000_000)
-        yield "size", 1, both(i.population, j.population, lambda a, b: close(math.log(a), math.log(b), *ends, 4))
+        yield (
+            "size",
+            1,
+            both(
+                i.population, j.population, lambda a, b: close(math.log(a), math.log(b), *ends, 4)
+            ),
+        )
         yield "time_zone", 1, both(i.utc_offset_hours, j.utc_offset_hours, shared_hours)
         yield "distance", 1, nearness(i, j)
-        yield "story", 1, both(self.stories(i), self.stories(j), lambda a, b: (1 + float(a @ b)) / 2)
+        yield (
+            "story",
+            1,
+            both(self.stories(i), self.stories(j), lambda a, b: (1 + float(a @ b)) / 2),
+        )
         yield "readiness", 1, sum(j.readiness.values()) / len(j.readiness) if j.readiness else None
 
     def rarity(self, field: str, code: str) -> float:
         everybody = [*self.snapshot.left, *self.snapshot.right]
         stating = [record for record in everybody if getattr(record, field)]
-        return 1 + math.log((1 + len(stating)) / (1 + sum(code in getattr(record, field) for record in stating)))
+        return 1 + math.log(
+            (1 + len(stating)) / (1 + sum(code in getattr(record, field) for record in stating))
+        )
 
     def needs_met(self, i: ProfileRecord, j: ProfileRecord) -> float | None:
         if not i.needs or not j.offers:
             return None
-        return sum(self.rarity("offers", t) for t in i.needs & j.offers) / sum(self.rarity("offers", t) for t in i.needs)
+        return sum(self.rarity("offers", t) for t in i.needs & j.offers) / sum(
+            self.rarity("offers", t) for t in i.needs
+        )
 
     def tie(self, i: ProfileRecord, j: ProfileRecord) -> float | None:
         if not i.ties and not i.tie_hints:
             return None
-        declared = [0.25 + 0.25 * tie.strength for tie in i.ties if tie.country == j.country or tie.community_id == j.id]
+        declared = [
+            0.25 + 0.25 * tie.strength
+            for tie in i.ties
+            if tie.country == j.country or tie.community_id == j.id
+        ]
         return max([*declared, 0.5 * i.tie_hints.get(j.country, 0.0)])
 
     def overlap(self, field: str, i: ProfileRecord, j: ProfileRecord) -> float | None:
         mine, theirs = getattr(i, field), getattr(j, field)
         if not mine or not theirs:
             return None
-        mass = [sum(self.rarity(field, code) for code in codes) for codes in (mine & theirs, mine, theirs)]
+        mass = [
+            sum(self.rarity(field, code) for code in codes)
+            for codes in (mine & theirs, mine, theirs)
+        ]
         return mass[0] / math.sqrt(mass[1] * mass[2])
 
     def cosine(self, field: str, i: ProfileRecord, j: ProfileRecord, *, rare: bool) -> float | None:
         mine, theirs = (
-            {code: level * (self.rarity(field, code) if rare else 1) for code, level in getattr(record, field).items()} for record in (i, j)
+            {
+                code: level * (self.rarity(field, code) if rare else 1)
+                for code, level in getattr(record, field).items()
+            }
+            for record in (i, j)
         )
         if not mine or not theirs:
             return None
-        return sum(mine[c] * theirs[c] for c in mine.keys() & theirs.keys()) / (math.hypot(*mine.values()) * math.hypot(*theirs.values()))
+        return sum(mine[c] * theirs[c] for c in mine.keys() & theirs.keys()) / (
+            math.hypot(*mine.values()) * math.hypot(*theirs.values())
+        )
 
     def eligible(self, i: ProfileRecord, j: ProfileRecord) -> bool:
         barred = (i.id, j.id) in self.snapshot.barred_pairs
         jurisdiction = {(i.country, j.country), ("*", j.country)} & self.snapshot.barred_countries
         forms = i.sought.forms and j.sought.forms and not (i.sought.forms & j.sought.forms)
-        return not (barred or jurisdiction or forms or i.country == j.country) and wanted(i, j) and wanted(j, i)
+        return (
+            not (barred or jurisdiction or forms or i.country == j.country)
+            and wanted(i, j)
+            and wanted(j, i)
+        )
 
 
 def wanted(i: ProfileRecord, j: ProfileRecord) -> bool:
@@ -120,7 +179,9 @@ def wanted(i: ProfileRecord, j: ProfileRecord) -> bool:
             return False
     if not sought.countries and not sought.regions:
         return True
-    return j.country in sought.countries or (bool(sought.regions) and j.region in (None, *sought.regions))
+    return j.country in sought.countries or (
+        bool(sought.regions) and j.region in (None, *sought.regions)
+    )
 
 
 def both(a, b, similarity):
@@ -141,7 +202,13 @@ def trait(a: bool | None, b: bool | None, neither: float) -> float | None:
 
 
 def abundance(a: int | None, b: int | None, enough: int) -> float | None:
-    return both(a, b, lambda x, y: math.sqrt(math.prod(min(1, math.log(1 + n) / math.log(1 + enough)) for n in (x, y))))
+    return both(
+        a,
+        b,
+        lambda x, y: math.sqrt(
+            math.prod(min(1, math.log(1 + n) / math.log(1 + enough)) for n in (x, y))
+        ),
+    )
 
 
 def seat(record: ProfileRecord) -> int | None:
@@ -158,5 +225,9 @@ def shared_hours(a: float, b: float) -> float:
 def nearness(i: ProfileRecord, j: ProfileRecord) -> float | None:
     if i.latitude is None or j.latitude is None or i.longitude is None or j.longitude is None:
         return None
-    a, b, east = math.radians(i.latitude), math.radians(j.latitude), math.radians(i.longitude - j.longitude)
+    a, b, east = (
+        math.radians(i.latitude),
+        math.radians(j.latitude),
+        math.radians(i.longitude - j.longitude),
+    )
     return (1 + math.sin(a) * math.sin(b) + math.cos(a) * math.cos(b) * math.cos(east)) / 2

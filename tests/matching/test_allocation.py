@@ -1,4 +1,6 @@
-"""Allocation under capacity: feasible, symmetric, monotone, equal to the formula; and suggestions within limits that leave nobody out."""
+"""Allocation under capacity: feasible, symmetric, monotone, equal to the formula; and suggestions
+within limits that leave nobody out.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from matching.errors import NotFittedError
 from matching.types import RankedSide, Ranking
 from tests.matching.allocation_problems import dense_oracle, make_candidates, transposed
 
-problems = st.tuples(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.2, 0.6, 1.0]))
+problems = st.tuples(
+    st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.2, 0.6, 1.0])
+)
 
 
 def capacities(seed: int, n: int, m: int, least: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -32,13 +36,17 @@ def test_mass_is_that_of_the_formula_on_full_matrices(problem: tuple[int, int, i
 
 @settings(max_examples=40, deadline=None)
 @given(problem=problems, floor=st.sampled_from([0.0, 0.5, 2.0]), beta=st.sampled_from([0.02, 0.1]))
-def test_no_community_meets_beyond_its_capacity(problem: tuple[int, int, int, float], floor: float, beta: float) -> None:
+def test_no_community_meets_beyond_its_capacity(
+    problem: tuple[int, int, int, float], floor: float, beta: float
+) -> None:
     candidates = make_candidates(*problem)
     left, right = capacities(*problem[:3], least=0)
     found = Allocation(beta, floor=floor, outside=0.4, tolerance=1e-6).fit(candidates, left, right)
     left_total, right_total = found.totals()
     assert (found.mass_ >= 0).all()
-    assert (left_total <= left + 1e-3 * np.maximum(left, 1)).all() and (right_total <= right + 1e-3 * np.maximum(right, 1)).all()
+    assert (left_total <= left + 1e-3 * np.maximum(left, 1)).all() and (
+        right_total <= right + 1e-3 * np.maximum(right, 1)
+    ).all()
     assert left_total.sum() == pytest.approx(right_total.sum())
 
 
@@ -55,7 +63,9 @@ def test_sides_are_treated_alike(problem: tuple[int, int, int, float]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(problem=problems, who=st.integers(0, 8))
-def test_more_capacity_never_means_fewer_meetings_for_a_community(problem: tuple[int, int, int, float], who: int) -> None:
+def test_more_capacity_never_means_fewer_meetings_for_a_community(
+    problem: tuple[int, int, int, float], who: int
+) -> None:
     candidates = make_candidates(*problem)
     left, right = capacities(*problem[:3])
     row = who % len(left)
@@ -65,13 +75,25 @@ def test_more_capacity_never_means_fewer_meetings_for_a_community(problem: tuple
     after = Allocation(0.05, tolerance=1e-10).fit(candidates, more, right).totals()
     assert after[0][row] >= before[0][row] - 1e-6
     others = np.arange(len(left)) != row
-    assert (after[0][others] <= before[0][others] + 1e-6).all()  # substitutes: its gain is nobody else's on its side
+    assert (
+        after[0][others] <= before[0][others] + 1e-6
+    ).all()  # substitutes: its gain is nobody else's on its side
     assert (after[1] >= before[1] - 1e-6).all()
 
 
 def test_pairs_apart_from_all_others_settle_whatever_beta() -> None:
-    """Equal capacities of a part that stands alone leave next to nothing over, where the plain iteration creeps."""
-    alone = Candidates(np.arange(3), np.arange(3), np.arange(3), np.arange(3), np.full(3, 0.6), np.full(3, 0.6), np.full(3, 0.6))
+    """Equal capacities of a part that stands alone leave next to nothing over, where the plain
+    iteration creeps.
+    """
+    alone = Candidates(
+        np.arange(3),
+        np.arange(3),
+        np.arange(3),
+        np.arange(3),
+        np.full(3, 0.6),
+        np.full(3, 0.6),
+        np.full(3, 0.6),
+    )
     found = Allocation(0.01, tolerance=1e-8, max_iterations=20).fit(alone, [3, 3, 1], [3, 3, 2])
     assert found.totals()[0] == pytest.approx([3, 3, 1], abs=1e-6)
 
@@ -80,11 +102,17 @@ def test_popular_community_is_shared_out_and_the_overlooked_one_is_raised_to_the
     rows, cols = np.repeat(np.arange(6), 2), np.tile([0, 1], 6)
     p = np.tile([0.8, 0.5], 6)
     candidates = Candidates(np.arange(6), np.arange(10, 12), rows, cols, p, p, p)
-    plain = Allocation(0.02, outside=0.6, tolerance=1e-9).fit(candidates, np.ones(6), np.array([2, 2]))
-    raised = Allocation(0.02, outside=0.6, tolerance=1e-9, floor=0.5, subsidy=0.5).fit(candidates, np.ones(6), np.array([2, 2]))
+    plain = Allocation(0.02, outside=0.6, tolerance=1e-9).fit(
+        candidates, np.ones(6), np.array([2, 2])
+    )
+    raised = Allocation(0.02, outside=0.6, tolerance=1e-9, floor=0.5, subsidy=0.5).fit(
+        candidates, np.ones(6), np.array([2, 2])
+    )
     assert plain.totals()[1][0] == pytest.approx(2.0, abs=0.05) and plain.totals()[1][1] < 0.5
     assert (plain.totals()[0] < 0.45).all() and (raised.totals()[0] >= 0.45).all()
-    assert (raised.totals()[1] <= 2.0 + 1e-6).all() and raised.totals()[1][1] >= 0.45 > plain.totals()[1][1]
+    assert (raised.totals()[1] <= 2.0 + 1e-6).all() and raised.totals()[1][
+        1
+    ] >= 0.45 > plain.totals()[1][1]
 
 
 def test_lists_are_ordered_by_mass_then_score_then_id() -> None:
@@ -107,17 +135,27 @@ def test_candidates_are_the_union_of_both_sides_lists_each_pair_once() -> None:
         right=_side([7, 8], [[1, -1], [2, 1]], [[0.9, np.nan], [0.6, 0.8]]), k=2, fusion="harmonic", feature_version="", pairs_scored=4,
     )  # fmt: skip
     found = Candidates.of(ranking)
-    assert list(zip(found.rows.tolist(), found.cols.tolist(), strict=True)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert list(zip(found.rows.tolist(), found.cols.tolist(), strict=True)) == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 1),
+    ]
     assert found.scores.tolist() == [0.9, 0.8, 0.7, 0.6]
     assert found.left_preference[:3].tolist() == [0.9, 0.8, 0.7]  # outgoing of the left list
-    assert (found.left_preference[3], found.right_preference[3]) == (0.3, 0.6)  # found in the right list only: its incoming is left's
+    assert (found.left_preference[3], found.right_preference[3]) == (
+        0.3,
+        0.6,
+    )  # found in the right list only: its incoming is left's
 
 
 def test_empty_sides_and_no_candidates_give_empty_results() -> None:
     none = np.zeros(0, np.int64)
     empty = Candidates(none, none, none, none, none + 0.0, none + 0.0, none + 0.0)
     assert len(Allocation().fit(empty, none, none).mass_) == 0
-    lonely = Candidates(np.array([1, 2]), np.array([3]), none, none, none + 0.0, none + 0.0, none + 0.0)
+    lonely = Candidates(
+        np.array([1, 2]), np.array([3]), none, none, none + 0.0, none + 0.0, none + 0.0
+    )
     left, right = Allocation().fit(lonely, [1, 1], [1]).lists(2)
     assert (left == -1).all() and left.shape == (2, 2) and (right == -1).all()
 
@@ -132,9 +170,15 @@ def test_empty_sides_and_no_candidates_give_empty_results() -> None:
     ],
 )
 def test_bad_input_is_refused_with_the_reason(changes: dict[str, object], words: str) -> None:
-    values: dict[str, object] = {"left_capacity": [1, 1, 1], "right_capacity": [1, 1, 1], "beta": 0.05} | changes
+    values: dict[str, object] = {
+        "left_capacity": [1, 1, 1],
+        "right_capacity": [1, 1, 1],
+        "beta": 0.05,
+    } | changes
     with pytest.raises(ValueError, match=words):
-        Allocation(values["beta"]).fit(make_candidates(1, 3, 3, 1.0), values["left_capacity"], values["right_capacity"])  # type: ignore[arg-type]
+        Allocation(values["beta"]).fit(
+            make_candidates(1, 3, 3, 1.0), values["left_capacity"], values["right_capacity"]
+        )  # type: ignore[arg-type]
 
 
 def test_bad_parameters_and_use_before_fit_are_refused() -> None:
@@ -152,32 +196,51 @@ def test_bad_parameters_and_use_before_fit_are_refused() -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(problem=problems)
-def test_choice_keeps_limits_leaves_nobody_out_and_chooses_the_same_again(problem: tuple[int, int, int, float]) -> None:
+def test_choice_keeps_limits_leaves_nobody_out_and_chooses_the_same_again(
+    problem: tuple[int, int, int, float],
+) -> None:
     candidates = make_candidates(*problem)
     left, right = capacities(*problem[:3])
     mass = Allocation(0.05).fit(candidates, left, right).mass_
     plain = choose_pairs(candidates, mass, left, right, floor=False)
-    loads = [np.bincount(at[plain], minlength=len(limit)) for at, limit in ((candidates.rows, left), (candidates.cols, right))]
+    loads = [
+        np.bincount(at[plain], minlength=len(limit))
+        for at, limit in ((candidates.rows, left), (candidates.cols, right))
+    ]
     assert (loads[0] <= left).all() and (loads[1] <= right).all()
     free = (loads[0] < left)[candidates.rows] & (loads[1] < right)[candidates.cols]
     assert not (free & ~plain).any()  # nothing left over that both had room for
     floored = choose_pairs(candidates, mass, left, right)
     assert (floored >= plain).all()
-    assert set(candidates.rows[floored]) == set(candidates.rows) and set(candidates.cols[floored]) == set(candidates.cols)
-    assert (choose_pairs(candidates, mass, left, right, shown=plain, keep=3.0, floor=False) == plain).all()
+    assert set(candidates.rows[floored]) == set(candidates.rows) and set(
+        candidates.cols[floored]
+    ) == set(candidates.cols)
+    assert (
+        choose_pairs(candidates, mass, left, right, shown=plain, keep=3.0, floor=False) == plain
+    ).all()
 
 
 def test_shown_pairs_are_favoured_fixed_ones_stay_and_limits_of_zero_get_nothing() -> None:
     candidates = make_candidates(1, 1, 3, 1.0)
     mass = np.array([1.0, 1.2, 2.0])
     shown = np.array([True, False, False])
-    assert choose_pairs(candidates, mass, [1], [1, 1, 1], floor=False).tolist() == [False, False, True]
-    assert choose_pairs(candidates, mass[:3] * [1, 1, 0.7], [1], [1, 1, 1], shown=shown, keep=1.5, floor=False).tolist() == [
+    assert choose_pairs(candidates, mass, [1], [1, 1, 1], floor=False).tolist() == [
+        False,
+        False,
+        True,
+    ]
+    assert choose_pairs(
+        candidates, mass[:3] * [1, 1, 0.7], [1], [1, 1, 1], shown=shown, keep=1.5, floor=False
+    ).tolist() == [
         True,
         False,
         False,
     ]
-    assert choose_pairs(candidates, mass, [1], [1, 1, 1], fixed=shown, floor=False).tolist() == [True, False, False]
+    assert choose_pairs(candidates, mass, [1], [1, 1, 1], fixed=shown, floor=False).tolist() == [
+        True,
+        False,
+        False,
+    ]
     assert not choose_pairs(candidates, mass, [0], [1, 1, 1]).any()
     with pytest.raises(ValueError, match="left_limit has 2"):
         choose_pairs(candidates, mass, [1, 1], [1, 1, 1])

@@ -36,7 +36,11 @@ def wish(**sought: Any) -> dict[str, Any]:
         (wish(countries=frozenset({"FR"}), regions=frozenset({"Western Europe"})), {}, ()),
         (wish(regions=frozenset({"Eastern Asia"})), {}, ("left:not_a_wanted_place",)),
         (wish(regions=frozenset({"Eastern Asia"})), {"region": None}, ()),
-        (wish(not_where_partnered=True) | {"partner_countries": frozenset({"DE"})}, {}, ("left:partnered_there",)),
+        (
+            wish(not_where_partnered=True) | {"partner_countries": frozenset({"DE"})},
+            {},
+            ("left:partnered_there",),
+        ),
         ({"partner_countries": frozenset({"DE"})}, {}, ()),
         (wish(not_with_us_sister=True), {"has_us_sister": True}, ("left:has_us_sister",)),
         ({}, {"has_us_sister": True}, ()),
@@ -46,7 +50,11 @@ def wish(**sought: Any) -> dict[str, Any]:
         (wish(population_max=79_999), {}, ("left:too_large",)),
         (wish(population_min=80_001), {"population": None}, ()),
         ({}, wish(population_min=60_000), ("right:too_small",)),
-        (wish(forms=frozenset({"sister"})), wish(forms=frozenset({"project"})), ("different_forms",)),
+        (
+            wish(forms=frozenset({"sister"})),
+            wish(forms=frozenset({"project"})),
+            ("different_forms",),
+        ),
         (wish(forms=frozenset({"sister", "project"})), wish(forms=frozenset({"project"})), ()),
         (wish(forms=frozenset({"sister"})), {}, ()),
     ],
@@ -70,7 +78,9 @@ def test_barred_pairs_of_every_block() -> None:
     expected = np.array([[(a.id, b.id) not in barred for b in right] for a in left])
     for rows in itertools.combinations(range(5), 2):
         for cols in itertools.combinations(range(6), 2):
-            np.testing.assert_array_equal(eligibility.block(*rows, *cols), expected[slice(*rows), slice(*cols)])
+            np.testing.assert_array_equal(
+                eligibility.block(*rows, *cols), expected[slice(*rows), slice(*cols)]
+            )
 
 
 def test_too_many_forms_to_tell_apart() -> None:
@@ -94,17 +104,29 @@ WISHES: tuple[dict[str, Any], ...] = (
 def test_what_is_said_of_a_set_holds_for_its_pairs(seed: int) -> None:
     rng = np.random.default_rng(seed)
 
-    def drawn(record: ProfileRecord, identifier: int, places: tuple[tuple[str, str | None], ...]) -> ProfileRecord:
+    def drawn(
+        record: ProfileRecord, identifier: int, places: tuple[tuple[str, str | None], ...]
+    ) -> ProfileRecord:
         country, region = places[rng.integers(len(places))]
-        own = WISHES[rng.integers(len(WISHES[: 4 if seed % 2 else None]))] if rng.random() < 0.5 else {}
+        own = (
+            WISHES[rng.integers(len(WISHES[: 4 if seed % 2 else None]))]
+            if rng.random() < 0.5
+            else {}
+        )
         return replace(record, id=identifier, country=country, region=region, **own)
 
     left = tuple(drawn(CITY, at, (("US", "Northern America"), ("US", None))) for at in range(12))
-    right = tuple(drawn(ABROAD, 100 + at, (("DE", "Western Europe"), ("FR", "Western Europe"), ("JP", None))) for at in range(15))
+    right = tuple(
+        drawn(ABROAD, 100 + at, (("DE", "Western Europe"), ("FR", "Western Europe"), ("JP", None)))
+        for at in range(15)
+    )
     barred = frozenset((int(a), 100 + int(b)) for a, b in rng.integers(0, 12, (seed % 3, 2)))
     eligibility = Eligibility(Snapshot(left=left, right=right, barred_pairs=barred))
     table = eligibility.block(0, 12, 0, 15)
-    rows, cols = rng.permutation(12)[: rng.integers(1, 12)], rng.permutation(15)[: rng.integers(1, 6)]
+    rows, cols = (
+        rng.permutation(12)[: rng.integers(1, 12)],
+        rng.permutation(15)[: rng.integers(1, 6)],
+    )
     for (possible, certain), pairs in (
         (eligibility.reach(rows, cols), table[np.ix_(rows, cols)]),
         (eligibility.reach_of_right(cols, rows), table[np.ix_(rows, cols)].T),

@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from matching.evaluation.calibration import brier_score, expected_calibration_error, log_loss, reliability
+from matching.evaluation.calibration import (
+    brier_score,
+    expected_calibration_error,
+    log_loss,
+    reliability,
+)
 
 OUTCOMES = st.lists(st.tuples(st.floats(0.001, 0.999), st.integers(0, 1)), min_size=1, max_size=60)
 
@@ -47,6 +52,8 @@ def test_calibration_error_is_zero_only_when_the_shares_come_true() -> None:
         ([], [], "non-empty"),
     ],
 )
-def test_values_that_are_no_probabilities_are_refused(probability: list[float], outcome: list[float], message: str) -> None:
+def test_values_that_are_no_probabilities_are_refused(
+    probability: list[float], outcome: list[float], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         brier_score(np.array(probability), np.array(outcome))

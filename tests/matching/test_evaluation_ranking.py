@@ -10,9 +10,14 @@ from matching.evaluation.ranking import RankingMeasures, Recovered
 NONE = np.empty(0, dtype=np.int64)
 
 
-def recovered(scores: list[float], relevant: list[int], ignored: list[int] | None = None) -> Recovered:
+def recovered(
+    scores: list[float], relevant: list[int], ignored: list[int] | None = None
+) -> Recovered:
     return Recovered.of(
-        np.array(scores), np.array(relevant, dtype=np.int64), np.array(ignored or [], dtype=np.int64), np.random.default_rng(0)
+        np.array(scores),
+        np.array(relevant, dtype=np.int64),
+        np.array(ignored or [], dtype=np.int64),
+        np.random.default_rng(0),
     )
 
 
@@ -29,13 +34,17 @@ def test_items_of_unknown_label_neither_help_nor_stand_above() -> None:
 
 
 def test_measures_of_a_list_known_by_hand() -> None:
-    found = recovered([5.0, 4.0, 3.0, 2.0], relevant=[1, 3])  # ranks 2 and 4, one and two of two others above
+    found = recovered(
+        [5.0, 4.0, 3.0, 2.0], relevant=[1, 3]
+    )  # ranks 2 and 4, one and two of two others above
     measures = RankingMeasures.of([found])
     assert measures.mrr == 0.5
     assert measures.hit_at_10 == 1.0
     assert found.hit_at(1) == 0.0
     assert found.recall_at(2) == 0.5
-    assert found.ndcg_at(4) == pytest.approx((1 / np.log2(3) + 1 / np.log2(5)) / (1 + 1 / np.log2(3)))
+    assert found.ndcg_at(4) == pytest.approx(
+        (1 / np.log2(3) + 1 / np.log2(5)) / (1 + 1 / np.log2(3))
+    )
     assert measures.percentile == 75.0
     assert measures.auc == 0.25
 
@@ -57,9 +66,15 @@ def test_equal_scores_are_chance_not_success() -> None:
 
 @pytest.mark.parametrize(
     ("scores", "relevant", "message"),
-    [([1.0, float("nan")], [0], "NaN"), ([1.0, 2.0], [], "at least one relevant"), ([1.0, 2.0], [0, 1], "one other")],
+    [
+        ([1.0, float("nan")], [0], "NaN"),
+        ([1.0, 2.0], [], "at least one relevant"),
+        ([1.0, 2.0], [0, 1], "one other"),
+    ],
 )
-def test_a_query_that_cannot_be_measured_says_why(scores: list[float], relevant: list[int], message: str) -> None:
+def test_a_query_that_cannot_be_measured_says_why(
+    scores: list[float], relevant: list[int], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         recovered(scores, relevant)
 
@@ -71,7 +86,11 @@ def test_no_query_is_an_error() -> None:
 
 @given(st.lists(st.integers(-1000, 1000), min_size=2, max_size=40, unique=True), st.data())
 def test_auc_is_the_share_of_pairs_in_order(scores: list[int], data: st.DataObject) -> None:
-    relevant = data.draw(st.lists(st.integers(0, len(scores) - 1), min_size=1, max_size=len(scores) - 1, unique=True))
+    relevant = data.draw(
+        st.lists(st.integers(0, len(scores) - 1), min_size=1, max_size=len(scores) - 1, unique=True)
+    )
     others = [s for i, s in enumerate(scores) if i not in relevant]
     expected = np.mean([scores[r] > other for r in relevant for other in others])
-    assert RankingMeasures.of([recovered([float(s) for s in scores], relevant)]).auc == pytest.approx(expected)
+    assert RankingMeasures.of(
+        [recovered([float(s) for s in scores], relevant)]
+    ).auc == pytest.approx(expected)

@@ -12,7 +12,15 @@ from matching.errors import OutOfRangeError
 from matching.facets import FACET_NAMES, FACETS, make_parts
 from matching.facets.anchored import Climate, Income, Languages, Seat, TimeZone
 from matching.facets.coded import NeedsOffers, Overlap, Strengths
-from matching.facets.facts import Distance, Readiness, SharedAbundance, SharedTrait, elevation, median_age, size
+from matching.facets.facts import (
+    Distance,
+    Readiness,
+    SharedAbundance,
+    SharedTrait,
+    elevation,
+    median_age,
+    size,
+)
 from matching.facets.part import Part
 from matching.facets.story import Story
 from matching.facets.ties import Ties
@@ -28,8 +36,12 @@ def abroad(**known: Any) -> ProfileRecord:
     return ProfileRecord(2, "DE", **known)
 
 
-def similarity(part: Part, i: ProfileRecord, j: ProfileRecord, *others: ProfileRecord) -> float | None:
-    """i→j as the engine computes it: fitted on both sides (``others`` stand on the right), a dot product where both are present."""
+def similarity(
+    part: Part, i: ProfileRecord, j: ProfileRecord, *others: ProfileRecord
+) -> float | None:
+    """i→j as the engine computes it: fitted on both sides (``others`` stand on the right), a dot
+    product where both are present.
+    """
     left, right = [i], [j, *others]
     part.fit(left, right)
     part.lay_out(left, right)
@@ -53,7 +65,10 @@ def test_every_facet_has_parts_whose_shares_are_one() -> None:
 
 def test_needs_offers_is_directional() -> None:
     part = NeedsOffers(VOCABULARY.topics)
-    i, j = us(needs=codes("ports", "water")), abroad(offers=codes("ports", "water", "training"), needs=codes("startups"))
+    i, j = (
+        us(needs=codes("ports", "water")),
+        abroad(offers=codes("ports", "water", "training"), needs=codes("startups")),
+    )
     assert similarity(part, i, j) == pytest.approx(1.0)
     assert part.encode([j], "right").seeker[0] @ part.encode([i], "left").offered[0] == 0
     assert not part.encode([i], "left").offers[0]
@@ -61,9 +76,16 @@ def test_needs_offers_is_directional() -> None:
 
 def test_needs_offers_counts_a_rare_offer_more() -> None:
     part = NeedsOffers(VOCABULARY.topics)
-    i, common, rare = us(needs=codes("ports", "water")), abroad(offers=codes("ports")), abroad(offers=codes("water"))
+    i, common, rare = (
+        us(needs=codes("ports", "water")),
+        abroad(offers=codes("ports")),
+        abroad(offers=codes("water")),
+    )
     crowd = [ProfileRecord(k, "DE", offers=codes("ports")) for k in range(10, 15)]
-    met_commonly, met_rarely = similarity(part, i, common, rare, *crowd), similarity(part, i, rare, common, *crowd)
+    met_commonly, met_rarely = (
+        similarity(part, i, common, rare, *crowd),
+        similarity(part, i, rare, common, *crowd),
+    )
     assert met_commonly is not None
     assert met_rarely is not None
     assert met_commonly < 0.5 < met_rarely
@@ -84,7 +106,10 @@ def test_challenges_shared_by_equal_sets_and_by_ticking_every_box() -> None:
 def test_sectors_compare_strengths_and_weigh_rare_ones_up() -> None:
     part = Strengths("sectors", "sector", VOCABULARY.sectors, rare_count_more=True)
     i = us(sectors={"energy": 3, "tourism": 1})
-    alike, reversed_ = abroad(sectors={"energy": 3, "tourism": 1}), abroad(sectors={"energy": 1, "tourism": 3})
+    alike, reversed_ = (
+        abroad(sectors={"energy": 3, "tourism": 1}),
+        abroad(sectors={"energy": 1, "tourism": 3}),
+    )
     assert similarity(part, i, alike, reversed_) == pytest.approx(1.0)
     weaker = similarity(part, i, reversed_, alike)
     assert weaker is not None
@@ -105,13 +130,20 @@ def test_themes_do_not_weigh_rare_ones_up() -> None:
     [
         ((Tie("trade", 3, country="DE"),), {}, 1.0, (("tie:trade", 1.0),)),
         ((Tie("trade", 1, country="DE"),), {"DE": 1.0}, 0.5, (("tie:trade", 0.5),)),
-        ((Tie("trade", 1, country="DE"), Tie("mayoral", 2, country="DE")), {}, 0.75, (("tie:mayoral", 0.75),)),
+        (
+            (Tie("trade", 1, country="DE"), Tie("mayoral", 2, country="DE")),
+            {},
+            0.75,
+            (("tie:mayoral", 0.75),),
+        ),
         ((), {"DE": 0.6}, 0.3, (("tie_hint:DE", 0.3),)),
         ((Tie("trade", 2, country="JP"),), {}, 0.0, ()),
         ((), {}, None, ()),
     ],
 )
-def test_ties_by_strength_with_hints_counting_half(ties: tuple[Tie, ...], hints: dict[str, float], expected: float, items: Any) -> None:
+def test_ties_by_strength_with_hints_counting_half(
+    ties: tuple[Tie, ...], hints: dict[str, float], expected: float, items: Any
+) -> None:
     part, i, j = Ties(), us(ties=ties, tie_hints=hints), abroad()
     found = similarity(part, i, j, ProfileRecord(3, "JP"))
     assert found == (None if expected is None else pytest.approx(expected))
@@ -121,21 +153,35 @@ def test_ties_by_strength_with_hints_counting_half(ties: tuple[Tie, ...], hints:
 
 def test_languages_one_shared_is_enough() -> None:
     i = us(languages=codes("en", "es"))
-    assert similarity(Languages(VOCABULARY.languages), i, abroad(languages=codes("de", "en", "ja"))) == 1
+    assert (
+        similarity(Languages(VOCABULARY.languages), i, abroad(languages=codes("de", "en", "ja")))
+        == 1
+    )
     assert similarity(Languages(VOCABULARY.languages), i, abroad(languages=codes("de"))) == 0
     assert similarity(Languages(VOCABULARY.languages), i, abroad()) is None
     both = abroad(languages=codes("en", "es"))
-    assert Languages(VOCABULARY.languages).items(i, both, 1.0) == (("language:en", 0.5), ("language:es", 0.5))
+    assert Languages(VOCABULARY.languages).items(i, both, 1.0) == (
+        ("language:en", 0.5),
+        ("language:es", 0.5),
+    )
 
 
 @pytest.mark.parametrize(
-    ("here", "there", "expected"), [(-5, -5, 1), (-5, 1, 0.25), (-10, 13, 0.875), (-8, 9, 0.125), (-5, 9, 0), (-8, 1, 0)]
+    ("here", "there", "expected"),
+    [(-5, -5, 1), (-5, 1, 0.25), (-10, 13, 0.875), (-8, 9, 0.125), (-5, 9, 0), (-8, 1, 0)],
 )
-def test_time_zone_is_the_share_of_working_hours_the_shorter_way_round(here: float, there: float, expected: float) -> None:
-    assert similarity(TimeZone(), us(utc_offset_hours=here), abroad(utc_offset_hours=there)) == pytest.approx(expected)
+def test_time_zone_is_the_share_of_working_hours_the_shorter_way_round(
+    here: float, there: float, expected: float
+) -> None:
+    assert similarity(
+        TimeZone(), us(utc_offset_hours=here), abroad(utc_offset_hours=there)
+    ) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("a", "b", "expected"), [("Cfb", "Cfa", 1), ("Cfb", "Csa", 0.5), ("Cfb", "Dfb", 0), ("BWh", "BSk", 0.5)])
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [("Cfb", "Cfa", 1), ("Cfb", "Csa", 0.5), ("Cfb", "Dfb", 0), ("BWh", "BSk", 0.5)],
+)
 def test_climate_by_main_group_and_subgroup(a: str, b: str, expected: float) -> None:
     assert similarity(Climate(), us(climate=a), abroad(climate=b)) == expected
 
@@ -150,12 +196,15 @@ def test_climate_by_main_group_and_subgroup(a: str, b: str, expected: float) -> 
         ({}, {"seat_level": 3}, None),
     ],
 )
-def test_seats_of_the_same_rank(mine: dict[str, Any], theirs: dict[str, Any], expected: float | None) -> None:
+def test_seats_of_the_same_rank(
+    mine: dict[str, Any], theirs: dict[str, Any], expected: float | None
+) -> None:
     assert similarity(Seat(), us(**mine), abroad(**theirs)) == expected
 
 
 @pytest.mark.parametrize(
-    ("neither", "a", "b", "expected"), [(0.5, True, True, 1), (0.5, False, False, 0.5), (1.0, False, False, 1), (1.0, True, False, 0)]
+    ("neither", "a", "b", "expected"),
+    [(0.5, True, True, 1), (0.5, False, False, 0.5), (1.0, False, False, 1), (1.0, True, False, 0)],
 )
 def test_a_shared_trait(neither: float, a: bool, b: bool, expected: float) -> None:
     part = SharedTrait("institutions", "seaport", "seaport", neither=neither, share=1)
@@ -169,10 +218,14 @@ def test_universities_and_air_links_need_both_sides() -> None:
     assert similarity(part, us(universities=12), abroad()) is None
 
 
-@pytest.mark.parametrize(("ratio", "expected"), [(1, 1.0), (2, 0.905), (4, 0.669), (10, 0.316), (1000, 0.0)])
+@pytest.mark.parametrize(
+    ("ratio", "expected"), [(1, 1.0), (2, 0.905), (4, 0.669), (10, 0.316), (1000, 0.0)]
+)
 def test_size_falls_with_the_ratio_alone(ratio: int, expected: float) -> None:
     for population in (3_000, 3_000_000 // ratio):
-        assert similarity(size(), us(population=population), abroad(population=population * ratio)) == pytest.approx(expected, abs=2e-3)
+        assert similarity(
+            size(), us(population=population), abroad(population=population * ratio)
+        ) == pytest.approx(expected, abs=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -183,8 +236,12 @@ def test_size_falls_with_the_ratio_alone(ratio: int, expected: float) -> None:
         (Income, "income_band", (4, 3), (4, 1)),
     ],
 )
-def test_near_numbers_are_more_alike_than_far_ones(part: Callable[[], Part], field: str, near: Any, far: Any) -> None:
-    alike, apart = (similarity(part(), us(**{field: a}), abroad(**{field: b})) for a, b in (near, far))
+def test_near_numbers_are_more_alike_than_far_ones(
+    part: Callable[[], Part], field: str, near: Any, far: Any
+) -> None:
+    alike, apart = (
+        similarity(part(), us(**{field: a}), abroad(**{field: b})) for a, b in (near, far)
+    )
     assert alike is not None
     assert apart is not None
     assert 0 <= apart < 0.4 < 0.6 < alike <= 1
@@ -193,14 +250,23 @@ def test_near_numbers_are_more_alike_than_far_ones(part: Callable[[], Part], fie
 def test_distance_from_here_to_the_antipodes() -> None:
     here = us(latitude=40.0, longitude=-75.0)
     assert similarity(Distance(), here, abroad(latitude=40.0, longitude=-75.0)) == pytest.approx(1)
-    assert similarity(Distance(), here, abroad(latitude=-40.0, longitude=105.0)) == pytest.approx(0, abs=1e-6)
+    assert similarity(Distance(), here, abroad(latitude=-40.0, longitude=105.0)) == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 def test_readiness_looks_at_the_other_side_alone() -> None:
-    part, j = Readiness(), abroad(readiness={"budget": 1.0, "council": 0.0, "travel": 0.5, "plan": 1.0})
+    part, j = (
+        Readiness(),
+        abroad(readiness={"budget": 1.0, "council": 0.0, "travel": 0.5, "plan": 1.0}),
+    )
     assert similarity(part, us(), j) == pytest.approx(0.625)
     assert similarity(part, us(readiness={"budget": 1.0}), abroad()) is None
-    assert part.items(us(), j, 0.625) == (("readiness:budget", 0.25), ("readiness:plan", 0.25), ("readiness:travel", 0.125))
+    assert part.items(us(), j, 0.625) == (
+        ("readiness:budget", 0.25),
+        ("readiness:plan", 0.25),
+        ("readiness:travel", 0.125),
+    )
 
 
 def test_readiness_outside_of_its_range_is_named() -> None:
@@ -211,30 +277,47 @@ def test_readiness_outside_of_its_range_is_named() -> None:
 WATER_EN = "Clean rivers and better water management are what we care about."
 WATER_JA = "私たちの町は水管理に力を入れています。"
 CROWD = [
-    ProfileRecord(10, "DE", story="Our theatre festival and the old opera house draw visitors.", story_language="en"),
-    ProfileRecord(11, "DE", story="Skilled trades, car makers and supplier firms.", story_language="en"),
+    ProfileRecord(
+        10,
+        "DE",
+        story="Our theatre festival and the old opera house draw visitors.",
+        story_language="en",
+    ),
+    ProfileRecord(
+        11, "DE", story="Skilled trades, car makers and supplier firms.", story_language="en"
+    ),
     ProfileRecord(12, "JP", story="祭りと古い寺が人々を迎えます。", story_language="ja"),
     ProfileRecord(13, "JP", story="若い会社が新しい技術を作ります。", story_language="ja"),
-    ProfileRecord(14, "DE", story="Rivers, clean water management and flood walls.", story_language="en"),
+    ProfileRecord(
+        14, "DE", story="Rivers, clean water management and flood walls.", story_language="en"
+    ),
 ]
 
 
 def test_stories_meet_across_languages_only_through_the_vocabulary() -> None:
     i, j = us(story=WATER_EN, story_language="en"), abroad(story=WATER_JA, story_language="ja")
-    with_labels, without = (similarity(Story(labels, 5, 0), i, j, *CROWD) for labels in (VOCABULARY.labels, {}))
+    with_labels, without = (
+        similarity(Story(labels, 5, 0), i, j, *CROWD) for labels in (VOCABULARY.labels, {})
+    )
     assert with_labels is not None
     assert without is not None
     assert with_labels > 0.7 > without
 
 
 def test_stories_of_one_language_are_not_alike_for_that() -> None:
-    """Everybody writes "city", "people" and "welcome", and each something of their own: on average that is unrelated, .5."""
+    """Everybody writes "city", "people" and "welcome", and each something of their own: on average
+    that is unrelated, .5.
+    """
     subjects = ("opera", "steel", "wine", "chess", "rowing", "bees", "glass", "jazz")
     told = [
-        ProfileRecord(k, "DE", story=f"Our city welcomes people {word} {word}s", story_language="en") for k, word in enumerate(subjects, 10)
+        ProfileRecord(
+            k, "DE", story=f"Our city welcomes people {word} {word}s", story_language="en"
+        )
+        for k, word in enumerate(subjects, 10)
     ]
     told += [
-        ProfileRecord(k, "FR", story=f"Notre ville accueille {word} {word}s", story_language="fr") for k, word in enumerate(subjects, 30)
+        ProfileRecord(k, "FR", story=f"Notre ville accueille {word} {word}s", story_language="fr")
+        for k, word in enumerate(subjects, 30)
     ]
     part = Story({}, 6, 0)
     part.fit([], told)
@@ -249,4 +332,6 @@ def test_a_story_without_a_word_known_is_not_known() -> None:
     assert similarity(part, i, abroad(), *CROWD) is None
     assert similarity(part, i, abroad(story="zzz yyy")) is None  # two stories teach nothing
     part.fit([i], CROWD)
-    assert part.encode([abroad(story="zzz yyy", story_language="en")], "right").offers.tolist() == [False]
+    assert part.encode([abroad(story="zzz yyy", story_language="en")], "right").offers.tolist() == [
+        False
+    ]

@@ -9,15 +9,38 @@ import numpy as np
 import pytest
 
 from matching.engine import build_engine
-from matching.errors import DuplicateIdError, NotFittedError, OutOfRangeError, RecordError, UnknownCodeError, UnseenValueError
+from matching.errors import (
+    DuplicateIdError,
+    NotFittedError,
+    OutOfRangeError,
+    RecordError,
+    UnknownCodeError,
+    UnseenValueError,
+)
 from matching.features import FeatureBuilder
 from matching.types import ProfileRecord, Snapshot, Tie
 from matching.weights import Weights
 from tests.strategies import STORIES, VOCABULARY
 
-LEFT = (ProfileRecord(1, "US", utc_offset_hours=-5, languages=frozenset({"en"}), story=STORIES[0], story_language="en"),)
+LEFT = (
+    ProfileRecord(
+        1,
+        "US",
+        utc_offset_hours=-5,
+        languages=frozenset({"en"}),
+        story=STORIES[0],
+        story_language="en",
+    ),
+)
 RIGHT = tuple(
-    ProfileRecord(k, "DE", utc_offset_hours=k - 2, languages=frozenset({"en", "de"}), story=STORIES[k], story_language="en")
+    ProfileRecord(
+        k,
+        "DE",
+        utc_offset_hours=k - 2,
+        languages=frozenset({"en", "de"}),
+        story=STORIES[k],
+        story_language="en",
+    )
     for k in range(2, 5)
 )
 SNAPSHOT = Snapshot(left=LEFT, right=RIGHT, version="small")
@@ -26,7 +49,12 @@ SNAPSHOT = Snapshot(left=LEFT, right=RIGHT, version="small")
 @pytest.mark.parametrize(
     ("known", "error", "field", "says"),
     [
-        ({"sectors": {"mining": 1}}, UnknownCodeError, "sectors", "'mining' is not in the vocabulary"),
+        (
+            {"sectors": {"mining": 1}},
+            UnknownCodeError,
+            "sectors",
+            "'mining' is not in the vocabulary",
+        ),
         ({"sectors": {"energy": 4}}, OutOfRangeError, "sectors", "'energy' has 4"),
         ({"themes": {"arts": 0}}, OutOfRangeError, "themes", "not from 1 to 3"),
         ({"themes": {"arts": float("nan")}}, OutOfRangeError, "themes", "nan"),
@@ -43,7 +71,12 @@ SNAPSHOT = Snapshot(left=LEFT, right=RIGHT, version="small")
         ({"latitude": 91.0, "longitude": 0.0}, OutOfRangeError, "latitude", "91"),
         ({"latitude": 50.0}, OutOfRangeError, "longitude", "together"),
         ({"income_band": 5}, OutOfRangeError, "income_band", "5"),
-        ({"seat_level": 0, "is_capital": False}, OutOfRangeError, "seat_level", "is_capital says no"),
+        (
+            {"seat_level": 0, "is_capital": False},
+            OutOfRangeError,
+            "seat_level",
+            "is_capital says no",
+        ),
         ({"ties": (Tie("trade", 4, country="US"),)}, OutOfRangeError, "ties", "strength 4"),
         ({"ties": (Tie("trade", 1),)}, OutOfRangeError, "ties", "exactly one"),
         ({"ties": (Tie("trade", 0, community_id=1),)}, OutOfRangeError, "ties", "strength 0"),
@@ -53,7 +86,9 @@ SNAPSHOT = Snapshot(left=LEFT, right=RIGHT, version="small")
         ({"importances": {"size": float("nan")}}, OutOfRangeError, "importances", "nan"),
     ],
 )
-def test_bad_values_name_record_and_field(known: dict[str, Any], error: type[RecordError], field: str, says: str) -> None:
+def test_bad_values_name_record_and_field(
+    known: dict[str, Any], error: type[RecordError], field: str, says: str
+) -> None:
     bad = replace(SNAPSHOT, right=(*RIGHT, ProfileRecord(77, "DE", **known)))
     with pytest.raises(error, match="record 77") as caught:
         build_engine(bad, FeatureBuilder(VOCABULARY))
@@ -66,14 +101,18 @@ def test_ids_must_be_unique_on_and_across_sides() -> None:
     with pytest.raises(DuplicateIdError, match=r"record 2.*twice"):
         build_engine(replace(SNAPSHOT, right=(*RIGHT, RIGHT[0])), FeatureBuilder(VOCABULARY))
     with pytest.raises(DuplicateIdError, match=r"record 1.*both sides"):
-        build_engine(replace(SNAPSHOT, right=(*RIGHT, replace(RIGHT[0], id=1))), FeatureBuilder(VOCABULARY))
+        build_engine(
+            replace(SNAPSHOT, right=(*RIGHT, replace(RIGHT[0], id=1))), FeatureBuilder(VOCABULARY)
+        )
 
 
 def test_the_version_follows_what_was_fitted() -> None:
     version = FeatureBuilder(VOCABULARY).fit(SNAPSHOT).version_
     assert FeatureBuilder(VOCABULARY).fit(SNAPSHOT).version_ == version
     assert FeatureBuilder(VOCABULARY, story_components=2).fit(SNAPSHOT).version_ != version
-    rarer = replace(SNAPSHOT, right=(replace(RIGHT[0], challenges=frozenset({"flooding"})), *RIGHT[1:]))
+    rarer = replace(
+        SNAPSHOT, right=(replace(RIGHT[0], challenges=frozenset({"flooding"})), *RIGHT[1:])
+    )
     assert FeatureBuilder(VOCABULARY).fit(rarer).version_ != version
 
 
@@ -98,7 +137,9 @@ def test_a_value_not_seen_by_fit_gets_a_column_with_both_sides(new: ProfileRecor
     with pytest.raises(UnseenValueError, match="transform_sides"):
         builder.transform([new], "left")
     later = replace(SNAPSHOT, left=(replace(new, id=50), *LEFT))
-    before, after = (build_engine(snapshot, builder).preference.dense() for snapshot in (SNAPSHOT, later))
+    before, after = (
+        build_engine(snapshot, builder).preference.dense() for snapshot in (SNAPSHOT, later)
+    )
     np.testing.assert_allclose(after.left_to_right[1], before.left_to_right[0], atol=1e-9)
     np.testing.assert_allclose(after.right_to_left[1], before.right_to_left[0], atol=1e-9)
     assert build_engine(later, builder).left.version == builder.version_
@@ -108,7 +149,10 @@ def test_a_country_not_seen_by_fit_gets_a_column_with_both_sides() -> None:
     builder = FeatureBuilder(VOCABULARY).fit(SNAPSHOT)
     with pytest.raises(UnseenValueError, match="field 'country'"):
         builder.transform([ProfileRecord(9, "FR")], "right")
-    later = Snapshot(left=(replace(LEFT[0], ties=(Tie("trade", 3, "FR"),)),), right=(ProfileRecord(9, "FR"), *RIGHT))
+    later = Snapshot(
+        left=(replace(LEFT[0], ties=(Tie("trade", 3, "FR"),)),),
+        right=(ProfileRecord(9, "FR"), *RIGHT),
+    )
     forth, _ = build_engine(later, builder).explain(1, 9)
     assert forth.contributions[0].items == (("tie:trade", 1.0),)
 
@@ -134,15 +178,33 @@ def test_stated_importances_take_the_place_of_the_default() -> None:
     assert weights.default("sectors") == 5.0
     assert weights.default("distance") == 0.0
     left = (
-        FeatureBuilder(VOCABULARY).fit(SNAPSHOT).transform((replace(LEFT[0], importances={"sectors": 1.0, "distance": 3.0, "size": 0.0}),))
+        FeatureBuilder(VOCABULARY)
+        .fit(SNAPSHOT)
+        .transform((replace(LEFT[0], importances={"sectors": 1.0, "distance": 3.0, "size": 0.0}),))
     )
-    by_facet = dict(zip(left.facets, weights.part_weights(left.importances, left.facets, left.shares)[0], strict=True))
-    assert (by_facet["sectors"], by_facet["distance"], by_facet["size"], by_facet["themes"]) == (2.5, 3.0, 0.0, 2.0)
+    by_facet = dict(
+        zip(
+            left.facets,
+            weights.part_weights(left.importances, left.facets, left.shares)[0],
+            strict=True,
+        )
+    )
+    assert (by_facet["sectors"], by_facet["distance"], by_facet["size"], by_facet["themes"]) == (
+        2.5,
+        3.0,
+        0.0,
+        2.0,
+    )
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"unit": {"sectors": 1.0}}, {"prior": 1.5}, {"prior_weight": 0.0}, {"coverage_floor": float("nan")}],
+    [
+        {"unit": {"sectors": 1.0}},
+        {"prior": 1.5},
+        {"prior_weight": 0.0},
+        {"coverage_floor": float("nan")},
+    ],
 )
 def test_weights_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"weights must name|lie in \[0, 1\]"):

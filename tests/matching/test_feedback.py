@@ -1,4 +1,6 @@
-"""Weights learned from decisions: they move toward what decisions show, no further than these carry, and say how well they do."""
+"""Weights learned from decisions: they move toward what decisions show, no further than these
+carry, and say how well they do.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from matching.weights import Weights
 DEFAULTS = {facet.name: facet.default_importance for facet in FACETS}
 
 
-def _decisions(count: int, *, truth: dict[str, float], seed: int = 0, slope: float = 12.0) -> list[DirectionalDecision]:
+def _decisions(
+    count: int, *, truth: dict[str, float], seed: int = 0, slope: float = 12.0
+) -> list[DirectionalDecision]:
     """Communities that decide by true weights of their own."""
     rng = np.random.default_rng(seed)
     unit = np.array([truth.get(facet, 1.0) for facet in FACET_NAMES])
@@ -24,8 +28,20 @@ def _decisions(count: int, *, truth: dict[str, float], seed: int = 0, slope: flo
         weight = unit * importance * known
         preference = (weight @ similarity + 0.6) / (weight.sum() + 2)
         interested = bool(rng.random() < expit(slope * (preference - 0.48)))
-        values = {f: float(s) if k else None for f, s, k in zip(FACET_NAMES, similarity, known, strict=True)}
-        made.append(DirectionalDecision(int(rng.integers(1, 60)), at, interested, values, DEFAULTS, "" if interested else "no_fit"))
+        values = {
+            f: float(s) if k else None
+            for f, s, k in zip(FACET_NAMES, similarity, known, strict=True)
+        }
+        made.append(
+            DirectionalDecision(
+                int(rng.integers(1, 60)),
+                at,
+                interested,
+                values,
+                DEFAULTS,
+                "" if interested else "no_fit",
+            )
+        )
     return made
 
 
@@ -36,7 +52,11 @@ def _moved(weights: Weights) -> float:
 def test_facets_that_decide_gain_weight_and_ignored_ones_lose_it() -> None:
     decisions = _decisions(3000, truth={"sectors": 4.0, "ties": 0.0, "challenges": 0.0})
     learned, report = fit_weights(decisions, Weights(), version="learned-1")
-    assert learned.unit["sectors"] > 1.5 and learned.unit["ties"] < 0.6 and learned.unit["challenges"] < 0.6
+    assert (
+        learned.unit["sectors"] > 1.5
+        and learned.unit["ties"] < 0.6
+        and learned.unit["challenges"] < 0.6
+    )
     assert min(learned.unit.values()) >= 0 and learned.version == "learned-1"
     assert report.is_better and report.decisions == 3000 and report.communities == 59
     assert report.learned_by_time.log_loss < report.in_use_by_time.log_loss
@@ -72,7 +92,9 @@ def test_declines_for_other_reasons_than_fit_teach_nothing() -> None:
 
 def test_result_does_not_depend_on_the_order_of_decisions() -> None:
     decisions = _decisions(200, truth={"themes": 3.0})
-    assert fit_weights(decisions, Weights(), version="x") == fit_weights(decisions[::-1], Weights(), version="x")
+    assert fit_weights(decisions, Weights(), version="x") == fit_weights(
+        decisions[::-1], Weights(), version="x"
+    )
 
 
 def test_too_few_or_broken_decisions_are_refused_with_the_reason() -> None:
@@ -81,7 +103,10 @@ def test_too_few_or_broken_decisions_are_refused_with_the_reason() -> None:
         fit_weights(decisions[:30], Weights(), version="x")
     with pytest.raises(TooFewDecisionsError):
         fit_weights([d for d in decisions * 3 if d.interested], Weights(), version="x")
-    for similarities, words in (({"sectors": float("nan")}, "not in"), ({"charm": 0.5}, "unknown facets: charm")):
+    for similarities, words in (
+        ({"sectors": float("nan")}, "not in"),
+        ({"charm": 0.5}, "unknown facets: charm"),
+    ):
         broken = DirectionalDecision(1, 0, True, similarities, DEFAULTS)
         with pytest.raises(ValueError, match=words):
             fit_weights([*decisions, broken], Weights(), version="x")

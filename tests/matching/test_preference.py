@@ -20,7 +20,9 @@ from matching.weights import Weights
 from tests.matching.oracle import Oracle
 from tests.strategies import FOREIGN, STORIES, VOCABULARY, snapshots
 
-UNITS = st.fixed_dictionaries({facet: st.sampled_from((0.0, 0.3, 1.0, 2.7)) for facet in FACET_NAMES})
+UNITS = st.fixed_dictionaries(
+    {facet: st.sampled_from((0.0, 0.3, 1.0, 2.7)) for facet in FACET_NAMES}
+)
 
 
 def oracle_of(engine: Engine) -> Oracle:
@@ -29,17 +31,32 @@ def oracle_of(engine: Engine) -> Oracle:
     for side in (engine.left, engine.right):
         part = side.parts[at]
         directions.update(
-            {int(id_): row[1:] * np.sqrt(2) for id_, row, known in zip(side.ids, part.seeker, part.seeks, strict=True) if known}
+            {
+                int(id_): row[1:] * np.sqrt(2)
+                for id_, row, known in zip(side.ids, part.seeker, part.seeks, strict=True)
+                if known
+            }
         )
     return Oracle(engine.snapshot, engine.weights, lambda record: directions.get(record.id))
 
 
 @settings(max_examples=80, deadline=None)
 @given(snapshots(), UNITS, st.sampled_from((0.0, 0.3, 1.0)), st.sampled_from((0.5, 2.0)))
-def test_factors_equal_the_oracle(snapshot: Snapshot, unit: dict[str, float], prior: float, prior_weight: float) -> None:
-    engine = build_engine(snapshot, FeatureBuilder(VOCABULARY), Weights(unit=unit, prior=prior, prior_weight=prior_weight))
+def test_factors_equal_the_oracle(
+    snapshot: Snapshot, unit: dict[str, float], prior: float, prior_weight: float
+) -> None:
+    engine = build_engine(
+        snapshot,
+        FeatureBuilder(VOCABULARY),
+        Weights(unit=unit, prior=prior, prior_weight=prior_weight),
+    )
     oracle, found = oracle_of(engine), engine.preference.dense()
-    for values in (found.left_to_right, found.right_to_left, found.left_coverage, found.right_coverage):
+    for values in (
+        found.left_to_right,
+        found.right_to_left,
+        found.left_coverage,
+        found.right_coverage,
+    ):
         assert ((values >= 0) & (values <= 1 + 1e-6)).all()
     for row, i in enumerate(snapshot.left):
         for col, j in enumerate(snapshot.right):
@@ -55,13 +72,19 @@ def test_factors_equal_the_oracle(snapshot: Snapshot, unit: dict[str, float], pr
 def test_eligibility_equals_the_oracle(snapshot: Snapshot) -> None:
     engine = build_engine(snapshot, FeatureBuilder(VOCABULARY))
     oracle = oracle_of(engine)
-    expected = np.array([[oracle.eligible(i, j) for j in snapshot.right] for i in snapshot.left], dtype=bool)
+    expected = np.array(
+        [[oracle.eligible(i, j) for j in snapshot.right] for i in snapshot.left], dtype=bool
+    )
     expected = expected.reshape(len(snapshot.left), len(snapshot.right))
     rows, cols = (index.ravel() for index in np.indices(expected.shape))
     np.testing.assert_array_equal(engine.eligibility.pairs(rows, cols), expected.ravel())
-    np.testing.assert_array_equal(engine.eligibility.block(0, len(snapshot.left), 0, len(snapshot.right)), expected)
+    np.testing.assert_array_equal(
+        engine.eligibility.block(0, len(snapshot.left), 0, len(snapshot.right)), expected
+    )
     for col in range(len(snapshot.right)):
-        np.testing.assert_array_equal(engine.eligibility.block(0, len(expected), col, col + 1), expected[:, col : col + 1])
+        np.testing.assert_array_equal(
+            engine.eligibility.block(0, len(expected), col, col + 1), expected[:, col : col + 1]
+        )
     for row, col in zip(rows, cols, strict=True):
         assert (engine.eligibility.reasons(row, col) == ()) == expected[row, col]
 
@@ -79,30 +102,47 @@ def test_explanations_equal_the_preference(snapshot: Snapshot) -> None:
                 (found.left_coverage[row, col], found.right_coverage[row, col]),
                 strict=True,
             ):
-                assert sum(c.share for c in explanation.contributions) == pytest.approx(preference, abs=1e-6)
+                assert sum(c.share for c in explanation.contributions) == pytest.approx(
+                    preference, abs=1e-6
+                )
                 assert explanation.coverage == pytest.approx(coverage, abs=1e-6)
                 for c in explanation.contributions:
                     if c.similarity is not None and c.facet != "prior":
-                        assert sum(part for _, part in c.items) == pytest.approx(c.similarity, abs=1e-6)
+                        assert sum(part for _, part in c.items) == pytest.approx(
+                            c.similarity, abs=1e-6
+                        )
                         assert all(part >= 0 for _, part in c.items)
 
 
 def two(**left: object) -> Snapshot:
-    return Snapshot(left=(ProfileRecord(1, "US", **left),), right=(ProfileRecord(2, "DE"), ProfileRecord(3, "JP")))
+    return Snapshot(
+        left=(ProfileRecord(1, "US", **left),),
+        right=(ProfileRecord(2, "DE"), ProfileRecord(3, "JP")),
+    )
 
 
 def test_a_missing_value_lowers_coverage_and_never_the_score() -> None:
     full = two(needs=frozenset({"water"}), languages=frozenset({"en"}))
-    full = replace(full, right=tuple(replace(r, offers=frozenset({"water"}), languages=frozenset({"en"})) for r in full.right))
+    full = replace(
+        full,
+        right=tuple(
+            replace(r, offers=frozenset({"water"}), languages=frozenset({"en"})) for r in full.right
+        ),
+    )
     silent = replace(full, right=(replace(full.right[0], languages=frozenset()), full.right[1]))
     known = build_engine(full, FeatureBuilder(VOCABULARY), Weights(prior=1.0)).preference.dense()
-    unknown = build_engine(silent, FeatureBuilder(VOCABULARY), Weights(prior=1.0)).preference.dense()
+    unknown = build_engine(
+        silent, FeatureBuilder(VOCABULARY), Weights(prior=1.0)
+    ).preference.dense()
     assert unknown.left_to_right[0, 0] == pytest.approx(known.left_to_right[0, 0])
     assert unknown.left_coverage[0, 0] < known.left_coverage[0, 0]
 
 
 def test_a_tie_to_one_community_is_an_exception_for_that_pair_alone() -> None:
-    engine = build_engine(two(ties=(Tie("mayoral", 3, community_id=3), Tie("trade", 1, community_id=99))), FeatureBuilder(VOCABULARY))
+    engine = build_engine(
+        two(ties=(Tie("mayoral", 3, community_id=3), Tie("trade", 1, community_id=99))),
+        FeatureBuilder(VOCABULARY),
+    )
     exceptions, found = engine.problem.exceptions, engine.preference.dense()
     assert (exceptions.rows.tolist(), exceptions.cols.tolist()) == ([0], [1])
     assert found.left_to_right[0, 1] > found.left_to_right[0, 0]
@@ -111,7 +151,9 @@ def test_a_tie_to_one_community_is_an_exception_for_that_pair_alone() -> None:
 
 def test_without_weight_or_data_the_prior_remains_and_coverage_is_zero() -> None:
     found = build_engine(
-        two(importances=dict.fromkeys(FACET_NAMES, 0.0)), FeatureBuilder(VOCABULARY), Weights(prior=0.4)
+        two(importances=dict.fromkeys(FACET_NAMES, 0.0)),
+        FeatureBuilder(VOCABULARY),
+        Weights(prior=0.4),
     ).preference.dense()
     assert found.left_to_right.tolist() == [[0.4, 0.4]]
     assert found.left_coverage.tolist() == [[0.0, 0.0]]
@@ -126,13 +168,21 @@ def test_empty_sides_give_empty_results() -> None:
 
 def test_presence_of_parts_that_all_have_is_one_column() -> None:
     snapshot = Snapshot(
-        left=tuple(ProfileRecord(i, "US", population=1000 * i, coastal=True, utc_offset_hours=-5) for i in range(1, 4)),
-        right=tuple(ProfileRecord(i, "DE", population=900 * i, coastal=False, utc_offset_hours=1) for i in range(11, 15)),
+        left=tuple(
+            ProfileRecord(i, "US", population=1000 * i, coastal=True, utc_offset_hours=-5)
+            for i in range(1, 4)
+        ),
+        right=tuple(
+            ProfileRecord(i, "DE", population=900 * i, coastal=False, utc_offset_hours=1)
+            for i in range(11, 15)
+        ),
     )
     weights = Weights(unit=dict.fromkeys(FACET_NAMES, 1.0))
     factors = build_engine(snapshot, FeatureBuilder(VOCABULARY), weights).problem.left_to_right
     assert factors.presence_left.shape == (3, 1)
-    assert factors.presence_left[0, 0] == 1.0 + 1.0 + 0.75  # size, time zone and the coast's share of geography
+    assert (
+        factors.presence_left[0, 0] == 1.0 + 1.0 + 0.75
+    )  # size, time zone and the coast's share of geography
 
 
 def test_features_of_another_fit_are_refused() -> None:
@@ -140,7 +190,9 @@ def test_features_of_another_fit_are_refused() -> None:
     other = replace(snapshot, right=(replace(snapshot.right[0], offers=frozenset({"water"})),))
     left, right = FeatureBuilder(VOCABULARY).fit(snapshot), FeatureBuilder(VOCABULARY).fit(other)
     with pytest.raises(SnapshotError, match="do not belong together"):
-        Preference().fit(left.transform(snapshot.left, "left"), right.transform(other.right, "right"))
+        Preference().fit(
+            left.transform(snapshot.left, "left"), right.transform(other.right, "right")
+        )
     with pytest.raises(NotFittedError):
         Preference().dense()
 
@@ -168,17 +220,34 @@ def test_contributions_sum_to_the_preference_over_ten_thousand_random_pairs() ->
 @pytest.mark.parametrize(
     ("mine", "theirs", "caveat"),
     [
-        ({"languages": {"en"}, "needs": {"water"}}, {"languages": {"de"}, "offers": {"water"}}, "languages"),
-        ({"languages": {"en"}, "needs": {"water"}}, {"languages": {"en"}, "offers": {"ports"}}, "needs_offers"),
+        (
+            {"languages": {"en"}, "needs": {"water"}},
+            {"languages": {"de"}, "offers": {"water"}},
+            "languages",
+        ),
+        (
+            {"languages": {"en"}, "needs": {"water"}},
+            {"languages": {"en"}, "offers": {"ports"}},
+            "needs_offers",
+        ),
         ({"languages": {"en"}}, {"languages": {"en"}}, "coverage"),
     ],
 )
-def test_the_strongest_caveat(mine: dict[str, set[str]], theirs: dict[str, set[str]], caveat: str) -> None:
+def test_the_strongest_caveat(
+    mine: dict[str, set[str]], theirs: dict[str, set[str]], caveat: str
+) -> None:
     shown = {"languages", "needs_offers"} if "needs" in mine else {"languages", "sectors"}
     importances = {facet: 0.0 for facet in FACET_NAMES if facet not in shown}
-    i = ProfileRecord(1, "US", importances=importances, **{field: frozenset(codes) for field, codes in mine.items()})
+    i = ProfileRecord(
+        1,
+        "US",
+        importances=importances,
+        **{field: frozenset(codes) for field, codes in mine.items()},
+    )
     j = ProfileRecord(2, "DE", **{field: frozenset(codes) for field, codes in theirs.items()})
-    forth, _ = build_engine(Snapshot(left=(i,), right=(j,)), FeatureBuilder(VOCABULARY)).explain(1, 2)
+    forth, _ = build_engine(Snapshot(left=(i,), right=(j,)), FeatureBuilder(VOCABULARY)).explain(
+        1, 2
+    )
     assert forth.caveat == caveat
 
 
@@ -200,7 +269,10 @@ def random_record(rng: random.Random, id_: int, country: str) -> ProfileRecord:
         offers=some(VOCABULARY.topics),
         challenges=some(VOCABULARY.challenges),
         languages=some(VOCABULARY.languages),
-        ties=tuple(Tie("trade", rng.randint(1, 3), community_id=rng.randint(1, 1300)) for _ in range(rng.randrange(3))),
+        ties=tuple(
+            Tie("trade", rng.randint(1, 3), community_id=rng.randint(1, 1300))
+            for _ in range(rng.randrange(3))
+        ),
         readiness={"budget": rng.random() < 0.5},
         story=rng.choice([None, *STORIES]),
         importances={facet: rng.uniform(0, 3) for facet in rng.sample(FACET_NAMES, 3)},

@@ -11,10 +11,17 @@ from matching.reciprocal import Reciprocal
 
 @pytest.mark.parametrize(
     ("fusion", "expected"),
-    [("harmonic", [0.32, 0.0, 0.0]), ("product", [0.16, 0.0, 0.0]), ("min", [0.2, 0.0, 0.0]), ("mean", [0.5, 0.25, 0.0])],
+    [
+        ("harmonic", [0.32, 0.0, 0.0]),
+        ("product", [0.16, 0.0, 0.0]),
+        ("min", [0.2, 0.0, 0.0]),
+        ("mean", [0.5, 0.25, 0.0]),
+    ],
 )
 def test_fusions(fusion: Any, expected: list[float]) -> None:
-    assert Reciprocal(fusion).fuse([0.8, 0.5, 0.0], [0.2, 0.0, 0.0]).tolist() == pytest.approx(expected)
+    assert Reciprocal(fusion).fuse([0.8, 0.5, 0.0], [0.2, 0.0, 0.0]).tolist() == pytest.approx(
+        expected
+    )
     assert Reciprocal(fusion).get_params() == {"fusion": fusion}
 
 

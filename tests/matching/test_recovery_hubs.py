@@ -10,7 +10,9 @@ from hypothesis.extra import numpy as arrays
 
 from matching.recovery.hubs import without_hubs
 
-scores = arrays.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(-30, 30))
+scores = arrays.arrays(
+    np.float64, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(-30, 30)
+)
 
 
 def test_a_place_that_suits_everybody_gives_way_to_one_that_suits_this_city() -> None:
@@ -23,19 +25,29 @@ def test_a_place_that_suits_everybody_gives_way_to_one_that_suits_this_city() ->
 def test_within_a_place_the_order_of_cities_stays(given_scores: np.ndarray) -> None:
     corrected = without_hubs(given_scores)
     assert corrected.shape == given_scores.shape
-    np.testing.assert_allclose(corrected - corrected[:1], given_scores - given_scores[:1], atol=1e-9)
+    np.testing.assert_allclose(
+        corrected - corrected[:1], given_scores - given_scores[:1], atol=1e-9
+    )
 
 
 @given(scores)
 def test_one_city_alone_keeps_its_order(given_scores: np.ndarray) -> None:
-    np.testing.assert_allclose(without_hubs(given_scores[:1], 0.4), 0.6 * given_scores[:1], atol=1e-9)
+    np.testing.assert_allclose(
+        without_hubs(given_scores[:1], 0.4), 0.6 * given_scores[:1], atol=1e-9
+    )
 
 
 @given(scores, st.floats(-5, 5))
-def test_a_place_raised_for_all_is_raised_by_the_rest_of_the_share_alone(given_scores: np.ndarray, raised: float) -> None:
+def test_a_place_raised_for_all_is_raised_by_the_rest_of_the_share_alone(
+    given_scores: np.ndarray, raised: float
+) -> None:
     shifted = given_scores.copy()
     shifted[:, 0] += raised
-    np.testing.assert_allclose((without_hubs(shifted, 0.25) - without_hubs(given_scores, 0.25))[:, 0], 0.75 * raised, atol=1e-9)
+    np.testing.assert_allclose(
+        (without_hubs(shifted, 0.25) - without_hubs(given_scores, 0.25))[:, 0],
+        0.75 * raised,
+        atol=1e-9,
+    )
 
 
 @given(scores)

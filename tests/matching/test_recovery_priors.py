@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matching.recovery.priors import OPEN_FACETS, FacetEvidence, advised_weights, fit_non_negative, learn_priors
+from matching.recovery.priors import (
+    OPEN_FACETS,
+    FacetEvidence,
+    advised_weights,
+    fit_non_negative,
+    learn_priors,
+)
 from tests.matching.recovery_world import made_up_world
 
 

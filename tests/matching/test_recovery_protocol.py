@@ -38,14 +38,18 @@ def test_pairs_to_find_teach_nothing_even_if_they_are_in_the_training_file() -> 
 def test_the_partners_pool_is_the_foreign_cities_of_the_pairs_to_find() -> None:
     data, pairs = made_up_world()
     asked = np.isin(pairs.left, [1, 2, 101, 201])
-    assert recover(data, pairs.where(~asked), pairs.where(asked)).pool_size == len(set(pairs.where(asked).right.tolist()))
+    assert recover(data, pairs.where(~asked), pairs.where(asked)).pool_size == len(
+        set(pairs.where(asked).right.tolist())
+    )
 
 
 def test_the_open_pool_is_every_foreign_city_of_twenty_thousand() -> None:
     data, pairs = made_up_world()
     large = sum(
         country != "US" and population >= 20_000
-        for country, population in zip(data.cities.text["country"], data.cities.number["population"], strict=True)
+        for country, population in zip(
+            data.cities.text["country"], data.cities.number["population"], strict=True
+        )
     )
     assert recover(data, pairs, folds=2, pool="open").pool_size == large
 
@@ -57,7 +61,11 @@ def test_tier_c_is_neither_found_nor_held_against_the_ranking() -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"pool": "all"}, "unknown pool 'all'"), ({"folds": 1}, "at least 2"), ({"tiers": "X"}, "no pair of tiers X")],
+    [
+        ({"pool": "all"}, "unknown pool 'all'"),
+        ({"folds": 1}, "at least 2"),
+        ({"tiers": "X"}, "no pair of tiers X"),
+    ],
 )
 def test_what_cannot_be_evaluated_says_why(change: dict[str, object], message: str) -> None:
     data, pairs = made_up_world()

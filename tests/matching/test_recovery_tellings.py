@@ -21,7 +21,9 @@ def known_of(data: OpenData, pairs: PairTable) -> Partnerships:
 
 
 def split() -> tuple[OpenData, PairTable, IntArray, IntArray]:
-    """The world, the partnerships of all but the cities asked about, their rows, and every foreign row."""
+    """The world, the partnerships of all but the cities asked about, their rows, and every foreign
+    row.
+    """
     data, pairs = made_up_world()
     sure = pairs.of_tiers("AB")
     abroad = np.flatnonzero(np.array(data.cities.text["country"]) != "US")
@@ -52,18 +54,31 @@ def test_partners_of_similar_cities_are_told_apart_from_others(telling: type[Tel
     name = "h_country_state" if "h_country_state" in telling.names else telling.names[0]
     values = told[:, telling.names.index(name)]
     if telling.names[0] == "h_size_country":
-        gap = np.abs(data.cities.number["population"][abroad] / data.cities.number["population"][asked[0]])
+        gap = np.abs(
+            data.cities.number["population"][abroad] / data.cities.number["population"][asked[0]]
+        )
         close, far = np.abs(np.log(gap)) < 0.5, np.abs(np.log(gap)) > 3
         assert values[close & (country != "GH")].mean() > values[far & (country != "GH")].mean()
     else:
         assert values[country == "DE"].mean() > values[country != "DE"].mean()
 
 
-@pytest.mark.parametrize(("telling", "names"), [(Affinity, ["h_affinity"]), (ChosenNearby, ["h_region_state", "h_region_around"])])
-def test_a_candidates_own_partnerships_do_not_count_for_it(telling: type[Telling], names: list[str]) -> None:
-    """Else a city of the pool without known partners would be known to be somebody's hidden partner."""
+@pytest.mark.parametrize(
+    ("telling", "names"),
+    [(Affinity, ["h_affinity"]), (ChosenNearby, ["h_region_state", "h_region_around"])],
+)
+def test_a_candidates_own_partnerships_do_not_count_for_it(
+    telling: type[Telling], names: list[str]
+) -> None:
+    """Else a city of the pool without known partners would be known to be somebody's hidden
+    partner.
+    """
     data, rest, asked, abroad = split()
-    candidate = next(other for other in rest.right if all((rest.left == own).sum() > 1 for own in rest.left[rest.right == other]))
+    candidate = next(
+        other
+        for other in rest.right
+        if all((rest.left == own).sum() > 1 for own in rest.left[rest.right == other])
+    )
     column = int(np.flatnonzero(data.cities.ids[abroad] == candidate)[0])
     columns = [telling.names.index(name) for name in names]
     counted, not_counted = (

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from matching.topk import FUSIONS, admission, operands, plan, ranking, top_k, two_sided
 from matching.types import PairProblem, Ranking
-from tests.matching.topk_problems import assert_exact, no_exceptions, random_problem, with_groups, without_eligibility
+from tests.matching.topk_problems import (
+    assert_exact,
+    no_exceptions,
+    random_problem,
+    with_groups,
+    without_eligibility,
+)
 
 problems = st.builds(
     random_problem,
@@ -36,7 +42,9 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def screens(monkeypatch: pytest.MonkeyPatch, small_blocks: None) -> list[int]:
-    """Screening whatever it costs, at two thirds of the full rank; holds the ranks of the screens that were made."""
+    """Screening whatever it costs, at two thirds of the full rank; holds the ranks of the screens
+    that were made.
+    """
     made: list[int] = []
 
     def two_thirds(problem: PairProblem, turn: object, *others: object) -> int:
@@ -53,7 +61,15 @@ def same(a: Ranking, b: Ranking) -> bool:
     return all(
         np.array_equal(getattr(x, name), getattr(y, name), equal_nan=True)
         for x, y in ((a.left, b.left), (a.right, b.right))
-        for name in ("ids", "counterpart_ids", "scores", "outgoing", "incoming", "outgoing_coverage", "incoming_coverage")
+        for name in (
+            "ids",
+            "counterpart_ids",
+            "scores",
+            "outgoing",
+            "incoming",
+            "outgoing_coverage",
+            "incoming_coverage",
+        )
     )
 
 
@@ -67,7 +83,13 @@ def test_equals_the_oracle(problem: PairProblem, k: int, fusion: str) -> None:
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_equals_the_oracle_over_many_blocks(seed: int, fusion: str, small_blocks: None) -> None:
     problem = random_problem(
-        seed, 50 + seed, 130, levels=(None, 1, 2, 4)[seed % 4], signed=seed % 3 == 0, exceptions=seed % 7, prior_weight=(0.5, 0.0)[seed % 2]
+        seed,
+        50 + seed,
+        130,
+        levels=(None, 1, 2, 4)[seed % 4],
+        signed=seed % 3 == 0,
+        exceptions=seed % 7,
+        prior_weight=(0.5, 0.0)[seed % 2],
     )
     assert_exact(top_k(problem, 1 + seed % 9, fusion=fusion, threads=1 + seed % 3), problem)
 
@@ -79,7 +101,9 @@ def test_closed_groups_and_rare_dimensions_lose_nothing(
 ) -> None:
     monkeypatch.setattr(admission, "_NARROW", 8)
     monkeypatch.setattr(operands, "_RARE", (0.05, 0.02)[seed % 2])
-    problem = random_problem(seed, *shape, levels=(None, 2)[seed % 2], exceptions=seed % 5, signed=seed % 3 == 0)
+    problem = random_problem(
+        seed, *shape, levels=(None, 2)[seed % 2], exceptions=seed % 5, signed=seed % 3 == 0
+    )
     problem = with_groups(problem, seed)
     found = top_k(problem, 1 + seed % 9, fusion=FUSIONS[seed % 4])
     assert_exact(found, problem)
@@ -113,7 +137,9 @@ def test_columns_may_be_fewer_than_rows(screens: list[int]) -> None:
 @example(problem=random_problem(1, 6, 0), earlier=random_problem(1, 6, 9), k=2)
 @example(problem=random_problem(1, 0, 9), earlier=random_problem(1, 6, 9), k=2)
 @settings(max_examples=80, deadline=None)
-def test_an_earlier_ranking_changes_nothing(problem: PairProblem, earlier: PairProblem, k: int) -> None:
+def test_an_earlier_ranking_changes_nothing(
+    problem: PairProblem, earlier: PairProblem, k: int
+) -> None:
     assert same(top_k(problem, k, warm=top_k(earlier, k)), top_k(problem, k))
 
 
@@ -125,7 +151,9 @@ def test_screening_from_an_earlier_ranking(seed: int, screens: list[int]) -> Non
     assert screens
 
 
-def test_the_result_depends_neither_on_threads_nor_on_memory_nor_on_repetition(small_blocks: None) -> None:
+def test_the_result_depends_neither_on_threads_nor_on_memory_nor_on_repetition(
+    small_blocks: None,
+) -> None:
     problem = random_problem(11, 70, 300, levels=2, facets=4)
     first = top_k(problem, 7, threads=1)
     for threads, max_bytes in ((2, 256 * 2**20), (3, 8 * 2**20), (2, 256 * 2**20)):
@@ -138,8 +166,13 @@ def test_all_equal_scores_are_ordered_by_id(small_blocks: None) -> None:
         replace(f, numerator_left=f.numerator_left * 0, presence_left=f.presence_left * 0 + 1)
         for f in (problem.left_to_right, problem.right_to_left)
     ]
-    problem = replace(problem, left_to_right=factors[0], right_to_left=factors[1], exceptions=no_exceptions())
-    factors = [replace(f, presence_right=f.presence_right * 0 + 1, total_weight=f.total_weight * 0 + 3) for f in factors]
+    problem = replace(
+        problem, left_to_right=factors[0], right_to_left=factors[1], exceptions=no_exceptions()
+    )
+    factors = [
+        replace(f, presence_right=f.presence_right * 0 + 1, total_weight=f.total_weight * 0 + 3)
+        for f in factors
+    ]
     problem = replace(problem, left_to_right=factors[0], right_to_left=factors[1])
     found = top_k(problem, 10)
     assert found.left.counterpart_ids.tolist() == [sorted(problem.right_ids.tolist())[:10]] * 30
@@ -147,7 +180,12 @@ def test_all_equal_scores_are_ordered_by_id(small_blocks: None) -> None:
 
 
 def test_sides_without_suggestions_are_empty() -> None:
-    for problem in (random_problem(0, 0, 5), random_problem(0, 5, 0), random_problem(0, 0, 0), random_problem(0, 5, 8, eligible=0.0)):
+    for problem in (
+        random_problem(0, 0, 5),
+        random_problem(0, 5, 0),
+        random_problem(0, 0, 0),
+        random_problem(0, 5, 8, eligible=0.0),
+    ):
         found = top_k(problem, 3)
         assert found.left.counterpart_ids.shape == (len(problem.left_ids), 3)
         assert (found.left.counterpart_ids == -1).all()
@@ -166,7 +204,19 @@ def test_bad_input_is_named() -> None:
         top_k(problem, 3, max_bytes=1000)
     spoilt = problem.left_to_right.numerator_left.copy()
     spoilt[3, 1] = np.nan
-    with pytest.raises(ValueError, match=r"left_to_right.numerator_left holds NaN or infinity in row 3"):
-        top_k(replace(problem, left_to_right=replace(problem.left_to_right, numerator_left=spoilt)), 3)
+    with pytest.raises(
+        ValueError, match=r"left_to_right.numerator_left holds NaN or infinity in row 3"
+    ):
+        top_k(
+            replace(problem, left_to_right=replace(problem.left_to_right, numerator_left=spoilt)), 3
+        )
     with pytest.raises(ValueError, match="presence_right must not be negative"):
-        top_k(replace(problem, left_to_right=replace(problem.left_to_right, presence_right=-1 - problem.left_to_right.presence_right)), 3)
+        top_k(
+            replace(
+                problem,
+                left_to_right=replace(
+                    problem.left_to_right, presence_right=-1 - problem.left_to_right.presence_right
+                ),
+            ),
+            3,
+        )

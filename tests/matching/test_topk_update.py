@@ -16,7 +16,9 @@ from tests.matching.topk_problems import TableEligibility, assert_exact, random_
 
 @dataclass
 class World:
-    """Communities of two versions each, of which some exist; a change is another version, a come or a go."""
+    """Communities of two versions each, of which some exist; a change is another version, a come or
+    a go.
+    """
 
     seed: int
     n_left: int = 14
@@ -26,14 +28,25 @@ class World:
     right_version: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.versions = [random_problem(self.seed * 2 + v, self.n_left, self.n_right, levels=self.levels, exceptions=12) for v in (0, 1)]
-        self.left_version, self.right_version = np.zeros(self.n_left, int), np.zeros(self.n_right, int)
+        self.versions = [
+            random_problem(
+                self.seed * 2 + v, self.n_left, self.n_right, levels=self.levels, exceptions=12
+            )
+            for v in (0, 1)
+        ]
+        self.left_version, self.right_version = (
+            np.zeros(self.n_left, int),
+            np.zeros(self.n_right, int),
+        )
         self.left_there, self.right_there = np.ones(self.n_left, bool), np.ones(self.n_right, bool)
 
     def problem(self) -> PairProblem:
         rows, cols = np.flatnonzero(self.left_there), np.flatnonzero(self.right_there)
         a, b = self.versions
-        table, other = a.eligibility.block(0, self.n_left, 0, self.n_right), b.eligibility.block(0, self.n_left, 0, self.n_right)
+        table, other = (
+            a.eligibility.block(0, self.n_left, 0, self.n_right),
+            b.eligibility.block(0, self.n_left, 0, self.n_right),
+        )
         table = np.where(self.left_version[:, None] ^ self.right_version[None, :], other, table)
         eligibility = TableEligibility(
             table[np.ix_(rows, cols)],
@@ -47,10 +60,14 @@ class World:
             eligibility, self._exceptions(rows, cols), a.coverage_floor,
         )  # fmt: skip
 
-    def _factors(self, a: Factors, b: Factors, rows: np.ndarray, cols: np.ndarray, *, owner_is_left: bool) -> Factors:
+    def _factors(
+        self, a: Factors, b: Factors, rows: np.ndarray, cols: np.ndarray, *, owner_is_left: bool
+    ) -> Factors:
         left, right = self.left_version[:, None], self.right_version[:, None]
         total = np.where(
-            *(self.left_version, b.total_weight, a.total_weight) if owner_is_left else (self.right_version, b.total_weight, a.total_weight)
+            *(self.left_version, b.total_weight, a.total_weight)
+            if owner_is_left
+            else (self.right_version, b.total_weight, a.total_weight)
         )
         return Factors(
             np.where(left, b.numerator_left, a.numerator_left)[rows], np.where(right, b.numerator_right, a.numerator_right)[cols],
@@ -61,15 +78,32 @@ class World:
     def _exceptions(self, rows: np.ndarray, cols: np.ndarray) -> PairExceptions:
         """Those of the first version for pairs whose left community has it."""
         every = self.versions[0].exceptions
-        kept = self.left_there[every.rows] & self.right_there[every.cols] & (self.left_version[every.rows] == 0)
-        values = (every.left_to_right, every.right_to_left, every.left_coverage, every.right_coverage)
+        kept = (
+            self.left_there[every.rows]
+            & self.right_there[every.cols]
+            & (self.left_version[every.rows] == 0)
+        )
+        values = (
+            every.left_to_right,
+            every.right_to_left,
+            every.left_coverage,
+            every.right_coverage,
+        )
         return PairExceptions(
-            np.searchsorted(rows, every.rows[kept]), np.searchsorted(cols, every.cols[kept]), *(value[kept] for value in values)
+            np.searchsorted(rows, every.rows[kept]),
+            np.searchsorted(cols, every.cols[kept]),
+            *(value[kept] for value in values),
         )
 
 
 changes = st.lists(
-    st.tuples(st.sampled_from(["left", "right"]), st.sampled_from(["version", "presence"]), st.integers(0, 13)), min_size=1, max_size=5
+    st.tuples(
+        st.sampled_from(["left", "right"]),
+        st.sampled_from(["version", "presence"]),
+        st.integers(0, 13),
+    ),
+    min_size=1,
+    max_size=5,
 )
 
 
@@ -100,8 +134,16 @@ def test_a_sequence_of_updates_equals_ranking_anew(
         problem = world.problem()
         index.update(
             problem,
-            [identifier for identifier in named["left"] if identifier in present["left"] | before["left"]],
-            [identifier for identifier in named["right"] if identifier in present["right"] | before["right"]],
+            [
+                identifier
+                for identifier in named["left"]
+                if identifier in present["left"] | before["left"]
+            ],
+            [
+                identifier
+                for identifier in named["right"]
+                if identifier in present["right"] | before["right"]
+            ],
         )
         assert_exact(index.ranking, problem)
 
@@ -109,7 +151,12 @@ def test_a_sequence_of_updates_equals_ranking_anew(
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work is cut into pieces so small that a tiny problem has many of them."""
-    for module, name, size in ((kept, "_ROWS_AT_ONCE", 8), (kept, "_PLACED", 3), (scan, "_CHUNK", 5), (scan, "_FINISHED", 4)):
+    for module, name, size in (
+        (kept, "_ROWS_AT_ONCE", 8),
+        (kept, "_PLACED", 3),
+        (scan, "_CHUNK", 5),
+        (scan, "_FINISHED", 4),
+    ):
         monkeypatch.setattr(module, name, size)
 
 
@@ -122,7 +169,9 @@ def test_pieces_and_threads_do_not_matter(levels: int | None) -> None:
     for side, at in (("left", 7), ("right", 9), ("left", 59), ("right", 69), ("left", 7)):
         getattr(world, f"{side}_version")[at] ^= 1
         problem = world.problem()
-        index.update(problem, **{f"changed_{side}": [int(getattr(problem, f"{side}_ids")[at])]}, threads=3)
+        index.update(
+            problem, **{f"changed_{side}": [int(getattr(problem, f"{side}_ids")[at])]}, threads=3
+        )
         assert_exact(index.ranking, problem)
 
 
@@ -136,24 +185,34 @@ def test_a_list_without_reserve_is_filled_again_when_it_loses_entries() -> None:
     world.left_there[[3, 17, 20]] = False
     problem = world.problem()
     lists = index.update(problem)
-    held = np.isin(before, index.ranking.right.ids[(index.ranking.right.counterpart_ids[:, 4] >= 0)])
+    held = np.isin(
+        before, index.ranking.right.ids[(index.ranking.right.counterpart_ids[:, 4] >= 0)]
+    )
     assert held.mean() > 0.9 and not np.isin(index.ranking.right.counterpart_ids, gone).any()
     assert len(lists.right) > 0
     assert_exact(index.ranking, problem)
 
 
 def test_more_counterparts_than_two_bytes_can_name() -> None:
-    """The left side is longer than int16 reaches; one community at its far end changes and stands in lists of the other side."""
+    """The left side is longer than int16 reaches; one community at its far end changes and stands
+    in lists of the other side.
+    """
     wide = random_problem(3, 33_000, 6, levels=8)
     other = random_problem(4, 33_000, 6, levels=8)
     index = RankingIndex(wide, top_k(wide, 3))
 
     def with_row(mine: Factors, theirs: Factors, total: bool) -> Factors:
-        numerators, presences, weights = mine.numerator_left.copy(), mine.presence_left.copy(), mine.total_weight.copy()
+        numerators, presences, weights = (
+            mine.numerator_left.copy(),
+            mine.presence_left.copy(),
+            mine.total_weight.copy(),
+        )
         numerators[-1], presences[-1] = theirs.numerator_left[-1] + 1, theirs.presence_left[-1] + 1
         if total:
             weights[-1] = presences[-1].sum()
-        return replace(mine, numerator_left=numerators, presence_left=presences, total_weight=weights)
+        return replace(
+            mine, numerator_left=numerators, presence_left=presences, total_weight=weights
+        )
 
     after = replace(
         wide,
@@ -164,7 +223,9 @@ def test_more_counterparts_than_two_bytes_can_name() -> None:
     anew = top_k(after, 3)
     for name in ("counterpart_ids", "scores"):
         for side in ("left", "right"):
-            np.testing.assert_array_equal(getattr(getattr(index.ranking, side), name), getattr(getattr(anew, side), name))
+            np.testing.assert_array_equal(
+                getattr(getattr(index.ranking, side), name), getattr(getattr(anew, side), name)
+            )
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

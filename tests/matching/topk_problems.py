@@ -1,4 +1,6 @@
-"""Problems for the top-k tests: random, quantised so that ties are plentiful, and a brute-force oracle in float64."""
+"""Problems for the top-k tests: random, quantised so that ties are plentiful, and a brute-force
+oracle in float64.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +40,15 @@ class GroupedTable(TableEligibility):
 
     def reach(self, rows: IntArray, cols: IntArray) -> tuple[BoolArray, BoolArray]:
         pairs = self.table[np.ix_(rows, cols)]
-        return pairs.any(axis=1), (pairs & self.left_ok[rows, None] & self.right_ok[cols]).all(axis=1)
+        return pairs.any(axis=1), (pairs & self.left_ok[rows, None] & self.right_ok[cols]).all(
+            axis=1
+        )
 
     def reach_of_right(self, cols: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray]:
         pairs = self.table[np.ix_(rows, cols)]
-        return pairs.any(axis=0), (pairs & self.left_ok[rows, None] & self.right_ok[cols]).all(axis=0)
+        return pairs.any(axis=0), (pairs & self.left_ok[rows, None] & self.right_ok[cols]).all(
+            axis=0
+        )
 
 
 def no_exceptions() -> PairExceptions:
@@ -64,8 +70,8 @@ def random_problem(
     prior_weight: float = 0.5,
     exceptions: int = 0,
 ) -> PairProblem:
-    """Facets of ``width`` features each, some missing, own weights (zeros among them); ``levels`` quantises everything to multiples
-    of 1/levels."""
+    """Facets of ``width`` features each, some missing, own weights (zeros among them); ``levels``
+    quantises everything to multiples of 1/levels."""
     rng = np.random.default_rng(seed)
 
     def quantised(values: np.ndarray) -> np.ndarray:
@@ -123,17 +129,32 @@ class Oracle:
 
 def oracle(problem: PairProblem, fusion: str) -> Oracle:
     def dense(factors: Factors, owner: str) -> tuple[np.ndarray, np.ndarray]:
-        numerator = factors.numerator_left.astype(float) @ factors.numerator_right.astype(float).T + factors.prior * factors.prior_weight
+        numerator = (
+            factors.numerator_left.astype(float) @ factors.numerator_right.astype(float).T
+            + factors.prior * factors.prior_weight
+        )
         presence = factors.presence_left.astype(float) @ factors.presence_right.astype(float).T
-        total = factors.total_weight.astype(float)[:, None] if owner == "left" else factors.total_weight.astype(float)[None, :]
+        total = (
+            factors.total_weight.astype(float)[:, None]
+            if owner == "left"
+            else factors.total_weight.astype(float)[None, :]
+        )
         with np.errstate(all="ignore"):
-            return numerator / (presence + factors.prior_weight), np.where(total > 0, presence / total, 0.0)
+            return numerator / (presence + factors.prior_weight), np.where(
+                total > 0, presence / total, 0.0
+            )
 
     p, coverage_p = dense(problem.left_to_right, "left")
     q, coverage_q = dense(problem.right_to_left, "right")
     special = problem.exceptions
-    p[special.rows, special.cols], q[special.rows, special.cols] = special.left_to_right, special.right_to_left
-    coverage_p[special.rows, special.cols], coverage_q[special.rows, special.cols] = special.left_coverage, special.right_coverage
+    p[special.rows, special.cols], q[special.rows, special.cols] = (
+        special.left_to_right,
+        special.right_to_left,
+    )
+    coverage_p[special.rows, special.cols], coverage_q[special.rows, special.cols] = (
+        special.left_coverage,
+        special.right_coverage,
+    )
     floor = problem.coverage_floor - COVERAGE_TOLERANCE
     mask = problem.eligibility
     allowed = mask.block(0, len(p), 0, p.shape[1]) & mask.left_ok[:, None] & mask.right_ok[None, :]
@@ -143,8 +164,17 @@ def oracle(problem: PairProblem, fusion: str) -> Oracle:
     return Oracle(score, p, q)
 
 
-def assert_side_exact(side: RankedSide, ids: IntArray, counterpart_ids: IntArray, score: np.ndarray, outgoing: np.ndarray, k: int) -> None:
-    """Every row lists exactly the k best allowed pairs, ties by id; pairs whose true scores differ by rounding only may exchange places."""
+def assert_side_exact(
+    side: RankedSide,
+    ids: IntArray,
+    counterpart_ids: IntArray,
+    score: np.ndarray,
+    outgoing: np.ndarray,
+    k: int,
+) -> None:
+    """Every row lists exactly the k best allowed pairs, ties by id; pairs whose true scores differ
+    by rounding only may exchange places.
+    """
     assert side.ids.tolist() == ids.tolist()
     assert side.counterpart_ids.shape == side.scores.shape == side.outgoing.shape == (len(ids), k)
     at = {int(identifier): index for index, identifier in enumerate(counterpart_ids)}
@@ -152,41 +182,65 @@ def assert_side_exact(side: RankedSide, ids: IntArray, counterpart_ids: IntArray
         allowed = np.flatnonzero(~np.isnan(score[row]))
         order = allowed[np.lexsort((counterpart_ids[allowed], -score[row, allowed]))][:k]
         count = len(order)
-        assert (side.counterpart_ids[row, count:] == -1).all() and np.isnan(side.scores[row, count:]).all()
-        found = np.array([at[int(identifier)] for identifier in side.counterpart_ids[row, :count]], dtype=int)
+        assert (side.counterpart_ids[row, count:] == -1).all() and np.isnan(
+            side.scores[row, count:]
+        ).all()
+        found = np.array(
+            [at[int(identifier)] for identifier in side.counterpart_ids[row, :count]], dtype=int
+        )
         assert len(set(found.tolist())) == count
         np.testing.assert_allclose(side.scores[row, :count], score[row, order], rtol=0, atol=1e-12)
         np.testing.assert_allclose(side.scores[row, :count], score[row, found], rtol=0, atol=1e-12)
-        np.testing.assert_allclose(side.outgoing[row, :count], outgoing[row, found], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            side.outgoing[row, :count], outgoing[row, found], rtol=0, atol=1e-12
+        )
         keys = list(zip(-side.scores[row, :count], side.counterpart_ids[row, :count], strict=True))
         assert keys == sorted(keys)
         different = np.flatnonzero(found != order)
         if len(different):  # only within a tie up to rounding
-            np.testing.assert_allclose(score[row, found[different]], score[row, order[different]], rtol=0, atol=1e-14)
+            np.testing.assert_allclose(
+                score[row, found[different]], score[row, order[different]], rtol=0, atol=1e-14
+            )
 
 
 def assert_exact(ranking, problem: PairProblem, *, quantised: bool = False) -> None:  # type: ignore[no-untyped-def]
     """Both sides of a ranking against the oracle."""
     truth = oracle(problem, ranking.fusion)
-    score = np.round(truth.score, 13) if quantised else truth.score  # equal fractions may be summed in another order
-    assert_side_exact(ranking.left, problem.left_ids, problem.right_ids, score, truth.outgoing, ranking.k)
-    assert_side_exact(ranking.right, problem.right_ids, problem.left_ids, score.T, truth.incoming.T, ranking.k)
+    score = (
+        np.round(truth.score, 13) if quantised else truth.score
+    )  # equal fractions may be summed in another order
+    assert_side_exact(
+        ranking.left, problem.left_ids, problem.right_ids, score, truth.outgoing, ranking.k
+    )
+    assert_side_exact(
+        ranking.right, problem.right_ids, problem.left_ids, score.T, truth.incoming.T, ranking.k
+    )
 
 
 def without_eligibility(problem: PairProblem) -> PairProblem:
     """The same problem with every pair eligible."""
     shape = (len(problem.left_ids), len(problem.right_ids))
-    return replace(problem, eligibility=TableEligibility(np.ones(shape, bool), np.ones(shape[0], bool), np.ones(shape[1], bool)))
+    return replace(
+        problem,
+        eligibility=TableEligibility(
+            np.ones(shape, bool), np.ones(shape[0], bool), np.ones(shape[1], bool)
+        ),
+    )
 
 
 def with_groups(problem: PairProblem, seed: int, groups: int = 7) -> PairProblem:
-    """The problem with half of the pairs of groups closed, and most of the others open; each group has a dimension of its own, which
-    few of the other side have too."""
+    """The problem with half of the pairs of groups closed, and most of the others open; each group
+    has a dimension of its own, which few of the other side have too."""
     rng = np.random.default_rng(seed)
     mask = problem.eligibility
-    of_left, of_right = rng.integers(0, groups, len(problem.left_ids)), rng.integers(0, groups, len(problem.right_ids))
+    of_left, of_right = (
+        rng.integers(0, groups, len(problem.left_ids)),
+        rng.integers(0, groups, len(problem.right_ids)),
+    )
     open_ = rng.random((groups, groups)) < 0.5
-    table = open_[np.ix_(of_left, of_right)] & (rng.random((len(of_left), len(of_right))) < (0.95, 1.0)[seed % 2])
+    table = open_[np.ix_(of_left, of_right)] & (
+        rng.random((len(of_left), len(of_right))) < (0.95, 1.0)[seed % 2]
+    )
     forth = problem.left_to_right
     ties = (rng.random((len(of_left), groups)) < 0.02) * np.float32(0.25)
     return replace(
@@ -194,7 +248,11 @@ def with_groups(problem: PairProblem, seed: int, groups: int = 7) -> PairProblem
         eligibility=GroupedTable(table, mask.left_ok, mask.right_ok, of_left, of_right),
         left_to_right=replace(
             forth,
-            numerator_left=np.concatenate((ties, forth.numerator_left * np.float32(0.75)), axis=1, dtype=np.float32),
-            numerator_right=np.concatenate((np.eye(groups)[of_right], forth.numerator_right), axis=1, dtype=np.float32),
+            numerator_left=np.concatenate(
+                (ties, forth.numerator_left * np.float32(0.75)), axis=1, dtype=np.float32
+            ),
+            numerator_right=np.concatenate(
+                (np.eye(groups)[of_right], forth.numerator_right), axis=1, dtype=np.float32
+            ),
         ),
     )

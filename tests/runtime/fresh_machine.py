@@ -1,10 +1,13 @@
-"""The two commands as a newcomer types them: as root and as an ordinary user, in clones and on data folders of several kinds.
+"""The two commands as a newcomer types them: as root and as an ordinary user, in clones and on data
+folders of several kinds.
 
-``python3 -m tests.runtime.fresh_machine`` tries every cell and prints a table; ``--short`` tries three of them, named cells alone those.
-Each cell clones the last commit, runs ``up`` until it is ready, signs in, stops it, starts it again, kills all of it, starts it once
-more, and runs one file of tests. All cells share one cache of packages. The exit code is 1 when anything failed.
+``python3 -m tests.runtime.fresh_machine`` tries every cell and prints a table; ``--short`` tries
+three of them, named cells alone those. Each cell clones the last commit, runs ``up`` until it is
+ready, signs in, stops it, starts it again, kills all of it, starts it once more, and runs one file
+of tests. All cells share one cache of packages. The exit code is 1 when anything failed.
 
-Runs under the system's bare Python, so: the standard library alone. The ordinary user is made, and deleted, where root runs this.
+Runs under the system's bare Python, so: the standard library alone. The ordinary user is made, and
+deleted, where root runs this.
 """
 
 from __future__ import annotations
@@ -36,7 +39,9 @@ SHORT = ("root/0700", "user/0700", "user/spaces")
 _ODD_NAME = "Städte suchen 都市"
 _ONE_TEST = "tests/backend/outbox/test_record.py"
 _READY_SECONDS, _TEST_SECONDS, _STOP_SECONDS = 300, 300, 60
-_OURS = re.compile(r"^(CSC_|PYTHON|VIRTUAL_ENV|GIT_DIR|XDG_|(DATABASE_URL|REDIS_URL|SECRET_KEY|ALLOWED_HOSTS|PUBLIC_URL|EMAIL_URL)$)")
+_OURS = re.compile(
+    r"^(CSC_|PYTHON|VIRTUAL_ENV|GIT_DIR|XDG_|(DATABASE_URL|REDIS_URL|SECRET_KEY|ALLOWED_HOSTS|PUBLIC_URL|EMAIL_URL)$)"
+)
 
 
 class Failed(Exception):
@@ -58,7 +63,9 @@ class Person:
         env = {name: value for name, value in os.environ.items() if not _OURS.match(name)}
         env |= {"HOME": str(self.home), "USER": self.name, "LOGNAME": self.name}
         env |= {"UV_CACHE_DIR": str(self.cache / "uv"), "PIP_CACHE_DIR": str(self.cache / "pip")}
-        identity = {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        identity = (
+            {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        )
         with log.open("ab") as output:
             return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
                 argv,
@@ -96,7 +103,9 @@ class Cell:
 class Trial:
     """One cell being tried, in a scratch folder of its own."""
 
-    def __init__(self, cell: Cell, person: Person, python: str, bundle: Path, scratch: Path) -> None:
+    def __init__(
+        self, cell: Cell, person: Person, python: str, bundle: Path, scratch: Path
+    ) -> None:
         self.cell, self.person, self.python, self.bundle = cell, person, python, bundle
         self.home = scratch / cell.name.replace("/", "-")
         self.clone = self.home / (_ODD_NAME if cell.place == "spaces" else "clone")
@@ -122,11 +131,21 @@ class Trial:
             self.data.parent.mkdir(mode=0o700)
             self.person.owns(self.data.parent)
         self.person.owns(self.home)
-        self._step("clone", ["git", "clone", "-q", str(self.bundle), str(self.clone)], cwd=Path("/"))
-        for name, end in (("first start", self._stop), ("second start", self._kill), ("after kill -9", self._stop)):
+        self._step(
+            "clone", ["git", "clone", "-q", str(self.bundle), str(self.clone)], cwd=Path("/")
+        )
+        for name, end in (
+            ("first start", self._stop),
+            ("second start", self._kill),
+            ("after kill -9", self._stop),
+        ):
             self._start(name, end)
         self._check_modes()
-        self._step("test", [self.python, *self.words, "test", "--no-browser", "-q", _ONE_TEST], cwd=self.cwd)
+        self._step(
+            "test",
+            [self.python, *self.words, "test", "--no-browser", "-q", _ONE_TEST],
+            cwd=self.cwd,
+        )
         if not re.search(rb"\b[1-9]\d* passed", self.log.read_bytes().splitlines()[-1]):
             raise Failed(f"test: no test passed (see {self.log})")
 
@@ -168,26 +187,40 @@ class Trial:
 
         _wait(lambda: "Stop with Ctrl-C" in said() or process.poll() is not None, _READY_SECONDS)
         if "Stop with Ctrl-C" not in said():
-            ended = "not ready in time" if process.poll() is None else f"exit code {process.returncode}"
+            ended = (
+                "not ready in time" if process.poll() is None else f"exit code {process.returncode}"
+            )
             raise Failed(f"{name}: {ended}: {_last_line(self.log)}")
         return said()
 
     def _sign_in(self, name: str, said: str) -> None:
-        """``/readyz`` answers 200, and the sample official's own page opens with the password that was printed. Raises Failed."""
+        """``/readyz`` answers 200, and the sample official's own page opens with the password that
+        was printed. Raises Failed.
+        """
         password = re.search(r"Sign in with the password (\S+)", said)
         if password is None:
             raise Failed(f"{name}: no password was printed")
         jar = http.cookiejar.CookieJar()
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar)
+        )
         address = f"http://127.0.0.1:{self.port}"
         try:
             with opener.open(f"{address}/readyz", timeout=20) as response:
                 response.read()
             with opener.open(f"{address}/account/login/", timeout=20) as response:
-                token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', response.read().decode())
+                token = re.search(
+                    r'name="csrfmiddlewaretoken" value="(\w+)"', response.read().decode()
+                )
             assert token is not None
-            fields = {"csrfmiddlewaretoken": token[1], "login": "official@sample.example", "password": password[1]}
-            with opener.open(f"{address}/account/login/", urllib.parse.urlencode(fields).encode(), timeout=20) as response:
+            fields = {
+                "csrfmiddlewaretoken": token[1],
+                "login": "official@sample.example",
+                "password": password[1],
+            }
+            with opener.open(
+                f"{address}/account/login/", urllib.parse.urlencode(fields).encode(), timeout=20
+            ) as response:
                 page = response.read().decode()
         except OSError as error:
             raise Failed(f"{name}: {error}") from None
@@ -211,7 +244,11 @@ class Trial:
 
     def _check_modes(self) -> None:
         """Others may not enter the data folder, nor what was closed to them before."""
-        for folder in (self.data, self.data / "postgres", *([self.home] if self.cell.place != "0755" else [])):
+        for folder in (
+            self.data,
+            self.data / "postgres",
+            *([self.home] if self.cell.place != "0755" else []),
+        ):
             if stat.S_IMODE(folder.stat().st_mode) & 0o077:
                 raise Failed(f"{folder} was opened to others")
 
@@ -221,7 +258,9 @@ def _descendants(pid: int) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                )
     found = {pid}
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
@@ -261,13 +300,19 @@ def _free_port() -> int:
 def _other_disk(scratch: Path) -> Path:
     """A folder on another file system than the clones. Raises Failed."""
     for folder in (Path("/dev/shm"), Path.home(), Path("/var/tmp")):
-        if folder.is_dir() and os.access(folder, os.W_OK) and folder.stat().st_dev != scratch.stat().st_dev:
+        if (
+            folder.is_dir()
+            and os.access(folder, os.W_OK)
+            and folder.stat().st_dev != scratch.stat().st_dev
+        ):
             return folder
     raise Failed("this machine has only one file system")
 
 
 def find_python(person: Person, scratch: Path) -> str:
-    """A Python of 3.11 or newer that `person` may run and that can make virtual environments. Raises Failed."""
+    """A Python of 3.11 or newer that `person` may run and that can make virtual environments.
+    Raises Failed.
+    """
     check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"
     log = scratch / "python.log"
     for _ in range(2):
@@ -276,7 +321,11 @@ def find_python(person: Person, scratch: Path) -> str:
                 if person.run([python, "-c", check], Path("/"), log).wait() == 0:
                     return python
         if os.geteuid() == 0 and shutil.which("apt-get"):
-            subprocess.run(["apt-get", "install", "-y", "-qq", "python3-venv"], stdout=subprocess.DEVNULL, check=False)
+            subprocess.run(
+                ["apt-get", "install", "-y", "-qq", "python3-venv"],
+                stdout=subprocess.DEVNULL,
+                check=False,
+            )
     raise Failed(f"{person.name} finds no Python 3.11 with venv (apt install python3-venv)")
 
 
@@ -292,7 +341,10 @@ def people(scratch: Path, wanted: set[str]) -> Iterator[dict[str, Person]]:
         return
     name = f"csc-{secrets.token_hex(4)}"
     home = scratch / "home"
-    subprocess.run(["useradd", "--create-home", "--home-dir", str(home), "--shell", "/bin/sh", name], check=True)
+    subprocess.run(
+        ["useradd", "--create-home", "--home-dir", str(home), "--shell", "/bin/sh", name],
+        check=True,
+    )
     home.chmod(0o700)
     entry = pwd.getpwnam(name)
     try:
@@ -320,15 +372,26 @@ def print_table(cells: list[Cell]) -> None:
     steps = ("first start", "second start", "after kill -9", "test")
     print(f"\n{'who/where':<18}" + "".join(f"{step + ' s':>18}" for step in steps) + "   result")
     for cell in cells:
-        figures = "".join(f"{cell.seconds[step]:>18.1f}" if step in cell.seconds else f"{'–':>18}" for step in steps)
+        figures = "".join(
+            f"{cell.seconds[step]:>18.1f}" if step in cell.seconds else f"{'–':>18}"
+            for step in steps
+        )
         print(f"{cell.name:<18}{figures}   {cell.error or 'ok'}")
 
 
 def main() -> int:
     """Try the cells that the command line names; returns the exit code."""
     every = [f"{person}/{place}" for person in ("root", "user") for place in PLACES]
-    parser = argparse.ArgumentParser(description="Try the set-up as newcomers do, and print a table.")
-    parser.add_argument("cells", nargs="*", metavar="WHO/WHERE", choices=[*every, []], help=f"some of: {', '.join(every)}")
+    parser = argparse.ArgumentParser(
+        description="Try the set-up as newcomers do, and print a table."
+    )
+    parser.add_argument(
+        "cells",
+        nargs="*",
+        metavar="WHO/WHERE",
+        choices=[*every, []],
+        help=f"some of: {', '.join(every)}",
+    )
     parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}")
     options = parser.parse_args()
     names = options.cells or (SHORT if options.short else every)

@@ -31,7 +31,14 @@ def _environment(**variables: str) -> dict[str, str]:
 def _up(*words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "manage.py", "up", *map(str, words)]
     return subprocess.run(
-        argv, cwd=ROOT, env=_environment(**variables), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        argv,
+        cwd=ROOT,
+        env=_environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -56,7 +63,11 @@ def port() -> str:
 def test_taken_port(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        _assert_one_line(_up("--data", data, "--port", str(taken)), f"port {taken} is taken", f"--port {taken + 1}")
+        _assert_one_line(
+            _up("--data", data, "--port", str(taken)),
+            f"port {taken} is taken",
+            f"--port {taken + 1}",
+        )
     assert not (data / "postgres").exists()
 
 
@@ -65,13 +76,19 @@ def test_impossible_port(word: str) -> None:
     _assert_one_line(_up(f"--port={word}"), "is not a port; write a number from 1 to 65535")
 
 
-@pytest.mark.parametrize("words", [["--prot", "1"], ["--port"], ["--workers", "0"], ["now"], ["--por", "8001"]])
+@pytest.mark.parametrize(
+    "words", [["--prot", "1"], ["--port"], ["--workers", "0"], ["now"], ["--por", "8001"]]
+)
 def test_wrong_options_are_told_in_one_line(words: list[str]) -> None:
     _assert_one_line(_up(*words), "up --help")
 
 
-def test_port_of_a_killed_service_is_waited_for(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its last parts hold the port a little longer than its supervisor lived: here, until it has been asked for once."""
+def test_port_of_a_killed_service_is_waited_for(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last parts hold the port a little longer than its supervisor lived: here, until it has
+    been asked for once.
+    """
     folder = DataFolder(data)
     folder.prepare()
     (folder.run / "lock").write_text("999999999 service\n")
@@ -96,17 +113,27 @@ def test_port_of_a_living_service_names_it(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other, folder.locked("service"):
         taken = other.getsockname()[1]
         ended = _up("--data", data, "--port", str(taken))
-        _assert_one_line(ended, f"port {taken} is taken by the service (process {os.getpid()}) that runs on {data}")
+        _assert_one_line(
+            ended,
+            f"port {taken} is taken by the service (process {os.getpid()}) that runs on {data}",
+        )
 
 
 def test_address_of_another_machine(data: Path, port: str) -> None:
-    _assert_one_line(_up("--data", data, "--port", port, "--host", "192.0.2.1"), "'192.0.2.1' is not an address of this machine")
+    _assert_one_line(
+        _up("--data", data, "--port", port, "--host", "192.0.2.1"),
+        "'192.0.2.1' is not an address of this machine",
+    )
 
 
 def test_data_folder_that_is_a_file(tmp_path: Path, port: str) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
-    _assert_one_line(_up("--data", file, "--port", port), f"the data folder {file} cannot be written", "--data DIR")
+    _assert_one_line(
+        _up("--data", file, "--port", port),
+        f"the data folder {file} cannot be written",
+        "--data DIR",
+    )
     assert file.read_text() == "mine"
 
 
@@ -114,7 +141,11 @@ def test_data_folder_that_is_a_file(tmp_path: Path, port: str) -> None:
 def test_data_folder_of_somebody_else(tmp_path: Path, port: str) -> None:
     tmp_path.chmod(0o500)
     try:
-        _assert_one_line(_up("--data", tmp_path / "data", "--port", port), "cannot be written (Permission denied)", "chown")
+        _assert_one_line(
+            _up("--data", tmp_path / "data", "--port", port),
+            "cannot be written (Permission denied)",
+            "chown",
+        )
     finally:
         tmp_path.chmod(0o700)
 
@@ -122,9 +153,21 @@ def test_data_folder_of_somebody_else(tmp_path: Path, port: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "advice"),
     [
-        ("DATABASE_URL", "mysql://u:p@localhost/db", "write postgresql://user:password@host:5432/name"),
-        ("DATABASE_URL", "postgresql://u:p@localhost:port/db", "write postgresql://user:password@host:5432/name"),
-        ("DATABASE_URL", "postgresql://localhost", "write postgresql://user:password@host:5432/name"),
+        (
+            "DATABASE_URL",
+            "mysql://u:p@localhost/db",
+            "write postgresql://user:password@host:5432/name",
+        ),
+        (
+            "DATABASE_URL",
+            "postgresql://u:p@localhost:port/db",
+            "write postgresql://user:password@host:5432/name",
+        ),
+        (
+            "DATABASE_URL",
+            "postgresql://localhost",
+            "write postgresql://user:password@host:5432/name",
+        ),
         ("DATABASE_URL", "postgresql://[::1/db", "DATABASE_URL"),
         ("REDIS_URL", "http://localhost:6379", "write redis://:password@host:6379/0"),
         ("REDIS_URL", "redis://localhost:99999/0", "write redis://:password@host:6379/0"),
@@ -132,15 +175,24 @@ def test_data_folder_of_somebody_else(tmp_path: Path, port: str) -> None:
         ("PUBLIC_URL", "cities.example.org", "write https://cities.example.org"),
     ],
 )
-def test_variable_that_cannot_be_understood(name: str, value: str, advice: str, data: Path, port: str) -> None:
+def test_variable_that_cannot_be_understood(
+    name: str, value: str, advice: str, data: Path, port: str
+) -> None:
     _assert_one_line(_up("--data", data, "--port", port, **{name: value}), name, advice)
     assert not data.exists()
 
 
-@pytest.mark.parametrize(("name", "scheme", "path"), [("DATABASE_URL", "postgresql", "/csc"), ("REDIS_URL", "redis", "/0")])
-def test_address_at_which_nothing_answers(name: str, scheme: str, path: str, data: Path, port: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "scheme", "path"),
+    [("DATABASE_URL", "postgresql", "/csc"), ("REDIS_URL", "redis", "/0")],
+)
+def test_address_at_which_nothing_answers(
+    name: str, scheme: str, path: str, data: Path, port: str
+) -> None:
     silent = ports.pick_free()
-    ended = _up("--data", data, "--port", port, **{name: f"{scheme}://u:p@127.0.0.1:{silent}{path}"})
+    ended = _up(
+        "--data", data, "--port", port, **{name: f"{scheme}://u:p@127.0.0.1:{silent}{path}"}
+    )
     _assert_one_line(ended, f"nothing answers at 127.0.0.1:{silent} ({name})", f"unset {name}")
 
 
@@ -149,14 +201,22 @@ def test_second_service_on_the_same_folder(data: Path, port: str) -> None:
     folder.prepare()
     with folder.locked("service") as ours:
         assert ours
-        _assert_one_line(_up("--data", data, "--port", port), f"a service (process {os.getpid()}) uses {data} already", "--data DIR")
+        _assert_one_line(
+            _up("--data", data, "--port", port),
+            f"a service (process {os.getpid()}) uses {data} already",
+            "--data DIR",
+        )
     assert not (data / "postgres").exists()
 
 
 def test_clearing_is_refused_where_nobody_can_be_asked(data: Path, port: str) -> None:
     (data / "postgres").mkdir(parents=True)
     (data / "postgres" / "precious").touch()
-    _assert_one_line(_up("--data", data, "--port", port, "--fresh"), f"--fresh deletes all data in {data}", "add --yes")
+    _assert_one_line(
+        _up("--data", data, "--port", port, "--fresh"),
+        f"--fresh deletes all data in {data}",
+        "add --yes",
+    )
     assert (data / "postgres" / "precious").exists()
 
 
@@ -174,7 +234,9 @@ def test_clearing_leaves_files_that_are_not_of_the_service(data: Path) -> None:
 def test_empty_start_over_the_sample_world(data: Path, port: str) -> None:
     data.mkdir()
     (data / "world").write_text("sample")
-    _assert_one_line(_up("--data", data, "--port", port, "--empty"), "holds the sample world", "--fresh")
+    _assert_one_line(
+        _up("--data", data, "--port", port, "--empty"), "holds the sample world", "--fresh"
+    )
 
 
 def test_production_mode_is_not_for_one_machine(data: Path, port: str) -> None:
@@ -183,42 +245,66 @@ def test_production_mode_is_not_for_one_machine(data: Path, port: str) -> None:
 
 @pytest.mark.parametrize("mode", ["prod", "Production", "test", "locale"])
 def test_unknown_mode_is_not_taken_for_local(mode: str, data: Path, port: str) -> None:
-    _assert_one_line(_up("--data", data, "--port", port, CSC_MODE=mode), f"CSC_MODE is {mode!r}", "unset CSC_MODE")
+    _assert_one_line(
+        _up("--data", data, "--port", port, CSC_MODE=mode),
+        f"CSC_MODE is {mode!r}",
+        "unset CSC_MODE",
+    )
     assert not data.exists()
 
 
 @pytest.mark.parametrize("mode", ["prod", "Production"])
 def test_unknown_mode_stops_other_commands_too(mode: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, env=_environment(CSC_MODE=mode), capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=_environment(CSC_MODE=mode),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     _assert_one_line(ended, f"CSC_MODE is {mode!r}")
 
 
-@pytest.mark.parametrize("key", ["k" * 60, "ab" * 40, "django-insecure-" + "".join(map(chr, range(48, 98)))])
+@pytest.mark.parametrize(
+    "key", ["k" * 60, "ab" * 40, "django-insecure-" + "".join(map(chr, range(48, 98)))]
+)
 def test_production_refuses_a_key_that_can_be_guessed(key: str) -> None:
-    with pytest.raises(ConfigurationError, match="SECRET_KEY can be guessed; make one with: python3 -c"):
+    with pytest.raises(
+        ConfigurationError, match="SECRET_KEY can be guessed; make one with: python3 -c"
+    ):
         read_environment({"CSC_MODE": "production", "SECRET_KEY": key})
 
 
 def test_random_keys_of_every_alphabet_are_accepted() -> None:
     for _ in range(200):
         for key in (secrets.token_urlsafe(50), secrets.token_hex(25)):
-            with pytest.raises(ConfigurationError, match="PUBLIC_URL is not set"):  # the next that is asked for
+            with pytest.raises(
+                ConfigurationError, match="PUBLIC_URL is not set"
+            ):  # the next that is asked for
                 read_environment({"CSC_MODE": "production", "SECRET_KEY": key})
 
 
 def test_nearly_full_disk(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12, 50 * 2**20))
-    with pytest.raises(SetupError, match=r"only 50 MB are free on the disk of .*, 300 MB are needed; free some space"):
+    with pytest.raises(
+        SetupError,
+        match=r"only 50 MB are free on the disk of .*, 300 MB are needed; free some space",
+    ):
         DataFolder(data).prepare()
 
 
 def test_broken_variable_stops_other_commands_in_one_line_too(data: Path) -> None:
     env = _environment(CSC_DATA_DIR=str(data), DATABASE_URL="nonsense")
     ended = subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     _assert_one_line(ended, "DATABASE_URL is not a PostgreSQL address")
 
@@ -245,7 +331,9 @@ class TestEnvironment:
         (venv / "bin").mkdir(parents=True)
         (venv / "bin" / "python").touch()
 
-    def test_is_installed_once_and_again_when_the_lock_changed(self, root: Path, installs: list[Path]) -> None:
+    def test_is_installed_once_and_again_when_the_lock_changed(
+        self, root: Path, installs: list[Path]
+    ) -> None:
         lock = Path("requirements.lock")
         ensure_environment(root, lock)
         ensure_environment(root, lock)
@@ -254,7 +342,9 @@ class TestEnvironment:
         ensure_environment(root, lock)
         assert installs == [lock, lock]
 
-    def test_packages_of_the_tests_serve_the_service_as_long_as_both_locks_agree(self, root: Path, installs: list[Path]) -> None:
+    def test_packages_of_the_tests_serve_the_service_as_long_as_both_locks_agree(
+        self, root: Path, installs: list[Path]
+    ) -> None:
         (root / "tests").mkdir()
         tests = Path("tests/requirements.lock")
         (root / tests).write_text("django==5.2\npytest==9\n")
@@ -265,7 +355,9 @@ class TestEnvironment:
         ensure_environment(root, Path("requirements.lock"))
         assert installs == [tests, Path("requirements.lock")]
 
-    def test_failed_installation_is_tried_again(self, root: Path, installs: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_failed_installation_is_tried_again(
+        self, root: Path, installs: list[Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def fail(*_: object) -> None:
             raise SetupError("no network")
 
@@ -276,7 +368,9 @@ class TestEnvironment:
         ensure_environment(root, Path("requirements.lock"))
         assert len(installs) == 1
 
-    def test_half_installed_environment_is_made_anew(self, root: Path, installs: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_half_installed_environment_is_made_anew(
+        self, root: Path, installs: list[Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def die(venv: Path, *_: object) -> None:
             (venv / "half").touch()
             raise KeyboardInterrupt
@@ -286,7 +380,9 @@ class TestEnvironment:
             patch.setattr(bootstrap, "_install", die)
             with pytest.raises(KeyboardInterrupt):
                 ensure_environment(root, lock)
-        with pytest.raises(SetupError, match=r"the packages are not installed yet; `python3 manage.py up`"):
+        with pytest.raises(
+            SetupError, match=r"the packages are not installed yet; `python3 manage.py up`"
+        ):
             bootstrap.enter(None, root)
         ensure_environment(root, lock)
         assert not (root / ".venv" / "half").exists()
@@ -294,28 +390,40 @@ class TestEnvironment:
         assert installs == [lock]
 
     def test_ordinary_command_installs_nothing(self, root: Path, installs: list[Path]) -> None:
-        with pytest.raises(SetupError, match=r"the packages are not installed yet; `python3 manage.py up`"):
+        with pytest.raises(
+            SetupError, match=r"the packages are not installed yet; `python3 manage.py up`"
+        ):
             bootstrap.enter(None, root)
         assert not (root / ".venv").exists()
 
     def test_clone_that_cannot_be_written_is_told_before_anything_is_made(
         self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere but on a read-only disk
-        with pytest.raises(SetupError, match="which you may not write; clone the project into a folder of your own"):
+        monkeypatch.setattr(
+            os, "access", lambda path, mode: False
+        )  # root may write everywhere but on a read-only disk
+        with pytest.raises(
+            SetupError, match="which you may not write; clone the project into a folder of your own"
+        ):
             ensure_environment(root, Path("requirements.lock"))
         assert capsys.readouterr().err == ""
 
-    def test_missing_venv_module_names_the_package(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_venv_module_names_the_package(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         python = root / "python"
-        python.write_text("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'ensurepip'\" >&2\nexit 1\n")
+        python.write_text(
+            "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'ensurepip'\" >&2\nexit 1\n"
+        )
         python.chmod(0o755)
         monkeypatch.setattr(bootstrap, "_base_python", lambda: str(python))
         with pytest.raises(SetupError, match="apt install python3-venv"):
             ensure_environment(root, Path("requirements.lock"))
         assert not (root / ".venv").exists()
 
-    def test_too_little_room_is_told_before_anything_is_made(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_too_little_room_is_told_before_anything_is_made(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         usage = namedtuple("usage", "total used free")
         monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12, 50 * 2**20))
         with pytest.raises(SetupError, match=r"only 50 MB are free .* the packages need 900 MB"):

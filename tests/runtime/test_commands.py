@@ -18,11 +18,19 @@ def _manage(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
     hidden = ("DATABASE_URL", "REDIS_URL", "CSC_MODE", "SECRET_KEY")
     env = {k: v for k, v in os.environ.items() if k not in hidden} | {"CSC_DATA_DIR": str(data)}
     return subprocess.run(
-        [sys.executable, "manage.py", *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
-def test_command_without_a_service_runs_on_servers_of_its_own_and_stops_them(tmp_path: Path) -> None:
+def test_command_without_a_service_runs_on_servers_of_its_own_and_stops_them(
+    tmp_path: Path,
+) -> None:
     ended = _manage(tmp_path / "data", "shell", "-v", "0", "-c", _ASK)
     assert "answer 42" in ended.stdout, ended.stderr
     assert not (tmp_path / "data" / "postgres" / "cluster" / "postmaster.pid").exists()
@@ -47,7 +55,9 @@ def test_command_beside_another_command_is_told_to_wait(tmp_path: Path) -> None:
     with folder.locked("command"):
         ended = _manage(folder.path, "shell", "-c", _ASK)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"error: another command (process {os.getpid()}) works on {folder.path} just now")
+    assert ended.stderr.startswith(
+        f"error: another command (process {os.getpid()}) works on {folder.path} just now"
+    )
     assert ended.stderr.count("\n") == 1
 
 

@@ -1,4 +1,6 @@
-"""A first start with the sample world: "Ready" means that its officials have suggestions, even when the start before was killed."""
+"""A first start with the sample world: "Ready" means that its officials have suggestions, even when
+the start before was killed.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,19 @@ def start(tmp_path: Path, log: Path) -> Iterator[Start]:
 
     def begin() -> subprocess.Popen[bytes]:
         # A port each: what was killed may take a moment to let go of its own.
-        argv = [sys.executable, "manage.py", "up", "--data", str(tmp_path / "data"), "--port", str(ports.pick_free())]
+        argv = [
+            sys.executable,
+            "manage.py",
+            "up",
+            "--data",
+            str(tmp_path / "data"),
+            "--port",
+            str(ports.pick_free()),
+        ]
         with log.open("wb") as file:
-            started.append(subprocess.Popen(argv, cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT))
+            started.append(
+                subprocess.Popen(argv, cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT)
+            )
         return started[-1]
 
     yield begin
@@ -54,7 +66,9 @@ def start(tmp_path: Path, log: Path) -> Iterator[Start]:
 
 
 def _ask(data: Path, question: str) -> tuple[Any, ...] | None:
-    """The first row of the answer by the database of the running service; None while it cannot answer."""
+    """The first row of the answer by the database of the running service; None while it cannot
+    answer.
+    """
     try:
         url = json.loads((data / "run" / "service.json").read_text())["DATABASE_URL"]
         with psycopg.connect(url, connect_timeout=5) as connection:
@@ -70,10 +84,16 @@ def _is_ready(process: subprocess.Popen[bytes], log: Path) -> bool:
     return processes.wait_until(ready_or_over, seconds=300, every=0.1) and process.poll() is None
 
 
-def test_ready_means_that_an_official_has_suggestions_after_a_killed_first_start_too(tmp_path: Path, log: Path, start: Start) -> None:
+def test_ready_means_that_an_official_has_suggestions_after_a_killed_first_start_too(
+    tmp_path: Path, log: Path, start: Start
+) -> None:
     data = tmp_path / "data"
     first = start()
-    scoring = processes.wait_until(lambda: (_ask(data, _COUNTS) or (0, 0))[0] == 1 or first.poll() is not None, seconds=300, every=0.1)
+    scoring = processes.wait_until(
+        lambda: (_ask(data, _COUNTS) or (0, 0))[0] == 1 or first.poll() is not None,
+        seconds=300,
+        every=0.1,
+    )
     assert scoring, log.read_text(errors="replace")[-4000:]
     assert _ask(data, _COUNTS) == (1, 0)
     assert "Ready after" not in log.read_text(errors="replace")
@@ -84,7 +104,9 @@ def test_ready_means_that_an_official_has_suggestions_after_a_killed_first_start
     assert _is_ready(second, log), log.read_text(errors="replace")[-4000:]
     found, counts = _ask(data, _OF_THE_OFFICIAL), _ask(data, _COUNTS)
     assert found is not None and found[0] > 0
-    assert counts is not None and counts[0] == 1  # the run that was killed went on: no other was begun
+    assert (
+        counts is not None and counts[0] == 1
+    )  # the run that was killed went on: no other was begun
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
 

@@ -39,7 +39,11 @@ def compose() -> Compose:
 
 def _has_compose() -> bool:
     return (
-        bool(shutil.which("docker")) and subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+        bool(shutil.which("docker"))
+        and subprocess.run(
+            ["docker", "compose", "version"], capture_output=True, check=False
+        ).returncode
+        == 0
     )
 
 
@@ -50,18 +54,31 @@ def test_compose_accepts_the_file_with_its_secrets_and_refuses_it_without() -> N
     subprocess.run(argv, cwd=ROOT, env=bare | _SECRETS, check=True)
     for name in _SECRETS:
         refused = subprocess.run(
-            argv, cwd=ROOT, env=bare | {k: v for k, v in _SECRETS.items() if k != name}, capture_output=True, text=True, check=False
+            argv,
+            cwd=ROOT,
+            env=bare | {k: v for k, v in _SECRETS.items() if k != name},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert refused.returncode
         assert name in refused.stderr
 
 
-def test_every_part_of_the_service_waits_for_the_preparation_and_healthy_servers(compose: Compose) -> None:
+def test_every_part_of_the_service_waits_for_the_preparation_and_healthy_servers(
+    compose: Compose,
+) -> None:
     services = compose["services"]
     assert set(services) == _PARTS | {"prepare", "postgres", "valkey"}
     for name in _PARTS:
-        conditions = {other: need["condition"] for other, need in services[name]["depends_on"].items()}
-        assert conditions == {"prepare": "service_completed_successfully", "postgres": "service_healthy", "valkey": "service_healthy"}
+        conditions = {
+            other: need["condition"] for other, need in services[name]["depends_on"].items()
+        }
+        assert conditions == {
+            "prepare": "service_completed_successfully",
+            "postgres": "service_healthy",
+            "valkey": "service_healthy",
+        }
 
 
 def test_every_part_runs_without_privileges_on_a_read_only_system(compose: Compose) -> None:
@@ -85,24 +102,40 @@ def test_servers_and_web_have_health_checks(compose: Compose) -> None:
 
 
 def test_data_of_the_servers_live_in_volumes(compose: Compose) -> None:
-    mounted = {str(volume).split(":")[0] for service in compose["services"].values() for volume in service.get("volumes", [])}
+    mounted = {
+        str(volume).split(":")[0]
+        for service in compose["services"].values()
+        for volume in service.get("volumes", [])
+    }
     assert mounted == set(compose["volumes"])
 
 
 def test_image_runs_as_an_ordinary_user_and_copies_only_what_exists() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["csc"]
-    sources = [word for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    sources = [
+        word
+        for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE)
+        for word in line.split()[:-1]
+    ]
     assert sources
-    allowed = {line[1:].rstrip("/") for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    allowed = {
+        line[1:].rstrip("/")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
     for source in sources:
         assert (ROOT / source).exists()
         assert source.split("/")[0] in allowed
 
 
-def test_static_files_are_collected_once_a_version_in_the_image(compose: Compose, tmp_path: Path) -> None:
+def test_static_files_are_collected_once_a_version_in_the_image(
+    compose: Compose, tmp_path: Path
+) -> None:
     assert "collectstatic" in (ROOT / "Dockerfile").read_text()
-    assert not any("collectstatic" in str(service.get("command")) for service in compose["services"].values())
+    assert not any(
+        "collectstatic" in str(service.get("command")) for service in compose["services"].values()
+    )
     production = (
         os.environ
         | _SECRETS
@@ -116,7 +149,9 @@ def test_static_files_are_collected_once_a_version_in_the_image(compose: Compose
         }
     )
     argv = [sys.executable, "-c", "from django.conf import settings; print(settings.STATIC_ROOT)"]
-    where = subprocess.run(argv, cwd=ROOT, env=production, capture_output=True, text=True, check=True).stdout.strip()
+    where = subprocess.run(
+        argv, cwd=ROOT, env=production, capture_output=True, text=True, check=True
+    ).stdout.strip()
     assert Path(where).is_relative_to(ROOT), "a volume would keep the files of an older image"
 
 

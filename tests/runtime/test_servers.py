@@ -1,4 +1,6 @@
-"""The embedded servers: what a kill, a stale lock, an interrupted set-up and a full disk leave behind."""
+"""The embedded servers: what a kill, a stale lock, an interrupted set-up and a full disk leave
+behind.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ from backend.runtime.valkey import EmbeddedValkey
 
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    # pytest makes tmp_path with mode 0700, so under root this is also the case of a home that `nobody` may not enter.
+    # pytest makes tmp_path with mode 0700, so under root this is also the case of a home that
+    # `nobody` may not enter.
     server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
     yield server
     server.stop(signal.SIGQUIT)
@@ -39,7 +42,9 @@ def valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
     server.stop()
 
 
-def test_committed_rows_survive_a_killed_server_at_the_same_address(postgres: EmbeddedPostgres) -> None:
+def test_committed_rows_survive_a_killed_server_at_the_same_address(
+    postgres: EmbeddedPostgres,
+) -> None:
     postgres.start()
     url = postgres.url
     with psycopg.connect(url) as connection:
@@ -56,21 +61,28 @@ def test_committed_rows_survive_a_killed_server_at_the_same_address(postgres: Em
 def test_cluster_is_utf8_and_refuses_a_wrong_password(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     with psycopg.connect(postgres.url) as connection:
-        row = connection.execute("SELECT current_setting('server_encoding'), upper('łódź'), current_setting('timezone')").fetchone()
+        row = connection.execute(
+            "SELECT current_setting('server_encoding'), upper('łódź'), current_setting('timezone')"
+        ).fetchone()
     assert row == ("UTF8", "ŁÓDŹ", "UTC")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(postgres.url.replace("://csc:", "://csc:x"))
 
 
-def test_stale_lock_whose_number_belongs_to_another_program_is_cleared(postgres: EmbeddedPostgres) -> None:
+def test_stale_lock_whose_number_belongs_to_another_program_is_cleared(
+    postgres: EmbeddedPostgres,
+) -> None:
     postgres.start()
     postgres.stop()
-    # A process of the server's own user: PostgreSQL alone would take it for a living server and refuse to start.
+    # A process of the server's own user: PostgreSQL alone would take it for a living server and
+    # refuse to start.
     sleep: list[str | Path] = [Path(shutil.which("sleep") or "sleep"), "600"]
     stranger = processes.spawn(sleep, user=NOBODY if is_root() else None)
     try:
         lock = postgres.cluster / "postmaster.pid"
-        lock.write_text(f"{stranger.pid}\n{postgres.cluster}\n1\n{postgres.port}\n\n127.0.0.1\n   123456    987654\nready   \n")
+        lock.write_text(
+            f"{stranger.pid}\n{postgres.cluster}\n1\n{postgres.port}\n\n127.0.0.1\n   123456    987654\nready   \n"
+        )
         if is_root():
             os.chown(lock, NOBODY, NOBODY)
         postgres.start()
@@ -91,8 +103,12 @@ def test_interrupted_set_up_is_thrown_away(postgres: EmbeddedPostgres) -> None:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_server_under_root_has_no_capability_and_opens_no_folder(postgres: EmbeddedPostgres) -> None:
-    above = [folder.stat().st_mode for folder in (postgres.folder.parent, postgres.folder.parent.parent)]
+def test_server_under_root_has_no_capability_and_opens_no_folder(
+    postgres: EmbeddedPostgres,
+) -> None:
+    above = [
+        folder.stat().st_mode for folder in (postgres.folder.parent, postgres.folder.parent.parent)
+    ]
     postgres.start()
     assert postgres.process is not None
     status = Path(f"/proc/{postgres.process.pid}/status").read_text()
@@ -100,7 +116,9 @@ def test_server_under_root_has_no_capability_and_opens_no_folder(postgres: Embed
         assert f"Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}" in status
     assert "CapEff:\t0000000000000000" in status
     assert "CapPrm:\t0000000000000000" in status
-    assert [folder.stat().st_mode for folder in (postgres.folder.parent, postgres.folder.parent.parent)] == above
+    assert [
+        folder.stat().st_mode for folder in (postgres.folder.parent, postgres.folder.parent.parent)
+    ] == above
     assert postgres.folder.stat().st_mode & 0o077 == 0
 
 
@@ -138,7 +156,9 @@ class TestProgramsUnderRoot:
         program.parents[1].with_name("record").write_text("second")
         assert self._find(program, home).stat().st_ino != made
 
-    def test_programs_that_everybody_may_read_are_not_copied(self, program: Path, home: Path) -> None:
+    def test_programs_that_everybody_may_read_are_not_copied(
+        self, program: Path, home: Path
+    ) -> None:
         shutil.copytree(program.parents[2], home / "open")
         for path in (home / "open").rglob("*"):
             path.chmod(0o755)
@@ -146,7 +166,9 @@ class TestProgramsUnderRoot:
         own = home / "open" / "package" / "bin" / "program"
         assert self._find(own, home) == own
 
-    def test_folder_that_somebody_else_may_write_is_passed_over(self, program: Path, home: Path, tmp_path: Path) -> None:
+    def test_folder_that_somebody_else_may_write_is_passed_over(
+        self, program: Path, home: Path, tmp_path: Path
+    ) -> None:
         planted = home / "planted"
         (planted / "cities-seeking-cities").mkdir(parents=True)
         (planted / "cities-seeking-cities").chmod(0o777)
@@ -157,10 +179,15 @@ class TestProgramsUnderRoot:
     def test_no_place_is_told_in_one_line(self, program: Path, tmp_path: Path) -> None:
         closed = tmp_path / "closed"
         closed.mkdir(mode=0o700)
-        with pytest.raises(SetupError, match=r"must not run as root, and the user nobody may run it from none of .*; start as an ordinary"):
+        with pytest.raises(
+            SetupError,
+            match=r"must not run as root, and the user nobody may run it from none of .*; start as an ordinary",
+        ):
             self._find(program, closed, tmp_path / "missing")
 
-    def test_interrupted_copy_leaves_nothing_behind(self, program: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_interrupted_copy_leaves_nothing_behind(
+        self, program: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def fill_the_disk(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
@@ -176,12 +203,19 @@ class TestProgramsUnderRoot:
 def test_full_disk_is_told_in_one_line_and_leaves_no_half_cluster(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=0755", "tmpfs", disk], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=12m,mode=0755", "tmpfs", disk],
+        capture_output=True,
+        check=False,
+    )
     if mounted.returncode:
         pytest.skip("this machine allows no mounts")
     try:
         server = EmbeddedPostgres(disk / "postgres")
-        with pytest.raises(SetupError, match=r"the disk of .* is full; free some space, or choose another folder with --data DIR"):
+        with pytest.raises(
+            SetupError,
+            match=r"the disk of .* is full; free some space, or choose another folder with --data DIR",
+        ):
             server.start()
         assert not server.cluster.exists()
         assert not (server.folder / "cluster.partial").exists()
@@ -189,7 +223,9 @@ def test_full_disk_is_told_in_one_line_and_leaves_no_half_cluster(tmp_path: Path
         subprocess.run(["umount", disk], check=True)
 
 
-def test_valkey_keeps_its_data_through_a_kill_and_loses_them_when_wiped(valkey: EmbeddedValkey) -> None:
+def test_valkey_keeps_its_data_through_a_kill_and_loses_them_when_wiped(
+    valkey: EmbeddedValkey,
+) -> None:
     client = redis.Redis.from_url(valkey.url)
     client.set("kept", "yes")
     valkey.kill()
@@ -219,7 +255,9 @@ time.sleep(600)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
 def test_servers_end_when_their_starter_is_killed(tmp_path: Path) -> None:
-    starter = subprocess.Popen([sys.executable, "-c", _STARTER, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    starter = subprocess.Popen(
+        [sys.executable, "-c", _STARTER, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     assert starter.stdout is not None
     pids = [int(word) for word in starter.stdout.readline().split()]
     assert len(pids) == 2
@@ -236,5 +274,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def test_binaries_are_those_of_the_package() -> None:
-    said = subprocess.run([find_binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [find_binaries() / "postgres", "--version"], capture_output=True, text=True, check=True
+    ).stdout
     assert said.startswith("postgres (PostgreSQL) 18.")

@@ -51,28 +51,43 @@ def test_crashed_part_comes_back_and_what_it_had_started_is_gone(supervisor: Sup
     os.kill(first, signal.SIGKILL)
     assert supervisor.run_until(_said(part, "child"), seconds=20)
     assert part.process.pid != first
-    assert processes.wait_until(lambda: not Path(f"/proc/{orphan}").exists() or _is_zombie(orphan), seconds=5)
+    assert processes.wait_until(
+        lambda: not Path(f"/proc/{orphan}").exists() or _is_zombie(orphan), seconds=5
+    )
 
 
 def _is_zombie(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
 
 
-def test_part_that_keeps_crashing_while_starting_ends_the_start_with_its_last_line(supervisor: Supervisor) -> None:
+def test_part_that_keeps_crashing_while_starting_ends_the_start_with_its_last_line(
+    supervisor: Supervisor,
+) -> None:
     supervisor.start(_part("broken", "raise SystemExit('no such thing')"))
-    with pytest.raises(ServerError, match=r"broken ended unasked \(exit code 1\): no such thing \(more in .*broken.log\)"):
+    with pytest.raises(
+        ServerError,
+        match=r"broken ended unasked \(exit code 1\): no such thing \(more in .*broken.log\)",
+    ):
         supervisor.run_until(lambda: False, seconds=30, patience=1)
 
 
-def test_delay_before_a_restart_doubles(supervisor: Supervisor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_delay_before_a_restart_doubles(
+    supervisor: Supervisor, capsys: pytest.CaptureFixture[str]
+) -> None:
     supervisor.start(_part("broken", "raise SystemExit(3)"))
     with pytest.raises(ServerError):
         supervisor.run_until(lambda: False, seconds=30, patience=2)
-    told = [line.rsplit(" in ", 1)[1] for line in capsys.readouterr().out.splitlines() if "starting it again" in line]
+    told = [
+        line.rsplit(" in ", 1)[1]
+        for line in capsys.readouterr().out.splitlines()
+        if "starting it again" in line
+    ]
     assert told == ["0.5 s", "1 s"]
 
 
-def test_signal_interrupts_and_parts_stop_group_after_group(supervisor: Supervisor, tmp_path: Path) -> None:
+def test_signal_interrupts_and_parts_stop_group_after_group(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
     order = tmp_path / "order"
     code = (
         "import signal, sys, time\n"
@@ -80,7 +95,10 @@ def test_signal_interrupts_and_parts_stop_group_after_group(supervisor: Supervis
         "    time.sleep({delay}); open({order!r}, 'a').write('{name} '); sys.exit()\n"
         "signal.signal(signal.SIGTERM, end); print('up'); time.sleep(600)"
     )
-    parts = [_part(name, code.format(delay=delay, order=str(order), name=name)) for name, delay in (("client", 0.4), ("server", 0))]
+    parts = [
+        _part(name, code.format(delay=delay, order=str(order), name=name))
+        for name, delay in (("client", 0.4), ("server", 0))
+    ]
     for part in parts:
         supervisor.start(part)
     with supervisor.signals():
@@ -94,7 +112,9 @@ def test_signal_interrupts_and_parts_stop_group_after_group(supervisor: Supervis
 
 def test_part_that_will_not_stop_is_killed_after_its_time(supervisor: Supervisor) -> None:
     part = _part(
-        "stubborn", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); time.sleep(600)", stop_seconds=0.3
+        "stubborn",
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); time.sleep(600)",
+        stop_seconds=0.3,
     )
     supervisor.start(part)
     assert supervisor.run_until(_said(part, "up"), seconds=20)
@@ -105,7 +125,9 @@ def test_part_that_will_not_stop_is_killed_after_its_time(supervisor: Supervisor
     assert time.monotonic() - begun < 5
 
 
-def test_log_file_is_turned_over_before_it_grows_without_bound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_file_is_turned_over_before_it_grows_without_bound(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = Output("web", tmp_path, 0)
     line = b"x" * 999 + b"\n"
     for _ in range(30):

@@ -1,4 +1,6 @@
-"""The whole service as a person starts it: ready, alone on its folder, and gone when its supervisor is."""
+"""The whole service as a person starts it: ready, alone on its folder, and gone when its supervisor
+is.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,28 @@ class Up:
 
     def __init__(self, data: Path, log: Path, port: int) -> None:
         env = {k: v for k, v in os.environ.items() if k not in _SET_BY_THE_TEST_COMMAND}
-        argv = [sys.executable, "manage.py", "up", "--empty", "--workers", "1", "--data", str(data), "--port", str(port)]
+        argv = [
+            sys.executable,
+            "manage.py",
+            "up",
+            "--empty",
+            "--workers",
+            "1",
+            "--data",
+            str(data),
+            "--port",
+            str(port),
+        ]
         self.log = log
         with log.open("wb") as file:
-            self.process = subprocess.Popen(argv, cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT)
-        ready = processes.wait_until(lambda: "Ready after" in self.said() or self.process.poll() is not None, seconds=240, every=0.1)
+            self.process = subprocess.Popen(
+                argv, cwd=ROOT, env=env, stdout=file, stderr=subprocess.STDOUT
+            )
+        ready = processes.wait_until(
+            lambda: "Ready after" in self.said() or self.process.poll() is not None,
+            seconds=240,
+            every=0.1,
+        )
         assert ready, self.said()[-4000:]
         assert self.process.poll() is None, self.said()[-4000:]
 
@@ -41,7 +60,9 @@ class Up:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 try:
-                    parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                    parents[int(entry.name)] = int(
+                        (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                    )
                     commands[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
                 except OSError:
                     continue
@@ -76,14 +97,23 @@ def _alive(pids: dict[int, str]) -> dict[int, str]:
     return living
 
 
-def test_service_is_ready_leaves_nothing_when_killed_and_comes_back_with_its_data(tmp_path: Path, started: list[Up]) -> None:
+def test_service_is_ready_leaves_nothing_when_killed_and_comes_back_with_its_data(
+    tmp_path: Path, started: list[Up]
+) -> None:
     data, port = tmp_path / "data", ports.pick_free()
     first = Up(data, tmp_path / "first.log", port)
     started.append(first)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
         assert answer.status == 200
     running = first.descendants()
-    for part in ("bin/postgres -c", "valkey-server", "tasks.app worker", "tasks.beat beat", "manage.py relay", "gunicorn"):
+    for part in (
+        "bin/postgres -c",
+        "valkey-server",
+        "tasks.app worker",
+        "tasks.beat beat",
+        "manage.py relay",
+        "gunicorn",
+    ):
         assert any(part in command for command in running.values()), (part, running)
     key = (data / "secret-key").read_text()
 

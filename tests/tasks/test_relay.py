@@ -25,7 +25,9 @@ pytestmark = pytest.mark.django_db
 
 def _publish_profile(community_id: int = 7) -> Event:
     with transaction.atomic():
-        return record(Topic.PROFILE_PUBLISHED, subject=("profile", 1), by=None, community_id=community_id)
+        return record(
+            Topic.PROFILE_PUBLISHED, subject=("profile", 1), by=None, community_id=community_id
+        )
 
 
 def test_every_topic_has_its_routes_and_every_route_its_performer() -> None:
@@ -64,7 +66,9 @@ def test_begun_run_becomes_one_piece_of_work_a_shard() -> None:
     ScoringShardFactory(run=shard.run, index=1)
     event = EventFactory(topic=Topic.RUN_BEGUN, subject_id=shard.run_id)
 
-    assert [(task, key) for task, key, _event in work_for(event)] == [("score_shard", f"{shard.run_id}:{i}") for i in (0, 1)]
+    assert [(task, key) for task, key, _event in work_for(event)] == [
+        ("score_shard", f"{shard.run_id}:{i}") for i in (0, 1)
+    ]
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -74,7 +78,9 @@ def test_opened_slot_becomes_the_work_of_its_job(job: str) -> None:
     assert [(task, key) for task, key, _event in work_for(event)] == [(JOBS[job].task, "all")]
 
 
-def test_rolled_back_change_leaves_no_event_no_work_and_no_message(queued: Callable[[], int]) -> None:
+def test_rolled_back_change_leaves_no_event_no_work_and_no_message(
+    queued: Callable[[], int],
+) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012 - the change and what breaks it are one transaction
         _publish_profile()
         raise RuntimeError
@@ -105,7 +111,10 @@ def test_event_of_an_earlier_id_that_commits_later_is_routed() -> None:
     thread.join()
 
     assert (first, route_events()) == (1, 1)
-    assert set(Work.objects.filter(task="rescore_community").values_list("key", flat=True)) == {"1", "2"}
+    assert set(Work.objects.filter(task="rescore_community").values_list("key", flat=True)) == {
+        "1",
+        "2",
+    }
 
 
 @pytest.mark.django_db(transaction=True)
@@ -145,7 +154,9 @@ def test_message_lost_by_the_broker_is_published_again(broker, queued: Callable[
     assert queued() == 1
 
 
-def test_messages_never_pile_up_beyond_the_window(queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_never_pile_up_beyond_the_window(
+    queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(relay, "WINDOW", 3)
     for _ in range(5):
         WorkFactory()
@@ -157,7 +168,9 @@ def test_messages_never_pile_up_beyond_the_window(queued: Callable[[], int], mon
     assert queued() == 3
 
 
-def test_mails_wait_in_a_queue_of_their_own(queued: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mails_wait_in_a_queue_of_their_own(
+    queued: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(relay, "WINDOW", 2)
     for _ in range(4):
         WorkFactory(task="deliver")
@@ -168,7 +181,9 @@ def test_mails_wait_in_a_queue_of_their_own(queued: Callable[..., int], monkeypa
     assert (queued("mail"), queued("work")) == (2, 1)
 
 
-def test_shards_of_a_run_do_not_wait_behind_notices(queued: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_of_a_run_do_not_wait_behind_notices(
+    queued: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(relay, "WINDOW", 2)
     for _ in range(4):
         WorkFactory(task="notify_people")
@@ -188,7 +203,9 @@ def test_work_is_published_when_it_is_due_and_not_before(queued: Callable[[], in
     assert queued() == 0
 
 
-def test_broker_that_is_away_delays_and_loses_nothing(settings, queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broker_that_is_away_delays_and_loses_nothing(
+    settings, queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     address = settings.REDIS_URL
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     event = _publish_profile()
@@ -204,7 +221,9 @@ def test_broker_that_is_away_delays_and_loses_nothing(settings, queued: Callable
     assert queued() == Work.objects.count()
 
 
-def test_publishing_fails_half_way_and_is_done_again(queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publishing_fails_half_way_and_is_done_again(
+    queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def break_off(work_ids: list[int], queue: str) -> None:
         publish_work(work_ids[:1], queue)
         raise ConnectionResetError
@@ -254,7 +273,12 @@ def test_recorded_event_wakes_the_relay_at_once(settings, queued: Callable[[], i
     thread = threading.Thread(target=process.run)
     thread.start()
     try:
-        _until(lambda: Heartbeat.objects.filter(name="relay").exists() and queued() == Work.objects.count() > 0)
+        _until(
+            lambda: (
+                Heartbeat.objects.filter(name="relay").exists()
+                and queued() == Work.objects.count() > 0
+            )
+        )
         began, before = time.monotonic(), queued()
         with transaction.atomic():
             record(Topic.PROFILE_PUBLISHED, subject=("profile", 1), by=None, community_id=7)

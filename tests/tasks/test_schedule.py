@@ -1,4 +1,6 @@
-"""Slots of the schedule by the database's clock, and the settings of Celery that keep work from being lost."""
+"""Slots of the schedule by the database's clock, and the settings of Celery that keep work from
+being lost.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,19 @@ UTC = dt.UTC
 @pytest.mark.parametrize(
     ("moment", "slot"),
     [
-        (dt.datetime(2026, 3, 29, 2, 29, 59, tzinfo=UTC), dt.datetime(2026, 3, 28, 2, 30, tzinfo=UTC)),
+        (
+            dt.datetime(2026, 3, 29, 2, 29, 59, tzinfo=UTC),
+            dt.datetime(2026, 3, 28, 2, 30, tzinfo=UTC),
+        ),
         (dt.datetime(2026, 3, 29, 2, 30, tzinfo=UTC), dt.datetime(2026, 3, 29, 2, 30, tzinfo=UTC)),
-        (dt.datetime(2026, 10, 25, 23, 59, tzinfo=UTC), dt.datetime(2026, 10, 25, 2, 30, tzinfo=UTC)),
-        (dt.datetime(2023, 12, 31, 2, 31, tzinfo=UTC), dt.datetime(2023, 12, 31, 2, 30, tzinfo=UTC)),
+        (
+            dt.datetime(2026, 10, 25, 23, 59, tzinfo=UTC),
+            dt.datetime(2026, 10, 25, 2, 30, tzinfo=UTC),
+        ),
+        (
+            dt.datetime(2023, 12, 31, 2, 31, tzinfo=UTC),
+            dt.datetime(2023, 12, 31, 2, 30, tzinfo=UTC),
+        ),
     ],
 )
 def test_slot_is_the_latest_that_has_begun(moment: dt.datetime, slot: dt.datetime) -> None:
@@ -69,7 +80,9 @@ def test_beat_fires_every_job_at_its_hour() -> None:
     entries = app.conf.beat_schedule
 
     assert set(entries) == set(JOBS) | {"heartbeat"}
-    assert all(entries[name]["task"] == "open_slot" and entries[name]["args"] == [name] for name in JOBS)
+    assert all(
+        entries[name]["task"] == "open_slot" and entries[name]["args"] == [name] for name in JOBS
+    )
     nightly = entries["score_nightly"]["schedule"]
     assert (nightly.hour, nightly.minute) == ({2}, {30})
     assert entries["expire_suggestions"]["schedule"].hour == set(range(24))
@@ -80,7 +93,11 @@ def test_celery_loses_no_message_and_loops_for_none() -> None:
 
     assert conf.task_acks_late
     assert conf.task_reject_on_worker_lost
-    assert conf.broker_transport_options["visibility_timeout"] > 2 * HARD_LIMIT_SECONDS == 2 * conf.task_time_limit
+    assert (
+        conf.broker_transport_options["visibility_timeout"]
+        > 2 * HARD_LIMIT_SECONDS
+        == 2 * conf.task_time_limit
+    )
     assert conf.task_soft_time_limit < conf.task_time_limit
     assert (conf.task_serializer, conf.accept_content) == ("json", ["json"])
     assert settings.OUTBOX["lease_seconds"] < HARD_LIMIT_SECONDS

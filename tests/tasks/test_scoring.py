@@ -33,7 +33,9 @@ def _score(*words: str) -> tuple[str, str]:
     return out.getvalue(), err.getvalue()
 
 
-def test_score_without_relay_and_worker_does_the_work_itself_and_says_so(world: list[Community]) -> None:
+def test_score_without_relay_and_worker_does_the_work_itself_and_says_so(
+    world: list[Community],
+) -> None:
     out, err = _score()
 
     run = current_run()
@@ -71,18 +73,26 @@ def test_score_says_why_it_cannot_go_on(world: list[Community]) -> None:
         _score("--quiet")
 
 
-def test_run_tells_both_sides_of_each_promising_pair(world: list[Community], drain: Callable[[], int]) -> None:
+def test_run_tells_both_sides_of_each_promising_pair(
+    world: list[Community], drain: Callable[[], int]
+) -> None:
     with transaction.atomic():
         request_run(by=None)
     drain()
 
-    sides = {side for s in Suggestion.objects.select_related("pair") for side in (s.pair.a_id, s.pair.b_id)}
+    sides = {
+        side
+        for s in Suggestion.objects.select_related("pair")
+        for side in (s.pair.a_id, s.pair.b_id)
+    }
     assert sides
     assert set(Notification.objects.values_list("community_id", flat=True)) == sides
     assert len(mail.outbox) == Notification.objects.count()
 
 
-def test_publishing_a_profile_makes_suggestions_told_to_both_sides_of_each(world: list[Community], drain: Callable[[], int]) -> None:
+def test_publishing_a_profile_makes_suggestions_told_to_both_sides_of_each(
+    world: list[Community], drain: Callable[[], int]
+) -> None:
     newcomer = world[-1]
     Profile.objects.filter(community=newcomer).update(status=Profile.Status.PAUSED)
     with transaction.atomic():
@@ -96,20 +106,30 @@ def test_publishing_a_profile_makes_suggestions_told_to_both_sides_of_each(world
         publish_again(newcomer)
     drain()
 
-    found = Suggestion.objects.of_community(newcomer.pk).filter(status=Suggestion.Status.RELEASED).select_related("pair")
+    found = (
+        Suggestion.objects.of_community(newcomer.pk)
+        .filter(status=Suggestion.Status.RELEASED)
+        .select_related("pair")
+    )
     sides = {side for s in found for side in (s.pair.a_id, s.pair.b_id)}
-    addresses = set(CommunityRole.objects.filter(community_id__in=sides).values_list("user__email", flat=True))
+    addresses = set(
+        CommunityRole.objects.filter(community_id__in=sides).values_list("user__email", flat=True)
+    )
     assert len(addresses) > 1
     assert {address for message in mail.outbox for address in message.to} == addresses
     assert len(mail.outbox) == len(addresses)
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_rescoring_twice_leaves_the_ranking_as_it_is(world: list[Community], drain: Callable[[], int], times: int) -> None:
+def test_rescoring_twice_leaves_the_ranking_as_it_is(
+    world: list[Community], drain: Callable[[], int], times: int
+) -> None:
     with transaction.atomic():
         request_run(by=None)
     drain()
-    rows = sorted(RankedPair.objects.values_list("left_id", "right_id", "score", "left_rank", "right_rank"))
+    rows = sorted(
+        RankedPair.objects.values_list("left_id", "right_id", "score", "left_rank", "right_rank")
+    )
     told = Notification.objects.count()
 
     for _ in range(times):
@@ -117,5 +137,12 @@ def test_rescoring_twice_leaves_the_ranking_as_it_is(world: list[Community], dra
             publish_again(world[0])
         drain()
 
-    assert sorted(RankedPair.objects.values_list("left_id", "right_id", "score", "left_rank", "right_rank")) == rows
+    assert (
+        sorted(
+            RankedPair.objects.values_list(
+                "left_id", "right_id", "score", "left_rank", "right_rank"
+            )
+        )
+        == rows
+    )
     assert Notification.objects.count() == told

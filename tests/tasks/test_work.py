@@ -18,7 +18,14 @@ from backend.outbox.topics import Topic
 from tasks import work as work_module
 from tasks.app import app
 from tasks.work import PERFORMERS, perform, perform_work, performs
-from tests.factories import MOMENT, CommunityRoleFactory, DeliveryFactory, EventFactory, SuggestionFactory, WorkFactory
+from tests.factories import (
+    MOMENT,
+    CommunityRoleFactory,
+    DeliveryFactory,
+    EventFactory,
+    SuggestionFactory,
+    WorkFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +66,10 @@ def test_poison_is_tried_three_times_and_harms_no_other_work(scratch) -> None:
         if lease.key == "poison":
             raise RuntimeError("never works")
 
-    poison, good = WorkFactory(task=scratch(fail), key="poison"), WorkFactory(task="scratch", key="good")
+    poison, good = (
+        WorkFactory(task=scratch(fail), key="poison"),
+        WorkFactory(task="scratch", key="good"),
+    )
     for _ in range(5):
         _make_due(poison)
         perform(poison.pk)
@@ -83,8 +93,13 @@ def test_work_without_a_performer_is_a_dead_letter_in_the_end() -> None:
     assert "unheard_of" in row.last_error
 
 
-@pytest.mark.parametrize(("outcome", "status", "attempts"), [(TryLater("not yet", seconds=60), "pending", 0), (GiveUp("never"), "dead", 1)])
-def test_work_may_say_itself_what_becomes_of_it(scratch, outcome: Exception, status: str, attempts: int) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "status", "attempts"),
+    [(TryLater("not yet", seconds=60), "pending", 0), (GiveUp("never"), "dead", 1)],
+)
+def test_work_may_say_itself_what_becomes_of_it(
+    scratch, outcome: Exception, status: str, attempts: int
+) -> None:
     def speak(lease: Lease) -> None:
         raise outcome
 
@@ -157,7 +172,9 @@ def test_new_suggestion_reaches_both_sides_by_page_and_mail_once(drain) -> None:
     assert set(Delivery.objects.values_list("status", flat=True)) == {"sent"}
 
 
-def test_second_delivery_of_every_message_writes_and_sends_nothing(drain, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_delivery_of_every_message_writes_and_sends_nothing(
+    drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(work_module, "show_life", lambda: None)
     _suggestion_event()
     SuggestionFactory(mutual=True)
@@ -175,7 +192,15 @@ def test_second_delivery_of_every_message_writes_and_sends_nothing(drain, monkey
 
 
 @pytest.mark.parametrize(
-    "task", ["open_card_for_mutual", "notify_people", "deliver", "expire_suggestions", "mark_stale_profiles", "clear_old_rows"]
+    "task",
+    [
+        "open_card_for_mutual",
+        "notify_people",
+        "deliver",
+        "expire_suggestions",
+        "mark_stale_profiles",
+        "clear_old_rows",
+    ],
 )
 def test_task_run_twice_changes_nothing_the_second_time(task: str) -> None:
     app.loader.import_default_modules()

@@ -1,4 +1,6 @@
-"""Screenshots of every page of a walk, kept in order, each looked at with axe and for sideways scrolling."""
+"""Screenshots of every page of a walk, kept in order, each looked at with axe and for sideways
+scrolling.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Album:
-    """Pictures of one walk: ``artefacts/<walk>/`` in the repository, or below the folder that CSC_SCREENSHOTS names."""
+    """Pictures of one walk: ``artefacts/<walk>/`` in the repository, or below the folder that
+    CSC_SCREENSHOTS names.
+    """
 
     def __init__(self, walk: str) -> None:
         self.folder = Path(os.environ.get("CSC_SCREENSHOTS") or ROOT / "artefacts") / walk
@@ -23,7 +27,9 @@ class Album:
         self._count = 0
 
     def keep(self, visitor: Visitor, name: str) -> None:
-        """The page as it stands, at both widths. What is wrong with it is collected, so that one run tells of every page."""
+        """The page as it stands, at both widths. What is wrong with it is collected, so that one
+        run tells of every page.
+        """
         self._count += 1
         title, page = f"{self._count:02d}-{name}", visitor.page
         visitor.wait_until_styled()

@@ -22,8 +22,8 @@ ARGUMENTS = [
 ]  # fmt: skip
 WIDTHS = (320, 1280)
 _AXE = Axe()
-# All rules that are on by default. One of them waits for sound and video to load; the styles, which axe would read anew at each run,
-# are for a rule that is off.
+# All rules that are on by default. One of them waits for sound and video to load; the styles, which
+# axe would read anew at each run, are for a rule that is off.
 _OPTIONS = "{resultTypes: ['violations'], preload: {assets: ['media']}}"
 
 
@@ -48,8 +48,18 @@ class Visitor:
     received: int = 0
 
     @classmethod
-    def at(cls, browser: Browser, base: str, *, width: int = 1280, javascript: bool = True, locale: str = "en-US") -> Self:
-        context = browser.new_context(viewport={"width": width, "height": 800}, java_script_enabled=javascript, locale=locale)
+    def at(
+        cls,
+        browser: Browser,
+        base: str,
+        *,
+        width: int = 1280,
+        javascript: bool = True,
+        locale: str = "en-US",
+    ) -> Self:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, java_script_enabled=javascript, locale=locale
+        )
         visitor = cls(context.new_page(), base)
         visitor.page.set_default_timeout(10_000)
         visitor.page.on("console", lambda message: visitor._note(message.type, message.text))
@@ -79,13 +89,19 @@ class Visitor:
         return text in self.page.inner_text("main")
 
     def wait_until_styled(self) -> None:
-        """A page can be read before its style sheets have come; what it looks like is not known until then."""
+        """A page can be read before its style sheets have come; what it looks like is not known
+        until then.
+        """
         self.page.wait_for_load_state("load")
 
     def overflow(self) -> list[str]:
-        """By how much the page is wider than the window, one line for each set of fonts with which it is."""
+        """By how much the page is wider than the window, one line for each set of fonts with which
+        it is.
+        """
         self.wait_until_styled()
-        return [f"{over} px too wide with {name}" for name, over in fonts.too_wide(self.page).items()]
+        return [
+            f"{over} px too wide with {name}" for name, over in fonts.too_wide(self.page).items()
+        ]
 
     def violations(self) -> list[str]:
         """What axe finds against WCAG 2.2 AA and its best practices, one line each."""
@@ -99,7 +115,9 @@ class Visitor:
         return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found]
 
     def defects(self, name: str) -> list[str]:
-        """What axe finds and with which fonts the page is too wide, at both widths; a picture of each where they are asked for."""
+        """What axe finds and with which fonts the page is too wide, at both widths; a picture of
+        each where they are asked for.
+        """
         wrong = []
         before = self.page.viewport_size
         folder = os.environ.get("CSC_SCREENSHOTS")
@@ -111,7 +129,10 @@ class Visitor:
             wrong += [f"{width} px: {line}" for line in self.overflow()]
             if folder:
                 language = self.page.get_attribute("html", "lang")
-                self.page.screenshot(path=Path(folder) / f"{name} {language} {width}.png".replace(" ", "_"), full_page=True)
+                self.page.screenshot(
+                    path=Path(folder) / f"{name} {language} {width}.png".replace(" ", "_"),
+                    full_page=True,
+                )
         if before is not None:
             self.page.set_viewport_size(before)
         return wrong

@@ -13,7 +13,13 @@ from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.suggestions.models import Suggestion
 from tests.actors import World, make_world
-from tests.factories import CommunityFactory, CommunityRoleFactory, ProfileFactory, SuggestionFactory, UserFactory
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    ProfileFactory,
+    SuggestionFactory,
+    UserFactory,
+)
 from tests.faults.service import running
 from tests.web.browser import Browser, running_browser
 from tests.web.service import WholeService
@@ -82,7 +88,8 @@ def browser() -> Iterator[Browser]:
     path = os.environ.get("CSC_CHROMIUM")
     if not path:
         pytest.skip("BROWSER TEST SKIPPED: no Chromium (CSC_CHROMIUM names none)")
-    # Playwright keeps an event loop in this thread, which is all that Django's guard sees; no query runs inside of it.
+    # Playwright keeps an event loop in this thread, which is all that Django's guard sees; no query
+    # runs inside of it.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     try:

@@ -1,7 +1,8 @@
 """Sets of fonts that pages are measured with: the same words are of another width on each machine.
 
-A page is measured as it stands, and then with each set that this machine has, by putting the set's families before those that the
-page's own style sheets name. That takes milliseconds, where another browser for each set would take the whole walk again.
+A page is measured as it stands, and then with each set that this machine has, by putting the set's
+families before those that the page's own style sheets name. That takes milliseconds, where another
+browser for each set would take the whole walk again.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ class FontSet:
 SETS = {
     "DejaVu": FontSet("fonts-dejavu-core", "DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono"),
     "Noto": FontSet("fonts-noto-core", "Noto Sans", "Noto Serif", "Noto Sans Mono"),
-    "Noto CJK": FontSet("fonts-noto-cjk", "Noto Sans CJK JP", "Noto Serif CJK JP", "Noto Sans Mono CJK JP"),
+    "Noto CJK": FontSet(
+        "fonts-noto-cjk", "Noto Sans CJK JP", "Noto Serif CJK JP", "Noto Sans Mono CJK JP"
+    ),
 }
 THE_SYSTEMS = "the system's fonts"
 _present: dict[str, FontSet] | None = None
 
-# For each set: changes every list of fonts in the style sheets (also one kept in a variable), measures, and puts all back.
+# For each set: changes every list of fonts in the style sheets (also one kept in a variable),
+# measures, and puts all back.
 _MEASURE = r"""sets => {
   const too_wide = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
   const lists = [];
@@ -66,12 +70,16 @@ def present() -> dict[str, FontSet]:
 
 def too_wide(page: Page) -> dict[str, int]:
     """By how many pixels the page is wider than the window, for each set of fonts with which it is."""
-    measured: dict[str, int] = page.evaluate(_MEASURE, {name: asdict(fonts) for name, fonts in present().items()})
+    measured: dict[str, int] = page.evaluate(
+        _MEASURE, {name: asdict(fonts) for name, fonts in present().items()}
+    )
     return {name or THE_SYSTEMS: over for name, over in measured.items() if over > 0}
 
 
 def find_sets(browser: Browser) -> None:
-    """Sees, once in a process, which sets the machine has and what its own fonts are, and says it at the end of the run."""
+    """Sees, once in a process, which sets the machine has and what its own fonts are, and says it
+    at the end of the run.
+    """
     global _present
     if _present is not None:
         return
@@ -80,7 +88,9 @@ def find_sets(browser: Browser) -> None:
     session.send("DOM.enable")
     session.send("CSS.enable")
     systems = [_drawn_with(page, session, generic) for generic in ("system-ui", "serif")]
-    drawn = {name: _drawn_with(page, session, f"'{fonts.sans_serif}'") for name, fonts in SETS.items()}
+    drawn = {
+        name: _drawn_with(page, session, f"'{fonts.sans_serif}'") for name, fonts in SETS.items()
+    }
     _present = {name: fonts for name, fonts in SETS.items() if drawn[name] == fonts.sans_serif}
     page.close()
     lacking = [f"{name} ({fonts.package})" for name, fonts in SETS.items() if name not in _present]

@@ -22,7 +22,18 @@ class WholeService(Service):
 
     def start_processes(self) -> None:
         bind = self.url.removeprefix("http://")
-        gunicorn = [sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
+        gunicorn = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--bind",
+            bind,
+            "--worker-class",
+            "gthread",
+            "--threads",
+            "4",
+            "--no-control-socket",
+        ]
         self.web = self._spawn([*gunicorn, "backend.wsgi"], "web.log")
         super().start_processes()
 
@@ -37,7 +48,10 @@ class WholeService(Service):
             return False
 
     def mails_to(self, address: str) -> int:
-        return sum(f"To: {address}".encode() in path.read_bytes() for path in (self.folder / "mail").glob("*.eml"))
+        return sum(
+            f"To: {address}".encode() in path.read_bytes()
+            for path in (self.folder / "mail").glob("*.eml")
+        )
 
     def mail_texts(self, address: str) -> list[str]:
         """Subject and plain words of each mail to the address, the oldest first."""

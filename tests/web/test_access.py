@@ -18,7 +18,9 @@ from tests.web.conftest import SignIn
 def view_names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
     for entry in resolver.url_patterns:
         if isinstance(entry, URLResolver):
-            yield from view_names(entry, f"{prefix}{entry.namespace}:" if entry.namespace else prefix)
+            yield from view_names(
+                entry, f"{prefix}{entry.namespace}:" if entry.namespace else prefix
+            )
         elif isinstance(entry, URLPattern):
             yield prefix + (entry.name or str(entry.pattern))
 
@@ -32,8 +34,14 @@ def test_every_page_has_an_entry_and_every_entry_a_page() -> None:
     assert own_names() == set(access.ACCESS)
 
 
-def test_page_without_an_entry_is_refused(db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "ACCESS", {name: level for name, level in access.ACCESS.items() if name != "web:home"})
+def test_page_without_an_entry_is_refused(
+    db: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        access,
+        "ACCESS",
+        {name: level for name, level in access.ACCESS.items() if name != "web:home"},
+    )
     assert client.get("/").status_code == 404
 
 
@@ -43,13 +51,25 @@ def address(name: str, community_id: int) -> str:
     for entry in page_urls:
         if f"web:{entry.name}" == name:
             for key, converter in entry.pattern.converters.items():
-                by_kind = {"IntConverter": 1, "UUIDConverter": uuid.UUID(int=1), "SlugConverter": "story"}
-                kwargs[key] = community_id if key == "community_id" else by_kind.get(type(converter).__name__, "x.eml")
+                by_kind = {
+                    "IntConverter": 1,
+                    "UUIDConverter": uuid.UUID(int=1),
+                    "SlugConverter": "story",
+                }
+                kwargs[key] = (
+                    community_id
+                    if key == "community_id"
+                    else by_kind.get(type(converter).__name__, "x.eml")
+                )
     return reverse(name, kwargs=kwargs)
 
 
-CLOSED = sorted(name for name, level in access.ACCESS.items() if level != "public" and name.startswith("web:"))
-STAFF = sorted(name for name, level in access.ACCESS.items() if level in ("staff", "curator", "admin"))
+CLOSED = sorted(
+    name for name, level in access.ACCESS.items() if level != "public" and name.startswith("web:")
+)
+STAFF = sorted(
+    name for name, level in access.ACCESS.items() if level in ("staff", "curator", "admin")
+)
 OF_COMMUNITY = sorted(name for name, level in access.ACCESS.items() if level == "community")
 
 
@@ -61,17 +81,26 @@ def test_visitor_is_sent_to_sign_in(db: None, client: Client, name: str) -> None
 
 
 @pytest.mark.parametrize("name", STAFF)
-def test_staff_page_does_not_exist_for_others(official: CommunityRole, sign_in: SignIn, name: str) -> None:
+def test_staff_page_does_not_exist_for_others(
+    official: CommunityRole, sign_in: SignIn, name: str
+) -> None:
     client = sign_in(official.user)
     missing = client.get("/no/such/page/").content
-    for response in (client.get(address(name, official.community_id)), client.post(address(name, official.community_id))):
+    for response in (
+        client.get(address(name, official.community_id)),
+        client.post(address(name, official.community_id)),
+    ):
         assert response.status_code == 404
         assert response.content == missing
 
 
 @pytest.mark.parametrize("name", OF_COMMUNITY)
 def test_page_of_a_community_does_not_exist_for_strangers_and_other_officials(
-    suggestion: Suggestion, stranger: User, other_official: CommunityRole, sign_in: SignIn, name: str
+    suggestion: Suggestion,
+    stranger: User,
+    other_official: CommunityRole,
+    sign_in: SignIn,
+    name: str,
 ) -> None:
     for user in (stranger, other_official.user):
         client = sign_in(user)
@@ -90,23 +119,47 @@ def test_former_role_opens_nothing(official: CommunityRole, sign_in: SignIn) -> 
     assert client.get(url).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["staff_publish", "staff_changes", "staff_suggestion_act", "staff_introduction_move", "staff_letter"])
-def test_administrator_does_not_do_what_curators_do(admin: User, suggestion: Suggestion, sign_in: SignIn, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "staff_publish",
+        "staff_changes",
+        "staff_suggestion_act",
+        "staff_introduction_move",
+        "staff_letter",
+    ],
+)
+def test_administrator_does_not_do_what_curators_do(
+    admin: User, suggestion: Suggestion, sign_in: SignIn, name: str
+) -> None:
     assert sign_in(admin).post(address(f"web:{name}", suggestion.pair.a_id)).status_code == 404
 
 
 def test_state_changes_want_the_token(official: CommunityRole) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(official.user)
-    assert client.post(reverse("web:profile_status", args=[official.community_id]), {"act": "pause"}).status_code == 403
+    assert (
+        client.post(
+            reverse("web:profile_status", args=[official.community_id]), {"act": "pause"}
+        ).status_code
+        == 403
+    )
 
 
-@pytest.mark.parametrize("name", ["profile_submit", "profile_publish", "profile_status", "profile_letter", "profile_autosave"])
+@pytest.mark.parametrize(
+    "name",
+    ["profile_submit", "profile_publish", "profile_status", "profile_letter", "profile_autosave"],
+)
 def test_reading_changes_nothing(official: CommunityRole, sign_in: SignIn, name: str) -> None:
-    assert sign_in(official.user).get(address(f"web:{name}", official.community_id)).status_code == 405
+    assert (
+        sign_in(official.user).get(address(f"web:{name}", official.community_id)).status_code == 405
+    )
 
 
 def test_visitor_passes_no_closed_level() -> None:
     from django.contrib.auth.models import AnonymousUser
 
-    assert not any(access.admits(level, AnonymousUser(), 1) for level in ("signed_in", "community", "staff", "curator", "admin"))
+    assert not any(
+        access.admits(level, AnonymousUser(), 1)
+        for level in ("signed_in", "community", "staff", "curator", "admin")
+    )

@@ -76,7 +76,9 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
 
 
 def paths(addresses: dict[str, str], *, staff: bool) -> list[str]:
-    chosen = {name: args for name, args in addresses.items() if name.startswith("web:staff") == staff}
+    chosen = {
+        name: args for name, args in addresses.items() if name.startswith("web:staff") == staff
+    }
     return [reverse(name.split()[0], args=args.split()) for name, args in chosen.items()]
 
 
@@ -91,28 +93,48 @@ def check_pages(visitor: Visitor, addresses: list[str]) -> None:
     assert visitor.complaints == []
 
 
-def test_pages_of_visitors(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
-    public = [path for path in paths(busy[2], staff=False) if path in ("/", "/about/", "/sources/", "/partnerships/", "/communities/")]
+def test_pages_of_visitors(
+    live_server, busy: tuple[User, User, dict[str, str]], browser: Browser
+) -> None:
+    public = [
+        path
+        for path in paths(busy[2], staff=False)
+        if path in ("/", "/about/", "/sources/", "/partnerships/", "/communities/")
+    ]
     check_pages(
-        Visitor.at(browser, live_server.url, width=320), [*public, "/account/login/", "/account/signup/", "/account/password/reset/"]
+        Visitor.at(browser, live_server.url, width=320),
+        [*public, "/account/login/", "/account/signup/", "/account/password/reset/"],
     )
 
 
-def test_pages_of_an_official(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+def test_pages_of_an_official(
+    live_server, busy: tuple[User, User, dict[str, str]], browser: Browser
+) -> None:
     official, _staff, addresses = busy
     visitor = Visitor.at(browser, live_server.url, width=320)
     visitor.sign_in(official.email)
-    check_pages(visitor, [path for path in paths(addresses, staff=False) if not path.startswith("/account/") or "logout" in path])
+    check_pages(
+        visitor,
+        [
+            path
+            for path in paths(addresses, staff=False)
+            if not path.startswith("/account/") or "logout" in path
+        ],
+    )
 
 
-def test_pages_of_staff(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+def test_pages_of_staff(
+    live_server, busy: tuple[User, User, dict[str, str]], browser: Browser
+) -> None:
     _official, staff, addresses = busy
     visitor = Visitor.at(browser, live_server.url, width=320)
     visitor.sign_in(staff.email)
     check_pages(visitor, paths(addresses, staff=True))
 
 
-def test_pages_are_light(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+def test_pages_are_light(
+    live_server, busy: tuple[User, User, dict[str, str]], browser: Browser
+) -> None:
     official, _staff, addresses = busy
     visitor = Visitor.at(browser, live_server.url)
     visitor.sign_in(official.email)
@@ -129,14 +151,18 @@ def test_pages_are_light(live_server, busy: tuple[User, User, dict[str, str]], b
         if "logout" in path:
             continue
         bodies.clear()
-        visitor.open(path)  # until all that the page names has come; nothing is asked for later without a click
+        visitor.open(
+            path
+        )  # until all that the page names has come; nothing is asked for later without a click
         weights[path] = sum(len(gzip.compress(body)) for body in bodies)
     heaviest = max(weights, key=weights.__getitem__)
     print(f"heaviest page: {heaviest} with {weights[heaviest]:,} bytes, compressed")
     assert weights[heaviest] <= PAGE_BYTES
 
 
-def test_autosave_in_a_browser(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+def test_autosave_in_a_browser(
+    live_server, busy: tuple[User, User, dict[str, str]], browser: Browser
+) -> None:
     official = busy[0]
     community_id = official.community_roles.get().community_id
     visitor = Visitor.at(browser, live_server.url)
@@ -150,7 +176,9 @@ def test_autosave_in_a_browser(live_server, busy: tuple[User, User, dict[str, st
     assert visitor.complaints == []
 
 
-def test_place_is_found_while_typing(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+def test_place_is_found_while_typing(
+    live_server, busy: tuple[User, User, dict[str, str]], browser: Browser
+) -> None:
     visitor = Visitor.at(browser, live_server.url)
     visitor.sign_in(busy[0].email)
     visitor.open("/register/")
@@ -159,7 +187,9 @@ def test_place_is_found_while_typing(live_server, busy: tuple[User, User, dict[s
     assert visitor.complaints == []
 
 
-def test_profile_page_without_javascript(live_server, busy: tuple[User, User, dict[str, str]], browser: Browser) -> None:
+def test_profile_page_without_javascript(
+    live_server, busy: tuple[User, User, dict[str, str]], browser: Browser
+) -> None:
     official = busy[0]
     community_id = official.community_roles.get().community_id
     visitor = Visitor.at(browser, live_server.url, javascript=False, width=320)
@@ -181,7 +211,9 @@ def test_profile_page_without_javascript(live_server, busy: tuple[User, User, di
 @pytest.fixture
 def world() -> World:
     cache.clear()
-    Client().get(reverse("account_login"))  # all pages are imported by the first request, which may take longer than a browser waits
+    Client().get(
+        reverse("account_login")
+    )  # all pages are imported by the first request, which may take longer than a browser waits
     made = make_world()
     CommunityRoleFactory(community=made.a, role="committee_member")
     InvitationFactory(community=made.a)
@@ -191,15 +223,36 @@ def world() -> World:
 
 
 def addresses(world: World) -> list[str]:
-    names = ("web:account", "web:account_acts", "web:account_data", "web:account_tokens", "web:account_erase", "web:desk")
-    allauth = ("account_email", "account_change_password", "account_reauthenticate", "mfa_index", "usersessions_list")
+    names = (
+        "web:account",
+        "web:account_acts",
+        "web:account_data",
+        "web:account_tokens",
+        "web:account_erase",
+        "web:desk",
+    )
+    allauth = (
+        "account_email",
+        "account_change_password",
+        "account_reauthenticate",
+        "mfa_index",
+        "usersessions_list",
+    )
     of_a = ("web:people", "web:community_acts")
-    pages = [reverse(name) for name in (*names, *allauth)] + [reverse(name, args=[world.a.pk]) for name in of_a]
-    return [*pages, reverse("web:join", args=[world.b.pk]), invitation_path(world.a.invitations.get().pk)]
+    pages = [reverse(name) for name in (*names, *allauth)] + [
+        reverse(name, args=[world.a.pk]) for name in of_a
+    ]
+    return [
+        *pages,
+        reverse("web:join", args=[world.b.pk]),
+        invitation_path(world.a.invitations.get().pk),
+    ]
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_account_pages_of_an_official(live_server, world: World, browser: Browser, language: str) -> None:
+def test_account_pages_of_an_official(
+    live_server, world: World, browser: Browser, language: str
+) -> None:
     User.objects.filter(pk=world.user("official").pk).update(language=language)
     visitor = Visitor.at(browser, live_server.url, width=320)
     visitor.sign_in("official@example.org")
@@ -208,7 +261,10 @@ def test_account_pages_of_an_official(live_server, world: World, browser: Browse
 
 def test_pages_of_visitors_and_the_code_page(live_server, world: World, browser: Browser) -> None:
     visitor = Visitor.at(browser, live_server.url, width=320)
-    check_pages(visitor, [reverse("account_request_login_code"), invitation_path(world.a.invitations.get().pk)])
+    check_pages(
+        visitor,
+        [reverse("account_request_login_code"), invitation_path(world.a.invitations.get().pk)],
+    )
     visitor.open(reverse("account_request_login_code"))
     visitor.page.fill("#id_email", "official@example.org")
     visitor.page.click("main form:first-of-type button[type=submit]")
@@ -217,7 +273,9 @@ def test_pages_of_visitors_and_the_code_page(live_server, world: World, browser:
     assert visitor.overflow() == []
 
 
-def test_staff_set_up_a_second_factor_and_then_work(live_server, world: World, browser: Browser) -> None:
+def test_staff_set_up_a_second_factor_and_then_work(
+    live_server, world: World, browser: Browser
+) -> None:
     UserFactory(email="fresh@example.org", admin=True, factor=False)
     visitor = Visitor.at(browser, live_server.url, width=320)
     visitor.open("/account/login/")
@@ -236,4 +294,10 @@ def test_staff_set_up_a_second_factor_and_then_work(live_server, world: World, b
     visitor.page.click("main form:first-of-type button[type=submit]")
     visitor.page.wait_for_url("**/recovery-codes/**")
     assert visitor.violations() == []
-    check_pages(visitor, [reverse("mfa_add_webauthn"), *[reverse(f"web:staff_{name}") for name in ("roles", "joining", "tokens")]])
+    check_pages(
+        visitor,
+        [
+            reverse("mfa_add_webauthn"),
+            *[reverse(f"web:staff_{name}") for name in ("roles", "joining", "tokens")],
+        ],
+    )

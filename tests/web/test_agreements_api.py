@@ -44,7 +44,10 @@ class Caller:
 
 @pytest.fixture
 def callers(world: World) -> dict[str, Caller]:
-    return {actor: Caller(world, actor) for actor in ("official", "chair", "committee_member", "curator", "other_official")}
+    return {
+        actor: Caller(world, actor)
+        for actor in ("official", "chair", "committee_member", "curator", "other_official")
+    }
 
 
 def today() -> dt.date:
@@ -56,27 +59,44 @@ def version(world: World, **values: Any) -> dict[str, Any]:
 
 
 def signature(**values: Any) -> dict[str, Any]:
-    return {"name": "Alex Doe", "office": "Mayor", "is_highest_official": True, "signed_on": today()} | values
+    return {
+        "name": "Alex Doe",
+        "office": "Mayor",
+        "is_highest_official": True,
+        "signed_on": today(),
+    } | values
 
 
 def test_from_a_draft_to_a_recognised_partnership(world: World, callers: dict[str, Caller]) -> None:
     MembershipFactory(community=world.a)
     curator, official, chair = callers["curator"], callers["official"], callers["chair"]
-    begun = curator.post(f"staff/introductions/{world.introduced().pk}/agreement/", {"form": "sister"})
+    begun = curator.post(
+        f"staff/introductions/{world.introduced().pk}/agreement/", {"form": "sister"}
+    )
     assert (begun.status_code, begun.json()["status"]) == (201, "draft")
-    staff, own = f"staff/agreements/{begun.json()['id']}/", f"communities/{world.a.pk}/agreements/{begun.json()['id']}/"
+    staff, own = (
+        f"staff/agreements/{begun.json()['id']}/",
+        f"communities/{world.a.pk}/agreements/{begun.json()['id']}/",
+    )
     theirs = own.replace(f"communities/{world.a.pk}/", f"communities/{world.b.pk}/")
     assert curator.post(f"{staff}versions/", version(world) | {"based_on": 1}).json()["number"] == 2
     assert official.get(own).status_code == 404, "a draft is the staff's own"
     offered = curator.post(f"{staff}offer/")
     assert (offered.json()["status"], offered.json()["offered_number"]) == ("signing", 2)
-    assert [row["number"] for row in official.get(f"{own}versions/").json()["versions"]] == [2, 1], "up to the one before them"
+    assert [row["number"] for row in official.get(f"{own}versions/").json()["versions"]] == [
+        2,
+        1,
+    ], "up to the one before them"
     sent = official.post(f"{own}documents/", {"document": document()})
     assert sent.status_code == 201
     (kept,) = sent.json()["documents"]
-    assert b"".join(chair.get(f"{theirs}documents/{kept['id']}/").streaming_content) == pdf(), "the other side reads it too"
+    assert b"".join(chair.get(f"{theirs}documents/{kept['id']}/").streaming_content) == pdf(), (
+        "the other side reads it too"
+    )
     first = official.post(f"{own}confirmation/", signature())
-    assert (first.json()["status"], first.json()["partnership_id"]) == ("signing", None), "one side alone begins nothing"
+    assert (first.json()["status"], first.json()["partnership_id"]) == ("signing", None), (
+        "one side alone begins nothing"
+    )
     second = chair.post(f"{theirs}confirmation/", signature(name="Kim Roe", office="Lord Mayor"))
     assert second.json()["recognised"] is True
     assert {row["name"] for row in second.json()["signatories"]} == {"Alex Doe", "Kim Roe"}
@@ -85,23 +105,31 @@ def test_from_a_draft_to_a_recognised_partnership(world: World, callers: dict[st
     assert curator.get(staff).json()["partnership_id"] == Partnership.objects.get().pk
 
 
-def test_writing_over_a_newer_version_is_a_conflict(world: World, callers: dict[str, Caller]) -> None:
+def test_writing_over_a_newer_version_is_a_conflict(
+    world: World, callers: dict[str, Caller]
+) -> None:
     agreement = drafted(world)
-    late = callers["curator"].post(f"staff/agreements/{agreement.pk}/versions/", version(world, text="Mine") | {"based_on": 1})
+    late = callers["curator"].post(
+        f"staff/agreements/{agreement.pk}/versions/", version(world, text="Mine") | {"based_on": 1}
+    )
     assert late.status_code == 409
     assert agreement.versions.count() == 2
     changes = callers["curator"].get(f"staff/agreements/{agreement.pk}/changes/?old=1&new=2")
     assert changes.status_code == 200 and changes.json()["changes"]
 
 
-def test_incomplete_version_is_kept_and_not_offered(world: World, callers: dict[str, Caller]) -> None:
+def test_incomplete_version_is_kept_and_not_offered(
+    world: World, callers: dict[str, Caller]
+) -> None:
     agreement = drafted(world, areas=[])
     refused = callers["curator"].post(f"staff/agreements/{agreement.pk}/offer/")
     assert (refused.status_code, "areas" in refused.json()["errors"]) == (422, True)
     assert Agreement.objects.get().status == "draft"
 
 
-def test_confirmation_is_taken_back_until_the_other_side_confirms(world: World, callers: dict[str, Caller]) -> None:
+def test_confirmation_is_taken_back_until_the_other_side_confirms(
+    world: World, callers: dict[str, Caller]
+) -> None:
     agreement = signing(world)
     own = f"communities/{world.a.pk}/agreements/{agreement.pk}/confirmation/"
     assert callers["official"].post(own, signature()).status_code == 200
@@ -116,7 +144,9 @@ def test_the_same_key_sends_one_document(world: World, callers: dict[str, Caller
     agreement = signing(world)
     before = SignedDocument.objects.count()
     own = f"communities/{world.a.pk}/agreements/{agreement.pk}/documents/"
-    answers = [callers["official"].post(own, {"document": document()}, key="once") for _ in range(2)]
+    answers = [
+        callers["official"].post(own, {"document": document()}, key="once") for _ in range(2)
+    ]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert SignedDocument.objects.count() == before + 1
     bad = callers["official"].post(own, {"document": SimpleUploadedFile("page.pdf", b"<html>")})
@@ -125,7 +155,9 @@ def test_the_same_key_sends_one_document(world: World, callers: dict[str, Caller
 
 def test_reopened_draft_asks_both_sides_anew(world: World, callers: dict[str, Caller]) -> None:
     agreement = signing(world)
-    callers["official"].post(f"communities/{world.a.pk}/agreements/{agreement.pk}/confirmation/", signature())
+    callers["official"].post(
+        f"communities/{world.a.pk}/agreements/{agreement.pk}/confirmation/", signature()
+    )
     again = callers["curator"].post(f"staff/agreements/{agreement.pk}/reopen/")
     assert (again.json()["status"], again.json()["signatories"]) == ("draft", [])
     given_up = callers["curator"].post(f"staff/agreements/{agreement.pk}/give-up/")
@@ -134,59 +166,124 @@ def test_reopened_draft_asks_both_sides_anew(world: World, callers: dict[str, Ca
 
 @pytest.fixture
 def lived(world: World) -> Partnership:
-    return agreed(world, since=today() - dt.timedelta(days=900), review_on=today() + dt.timedelta(days=30))
+    return agreed(
+        world, since=today() - dt.timedelta(days=900), review_on=today() + dt.timedelta(days=30)
+    )
 
 
 def of_side(world: World, side: str, partnership: Partnership, more: str = "") -> str:
     return f"communities/{getattr(world, side).pk}/partnerships/{partnership.pk}/{more}"
 
 
-def test_log_and_reports_are_read_by_both_and_changed_by_their_own(world: World, callers: dict[str, Caller], lived: Partnership) -> None:
+def test_log_and_reports_are_read_by_both_and_changed_by_their_own(
+    world: World, callers: dict[str, Caller], lived: Partnership
+) -> None:
     official, chair = callers["official"], callers["chair"]
-    entry = {"kind": "visit", "happened_on": today(), "text": "The choir came.", "own_people": 40, "other_people": 3}
-    (written,) = official.post(of_side(world, "a", lived, "activities/"), entry).json()["activities"]
-    assert (written["people_a"], written["people_b"], written["community_id"]) == (40, 3, world.a.pk)
+    entry = {
+        "kind": "visit",
+        "happened_on": today(),
+        "text": "The choir came.",
+        "own_people": 40,
+        "other_people": 3,
+    }
+    (written,) = official.post(of_side(world, "a", lived, "activities/"), entry).json()[
+        "activities"
+    ]
+    assert (written["people_a"], written["people_b"], written["community_id"]) == (
+        40,
+        3,
+        world.a.pk,
+    )
     assert chair.get(of_side(world, "b", lived)).json()["activities"] == [written]
-    assert chair.delete(f"communities/{world.b.pk}/activities/{written['id']}/").status_code == 404, "it is the other side's entry"
-    assert official.delete(f"communities/{world.a.pk}/activities/{written['id']}/").status_code == 200
+    assert (
+        chair.delete(f"communities/{world.b.pk}/activities/{written['id']}/").status_code == 404
+    ), "it is the other side's entry"
+    assert (
+        official.delete(f"communities/{world.a.pk}/activities/{written['id']}/").status_code == 200
+    )
     assert chair.get(of_side(world, "b", lived)).json()["activities"] == []
     year = today().year - 1
     for achieved in ("A first try.", "Twelve pupils went."):
-        assert chair.post(of_side(world, "b", lived, "reports/"), {"year": year, "achieved": achieved}).status_code == 201
+        assert (
+            chair.post(
+                of_side(world, "b", lived, "reports/"), {"year": year, "achieved": achieved}
+            ).status_code
+            == 201
+        )
     (report,) = official.get(of_side(world, "a", lived)).json()["reports"]
-    assert (report["year"], report["achieved"], report["community_id"]) == (year, "Twelve pupils went.", world.b.pk)
+    assert (report["year"], report["achieved"], report["community_id"]) == (
+        year,
+        "Twelve pupils went.",
+        world.b.pk,
+    )
 
 
-def test_side_that_suspended_resumes_and_each_step_is_recorded(world: World, callers: dict[str, Caller], lived: Partnership) -> None:
+def test_side_that_suspended_resumes_and_each_step_is_recorded(
+    world: World, callers: dict[str, Caller], lived: Partnership
+) -> None:
     decide = {"decided_on": today(), "reference": "Council 7/2"}
-    suspended = callers["official"].post(of_side(world, "a", lived, "decision/"), decide | {"act": "suspend", "reason": "No funds."})
+    suspended = callers["official"].post(
+        of_side(world, "a", lived, "decision/"), decide | {"act": "suspend", "reason": "No funds."}
+    )
     assert suspended.json()["status"] == "suspended"
-    assert callers["chair"].post(of_side(world, "b", lived, "decision/"), decide | {"act": "resume"}).status_code == 409
-    resumed = callers["official"].post(of_side(world, "a", lived, "decision/"), decide | {"act": "resume"})
+    assert (
+        callers["chair"]
+        .post(of_side(world, "b", lived, "decision/"), decide | {"act": "resume"})
+        .status_code
+        == 409
+    )
+    resumed = callers["official"].post(
+        of_side(world, "a", lived, "decision/"), decide | {"act": "resume"}
+    )
     assert resumed.json()["status"] == "active"
-    assert [(step["old"], step["new"]) for step in resumed.json()["changes"]][-2:] == [("active", "suspended"), ("suspended", "active")]
-    assert callers["committee_member"].post(of_side(world, "b", lived, "decision/"), decide | {"act": "end"}).status_code == 404
+    assert [(step["old"], step["new"]) for step in resumed.json()["changes"]][-2:] == [
+        ("active", "suspended"),
+        ("suspended", "active"),
+    ]
+    assert (
+        callers["committee_member"]
+        .post(of_side(world, "b", lived, "decision/"), decide | {"act": "end"})
+        .status_code
+        == 404
+    )
 
 
-def test_renewal_needs_both_sides_and_takes_the_earlier_review(world: World, callers: dict[str, Caller], lived: Partnership) -> None:
+def test_renewal_needs_both_sides_and_takes_the_earlier_review(
+    world: World, callers: dict[str, Caller], lived: Partnership
+) -> None:
     Partnership.objects.filter(pk=lived.pk).update(status="review_due", review_on=today())
     sooner, later = today() + dt.timedelta(days=700), today() + dt.timedelta(days=900)
-    one = callers["official"].post(of_side(world, "a", lived, "renewal/"), {"next_review_on": later, "decided_on": today()})
+    one = callers["official"].post(
+        of_side(world, "a", lived, "renewal/"), {"next_review_on": later, "decided_on": today()}
+    )
     assert (one.json()["status"], len(one.json()["renewals"])) == ("review_due", 1)
-    twice = callers["official"].post(of_side(world, "a", lived, "renewal/"), {"next_review_on": sooner, "decided_on": today()})
+    twice = callers["official"].post(
+        of_side(world, "a", lived, "renewal/"), {"next_review_on": sooner, "decided_on": today()}
+    )
     assert twice.status_code == 409
-    both = callers["chair"].post(of_side(world, "b", lived, "renewal/"), {"next_review_on": sooner, "decided_on": today()})
+    both = callers["chair"].post(
+        of_side(world, "b", lived, "renewal/"), {"next_review_on": sooner, "decided_on": today()}
+    )
     assert (both.json()["status"], both.json()["review_on"]) == ("renewed", sooner.isoformat())
 
 
-def test_why_and_certificate_are_for_the_two_sides(world: World, callers: dict[str, Caller], lived: Partnership) -> None:
+def test_why_and_certificate_are_for_the_two_sides(
+    world: World, callers: dict[str, Caller], lived: Partnership
+) -> None:
     assert callers["official"].get(of_side(world, "a", lived, "why/")).json()["why"]
     assert callers["other_official"].get(of_side(world, "a", lived, "why/")).status_code == 404
     if pdf_libraries.are_there():
         certificate = callers["chair"].get(of_side(world, "b", lived, "certificate/"))
-        assert certificate.content.startswith(b"%PDF") and certificate["Content-Disposition"].startswith("attachment")
+        assert certificate.content.startswith(b"%PDF") and certificate[
+            "Content-Disposition"
+        ].startswith("attachment")
 
 
 def test_closed_introduction_has_no_draft(world: World, callers: dict[str, Caller]) -> None:
     closed: Introduction = world.introduced(stage="closed", close_reason="other")
-    assert callers["curator"].post(f"staff/introductions/{closed.pk}/agreement/", {"form": "sister"}).status_code == 409
+    assert (
+        callers["curator"]
+        .post(f"staff/introductions/{closed.pk}/agreement/", {"form": "sister"})
+        .status_code
+        == 409
+    )

@@ -1,4 +1,6 @@
-"""The board: filters, marks in words, moving by menu, two curators at once, notes, and the walk from sign-in to an introduction."""
+"""The board: filters, marks in words, moving by menu, two curators at once, notes, and the walk
+from sign-in to an introduction.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,22 @@ def page(client: Client, address: str, **query: str) -> str:
 
 
 def test_marks_are_words_beside_their_signs(world: World) -> None:
-    card = world.introduced(due_on=NOW.date() - dt.timedelta(days=2), stage_since=NOW - dt.timedelta(days=40))
-    set_bar(by=world.user("curator"), country="DE", because="A rule.", source="Law 1", from_on=NOW.date())
+    card = world.introduced(
+        due_on=NOW.date() - dt.timedelta(days=2), stage_since=NOW - dt.timedelta(days=40)
+    )
+    set_bar(
+        by=world.user("curator"),
+        country="DE",
+        because="A rule.",
+        source="Law 1",
+        from_on=NOW.date(),
+    )
     curator = world.client("curator")
     for address in (url("staff_introductions"), url("staff_introduction", card.pk)):
         html = page(curator, address)
-        assert f"overdue since {card.due_on:%-d %b}" in html.replace(f"{card.due_on:%B}", f"{card.due_on:%b}")
+        assert f"overdue since {card.due_on:%-d %b}" in html.replace(
+            f"{card.due_on:%B}", f"{card.due_on:%b}"
+        )
         assert "stuck for 40 days" in html
         assert "barred" in html
     for address in (url("introduction", card.pk), url("desk")):
@@ -58,7 +70,9 @@ def test_marks_are_words_beside_their_signs(world: World) -> None:
 )  # fmt: skip
 def test_filters(world: World, query: dict[str, str], shown: bool) -> None:
     world.introduced(owner=world.user("curator"), due_on=NOW.date() - dt.timedelta(days=2))
-    assert ("Alpha – Beta" in page(world.client("curator"), url("staff_introductions"), **query)) == shown
+    assert (
+        "Alpha – Beta" in page(world.client("curator"), url("staff_introductions"), **query)
+    ) == shown
 
 
 def test_two_curators_at_once_the_second_sees_the_conflict(world: World, sign_in: SignIn) -> None:
@@ -85,7 +99,9 @@ def test_from_sign_in_to_an_introduction_in_two_clicks(world: World) -> None:
     overview = page(curator, url("staff"))
     assert f'href="{url("staff_introductions")}' in overview  # the first click
     (form,) = [
-        form for form in forms_of(page(curator, url("staff_introductions"))) if form.action == url("staff_introduction_move", card.pk)
+        form
+        for form in forms_of(page(curator, url("staff_introductions")))
+        if form.action == url("staff_introduction_move", card.pk)
     ]
     assert form.values["stage"] == ["introduced"], "the menu already says what comes next"
     assert curator.post(form.action, form.values).status_code == 302  # the second
@@ -99,16 +115,29 @@ def test_menu_of_the_last_column_chooses_nothing_beforehand(world: World) -> Non
         values = form_to(page(curator, shown), address).values
         assert values["stage"] == [""]
         assert curator.post(address, values).status_code == 422
-    assert Introduction.objects.get().stage == "council_resolution", "a hasty click moves nothing back"
+    assert Introduction.objects.get().stage == "council_resolution", (
+        "a hasty click moves nothing back"
+    )
     Introduction.objects.update(stage="introduced")
-    assert form_to(page(curator, url("staff_introduction", card.pk)), address).values["stage"] == ["first_meeting"]
+    assert form_to(page(curator, url("staff_introduction", card.pk)), address).values["stage"] == [
+        "first_meeting"
+    ]
 
 
 def test_barred_pair_is_not_introduced(world: World) -> None:
     card = world.introduced(stage="to_introduce")
-    set_bar(by=world.user("curator"), country="DE", because="A rule.", source="Law 1", from_on=NOW.date())
+    set_bar(
+        by=world.user("curator"),
+        country="DE",
+        because="A rule.",
+        source="Law 1",
+        from_on=NOW.date(),
+    )
     curator = world.client("curator")
-    assert curator.post(url("staff_introduction_move", card.pk), {"stage": "introduced"}).status_code == 409
+    assert (
+        curator.post(url("staff_introduction_move", card.pk), {"stage": "introduced"}).status_code
+        == 409
+    )
     posted = {"stage": "closed", "close_reason": "other"}
     assert curator.post(url("staff_introduction_move", card.pk), posted).status_code == 302
 
@@ -125,12 +154,21 @@ def test_notes_are_kept_and_neither_side_reads_them(world: World) -> None:
 def test_administrator_reads_and_moves_nothing(world: World) -> None:
     card, admin = world.introduced(), world.client("admin")
     for address in (url("staff_introductions"), url("staff_introduction", card.pk)):
-        assert not [form for form in forms_of(page(admin, address)) if form.action.startswith("/staff/") and form.method == "post"]
-    assert admin.post(url("staff_introduction_move", card.pk), {"stage": "exploring"}).status_code == 404
+        assert not [
+            form
+            for form in forms_of(page(admin, address))
+            if form.action.startswith("/staff/") and form.method == "post"
+        ]
+    assert (
+        admin.post(url("staff_introduction_move", card.pk), {"stage": "exploring"}).status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize("name", ["staff_introductions", "staff_introduction"])
-def test_pages_of_introductions_are_stored_by_no_cache(world: World, curator: User, name: str) -> None:
+def test_pages_of_introductions_are_stored_by_no_cache(
+    world: World, curator: User, name: str
+) -> None:
     card = world.introduced()
     address = url(name, card.pk) if name == "staff_introduction" else url(name)
     assert "no-store" in world.client("curator").get(address)["Cache-Control"]
@@ -143,6 +181,8 @@ def test_curator_reads_contacts_and_leaves_a_trace(world: World) -> None:
     assert contact.email in page(world.client("curator"), address)
     event = Event.objects.get(topic="contacts_read")
     assert (event.by, event.community_id) == (world.user("curator"), world.b.pk)
-    assert contact.email not in page(world.client("admin"), address), "an administrator gives a reason first"
+    assert contact.email not in page(world.client("admin"), address), (
+        "an administrator gives a reason first"
+    )
     for actor in ("official", "chair"):
         assert world.client(actor).get(address).status_code == 404

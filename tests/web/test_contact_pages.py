@@ -21,7 +21,13 @@ def names() -> list[tuple[str, bool]]:
 
 def test_contacts_are_entered_kept_and_removed(official: CommunityRole, sign_in: SignIn) -> None:
     client = sign_in(official.user)
-    two = {"name.0": "Ana", "email.0": "ana@city.example", "name.1": "Bo", "office.1": "Protocol", "email.1": "bo@city.example"}
+    two = {
+        "name.0": "Ana",
+        "email.0": "ana@city.example",
+        "name.1": "Bo",
+        "office.1": "Protocol",
+        "email.1": "bo@city.example",
+    }
     assert client.post(url(official), two).status_code == 302
     assert names() == [("Ana", True), ("Bo", False)]
     form = form_to(client.get(url(official)).content.decode(), url(official))
@@ -32,8 +38,12 @@ def test_contacts_are_entered_kept_and_removed(official: CommunityRole, sign_in:
     assert names() == [("Bo", True)]
 
 
-def test_wrong_contact_is_explained_and_nothing_saved(official: CommunityRole, sign_in: SignIn) -> None:
-    response = sign_in(official.user).post(url(official), {"name.0": "Ana", "email.0": "nobody", "phone.3": "1"})
+def test_wrong_contact_is_explained_and_nothing_saved(
+    official: CommunityRole, sign_in: SignIn
+) -> None:
+    response = sign_in(official.user).post(
+        url(official), {"name.0": "Ana", "email.0": "nobody", "phone.3": "1"}
+    )
     html = response.content.decode()
     assert response.status_code == 422
     assert "Write an e-mail address" in html
@@ -43,15 +53,23 @@ def test_wrong_contact_is_explained_and_nothing_saved(official: CommunityRole, s
 
 
 @pytest.mark.parametrize("role", ["committee_member", "chair"])
-def test_contacts_are_kept_by_officials_alone(official: CommunityRole, sign_in: SignIn, role: str) -> None:
+def test_contacts_are_kept_by_officials_alone(
+    official: CommunityRole, sign_in: SignIn, role: str
+) -> None:
     other = CommunityRoleFactory(community=official.community, role=role)
     client = sign_in(other.user)
     assert client.get(url(other)).status_code == 404
-    assert client.post(url(other), {"name.0": "Ana", "email.0": "ana@city.example"}).status_code == 404
+    assert (
+        client.post(url(other), {"name.0": "Ana", "email.0": "ana@city.example"}).status_code == 404
+    )
 
 
-def test_administrator_opens_contacts_by_a_reason_that_the_community_reads(official: CommunityRole, admin: User, sign_in: SignIn) -> None:
-    ContactFactory(organisation=OrganisationFactory(community=official.community), name="Ana Contact")
+def test_administrator_opens_contacts_by_a_reason_that_the_community_reads(
+    official: CommunityRole, admin: User, sign_in: SignIn
+) -> None:
+    ContactFactory(
+        organisation=OrganisationFactory(community=official.community), name="Ana Contact"
+    )
     address, client = reverse("web:staff_contacts", args=[official.community_id]), sign_in(admin)
     asked = client.get(address).content.decode()
     assert "Ana Contact" not in asked
@@ -60,16 +78,29 @@ def test_administrator_opens_contacts_by_a_reason_that_the_community_reads(offic
     assert "Ana Contact" not in refused.content.decode()
     assert not Event.objects.filter(topic="contacts_read").exists()
     form = form_to(asked, address)
-    opened = client.post(form.action, {**form.values, "reason": "Their office burnt down;  the mayor asked us to reach them."})
+    opened = client.post(
+        form.action,
+        {**form.values, "reason": "Their office burnt down;  the mayor asked us to reach them."},
+    )
     assert "Ana Contact" in opened.content.decode()
     assert "no-store" in opened["Cache-Control"]
     left = Event.objects.get(topic="contacts_read")
-    assert (left.by, left.payload["reason"]) == (admin, "Their office burnt down; the mayor asked us to reach them.")
-    trail = sign_in(official.user).get(f"/api/v1/communities/{official.community_id}/events/").json()["results"]
+    assert (left.by, left.payload["reason"]) == (
+        admin,
+        "Their office burnt down; the mayor asked us to reach them.",
+    )
+    trail = (
+        sign_in(official.user)
+        .get(f"/api/v1/communities/{official.community_id}/events/")
+        .json()["results"]
+    )
     assert [event["topic"] for event in trail] == ["contacts_read"]
 
 
 def test_curator_breaks_no_glass(official: CommunityRole, curator: User, sign_in: SignIn) -> None:
     address = reverse("web:staff_contacts", args=[official.community_id])
-    assert sign_in(curator).post(address, {"reason": "a reason that is long enough"}).status_code == 404
+    assert (
+        sign_in(curator).post(address, {"reason": "a reason that is long enough"}).status_code
+        == 404
+    )
     assert not Event.objects.filter(topic="contacts_read").exists()

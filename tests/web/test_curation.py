@@ -24,18 +24,35 @@ def test_policy_is_set_in_percent_and_shown_with_its_history(world: World) -> No
     wrong = curator.post(url("staff_policy"), {"mode": "above", "because": "Try."})
     assert wrong.status_code == 422
     assert "lowest score" in wrong.content.decode()
-    assert curator.post(url("staff_policy"), {"mode": "above", "threshold": "62.5", "because": "Try."}).status_code == 302
+    assert (
+        curator.post(
+            url("staff_policy"), {"mode": "above", "threshold": "62.5", "because": "Try."}
+        ).status_code
+        == 302
+    )
     assert ReleasePolicy.objects.get().threshold == 0.625
     html = curator.get(url("staff_policy")).content.decode()
     assert "Try." in html
     assert "62% and above" in curator.get(url("staff_suggestions")).content.decode()
     assert world.client("admin").get(url("staff_policy")).status_code == 200
-    assert world.client("admin").post(url("staff_policy"), {"mode": "all", "because": "No."}).status_code == 404
+    assert (
+        world.client("admin")
+        .post(url("staff_policy"), {"mode": "all", "because": "No."})
+        .status_code
+        == 404
+    )
 
 
 def test_several_are_released_with_a_word_on_each_that_was_not(world: World) -> None:
-    waiting, gone = SuggestionFactory(pair=world.pair, proposed=True), SuggestionFactory(status="expired")
-    posted = {"act": "release", "suggestion_ids": [waiting.pk, gone.pk], "after": url("staff_suggestions") + "?status=proposed"}
+    waiting, gone = (
+        SuggestionFactory(pair=world.pair, proposed=True),
+        SuggestionFactory(status="expired"),
+    )
+    posted = {
+        "act": "release",
+        "suggestion_ids": [waiting.pk, gone.pk],
+        "after": url("staff_suggestions") + "?status=proposed",
+    }
     answer = world.client("curator").post(url("staff_suggestions_act"), posted, follow=True)
     html = answer.content.decode()
     assert answer.redirect_chain == [(posted["after"], 302)]
@@ -43,10 +60,17 @@ def test_several_are_released_with_a_word_on_each_that_was_not(world: World) -> 
     assert f"Suggestion {gone.pk}:" in html
     waiting.refresh_from_db()
     assert waiting.status == "released"
-    assert world.client("curator").post(url("staff_suggestions_act"), {"act": "release"}).status_code == 400
+    assert (
+        world.client("curator").post(url("staff_suggestions_act"), {"act": "release"}).status_code
+        == 400
+    )
 
 
-BAR_FORM = {"because": "A rule <of> law.", "source": "https://example.org/law", "from_on": "2026-01-01"}
+BAR_FORM = {
+    "because": "A rule <of> law.",
+    "source": "https://example.org/law",
+    "from_on": "2026-01-01",
+}
 
 
 def test_jurisdiction_is_barred_by_the_name_of_its_region(world: World) -> None:
@@ -55,7 +79,13 @@ def test_jurisdiction_is_barred_by_the_name_of_its_region(world: World) -> None:
     wrong = curator.post(url("staff_bars"), BAR_FORM | {"country": "DE", "admin1": "Atlantis"})
     assert wrong.status_code == 422
     assert "Regions there are: Bavaria" in wrong.content.decode()
-    assert curator.post(url("staff_bars"), BAR_FORM | {"country": "DE", "admin1": "bavaria", "home_admin1_code": "CA"}).status_code == 302
+    assert (
+        curator.post(
+            url("staff_bars"),
+            BAR_FORM | {"country": "DE", "admin1": "bavaria", "home_admin1_code": "CA"},
+        ).status_code
+        == 302
+    )
     bar = Bar.objects.get()
     assert (bar.country_id, bar.admin1_code, bar.home_admin1_code) == ("DE", "02", "CA")
     html = curator.get(url("staff_bars")).content.decode()
@@ -69,17 +99,29 @@ def test_pair_is_barred_from_its_suggestion(world: World) -> None:
     suggestion = SuggestionFactory(pair=world.pair)
     curator = world.client("curator")
     address = f"{url('staff_bars')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
-    assert address.replace("&", "&amp;") in curator.get(url("staff_suggestion", suggestion.pk)).content.decode()
+    assert (
+        address.replace("&", "&amp;")
+        in curator.get(url("staff_suggestion", suggestion.pk)).content.decode()
+    )
     assert "Alpha – Beta" in curator.get(address).content.decode()
     assert curator.post(address, BAR_FORM).status_code == 302
     assert Bar.objects.get().pair == world.pair
-    assert world.client("official").get(url("suggestion", world.a.pk, suggestion.pk)).status_code == 404
-    assert curator.get(f"{url('staff_bars')}?home_id={world.b.pk}&abroad_id={world.a.pk}").status_code == 404
+    assert (
+        world.client("official").get(url("suggestion", world.a.pk, suggestion.pk)).status_code
+        == 404
+    )
+    assert (
+        curator.get(f"{url('staff_bars')}?home_id={world.b.pk}&abroad_id={world.a.pk}").status_code
+        == 404
+    )
 
 
 def test_pair_is_found_looked_at_and_proposed(world: World) -> None:
     curator = world.client("curator")
-    assert "No published community abroad" in curator.get(url("staff_propose"), {"home": "Alp", "abroad": "Nowhere"}).content.decode()
+    assert (
+        "No published community abroad"
+        in curator.get(url("staff_propose"), {"home": "Alp", "abroad": "Nowhere"}).content.decode()
+    )
     html = curator.get(url("staff_propose"), {"home": "Alp", "abroad": "Gam"}).content.decode()
     assert f'value="{world.a.pk}"' in html and f'value="{world.c.pk}"' in html
     address = f"{url('staff_propose')}?home_id={world.a.pk}&abroad_id={world.c.pk}"
@@ -89,17 +131,34 @@ def test_pair_is_found_looked_at_and_proposed(world: World) -> None:
     suggestion = Suggestion.objects.get()
     assert made.url == url("staff_suggestion", suggestion.pk)
     assert "The mayors are cousins." in curator.get(made.url).content.decode()
-    assert "cousins" not in world.client("official").get(url("suggestion", world.a.pk, suggestion.pk)).content.decode()
+    assert (
+        "cousins"
+        not in world.client("official")
+        .get(url("suggestion", world.a.pk, suggestion.pk))
+        .content.decode()
+    )
     assert "have an open suggestion already" in curator.get(address).content.decode()
 
 
 def test_wish_is_shown_and_set_aside(world: World) -> None:
-    picky = CommunityFactory(name="Picky", published=True, published__document=document(sought={"excluded_countries": ["DE"]}))
+    picky = CommunityFactory(
+        name="Picky",
+        published=True,
+        published__document=document(sought={"excluded_countries": ["DE"]}),
+    )
     address = f"{url('staff_propose')}?home_id={picky.pk}&abroad_id={world.b.pk}"
     curator = world.client("curator")
     assert "Picky excludes Germany." in curator.get(address).content.decode()
-    assert "why the wishes named above" in curator.post(address, {"because": "They met."}).content.decode()
-    assert curator.post(address, {"because": "They met.", "overridden_because": "The mayor asks."}).status_code == 302
+    assert (
+        "why the wishes named above"
+        in curator.post(address, {"because": "They met."}).content.decode()
+    )
+    assert (
+        curator.post(
+            address, {"because": "They met.", "overridden_because": "The mayor asks."}
+        ).status_code
+        == 302
+    )
 
 
 def test_bar_is_shown_and_leaves_no_form(world: World) -> None:
@@ -126,12 +185,27 @@ def post(client: Client, path: str, body: dict[str, Any]) -> Any:
 
 def test_policy_is_set_and_its_history_kept(world: World) -> None:
     curator = world.client("curator")
-    assert post(curator, "release-policies/", {"mode": "above", "because": "Try."}).status_code == 422
-    assert post(curator, "release-policies/", {"mode": "above", "threshold": 0.6, "because": "Try."}).status_code == 201
-    assert post(curator, "release-policies/", {"mode": "by_hand", "because": "Too many."}).status_code == 201
+    assert (
+        post(curator, "release-policies/", {"mode": "above", "because": "Try."}).status_code == 422
+    )
+    assert (
+        post(
+            curator, "release-policies/", {"mode": "above", "threshold": 0.6, "because": "Try."}
+        ).status_code
+        == 201
+    )
+    assert (
+        post(curator, "release-policies/", {"mode": "by_hand", "because": "Too many."}).status_code
+        == 201
+    )
     rows = world.client("admin").get(f"{API}release-policies/").json()["results"]
     assert [(row["mode"], row["threshold"]) for row in rows] == [("by_hand", None), ("above", 0.6)]
-    assert post(world.client("admin"), "release-policies/", {"mode": "all", "because": "No."}).status_code == 404
+    assert (
+        post(
+            world.client("admin"), "release-policies/", {"mode": "all", "because": "No."}
+        ).status_code
+        == 404
+    )
 
 
 def test_bar_is_set_and_lifted(world: World) -> None:
@@ -143,7 +217,10 @@ def test_bar_is_set_and_lifted(world: World) -> None:
     suggestion.refresh_from_db()
     assert suggestion.status == "superseded"
     number = made.json()["id"]
-    assert post(curator, f"bars/{number}/lift/", {"because": "It has ended."}).json()["lifted_because"] == "It has ended."
+    assert (
+        post(curator, f"bars/{number}/lift/", {"because": "It has ended."}).json()["lifted_because"]
+        == "It has ended."
+    )
     assert post(curator, f"bars/{number}/lift/", {"because": "Again."}).status_code == 409
     assert [row["id"] for row in curator.get(f"{API}bars/").json()["results"]] == [number]
     for actor in ("official", "chair", "stranger"):
@@ -151,7 +228,10 @@ def test_bar_is_set_and_lifted(world: World) -> None:
 
 
 def test_several_are_released_and_held(world: World) -> None:
-    waiting, gone = SuggestionFactory(pair=world.pair, proposed=True), SuggestionFactory(status="expired")
+    waiting, gone = (
+        SuggestionFactory(pair=world.pair, proposed=True),
+        SuggestionFactory(status="expired"),
+    )
     curator, ids = world.client("curator"), {"suggestion_ids": [waiting.pk, gone.pk]}
     released = post(curator, "suggestions/release/", ids).json()
     assert released["done"] == [waiting.pk]

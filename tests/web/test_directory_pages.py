@@ -28,11 +28,15 @@ def member(db: None) -> Community:
     community = CommunityFactory(name="Ames", published=True)
     other = CommunityFactory(name="Bonn", country_code="DE", published=True)
     MembershipFactory(community=community)
-    made = PartnershipFactory(agreement__introduction__suggestion__pair=PairFactory(a=community, b=other))
+    made = PartnershipFactory(
+        agreement__introduction__suggestion__pair=PairFactory(a=community, b=other)
+    )
     for side in (community, other):
         SignatoryFactory(agreement=made.agreement, community=side)
     ListedPartnershipFactory(
-        place_a=community.place, place_b=PlaceFactory(name="=Kiel", latitude=54.3, longitude=10.1), sources=["wikidata2016"]
+        place_a=community.place,
+        place_b=PlaceFactory(name="=Kiel", latitude=54.3, longitude=10.1),
+        sources=["wikidata2016"],
     )
     return community
 
@@ -53,7 +57,9 @@ def test_table_and_map_tell_the_same(client: Client, member: Community) -> None:
     assert f'href="{reverse("web:community", args=[member.pk])}"' in html
 
 
-def test_facets_name_how_many_and_leave_out_what_leads_to_nothing(client: Client, member: Community) -> None:
+def test_facets_name_how_many_and_leave_out_what_leads_to_nothing(
+    client: Client, member: Community
+) -> None:
     html = directory(client)
     assert "Germany (1)" in html
     assert "Japan" not in html
@@ -85,7 +91,10 @@ def test_city_is_found_however_it_is_spelled(client: Client, member: Community) 
     assert f'href="{reverse("web:directory")}?place={place.pk}"' in listed
     assert "<html" not in listed
     assert "Did you mean" in directory(client, search="Gotheborg"), "also without JavaScript"
-    assert "No city is called so" in client.get(reverse("web:directory_cities"), {"search": "qqqqqqqq"}).content.decode()
+    assert (
+        "No city is called so"
+        in client.get(reverse("web:directory_cities"), {"search": "qqqqqqqq"}).content.decode()
+    )
     assert client.get(reverse("web:directory_cities"), {"search": "\x00"}).status_code == 200
 
 

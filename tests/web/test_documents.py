@@ -1,4 +1,6 @@
-"""The OpenAPI document, the try-it page, and that the access table and the addresses name each other."""
+"""The OpenAPI document, the try-it page, and that the access table and the addresses name each
+other.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,14 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def test_every_address_and_method_stands_in_the_access_table() -> None:
     taken: dict[str, set[str]] = {}
     for route in api_urls:
-        view: Any = getattr(route.callback, "view_class", None) or getattr(route.callback, "cls", None)
-        taken[f"api:{route.name}"] = {method.upper() for method in METHODS if method in view.http_method_names and hasattr(view, method)}
+        view: Any = getattr(route.callback, "view_class", None) or getattr(
+            route.callback, "cls", None
+        )
+        taken[f"api:{route.name}"] = {
+            method.upper()
+            for method in METHODS
+            if method in view.http_method_names and hasattr(view, method)
+        }
     taken["api:unknown"] = {"GET"}
     assert taken == {name: set(methods) for name, methods in ACCESS.items()}
 
@@ -29,8 +37,14 @@ def test_document_is_valid_and_complete(db: None, tmp_path: Any) -> None:
     target = tmp_path / "schema.yml"
     call_command("spectacular", "--file", str(target), "--validate", "--fail-on-warn")
     document = yaml.safe_load(target.read_text())
-    described = {(path, method) for path, operations in document["paths"].items() for method in operations}
-    assert len(described) == sum(len(methods) for name, methods in ACCESS.items() if name not in {"api:schema", "api:docs", "api:unknown"})
+    described = {
+        (path, method) for path, operations in document["paths"].items() for method in operations
+    }
+    assert len(described) == sum(
+        len(methods)
+        for name, methods in ACCESS.items()
+        if name not in {"api:schema", "api:docs", "api:unknown"}
+    )
     for operations in document["paths"].values():
         for operation in operations.values():
             assert "application/problem+json" in operation["responses"]["default"]["content"]
@@ -51,7 +65,9 @@ def test_try_it_page_keeps_the_strict_policy(db: None) -> None:
     assets = re.findall(r'(?:src|href)="([^"]+)"', html)
     assert assets
     assert all(asset.startswith("/") and not asset.startswith("//") for asset in assets)
-    script = Client().get(next(asset for asset in assets if "script" in asset and "swagger-ui-dist" not in asset))
+    script = Client().get(
+        next(asset for asset in assets if "script" in asset and "swagger-ui-dist" not in asset)
+    )
     assert script.status_code == 200
     assert script["Content-Type"].startswith("application/javascript")
     assert b"SwaggerUIBundle(" in script.content

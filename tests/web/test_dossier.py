@@ -1,4 +1,6 @@
-"""The dossier for a council meeting: one page, in every script, and nothing in it that tells the other side's answer."""
+"""The dossier for a council meeting: one page, in every script, and nothing in it that tells the
+other side's answer.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ NAMES = {
     "zh": ("广州市", "CN"),
     "ko": ("부산광역시", "KR"),
 }
-needs_libraries = pytest.mark.skipif(not pdf_libraries.are_there(), reason="PDF TEST SKIPPED: this machine has no Pango")
+needs_libraries = pytest.mark.skipif(
+    not pdf_libraries.are_there(), reason="PDF TEST SKIPPED: this machine has no Pango"
+)
 
 
 def full_document(**identity: str) -> dict[str, Any]:
@@ -37,7 +41,10 @@ def full_document(**identity: str) -> dict[str, Any]:
     return document(
         identity=identity,
         sectors={"strengths": {"logistics": 3, "tourism": 2, "agriculture": 1}},
-        needs_offers={"needs": ["water_management", "port_logistics"], "offers": ["heritage_conservation", "vocational_training"]},
+        needs_offers={
+            "needs": ["water_management", "port_logistics"],
+            "offers": ["heritage_conservation", "vocational_training"],
+        },
         facts={"population": 1_234_567},
     )
 
@@ -51,11 +58,18 @@ def pair(official: CommunityRole) -> Suggestion:
     return make_pair(official)
 
 
-def make_pair(official: CommunityRole, local_name: str = "Fernstadt am Fluß", country: str = "DE") -> Suggestion:
+def make_pair(
+    official: CommunityRole, local_name: str = "Fernstadt am Fluß", country: str = "DE"
+) -> Suggestion:
     other = CommunityFactory(
-        name="Farplace", country_code=country, published=True, published__document=full_document(local_name=local_name)
+        name="Farplace",
+        country_code=country,
+        published=True,
+        published__document=full_document(local_name=local_name),
     )
-    return SuggestionFactory(pair__a=official.community, pair__b=other, a_reasons=REASONS, b_reasons=REASONS)
+    return SuggestionFactory(
+        pair__a=official.community, pair__b=other, a_reasons=REASONS, b_reasons=REASONS
+    )
 
 
 def read(response: HttpResponse) -> PdfReader:
@@ -72,12 +86,18 @@ def fonts_of(reader: PdfReader) -> list[Any]:
 def glyphs_of(reader: PdfReader, letter: str) -> set[bytes]:
     """The different glyphs by which the page shows one letter."""
     wanted = b"<(....)> <%04x>" % ord(letter)
-    return {glyph for font in fonts_of(reader) for glyph in re.findall(wanted, font["/ToUnicode"].get_data())}
+    return {
+        glyph
+        for font in fonts_of(reader)
+        for glyph in re.findall(wanted, font["/ToUnicode"].get_data())
+    }
 
 
 @needs_libraries
 @pytest.mark.parametrize("language", NAMES)
-def test_dossier_is_one_page_with_both_names_in_their_scripts(official: CommunityRole, sign_in: SignIn, language: str) -> None:
+def test_dossier_is_one_page_with_both_names_in_their_scripts(
+    official: CommunityRole, sign_in: SignIn, language: str
+) -> None:
     name, country = NAMES[language]
     suggestion = make_pair(official, local_name=name, country=country)
     reader = read(sign_in(official.user).get(address(official, suggestion)))
@@ -85,7 +105,8 @@ def test_dossier_is_one_page_with_both_names_in_their_scripts(official: Communit
     text = reader.pages[0].extract_text()
     assert "Homeport" in text and "Farplace" in text
     assert name in text or name[::-1] in text, text[:300]
-    # Where a font lacks a letter, its box is shown instead, and the font gets an encoding of its own.
+    # Where a font lacks a letter, its box is shown instead, and the font gets an encoding of its
+    # own.
     assert {font["/Encoding"] for font in fonts_of(reader)} == {"/Identity-H"}
     for said in ("You need water management; Farplace offers it.", "Farplace needs water management; Homeport offers it.",
                  "Your working hours hardly overlap.", "Existing ties", "1,234,567", "Next steps"):  # fmt: skip
@@ -96,19 +117,26 @@ def test_dossier_is_one_page_with_both_names_in_their_scripts(official: Communit
 def test_arabic_letters_are_joined(official: CommunityRole, sign_in: SignIn) -> None:
     """The same letter three times: its initial, medial and final form are three different glyphs."""
     client = sign_in(official.user)
-    joined, apart = (make_pair(official, local_name=name, country="EG") for name in ("ببب", "ب ب ب"))
+    joined, apart = (
+        make_pair(official, local_name=name, country="EG") for name in ("ببب", "ب ب ب")
+    )
     assert len(glyphs_of(read(client.get(address(official, joined))), "ب")) == 3
     assert len(glyphs_of(read(client.get(address(official, apart))), "ب")) == 1
 
 
 @needs_libraries
 @pytest.mark.parametrize("answered", ["interested", "declined", "withdrawn"])
-def test_dossier_does_not_tell_the_other_sides_answer(official: CommunityRole, pair: Suggestion, sign_in: SignIn, answered: str) -> None:
+def test_dossier_does_not_tell_the_other_sides_answer(
+    official: CommunityRole, pair: Suggestion, sign_in: SignIn, answered: str
+) -> None:
     client = sign_in(official.user)
     pages = [address(official, pair, "dossier")]
 
     def seen() -> tuple[list[bytes], str]:
-        html = [re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"', b"", client.get(page).content) for page in pages]
+        html = [
+            re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"', b"", client.get(page).content)
+            for page in pages
+        ]
         return html, read(client.get(address(official, pair))).pages[0].extract_text()
 
     before = seen()
@@ -118,7 +146,9 @@ def test_dossier_does_not_tell_the_other_sides_answer(official: CommunityRole, p
 
 
 @needs_libraries
-def test_dossier_takes_a_reasonable_time(official: CommunityRole, pair: Suggestion, sign_in: SignIn) -> None:
+def test_dossier_takes_a_reasonable_time(
+    official: CommunityRole, pair: Suggestion, sign_in: SignIn
+) -> None:
     client = sign_in(official.user)
     client.get(address(official, pair))
     begun = time.monotonic()
@@ -127,7 +157,9 @@ def test_dossier_takes_a_reasonable_time(official: CommunityRole, pair: Suggesti
 
 
 @pytest.mark.parametrize("name", ["dossier", "dossier_pdf"])
-def test_who_may_not_read_the_suggestion_finds_no_dossier(pair: Suggestion, sign_in: SignIn, name: str, official: CommunityRole) -> None:
+def test_who_may_not_read_the_suggestion_finds_no_dossier(
+    pair: Suggestion, sign_in: SignIn, name: str, official: CommunityRole
+) -> None:
     url = address(official, pair, name)
     unvetted = CommunityRoleFactory(community=pair.pair.a, vetted_at=None)
     stranger = CommunityRoleFactory(community=CommunityFactory(published=True))
@@ -141,7 +173,9 @@ def test_without_libraries_the_page_says_so_and_can_be_printed(
     official: CommunityRole, pair: Suggestion, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(*args: Any, **kwargs: Any) -> bytes:
-        raise Unavailable("A PDF cannot be made on this machine just now. The same page can be printed from the browser.")
+        raise Unavailable(
+            "A PDF cannot be made on this machine just now. The same page can be printed from the browser."
+        )
 
     monkeypatch.setattr("backend.suggestions.dossiers.render_pdf", missing)
     response = sign_in(official.user).get(address(official, pair))

@@ -1,6 +1,8 @@
-"""Requests drawn from the OpenAPI document, right and wrong: no 5xx, and every answer as the document says.
+"""Requests drawn from the OpenAPI document, right and wrong: no 5xx, and every answer as the
+document says.
 
-Half of the requests name things that exist. A longer hunt: ``CSC_FUZZ_EXAMPLES=200 python3 manage.py test tests/web/test_fuzzing.py``.
+Half of the requests name things that exist. A longer hunt: ``CSC_FUZZ_EXAMPLES=200 python3
+manage.py test tests/web/test_fuzzing.py``.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ def things_that_exist(world: World) -> dict[str, Any]:
         "introduction_id": introduction.pk,
         "letter_id": make.VettingLetterFactory(profile=world.a.profile).pk,
         "run_id": make.ScoringRunFactory().pk,
-        "work_id": make.WorkFactory(status="dead", finished_at=make.MOMENT, event=make.EventFactory()).pk,
+        "work_id": make.WorkFactory(
+            status="dead", finished_at=make.MOMENT, event=make.EventFactory()
+        ).pk,
         "name": "themes",
     }
 
@@ -84,7 +88,9 @@ def test_no_request_breaks_the_promise_of_the_document(world: World, actor: str)
         operation = result.ok()
         named = {name: value for name, value in known.items() if f"{{{name}}}" in operation.path}
         drawn = [
-            operation.as_strategy(generation_mode=mode, **({"path_parameters": named} if named and real else {}))
+            operation.as_strategy(
+                generation_mode=mode, **({"path_parameters": named} if named and real else {})
+            )
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
             for real in (True, False)
         ]

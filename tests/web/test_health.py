@@ -27,7 +27,9 @@ def ask() -> tuple[int, dict[str, Any]]:
 
 
 def beat(name: str, seconds_ago: float) -> None:
-    Heartbeat.objects.update_or_create(name=name, defaults={"beat_at": Now() - dt.timedelta(seconds=seconds_ago)})
+    Heartbeat.objects.update_or_create(
+        name=name, defaults={"beat_at": Now() - dt.timedelta(seconds=seconds_ago)}
+    )
 
 
 @pytest.fixture
@@ -107,7 +109,11 @@ def test_alive_asks_nothing_of_the_database(django_assert_num_queries: Any) -> N
 
 def test_metrics_count_the_outbox_and_name_nobody(beating: None) -> None:
     EventFactory()
-    WorkFactory(status=Work.Status.DEAD, finished_at=Now(), last_error="private.person@example.org was refused")
+    WorkFactory(
+        status=Work.Status.DEAD,
+        finished_at=Now(),
+        last_error="private.person@example.org was refused",
+    )
     text = Client().get("/metrics").content.decode()
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("csc_"))
     assert float(values["csc_outbox_unrouted_events"]) == 1

@@ -74,7 +74,9 @@ def test_keys_are_forgotten_after_a_day(world: World) -> None:
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
 def test_key_that_is_none_is_named(world: World, key: str) -> None:
-    response = register(world.client("stranger"), PlaceFactory().pk, headers={"Idempotency-Key": key})
+    response = register(
+        world.client("stranger"), PlaceFactory().pk, headers={"Idempotency-Key": key}
+    )
     assert response.status_code == 422
     assert list(response.json()["errors"]) == ["Idempotency-Key"]
 

@@ -25,8 +25,13 @@ def shown(client: Client, path: str = HOME, **headers: str) -> str:
     return html[html.index("<html") : html.index(">", html.index("<html"))]
 
 
-@pytest.mark.parametrize(("code", "direction"), [("en", "ltr"), ("es", "ltr"), ("fr", "ltr"), ("de", "ltr"), ("ja", "ltr"), ("ar", "rtl")])
-def test_visitor_reads_in_the_language_of_the_browser(client: Client, code: str, direction: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "direction"),
+    [("en", "ltr"), ("es", "ltr"), ("fr", "ltr"), ("de", "ltr"), ("ja", "ltr"), ("ar", "rtl")],
+)
+def test_visitor_reads_in_the_language_of_the_browser(
+    client: Client, code: str, direction: str
+) -> None:
     assert f'lang="{code}" dir="{direction}"' in shown(client, accept_language=f"{code},en;q=0.1")
 
 
@@ -35,14 +40,20 @@ def test_visitor_with_a_language_we_do_not_have_reads_english(client: Client) ->
 
 
 def test_chosen_language_stays_and_leads_back(client: Client) -> None:
-    answer = client.post(reverse("web:language"), {"language": "ja", "next": "/communities/?search=port"})
+    answer = client.post(
+        reverse("web:language"), {"language": "ja", "next": "/communities/?search=port"}
+    )
     assert (answer.status_code, answer["Location"]) == (302, "/communities/?search=port")
     assert 'lang="ja"' in shown(client, accept_language="de")
 
 
-@pytest.mark.parametrize("target", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", ""])
+@pytest.mark.parametrize(
+    "target", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", ""]
+)
 def test_choosing_a_language_never_leads_elsewhere(client: Client, target: str) -> None:
-    assert client.post(reverse("web:language"), {"language": "fr", "next": target})["Location"] == HOME
+    assert (
+        client.post(reverse("web:language"), {"language": "fr", "next": target})["Location"] == HOME
+    )
 
 
 def test_unknown_language_is_not_kept(client: Client) -> None:
@@ -113,7 +124,9 @@ def test_complete_catalogue_has_no_faults(asked: Catalog) -> None:
         ({"Hello %(name)s": "Hola, %(name)s "}, "space at an end differs"),
     ],
 )
-def test_each_fault_of_a_catalogue_is_named(asked: Catalog, change: dict[object, object], reason: str) -> None:
+def test_each_fault_of_a_catalogue_is_named(
+    asked: Catalog, change: dict[object, object], reason: str
+) -> None:
     keep(WHOLE | change)
     assert reasons(asked) == [reason]
 

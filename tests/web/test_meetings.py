@@ -42,7 +42,12 @@ def page(client: Client, address: str) -> str:
 
 
 def propose(client: Client, card: Introduction, **more: str) -> Meeting:
-    form = {"times.0": local(10), "times.1": local(11), "minutes": "60", "place": "Town hall"} | more
+    form = {
+        "times.0": local(10),
+        "times.1": local(11),
+        "minutes": "60",
+        "place": "Town hall",
+    } | more
     response = client.post(url("meeting_new", card.pk), form)
     assert response.status_code == 302, response.content.decode()
     return Meeting.objects.order_by("-pk")[0]
@@ -50,7 +55,11 @@ def propose(client: Client, card: Introduction, **more: str) -> Meeting:
 
 def acts(html: str) -> dict[str, dict[str, list[str]]]:
     """The page's forms by the act that they post."""
-    return {form.values["act"][0]: form.values for form in forms_of(html) if form.action.endswith("/act/") and "act" in form.values}
+    return {
+        form.values["act"][0]: form.values
+        for form in forms_of(html)
+        if form.action.endswith("/act/") and "act" in form.values
+    }
 
 
 def test_from_times_to_a_calendar_file(zoned_world: World) -> None:
@@ -59,7 +68,9 @@ def test_from_times_to_a_calendar_file(zoned_world: World) -> None:
     assert "Times that suit both" in page(official, url("meeting_new", card.pk))
     meeting = propose(official, card)
     address, act = url("meeting", card.pk, meeting.pk), url("meeting_act", card.pk, meeting.pk)
-    assert "fix" not in acts(page(official, address)), "the other side has not said when it can come"
+    assert "fix" not in acts(page(official, address)), (
+        "the other side has not said when it can come"
+    )
     html = page(chair, address)
     assert "15:00" in html
     assert "21:00" in html or "20:00" in html
@@ -69,7 +80,10 @@ def test_from_times_to_a_calendar_file(zoned_world: World) -> None:
     assert url("meeting", card.pk, meeting.pk) in page(official, url("introduction", card.pk))
     answer = chair.get(url("meeting_file", card.pk, meeting.pk))
     assert answer["Cache-Control"] == "no-store, private"
-    assert Calendar.from_ical(answer.content.decode()).walk("VEVENT")[0]["DTSTART"].dt.tzinfo.key == "Europe/Berlin"
+    assert (
+        Calendar.from_ical(answer.content.decode()).walk("VEVENT")[0]["DTSTART"].dt.tzinfo.key
+        == "Europe/Berlin"
+    )
     assert official.post(act, acts(page(official, address))["cancel"]).status_code == 302
     assert "Cancelled" in page(chair, address)
     assert "act/" not in page(chair, address)
@@ -80,7 +94,9 @@ def test_times_that_suit_both_are_filled_in_and_times_come_first(zoned_world: Wo
     html = page(official, url("meeting_new", card.pk))
     (form,) = [form for form in forms_of(html) if "times.0" in form.values]
     assert list(form.values).index("times.0") < list(form.values).index("minutes")
-    assert all(value.endswith(("T09:00", "T10:00", "T11:00")) for value in form.values["times.0"]), "both are at work then"
+    assert all(
+        value.endswith(("T09:00", "T10:00", "T11:00")) for value in form.values["times.0"]
+    ), "both are at work then"
     assert official.post(url("meeting_new", card.pk), form.values).status_code == 302
     assert Meeting.objects.get().times.count() == 3
 
@@ -89,15 +105,30 @@ def test_ticked_times_are_accepted(zoned_world: World) -> None:
     card = zoned_world.introduced()
     meeting = propose(zoned_world.client("official"), card)
     chair, times = zoned_world.client("chair"), list(meeting.times.values_list("pk", flat=True))
-    assert chair.post(url("meeting_act", card.pk, meeting.pk), {"act": "accept", "time_ids": times[:1]}).status_code == 302
+    assert (
+        chair.post(
+            url("meeting_act", card.pk, meeting.pk), {"act": "accept", "time_ids": times[:1]}
+        ).status_code
+        == 302
+    )
     assert "fix" in acts(page(zoned_world.client("official"), url("meeting", card.pk, meeting.pk)))
-    assert chair.post(url("meeting_act", card.pk, meeting.pk), {"act": "accept", "time_ids": "x"}).status_code == 400
-    assert chair.post(url("meeting_act", card.pk, meeting.pk), {"act": "nonsense"}).status_code == 400
+    assert (
+        chair.post(
+            url("meeting_act", card.pk, meeting.pk), {"act": "accept", "time_ids": "x"}
+        ).status_code
+        == 400
+    )
+    assert (
+        chair.post(url("meeting_act", card.pk, meeting.pk), {"act": "nonsense"}).status_code == 400
+    )
 
 
 def test_wrong_times_are_explained_and_nothing_is_lost(zoned_world: World) -> None:
     card, official = zoned_world.introduced(), zoned_world.client("official")
-    answer = official.post(url("meeting_new", card.pk), {"times.0": local(10), "times.1": "soon", "minutes": "60", "place": "Kept"})
+    answer = official.post(
+        url("meeting_new", card.pk),
+        {"times.0": local(10), "times.1": "soon", "minutes": "60", "place": "Kept"},
+    )
     html = answer.content.decode()
     assert answer.status_code == 422
     assert "Write date and time, for example" in html
@@ -110,14 +141,46 @@ def test_staff_choose_whose_clocks_they_write_on(zoned_world: World) -> None:
     meeting = propose(zoned_world.client("curator"), card, zone_of=str(zoned_world.b.pk))
     html = page(zoned_world.client("curator"), url("meeting", card.pk, meeting.pk))
     assert "accept" not in acts(html), "staff accept for no side"
-    assert zoned_world.client("curator").post(url("meeting_act", card.pk, meeting.pk), {"act": "accept"}).status_code == 404
-    assert zoned_world.client("curator").post(url("meeting_act", card.pk, meeting.pk), acts(html)["fix"]).status_code == 302
+    assert (
+        zoned_world.client("curator")
+        .post(url("meeting_act", card.pk, meeting.pk), {"act": "accept"})
+        .status_code
+        == 404
+    )
+    assert (
+        zoned_world.client("curator")
+        .post(url("meeting_act", card.pk, meeting.pk), acts(html)["fix"])
+        .status_code
+        == 302
+    )
     details = {"act": "change", "minutes": "5", "place": ""}
-    assert zoned_world.client("curator").post(url("meeting_act", card.pk, meeting.pk), details).status_code == 422
-    assert zoned_world.client("curator").post(url("meeting_act", card.pk, meeting.pk), details | {"minutes": "30"}).status_code == 302
-    other = {"act": "times", "times.0": local(20), "times.1": local(21), "zone_of": str(zoned_world.a.pk)}
-    assert zoned_world.client("curator").post(url("meeting_act", card.pk, meeting.pk), other).status_code == 302
-    assert "stands until another one is fixed" in page(zoned_world.client("chair"), url("meeting", card.pk, meeting.pk))
+    assert (
+        zoned_world.client("curator")
+        .post(url("meeting_act", card.pk, meeting.pk), details)
+        .status_code
+        == 422
+    )
+    assert (
+        zoned_world.client("curator")
+        .post(url("meeting_act", card.pk, meeting.pk), details | {"minutes": "30"})
+        .status_code
+        == 302
+    )
+    other = {
+        "act": "times",
+        "times.0": local(20),
+        "times.1": local(21),
+        "zone_of": str(zoned_world.a.pk),
+    }
+    assert (
+        zoned_world.client("curator")
+        .post(url("meeting_act", card.pk, meeting.pk), other)
+        .status_code
+        == 302
+    )
+    assert "stands until another one is fixed" in page(
+        zoned_world.client("chair"), url("meeting", card.pk, meeting.pk)
+    )
 
 
 def test_committee_members_and_administrators_read_and_do_not_act(zoned_world: World) -> None:
@@ -127,7 +190,10 @@ def test_committee_members_and_administrators_read_and_do_not_act(zoned_world: W
         client = zoned_world.client(actor)
         assert acts(page(client, url("meeting", card.pk, meeting.pk))) == {}
         assert client.get(url("meeting_new", card.pk)).status_code == 404
-        assert client.post(url("meeting_act", card.pk, meeting.pk), {"act": "cancel"}).status_code == 404
+        assert (
+            client.post(url("meeting_act", card.pk, meeting.pk), {"act": "cancel"}).status_code
+            == 404
+        )
 
 
 def test_side_closes_its_introduction_by_a_button_of_its_own(zoned_world: World) -> None:
@@ -136,7 +202,9 @@ def test_side_closes_its_introduction_by_a_button_of_its_own(zoned_world: World)
     assert "hidden again for both sides" in page(chair, url("introduction_leave", card.pk))
     assert Introduction.objects.get().stage == "introduced", "looking closes nothing"
     assert chair.post(url("introduction_leave", card.pk)).status_code == 302
-    assert "This introduction is closed." in page(zoned_world.client("official"), url("introduction", card.pk))
+    assert "This introduction is closed." in page(
+        zoned_world.client("official"), url("introduction", card.pk)
+    )
     for actor in ("committee_member", "curator", "other_official"):
         assert zoned_world.client(actor).get(url("introduction_leave", card.pk)).status_code == 404
 
@@ -150,7 +218,9 @@ JSON = "application/json"
 def base(world: World, introduction: Introduction, side: str) -> str:
     if side == "staff":
         return f"/api/v1/staff/introductions/{introduction.pk}/meetings/"
-    return f"/api/v1/communities/{getattr(world, side).pk}/introductions/{introduction.pk}/meetings/"
+    return (
+        f"/api/v1/communities/{getattr(world, side).pk}/introductions/{introduction.pk}/meetings/"
+    )
 
 
 def in_days(days: int) -> str:
@@ -170,15 +240,26 @@ def test_meeting_from_proposal_to_calendar(world: World) -> None:
     number = made.json()["id"]
     first, second = (time["id"] for time in made.json()["times"])
     seen = chair.get(f"{of_b}{number}/").json()
-    assert [clock["community_id"] for clock in seen["times"][0]["clocks"]] == [world.b.pk, world.a.pk]
+    assert [clock["community_id"] for clock in seen["times"][0]["clocks"]] == [
+        world.b.pk,
+        world.a.pk,
+    ]
     assert chair.get(f"{of_b}{number}/calendar/").status_code == 404
-    assert post(chair, f"{of_b}{number}/accept/", {"time_ids": [second]}).json()["times"][1]["accepted_by"] == [world.b.pk, world.a.pk]
+    assert post(chair, f"{of_b}{number}/accept/", {"time_ids": [second]}).json()["times"][1][
+        "accepted_by"
+    ] == [world.b.pk, world.a.pk]
     assert post(official, f"{of_a}{number}/fix/", {"time_id": first}).status_code == 409
     assert post(official, f"{of_a}{number}/fix/", {"time_id": second}).json()["status"] == "fixed"
     answer = chair.get(f"{of_b}{number}/calendar/")
-    assert (answer["Content-Type"], answer["Cache-Control"]) == ("text/calendar; charset=utf-8; method=REQUEST", "private, no-store")
+    assert (answer["Content-Type"], answer["Cache-Control"]) == (
+        "text/calendar; charset=utf-8; method=REQUEST",
+        "private, no-store",
+    )
     assert Calendar.from_ical(answer.content.decode()).walk("VEVENT")[0]["SEQUENCE"] == 0
-    assert post(chair, f"{of_b}{number}/details/", {"minutes": 45, "place": ""}).json()["sequence"] == 1
+    assert (
+        post(chair, f"{of_b}{number}/details/", {"minutes": 45, "place": ""}).json()["sequence"]
+        == 1
+    )
     assert post(official, f"{of_a}{number}/cancel/").json()["status"] == "cancelled"
     assert "method=CANCEL" in chair.get(f"{of_b}{number}/calendar/")["Content-Type"]
     assert [row["id"] for row in chair.get(of_b).json()["results"]] == [number]
@@ -191,7 +272,12 @@ def test_staff_propose_in_a_sides_time_and_fix(world: World) -> None:
     assert post(curator, address, body).status_code == 422
     made = post(curator, address, body | {"zone_of_id": world.a.pk}).json()
     assert made["times"][0]["clocks"][0]["local"] == f"{year}-02-10T09:00"
-    assert post(curator, f"{address}{made['id']}/fix/", {"time_id": made["times"][0]["id"]}).json()["status"] == "fixed"
+    assert (
+        post(curator, f"{address}{made['id']}/fix/", {"time_id": made["times"][0]["id"]}).json()[
+            "status"
+        ]
+        == "fixed"
+    )
     assert post(curator, f"{address}{made['id']}/accept/", {"time_ids": []}).status_code == 404
 
 
@@ -200,7 +286,9 @@ def test_time_in_a_gap_is_refused_with_its_mend(world: World) -> None:
     world.a.save()
     year = dt.datetime.now(dt.UTC).year + 1
     second_sunday = next(day for day in range(8, 15) if dt.date(year, 3, day).weekday() == 6)
-    if dt.datetime(year, 3, second_sunday, tzinfo=dt.UTC) > dt.datetime.now(dt.UTC) + dt.timedelta(days=366):
+    if dt.datetime(year, 3, second_sunday, tzinfo=dt.UTC) > dt.datetime.now(dt.UTC) + dt.timedelta(
+        days=366
+    ):
         pytest.skip("the next change of the clocks lies more than a year ahead")
     times = [f"{year}-03-{second_sunday:02}T02:30", f"{year}-02-01T10:00"]
     answer = post(world.client("official"), base(world, world.introduced(), "a"), {"times": times})
@@ -216,13 +304,23 @@ def test_same_key_proposes_once(world: World) -> None:
     assert Meeting.objects.count() == 1
 
 
-@pytest.mark.parametrize("actor", ["committee_member", "other_official", "stranger", "admin", "curator", "visitor"])
+@pytest.mark.parametrize(
+    "actor", ["committee_member", "other_official", "stranger", "admin", "curator", "visitor"]
+)
 def test_others_cannot_act_for_a_side(world: World, actor: str) -> None:
     introduction = world.introduced()
-    made = post(world.client("official"), base(world, introduction, "a"), {"times": [in_days(5), in_days(6)]}).json()
+    made = post(
+        world.client("official"),
+        base(world, introduction, "a"),
+        {"times": [in_days(5), in_days(6)]},
+    ).json()
     side = "b" if actor == "committee_member" else "a"
     address = f"{base(world, introduction, side)}{made['id']}/"
-    for act, body in (("cancel", {}), ("fix", {"time_id": made["times"][0]["id"]}), ("accept", {"time_ids": []})):
+    for act, body in (
+        ("cancel", {}),
+        ("fix", {"time_id": made["times"][0]["id"]}),
+        ("accept", {"time_ids": []}),
+    ):
         answer = post(world.client(actor), f"{address}{act}/", body)
         assert answer.status_code == (401 if actor == "visitor" else 404), act
     assert Meeting.objects.get().status == "proposed"

@@ -30,7 +30,15 @@ def pages(client: Client, address: str) -> list[list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
 def test_every_row_comes_once_in_order_with_ties(size: int) -> None:
-    for name in ("Springfield", "Springfield", "Springfield", "Ålesund", "aachen", "Zürich", "Springfield"):
+    for name in (
+        "Springfield",
+        "Springfield",
+        "Springfield",
+        "Ålesund",
+        "aachen",
+        "Zürich",
+        "Springfield",
+    ):
         CommunityFactory(name=name, published=True)
     whole = pages(Client(), "/api/v1/communities/?page_size=100")
     cut = pages(Client(), f"/api/v1/communities/?page_size={size}")
@@ -45,7 +53,9 @@ def test_rows_added_before_the_cursor_do_not_shift_the_pages(world: World) -> No
     first = curator.get("/api/v1/staff/events/?page_size=3").json()
     EventFactory()
     second = curator.get(first["next"]).json()
-    assert [row["id"] for row in first["results"] + second["results"]] == [event.pk for event in reversed(events)]
+    assert [row["id"] for row in first["results"] + second["results"]] == [
+        event.pk for event in reversed(events)
+    ]
     assert second["next"] is None
 
 
@@ -53,7 +63,12 @@ def test_cursor_of_another_list_or_a_changed_one_is_refused(world: World) -> Non
     for _ in range(3):
         EventFactory()
     curator = world.client("curator")
-    cursor = curator.get("/api/v1/staff/events/?page_size=1").json()["next"].partition("cursor=")[2].partition("&")[0]
+    cursor = (
+        curator.get("/api/v1/staff/events/?page_size=1")
+        .json()["next"]
+        .partition("cursor=")[2]
+        .partition("&")[0]
+    )
     assert curator.get(f"/api/v1/communities/?cursor={cursor}").status_code == 422
     assert curator.get(f"/api/v1/staff/events/?cursor={cursor[:-1]}").status_code == 422
 
@@ -68,4 +83,6 @@ def test_rows_without_a_value_come_last_and_once(world: World) -> None:
     assert moments[-3:] == [None] * 3
     for size in (1, 2, 4):
         cut = pages(curator, f"/api/v1/staff/vetting/?page_size={size}")
-        assert [row["community"]["id"] for page in cut for row in page] == [row["community"]["id"] for row in whole[0]]
+        assert [row["community"]["id"] for page in cut for row in page] == [
+            row["community"]["id"] for row in whole[0]
+        ]

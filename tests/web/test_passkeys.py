@@ -1,4 +1,6 @@
-"""A passkey from end to end: made on one's account, and signed in with instead of a password, by Chromium's virtual authenticator."""
+"""A passkey from end to end: made on one's account, and signed in with instead of a password, by
+Chromium's virtual authenticator.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +44,16 @@ def add_passkey(visitor: Visitor, name: str) -> None:
 
 
 @pytest.mark.parametrize("who", ["official", "staff"])
-def test_passkey_is_made_and_replaces_password_and_second_factor(visitor: Visitor, who: str) -> None:
+def test_passkey_is_made_and_replaces_password_and_second_factor(
+    visitor: Visitor, who: str
+) -> None:
     if who == "staff":
         user: User = UserFactory(curator=True, email="curator.staff@example.org")
     else:
-        user = CommunityRoleFactory(user=UserFactory(email="official@example.org"), community=CommunityFactory(published=True)).user
+        user = CommunityRoleFactory(
+            user=UserFactory(email="official@example.org"),
+            community=CommunityFactory(published=True),
+        ).user
     page = visitor.page
     visitor.sign_in(user.email)
     add_passkey(visitor, "Town hall laptop")
@@ -60,7 +67,9 @@ def test_passkey_is_made_and_replaces_password_and_second_factor(visitor: Visito
 
 
 def test_passkey_of_nobody_is_refused_in_words(visitor: Visitor) -> None:
-    user = CommunityRoleFactory(user=UserFactory(email="official@example.org"), community=CommunityFactory(published=True)).user
+    user = CommunityRoleFactory(
+        user=UserFactory(email="official@example.org"), community=CommunityFactory(published=True)
+    ).user
     visitor.sign_in(user.email)
     add_passkey(visitor, "Lost laptop")
     user.authenticator_set.all().delete()
@@ -68,5 +77,7 @@ def test_passkey_of_nobody_is_refused_in_words(visitor: Visitor) -> None:
 
     visitor.open(reverse("account_login"))
     visitor.page.click("#passkey_login")
-    expect(visitor.page.locator("body")).to_contain_text("a passkey has to be listed in your account still")
+    expect(visitor.page.locator("body")).to_contain_text(
+        "a passkey has to be listed in your account still"
+    )
     assert reverse("account_login") in visitor.page.url

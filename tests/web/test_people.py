@@ -20,7 +20,14 @@ from backend.accounts.models import AccountMail, ApiToken, User
 from backend.cities.models import CommunityRole, JoinRequest
 from backend.cities.services.invitations import invitation_path, invite_colleague
 from tests.actors import World, make_world
-from tests.factories import PASSWORD, ApiTokenFactory, CommunityRoleFactory, InvitationFactory, JoinRequestFactory, UserFactory
+from tests.factories import (
+    PASSWORD,
+    ApiTokenFactory,
+    CommunityRoleFactory,
+    InvitationFactory,
+    JoinRequestFactory,
+    UserFactory,
+)
 from tests.web.html_forms import form_to, forms_of
 
 # The people page, invitations from link to role, requests to join, and one's own account.
@@ -38,8 +45,13 @@ def world() -> World:
 def test_official_invites_and_a_newcomer_comes_through_sign_up(world: World) -> None:
     official = world.client("official")
     people = reverse("web:people", args=[world.a.pk])
-    form = form_to(official.get(people).content.decode(), reverse("web:people_invite", args=[world.a.pk]))
-    assert official.post(form.action, {**form.values, "email": "new@example.org", "role": "chair"}).url == people
+    form = form_to(
+        official.get(people).content.decode(), reverse("web:people_invite", args=[world.a.pk])
+    )
+    assert (
+        official.post(form.action, {**form.values, "email": "new@example.org", "role": "chair"}).url
+        == people
+    )
     assert "new@example.org" in official.get(people).content.decode()
     link = invitation_path(world.a.invitations.get().pk)
     newcomer = Client()
@@ -48,18 +60,33 @@ def test_official_invites_and_a_newcomer_comes_through_sign_up(world: World) -> 
     sign_up = re.search(rf'href="({reverse("account_signup")}\?next=[^"]+)"', page)
     assert sign_up
     form = form_to(newcomer.get(sign_up[1]).content.decode(), reverse("account_signup"))
-    response = newcomer.post(form.action, {**form.values, "name": "New Person", "email": "new@example.org"})
-    code = re.search(r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", AccountMail.objects.latest("pk").text, re.MULTILINE)
+    response = newcomer.post(
+        form.action, {**form.values, "name": "New Person", "email": "new@example.org"}
+    )
+    code = re.search(
+        r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", AccountMail.objects.latest("pk").text, re.MULTILINE
+    )
     assert code
-    assert newcomer.post(response.url, {"code": code[1]}).url == link, "sign-up leads back to the invitation"
-    form = next(form for form in forms_of(newcomer.get(link).content.decode()) if form.action.endswith("/accept/"))
+    assert newcomer.post(response.url, {"code": code[1]}).url == link, (
+        "sign-up leads back to the invitation"
+    )
+    form = next(
+        form
+        for form in forms_of(newcomer.get(link).content.decode())
+        if form.action.endswith("/accept/")
+    )
     assert newcomer.post(form.action, form.values).url == reverse("web:desk")
     assert CommunityRole.objects.get(user__email="new@example.org").role == "chair"
     assert "This invitation has been accepted" in newcomer.get(link).content.decode()
 
 
 def test_invitation_is_shown_on_the_start_page_of_who_has_an_account(world: World) -> None:
-    invite_colleague(by=world.user("official"), community_id=world.a.pk, email="stranger@example.org", role="official")
+    invite_colleague(
+        by=world.user("official"),
+        community_id=world.a.pk,
+        email="stranger@example.org",
+        role="official",
+    )
     html = world.client("stranger").get(reverse("web:desk")).content.decode()
     assert invitation_path(world.a.invitations.get().pk) in html
 
@@ -76,7 +103,8 @@ def test_somebody_else_with_the_link_is_told_whose_it_is_not(world: World) -> No
 
 def test_wrong_invitation_says_what_is_wrong_and_keeps_what_was_typed(world: World) -> None:
     response = world.client("official").post(
-        reverse("web:people_invite", args=[world.a.pk]), {"email": "official@example.org", "role": "chair"}
+        reverse("web:people_invite", args=[world.a.pk]),
+        {"email": "official@example.org", "role": "chair"},
     )
     html = response.content.decode()
     assert response.status_code == 422
@@ -88,7 +116,10 @@ def test_role_is_changed_and_ended_on_the_page(world: World) -> None:
     member = CommunityRoleFactory(community=world.a, role="committee_member")
     client = world.client("official")
     people = reverse("web:people", args=[world.a.pk])
-    form = form_to(client.get(people).content.decode(), reverse("web:people_change", args=[world.a.pk, member.pk]))
+    form = form_to(
+        client.get(people).content.decode(),
+        reverse("web:people_change", args=[world.a.pk, member.pk]),
+    )
     assert form.values["role"] == ["committee_member"]
     client.post(form.action, {**form.values, "role": "official"})
     member.refresh_from_db()
@@ -114,7 +145,9 @@ def test_second_registrant_asks_to_join_and_is_let_in(world: World) -> None:
     assert "You asked on" in stranger.get(join).content.decode()
     people = chair.get(reverse("web:people", args=[world.b.pk])).content.decode()
     assert "Sister cities office, ask Kim" in people
-    form = form_to(people, reverse("web:join_answer", args=[world.b.pk, JoinRequest.objects.get().pk]))
+    form = form_to(
+        people, reverse("web:join_answer", args=[world.b.pk, JoinRequest.objects.get().pk])
+    )
     chair.post(form.action, {**form.values, "answer": "accept"})
     assert world.user("stranger").community_roles.get().role == "committee_member"
     assert "You belong to this community" in stranger.get(join).content.decode()
@@ -122,7 +155,10 @@ def test_second_registrant_asks_to_join_and_is_let_in(world: World) -> None:
 
 def test_request_is_taken_back(world: World) -> None:
     asked = JoinRequestFactory(community=world.a, user=world.user("stranger"))
-    assert world.client("official").post(reverse("web:join_withdraw", args=[asked.pk])).status_code == 404
+    assert (
+        world.client("official").post(reverse("web:join_withdraw", args=[asked.pk])).status_code
+        == 404
+    )
     world.client("stranger").post(reverse("web:join_withdraw", args=[asked.pk]))
     asked.refresh_from_db()
     assert asked.status == "withdrawn"
@@ -130,7 +166,10 @@ def test_request_is_taken_back(world: World) -> None:
 
 def test_name_and_language_are_changed(world: World) -> None:
     client = world.client("stranger")
-    assert client.post(reverse("web:account"), {"name": "New Name", "language": "fr"}).status_code == 302
+    assert (
+        client.post(reverse("web:account"), {"name": "New Name", "language": "fr"}).status_code
+        == 302
+    )
     user = User.objects.get(pk=world.user("stranger").pk)
     assert (user.name, user.language) == ("New Name", "fr")
     assert '<html lang="fr"' in client.get(reverse("web:account")).content.decode()
@@ -145,9 +184,13 @@ def signed_in_just_now(user: User) -> Client:
 
 
 @pytest.mark.parametrize("name", ["account_export", "account_erase", "account_tokens"])
-def test_what_a_stolen_session_must_not_do_asks_for_the_password_again(world: World, name: str) -> None:
+def test_what_a_stolen_session_must_not_do_asks_for_the_password_again(
+    world: World, name: str
+) -> None:
     client = world.client("official")
-    response = client.post(reverse(f"web:{name}"), {"email": "official@example.org", "name": "x", "days": "30"})
+    response = client.post(
+        reverse(f"web:{name}"), {"email": "official@example.org", "name": "x", "days": "30"}
+    )
     assert response.status_code == 302
     assert response.url.startswith(reverse("account_reauthenticate"))
     assert User.objects.get(pk=world.user("official").pk).is_active
@@ -157,7 +200,9 @@ def test_what_a_stolen_session_must_not_do_asks_for_the_password_again(world: Wo
 def test_token_is_shown_once_and_opens_the_api(world: World) -> None:
     official = world.user("official")
     client = signed_in_just_now(official)
-    html = client.post(reverse("web:account_tokens"), {"name": "Website", "days": "30"}).content.decode()
+    html = client.post(
+        reverse("web:account_tokens"), {"name": "Website", "days": "30"}
+    ).content.decode()
     words = re.search(r'class="token">(csc_\w+)<', html)
     assert words
     assert words[1] not in client.get(reverse("web:account_tokens")).content.decode()
@@ -172,9 +217,15 @@ def test_data_are_downloaded_and_the_account_is_erased(world: World) -> None:
     client = signed_in_just_now(stranger)
     response = client.post(reverse("web:account_export"))
     assert response["Content-Disposition"] == 'attachment; filename="my-data.zip"'
-    assert stranger.email in zipfile.ZipFile(io.BytesIO(response.content)).read("data.json").decode()
-    assert client.post(reverse("web:account_erase"), {"email": "wrong@example.org"}).status_code == 422
-    assert client.post(reverse("web:account_erase"), {"email": stranger.email}).url == reverse("web:home")
+    assert (
+        stranger.email in zipfile.ZipFile(io.BytesIO(response.content)).read("data.json").decode()
+    )
+    assert (
+        client.post(reverse("web:account_erase"), {"email": "wrong@example.org"}).status_code == 422
+    )
+    assert client.post(reverse("web:account_erase"), {"email": stranger.email}).url == reverse(
+        "web:home"
+    )
     assert client.get(reverse("web:account")).status_code == 302
     assert User.objects.get(pk=stranger.pk).erased_at is not None
 
@@ -190,9 +241,16 @@ def test_last_official_reads_what_to_do_before_leaving(world: World) -> None:
 
 def test_administrator_makes_somebody_staff_on_the_page(world: World) -> None:
     admin = world.client("admin")
-    assert admin.post(reverse("web:staff_roles"), {"email": "stranger@example.org", "staff_role": "curator"}).status_code == 302
+    assert (
+        admin.post(
+            reverse("web:staff_roles"), {"email": "stranger@example.org", "staff_role": "curator"}
+        ).status_code
+        == 302
+    )
     assert User.objects.get(email="stranger@example.org").is_curator
-    response = admin.post(reverse("web:staff_roles"), {"email": "admin@example.org", "staff_role": ""})
+    response = admin.post(
+        reverse("web:staff_roles"), {"email": "admin@example.org", "staff_role": ""}
+    )
     assert response.status_code == 422
     assert "last administrator" in response.content.decode()
 
@@ -236,16 +294,32 @@ API, JSON = "/api/v1/", "application/json"
 
 
 def ask(client: Client, method: str, path: str, body: Any = None, **headers: str) -> Any:
-    return client.generic(method, API + path, json.dumps(body or {}), content_type=JSON, headers=headers)
+    return client.generic(
+        method, API + path, json.dumps(body or {}), content_type=JSON, headers=headers
+    )
 
 
 def test_invitation_from_sending_to_accepting(world: World) -> None:
     official, person = world.client("official"), UserFactory(email="new@example.org")
     path = f"communities/{world.a.pk}/invitations/"
-    sent = ask(official, "POST", path, {"email": "new@example.org", "role": "chair"}, **{"idempotency-key": "one"})
-    again = ask(official, "POST", path, {"email": "new@example.org", "role": "chair"}, **{"idempotency-key": "one"})
+    sent = ask(
+        official,
+        "POST",
+        path,
+        {"email": "new@example.org", "role": "chair"},
+        **{"idempotency-key": "one"},
+    )
+    again = ask(
+        official,
+        "POST",
+        path,
+        {"email": "new@example.org", "role": "chair"},
+        **{"idempotency-key": "one"},
+    )
     assert (sent.status_code, again.content) == (201, sent.content)
-    assert [row["email"] for row in official.get(API + path).json()["results"]] == ["new@example.org"]
+    assert [row["email"] for row in official.get(API + path).json()["results"]] == [
+        "new@example.org"
+    ]
     client = Client()
     client.force_login(person)
     (mine,) = client.get(f"{API}me/invitations/").json()["results"]
@@ -256,10 +330,20 @@ def test_invitation_from_sending_to_accepting(world: World) -> None:
 
 
 def test_wrong_values_are_named_by_field(world: World) -> None:
-    answer = ask(world.client("official"), "POST", f"communities/{world.a.pk}/invitations/", {"email": "no", "role": "king", "x": 1})
+    answer = ask(
+        world.client("official"),
+        "POST",
+        f"communities/{world.a.pk}/invitations/",
+        {"email": "no", "role": "king", "x": 1},
+    )
     assert answer.status_code == 422
     assert set(answer.json()["errors"]) >= {"x"}
-    answer = ask(world.client("official"), "POST", f"communities/{world.a.pk}/invitations/", {"email": "no", "role": "king"})
+    answer = ask(
+        world.client("official"),
+        "POST",
+        f"communities/{world.a.pk}/invitations/",
+        {"email": "no", "role": "king"},
+    )
     assert set(answer.json()["errors"]) == {"email", "role"}
 
 
@@ -267,7 +351,10 @@ def test_roles_are_changed_and_the_last_stays(world: World) -> None:
     member = CommunityRoleFactory(community=world.a, role="committee_member")
     official = world.client("official")
     people = f"communities/{world.a.pk}/people/"
-    assert ask(official, "PATCH", f"{people}{member.pk}/", {"role": "official"}).json()["role"] == "official"
+    assert (
+        ask(official, "PATCH", f"{people}{member.pk}/", {"role": "official"}).json()["role"]
+        == "official"
+    )
     assert ask(official, "DELETE", f"{people}{member.pk}/").json()["ended_at"]
     own = world.user("official").community_roles.get()
     answer = ask(official, "DELETE", f"{people}{own.pk}/")
@@ -279,11 +366,16 @@ def test_request_to_join_is_asked_answered_and_taken_back(world: World) -> None:
     path = f"communities/{world.a.pk}/join-requests/"
     asked = ask(stranger, "POST", path, {"role": "official", "line": "Mayor's office"}).json()
     assert official.get(API + path).json()["results"][0]["line"] == "Mayor's office"
-    assert ask(stranger, "DELETE", f"me/join-requests/{asked['id']}/").json()["status"] == "withdrawn"
+    assert (
+        ask(stranger, "DELETE", f"me/join-requests/{asked['id']}/").json()["status"] == "withdrawn"
+    )
     asked = ask(stranger, "POST", path, {"role": "official"}).json()
     answered = ask(official, "POST", f"{path}{asked['id']}/answer/", {"accept": False}).json()
     assert answered["status"] == "refused"
-    assert [row["status"] for row in stranger.get(f"{API}me/join-requests/").json()["results"]] == ["refused", "withdrawn"]
+    assert [row["status"] for row in stranger.get(f"{API}me/join-requests/").json()["results"]] == [
+        "refused",
+        "withdrawn",
+    ]
 
 
 def token_client(world: World, actor: str = "official") -> Client:
@@ -326,15 +418,24 @@ def test_ended_expired_and_wrong_tokens_open_nothing(world: World) -> None:
     ApiToken.objects.update(expiry=world.a.registered_at)
     assert api.get(f"{API}me/").status_code == 401
     for words in ("csc_" + "0" * 64, "x", ""):
-        assert Client(headers={"authorization": f"Token {words}"}).get(f"{API}me/").status_code == 401
+        assert (
+            Client(headers={"authorization": f"Token {words}"}).get(f"{API}me/").status_code == 401
+        )
 
 
 def test_somebody_elses_token_is_ended_by_administrators_alone(world: World) -> None:
     token = ApiTokenFactory(user=world.user("official"))
     for actor in ("chair", "curator"):
-        assert ask(world.client(actor), "DELETE", f"me/tokens/{token.public_id}/").status_code == 404
-    assert ask(world.client("curator"), "DELETE", f"staff/tokens/{token.public_id}/").status_code == 404
-    assert ask(world.client("admin"), "DELETE", f"staff/tokens/{token.public_id}/").status_code == 204
+        assert (
+            ask(world.client(actor), "DELETE", f"me/tokens/{token.public_id}/").status_code == 404
+        )
+    assert (
+        ask(world.client("curator"), "DELETE", f"staff/tokens/{token.public_id}/").status_code
+        == 404
+    )
+    assert (
+        ask(world.client("admin"), "DELETE", f"staff/tokens/{token.public_id}/").status_code == 204
+    )
 
 
 def test_name_and_language_are_changed_one_at_a_time(world: World) -> None:
@@ -349,7 +450,9 @@ def test_name_and_language_are_changed_one_at_a_time(world: World) -> None:
 def test_data_are_read_and_the_account_is_erased(world: World) -> None:
     client = world.client("stranger")
     assert client.get(f"{API}me/data/").json()["account"]["email"] == "stranger@example.org"
-    assert [row["topic"] for row in client.get(f"{API}me/acts/").json()["results"]] == ["data_exported"]
+    assert [row["topic"] for row in client.get(f"{API}me/acts/").json()["results"]] == [
+        "data_exported"
+    ]
     assert ask(client, "POST", "me/erase/", {"email": "else@example.org"}).status_code == 422
     assert ask(client, "POST", "me/erase/", {"email": "stranger@example.org"}).status_code == 204
     assert client.get(f"{API}me/").status_code == 401
@@ -362,15 +465,35 @@ def test_last_official_cannot_erase_the_account(world: World) -> None:
 
 def test_staff_roles_are_given_and_the_last_administrator_stays(world: World) -> None:
     admin = world.client("admin")
-    assert ask(admin, "POST", "staff/roles/", {"email": "stranger@example.org", "staff_role": "curator"}).json()["staff_role"] == "curator"
-    listed = {row["email"]: row["with_second_factor"] for row in admin.get(f"{API}staff/roles/").json()["results"]}
-    assert listed == {"admin@example.org": True, "curator@example.org": True, "stranger@example.org": False}
+    assert (
+        ask(
+            admin,
+            "POST",
+            "staff/roles/",
+            {"email": "stranger@example.org", "staff_role": "curator"},
+        ).json()["staff_role"]
+        == "curator"
+    )
+    listed = {
+        row["email"]: row["with_second_factor"]
+        for row in admin.get(f"{API}staff/roles/").json()["results"]
+    }
+    assert listed == {
+        "admin@example.org": True,
+        "curator@example.org": True,
+        "stranger@example.org": False,
+    }
     answer = ask(admin, "POST", "staff/roles/", {"email": "admin@example.org", "staff_role": ""})
     assert (answer.status_code, answer.json()["code"]) == (409, "last_admin")
 
 
 def test_invitation_of_another_community_is_not_reached_through_ones_own(world: World) -> None:
     other = InvitationFactory(community=world.b)
-    assert ask(world.client("official"), "DELETE", f"communities/{world.a.pk}/invitations/{other.pk}/").status_code == 404
+    assert (
+        ask(
+            world.client("official"), "DELETE", f"communities/{world.a.pk}/invitations/{other.pk}/"
+        ).status_code
+        == 404
+    )
     other.refresh_from_db()
     assert other.status == "pending"

@@ -51,7 +51,10 @@ def test_hidden_and_absent_things_answer_with_the_same_bytes(world: World) -> No
 
 def test_unknown_address_answers_any_method_alike(db: None) -> None:
     client = Client(enforce_csrf_checks=True)
-    answers = {client.generic(method, NOWHERE).content for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}
+    answers = {
+        client.generic(method, NOWHERE).content
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    }
     assert len(answers) == 1
     assert_problem(client.post(NOWHERE), 404, "not_found")
 
@@ -65,11 +68,15 @@ def test_visitor_is_asked_to_sign_in(db: None) -> None:
 def test_writing_without_the_csrf_token_is_refused(world: World) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(world.user("official"))
-    assert_problem(client.post(f"/api/v1/communities/{world.a.pk}/profile/pause/"), 403, "not_allowed")
+    assert_problem(
+        client.post(f"/api/v1/communities/{world.a.pk}/profile/pause/"), 403, "not_allowed"
+    )
 
 
 def test_method_that_the_address_does_not_take(world: World) -> None:
-    assert_problem(world.client("official").delete("/api/v1/communities/"), 405, "method_not_allowed")
+    assert_problem(
+        world.client("official").delete("/api/v1/communities/"), 405, "method_not_allowed"
+    )
     assert_problem(world.client("official").put("/api/v1/me/"), 405, "method_not_allowed")
     assert_problem(world.client("official").options("/api/v1/me/"), 405, "method_not_allowed")
 
@@ -92,26 +99,52 @@ def test_method_that_the_address_does_not_take(world: World) -> None:
         ('{"revision": 0, "changes": {}, "extra": 1}', JSON, 422, "invalid"),
     ],
 )
-def test_bad_bodies_are_answered_and_change_nothing(world: World, body: str, content_type: str, status: int, code: str) -> None:
+def test_bad_bodies_are_answered_and_change_nothing(
+    world: World, body: str, content_type: str, status: int, code: str
+) -> None:
     address = f"/api/v1/communities/{world.a.pk}/profile/"
-    assert_problem(world.client("official").patch(address, body, content_type=content_type), status, code)
+    assert_problem(
+        world.client("official").patch(address, body, content_type=content_type), status, code
+    )
     world.a.profile.refresh_from_db()
     assert world.a.profile.draft_revision == 0
 
 
 def test_errors_name_their_fields_by_path(world: World) -> None:
     curator, introduction = world.client("curator"), world.introduced()
-    begun = curator.post(f"/api/v1/staff/introductions/{introduction.pk}/agreement/", {"form": "sister"}, content_type=JSON)
+    begun = curator.post(
+        f"/api/v1/staff/introductions/{introduction.pk}/agreement/",
+        {"form": "sister"},
+        content_type=JSON,
+    )
     assert begun.status_code == 201, begun.content
-    body = {"based_on": 1, "form": "sister", "areas": ["culture"], "languages": ["en"], "text": "x", "signatories": [{"name": "x"}, {}]}
-    response = curator.post(f"/api/v1/staff/agreements/{begun.json()['id']}/versions/", body, content_type=JSON)
+    body = {
+        "based_on": 1,
+        "form": "sister",
+        "areas": ["culture"],
+        "languages": ["en"],
+        "text": "x",
+        "signatories": [{"name": "x"}, {}],
+    }
+    response = curator.post(
+        f"/api/v1/staff/agreements/{begun.json()['id']}/versions/", body, content_type=JSON
+    )
     errors = assert_problem(response, 422, "invalid")["errors"]
     assert errors["signatories.0.office"] == ["This field is required."]
     assert "signatories.1.name" in errors
 
 
 @pytest.mark.parametrize(
-    "query", ["country=XXX", "theme=nothing", "search=%00", "page_size=0", "page_size=101", "cursor=abc", "colour=red"]
+    "query",
+    [
+        "country=XXX",
+        "theme=nothing",
+        "search=%00",
+        "page_size=0",
+        "page_size=101",
+        "cursor=abc",
+        "colour=red",
+    ],
 )
 def test_wrong_filters_are_named(db: None, query: str) -> None:
     body = assert_problem(Client().get(f"/api/v1/communities/?{query}"), 422, "invalid")
@@ -119,7 +152,8 @@ def test_wrong_filters_are_named(db: None, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "code"), [(RuntimeError("boom"), 500, "internal"), (OperationalError("gone"), 503, "unavailable")]
+    ("error", "status", "code"),
+    [(RuntimeError("boom"), 500, "internal"), (OperationalError("gone"), 503, "unavailable")],
 )
 def test_unforeseen_errors_say_nothing_of_the_inside(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str

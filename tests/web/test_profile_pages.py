@@ -64,9 +64,13 @@ def url(name: str, role: CommunityRole, *args: str) -> str:
     return reverse(f"web:{name}", args=[role.community_id, *args])
 
 
-def save(client: Client, role: CommunityRole, group: str, revision: int | None = None, **posted: Any) -> Any:
+def save(
+    client: Client, role: CommunityRole, group: str, revision: int | None = None, **posted: Any
+) -> Any:
     number = profile_of(role.community).draft_revision if revision is None else revision
-    return client.post(url("profile_group", role, group), {"revision": number, "stop": "1", **posted})
+    return client.post(
+        url("profile_group", role, group), {"revision": number, "stop": "1", **posted}
+    )
 
 
 def test_full_document_is_valid(owner: Client) -> None:
@@ -75,18 +79,26 @@ def test_full_document_is_valid(owner: Client) -> None:
 
 @pytest.mark.parametrize("language", ["en", "de"])
 @pytest.mark.parametrize("group", [group.code for group in GROUPS])
-def test_page_sent_back_untouched_changes_no_answer(owner: Client, official: CommunityRole, group: str, language: str) -> None:
-    """Without JavaScript: what the page shows is what was answered, of every kind, with each language's separators."""
+def test_page_sent_back_untouched_changes_no_answer(
+    owner: Client, official: CommunityRole, group: str, language: str
+) -> None:
+    """Without JavaScript: what the page shows is what was answered, of every kind, with each
+    language's separators.
+    """
     User.objects.filter(pk=official.user_id).update(language=language)
     address = url("profile_group", official, group)
     form = form_to(owner.get(address).content.decode(), address)
     response = owner.post(address, {**form.values, "stop": "1"})
     assert response.status_code == 302
     profile = profile_of(official.community)
-    assert {code: answers for code, answers in profile.draft.items() if code != "provenance"} == FULL
+    assert {
+        code: answers for code, answers in profile.draft.items() if code != "provenance"
+    } == FULL
 
 
-def test_all_topics_can_be_filled_from_nothing_to_published(official: CommunityRole, owner: Client) -> None:
+def test_all_topics_can_be_filled_from_nothing_to_published(
+    official: CommunityRole, owner: Client
+) -> None:
     Profile.objects.filter(community=official.community).update(draft={})
     for group in GROUPS:
         address = url("profile_group", official, group.code)
@@ -111,26 +123,75 @@ def test_all_topics_can_be_filled_from_nothing_to_published(official: CommunityR
 @pytest.mark.parametrize(
     ("group", "posted", "stored", "words"),
     [
-        ("facts", {"population": "about 5000"}, {"population": "about 5000"}, "Write a whole number, for example 12,500."),
+        (
+            "facts",
+            {"population": "about 5000"},
+            {"population": "about 5000"},
+            "Write a whole number, for example 12,500.",
+        ),
         ("facts", {"population": "-4"}, {"population": -4}, "Write a number from 1 to 50,000,000."),
-        ("identity", {"website": "city.example"}, {"website": "city.example"}, "Write a web address"),
-        ("needs_offers", {"needs": ["nonsense"]}, {"needs": ["nonsense"]}, "is not one of the choices"),
-        ("sought", {"countries": ["Atlantis"]}, {"countries": ["Atlantis"]}, "“Atlantis” is not one of the choices"),
-        ("sought", {"population_min": "9", "population_max": "5"}, {"population_min": 9, "population_max": 5}, "turn them around"),
-        ("themes", {"importances.trade": "9"}, {"importances": {"trade": 9}}, "needs a whole number from 1 to 3"),
-        ("ties", {"ties.0.kind": "mayoral", "ties.0.strength": "2"}, {"ties": [{"kind": "mayoral", "strength": 2}]}, "exactly one of them"),
-        ("partnerships", {"existing.0.year": "1990"}, {"existing": [{"year": 1990}]}, "needs the partner&#x27;s name"),
+        (
+            "identity",
+            {"website": "city.example"},
+            {"website": "city.example"},
+            "Write a web address",
+        ),
+        (
+            "needs_offers",
+            {"needs": ["nonsense"]},
+            {"needs": ["nonsense"]},
+            "is not one of the choices",
+        ),
+        (
+            "sought",
+            {"countries": ["Atlantis"]},
+            {"countries": ["Atlantis"]},
+            "“Atlantis” is not one of the choices",
+        ),
+        (
+            "sought",
+            {"population_min": "9", "population_max": "5"},
+            {"population_min": 9, "population_max": 5},
+            "turn them around",
+        ),
+        (
+            "themes",
+            {"importances.trade": "9"},
+            {"importances": {"trade": 9}},
+            "needs a whole number from 1 to 3",
+        ),
+        (
+            "ties",
+            {"ties.0.kind": "mayoral", "ties.0.strength": "2"},
+            {"ties": [{"kind": "mayoral", "strength": 2}]},
+            "exactly one of them",
+        ),
+        (
+            "partnerships",
+            {"existing.0.year": "1990"},
+            {"existing": [{"year": 1990}]},
+            "needs the partner&#x27;s name",
+        ),
         ("story", {"text": "x" * 4001}, {"text": "x" * 4001}, "at most 4000 fit"),
     ],
 )
 def test_wrong_value_is_kept_and_its_error_shown_beside_the_field(
-    owner: Client, official: CommunityRole, group: str, posted: dict[str, Any], stored: dict[str, Any], words: str
+    owner: Client,
+    official: CommunityRole,
+    group: str,
+    posted: dict[str, Any],
+    stored: dict[str, Any],
+    words: str,
 ) -> None:
     response = save(owner, official, group, **posted)
     html = response.content.decode()
     assert response.status_code == 422
     assert words in html
-    name = next(iter(posted)).split(".")[0] if group != "sought" else words and html.split('href="#', 2)[2].split('"')[0]
+    name = (
+        next(iter(posted)).split(".")[0]
+        if group != "sought"
+        else words and html.split('href="#', 2)[2].split('"')[0]
+    )
     assert f'href="#{name}"' in html
     assert f'id="{name}"' in html
     assert profile_of(official.community).draft[group] == stored
@@ -150,7 +211,9 @@ def opened(client: Client, role: CommunityRole, group: str) -> dict[str, list[st
     return form_to(client.get(address).content.decode(), address).values
 
 
-def test_two_editors_of_one_answer_see_both_and_choose(owner: Client, official: CommunityRole) -> None:
+def test_two_editors_of_one_answer_see_both_and_choose(
+    owner: Client, official: CommunityRole
+) -> None:
     colleague = CommunityRoleFactory(community=official.community).user
     other = Client()
     other.force_login(colleague)
@@ -176,8 +239,12 @@ def test_two_editors_of_one_answer_see_both_and_choose(owner: Client, official: 
 
 def test_taking_theirs_keeps_what_only_i_changed(owner: Client, official: CommunityRole) -> None:
     mine = opened(owner, official, "story")
-    assert save(owner, official, "story", text="Theirs", language="en", english="x").status_code == 302
-    response = owner.post(url("profile_group", official, "story"), {**mine, "text": "Mine", "english": "Only I"})
+    assert (
+        save(owner, official, "story", text="Theirs", language="en", english="x").status_code == 302
+    )
+    response = owner.post(
+        url("profile_group", official, "story"), {**mine, "text": "Mine", "english": "Only I"}
+    )
     form = form_to(response.content.decode(), url("profile_settle", official, "story"))
     assert owner.post(form.action, {**form.values, "keep.text": "theirs"}).status_code == 302
     story = profile_of(official.community).draft["story"]
@@ -196,40 +263,74 @@ def test_third_save_while_choosing_asks_again(owner: Client, official: Community
     assert profile_of(official.community).draft["story"]["text"] == "A third"
 
 
-def test_two_editors_of_different_answers_do_not_collide(owner: Client, official: CommunityRole) -> None:
+def test_two_editors_of_different_answers_do_not_collide(
+    owner: Client, official: CommunityRole
+) -> None:
     mine = opened(owner, official, "facts")
-    assert save(owner, official, "story", text="Theirs", language="en", english="x").status_code == 302
+    assert (
+        save(owner, official, "story", text="Theirs", language="en", english="x").status_code == 302
+    )
     theirs = opened(owner, official, "facts")
-    assert owner.post(url("profile_group", official, "facts"), {**theirs, "area_km2": "300", "stop": "1"}).status_code == 302
-    assert owner.post(url("profile_group", official, "facts"), {**mine, "median_age": "41", "stop": "1"}).status_code == 302
+    assert (
+        owner.post(
+            url("profile_group", official, "facts"), {**theirs, "area_km2": "300", "stop": "1"}
+        ).status_code
+        == 302
+    )
+    assert (
+        owner.post(
+            url("profile_group", official, "facts"), {**mine, "median_age": "41", "stop": "1"}
+        ).status_code
+        == 302
+    )
     facts = profile_of(official.community).draft["facts"]
-    assert (facts["area_km2"], facts["median_age"]) == (300, 41), "an answer that I did not touch stays as the other left it"
+    assert (facts["area_km2"], facts["median_age"]) == (300, 41), (
+        "an answer that I did not touch stays as the other left it"
+    )
 
 
 @pytest.mark.parametrize("mine", ["", "[]", '{"colour": "red"}', "{"])
-def test_choice_without_whole_answers_is_refused(owner: Client, official: CommunityRole, mine: str) -> None:
+def test_choice_without_whole_answers_is_refused(
+    owner: Client, official: CommunityRole, mine: str
+) -> None:
     before = profile_of(official.community).draft
-    assert owner.post(url("profile_settle", official, "story"), {"mine": mine, "revision": 0}).status_code == 400
+    assert (
+        owner.post(
+            url("profile_settle", official, "story"), {"mine": mine, "revision": 0}
+        ).status_code
+        == 400
+    )
     assert profile_of(official.community).draft == before
 
 
 @pytest.mark.parametrize("revision", ["", "x", "-1", "99999999999999999999", "²"])
-def test_tampered_revision_is_a_conflict(owner: Client, official: CommunityRole, revision: str) -> None:
-    response = owner.post(url("profile_group", official, "story"), {"revision": revision, "text": "Mine"})
+def test_tampered_revision_is_a_conflict(
+    owner: Client, official: CommunityRole, revision: str
+) -> None:
+    response = owner.post(
+        url("profile_group", official, "story"), {"revision": revision, "text": "Mine"}
+    )
     assert response.status_code == 409
 
 
-def test_autosave_saves_and_hands_back_the_new_revision(owner: Client, official: CommunityRole) -> None:
+def test_autosave_saves_and_hands_back_the_new_revision(
+    owner: Client, official: CommunityRole
+) -> None:
     posted = {"revision": 0, "text": "While I write", "language": "en"}
     html = owner.post(url("profile_autosave", official, "story"), posted).content.decode()
     assert 'value="1"' in html
     assert profile_of(official.community).draft["story"]["text"] == "While I write"
     late = {**posted, "text": "Another page", "seen": "{}"}
-    assert "somebody else" in owner.post(url("profile_autosave", official, "story"), late).content.decode()
+    assert (
+        "somebody else"
+        in owner.post(url("profile_autosave", official, "story"), late).content.decode()
+    )
     assert profile_of(official.community).draft["story"]["text"] == "While I write"
 
 
-def test_check_page_names_what_is_missing_and_links_there(newcomer: CommunityRole, sign_in: SignIn) -> None:
+def test_check_page_names_what_is_missing_and_links_there(
+    newcomer: CommunityRole, sign_in: SignIn
+) -> None:
     Profile.objects.filter(community=newcomer.community).update(draft={})
     client = sign_in(newcomer.user)
     html = client.get(url("profile_check", newcomer)).content.decode()
@@ -249,9 +350,17 @@ def test_newcomer_submits_and_cannot_publish(newcomer: CommunityRole, sign_in: S
 
 
 @pytest.mark.parametrize(
-    ("acts", "status"), [(["pause"], "paused"), (["pause", "resume"], "published"), (["fulfil"], "fulfilled"), (["withdraw"], "withdrawn")]
+    ("acts", "status"),
+    [
+        (["pause"], "paused"),
+        (["pause", "resume"], "published"),
+        (["fulfil"], "fulfilled"),
+        (["withdraw"], "withdrawn"),
+    ],
 )
-def test_life_of_a_profile(owner: Client, official: CommunityRole, acts: list[str], status: str) -> None:
+def test_life_of_a_profile(
+    owner: Client, official: CommunityRole, acts: list[str], status: str
+) -> None:
     for act in acts:
         assert owner.post(url("profile_status", official), {"act": act}).status_code == 302
     assert profile_of(official.community).status == status
@@ -285,7 +394,9 @@ def test_number_is_read_or_kept_as_typed(text: str, whole: bool, value: object) 
      ("fr", "249 500,25", False, 249500.25), ("fr", "249.500", True, "249.500"),
      ("ja", "249,500", True, 249500), ("ar", "249,500.5", False, 249500.5)],
 )  # fmt: skip
-def test_number_is_read_with_the_separators_of_the_language(language: str, text: str, whole: bool, value: object) -> None:
+def test_number_is_read_with_the_separators_of_the_language(
+    language: str, text: str, whole: bool, value: object
+) -> None:
     with translation.override(language):
         assert read_number(text, whole=whole) == value
 
@@ -297,7 +408,9 @@ def test_number_that_a_page_shows_is_read_as_the_same(language: str, value: floa
         assert read_number(written_number(value), whole=False) == value
 
 
-def test_german_page_shows_and_keeps_a_german_number(owner: Client, official: CommunityRole) -> None:
+def test_german_page_shows_and_keeps_a_german_number(
+    owner: Client, official: CommunityRole
+) -> None:
     User.objects.filter(pk=official.user_id).update(language="de")
     save(owner, official, "facts", population="249.500", area_km2="12,5")
     facts = profile_of(official.community).draft["facts"]
@@ -314,17 +427,30 @@ def test_country_is_known_in_any_spelling_or_by_its_code(db: None) -> None:
 
 
 @pytest.mark.parametrize("typed", ["#{pk}", "{pk}", "Graz", "graz", "グラーツ", "Graz #{pk}"])
-def test_tie_leads_to_a_community_by_its_name_or_number(owner: Client, official: CommunityRole, typed: str) -> None:
+def test_tie_leads_to_a_community_by_its_name_or_number(
+    owner: Client, official: CommunityRole, typed: str
+) -> None:
     other = CommunityFactory(name="Graz", local_name="グラーツ", published=True, country_code="DE")
-    posted = {"ties.0.kind": "trade", "ties.0.community": typed.format(pk=other.pk), "ties.0.strength": "1"}
+    posted = {
+        "ties.0.kind": "trade",
+        "ties.0.community": typed.format(pk=other.pk),
+        "ties.0.strength": "1",
+    }
     assert save(owner, official, "ties", **posted).status_code == 302
-    assert profile_of(official.community).draft["ties"] == {"ties": [{"kind": "trade", "community_id": other.pk, "strength": 1}]}
+    assert profile_of(official.community).draft["ties"] == {
+        "ties": [{"kind": "trade", "community_id": other.pk, "strength": 1}]
+    }
     assert not draft_errors(profile_of(official.community))
     assert f"Graz #{other.pk}" in owner.get(url("profile_group", official, "ties")).content.decode()
 
 
-@pytest.mark.parametrize("typed", ["Nowhere", "Springfield", "Hidden", "#{hidden}", "#999999", "#" + "9" * 19, "#" + "9" * 40])
-def test_tie_to_no_or_to_several_communities_is_kept_as_typed_with_its_error(owner: Client, official: CommunityRole, typed: str) -> None:
+@pytest.mark.parametrize(
+    "typed",
+    ["Nowhere", "Springfield", "Hidden", "#{hidden}", "#999999", "#" + "9" * 19, "#" + "9" * 40],
+)
+def test_tie_to_no_or_to_several_communities_is_kept_as_typed_with_its_error(
+    owner: Client, official: CommunityRole, typed: str
+) -> None:
     for _ in range(2):
         CommunityFactory(name="Springfield", published=True)
     hidden = CommunityFactory(name="Hidden")  # never published: nobody learns that it is registered
@@ -339,7 +465,9 @@ def test_tie_to_no_or_to_several_communities_is_kept_as_typed_with_its_error(own
         assert owner.get(url(page, official)).status_code == 200
 
 
-def test_opening_the_confirm_page_changes_nothing_and_its_button_confirms(owner: Client, official: CommunityRole) -> None:
+def test_opening_the_confirm_page_changes_nothing_and_its_button_confirms(
+    owner: Client, official: CommunityRole
+) -> None:
     Profile.objects.filter(community=official.community).update(status="stale")
     before = Profile.objects.values().get(community=official.community)
     html = owner.get(url("profile_confirm", official)).content.decode()
@@ -350,8 +478,12 @@ def test_opening_the_confirm_page_changes_nothing_and_its_button_confirms(owner:
     assert profile_of(official.community).status == Profile.Status.PUBLISHED
 
 
-@pytest.mark.parametrize("status", ["draft", "submitted", "changes_requested", "paused", "fulfilled", "withdrawn"])
-def test_what_cannot_be_confirmed_has_no_button(owner: Client, official: CommunityRole, status: str) -> None:
+@pytest.mark.parametrize(
+    "status", ["draft", "submitted", "changes_requested", "paused", "fulfilled", "withdrawn"]
+)
+def test_what_cannot_be_confirmed_has_no_button(
+    owner: Client, official: CommunityRole, status: str
+) -> None:
     Profile.objects.filter(community=official.community).update(status=status)
     html = owner.get(url("profile_confirm", official)).content.decode()
     assert url("profile_confirm", official) not in [form.action for form in forms_of(html)]
@@ -359,18 +491,25 @@ def test_what_cannot_be_confirmed_has_no_button(owner: Client, official: Communi
 
 
 def test_preview_is_the_public_page_of_the_draft(owner: Client, official: CommunityRole) -> None:
-    Profile.objects.filter(community=official.community).update(draft={**FULL, "facts": {"population": "many", "area_km2": 7.25}})
+    Profile.objects.filter(community=official.community).update(
+        draft={**FULL, "facts": {"population": "many", "area_km2": 7.25}}
+    )
     html = owner.get(url("profile_preview", official)).content.decode()
     assert "Two lines," in html
     assert ">many<" not in html, "what cannot be published is not shown"
     assert "7.2" in html
     assert "without 1 answer that needs mending" in html
     assert "Alex Doe" not in html, "who speaks for it is for staff"
-    assert "Two lines," not in Client().get(reverse("web:community", args=[official.community_id])).content.decode()
+    assert (
+        "Two lines,"
+        not in Client().get(reverse("web:community", args=[official.community_id])).content.decode()
+    )
 
 
 def test_pause_with_a_day(owner: Client, official: CommunityRole) -> None:
-    refused = owner.post(url("profile_status", official), {"act": "pause", "until": "soon"}, follow=True)
+    refused = owner.post(
+        url("profile_status", official), {"act": "pause", "until": "soon"}, follow=True
+    )
     assert "Write the day as year-month-day" in refused.content.decode()
     assert profile_of(official.community).status == Profile.Status.PUBLISHED
     day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=40)
@@ -380,7 +519,9 @@ def test_pause_with_a_day(owner: Client, official: CommunityRole) -> None:
     assert "seeks again by itself" in owner.get(reverse("web:desk")).content.decode()
 
 
-def test_open_data_stand_beside_their_fields_and_are_confirmed_by_saving(stranger: User, sign_in: SignIn) -> None:
+def test_open_data_stand_beside_their_fields_and_are_confirmed_by_saving(
+    stranger: User, sign_in: SignIn
+) -> None:
     client = sign_in(stranger)
     place = PlaceFactory(country=CountryFactory(code="DE"), elevation_m=12.5, coastal=True)
     community = register_community(by=stranger, place_id=place.pk)
@@ -388,9 +529,14 @@ def test_open_data_stand_beside_their_fields_and_are_confirmed_by_saving(strange
     html = client.get(address).content.decode()
     assert "GeoNames (CC BY 4.0), November 2026, says: 100,000. Not confirmed yet." in html
     form = form_to(html, address)
-    client.post(reverse("web:profile_autosave", args=[community.pk, "facts"]), {**form.values, "median_age": "40"})
+    client.post(
+        reverse("web:profile_autosave", args=[community.pk, "facts"]),
+        {**form.values, "median_age": "40"},
+    )
     standing = profile_of(community).draft["provenance"]
-    assert {kept["standing"] for kept in standing.values()} == {"prefilled"}, "saving while one types confirms nothing"
+    assert {kept["standing"] for kept in standing.values()} == {"prefilled"}, (
+        "saving while one types confirms nothing"
+    )
     form = form_to(client.get(address).content.decode(), address)
     client.post(address, {**form.values, "elevation_m": "30", "stop": "1"})
     html = client.get(address).content.decode()
@@ -405,18 +551,31 @@ def test_listed_partner_is_taken_over_with_one_tick(owner: Client, official: Com
     posted = {**form, "add_listed": [other.pk], "stop": "1"}
     assert owner.post(url("profile_group", official, "partnerships"), posted).status_code == 302
     rows = profile_of(official.community).draft["partnerships"]["existing"]
-    assert rows == [*FULL["partnerships"]["existing"], {"name": "Köln", "country": "DE", "place_id": other.pk, "status": "active"}]
+    assert rows == [
+        *FULL["partnerships"]["existing"],
+        {"name": "Köln", "country": "DE", "place_id": other.pk, "status": "active"},
+    ]
 
 
 @pytest.mark.parametrize("language", ["fr", "ar"])
-def test_story_carries_its_language_and_direction(owner: Client, official: CommunityRole, language: str) -> None:
-    Profile.objects.filter(community=official.community).update(draft={**FULL, "story": {"text": "Words", "language": language}})
+def test_story_carries_its_language_and_direction(
+    owner: Client, official: CommunityRole, language: str
+) -> None:
+    Profile.objects.filter(community=official.community).update(
+        draft={**FULL, "story": {"text": "Words", "language": language}}
+    )
     html = owner.get(url("profile_preview", official)).content.decode()
     assert f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">Words' in html
 
 
 def test_pages_ask_a_bounded_number_of_queries(owner: Client, official: CommunityRole) -> None:
-    for name, *args in (("profile",), ("profile_group", "facts"), ("profile_group", "sought"), ("profile_check",), ("profile_preview",)):
+    for name, *args in (
+        ("profile",),
+        ("profile_group", "facts"),
+        ("profile_group", "sought"),
+        ("profile_check",),
+        ("profile_preview",),
+    ):
         owner.get(url(name, official, *args))
         with CaptureQueriesContext(connection) as captured:
             assert owner.get(url(name, official, *args)).status_code == 200
@@ -425,16 +584,32 @@ def test_pages_ask_a_bounded_number_of_queries(owner: Client, official: Communit
 
 @pytest.mark.parametrize(
     ("language", "people", "area"),
-    [("en", "12,500", "1,249.5"), ("de", "12.500", "1.249,5"), ("fr", "12\u00a0500", "1\u00a0249,5"), ("ar", "12,500", "1,249.5")],
+    [
+        ("en", "12,500", "1,249.5"),
+        ("de", "12.500", "1.249,5"),
+        ("fr", "12\u00a0500", "1\u00a0249,5"),
+        ("ar", "12,500", "1,249.5"),
+    ],
 )
-def test_numbers_are_written_as_the_reader_writes_them(official: CommunityRole, language: str, people: str, area: str) -> None:
-    answers = {"organisation": {"volunteers": 12_500}, "facts": {"area_km2": 1249.54, "elevation_m": 12.0}}
+def test_numbers_are_written_as_the_reader_writes_them(
+    official: CommunityRole, language: str, people: str, area: str
+) -> None:
+    answers = {
+        "organisation": {"volunteers": 12_500},
+        "facts": {"area_km2": 1249.54, "elevation_m": 12.0},
+    }
     with translation.override(language):
-        shown = [answer.value for group in describe(answers, official.community) for answer in group.answers]
+        shown = [
+            answer.value
+            for group in describe(answers, official.community)
+            for answer in group.answers
+        ]
     assert shown == [people, area, "12"]
 
 
-@pytest.mark.parametrize(("letters", "first", "second"), [(0, "#letter", "check"), (1, "check", None)])
+@pytest.mark.parametrize(
+    ("letters", "first", "second"), [(0, "#letter", "check"), (1, "check", None)]
+)
 def test_overview_leads_from_the_last_needed_answer_to_letter_and_hand_in(
     newcomer: CommunityRole, sign_in: SignIn, letters: int, first: str, second: str | None
 ) -> None:

@@ -24,11 +24,18 @@ def address(community: Community, more: str = "") -> str:
 
 
 def save(client: Client, community: Community, changes: dict[str, Any], revision: int) -> Any:
-    return client.patch(address(community), {"changes": changes, "revision": revision}, content_type=JSON)
+    return client.patch(
+        address(community), {"changes": changes, "revision": revision}, content_type=JSON
+    )
 
 
 def test_wrong_answers_are_kept_and_named(world: World) -> None:
-    answer = save(world.client("official"), world.a, {"facts": {"population": "many"}, "story": {"english": "Hello"}}, 0)
+    answer = save(
+        world.client("official"),
+        world.a,
+        {"facts": {"population": "many"}, "story": {"english": "Hello"}},
+        0,
+    )
     assert answer.status_code == 200
     body = answer.json()
     assert body["errors"] == {"facts.population": ["Write a whole number, for example 12,500."]}
@@ -42,22 +49,40 @@ def test_wrong_answers_are_kept_and_named(world: World) -> None:
 def test_numbers_out_of_this_world_are_errors_of_the_field(world: World, value: Any) -> None:
     answer = save(world.client("official"), world.a, {"facts": {"population": value}}, 0)
     assert answer.status_code == 200
-    assert set(answer.json()["errors"]) == ({"facts.population"} if value not in ([], {}) else set())
+    assert set(answer.json()["errors"]) == (
+        {"facts.population"} if value not in ([], {}) else set()
+    )
 
 
-@pytest.mark.parametrize("number", [10**400, 2**63, -1, 0, 999_999, True, 1.0, "Graz", [], {"id": 1}, "unpublished"])
-def test_tie_to_no_community_that_anybody_may_see_is_an_error_of_the_field(world: World, number: Any) -> None:
+@pytest.mark.parametrize(
+    "number", [10**400, 2**63, -1, 0, 999_999, True, 1.0, "Graz", [], {"id": 1}, "unpublished"]
+)
+def test_tie_to_no_community_that_anybody_may_see_is_an_error_of_the_field(
+    world: World, number: Any
+) -> None:
     number = world.newcomer.pk if number == "unpublished" else number
     client = world.client("official")
-    answer = save(client, world.a, {"ties": {"ties": [{"kind": "trade", "community_id": number, "strength": 1}]}}, 0)
+    answer = save(
+        client,
+        world.a,
+        {"ties": {"ties": [{"kind": "trade", "community_id": number, "strength": 1}]}},
+        0,
+    )
     assert (answer.status_code, list(answer.json()["errors"])) == (200, ["ties.ties"])
     assert client.get(address(world.a, "preview/")).json()["left_out"] == ["ties.ties"]
 
 
 @pytest.mark.parametrize("place", [10**400, 2**63, -1, True, 1.5, "Graz", {"id": 1}])
-def test_partner_at_no_place_of_the_gazetteer_is_an_error_of_the_field(world: World, place: Any) -> None:
+def test_partner_at_no_place_of_the_gazetteer_is_an_error_of_the_field(
+    world: World, place: Any
+) -> None:
     client = world.client("official")
-    answer = save(client, world.a, {"partnerships": {"existing": [{"name": "Graz", "country": "DE", "place_id": place}]}}, 0)
+    answer = save(
+        client,
+        world.a,
+        {"partnerships": {"existing": [{"name": "Graz", "country": "DE", "place_id": place}]}},
+        0,
+    )
     assert (answer.status_code, list(answer.json()["errors"])) == (200, ["partnerships.existing"])
     assert client.get(address(world.a, "preview/")).status_code == 200
 
@@ -75,13 +100,17 @@ def test_older_revision_is_a_conflict_and_changes_nothing(world: World) -> None:
     assert (late.status_code, late.json()["code"]) == (409, "newer_draft")
     assert late.json()["conflicts"] == {"story.text": {"yours": "Two", "theirs": "One"}}
     assert late.json()["revision"] == 1
-    assert save(client, world.a, {"story": {"english": "Three"}}, 0).status_code == 200, "another answer does not collide"
+    assert save(client, world.a, {"story": {"english": "Three"}}, 0).status_code == 200, (
+        "another answer does not collide"
+    )
     assert client.get(address(world.a)).json()["draft"]["story"]["text"] == "One"
 
 
 def test_from_registration_to_a_published_profile(world: World) -> None:
     stranger, curator = world.client("stranger"), world.client("curator")
-    registered = stranger.post("/api/v1/communities/", {"place_id": PlaceFactory(name="Delta").pk}, content_type=JSON)
+    registered = stranger.post(
+        "/api/v1/communities/", {"place_id": PlaceFactory(name="Delta").pk}, content_type=JSON
+    )
     assert registered.status_code == 201
     community = Community.objects.get(pk=registered.json()["id"])
     too_early = stranger.post(address(community, "submit/"))
@@ -94,7 +123,11 @@ def test_from_registration_to_a_published_profile(world: World) -> None:
     staff = f"/api/v1/staff/vetting/{community.pk}/"
     waiting = curator.get("/api/v1/staff/vetting/").json()["results"]
     assert {row["community"]["id"] for row in waiting} == {world.newcomer.pk, community.pk}
-    sent_back = curator.post(f"{staff}request-changes/", {"reason": "letter_missing", "text": "Please send it."}, content_type=JSON)
+    sent_back = curator.post(
+        f"{staff}request-changes/",
+        {"reason": "letter_missing", "text": "Please send it."},
+        content_type=JSON,
+    )
     assert sent_back.status_code == 201
     assert stranger.get(address(community)).json()["notes"][0]["reason"] == "letter_missing"
     assert stranger.post(address(community, "submit/")).status_code == 200
@@ -102,7 +135,12 @@ def test_from_registration_to_a_published_profile(world: World) -> None:
     assert read["registrants"][0]["email"] == "stranger@example.org"
     stale = curator.post(f"{staff}publish/", {"revision": read["revision"] - 1}, content_type=JSON)
     assert (stale.status_code, stale.json()["code"]) == (409, "newer_draft")
-    assert curator.post(f"{staff}publish/", {"revision": read["revision"]}, content_type=JSON).json()["version"] == 1
+    assert (
+        curator.post(f"{staff}publish/", {"revision": read["revision"]}, content_type=JSON).json()[
+            "version"
+        ]
+        == 1
+    )
     shown = Client().get(f"/api/v1/communities/{community.pk}/").json()
     assert shown["profile"]["story"]["text"] == world.a.profile.draft["story"]["text"]
     assert "authority" in shown["profile"]
@@ -110,12 +148,20 @@ def test_from_registration_to_a_published_profile(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "then"), [("pause", "paused"), ("fulfil", "fulfilled"), ("confirm", "published"), ("withdraw", "withdrawn")]
+    ("act", "then"),
+    [
+        ("pause", "paused"),
+        ("fulfil", "fulfilled"),
+        ("confirm", "published"),
+        ("withdraw", "withdrawn"),
+    ],
 )
 def test_acts_of_the_owner(world: World, act: str, then: str) -> None:
     client = world.client("official")
     assert client.post(address(world.a, f"{act}/"), content_type=JSON).json()["status"] == then
-    assert client.post(address(world.a, "resume/")).status_code == (200 if then in {"paused", "fulfilled"} else 409)
+    assert client.post(address(world.a, "resume/")).status_code == (
+        200 if then in {"paused", "fulfilled"} else 409
+    )
 
 
 def test_letter_is_stored_and_only_ever_downloaded(world: World) -> None:
@@ -140,27 +186,50 @@ def test_letter_of_another_kind_is_refused(world: World) -> None:
 
 def test_letter_of_one_community_is_not_found_under_another(world: World) -> None:
     letter = VettingLetterFactory(profile=world.newcomer.profile)
-    assert world.client("official").get(address(world.a, f"letters/{letter.pk}/")).status_code == 404
-    assert world.client("official").get(address(world.newcomer, f"letters/{letter.pk}/")).status_code == 404
+    assert (
+        world.client("official").get(address(world.a, f"letters/{letter.pk}/")).status_code == 404
+    )
+    assert (
+        world.client("official").get(address(world.newcomer, f"letters/{letter.pk}/")).status_code
+        == 404
+    )
 
 
 def test_open_data_are_listed_and_confirmed_as_they_are(world: World) -> None:
     stranger = world.client("stranger")
     place = PlaceFactory(name="Delta", elevation_m=12.5, coastal=False)
-    registered = stranger.post("/api/v1/communities/", {"place_id": place.pk}, content_type=JSON).json()
+    registered = stranger.post(
+        "/api/v1/communities/", {"place_id": place.pk}, content_type=JSON
+    ).json()
     community = Community.objects.get(pk=registered["id"])
     sources = stranger.get(address(community, "sources/")).json()["answers"]
-    assert {"path": "facts.elevation_m", "value": 12.5, "name": "GeoNames", "date": "2023-03", "licence": "CC BY 4.0"} in sources
-    body = {"changes": {"facts": {"population": 90_000}}, "revision": 0, "confirm": ["facts.elevation_m", "facts.coastal"]}
+    assert {
+        "path": "facts.elevation_m",
+        "value": 12.5,
+        "name": "GeoNames",
+        "date": "2023-03",
+        "licence": "CC BY 4.0",
+    } in sources
+    body = {
+        "changes": {"facts": {"population": 90_000}},
+        "revision": 0,
+        "confirm": ["facts.elevation_m", "facts.coastal"],
+    }
     saved = stranger.patch(address(community), body, content_type=JSON).json()
     standing = {path: kept["standing"] for path, kept in saved["draft"]["provenance"].items()}
     assert standing["facts.population"] == "corrected"
     assert standing["facts.elevation_m"] == standing["facts.coastal"] == "confirmed"
     assert standing["facts.income_band"] == "prefilled"
-    assert saved["draft"]["provenance"]["facts.population"]["value"] == 100_000, "the source's value stays beside the correction"
-    unknown = stranger.patch(address(community), body | {"confirm": ["story.text"]}, content_type=JSON)
+    assert saved["draft"]["provenance"]["facts.population"]["value"] == 100_000, (
+        "the source's value stays beside the correction"
+    )
+    unknown = stranger.patch(
+        address(community), body | {"confirm": ["story.text"]}, content_type=JSON
+    )
     assert (unknown.status_code, list(unknown.json()["errors"])) == (422, ["story.text"])
-    written = stranger.patch(address(community), {"changes": {"provenance": {}}, "revision": 1}, content_type=JSON)
+    written = stranger.patch(
+        address(community), {"changes": {"provenance": {}}, "revision": 1}, content_type=JSON
+    )
     assert written.status_code == 422, "only the service says where answers come from"
 
 
@@ -172,7 +241,9 @@ def test_preview_coverage_and_progress_follow_the_draft(world: World) -> None:
     changes = {"readiness": {"council_support": "yes"}, "facts": {"population": "many"}}
     assert save(client, world.a, changes, 0).status_code == 200
     after = client.get(address(world.a, "coverage/")).json()
-    assert best["path"] == "readiness.council_support", "whoever chooses may look at it, and nobody has stated it yet"
+    assert best["path"] == "readiness.council_support", (
+        "whoever chooses may look at it, and nobody has stated it yet"
+    )
     assert after["coverage"] == pytest.approx(before["coverage"] + best["adds"])
     assert not any(gain["path"].startswith("readiness.") for gain in after["gains"])
     preview = client.get(address(world.a, "preview/")).json()
@@ -204,19 +275,36 @@ def test_pause_ends_on_the_day_that_was_asked_for(world: World) -> None:
 def test_claimed_partnerships_are_public_once_staff_confirm_them(world: World) -> None:
     client = world.client("official")
     row = {"name": "Lyon", "country": "DE", "year": 1992, "form": "sister", "status": "active"}
-    save(client, world.a, {"partnerships": {"existing": [row, {"name": "Turin", "country": "DE"}]}}, 0)
+    save(
+        client,
+        world.a,
+        {"partnerships": {"existing": [row, {"name": "Turin", "country": "DE"}]}},
+        0,
+    )
     assert client.post(address(world.a, "publish/")).status_code == 201
-    claims = {claim["name"]: claim for claim in client.get(address(world.a, "partnerships/")).json()["results"]}
+    claims = {
+        claim["name"]: claim
+        for claim in client.get(address(world.a, "partnerships/")).json()["results"]
+    }
     assert claims["Lyon"]["state"] == claims["Turin"]["state"] == "claimed"
     public = f"/api/v1/communities/{world.a.pk}/"
     assert "partnerships" not in Client().get(public).json()["profile"]
-    answer_partnership(by=world.user("curator"), partnership_id=claims["Lyon"]["id"], answer="confirmed")
-    answer_partnership(by=world.user("curator"), partnership_id=claims["Turin"]["id"], answer="refused", note="No list names it.")
+    answer_partnership(
+        by=world.user("curator"), partnership_id=claims["Lyon"]["id"], answer="confirmed"
+    )
+    answer_partnership(
+        by=world.user("curator"),
+        partnership_id=claims["Turin"]["id"],
+        answer="refused",
+        note="No list names it.",
+    )
     assert Client().get(public).json()["profile"]["partnerships"] == {"existing": [row]}
 
 
 def test_second_registrant_is_told_whom_to_join(world: World) -> None:
     place = world.a.place_id
-    answer = world.client("stranger").post("/api/v1/communities/", {"place_id": place}, content_type=JSON)
+    answer = world.client("stranger").post(
+        "/api/v1/communities/", {"place_id": place}, content_type=JSON
+    )
     assert (answer.status_code, answer.json()["code"]) == (409, "community_already_registered")
     assert answer.json()["community_id"] == world.a.pk

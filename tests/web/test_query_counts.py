@@ -70,7 +70,9 @@ def check_constant(client: Client, url: str, add: Callable[[int], object], at_mo
 
 @pytest.mark.parametrize("name", ["home", "seeking"])
 def test_public_lists_of_communities(db: None, client: Client, name: str) -> None:
-    check_constant(client, reverse(f"web:{name}"), lambda i: CommunityFactory(published=True), at_most=4)
+    check_constant(
+        client, reverse(f"web:{name}"), lambda i: CommunityFactory(published=True), at_most=4
+    )
 
 
 def test_directory(db: None, client: Client) -> None:
@@ -100,16 +102,25 @@ def test_my_suggestions_and_desk(official: CommunityRole, sign_in: SignIn) -> No
         SuggestionFactory(pair__a=official.community, pair__b=other)
 
     client = sign_in(official.user)
-    check_constant(client, reverse("web:suggestions", args=[official.community_id]), add, at_most=20)
+    check_constant(
+        client, reverse("web:suggestions", args=[official.community_id]), add, at_most=20
+    )
     assert queries(client, reverse("web:desk")) <= 12
 
 
 def test_partnerships_of_a_community(official: CommunityRole, sign_in: SignIn) -> None:
     def add(index: int) -> None:
         other = CommunityFactory(published=True, country_code="DE")
-        PartnershipFactory(agreement__introduction__suggestion__pair=PairFactory(a=official.community, b=other))
+        PartnershipFactory(
+            agreement__introduction__suggestion__pair=PairFactory(a=official.community, b=other)
+        )
 
-    check_constant(sign_in(official.user), reverse("web:partnerships", args=[official.community_id]), add, at_most=10)
+    check_constant(
+        sign_in(official.user),
+        reverse("web:partnerships", args=[official.community_id]),
+        add,
+        at_most=10,
+    )
 
 
 def test_inbox(official: CommunityRole, sign_in: SignIn) -> None:
@@ -121,19 +132,27 @@ def test_inbox(official: CommunityRole, sign_in: SignIn) -> None:
 
 def add_submission(index: int) -> None:
     profile = ProfileFactory()
-    Profile.objects.filter(pk=profile.pk).update(status="submitted", submitted_at="2026-03-01T09:00Z")
+    Profile.objects.filter(pk=profile.pk).update(
+        status="submitted", submitted_at="2026-03-01T09:00Z"
+    )
     VettingLetterFactory(profile=profile)
 
 
 STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
     "staff_vetting": (add_submission, 13),
     "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 8),
-    "staff_introductions": (lambda i: (IntroductionFactory(), BarFactory(country=None, pair=PairFactory())), 12),
+    "staff_introductions": (
+        lambda i: (IntroductionFactory(), BarFactory(country=None, pair=PairFactory())),
+        12,
+    ),
     "staff_bars": (lambda i: (BarFactory(), BarFactory(country=None, pair=PairFactory())), 9),
     "staff_policy": (lambda i: ReleasePolicyFactory(), 7),
     "staff_runs": (lambda i: ScoringRunFactory(), 7),
     "staff_weights": (lambda i: make_version(f"learned-{i}"), 7),
-    "staff_dead_letters": (lambda i: WorkFactory(status="dead", finished_at="2026-03-01T09:00Z", event=EventFactory()), 6),
+    "staff_dead_letters": (
+        lambda i: WorkFactory(status="dead", finished_at="2026-03-01T09:00Z", event=EventFactory()),
+        6,
+    ),
     "staff_mails": (lambda i: DeliveryFactory(status="failed"), 5),
     "staff_events": (lambda i: EventFactory(), 6),
     "staff_agreements": (lambda i: AgreementFactory(), 8),
@@ -155,7 +174,9 @@ def test_card_and_introduction_with_many_meetings(curator: User, sign_in: SignIn
         MeetingFactory(introduction=card)
         IntroductionNoteFactory(introduction=card)
 
-    check_constant(sign_in(curator), reverse("web:staff_introduction", args=[card.pk]), add, at_most=20)
+    check_constant(
+        sign_in(curator), reverse("web:staff_introduction", args=[card.pk]), add, at_most=20
+    )
     check_constant(sign_in(role.user), reverse("web:introduction", args=[card.pk]), add, at_most=22)
 
 
@@ -167,7 +188,9 @@ Maker = Callable[[World], object]
 
 def _introduction(world: World) -> Introduction:
     introduction = make.IntroductionFactory(
-        suggestion=make.SuggestionFactory(pair=make.PairFactory(a=world.a), mutual=True), stage="introduced", owner=world.user("curator")
+        suggestion=make.SuggestionFactory(pair=make.PairFactory(a=world.a), mutual=True),
+        stage="introduced",
+        owner=world.user("curator"),
     )
     make.ConsentFactory(introduction=introduction, community=world.a)
     return introduction
@@ -187,7 +210,11 @@ def _note(world: World) -> object:
 
 def _bar(world: World) -> Bar:
     """Now of a country, now of a pair."""
-    return make.BarFactory(country=None, pair=make.PairFactory()) if Bar.objects.count() % 2 else make.BarFactory()
+    return (
+        make.BarFactory(country=None, pair=make.PairFactory())
+        if Bar.objects.count() % 2
+        else make.BarFactory()
+    )
 
 
 def _partnership(world: World) -> Partnership:
@@ -214,8 +241,13 @@ def _listed(world: World) -> None:
 
 
 def _claim(world: World, state: str) -> None:
-    member, place = make.MembershipFactory(community=make.CommunityFactory(published=True)).community, make.PlaceFactory()
-    make.ExistingPartnershipFactory(community=member, place=place, name=place.name, country=place.country, state=state)
+    member, place = (
+        make.MembershipFactory(community=make.CommunityFactory(published=True)).community,
+        make.PlaceFactory(),
+    )
+    make.ExistingPartnershipFactory(
+        community=member, place=place, name=place.name, country=place.country, state=state
+    )
 
 
 def _suggestion(world: World) -> Suggestion:
@@ -232,17 +264,37 @@ def _lived(world: World) -> None:
 
 LISTS: dict[str, tuple[str, str, Maker]] = {
     "communities": ("visitor", "communities/", lambda world: make.CommunityFactory(published=True)),
-    "countries": ("visitor", "countries/", lambda world: make.CountryFactory(code=f"X{Country.objects.count() % 36:x}".upper())),
+    "countries": (
+        "visitor",
+        "countries/",
+        lambda world: make.CountryFactory(code=f"X{Country.objects.count() % 36:x}".upper()),
+    ),
     "partnerships": ("visitor", "partnerships/", _partnership),
-    "confirmed-partnerships": ("visitor", "confirmed-partnerships/", lambda world: _claim(world, "confirmed")),
+    "confirmed-partnerships": (
+        "visitor",
+        "confirmed-partnerships/",
+        lambda world: _claim(world, "confirmed"),
+    ),
     "staff-claims": ("curator", "staff/claims/", lambda world: _claim(world, "claimed")),
     "staff-members": ("curator", "staff/members/", lambda world: make.MembershipFactory()),
     "listed-partnerships": ("visitor", "listed-partnerships/", _listed),
-    "notifications": ("official", "notifications/", lambda world: make.NotificationFactory(recipient=world.user("official"))),
-    "letters": ("official", "communities/{a}/profile/letters/", lambda world: make.VettingLetterFactory(profile=world.a.profile)),
+    "notifications": (
+        "official",
+        "notifications/",
+        lambda world: make.NotificationFactory(recipient=world.user("official")),
+    ),
+    "letters": (
+        "official",
+        "communities/{a}/profile/letters/",
+        lambda world: make.VettingLetterFactory(profile=world.a.profile),
+    ),
     "suggestions": ("official", "communities/{a}/suggestions/", _suggestion),
     "introductions": ("official", "communities/{a}/introductions/", _introduction),
-    "community-events": ("official", "communities/{a}/events/", lambda world: make.EventFactory(community_id=world.a.pk)),
+    "community-events": (
+        "official",
+        "communities/{a}/events/",
+        lambda world: make.EventFactory(community_id=world.a.pk),
+    ),
     "staff-vetting": ("curator", "staff/vetting/", _submission),
     "staff-suggestions": ("curator", "staff/suggestions/", _suggestion),
     "staff-introductions": ("curator", "staff/introductions/", _introduction),
@@ -250,18 +302,36 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
     "staff-meetings": ("curator", "staff/introductions/{introduction}/meetings/", _meeting),
     "staff-notes": ("curator", "staff/introductions/{introduction}/notes/", _note),
     "staff-bars": ("curator", "staff/bars/", _bar),
-    "staff-policies": ("curator", "staff/release-policies/", lambda world: make.ReleasePolicyFactory()),
+    "staff-policies": (
+        "curator",
+        "staff/release-policies/",
+        lambda world: make.ReleasePolicyFactory(),
+    ),
     "staff-runs": ("curator", "staff/runs/", _run),
     "staff-weights": ("curator", "staff/weights/", lambda world: make_version()),
     "staff-dead-letters": (
         "curator",
         "staff/dead-letters/",
-        lambda world: make.WorkFactory(status=Work.Status.DEAD, finished_at=make.MOMENT, event=make.EventFactory()),
+        lambda world: make.WorkFactory(
+            status=Work.Status.DEAD, finished_at=make.MOMENT, event=make.EventFactory()
+        ),
     ),
     "my-acts": ("official", "me/acts/", lambda world: make.EventFactory(by=world.user("official"))),
-    "my-tokens": ("official", "me/tokens/", lambda world: make.ApiTokenFactory(user=world.user("official"))),
-    "my-invitations": ("official", "me/invitations/", lambda world: make.InvitationFactory(email="official@example.org")),
-    "my-join-requests": ("official", "me/join-requests/", lambda world: make.JoinRequestFactory(user=world.user("official"))),
+    "my-tokens": (
+        "official",
+        "me/tokens/",
+        lambda world: make.ApiTokenFactory(user=world.user("official")),
+    ),
+    "my-invitations": (
+        "official",
+        "me/invitations/",
+        lambda world: make.InvitationFactory(email="official@example.org"),
+    ),
+    "my-join-requests": (
+        "official",
+        "me/join-requests/",
+        lambda world: make.JoinRequestFactory(user=world.user("official")),
+    ),
     "agreements": ("official", "communities/{a}/agreements/", _agreement),
     "staff-agreements": ("curator", "staff/agreements/", _agreement),
     "lived-partnerships": ("official", "communities/{a}/partnerships/", _lived),
@@ -271,13 +341,33 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
         "communities/{a}/profile/partnerships/",
         lambda world: make.ExistingPartnershipFactory(community=world.a),
     ),
-    "people": ("official", "communities/{a}/people/", lambda world: make.CommunityRoleFactory(community=world.a)),
-    "invitations": ("official", "communities/{a}/invitations/", lambda world: make.InvitationFactory(community=world.a)),
-    "join-requests": ("official", "communities/{a}/join-requests/", lambda world: make.JoinRequestFactory(community=world.a)),
-    "staff-join-requests": ("curator", "staff/join-requests/", lambda world: make.JoinRequestFactory()),
+    "people": (
+        "official",
+        "communities/{a}/people/",
+        lambda world: make.CommunityRoleFactory(community=world.a),
+    ),
+    "invitations": (
+        "official",
+        "communities/{a}/invitations/",
+        lambda world: make.InvitationFactory(community=world.a),
+    ),
+    "join-requests": (
+        "official",
+        "communities/{a}/join-requests/",
+        lambda world: make.JoinRequestFactory(community=world.a),
+    ),
+    "staff-join-requests": (
+        "curator",
+        "staff/join-requests/",
+        lambda world: make.JoinRequestFactory(),
+    ),
     "staff-tokens": ("curator", "staff/tokens/", lambda world: make.ApiTokenFactory()),
     "staff-roles": ("admin", "staff/roles/", lambda world: make.UserFactory(curator=True)),
-    "staff-events": ("curator", "staff/events/", lambda world: make.EventFactory(by=world.user("official"))),
+    "staff-events": (
+        "curator",
+        "staff/events/",
+        lambda world: make.EventFactory(by=world.user("official")),
+    ),
 }
 
 
@@ -285,7 +375,8 @@ def test_no_list_is_left_out() -> None:
     lists = {
         route.name
         for route in api_urls
-        if isinstance(getattr(route.callback, "cls", None), type) and issubclass(route.callback.cls, ApiList)
+        if isinstance(getattr(route.callback, "cls", None), type)
+        and issubclass(route.callback.cls, ApiList)
     }  # type: ignore[attr-defined]
     assert lists == set(LISTS)
 
@@ -294,7 +385,10 @@ def test_no_list_is_left_out() -> None:
 def test_queries_do_not_grow_with_the_rows(world: World, name: str) -> None:
     actor, path, make_row = LISTS[name]
     introduction = _card(world).pk if "{introduction}" in path else None
-    client, address = world.client(actor), f"/api/v1/{path.format(a=world.a.pk, introduction=introduction)}?page_size=100"
+    client, address = (
+        world.client(actor),
+        f"/api/v1/{path.format(a=world.a.pk, introduction=introduction)}?page_size=100",
+    )
 
     def ask() -> tuple[int, int]:
         with CaptureQueriesContext(connection) as queries:

@@ -1,4 +1,6 @@
-"""The record room, Django's admin: behind the same door, to be read only, without what belongs to the sides alone."""
+"""The record room, Django's admin: behind the same door, to be read only, without what belongs to
+the sides alone.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,11 @@ def rows(db: None) -> dict[str, Model]:
     make.MembershipFactory()
     make.ScoringRunFactory()
     make.ListedPartnershipFactory()
-    return {model.__name__: row for model, _records in TABLES if (row := model._default_manager.first()) is not None}
+    return {
+        model.__name__: row
+        for model, _records in TABLES
+        if (row := model._default_manager.first()) is not None
+    }
 
 
 @pytest.fixture
@@ -47,23 +53,31 @@ def administrator(db: None, sign_in: SignIn) -> Client:
 
 
 @pytest.mark.parametrize(("model", "records"), TABLES, ids=NAMES)
-def test_administrator_reads_each_table(administrator: Client, rows: dict[str, Model], model: type[Model], records: ModelAdmin) -> None:
+def test_administrator_reads_each_table(
+    administrator: Client, rows: dict[str, Model], model: type[Model], records: ModelAdmin
+) -> None:
     search = {"q": "1"} if records.search_fields else {}
     assert administrator.get(listed(model), search).status_code == 200
     if row := rows.get(model.__name__):
         page = administrator.get(shown(row))
         assert page.status_code == 200
-        assert 'type="submit"' not in page.content.decode().split("</header>")[1], "nothing to save, add or delete"
+        assert 'type="submit"' not in page.content.decode().split("</header>")[1], (
+            "nothing to save, add or delete"
+        )
 
 
 def test_first_page_lists_the_tables_in_english(administrator: Client) -> None:
-    page = administrator.get(reverse("admin:index"), headers={"accept-language": "ar"}).content.decode()
+    page = administrator.get(
+        reverse("admin:index"), headers={"accept-language": "ar"}
+    ).content.decode()
     assert all(listed(model) in page for model, _records in TABLES)
     assert "To be read only" in page and 'lang="en"' in page
     assert administrator.get(reverse("admin:app_list", args=["cities"])).status_code == 200
 
 
-def test_who_looks_is_asked_once_and_not_for_each_table(administrator: Client, django_assert_max_num_queries: Any) -> None:
+def test_who_looks_is_asked_once_and_not_for_each_table(
+    administrator: Client, django_assert_max_num_queries: Any
+) -> None:
     for address in (reverse("admin:index"), listed(Country)):
         with django_assert_max_num_queries(10):
             administrator.get(address)
@@ -72,7 +86,9 @@ def test_who_looks_is_asked_once_and_not_for_each_table(administrator: Client, d
 def test_nothing_can_be_written(administrator: Client, rows: dict[str, Model]) -> None:
     country = Country.objects.create(code="XX", name="As it was")
     for address in (shown(country), listed(Country)):
-        answer = administrator.post(address, {"code": "XX", "name": "Changed", "_save": "Save", "action": "delete_selected"})
+        answer = administrator.post(
+            address, {"code": "XX", "name": "Changed", "_save": "Save", "action": "delete_selected"}
+        )
         assert answer.status_code in {200, 302, 403}
     country.refresh_from_db()
     assert country.name == "As it was"
@@ -83,10 +99,19 @@ def test_nothing_can_be_written(administrator: Client, rows: dict[str, Model]) -
 
 
 @pytest.mark.parametrize("who", ["visitor", "official", "curator"])
-def test_others_do_not_learn_that_it_is_there(rows: dict[str, Model], sign_in: SignIn, client: Client, who: str) -> None:
+def test_others_do_not_learn_that_it_is_there(
+    rows: dict[str, Model], sign_in: SignIn, client: Client, who: str
+) -> None:
     if who != "visitor":
-        client = sign_in(make.UserFactory(curator=True) if who == "curator" else make.CommunityRoleFactory().user)
-    for address in (reverse("admin:index"), listed(Community), shown(rows["Community"]), reverse("admin:jsi18n")):
+        client = sign_in(
+            make.UserFactory(curator=True) if who == "curator" else make.CommunityRoleFactory().user
+        )
+    for address in (
+        reverse("admin:index"),
+        listed(Community),
+        shown(rows["Community"]),
+        reverse("admin:jsi18n"),
+    ):
         answer = client.get(address)
         assert answer.status_code == (302 if who == "visitor" else 404)
         if who == "visitor":
@@ -119,14 +144,18 @@ def test_what_belongs_to_people_and_sides_is_not_there() -> None:
         "IntroductionNote", "Notification", "Delivery", "Invitation", "JoinRequest", "Session", "UserSession", "IdempotencyKey", "Profile",
         "ProfileVersion", "SignedDocument",
     }  # fmt: skip
-    assert private <= {model.__name__ for model in apps.get_models()}, "a name that no model has guards nothing"
+    assert private <= {model.__name__ for model in apps.get_models()}, (
+        "a name that no model has guards nothing"
+    )
     assert private & set(NAMES) == set()
 
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 def test_its_pages_in_a_browser(live_server: Any, browser: Browser) -> None:
-    """Under the service's own content policy: a script or style that it forbids would be a complaint."""
+    """Under the service's own content policy: a script or style that it forbids would be a
+    complaint.
+    """
     make.CommunityFactory(published=True)
     event = make.EventFactory()
     visitor = Visitor.at(browser, live_server.url)

@@ -12,7 +12,12 @@ URL = reverse("web:register")
 
 
 def test_city_is_found_and_registered_without_javascript(stranger: User, sign_in: SignIn) -> None:
-    place = PlaceFactory(name="Göteborg", search_text="goteborg", country=CountryFactory(code="DE"), population=500_000)
+    place = PlaceFactory(
+        name="Göteborg",
+        search_text="goteborg",
+        country=CountryFactory(code="DE"),
+        population=500_000,
+    )
     client = sign_in(stranger)
     html = client.get(URL, {"q": "GÖTE"}).content.decode()
     assert "Göteborg" in html
@@ -55,13 +60,21 @@ def test_county_with_nearly_the_same_name_is_asked_about(stranger: User, sign_in
     assert reverse("web:join", args=[first.pk]) in html
     assert 'name="is_another"' in html
     assert client.post(URL, posted | {"name": "Sonomma", "is_another": "on"}).status_code == 302
-    assert client.post(URL, posted | {"name": "County of SONOMA", "is_another": "on"}).url == reverse("web:join", args=[first.pk])
+    assert client.post(
+        URL, posted | {"name": "County of SONOMA", "is_another": "on"}
+    ).url == reverse("web:join", args=[first.pk])
     assert Community.objects.count() == 2
 
 
 def test_county_is_registered_by_hand(stranger: User, sign_in: SignIn) -> None:
     CountryFactory(code="US")
-    posted = {"kind": "county", "name": "Kent County", "country": "US", "admin1": "Michigan", "website": "https://kent.example"}
+    posted = {
+        "kind": "county",
+        "name": "Kent County",
+        "country": "US",
+        "admin1": "Michigan",
+        "website": "https://kent.example",
+    }
     assert sign_in(stranger).post(URL, posted).status_code == 302
     assert Community.objects.get(name="Kent County").place is None
 

@@ -15,7 +15,13 @@ from backend.outbox.models import Event
 from backend.runtime import pdf_libraries
 from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
 from tests.actors import World
-from tests.factories import CommunityFactory, CommunityRoleFactory, SuggestionFactory, VoteFactory, document
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    SuggestionFactory,
+    VoteFactory,
+    document,
+)
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to
 from tests.web.test_suggestion_pages import REASONS, answer_url, detail_url, list_url
@@ -36,15 +42,34 @@ def candidates(role: CommunityRole, count: int) -> list[Suggestion]:
     made = []
     for index in range(count):
         answers = document(languages={"working": ["de"]} if index else {})
-        other = CommunityFactory(name=f"Candidate {index}", published=True, country_code="DE", published__document=answers)
-        made.append(SuggestionFactory(pair__a=role.community, pair__b=other, a_reasons=REASONS, b_reasons=REASONS))
+        other = CommunityFactory(
+            name=f"Candidate {index}",
+            published=True,
+            country_code="DE",
+            published__document=answers,
+        )
+        made.append(
+            SuggestionFactory(
+                pair__a=role.community, pair__b=other, a_reasons=REASONS, b_reasons=REASONS
+            )
+        )
     return made
 
 
-def test_member_votes_by_the_form_and_sees_it_again(suggestion: Suggestion, member: CommunityRole, sign_in: SignIn) -> None:
+def test_member_votes_by_the_form_and_sees_it_again(
+    suggestion: Suggestion, member: CommunityRole, sign_in: SignIn
+) -> None:
     client = sign_in(member.user)
-    form = form_to(client.get(detail_url(member, suggestion)).content.decode(), at("suggestion_vote", member, suggestion.pk))
-    assert client.post(form.action, form.values | {"choice": "maybe", "comment": "A <b>port</b>?"}).status_code == 302
+    form = form_to(
+        client.get(detail_url(member, suggestion)).content.decode(),
+        at("suggestion_vote", member, suggestion.pk),
+    )
+    assert (
+        client.post(
+            form.action, form.values | {"choice": "maybe", "comment": "A <b>port</b>?"}
+        ).status_code
+        == 302
+    )
     html = client.get(detail_url(member, suggestion)).content.decode()
     assert "A &lt;b&gt;port&lt;/b&gt;?" in html
     assert "Change my vote" in html
@@ -54,25 +79,51 @@ def test_member_votes_by_the_form_and_sees_it_again(suggestion: Suggestion, memb
     assert not Vote.objects.exists()
 
 
-def test_vote_without_a_choice_keeps_the_comment(suggestion: Suggestion, member: CommunityRole, sign_in: SignIn) -> None:
-    response = sign_in(member.user).post(at("suggestion_vote", member, suggestion.pk), {"comment": "Long thought"})
+def test_vote_without_a_choice_keeps_the_comment(
+    suggestion: Suggestion, member: CommunityRole, sign_in: SignIn
+) -> None:
+    response = sign_in(member.user).post(
+        at("suggestion_vote", member, suggestion.pk), {"comment": "Long thought"}
+    )
     assert response.status_code == 422
-    assert "Choose yes, maybe or no." in response.content.decode() and "Long thought" in response.content.decode()
+    assert (
+        "Choose yes, maybe or no." in response.content.decode()
+        and "Long thought" in response.content.decode()
+    )
 
 
 def test_member_does_not_read_the_comments_of_others(
-    suggestion: Suggestion, official: CommunityRole, member: CommunityRole, other_official: CommunityRole, sign_in: SignIn
+    suggestion: Suggestion,
+    official: CommunityRole,
+    member: CommunityRole,
+    other_official: CommunityRole,
+    sign_in: SignIn,
 ) -> None:
-    VoteFactory(suggestion=suggestion, community=official.community, by=official.user, comment="Between us.")
-    assert "Between us." not in sign_in(member.user).get(detail_url(member, suggestion)).content.decode()
-    assert "Between us." in sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
-    assert "Between us." not in sign_in(other_official.user).get(detail_url(other_official, suggestion)).content.decode()
+    VoteFactory(
+        suggestion=suggestion, community=official.community, by=official.user, comment="Between us."
+    )
+    assert (
+        "Between us."
+        not in sign_in(member.user).get(detail_url(member, suggestion)).content.decode()
+    )
+    assert (
+        "Between us."
+        in sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
+    )
+    assert (
+        "Between us."
+        not in sign_in(other_official.user)
+        .get(detail_url(other_official, suggestion))
+        .content.decode()
+    )
 
 
 def test_curator_reads_votes_of_both_sides_and_an_administrator_none(
     suggestion: Suggestion, official: CommunityRole, curator: Any, admin: Any, sign_in: SignIn
 ) -> None:
-    VoteFactory(suggestion=suggestion, community=official.community, by=official.user, comment="Between us.")
+    VoteFactory(
+        suggestion=suggestion, community=official.community, by=official.user, comment="Between us."
+    )
     url = reverse("web:staff_votes", args=[suggestion.pk])
     assert "Between us." in sign_in(curator).get(url).content.decode()
     assert sign_in(admin).get(url).status_code == 404
@@ -102,16 +153,34 @@ def test_decline_shows_the_courteous_words_that_everybody_reads_at_the_end(
 ) -> None:
     words = "That says nothing about your community"
     assert words in sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
-    Suggestion.objects.filter(pk=suggestion.pk).update(expires_at="2026-01-01T00:00Z", released_at="2025-11-01T00:00Z")
-    for status, state in (("released", "pending"), ("declined", "declined"), ("expired", "expired")):
+    Suggestion.objects.filter(pk=suggestion.pk).update(
+        expires_at="2026-01-01T00:00Z", released_at="2025-11-01T00:00Z"
+    )
+    for status, state in (
+        ("released", "pending"),
+        ("declined", "declined"),
+        ("expired", "expired"),
+    ):
         Suggestion.objects.filter(pk=suggestion.pk).update(status=status, a_state=state)
-        assert words in sign_in(other_official.user).get(detail_url(other_official, suggestion)).content.decode()
+        assert (
+            words
+            in sign_in(other_official.user)
+            .get(detail_url(other_official, suggestion))
+            .content.decode()
+        )
 
 
-def test_shortlist_and_filters(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+def test_shortlist_and_filters(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
+) -> None:
     client = sign_in(official.user)
-    form = form_to(client.get(list_url(official)).content.decode(), at("suggestion_shortlist", official, suggestion.pk))
-    assert client.post(form.action, form.values)["Location"] == list_url(official), "back to the queue"
+    form = form_to(
+        client.get(list_url(official)).content.decode(),
+        at("suggestion_shortlist", official, suggestion.pk),
+    )
+    assert client.post(form.action, form.values)["Location"] == list_url(official), (
+        "back to the queue"
+    )
     assert ShortlistEntry.objects.count() == 1
     page = list_url(official)
     assert "Shortlist (1)" in client.get(page).content.decode()
@@ -120,11 +189,16 @@ def test_shortlist_and_filters(suggestion: Suggestion, official: CommunityRole, 
         html = client.get(f"{page}?{query}").content.decode()
         assert ("Fernstadt</p>" in html) is shown, query
     assert "Show all" in client.get(f"{page}?shown=answered").content.decode()
-    outside = client.post(at("suggestion_shortlist", official, suggestion.pk), {"listed": "no", "after": "//evil.example/"})
+    outside = client.post(
+        at("suggestion_shortlist", official, suggestion.pk),
+        {"listed": "no", "after": "//evil.example/"},
+    )
     assert outside["Location"] == detail_url(official, suggestion)
 
 
-def test_comparison_shows_gaps_as_gaps_in_one_table(official: CommunityRole, sign_in: SignIn) -> None:
+def test_comparison_shows_gaps_as_gaps_in_one_table(
+    official: CommunityRole, sign_in: SignIn
+) -> None:
     made = candidates(official, 3)
     url = at("suggestion_compare", official)
     html = sign_in(official.user).get(url, {"s": [s.pk for s in made]}).content.decode()
@@ -137,19 +211,34 @@ def test_comparison_shows_gaps_as_gaps_in_one_table(official: CommunityRole, sig
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_too_few_or_too_many_to_compare_is_said(official: CommunityRole, sign_in: SignIn, count: int) -> None:
+def test_too_few_or_too_many_to_compare_is_said(
+    official: CommunityRole, sign_in: SignIn, count: int
+) -> None:
     ids = [s.pk for s in candidates(official, count)]
-    response = sign_in(official.user).get(at("suggestion_compare", official), {"s": ids}, follow=True)
-    assert f"Mark two to four suggestions to compare; you marked {count}." in response.content.decode()
+    response = sign_in(official.user).get(
+        at("suggestion_compare", official), {"s": ids}, follow=True
+    )
+    assert (
+        f"Mark two to four suggestions to compare; you marked {count}." in response.content.decode()
+    )
 
 
 @pytest.mark.parametrize("strange", ["x", "0", "99999999999999999999", "-1"])
-def test_comparing_what_is_not_there_is_not_found(official: CommunityRole, sign_in: SignIn, strange: str) -> None:
+def test_comparing_what_is_not_there_is_not_found(
+    official: CommunityRole, sign_in: SignIn, strange: str
+) -> None:
     (own,) = candidates(official, 1)
-    assert sign_in(official.user).get(at("suggestion_compare", official), {"s": [own.pk, strange]}).status_code == 404
+    assert (
+        sign_in(official.user)
+        .get(at("suggestion_compare", official), {"s": [own.pk, strange]})
+        .status_code
+        == 404
+    )
 
 
-def test_rule_is_set_by_the_form_and_binds(suggestion: Suggestion, official: CommunityRole, member: CommunityRole, sign_in: SignIn) -> None:
+def test_rule_is_set_by_the_form_and_binds(
+    suggestion: Suggestion, official: CommunityRole, member: CommunityRole, sign_in: SignIn
+) -> None:
     client, url = sign_in(official.user), at("answer_rule", official)
     assert sign_in(member.user).get(url).status_code == 404
     assert 'value="chair"' in client.get(url).content.decode()
@@ -160,7 +249,9 @@ def test_rule_is_set_by_the_form_and_binds(suggestion: Suggestion, official: Com
     assert AnswerRule.objects.get().votes_needed == 2
     html = client.get(detail_url(official, suggestion)).content.decode()
     assert "2 more are needed" in html
-    assert client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 409
+    assert (
+        client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 409
+    )
 
 
 def queries(client: Any, url: str) -> int:
@@ -169,12 +260,17 @@ def queries(client: Any, url: str) -> int:
     return len(captured)
 
 
-def test_queries_of_queue_and_comparison_do_not_grow(official: CommunityRole, sign_in: SignIn) -> None:
+def test_queries_of_queue_and_comparison_do_not_grow(
+    official: CommunityRole, sign_in: SignIn
+) -> None:
     client = sign_in(official.user)
     made = candidates(official, 2)
     compare = at("suggestion_compare", official)
     client.get(list_url(official))
-    few, pair = queries(client, list_url(official)), queries(client, f"{compare}?s={made[0].pk}&s={made[1].pk}")
+    few, pair = (
+        queries(client, list_url(official)),
+        queries(client, f"{compare}?s={made[0].pk}&s={made[1].pk}"),
+    )
     made += candidates(official, 6)
     for suggestion in made:
         VoteFactory(suggestion=suggestion, community=official.community)
@@ -202,24 +298,41 @@ def post(world: World, actor: str, path: str, body: dict[str, Any], key: str = "
 def test_vote_with_the_same_key_counts_once(world: World) -> None:
     suggestion = world.released()
     for _ in range(2):
-        answer = post(world, "committee_member", f"suggestions/{suggestion.pk}/vote/", {"choice": "maybe", "comment": "A port?"}, "k1")
+        answer = post(
+            world,
+            "committee_member",
+            f"suggestions/{suggestion.pk}/vote/",
+            {"choice": "maybe", "comment": "A port?"},
+            "k1",
+        )
         assert answer.status_code == 200, answer.content
     assert answer["Idempotency-Replayed"] == "true"
     assert answer.json()["tally"] == {"yes": 0, "maybe": 1, "no": 0}
     assert answer.json()["own_vote"]["comment"] == "A port?"
     assert Event.objects.filter(topic="vote_cast").count() == 1
-    removed = post(world, "committee_member", f"suggestions/{suggestion.pk}/vote/remove/", {"voter_id": world.user("committee_member").pk})
+    removed = post(
+        world,
+        "committee_member",
+        f"suggestions/{suggestion.pk}/vote/remove/",
+        {"voter_id": world.user("committee_member").pk},
+    )
     assert removed.json()["own_vote"] is None and not Vote.objects.exists()
 
 
 def test_answer_can_be_undone_until_the_moment_that_is_named(world: World, settings: Any) -> None:
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}
     suggestion = world.released()
-    answered = post(world, "chair", f"suggestions/{suggestion.pk}/answer/", {"answer": "interested"}).json()
+    answered = post(
+        world, "chair", f"suggestions/{suggestion.pk}/answer/", {"answer": "interested"}
+    ).json()
     assert (answered["state"], answered["undo_until"] is not None) == ("waiting", True)
     for _ in range(2):
         undone = post(world, "chair", f"suggestions/{suggestion.pk}/undo/", {}, "k2")
-        assert (undone.status_code, undone.json()["state"], undone.json()["undo_until"]) == (200, "open", None)
+        assert (undone.status_code, undone.json()["state"], undone.json()["undo_until"]) == (
+            200,
+            "open",
+            None,
+        )
     again = post(world, "chair", f"suggestions/{suggestion.pk}/undo/", {})
     assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
 
@@ -228,10 +341,15 @@ def test_rule_binds_the_answer_and_says_why(world: World) -> None:
     suggestion = world.released()
     wrong = post(world, "chair", "answer-rule/", {"kind": "majority", "votes_needed": 9})
     assert (wrong.status_code, list(wrong.json()["errors"])) == (422, ["votes_needed"])
-    assert post(world, "chair", "answer-rule/", {"kind": "majority", "votes_needed": 2}).json() == {"kind": "majority", "votes_needed": 2}
+    assert post(world, "chair", "answer-rule/", {"kind": "majority", "votes_needed": 2}).json() == {
+        "kind": "majority",
+        "votes_needed": 2,
+    }
     refused = post(world, "chair", f"suggestions/{suggestion.pk}/answer/", {"answer": "interested"})
     assert (refused.status_code, refused.json()["code"]) == (409, "against_the_rule")
-    review = world.client("chair").get(api_path(world, f"suggestions/{suggestion.pk}/review/")).json()
+    review = (
+        world.client("chair").get(api_path(world, f"suggestions/{suggestion.pk}/review/")).json()
+    )
     assert "2 more" in review["objections"]["interested"] and review["rule"]["kind"] == "majority"
 
 
@@ -244,28 +362,55 @@ def test_queue_is_narrowed_and_counted_alike(world: World) -> None:
     counts = client.get(api_path(world, "suggestions/counts/")).json()
     assert counts["shown"] == {"all": 2, "awaiting_me": 1, "new": 1, "shortlist": 1, "answered": 1}
     for shown, count in counts["shown"].items():
-        assert len(client.get(api_path(world, f"suggestions/?shown={shown}")).json()["results"]) == count, shown
+        assert (
+            len(client.get(api_path(world, f"suggestions/?shown={shown}")).json()["results"])
+            == count
+        ), shown
     assert client.get(api_path(world, "suggestions/?theme=nonsense")).status_code == 422
-    assert len(client.get(api_path(world, "suggestions/?theme=trade&country=US")).json()["results"]) == 2
+    assert (
+        len(client.get(api_path(world, "suggestions/?theme=trade&country=US")).json()["results"])
+        == 2
+    )
 
 
 def test_candidates_are_compared_with_distance_and_working_hours(world: World) -> None:
     first = world.released()
     second = SuggestionFactory(pair__a=world.b, pair__b=CommunityFactory(published=True))
     client = world.client("committee_member")
-    found = client.get(api_path(world, f"suggestions/compare/?ids={second.pk},{first.pk}")).json()["candidates"]
+    found = client.get(api_path(world, f"suggestions/compare/?ids={second.pk},{first.pk}")).json()[
+        "candidates"
+    ]
     assert [row["suggestion"]["id"] for row in found] == [second.pk, first.pk]
     assert found[0]["distance_km"] == 0 and found[0]["working_hours"][0]["shared_hours"] == 8
     assert client.get(api_path(world, f"suggestions/compare/?ids={first.pk}")).status_code == 422
-    assert client.get(api_path(world, f"suggestions/compare/?ids={first.pk},{SuggestionFactory().pk}")).status_code == 404
+    assert (
+        client.get(
+            api_path(world, f"suggestions/compare/?ids={first.pk},{SuggestionFactory().pk}")
+        ).status_code
+        == 404
+    )
 
 
-@pytest.mark.skipif(not pdf_libraries.are_there(), reason="PDF TEST SKIPPED: this machine has no Pango")
+@pytest.mark.skipif(
+    not pdf_libraries.are_there(), reason="PDF TEST SKIPPED: this machine has no Pango"
+)
 def test_dossier_is_a_pdf_for_that_side_alone(world: World) -> None:
     suggestion = world.released()
-    answer = world.client("committee_member").get(api_path(world, f"suggestions/{suggestion.pk}/dossier/"))
+    answer = world.client("committee_member").get(
+        api_path(world, f"suggestions/{suggestion.pk}/dossier/")
+    )
     assert answer["Content-Type"] == "application/pdf" and b"".join(answer).startswith(b"%PDF")
     for actor in ("official", "stranger", "curator", "unvetted"):
-        assert world.client(actor).get(api_path(world, f"suggestions/{suggestion.pk}/dossier/")).status_code == 404
+        assert (
+            world.client(actor)
+            .get(api_path(world, f"suggestions/{suggestion.pk}/dossier/"))
+            .status_code
+            == 404
+        )
     Suggestion.objects.filter(pk=suggestion.pk).update(status="held")
-    assert world.client("chair").get(api_path(world, f"suggestions/{suggestion.pk}/dossier/")).status_code == 404
+    assert (
+        world.client("chair")
+        .get(api_path(world, f"suggestions/{suggestion.pk}/dossier/"))
+        .status_code
+        == 404
+    )

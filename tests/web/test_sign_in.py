@@ -1,4 +1,6 @@
-"""Signing up and in: by code, by password, with a second factor; alike for who has an account and who has none."""
+"""Signing up and in: by code, by password, with a second factor; alike for who has an account and
+who has none.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,15 @@ from tests.second_factor import current_code
 from tests.web.html_forms import form_to, forms_of
 
 pytestmark = pytest.mark.django_db
-LOGIN, SIGN_UP, BY_CODE = reverse("account_login"), reverse("account_signup"), reverse("account_request_login_code")
-TYPE_CODE, CONFIRM = reverse("account_confirm_login_code"), reverse("account_email_verification_sent")
+LOGIN, SIGN_UP, BY_CODE = (
+    reverse("account_login"),
+    reverse("account_signup"),
+    reverse("account_request_login_code"),
+)
+TYPE_CODE, CONFIRM = (
+    reverse("account_confirm_login_code"),
+    reverse("account_email_verification_sent"),
+)
 DESK = reverse("web:desk")
 
 
@@ -49,11 +58,17 @@ def is_in(client: Client) -> bool:
 
 
 @pytest.mark.parametrize("password", ["", "a long enough secret"])
-def test_sign_up_with_and_without_a_password(client: Client, password: str, drain: Callable[[], int], mailoutbox: list) -> None:
+def test_sign_up_with_and_without_a_password(
+    client: Client, password: str, drain: Callable[[], int], mailoutbox: list
+) -> None:
     assert sign_up(client, password1=password).url == CONFIRM
     assert not is_in(client)
     user = User.objects.get()
-    assert (user.email, user.name, user.has_usable_password()) == ("new@example.org", "Ana Silva", bool(password))
+    assert (user.email, user.name, user.has_usable_password()) == (
+        "new@example.org",
+        "Ana Silva",
+        bool(password),
+    )
     event = Event.objects.get(topic="user_registered")
     assert (event.subject_id, event.by) == (user.pk, user)
     code = code_sent_to(user.email)
@@ -69,7 +84,12 @@ def test_sign_up_with_and_without_a_password(client: Client, password: str, drai
 
 def test_language_of_the_page_is_kept_and_used_for_pages_and_mails(client: Client) -> None:
     client.cookies["django_language"] = "de"
-    assert client.post(SIGN_UP, {"name": "Ana", "email": "ana@example.org"}, headers={"accept-language": "de"}).status_code == 302
+    assert (
+        client.post(
+            SIGN_UP, {"name": "Ana", "email": "ana@example.org"}, headers={"accept-language": "de"}
+        ).status_code
+        == 302
+    )
     assert User.objects.get().language == "de"
     client.post(CONFIRM, {"code": code_sent_to("ana@example.org")})
     del client.cookies["django_language"]
@@ -99,7 +119,9 @@ def test_sign_in_leads_back_to_where_one_wanted_to_go(client: Client) -> None:
     response = client.get(wanted)
     html = client.get(response.url).content.decode()
     form = form_to(html, LOGIN)
-    assert client.post(LOGIN, {**form.values, "login": user.email, "password": PASSWORD}).url == wanted
+    assert (
+        client.post(LOGIN, {**form.values, "login": user.email, "password": PASSWORD}).url == wanted
+    )
 
 
 def test_three_wrong_codes_end_the_try(client: Client) -> None:
@@ -131,19 +153,37 @@ def what_is_shown(response: Any, email: str) -> str:
     return html.replace(email, "ADDRESS")
 
 
-@pytest.mark.parametrize("kind", ["sign up", "sign up without password", "sign in", "code", "reset"])
-def test_answer_does_not_tell_who_has_an_account(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "kind", ["sign up", "sign up without password", "sign in", "code", "reset"]
+)
+def test_answer_does_not_tell_who_has_an_account(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Same addresses, same words, one mail each, and the costly work (hashing a password) as often."""
-    known = {"has password": UserFactory(email="one@example.org"), "has none": UserFactory(email="two@example.org", password="!")}
+    known = {
+        "has password": UserFactory(email="one@example.org"),
+        "has none": UserFactory(email="two@example.org", password="!"),
+    }
     hashed: list[str] = []
     encode = PBKDF2PasswordHasher.encode
-    monkeypatch.setattr(PBKDF2PasswordHasher, "encode", lambda *args, **kwargs: hashed.append("") or encode(*args, **kwargs))
+    monkeypatch.setattr(
+        PBKDF2PasswordHasher,
+        "encode",
+        lambda *args, **kwargs: hashed.append("") or encode(*args, **kwargs),
+    )
     seen = []
     for email in [*(user.email for user in known.values()), "nobody@example.org"]:
         hashed.clear()
         mails = AccountMail.objects.count()
         _client, response = ask(kind, email)
-        seen.append((response.redirect_chain, what_is_shown(response, email), AccountMail.objects.count() - mails, len(hashed)))
+        seen.append(
+            (
+                response.redirect_chain,
+                what_is_shown(response, email),
+                AccountMail.objects.count() - mails,
+                len(hashed),
+            )
+        )
     assert seen[0] == seen[1] == seen[2]
 
 
@@ -152,7 +192,12 @@ def test_wrong_code_is_answered_alike_for_who_has_no_account() -> None:
     shown = []
     for email in (user.email, "nobody@example.org"):
         client, _response = ask("code", email)
-        shown.append([what_is_shown(client.post(TYPE_CODE, {"code": "AAA-AAA"}, follow=True), email) for _try in range(4)])
+        shown.append(
+            [
+                what_is_shown(client.post(TYPE_CODE, {"code": "AAA-AAA"}, follow=True), email)
+                for _try in range(4)
+            ]
+        )
     assert shown[0] == shown[1]
 
 
@@ -178,31 +223,51 @@ def test_fifty_people_behind_one_address_ask_for_codes_and_sign_up() -> None:
     for number in range(50):
         client = Client(REMOTE_ADDR="203.0.113.7")
         assert client.post(BY_CODE, {"email": UserFactory().email}).status_code == 302
-        assert sign_up(Client(REMOTE_ADDR="203.0.113.7"), email=f"new{number}@example.org").status_code == 302
+        assert (
+            sign_up(Client(REMOTE_ADDR="203.0.113.7"), email=f"new{number}@example.org").status_code
+            == 302
+        )
 
 
 def test_guessing_one_account_is_slowed_down_while_others_get_in() -> None:
     victim, colleague = UserFactory(), UserFactory()
     for _try in range(10):
         Client(REMOTE_ADDR="203.0.113.7").post(LOGIN, {"login": victim.email, "password": "guess"})
-    html = Client(REMOTE_ADDR="198.51.100.1").post(LOGIN, {"login": victim.email, "password": PASSWORD}).content.decode()
+    html = (
+        Client(REMOTE_ADDR="198.51.100.1")
+        .post(LOGIN, {"login": victim.email, "password": PASSWORD})
+        .content.decode()
+    )
     assert "Too many failed login attempts" in html
-    assert Client(REMOTE_ADDR="203.0.113.7").post(LOGIN, {"login": colleague.email, "password": PASSWORD}).status_code == 302
+    assert (
+        Client(REMOTE_ADDR="203.0.113.7")
+        .post(LOGIN, {"login": colleague.email, "password": PASSWORD})
+        .status_code
+        == 302
+    )
 
 
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "address"),
     [
         (1, "192.0.2.99", "192.0.2.99"),
-        (1, "6.6.6.6, 192.0.2.99", "192.0.2.99"),  # what the client made up stands before what the proxy saw
+        (
+            1,
+            "6.6.6.6, 192.0.2.99",
+            "192.0.2.99",
+        ),  # what the client made up stands before what the proxy saw
         (0, "6.6.6.6", "203.0.113.7"),
     ],
 )
-def test_address_of_the_client_behind_one_proxy(settings, proxies: int, forwarded: str, address: str) -> None:
+def test_address_of_the_client_behind_one_proxy(
+    settings, proxies: int, forwarded: str, address: str
+) -> None:
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
     user = UserFactory()
     client = Client(REMOTE_ADDR="203.0.113.7")
-    client.post(LOGIN, {"login": user.email, "password": PASSWORD}, headers={"x-forwarded-for": forwarded})
+    client.post(
+        LOGIN, {"login": user.email, "password": PASSWORD}, headers={"x-forwarded-for": forwarded}
+    )
     assert UserSession.objects.get(user=user).ip == address
 
 
@@ -210,7 +275,10 @@ def test_password_is_reset_by_a_link_of_the_public_address(client: Client, setti
     settings.PUBLIC_URL = "https://cities.example.org"
     user = UserFactory()
     client.post(reverse("account_reset_password"), {"email": user.email})
-    link = re.search(r"https://cities\.example\.org(/account/password/reset/key/\S+)", AccountMail.objects.latest("pk").text)
+    link = re.search(
+        r"https://cities\.example\.org(/account/password/reset/key/\S+)",
+        AccountMail.objects.latest("pk").text,
+    )
     assert link
     page = client.get(link[1], follow=True)
     form = next(form for form in forms_of(page.content.decode()) if "password1" in form.values)
@@ -243,7 +311,9 @@ def set_up_app(client: Client, user: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_factor_that_is_set_up_opens_the_staff_pages_and_ends_other_sessions(client: Client) -> None:
+def test_factor_that_is_set_up_opens_the_staff_pages_and_ends_other_sessions(
+    client: Client,
+) -> None:
     curator = UserFactory(curator=True, factor=False)
     elsewhere = Client()
     for browser in (client, elsewhere):
@@ -253,7 +323,9 @@ def test_factor_that_is_set_up_opens_the_staff_pages_and_ends_other_sessions(cli
     assert Authenticator.objects.filter(user=curator, type="recovery_codes").exists()
     assert client.get(reverse("web:staff")).status_code == 200
     assert not is_in(elsewhere), "it never passed the factor"
-    changes = Event.objects.filter(topic="second_factor_changed", by=curator).values_list("payload", flat=True)
+    changes = Event.objects.filter(topic="second_factor_changed", by=curator).values_list(
+        "payload", flat=True
+    )
     assert {change["added"] for change in changes} == {"totp", "recovery_codes"}
 
 
@@ -273,7 +345,9 @@ def test_who_has_a_factor_is_asked_for_it(client: Client, way: str) -> None:
     assert client.get(reverse("web:staff")).status_code == 200
 
 
-def test_sample_staff_try_the_service_without_a_factor_here_and_not_in_production(client: Client, settings) -> None:
+def test_sample_staff_try_the_service_without_a_factor_here_and_not_in_production(
+    client: Client, settings
+) -> None:
     curator = UserFactory(curator=True, factor=False, is_sample=True)
     client.post(LOGIN, {"login": curator.email, "password": PASSWORD})
     assert client.get(reverse("web:staff")).status_code == 200

@@ -15,7 +15,13 @@ from backend.introductions.models import Introduction
 from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, Suggestion
-from tests.factories import CommunityFactory, IntroductionFactory, ScoringRunFactory, SuggestionFactory, WorkFactory
+from tests.factories import (
+    CommunityFactory,
+    IntroductionFactory,
+    ScoringRunFactory,
+    SuggestionFactory,
+    WorkFactory,
+)
 from tests.letters import pdf
 from tests.web.conftest import SignIn, profile_of
 from tests.web.html_forms import form_to
@@ -34,8 +40,13 @@ def url(name: str, *args: object) -> str:
 def submitted(newcomer: CommunityRole, sign_in: SignIn) -> CommunityRole:
     CommunityFactory(published=True)  # not the first of its country
     client = sign_in(newcomer.user)
-    letter = SimpleUploadedFile("Brief vom Bürgermeister.pdf", pdf(), content_type="application/pdf")
-    assert client.post(url("profile_letter", newcomer.community_id), {"letter": letter}).status_code == 302
+    letter = SimpleUploadedFile(
+        "Brief vom Bürgermeister.pdf", pdf(), content_type="application/pdf"
+    )
+    assert (
+        client.post(url("profile_letter", newcomer.community_id), {"letter": letter}).status_code
+        == 302
+    )
     assert client.post(url("profile_submit", newcomer.community_id)).status_code == 302
     return newcomer
 
@@ -52,13 +63,21 @@ def test_submission_is_read_and_published(submitted: CommunityRole, staff: Clien
     assert "Newtown" not in staff.get(url("staff_vetting")).content.decode()
 
 
-def test_what_the_curator_has_not_read_is_not_published(submitted: CommunityRole, staff: Client, sign_in: SignIn) -> None:
+def test_what_the_curator_has_not_read_is_not_published(
+    submitted: CommunityRole, staff: Client, sign_in: SignIn
+) -> None:
     form = form_to(
-        staff.get(url("staff_submission", submitted.community_id)).content.decode(), url("staff_publish", submitted.community_id)
+        staff.get(url("staff_submission", submitted.community_id)).content.decode(),
+        url("staff_publish", submitted.community_id),
     )
     revision = profile_of(submitted.community).draft_revision
     group = url("profile_group", submitted.community_id, "story")
-    assert sign_in(submitted.user).post(group, {"revision": revision, "text": "Changed", "language": "en"}).status_code == 302
+    assert (
+        sign_in(submitted.user)
+        .post(group, {"revision": revision, "text": "Changed", "language": "en"})
+        .status_code
+        == 302
+    )
     assert staff.post(form.action, form.values).status_code == 409
     assert profile_of(submitted.community).status == Profile.Status.SUBMITTED
 
@@ -72,24 +91,43 @@ def test_letter_is_a_download_for_its_owner_and_curators(
         assert b"".join(response.streaming_content) == pdf()
         assert response["Content-Disposition"].startswith("attachment")
         assert response["X-Content-Type-Options"] == "nosniff"
-    assert sign_in(stranger).get(url("profile_letter_file", submitted.community_id, letter.pk)).status_code == 404
-    assert sign_in(admin).get(url("staff_letter", submitted.community_id, letter.pk)).status_code == 404
+    assert (
+        sign_in(stranger)
+        .get(url("profile_letter_file", submitted.community_id, letter.pk))
+        .status_code
+        == 404
+    )
+    assert (
+        sign_in(admin).get(url("staff_letter", submitted.community_id, letter.pk)).status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize("content", [b"MZ program", b"", b"<html>"])
-def test_letter_of_another_kind_is_refused_with_words(newcomer: CommunityRole, sign_in: SignIn, content: bytes) -> None:
+def test_letter_of_another_kind_is_refused_with_words(
+    newcomer: CommunityRole, sign_in: SignIn, content: bytes
+) -> None:
     upload = SimpleUploadedFile("letter.pdf", content, content_type="application/pdf")
-    html = sign_in(newcomer.user).post(url("profile_letter", newcomer.community_id), {"letter": upload}, follow=True).content.decode()
+    html = (
+        sign_in(newcomer.user)
+        .post(url("profile_letter", newcomer.community_id), {"letter": upload}, follow=True)
+        .content.decode()
+    )
     assert not VettingLetter.objects.exists()
     assert "note-wrong" in html
 
 
-def test_changes_are_asked_with_reason_and_words(submitted: CommunityRole, staff: Client, sign_in: SignIn) -> None:
+def test_changes_are_asked_with_reason_and_words(
+    submitted: CommunityRole, staff: Client, sign_in: SignIn
+) -> None:
     address = url("staff_changes", submitted.community_id)
     response = staff.post(address, {"reason": "nonsense", "text": ""})
     assert response.status_code == 422
     assert "Say in 1 to 4,000 characters what is needed." in response.content.decode()
-    assert staff.post(address, {"reason": "letter_missing", "text": "Please sign <it>."}).status_code == 302
+    assert (
+        staff.post(address, {"reason": "letter_missing", "text": "Please sign <it>."}).status_code
+        == 302
+    )
     html = sign_in(submitted.user).get(url("profile", submitted.community_id)).content.decode()
     assert "Please sign &lt;it&gt;." in html
 
@@ -107,29 +145,48 @@ def test_suggestions_are_filtered_released_and_held(staff: Client) -> None:
         assert waiting.status == status
 
 
-@pytest.mark.parametrize("after", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\\\evil.example"])
+@pytest.mark.parametrize(
+    "after", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\\\evil.example"]
+)
 def test_return_address_stays_inside(staff: Client, after: str) -> None:
     suggestion = SuggestionFactory(proposed=True)
-    response = staff.post(url("staff_suggestion_act", suggestion.pk), {"act": "release", "after": after})
+    response = staff.post(
+        url("staff_suggestion_act", suggestion.pk), {"act": "release", "after": after}
+    )
     assert response.url == url("staff_suggestion", suggestion.pk)
 
 
 @pytest.fixture
 def card(suggestion: Suggestion) -> Introduction:
-    Suggestion.objects.filter(pk=suggestion.pk).update(status="mutual", a_state="interested", b_state="interested")
+    Suggestion.objects.filter(pk=suggestion.pk).update(
+        status="mutual", a_state="interested", b_state="interested"
+    )
     return IntroductionFactory(suggestion=suggestion)
 
 
-def test_card_is_moved_by_the_menu_assigned_and_closed(card: Introduction, staff: Client, curator: User) -> None:
+def test_card_is_moved_by_the_menu_assigned_and_closed(
+    card: Introduction, staff: Client, curator: User
+) -> None:
     assert "Homeport – Fernstadt" in staff.get(url("staff_introductions")).content.decode()
     board = url("staff_introductions") + "?owner=nobody"
-    assert staff.post(url("staff_introduction_move", card.pk), {"stage": "introduced", "after": board}).url == board
+    assert (
+        staff.post(
+            url("staff_introduction_move", card.pk), {"stage": "introduced", "after": board}
+        ).url
+        == board
+    )
     posted = {"owner": curator.pk, "due_on": "2027-01-31"}
     assert staff.post(url("staff_introduction_assign", card.pk), posted).status_code == 302
     response = staff.post(url("staff_introduction_move", card.pk), {"stage": "closed"})
     assert response.status_code == 422
     assert "Choose why it is closed." in response.content.decode()
-    assert staff.post(url("staff_introduction_move", card.pk), {"stage": "closed", "close_reason": "no_response"}).status_code == 302
+    assert (
+        staff.post(
+            url("staff_introduction_move", card.pk),
+            {"stage": "closed", "close_reason": "no_response"},
+        ).status_code
+        == 302
+    )
     card.refresh_from_db()
     assert (card.stage, card.owner, card.due_on) == ("closed", curator, dt.date(2027, 1, 31))
 
@@ -147,14 +204,21 @@ def test_run_is_asked_for_and_followed(staff: Client) -> None:
     assert f'hx-get="{url("staff_run_progress", run.pk)}"' in html
     assert "0 of 4 slices" in staff.get(url("staff_run_progress", run.pk)).content.decode()
     assert staff.post(url("staff_run_start")).status_code == 409
-    ScoringRun.objects.filter(pk=run.pk).update(status="complete", finished_at=dt.datetime.now(dt.UTC))
+    ScoringRun.objects.filter(pk=run.pk).update(
+        status="complete", finished_at=dt.datetime.now(dt.UTC)
+    )
     assert "hx-get" not in staff.get(url("staff_run_progress", run.pk)).content.decode()
     assert staff.post(url("staff_run_start")).status_code == 302
     assert Event.objects.filter(topic=Topic.RUN_REQUESTED).exists()
 
 
 def test_dead_letter_is_tried_again(staff: Client) -> None:
-    work = WorkFactory(status=Work.Status.DEAD, finished_at=dt.datetime.now(dt.UTC), last_error="It <broke>", attempts=3)
+    work = WorkFactory(
+        status=Work.Status.DEAD,
+        finished_at=dt.datetime.now(dt.UTC),
+        last_error="It <broke>",
+        attempts=3,
+    )
     assert "It &lt;broke&gt;" in staff.get(url("staff_dead_letters")).content.decode()
     assert staff.post(url("staff_dead_letter_retry", work.pk)).status_code == 302
     work.refresh_from_db()
@@ -175,7 +239,13 @@ def test_mails_written_as_files_are_read(staff: Client, settings: object, tmp_pa
 
 def test_missing_object_answers_like_a_wrong_address(staff: Client) -> None:
     missing = staff.get("/no/such/page/").content
-    for name in ("staff_submission", "staff_suggestion", "staff_introduction", "staff_run", "staff_introduction_open"):
+    for name in (
+        "staff_submission",
+        "staff_suggestion",
+        "staff_introduction",
+        "staff_run",
+        "staff_introduction_open",
+    ):
         response = staff.get(url(name, 999_999))
         assert response.status_code == 404
         assert response.content == missing

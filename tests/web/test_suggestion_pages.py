@@ -15,8 +15,20 @@ REASONS = {
     "preference": 0.7,
     "coverage": 0.8,
     "contributions": [
-        {"facet": "needs_offers", "share": 0.4, "similarity": 0.8, "weight": 5.0, "items": [["topic:water_management", 0.8]]},
-        {"facet": "languages", "share": 0.2, "similarity": 1.0, "weight": 1.0, "items": [["language:en", 1.0]]},
+        {
+            "facet": "needs_offers",
+            "share": 0.4,
+            "similarity": 0.8,
+            "weight": 5.0,
+            "items": [["topic:water_management", 0.8]],
+        },
+        {
+            "facet": "languages",
+            "share": 0.2,
+            "similarity": 1.0,
+            "weight": 1.0,
+            "items": [["language:en", 1.0]],
+        },
         {"facet": "ties", "share": 0.0, "similarity": None, "weight": 1.0, "items": []},
     ],
     "missing": ["ties"],
@@ -46,7 +58,9 @@ def without_tokens(html: str) -> str:
     return re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", html)
 
 
-def test_card_shows_reasons_of_each_side_and_the_caveat(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+def test_card_shows_reasons_of_each_side_and_the_caveat(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
+) -> None:
     html = sign_in(official.user).get(list_url(official)).content.decode()
     assert "You need water management; Fernstadt offers it." in html
     assert "Fernstadt needs water management; Homeport offers it." in html
@@ -55,7 +69,9 @@ def test_card_shows_reasons_of_each_side_and_the_caveat(suggestion: Suggestion, 
     assert "1 suggestion waits for your answer." in html
 
 
-def test_bars_have_their_table_and_gaps_are_gaps(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+def test_bars_have_their_table_and_gaps_are_gaps(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
+) -> None:
     html = sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
     assert 'aria-label="Existing ties: Homeport –, Fernstadt –"' in html
     assert re.search(r"Shared working language</th><td class=\"num\">100%</td>", html)
@@ -63,14 +79,24 @@ def test_bars_have_their_table_and_gaps_are_gaps(suggestion: Suggestion, officia
 
 @pytest.mark.parametrize("answers", [["interested"], ["declined"], ["interested", "withdrawn"]])
 def test_other_side_sees_the_same_bytes_whatever_was_answered(
-    suggestion: Suggestion, official: CommunityRole, other_official: CommunityRole, sign_in: SignIn, answers: list[str]
+    suggestion: Suggestion,
+    official: CommunityRole,
+    other_official: CommunityRole,
+    sign_in: SignIn,
+    answers: list[str],
 ) -> None:
     mine, theirs = sign_in(official.user), sign_in(other_official.user)
     pages = [list_url(other_official), detail_url(other_official, suggestion), reverse("web:desk")]
     before = [without_tokens(theirs.get(page).content.decode()) for page in pages]
     for given in answers:
         reason = "no_capacity" if given == "declined" else ""
-        assert mine.post(answer_url(official, suggestion), {"answer": given, "reason": reason, "comment": "secret"}).status_code == 302
+        assert (
+            mine.post(
+                answer_url(official, suggestion),
+                {"answer": given, "reason": reason, "comment": "secret"},
+            ).status_code
+            == 302
+        )
     assert [without_tokens(theirs.get(page).content.decode()) for page in pages] == before
 
 
@@ -87,8 +113,12 @@ def test_both_interested_is_told_to_both(
         assert "Mutual interest" in sign_in(role.user).get(list_url(role)).content.decode()
 
 
-def test_decline_without_a_reason_is_asked_again(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
-    response = sign_in(official.user).post(answer_url(official, suggestion), {"answer": "declined", "comment": "We <b>tried</b>"})
+def test_decline_without_a_reason_is_asked_again(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
+) -> None:
+    response = sign_in(official.user).post(
+        answer_url(official, suggestion), {"answer": "declined", "comment": "We <b>tried</b>"}
+    )
     html = response.content.decode()
     assert response.status_code == 422
     assert "Choose a reason. Only staff read it." in html
@@ -96,24 +126,39 @@ def test_decline_without_a_reason_is_asked_again(suggestion: Suggestion, officia
     assert not Decision.objects.exists()
 
 
-def test_answer_is_given_once(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
+def test_answer_is_given_once(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
+) -> None:
     client = sign_in(official.user)
-    assert client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 302
-    assert client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 409
+    assert (
+        client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 302
+    )
+    assert (
+        client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 409
+    )
 
 
 @pytest.mark.parametrize("given", ["", "maybe", "INTERESTED"])
-def test_unknown_answer_is_refused(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn, given: str) -> None:
-    assert sign_in(official.user).post(answer_url(official, suggestion), {"answer": given}).status_code == 422
+def test_unknown_answer_is_refused(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn, given: str
+) -> None:
+    assert (
+        sign_in(official.user).post(answer_url(official, suggestion), {"answer": given}).status_code
+        == 422
+    )
 
 
-def test_committee_member_reads_and_does_not_answer(suggestion: Suggestion, sign_in: SignIn) -> None:
+def test_committee_member_reads_and_does_not_answer(
+    suggestion: Suggestion, sign_in: SignIn
+) -> None:
     member = CommunityRoleFactory(community=suggestion.pair.a, role="committee_member")
     client = sign_in(member.user)
     for page in (list_url(member), detail_url(member, suggestion)):
         response = client.get(page)
         assert response.status_code == 200
-        assert answer_url(member, suggestion) not in [form.action for form in forms_of(response.content.decode())]
+        assert answer_url(member, suggestion) not in [
+            form.action for form in forms_of(response.content.decode())
+        ]
     assert client.post(answer_url(member, suggestion), {"answer": "interested"}).status_code == 404
 
 

@@ -1,4 +1,6 @@
-"""The API's try-it page in a real browser: it runs under the strict policy, and a signed-in person can send a request from it."""
+"""The API's try-it page in a real browser: it runs under the strict policy, and a signed-in person
+can send a request from it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from tests.web.browser import Browser, Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_request_sent_from_the_page_is_answered(browser: Browser, live_server: object, official: CommunityRole) -> None:
+def test_request_sent_from_the_page_is_answered(
+    browser: Browser, live_server: object, official: CommunityRole
+) -> None:
     visitor = Visitor.at(browser, str(live_server))
     visitor.sign_in(official.user.email)
     visitor.open("/api/v1/docs/")
@@ -26,7 +30,9 @@ def test_request_sent_from_the_page_is_answered(browser: Browser, live_server: o
     assert visitor.complaints == []
 
 
-def test_writing_from_the_page_carries_the_token(browser: Browser, live_server: object, official: CommunityRole) -> None:
+def test_writing_from_the_page_carries_the_token(
+    browser: Browser, live_server: object, official: CommunityRole
+) -> None:
     visitor = Visitor.at(browser, str(live_server))
     visitor.sign_in(official.user.email)
     visitor.open("/api/v1/docs/")

@@ -1,4 +1,5 @@
-"""From a released suggestion to a recognised sister city, as four people walk it through the running service in real browsers.
+"""From a released suggestion to a recognised sister city, as four people walk it through the
+running service in real browsers.
 
 Each page on the way is kept as a picture (``tests.web.album``) and looked at by axe.
 """
@@ -24,7 +25,13 @@ from backend.runtime import pdf_libraries
 from backend.suggestions.models import Suggestion
 from backend.suggestions.runs import begin_run
 from tests.actors import contact_of
-from tests.factories import CommunityFactory, CommunityRoleFactory, MembershipFactory, UserFactory, document
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    MembershipFactory,
+    UserFactory,
+    document,
+)
 from tests.letters import pdf
 from tests.web.album import Album
 from tests.web.browser import Browser, Visitor
@@ -34,11 +41,16 @@ from tests.world import everything_is_done, make_communities
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not pdf_libraries.are_there(), reason="PDF TEST SKIPPED: this machine has no Pango"),
+    pytest.mark.skipif(
+        not pdf_libraries.are_there(), reason="PDF TEST SKIPPED: this machine has no Pango"
+    ),
 ]
 HERE, THERE = "Walkport Heights", "Neustadt an der Weinstraße"
 COMMENT = "Their port could take our surplus; ask about the winter."
-NEEDS, OFFERS = ["heritage_conservation", "public_transport"], ["port_logistics", "water_management"]
+NEEDS, OFFERS = (
+    ["heritage_conservation", "public_transport"],
+    ["port_logistics", "water_management"],
+)
 Role = CommunityRole.Role
 
 
@@ -163,7 +175,9 @@ def committee_reads_compares_and_votes(walk: Walk) -> None:
     album.keep(member, "member-desk")
     follow(member, "See the suggestions")
     sees(member, THERE, "wait for your vote", f"What {HERE} gains", f"What {THERE} gains")
-    assert member.page.get_by_role("button", name="We are interested").count() == 0, "a member does not answer"
+    assert member.page.get_by_role("button", name="We are interested").count() == 0, (
+        "a member does not answer"
+    )
     album.keep(member, "member-queue")
     for box in member.page.get_by_role("checkbox", name="Compare").all()[:2]:
         box.check()
@@ -208,7 +222,13 @@ def chair_reads_the_dossier(walk: Walk) -> None:
 def both_answer_and_neither_learns_early(walk: Walk) -> None:
     chair, official, album = walk.chair, walk.official, walk.album
     theirs = at("suggestion", walk.there.pk, walk.suggestion.pk)
-    watched = (at("desk"), at("inbox"), at("suggestions", walk.there.pk), theirs, at("dossier", walk.there.pk, walk.suggestion.pk))
+    watched = (
+        at("desk"),
+        at("inbox"),
+        at("suggestions", walk.there.pk),
+        theirs,
+        at("dossier", walk.there.pk, walk.suggestion.pk),
+    )
     walk.settle()
     before, mails = all_that(official, *watched), walk.service.mails_to("official@example.org")
     assert all(COMMENT not in page and "1 yes" not in page for page in before)
@@ -220,7 +240,9 @@ def both_answer_and_neither_learns_early(walk: Walk) -> None:
     sees(chair, "You are interested. If the other side is interested too", "Withdraw our interest")
     album.keep(chair, "chair-is-interested")
     walk.settle()
-    assert all_that(official, *watched) == before, "one side's interest shows nowhere on the other side's pages"
+    assert all_that(official, *watched) == before, (
+        "one side's interest shows nowhere on the other side's pages"
+    )
     assert walk.service.mails_to("official@example.org") == mails
     assert walk.curator.shows(at("staff_introductions"), "No open introductions.")
 
@@ -294,13 +316,18 @@ def contacts_appear_under_both_consents(walk: Walk) -> None:
 def they_meet(walk: Walk) -> None:
     official, chair, album = walk.official, walk.chair, walk.album
     berlin = ZoneInfo("Europe/Berlin")
-    times = [dt.datetime.combine(dt.datetime.now(berlin) + dt.timedelta(days=n), dt.time(17, 0), berlin) for n in (10, 11)]
+    times = [
+        dt.datetime.combine(dt.datetime.now(berlin) + dt.timedelta(days=n), dt.time(17, 0), berlin)
+        for n in (10, 11)
+    ]
     follow(official, "Propose a meeting")
     sees(official, "on your own clocks")
     album.keep(official, "official-proposes-times")
     for number, time in enumerate(times, 1):
         official.page.get_by_label(f"Time {number}", exact=True).fill(f"{time:%Y-%m-%dT%H:%M}")
-    assert official.page.get_by_label("Time 3", exact=True).input_value(), "times that suit both are filled in"
+    assert official.page.get_by_label("Time 3", exact=True).input_value(), (
+        "times that suit both are filled in"
+    )
     official.page.get_by_label("Time 3", exact=True).fill("")
     official.page.get_by_label("Place, or link of the video call (optional)").fill("Video call")
     press(official, "Propose these times")
@@ -315,12 +342,20 @@ def they_meet(walk: Walk) -> None:
     album.keep(chair, "chair-fixed-the-meeting")
     calendar = Calendar.from_ical(downloaded(chair, "Calendar file (.ics)"))
     (entry,) = calendar.walk("VEVENT")
-    assert (entry["DTSTART"].dt, entry["LOCATION"], calendar["METHOD"]) == (times[0], "Video call", "REQUEST")
-    assert [zone["TZID"] for zone in calendar.walk("VTIMEZONE")] == ["America/Los_Angeles"], "on the reader's own clocks"
+    assert (entry["DTSTART"].dt, entry["LOCATION"], calendar["METHOD"]) == (
+        times[0],
+        "Video call",
+        "REQUEST",
+    )
+    assert [zone["TZID"] for zone in calendar.walk("VTIMEZONE")] == ["America/Los_Angeles"], (
+        "on the reader's own clocks"
+    )
 
     curator = walk.curator
     curator.open(at("staff_introductions"))
-    curator.page.locator('[data-stage="introduced"] .card h3').drag_to(curator.page.locator('[data-stage="first_meeting"]'))
+    curator.page.locator('[data-stage="introduced"] .card h3').drag_to(
+        curator.page.locator('[data-stage="first_meeting"]')
+    )
     sees(curator, "Moved to “First meeting”.")
     expect(curator.page.locator('[data-stage="first_meeting"] .card')).to_contain_text("meets")
     album.keep(curator, "curator-dragged")
@@ -338,12 +373,16 @@ def curator_drafts_the_agreement(walk: Walk) -> None:
     album.keep(curator, "curator-draft")
     curator.page.get_by_label("Culture", exact=True).check()
     for language in ("English", "German"):
-        curator.page.get_by_role("group", name="Languages of equal text").get_by_label(language, exact=True).check()
+        curator.page.get_by_role("group", name="Languages of equal text").get_by_label(
+            language, exact=True
+        ).check()
     curator.page.get_by_label("Review on").fill("2036-05-01")
     press(curator, "Save as a further version")
     sees(curator, "Saved as version 2.")
     walk.official.open(at("introduction", walk.card.pk))
-    assert walk.official.page.get_by_role("link", name="Agreement").count() == 0, "the sides see no draft"
+    assert walk.official.page.get_by_role("link", name="Agreement").count() == 0, (
+        "the sides see no draft"
+    )
     press(curator, "Put version 2 before both sides")
     sees(curator, "Both sides can read and sign it now; they are told.")
     album.keep(curator, "curator-put-it-before-both")
@@ -397,7 +436,9 @@ def the_partnership_lives(walk: Walk, reader: Visitor) -> None:
     assert HERE in words and THERE in words and "Sister city" in words
     official.page.get_by_text("Write down an activity").click()
     official.page.locator("#log ~ details").get_by_label("Visit").check()
-    official.page.get_by_role("textbox", name="What you did together").fill("Twelve pupils came for a week.")
+    official.page.get_by_role("textbox", name="What you did together").fill(
+        "Twelve pupils came for a week."
+    )
     album.keep(official, "official-writes-an-activity")
     press(official, "Write it down")
     sees(official, "Written down. Both sides see it.")
@@ -406,12 +447,26 @@ def the_partnership_lives(walk: Walk, reader: Visitor) -> None:
     follow(walk.chair, "Why this pair")
     sees(walk.chair, COMMENT, "Decisions")
     steps = walk.chair.page.locator("h2:has-text('The introduction') + ol li").all_inner_texts()
-    assert [step.partition(": ")[2] for step in steps] == ["opened", "Introduced", "First meeting", "Agreement"]
+    assert [step.partition(": ")[2] for step in steps] == [
+        "opened",
+        "Introduced",
+        "First meeting",
+        "Agreement",
+    ]
     album.keep(walk.chair, "chair-why-this-pair")
-    assert COMMENT not in "".join(all_that(official, at("partnership_why", partnership.pk))), "votes stay with their community"
+    assert COMMENT not in "".join(all_that(official, at("partnership_why", partnership.pk))), (
+        "votes stay with their community"
+    )
     for name in ("staff_partnerships", "staff_agreements", "staff_introductions"):
         curator.open(at(name) + ("?show=all" if name == "staff_agreements" else ""))
-        sees(curator, "Sister city" if name == "staff_agreements" else HERE if name == "staff_partnerships" else "Introductions")
+        sees(
+            curator,
+            "Sister city"
+            if name == "staff_agreements"
+            else HERE
+            if name == "staff_partnerships"
+            else "Introductions",
+        )
         album.keep(curator, f"curator-{name.removeprefix('staff_')}-at-the-end")
     curator.open(at("staff_introduction", walk.card.pk))
     album.keep(curator, "curator-card-at-the-end")

@@ -1,7 +1,9 @@
-"""A new official's journey through the running service: from the landing page to a published profile and its first suggestion.
+"""A new official's journey through the running service: from the landing page to a published
+profile and its first suggestion.
 
-Elements are chosen by name, value and address, not by their words: the same walk is made in English and in Arabic. With
-``CSC_SCREENSHOTS=<folder>`` each page is kept there as a picture, narrow and wide.
+Elements are chosen by name, value and address, not by their words: the same walk is made in English
+and in Arabic. With ``CSC_SCREENSHOTS=<folder>`` each page is kept there as a picture, narrow and
+wide.
 """
 
 from __future__ import annotations
@@ -25,7 +27,14 @@ from backend.cities.profile_progress import WALK
 from backend.runtime.processes import wait_until
 from backend.suggestions.models import Suggestion
 from backend.suggestions.runs import begin_run
-from tests.factories import CommunityFactory, CommunityRoleFactory, CountryFactory, PlaceFactory, UserFactory, document
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    CountryFactory,
+    PlaceFactory,
+    UserFactory,
+    document,
+)
 from tests.faults.service import running
 from tests.letters import pdf
 from tests.web.browser import Browser, Visitor
@@ -33,7 +42,10 @@ from tests.web.service import WholeService
 from tests.world import everything_is_done, make_communities
 
 pytestmark = pytest.mark.browser
-NEEDS, OFFERS = ["heritage_conservation", "public_transport"], ["port_logistics", "water_management"]
+NEEDS, OFFERS = (
+    ["heritage_conservation", "public_transport"],
+    ["port_logistics", "water_management"],
+)
 PARTNER = "partner@example.org"
 STAFF = ("staff.one@example.org", "staff.two@example.org")
 CURATED_SECONDS = 15.0  # from the second approval until both sides have a suggestion and its mail
@@ -41,29 +53,47 @@ CURATED_SECONDS = 15.0  # from the second approval until both sides have a sugge
 Answer = Callable[["Newcomer"], None]
 ANSWERS: dict[str, Answer] = {
     "authority": lambda person: person.answer(
-        {"registrant_office": "International affairs", "highest_official_name": "Axel Josefson", "highest_official_office": "Mayor"},
+        {
+            "registrant_office": "International affairs",
+            "highest_official_name": "Axel Josefson",
+            "highest_official_office": "Mayor",
+        },
         {"registrant_role": ["employee"]},
     ),
-    "themes": lambda person: person.answer({}, {"importances.trade": ["3"], "importances.culture": ["2"]}),
+    "themes": lambda person: person.answer(
+        {}, {"importances.trade": ["3"], "importances.culture": ["2"]}
+    ),
     "needs_offers": lambda person: person.answer({}, {"needs": NEEDS, "offers": OFFERS}),
     "languages": lambda person: person.confirm_or_answer("working", "English"),
-    "story": lambda person: person.tell("A port in the west: trams, islands, and a university that builds ships.", "en"),
-    "identity": lambda person: person.answer({"local_name": "Göteborg", "website": "https://goteborg.example"}, {}),
-    "sectors": lambda person: person.answer({}, {"strengths.logistics": ["3"], "strengths.tourism": ["1"]}),
+    "story": lambda person: person.tell(
+        "A port in the west: trams, islands, and a university that builds ships.", "en"
+    ),
+    "identity": lambda person: person.answer(
+        {"local_name": "Göteborg", "website": "https://goteborg.example"}, {}
+    ),
+    "sectors": lambda person: person.answer(
+        {}, {"strengths.logistics": ["3"], "strengths.tourism": ["1"]}
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """In place of pytest-django's, which empties the database after each test: these walks share one world, and leave none."""
+    """In place of pytest-django's, which empties the database after each test: these walks share
+    one world, and leave none.
+    """
     with django_db_blocker.unblock():
         yield
         call_command("flush", verbosity=0, interactive=False)
 
 
 @pytest.fixture(scope="module")
-def service(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeService]:
-    """One service and one world for all walks: each person registers a city of their own, in a country of its own."""
+def service(
+    transactional_db: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WholeService]:
+    """One service and one world for all walks: each person registers a city of their own, in a
+    country of its own.
+    """
     cache.clear()
     make_world()
     with running(WholeService(tmp_path_factory.mktemp("service"))) as started:
@@ -74,7 +104,9 @@ def service(transactional_db: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(autouse=True)
 def closed_connections(service: WholeService, browser: Browser) -> Iterator[None]:
-    """Under Playwright's event loop Django opens connections of its own, which nothing closes from outside of it."""
+    """Under Playwright's event loop Django opens connections of its own, which nothing closes from
+    outside of it.
+    """
     yield
     connections.close_all()
 
@@ -82,7 +114,9 @@ def closed_connections(service: WholeService, browser: Browser) -> Iterator[None
 def make_world() -> None:
     make_communities(home=4, abroad=6)
     partner = CommunityFactory(
-        name="Partnerport", published=True, published__document=document(needs_offers={"needs": OFFERS, "offers": NEEDS})
+        name="Partnerport",
+        published=True,
+        published__document=document(needs_offers={"needs": OFFERS, "offers": NEEDS}),
     )
     CommunityRoleFactory(community=partner, user=UserFactory(email=PARTNER, name="Pat Partner"))
     for address in STAFF:
@@ -90,15 +124,25 @@ def make_world() -> None:
     for code, country, name, ascii_name in (
         ("SE", "Sweden", "Göteborg", "goteborg"), ("NO", "Norway", "Ålesund", "alesund"), ("DK", "Denmark", "Sønderborg", "sonderborg"),
     ):  # fmt: skip
-        home = CountryFactory(code=code, name=country, region="Europe", subregion="Northern Europe", languages=["en"])
+        home = CountryFactory(
+            code=code, name=country, region="Europe", subregion="Northern Europe", languages=["en"]
+        )
         PlaceFactory(
-            name=name, search_text=ascii_name, country=home, population=90_000, admin1="West", admin1_code="W", timezone="Europe/Stockholm"
+            name=name,
+            search_text=ascii_name,
+            country=home,
+            population=90_000,
+            admin1="West",
+            admin1_code="W",
+            timezone="Europe/Stockholm",
         )
 
 
 @dataclass
 class Newcomer(Visitor):
-    """Somebody who has never seen the service. Counts what they do, and looks at the pages they come to."""
+    """Somebody who has never seen the service. Counts what they do, and looks at the pages they
+    come to.
+    """
 
     clicks: int = 0
     lines: int = 0
@@ -149,8 +193,12 @@ class Newcomer(Visitor):
 
 def code_in_mail_to(service: WholeService, address: str) -> str:
     """The code, as soon as the mail is in the folder."""
-    assert wait_until(lambda: service.mails_to(address) > 0, seconds=30, every=0.05), "no mail with a code"
-    return re.search(r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", service.mail_texts(address)[-1], re.MULTILINE)[1]  # type: ignore[index]
+    assert wait_until(lambda: service.mails_to(address) > 0, seconds=30, every=0.05), (
+        "no mail with a code"
+    )
+    return re.search(
+        r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", service.mail_texts(address)[-1], re.MULTILINE
+    )[1]  # type: ignore[index]
 
 
 def sign_up(person: Newcomer, service: WholeService, address: str) -> None:
@@ -180,7 +228,9 @@ def register(person: Newcomer, typed: str, name: str, *, javascript: bool = True
         person.click("form[role=search] button[type=submit]")
     person.page.wait_for_selector("input[name=place_id]")
     person.look("register, found")
-    assert name in person.page.locator("label", has=person.page.locator("strong")).first.inner_text()
+    assert (
+        name in person.page.locator("label", has=person.page.locator("strong")).first.inner_text()
+    )
     person.click("input[name=place_id]")
     person.click("#places button[type=submit]")
     person.page.wait_for_url("**/profile/")
@@ -207,7 +257,10 @@ def answer_topics(person: Newcomer, stop_after: str) -> None:
 
 def send_letter_and_submit(person: Newcomer, community: Community) -> None:
     person.look("profile, answered")
-    person.page.set_input_files("#letter", {"name": "letter of the mayor.pdf", "mimeType": "application/pdf", "buffer": pdf()})
+    person.page.set_input_files(
+        "#letter",
+        {"name": "letter of the mayor.pdf", "mimeType": "application/pdf", "buffer": pdf()},
+    )
     person.clicks += 1
     with person.page.expect_navigation():
         person.click(f'form[action="{reverse("web:profile_letter", args=[community.pk])}"] button')
@@ -247,7 +300,9 @@ def approve(staff: Newcomer, address: str, community: Community) -> None:
 
 
 def with_partner(community: Community) -> QuerySet[Suggestion]:
-    of_both = Q(pair__a__name="Partnerport", pair__b=community) | Q(pair__b__name="Partnerport", pair__a=community)
+    of_both = Q(pair__a__name="Partnerport", pair__b=community) | Q(
+        pair__b__name="Partnerport", pair__a=community
+    )
     return Suggestion.objects.filter(of_both)
 
 
@@ -259,7 +314,13 @@ def wait_for_the_suggestion(service: WholeService, address: str, community: Comm
     """Seconds until both sides have the suggestion and a mail about it."""
     began = time.monotonic()
     service.until(lambda: with_partner(community).exists(), seconds=30)
-    service.until(lambda: has_read_of(service, address, "Partnerport") and has_read_of(service, PARTNER, community.name), seconds=30)
+    service.until(
+        lambda: (
+            has_read_of(service, address, "Partnerport")
+            and has_read_of(service, PARTNER, community.name)
+        ),
+        seconds=30,
+    )
     return time.monotonic() - began
 
 
@@ -274,7 +335,9 @@ def look_at_what_came(person: Newcomer, community: Community, language: str) -> 
     person.look(f"suggestion ({language})")
 
 
-def test_from_the_landing_page_to_the_first_suggestion(service: WholeService, browser: Browser) -> None:
+def test_from_the_landing_page_to_the_first_suggestion(
+    service: WholeService, browser: Browser
+) -> None:
     began = time.monotonic()
     official = newcomer(browser, service)
     sign_up(official, service, "nils@goteborg.example")
@@ -286,7 +349,9 @@ def test_from_the_landing_page_to_the_first_suggestion(service: WholeService, br
 
     first, second = newcomer(browser, service), newcomer(browser, service)
     approve(first, STAFF[0], community)
-    assert Profile.objects.get(community=community).status == Profile.Status.SUBMITTED, "the first profile of a country needs two"
+    assert Profile.objects.get(community=community).status == Profile.Status.SUBMITTED, (
+        "the first profile of a country needs two"
+    )
     approve(second, STAFF[1], community)
     assert Profile.objects.get(community=community).status == Profile.Status.PUBLISHED
     curated = wait_for_the_suggestion(service, "nils@goteborg.example", community)

@@ -1,4 +1,6 @@
-"""Whole walks through the running service, as people make them: a real browser, web, relay, worker and broker."""
+"""Whole walks through the running service, as people make them: a real browser, web, relay, worker
+and broker.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,15 @@ FAR = document(
     themes={"importances": {"sport": 3}},
     languages={"working": ["ja"]},
 )
-NEEDS, OFFERS = ["heritage_conservation", "public_transport"], ["port_logistics", "water_management"]
-NEAR = {**FAR, "needs_offers": {"needs": NEEDS, "offers": OFFERS}, "languages": {"working": ["ja", "en"]}}
+NEEDS, OFFERS = (
+    ["heritage_conservation", "public_transport"],
+    ["port_logistics", "water_management"],
+)
+NEAR = {
+    **FAR,
+    "needs_offers": {"needs": NEEDS, "offers": OFFERS},
+    "languages": {"working": ["ja", "en"]},
+}
 PARTNER = document(needs_offers={"needs": OFFERS, "offers": NEEDS})
 
 
@@ -37,7 +46,9 @@ def sides() -> tuple[CommunityRole, CommunityRole]:
     """An official of each of two communities that fit badly, in a world of others."""
     make_communities(home=4, abroad=6)
     home = CommunityFactory(name="Walkport", published=True, published__document=FAR)
-    abroad = CommunityFactory(name="Partnerstadt", country_code="DE", published=True, published__document=PARTNER)
+    abroad = CommunityFactory(
+        name="Partnerstadt", country_code="DE", published=True, published__document=PARTNER
+    )
     UserFactory(email="staff@example.org", curator=True)
     return CommunityRoleFactory(community=home), CommunityRoleFactory(community=abroad)
 
@@ -100,12 +111,23 @@ def test_publishing_reaches_both_sides_and_mutual_interest_reaches_staff(
     mails_here, mails_there = service.mails_to(home.user.email), service.mails_to(abroad.user.email)
 
     clicked = publish_through_the_page(here, home)
-    seen_here = seconds_until(lambda: here.shows(suggestions_path(home), "Partnerstadt"), clicked, "the suggestion at home")
-    seen_there = seconds_until(lambda: there.shows(suggestions_path(abroad), "Walkport"), clicked, "the suggestion abroad")
+    seen_here = seconds_until(
+        lambda: here.shows(suggestions_path(home), "Partnerstadt"),
+        clicked,
+        "the suggestion at home",
+    )
+    seen_there = seconds_until(
+        lambda: there.shows(suggestions_path(abroad), "Walkport"), clicked, "the suggestion abroad"
+    )
     told_here = seconds_until(lambda: unread(here) > unread_here, clicked, "the message at home")
     told_there = seconds_until(lambda: unread(there) > unread_there, clicked, "the message abroad")
     mailed = seconds_until(
-        lambda: service.mails_to(home.user.email) > mails_here and service.mails_to(abroad.user.email) > mails_there, clicked, "both mails"
+        lambda: (
+            service.mails_to(home.user.email) > mails_here
+            and service.mails_to(abroad.user.email) > mails_there
+        ),
+        clicked,
+        "both mails",
     )
     print(
         f"\nseconds after the click on Publish: suggestion seen at home {seen_here:.2f}, abroad {seen_there:.2f}; "
@@ -113,14 +135,20 @@ def test_publishing_reaches_both_sides_and_mutual_interest_reaches_staff(
     )
 
     answer_interested(here, home, "Partnerstadt")
-    assert "Mutual" not in there.page.inner_text("main"), "one interest alone shows nothing to the other side"
+    assert "Mutual" not in there.page.inner_text("main"), (
+        "one interest alone shows nothing to the other side"
+    )
     assert not there.shows(suggestions_path(abroad), "Mutual interest")
     answer_interested(there, abroad, "Walkport")
     assert here.shows(suggestions_path(home), "Mutual interest")
     staff = Visitor.at(browser, service.url)
     staff.sign_in("staff@example.org")
     answered = time.monotonic()
-    card = seconds_until(lambda: staff.shows(reverse("web:staff_introductions"), "Walkport – Partnerstadt"), answered, "the card")
+    card = seconds_until(
+        lambda: staff.shows(reverse("web:staff_introductions"), "Walkport – Partnerstadt"),
+        answered,
+        "the card",
+    )
     print(f"introduction card on the board {card:.2f} s after the second answer")
     assert staff.shows(reverse("web:staff_mails"), "partner")
     assert here.complaints == there.complaints == staff.complaints == []

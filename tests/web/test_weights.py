@@ -31,14 +31,23 @@ def staff(curator: User, sign_in: SignIn) -> Client:
 def test_a_better_version_is_promoted_from_the_page(staff: Client, curator: User) -> None:
     version = make_version()
     html = staff.get(reverse(LIST)).content.decode()
-    assert "Rests on 90 decisions of 12 communities" in html and "0.1900" in html and "0.2100" in html
+    assert (
+        "Rests on 90 decisions of 12 communities" in html and "0.1900" in html and "0.2100" in html
+    )
     form = form_to(html, reverse("web:staff_weights_promote", args=[version.pk]))
     assert staff.post(form.action, form.values).url == reverse(LIST)  # type: ignore[attr-defined]
     assert weights_in_force()["version"] == "learned-7"
     event = Event.objects.get(topic=Topic.WEIGHTS_PROMOTED)
-    assert (event.subject_id, event.by, event.payload["version"]) == (version.pk, curator, "learned-7")
+    assert (event.subject_id, event.by, event.payload["version"]) == (
+        version.pk,
+        curator,
+        "learned-7",
+    )
     html = staff.get(reverse(LIST)).content.decode()
-    assert "in force</span>" in html and reverse("web:staff_weights_promote", args=[version.pk]) not in html
+    assert (
+        "in force</span>" in html
+        and reverse("web:staff_weights_promote", args=[version.pk]) not in html
+    )
 
 
 def test_a_version_that_is_no_better_says_why_it_has_no_button(staff: Client) -> None:
@@ -48,7 +57,10 @@ def test_a_version_that_is_no_better_says_why_it_has_no_button(staff: Client) ->
     address = reverse("web:staff_weights_promote", args=[version.pk])
     assert address not in html
     assert staff.post(address).status_code == 409
-    assert not Event.objects.filter(topic=Topic.WEIGHTS_PROMOTED).exists() and not WeightSet.objects.filter(in_force=True).exists()
+    assert (
+        not Event.objects.filter(topic=Topic.WEIGHTS_PROMOTED).exists()
+        and not WeightSet.objects.filter(in_force=True).exists()
+    )
 
 
 def test_nothing_learned_yet(staff: Client) -> None:
@@ -69,8 +81,16 @@ def test_staff_read_and_promote(world: World) -> None:
     version = make_version()
     client = world.client("curator")
     [row] = client.get(ADDRESS).json()["results"]
-    assert (row["version"], row["decisions"], row["is_better"], row["in_force"]) == ("learned-7", 90, True, False)
-    assert row["by_time"] == {"learned": {"brier": 0.19, "log_loss": 0.55}, "in_use": {"brier": 0.21, "log_loss": 0.6}}
+    assert (row["version"], row["decisions"], row["is_better"], row["in_force"]) == (
+        "learned-7",
+        90,
+        True,
+        False,
+    )
+    assert row["by_time"] == {
+        "learned": {"brier": 0.19, "log_loss": 0.55},
+        "in_use": {"brier": 0.21, "log_loss": 0.6},
+    }
     promoted = client.post(f"{ADDRESS}{version.pk}/promote/")
     assert promoted.status_code == 200 and promoted.json()["in_force"]
     assert Event.objects.filter(topic=Topic.WEIGHTS_PROMOTED, subject_id=version.pk).count() == 1

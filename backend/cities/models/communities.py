@@ -1,4 +1,6 @@
-"""Communities, the organisations that run their programmes, their people and their membership in the network."""
+"""Communities, the organisations that run their programmes, their people and their membership in
+the network.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,23 @@ class CommunityQuerySet(models.QuerySet["Community"]):
         return self.filter(profile__status="published", profile__current_version__isnull=False)
 
     def public(self) -> CommunityQuerySet:
-        """Communities that anybody may see: a version of their profile is, or was, published and is not withdrawn."""
-        return self.filter(profile__current_version__isnull=False).exclude(profile__status="withdrawn")
+        """Communities that anybody may see: a version of their profile is, or was, published and is
+        not withdrawn.
+        """
+        return self.filter(profile__current_version__isnull=False).exclude(
+            profile__status="withdrawn"
+        )
 
     def public_names(self, numbers: Iterable[object]) -> dict[int, str]:
-        """Number → name of those that anybody may see, in one query at most; what is no possible number is passed over."""
+        """Number → name of those that anybody may see, in one query at most; what is no possible
+        number is passed over.
+        """
         possible = possible_keys(numbers)
-        return dict(self.public().filter(pk__in=possible).values_list("pk", "name")) if possible else {}
+        return (
+            dict(self.public().filter(pk__in=possible).values_list("pk", "name"))
+            if possible
+            else {}
+        )
 
     def of_user(self, user_id: int) -> CommunityQuerySet:
         """Communities in which the user holds an active role."""
@@ -46,7 +58,9 @@ class Community(models.Model):
         PROVINCE = "province", _("Province")
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.CITY)
-    place = models.OneToOneField(Place, null=True, blank=True, on_delete=models.PROTECT, related_name="community")
+    place = models.OneToOneField(
+        Place, null=True, blank=True, on_delete=models.PROTECT, related_name="community"
+    )
     name = models.CharField(max_length=200)
     local_name = models.CharField(max_length=200, blank=True)
     country = models.ForeignKey(Country, on_delete=models.PROTECT, related_name="communities")
@@ -55,9 +69,13 @@ class Community(models.Model):
     longitude = models.FloatField(null=True)
     timezone = models.CharField(max_length=40, blank=True)
     name_key = models.CharField(
-        max_length=200, blank=True, help_text="Without a place: the name as duplicates are told by, see backend.cities.names.community_key"
+        max_length=200,
+        blank=True,
+        help_text="Without a place: the name as duplicates are told by, see backend.cities.names.community_key",
     )
-    region_key = models.CharField(max_length=200, blank=True, help_text="Without a place: the region it lies in, likewise")
+    region_key = models.CharField(
+        max_length=200, blank=True, help_text="Without a place: the region it lies in, likewise"
+    )
     website = models.URLField(blank=True)
     is_sample = models.BooleanField(default=False)
     registered_at = models.DateTimeField(auto_now_add=True)
@@ -68,10 +86,17 @@ class Community(models.Model):
         verbose_name_plural = "communities"
         ordering = ["name", "id"]
         constraints = [
-            models.CheckConstraint(name="community_kind_known", condition=Q(kind__in=["city", "county", "state", "district", "province"])),
-            models.CheckConstraint(name="community_city_has_place", condition=~Q(kind="city") | Q(place__isnull=False)),
+            models.CheckConstraint(
+                name="community_kind_known",
+                condition=Q(kind__in=["city", "county", "state", "district", "province"]),
+            ),
+            models.CheckConstraint(
+                name="community_city_has_place", condition=~Q(kind="city") | Q(place__isnull=False)
+            ),
             models.UniqueConstraint(
-                fields=["country", "kind", "region_key", "name_key"], condition=Q(place__isnull=True), name="community_by_hand_once"
+                fields=["country", "kind", "region_key", "name_key"],
+                condition=Q(place__isnull=True),
+                name="community_by_hand_once",
             ),
         ]
 
@@ -83,10 +108,15 @@ class Community(models.Model):
         super().save(*args, **kwargs)
 
     def fill_keys(self) -> None:
-        """A community without a place is told from others by its spelling; one with a place by the place."""
+        """A community without a place is told from others by its spelling; one with a place by the
+        place.
+        """
         if self.place_id is None:
             is_region = self.kind in (self.Kind.STATE, self.Kind.PROVINCE)
-            self.name_key, self.region_key = community_key(self.name, self.kind), "" if is_region else searched_name(self.admin1)
+            self.name_key, self.region_key = (
+                community_key(self.name, self.kind),
+                "" if is_region else searched_name(self.admin1),
+            )
 
     @property
     def is_home(self) -> bool:
@@ -102,22 +132,34 @@ class CommunityRole(models.Model):
         COMMITTEE_MEMBER = "committee_member", _("Committee member")
         CHAIR = "chair", _("Committee chair")
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="community_roles")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="community_roles"
+    )
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="roles")
     role = models.CharField(max_length=20, choices=Role.choices)
-    vetted_at = models.DateTimeField(null=True, help_text="When staff confirmed the person; empty: an unvetted registrant.")
+    vetted_at = models.DateTimeField(
+        null=True, help_text="When staff confirmed the person; empty: an unvetted registrant."
+    )
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "community"], condition=Q(ended_at__isnull=True), name="role_one_active_per_person"),
-            models.CheckConstraint(name="role_known", condition=Q(role__in=["official", "committee_member", "chair"])),
+            models.UniqueConstraint(
+                fields=["user", "community"],
+                condition=Q(ended_at__isnull=True),
+                name="role_one_active_per_person",
+            ),
+            models.CheckConstraint(
+                name="role_known", condition=Q(role__in=["official", "committee_member", "chair"])
+            ),
         ]
 
 
 class Organisation(models.Model):
-    """The independent body that runs a community's programme. One per community: nobody starts a second one around it."""
+    """The independent body that runs a community's programme. One per community: nobody starts a
+    second one around it.
+    """
 
     class Structure(models.TextChoices):
         NONPROFIT = "nonprofit", _("501(c)(3) or similar nonprofit")
@@ -125,18 +167,28 @@ class Organisation(models.Model):
         INSTITUTION = "institution", _("Local institution")
         MIXED = "mixed", _("A mix")
 
-    community = models.OneToOneField(Community, on_delete=models.CASCADE, related_name="organisation")
+    community = models.OneToOneField(
+        Community, on_delete=models.CASCADE, related_name="organisation"
+    )
     name = models.CharField(max_length=200)
     structure = models.CharField(max_length=12, choices=Structure.choices, blank=True)
-    office = models.CharField(max_length=30, blank=True, help_text="Where the municipal contact sits; a code of the vocabulary")
+    office = models.CharField(
+        max_length=30,
+        blank=True,
+        help_text="Where the municipal contact sits; a code of the vocabulary",
+    )
     year_founded = models.PositiveSmallIntegerField(null=True)
     volunteers = models.PositiveIntegerField(null=True)
 
 
 class Contact(models.Model):
-    """A person to write to. Never part of the profile: shown only under both consents of one introduction."""
+    """A person to write to. Never part of the profile: shown only under both consents of one
+    introduction.
+    """
 
-    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="contacts")
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="contacts"
+    )
     name = models.CharField(max_length=120)
     office = models.CharField(max_length=120, blank=True)
     email = models.EmailField()
@@ -144,4 +196,8 @@ class Contact(models.Model):
     is_primary = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["organisation"], condition=Q(is_primary=True), name="contact_one_primary")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation"], condition=Q(is_primary=True), name="contact_one_primary"
+            )
+        ]

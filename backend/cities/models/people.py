@@ -21,31 +21,58 @@ class Invitation(models.Model):
         EXPIRED = "expired", _("Expired")
 
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="invitations")
-    email = models.EmailField(help_text="In lower case; only an account with this address can accept.")
+    email = models.EmailField(
+        help_text="In lower case; only an account with this address can accept."
+    )
     role = models.CharField(max_length=20, choices=CommunityRole.Role.choices)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
-    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     invited_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
-    settled_at = models.DateTimeField(null=True, help_text="When it was accepted, taken back or expired.")
-    accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    settled_at = models.DateTimeField(
+        null=True, help_text="When it was accepted, taken back or expired."
+    )
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(Lower("email"), "community", condition=Q(status="pending"), name="invitation_one_pending"),
-            models.CheckConstraint(name="invitation_status_known", condition=Q(status__in=["pending", "accepted", "revoked", "expired"])),
-            models.CheckConstraint(name="invitation_role_known", condition=Q(role__in=["official", "committee_member", "chair"])),
-            models.CheckConstraint(name="invitation_settled_complete", condition=Q(status="pending") ^ Q(settled_at__isnull=False)),
+            models.UniqueConstraint(
+                Lower("email"),
+                "community",
+                condition=Q(status="pending"),
+                name="invitation_one_pending",
+            ),
+            models.CheckConstraint(
+                name="invitation_status_known",
+                condition=Q(status__in=["pending", "accepted", "revoked", "expired"]),
+            ),
+            models.CheckConstraint(
+                name="invitation_role_known",
+                condition=Q(role__in=["official", "committee_member", "chair"]),
+            ),
+            models.CheckConstraint(
+                name="invitation_settled_complete",
+                condition=Q(status="pending") ^ Q(settled_at__isnull=False),
+            ),
             models.CheckConstraint(
                 name="invitation_accepted_by_somebody",
-                condition=Q(status="accepted", accepted_by__isnull=False) | (~Q(status="accepted") & Q(accepted_by__isnull=True)),
+                condition=Q(status="accepted", accepted_by__isnull=False)
+                | (~Q(status="accepted") & Q(accepted_by__isnull=True)),
             ),
-            models.CheckConstraint(name="invitation_expires_later", condition=Q(expires_at__gt=F("invited_at"))),
+            models.CheckConstraint(
+                name="invitation_expires_later", condition=Q(expires_at__gt=F("invited_at"))
+            ),
         ]
 
 
 class JoinRequest(models.Model):
-    """Somebody asks to belong to a community that is registered already: nobody starts a second one around it."""
+    """Somebody asks to belong to a community that is registered already: nobody starts a second one
+    around it.
+    """
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("Waiting for an answer")
@@ -54,21 +81,42 @@ class JoinRequest(models.Model):
         WITHDRAWN = "withdrawn", _("Withdrawn")
 
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="join_requests")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="join_requests")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="join_requests"
+    )
     role = models.CharField(max_length=20, choices=CommunityRole.Role.choices)
-    line = models.CharField(max_length=300, blank=True, help_text="Why, in the person's words; goes when the person is erased.")
+    line = models.CharField(
+        max_length=300,
+        blank=True,
+        help_text="Why, in the person's words; goes when the person is erased.",
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
     asked_at = models.DateTimeField(auto_now_add=True)
     answered_at = models.DateTimeField(null=True)
-    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "community"], condition=Q(status="waiting"), name="join_request_one_waiting"),
-            models.CheckConstraint(
-                name="join_request_status_known", condition=Q(status__in=["waiting", "accepted", "refused", "withdrawn"])
+            models.UniqueConstraint(
+                fields=["user", "community"],
+                condition=Q(status="waiting"),
+                name="join_request_one_waiting",
             ),
-            models.CheckConstraint(name="join_request_role_known", condition=Q(role__in=["official", "committee_member", "chair"])),
-            models.CheckConstraint(name="join_request_answer_complete", condition=Q(status="waiting") ^ Q(answered_at__isnull=False)),
+            models.CheckConstraint(
+                name="join_request_status_known",
+                condition=Q(status__in=["waiting", "accepted", "refused", "withdrawn"]),
+            ),
+            models.CheckConstraint(
+                name="join_request_role_known",
+                condition=Q(role__in=["official", "committee_member", "chair"]),
+            ),
+            models.CheckConstraint(
+                name="join_request_answer_complete",
+                condition=Q(status="waiting") ^ Q(answered_at__isnull=False),
+            ),
         ]
-        indexes = [models.Index(fields=["id"], name="join_request_waiting", condition=Q(status="waiting"))]
+        indexes = [
+            models.Index(fields=["id"], name="join_request_waiting", condition=Q(status="waiting"))
+        ]

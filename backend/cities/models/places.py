@@ -1,4 +1,6 @@
-"""Reference data: countries, the gazetteer and partnerships that public lists name. Loaded, never edited by hand."""
+"""Reference data: countries, the gazetteer and partnerships that public lists name. Loaded, never
+edited by hand.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,14 @@ class Country(models.Model):
     name = models.CharField(max_length=80)
     region = models.CharField(max_length=40, blank=True, help_text="UN region")
     subregion = models.CharField(max_length=60, blank=True, help_text="UN subregion")
-    languages = ArrayField(models.CharField(max_length=3), default=list, help_text="ISO 639-1, or 639-3 where there is none")
-    income_band = models.PositiveSmallIntegerField(null=True, help_text="World Bank group, 1 low .. 4 high")
+    languages = ArrayField(
+        models.CharField(max_length=3),
+        default=list,
+        help_text="ISO 639-1, or 639-3 where there is none",
+    )
+    income_band = models.PositiveSmallIntegerField(
+        null=True, help_text="World Bank group, 1 low .. 4 high"
+    )
 
     class Meta:
         verbose_name_plural = "countries"
@@ -43,7 +51,9 @@ class Country(models.Model):
 
     @property
     def label(self) -> str:
-        """Its name in the reader's language (CLDR, by Babel); ours where CLDR has none and for who reads English."""
+        """Its name in the reader's language (CLDR, by Babel); ours where CLDR has none and for who
+        reads English.
+        """
         language = (get_language() or "en").split("-")[0]
         return self.name if language == "en" else _territories(language).get(self.code, self.name)
 
@@ -70,7 +80,9 @@ class Place(models.Model):
     coastal = models.BooleanField(null=True)
     seaport = models.BooleanField(null=True)
     climate = models.CharField(max_length=4, blank=True, help_text="Köppen–Geiger")
-    air_destinations = models.PositiveIntegerField(null=True, help_text="Direct airline destinations within 60 km (OpenFlights, ODbL)")
+    air_destinations = models.PositiveIntegerField(
+        null=True, help_text="Direct airline destinations within 60 km (OpenFlights, ODbL)"
+    )
     university_names = models.PositiveSmallIntegerField(
         null=True, help_text="Institutions whose name holds the place's name: a rough proxy"
     )
@@ -85,12 +97,20 @@ class Place(models.Model):
 
 
 class PlaceName(models.Model):
-    """One name of a place, as it is searched for. The database keeps these rows itself, from `Place.search_text`: nothing writes them."""
+    """One name of a place, as it is searched for. The database keeps these rows itself, from
+    `Place.search_text`: nothing writes them.
+    """
 
     pk = models.CompositePrimaryKey("name", "place_id")
-    name = models.TextField(db_collation="C", help_text="Folded, see backend.cities.names; sorted by bytes, for search by its beginning")
+    name = models.TextField(
+        db_collation="C",
+        help_text="Folded, see backend.cities.names; sorted by bytes, for search by its beginning",
+    )
     place = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="names", db_index=False)
-    country_code = models.CharField(max_length=2, help_text="Of the place: ranking thousands of names must not read their places")
+    country_code = models.CharField(
+        max_length=2,
+        help_text="Of the place: ranking thousands of names must not read their places",
+    )
     population = models.IntegerField(help_text="Of the place, 0 where it is not known")
 
     class Meta:
@@ -104,11 +124,15 @@ class PlaceName(models.Model):
 
 
 class ListedPartnership(models.Model):
-    """A pair that a public list names. Its dates and status are not known: shown as "listed, status unknown", never as an agreement."""
+    """A pair that a public list names. Its dates and status are not known: shown as "listed, status
+    unknown", never as an agreement.
+    """
 
     place_a = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="+")
     place_b = models.ForeignKey(Place, on_delete=models.CASCADE, related_name="+")
-    sources = ArrayField(models.CharField(max_length=30), help_text="Tags, as in the data folder's SOURCES.md")
+    sources = ArrayField(
+        models.CharField(max_length=30), help_text="Tags, as in the data folder's SOURCES.md"
+    )
 
     class Meta:
         constraints = [
@@ -119,9 +143,13 @@ class ListedPartnership(models.Model):
 
 
 class ReferenceLoad(models.Model):
-    """Which content of a set of reference data is in the database, so that a start skips what is there already."""
+    """Which content of a set of reference data is in the database, so that a start skips what is
+    there already.
+    """
 
     name = models.CharField(primary_key=True, max_length=40)
-    content_hash = models.CharField(max_length=64, help_text="SHA-256 of the carried files and the version of what else went in")
+    content_hash = models.CharField(
+        max_length=64, help_text="SHA-256 of the carried files and the version of what else went in"
+    )
     rows = models.PositiveIntegerField()
     loaded_at = models.DateTimeField(auto_now=True)

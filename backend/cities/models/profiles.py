@@ -24,25 +24,47 @@ class Profile(models.Model):
 
     community = models.OneToOneField(Community, on_delete=models.CASCADE, related_name="profile")
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.DRAFT)
-    draft = models.JSONField(default=dict, help_text="What the owner is writing; may hold values that are not valid yet.")
-    draft_revision = models.PositiveIntegerField(default=0, help_text="Two editors: the later save of an older revision is a conflict.")
+    draft = models.JSONField(
+        default=dict, help_text="What the owner is writing; may hold values that are not valid yet."
+    )
+    draft_revision = models.PositiveIntegerField(
+        default=0, help_text="Two editors: the later save of an older revision is a conflict."
+    )
     answer_revisions = models.JSONField(
-        default=dict, help_text="Revision at which each answer (``group.field``) last changed: two editors collide only on the same answer."
+        default=dict,
+        help_text="Revision at which each answer (``group.field``) last changed: two editors collide only on the same answer.",
     )
-    current_version = models.OneToOneField("ProfileVersion", null=True, on_delete=models.PROTECT, related_name="+")
+    current_version = models.OneToOneField(
+        "ProfileVersion", null=True, on_delete=models.PROTECT, related_name="+"
+    )
     submitted_at = models.DateTimeField(null=True)
-    confirmed_at = models.DateTimeField(null=True, help_text="When the owner last said that it is true.")
-    reminded_months = models.PositiveSmallIntegerField(
-        default=0, help_text="The last reminder since then, by its months after confirmation; 0: none yet."
+    confirmed_at = models.DateTimeField(
+        null=True, help_text="When the owner last said that it is true."
     )
-    paused_until = models.DateField(null=True, help_text="The first day on which a paused profile seeks again; empty: until it is resumed.")
+    reminded_months = models.PositiveSmallIntegerField(
+        default=0,
+        help_text="The last reminder since then, by its months after confirmation; 0: none yet.",
+    )
+    paused_until = models.DateField(
+        null=True,
+        help_text="The first day on which a paused profile seeks again; empty: until it is resumed.",
+    )
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 name="profile_status_known",
                 condition=Q(
-                    status__in=["draft", "submitted", "changes_requested", "published", "stale", "paused", "fulfilled", "withdrawn"]
+                    status__in=[
+                        "draft",
+                        "submitted",
+                        "changes_requested",
+                        "published",
+                        "stale",
+                        "paused",
+                        "fulfilled",
+                        "withdrawn",
+                    ]
                 ),
             ),
             models.CheckConstraint(
@@ -50,7 +72,10 @@ class Profile(models.Model):
                 condition=~Q(status__in=["published", "stale", "paused", "fulfilled"])
                 | (Q(current_version__isnull=False) & Q(confirmed_at__isnull=False)),
             ),
-            models.CheckConstraint(name="profile_pause_ends_a_pause", condition=Q(paused_until__isnull=True) | Q(status="paused")),
+            models.CheckConstraint(
+                name="profile_pause_ends_a_pause",
+                condition=Q(paused_until__isnull=True) | Q(status="paused"),
+            ),
         ]
         indexes = [models.Index(fields=["status"], name="profile_status")]
 
@@ -62,7 +87,9 @@ class ProfileVersion(models.Model):
     number = models.PositiveIntegerField()
     data = models.JSONField(help_text="A valid document of backend.cities.profile_schema")
     published_at = models.DateTimeField(auto_now_add=True)
-    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
@@ -77,9 +104,15 @@ class VettingNote(models.Model):
 
     class Reason(models.TextChoices):
         ELIGIBILITY_UNCLEAR = "eligibility_unclear", _("Eligibility unclear")
-        SENIOR_OFFICIAL_QUESTIONABLE = "senior_official_questionable", _("Senior official questionable")
+        SENIOR_OFFICIAL_QUESTIONABLE = (
+            "senior_official_questionable",
+            _("Senior official questionable"),
+        )
         LETTER_MISSING = "letter_missing", _("Letter missing")
-        COMMUNITY_ALREADY_REGISTERED = "community_already_registered", _("Community already registered")
+        COMMUNITY_ALREADY_REGISTERED = (
+            "community_already_registered",
+            _("Community already registered"),
+        )
         WRONG_COMMUNITY = "wrong_community", _("Wrong community")
         ANSWERS_NEED_WORK = "answers_need_work", _("Some answers need work")
 
@@ -88,18 +121,28 @@ class VettingNote(models.Model):
     text = models.TextField(max_length=4000)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
-    answer = models.TextField(max_length=4000, blank=True, help_text="What the owner wrote when handing the profile in again")
-    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    answer = models.TextField(
+        max_length=4000,
+        blank=True,
+        help_text="What the owner wrote when handing the profile in again",
+    )
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     answered_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="note_answer_complete", condition=Q(answer="") | Q(answered_at__isnull=False)),
+            models.CheckConstraint(
+                name="note_answer_complete", condition=Q(answer="") | Q(answered_at__isnull=False)
+            ),
         ]
 
 
 class VettingLetter(models.Model):
-    """The letter that names the senior official. Stored under a random name, offered only as a download."""
+    """The letter that names the senior official. Stored under a random name, offered only as a
+    download.
+    """
 
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="letters")
     file = models.FileField(upload_to="letters/", max_length=200)

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backend.accounts.models import User
-from backend.cities.sample.choice import COMMITTEE_AT_HOME, NEWCOMER_ABROAD, OFFICIAL_ABROAD, OFFICIAL_AT_HOME
+from backend.cities.sample.choice import (
+    COMMITTEE_AT_HOME,
+    NEWCOMER_ABROAD,
+    OFFICIAL_ABROAD,
+    OFFICIAL_AT_HOME,
+)
 
 DOMAIN = "sample.example"  # reserved by RFC 2606: no mail ever leaves for it
 

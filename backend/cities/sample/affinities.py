@@ -1,7 +1,8 @@
-"""What a place with a trait tends to have, offer, need and care about: weights of the generator's draws, by vocabulary code.
+"""What a place with a trait tends to have, offer, need and care about: weights of the generator's
+draws, by vocabulary code.
 
-The weights (backend/cities/data/sample/affinities.json) are judgement, not measurement: they make a world in which ports speak of
-logistics and dry places of water.
+The weights (backend/cities/data/sample/affinities.json) are judgement, not measurement: they make a
+world in which ports speak of logistics and dry places of water.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ BACKGROUND: Mapping[Question, float] = {
 
 @cache
 def affinities() -> Mapping[str, Any]:
-    """``traits``: trait → question → code → weight; ``needs_of_challenge``, ``offers_of_sector``: code → topic → weight;
-    ``only_with``: question → code → the trait without which the facts rule the code out."""
+    """``traits``: trait → question → code → weight; ``needs_of_challenge``, ``offers_of_sector``:
+    code → topic → weight; ``only_with``: question → code → the trait without which the facts rule
+    the code out."""
     return dict(json.loads(FILE.read_text(encoding="utf-8")))
 
 
@@ -46,7 +48,11 @@ def affinities() -> Mapping[str, Any]:
 def _base(question: Question, traits: frozenset[str]) -> Mapping[str, float]:
     ruled = affinities()["only_with"].get(question, {})
     background = BACKGROUND[question]
-    weights = {code: background for code in vocabulary(VOCABULARY[question]) if ruled.get(code) in (None, *traits)}
+    weights = {
+        code: background
+        for code in vocabulary(VOCABULARY[question])
+        if ruled.get(code) in (None, *traits)
+    }
     # Sorted: sets of text have another order in each process, and sums of floats depend on it.
     for trait in sorted(traits):
         add_weights(weights, affinities()["traits"].get(trait, {}).get(question, {}))
@@ -54,7 +60,9 @@ def _base(question: Question, traits: frozenset[str]) -> Mapping[str, float]:
 
 
 def weights_for(question: Question, traits: frozenset[str]) -> dict[str, float]:
-    """Positive weights by code for one question of a place with these traits; codes that the facts rule out are absent."""
+    """Positive weights by code for one question of a place with these traits; codes that the facts
+    rule out are absent.
+    """
     return dict(_base(question, traits))
 
 
@@ -65,7 +73,11 @@ def add_weights(weights: dict[str, float], more: Mapping[str, float]) -> None:
             weights[code] += weight
 
 
-def add_following(weights: dict[str, float], kind: Literal["needs_of_challenge", "offers_of_sector"], codes: Iterable[str]) -> None:
+def add_following(
+    weights: dict[str, float],
+    kind: Literal["needs_of_challenge", "offers_of_sector"],
+    codes: Iterable[str],
+) -> None:
     """What the chosen challenges make a place need, or its chosen sectors let it offer."""
     for code in codes:
         add_weights(weights, affinities()[kind].get(code, {}))

@@ -14,17 +14,26 @@ from backend.cities.sample.places import PlaceFacts
 U_S_COMMUNITIES = 400
 PLACES_ABROAD = 1200
 
-# Where the accounts with names of their own are at home: mid-sized, with much that a partner can want.
+# Where the accounts with names of their own are at home: mid-sized, with much that a partner can
+# want.
 OFFICIAL_ABROAD = 3868626  # Valparaíso, Chile
 NEWCOMER_ABROAD = 613607  # Kutaisi, Georgia
 COMMITTEE_AT_HOME = 4221552  # Savannah, Georgia
 OFFICIAL_AT_HOME = 4975802  # Portland, Maine
 
-# Under comprehensive U.S. sanctions in part or whole, or U.S. soil themselves: no sample invents ties with them.
+# Under comprehensive U.S. sanctions in part or whole, or U.S. soil themselves: no sample invents
+# ties with them.
 _LEFT_OUT = ("US", "KP", "IR", "SY", "CU", "RU", "BY", "PR", "GU", "VI", "AS", "MP", "UM", "AQ")
-_BOROUGHS = (5110302, 5133273, 5125771, 5110266, 5139568)  # of New York City: in the gazetteer as places of their own
+_BOROUGHS = (
+    5110302,
+    5133273,
+    5125771,
+    5110266,
+    5139568,
+)  # of New York City: in the gazetteer as places of their own
 
-# Ranks places within their country (or U.S. state) and size class by a hash, those with listed partners three times as likely.
+# Ranks places within their country (or U.S. state) and size class by a hash, those with listed
+# partners three times as likely.
 _CANDIDATES = """
 WITH listed AS (SELECT place_a_id AS id FROM cities_listedpartnership UNION SELECT place_b_id FROM cities_listedpartnership),
 place AS (
@@ -47,7 +56,8 @@ place AS (
 SELECT id, area, in_area FROM ranked WHERE rank <= 40 ORDER BY area, rank, size, id
 """
 
-# Counties and states are not in the gazetteer: name, state, middle, time zone and people (2020 Census), by hand.
+# Counties and states are not in the gazetteer: name, state, middle, time zone and people (2020
+# Census), by hand.
 _BY_HAND = (
     ("county", "Fairfax County", "VA", "Virginia", 38.83, -77.28, "America/New_York", 1_150_309),
     ("county", "Fulton County", "GA", "Georgia", 33.79, -84.47, "America/New_York", 1_066_710),
@@ -55,17 +65,46 @@ _BY_HAND = (
     ("county", "Loudoun County", "VA", "Virginia", 39.09, -77.64, "America/New_York", 420_959),
     ("county", "Miami-Dade County", "FL", "Florida", 25.61, -80.50, "America/New_York", 2_701_767),
     ("county", "Montgomery County", "MD", "Maryland", 39.14, -77.20, "America/New_York", 1_062_061),
-    ("county", "Prince George's County", "MD", "Maryland", 38.83, -76.85, "America/New_York", 967_201),
-    ("county", "Santa Clara County", "CA", "California", 37.23, -121.70, "America/Los_Angeles", 1_936_259),
+    (
+        "county",
+        "Prince George's County",
+        "MD",
+        "Maryland",
+        38.83,
+        -76.85,
+        "America/New_York",
+        967_201,
+    ),
+    (
+        "county",
+        "Santa Clara County",
+        "CA",
+        "California",
+        37.23,
+        -121.70,
+        "America/Los_Angeles",
+        1_936_259,
+    ),
     ("state", "Hawaii", "HI", "Hawaii", 20.80, -156.33, "Pacific/Honolulu", 1_455_271),
     ("state", "Maryland", "MD", "Maryland", 39.06, -76.79, "America/New_York", 6_177_224),
-    ("state", "North Carolina", "NC", "North Carolina", 35.55, -79.39, "America/New_York", 10_439_388),
+    (
+        "state",
+        "North Carolina",
+        "NC",
+        "North Carolina",
+        35.55,
+        -79.39,
+        "America/New_York",
+        10_439_388,
+    ),
     ("state", "Utah", "UT", "Utah", 39.32, -111.67, "America/Denver", 3_271_616),
 )
 
 
 class Candidate(NamedTuple):
-    """A place in the order of its area (country or state); ``in_area``: how many candidates the area has in all."""
+    """A place in the order of its area (country or state); ``in_area``: how many candidates the
+    area has in all.
+    """
 
     place_id: int
     area: str
@@ -107,12 +146,16 @@ def choose_places() -> tuple[list[int], list[int]]:
 def _candidates(*, home: bool) -> list[Candidate]:
     left_out = [code for code in _LEFT_OUT if not (home and code == "US")]
     with connection.cursor() as cursor:
-        cursor.execute(_CANDIDATES, {"home": home, "left_out": left_out, "boroughs": list(_BOROUGHS)})
+        cursor.execute(
+            _CANDIDATES, {"home": home, "left_out": left_out, "boroughs": list(_BOROUGHS)}
+        )
         return [Candidate(*row) for row in cursor.fetchall()]
 
 
 def share_out(candidates: Iterable[Candidate], total: int, *, first: Sequence[int]) -> list[int]:
-    """``total`` ids: those of ``first``, then from each area in turn, large areas (by the root of their candidates) more often."""
+    """``total`` ids: those of ``first``, then from each area in turn, large areas (by the root of
+    their candidates) more often.
+    """
     by_area: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         if candidate.place_id not in first:
@@ -124,7 +167,13 @@ def share_out(candidates: Iterable[Candidate], total: int, *, first: Sequence[in
         for number, candidate in enumerate(members)
     ]
     firsts = {area: members[0].place_id for area, members in by_area.items()}
-    order = _unique([*first, *(firsts[area] for area in sorted(firsts)), *(place for _, _, place in sorted(timed))])
+    order = _unique(
+        [
+            *first,
+            *(firsts[area] for area in sorted(firsts)),
+            *(place for _, _, place in sorted(timed)),
+        ]
+    )
     return order[:total]
 
 

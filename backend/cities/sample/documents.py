@@ -1,6 +1,8 @@
-"""Profile documents for real places: drawn with a seed, following the facts, as incomplete as real ones.
+"""Profile documents for real places: drawn with a seed, following the facts, as incomplete as real
+ones.
 
-``generate_documents`` needs no database and keeps no state: the same place and seed give the same document in any order.
+``generate_documents`` needs no database and keeps no state: the same place and seed give the same
+document in any order.
 """
 
 from __future__ import annotations
@@ -62,7 +64,14 @@ _OFFICES = (
     "Deputy mayor",
     "Culture and education officer",
 )
-_READINESS = ("council_support", "mayor_support", "supporters", "first_year_plan", "budget", "travel")
+_READINESS = (
+    "council_support",
+    "mayor_support",
+    "supporters",
+    "first_year_plan",
+    "budget",
+    "travel",
+)
 # How often a group that nobody must fill is filled.
 _FILLED = {
     "organisation": 0.85, "sectors": 0.95, "institutions": 0.85, "challenges": 0.92, "ties": 0.8, "sought": 0.75, "readiness": 0.82,
@@ -70,26 +79,41 @@ _FILLED = {
 }  # fmt: skip
 
 
-def generate_documents(places: Iterable[PlaceFacts], seed: int, communities: Mapping[int, int] | None = None) -> Iterator[Document]:
-    """A document that `check_document(complete=True)` accepts for each place, in order; about a millisecond each.
+def generate_documents(
+    places: Iterable[PlaceFacts], seed: int, communities: Mapping[int, int] | None = None
+) -> Iterator[Document]:
+    """A document that `check_document(complete=True)` accepts for each place, in order; about a
+    millisecond each.
 
     Args:
-        communities: place id → community id of those whom a tie may name; without it ties lead to countries alone.
+        communities: place id → community id of those whom a tie may name; without it ties lead to
+            countries alone.
     """
     by_side = _sides(communities or {}, places := list(places))
     for facts in places:
         yield _document(facts, random.Random(f"{seed}:{facts.key}"), by_side[facts.country != "US"])  # noqa: S311 - invention, no secret
 
 
-def _sides(communities: Mapping[int, int], places: Sequence[PlaceFacts]) -> tuple[list[int], list[int]]:
+def _sides(
+    communities: Mapping[int, int], places: Sequence[PlaceFacts]
+) -> tuple[list[int], list[int]]:
     """Whom a U.S. community may name (those abroad), and whom one abroad may (those in the U.S.)."""
-    named = [(place.country, communities[place.place_id]) for place in places if place.place_id and place.place_id in communities]
-    abroad, home = [pk for country, pk in named if country != "US"], [pk for country, pk in named if country == "US"]
+    named = [
+        (place.country, communities[place.place_id])
+        for place in places
+        if place.place_id and place.place_id in communities
+    ]
+    abroad, home = (
+        [pk for country, pk in named if country != "US"],
+        [pk for country, pk in named if country == "US"],
+    )
     return abroad, home
 
 
 def draw(rng: random.Random, weights: Mapping[str, float], count: int) -> list[str]:
-    """``count`` different codes, the likelier the heavier (Efraimidis and Spirakis 2006), first drawn first."""
+    """``count`` different codes, the likelier the heavier (Efraimidis and Spirakis 2006), first
+    drawn first.
+    """
     draws = rng.random
     waits = sorted([(-log(1.0 - draws()) / weight, code) for code, weight in weights.items()])
     return [code for _, code in waits[:count]]
@@ -105,7 +129,10 @@ def _document(facts: PlaceFacts, rng: random.Random, nameable: Sequence[int]) ->
     answers = _draw_answers(traits, rng)
     filled = {name for name, chance in _FILLED.items() if rng.random() < chance}
     document: Document = {
-        "identity": {"local_name": local_name(facts), "website": website_of(facts) if "website" in filled else ""},
+        "identity": {
+            "local_name": local_name(facts),
+            "website": website_of(facts) if "website" in filled else "",
+        },
         "authority": _authority(facts, rng),
         "organisation": _organisation(facts, rng),
         "sectors": {"strengths": _graded(answers["sectors"], (3, 2, 2, 1, 1, 1))},
@@ -120,9 +147,18 @@ def _document(facts: PlaceFacts, rng: random.Random, nameable: Sequence[int]) ->
         "partnerships": {"existing": _partnerships(facts)},
         "capacity": _capacity(rng),
         "story": _story(facts, answers, traits, rng),
-        "importances": {"facets": {code: rng.choice((0, 1, 2, 2, 3, 3)) for code in rng.sample(list(FACETS), rng.randint(4, 9))}},
+        "importances": {
+            "facets": {
+                code: rng.choice((0, 1, 2, 2, 3, 3))
+                for code in rng.sample(list(FACETS), rng.randint(4, 9))
+            }
+        },
     }
-    wanted = {group: _given(values) for group, values in document.items() if group not in _FILLED or group in filled}
+    wanted = {
+        group: _given(values)
+        for group, values in document.items()
+        if group not in _FILLED or group in filled
+    }
     return {group: values for group, values in wanted.items() if values}
 
 
@@ -137,7 +173,11 @@ def _draw_answers(traits: frozenset[str], rng: random.Random) -> dict[str, list[
     add_following(offers, "offers_of_sector", sectors)
     add_following(needs, "needs_of_challenge", challenges)
     offered = draw(rng, offers, rng.randint(3, 7))
-    needed = draw(rng, {code: weight for code, weight in needs.items() if code not in offered}, rng.randint(3, 7))
+    needed = draw(
+        rng,
+        {code: weight for code, weight in needs.items() if code not in offered},
+        rng.randint(3, 7),
+    )
     return {
         "sectors": sectors,
         "challenges": challenges,
@@ -170,13 +210,24 @@ def _authority(facts: PlaceFacts, rng: random.Random) -> dict[str, Any]:
 
 def _organisation(facts: PlaceFacts, rng: random.Random) -> dict[str, Any]:
     home = facts.country == "US"
-    structure = rng.choices(("nonprofit", "municipal", "institution", "mixed"), (60, 20, 5, 15) if home else (10, 65, 8, 17))[0]
-    offices = ("mayors_office", "tourism_cvb", "international_affairs", "protocol", "economic_development")
+    structure = rng.choices(
+        ("nonprofit", "municipal", "institution", "mixed"),
+        (60, 20, 5, 15) if home else (10, 65, 8, 17),
+    )[0]
+    offices = (
+        "mayors_office",
+        "tourism_cvb",
+        "international_affairs",
+        "protocol",
+        "economic_development",
+    )
     return {
         "structure": structure,
         "office": rng.choices(offices, (40, 15, 10, 10, 25) if home else (25, 10, 40, 10, 15))[0],
         "year_founded": rng.randint(1956, 2022) if rng.random() < 0.7 else None,
-        "volunteers": int(rng.lognormvariate(3.2 if home else 2.2, 0.9)) if rng.random() < 0.7 else None,
+        "volunteers": int(rng.lognormvariate(3.2 if home else 2.2, 0.9))
+        if rng.random() < 0.7
+        else None,
     }
 
 
@@ -196,15 +247,23 @@ def _facts(facts: PlaceFacts, institutions: list[str]) -> dict[str, Any]:
 def _readiness(rng: random.Random) -> dict[str, Any]:
     zeal = rng.random()
     weights = (0.15 + zeal, 0.5, 1.05 - zeal)
-    return {name: rng.choices(("yes", "partly", "no"), weights)[0] for name in _READINESS if rng.random() < 0.85}
+    return {
+        name: rng.choices(("yes", "partly", "no"), weights)[0]
+        for name in _READINESS
+        if rng.random() < 0.85
+    }
 
 
 def _partnerships(facts: PlaceFacts) -> list[dict[str, Any]]:
     """Real listed partnerships, as far as the lists say anything: no year, no status."""
     limit = 200
-    # Of two partners of one name in one country the profile can hold one: it tells them apart by their names.
+    # Of two partners of one name in one country the profile can hold one: it tells them apart by
+    # their names.
     partners = {(p.country, searched_name(p.name)): p for p in reversed(facts.partners[:limit])}
-    return [{"name": p.name, "country": p.country, "status": "unknown", "place_id": p.place_id} for p in reversed(partners.values())]
+    return [
+        {"name": p.name, "country": p.country, "status": "unknown", "place_id": p.place_id}
+        for p in reversed(partners.values())
+    ]
 
 
 def _capacity(rng: random.Random) -> dict[str, Any]:
@@ -215,7 +274,12 @@ def _capacity(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def _story(facts: PlaceFacts, answers: Mapping[str, Sequence[str]], traits: frozenset[str], rng: random.Random) -> dict[str, Any]:
+def _story(
+    facts: PlaceFacts,
+    answers: Mapping[str, Sequence[str]],
+    traits: frozenset[str],
+    rng: random.Random,
+) -> dict[str, Any]:
     language = story_language(facts, rng)
     english = language != "en" and rng.random() < 0.6
     return {

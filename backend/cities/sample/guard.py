@@ -12,15 +12,20 @@ from backend.cities.models import Community
 
 def holds_sample_accounts() -> bool:
     """Whether the database holds an account or a community of the sample world."""
-    return User.objects.filter(is_sample=True).exists() or Community.objects.filter(is_sample=True).exists()
+    return (
+        User.objects.filter(is_sample=True).exists()
+        or Community.objects.filter(is_sample=True).exists()
+    )
 
 
 def refuse_sample_in_production() -> None:
-    """Called by every process that serves (web, worker, beat, relay) as it starts. Does nothing outside of production.
+    """Called by every process that serves (web, worker, beat, relay) as it starts. Does nothing
+    outside of production.
 
     Raises:
-        ImproperlyConfigured: these are production's settings, and the database holds sample accounts.
-        django.db.OperationalError: the database cannot be asked; nothing starts on a guess.
+        ImproperlyConfigured: these are production's settings, and the database holds sample
+        accounts. django.db.OperationalError: the database cannot be asked; nothing starts on a
+        guess.
     """
     if not settings.PRODUCTION:
         return

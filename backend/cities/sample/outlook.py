@@ -16,25 +16,56 @@ _LANGUAGE_OF = {
     "NO": "no", "SE": "sv", "GR": "el", "NL": "nl", "MX": "es",
 }  # fmt: skip
 _TRADE_PARTNERS = ("MX", "CA", "JP", "DE", "KR", "GB", "CN", "IN", "TW", "NL", "BR", "VN")
-_HISTORY_WITH_US = frozenset(["GB", "FR", "DE", "ES", "MX", "PH", "JP", "KR", "LR", "CU", "PA", "IT", "NL", "IE", "PL", "VN", "CN"])
+_HISTORY_WITH_US = frozenset(
+    [
+        "GB",
+        "FR",
+        "DE",
+        "ES",
+        "MX",
+        "PH",
+        "JP",
+        "KR",
+        "LR",
+        "CU",
+        "PA",
+        "IT",
+        "NL",
+        "IE",
+        "PL",
+        "VN",
+        "CN",
+    ]
+)
 _REGIONS = (
     "Western Europe", "Northern Europe", "Southern Europe", "Central Europe", "Eastern Asia", "South America", "Central America",
     "Southern Asia", "Western Africa", "Eastern Africa", "South-Eastern Asia", "Caribbean", "Northern Africa", "Western Asia",
 )  # fmt: skip
 _EVIDENCE = {
-    "mayoral": ("Our mayors met at an international congress.", "The two mayors' offices write to each other."),
+    "mayoral": (
+        "Our mayors met at an international congress.",
+        "The two mayors' offices write to each other.",
+    ),
     "trade": ("Local firms buy and sell there.", "A yearly trade mission goes there."),
-    "historical": ("Our histories have met more than once.", "Our archives hold letters of that time."),
+    "historical": (
+        "Our histories have met more than once.",
+        "Our archives hold letters of that time.",
+    ),
     "ancestral": ("Many families here have their roots there.", "Descendants visit every summer."),
     "expatriate": ("A community from there lives with us.", "An expatriate club meets here."),
     "faith": ("A congregation here works with one there.",),
-    "personal": ("Several of our residents studied or worked there.", "Former exchange students keep in touch."),
+    "personal": (
+        "Several of our residents studied or worked there.",
+        "Former exchange students keep in touch.",
+    ),
     "shared_challenge": ("We face the same task and have compared notes.",),
 }
 
 
 def draw_languages(facts: PlaceFacts, rng: random.Random) -> list[str]:
-    """Working languages: official ones, English abroad as the place's size and income make likely, and heritage ones in the U.S."""
+    """Working languages: official ones, English abroad as the place's size and income make likely,
+    and heritage ones in the U.S.
+    """
     known = vocabulary("languages")
     if facts.country == "US":
         chosen = ["en"]
@@ -45,15 +76,21 @@ def draw_languages(facts: PlaceFacts, rng: random.Random) -> list[str]:
             chosen.append(_LANGUAGE_OF[heritage])
     else:
         chosen = [language for language in facts.languages if language in known][:3]
-        if not chosen or rng.random() < 0.55 + 0.1 * (facts.income_band or 2) + (0.1 if facts.seat_level is not None else 0):
+        if not chosen or rng.random() < 0.55 + 0.1 * (facts.income_band or 2) + (
+            0.1 if facts.seat_level is not None else 0
+        ):
             chosen.append("en")
         if rng.random() < 0.15:
             chosen.append(rng.choice(("fr", "de", "es", "zh", "ja", "ru", "pt")))
     return list(dict.fromkeys(chosen))
 
 
-def draw_ties(facts: PlaceFacts, rng: random.Random, nameable: Sequence[int]) -> list[dict[str, Any]]:
-    """Up to five ties to countries or, where there are any to name, to communities of the other side."""
+def draw_ties(
+    facts: PlaceFacts, rng: random.Random, nameable: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Up to five ties to countries or, where there are any to name, to communities of the other
+    side.
+    """
     ties = _ties_of_us(facts, rng) if facts.country == "US" else _ties_to_us(facts, rng)
     if nameable and rng.random() < 0.25:
         kind = rng.choice(("mayoral", "personal", "shared_challenge", "faith"))
@@ -88,7 +125,11 @@ def _ties_to_us(facts: PlaceFacts, rng: random.Random) -> list[dict[str, Any]]:
         "faith": 0.1,
         "shared_challenge": 0.1,
     }
-    return [_tie(kind, rng) | {"country": "US"} for kind, chance in chances.items() if rng.random() < chance]
+    return [
+        _tie(kind, rng) | {"country": "US"}
+        for kind, chance in chances.items()
+        if rng.random() < chance
+    ]
 
 
 def _tie(kind: str, rng: random.Random) -> dict[str, Any]:
@@ -106,10 +147,20 @@ def _heritage_country(facts: PlaceFacts, rng: random.Random) -> str:
 def draw_sought(facts: PlaceFacts, rng: random.Random) -> dict[str, Any]:
     """Whom it looks for; most leave most of it open."""
     home = facts.country == "US"
-    heritage = sorted({country for country in (_heritage_country(facts, rng) for _ in range(3)) if country}) if home else []
+    heritage = (
+        sorted(
+            {country for country in (_heritage_country(facts, rng) for _ in range(3)) if country}
+        )
+        if home
+        else []
+    )
     return {
         "countries": _now_and_then(rng, 0.12, heritage if home else ["US"]),
-        "regions": _now_and_then(rng, 0.3 if home else 0.12, rng.sample(_REGIONS, rng.randint(2, 5)) if home else ["North America"]),
+        "regions": _now_and_then(
+            rng,
+            0.3 if home else 0.12,
+            rng.sample(_REGIONS, rng.randint(2, 5)) if home else ["North America"],
+        ),
         **_population_range(facts, rng),
         "forms": rng.sample(list(FORMS), rng.randint(1, len(FORMS))) if rng.random() < 0.8 else [],
         "not_where_partnered": True if rng.random() < 0.2 else None,
@@ -126,4 +177,7 @@ def _population_range(facts: PlaceFacts, rng: random.Random) -> dict[str, int | 
         return {}
     factor = rng.choice((3, 5, 10, 20))
     low, high = facts.population // factor, min(facts.population * factor, 50_000_000)
-    return {"population_min": round(low, 2 - len(str(low))) if low >= 1000 else None, "population_max": round(high, 2 - len(str(high)))}
+    return {
+        "population_min": round(low, 2 - len(str(low))) if low >= 1000 else None,
+        "population_max": round(high, 2 - len(str(high))),
+    }

@@ -24,7 +24,9 @@ class Partner:
 
 @dataclass(frozen=True, slots=True)
 class PlaceFacts:
-    """Real facts; None or empty where no source says. ``key`` seeds the draws: the place's id, or a name where there is no place."""
+    """Real facts; None or empty where no source says. ``key`` seeds the draws: the place's id, or a
+    name where there is no place.
+    """
 
     key: str
     name: str
@@ -53,7 +55,9 @@ class PlaceFacts:
 
 
 def place_facts(place_ids: Sequence[int]) -> list[PlaceFacts]:
-    """The facts of these places, in this order, in two queries. Raises KeyError for an id that is not in the gazetteer."""
+    """The facts of these places, in this order, in two queries. Raises KeyError for an id that is
+    not in the gazetteer.
+    """
     places = Place.objects.select_related("country").in_bulk(place_ids)
     partners = listed_partners_of(place_ids)
     return [_facts(places[place_id], partners[place_id]) for place_id in place_ids]
@@ -90,8 +94,15 @@ def _facts(place: Place, partners: Sequence[Partner]) -> PlaceFacts:
 def listed_partners_of(place_ids: Iterable[int]) -> Mapping[int, list[Partner]]:
     """The listed partners of each place, ordered by country and name."""
     wanted = set(place_ids)
-    rows = ListedPartnership.objects.filter(Q(place_a__in=wanted) | Q(place_b__in=wanted)).values_list(
-        "place_a", "place_a__name", "place_a__country", "place_b", "place_b__name", "place_b__country"
+    rows = ListedPartnership.objects.filter(
+        Q(place_a__in=wanted) | Q(place_b__in=wanted)
+    ).values_list(
+        "place_a",
+        "place_a__name",
+        "place_a__country",
+        "place_b",
+        "place_b__name",
+        "place_b__country",
     )
     found: dict[int, list[Partner]] = defaultdict(list)
     for a, a_name, a_country, b, b_name, b_country in rows:
@@ -106,7 +117,9 @@ def listed_partners_of(place_ids: Iterable[int]) -> Mapping[int, list[Partner]]:
 
 @cache
 def heritage_of_states() -> Mapping[str, Mapping[str, float]]:
-    """U.S. state → country → percent of the state's people with that ancestry or origin (American Community Survey 2018)."""
+    """U.S. state → country → percent of the state's people with that ancestry or origin (American
+    Community Survey 2018).
+    """
     shares: dict[str, dict[str, float]] = defaultdict(dict)
     for state, country, percent in read_csv("us_state_heritage.csv.gz"):
         shares[state][country] = float(percent)

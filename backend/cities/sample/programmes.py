@@ -19,12 +19,22 @@ LAPSED = 0.04
 
 
 def add_programmes(
-    facts: Sequence[PlaceFacts], communities: Sequence[Community], documents: Sequence[Document], rng: random.Random
+    facts: Sequence[PlaceFacts],
+    communities: Sequence[Community],
+    documents: Sequence[Document],
+    rng: random.Random,
 ) -> None:
-    """One organisation each with one or two contacts; every U.S. community and some abroad are members."""
-    organisations = [_organisation(community, document, rng) for community, document in zip(communities, documents, strict=True)]
+    """One organisation each with one or two contacts; every U.S. community and some abroad are
+    members.
+    """
+    organisations = [
+        _organisation(community, document, rng)
+        for community, document in zip(communities, documents, strict=True)
+    ]
     Organisation.objects.bulk_create(organisations, batch_size=_BATCH)
-    contacts = [contact for organisation in organisations for contact in _contacts(organisation, rng)]
+    contacts = [
+        contact for organisation in organisations for contact in _contacts(organisation, rng)
+    ]
     Contact.objects.bulk_create(contacts, batch_size=_BATCH)
     members = [
         _membership(community, place.population or 0, rng)
@@ -37,7 +47,11 @@ def add_programmes(
 def _organisation(community: Community, document: Document, rng: random.Random) -> Organisation:
     said = document.get("organisation", {})
     named = ("Sister Cities of {}", "{} Sister City Association", "{} Sister Cities Commission")
-    abroad = ("International Office of {}", "{} Partner Cities Office", "{} International Relations")
+    abroad = (
+        "International Office of {}",
+        "{} Partner Cities Office",
+        "{} International Relations",
+    )
     name = rng.choice(named if community.country_id == "US" else abroad).format(community.name)
     return Organisation(
         community=community,

@@ -1,4 +1,6 @@
-"""Where each sample profile stands in its life: nearly all are published, a handful show the other stations."""
+"""Where each sample profile stands in its life: nearly all are published, a handful show the other
+stations.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,18 @@ _OTHERS = (
 
 
 def standings_of(facts: Sequence[PlaceFacts], rng: random.Random) -> list[Standing]:
-    """One for each place, in order. Named actors' communities are published, but for the newcomer's; the others stand abroad."""
-    vetted: dict[int | None, bool] = {actor.place_id: actor.vetted for actor in ACTORS if actor.place_id}
+    """One for each place, in order. Named actors' communities are published, but for the
+    newcomer's; the others stand abroad.
+    """
+    vetted: dict[int | None, bool] = {
+        actor.place_id: actor.vetted for actor in ACTORS if actor.place_id
+    }
     standings = [PUBLISHED if vetted.get(place.place_id, True) else SUBMITTED for place in facts]
-    free = [index for index, place in enumerate(facts) if place.country != "US" and place.place_id not in vetted]
+    free = [
+        index
+        for index, place in enumerate(facts)
+        if place.country != "US" and place.place_id not in vetted
+    ]
     for index, standing in zip(rng.sample(free, len(_OTHERS)), _OTHERS, strict=True):
         standings[index] = standing
     return standings

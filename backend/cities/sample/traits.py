@@ -13,20 +13,36 @@ def _codes(text: str) -> frozenset[str]:
 
 # Countries, and U.S. states as US-XX, in which the trait is common knowledge.
 REGIONS: Mapping[str, frozenset[str]] = {
-    "seismic": _codes("JP CL NZ TR IT GR MX PE EC ID PH NP TW SV GT CR NI HR RO AM GE AL MA DZ IS US-CA US-AK US-WA US-OR US-UT US-HI"),
-    "stormy": _codes("PH TW VN BD MG JM DO HT BS BB LC DM AG KN VC GD MU FJ VU MZ BZ HN US-FL US-LA US-TX US-NC US-SC US-MS US-AL US-HI"),
-    "shrinking": _codes("JP BG RO HR LV LT UA GR PT HU RS BA MD AL PL IT US-WV US-MS US-IL US-OH US-MI US-PA US-LA"),
+    "seismic": _codes(
+        "JP CL NZ TR IT GR MX PE EC ID PH NP TW SV GT CR NI HR RO AM GE AL MA DZ IS US-CA US-AK US-WA US-OR US-UT US-HI"
+    ),
+    "stormy": _codes(
+        "PH TW VN BD MG JM DO HT BS BB LC DM AG KN VC GD MU FJ VU MZ BZ HN US-FL US-LA US-TX US-NC US-SC US-MS US-AL US-HI"
+    ),
+    "shrinking": _codes(
+        "JP BG RO HR LV LT UA GR PT HU RS BA MD AL PL IT US-WV US-MS US-IL US-OH US-MI US-PA US-LA"
+    ),
     "ageing": _codes("JP IT DE PT GR FI ES HR BG KR AT FR SI LV LT US-ME US-VT US-FL US-WV US-NH"),
-    "growing": _codes("NG ET KE UG TZ GH CI SN RW ZM MW MZ AO CM BJ TG BF ML NE IN PK BD PH EG JO US-TX US-ID US-UT US-AZ US-NV US-NC"),
-    "automotive": _codes("DE JP KR MX SK CZ FR SE HU RO MA TH US-MI US-OH US-IN US-KY US-TN US-AL US-SC"),
+    "growing": _codes(
+        "NG ET KE UG TZ GH CI SN RW ZM MW MZ AO CM BJ TG BF ML NE IN PK BD PH EG JO US-TX US-ID US-UT US-AZ US-NV US-NC"
+    ),
+    "automotive": _codes(
+        "DE JP KR MX SK CZ FR SE HU RO MA TH US-MI US-OH US-IN US-KY US-TN US-AL US-SC"
+    ),
     "aerospace": _codes("FR US-WA US-KS US-AL US-CA US-FL US-CT US-AZ CA BR"),
     "textile": _codes("BD PK VN TR IT PT ET KH LK IN EG MG TN MU PE"),
     "mining": _codes("CL PE ZA AU ZM MN BO GH BW NA KZ CD US-WV US-NV US-WY US-AZ US-MT"),
-    "oil": _codes("NO SA AE QA KW OM BH KZ AZ NG AO DZ TT US-TX US-OK US-ND US-LA US-AK US-NM US-WY"),
-    "wine": _codes("FR IT ES PT DE AT HU GE MD CL AR ZA AU NZ GR SI HR US-CA US-OR US-WA US-NY US-VA"),
+    "oil": _codes(
+        "NO SA AE QA KW OM BH KZ AZ NG AO DZ TT US-TX US-OK US-ND US-LA US-AK US-NM US-WY"
+    ),
+    "wine": _codes(
+        "FR IT ES PT DE AT HU GE MD CL AR ZA AU NZ GR SI HR US-CA US-OR US-WA US-NY US-VA"
+    ),
     "forest": _codes("FI SE NO CA EE LV LT AT SI US-OR US-WA US-ME US-WI US-MT US-ID US-MN"),
     "fishing": _codes("NO IS JP PH VN ID PE CL PT NZ SN MA NA TH US-AK US-ME US-MA US-LA"),
-    "sunny_tourism": _codes("ES GR HR TH MX DO JM BB CY MT TN MA EG ID MV MU FJ CR PT US-FL US-HI US-CA US-NV"),
+    "sunny_tourism": _codes(
+        "ES GR HR TH MX DO JM BB CY MT TN MA EG ID MV MU FJ CR PT US-FL US-HI US-CA US-NV"
+    ),
     "digital": _codes("EE IN IE IL KR FI SE SG TW UA PL RO US-CA US-WA US-MA US-TX US-UT US-CO"),
     "life_science": _codes("CH DK IE SG BE IN US-MA US-NJ US-NC US-CA US-MD US-PA"),
     "finance": _codes("CH LU SG GB HK AE US-NY US-DE US-IL US-NC US-CT"),

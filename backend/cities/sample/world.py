@@ -1,7 +1,8 @@
 """Puts the sample world into an empty service, in one commit and a handful of statements.
 
-It writes rows in bulk past the services, because 1,600 publications one by one would be 1,600 events and rescorings; one event asks for
-the first scoring run instead. What it writes is what the services would have written; a test checks every document.
+It writes rows in bulk past the services, because 1,600 publications one by one would be 1,600
+events and rescorings; one event asks for the first scoring run instead. What it writes is what the
+services would have written; a test checks every document.
 """
 
 from __future__ import annotations
@@ -54,14 +55,17 @@ def load_sample(*, seed: int = SEED) -> SampleWorld:
     """Fills an empty service with the sample world; does nothing when it is there already.
 
     Raises:
-        Conflict: the gazetteer is not loaded, or real communities are registered: the sample is never mixed with them.
+        Conflict: the gazetteer is not loaded, or real communities are registered: the sample is
+            never mixed with them.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     if Community.objects.filter(is_sample=True).exists():
         return _present(already=True)
     if Community.objects.exists():
-        raise Conflict("Real communities are registered here; the sample world goes into an empty service only (another --data folder).")
+        raise Conflict(
+            "Real communities are registered here; the sample world goes into an empty service only (another --data folder)."
+        )
     if not Place.objects.exists():
         raise Conflict("The gazetteer is empty; run: python3 manage.py load_reference")
     home, abroad = choose_places()
@@ -73,7 +77,9 @@ def load_sample(*, seed: int = SEED) -> SampleWorld:
 def _present(*, already: bool) -> SampleWorld:
     return SampleWorld(
         communities=Community.objects.filter(is_sample=True).count(),
-        published=Profile.objects.filter(community__is_sample=True, status=Profile.Status.PUBLISHED).count(),
+        published=Profile.objects.filter(
+            community__is_sample=True, status=Profile.Status.PUBLISHED
+        ).count(),
         accounts=User.objects.filter(is_sample=True).count(),
         already=already,
     )
@@ -88,7 +94,11 @@ def _add_world(facts: Sequence[PlaceFacts], rng: random.Random, seed: int) -> No
     Community.objects.bulk_create(communities, batch_size=_BATCH)
     standings = standings_of(facts, rng)
     every = zip(facts, communities, standings, strict=True)
-    named = {place.place_id: community.pk for place, community, standing in every if place.place_id and standing.published}
+    named = {
+        place.place_id: community.pk
+        for place, community, standing in every
+        if place.place_id and standing.published
+    }
     documents = list(generate_documents(facts, seed, named))
     curator = add_staff(password_hash)
     add_people(facts, communities, standings, password_hash, now, rng)
@@ -128,19 +138,30 @@ def _add_profiles(
             status=standing.status if not standing.published else Profile.Status.DRAFT,
             draft=document if standing.complete else _half_written(document),
             draft_revision=rng.randint(1, 12),
-            submitted_at=now - dt.timedelta(days=rng.randint(1, 20)) if standing.status != Profile.Status.DRAFT else None,
-            confirmed_at=now - dt.timedelta(days=rng.randint(*standing.confirmed_days)) if standing.published else None,
+            submitted_at=now - dt.timedelta(days=rng.randint(1, 20))
+            if standing.status != Profile.Status.DRAFT
+            else None,
+            confirmed_at=now - dt.timedelta(days=rng.randint(*standing.confirmed_days))
+            if standing.published
+            else None,
         )
         for community, document, standing in zip(communities, documents, standings, strict=True)
     ]
     Profile.objects.bulk_create(profiles, batch_size=_BATCH)
     every = list(zip(profiles, documents, standings, strict=True))
-    with connection.cursor() as cursor:  # the documents are there already: no need to send them twice
-        cursor.execute(_FIRST_VERSIONS, [curator.pk, [profile.pk for profile, _, standing in every if standing.published]])
+    with (
+        connection.cursor() as cursor
+    ):  # the documents are there already: no need to send them twice
+        cursor.execute(
+            _FIRST_VERSIONS,
+            [curator.pk, [profile.pk for profile, _, standing in every if standing.published]],
+        )
     first_version = ProfileVersion.objects.filter(profile=OuterRef("pk")).values("pk")[:1]
     for status in sorted({standing.status for standing in standings if standing.published}):
         ids = [profile.pk for profile, _, standing in every if standing.status == status]
-        Profile.objects.filter(pk__in=ids).update(status=status, current_version=Subquery(first_version))
+        Profile.objects.filter(pk__in=ids).update(
+            status=status, current_version=Subquery(first_version)
+        )
     VettingNote.objects.bulk_create(
         VettingNote(
             profile=profile,
@@ -154,4 +175,8 @@ def _add_profiles(
 
 
 def _half_written(document: Document) -> Document:
-    return {group: answers for group, answers in document.items() if group in {"identity", "facts", "themes", "languages"}}
+    return {
+        group: answers
+        for group, answers in document.items()
+        if group in {"identity", "facts", "themes", "languages"}
+    }

@@ -1,6 +1,15 @@
-from backend.cities.services.contacts import ContactEntry, break_glass, read_contacts, replace_contacts
+from backend.cities.services.contacts import (
+    ContactEntry,
+    break_glass,
+    read_contacts,
+    replace_contacts,
+)
 from backend.cities.services.existing import answer_partnership, propose_partnerships
-from backend.cities.services.freshness import mark_stale_profiles, remind_owners, resume_paused_profiles
+from backend.cities.services.freshness import (
+    mark_stale_profiles,
+    remind_owners,
+    resume_paused_profiles,
+)
 from backend.cities.services.letters import attach_letter, erase_letters_of, read_letter
 from backend.cities.services.member_imports import apply_members, check_members, counts_of
 from backend.cities.services.memberships import (

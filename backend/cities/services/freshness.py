@@ -1,4 +1,6 @@
-"""What time does to profiles: staleness, reminders, and pauses that end. Every function may run twice; the database's clock decides."""
+"""What time does to profiles: staleness, reminders, and pauses that end. Every function may run
+twice; the database's clock decides.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,22 @@ def _update(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 def _record_moves(rows: list[tuple[Any, ...]], old: str, new: str) -> int:
     for profile_id, community_id in rows:
-        record(Topic.PROFILE_STATUS_CHANGED, subject=(Profile, profile_id), by=None, community_id=community_id, old=old, new=new)
+        record(
+            Topic.PROFILE_STATUS_CHANGED,
+            subject=(Profile, profile_id),
+            by=None,
+            community_id=community_id,
+            old=old,
+            new=new,
+        )
     return len(rows)
 
 
 @transaction.atomic
 def resume_paused_profiles() -> int:
-    """Profiles whose pause ends today or earlier seek again; returns how many. Nobody has confirmed them by that."""
+    """Profiles whose pause ends today or earlier seek again; returns how many. Nobody has confirmed
+    them by that.
+    """
     check_transition(PROFILE_TRANSITIONS, _S.PAUSED, _S.PUBLISHED)
     rows = _update(
         "UPDATE cities_profile SET status = 'published', paused_until = NULL "
@@ -57,7 +68,8 @@ def mark_stale_profiles() -> int:
 def remind_owners() -> int:
     """Asks the owners of profiles that grow old whether they are still true; returns how many.
 
-    Each of PROFILES["reminder_months"] after the last confirmation asks once; where several are due at once, the last alone.
+    Each of PROFILES["reminder_months"] after the last confirmation asks once; where several are due
+    at once, the last alone.
     """
     asked = 0
     for months in sorted(settings.PROFILES["reminder_months"], reverse=True):
@@ -67,6 +79,12 @@ def remind_owners() -> int:
             [months, months, months],
         )
         for profile_id, community_id in rows:
-            record(Topic.PROFILE_CONFIRMATION_DUE, subject=(Profile, profile_id), by=None, community_id=community_id, months=months)
+            record(
+                Topic.PROFILE_CONFIRMATION_DUE,
+                subject=(Profile, profile_id),
+                by=None,
+                community_id=community_id,
+                months=months,
+            )
         asked += len(rows)
     return asked

@@ -37,12 +37,18 @@ def invitation_path(invitation_id: int) -> str:
 
 
 def invitation_by_token(token: str) -> Invitation:
-    """The invitation that a link names, whatever has become of it. Raises NotVisible for a link that we did not write."""
+    """The invitation that a link names, whatever has become of it. Raises NotVisible for a link
+    that we did not write.
+    """
     try:
         invitation_id = int(_signer.unsign(token))
     except (BadSignature, ValueError):
         raise NotVisible from None
-    invitation = Invitation.objects.select_related("community__country", "invited_by").filter(pk=invitation_id).first()
+    invitation = (
+        Invitation.objects.select_related("community__country", "invited_by")
+        .filter(pk=invitation_id)
+        .first()
+    )
     if invitation is None:
         raise NotVisible
     return invitation
@@ -51,7 +57,9 @@ def invitation_by_token(token: str) -> Invitation:
 def open_invitations(user: User, community_id: int) -> QuerySet[Invitation]:
     """The community's invitations that wait, the oldest first. Raises NotVisible."""
     require_in(user, community_id, "R", Thing.PEOPLE)
-    waiting = Invitation.objects.filter(community_id=community_id, status=_S.PENDING, expires_at__gt=Now())
+    waiting = Invitation.objects.filter(
+        community_id=community_id, status=_S.PENDING, expires_at__gt=Now()
+    )
     return waiting.select_related("invited_by").order_by("id")
 
 
@@ -67,7 +75,9 @@ def _checked_address(email: str) -> str:
     try:
         validate_email(email)
     except ValidationError:
-        raise InvalidFields({"email": [str(_("Write an e-mail address, for example name@city.example."))]}) from None
+        raise InvalidFields(
+            {"email": [str(_("Write an e-mail address, for example name@city.example."))]}
+        ) from None
     if len(email) > 254:
         raise InvalidFields({"email": [str(_("This address is too long."))]})
     return email
@@ -78,36 +88,58 @@ def invite_colleague(*, by: User, community_id: int, email: str, role: str) -> I
     """Offers a role to whoever reads mail at the address. The mail goes out from the event.
 
     Raises:
-        NotVisible: not theirs to invite to. InvalidFields: no address, no role, or the person is there already.
-        Conflict: an invitation to this address waits already (code ``already_invited``), or too many wait.
+        NotVisible: not theirs to invite to. InvalidFields: no address, no role, or the person is
+            there already.
+        Conflict: an invitation to this address waits already (code ``already_invited``), or too
+            many wait.
     """
     require_in(by, community_id, "C", Thing.PEOPLE)
     email = _checked_address(email)
     check_role(role)
     lock_community(community_id)
-    if CommunityRole.objects.filter(community_id=community_id, ended_at__isnull=True, user__email=email).exists():
+    if CommunityRole.objects.filter(
+        community_id=community_id, ended_at__isnull=True, user__email=email
+    ).exists():
         raise InvalidFields({"email": [str(_("This person belongs to the community already."))]})
     expire_invitations(community_id=community_id)
-    if Invitation.objects.filter(community_id=community_id, status=_S.PENDING).count() >= settings.INVITATIONS["most_waiting"]:
-        raise Conflict(str(_("Too many invitations wait for an answer. Take some of them back first.")), code="too_many_invitations")
+    if (
+        Invitation.objects.filter(community_id=community_id, status=_S.PENDING).count()
+        >= settings.INVITATIONS["most_waiting"]
+    ):
+        raise Conflict(
+            str(_("Too many invitations wait for an answer. Take some of them back first.")),
+            code="too_many_invitations",
+        )
     expires_at = database_now() + dt.timedelta(days=settings.INVITATIONS["days"])
     try:
         with transaction.atomic():
-            made = Invitation.objects.create(community_id=community_id, email=email, role=role, invited_by=by, expires_at=expires_at)
+            made = Invitation.objects.create(
+                community_id=community_id,
+                email=email,
+                role=role,
+                invited_by=by,
+                expires_at=expires_at,
+            )
     except IntegrityError:
-        raise Conflict(str(_("An invitation to this address waits already.")), code="already_invited") from None
+        raise Conflict(
+            str(_("An invitation to this address waits already.")), code="already_invited"
+        ) from None
     record(Topic.INVITATION_SENT, subject=made, by=by, community_id=community_id, role=role)
     return made
 
 
 @transaction.atomic
 def revoke_invitation(*, by: User, community_id: int, invitation_id: int) -> Invitation:
-    """Takes an invitation back. Raises NotVisible; WrongState when it was accepted, taken back or expired before."""
+    """Takes an invitation back. Raises NotVisible; WrongState when it was accepted, taken back or
+    expired before.
+    """
     require_in(by, community_id, "D", Thing.PEOPLE)
     invitation = Invitation.objects.filter(pk=invitation_id, community_id=community_id).first()
     if invitation is None:
         raise NotVisible
-    change_state(invitation, "status", _S.REVOKED, INVITATION_TRANSITIONS, settled_at=database_now())
+    change_state(
+        invitation, "status", _S.REVOKED, INVITATION_TRANSITIONS, settled_at=database_now()
+    )
     record(Topic.INVITATION_REVOKED, subject=invitation, by=by, community_id=community_id)
     return invitation
 
@@ -117,31 +149,51 @@ def accept_invitation(*, by: User, invitation_id: int) -> CommunityRole:
     """The invited person takes the seat: vetted, since a vetted colleague vouches for them.
 
     Raises:
-        NotVisible: it is for another address, or this one is not confirmed. WrongState: it was settled before, or has expired.
+        NotVisible: it is for another address, or this one is not confirmed. WrongState: it was
+            settled before, or has expired.
         Conflict: the person belongs to the community already (code ``already_member``).
     """
     invitation = Invitation.objects.filter(pk=invitation_id).first()
-    if invitation is None or not by.is_active or not EmailAddress.objects.filter(user=by, email=invitation.email, verified=True).exists():
+    if (
+        invitation is None
+        or not by.is_active
+        or not EmailAddress.objects.filter(user=by, email=invitation.email, verified=True).exists()
+    ):
         raise NotVisible
     now = database_now()
     if invitation.status == _S.PENDING and invitation.expires_at <= now:
         raise WrongState(str(_("This invitation has expired. Ask for a new one.")))
     lock_community(invitation.community_id)
-    change_state(invitation, "status", _S.ACCEPTED, INVITATION_TRANSITIONS, settled_at=now, accepted_by=by)
-    record(Topic.INVITATION_ACCEPTED, subject=invitation, by=by, community_id=invitation.community_id)
+    change_state(
+        invitation, "status", _S.ACCEPTED, INVITATION_TRANSITIONS, settled_at=now, accepted_by=by
+    )
+    record(
+        Topic.INVITATION_ACCEPTED, subject=invitation, by=by, community_id=invitation.community_id
+    )
     return give_role(user=by, community_id=invitation.community_id, role=invitation.role, by=by)
 
 
 @transaction.atomic
 def expire_invitations(*, community_id: int | None = None) -> int:
     """Marks invitations whose time is over, by the database's clock; returns how many."""
-    over = Invitation.objects.select_for_update(skip_locked=True).filter(status=_S.PENDING, expires_at__lte=Now()).order_by("id")
+    over = (
+        Invitation.objects.select_for_update(skip_locked=True)
+        .filter(status=_S.PENDING, expires_at__lte=Now())
+        .order_by("id")
+    )
     if community_id is not None:
         over = over.filter(community_id=community_id)
     expired = list(over)
     for invitation in expired:
-        change_state(invitation, "status", _S.EXPIRED, INVITATION_TRANSITIONS, settled_at=database_now())
-        record(Topic.INVITATION_EXPIRED, subject=invitation, by=None, community_id=invitation.community_id)
+        change_state(
+            invitation, "status", _S.EXPIRED, INVITATION_TRANSITIONS, settled_at=database_now()
+        )
+        record(
+            Topic.INVITATION_EXPIRED,
+            subject=invitation,
+            by=None,
+            community_id=invitation.community_id,
+        )
     return len(expired)
 
 
@@ -149,5 +201,12 @@ def expire_invitations(*, community_id: int | None = None) -> int:
 def revoke_all_to(email: str, *, by: User) -> None:
     """Takes back what waits at an address whose person leaves. Inside the caller's transaction."""
     for invitation in Invitation.objects.filter(email__iexact=email, status=_S.PENDING):
-        change_state(invitation, "status", _S.REVOKED, INVITATION_TRANSITIONS, settled_at=database_now())
-        record(Topic.INVITATION_REVOKED, subject=invitation, by=by, community_id=invitation.community_id)
+        change_state(
+            invitation, "status", _S.REVOKED, INVITATION_TRANSITIONS, settled_at=database_now()
+        )
+        record(
+            Topic.INVITATION_REVOKED,
+            subject=invitation,
+            by=by,
+            community_id=invitation.community_id,
+        )

@@ -28,19 +28,28 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
     """Keeps the vetting letter under a random name, outside of what the web serves.
 
     Raises:
-        NotVisible: not theirs. InvalidFields: too large, empty, not what may be kept (``letter_checks``), or one too many.
+        NotVisible: not theirs. InvalidFields: too large, empty, not what may be kept
+            (``letter_checks``), or one too many.
     """
     require_in(by, community_id, "C", Thing.LETTER)
     if (upload.size or 0) > LETTER_LIMIT:
         raise too_large()
     letter = check_letter(upload.read(), upload.name or "")
     file = ContentFile(letter.content, name=secrets.token_hex(16) + letter.suffix)
-    kept = VettingLetter(file=file, original_name=letter.name, content_type=letter.content_type, by=by)
+    kept = VettingLetter(
+        file=file, original_name=letter.name, content_type=letter.content_type, by=by
+    )
     try:
         with transaction.atomic():
             kept.profile = profile_for_update(community_id)
             if kept.profile.letters.count() >= MOST_LETTERS:
-                raise InvalidFields({"letter": [_("There are 20 letters already. Write to staff if more are needed.")]})
+                raise InvalidFields(
+                    {
+                        "letter": [
+                            _("There are 20 letters already. Write to staff if more are needed.")
+                        ]
+                    }
+                )
             kept.save()
             record(Topic.LETTER_ATTACHED, subject=kept, by=by, community_id=community_id)
     except BaseException:
@@ -60,13 +69,18 @@ def read_letter(*, by: User, community_id: int, letter_id: int) -> VettingLetter
 
 @transaction.atomic
 def erase_letters_of(user: User) -> int:
-    """Erases the letters that a person sent, rows and files; returns how many. The trail keeps that there were some.
+    """Erases the letters that a person sent, rows and files; returns how many. The trail keeps that
+    there were some.
 
     For whoever erases a person's data, in the same transaction: the files go when it commits.
     """
-    letters = list(VettingLetter.objects.select_for_update().filter(by=user).select_related("profile"))
+    letters = list(
+        VettingLetter.objects.select_for_update().filter(by=user).select_related("profile")
+    )
     for letter in letters:
-        record(Topic.LETTERS_ERASED, subject=letter, by=None, community_id=letter.profile.community_id)
+        record(
+            Topic.LETTERS_ERASED, subject=letter, by=None, community_id=letter.profile.community_id
+        )
     VettingLetter.objects.filter(pk__in=[letter.pk for letter in letters]).delete()
     names = [letter.file.name for letter in letters]
     transaction.on_commit(lambda: _delete_files(names))

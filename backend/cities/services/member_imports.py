@@ -26,17 +26,22 @@ from backend.outbox.topics import Topic
 
 @transaction.atomic
 def check_members(*, by: User, file_name: str, content: bytes) -> MemberImport:
-    """Reads a list of members and keeps what each row would do. Changes no membership and registers nobody.
+    """Reads a list of members and keeps what each row would do. Changes no membership and registers
+    nobody.
 
     Raises:
-        NotVisible: no curator. InvalidFields: the file is no list of members (``member_sheets.read_sheet``).
+        NotVisible: no curator. InvalidFields: the file is no list of members
+            (``member_sheets.read_sheet``).
     """
     require_staff(by, "C", Thing.MEMBERSHIP)
     read_as, rows = read_sheet(content)
     planned = plan_members(rows)
     suffix = ".xlsx" if read_as == "Excel" else ".csv"
     return MemberImport.objects.create(
-        by=by, file_name=safe_name(file_name, suffix), read_as=read_as[:40], rows=[entry.stored() for entry in planned]
+        by=by,
+        file_name=safe_name(file_name, suffix),
+        read_as=read_as[:40],
+        rows=[entry.stored() for entry in planned],
     )
 
 
@@ -47,12 +52,14 @@ def counts_of(checked: MemberImport) -> dict[str, int]:
 
 @transaction.atomic
 def apply_members(*, by: User, import_id: int) -> MemberImport:
-    """Does what the checked list said, all of it in one step; cities that nobody has registered are registered with it.
+    """Does what the checked list said, all of it in one step; cities that nobody has registered are
+    registered with it.
 
     Raises:
         NotVisible: no curator, or no such list. WrongState: it was applied before.
         InvalidFields: a row has an error; the file is mended first.
-        Conflict: memberships or communities have changed, so that the list would do something else than was shown (``changed_since``).
+        Conflict: memberships or communities have changed, so that the list would do something else
+            than was shown (``changed_since``).
     """
     require_staff(by, "C", Thing.MEMBERSHIP)
     checked = MemberImport.objects.select_for_update(of=("self",)).filter(pk=import_id).first()
@@ -61,23 +68,48 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
     if checked.applied_at is not None:
         raise WrongState("This list was applied already.")
     if any(row["action"] == ERROR for row in checked.rows):
-        raise InvalidFields({"rows": ["Some rows have errors. Mend them in the file and check it again; nothing was changed."]})
+        raise InvalidFields(
+            {
+                "rows": [
+                    "Some rows have errors. Mend them in the file and check it again; nothing was changed."
+                ]
+            }
+        )
     ids = {row["community_id"] for row in checked.rows} - {None}
-    # Whoever begins or changes a membership of these waits: what is compared here is what is written over.
-    list(Community.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk", flat=True))
-    list(Membership.objects.select_for_update().filter(community__in=ids).order_by("pk").values_list("pk", flat=True))
+    # Whoever begins or changes a membership of these waits: what is compared here is what is
+    # written over.
+    list(
+        Community.objects.select_for_update()
+        .filter(pk__in=ids)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    list(
+        Membership.objects.select_for_update()
+        .filter(community__in=ids)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
     planned = plan_members([SheetRow(row["row"], row["values"]) for row in checked.rows])
     if [entry.stored() for entry in planned] != checked.rows:
-        raise Conflict("Something has changed since the list was checked. Check it again; nothing was changed.", code="changed_since")
+        raise Conflict(
+            "Something has changed since the list was checked. Check it again; nothing was changed.",
+            code="changed_since",
+        )
     try:
         with transaction.atomic():
             _register([entry for entry in planned if entry.place_id is not None], by)
             _begin([entry for entry in planned if entry.action == NEW], by)
             _change([entry for entry in planned if entry.action == CHANGED], by)
     except AlreadyRegistered:  # between the comparison and now
-        raise Conflict("A city of the list was registered just now. Check it again; nothing was changed.", code="changed_since") from None
+        raise Conflict(
+            "A city of the list was registered just now. Check it again; nothing was changed.",
+            code="changed_since",
+        ) from None
     except IntegrityError:
-        raise Conflict("The list would give a community two memberships at once. Look at its rows; nothing was changed.") from None
+        raise Conflict(
+            "The list would give a community two memberships at once. Look at its rows; nothing was changed."
+        ) from None
     checked.applied_at = database_now()
     checked.save(update_fields=["applied_at"])
     record(Topic.MEMBERS_IMPORTED, subject=checked, by=by, **counts_of(checked))
@@ -85,12 +117,20 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
 
 
 def _values(entry: PlannedRow, today: dt.date) -> dict[str, Any]:
-    days = {name: dt.date.fromisoformat(text) if (text := entry.wanted[name]) else None for name in DAYS}
-    return {**days, "dues_class": entry.wanted["dues_class"], "standing": standing_on(today, days["paid_through"])}
+    days = {
+        name: dt.date.fromisoformat(text) if (text := entry.wanted[name]) else None for name in DAYS
+    }
+    return {
+        **days,
+        "dues_class": entry.wanted["dues_class"],
+        "standing": standing_on(today, days["paid_through"]),
+    }
 
 
 def _register(entries: Sequence[PlannedRow], by: User) -> None:
-    """Cities that nobody has registered; one with several memberships in the list is registered once."""
+    """Cities that nobody has registered; one with several memberships in the list is registered
+    once.
+    """
     made: dict[int | None, int] = {}
     for entry in entries:
         if entry.place_id is not None and entry.place_id not in made:
@@ -101,7 +141,11 @@ def _register(entries: Sequence[PlannedRow], by: User) -> None:
 def _begin(entries: Sequence[PlannedRow], by: User) -> None:
     today = database_now().date()
     made = Membership.objects.bulk_create(
-        [Membership(**_values(entry, today) | {"community_id": entry.community_id}) for entry in entries], batch_size=1000
+        [
+            Membership(**_values(entry, today) | {"community_id": entry.community_id})
+            for entry in entries
+        ],
+        batch_size=1000,
     )
     record_many(Topic.MEMBERSHIP_BEGUN, [(row, row.community_id, {}) for row in made], by=by)
 
@@ -115,5 +159,7 @@ def _change(entries: Sequence[PlannedRow], by: User) -> None:
         for name, value in _values(entry, today).items():
             setattr(row, name, value)
         changed.append((row, row.community_id, {"fields": sorted(entry.changes)}))
-    Membership.objects.bulk_update(rows.values(), [*DAYS, "dues_class", "standing"], batch_size=1000)
+    Membership.objects.bulk_update(
+        rows.values(), [*DAYS, "dues_class", "standing"], batch_size=1000
+    )
     record_many(Topic.MEMBERSHIP_CHANGED, changed, by=by)

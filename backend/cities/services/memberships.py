@@ -1,4 +1,6 @@
-"""Membership of the network: begun, changed, renewed and ended by staff; lapsed, and announced before, by the calendar."""
+"""Membership of the network: begun, changed, renewed and ended by staff; lapsed, and announced
+before, by the calendar.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,12 @@ _S = Membership.Standing
 
 
 def _locked(membership_id: int) -> Membership:
-    found = Membership.objects.select_for_update(of=("self",)).select_related("community").filter(pk=membership_id).first()
+    found = (
+        Membership.objects.select_for_update(of=("self",))
+        .select_related("community")
+        .filter(pk=membership_id)
+        .first()
+    )
     if found is None:
         raise NotVisible
     return found
@@ -53,24 +60,40 @@ def begin_membership(
     errors = term_errors(started_on, paid_through, None, dues_class, today)
     if errors:
         raise InvalidFields(errors)
-    values: dict[str, Any] = {"started_on": started_on, "paid_through": paid_through, "dues_class": dues_class}
+    values: dict[str, Any] = {
+        "started_on": started_on,
+        "paid_through": paid_through,
+        "dues_class": dues_class,
+    }
     try:
         with transaction.atomic():
-            made = Membership.objects.create(community=community, standing=standing_on(today, paid_through), **values)
+            made = Membership.objects.create(
+                community=community, standing=standing_on(today, paid_through), **values
+            )
     except IntegrityError:
-        raise Conflict("This community is a member already. Renew or end that membership.", code="member_already") from None
+        raise Conflict(
+            "This community is a member already. Renew or end that membership.",
+            code="member_already",
+        ) from None
     record(Topic.MEMBERSHIP_BEGUN, subject=made, by=by, community_id=community_id)
     return made
 
 
 @transaction.atomic
 def change_membership(
-    *, by: User, membership_id: int, started_on: dt.date, paid_through: dt.date | None, dues_class: str, ended_on: dt.date | None = None
+    *,
+    by: User,
+    membership_id: int,
+    started_on: dt.date,
+    paid_through: dt.date | None,
+    dues_class: str,
+    ended_on: dt.date | None = None,
 ) -> Membership:
     """Corrects what is recorded of a membership. Standing follows from the days.
 
     Raises:
-        NotVisible: no curator, or no such membership. InvalidFields. Conflict: there is a later one (taking the end away would make two).
+        NotVisible: no curator, or no such membership. InvalidFields. Conflict: there is a later one
+            (taking the end away would make two).
     """
     require_staff(by, "U", Thing.MEMBERSHIP)
     membership = _locked(membership_id)
@@ -89,8 +112,17 @@ def change_membership(
         with transaction.atomic():
             Membership.objects.filter(pk=membership.pk).update(**wanted)
     except IntegrityError:
-        raise Conflict("This community has another membership that runs. End that one first.", code="member_already") from None
-    record(Topic.MEMBERSHIP_CHANGED, subject=membership, by=by, community_id=membership.community_id, fields=changed)
+        raise Conflict(
+            "This community has another membership that runs. End that one first.",
+            code="member_already",
+        ) from None
+    record(
+        Topic.MEMBERSHIP_CHANGED,
+        subject=membership,
+        by=by,
+        community_id=membership.community_id,
+        fields=changed,
+    )
     membership.refresh_from_db()
     return membership
 
@@ -100,8 +132,9 @@ def renew_membership(*, by: User, membership_id: int, paid_through: dt.date) -> 
     """Dues came: the membership is in good standing to that day.
 
     Raises:
-        NotVisible: no curator, or no such membership. WrongState: it has ended; a new one begins. InvalidFields: the day has passed, lies
-        before the one that is paid already, or more than three years away.
+        NotVisible: no curator, or no such membership. WrongState: it has ended; a new one begins.
+        InvalidFields: the day has passed, lies before the one that is paid already, or more than
+        three years away.
     """
     require_staff(by, "U", Thing.MEMBERSHIP)
     membership = _locked(membership_id)
@@ -109,13 +142,23 @@ def renew_membership(*, by: User, membership_id: int, paid_through: dt.date) -> 
         raise WrongState("This membership has ended. Add a new one.")
     today = database_now().date()
     errors = term_errors(membership.started_on, paid_through, None, membership.dues_class, today)
-    if paid_through < today or (membership.paid_through is not None and paid_through <= membership.paid_through):
-        errors["paid_through"] = ["Give a day after the one that is paid already, and not before today."]
+    if paid_through < today or (
+        membership.paid_through is not None and paid_through <= membership.paid_through
+    ):
+        errors["paid_through"] = [
+            "Give a day after the one that is paid already, and not before today."
+        ]
     if errors:
         raise InvalidFields(errors)
     membership.paid_through, membership.standing = paid_through, _S.GOOD.value
     membership.save(update_fields=["paid_through", "standing"])
-    record(Topic.MEMBERSHIP_RENEWED, subject=membership, by=by, community_id=membership.community_id, paid_through=paid_through.isoformat())
+    record(
+        Topic.MEMBERSHIP_RENEWED,
+        subject=membership,
+        by=by,
+        community_id=membership.community_id,
+        paid_through=paid_through.isoformat(),
+    )
     return membership
 
 
@@ -124,18 +167,27 @@ def end_membership(*, by: User, membership_id: int, ended_on: dt.date) -> Member
     """The community leaves the network. Its partnerships are not invalid, only no longer listed.
 
     Raises:
-        NotVisible: no curator, or no such membership. WrongState: it has ended already. InvalidFields: a day before it began, or to come.
+        NotVisible: no curator, or no such membership. WrongState: it has ended already.
+            InvalidFields: a day before it began, or to come.
     """
     require_staff(by, "U", Thing.MEMBERSHIP)
     membership = _locked(membership_id)
     if membership.ended_on is not None:
         raise WrongState("This membership has ended already.")
-    errors = term_errors(membership.started_on, None, ended_on, membership.dues_class, database_now().date())
+    errors = term_errors(
+        membership.started_on, None, ended_on, membership.dues_class, database_now().date()
+    )
     if errors:
         raise InvalidFields(errors)
     membership.ended_on = ended_on
     membership.save(update_fields=["ended_on"])
-    record(Topic.MEMBERSHIP_ENDED, subject=membership, by=by, community_id=membership.community_id, ended_on=ended_on.isoformat())
+    record(
+        Topic.MEMBERSHIP_ENDED,
+        subject=membership,
+        by=by,
+        community_id=membership.community_id,
+        ended_on=ended_on.isoformat(),
+    )
     return membership
 
 
@@ -148,10 +200,14 @@ def _record_each(topic: Topic, memberships: list[Membership]) -> int:
 
 @transaction.atomic
 def lapse_memberships() -> int:
-    """Memberships whose dues cover today no more lapse, by the database's clock; returns how many. A second run finds none."""
+    """Memberships whose dues cover today no more lapse, by the database's clock; returns how many.
+    A second run finds none.
+    """
     today = database_now().date()
     over = list(
-        Membership.objects.select_for_update(skip_locked=True).filter(standing=_S.GOOD, ended_on__isnull=True, paid_through__lt=today)
+        Membership.objects.select_for_update(skip_locked=True).filter(
+            standing=_S.GOOD, ended_on__isnull=True, paid_through__lt=today
+        )
     )
     Membership.objects.filter(pk__in=[row.pk for row in over]).update(standing=_S.LAPSED)
     return _record_each(Topic.MEMBERSHIP_LAPSED, over)
@@ -159,7 +215,9 @@ def lapse_memberships() -> int:
 
 @transaction.atomic
 def announce_ending_memberships() -> int:
-    """Communities whose dues end within MEMBERSHIP["reminder_days"] are told, once a term; returns how many."""
+    """Communities whose dues end within MEMBERSHIP["reminder_days"] are told, once a term; returns
+    how many.
+    """
     today = database_now().date()
     last = today + dt.timedelta(days=settings.MEMBERSHIP["reminder_days"])
     due = Membership.objects.select_for_update(skip_locked=True).filter(

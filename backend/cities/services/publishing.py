@@ -28,13 +28,31 @@ LONGEST_PAUSE = dt.timedelta(days=731)
 
 
 def publish_version(profile: Profile, by: User | None) -> ProfileVersion:
-    """A new immutable version of the draft, current from now on. The profile's row is locked by the caller."""
+    """A new immutable version of the draft, current from now on. The profile's row is locked by the
+    caller.
+    """
     data = check_document(profile.draft, complete=True)
     propose_partnerships(profile.community, data, by=by)
     last = profile.versions.aggregate(last=Max("number"))["last"] or 0
-    version = ProfileVersion.objects.create(profile=profile, number=last + 1, data=data, published_by=by)
-    change_state(profile, "status", _S.PUBLISHED, PROFILE_TRANSITIONS, current_version=version, **_confirmed(), paused_until=None)
-    record(Topic.PROFILE_PUBLISHED, subject=profile, by=by, community_id=profile.community_id, version=version.number)
+    version = ProfileVersion.objects.create(
+        profile=profile, number=last + 1, data=data, published_by=by
+    )
+    change_state(
+        profile,
+        "status",
+        _S.PUBLISHED,
+        PROFILE_TRANSITIONS,
+        current_version=version,
+        **_confirmed(),
+        paused_until=None,
+    )
+    record(
+        Topic.PROFILE_PUBLISHED,
+        subject=profile,
+        by=by,
+        community_id=profile.community_id,
+        version=version.number,
+    )
     return version
 
 
@@ -43,7 +61,8 @@ def republish_profile(*, by: User, community_id: int) -> ProfileVersion:
     """A vetted official publishes changes of a profile that was published before.
 
     Raises:
-        NotVisible: not theirs. NotAllowed: not vetted yet. InvalidFields. WrongState: never published, or withdrawn.
+        NotVisible: not theirs. NotAllowed: not vetted yet. InvalidFields. WrongState: never
+            published, or withdrawn.
     """
     actor = require_in(by, community_id, "X", Thing.DRAFT)
     if actor != Actor.OFFICIAL:
@@ -59,13 +78,22 @@ def _confirmed() -> dict[str, Any]:
     return {"confirmed_at": database_now(), "reminded_months": 0}
 
 
-def _live_on(*, by: User, community_id: int, new: str, topic: Topic = Topic.PROFILE_STATUS_CHANGED, **values: Any) -> Profile:
+def _live_on(
+    *,
+    by: User,
+    community_id: int,
+    new: str,
+    topic: Topic = Topic.PROFILE_STATUS_CHANGED,
+    **values: Any,
+) -> Profile:
     if not may(actor_kind(by, community_id), "X", Thing.DRAFT):
         raise NotVisible
     profile = profile_for_update(community_id)
     if profile.current_version_id is None and new != _S.WITHDRAWN:
         raise WrongState(_("The profile has never been published."))
-    old = change_state(profile, "status", new, PROFILE_TRANSITIONS, **({"paused_until": None} | values))
+    old = change_state(
+        profile, "status", new, PROFILE_TRANSITIONS, **({"paused_until": None} | values)
+    )
     until = {"until": profile.paused_until.isoformat()} if profile.paused_until else {}
     record(topic, subject=profile, by=by, community_id=community_id, old=old, new=new, **until)
     return profile
@@ -77,7 +105,13 @@ def confirm_profile(*, by: User, community_id: int) -> Profile:
     profile = profile_for_update(community_id)
     if profile.status not in (_S.PUBLISHED, _S.STALE):
         raise WrongState(_("Only a published profile can be confirmed."))
-    return _live_on(by=by, community_id=community_id, new=_S.PUBLISHED, topic=Topic.PROFILE_CONFIRMED, **_confirmed())
+    return _live_on(
+        by=by,
+        community_id=community_id,
+        new=_S.PUBLISHED,
+        topic=Topic.PROFILE_CONFIRMED,
+        **_confirmed(),
+    )
 
 
 @transaction.atomic
@@ -85,12 +119,21 @@ def pause_profile(*, by: User, community_id: int, until: dt.date | None = None) 
     """No new suggestions until resumed, by hand or by itself on the day ``until``.
 
     Raises:
-        NotVisible, WrongState. InvalidFields: the day is not after today (by the database's clock), or more than two years away.
+        NotVisible, WrongState. InvalidFields: the day is not after today (by the database's clock),
+            or more than two years away.
     """
     require_in(by, community_id, "X", Thing.DRAFT)
     today = database_now().date()
     if until is not None and not today < until <= today + LONGEST_PAUSE:
-        raise InvalidFields({"until": [_("Choose a day after today, within two years; or leave it empty and resume by hand.")]})
+        raise InvalidFields(
+            {
+                "until": [
+                    _(
+                        "Choose a day after today, within two years; or leave it empty and resume by hand."
+                    )
+                ]
+            }
+        )
     return _live_on(by=by, community_id=community_id, new=_S.PAUSED, paused_until=until)
 
 

@@ -18,25 +18,41 @@ from backend.outbox.topics import Topic
 
 
 class AlreadyRegistered(Conflict):
-    """The community has its organisation; the official is led to it. ``community`` is the one that is registered."""
+    """The community has its organisation; the official is led to it. ``community`` is the one that
+    is registered.
+    """
 
     code = "community_already_registered"
 
     def __init__(self, community: Community) -> None:
-        super().__init__(_("This community is registered already. Ask its organisation to add you; nobody starts a second one."))
+        super().__init__(
+            _(
+                "This community is registered already. Ask its organisation to add you; nobody starts a second one."
+            )
+        )
         self.community = community
         self.details = {"community_id": community.pk, "name": community.name}
 
 
 class LooksRegistered(Conflict):
-    """Communities with nearly the same name are registered; ``communities`` lists them. Sent again with ``is_another`` it goes through."""
+    """Communities with nearly the same name are registered; ``communities`` lists them. Sent again
+    with ``is_another`` it goes through.
+    """
 
     code = "community_looks_registered"
 
     def __init__(self, communities: list[Community]) -> None:
-        super().__init__(_("A community with nearly this name is registered. Ask to join it, or say that yours is another one."))
+        super().__init__(
+            _(
+                "A community with nearly this name is registered. Ask to join it, or say that yours is another one."
+            )
+        )
         self.communities = communities
-        self.details = {"communities": [{"community_id": c.pk, "name": c.name, "admin1": c.admin1} for c in communities]}
+        self.details = {
+            "communities": [
+                {"community_id": c.pk, "name": c.name, "admin1": c.admin1} for c in communities
+            ]
+        }
 
 
 @transaction.atomic
@@ -51,25 +67,37 @@ def register_community(
     website: str = "",
     is_another: bool = False,
 ) -> Community:
-    """A new community with its organisation, an unvetted official and a draft profile filled from open data.
+    """A new community with its organisation, an unvetted official and a draft profile filled from
+    open data.
 
     Args:
         place_id: the gazetteer's place; needed for a city, and gives name, country and facts.
-        kind, name, country, admin1: for a county, state, district or province without a place. The region may be written as its code.
-        is_another: the person has seen the communities with nearly the same name, and means none of them.
+        kind, name, country, admin1: for a county, state, district or province without a place. The
+            region may be written as its code.
+        is_another: the person has seen the communities with nearly the same name, and means none of
+            them.
 
     Raises:
         InvalidFields: nothing to register under, or an unknown country or kind.
-        AlreadyRegistered: the community is registered (code ``community_already_registered``), also by somebody at the same moment.
+        AlreadyRegistered: the community is registered (code ``community_already_registered``), also
+            by somebody at the same moment.
         LooksRegistered: one with nearly its name is (code ``community_looks_registered``).
     """
-    place = Place.objects.select_related("country").filter(pk=place_id).first() if place_id is not None else None
+    place = (
+        Place.objects.select_related("country").filter(pk=place_id).first()
+        if place_id is not None
+        else None
+    )
     _check(place, place_id, kind, name, country)
     known: dict[str, Any]
     if place is not None:
         known = _known_of(place)
     else:
-        known = {"name": " ".join(name.split()), "country_id": country, "admin1": region_name(country, admin1)}
+        known = {
+            "name": " ".join(name.split()),
+            "country_id": country,
+            "admin1": region_name(country, admin1),
+        }
     community = Community(place=place, kind=kind, website=website, **known)
     if place is None and not is_another:
         nearly = similar_communities(community)
@@ -82,7 +110,8 @@ def register_community(
 
 @transaction.atomic
 def register_member_city(*, by: User, place_id: int) -> Community:
-    """The city of a member that staff bring in, with nobody in it yet: its officials ask to join, and staff let them in.
+    """The city of a member that staff bring in, with nobody in it yet: its officials ask to join,
+    and staff let them in.
 
     Whoever calls has asked whether ``by`` may.
 
@@ -100,7 +129,9 @@ def _known_of(place: Place) -> dict[str, Any]:
 
 
 def _begin(community: Community, by: User) -> None:
-    """Stores the community with its organisation and a draft filled from open data. Raises AlreadyRegistered."""
+    """Stores the community with its organisation and a draft filled from open data. Raises
+    AlreadyRegistered.
+    """
     try:
         with transaction.atomic():
             community.save(force_insert=True)
@@ -119,7 +150,9 @@ def _check(place: Place | None, place_id: int | None, kind: str, name: str, coun
     if place is None and (place_id is not None or kind == Community.Kind.CITY):
         errors["place_id"] = [_("Choose your city from the list of places.")]
     if kind not in Community.Kind.values:
-        errors["kind"] = [_("Choose one of: %(kinds)s.") % {"kinds": ", ".join(Community.Kind.values)}]
+        errors["kind"] = [
+            _("Choose one of: %(kinds)s.") % {"kinds": ", ".join(Community.Kind.values)}
+        ]
     if place is None and kind != Community.Kind.CITY:
         if not searched_name(name):
             errors["name"] = [_("Write the name of the community.")]
@@ -130,24 +163,38 @@ def _check(place: Place | None, place_id: int | None, kind: str, name: str, coun
 
 
 def region_name(country: str, typed: str) -> str:
-    """The gazetteer's name of a first-level division by its code or any spelling, else what was typed. ("CA" → California)"""
+    """The gazetteer's name of a first-level division by its code or any spelling, else what was
+    typed. ("CA" → California)
+    """
     wanted = searched_name(typed)
     if not wanted:
         return ""
-    regions = Place.objects.filter(country_id=country).exclude(admin1="").values_list("admin1_code", "admin1").distinct().order_by()
-    named = {searched_name(name): name for _code, name in regions} | {searched_name(code): name for code, name in regions}
+    regions = (
+        Place.objects.filter(country_id=country)
+        .exclude(admin1="")
+        .values_list("admin1_code", "admin1")
+        .distinct()
+        .order_by()
+    )
+    named = {searched_name(name): name for _code, name in regions} | {
+        searched_name(code): name for code, name in regions
+    }
     return named.get(wanted, " ".join(typed.split()))
 
 
 def similar_communities(community: Community) -> list[Community]:
-    """Registered communities that may be this one, which has no place: same country and kind, a name a mistake or two away.
+    """Registered communities that may be this one, which has no place: same country and kind, a
+    name a mistake or two away.
 
-    One that names another region is another one; where either names none, the name alone decides. Exactly the same one is not among them.
+    One that names another region is another one; where either names none, the name alone decides.
+    Exactly the same one is not among them.
     """
     community.fill_keys()
     key, region = community.name_key, community.region_key
     allowed = 0 if len(key) < 4 else 1 if len(key) < 8 else 2
-    others = Community.objects.filter(country_id=community.country_id, kind=community.kind, place__isnull=True).select_related("country")
+    others = Community.objects.filter(
+        country_id=community.country_id, kind=community.kind, place__isnull=True
+    ).select_related("country")
     return [
         other
         for other in others.order_by("name", "id")
@@ -163,4 +210,6 @@ def _registered_as(community: Community) -> Community:
     if community.place_id is not None:
         return found.get(place_id=community.place_id)
     keys = {"name_key": community.name_key, "region_key": community.region_key}
-    return found.get(place__isnull=True, country_id=community.country_id, kind=community.kind, **keys)
+    return found.get(
+        place__isnull=True, country_id=community.country_id, kind=community.kind, **keys
+    )

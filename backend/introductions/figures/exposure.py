@@ -1,4 +1,6 @@
-"""Who is shown: suggestions released to communities of each size. Small places must not disappear behind large ones."""
+"""Who is shown: suggestions released to communities of each size. Small places must not disappear
+behind large ones.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ ORDER = (*(label for _limit, label in BANDS), LARGE, UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class ExposureRow:
-    """``shown``: suggestions released within the scope to communities of that size; ``without``: communities that got none."""
+    """``shown``: suggestions released within the scope to communities of that size; ``without``:
+    communities that got none.
+    """
 
     side: str
     size: str
@@ -38,10 +42,14 @@ class ExposureRow:
 
 
 def exposure_by_size(user: User | AnonymousUser, scope: Scope) -> list[ExposureRow]:
-    """Communities that seek now, by side and size, and what was released to them. Raises NotVisible for others than staff."""
+    """Communities that seek now, by side and size, and what was released to them. Raises NotVisible
+    for others than staff.
+    """
     require_staff(user, "R", Thing.FIGURES)
     shown: Counter[int] = Counter()
-    released = Suggestion.objects.filter(scope.within("released_at"), released_at__isnull=False).order_by()
+    released = Suggestion.objects.filter(
+        scope.within("released_at"), released_at__isnull=False
+    ).order_by()
     for side in ("pair__a_id", "pair__b_id"):
         shown.update(dict(released.values_list(side).annotate(count=Count("pk"))))
     seeking = Community.objects.seeking().order_by()

@@ -1,4 +1,6 @@
-"""The funnel: of the suggestions made in a month, how many came how far. Each step counts all that reached it, also those closed since."""
+"""The funnel: of the suggestions made in a month, how many came how far. Each step counts all that
+reached it, also those closed since.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class FunnelRow:
 
 
 def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> list[FunnelRow]:
-    """The funnel of suggestions made within the scope, by month or country abroad. Raises NotVisible for others than staff."""
+    """The funnel of suggestions made within the scope, by month or country abroad. Raises
+    NotVisible for others than staff.
+    """
     require_staff(user, "R", Thing.FIGURES)
     counted: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(STEPS))
     made = Suggestion.objects.filter(scope.within("created_at"), scope.of_pair())
@@ -56,7 +60,9 @@ def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> lis
         counted[_label(label)][:4] = counts
     for label, status, reached in _late_steps(made, by):
         row = counted[_label(label)]
-        row[3] += status not in _MUTUAL  # a card says that it was, also where the interest has gone since
+        row[3] += (
+            status not in _MUTUAL
+        )  # a card says that it was, also where the interest has gone since
         row[4] += bool(reached & _INTRODUCED)
         row[5] += bool(reached & _MET)
         row[6] += _I.AGREEMENT in reached
@@ -67,13 +73,21 @@ def _label(key: dt.datetime | str) -> str:
     return f"{key:%Y-%m}" if isinstance(key, dt.datetime) else key
 
 
-def _late_steps(made: QuerySet[Suggestion], by: By) -> list[tuple[dt.datetime | str, str, set[str]]]:
-    """For each suggestion that has had a card: its row, its state now, and every column of the board that a card of it has been in."""
+def _late_steps(
+    made: QuerySet[Suggestion], by: By
+) -> list[tuple[dt.datetime | str, str, set[str]]]:
+    """For each suggestion that has had a card: its row, its state now, and every column of the
+    board that a card of it has been in.
+    """
     key = TruncMonth("suggestion__created_at", tzinfo=dt.UTC) if by == "month" else country_abroad()
     found = Introduction.objects.filter(suggestion__in=made).annotate(key=key)
     cards = list(found.values_list("pk", "key", "stage", "suggestion_id", "suggestion__status"))
     reached: defaultdict[int, set[str]] = defaultdict(set)
-    moves = Event.objects.filter(topic=Topic.INTRODUCTION_MOVED, subject_type="introduction", subject_id__in=[card[0] for card in cards])
+    moves = Event.objects.filter(
+        topic=Topic.INTRODUCTION_MOVED,
+        subject_type="introduction",
+        subject_id__in=[card[0] for card in cards],
+    )
     for card, stage in moves.values_list("subject_id", "payload__new"):
         if stage:
             reached[card].add(stage)
@@ -85,6 +99,10 @@ def _late_steps(made: QuerySet[Suggestion], by: By) -> list[tuple[dt.datetime | 
 
 
 def introduced_by_hand(user: User | AnonymousUser, scope: Scope) -> int:
-    """Introductions that staff opened without a suggestion: they are in no funnel. Raises NotVisible for others than staff."""
+    """Introductions that staff opened without a suggestion: they are in no funnel. Raises
+    NotVisible for others than staff.
+    """
     require_staff(user, "R", Thing.FIGURES)
-    return Introduction.objects.filter(scope.within("opened_at"), scope.of_pair(), suggestion__isnull=True).count()
+    return Introduction.objects.filter(
+        scope.within("opened_at"), scope.of_pair(), suggestion__isnull=True
+    ).count()

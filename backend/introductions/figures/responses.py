@@ -32,7 +32,9 @@ class Percentile(Aggregate):
 
 @dataclass(frozen=True, slots=True)
 class ResponseRow:
-    """``label``: the month of release as "2026-11", or the answering community's country. Times in days."""
+    """``label``: the month of release as "2026-11", or the answering community's country. Times in
+    days.
+    """
 
     label: str
     answers: int
@@ -40,15 +42,20 @@ class ResponseRow:
     p90_days: float
 
 
-def response_times(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> list[ResponseRow]:
-    """Response times of suggestions released within the scope; the scope's country is that of who answered.
+def response_times(
+    user: User | AnonymousUser, scope: Scope, *, by: By = "month"
+) -> list[ResponseRow]:
+    """Response times of suggestions released within the scope; the scope's country is that of who
+    answered.
 
     Raises:
         NotVisible: for others than staff.
     """
     require_staff(user, "R", Thing.FIGURES)
     released = "suggestion__released_at"
-    found = Decision.objects.filter(scope.within(released), answer__in=_FIRST, **{f"{released}__isnull": False})
+    found = Decision.objects.filter(
+        scope.within(released), answer__in=_FIRST, **{f"{released}__isnull": False}
+    )
     if scope.country:
         found = found.filter(community__country_id=scope.country)
     took = ExpressionWrapper(F("at") - F(released), output_field=DurationField())
@@ -60,6 +67,11 @@ def response_times(user: User | AnonymousUser, scope: Scope, *, by: By = "month"
         .order_by("key")
     )
     return [
-        ResponseRow(f"{label:%Y-%m}" if isinstance(label, dt.datetime) else label, answers, median / _DAY, p90 / _DAY)
+        ResponseRow(
+            f"{label:%Y-%m}" if isinstance(label, dt.datetime) else label,
+            answers,
+            median / _DAY,
+            p90 / _DAY,
+        )
         for label, answers, median, p90 in rows
     ]

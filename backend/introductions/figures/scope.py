@@ -16,7 +16,9 @@ By = Literal["month", "country"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """``since`` and ``until`` are days (both counted, UTC); ``country`` is ISO alpha-2 of either side."""
+    """``since`` and ``until`` are days (both counted, UTC); ``country`` is ISO alpha-2 of either
+    side.
+    """
 
     since: dt.date | None = None
     until: dt.date | None = None
@@ -28,7 +30,13 @@ class Scope:
         if self.since:
             condition &= Q(**{f"{moment}__gte": dt.datetime.combine(self.since, dt.time(), dt.UTC)})
         if self.until:
-            condition &= Q(**{f"{moment}__lt": dt.datetime.combine(self.until + dt.timedelta(days=1), dt.time(), dt.UTC)})
+            condition &= Q(
+                **{
+                    f"{moment}__lt": dt.datetime.combine(
+                        self.until + dt.timedelta(days=1), dt.time(), dt.UTC
+                    )
+                }
+            )
         return condition
 
     def of_pair(self, pair: str = "pair") -> Q:
@@ -40,4 +48,7 @@ class Scope:
 
 def country_abroad(pair: str = "pair") -> Combinable:
     """The country of the side that is not at home."""
-    return Case(When(**{f"{pair}__a_country": HOME_COUNTRY}, then=F(f"{pair}__b_country")), default=F(f"{pair}__a_country"))
+    return Case(
+        When(**{f"{pair}__a_country": HOME_COUNTRY}, then=F(f"{pair}__b_country")),
+        default=F(f"{pair}__a_country"),
+    )

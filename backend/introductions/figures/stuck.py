@@ -1,4 +1,6 @@
-"""What does not move: cards that are overdue or that nobody has moved for a month, and agreements that wait for a signature."""
+"""What does not move: cards that are overdue or that nobody has moved for a month, and agreements
+that wait for a signature.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _OVER = (Introduction.Stage.AGREEMENT, Introduction.Stage.CLOSED)
 
 @dataclass(frozen=True, slots=True)
 class StuckRow:
-    """``kind``: card | agreement, with its id. Days are whole; ``overdue_days`` is 0 where no date has passed."""
+    """``kind``: card | agreement, with its id. Days are whole; ``overdue_days`` is 0 where no date
+    has passed.
+    """
 
     kind: str
     id: int
@@ -35,14 +39,23 @@ class StuckRow:
 
 
 def stuck(user: User | AnonymousUser, scope: Scope) -> list[StuckRow]:
-    """What waits longest first; the scope's time is when it was opened. Raises NotVisible for others than staff."""
+    """What waits longest first; the scope's time is when it was opened. Raises NotVisible for
+    others than staff.
+    """
     require_staff(user, "R", Thing.FIGURES)
     now = database_now()
-    return sorted([*_cards(scope, now), *_agreements(scope, now)], key=lambda row: (-row.idle_days, row.kind, row.id))
+    return sorted(
+        [*_cards(scope, now), *_agreements(scope, now)],
+        key=lambda row: (-row.idle_days, row.kind, row.id),
+    )
 
 
 def _last_event(kind: str) -> Subquery:
-    moved = Event.objects.filter(subject_type=kind, subject_id=OuterRef("pk")).order_by().values("subject_id")
+    moved = (
+        Event.objects.filter(subject_type=kind, subject_id=OuterRef("pk"))
+        .order_by()
+        .values("subject_id")
+    )
     return Subquery(moved.annotate(last=Max("recorded_at")).values("last"))
 
 
@@ -70,8 +83,14 @@ def _cards(scope: Scope, now: dt.datetime) -> list[StuckRow]:
 
 def _agreements(scope: Scope, now: dt.datetime) -> list[StuckRow]:
     found = (
-        Agreement.objects.filter(scope.within("recorded_at"), scope.of_pair("introduction__pair"), status=Agreement.Status.SIGNING)
-        .annotate(moved_at=Coalesce(_last_event("agreement"), "recorded_at"), signed=Count("signatories"))
+        Agreement.objects.filter(
+            scope.within("recorded_at"),
+            scope.of_pair("introduction__pair"),
+            status=Agreement.Status.SIGNING,
+        )
+        .annotate(
+            moved_at=Coalesce(_last_event("agreement"), "recorded_at"), signed=Count("signatories")
+        )
         .filter(moved_at__lt=now - dt.timedelta(days=IDLE_DAYS))
         .select_related("introduction__pair__a", "introduction__pair__b", "introduction__owner")
     )

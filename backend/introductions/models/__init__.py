@@ -1,7 +1,20 @@
-from backend.introductions.models.agreements import Agreement, AgreementTemplate, AgreementVersion, Form, Signatory, SignedDocument
+from backend.introductions.models.agreements import (
+    Agreement,
+    AgreementTemplate,
+    AgreementVersion,
+    Form,
+    Signatory,
+    SignedDocument,
+)
 from backend.introductions.models.introductions import Consent, Introduction, IntroductionNote
 from backend.introductions.models.meetings import Meeting, MeetingTime, TimeAcceptance
-from backend.introductions.models.partnerships import Activity, Partnership, Renewal, StatusChange, YearlyReport
+from backend.introductions.models.partnerships import (
+    Activity,
+    Partnership,
+    Renewal,
+    StatusChange,
+    YearlyReport,
+)
 
 __all__ = [
     "Activity",

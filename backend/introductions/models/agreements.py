@@ -1,4 +1,6 @@
-"""Agreements: templates, immutable versions of a draft, the signed document, and what each side confirmed."""
+"""Agreements: templates, immutable versions of a draft, the signed document, and what each side
+confirmed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ class Form(models.TextChoices):
 
 
 class AgreementTemplate(models.Model):
-    """The text from which drafts of one form begin. Never changed: staff write a further version, the highest number is in force.
+    """The text from which drafts of one form begin. Never changed: staff write a further version,
+    the highest number is in force.
 
     Number 0 is not stored; it is the text that the service is delivered with.
     """
@@ -39,7 +42,8 @@ class AgreementTemplate(models.Model):
 
 
 class Agreement(models.Model):
-    """What both sides sign. Whether it is *recognised* is derived from its signatories and the listing rule, never stored.
+    """What both sides sign. Whether it is *recognised* is derived from its signatories and the
+    listing rule, never stored.
 
     Its columns are the terms of its latest version.
     """
@@ -50,7 +54,9 @@ class Agreement(models.Model):
         IN_FORCE = "in_force", _("In force")
         WITHDRAWN = "withdrawn", _("Given up")
 
-    introduction = models.ForeignKey(Introduction, on_delete=models.PROTECT, related_name="agreements")
+    introduction = models.ForeignKey(
+        Introduction, on_delete=models.PROTECT, related_name="agreements"
+    )
     partnership = models.ForeignKey(
         "introductions.Partnership", null=True, on_delete=models.PROTECT, related_name="agreements",
         help_text="The partnership that it began or carries on",
@@ -61,22 +67,40 @@ class Agreement(models.Model):
     languages = models.JSONField(default=list, help_text="Languages of equal text")
     term_years = models.PositiveSmallIntegerField(null=True, help_text="Empty: open-ended")
     review_on = models.DateField(null=True)
-    offered_number = models.PositiveIntegerField(null=True, help_text="The version that was last put before both sides; they read up to it")
+    offered_number = models.PositiveIntegerField(
+        null=True, help_text="The version that was last put before both sides; they read up to it"
+    )
     in_force_on = models.DateField(null=True, help_text="The later of the two signatures")
-    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     recorded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(name="agreement_form_known", condition=Q(form__in=Form.values)),
-            models.CheckConstraint(name="agreement_status_known", condition=Q(status__in=["draft", "signing", "in_force", "withdrawn"])),
-            models.CheckConstraint(name="agreement_fixed_term_has_term", condition=~Q(form="fixed_term") | Q(term_years__gte=1)),
-            models.CheckConstraint(name="agreement_signing_was_offered", condition=~Q(status="signing") | Q(offered_number__gte=1)),
+            models.CheckConstraint(
+                name="agreement_status_known",
+                condition=Q(status__in=["draft", "signing", "in_force", "withdrawn"]),
+            ),
+            models.CheckConstraint(
+                name="agreement_fixed_term_has_term",
+                condition=~Q(form="fixed_term") | Q(term_years__gte=1),
+            ),
+            models.CheckConstraint(
+                name="agreement_signing_was_offered",
+                condition=~Q(status="signing") | Q(offered_number__gte=1),
+            ),
             models.CheckConstraint(
                 name="agreement_in_force_complete",
-                condition=~Q(status="in_force") | Q(partnership__isnull=False, in_force_on__isnull=False),
+                condition=~Q(status="in_force")
+                | Q(partnership__isnull=False, in_force_on__isnull=False),
             ),
-            models.UniqueConstraint(fields=["introduction"], condition=Q(status__in=["draft", "signing"]), name="agreement_one_open"),
+            models.UniqueConstraint(
+                fields=["introduction"],
+                condition=Q(status__in=["draft", "signing"]),
+                name="agreement_one_open",
+            ),
         ]
 
 
@@ -85,8 +109,12 @@ class AgreementVersion(models.Model):
 
     agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
-    template_number = models.PositiveIntegerField(help_text="Of the form's template from which the text began; 0: as delivered")
-    terms = models.JSONField(help_text="form, areas, languages, term_years, review_on and the two expected signatories")
+    template_number = models.PositiveIntegerField(
+        help_text="Of the form's template from which the text began; 0: as delivered"
+    )
+    terms = models.JSONField(
+        help_text="form, areas, languages, term_years, review_on and the two expected signatories"
+    )
     text = models.TextField(help_text="As staff wrote it, with placeholders")
     body = models.TextField(help_text="The text with its placeholders filled, as the sides read it")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -103,8 +131,16 @@ class SignedDocument(models.Model):
     """The signed paper as a file. Stored under a random name, offered only as a download."""
 
     agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="documents")
-    community = models.ForeignKey(Community, null=True, on_delete=models.PROTECT, related_name="+", help_text="Who sent it; empty: staff")
-    version_number = models.PositiveIntegerField(help_text="The version that was before both sides: what was signed")
+    community = models.ForeignKey(
+        Community,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Who sent it; empty: staff",
+    )
+    version_number = models.PositiveIntegerField(
+        help_text="The version that was before both sides: what was signed"
+    )
     file = models.FileField(upload_to="agreements/", max_length=200)
     original_name = models.CharField(max_length=200)
     content_type = models.CharField(max_length=40)
@@ -119,10 +155,21 @@ class Signatory(models.Model):
     community = models.ForeignKey(Community, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
     office = models.CharField(max_length=120)
-    is_highest_official = models.BooleanField(help_text="The highest elected or appointed official of the community")
+    is_highest_official = models.BooleanField(
+        help_text="The highest elected or appointed official of the community"
+    )
     signed_on = models.DateField()
-    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", help_text="Of that side")
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Of that side",
+    )
     confirmed_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["agreement", "community"], name="signatory_one_per_side")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agreement", "community"], name="signatory_one_per_side"
+            )
+        ]

@@ -31,19 +31,32 @@ class Introduction(models.Model):
         OTHER = "other", _("Another reason")
 
     pair = models.ForeignKey(Pair, on_delete=models.PROTECT, related_name="introductions")
-    suggestion = models.ForeignKey(Suggestion, null=True, on_delete=models.PROTECT, related_name="introductions")
+    suggestion = models.ForeignKey(
+        Suggestion, null=True, on_delete=models.PROTECT, related_name="introductions"
+    )
     stage = models.CharField(max_length=20, choices=Stage.choices, default=Stage.TO_INTRODUCE)
     close_reason = models.CharField(max_length=20, choices=CloseReason.choices, blank=True)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="owned_introductions")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="owned_introductions",
+    )
     due_on = models.DateField(null=True)
-    opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    opened_because = models.TextField(blank=True, help_text="The recorded reason, where staff opened it by hand.")
+    opened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    opened_because = models.TextField(
+        blank=True, help_text="The recorded reason, where staff opened it by hand."
+    )
     opened_at = models.DateTimeField(auto_now_add=True)
     stage_since = models.DateTimeField(db_default=Now(), help_text="When it came into its column")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["pair"], condition=~Q(stage="closed"), name="introduction_one_open"),
+            models.UniqueConstraint(
+                fields=["pair"], condition=~Q(stage="closed"), name="introduction_one_open"
+            ),
             models.CheckConstraint(
                 name="introduction_stage_known",
                 condition=Q(
@@ -61,28 +74,39 @@ class Introduction(models.Model):
             ),
             models.CheckConstraint(
                 name="introduction_close_has_reason",
-                condition=(Q(stage="closed") & ~Q(close_reason="")) | (~Q(stage="closed") & Q(close_reason="")),
+                condition=(Q(stage="closed") & ~Q(close_reason=""))
+                | (~Q(stage="closed") & Q(close_reason="")),
             ),
             models.CheckConstraint(
-                name="introduction_has_cause", condition=Q(suggestion__isnull=False) | (~Q(opened_because="") & Q(opened_by__isnull=False))
+                name="introduction_has_cause",
+                condition=Q(suggestion__isnull=False)
+                | (~Q(opened_because="") & Q(opened_by__isnull=False)),
             ),
         ]
 
 
 class Consent(models.Model):
-    """One side's consent, in one introduction, that the other may read its contacts. Withdrawn, never deleted."""
+    """One side's consent, in one introduction, that the other may read its contacts. Withdrawn,
+    never deleted.
+    """
 
-    introduction = models.ForeignKey(Introduction, on_delete=models.CASCADE, related_name="consents")
+    introduction = models.ForeignKey(
+        Introduction, on_delete=models.CASCADE, related_name="consents"
+    )
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="+")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     given_at = models.DateTimeField(auto_now_add=True)
     withdrawn_at = models.DateTimeField(null=True)
-    withdrawn_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["introduction", "community"], condition=Q(withdrawn_at__isnull=True), name="consent_one_active_per_side"
+                fields=["introduction", "community"],
+                condition=Q(withdrawn_at__isnull=True),
+                name="consent_one_active_per_side",
             ),
             models.CheckConstraint(
                 name="consent_withdrawal_complete",
@@ -101,4 +125,6 @@ class IntroductionNote(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(name="introduction_note_has_text", condition=~Q(text=""))]
+        constraints = [
+            models.CheckConstraint(name="introduction_note_has_text", condition=~Q(text=""))
+        ]

@@ -14,47 +14,75 @@ from backend.introductions.models.introductions import Introduction
 
 
 class Meeting(models.Model):
-    """One meeting within an introduction. ``uid`` and ``sequence`` are those of its calendar entry (RFC 5545, 5546)."""
+    """One meeting within an introduction. ``uid`` and ``sequence`` are those of its calendar entry
+    (RFC 5545, 5546).
+    """
 
     class Status(models.TextChoices):
         PROPOSED = "proposed", _("Times proposed")
         FIXED = "fixed", _("Fixed")
         CANCELLED = "cancelled", _("Cancelled")
 
-    introduction = models.ForeignKey(Introduction, on_delete=models.PROTECT, related_name="meetings")
+    introduction = models.ForeignKey(
+        Introduction, on_delete=models.PROTECT, related_name="meetings"
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PROPOSED)
     minutes = models.PositiveSmallIntegerField(default=60)
-    place = models.CharField(max_length=300, blank=True, help_text="A room, or the link of a video call")
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    place = models.CharField(
+        max_length=300, blank=True, help_text="A room, or the link of a video call"
+    )
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     proposed_at = models.DateTimeField(auto_now_add=True)
     starts_at = models.DateTimeField(null=True, help_text="Empty until a time is fixed")
-    fixed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    cancelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    fixed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    sequence = models.PositiveIntegerField(default=0, help_text="Rises with each change that calendars must learn of")
+    sequence = models.PositiveIntegerField(
+        default=0, help_text="Rises with each change that calendars must learn of"
+    )
     changed_at = models.DateTimeField(auto_now_add=True, help_text="When sequence last rose")
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="meeting_status_known", condition=Q(status__in=["proposed", "fixed", "cancelled"])),
-            models.CheckConstraint(name="meeting_lasts_a_while", condition=Q(minutes__gte=15, minutes__lte=480)),
+            models.CheckConstraint(
+                name="meeting_status_known",
+                condition=Q(status__in=["proposed", "fixed", "cancelled"]),
+            ),
+            models.CheckConstraint(
+                name="meeting_lasts_a_while", condition=Q(minutes__gte=15, minutes__lte=480)
+            ),
             models.CheckConstraint(
                 name="meeting_fixed_complete",
                 condition=~Q(status="fixed") | Q(starts_at__isnull=False, fixed_by__isnull=False),
             ),
-            models.CheckConstraint(name="meeting_proposed_open", condition=~Q(status="proposed") | Q(starts_at__isnull=True)),
+            models.CheckConstraint(
+                name="meeting_proposed_open",
+                condition=~Q(status="proposed") | Q(starts_at__isnull=True),
+            ),
         ]
 
 
 class MeetingTime(models.Model):
-    """One of the proposed times. ``round`` tells the times proposed now from those of an earlier proposal, which are kept."""
+    """One of the proposed times. ``round`` tells the times proposed now from those of an earlier
+    proposal, which are kept.
+    """
 
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="times")
     round = models.PositiveSmallIntegerField(default=1)
     starts_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["meeting", "round", "starts_at"], name="meeting_time_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["meeting", "round", "starts_at"], name="meeting_time_once"
+            )
+        ]
 
 
 class TimeAcceptance(models.Model):
@@ -66,4 +94,6 @@ class TimeAcceptance(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["time", "community"], name="time_accepted_once_a_side")]
+        constraints = [
+            models.UniqueConstraint(fields=["time", "community"], name="time_accepted_once_a_side")
+        ]

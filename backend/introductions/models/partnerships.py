@@ -1,4 +1,6 @@
-"""Partnerships: their life, what the two do together, their yearly reports, and why this pair came together."""
+"""Partnerships: their life, what the two do together, their yearly reports, and why this pair came
+together.
+"""
 
 from __future__ import annotations
 
@@ -24,26 +26,56 @@ class Partnership(models.Model):
         EMERITUS = "emeritus", _("Emeritus")
 
     pair = models.ForeignKey(Pair, on_delete=models.PROTECT, related_name="partnerships")
-    agreement = models.OneToOneField(Agreement, on_delete=models.PROTECT, related_name="in_force_for", help_text="The latest in force")
+    agreement = models.OneToOneField(
+        Agreement,
+        on_delete=models.PROTECT,
+        related_name="in_force_for",
+        help_text="The latest in force",
+    )
     form = models.CharField(max_length=12, choices=Form.choices)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.ACTIVE)
     since = models.DateField()
-    review_on = models.DateField(null=True, help_text="When the two look at it together; empty: no review was agreed")
-    awake_since = models.DateField(null=True, help_text="From when silence counts, where that is later than the beginning")
+    review_on = models.DateField(
+        null=True, help_text="When the two look at it together; empty: no review was agreed"
+    )
+    awake_since = models.DateField(
+        null=True, help_text="From when silence counts, where that is later than the beginning"
+    )
     ended_on = models.DateField(null=True)
-    report_asked_for = models.PositiveSmallIntegerField(null=True, help_text="The latest year whose report both sides were reminded of")
-    why = models.JSONField(default=dict, help_text="Why this pair: reasons, run, votes, decisions and history, frozen at the beginning")
+    report_asked_for = models.PositiveSmallIntegerField(
+        null=True, help_text="The latest year whose report both sides were reminded of"
+    )
+    why = models.JSONField(
+        default=dict,
+        help_text="Why this pair: reasons, run, votes, decisions and history, frozen at the beginning",
+    )
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["pair"], condition=~Q(status__in=["ended", "emeritus"]), name="partnership_one_living"),
+            models.UniqueConstraint(
+                fields=["pair"],
+                condition=~Q(status__in=["ended", "emeritus"]),
+                name="partnership_one_living",
+            ),
             models.CheckConstraint(
                 name="partnership_status_known",
-                condition=Q(status__in=["active", "review_due", "renewed", "dormant", "revitalising", "suspended", "ended", "emeritus"]),
+                condition=Q(
+                    status__in=[
+                        "active",
+                        "review_due",
+                        "renewed",
+                        "dormant",
+                        "revitalising",
+                        "suspended",
+                        "ended",
+                        "emeritus",
+                    ]
+                ),
             ),
             models.CheckConstraint(
                 name="partnership_end_complete",
-                condition=Q(status="ended", ended_on__isnull=False) | (~Q(status="ended") & Q(ended_on__isnull=True)),
+                condition=Q(status="ended", ended_on__isnull=False)
+                | (~Q(status="ended") & Q(ended_on__isnull=True)),
             ),
         ]
 
@@ -55,12 +87,22 @@ class StatusChange(models.Model):
     old = models.CharField(max_length=12, choices=Partnership.Status.choices)
     new = models.CharField(max_length=12, choices=Partnership.Status.choices)
     community = models.ForeignKey(
-        Community, null=True, on_delete=models.PROTECT, related_name="+", help_text="Whose act; empty: staff's or the service's"
+        Community,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Whose act; empty: staff's or the service's",
     )
     decided_on = models.DateField()
     reference = models.CharField(max_length=200, blank=True, help_text="Of the council's decision")
     reason = models.TextField(blank=True, max_length=2000)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", help_text="Empty: the service")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Empty: the service",
+    )
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -68,7 +110,8 @@ class StatusChange(models.Model):
             models.CheckConstraint(name="change_changes", condition=~Q(old=F("new"))),
             models.CheckConstraint(
                 name="change_end_is_decided",
-                condition=~Q(new__in=["ended", "suspended"]) | (Q(community__isnull=False, by__isnull=False) & ~Q(reference="")),
+                condition=~Q(new__in=["ended", "suspended"])
+                | (Q(community__isnull=False, by__isnull=False) & ~Q(reference="")),
             ),
         ]
 
@@ -81,14 +124,20 @@ class Renewal(models.Model):
     review = models.DateField(help_text="The review that it answers")
     next_review_on = models.DateField()
     decided_on = models.DateField()
-    reference = models.CharField(max_length=200, blank=True, help_text="Of the council's decision, where there is one")
+    reference = models.CharField(
+        max_length=200, blank=True, help_text="Of the council's decision, where there is one"
+    )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["partnership", "community", "review"], name="renewal_once_a_side"),
-            models.CheckConstraint(name="renewal_looks_ahead", condition=Q(next_review_on__gt=F("decided_on"))),
+            models.UniqueConstraint(
+                fields=["partnership", "community", "review"], name="renewal_once_a_side"
+            ),
+            models.CheckConstraint(
+                name="renewal_looks_ahead", condition=Q(next_review_on__gt=F("decided_on"))
+            ),
         ]
 
 
@@ -100,21 +149,34 @@ class Activity(models.Model):
         EXCHANGE = "exchange", _("Exchange")
         PROJECT = "project", _("Project")
 
-    partnership = models.ForeignKey(Partnership, on_delete=models.CASCADE, related_name="activities")
-    community = models.ForeignKey(Community, on_delete=models.PROTECT, related_name="+", help_text="The side that wrote it down")
+    partnership = models.ForeignKey(
+        Partnership, on_delete=models.CASCADE, related_name="activities"
+    )
+    community = models.ForeignKey(
+        Community,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The side that wrote it down",
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices)
     happened_on = models.DateField()
     text = models.TextField(max_length=4000)
-    people_a = models.PositiveIntegerField(default=0, help_text="People of the pair's first community who took part")
+    people_a = models.PositiveIntegerField(
+        default=0, help_text="People of the pair's first community who took part"
+    )
     people_b = models.PositiveIntegerField(default=0)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
     retracted_at = models.DateTimeField(null=True)
-    retracted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    retracted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="activity_kind_known", condition=Q(kind__in=["visit", "exchange", "project"])),
+            models.CheckConstraint(
+                name="activity_kind_known", condition=Q(kind__in=["visit", "exchange", "project"])
+            ),
             models.CheckConstraint(
                 name="activity_retraction_complete",
                 condition=Q(retracted_at__isnull=True, retracted_by__isnull=True)
@@ -122,12 +184,18 @@ class Activity(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["partnership", "-happened_on"], name="activity_latest", condition=Q(retracted_at__isnull=True)),
+            models.Index(
+                fields=["partnership", "-happened_on"],
+                name="activity_latest",
+                condition=Q(retracted_at__isnull=True),
+            ),
         ]
 
 
 class YearlyReport(models.Model):
-    """How one side saw one year. It may be written anew until the next one is due; the trail holds every saving."""
+    """How one side saw one year. It may be written anew until the next one is due; the trail holds
+    every saving.
+    """
 
     partnership = models.ForeignKey(Partnership, on_delete=models.CASCADE, related_name="reports")
     community = models.ForeignKey(Community, on_delete=models.PROTECT, related_name="+")
@@ -139,4 +207,8 @@ class YearlyReport(models.Model):
     saved_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["partnership", "community", "year"], name="report_once_a_side_and_year")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["partnership", "community", "year"], name="report_once_a_side_and_year"
+            )
+        ]

@@ -48,18 +48,28 @@ def _answer(letter: str, given: str, which: str = "first") -> Act:
 
 
 def _undo(letter: str) -> Act:
-    return lambda scene: undo_answer(by=scene.people[letter], suggestion_id=scene.first.pk, community_id=scene.community(letter).pk)
+    return lambda scene: undo_answer(
+        by=scene.people[letter],
+        suggestion_id=scene.first.pk,
+        community_id=scene.community(letter).pk,
+    )
 
 
 def _introduction(scene: Scene) -> int:
-    """The open card of the first pair; 0 where there is none, which is refused like any wrong number."""
-    cards = Introduction.objects.filter(pair_id=scene.first.pair_id).exclude(stage=Introduction.Stage.CLOSED)
+    """The open card of the first pair; 0 where there is none, which is refused like any wrong
+    number.
+    """
+    cards = Introduction.objects.filter(pair_id=scene.first.pair_id).exclude(
+        stage=Introduction.Stage.CLOSED
+    )
     return cards.values_list("pk", flat=True).first() or 0
 
 
 def _consent(letter: str) -> Act:
     return lambda scene: give_consent(
-        by=scene.people[letter], introduction_id=_introduction(scene), community_id=scene.community(letter).pk
+        by=scene.people[letter],
+        introduction_id=_introduction(scene),
+        community_id=scene.community(letter).pk,
     )
 
 
@@ -69,7 +79,11 @@ def _take_consent_back(letter: str) -> Act:
         withdraw_consent(by=scene.people[letter], introduction_id=card, community_id=side)
         other = "b" if letter == "a" else "a"
         shown = contacts_for(scene.people[other], card, scene.community(other).pk)
-        given_again = Introduction.objects.get(pk=card).consents.filter(community_id=side, withdrawn_at__isnull=True).exists()
+        given_again = (
+            Introduction.objects.get(pk=card)
+            .consents.filter(community_id=side, withdrawn_at__isnull=True)
+            .exists()
+        )
         if shown and not given_again:
             raise Leak(f"contacts of {letter.upper()} after its consent was withdrawn")
 
@@ -77,12 +91,16 @@ def _take_consent_back(letter: str) -> Act:
 
 
 def _move(stage: str, reason: str = "") -> Act:
-    return lambda scene: move(by=scene.curator, introduction_id=_introduction(scene), stage=stage, close_reason=reason)
+    return lambda scene: move(
+        by=scene.curator, introduction_id=_introduction(scene), stage=stage, close_reason=reason
+    )
 
 
 def _leave(letter: str) -> Act:
     return lambda scene: leave_introduction(
-        by=scene.people[letter], introduction_id=_introduction(scene), side_id=scene.community(letter).pk
+        by=scene.people[letter],
+        introduction_id=_introduction(scene),
+        side_id=scene.community(letter).pk,
     )
 
 
@@ -95,7 +113,8 @@ def _run_out(scene: Scene) -> object:
 def _end_windows(scene: Scene) -> object:
     """The minute in which an answer can be undone goes by."""
     Suggestion.objects.filter(pk__in=[s.pk for s in scene.suggestions]).update(
-        a_final_at=F("a_final_at") - dt.timedelta(minutes=5), b_final_at=F("b_final_at") - dt.timedelta(minutes=5)
+        a_final_at=F("a_final_at") - dt.timedelta(minutes=5),
+        b_final_at=F("b_final_at") - dt.timedelta(minutes=5),
     )
     return settle_due()
 
@@ -122,7 +141,9 @@ ACTS: Mapping[str, Act] = {
     "staff introduce": _move("introduced"),
     "staff note a meeting": _move("first_meeting"),
     "staff close": _move("closed", "no_response"),
-    "staff open by hand": lambda scene: open_introduction(by=scene.curator, pair_id=scene.first.pair_id, because="Their mayors met."),
+    "staff open by hand": lambda scene: open_introduction(
+        by=scene.curator, pair_id=scene.first.pair_id, because="Their mayors met."
+    ),
     "the card is opened": lambda scene: open_card_for_mutual(scene.first.pk),
     "the card is opened again": lambda scene: open_card_for_mutual(scene.first.pk),
     "time runs out": _run_out,
@@ -143,7 +164,15 @@ BEGINNINGS: Mapping[tuple[str, ...], tuple[str, ...]] = {
         "windows end",
         "staff open by hand",
     ),
-    ("A accepts",): ("B accepts", "B declines", "A undoes", "A withdraws", "windows end", "time runs out", "B undoes"),
+    ("A accepts",): (
+        "B accepts",
+        "B declines",
+        "A undoes",
+        "A withdraws",
+        "windows end",
+        "time runs out",
+        "B undoes",
+    ),
     ("A accepts", "B accepts"): (
         "A undoes",
         "B undoes",
@@ -153,11 +182,38 @@ BEGINNINGS: Mapping[tuple[str, ...], tuple[str, ...]] = {
         "time runs out",
         "the card is opened",
     ),
-    ("B accepts", "C accepts"): ("A accepts", "A accepts C", "windows end", "B withdraws", "C declines"),
+    ("B accepts", "C accepts"): (
+        "A accepts",
+        "A accepts C",
+        "windows end",
+        "B withdraws",
+        "C declines",
+    ),
     ("A accepts", "A accepts C"): ("B accepts", "C accepts", "windows end", "A withdraws"),
-    _MUTUAL: ("the card is opened", "the card is opened again", "A withdraws", "B withdraws", "staff open by hand", "A accepts C"),
-    _INTRODUCED: ("A consents", "B consents", "A leaves", "staff close", "staff note a meeting", "A takes its consent back", "A accepts C"),
-    (*_INTRODUCED, "A consents"): ("B consents", "A takes its consent back", "B leaves", "staff close", "A consents"),
+    _MUTUAL: (
+        "the card is opened",
+        "the card is opened again",
+        "A withdraws",
+        "B withdraws",
+        "staff open by hand",
+        "A accepts C",
+    ),
+    _INTRODUCED: (
+        "A consents",
+        "B consents",
+        "A leaves",
+        "staff close",
+        "staff note a meeting",
+        "A takes its consent back",
+        "A accepts C",
+    ),
+    (*_INTRODUCED, "A consents"): (
+        "B consents",
+        "A takes its consent back",
+        "B leaves",
+        "staff close",
+        "A consents",
+    ),
     (*_INTRODUCED, "A consents", "B consents"): (
         "A takes its consent back",
         "B takes its consent back",
@@ -169,7 +225,9 @@ BEGINNINGS: Mapping[tuple[str, ...], tuple[str, ...]] = {
 
 
 def draw(randomness: random.Random) -> tuple[tuple[str, ...], tuple[str, ...], int]:
-    """A beginning, two to four acts at the same moment, and how many seconds an answer can be undone."""
+    """A beginning, two to four acts at the same moment, and how many seconds an answer can be
+    undone.
+    """
     beginning = randomness.choice(list(BEGINNINGS))
     acts = tuple(randomness.choice(BEGINNINGS[beginning]) for _ in range(randomness.randint(2, 4)))
     return beginning, acts, randomness.choice((0, 60))

@@ -19,7 +19,13 @@ from backend.suggestions.services.capacity import introduction_capacity, open_in
 _S = Suggestion.Status
 _A = Suggestion.SideState
 _I = Introduction.Stage
-_OVER = {_S.DECLINED.value, _S.WITHDRAWN.value, _S.EXPIRED.value, _S.SUPERSEDED.value, _S.HELD.value}
+_OVER = {
+    _S.DECLINED.value,
+    _S.WITHDRAWN.value,
+    _S.EXPIRED.value,
+    _S.SUPERSEDED.value,
+    _S.HELD.value,
+}
 
 
 def violations(scene: Scene, done: Counter[str]) -> Iterator[str]:
@@ -28,7 +34,9 @@ def violations(scene: Scene, done: Counter[str]) -> Iterator[str]:
     Args:
         done: how often each act succeeded in the round, by name.
     """
-    for suggestion in (Suggestion.objects.select_related("pair").get(pk=s.pk) for s in scene.suggestions):
+    for suggestion in (
+        Suggestion.objects.select_related("pair").get(pk=s.pk) for s in scene.suggestions
+    ):
         yield from _outcome(suggestion)
         yield from _told_early(suggestion)
         yield from _audit_of_answers(suggestion)
@@ -54,17 +62,26 @@ def _outcome(suggestion: Suggestion) -> Iterator[str]:
         yield "held after an answer"
     if (suggestion.closed_at is not None) != (suggestion.status in _OVER - {_S.HELD.value}):
         yield f"{suggestion.status} with closed_at {suggestion.closed_at}"
-    if suggestion.status in (_S.DECLINED, _S.WITHDRAWN, _S.EXPIRED) and suggestion.pair.closed_until is None:
+    if (
+        suggestion.status in (_S.DECLINED, _S.WITHDRAWN, _S.EXPIRED)
+        and suggestion.pair.closed_until is None
+    ):
         yield f"{suggestion.status}, and the pair does not rest"
     mutual = _events(Topic.INTEREST_MUTUAL, "suggestion", suggestion.pk)
-    was_mutual = suggestion.status in (_S.MUTUAL, _S.INTRODUCED) or bool(mutual and suggestion.status == _S.WITHDRAWN)
+    was_mutual = suggestion.status in (_S.MUTUAL, _S.INTRODUCED) or bool(
+        mutual and suggestion.status == _S.WITHDRAWN
+    )
     if mutual != int(was_mutual):
         yield f"{mutual} events of mutual interest while {suggestion.status}"
 
 
 def _told_early(suggestion: Suggestion) -> Iterator[str]:
-    """What a side reads must be the same as if the other had not answered, until both are interested."""
-    if suggestion.status in (_S.MUTUAL, _S.INTRODUCED, _S.HELD) or _events(Topic.INTEREST_MUTUAL, "suggestion", suggestion.pk):
+    """What a side reads must be the same as if the other had not answered, until both are
+    interested.
+    """
+    if suggestion.status in (_S.MUTUAL, _S.INTRODUCED, _S.HELD) or _events(
+        Topic.INTEREST_MUTUAL, "suggestion", suggestion.pk
+    ):
         return
     now = database_now()
     for side, other in (("a", "b"), ("b", "a")):
@@ -80,13 +97,23 @@ def _told_early(suggestion: Suggestion) -> Iterator[str]:
 
 def _audit_of_answers(suggestion: Suggestion) -> Iterator[str]:
     decisions = Decision.objects.filter(suggestion=suggestion)
-    answered, undone = (_events(t, "suggestion", suggestion.pk) for t in (Topic.SUGGESTION_ANSWERED, Topic.SUGGESTION_ANSWER_UNDONE))
+    answered, undone = (
+        _events(t, "suggestion", suggestion.pk)
+        for t in (Topic.SUGGESTION_ANSWERED, Topic.SUGGESTION_ANSWER_UNDONE)
+    )
     if answered != decisions.count() or undone != decisions.filter(undone_at__isnull=False).count():
         yield f"{decisions.count()} answers, {answered} events of answers, {undone} of undoing"
     for side, community_id in (("a", suggestion.pair.a_id), ("b", suggestion.pair.b_id)):
-        standing = set(decisions.filter(community_id=community_id, undone_at__isnull=True).values_list("answer", flat=True))
+        standing = set(
+            decisions.filter(community_id=community_id, undone_at__isnull=True).values_list(
+                "answer", flat=True
+            )
+        )
         state = getattr(suggestion, f"{side}_state")
-        expected = {_A.WITHDRAWN.value: {_A.INTERESTED.value, _A.WITHDRAWN.value}, _A.PENDING.value: set()}.get(state, {state})
+        expected = {
+            _A.WITHDRAWN.value: {_A.INTERESTED.value, _A.WITHDRAWN.value},
+            _A.PENDING.value: set(),
+        }.get(state, {state})
         if state == _A.EXPIRED:
             continue
         if standing != expected:
@@ -97,7 +124,10 @@ def _cards(cards: list[Introduction], done: Counter[str]) -> Iterator[str]:
     if sum(card.stage != _I.CLOSED for card in cards) > 1:
         yield "two open introductions of one pair"
     for card in cards:
-        opened, moved = (_events(t, "introduction", card.pk) for t in (Topic.INTRODUCTION_OPENED, Topic.INTRODUCTION_MOVED))
+        opened, moved = (
+            _events(t, "introduction", card.pk)
+            for t in (Topic.INTRODUCTION_OPENED, Topic.INTRODUCTION_MOVED)
+        )
         if opened != 1:
             yield f"{opened} events of the opening of one introduction"
         if card.stage == _I.TO_INTRODUCE and moved:
@@ -108,14 +138,25 @@ def _cards(cards: list[Introduction], done: Counter[str]) -> Iterator[str]:
             and Suggestion.objects.get(pk=card.suggestion_id).status in (_S.MUTUAL, _S.INTRODUCED)
         ):
             yield "closed, and its suggestion still open"
-    moves = sum(done[name] for name in ("staff introduce", "staff note a meeting", "staff close", "A leaves", "B leaves"))
+    moves = sum(
+        done[name]
+        for name in (
+            "staff introduce",
+            "staff note a meeting",
+            "staff close",
+            "A leaves",
+            "B leaves",
+        )
+    )
     if sum(_events(Topic.INTRODUCTION_MOVED, "introduction", card.pk) for card in cards) != moves:
         yield f"{moves} moves, and another number of events of moves"
 
 
 def _consents(scene: Scene, card: Introduction) -> Iterator[str]:
     rows = Consent.objects.filter(introduction=card)
-    given, taken = (_events(t, "introduction", card.pk) for t in (Topic.CONSENT_GIVEN, Topic.CONSENT_WITHDRAWN))
+    given, taken = (
+        _events(t, "introduction", card.pk) for t in (Topic.CONSENT_GIVEN, Topic.CONSENT_WITHDRAWN)
+    )
     if given != rows.count() or taken != rows.filter(withdrawn_at__isnull=False).count():
         yield f"{rows.count()} consents, {given} events of giving, {taken} of taking back"
     active = set(rows.filter(withdrawn_at__isnull=True).values_list("community_id", flat=True))

@@ -53,7 +53,13 @@ def run_rounds(count: int, seed: int) -> Iterator[Round]:
         settings.SUGGESTIONS["undo_seconds"] = before
 
 
-def _round(number: int, randomness: random.Random, people: dict[str, User], curator: User, pool: ThreadPoolExecutor) -> Round:
+def _round(
+    number: int,
+    randomness: random.Random,
+    people: dict[str, User],
+    curator: User,
+    pool: ThreadPoolExecutor,
+) -> Round:
     beginning, acts, settings.SUGGESTIONS["undo_seconds"] = draw(randomness)
     scene = make_scene(people, curator)
     first = [_attempt(scene, name) for name in beginning]
@@ -65,8 +71,16 @@ def _round(number: int, randomness: random.Random, people: dict[str, User], cura
         return _attempt(scene, name)
 
     ways = tuple(pool.map(run, acts))
-    done = Counter(name for name, way in zip((*beginning, *acts), (*first, *ways), strict=True) if way == "done")
-    unforeseen = [f"{name}: {way}" for name, way in zip((*beginning, *acts), (*first, *ways), strict=True) if way.startswith("!")]
+    done = Counter(
+        name
+        for name, way in zip((*beginning, *acts), (*first, *ways), strict=True)
+        if way == "done"
+    )
+    unforeseen = [
+        f"{name}: {way}"
+        for name, way in zip((*beginning, *acts), (*first, *ways), strict=True)
+        if way.startswith("!")
+    ]
     broken = (*unforeseen, *violations(scene, done))
     return Round(number=number, beginning=beginning, acts=acts, ways=ways, broken=broken)
 

@@ -1,4 +1,6 @@
-"""A small world for each round: A may have one open introduction, and two communities abroad, B and C, are suggested to it."""
+"""A small world for each round: A may have one open introduction, and two communities abroad, B and
+C, are suggested to it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,15 @@ import itertools
 from dataclasses import dataclass
 
 from backend.accounts.models import User
-from backend.cities.models import Community, CommunityRole, Contact, Country, Organisation, Profile, ProfileVersion
+from backend.cities.models import (
+    Community,
+    CommunityRole,
+    Contact,
+    Country,
+    Organisation,
+    Profile,
+    ProfileVersion,
+)
 from backend.common.clock import database_now
 from backend.suggestions.models import Pair, Suggestion
 
@@ -16,7 +26,9 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Scene:
-    """``first`` is A's suggestion with B, ``second`` the one with C. ``people`` answer for their community, by its letter."""
+    """``first`` is A's suggestion with B, ``second`` the one with C. ``people`` answer for their
+    community, by its letter.
+    """
 
     a: Community
     b: Community
@@ -38,12 +50,19 @@ def make_people() -> tuple[dict[str, User], User]:
     """The three who answer, and a curator."""
     for code, name in (("US", "United States"), ("DE", "Germany")):
         Country.objects.get_or_create(code=code, defaults={"name": name})
-    people = {letter: User.objects.create_user(f"{letter}@race.invalid", name=letter.upper()) for letter in "abc"}
-    return people, User.objects.create_user("curator@race.invalid", staff_role=User.StaffRole.CURATOR)
+    people = {
+        letter: User.objects.create_user(f"{letter}@race.invalid", name=letter.upper())
+        for letter in "abc"
+    }
+    return people, User.objects.create_user(
+        "curator@race.invalid", staff_role=User.StaffRole.CURATOR
+    )
 
 
 def make_scene(people: dict[str, User], curator: User) -> Scene:
-    """Fresh rows: a published A with room for one introduction, B and C with room for many, and two released suggestions."""
+    """Fresh rows: a published A with room for one introduction, B and C with room for many, and two
+    released suggestions.
+    """
     number, now = next(_numbers), database_now()
     a, b, c = (_community(letter, number, people[letter], now) for letter in "abc")
     first, second = (_suggestion(a, other, now) for other in (b, c))
@@ -52,14 +71,29 @@ def make_scene(people: dict[str, User], curator: User) -> Scene:
 
 def _community(letter: str, number: int, person: User, now: dt.datetime) -> Community:
     country = "US" if letter == "a" else "DE"
-    community = Community.objects.create(kind=Community.Kind.COUNTY, name=f"{letter.upper()} {number}", country_id=country)
+    community = Community.objects.create(
+        kind=Community.Kind.COUNTY, name=f"{letter.upper()} {number}", country_id=country
+    )
     profile = Profile.objects.create(community=community)
     room = 1 if letter == "a" else 9
-    version = ProfileVersion.objects.create(profile=profile, number=1, data={"capacity": {"open_introductions": room}})
-    Profile.objects.filter(pk=profile.pk).update(status=Profile.Status.PUBLISHED, current_version=version, confirmed_at=now)
-    CommunityRole.objects.create(user=person, community=community, role=CommunityRole.Role.OFFICIAL, vetted_at=now)
-    organisation = Organisation.objects.create(community=community, name=f"Friends of {community.name}")
-    Contact.objects.create(organisation=organisation, name=f"Contact {letter}", email=f"contact-{letter}@race.invalid", is_primary=True)
+    version = ProfileVersion.objects.create(
+        profile=profile, number=1, data={"capacity": {"open_introductions": room}}
+    )
+    Profile.objects.filter(pk=profile.pk).update(
+        status=Profile.Status.PUBLISHED, current_version=version, confirmed_at=now
+    )
+    CommunityRole.objects.create(
+        user=person, community=community, role=CommunityRole.Role.OFFICIAL, vetted_at=now
+    )
+    organisation = Organisation.objects.create(
+        community=community, name=f"Friends of {community.name}"
+    )
+    Contact.objects.create(
+        organisation=organisation,
+        name=f"Contact {letter}",
+        email=f"contact-{letter}@race.invalid",
+        is_primary=True,
+    )
     return community
 
 

@@ -1,8 +1,25 @@
 from backend.introductions.services.activities import log_activity, retract_activity, save_report
-from backend.introductions.services.agreements import add_document, confirm, is_recognised, withdraw_confirmation
+from backend.introductions.services.agreements import (
+    add_document,
+    confirm,
+    is_recognised,
+    withdraw_confirmation,
+)
 from backend.introductions.services.consents import contacts_for, give_consent, withdraw_consent
-from backend.introductions.services.drafting import begin_draft, give_up, offer, reopen, save_version
-from backend.introductions.services.introducing import assign, leave_introduction, move, open_card_for_mutual, open_introduction
+from backend.introductions.services.drafting import (
+    begin_draft,
+    give_up,
+    offer,
+    reopen,
+    save_version,
+)
+from backend.introductions.services.introducing import (
+    assign,
+    leave_introduction,
+    move,
+    open_card_for_mutual,
+    open_introduction,
+)
 from backend.introductions.services.meetings import (
     accept_times,
     cancel_meeting,

@@ -34,7 +34,8 @@ def log_activity(
     *, by: User, partnership_id: int, community_id: int, kind: str, happened_on: dt.date, text: str, own_people: int = 0,
     other_people: int = 0,
 ) -> Activity:  # fmt: skip
-    """Either side writes down a visit, an exchange or a project. A recent one wakes a partnership that was dormant.
+    """Either side writes down a visit, an exchange or a project. A recent one wakes a partnership
+    that was dormant.
 
     Args:
         own_people, other_people: how many of each side took part.
@@ -57,18 +58,34 @@ def log_activity(
         people_b=other_people if first else own_people,
         by=by,
     )
-    record(Topic.PARTNERSHIP_ACTIVITY_LOGGED, subject=partnership, by=by, community_id=community_id, activity=activity.pk, kind=kind)
+    record(
+        Topic.PARTNERSHIP_ACTIVITY_LOGGED,
+        subject=partnership,
+        by=by,
+        community_id=community_id,
+        activity=activity.pk,
+        kind=kind,
+    )
     if happened_on >= months_before(today, DORMANT_MONTHS):
         _wake(partnership, by, community_id, today)
     return activity
 
 
-def _check_activity(partnership: Partnership, kind: str, day: dt.date, text: str, people: tuple[int, int], today: dt.date) -> None:
+def _check_activity(
+    partnership: Partnership,
+    kind: str,
+    day: dt.date,
+    text: str,
+    people: tuple[int, int],
+    today: dt.date,
+) -> None:
     errors = {}
     if kind not in Activity.Kind.values:
         errors["kind"] = [_("Choose what it was.")]
     if not partnership.since <= day <= today:
-        errors["happened_on"] = [_("Choose a day between the beginning of the partnership and today.")]
+        errors["happened_on"] = [
+            _("Choose a day between the beginning of the partnership and today.")
+        ]
     if not text.strip() or len(text) > LONGEST_TEXT or "\x00" in text:
         errors["text"] = [_("Say in 1 to 4,000 characters what you did.")]
     for path, number in zip(("own_people", "other_people"), people, strict=True):
@@ -81,44 +98,72 @@ def _check_activity(partnership: Partnership, kind: str, day: dt.date, text: str
 def _wake(partnership: Partnership, by: User, community_id: int, today: dt.date) -> None:
     """Whoever does something together is not dormant: through revitalising to active."""
     if partnership.status == _P.DORMANT:
-        turn(partnership, _P.REVITALISING, by=by, community_id=community_id, decided_on=today, awake_since=today)
+        turn(
+            partnership,
+            _P.REVITALISING,
+            by=by,
+            community_id=community_id,
+            decided_on=today,
+            awake_since=today,
+        )
     if partnership.status == _P.REVITALISING:
         turn(partnership, _P.ACTIVE, by=by, community_id=community_id, decided_on=today)
 
 
 @transaction.atomic
 def retract_activity(*, by: User, activity_id: int, community_id: int) -> Activity:
-    """Takes an entry of one's own side back: its writer, an official or the chair. The row stays, nobody counts it any more.
+    """Takes an entry of one's own side back: its writer, an official or the chair. The row stays,
+    nobody counts it any more.
 
     Raises:
         NotVisible: not theirs. WrongState: taken back already, or the partnership has ended.
     """
     found = Activity.objects.filter(pk=activity_id, community_id=community_id).first()
-    if found is None or not (may(actor_kind(by, community_id), "D", Thing.ACTIVITY) or found.by_id == by.pk):
+    if found is None or not (
+        may(actor_kind(by, community_id), "D", Thing.ACTIVITY) or found.by_id == by.pk
+    ):
         raise NotVisible
     partnership = lock_as_side(found.partnership_id, community_id, by, "C", Thing.ACTIVITY)
     _require_not_over(partnership)
     taken = Activity.objects.filter(pk=activity_id, retracted_at__isnull=True)
     if not taken.update(retracted_at=database_now(), retracted_by=by):
         raise WrongState(_("This entry is taken back already."))
-    record(Topic.PARTNERSHIP_ACTIVITY_RETRACTED, subject=partnership, by=by, community_id=community_id, activity=activity_id)
+    record(
+        Topic.PARTNERSHIP_ACTIVITY_RETRACTED,
+        subject=partnership,
+        by=by,
+        community_id=community_id,
+        activity=activity_id,
+    )
     found.refresh_from_db()
     return found
 
 
 @transaction.atomic
 def save_report(
-    *, by: User, partnership_id: int, community_id: int, year: int, achieved: str, difficulties: str = "", plans: str = ""
+    *,
+    by: User,
+    partnership_id: int,
+    community_id: int,
+    year: int,
+    achieved: str,
+    difficulties: str = "",
+    plans: str = "",
 ) -> YearlyReport:
     """One side's report of one year; saving it again replaces its words.
 
     Raises:
-        NotVisible: not theirs to write. InvalidFields: by field. WrongState: the partnership has ended.
+        NotVisible: not theirs to write. InvalidFields: by field. WrongState: the partnership has
+            ended.
     """
     partnership = lock_as_side(partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION)
     _require_not_over(partnership)
     texts = dict(zip(_REPORT_PARTS, (achieved, difficulties, plans), strict=True))
-    errors = {path: [_("Write at most 4,000 characters.")] for path, text in texts.items() if len(text) > LONGEST_TEXT or "\x00" in text}
+    errors = {
+        path: [_("Write at most 4,000 characters.")]
+        for path, text in texts.items()
+        if len(text) > LONGEST_TEXT or "\x00" in text
+    }
     if not achieved.strip():
         errors["achieved"] = [_("Say in a few sentences what you achieved.")]
     if not partnership.since.year <= year <= database_now().year:
@@ -129,5 +174,11 @@ def save_report(
     report, _made = YearlyReport.objects.update_or_create(
         partnership=partnership, community_id=community_id, year=year, defaults={**words, "by": by}
     )
-    record(Topic.PARTNERSHIP_REPORT_SAVED, subject=partnership, by=by, community_id=community_id, year=year)
+    record(
+        Topic.PARTNERSHIP_REPORT_SAVED,
+        subject=partnership,
+        by=by,
+        community_id=community_id,
+        year=year,
+    )
     return report

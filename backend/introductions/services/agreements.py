@@ -18,7 +18,13 @@ from backend.cities.permissions import require_in
 from backend.common.clock import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
-from backend.introductions.models import Agreement, Introduction, Partnership, Signatory, SignedDocument
+from backend.introductions.models import (
+    Agreement,
+    Introduction,
+    Partnership,
+    Signatory,
+    SignedDocument,
+)
 from backend.introductions.services.drafting import lock_agreement
 from backend.introductions.states import AGREEMENT_TRANSITIONS, INTRODUCTION_TRANSITIONS
 from backend.introductions.why import freeze_why
@@ -33,21 +39,30 @@ MOST_DOCUMENTS = 10  # of one agreement
 def is_recognised(agreement: Agreement) -> bool:
     """Whether the partnership is officially recognised: derived, never stored.
 
-    Both sides signed, each by the highest elected or appointed official, and the listing rule holds: the U.S. side is a
-    member in good standing, or a Global Member lists it (domain.md). For lists: ``queries.recognised``.
+    Both sides signed, each by the highest elected or appointed official, and the listing rule
+    holds: the U.S. side is a member in good standing, or a Global Member lists it (domain.md). For
+    lists: ``queries.recognised``.
     """
     signatories = list(agreement.signatories.all())
     if len(signatories) != 2 or not all(s.is_highest_official for s in signatories):
         return False
     sides = [s.community_id for s in signatories]
-    return Membership.objects.filter(community_id__in=sides, standing=Membership.Standing.GOOD, ended_on__isnull=True).exists()
+    return Membership.objects.filter(
+        community_id__in=sides, standing=Membership.Standing.GOOD, ended_on__isnull=True
+    ).exists()
 
 
 def _lock_for_signing(agreement_id: int) -> Agreement:
-    """Raises NotVisible, WrongState: it is not before both sides, or the introduction was closed meanwhile."""
+    """Raises NotVisible, WrongState: it is not before both sides, or the introduction was closed
+    meanwhile.
+    """
     agreement = lock_agreement(agreement_id)
     if agreement.status != _G.SIGNING or agreement.introduction.stage == Introduction.Stage.CLOSED:
-        raise WrongState(_("This agreement does not wait for signatures (any more). Reload to see where it stands."))
+        raise WrongState(
+            _(
+                "This agreement does not wait for signatures (any more). Reload to see where it stands."
+            )
+        )
     return agreement
 
 
@@ -62,23 +77,34 @@ def _require_side(agreement: Agreement, by: User, verb: str, community_id: int |
 
 
 @transaction.atomic
-def add_document(*, by: User, agreement_id: int, community_id: int | None, upload: UploadedFile) -> SignedDocument:
-    """Keeps the signed document under a random name, outside of what the web serves. Checked like a vetting letter.
+def add_document(
+    *, by: User, agreement_id: int, community_id: int | None, upload: UploadedFile
+) -> SignedDocument:
+    """Keeps the signed document under a random name, outside of what the web serves. Checked like a
+    vetting letter.
 
     Args:
         community_id: the sender's side; None for staff.
 
     Raises:
-        NotVisible: neither an official or chair of that side nor a curator. InvalidFields: not what may be kept, or one too many.
-        WrongState: not before both sides, or a side has confirmed already: what it confirmed must not change under it.
+        NotVisible: neither an official or chair of that side nor a curator. InvalidFields: not what
+            may be kept, or one too many.
+        WrongState: not before both sides, or a side has confirmed already: what it confirmed must
+            not change under it.
     """
     agreement = lock_agreement(agreement_id)
     _require_side(agreement, by, "C", community_id)
     agreement = _lock_for_signing(agreement_id)
     if agreement.signatories.exists():
-        raise WrongState(_("A side has confirmed already. It takes its confirmation back before another document can be sent."))
+        raise WrongState(
+            _(
+                "A side has confirmed already. It takes its confirmation back before another document can be sent."
+            )
+        )
     if agreement.documents.count() >= MOST_DOCUMENTS:
-        raise InvalidFields({"document": [_("There are 10 documents already; the newest of them counts.")]})
+        raise InvalidFields(
+            {"document": [_("There are 10 documents already; the newest of them counts.")]}
+        )
     file = _checked(upload)
     kept = SignedDocument(
         agreement=agreement,
@@ -91,7 +117,13 @@ def add_document(*, by: User, agreement_id: int, community_id: int | None, uploa
     )
     try:
         kept.save()
-        record(Topic.AGREEMENT_DOCUMENT_ADDED, subject=agreement, by=by, community_id=community_id, document=kept.pk)
+        record(
+            Topic.AGREEMENT_DOCUMENT_ADDED,
+            subject=agreement,
+            by=by,
+            community_id=community_id,
+            document=kept.pk,
+        )
     except BaseException:
         if kept.file._committed:  # written, and its row was not
             kept.file.storage.delete(kept.file.name)
@@ -106,14 +138,24 @@ def _checked(upload: UploadedFile) -> SafeLetter:
             raise too_large()
         return check_letter(upload.read(), upload.name or "")
     except InvalidFields as invalid:
-        raise InvalidFields({"document": [line for lines in invalid.errors.values() for line in lines]}) from None
+        raise InvalidFields(
+            {"document": [line for lines in invalid.errors.values() for line in lines]}
+        ) from None
 
 
 @transaction.atomic
 def confirm(
-    *, by: User, agreement_id: int, community_id: int, name: str, office: str, is_highest_official: bool, signed_on: dt.date
+    *,
+    by: User,
+    agreement_id: int,
+    community_id: int,
+    name: str,
+    office: str,
+    is_highest_official: bool,
+    signed_on: dt.date,
 ) -> Agreement:
-    """One side confirms who signed for it, on which day and in which office. The second confirmation brings the agreement into force.
+    """One side confirms who signed for it, on which day and in which office. The second
+    confirmation brings the agreement into force.
 
     Raises:
         NotVisible: not theirs to confirm; staff never confirm for a side. InvalidFields.
@@ -156,13 +198,17 @@ def _check_signature(name: str, office: str, signed_on: dt.date) -> None:
 
 @transaction.atomic
 def withdraw_confirmation(*, by: User, agreement_id: int, community_id: int) -> Agreement:
-    """A side takes its confirmation back, as long as the other has not confirmed. Raises NotVisible, WrongState."""
+    """A side takes its confirmation back, as long as the other has not confirmed. Raises
+    NotVisible, WrongState.
+    """
     agreement = lock_agreement(agreement_id)
     _require_side(agreement, by, "X", community_id)
     agreement = _lock_for_signing(agreement_id)
     if not agreement.signatories.filter(community_id=community_id).delete()[0]:
         raise WrongState(_("There is no confirmation of your side to take back."))
-    record(Topic.AGREEMENT_CONFIRMATION_WITHDRAWN, subject=agreement, by=by, community_id=community_id)
+    record(
+        Topic.AGREEMENT_CONFIRMATION_WITHDRAWN, subject=agreement, by=by, community_id=community_id
+    )
     return agreement
 
 
@@ -174,15 +220,30 @@ def _bring_into_force(agreement: Agreement, by: User) -> None:
         partnership = _begin(agreement, since, by)
     else:
         _carry_on(agreement, partnership)
-    change_state(agreement, "status", _G.IN_FORCE, AGREEMENT_TRANSITIONS, partnership=partnership, in_force_on=since)
-    record(Topic.AGREEMENT_RECORDED, subject=agreement, by=by, carries_on=not begins, form=agreement.form)
+    change_state(
+        agreement,
+        "status",
+        _G.IN_FORCE,
+        AGREEMENT_TRANSITIONS,
+        partnership=partnership,
+        in_force_on=since,
+    )
+    record(
+        Topic.AGREEMENT_RECORDED,
+        subject=agreement,
+        by=by,
+        carries_on=not begins,
+        form=agreement.form,
+    )
     if begins:
         record(Topic.PARTNERSHIP_BEGUN, subject=partnership, by=by)
 
 
 def _begin(agreement: Agreement, since: dt.date, by: User) -> Partnership:
     introduction = agreement.introduction
-    old = change_state(introduction, "stage", Introduction.Stage.AGREEMENT, INTRODUCTION_TRANSITIONS)
+    old = change_state(
+        introduction, "stage", Introduction.Stage.AGREEMENT, INTRODUCTION_TRANSITIONS
+    )
     record(Topic.INTRODUCTION_MOVED, subject=introduction, by=by, old=old, new=introduction.stage)
     try:
         with transaction.atomic():
@@ -201,7 +262,9 @@ def _begin(agreement: Agreement, since: dt.date, by: User) -> Partnership:
 
 
 def _carry_on(agreement: Agreement, partnership: Partnership) -> None:
-    """The partnership goes on under the new agreement: its beginning, history and reasons stay. Raises WrongState: it has ended."""
+    """The partnership goes on under the new agreement: its beginning, history and reasons stay.
+    Raises WrongState: it has ended.
+    """
     ended = (Partnership.Status.ENDED, Partnership.Status.EMERITUS)
     held = Partnership.objects.filter(pk=partnership.pk).exclude(status__in=ended)
     if not held.update(agreement=agreement, form=agreement.form, review_on=agreement.review_on):

@@ -41,7 +41,11 @@ def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consen
     if introduction.stage == _I.TO_INTRODUCE:
         raise NotVisible  # before they are introduced staff alone know of the card
     if introduction.stage == _I.CLOSED:
-        raise WrongState(_("Consent is asked for once staff have introduced you, and until the introduction is closed."))
+        raise WrongState(
+            _(
+                "Consent is asked for once staff have introduced you, and until the introduction is closed."
+            )
+        )
     if introduction.consents.filter(community_id=community_id, withdrawn_at__isnull=True).exists():
         raise WrongState(_("Your side has consented already."))
     consent = Consent.objects.create(introduction=introduction, community_id=community_id, by=by)
@@ -51,17 +55,24 @@ def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consen
 
 @transaction.atomic
 def withdraw_consent(*, by: User, introduction_id: int, community_id: int) -> None:
-    """Takes the consent back: from the next read on, both sides' contacts are hidden. Raises NotVisible, WrongState."""
+    """Takes the consent back: from the next read on, both sides' contacts are hidden. Raises
+    NotVisible, WrongState.
+    """
     introduction = _lock_as_side(introduction_id, community_id, by)
-    active = Consent.objects.filter(introduction=introduction, community_id=community_id, withdrawn_at__isnull=True)
+    active = Consent.objects.filter(
+        introduction=introduction, community_id=community_id, withdrawn_at__isnull=True
+    )
     if active.update(withdrawn_at=database_now(), withdrawn_by=by) != 1:
         raise WrongState(_("There is no consent of your side to withdraw."))
     record(Topic.CONSENT_WITHDRAWN, subject=introduction, by=by, community_id=community_id)
 
 
 @transaction.atomic
-def contacts_for(user: User | AnonymousUser, introduction_id: int, community_id: int) -> list[Contact]:
-    """The other side's contacts, read together with both consents in one statement; empty while they are not open.
+def contacts_for(
+    user: User | AnonymousUser, introduction_id: int, community_id: int
+) -> list[Contact]:
+    """The other side's contacts, read together with both consents in one statement; empty while
+    they are not open.
 
     Who reads contacts leaves a trace in the trail of those who are read.
 
@@ -74,7 +85,11 @@ def contacts_for(user: User | AnonymousUser, introduction_id: int, community_id:
     actor = actor_kind(user, community_id)
     if actor in (Actor.CURATOR, Actor.ADMIN) or not may(actor, "R", Thing.CONTACTS_AFTER_CONSENT):
         raise NotVisible
-    pair = Introduction.objects.filter(pk=introduction_id).values_list("pair__a_id", "pair__b_id").first()
+    pair = (
+        Introduction.objects.filter(pk=introduction_id)
+        .values_list("pair__a_id", "pair__b_id")
+        .first()
+    )
     if pair is None or community_id not in pair:
         raise NotVisible
     other = pair[1] if pair[0] == community_id else pair[0]
@@ -85,7 +100,17 @@ def contacts_for(user: User | AnonymousUser, introduction_id: int, community_id:
         .filter(sides=2)
         .values("pk")
     )
-    found = list(Contact.objects.filter(Exists(consented), organisation__community_id=other).order_by("-is_primary", "name"))
+    found = list(
+        Contact.objects.filter(Exists(consented), organisation__community_id=other).order_by(
+            "-is_primary", "name"
+        )
+    )
     if found and isinstance(user, User):
-        record(Topic.CONTACTS_READ, subject=(Introduction, introduction_id), by=user, community_id=other, contacts=len(found))
+        record(
+            Topic.CONTACTS_READ,
+            subject=(Introduction, introduction_id),
+            by=user,
+            community_id=other,
+            contacts=len(found),
+        )
     return found

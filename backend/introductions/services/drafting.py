@@ -1,4 +1,6 @@
-"""Drafts of agreements: staff begin one from a template, write versions, and put one before both sides."""
+"""Drafts of agreements: staff begin one from a template, write versions, and put one before both
+sides.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongStat
 from backend.common.transitions import change_state
 from backend.introductions.agreement_queries import template_in_force
 from backend.introductions.agreement_texts import ExpectedSignatory, Terms, check_text, fill
-from backend.introductions.models import Agreement, AgreementVersion, Form, Introduction, Partnership
+from backend.introductions.models import (
+    Agreement,
+    AgreementVersion,
+    Form,
+    Introduction,
+    Partnership,
+)
 from backend.introductions.services.locking import lock_introduction
 from backend.introductions.states import AGREEMENT_TRANSITIONS
 from backend.outbox.services import record
@@ -31,8 +39,12 @@ LONGEST_TERM = 99  # years
 
 
 def lock_agreement(agreement_id: int) -> Agreement:
-    """The agreement with the rows of its introduction and its own locked, in this order. Raises NotVisible."""
-    introduction_id = Agreement.objects.filter(pk=agreement_id).values_list("introduction_id", flat=True).first()
+    """The agreement with the rows of its introduction and its own locked, in this order. Raises
+    NotVisible.
+    """
+    introduction_id = (
+        Agreement.objects.filter(pk=agreement_id).values_list("introduction_id", flat=True).first()
+    )
     if introduction_id is None:
         raise NotVisible
     introduction = lock_introduction(introduction_id)
@@ -43,12 +55,15 @@ def lock_agreement(agreement_id: int) -> Agreement:
 
 @transaction.atomic
 def begin_draft(*, by: User, introduction_id: int, form: str) -> Agreement:
-    """Staff begin a draft from the form's template, filled as far as both profiles say. Its first version is there at once.
+    """Staff begin a draft from the form's template, filled as far as both profiles say. Its first
+    version is there at once.
 
-    Where the two are partners already, the agreement will carry their partnership on: a friendship may so become a sister city.
+    Where the two are partners already, the agreement will carry their partnership on: a friendship
+    may so become a sister city.
 
     Raises:
-        NotVisible: no curator, or no such introduction. InvalidFields: no such form. Conflict: a draft is open already.
+        NotVisible: no curator, or no such introduction. InvalidFields: no such form. Conflict: a
+            draft is open already.
         WrongState: not introduced yet, closed, or the partnership has ended.
     """
     require_staff(by, "C", Thing.AGREEMENT)
@@ -69,22 +84,38 @@ def begin_draft(*, by: User, introduction_id: int, form: str) -> Agreement:
     try:
         with transaction.atomic():
             agreement = Agreement.objects.create(
-                introduction=introduction, partnership=partnership, form=form, term_years=terms["term_years"], recorded_by=by
+                introduction=introduction,
+                partnership=partnership,
+                form=form,
+                term_years=terms["term_years"],
+                recorded_by=by,
             )
     except IntegrityError:
-        raise Conflict(_("A draft of these two is open already; go on with that one."), code="draft_open") from None
+        raise Conflict(
+            _("A draft of these two is open already; go on with that one."), code="draft_open"
+        ) from None
     _add_version(agreement, by, 1, template.number, terms, template.text, pair)
     return agreement
 
 
 def _carried_on(introduction: Introduction) -> Partnership | None:
-    """The partnership that a further agreement of the introduction is for; None for the first one. Raises WrongState."""
+    """The partnership that a further agreement of the introduction is for; None for the first one.
+    Raises WrongState.
+    """
     if introduction.stage in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED):
-        raise WrongState(_("An agreement is drafted once the two are introduced, and until the introduction is closed."))
+        raise WrongState(
+            _(
+                "An agreement is drafted once the two are introduced, and until the introduction is closed."
+            )
+        )
     if introduction.stage != Introduction.Stage.AGREEMENT:
         return None
     ended = (Partnership.Status.ENDED, Partnership.Status.EMERITUS)
-    partnership = Partnership.objects.exclude(status__in=ended).filter(agreement__introduction=introduction).first()
+    partnership = (
+        Partnership.objects.exclude(status__in=ended)
+        .filter(agreement__introduction=introduction)
+        .first()
+    )
     if partnership is None:
         raise WrongState(_("This partnership has ended; a new one begins with a new introduction."))
     return partnership
@@ -94,15 +125,30 @@ def _official_of(community: Community) -> ExpectedSignatory:
     """Who signs for a community, as far as its published profile says."""
     profile = getattr(community, "profile", None)
     data = profile.current_version.data if profile and profile.current_version else {}
-    said = {name: document_value(data, "authority", f"highest_official_{name}") or "" for name in ("name", "office")}
-    return ExpectedSignatory(community_id=community.pk, name=str(said["name"])[:120], office=str(said["office"])[:120])
-
-
-def _add_version(agreement: Agreement, by: User, number: int, template: int, terms: Terms, text: str, pair: Pair) -> AgreementVersion:
-    version = AgreementVersion.objects.create(
-        agreement=agreement, number=number, template_number=template, terms=terms, text=text, body=fill(text, terms, pair), by=by
+    said = {
+        name: document_value(data, "authority", f"highest_official_{name}") or ""
+        for name in ("name", "office")
+    }
+    return ExpectedSignatory(
+        community_id=community.pk, name=str(said["name"])[:120], office=str(said["office"])[:120]
     )
-    record(Topic.AGREEMENT_VERSION_SAVED, subject=agreement, by=by, number=number, form=terms["form"])
+
+
+def _add_version(
+    agreement: Agreement, by: User, number: int, template: int, terms: Terms, text: str, pair: Pair
+) -> AgreementVersion:
+    version = AgreementVersion.objects.create(
+        agreement=agreement,
+        number=number,
+        template_number=template,
+        terms=terms,
+        text=text,
+        body=fill(text, terms, pair),
+        by=by,
+    )
+    record(
+        Topic.AGREEMENT_VERSION_SAVED, subject=agreement, by=by, number=number, form=terms["form"]
+    )
     return version
 
 
@@ -117,7 +163,8 @@ def save_version(
         based_on: the number of the version that the editor began from.
 
     Raises:
-        NotVisible: no curator. InvalidFields. WrongState: not a draft (any more). Conflict: somebody saved in the meantime.
+        NotVisible: no curator. InvalidFields. WrongState: not a draft (any more). Conflict:
+            somebody saved in the meantime.
     """
     require_staff(by, "U", Thing.AGREEMENT)
     agreement = lock_agreement(agreement_id)
@@ -125,13 +172,25 @@ def save_version(
         raise WrongState(_("Only a draft can be written; take it back from the two sides first."))
     latest = agreement.versions.latest("number")
     if based_on != latest.number:
-        raise Conflict(_("Somebody else saved a version in the meantime. Open it again and bring in your changes."))
-    pair = Pair.objects.select_related("a__country", "b__country").get(pk=agreement.introduction.pair_id)
+        raise Conflict(
+            _(
+                "Somebody else saved a version in the meantime. Open it again and bring in your changes."
+            )
+        )
+    pair = Pair.objects.select_related("a__country", "b__country").get(
+        pk=agreement.introduction.pair_id
+    )
     terms = _checked_terms(pair, form, areas, languages, term_years, review_on, signatories)
     plain = check_text(text)
-    version = _add_version(agreement, by, latest.number + 1, latest.template_number, terms, plain, pair)
+    version = _add_version(
+        agreement, by, latest.number + 1, latest.template_number, terms, plain, pair
+    )
     Agreement.objects.filter(pk=agreement.pk).update(
-        form=form, areas=terms["areas"], languages=terms["languages"], term_years=term_years, review_on=review_on
+        form=form,
+        areas=terms["areas"],
+        languages=terms["languages"],
+        term_years=term_years,
+        review_on=review_on,
     )
     return version
 
@@ -140,7 +199,9 @@ def _checked_terms(
     pair: Pair, form: str, areas: Sequence[str], languages: Sequence[str], term_years: int | None, review_on: dt.date | None,
     signatories: Sequence[ExpectedSignatory],
 ) -> Terms:  # fmt: skip
-    """The terms as they are stored. They may still be incomplete, never wrong. Raises InvalidFields."""
+    """The terms as they are stored. They may still be incomplete, never wrong. Raises
+    InvalidFields.
+    """
     errors: dict[str, list[str]] = {}
     if form not in Form.values:
         errors["form"] = [_("Choose one of the forms.")]
@@ -154,12 +215,22 @@ def _checked_terms(
             errors[path] = [_("Not known: %(codes)s.") % {"codes": ", ".join(wrong)}]
     if sorted(entry["community_id"] for entry in signatories) != [pair.a_id, pair.b_id]:
         errors["signatories"] = [_("Each of the two communities has exactly one signatory.")]
-    if any(len(entry[name]) > 120 or "\x00" in entry[name] for entry in signatories for name in ("name", "office")):
-        errors["signatories"] = [_("A signatory's name and office have at most 120 characters each.")]
+    if any(
+        len(entry[name]) > 120 or "\x00" in entry[name]
+        for entry in signatories
+        for name in ("name", "office")
+    ):
+        errors["signatories"] = [
+            _("A signatory's name and office have at most 120 characters each.")
+        ]
     if errors:
         raise InvalidFields(errors)
     expected = [
-        ExpectedSignatory(community_id=entry["community_id"], name=entry["name"].strip(), office=entry["office"].strip())
+        ExpectedSignatory(
+            community_id=entry["community_id"],
+            name=entry["name"].strip(),
+            office=entry["office"].strip(),
+        )
         for entry in sorted(signatories, key=lambda entry: entry["community_id"])
     ]
     return Terms(
@@ -174,18 +245,29 @@ def _checked_terms(
 
 @transaction.atomic
 def offer(*, by: User, agreement_id: int) -> Agreement:
-    """Staff put the latest version before both sides: from now on they read it, sign it on paper, and confirm.
+    """Staff put the latest version before both sides: from now on they read it, sign it on paper,
+    and confirm.
 
     Raises:
-        NotVisible: no curator. WrongState: not a draft, or the introduction is closed. InvalidFields: something still has to be said first.
+        NotVisible: no curator. WrongState: not a draft, or the introduction is closed.
+            InvalidFields: something still has to be said first.
     """
     require_staff(by, "X", Thing.AGREEMENT)
     agreement = lock_agreement(agreement_id)
     _carried_on(agreement.introduction)
     latest = agreement.versions.latest("number")
     _require_complete(latest.terms)
-    old = change_state(agreement, "status", _G.SIGNING, AGREEMENT_TRANSITIONS, offered_number=latest.number)
-    record(Topic.AGREEMENT_STATUS_CHANGED, subject=agreement, by=by, old=old, new=_G.SIGNING.value, number=latest.number)
+    old = change_state(
+        agreement, "status", _G.SIGNING, AGREEMENT_TRANSITIONS, offered_number=latest.number
+    )
+    record(
+        Topic.AGREEMENT_STATUS_CHANGED,
+        subject=agreement,
+        by=by,
+        old=old,
+        new=_G.SIGNING.value,
+        number=latest.number,
+    )
     return agreement
 
 
@@ -205,7 +287,8 @@ def _require_complete(terms: Terms) -> None:
 
 @transaction.atomic
 def reopen(*, by: User, agreement_id: int) -> Agreement:
-    """Staff take an agreement back from both sides to write on. What a side has confirmed falls: it was another text.
+    """Staff take an agreement back from both sides to write on. What a side has confirmed falls: it
+    was another text.
 
     Raises:
         NotVisible: no curator. WrongState: not before both sides (any more).
@@ -216,7 +299,9 @@ def reopen(*, by: User, agreement_id: int) -> Agreement:
 
 @transaction.atomic
 def give_up(*, by: User, agreement_id: int) -> Agreement:
-    """Staff give an agreement up before it came into force; its versions stay. Raises NotVisible, WrongState."""
+    """Staff give an agreement up before it came into force; its versions stay. Raises NotVisible,
+    WrongState.
+    """
     require_staff(by, "X", Thing.AGREEMENT)
     return _leave_signing(agreement_id, by, _G.WITHDRAWN)
 
@@ -225,7 +310,12 @@ def _leave_signing(agreement_id: int, by: User, new: Agreement.Status) -> Agreem
     agreement = lock_agreement(agreement_id)
     old = change_state(agreement, "status", new, AGREEMENT_TRANSITIONS)
     for signatory in agreement.signatories.all():
-        record(Topic.AGREEMENT_CONFIRMATION_WITHDRAWN, subject=agreement, by=by, community_id=signatory.community_id)
+        record(
+            Topic.AGREEMENT_CONFIRMATION_WITHDRAWN,
+            subject=agreement,
+            by=by,
+            community_id=signatory.community_id,
+        )
     agreement.signatories.all().delete()
     record(Topic.AGREEMENT_STATUS_CHANGED, subject=agreement, by=by, old=old, new=new.value)
     return agreement

@@ -31,13 +31,22 @@ DAYS_TO_INTRODUCE = 7
 
 @transaction.atomic
 def open_card_for_mutual(suggestion_id: int) -> Introduction | None:
-    """The card that mutual interest puts before staff. Opened once, however often it is called; None if the interest is gone."""
+    """The card that mutual interest puts before staff. Opened once, however often it is called;
+    None if the interest is gone.
+    """
     suggestion = lock_suggestion(suggestion_id)
-    existing = Introduction.objects.filter(pair_id=suggestion.pair_id).exclude(stage=_I.CLOSED).first()
-    if existing or suggestion.status not in (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED):
+    existing = (
+        Introduction.objects.filter(pair_id=suggestion.pair_id).exclude(stage=_I.CLOSED).first()
+    )
+    if existing or suggestion.status not in (
+        Suggestion.Status.MUTUAL,
+        Suggestion.Status.INTRODUCED,
+    ):
         return existing
     due = database_now().date() + dt.timedelta(days=DAYS_TO_INTRODUCE)
-    introduction = Introduction.objects.create(pair_id=suggestion.pair_id, suggestion=suggestion, due_on=due)
+    introduction = Introduction.objects.create(
+        pair_id=suggestion.pair_id, suggestion=suggestion, due_on=due
+    )
     record(Topic.INTRODUCTION_OPENED, subject=introduction, by=None)
     return introduction
 
@@ -47,20 +56,27 @@ def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
     """Staff open an introduction by hand, with a recorded reason.
 
     Raises:
-        NotVisible: no curator, or no such pair. InvalidFields: no reason. WrongState: barred. Conflict: the pair has an open one.
+        NotVisible: no curator, or no such pair. InvalidFields: no reason. WrongState: barred.
+            Conflict: the pair has an open one.
     """
     require_staff(by, "C", Thing.INTRODUCTION)
     if not because.strip() or len(because) > 2000:
-        raise InvalidFields({"because": ["Record in 1 to 2,000 characters why these two should meet."]})
+        raise InvalidFields(
+            {"because": ["Record in 1 to 2,000 characters why these two should meet."]}
+        )
     pair = Pair.objects.select_for_update().filter(pk=pair_id).first()
     if pair is None:
         raise NotVisible
     _require_no_bar(pair_id)
     try:
         with transaction.atomic():
-            introduction = Introduction.objects.create(pair=pair, opened_by=by, opened_because=because.strip(), owner=by)
+            introduction = Introduction.objects.create(
+                pair=pair, opened_by=by, opened_because=because.strip(), owner=by
+            )
     except IntegrityError:
-        raise Conflict("These two already have an open introduction.", code="introduction_open") from None
+        raise Conflict(
+            "These two already have an open introduction.", code="introduction_open"
+        ) from None
     Pair.objects.filter(pk=pair_id, bar="").update(bar=Pair.Bar.INTRODUCED)
     record(Topic.INTRODUCTION_OPENED, subject=introduction, by=by)
     return introduction
@@ -71,18 +87,25 @@ def _require_no_bar(pair_id: int) -> None:
     pair = Pair.objects.select_related("a__place", "b__place").get(pk=pair_id)
     bar = barred_among([pair], database_now().date()).get(pair_id)
     if bar is not None:
-        raise WrongState(f"These two are barred: {bar.because} Lift the bar first, or close the introduction.", code="barred")
+        raise WrongState(
+            f"These two are barred: {bar.because} Lift the bar first, or close the introduction.",
+            code="barred",
+        )
 
 
 @transaction.atomic
-def move(*, by: User, introduction_id: int, stage: str, close_reason: str = "", expected_stage: str = "") -> Introduction:
-    """Moves a card to another column. "introduced" tells both sides; "closed" needs a reason; "agreement" comes from a recorded agreement.
+def move(
+    *, by: User, introduction_id: int, stage: str, close_reason: str = "", expected_stage: str = ""
+) -> Introduction:
+    """Moves a card to another column. "introduced" tells both sides; "closed" needs a reason;
+    "agreement" comes from a recorded agreement.
 
     Args:
         expected_stage: the column in which the curator saw the card; empty: wherever it is.
 
     Raises:
-        NotVisible: no curator. InvalidFields: an unknown column or reason. WrongState: not from where it is now, or barred.
+        NotVisible: no curator. InvalidFields: an unknown column or reason. WrongState: not from
+            where it is now, or barred.
         Conflict: another curator has moved it since (code ``card_moved``).
     """
     require_staff(by, "X", Thing.INTRODUCTION)
@@ -111,37 +134,71 @@ def _check_move(stage: str, close_reason: str) -> None:
 
 
 def _moved_words(introduction: Introduction) -> str:
-    last = Event.objects.filter(topic=Topic.INTRODUCTION_MOVED, subject_id=introduction.pk).select_related("by").order_by("-id").first()
+    last = (
+        Event.objects.filter(topic=Topic.INTRODUCTION_MOVED, subject_id=introduction.pk)
+        .select_related("by")
+        .order_by("-id")
+        .first()
+    )
     who = str(last.by) if last and last.by else "The service"
     where = _I(introduction.stage).label
     return f"{who} has moved this card to “{where}” in the meantime. It was not moved again; see whether it still should be."
 
 
-def _move(introduction: Introduction, by: User, stage: str, close_reason: str, side_id: int | None = None) -> None:
+def _move(
+    introduction: Introduction, by: User, stage: str, close_reason: str, side_id: int | None = None
+) -> None:
     """The move of a locked card, and what follows for suggestion, pair and meetings."""
     now = database_now()
-    old = change_state(introduction, "stage", stage, INTRODUCTION_TRANSITIONS, close_reason=close_reason, stage_since=now)
+    old = change_state(
+        introduction,
+        "stage",
+        stage,
+        INTRODUCTION_TRANSITIONS,
+        close_reason=close_reason,
+        stage_since=now,
+    )
     suggestion = introduction.suggestion
     if stage == _I.CLOSED:
-        Pair.objects.filter(pk=introduction.pair_id, bar=Pair.Bar.INTRODUCED).update(bar="", closed_until=cooling_end(now))
+        Pair.objects.filter(pk=introduction.pair_id, bar=Pair.Bar.INTRODUCED).update(
+            bar="", closed_until=cooling_end(now)
+        )
         cancel_meetings_to_come(introduction, by)
-    if suggestion and stage == _I.CLOSED and suggestion.status in (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED):
-        change_state(suggestion, "status", Suggestion.Status.WITHDRAWN, SUGGESTION_TRANSITIONS, closed_at=now)
+    if (
+        suggestion
+        and stage == _I.CLOSED
+        and suggestion.status in (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED)
+    ):
+        change_state(
+            suggestion, "status", Suggestion.Status.WITHDRAWN, SUGGESTION_TRANSITIONS, closed_at=now
+        )
         Pair.objects.filter(pk=introduction.pair_id).update(closed_until=cooling_end(now))
     elif suggestion and stage != _I.TO_INTRODUCE and suggestion.status == Suggestion.Status.MUTUAL:
         change_state(suggestion, "status", Suggestion.Status.INTRODUCED, SUGGESTION_TRANSITIONS)
-    record(Topic.INTRODUCTION_MOVED, subject=introduction, by=by, community_id=side_id, old=old, new=stage)
+    record(
+        Topic.INTRODUCTION_MOVED,
+        subject=introduction,
+        by=by,
+        community_id=side_id,
+        old=old,
+        new=stage,
+    )
 
 
 @transaction.atomic
 def leave_introduction(*, by: User, introduction_id: int, side_id: int) -> Introduction:
-    """One side closes its introduction: contacts are hidden again, meetings to come are cancelled, both pairs rest.
+    """One side closes its introduction: contacts are hidden again, meetings to come are cancelled,
+    both pairs rest.
 
-    Raises NotVisible (nobody who speaks for that side, or not introduced yet), WrongState (closed or agreed already).
+    Raises NotVisible (nobody who speaks for that side, or not introduced yet), WrongState (closed
+    or agreed already).
     """
     require_in(by, side_id, "X", Thing.CONSENT)
     introduction = lock_introduction(introduction_id)
-    if side_id not in (introduction.pair.a_id, introduction.pair.b_id) or introduction.stage == _I.TO_INTRODUCE:
+    if (
+        side_id not in (introduction.pair.a_id, introduction.pair.b_id)
+        or introduction.stage == _I.TO_INTRODUCE
+    ):
         raise NotVisible
     if introduction.stage in (_I.AGREEMENT, _I.CLOSED):
         raise WrongState(_("This introduction is over; there is nothing to withdraw from."))
@@ -150,14 +207,29 @@ def leave_introduction(*, by: User, introduction_id: int, side_id: int) -> Intro
 
 
 @transaction.atomic
-def assign(*, by: User, introduction_id: int, owner_id: int | None, due_on: dt.date | None) -> Introduction:
-    """Sets who looks after a card and until when. Raises NotVisible, InvalidFields (the owner must be a curator)."""
+def assign(
+    *, by: User, introduction_id: int, owner_id: int | None, due_on: dt.date | None
+) -> Introduction:
+    """Sets who looks after a card and until when. Raises NotVisible, InvalidFields (the owner must
+    be a curator).
+    """
     require_staff(by, "U", Thing.INTRODUCTION)
-    if owner_id is not None and not User.objects.filter(pk=owner_id, staff_role=User.StaffRole.CURATOR, is_active=True).exists():
+    if (
+        owner_id is not None
+        and not User.objects.filter(
+            pk=owner_id, staff_role=User.StaffRole.CURATOR, is_active=True
+        ).exists()
+    ):
         raise InvalidFields({"owner": ["Choose one of the curators."]})
     introduction = lock_introduction(introduction_id)
     introduction.owner_id = owner_id
     introduction.due_on = due_on
     introduction.save(update_fields=["owner", "due_on"])
-    record(Topic.INTRODUCTION_ASSIGNED, subject=introduction, by=by, owner=owner_id, due=due_on.isoformat() if due_on else None)
+    record(
+        Topic.INTRODUCTION_ASSIGNED,
+        subject=introduction,
+        by=by,
+        owner=owner_id,
+        due=due_on.isoformat() if due_on else None,
+    )
     return introduction

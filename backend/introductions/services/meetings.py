@@ -1,4 +1,6 @@
-"""Meetings: either side or staff propose times, each side accepts what suits it, and one is fixed, moved or cancelled."""
+"""Meetings: either side or staff propose times, each side accepts what suits it, and one is fixed,
+moved or cancelled.
+"""
 
 from __future__ import annotations
 
@@ -28,18 +30,26 @@ _CLOSED_TO_MEETINGS = (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSE
 
 
 def _lock(introduction_id: int, by: User, side_id: int | None) -> Introduction:
-    """The introduction, locked, for who may act in it: as ``side_id``, or as staff where it is None. Raises NotVisible, WrongState."""
+    """The introduction, locked, for who may act in it: as ``side_id``, or as staff where it is
+    None. Raises NotVisible, WrongState.
+    """
     if side_id is None:
         require_staff(by, "X", Thing.INTRODUCTION)
     else:
-        require_in(by, side_id, "X", Thing.CONSENT)  # who consents for a side also arranges its meetings; staff have their own way in
+        require_in(
+            by, side_id, "X", Thing.CONSENT
+        )  # who consents for a side also arranges its meetings; staff have their own way in
     introduction = lock_introduction(introduction_id)
     if side_id is not None and side_id not in (introduction.pair.a_id, introduction.pair.b_id):
         raise NotVisible
     if introduction.stage in _CLOSED_TO_MEETINGS:
         if side_id is not None and introduction.stage == Introduction.Stage.TO_INTRODUCE:
             raise NotVisible
-        raise WrongState(_("Meetings are arranged once the two are introduced, and until the introduction is closed."))
+        raise WrongState(
+            _(
+                "Meetings are arranged once the two are introduced, and until the introduction is closed."
+            )
+        )
     return introduction
 
 
@@ -62,8 +72,12 @@ def _check_details(minutes: int, place: str) -> None:
         raise InvalidFields(errors)
 
 
-def _store_times(meeting: Meeting, times: Sequence[str], by: User, side_id: int | None, zone_of_id: int | None) -> int:
-    """Reads and stores a round of proposed times; who proposes them as a side can come at each. Returns the round."""
+def _store_times(
+    meeting: Meeting, times: Sequence[str], by: User, side_id: int | None, zone_of_id: int | None
+) -> int:
+    """Reads and stores a round of proposed times; who proposes them as a side can come at each.
+    Returns the round.
+    """
     writer_id = zone_of_id or side_id
     writer = Community.objects.filter(pk=writer_id).first() if writer_id is not None else None
     pair = meeting.introduction.pair
@@ -71,9 +85,13 @@ def _store_times(meeting: Meeting, times: Sequence[str], by: User, side_id: int 
         raise InvalidFields({"zone_of": [_("Name the side in whose local time you write.")]})
     moments = read_times(times, zone_of(writer.timezone) if writer else None, database_now())
     last = meeting.times.order_by("-round").values_list("round", flat=True).first() or 0
-    rows = MeetingTime.objects.bulk_create(MeetingTime(meeting=meeting, round=last + 1, starts_at=moment) for moment in moments)
+    rows = MeetingTime.objects.bulk_create(
+        MeetingTime(meeting=meeting, round=last + 1, starts_at=moment) for moment in moments
+    )
     if side_id is not None:
-        TimeAcceptance.objects.bulk_create(TimeAcceptance(time=row, community_id=side_id, by=by) for row in rows)
+        TimeAcceptance.objects.bulk_create(
+            TimeAcceptance(time=row, community_id=side_id, by=by) for row in rows
+        )
     return last + 1
 
 
@@ -86,48 +104,81 @@ def propose_meeting(
 
     Args:
         side_id: the community for which ``by`` speaks; None for staff.
-        times: ISO 8601; one without an offset is a local time of ``zone_of_id`` (or else ``side_id``).
+        times: ISO 8601; one without an offset is a local time of ``zone_of_id`` (or else
+            ``side_id``).
         minutes: 15 to 480. place: a room or a link, at most 300 characters on one line.
 
     Raises:
-        NotVisible: neither a speaker of that side nor a curator. WrongState: not introduced, closed, or too many meetings.
-        InvalidFields: by ``times.<index>``, ``minutes``, ``place``; a time that the clocks skip or repeat is told with its mend.
+        NotVisible: neither a speaker of that side nor a curator. WrongState: not introduced,
+            closed, or too many meetings.
+        InvalidFields: by ``times.<index>``, ``minutes``, ``place``; a time that the clocks skip or
+            repeat is told with its mend.
     """
     introduction = _lock(introduction_id, by, side_id)
     _check_details(minutes, place)
     if introduction.meetings.count() >= MOST_MEETINGS:
         raise WrongState(_("This introduction has had as many meetings as it can hold."))
-    meeting = Meeting.objects.create(introduction=introduction, minutes=minutes, place=place.strip(), proposed_by=by)
+    meeting = Meeting.objects.create(
+        introduction=introduction, minutes=minutes, place=place.strip(), proposed_by=by
+    )
     _store_times(meeting, times, by, side_id, zone_of_id)
-    record(Topic.MEETING_PROPOSED, subject=introduction, by=by, meeting=meeting.pk, side=side_id, times=len(times))
+    record(
+        Topic.MEETING_PROPOSED,
+        subject=introduction,
+        by=by,
+        meeting=meeting.pk,
+        side=side_id,
+        times=len(times),
+    )
     return meeting
 
 
 @transaction.atomic
 def propose_other_times(
-    *, by: User, introduction_id: int, meeting_id: int, side_id: int | None, times: Sequence[str], zone_of_id: int | None = None
+    *,
+    by: User,
+    introduction_id: int,
+    meeting_id: int,
+    side_id: int | None,
+    times: Sequence[str],
+    zone_of_id: int | None = None,
 ) -> Meeting:
-    """Proposes other times for a meeting; one that is fixed stays so until another time is. Raises as ``propose_meeting``."""
+    """Proposes other times for a meeting; one that is fixed stays so until another time is. Raises
+    as ``propose_meeting``.
+    """
     meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
     if meeting.status == _STATUS.CANCELLED:
         raise WrongState(_("This meeting is cancelled; propose a new one."))
     _store_times(meeting, times, by, side_id, zone_of_id)
-    record(Topic.MEETING_PROPOSED, subject=meeting.introduction, by=by, meeting=meeting.pk, side=side_id, times=len(times))
+    record(
+        Topic.MEETING_PROPOSED,
+        subject=meeting.introduction,
+        by=by,
+        meeting=meeting.pk,
+        side=side_id,
+        times=len(times),
+    )
     return meeting
 
 
 def times_now(meeting: Meeting) -> list[MeetingTime]:
-    """The times of the last proposal, earliest first, from the prefetched ones where there are such."""
+    """The times of the last proposal, earliest first, from the prefetched ones where there are
+    such.
+    """
     rows = list(meeting.times.all())
     last = max((row.round for row in rows), default=0)
     return sorted((row for row in rows if row.round == last), key=lambda row: row.starts_at)
 
 
 @transaction.atomic
-def accept_times(*, by: User, introduction_id: int, meeting_id: int, side_id: int, time_ids: Sequence[int]) -> Meeting:
-    """Says at which of the proposed times a side can come: exactly these, instead of what it said before.
+def accept_times(
+    *, by: User, introduction_id: int, meeting_id: int, side_id: int, time_ids: Sequence[int]
+) -> Meeting:
+    """Says at which of the proposed times a side can come: exactly these, instead of what it said
+    before.
 
-    Raises NotVisible, WrongState (cancelled), InvalidFields (``time_ids``: not of the last proposal).
+    Raises NotVisible, WrongState (cancelled), InvalidFields (``time_ids``: not of the last
+    proposal).
     """
     meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
     if meeting.status == _STATUS.CANCELLED:
@@ -135,27 +186,44 @@ def accept_times(*, by: User, introduction_id: int, meeting_id: int, side_id: in
     proposed = {row.pk for row in times_now(meeting)}
     chosen = set(time_ids)
     if chosen - proposed:
-        raise InvalidFields({"time_ids": [_("Choose among the times that are proposed now; reload to see them.")]})
+        raise InvalidFields(
+            {"time_ids": [_("Choose among the times that are proposed now; reload to see them.")]}
+        )
     own = TimeAcceptance.objects.filter(time__in=proposed, community_id=side_id)
     own.exclude(time__in=chosen).delete()
     known = set(own.values_list("time_id", flat=True))
-    TimeAcceptance.objects.bulk_create(TimeAcceptance(time_id=pk, community_id=side_id, by=by) for pk in sorted(chosen - known))
-    record(Topic.MEETING_ANSWERED, subject=meeting.introduction, by=by, meeting=meeting.pk, side=side_id, times=len(chosen))
+    TimeAcceptance.objects.bulk_create(
+        TimeAcceptance(time_id=pk, community_id=side_id, by=by) for pk in sorted(chosen - known)
+    )
+    record(
+        Topic.MEETING_ANSWERED,
+        subject=meeting.introduction,
+        by=by,
+        meeting=meeting.pk,
+        side=side_id,
+        times=len(chosen),
+    )
     return meeting
 
 
 @transaction.atomic
-def fix_meeting(*, by: User, introduction_id: int, meeting_id: int, side_id: int | None, time_id: int) -> Meeting:
-    """Fixes a meeting at one of the times proposed now, or moves a fixed one there; everybody's calendar follows.
+def fix_meeting(
+    *, by: User, introduction_id: int, meeting_id: int, side_id: int | None, time_id: int
+) -> Meeting:
+    """Fixes a meeting at one of the times proposed now, or moves a fixed one there; everybody's
+    calendar follows.
 
     A side may fix a time that the other side has accepted; staff, who speak with both, any.
 
-    Raises NotVisible, WrongState (cancelled, past, or not accepted by the other side), InvalidFields (``time_id``), Conflict (fixed there).
+    Raises NotVisible, WrongState (cancelled, past, or not accepted by the other side),
+    InvalidFields (``time_id``), Conflict (fixed there).
     """
     meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
     row = next((row for row in times_now(meeting) if row.pk == time_id), None)
     if row is None:
-        raise InvalidFields({"time_id": [_("Choose among the times that are proposed now; reload to see them.")]})
+        raise InvalidFields(
+            {"time_id": [_("Choose among the times that are proposed now; reload to see them.")]}
+        )
     if row.starts_at <= database_now():
         raise WrongState(_("This time has passed; propose other ones."))
     if side_id is not None and not row.acceptances.exclude(community_id=side_id).exists():
@@ -165,20 +233,48 @@ def fix_meeting(*, by: User, introduction_id: int, meeting_id: int, side_id: int
     if side_id is not None:
         TimeAcceptance.objects.get_or_create(time=row, community_id=side_id, defaults={"by": by})
     old = change_state(
-        meeting, "status", _STATUS.FIXED, MEETING_TRANSITIONS, starts_at=row.starts_at, fixed_by=by, **_next_sequence(meeting)
+        meeting,
+        "status",
+        _STATUS.FIXED,
+        MEETING_TRANSITIONS,
+        starts_at=row.starts_at,
+        fixed_by=by,
+        **_next_sequence(meeting),
     )
-    record(Topic.MEETING_FIXED, subject=meeting.introduction, by=by, meeting=meeting.pk, old=old, sequence=meeting.sequence)
+    record(
+        Topic.MEETING_FIXED,
+        subject=meeting.introduction,
+        by=by,
+        meeting=meeting.pk,
+        old=old,
+        sequence=meeting.sequence,
+    )
     return meeting
 
 
 def _next_sequence(meeting: Meeting) -> dict[str, object]:
-    """What calendars must learn of has a higher SEQUENCE than what they know; the first entry has 0."""
-    return {"sequence": meeting.sequence + (meeting.starts_at is not None), "changed_at": database_now()}
+    """What calendars must learn of has a higher SEQUENCE than what they know; the first entry has
+    0.
+    """
+    return {
+        "sequence": meeting.sequence + (meeting.starts_at is not None),
+        "changed_at": database_now(),
+    }
 
 
 @transaction.atomic
-def change_meeting(*, by: User, introduction_id: int, meeting_id: int, side_id: int | None, minutes: int, place: str) -> Meeting:
-    """Changes length and place; calendars follow where the meeting is fixed. Raises NotVisible, WrongState (cancelled), InvalidFields."""
+def change_meeting(
+    *,
+    by: User,
+    introduction_id: int,
+    meeting_id: int,
+    side_id: int | None,
+    minutes: int,
+    place: str,
+) -> Meeting:
+    """Changes length and place; calendars follow where the meeting is fixed. Raises NotVisible,
+    WrongState (cancelled), InvalidFields.
+    """
     meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
     _check_details(minutes, place)
     if meeting.status == _STATUS.CANCELLED:
@@ -192,25 +288,52 @@ def change_meeting(*, by: User, introduction_id: int, meeting_id: int, side_id: 
         fields += ["sequence", "changed_at"]
     meeting.save(update_fields=fields)
     topic = Topic.MEETING_FIXED if meeting.status == _STATUS.FIXED else Topic.MEETING_PROPOSED
-    record(topic, subject=meeting.introduction, by=by, meeting=meeting.pk, side=side_id, sequence=meeting.sequence)
+    record(
+        topic,
+        subject=meeting.introduction,
+        by=by,
+        meeting=meeting.pk,
+        side=side_id,
+        sequence=meeting.sequence,
+    )
     return meeting
 
 
 @transaction.atomic
-def cancel_meeting(*, by: User, introduction_id: int, meeting_id: int, side_id: int | None) -> Meeting:
-    """Cancels a meeting, proposed or fixed; calendars that hold it are told. Raises NotVisible, WrongState (cancelled already)."""
+def cancel_meeting(
+    *, by: User, introduction_id: int, meeting_id: int, side_id: int | None
+) -> Meeting:
+    """Cancels a meeting, proposed or fixed; calendars that hold it are told. Raises NotVisible,
+    WrongState (cancelled already).
+    """
     meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
     _cancel(meeting, by)
     return meeting
 
 
 def _cancel(meeting: Meeting, by: User) -> None:
-    old = change_state(meeting, "status", _STATUS.CANCELLED, MEETING_TRANSITIONS, cancelled_by=by, **_next_sequence(meeting))
-    record(Topic.MEETING_CANCELLED, subject=meeting.introduction, by=by, meeting=meeting.pk, old=old, sequence=meeting.sequence)
+    old = change_state(
+        meeting,
+        "status",
+        _STATUS.CANCELLED,
+        MEETING_TRANSITIONS,
+        cancelled_by=by,
+        **_next_sequence(meeting),
+    )
+    record(
+        Topic.MEETING_CANCELLED,
+        subject=meeting.introduction,
+        by=by,
+        meeting=meeting.pk,
+        old=old,
+        sequence=meeting.sequence,
+    )
 
 
 def cancel_meetings_to_come(introduction: Introduction, by: User) -> None:
-    """With the introduction its meetings end: those proposed, and those fixed that have not been held. Within the caller's transaction."""
+    """With the introduction its meetings end: those proposed, and those fixed that have not been
+    held. Within the caller's transaction.
+    """
     now = database_now()
     for meeting in introduction.meetings.exclude(status=_STATUS.CANCELLED).order_by("pk"):
         if meeting.starts_at is None or meeting.starts_at > now:

@@ -16,7 +16,9 @@ from backend.outbox.topics import Topic
 
 @transaction.atomic
 def write_note(*, by: User, introduction_id: int, text: str) -> IntroductionNote:
-    """Adds a note that neither side reads. Raises NotVisible (no curator, no such card), InvalidFields (no text, or too much)."""
+    """Adds a note that neither side reads. Raises NotVisible (no curator, no such card),
+    InvalidFields (no text, or too much).
+    """
     require_staff(by, "U", Thing.INTRODUCTION)
     introduction = lock_introduction(introduction_id)
     if not text.strip() or len(text) > 4000 or "\x00" in text:

@@ -1,4 +1,6 @@
-"""Decisions about a partnership: each side's own, with the council's decision behind it where one is needed."""
+"""Decisions about a partnership: each side's own, with the council's decision behind it where one
+is needed.
+"""
 
 from __future__ import annotations
 
@@ -46,13 +48,20 @@ DECISIONS: dict[str, Decision] = {
 
 def lock_partnership(partnership_id: int) -> Partnership:
     """The partnership with its row locked until the transaction ends. Raises NotVisible."""
-    found = Partnership.objects.select_for_update(of=("self",)).select_related("pair").filter(pk=partnership_id).first()
+    found = (
+        Partnership.objects.select_for_update(of=("self",))
+        .select_related("pair")
+        .filter(pk=partnership_id)
+        .first()
+    )
     if found is None:
         raise NotVisible
     return found
 
 
-def lock_as_side(partnership_id: int, community_id: int, by: User, verb: str, thing: Thing) -> Partnership:
+def lock_as_side(
+    partnership_id: int, community_id: int, by: User, verb: str, thing: Thing
+) -> Partnership:
     """The same for an act of one side. Raises NotVisible: not theirs to do, or no side of it."""
     require_in(by, community_id, verb, thing)
     partnership = lock_partnership(partnership_id)
@@ -66,16 +75,20 @@ def turn(
     partnership: Partnership, new: Partnership.Status, *, by: User | None, community_id: int | None = None, decided_on: dt.date,
     reference: str = "", reason: str = "", **values: object,
 ) -> StatusChange:  # fmt: skip
-    """One step of a partnership's life, with its row of history and its event. The caller holds the row's lock.
+    """One step of a partnership's life, with its row of history and its event. The caller holds the
+    row's lock.
 
     Raises:
-        WrongState: the table does not allow it. Conflict: the two have begun another partnership meanwhile.
+        WrongState: the table does not allow it. Conflict: the two have begun another partnership
+            meanwhile.
     """
     try:
         with transaction.atomic():
             old = change_state(partnership, "status", new, PARTNERSHIP_TRANSITIONS, **values)
     except IntegrityError:
-        raise Conflict(_("These two have begun another partnership meanwhile."), code="partners_already") from None
+        raise Conflict(
+            _("These two have begun another partnership meanwhile."), code="partners_already"
+        ) from None
     change = StatusChange.objects.create(
         partnership=partnership,
         old=old,
@@ -86,22 +99,39 @@ def turn(
         reason=reason,
         by=by,
     )
-    record(Topic.PARTNERSHIP_STATUS_CHANGED, subject=partnership, by=by, community_id=community_id, old=old, new=new.value)
+    record(
+        Topic.PARTNERSHIP_STATUS_CHANGED,
+        subject=partnership,
+        by=by,
+        community_id=community_id,
+        old=old,
+        new=new.value,
+    )
     return change
 
 
 @transaction.atomic
 def decide(
-    *, by: User, partnership_id: int, community_id: int | None, act: str, decided_on: dt.date, reference: str = "", reason: str = ""
+    *,
+    by: User,
+    partnership_id: int,
+    community_id: int | None,
+    act: str,
+    decided_on: dt.date,
+    reference: str = "",
+    reason: str = "",
 ) -> Partnership:
-    """One side's decision: suspend, resume, revitalise, end or emeritus. One side's council is enough to end or to suspend.
+    """One side's decision: suspend, resume, revitalise, end or emeritus. One side's council is
+    enough to end or to suspend.
 
     Args:
-        community_id: the side; None for staff, who may do one thing only: honour a dormant partnership where nobody answers any more.
+        community_id: the side; None for staff, who may do one thing only: honour a dormant
+            partnership where nobody answers any more.
         reference: of the council's decision, as its minutes have it.
 
     Raises:
-        NotVisible: not theirs to decide. InvalidFields. WrongState: not from where it is now, or it is the other side that suspended.
+        NotVisible: not theirs to decide. InvalidFields. WrongState: not from where it is now, or it
+            is the other side that suspended.
         Conflict: the two have begun another partnership meanwhile.
     """
     decision = DECISIONS.get(act)
@@ -111,7 +141,9 @@ def decide(
             raise NotVisible  # staff never decide for a side
         partnership = lock_partnership(partnership_id)
     else:
-        partnership = lock_as_side(partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION)
+        partnership = lock_as_side(
+            partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION
+        )
     if decision is None:
         raise InvalidFields({"act": [_("Choose one of the decisions.")]})
     today = database_now().date()
@@ -122,7 +154,9 @@ def decide(
     if decision.new == _P.ENDED:
         values["ended_on"] = decided_on
         rest = cooling_end(database_now())
-        Pair.objects.filter(pk=partnership.pair_id, bar=Pair.Bar.PARTNERS).update(bar="", closed_until=rest)
+        Pair.objects.filter(pk=partnership.pair_id, bar=Pair.Bar.PARTNERS).update(
+            bar="", closed_until=rest
+        )
     if decision.new in (_P.REVITALISING, _P.ACTIVE):
         values["awake_since"] = today
     turn(
@@ -132,14 +166,25 @@ def decide(
     return partnership
 
 
-def _check(partnership: Partnership, decision: Decision, decided_on: dt.date, reference: str, reason: str, today: dt.date) -> None:
+def _check(
+    partnership: Partnership,
+    decision: Decision,
+    decided_on: dt.date,
+    reference: str,
+    reason: str,
+    today: dt.date,
+) -> None:
     errors = {}
     if decided_on > today:
-        errors["decided_on"] = [_("A decision cannot lie in the future. Record it when it is taken.")]
+        errors["decided_on"] = [
+            _("A decision cannot lie in the future. Record it when it is taken.")
+        ]
     elif decided_on < partnership.since:
         errors["decided_on"] = [_("The partnership had not begun then.")]
     if decision.by_council and not reference.strip():
-        errors["reference"] = [_("Name the council's decision, for example its number in the minutes.")]
+        errors["reference"] = [
+            _("Name the council's decision, for example its number in the minutes.")
+        ]
     elif len(reference) > LONGEST_REFERENCE or "\x00" in reference:
         errors["reference"] = [_("Write at most 200 characters.")]
     if len(reason) > LONGEST_REASON or "\x00" in reason:
@@ -150,18 +195,32 @@ def _check(partnership: Partnership, decision: Decision, decided_on: dt.date, re
 
 def _require_own_suspension(partnership: Partnership, community_id: int | None) -> None:
     last = partnership.changes.filter(new=_P.SUSPENDED).order_by("-id").first()
-    if partnership.status == _P.SUSPENDED and last is not None and last.community_id != community_id:
-        raise WrongState(_("The other side has suspended the partnership; it lifts the suspension."))
+    if (
+        partnership.status == _P.SUSPENDED
+        and last is not None
+        and last.community_id != community_id
+    ):
+        raise WrongState(
+            _("The other side has suspended the partnership; it lifts the suspension.")
+        )
 
 
 @transaction.atomic
 def renew(
-    *, by: User, partnership_id: int, community_id: int, next_review_on: dt.date, decided_on: dt.date, reference: str = ""
+    *,
+    by: User,
+    partnership_id: int,
+    community_id: int,
+    next_review_on: dt.date,
+    decided_on: dt.date,
+    reference: str = "",
 ) -> Partnership:
-    """One side wants to go on. When both have said so for the same review, the partnership is renewed until the earlier of their dates.
+    """One side wants to go on. When both have said so for the same review, the partnership is
+    renewed until the earlier of their dates.
 
     Raises:
-        NotVisible: not theirs to decide. InvalidFields. WrongState: no review is due, or the side has answered it already.
+        NotVisible: not theirs to decide. InvalidFields. WrongState: no review is due, or the side
+            has answered it already.
     """
     partnership = lock_as_side(partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION)
     if partnership.status != _P.REVIEW_DUE or partnership.review_on is None:
@@ -171,7 +230,9 @@ def renew(
     if not today < next_review_on <= today + LONGEST_TO_REVIEW:
         errors["next_review_on"] = [_("Choose a day in the next 20 years.")]
     if not partnership.since <= decided_on <= today:
-        errors["decided_on"] = [_("Choose a day between the beginning of the partnership and today.")]
+        errors["decided_on"] = [
+            _("Choose a day between the beginning of the partnership and today.")
+        ]
     if len(reference) > LONGEST_REFERENCE or "\x00" in reference:
         errors["reference"] = [_("Write at most 200 characters.")]
     if errors:
@@ -185,7 +246,20 @@ def renew(
     )  # fmt: skip
     dates = list(answered.values_list("next_review_on", flat=True))
     complete = len(dates) == 2
-    record(Topic.PARTNERSHIP_RENEWAL_GIVEN, subject=partnership, by=by, community_id=community_id, complete=complete)
+    record(
+        Topic.PARTNERSHIP_RENEWAL_GIVEN,
+        subject=partnership,
+        by=by,
+        community_id=community_id,
+        complete=complete,
+    )
     if complete:
-        turn(partnership, _P.RENEWED, by=by, decided_on=decided_on, reference=reference.strip(), review_on=min(dates))
+        turn(
+            partnership,
+            _P.RENEWED,
+            by=by,
+            decided_on=decided_on,
+            reference=reference.strip(),
+            review_on=min(dates),
+        )
     return partnership

@@ -23,20 +23,35 @@ def save_template(*, by: User, form: str, text: str, based_on: int) -> Agreement
         based_on: the number of the version that the editor began from; 0 is the delivered text.
 
     Raises:
-        NotVisible: no curator. InvalidFields: no such form, or a text that cannot be taken. Conflict: somebody saved in the meantime.
+        NotVisible: no curator. InvalidFields: no such form, or a text that cannot be taken.
+            Conflict: somebody saved in the meantime.
     """
     require_staff(by, "U", Thing.AGREEMENT)
     if form not in Form.values:
         raise InvalidFields({"form": [_("Choose one of the forms.")]})
-    latest = AgreementTemplate.objects.filter(form=form).order_by("-number").values_list("number", flat=True).first() or 0
+    latest = (
+        AgreementTemplate.objects.filter(form=form)
+        .order_by("-number")
+        .values_list("number", flat=True)
+        .first()
+        or 0
+    )
     plain = check_text(text)
-    changed = Conflict(_("Somebody else saved this template in the meantime. Open it again and bring in your changes."))
+    changed = Conflict(
+        _(
+            "Somebody else saved this template in the meantime. Open it again and bring in your changes."
+        )
+    )
     if based_on != latest:
         raise changed
     try:
         with transaction.atomic():
-            template = AgreementTemplate.objects.create(form=form, number=latest + 1, text=plain, by=by)
+            template = AgreementTemplate.objects.create(
+                form=form, number=latest + 1, text=plain, by=by
+            )
     except IntegrityError:
         raise changed from None
-    record(Topic.AGREEMENT_TEMPLATE_SAVED, subject=template, by=by, form=form, number=template.number)
+    record(
+        Topic.AGREEMENT_TEMPLATE_SAVED, subject=template, by=by, form=form, number=template.number
+    )
     return template

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from backend.notifications.models import Notification
-from backend.notifications.recipients import agreements, introductions, people, profiles, suggestions
+from backend.notifications.recipients import (
+    agreements,
+    introductions,
+    people,
+    profiles,
+    suggestions,
+)
 from backend.notifications.recipients.told import people_of
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
@@ -39,6 +45,8 @@ _MAKERS: dict[Topic, Callable[[Event], list[Notification]]] = {
 
 
 def notifications_for(event: Event) -> list[Notification]:
-    """The unsaved notifications that the event calls for; the list is empty for an event of which nobody is told."""
+    """The unsaved notifications that the event calls for; the list is empty for an event of which
+    nobody is told.
+    """
     maker = _MAKERS.get(Topic(event.topic))
     return maker(event) if maker else []

@@ -12,9 +12,15 @@ _K = Notification.Kind
 
 
 def join_requested(event: Event) -> list[Notification]:
-    """To who may let the person in: the community's vetted officials and chairs; to curators where there is none."""
+    """To who may let the person in: the community's vetted officials and chairs; to curators where
+    there is none.
+    """
     answering = CommunityRole.objects.filter(
-        community_id=event.community_id or 0, ended_at__isnull=True, vetted_at__isnull=False, role__in=RESPONSIBLE, user__is_active=True
+        community_id=event.community_id or 0,
+        ended_at__isnull=True,
+        vetted_at__isnull=False,
+        role__in=RESPONSIBLE,
+        user__is_active=True,
     )
     people = list(answering.order_by("id").values_list("user_id", flat=True))
     own = event.community_id if people else None

@@ -12,10 +12,17 @@ _K = Notification.Kind
 
 def suggestions_changed(event: Event) -> list[Notification]:
     named = {int(community_id): ids for community_id, ids in event.payload["communities"].items()}
-    # What staff took back since then is not announced; what a side has declined since then is, or the silence would tell of it.
+    # What staff took back since then is not announced; what a side has declined since then is, or
+    # the silence would tell of it.
     wanted = {pk for ids in named.values() for pk in ids}
-    released = set(Suggestion.objects.visible_to_communities().filter(pk__in=wanted).values_list("pk", flat=True))
-    new = {community_id: [pk for pk in ids if pk in released] for community_id, ids in named.items()}
+    released = set(
+        Suggestion.objects.visible_to_communities()
+        .filter(pk__in=wanted)
+        .values_list("pk", flat=True)
+    )
+    new = {
+        community_id: [pk for pk in ids if pk in released] for community_id, ids in named.items()
+    }
     return [
         Notification(
             recipient_id=user_id,

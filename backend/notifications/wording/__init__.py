@@ -1,4 +1,6 @@
-"""What a notification says. Words are made when it is shown or sent, from ids: nothing that was hidden since is told."""
+"""What a notification says. Words are made when it is shown or sent, from ids: nothing that was
+hidden since is told.
+"""
 
 from __future__ import annotations
 

@@ -21,8 +21,11 @@ def agreement_to_sign(notification: Notification) -> Words:
     return Words(
         _("An agreement waits for your signature"),
         (
-            _("Staff have put the text of an agreement before %(own)s and %(other)s.") % side_names(notification),
-            _("When both highest officials have signed, send the signed document and confirm for your side."),
+            _("Staff have put the text of an agreement before %(own)s and %(other)s.")
+            % side_names(notification),
+            _(
+                "When both highest officials have signed, send the signed document and confirm for your side."
+            ),
         ),
         _agreement_path(notification),
         _("Read the agreement"),
@@ -33,7 +36,8 @@ def agreement_confirmed(notification: Notification) -> Words:
     return Words(
         _("The other side has confirmed the agreement"),
         (
-            _("%(other)s has confirmed its signature under the agreement with %(own)s.") % side_names(notification),
+            _("%(other)s has confirmed its signature under the agreement with %(own)s.")
+            % side_names(notification),
             _("The partnership begins when your side confirms too."),
         ),
         _agreement_path(notification),
@@ -44,7 +48,10 @@ def agreement_confirmed(notification: Notification) -> Words:
 def partnership_begun(notification: Notification) -> Words:
     return Words(
         _("A partnership has begun"),
-        (_("%(own)s and %(other)s have both confirmed their agreement. Congratulations!") % side_names(notification),),
+        (
+            _("%(own)s and %(other)s have both confirmed their agreement. Congratulations!")
+            % side_names(notification),
+        ),
         _partnership_path(notification),
         _("See the partnership"),
     )
@@ -55,13 +62,21 @@ def partnership_state(notification: Notification) -> Words:
     sentences = {
         "active": _("The partnership of %(own)s and %(other)s is active again."),
         "carried_on": _("A new agreement of %(own)s and %(other)s is in force."),
-        "review_due": _("It is time for %(own)s and %(other)s to look at their partnership together."),
+        "review_due": _(
+            "It is time for %(own)s and %(other)s to look at their partnership together."
+        ),
         "renewed": _("%(own)s and %(other)s have renewed their partnership."),
-        "dormant": _("Nothing has been recorded between %(own)s and %(other)s for 18 months. A call, a visit or a small project wakes it."),
+        "dormant": _(
+            "Nothing has been recorded between %(own)s and %(other)s for 18 months. A call, a visit or a small project wakes it."
+        ),
         "revitalising": _("%(other)s wants to bring the partnership with %(own)s back to life."),
-        "suspended": _("%(other)s has suspended the partnership with %(own)s. Suspended is not ended."),
+        "suspended": _(
+            "%(other)s has suspended the partnership with %(own)s. Suspended is not ended."
+        ),
         "ended": _("%(other)s has ended the partnership with %(own)s."),
-        "emeritus": _("The partnership of %(own)s and %(other)s is kept in honour, without further activity."),
+        "emeritus": _(
+            "The partnership of %(own)s and %(other)s is kept in honour, without further activity."
+        ),
     }
     return Words(
         _("News of a partnership"),
@@ -74,7 +89,12 @@ def partnership_state(notification: Notification) -> Words:
 def renewal_asked(notification: Notification) -> Words:
     return Words(
         _("Your partner wants to go on"),
-        (_("%(other)s wants to renew the partnership with %(own)s. It is renewed when your side says so too.") % side_names(notification),),
+        (
+            _(
+                "%(other)s wants to renew the partnership with %(own)s. It is renewed when your side says so too."
+            )
+            % side_names(notification),
+        ),
         _partnership_path(notification),
         _("See and answer"),
     )

@@ -17,7 +17,8 @@ def introduced(notification: Notification) -> Words:
     return Words(
         _("You are introduced"),
         (
-            _("Staff have introduced %(own)s and %(other)s.") % {"own": own_name(notification), "other": other_name(notification)},
+            _("Staff have introduced %(own)s and %(other)s.")
+            % {"own": own_name(notification), "other": other_name(notification)},
             _("Contacts are shown as soon as both sides have consented."),
         ),
         reverse("web:introduction", kwargs={"introduction_id": notification.subject_id}),
@@ -38,19 +39,37 @@ def contacts_open(notification: Notification) -> Words:
 
 
 def meeting(notification: Notification) -> Words:
-    """Told as the meeting stands now, on the clocks of both sides; a later change has a message of its own."""
-    meeting = Meeting.objects.select_related("introduction__pair__a", "introduction__pair__b").get(pk=notification.payload["meeting"])
+    """Told as the meeting stands now, on the clocks of both sides; a later change has a message of
+    its own.
+    """
+    meeting = Meeting.objects.select_related("introduction__pair__a", "introduction__pair__b").get(
+        pk=notification.payload["meeting"]
+    )
     own = own_name(notification) or name_of(notification.payload["own"])
     named = {"own": own, "other": other_name(notification)}
     kind = Notification.Kind(notification.kind)
     if kind == _K.MEETING_PROPOSED:
-        title, told = _("Times for a meeting"), _("Times are proposed for a meeting of %(own)s and %(other)s. Say which of them suit you.")
+        title, told = (
+            _("Times for a meeting"),
+            _(
+                "Times are proposed for a meeting of %(own)s and %(other)s. Say which of them suit you."
+            ),
+        )
     elif kind == _K.MEETING_ANSWERED:
-        title, told = _("Times for a meeting are accepted"), _("%(other)s has said when it can meet %(own)s. Choose the time.")
+        title, told = (
+            _("Times for a meeting are accepted"),
+            _("%(other)s has said when it can meet %(own)s. Choose the time."),
+        )
     elif meeting.status == Meeting.Status.CANCELLED:
-        title, told = _("A meeting is cancelled"), _("The meeting of %(own)s and %(other)s is cancelled.")
+        title, told = (
+            _("A meeting is cancelled"),
+            _("The meeting of %(own)s and %(other)s is cancelled."),
+        )
     else:
-        title, told = _("A meeting is fixed"), _("The meeting of %(own)s and %(other)s is fixed. The calendar file is attached.")
+        title, told = (
+            _("A meeting is fixed"),
+            _("The meeting of %(own)s and %(other)s is fixed. The calendar file is attached."),
+        )
     times = local_times(meeting) if kind in (_K.MEETING_FIXED, _K.MEETING_CANCELLED) else []
     name = "web:introduction" if notification.community_id else "web:staff_introduction"
     path = reverse(name, kwargs={"introduction_id": meeting.introduction_id})

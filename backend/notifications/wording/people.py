@@ -13,9 +13,12 @@ from backend.notifications.wording.words import Words, name_of, own_name
 def join_requested(notification: Notification) -> Words:
     community_id = notification.payload["community"]
     return Words(
-        _("Somebody asks to join your community") if notification.community else _("Somebody asks to join a community"),
+        _("Somebody asks to join your community")
+        if notification.community
+        else _("Somebody asks to join a community"),
         (
-            _("A person with an account here asks to belong to %(own)s.") % {"own": own_name(notification) or name_of(community_id)},
+            _("A person with an account here asks to belong to %(own)s.")
+            % {"own": own_name(notification) or name_of(community_id)},
             _("Read who it is, and let them in or refuse."),
         ),
         reverse("web:people", kwargs={"community_id": community_id}),

@@ -25,12 +25,19 @@ def new_suggestions(notification: Notification) -> Words:
     sides = [s.pair.b if s.pair.a_id == notification.community_id else s.pair.a for s in found]
     names = in_a_row(f"{side.name} ({side.country.label})" for side in sides)
     return Words(
-        ngettext("%(count)d new suggested partner", "%(count)d new suggested partners", count) % {"count": count},
+        ngettext("%(count)d new suggested partner", "%(count)d new suggested partners", count)
+        % {"count": count},
         (
-            ngettext("%(own)s has %(count)d new suggested partner.", "%(own)s has %(count)d new suggested partners.", count)
+            ngettext(
+                "%(own)s has %(count)d new suggested partner.",
+                "%(own)s has %(count)d new suggested partners.",
+                count,
+            )
             % {"own": own_name(notification), "count": count},
             *([_("Among them: %(names)s.") % {"names": names}] if names else []),
-            _("Each comes with its reasons for both sides. Neither side sees the other's answer before both are interested."),
+            _(
+                "Each comes with its reasons for both sides. Neither side sees the other's answer before both are interested."
+            ),
         ),
         reverse("web:suggestions", kwargs={"community_id": notification.community_id}),
         _("See the suggestions"),
@@ -38,9 +45,13 @@ def new_suggestions(notification: Notification) -> Words:
 
 
 def suggestions_expiring(notification: Notification) -> Words:
-    """By what the reader's own side has answered alone; what it has answered since then is not named any more."""
+    """By what the reader's own side has answered alone; what it has answered since then is not
+    named any more.
+    """
     own = notification.community_id
-    pending = Q(pair__a_id=own, a_state=Suggestion.SideState.PENDING) | Q(pair__b_id=own, b_state=Suggestion.SideState.PENDING)
+    pending = Q(pair__a_id=own, a_state=Suggestion.SideState.PENDING) | Q(
+        pair__b_id=own, b_state=Suggestion.SideState.PENDING
+    )
     found = list(
         Suggestion.objects.visible_to_communities()
         .filter(pending, pk__in=notification.payload["suggestions"])
@@ -51,14 +62,25 @@ def suggestions_expiring(notification: Notification) -> Words:
     for suggestion in found[:NAMED]:
         other = suggestion.pair.b if suggestion.pair.a_id == own else suggestion.pair.a
         day = date_format(suggestion.expires_at.date()) if suggestion.expires_at else ""
-        lines.append(_("%(name)s (%(country)s): until %(day)s.") % {"name": other.name, "country": other.country.label, "day": day})
+        lines.append(
+            _("%(name)s (%(country)s): until %(day)s.")
+            % {"name": other.name, "country": other.country.label, "day": day}
+        )
     count = int(notification.payload["count"])
     return Words(
-        ngettext("%(count)d suggestion waits for an answer", "%(count)d suggestions wait for an answer", count) % {"count": count},
+        ngettext(
+            "%(count)d suggestion waits for an answer",
+            "%(count)d suggestions wait for an answer",
+            count,
+        )
+        % {"count": count},
         (
-            _("The time to answer ends soon for suggested partners of %(own)s.") % {"own": own_name(notification)},
+            _("The time to answer ends soon for suggested partners of %(own)s.")
+            % {"own": own_name(notification)},
             *lines,
-            _("No answer is an answer too: then the suggestion closes by itself, and nobody is told why."),
+            _(
+                "No answer is an answer too: then the suggestion closes by itself, and nobody is told why."
+            ),
         ),
         reverse("web:suggestions", kwargs={"community_id": own}),
         _("See the suggestions"),
@@ -81,6 +103,12 @@ def interest_mutual(notification: Notification) -> Words:
             % {"own": own_name(notification), "other": other_name(notification)},
             _("Staff will introduce you; there is nothing that you have to do now."),
         ),
-        reverse("web:suggestion", kwargs={"community_id": notification.community_id, "suggestion_id": notification.subject_id}),
+        reverse(
+            "web:suggestion",
+            kwargs={
+                "community_id": notification.community_id,
+                "suggestion_id": notification.subject_id,
+            },
+        ),
         _("See the suggestion"),
     )

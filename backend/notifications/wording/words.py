@@ -15,7 +15,9 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """``title`` is also a mail's subject: it holds no text that a person wrote. ``path`` is where to go, ``action`` what that does."""
+    """``title`` is also a mail's subject: it holds no text that a person wrote. ``path`` is where
+    to go, ``action`` what that does.
+    """
 
     title: str
     sentences: tuple[str, ...]

@@ -47,24 +47,31 @@ def policy_history(user: User | AnonymousUser) -> QuerySet[ReleasePolicy]:
 
 
 @transaction.atomic
-def set_policy(*, by: User, mode: str, threshold: float | None = None, because: str) -> ReleasePolicy:
+def set_policy(
+    *, by: User, mode: str, threshold: float | None = None, because: str
+) -> ReleasePolicy:
     """Puts a policy in force from the next derivation on. What is held by hand stays held.
 
     Raises:
-        NotVisible: no curator. InvalidFields: an unknown mode, a threshold outside of [0, 1] or with another mode, no reason.
+        NotVisible: no curator. InvalidFields: an unknown mode, a threshold outside of [0, 1] or
+            with another mode, no reason.
     """
     require_staff(by, "X", Thing.CURATION)
     errors = {}
     if mode not in _MODE.values:
         errors["mode"] = [f"Choose one of: {', '.join(_MODE.values)}."]
     if mode == _MODE.ABOVE and (threshold is None or not 0 <= threshold <= 1):
-        errors["threshold"] = ["Write the lowest score that is released by itself, from 0 to 1, for example 0.6."]
+        errors["threshold"] = [
+            "Write the lowest score that is released by itself, from 0 to 1, for example 0.6."
+        ]
     if mode != _MODE.ABOVE and threshold is not None:
         errors["threshold"] = ["Only the policy “above a score” has a score; leave it empty."]
     if not because.strip() or len(because) > 1000 or "\x00" in because:
         errors["because"] = ["Say in 1 to 1,000 characters why the policy changes."]
     if errors:
         raise InvalidFields(errors)
-    policy = ReleasePolicy.objects.create(mode=mode, threshold=threshold, because=because.strip(), set_by=by)
+    policy = ReleasePolicy.objects.create(
+        mode=mode, threshold=threshold, because=because.strip(), set_by=by
+    )
     record(Topic.RELEASE_POLICY_SET, subject=policy, by=by, mode=mode, threshold=threshold)
     return policy

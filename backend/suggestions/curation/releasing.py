@@ -39,11 +39,17 @@ def release_many(*, by: User, suggestion_ids: Sequence[int]) -> Done:
 
     result = _each(by, suggestion_ids, release_one)
     told: dict[str, list[int]] = {}
-    for suggestion in Suggestion.objects.filter(pk__in=result.done).select_related("pair").order_by("-score", "id"):
+    for suggestion in (
+        Suggestion.objects.filter(pk__in=result.done)
+        .select_related("pair")
+        .order_by("-score", "id")
+    ):
         for side in (suggestion.pair.a_id, suggestion.pair.b_id):
             told.setdefault(str(side), []).append(suggestion.pk)
     if told:
-        record(Topic.SUGGESTIONS_CHANGED, subject=(Suggestion, result.done[0]), by=by, communities=told)
+        record(
+            Topic.SUGGESTIONS_CHANGED, subject=(Suggestion, result.done[0]), by=by, communities=told
+        )
     return result
 
 
@@ -59,8 +65,13 @@ def _each(by: User, suggestion_ids: Sequence[int], act: Callable[[int], object])
     if not 1 <= len(wanted) <= MOST_AT_ONCE:
         raise InvalidFields({"suggestion_ids": [f"Choose 1 to {MOST_AT_ONCE} suggestions."]})
     result = Done()
-    # In the order of the pairs, whose rows are the locks: two curators at work on the same list wait in line, never in a ring.
-    in_order = Suggestion.objects.filter(pk__in=wanted).order_by("pair_id", "pk").values_list("pk", flat=True)
+    # In the order of the pairs, whose rows are the locks: two curators at work on the same list
+    # wait in line, never in a ring.
+    in_order = (
+        Suggestion.objects.filter(pk__in=wanted)
+        .order_by("pair_id", "pk")
+        .values_list("pk", flat=True)
+    )
     for suggestion_id in in_order:
         try:
             with transaction.atomic():

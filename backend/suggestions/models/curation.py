@@ -1,4 +1,6 @@
-"""What staff decide about suggestions: when they are released, which pairs may not be suggested, and which they propose by hand."""
+"""What staff decide about suggestions: when they are released, which pairs may not be suggested,
+and which they propose by hand.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from backend.suggestions.models.pairs import Pair, Suggestion
 
 
 class ReleasePolicy(models.Model):
-    """What becomes of a new suggestion. Rows are added, never changed: the newest is in force, the others are its history."""
+    """What becomes of a new suggestion. Rows are added, never changed: the newest is in force, the
+    others are its history.
+    """
 
     class Mode(models.TextChoices):
         ALL = "all", "Release all at once"
@@ -19,39 +23,54 @@ class ReleasePolicy(models.Model):
         BY_HAND = "by_hand", "Staff release each by hand"
 
     mode = models.CharField(max_length=8, choices=Mode.choices)
-    threshold = models.FloatField(null=True, help_text="Lowest score that is released by itself, in [0, 1]; for the mode above alone")
+    threshold = models.FloatField(
+        null=True,
+        help_text="Lowest score that is released by itself, in [0, 1]; for the mode above alone",
+    )
     because = models.TextField(max_length=1000)
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     set_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="release_policy_mode_known", condition=Q(mode__in=["all", "above", "by_hand"])),
+            models.CheckConstraint(
+                name="release_policy_mode_known", condition=Q(mode__in=["all", "above", "by_hand"])
+            ),
             models.CheckConstraint(
                 name="release_policy_threshold_with_mode",
-                condition=Q(mode="above", threshold__gte=0, threshold__lte=1) | (~Q(mode="above") & Q(threshold__isnull=True)),
+                condition=Q(mode="above", threshold__gte=0, threshold__lte=1)
+                | (~Q(mode="above") & Q(threshold__isnull=True)),
             ),
         ]
 
 
 class Bar(models.Model):
-    """A dated, sourced rule of staff that one pair, or two jurisdictions, are not suggested to each other. Lifted, never deleted.
+    """A dated, sourced rule of staff that one pair, or two jurisdictions, are not suggested to each
+    other. Lifted, never deleted.
 
-    Of one pair: ``pair``. Of jurisdictions: ``country`` abroad (narrowed by ``admin1_code``) with the whole United States or, narrowed
-    by ``home_admin1_code``, with one state.
+    Of one pair: ``pair``. Of jurisdictions: ``country`` abroad (narrowed by ``admin1_code``) with
+    the whole United States or, narrowed by ``home_admin1_code``, with one state.
     """
 
     pair = models.ForeignKey(Pair, null=True, on_delete=models.PROTECT, related_name="bars")
-    home_admin1_code = models.CharField(max_length=20, blank=True, help_text="State, as the gazetteer codes it; empty: all")
+    home_admin1_code = models.CharField(
+        max_length=20, blank=True, help_text="State, as the gazetteer codes it; empty: all"
+    )
     country = models.ForeignKey(Country, null=True, on_delete=models.PROTECT, related_name="+")
-    admin1_code = models.CharField(max_length=20, blank=True, help_text="First-level division of the country; empty: all")
+    admin1_code = models.CharField(
+        max_length=20, blank=True, help_text="First-level division of the country; empty: all"
+    )
     because = models.TextField(max_length=2000)
-    source = models.TextField(max_length=1000, help_text="Where the rule comes from: a link or a reference in words")
+    source = models.TextField(
+        max_length=1000, help_text="Where the rule comes from: a link or a reference in words"
+    )
     from_on = models.DateField()
     until_on = models.DateField(null=True, help_text="Last day; empty: until lifted")
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     set_at = models.DateTimeField(auto_now_add=True)
-    lifted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     lifted_at = models.DateTimeField(null=True)
     lifted_because = models.TextField(max_length=2000, blank=True)
 
@@ -59,11 +78,16 @@ class Bar(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="bar_of_pair_or_jurisdiction",
-                condition=Q(pair__isnull=False, country__isnull=True, home_admin1_code="", admin1_code="")
+                condition=Q(
+                    pair__isnull=False, country__isnull=True, home_admin1_code="", admin1_code=""
+                )
                 | Q(pair__isnull=True, country__isnull=False),
             ),
             models.CheckConstraint(name="bar_abroad", condition=~Q(country="US")),
-            models.CheckConstraint(name="bar_dates_ordered", condition=Q(until_on__isnull=True) | Q(until_on__gte=F("from_on"))),
+            models.CheckConstraint(
+                name="bar_dates_ordered",
+                condition=Q(until_on__isnull=True) | Q(until_on__gte=F("from_on")),
+            ),
             models.CheckConstraint(name="bar_explained", condition=~Q(because="") & ~Q(source="")),
             models.CheckConstraint(
                 name="bar_lifting_complete",
@@ -74,17 +98,26 @@ class Bar(models.Model):
 
 
 class HandProposal(models.Model):
-    """That staff, not a run, proposed a suggestion, and why. Such a suggestion stays until it is answered, held or barred."""
+    """That staff, not a run, proposed a suggestion, and why. Such a suggestion stays until it is
+    answered, held or barred.
+    """
 
-    suggestion = models.OneToOneField(Suggestion, on_delete=models.CASCADE, related_name="hand_proposal")
+    suggestion = models.OneToOneField(
+        Suggestion, on_delete=models.CASCADE, related_name="hand_proposal"
+    )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     because = models.TextField(max_length=2000)
-    overridden = models.JSONField(default=list, help_text="Codes of the wishes that spoke against it")
+    overridden = models.JSONField(
+        default=list, help_text="Codes of the wishes that spoke against it"
+    )
     overridden_because = models.TextField(max_length=2000, blank=True)
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(name="hand_proposal_explained", condition=~Q(because="")),
-            models.CheckConstraint(name="hand_proposal_override_explained", condition=Q(overridden=[]) | ~Q(overridden_because="")),
+            models.CheckConstraint(
+                name="hand_proposal_override_explained",
+                condition=Q(overridden=[]) | ~Q(overridden_because=""),
+            ),
         ]

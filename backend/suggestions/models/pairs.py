@@ -23,15 +23,22 @@ class Pair(models.Model):
     b_country = models.CharField(max_length=2)
     closed_until = models.DateTimeField(null=True, help_text="Cooling period after a decline.")
     bar = models.CharField(
-        max_length=12, choices=Bar.choices, blank=True, help_text="Why no suggestion may be made of it, whatever its score"
+        max_length=12,
+        choices=Bar.choices,
+        blank=True,
+        help_text="Why no suggestion may be made of it, whatever its score",
     )
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="pair_bar_known", condition=Q(bar__in=["", "introduced", "partners"])),
+            models.CheckConstraint(
+                name="pair_bar_known", condition=Q(bar__in=["", "introduced", "partners"])
+            ),
             models.UniqueConstraint(fields=["a", "b"], name="pair_once"),
             models.CheckConstraint(name="pair_ordered", condition=Q(a__lt=F("b"))),
-            models.CheckConstraint(name="pair_two_countries", condition=~Q(a_country=F("b_country"))),
+            models.CheckConstraint(
+                name="pair_two_countries", condition=~Q(a_country=F("b_country"))
+            ),
         ]
 
 
@@ -50,7 +57,8 @@ class SuggestionQuerySet(models.QuerySet["Suggestion"]):
 class Suggestion(models.Model):
     """One pair in one direction-free proposal.
 
-    ``a_…`` is the preference (coverage, rank, state) of pair.a's community *for* pair.b's, and the other way round.
+    ``a_…`` is the preference (coverage, rank, state) of pair.a's community *for* pair.b's, and the
+    other way round.
     """
 
     class Status(models.TextChoices):
@@ -75,27 +83,41 @@ class Suggestion(models.Model):
     VISIBLE = ("released", "mutual", "introduced", "declined", "expired", "withdrawn")
 
     pair = models.ForeignKey(Pair, on_delete=models.CASCADE, related_name="suggestions")
-    run = models.ForeignKey("suggestions.ScoringRun", null=True, on_delete=models.PROTECT, related_name="suggestions")
+    run = models.ForeignKey(
+        "suggestions.ScoringRun", null=True, on_delete=models.PROTECT, related_name="suggestions"
+    )
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.PROPOSED)
     score = models.FloatField(help_text="Reciprocal score in [0, 1]")
     a_preference = models.FloatField()
     b_preference = models.FloatField()
     a_coverage = models.FloatField()
     b_coverage = models.FloatField()
-    a_rank = models.PositiveIntegerField(null=True, help_text="Place among a's candidates, 1 = best; empty: not among its k best")
+    a_rank = models.PositiveIntegerField(
+        null=True, help_text="Place among a's candidates, 1 = best; empty: not among its k best"
+    )
     b_rank = models.PositiveIntegerField(null=True)
-    a_reasons = models.JSONField(default=dict, help_text="Why a would choose b: an explanation as backend.suggestions.scoring writes it")
+    a_reasons = models.JSONField(
+        default=dict,
+        help_text="Why a would choose b: an explanation as backend.suggestions.scoring writes it",
+    )
     b_reasons = models.JSONField(default=dict)
     a_state = models.CharField(max_length=12, choices=SideState.choices, default=SideState.PENDING)
     b_state = models.CharField(max_length=12, choices=SideState.choices, default=SideState.PENDING)
-    meetings = models.FloatField(default=0, help_text="Expected meetings by the allocation: the order in which a side is shown its list")
+    meetings = models.FloatField(
+        default=0,
+        help_text="Expected meetings by the allocation: the order in which a side is shown its list",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     released_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
-    a_final_at = models.DateTimeField(null=True, help_text="From when a's answer takes effect and can no longer be undone.")
+    a_final_at = models.DateTimeField(
+        null=True, help_text="From when a's answer takes effect and can no longer be undone."
+    )
     b_final_at = models.DateTimeField(null=True)
-    reminded_at = models.DateTimeField(null=True, help_text="When the sides that had not answered were reminded of the end.")
+    reminded_at = models.DateTimeField(
+        null=True, help_text="When the sides that had not answered were reminded of the end."
+    )
 
     objects = SuggestionQuerySet.as_manager()
 
@@ -124,25 +146,38 @@ class Suggestion(models.Model):
             ),
             models.CheckConstraint(
                 name="suggestion_mutual_means_both",
-                condition=~Q(status__in=["mutual", "introduced"]) | Q(a_state="interested", b_state="interested"),
+                condition=~Q(status__in=["mutual", "introduced"])
+                | Q(a_state="interested", b_state="interested"),
             ),
             models.CheckConstraint(
                 name="suggestion_released_complete",
-                condition=~Q(status__in=["released", "mutual", "introduced"]) | Q(released_at__isnull=False),
+                condition=~Q(status__in=["released", "mutual", "introduced"])
+                | Q(released_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="suggestion_scores_in_range",
-                condition=Q(score__gte=0, score__lte=1, a_preference__gte=0, a_preference__lte=1, b_preference__gte=0, b_preference__lte=1),
+                condition=Q(
+                    score__gte=0,
+                    score__lte=1,
+                    a_preference__gte=0,
+                    a_preference__lte=1,
+                    b_preference__gte=0,
+                    b_preference__lte=1,
+                ),
             ),
         ]
         indexes = [
             models.Index(fields=["status", "-score"], name="suggestion_status_score"),
-            models.Index(fields=["expires_at"], name="suggestion_expiring", condition=Q(status="released")),
+            models.Index(
+                fields=["expires_at"], name="suggestion_expiring", condition=Q(status="released")
+            ),
         ]
 
 
 class Decision(models.Model):
-    """What one side answered. A later act of the same side (an interest withdrawn) is a further row; undone ones are marked."""
+    """What one side answered. A later act of the same side (an interest withdrawn) is a further
+    row; undone ones are marked.
+    """
 
     class Answer(models.TextChoices):
         INTERESTED = "interested", _("Interested")
@@ -162,20 +197,29 @@ class Decision(models.Model):
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="decisions")
     answer = models.CharField(max_length=12, choices=Answer.choices)
     reason = models.CharField(max_length=20, choices=Reason.choices, blank=True)
-    comment = models.TextField(blank=True, max_length=2000, help_text="For staff; the other side never reads it.")
+    comment = models.TextField(
+        blank=True, max_length=2000, help_text="For staff; the other side never reads it."
+    )
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
     undone_at = models.DateTimeField(null=True, help_text="Taken back before it took effect.")
-    undone_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["suggestion", "community", "answer"], condition=Q(undone_at__isnull=True), name="decision_once"
+                fields=["suggestion", "community", "answer"],
+                condition=Q(undone_at__isnull=True),
+                name="decision_once",
             ),
             models.CheckConstraint(
                 name="decision_undone_complete",
-                condition=Q(undone_at__isnull=True, undone_by__isnull=True) | Q(undone_at__isnull=False, undone_by__isnull=False),
+                condition=Q(undone_at__isnull=True, undone_by__isnull=True)
+                | Q(undone_at__isnull=False, undone_by__isnull=False),
             ),
-            models.CheckConstraint(name="decision_decline_has_reason", condition=~Q(answer="declined") | ~Q(reason="")),
+            models.CheckConstraint(
+                name="decision_decline_has_reason", condition=~Q(answer="declined") | ~Q(reason="")
+            ),
         ]

@@ -1,4 +1,6 @@
-"""How a community makes up its mind: votes with private comments, the rule that binds its answer, its shortlist."""
+"""How a community makes up its mind: votes with private comments, the rule that binds its answer,
+its shortlist.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from backend.suggestions.models.pairs import Suggestion
 
 
 class Vote(models.Model):
-    """What one person of a side thinks of a suggestion. Belongs to that community and to staff alone."""
+    """What one person of a side thinks of a suggestion. Belongs to that community and to staff
+    alone.
+    """
 
     class Choice(models.TextChoices):
         YES = "yes", _("Yes")
@@ -30,7 +34,9 @@ class Vote(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["suggestion", "community", "by"], name="vote_once"),
-            models.CheckConstraint(name="vote_choice_known", condition=Q(choice__in=["yes", "maybe", "no"])),
+            models.CheckConstraint(
+                name="vote_choice_known", condition=Q(choice__in=["yes", "maybe", "no"])
+            ),
         ]
 
 
@@ -41,9 +47,13 @@ class AnswerRule(models.Model):
         CHAIR = "chair", _("The chair decides")
         MAJORITY = "majority", _("A majority of the votes decides")
 
-    community = models.OneToOneField(Community, primary_key=True, on_delete=models.CASCADE, related_name="answer_rule")
+    community = models.OneToOneField(
+        Community, primary_key=True, on_delete=models.CASCADE, related_name="answer_rule"
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    votes_needed = models.PositiveSmallIntegerField(null=True, help_text="How many must have voted; for a majority alone")
+    votes_needed = models.PositiveSmallIntegerField(
+        null=True, help_text="How many must have voted; for a majority alone"
+    )
     set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     set_at = models.DateTimeField(auto_now=True)
 
@@ -51,18 +61,29 @@ class AnswerRule(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="answer_rule_complete",
-                condition=Q(kind="chair", votes_needed__isnull=True) | Q(kind="majority", votes_needed__gte=1),
+                condition=Q(kind="chair", votes_needed__isnull=True)
+                | Q(kind="majority", votes_needed__gte=1),
             ),
         ]
 
 
 class ShortlistEntry(models.Model):
-    """A suggestion that a community looks at more closely. One list a community: a second one would need a meeting of its own."""
+    """A suggestion that a community looks at more closely. One list a community: a second one would
+    need a meeting of its own.
+    """
 
-    suggestion = models.ForeignKey(Suggestion, on_delete=models.CASCADE, related_name="shortlist_entries")
-    community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="shortlist_entries")
-    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    suggestion = models.ForeignKey(
+        Suggestion, on_delete=models.CASCADE, related_name="shortlist_entries"
+    )
+    community = models.ForeignKey(
+        Community, on_delete=models.CASCADE, related_name="shortlist_entries"
+    )
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
     added_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["suggestion", "community"], name="shortlist_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["suggestion", "community"], name="shortlist_once")
+        ]

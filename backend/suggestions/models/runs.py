@@ -10,7 +10,9 @@ from backend.cities.models import Community
 
 
 class ScoringRun(models.Model):
-    """One full scoring: a frozen snapshot, cut into shards, made visible in one statement when the last shard is done."""
+    """One full scoring: a frozen snapshot, cut into shards, made visible in one statement when the
+    last shard is done.
+    """
 
     class Status(models.TextChoices):
         RUNNING = "running", "Running"
@@ -19,10 +21,14 @@ class ScoringRun(models.Model):
 
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
     reason = models.CharField(max_length=40, help_text="nightly, requested, first")
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     k = models.PositiveSmallIntegerField()
     weights = models.JSONField(help_text="The weights in force, frozen")
-    snapshot = models.BinaryField(help_text="The frozen records, compressed; emptied when the run is no longer current")
+    snapshot = models.BinaryField(
+        help_text="The frozen records, compressed; emptied when the run is no longer current"
+    )
     snapshot_version = models.CharField(max_length=64)
     left_count = models.PositiveIntegerField()
     right_count = models.PositiveIntegerField()
@@ -35,9 +41,16 @@ class ScoringRun(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="run_status_known", condition=Q(status__in=["running", "complete", "failed"])),
-            models.UniqueConstraint(fields=["status"], condition=Q(status="running"), name="run_one_running"),
-            models.CheckConstraint(name="run_finished_complete", condition=Q(status="running") | Q(finished_at__isnull=False)),
+            models.CheckConstraint(
+                name="run_status_known", condition=Q(status__in=["running", "complete", "failed"])
+            ),
+            models.UniqueConstraint(
+                fields=["status"], condition=Q(status="running"), name="run_one_running"
+            ),
+            models.CheckConstraint(
+                name="run_finished_complete",
+                condition=Q(status="running") | Q(finished_at__isnull=False),
+            ),
         ]
 
 
@@ -51,14 +64,17 @@ class ScoringShard(models.Model):
     pairs_scored = models.BigIntegerField(default=0)
     seconds = models.FloatField(null=True)
     result = models.BinaryField(
-        null=True, help_text="Its rows' k best and the other side's k best among them, packed; emptied when the run is over"
+        null=True,
+        help_text="Its rows' k best and the other side's k best among them, packed; emptied when the run is over",
     )
     done_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["run", "index"], name="shard_once"),
-            models.CheckConstraint(name="shard_rows_ordered", condition=Q(row_stop__gt=models.F("row_start"))),
+            models.CheckConstraint(
+                name="shard_rows_ordered", condition=Q(row_stop__gt=models.F("row_start"))
+            ),
         ]
 
 
@@ -74,7 +90,9 @@ class CurrentRun(models.Model):
 
 
 class RankedPair(models.Model):
-    """A pair among the k best of at least one of its sides, as one run scored it. ``left`` is the U.S. side."""
+    """A pair among the k best of at least one of its sides, as one run scored it. ``left`` is the
+    U.S. side.
+    """
 
     run = models.ForeignKey(ScoringRun, on_delete=models.CASCADE, related_name="ranked")
     left = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="+")
@@ -87,7 +105,8 @@ class RankedPair(models.Model):
     left_rank = models.PositiveIntegerField(null=True, help_text="Among left's k best, 1 = best")
     right_rank = models.PositiveIntegerField(null=True, help_text="Among right's k best, 1 = best")
     meetings = models.FloatField(
-        null=True, help_text="Expected meetings, where the allocation under both sides' capacity suggests the pair; empty: it does not"
+        null=True,
+        help_text="Expected meetings, where the allocation under both sides' capacity suggests the pair; empty: it does not",
     )
 
     class Meta:

@@ -37,10 +37,21 @@ _COLUMNS = (
 
 def write_page(measures: Measures) -> str:
     """The whole page. The same measures give the same bytes."""
-    sections = (_recovery(measures), _market(measures), _sizes(measures), _calibration(measures), _coverage(measures), _ablations(measures))
+    sections = (
+        _recovery(measures),
+        _market(measures),
+        _sizes(measures),
+        _calibration(measures),
+        _coverage(measures),
+        _ablations(measures),
+    )
     s = measures.simulation
     world = "the sample world" if measures.is_sample else "the registered communities"
-    drawn = "" if (s.left, s.right) == (s.left_in_all, s.right_in_all) else f" (an even sample of {s.left_in_all:,} × {s.right_in_all:,})"
+    drawn = (
+        ""
+        if (s.left, s.right) == (s.left_in_all, s.right_in_all)
+        else f" (an even sample of {s.left_in_all:,} × {s.right_in_all:,})"
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>How well the suggestions work</title><style>{STYLE}</style></head><body><main>"
@@ -60,10 +71,14 @@ def _words(text: str) -> str:
     return f"<p>{text}</p>"
 
 
-def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], best: int | None = None) -> str:
+def _table(
+    caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]], best: int | None = None
+) -> str:
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
     lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
-    body = "".join(f"<tr{' class=best' if at == best else ''}>{line}</tr>" for at, line in enumerate(lines))
+    body = "".join(
+        f"<tr{' class=best' if at == best else ''}>{line}</tr>" for at, line in enumerate(lines)
+    )
     caption = f"<caption>{escape(caption)}</caption>"
     return f'<div class="scroll"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
@@ -78,17 +93,33 @@ def _recovery(measures: Measures) -> str:
     labels, hits = [name for name, *_ in BASELINES], [values[0] for _, *values in BASELINES]
     best = None
     if measures.recovery is None:
-        note = _words("<b>Not measured in this report.</b> Give it the data: <code>report_matching --data DIR --train FILE</code>.")
+        note = _words(
+            "<b>Not measured in this report.</b> Give it the data: <code>report_matching --data DIR --train FILE</code>."
+        )
     else:
         m, best = measures.recovery.measures, len(rows)
-        note = _words(f"{measures.recovery.pairs:,} pairs of {measures.recovery.cities:,} cities, among {measures.recovery.pool_size:,}.")
-        rows.append(("this engine", *_recovered(m.hit_at_10, m.hit_at_50, m.mrr, m.percentile, m.auc)))
+        note = _words(
+            f"{measures.recovery.pairs:,} pairs of {measures.recovery.cities:,} cities, among {measures.recovery.pool_size:,}."
+        )
+        rows.append(
+            ("this engine", *_recovered(m.hit_at_10, m.hit_at_50, m.mrr, m.percentile, m.auc))
+        )
         labels, hits = [*labels, "this engine"], [*hits, m.hit_at_10]
-    table = _table("Against baselines", ("", "hit@10", "hit@50", "MRR", "median percentile", "AUC"), rows, best)
-    return _section(title, intro, note, table, bars("hit@10 by method", labels, [Series("hit@10", "a", hits)], "{:.3f}"))
+    table = _table(
+        "Against baselines", ("", "hit@10", "hit@50", "MRR", "median percentile", "AUC"), rows, best
+    )
+    return _section(
+        title,
+        intro,
+        note,
+        table,
+        bars("hit@10 by method", labels, [Series("hit@10", "a", hits)], "{:.3f}"),
+    )
 
 
-def _recovered(hit10: float, hit50: float, mrr: float, percentile: float, auc: float) -> tuple[str, ...]:
+def _recovered(
+    hit10: float, hit50: float, mrr: float, percentile: float, auc: float
+) -> tuple[str, ...]:
     return f"{hit10:.3f}", f"{hit50:.3f}", f"{mrr:.3f}", f"{percentile:.1f}", f"{auc:.3f}"
 
 
@@ -123,11 +154,27 @@ def _row(name: str, shown: Shown) -> tuple[str, ...]:
 def _sizes(measures: Measures) -> str:
     s = measures.simulation
     labels = _size_labels(s.sizes)
-    # Allocation shows fewer places in all, so what compares is each size's exposure beside the mean of all.
-    before, after = (_relative([getattr(b, name) for b in s.sizes], [b.communities for b in s.sizes]) for name in ("before", "after"))
-    plot = bars("Exposure by size", labels, [Series("reciprocal lists", "b", before), Series("allocated", "a", after)], "{:.2f}")
+    # Allocation shows fewer places in all, so what compares is each size's exposure beside the mean
+    # of all.
+    before, after = (
+        _relative([getattr(b, name) for b in s.sizes], [b.communities for b in s.sizes])
+        for name in ("before", "after")
+    )
+    plot = bars(
+        "Exposure by size",
+        labels,
+        [Series("reciprocal lists", "b", before), Series("allocated", "a", after)],
+        "{:.2f}",
+    )
     rows = [
-        (label, f"{band.communities:,}", f"{band.before:.2f}", f"{band.after:.2f}", f"{x:.2f}", f"{y:.2f}")
+        (
+            label,
+            f"{band.communities:,}",
+            f"{band.before:.2f}",
+            f"{band.after:.2f}",
+            f"{x:.2f}",
+            f"{y:.2f}",
+        )
         for label, band, x, y in zip(labels, s.sizes, before, after, strict=True)
     ]
     columns = ("population", "communities", "before", "after", "before / mean", "after / mean")
@@ -136,7 +183,12 @@ def _sizes(measures: Measures) -> str:
         f"Gini between sizes: {s.size_gini[0]:.3f} before, {s.size_gini[1]:.3f} after; among all communities: "
         f"{s.ways['harmonic'].exposure_gini:.3f} before, {s.ways['allocated'].exposure_gini:.3f} after."
     )
-    return _section("Exposure by size, before and after allocation", words, plot, _table("Mean exposure", columns, rows))
+    return _section(
+        "Exposure by size, before and after allocation",
+        words,
+        plot,
+        _table("Mean exposure", columns, rows),
+    )
 
 
 def _size_labels(bands: Sequence[SizeBand]) -> list[str]:
@@ -152,10 +204,19 @@ def _calibration(measures: Measures) -> str:
     answers = measures.answers
     if not answers.bins:
         return _simulated_calibration(measures)
-    rows = [(f"{predicted:.2f}", f"{observed:.2f}", f"{count:,}") for count, predicted, observed in answers.bins]
-    words = _words(f"From {answers.decisions:,} decisions that say something about the fit. On the diagonal, preference equals interest.")
-    table = _table("Interest by preference", ("mean preference", "share interested", "decisions"), rows)
-    return _section("Calibration", words, reliability("Interest by preference", answers.bins), table)
+    rows = [
+        (f"{predicted:.2f}", f"{observed:.2f}", f"{count:,}")
+        for count, predicted, observed in answers.bins
+    ]
+    words = _words(
+        f"From {answers.decisions:,} decisions that say something about the fit. On the diagonal, preference equals interest."
+    )
+    table = _table(
+        "Interest by preference", ("mean preference", "share interested", "decisions"), rows
+    )
+    return _section(
+        "Calibration", words, reliability("Interest by preference", answers.bins), table
+    )
 
 
 def _simulated_calibration(measures: Measures) -> str:
@@ -167,10 +228,25 @@ def _simulated_calibration(measures: Measures) -> str:
     )
     if not drawn.bins:
         return _section("Calibration", words, _words("There was no pair to decide on."))
-    rows = [(f"{predicted:.2f}", f"{observed:.2f}", f"{count:,}") for count, predicted, observed in drawn.bins]
-    table = _table("Simulated interest by preference with one facet unknown", ("mean foretold", "share interested", "answers"), rows)
-    count = _words(f"{drawn.count:,} simulated answers of U.S. communities; Brier score {drawn.brier:.3f}.")
-    return _section("Calibration (simulated)", words, count, reliability("Simulated interest by preference", drawn.bins), table)
+    rows = [
+        (f"{predicted:.2f}", f"{observed:.2f}", f"{count:,}")
+        for count, predicted, observed in drawn.bins
+    ]
+    table = _table(
+        "Simulated interest by preference with one facet unknown",
+        ("mean foretold", "share interested", "answers"),
+        rows,
+    )
+    count = _words(
+        f"{drawn.count:,} simulated answers of U.S. communities; Brier score {drawn.brier:.3f}."
+    )
+    return _section(
+        "Calibration (simulated)",
+        words,
+        count,
+        reliability("Simulated interest by preference", drawn.bins),
+        table,
+    )
 
 
 def _coverage(measures: Measures) -> str:
@@ -180,17 +256,34 @@ def _coverage(measures: Measures) -> str:
         "Coverage is the share of a community's weights on which a pair has data of both sides, over all eligible pairs. "
         f"Below {100 * s.coverage_floor:.0f} % nothing is suggested."
     )
-    return _section("Coverage", words, histogram("Coverage of eligible pairs", series, s.coverage_floor))
+    return _section(
+        "Coverage", words, histogram("Coverage of eligible pairs", series, s.coverage_floor)
+    )
 
 
 def _ablations(measures: Measures) -> str:
     s = measures.simulation
     fusions = [
-        (name, f"{a.mutual_interests:.1f}", f"{a.exposure_gini:.3f}", f"{b.mutual_interests:.1f}", f"{b.exposure_gini:.3f}")
+        (
+            name,
+            f"{a.mutual_interests:.1f}",
+            f"{a.exposure_gini:.3f}",
+            f"{b.mutual_interests:.1f}",
+            f"{b.exposure_gini:.3f}",
+        )
         for name, (a, b) in s.fusions.items()
     ]
-    plain, allocated = s.ways_unfiltered["harmonic"].mutual_interests, s.ways_unfiltered["allocated"].mutual_interests
-    lost = sorted(((100 * (1 - b / allocated), 100 * (1 - a / plain), name) for name, (a, b) in s.facets.items()), reverse=True)
+    plain, allocated = (
+        s.ways_unfiltered["harmonic"].mutual_interests,
+        s.ways_unfiltered["allocated"].mutual_interests,
+    )
+    lost = sorted(
+        (
+            (100 * (1 - b / allocated), 100 * (1 - a / plain), name)
+            for name, (a, b) in s.facets.items()
+        ),
+        reverse=True,
+    )
     facets = [(name.replace("_", " "), f"{-a:+.1f} %", f"{-b:+.1f} %") for b, a, name in lost]
     words = _words(
         "One thing changed at a time. A facet left out is unknown to the ranking, while the simulated communities still decide by it: "

@@ -18,7 +18,14 @@ class Series(NamedTuple):
     values: Sequence[float]
 
 
-def bars(title: str, labels: Sequence[str], series: Sequence[Series], form: str = "{:.1f}", *, zero: float = 0.0) -> str:
+def bars(
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    form: str = "{:.1f}",
+    *,
+    zero: float = 0.0,
+) -> str:
     """Horizontal bars, one group a label; they begin at ``zero``. Values must not be below it."""
     top = max((value for one in series for value in one.values), default=zero) - zero or 1.0
     group = _ROW * len(series) + 10
@@ -26,17 +33,25 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], form: str 
     parts = [_open(title, _LABEL + _BAR + _VALUE, height), _legend(series)]
     for row, label in enumerate(labels):
         y = 26 + row * group
-        parts.append(f'<text class="label" x="{_LABEL - 8}" y="{y + _ROW * len(series) / 2 + 4:.1f}">{escape(label)}</text>')
+        parts.append(
+            f'<text class="label" x="{_LABEL - 8}" y="{y + _ROW * len(series) / 2 + 4:.1f}">{escape(label)}</text>'
+        )
         for number, one in enumerate(series):
             width = _BAR * (one.values[row] - zero) / top
             at = y + number * _ROW
-            parts.append(f'<rect class="{one.css}" x="{_LABEL}" y="{at + 2}" width="{width:.1f}" height="{_ROW - 4}" rx="2"/>')
-            parts.append(f'<text class="value" x="{_LABEL + width + 6:.1f}" y="{at + 13}">{escape(form.format(one.values[row]))}</text>')
+            parts.append(
+                f'<rect class="{one.css}" x="{_LABEL}" y="{at + 2}" width="{width:.1f}" height="{_ROW - 4}" rx="2"/>'
+            )
+            parts.append(
+                f'<text class="value" x="{_LABEL + width + 6:.1f}" y="{at + 13}">{escape(form.format(one.values[row]))}</text>'
+            )
     return "".join([*parts, "</svg>"])
 
 
 def histogram(title: str, series: Sequence[Series], floor: float) -> str:
-    """Shares (each series sums to one) over equal bins of [0, 1], side by side, with a line at ``floor``."""
+    """Shares (each series sums to one) over equal bins of [0, 1], side by side, with a line at
+    ``floor``.
+    """
     width, height, left, bottom = 640, 240, 50, 30
     count = len(series[0].values)
     top = max(max(one.values) for one in series) or 1.0
@@ -44,16 +59,25 @@ def histogram(title: str, series: Sequence[Series], floor: float) -> str:
     parts = [_open(title, width, height), _legend(series, left)]
     for tick in (0.0, 0.5, 1.0):
         y = 26 + plot_h * (1 - tick)
-        parts.append(f'<line class="grid" x1="{left}" x2="{width - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="label" x="{left - 6}" y="{y + 4:.1f}">{100 * tick * top:.0f} %</text>')
+        parts.append(
+            f'<line class="grid" x1="{left}" x2="{width - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        parts.append(
+            f'<text class="label" x="{left - 6}" y="{y + 4:.1f}">{100 * tick * top:.0f} %</text>'
+        )
     each = plot_w / count
     for number, one in enumerate(series):
         wide = each / len(series) - 1
         for bin_, value in enumerate(one.values):
             tall = plot_h * value / top
             x = left + bin_ * each + number * (wide + 0.5)
-            parts.append(f'<rect class="{one.css}" x="{x:.1f}" y="{26 + plot_h - tall:.1f}" width="{wide:.1f}" height="{tall:.1f}"/>')
-    parts += [f'<text class="tick" x="{left + plot_w * t:.1f}" y="{height - 10}">{100 * t:.0f} %</text>' for t in (0, 0.25, 0.5, 0.75, 1)]
+            parts.append(
+                f'<rect class="{one.css}" x="{x:.1f}" y="{26 + plot_h - tall:.1f}" width="{wide:.1f}" height="{tall:.1f}"/>'
+            )
+    parts += [
+        f'<text class="tick" x="{left + plot_w * t:.1f}" y="{height - 10}">{100 * t:.0f} %</text>'
+        for t in (0, 0.25, 0.5, 0.75, 1)
+    ]
     x = left + plot_w * floor
     parts.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="26" y2="{26 + plot_h}"/>')
     parts.append(f'<text class="value" x="{x + 5:.1f}" y="40">floor {100 * floor:.0f} %</text>')
@@ -68,11 +92,17 @@ def reliability(title: str, points: Sequence[tuple[int, float, float]]) -> str:
     parts = [_open(title, size, size)]
     parts.append(f'<line class="grid" x1="{left}" y1="{14 + span}" x2="{left + span}" y2="14"/>')
     for tick in (0.0, 0.5, 1.0):
-        parts.append(f'<text class="label" x="{left - 6}" y="{14 + span * (1 - tick) + 4:.1f}">{tick:.1f}</text>')
-        parts.append(f'<text class="tick" x="{left + span * tick:.1f}" y="{size - 14}">{tick:.1f}</text>')
+        parts.append(
+            f'<text class="label" x="{left - 6}" y="{14 + span * (1 - tick) + 4:.1f}">{tick:.1f}</text>'
+        )
+        parts.append(
+            f'<text class="tick" x="{left + span * tick:.1f}" y="{size - 14}">{tick:.1f}</text>'
+        )
     for count, predicted, observed in points:
         radius = 3 + 9 * (count / most) ** 0.5
-        parts.append(f'<circle class="a" cx="{left + span * predicted:.1f}" cy="{14 + span * (1 - observed):.1f}" r="{radius:.1f}"/>')
+        parts.append(
+            f'<circle class="a" cx="{left + span * predicted:.1f}" cy="{14 + span * (1 - observed):.1f}" r="{radius:.1f}"/>'
+        )
     return "".join([*parts, "</svg>"])
 
 

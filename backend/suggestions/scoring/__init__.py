@@ -1,6 +1,12 @@
 """The only door to the engine: database rows become records, rankings become rows."""
 
-from backend.suggestions.scoring.allocation import PairIds, PromisingRow, Room, allocate, allocate_around
+from backend.suggestions.scoring.allocation import (
+    PairIds,
+    PromisingRow,
+    Room,
+    allocate,
+    allocate_around,
+)
 from backend.suggestions.scoring.engine import (
     FollowedRanking,
     RankedRow,
@@ -13,7 +19,12 @@ from backend.suggestions.scoring.engine import (
     scored_pair,
     weights_in_force,
 )
-from backend.suggestions.scoring.snapshots import fingerprint, freeze_snapshot, pack_snapshot, unpack_snapshot
+from backend.suggestions.scoring.snapshots import (
+    fingerprint,
+    freeze_snapshot,
+    pack_snapshot,
+    unpack_snapshot,
+)
 from matching.engine import Engine
 from matching.features import FeatureBuilder
 from matching.types import Snapshot

@@ -14,7 +14,8 @@ from matching.allocation import Allocation, Candidates, ConvergenceError, choose
 log = structlog.get_logger(__name__)
 BETA = 0.01
 FLOOR = 1.0
-# What a newcomer must bring, in mean preference of the two sides, to take the place of a pair that is shown already.
+# What a newcomer must bring, in mean preference of the two sides, to take the place of a pair that
+# is shown already.
 KEEPS = 0.03
 _TRIES = 6
 
@@ -39,21 +40,37 @@ class Room(NamedTuple):
 
 
 def allocate(
-    rows: Sequence[PromisingRow], rooms: Mapping[int, Room], *, shown: Set[PairIds], kept: Set[PairIds] = frozenset(), threshold: float
+    rows: Sequence[PromisingRow],
+    rooms: Mapping[int, Room],
+    *,
+    shown: Set[PairIds],
+    kept: Set[PairIds] = frozenset(),
+    threshold: float,
 ) -> dict[PairIds, float]:
     """The pairs to suggest, with their expected meetings.
 
-    ``shown`` are suggestions that were made before: they stay unless clearly beaten. ``kept`` ones were released, and stay. Every
-    community with room and a row gets at least one. Raises ValueError for a community whose room is not given.
+    ``shown`` are suggestions that were made before: they stay unless clearly beaten. ``kept`` ones
+    were released, and stay. Every community with room and a row gets at least one. Raises
+    ValueError for a community whose room is not given.
     """
     return _chosen(rows, rooms, threshold, shown=shown, kept=kept)
 
 
 def allocate_around(
-    rows: Sequence[PromisingRow], rooms: Mapping[int, Room], *, kept: Set[PairIds], community_id: int, threshold: float
+    rows: Sequence[PromisingRow],
+    rooms: Mapping[int, Room],
+    *,
+    kept: Set[PairIds],
+    community_id: int,
+    threshold: float,
 ) -> dict[PairIds, float]:
-    """The same after one community changed: ``kept`` pairs stay, and its own others are chosen into the room that these leave."""
-    mine = [(row.left_id, row.right_id) in kept or community_id in (row.left_id, row.right_id) for row in rows]
+    """The same after one community changed: ``kept`` pairs stay, and its own others are chosen into
+    the room that these leave.
+    """
+    mine = [
+        (row.left_id, row.right_id) in kept or community_id in (row.left_id, row.right_id)
+        for row in rows
+    ]
     return _chosen(rows, rooms, threshold, kept=kept, pool=mine)
 
 
@@ -66,18 +83,30 @@ def _chosen(
     order = sorted(range(len(rows)), key=lambda at: rows[at][:2])
     rows = [rows[at] for at in order]
     candidates = _candidates(rows)
-    left, right = (_rooms_of(ids.tolist(), rooms) for ids in (candidates.left_ids, candidates.right_ids))
+    left, right = (
+        _rooms_of(ids.tolist(), rooms) for ids in (candidates.left_ids, candidates.right_ids)
+    )
     mass = _meetings(candidates, left[:, 0], right[:, 0], threshold)
     inside = np.ones(len(rows), dtype=np.bool_)
     if pool:
         inside = np.array(list(pool), dtype=np.bool_)[order]
-    pairs = [(row.left_id, row.right_id) for row, is_in in zip(rows, inside.tolist(), strict=True) if is_in]
+    pairs = [
+        (row.left_id, row.right_id)
+        for row, is_in in zip(rows, inside.tolist(), strict=True)
+        if is_in
+    ]
     chosen = choose_pairs(
         candidates.where(inside), mass[inside], left[:, 1], right[:, 1],
         shown=np.array([pair in shown for pair in pairs], dtype=np.bool_), fixed=np.array([pair in kept for pair in pairs], dtype=np.bool_),
         keep=math.exp(KEEPS / BETA),
     )  # fmt: skip
-    return {pair: value for pair, value, is_chosen in zip(pairs, mass[inside].tolist(), chosen.tolist(), strict=True) if is_chosen}
+    return {
+        pair: value
+        for pair, value, is_chosen in zip(
+            pairs, mass[inside].tolist(), chosen.tolist(), strict=True
+        )
+        if is_chosen
+    }
 
 
 def _candidates(rows: Sequence[PromisingRow]) -> Candidates:
@@ -85,7 +114,9 @@ def _candidates(rows: Sequence[PromisingRow]) -> Candidates:
     values = np.array([row[2:] for row in rows], dtype=np.float64)
     left_ids, at_left = np.unique(ids[:, 0], return_inverse=True)
     right_ids, at_right = np.unique(ids[:, 1], return_inverse=True)
-    return Candidates(left_ids, right_ids, at_left, at_right, values[:, 0], values[:, 1], values[:, 2])
+    return Candidates(
+        left_ids, right_ids, at_left, at_right, values[:, 0], values[:, 1], values[:, 2]
+    )
 
 
 def _rooms_of(ids: Sequence[int], rooms: Mapping[int, Room]) -> np.ndarray:
@@ -95,12 +126,18 @@ def _rooms_of(ids: Sequence[int], rooms: Mapping[int, Room]) -> np.ndarray:
     return np.array([rooms[id_] for id_ in ids], dtype=np.int64)
 
 
-def _meetings(candidates: Candidates, left: np.ndarray, right: np.ndarray, threshold: float) -> np.ndarray:
+def _meetings(
+    candidates: Candidates, left: np.ndarray, right: np.ndarray, threshold: float
+) -> np.ndarray:
     beta = BETA
     for _ in range(_TRIES):
         try:
-            return Allocation(beta, outside=threshold, floor=FLOOR).fit(candidates, left, right).mass_
+            return (
+                Allocation(beta, outside=threshold, floor=FLOOR).fit(candidates, left, right).mass_
+            )
         except ConvergenceError:
             log.warning("allocation_did_not_settle", beta=beta)
             beta *= 2
-    raise ConvergenceError(f"no allocation of {len(candidates)} pairs settles, not even with beta {beta / 2}")
+    raise ConvergenceError(
+        f"no allocation of {len(candidates)} pairs settles, not even with beta {beta / 2}"
+    )

@@ -1,4 +1,6 @@
-"""How much of a profile others can be compared by, and what each missing answer would add: by the engine's own presence and weights."""
+"""How much of a profile others can be compared by, and what each missing answer would add: by the
+engine's own presence and weights.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +43,12 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class CoverageOutlook:
-    """What others can be compared by today: the mean of both directions over communities on the other side, in [0, 1].
+    """What others can be compared by today: the mean of both directions over communities on the
+    other side, in [0, 1].
 
-    Below ``floor``, in either direction, a pair is not suggested. ``gains`` are the most valuable first. ``compared_with`` is 0 where
-    nobody is published on the other side yet: then others are taken to answer everything.
+    Below ``floor``, in either direction, a pair is not suggested. ``gains`` are the most valuable
+    first. ``compared_with`` is 0 where nobody is published on the other side yet: then others are
+    taken to answer everything.
     """
 
     coverage: float
@@ -54,7 +58,9 @@ class CoverageOutlook:
 
 
 class _Others(NamedTuple):
-    """The other side in the mean: which parts they can be chosen by, and how much of their weight lies on parts they choose by."""
+    """The other side in the mean: which parts they can be chosen by, and how much of their weight
+    lies on parts they choose by.
+    """
 
     builder: FeatureBuilder
     weights: Weights
@@ -65,7 +71,9 @@ class _Others(NamedTuple):
 
 
 def coverage_outlook(community: Community, document: Mapping[str, Any]) -> CoverageOutlook:
-    """The coverage of a community if ``document`` were its profile. ``document`` is valid; reads place, country and profile."""
+    """The coverage of a community if ``document`` were its profile. ``document`` is valid; reads
+    place, country and profile.
+    """
     at_home = community.country_id == HOME_COUNTRY
     others = _others(at_home)
     now = timezone.now()
@@ -75,22 +83,36 @@ def coverage_outlook(community: Community, document: Mapping[str, Any]) -> Cover
         examples[path] = example
         paths.append(path)
     documents = [document, *(_with(document, path, examples[path]) for path in paths)]
-    records = [replace(community_record(community, _NOBODY, now, each), id=at) for at, each in enumerate(documents)]
+    records = [
+        replace(community_record(community, _NOBODY, now, each), id=at)
+        for at, each in enumerate(documents)
+    ]
     values = _coverages(records, others, at_home=at_home)
-    gains = [Gain(path, float(value - values[0])) for path, value in zip(paths, values[1:], strict=True)]
+    gains = [
+        Gain(path, float(value - values[0])) for path, value in zip(paths, values[1:], strict=True)
+    ]
     worth = [gain for gain in gains if gain.adds >= _WORTH_SAYING]
     order = {path: at for at, path in enumerate(_all_paths())}
     worth.sort(key=lambda gain: (-round(gain.adds, 6), order[gain.path]))
-    return CoverageOutlook(float(values[0]), others.weights.coverage_floor, tuple(_one_of_equals(worth)), others.looked_at)
+    return CoverageOutlook(
+        float(values[0]),
+        others.weights.coverage_floor,
+        tuple(_one_of_equals(worth)),
+        others.looked_at,
+    )
 
 
 def _coverages(records: Sequence[ProfileRecord], others: _Others, *, at_home: bool) -> Float64:
     """(n,) mean coverage of both directions."""
     mine, nobody = tuple(records), ()
-    sides = others.builder.transform_sides(Snapshot(left=mine if at_home else nobody, right=nobody if at_home else mine))
+    sides = others.builder.transform_sides(
+        Snapshot(left=mine if at_home else nobody, right=nobody if at_home else mine)
+    )
     matrix = sides[0] if at_home else sides[1]
     seeks, offers, weights = _presence(matrix, others.weights)
-    own = (weights * seeks * others.can_be_chosen_by).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-12)
+    own = (weights * seeks * others.can_be_chosen_by).sum(axis=1) / np.maximum(
+        weights.sum(axis=1), 1e-12
+    )
     theirs = (offers * others.weight_on).sum(axis=1)
     return np.asarray((own + theirs) / 2, dtype=np.float64)
 
@@ -107,7 +129,9 @@ _lock = threading.Lock()
 
 
 def _others(at_home: bool) -> _Others:
-    """The other side's means, kept in this process for as long as the visible run stands, ten minutes at most."""
+    """The other side's means, kept in this process for as long as the visible run stands, ten
+    minutes at most.
+    """
     run_id = CurrentRun.objects.values_list("run_id", flat=True).first()
     now = timezone.now()
     with _lock:
@@ -127,19 +151,31 @@ def forget_others() -> None:
 
 
 def _look_at_others(at_home: bool, now: dt.datetime) -> _Others:
-    across = Community.objects.seeking().select_related("country", "place", "profile__current_version")
-    across = across.exclude(country_id=HOME_COUNTRY) if at_home else across.filter(country_id=HOME_COUNTRY)
+    across = Community.objects.seeking().select_related(
+        "country", "place", "profile__current_version"
+    )
+    across = (
+        across.exclude(country_id=HOME_COUNTRY)
+        if at_home
+        else across.filter(country_id=HOME_COUNTRY)
+    )
     step = max(1, across.count() // COUNTERPARTS)
     ids = list(across.order_by("id").values_list("pk", flat=True))[::step][:COUNTERPARTS]
-    records = tuple(community_record(c, _NOBODY, now) for c in across.filter(pk__in=ids).order_by("id"))
+    records = tuple(
+        community_record(c, _NOBODY, now) for c in across.filter(pk__in=ids).order_by("id")
+    )
     snapshot = Snapshot(left=() if at_home else records, right=records if at_home else ())
     builder = FeatureBuilder(engine_vocabulary(), story_components=2).fit(snapshot)
     weights = weights_from_json(weights_in_force())
     matrix = builder.transform_sides(snapshot)[1 if at_home else 0]
     if not records:
         everything = np.ones(len(matrix.parts))
-        defaults = weights.part_weights(np.full((1, matrix.importances.shape[1]), np.nan), matrix.facets, matrix.shares)[0]
-        return _Others(builder, weights, everything, defaults / max(float(defaults.sum()), 1e-12), {}, 0)
+        defaults = weights.part_weights(
+            np.full((1, matrix.importances.shape[1]), np.nan), matrix.facets, matrix.shares
+        )[0]
+        return _Others(
+            builder, weights, everything, defaults / max(float(defaults.sum()), 1e-12), {}, 0
+        )
     seeks, offers, weighing = _presence(matrix, weights)
     shares = weighing * seeks / np.maximum(weighing.sum(axis=1), 1e-12)[:, None]
     told = next((r for r in records if r.story), None)
@@ -168,7 +204,9 @@ def _with(document: Mapping[str, Any], path: str, example: Any) -> dict[str, Any
 
 
 def _missing(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every question that is left empty, with some answer to it: which one plays no part in coverage. Importances move weights alone."""
+    """Every question that is left empty, with some answer to it: which one plays no part in
+    coverage. Importances move weights alone.
+    """
     for group in GROUPS:
         for field in group.fields if group.code != "importances" else ():
             path = f"{group.code}.{field.name}"
@@ -178,7 +216,9 @@ def _missing(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _example(field: Field) -> Any:
-    """An answer of the right kind, None for questions whose answers are words: the engine compares none of those but the story."""
+    """An answer of the right kind, None for questions whose answers are words: the engine compares
+    none of those but the story.
+    """
     if field.kind in ("integer", "number"):
         return field.minimum if field.minimum is not None and field.minimum > 0 else 1
     if field.kind == "boolean":

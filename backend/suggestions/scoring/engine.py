@@ -21,7 +21,9 @@ FUSION = "harmonic"
 
 
 class RankedRow(NamedTuple):
-    """One row of RankedPair without its run; a rank is None where the pair is not among that side's k best."""
+    """One row of RankedPair without its run; a rank is None where the pair is not among that side's
+    k best.
+    """
 
     left_id: int
     right_id: int
@@ -51,16 +53,25 @@ def weights_from_json(stored: dict[str, Any]) -> Weights:
 
 
 def fit_builder(snapshot: Snapshot) -> FeatureBuilder:
-    """Features fitted on a run's frozen snapshot: what is rare, what stories say. Rescorings of that run keep to the same fit."""
+    """Features fitted on a run's frozen snapshot: what is rare, what stories say. Rescorings of
+    that run keep to the same fit.
+    """
     return FeatureBuilder(engine_vocabulary()).fit(snapshot)
 
 
 def engine_for(
-    snapshot: Snapshot, weights: dict[str, Any], builder: FeatureBuilder, *, left_slice: slice | None = None, earlier: Engine | None = None
+    snapshot: Snapshot,
+    weights: dict[str, Any],
+    builder: FeatureBuilder,
+    *,
+    left_slice: slice | None = None,
+    earlier: Engine | None = None,
 ) -> Engine:
-    """The engine over a snapshot, or over a slice of its left side. ``earlier``, of the same builder, spares encoding what it holds.
+    """The engine over a snapshot, or over a slice of its left side. ``earlier``, of the same
+    builder, spares encoding what it holds.
 
-    Raises matching.errors.RecordError (a ValueError) naming the community and the field that cannot be encoded.
+    Raises matching.errors.RecordError (a ValueError) naming the community and the field that cannot
+    be encoded.
     """
     if left_slice is not None:
         snapshot = dataclasses.replace(snapshot, left=snapshot.left[left_slice])
@@ -70,9 +81,17 @@ def engine_for(
 def _rows_of(side: RankedSide, *, is_left: bool) -> Iterable[RankedRow]:
     places, ranks = np.nonzero(side.counterpart_ids >= 0)
     own, other = side.ids[places].tolist(), side.counterpart_ids[places, ranks].tolist()
-    columns = (side.scores, side.outgoing, side.incoming, side.outgoing_coverage, side.incoming_coverage)
+    columns = (
+        side.scores,
+        side.outgoing,
+        side.incoming,
+        side.outgoing_coverage,
+        side.incoming_coverage,
+    )
     values = [column[places, ranks].tolist() for column in columns]
-    for mine, theirs, rank, score, out, into, out_cover, in_cover in zip(own, other, ranks.tolist(), *values, strict=True):
+    for mine, theirs, rank, score, out, into, out_cover, in_cover in zip(
+        own, other, ranks.tolist(), *values, strict=True
+    ):
         if is_left:
             yield RankedRow(mine, theirs, score, out, into, out_cover, in_cover, rank + 1, None)
         else:
@@ -84,7 +103,9 @@ def ranking_rows(ranking: Ranking) -> dict[tuple[int, int], RankedRow]:
     rows = {(row.left_id, row.right_id): row for row in _rows_of(ranking.left, is_left=True)}
     for row in _rows_of(ranking.right, is_left=False):
         known = rows.get((row.left_id, row.right_id))
-        rows[row.left_id, row.right_id] = known._replace(right_rank=row.right_rank) if known else row
+        rows[row.left_id, row.right_id] = (
+            known._replace(right_rank=row.right_rank) if known else row
+        )
     return rows
 
 
@@ -97,8 +118,12 @@ class FollowedRanking:
     """The exact ranking of an engine's communities, which follows the engine."""
 
     def __init__(self, engine: Engine, k: int) -> None:
-        reserve = -(-k // 2)  # places beyond k: a list that loses an entry then seldom needs a pass of its own
-        ranked = top_k(engine.problem, k + reserve, fusion=FUSION, feature_version=engine.builder.version_)
+        reserve = -(
+            -k // 2
+        )  # places beyond k: a list that loses an entry then seldom needs a pass of its own
+        ranked = top_k(
+            engine.problem, k + reserve, fusion=FUSION, feature_version=engine.builder.version_
+        )
         self._engine, self._index = engine, RankingIndex(engine.problem, ranked, k)
 
     @property
@@ -107,23 +132,42 @@ class FollowedRanking:
         return self._index.ranking
 
     def follow(self, engine: Engine) -> tuple[list[int], list[int]]:
-        """Goes over to another engine of the same run. Returns the ids, left and right, whose lists may have changed or are gone."""
+        """Goes over to another engine of the same run. Returns the ids, left and right, whose lists
+        may have changed or are gone.
+        """
         before, self._engine = self._engine, engine
         changes = changes_between(before, engine)
-        lists = self._index.update(engine.problem, changes.left, changes.right, same_columns=changes.same_columns)
-        gone_left, gone_right = before.rows.keys() - engine.rows.keys(), before.cols.keys() - engine.cols.keys()
-        return sorted({*lists.left.tolist(), *gone_left}), sorted({*lists.right.tolist(), *gone_right})
+        lists = self._index.update(
+            engine.problem, changes.left, changes.right, same_columns=changes.same_columns
+        )
+        gone_left, gone_right = (
+            before.rows.keys() - engine.rows.keys(),
+            before.cols.keys() - engine.cols.keys(),
+        )
+        return sorted({*lists.left.tolist(), *gone_left}), sorted(
+            {*lists.right.tolist(), *gone_right}
+        )
 
 
 def rows_of_lists(
-    ranking: Ranking, left_ids: Sequence[int], right_ids: Sequence[int], old: Mapping[tuple[int, int], RankedRow]
+    ranking: Ranking,
+    left_ids: Sequence[int],
+    right_ids: Sequence[int],
+    old: Mapping[tuple[int, int], RankedRow],
 ) -> dict[tuple[int, int], RankedRow]:
-    """The rows of every pair of which a side is among those given; ``old`` are the stored rows of these, whose other side is as it was."""
+    """The rows of every pair of which a side is among those given; ``old`` are the stored rows of
+    these, whose other side is as it was.
+    """
     left, right = set(left_ids), set(right_ids)
-    rows = {(row.left_id, row.right_id): row for row in _rows_of(_taken(ranking.left, left_ids), is_left=True)}
+    rows = {
+        (row.left_id, row.right_id): row
+        for row in _rows_of(_taken(ranking.left, left_ids), is_left=True)
+    }
     for row in _rows_of(_taken(ranking.right, right_ids), is_left=False):
         known = rows.get((row.left_id, row.right_id))
-        rows[row.left_id, row.right_id] = known._replace(right_rank=row.right_rank) if known else row
+        rows[row.left_id, row.right_id] = (
+            known._replace(right_rank=row.right_rank) if known else row
+        )
     for pair, before in old.items():
         now = rows.get(pair, before._replace(left_rank=None, right_rank=None))
         rank_left = now.left_rank if pair[0] in left else before.left_rank
@@ -158,16 +202,32 @@ def _explanation_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def pair_reasons(engine: Engine, left_id: int, right_id: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Why left would choose right, and right left, as stored with a suggestion. Raises KeyError outside the snapshot."""
+def pair_reasons(
+    engine: Engine, left_id: int, right_id: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Why left would choose right, and right left, as stored with a suggestion. Raises KeyError
+    outside the snapshot.
+    """
     forth, back = engine.explain(left_id, right_id)
     return _explanation_json(forth), _explanation_json(back)
 
 
 def scored_pair(engine: Engine, left_id: int, right_id: int) -> RankedRow:
-    """One pair as a run would rank it, whether or not it is eligible, without ranks. Raises KeyError outside the snapshot."""
+    """One pair as a run would rank it, whether or not it is eligible, without ranks. Raises
+    KeyError outside the snapshot.
+    """
     row, col = np.array([engine.rows[left_id]]), np.array([engine.cols[right_id]])
     found = engine.preference.pairs(row, col)
     forth, back = float(found.left_to_right[0]), float(found.right_to_left[0])
     score = float(Reciprocal(FUSION).fuse(forth, back))
-    return RankedRow(left_id, right_id, score, forth, back, float(found.left_coverage[0]), float(found.right_coverage[0]), None, None)
+    return RankedRow(
+        left_id,
+        right_id,
+        score,
+        forth,
+        back,
+        float(found.left_coverage[0]),
+        float(found.right_coverage[0]),
+        None,
+        None,
+    )

@@ -1,4 +1,6 @@
-"""Answers of communities become decisions that the engine learns from, and what it learned becomes plain JSON."""
+"""Answers of communities become decisions that the engine learns from, and what it learned becomes
+plain JSON.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ __all__ = ["Answered", "TooFewDecisionsError", "learn"]
 
 
 class Answered(NamedTuple):
-    """One side's answer with the reasons it was shown, as ``pair_reasons`` wrote them, and the weights behind these."""
+    """One side's answer with the reasons it was shown, as ``pair_reasons`` wrote them, and the
+    weights behind these.
+    """
 
     community_id: int
     at: float
@@ -26,7 +30,9 @@ class Answered(NamedTuple):
 
 def _decision(answer: Answered) -> DirectionalDecision:
     unit = answer.weights["unit"]
-    usable = [c for c in answer.reasons["contributions"] if unit.get(c["facet"])]  # without a weight, its importance is not known
+    usable = [
+        c for c in answer.reasons["contributions"] if unit.get(c["facet"])
+    ]  # without a weight, its importance is not known
     return DirectionalDecision(
         answer.community_id,
         answer.at,
@@ -37,8 +43,18 @@ def _decision(answer: Answered) -> DirectionalDecision:
     )
 
 
-def learn(answers: Iterable[Answered], in_use: Mapping[str, Any], version: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Learned weights and the report on them, both as JSON. Raises TooFewDecisionsError, ValueError for answers it cannot read."""
+def learn(
+    answers: Iterable[Answered], in_use: Mapping[str, Any], version: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Learned weights and the report on them, both as JSON. Raises TooFewDecisionsError, ValueError
+    for answers it cannot read.
+    """
     weights: Weights = weights_from_json(dict(in_use))
-    learned, report = fit_weights([_decision(answer) for answer in answers], weights, version=version)
-    return weights_as_json(learned), {**dataclasses.asdict(report), "is_better": report.is_better, "compared_with": weights.version}
+    learned, report = fit_weights(
+        [_decision(answer) for answer in answers], weights, version=version
+    )
+    return weights_as_json(learned), {
+        **dataclasses.asdict(report),
+        "is_better": report.is_better,
+        "compared_with": weights.version,
+    }

@@ -29,9 +29,17 @@ READY = {"yes": 1.0, "partly": 0.5, "no": 0.0}
 def engine_vocabulary() -> Vocabulary:
     """The controlled codes with the words by which a story, in any language, may mention them."""
     labels = {}
-    for kind, name in (("topic", "topics"), ("sector", "sectors"), ("theme", "themes"), ("challenge", "challenges")):
+    for kind, name in (
+        ("topic", "topics"),
+        ("sector", "sectors"),
+        ("theme", "themes"),
+        ("challenge", "challenges"),
+    ):
         for code, term in vocabulary(name).items():
-            words = [*term.labels.values(), *(word for synonyms in term.synonyms.values() for word in synonyms)]
+            words = [
+                *term.labels.values(),
+                *(word for synonyms in term.synonyms.values() for word in synonyms),
+            ]
             labels[f"{kind}:{code}"] = tuple(dict.fromkeys(words))
     return Vocabulary(
         sectors=tuple(vocabulary("sectors")),
@@ -87,24 +95,36 @@ def _sought(document: Mapping[str, Any]) -> Sought:
 
 
 def is_overdue(profile: Profile, now: dt.datetime) -> bool:
-    """Whether nobody has confirmed the profile for so long, or ever, that it is no longer suggested."""
+    """Whether nobody has confirmed the profile for so long, or ever, that it is no longer
+    suggested.
+    """
     if profile.confirmed_at is None:
         return True
-    return now - profile.confirmed_at > dt.timedelta(days=settings.PROFILES["unsuggested_months"] * 30.44)
+    return now - profile.confirmed_at > dt.timedelta(
+        days=settings.PROFILES["unsuggested_months"] * 30.44
+    )
 
 
-def _is_available(community: Community, document: Mapping[str, Any], standing: Standing, now: dt.datetime) -> bool:
+def _is_available(
+    community: Community, document: Mapping[str, Any], standing: Standing, now: dt.datetime
+) -> bool:
     profile = community.profile
     if profile.status not in ("published", "stale") or is_overdue(profile, now):
         return False
-    capacity = document_value(document, "capacity", "open_introductions") or DEFAULT_OPEN_INTRODUCTIONS
+    capacity = (
+        document_value(document, "capacity", "open_introductions") or DEFAULT_OPEN_INTRODUCTIONS
+    )
     return bool(standing.open_introductions < capacity)
 
 
 def community_record(
-    community: Community, standing: Standing, now: dt.datetime, document: Mapping[str, Any] | None = None
+    community: Community,
+    standing: Standing,
+    now: dt.datetime,
+    document: Mapping[str, Any] | None = None,
 ) -> ProfileRecord:
-    """The engine's record of a community: its current version, filled up with open data where the version is silent.
+    """The engine's record of a community: its current version, filled up with open data where the
+    version is silent.
 
     ``document`` stands in for the current version: what the engine would make of a draft.
     """
@@ -119,7 +139,9 @@ def community_record(
         return own if own is not None else getattr(place, name, None)
 
     story = document.get("story") or {}
-    partnered = standing.partner_countries | {entry["country"] for entry in document_value(document, "partnerships", "existing") or ()}
+    partnered = standing.partner_countries | {
+        entry["country"] for entry in document_value(document, "partnerships", "existing") or ()
+    }
     home = community.country_id == HOME_COUNTRY
     return ProfileRecord(
         id=community.pk,
@@ -148,7 +170,12 @@ def community_record(
         institutions=frozenset(facts.get("institutions") or ()),
         languages=frozenset(document_value(document, "languages", "working") or ()),
         ties=tuple(
-            Tie(kind=t["kind"], strength=t["strength"], country=t.get("country"), community_id=t.get("community_id"))
+            Tie(
+                kind=t["kind"],
+                strength=t["strength"],
+                country=t.get("country"),
+                community_id=t.get("community_id"),
+            )
             for t in document_value(document, "ties", "ties") or ()
         ),
         tie_hints=tie_hints().get(place.admin1_code, {}) if home and place else {},

@@ -1,4 +1,6 @@
-"""The simulated market of a snapshot: ways to rank side by side, exposure by size, coverage, and what each fusion and facet adds."""
+"""The simulated market of a snapshot: ways to rank side by side, exposure by size, coverage, and
+what each fusion and facet adds.
+"""
 
 from __future__ import annotations
 
@@ -53,9 +55,10 @@ class SizeBand:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedAnswers:
-    """Answers drawn for communities that have given none. Each decides by its preference in full; foretold is what the engine would have
-    said of the same pair had one facet, drawn at random, been left empty. So it shows what missing answers cost, not whether people
-    decide as the engine thinks."""
+    """Answers drawn for communities that have given none. Each decides by its preference in full;
+    foretold is what the engine would have said of the same pair had one facet, drawn at random,
+    been left empty. So it shows what missing answers cost, not whether people decide as the engine
+    thinks."""
 
     count: int
     brier: float
@@ -75,17 +78,23 @@ class Simulation:
     ways_unfiltered: Mapping[str, Shown]  # all eligible pairs
     sizes: tuple[SizeBand, ...]
     size_gini: tuple[float, float]  # between the bands' means, before and after
-    coverage: tuple[tuple[float, ...], tuple[float, ...]]  # left's and right's shares of eligible pairs by coverage, in equal bins
+    coverage: tuple[
+        tuple[float, ...], tuple[float, ...]
+    ]  # left's and right's shares of eligible pairs by coverage, in equal bins
     coverage_floor: float
     fusions: Mapping[str, tuple[Shown, Shown]]  # lists alone, allocated
-    facets: Mapping[str, tuple[float, float]]  # mutual interests without the facet: lists alone, allocated
+    facets: Mapping[
+        str, tuple[float, float]
+    ]  # mutual interests without the facet: lists alone, allocated
     answers: SimulatedAnswers
 
 
 class _World:
     """The market under several rankings; acceptance is always by the preference in full."""
 
-    def __init__(self, engine: Engine, capacities: Mapping[int, int], k: int, threshold: float, places: int) -> None:
+    def __init__(
+        self, engine: Engine, capacities: Mapping[int, int], k: int, threshold: float, places: int
+    ) -> None:
         self.engine, self.k, self.threshold, self.places = engine, k, threshold, places
         found = engine.preference.dense()
         shape = found.left_to_right.shape
@@ -95,8 +104,12 @@ class _World:
         floor = engine.weights.coverage_floor - 1e-6
         known = self.eligible & (found.left_coverage >= floor) & (found.right_coverage >= floor)
         ids = engine.problem.left_ids, engine.problem.right_ids
-        left_room, right_room = (np.array([capacities[int(i)] for i in side], dtype=np.int64) for side in ids)
-        self.known = market.Market(*ids, found.left_to_right, found.right_to_left, known, left_room, right_room, threshold)
+        left_room, right_room = (
+            np.array([capacities[int(i)] for i in side], dtype=np.int64) for side in ids
+        )
+        self.known = market.Market(
+            *ids, found.left_to_right, found.right_to_left, known, left_room, right_room, threshold
+        )
         promising = known & (found.left_to_right >= threshold) & (found.right_to_left >= threshold)
         self.promising = dataclasses.replace(self.known, allowed=promising)
 
@@ -108,25 +121,36 @@ class _World:
 
     def fusion(self, name: str) -> tuple[market.Outcome, market.Outcome]:
         lists = market.reciprocal_lists(self.promising, self.k, name)
-        allocated = market.allocated_lists(self.promising, self.k, self.allocation(self.threshold), self.places, name)
+        allocated = market.allocated_lists(
+            self.promising, self.k, self.allocation(self.threshold), self.places, name
+        )
         return market.simulate(self.promising, lists), market.simulate(self.promising, allocated)
 
     def blind_to(self, facet: str) -> market.Market:
-        """The market as a ranking sees it that does not know a facet, though communities still decide by it."""
+        """The market as a ranking sees it that does not know a facet, though communities still
+        decide by it.
+        """
         weights = self.engine.weights
         blind = dataclasses.replace(weights, unit={**weights.unit, facet: 0.0})
         found = Preference(blind).fit(self.engine.left, self.engine.right).dense()
-        return dataclasses.replace(self.known, left_preference=found.left_to_right, right_preference=found.right_to_left)
+        return dataclasses.replace(
+            self.known, left_preference=found.left_to_right, right_preference=found.right_to_left
+        )
 
     def interests(self, ranked: market.Market) -> tuple[float, float]:
         """Mutual interests from the lists that such a ranking makes: lists alone, allocated."""
-        lists = market.reciprocal_lists(ranked, self.k), market.allocated_lists(ranked, self.k, self.allocation(0.0), self.places)
+        lists = (
+            market.reciprocal_lists(ranked, self.k),
+            market.allocated_lists(ranked, self.k, self.allocation(0.0), self.places),
+        )
         plain, allocated = (market.simulate(self.known, of).mutual_interests for of in lists)
         return plain, allocated
 
 
 class _Drawn:
-    """One answer of the left side to each pair on its list, and what was foretold of it with one facet unknown."""
+    """One answer of the left side to each pair on its list, and what was foretold of it with one
+    facet unknown.
+    """
 
     def __init__(self, world: _World, facets: int) -> None:
         rng = np.random.default_rng(_SEED)
@@ -146,14 +170,27 @@ class _Drawn:
     def answers(self) -> SimulatedAnswers:
         if len(self._rows) == 0:
             return SimulatedAnswers(0, 0.0, ())
-        bins = tuple((b.count, b.predicted, b.observed) for b in reliability(self._foretold, self._interested))
-        return SimulatedAnswers(len(self._rows), brier_score(self._foretold, self._interested), bins)
+        bins = tuple(
+            (b.count, b.predicted, b.observed)
+            for b in reliability(self._foretold, self._interested)
+        )
+        return SimulatedAnswers(
+            len(self._rows), brier_score(self._foretold, self._interested), bins
+        )
 
 
 def simulate(
-    snapshot: Snapshot, weights: dict[str, Any], capacities: Mapping[int, int], *, k: int, threshold: float, places: int
+    snapshot: Snapshot,
+    weights: dict[str, Any],
+    capacities: Mapping[int, int],
+    *,
+    k: int,
+    threshold: float,
+    places: int,
 ) -> Simulation:
-    """The market of a snapshot, or of an even sample of it where a side is large. Raises ValueError for an empty side."""
+    """The market of a snapshot, or of an even sample of it where a side is large. Raises ValueError
+    for an empty side.
+    """
     if not snapshot.left or not snapshot.right:
         raise ValueError("a market needs published communities on both sides")
     builder = fit_builder(snapshot)
@@ -189,18 +226,31 @@ def _even(side: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _plain(outcome: market.Outcome) -> Shown:
-    return Shown(**{field.name: getattr(outcome, field.name) for field in dataclasses.fields(Shown)})
+    return Shown(
+        **{field.name: getattr(outcome, field.name) for field in dataclasses.fields(Shown)}
+    )
 
 
-def _by_size(snapshot: Snapshot, before: market.Outcome, after: market.Outcome) -> tuple[SizeBand, ...]:
-    population = np.array([r.population if r.population is not None else -1 for r in (*snapshot.left, *snapshot.right)])
+def _by_size(
+    snapshot: Snapshot, before: market.Outcome, after: market.Outcome
+) -> tuple[SizeBand, ...]:
+    population = np.array(
+        [
+            r.population if r.population is not None else -1
+            for r in (*snapshot.left, *snapshot.right)
+        ]
+    )
     exposures = [np.concatenate([o.left_exposure, o.right_exposure]) for o in (before, after)]
     band = np.searchsorted(np.array(SIZES), population, side="right")
     found = []
     for number, most in enumerate((*SIZES, None)):
         inside = (band == number) & (population >= 0)
         if inside.any():
-            found.append(SizeBand(most, int(inside.sum()), *(float(values[inside].mean()) for values in exposures)))
+            found.append(
+                SizeBand(
+                    most, int(inside.sum()), *(float(values[inside].mean()) for values in exposures)
+                )
+            )
     return tuple(found)
 
 

@@ -25,7 +25,9 @@ from matching.types import ProfileRecord, Snapshot, Sought, Tie
 
 
 def _listed() -> list[tuple[int, int, str, str]]:
-    """Listed partnerships with a registered community on either side: both places and their countries."""
+    """Listed partnerships with a registered community on either side: both places and their
+    countries.
+    """
     fields = ("place_a_id", "place_b_id", "place_a__country_id", "place_b__country_id")
     registered = Q(place_a__community__isnull=False) | Q(place_b__community__isnull=False)
     return list(ListedPartnership.objects.filter(registered).values_list(*fields))
@@ -38,16 +40,25 @@ def _barred_pairs(
     barred: set[tuple[int, int]] = set()
     partners: dict[int, set[int]] = defaultdict(set)
     recorded = Pair.objects.filter(bar=Pair.Bar.PARTNERS).values_list("a_id", "b_id")
-    for a, b in [*((by_place[a], by_place[b]) for a, b, *_ in listed if a in by_place and b in by_place), *recorded]:
+    for a, b in [
+        *((by_place[a], by_place[b]) for a, b, *_ in listed if a in by_place and b in by_place),
+        *recorded,
+    ]:
         barred.add((a, b))
         partners[a].add(b)
         partners[b].add(a)
-    barred.update(Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id"))
+    barred.update(
+        Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id")
+    )
     return barred, partners
 
 
-def _partner_countries(listed: Iterable[tuple[int, int, str, str]], by_place: Mapping[int, int]) -> dict[int, set[str]]:
-    """Countries in which a community has a listed partner, whether or not that partner is registered here."""
+def _partner_countries(
+    listed: Iterable[tuple[int, int, str, str]], by_place: Mapping[int, int]
+) -> dict[int, set[str]]:
+    """Countries in which a community has a listed partner, whether or not that partner is
+    registered here.
+    """
     found: dict[int, set[str]] = defaultdict(set)
     for a, b, a_country, b_country in listed:
         if a in by_place:
@@ -58,7 +69,9 @@ def _partner_countries(listed: Iterable[tuple[int, int, str, str]], by_place: Ma
 
 
 def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
-    """Everything a run is computed from, as of now: every community with a published version, both sides ordered by id."""
+    """Everything a run is computed from, as of now: every community with a published version, both
+    sides ordered by id.
+    """
     moment = now or timezone.now()
     communities = {c.pk: c for c in public_communities()}
     by_place = {c.place_id: c.pk for c in communities.values() if c.place_id}
@@ -71,16 +84,27 @@ def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
         open_counts[b] += 1
     standing = {}
     for pk in communities:
-        own = countries[pk] | {communities[other].country_id for other in partners[pk] if other in communities}
+        own = countries[pk] | {
+            communities[other].country_id for other in partners[pk] if other in communities
+        }
         standing[pk] = Standing(frozenset(own), open_counts[pk])
     records = current_records(communities, standing, moment)
     left = tuple(r for r in records if r.country == HOME_COUNTRY)
     right = tuple(r for r in records if r.country != HOME_COUNTRY)
     left_ids, right_ids = {r.id for r in left}, {r.id for r in right}
     pairs = {(a, b) if a in left_ids else (b, a) for a, b in barred}
-    bars = barred_by_staff([communities[i] for i in sorted(left_ids)], [communities[i] for i in sorted(right_ids)], moment.date())
+    bars = barred_by_staff(
+        [communities[i] for i in sorted(left_ids)],
+        [communities[i] for i in sorted(right_ids)],
+        moment.date(),
+    )
     known = frozenset(p for p in (*pairs, *bars.pairs) if p[0] in left_ids and p[1] in right_ids)
-    return Snapshot(left=left, right=right, barred_pairs=known, barred_countries=frozenset((HOME_COUNTRY, code) for code in bars.countries))
+    return Snapshot(
+        left=left,
+        right=right,
+        barred_pairs=known,
+        barred_countries=frozenset((HOME_COUNTRY, code) for code in bars.countries),
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -106,7 +130,9 @@ def pack_snapshot(snapshot: Snapshot) -> bytes:
         "barred_pairs": sorted(snapshot.barred_pairs),
         "barred_countries": sorted(snapshot.barred_countries),
     }
-    return zlib.compress(json.dumps(content, default=_plain, sort_keys=True, ensure_ascii=False).encode(), 3)
+    return zlib.compress(
+        json.dumps(content, default=_plain, sort_keys=True, ensure_ascii=False).encode(), 3
+    )
 
 
 _SETS = ("needs", "offers", "challenges", "institutions", "languages", "partner_countries")

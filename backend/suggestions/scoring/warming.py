@@ -1,11 +1,17 @@
-"""Imports ahead of the first question: what the engine imports only where it uses it takes seconds, which no page or change should wait."""
+"""Imports ahead of the first question: what the engine imports only where it uses it takes seconds,
+which no page or change should wait.
+"""
 
 from __future__ import annotations
 
 import threading
 from importlib import import_module
 
-_IMPORTED_WHERE_USED = ("scipy.sparse.csgraph", "sklearn.decomposition", "sklearn.feature_extraction.text")
+_IMPORTED_WHERE_USED = (
+    "scipy.sparse.csgraph",
+    "sklearn.decomposition",
+    "sklearn.feature_extraction.text",
+)
 
 
 def warm() -> None:

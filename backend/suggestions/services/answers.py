@@ -1,9 +1,11 @@
 """The answers of the two sides, and taking one's own answer back before it takes effect.
 
-An answer takes effect only when its window (SUGGESTIONS["undo_seconds"], by the database's clock) is over. That is the design that leaks
-nothing: had the second interest made a pair mutual at once, a side could answer, read the other's interest from the result, and undo;
-and had a decline closed the pair at once, an undo would have to open it again. Until the window is over nothing but the answering
-side's own row has changed, so nobody else can be told of anything, and an answer that was undone was never given.
+An answer takes effect only when its window (SUGGESTIONS["undo_seconds"], by the database's clock)
+is over. That is the design that leaks nothing: had the second interest made a pair mutual at once,
+a side could answer, read the other's interest from the result, and undo; and had a decline closed
+the pair at once, an undo would have to open it again. Until the window is over nothing but the
+answering side's own row has changed, so nobody else can be told of anything, and an answer that was
+undone was never given.
 """
 
 from __future__ import annotations
@@ -34,17 +36,29 @@ from backend.suggestions.states import SIDE_TRANSITIONS, UNDO_TRANSITIONS
 _S = Suggestion.Status
 _A = Suggestion.SideState
 SETTLE = "settle_answer"
-# After one side has declined, the other must not be able to tell: its answer is taken all the same, and changes nothing.
+# After one side has declined, the other must not be able to tell: its answer is taken all the same,
+# and changes nothing.
 _ANSWERABLE = (_S.RELEASED, _S.DECLINED, _S.WITHDRAWN)
 
 
 @transaction.atomic
-def answer(*, by: User, suggestion_id: int, community_id: int, answer: str, reason: str = "", comment: str = "") -> Suggestion:
-    """One side's answer: interested, declined (with a reason) or withdrawn. It takes effect when it can no longer be undone.
+def answer(
+    *,
+    by: User,
+    suggestion_id: int,
+    community_id: int,
+    answer: str,
+    reason: str = "",
+    comment: str = "",
+) -> Suggestion:
+    """One side's answer: interested, declined (with a reason) or withdrawn. It takes effect when it
+    can no longer be undone.
 
     Raises:
-        NotVisible: not released, or not theirs to answer. InvalidFields: an unknown answer, or a decline without a reason.
-        WrongState: this side has answered already, the time is over, a side seeks no longer, or the rule asks for (other) votes.
+        NotVisible: not released, or not theirs to answer. InvalidFields: an unknown answer, or a
+            decline without a reason.
+        WrongState: this side has answered already, the time is over, a side seeks no longer, or the
+            rule asks for (other) votes.
         CapacityReached: see the profile's capacity.
     """
     _check_answer(answer, reason, comment)
@@ -61,12 +75,30 @@ def answer(*, by: User, suggestion_id: int, community_id: int, answer: str, reas
             raise WrongState(_("One of the two communities does not seek partners any more."))
         require_room(next(community for community in communities if community.pk == community_id))
     decision = Decision.objects.create(
-        suggestion=suggestion, community_id=community_id, answer=answer, reason=reason, comment=comment.strip(), by=by
+        suggestion=suggestion,
+        community_id=community_id,
+        answer=answer,
+        reason=reason,
+        comment=comment.strip(),
+        by=by,
     )
     window = dt.timedelta(seconds=settings.SUGGESTIONS["undo_seconds"])
-    # With no window it is final at once, for a transaction too that began before this one and waited for the pair's lock.
-    change_state(suggestion, f"{side}_state", answer, SIDE_TRANSITIONS, **{f"{side}_final_at": now + window if window else None})
-    event = record(Topic.SUGGESTION_ANSWERED, subject=suggestion, by=by, community_id=community_id, answer=answer)
+    # With no window it is final at once, for a transaction too that began before this one and
+    # waited for the pair's lock.
+    change_state(
+        suggestion,
+        f"{side}_state",
+        answer,
+        SIDE_TRANSITIONS,
+        **{f"{side}_final_at": now + window if window else None},
+    )
+    event = record(
+        Topic.SUGGESTION_ANSWERED,
+        subject=suggestion,
+        by=by,
+        community_id=community_id,
+        answer=answer,
+    )
     _settle_after(suggestion, decision.pk, event, window)
     return suggestion
 
@@ -76,7 +108,8 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
     """Takes the side's last answer back while it has not taken effect.
 
     Raises:
-        NotVisible: not released, or not theirs to answer. WrongState: there is no answer, or its time to be undone is over.
+        NotVisible: not released, or not theirs to answer. WrongState: there is no answer, or its
+            time to be undone is over.
     """
     require_in(by, community_id, "X", Thing.ANSWER)
     suggestion = lock_suggestion(suggestion_id)
@@ -90,23 +123,39 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
     if final_at is None or final_at <= now:
         raise WrongState(_("The time to undo this answer is over; it has taken effect."))
     (before,) = UNDO_TRANSITIONS[state]
-    undone = Decision.objects.filter(suggestion=suggestion, community_id=community_id, answer=state, undone_at__isnull=True)
+    undone = Decision.objects.filter(
+        suggestion=suggestion, community_id=community_id, answer=state, undone_at__isnull=True
+    )
     decision_id = undone.values_list("pk", flat=True).get()
     undone.update(undone_at=now, undone_by=by)
-    # An interest that was not withdrawn after all has its whole window again: nothing may happen in the instant of an undo.
+    # An interest that was not withdrawn after all has its whole window again: nothing may happen in
+    # the instant of an undo.
     window = dt.timedelta(seconds=settings.SUGGESTIONS["undo_seconds"])
     change_state(
-        suggestion, f"{side}_state", before, UNDO_TRANSITIONS, **{f"{side}_final_at": None if before == _A.PENDING else now + window}
+        suggestion,
+        f"{side}_state",
+        before,
+        UNDO_TRANSITIONS,
+        **{f"{side}_final_at": None if before == _A.PENDING else now + window},
     )
-    event = record(Topic.SUGGESTION_ANSWER_UNDONE, subject=suggestion, by=by, community_id=community_id, answer=state)
+    event = record(
+        Topic.SUGGESTION_ANSWER_UNDONE,
+        subject=suggestion,
+        by=by,
+        community_id=community_id,
+        answer=state,
+    )
     if before != _A.PENDING:
         open_work(SETTLE, f"{decision_id}:undone", event=event, after=window)
     return suggestion
 
 
-def _settle_after(suggestion: Suggestion, decision_id: int, event: Event, window: dt.timedelta) -> None:
+def _settle_after(
+    suggestion: Suggestion, decision_id: int, event: Event, window: dt.timedelta
+) -> None:
     if window:
-        # The key is the answer's own: a request of the other side, due earlier, must not stand in for it.
+        # The key is the answer's own: a request of the other side, due earlier, must not stand in
+        # for it.
         open_work(SETTLE, str(decision_id), event=event, after=window)
     else:
         settle(suggestion)
@@ -115,14 +164,18 @@ def _settle_after(suggestion: Suggestion, decision_id: int, event: Event, window
 def _require_open(suggestion: Suggestion, now: dt.datetime) -> None:
     if suggestion.status not in Suggestion.VISIBLE:
         raise NotVisible
-    if suggestion.status not in _ANSWERABLE or (suggestion.expires_at and suggestion.expires_at <= now):
+    if suggestion.status not in _ANSWERABLE or (
+        suggestion.expires_at and suggestion.expires_at <= now
+    ):
         raise WrongState(_("The time to answer this suggestion is over."))
 
 
 def _check_answer(answer: str, reason: str, comment: str) -> None:
     errors = {}
     if answer not in Decision.Answer.values:
-        errors["answer"] = [_("Answer with one of: %(answers)s.") % {"answers": ", ".join(Decision.Answer.values)}]
+        errors["answer"] = [
+            _("Answer with one of: %(answers)s.") % {"answers": ", ".join(Decision.Answer.values)}
+        ]
     if answer == Decision.Answer.DECLINED and reason not in Decision.Reason.values:
         errors["reason"] = [_("Choose a reason. Only staff read it.")]
     if answer != Decision.Answer.DECLINED and reason:

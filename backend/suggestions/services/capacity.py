@@ -14,10 +14,14 @@ DEFAULT_OPEN_INTRODUCTIONS = 3
 
 
 def pairs_being_introduced() -> QuerySet[Pair]:
-    """Pairs past mutual interest, or introduced by hand, that are neither closed nor partners yet: each takes a place on both sides."""
+    """Pairs past mutual interest, or introduced by hand, that are neither closed nor partners yet:
+    each takes a place on both sides.
+    """
     past = (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED)
     interested = Exists(Suggestion.objects.filter(pair=OuterRef("pk"), status__in=past))
-    return Pair.objects.exclude(bar=Pair.Bar.PARTNERS).filter(Q(bar=Pair.Bar.INTRODUCED) | Q(interested))
+    return Pair.objects.exclude(bar=Pair.Bar.PARTNERS).filter(
+        Q(bar=Pair.Bar.INTRODUCED) | Q(interested)
+    )
 
 
 def open_introductions(community_id: int) -> int:
@@ -33,8 +37,12 @@ def introduction_capacity(community: Community) -> int:
 
 
 def lock_communities(*community_ids: int) -> list[Community]:
-    """The rows, locked in the order of their ids: two pairs of one community cannot both take its last place, and none waits in a ring."""
-    locked = Community.objects.select_for_update(of=("self",)).select_related("profile__current_version")
+    """The rows, locked in the order of their ids: two pairs of one community cannot both take its
+    last place, and none waits in a ring.
+    """
+    locked = Community.objects.select_for_update(of=("self",)).select_related(
+        "profile__current_version"
+    )
     return list(locked.filter(pk__in=community_ids).order_by("pk"))
 
 
@@ -44,7 +52,9 @@ def has_room(community: Community) -> bool:
 
 
 def require_room(community: Community) -> None:
-    """Raises CapacityReached where a locked community has as many open introductions as it allows itself."""
+    """Raises CapacityReached where a locked community has as many open introductions as it allows
+    itself.
+    """
     if not has_room(community):
         capacity = introduction_capacity(community)
         words = ngettext(

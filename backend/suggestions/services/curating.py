@@ -26,7 +26,8 @@ _A = Suggestion.SideState
 
 @transaction.atomic
 def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestion:
-    """Shows a proposed or held suggestion to both sides; the caller tells them of it where ``announce`` is off.
+    """Shows a proposed or held suggestion to both sides; the caller tells them of it where
+    ``announce`` is off.
 
     Raises NotVisible (no curator), WrongState.
     """
@@ -34,7 +35,14 @@ def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestio
     suggestion = lock_suggestion(suggestion_id)
     now = database_now()
     expires = now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])
-    change_state(suggestion, "status", _S.RELEASED, SUGGESTION_TRANSITIONS, released_at=now, expires_at=expires)
+    change_state(
+        suggestion,
+        "status",
+        _S.RELEASED,
+        SUGGESTION_TRANSITIONS,
+        released_at=now,
+        expires_at=expires,
+    )
     record(Topic.SUGGESTION_RELEASED, subject=suggestion, by=by)
     if not announce:
         return suggestion
@@ -46,7 +54,9 @@ def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestio
 
 @transaction.atomic
 def hold(*, by: User, suggestion_id: int) -> Suggestion:
-    """Takes a suggestion out of both sides' sight, as long as neither has answered. Raises NotVisible, WrongState."""
+    """Takes a suggestion out of both sides' sight, as long as neither has answered. Raises
+    NotVisible, WrongState.
+    """
     require_staff(by, "X", Thing.CURATION)
     suggestion = lock_suggestion(suggestion_id)
     if not suggestion.a_state == suggestion.b_state == _A.PENDING:
@@ -58,7 +68,9 @@ def hold(*, by: User, suggestion_id: int) -> Suggestion:
 
 @transaction.atomic
 def request_run(*, by: User | None, reason: str = "requested") -> Event:
-    """Asks for a full scoring now. Raises NotVisible for a person who may not, Conflict while one is running."""
+    """Asks for a full scoring now. Raises NotVisible for a person who may not, Conflict while one
+    is running.
+    """
     if by is not None:
         require_staff(by, "X", Thing.OPERATIONS)
     if ScoringRun.objects.filter(status=ScoringRun.Status.RUNNING).exists():

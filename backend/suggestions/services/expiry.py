@@ -23,9 +23,11 @@ _A = Suggestion.SideState
 
 
 def expire_suggestions() -> int:
-    """Ends released suggestions whose time is over by the database's clock; returns how many. Safe to run twice.
+    """Ends released suggestions whose time is over by the database's clock; returns how many. Safe
+    to run twice.
 
-    Answers that were given in time take effect first; one that can still be undone keeps its suggestion open until it is final.
+    Answers that were given in time take effect first; one that can still be undone keeps its
+    suggestion open until it is final.
     """
     settle_due()
     with transaction.atomic():
@@ -35,13 +37,29 @@ def expire_suggestions() -> int:
 def _expire() -> int:
     check_transition(SUGGESTION_TRANSITIONS, _S.RELEASED, _S.EXPIRED)
     now = database_now()
-    overdue = Suggestion.objects.filter(status=_S.RELEASED, expires_at__lte=now).exclude(Q(a_final_at__gt=now) | Q(b_final_at__gt=now))
-    pairs = Pair.objects.select_for_update(skip_locked=True).filter(pk__in=overdue.order_by().values("pair_id")).order_by("pk")
-    ended = list(overdue.filter(pair_id__in=list(pairs.values_list("pk", flat=True))).select_related("pair"))
+    overdue = Suggestion.objects.filter(status=_S.RELEASED, expires_at__lte=now).exclude(
+        Q(a_final_at__gt=now) | Q(b_final_at__gt=now)
+    )
+    pairs = (
+        Pair.objects.select_for_update(skip_locked=True)
+        .filter(pk__in=overdue.order_by().values("pair_id"))
+        .order_by("pk")
+    )
+    ended = list(
+        overdue.filter(pair_id__in=list(pairs.values_list("pk", flat=True))).select_related("pair")
+    )
     for suggestion in ended:
-        open_sides = {f"{side}_state": _A.EXPIRED for side in "ab" if getattr(suggestion, f"{side}_state") in (_A.PENDING, _A.INTERESTED)}
-        change_state(suggestion, "status", _S.EXPIRED, SUGGESTION_TRANSITIONS, closed_at=now, **open_sides)
-        Pair.objects.filter(pk=suggestion.pair_id).update(closed_until=cooling_end(suggestion.expires_at or now))
+        open_sides = {
+            f"{side}_state": _A.EXPIRED
+            for side in "ab"
+            if getattr(suggestion, f"{side}_state") in (_A.PENDING, _A.INTERESTED)
+        }
+        change_state(
+            suggestion, "status", _S.EXPIRED, SUGGESTION_TRANSITIONS, closed_at=now, **open_sides
+        )
+        Pair.objects.filter(pk=suggestion.pair_id).update(
+            closed_until=cooling_end(suggestion.expires_at or now)
+        )
         record(Topic.SUGGESTION_EXPIRED, subject=suggestion, by=None)
     _end_other_sides(now)
     return len(ended)
@@ -62,16 +80,22 @@ def _end_other_sides(now: dt.datetime) -> None:
 
 @transaction.atomic
 def remind_of_expiry() -> int:
-    """Tells each side once, SUGGESTIONS["remind_days"] before the end, which suggestions it has not answered; returns how many sides.
+    """Tells each side once, SUGGESTIONS["remind_days"] before the end, which suggestions it has not
+    answered; returns how many sides.
 
-    Who is reminded depends on the side's own answer alone: a suggestion that the other side has declined in secret is reminded of too.
+    Who is reminded depends on the side's own answer alone: a suggestion that the other side has
+    declined in secret is reminded of too.
     """
     now = database_now()
     due = Suggestion.objects.visible_to_communities().filter(
-        reminded_at__isnull=True, expires_at__gt=now, expires_at__lte=now + dt.timedelta(days=settings.SUGGESTIONS["remind_days"])
+        reminded_at__isnull=True,
+        expires_at__gt=now,
+        expires_at__lte=now + dt.timedelta(days=settings.SUGGESTIONS["remind_days"]),
     )
     due = due.exclude(status__in=(_S.MUTUAL, _S.INTRODUCED))
-    rows = list(due.select_related("pair").select_for_update(of=("self",), skip_locked=True).order_by("pk"))
+    rows = list(
+        due.select_related("pair").select_for_update(of=("self",), skip_locked=True).order_by("pk")
+    )
     Suggestion.objects.filter(pk__in=[row.pk for row in rows]).update(reminded_at=now)
     waiting: dict[int, list[int]] = defaultdict(list)
     for row in rows:
@@ -79,5 +103,11 @@ def remind_of_expiry() -> int:
             if getattr(row, f"{side}_state") == _A.PENDING:
                 waiting[community_id].append(row.pk)
     for community_id, ids in sorted(waiting.items()):
-        record(Topic.SUGGESTIONS_EXPIRING, subject=(Suggestion, ids[0]), by=None, community_id=community_id, suggestions=ids)
+        record(
+            Topic.SUGGESTIONS_EXPIRING,
+            subject=(Suggestion, ids[0]),
+            by=None,
+            community_id=community_id,
+            suggestions=ids,
+        )
     return len(waiting)

@@ -1,4 +1,6 @@
-"""The rule by which a community comes to its answers: asked before each answer, and set by those who give them."""
+"""The rule by which a community comes to its answers: asked before each answer, and set by those
+who give them.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +24,24 @@ def require_quorum(suggestion: Suggestion, community_id: int, answer: str) -> No
     rule = rule_of(community_id)
     if rule.kind == AnswerRule.Kind.CHAIR:
         return
-    tally = count_votes(list(Vote.objects.filter(suggestion=suggestion, community_id=community_id)), voters(community_id))
+    tally = count_votes(
+        list(Vote.objects.filter(suggestion=suggestion, community_id=community_id)),
+        voters(community_id),
+    )
     objection = objection_to(answer, rule, tally)
     if objection:
         raise WrongState(objection, code="against_the_rule")
 
 
 @transaction.atomic
-def set_answer_rule(*, by: User, community_id: int, kind: str, votes_needed: int | None = None) -> AnswerRule:
+def set_answer_rule(
+    *, by: User, community_id: int, kind: str, votes_needed: int | None = None
+) -> AnswerRule:
     """Sets how the community comes to its answers.
 
     Raises:
-        NotVisible: nobody who answers for it. InvalidFields: an unknown rule, a number that does not fit it or its people.
+        NotVisible: nobody who answers for it. InvalidFields: an unknown rule, a number that does
+            not fit it or its people.
     """
     require_in(by, community_id, "X", Thing.ANSWER)
     lock_communities(community_id)
@@ -45,15 +53,23 @@ def set_answer_rule(*, by: User, community_id: int, kind: str, votes_needed: int
         errors["votes_needed"] = [_("Only a majority has a number of votes.")]
     elif kind == AnswerRule.Kind.MAJORITY and not 1 <= (votes_needed or 0) <= people:
         words = ngettext(
-            "Give a number from 1 to %(count)d: so many may vote.", "Give a number from 1 to %(count)d: so many may vote.", people
+            "Give a number from 1 to %(count)d: so many may vote.",
+            "Give a number from 1 to %(count)d: so many may vote.",
+            people,
         )
         errors["votes_needed"] = [words % {"count": people}]
     if errors:
         raise InvalidFields(errors)
     rule, _made = AnswerRule.objects.update_or_create(
-        community_id=community_id, defaults={"kind": kind, "votes_needed": votes_needed, "set_by": by}
+        community_id=community_id,
+        defaults={"kind": kind, "votes_needed": votes_needed, "set_by": by},
     )
     record(
-        Topic.ANSWER_RULE_SET, subject=("answerrule", community_id), by=by, community_id=community_id, kind=kind, votes_needed=votes_needed
+        Topic.ANSWER_RULE_SET,
+        subject=("answerrule", community_id),
+        by=by,
+        community_id=community_id,
+        kind=kind,
+        votes_needed=votes_needed,
     )
     return rule

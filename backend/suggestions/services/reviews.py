@@ -1,4 +1,6 @@
-"""What people of one side do while they make up their mind: vote, comment, shortlist. The other side never learns of any of it."""
+"""What people of one side do while they make up their mind: vote, comment, shortlist. The other
+side never learns of any of it.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,15 @@ from backend.suggestions.services.sides import lock_suggestion, side_of
 
 
 @transaction.atomic
-def cast_vote(*, by: User, suggestion_id: int, community_id: int, choice: str, comment: str = "") -> Vote:
-    """One's own vote with a private comment; casting again changes it, until the community has answered.
+def cast_vote(
+    *, by: User, suggestion_id: int, community_id: int, choice: str, comment: str = ""
+) -> Vote:
+    """One's own vote with a private comment; casting again changes it, until the community has
+    answered.
 
     Raises:
-        NotVisible: not released, or no role on that side. InvalidFields: an unknown choice, or too long a comment.
+        NotVisible: not released, or no role on that side. InvalidFields: an unknown choice, or too
+            long a comment.
         WrongState: the community has answered, or the time is over.
     """
     require_in(by, community_id, "C", Thing.REVIEW)
@@ -35,7 +41,10 @@ def cast_vote(*, by: User, suggestion_id: int, community_id: int, choice: str, c
         raise InvalidFields(errors)
     suggestion = _lock_unanswered(suggestion_id, community_id)
     vote, _made = Vote.objects.update_or_create(
-        suggestion=suggestion, community_id=community_id, by=by, defaults={"choice": choice, "comment": comment.strip()}
+        suggestion=suggestion,
+        community_id=community_id,
+        by=by,
+        defaults={"choice": choice, "comment": comment.strip()},
     )
     record(Topic.VOTE_CAST, subject=suggestion, by=by, community_id=community_id)
     return vote
@@ -43,23 +52,28 @@ def cast_vote(*, by: User, suggestion_id: int, community_id: int, choice: str, c
 
 @transaction.atomic
 def remove_vote(*, by: User, suggestion_id: int, community_id: int, voter_id: int) -> None:
-    """Takes a vote back with its comment: one's own, or, by those who answer for the community, anybody's there.
+    """Takes a vote back with its comment: one's own, or, by those who answer for the community,
+    anybody's there.
 
     Raises:
-        NotVisible: no such vote, or not theirs to remove. WrongState: the community has answered, or the time is over.
+        NotVisible: no such vote, or not theirs to remove. WrongState: the community has answered,
+            or the time is over.
     """
     require_in(by, community_id, "C", Thing.REVIEW)
     if voter_id != by.pk:
         require_in(by, community_id, "D", Thing.REVIEW)
     suggestion = _lock_unanswered(suggestion_id, community_id)
-    if not Vote.objects.filter(suggestion=suggestion, community_id=community_id, by_id=voter_id).delete()[0]:
+    if not Vote.objects.filter(
+        suggestion=suggestion, community_id=community_id, by_id=voter_id
+    ).delete()[0]:
         raise NotVisible
     record(Topic.VOTE_REMOVED, subject=suggestion, by=by, community_id=community_id, voter=voter_id)
 
 
 @transaction.atomic
 def shortlist(*, by: User, suggestion_id: int, community_id: int, listed: bool) -> bool:
-    """Puts a suggestion on the community's shortlist or takes it off; returns whether that changed anything.
+    """Puts a suggestion on the community's shortlist or takes it off; returns whether that changed
+    anything.
 
     Raises NotVisible: not released, or no role on that side.
     """
@@ -72,7 +86,9 @@ def shortlist(*, by: User, suggestion_id: int, community_id: int, listed: bool) 
         ShortlistEntry.objects.create(suggestion=suggestion, community_id=community_id, added_by=by)
     else:
         entries.delete()
-    record(Topic.SHORTLIST_CHANGED, subject=suggestion, by=by, community_id=community_id, listed=listed)
+    record(
+        Topic.SHORTLIST_CHANGED, subject=suggestion, by=by, community_id=community_id, listed=listed
+    )
     return True
 
 
@@ -87,5 +103,9 @@ def _lock_visible(suggestion_id: int, community_id: int) -> Suggestion:
 def _lock_unanswered(suggestion_id: int, community_id: int) -> Suggestion:
     suggestion = _lock_visible(suggestion_id, community_id)
     if status_for_side(suggestion, side_of(suggestion, community_id), database_now()) != "open":
-        raise WrongState(_("Your community has answered, or the time is over: votes and comments stay as they are."))
+        raise WrongState(
+            _(
+                "Your community has answered, or the time is over: votes and comments stay as they are."
+            )
+        )
     return suggestion

@@ -1,4 +1,6 @@
-"""What every act on a suggestion begins with: the one lock of its pair, whose side somebody stands on, and how long a pair rests."""
+"""What every act on a suggestion begins with: the one lock of its pair, whose side somebody stands
+on, and how long a pair rests.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def side_of(suggestion: Suggestion, community_id: int) -> str:
 
 
 def lock_suggestion(suggestion_id: int) -> Suggestion:
-    """The suggestion with its pair's row locked: all acts on a pair queue up behind this one lock. Raises NotVisible."""
+    """The suggestion with its pair's row locked: all acts on a pair queue up behind this one lock.
+    Raises NotVisible.
+    """
     pair_id = Suggestion.objects.filter(pk=suggestion_id).values_list("pair_id", flat=True).first()
     if pair_id is None:
         raise NotVisible

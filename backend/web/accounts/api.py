@@ -22,7 +22,13 @@ from backend.outbox.models import Event
 from backend.personal.acts import acts_of
 from backend.personal.erasure import erase_account
 from backend.personal.export import export_data
-from backend.personal.tokens import all_tokens, create_token, require_may_make_tokens, revoke_token, tokens_of
+from backend.personal.tokens import (
+    all_tokens,
+    create_token,
+    require_may_make_tokens,
+    revoke_token,
+    tokens_of,
+)
 from backend.web.accounts import serializers
 from backend.web.accounts.serializers import AccountChangeSerializer
 from backend.web.rest.base import ApiList, ApiView, checked, person
@@ -40,12 +46,16 @@ class MeView(ApiView):
         return Response(serializers.MeSerializer(mine | known).data)
 
     @extend_schema(
-        summary="Change your name, or the language of pages and mails", request=AccountChangeSerializer, responses=serializers.MeSerializer
+        summary="Change your name, or the language of pages and mails",
+        request=AccountChangeSerializer,
+        responses=serializers.MeSerializer,
     )
     def patch(self, request: Request) -> Response:
         me = person(request)
         asked = checked(AccountChangeSerializer, request.data)
-        update_account(by=me, name=asked.get("name", me.name), language=asked.get("language", me.language))
+        update_account(
+            by=me, name=asked.get("name", me.name), language=asked.get("language", me.language)
+        )
         return self.get(request)
 
 
@@ -58,7 +68,11 @@ class NotificationsView(ApiList):
 
 
 class NotificationsReadView(ApiView):
-    @extend_schema(summary="Mark messages as read", request=serializers.MarkReadSerializer, responses=serializers.MarkedSerializer)
+    @extend_schema(
+        summary="Mark messages as read",
+        request=serializers.MarkReadSerializer,
+        responses=serializers.MarkedSerializer,
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         asked = checked(serializers.MarkReadSerializer, request.data)
@@ -70,10 +84,14 @@ class NotificationsReadView(ApiView):
 
 
 def person_in_session(request: Request) -> User:
-    """The person, signed in. Raises NotAllowed for a request by token: a token that leaks must not make others, or end the account."""
+    """The person, signed in. Raises NotAllowed for a request by token: a token that leaks must not
+    make others, or end the account.
+    """
     user = person(request)
     if request.auth is not None:
-        raise NotAllowed("A token cannot do this. Sign in to the account itself.", code="session_needed")
+        raise NotAllowed(
+            "A token cannot do this. Sign in to the account itself.", code="session_needed"
+        )
     return user
 
 
@@ -96,14 +114,26 @@ class TokensView(ApiList):
         self.filters()
         return tokens_of(person(self.request))
 
-    @extend_schema(summary="Make a token", request=serializers.TokenRequestSerializer, responses={201: serializers.NewTokenSerializer})
+    @extend_schema(
+        summary="Make a token",
+        request=serializers.TokenRequestSerializer,
+        responses={201: serializers.NewTokenSerializer},
+    )
     def post(self, request: Request) -> Response:
         """Takes no idempotency key: its answer holds the token, and nothing of that is stored."""
         user = person_in_session(request)
-        require_may_make_tokens(user)  # before the values are looked at: to others there is nothing here
-        token, words = create_token(by=user, **checked(serializers.TokenRequestSerializer, request.data))
+        require_may_make_tokens(
+            user
+        )  # before the values are looked at: to others there is nothing here
+        token, words = create_token(
+            by=user, **checked(serializers.TokenRequestSerializer, request.data)
+        )
         token.token = words
-        return Response(serializers.NewTokenSerializer(token).data, status=201, headers={"Cache-Control": "no-store"})
+        return Response(
+            serializers.NewTokenSerializer(token).data,
+            status=201,
+            headers={"Cache-Control": "no-store"},
+        )
 
 
 class TokenView(ApiView):
@@ -124,13 +154,19 @@ class AllTokensView(ApiList):
 
 
 class PersonalDataView(ApiView):
-    @extend_schema(summary="All that the service holds about you", responses=serializers.PersonalDataSerializer)
+    @extend_schema(
+        summary="All that the service holds about you", responses=serializers.PersonalDataSerializer
+    )
     def get(self, request: Request) -> Response:
         return Response(export_data(by=person_in_session(request)))
 
 
 class EraseView(ApiView):
-    @extend_schema(summary="Erase your account for good", request=serializers.EraseSerializer, responses={204: None})
+    @extend_schema(
+        summary="Erase your account for good",
+        request=serializers.EraseSerializer,
+        responses={204: None},
+    )
     def post(self, request: Request) -> Response:
         """Takes no idempotency key: afterwards there is nobody to ask again."""
         user = person_in_session(request)
@@ -156,5 +192,7 @@ class StaffRolesView(ApiList):
     @idempotent
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         asked = checked(serializers.StaffRoleRequestSerializer, request.data)
-        changed = change_staff_role(by=person_in_session(request), email=asked["email"], role=asked["staff_role"])
+        changed = change_staff_role(
+            by=person_in_session(request), email=asked["email"], role=asked["staff_role"]
+        )
         return Response(serializers.StaffRoleSerializer(changed).data)

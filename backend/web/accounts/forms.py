@@ -40,7 +40,9 @@ class SignUpForm(SignupForm):
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         if self.account_already_exists and self.cleaned_data.get("password1"):
-            make_password(self.cleaned_data["password1"])  # the work that a new account makes: time must not tell that there is one
+            make_password(
+                self.cleaned_data["password1"]
+            )  # the work that a new account makes: time must not tell that there is one
         saved: tuple[User | None, HttpResponse | None] = super().try_save(request)
         return saved
 
@@ -57,12 +59,18 @@ class SignInForm(LoginForm):
 
 
 class AccountForm(DomainForm):
-    name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = forms.CharField(
+        label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
     language = forms.ChoiceField(label=_("Language of pages and mails"), choices=settings.LANGUAGES)
 
 
 class TokenForm(DomainForm):
-    name = forms.CharField(label=_("What the token is for"), max_length=80, help_text=_("For example: our city's website."))
+    name = forms.CharField(
+        label=_("What the token is for"),
+        max_length=80,
+        help_text=_("For example: our city's website."),
+    )
     days = forms.TypedChoiceField(
         label=_("Valid for"),
         coerce=int,

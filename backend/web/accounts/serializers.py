@@ -16,7 +16,9 @@ from backend.web.rest.base import StrictSerializer
 class RoleSerializer(serializers.Serializer):
     community = CommunityNameSerializer()
     role = serializers.ChoiceField(choices=CommunityRole.Role.choices)
-    vetted_at = serializers.DateTimeField(allow_null=True, help_text="Null: staff have not confirmed the person yet")
+    vetted_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null: staff have not confirmed the person yet"
+    )
 
 
 class MeSerializer(serializers.Serializer):
@@ -58,7 +60,9 @@ class MarkedSerializer(serializers.Serializer):
 
 class AccountChangeSerializer(StrictSerializer):
     name = serializers.CharField(max_length=120, required=False)
-    language = serializers.CharField(max_length=10, required=False, help_text="One of the languages of the service, as `en`")
+    language = serializers.CharField(
+        max_length=10, required=False, help_text="One of the languages of the service, as `en`"
+    )
 
 
 class ActSerializer(serializers.Serializer):
@@ -81,7 +85,9 @@ class NewTokenSerializer(TokenSerializer):
 
 class TokenRequestSerializer(StrictSerializer):
     name = serializers.CharField(max_length=80, help_text="What it is for")
-    days = serializers.IntegerField(min_value=1, max_value=365, default=90, help_text="How long it is valid")
+    days = serializers.IntegerField(
+        min_value=1, max_value=365, default=90, help_text="How long it is valid"
+    )
 
 
 class OwnedTokenSerializer(TokenSerializer):
@@ -93,11 +99,15 @@ class PersonalDataSerializer(serializers.Serializer):
     addresses = serializers.ListField(child=serializers.DictField())
     sessions = serializers.ListField(child=serializers.DictField())
     second_factors = serializers.ListField(child=serializers.DictField())
-    records = serializers.DictField(help_text="Rows that name you, by table and column; `outbox.event.by` are your acts")
+    records = serializers.DictField(
+        help_text="Rows that name you, by table and column; `outbox.event.by` are your acts"
+    )
 
 
 class EraseSerializer(StrictSerializer):
-    email = serializers.EmailField(help_text="The address of the account, to be sure. There is no way back.")
+    email = serializers.EmailField(
+        help_text="The address of the account, to be sure. There is no way back."
+    )
 
 
 class StaffMemberSerializer(serializers.Serializer):
@@ -110,7 +120,9 @@ class StaffMemberSerializer(serializers.Serializer):
 
 class StaffRoleRequestSerializer(StrictSerializer):
     email = serializers.EmailField()
-    staff_role = serializers.ChoiceField(choices=User.StaffRole.choices, allow_blank=True, help_text="Empty: not staff any more")
+    staff_role = serializers.ChoiceField(
+        choices=User.StaffRole.choices, allow_blank=True, help_text="Empty: not staff any more"
+    )
 
 
 class StaffRoleSerializer(serializers.Serializer):

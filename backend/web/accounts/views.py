@@ -1,4 +1,6 @@
-"""The signed-in person: start page, messages, account, tokens and data; and for administrators who is staff."""
+"""The signed-in person: start page, messages, account, tokens and data; and for administrators who
+is staff.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,13 @@ from backend.notifications.wording import describe as words_of
 from backend.personal.acts import acts_of
 from backend.personal.erasure import erase_account, hindrances
 from backend.personal.export import export_archive
-from backend.personal.tokens import all_tokens, create_token, may_make_tokens, revoke_token, tokens_of
+from backend.personal.tokens import (
+    all_tokens,
+    create_token,
+    may_make_tokens,
+    revoke_token,
+    tokens_of,
+)
 from backend.suggestions.queries import suggestions_for
 from backend.web.accounts.forms import AccountForm, EraseForm, StaffRoleForm, TokenForm
 from backend.web.html.base import current_user
@@ -53,7 +61,10 @@ ACTS_PAGE = 50
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    form = AccountForm(request.POST if request.method == "POST" else None, initial={"name": user.name, "language": user.language})
+    form = AccountForm(
+        request.POST if request.method == "POST" else None,
+        initial={"name": user.name, "language": user.language},
+    )
     if request.method == "POST" and form.is_valid():
         try:
             update_account(by=user, **form.cleaned_data)
@@ -95,7 +106,11 @@ def acts(request: HttpRequest) -> HttpResponse:
 @require_safe
 def data(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    return render(request, "accounts/data.html", {"hindrances": hindrances(user), "form": EraseForm(), "shows_sample": user.is_sample})
+    return render(
+        request,
+        "accounts/data.html",
+        {"hindrances": hindrances(user), "form": EraseForm(), "shows_sample": user.is_sample},
+    )
 
 
 @never_cache
@@ -237,7 +252,11 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return redirect("web:inbox")
     page = Paginator(messages_of(user), INBOX_PAGE).get_page(request.GET.get("page"))
     lines = [InboxLine(notification, words_of(notification)) for notification in page]
-    return render(request, "accounts/inbox.html", {"page": page, "lines": lines, "shows_sample": user.is_sample})
+    return render(
+        request,
+        "accounts/inbox.html",
+        {"page": page, "lines": lines, "shows_sample": user.is_sample},
+    )
 
 
 # Staff: who is staff, who asks to join where, and everybody's API tokens.
@@ -252,15 +271,24 @@ def roles(request: HttpRequest) -> HttpResponse:
     form = StaffRoleForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            changed = change_staff_role(by=user, email=form.cleaned_data["email"], role=form.cleaned_data["staff_role"])
+            changed = change_staff_role(
+                by=user, email=form.cleaned_data["email"], role=form.cleaned_data["staff_role"]
+            )
         except InvalidFields as invalid:
             form.take(invalid)
         except Conflict as conflict:
             form.add_error(None, conflict.message)
         else:
-            messages.success(request, f"{changed} is now: {changed.get_staff_role_display()}. They sign in anew.")
+            messages.success(
+                request, f"{changed} is now: {changed.get_staff_role_display()}. They sign in anew."
+            )
             return redirect("web:staff_roles")
-    context = {"members": staff_members(user), "form": form, "choices": form.fields["staff_role"].choices, "me": user.pk}  # type: ignore[attr-defined]
+    context = {
+        "members": staff_members(user),
+        "form": form,
+        "choices": form.fields["staff_role"].choices,  # type: ignore[attr-defined]
+        "me": user.pk,
+    }
     return render(request, "accounts/staff_roles.html", context, status=422 if form.errors else 200)
 
 

@@ -1,4 +1,6 @@
-"""A side's agreements: read versions, send the signed document, confirm; and staff's templates, drafts and versions."""
+"""A side's agreements: read versions, send the signed document, confirm; and staff's templates,
+drafts and versions.
+"""
 
 from __future__ import annotations
 
@@ -49,14 +51,20 @@ from backend.web.rest.idempotency import idempotent
 
 def sent_document(request: Request) -> UploadedFile:
     """Raises InvalidFields: too large. ValidationError: none there."""
-    asked = {} if was_too_large(request._request, "document") else checked(serializers.DocumentUploadSerializer, request.data)
+    asked = (
+        {}
+        if was_too_large(request._request, "document")
+        else checked(serializers.DocumentUploadSerializer, request.data)
+    )
     if not asked:
         raise InvalidFields({"document": too_large().errors["letter"]})
     upload: UploadedFile = asked["document"]
     return upload
 
 
-def detail(request: Request, agreement_id: int, community_id: int | None, status: int = 200) -> Response:
+def detail(
+    request: Request, agreement_id: int, community_id: int | None, status: int = 200
+) -> Response:
     agreement, _side = agreement_for(person(request), agreement_id, community_id=community_id)
     return Response(serializers.AgreementDetailSerializer(agreement).data, status=status)
 
@@ -78,20 +86,29 @@ class AgreementView(ApiView):
 
 
 class AgreementVersionsView(ApiView):
-    @extend_schema(summary="The versions up to the one that is before you", responses=serializers.VersionsSerializer)
+    @extend_schema(
+        summary="The versions up to the one that is before you",
+        responses=serializers.VersionsSerializer,
+    )
     def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
         agreement, side = agreement_for(person(request), agreement_id, community_id=community_id)
-        return Response(serializers.VersionsSerializer({"versions": versions_for(agreement, side)}).data)
+        return Response(
+            serializers.VersionsSerializer({"versions": versions_for(agreement, side)}).data
+        )
 
 
 class AgreementChangesView(ApiView):
     @extend_schema(
-        summary="What changed between two versions", parameters=[serializers.ChangesFilters], responses=serializers.ChangesSerializer
+        summary="What changed between two versions",
+        parameters=[serializers.ChangesFilters],
+        responses=serializers.ChangesSerializer,
     )
     def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
         asked = checked(serializers.ChangesFilters, request.query_params.dict())
         agreement, side = agreement_for(person(request), agreement_id, community_id=community_id)
-        return Response(serializers.ChangesSerializer({"changes": comparison(agreement, side, **asked)}).data)
+        return Response(
+            serializers.ChangesSerializer({"changes": comparison(agreement, side, **asked)}).data
+        )
 
 
 class AgreementDocumentsView(ApiView):
@@ -104,15 +121,31 @@ class AgreementDocumentsView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, agreement_id: int) -> Response:
-        add_document(by=person(request), agreement_id=agreement_id, community_id=community_id, upload=sent_document(request))
+        add_document(
+            by=person(request),
+            agreement_id=agreement_id,
+            community_id=community_id,
+            upload=sent_document(request),
+        )
         return detail(request, agreement_id, community_id, status=201)
 
 
 class AgreementDocumentView(ApiView):
-    @extend_schema(summary="The signed document as it was sent", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
-    def get(self, request: Request, document_id: int, agreement_id: int, community_id: int | None = None) -> FileResponse:
-        document = document_for(person(request), agreement_id, document_id, community_id=community_id)
-        return private_download(document.file.open("rb"), name=document.original_name, content_type=document.content_type)
+    @extend_schema(
+        summary="The signed document as it was sent",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def get(
+        self, request: Request, document_id: int, agreement_id: int, community_id: int | None = None
+    ) -> FileResponse:
+        document = document_for(
+            person(request), agreement_id, document_id, community_id=community_id
+        )
+        return private_download(
+            document.file.open("rb"),
+            name=document.original_name,
+            content_type=document.content_type,
+        )
 
 
 class ConfirmationView(ApiView):
@@ -127,9 +160,15 @@ class ConfirmationView(ApiView):
         confirm(by=person(request), agreement_id=agreement_id, community_id=community_id, **asked)
         return detail(request, agreement_id, community_id)
 
-    @extend_schema(summary="Take your confirmation back", request=None, responses={200: serializers.AgreementDetailSerializer})
+    @extend_schema(
+        summary="Take your confirmation back",
+        request=None,
+        responses={200: serializers.AgreementDetailSerializer},
+    )
     def delete(self, request: Request, community_id: int, agreement_id: int) -> Response:
-        withdraw_confirmation(by=person(request), agreement_id=agreement_id, community_id=community_id)
+        withdraw_confirmation(
+            by=person(request), agreement_id=agreement_id, community_id=community_id
+        )
         return detail(request, agreement_id, community_id)
 
 
@@ -169,10 +208,14 @@ class StaffVersionsView(ApiView):
     @extend_schema(summary="All versions", responses=serializers.VersionsSerializer)
     def get(self, request: Request, agreement_id: int) -> Response:
         agreement, side = agreement_for(person(request), agreement_id)
-        return Response(serializers.VersionsSerializer({"versions": versions_for(agreement, side)}).data)
+        return Response(
+            serializers.VersionsSerializer({"versions": versions_for(agreement, side)}).data
+        )
 
     @extend_schema(
-        summary="Write a further version", request=serializers.SaveVersionSerializer, responses={201: serializers.VersionSerializer}
+        summary="Write a further version",
+        request=serializers.SaveVersionSerializer,
+        responses={201: serializers.VersionSerializer},
     )
     @idempotent
     def post(self, request: Request, agreement_id: int) -> Response:
@@ -183,12 +226,16 @@ class StaffVersionsView(ApiView):
 
 class StaffChangesView(ApiView):
     @extend_schema(
-        summary="What changed between two versions", parameters=[serializers.ChangesFilters], responses=serializers.ChangesSerializer
+        summary="What changed between two versions",
+        parameters=[serializers.ChangesFilters],
+        responses=serializers.ChangesSerializer,
     )
     def get(self, request: Request, agreement_id: int) -> Response:
         asked = checked(serializers.ChangesFilters, request.query_params.dict())
         agreement, side = agreement_for(person(request), agreement_id)
-        return Response(serializers.ChangesSerializer({"changes": comparison(agreement, side, **asked)}).data)
+        return Response(
+            serializers.ChangesSerializer({"changes": comparison(agreement, side, **asked)}).data
+        )
 
 
 class StaffDocumentsView(ApiView):
@@ -201,13 +248,20 @@ class StaffDocumentsView(ApiView):
     )
     @idempotent
     def post(self, request: Request, agreement_id: int) -> Response:
-        add_document(by=person(request), agreement_id=agreement_id, community_id=None, upload=sent_document(request))
+        add_document(
+            by=person(request),
+            agreement_id=agreement_id,
+            community_id=None,
+            upload=sent_document(request),
+        )
         return detail(request, agreement_id, None, status=201)
 
 
 def _act(service: Callable[..., Agreement], summary: str) -> type[ApiView]:
     class ActView(ApiView):
-        @extend_schema(summary=summary, request=None, responses=serializers.AgreementDetailSerializer)
+        @extend_schema(
+            summary=summary, request=None, responses=serializers.AgreementDetailSerializer
+        )
         @idempotent
         def post(self, request: Request, agreement_id: int) -> Response:
             me: User = person(request)
@@ -223,14 +277,26 @@ GiveUpView = _act(give_up, "Give it up before it came into force")
 
 
 class TemplatesView(ApiView):
-    @extend_schema(summary="The versions of a form's template", responses=serializers.TemplatesSerializer)
+    @extend_schema(
+        summary="The versions of a form's template", responses=serializers.TemplatesSerializer
+    )
     def get(self, request: Request, form: str) -> Response:
-        return Response(serializers.TemplatesSerializer({"versions": template_versions(person(request), form)}).data)
+        return Response(
+            serializers.TemplatesSerializer(
+                {"versions": template_versions(person(request), form)}
+            ).data
+        )
 
     @extend_schema(
-        summary="Write a further version of it", request=serializers.SaveTemplateSerializer, responses={201: serializers.TemplateSerializer}
+        summary="Write a further version of it",
+        request=serializers.SaveTemplateSerializer,
+        responses={201: serializers.TemplateSerializer},
     )
     @idempotent
     def post(self, request: Request, form: str) -> Response:
-        template = save_template(by=person(request), form=form, **checked(serializers.SaveTemplateSerializer, request.data))
+        template = save_template(
+            by=person(request),
+            form=form,
+            **checked(serializers.SaveTemplateSerializer, request.data),
+        )
         return Response(serializers.TemplateSerializer(template).data, status=201)

@@ -20,20 +20,28 @@ def _terms(name: str) -> list[tuple[str, str]]:
 
 
 class BeginForm(DomainForm):
-    form = forms.ChoiceField(label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect)
+    form = forms.ChoiceField(
+        label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect
+    )
 
 
 class VersionForm(DomainForm):
     based_on = forms.IntegerField(widget=forms.HiddenInput)
-    form = forms.ChoiceField(label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect)
-    areas = forms.MultipleChoiceField(label=_("Areas of cooperation"), required=False, widget=forms.CheckboxSelectMultiple)
+    form = forms.ChoiceField(
+        label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect
+    )
+    areas = forms.MultipleChoiceField(
+        label=_("Areas of cooperation"), required=False, widget=forms.CheckboxSelectMultiple
+    )
     languages = forms.MultipleChoiceField(
         label=_("Languages of equal text"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=_("English and the languages of the two countries come first."),
     )
-    term_years = forms.IntegerField(label=_("Term in years"), required=False, help_text=_("Empty: open-ended."))
+    term_years = forms.IntegerField(
+        label=_("Term in years"), required=False, help_text=_("Empty: open-ended.")
+    )
     review_on = forms.DateField(label=_("Review on"), required=False, widget=date_input())
 
     def __init__(self, *args: Any, communities: tuple[Community, Community], **kwargs: Any) -> None:
@@ -41,7 +49,9 @@ class VersionForm(DomainForm):
         self._communities = communities
         self.fields["areas"].choices = _terms("themes")  # type: ignore[attr-defined]
         near = {"en", *(code for community in communities for code in community.country.languages)}
-        self.fields["languages"].choices = sorted(_terms("languages"), key=lambda term: term[0] not in near)  # type: ignore[attr-defined]
+        self.fields["languages"].choices = sorted(  # type: ignore[attr-defined]
+            _terms("languages"), key=lambda term: term[0] not in near
+        )
         for index, community in enumerate(communities):
             words = {"community": community.name}
             self.fields[f"name_{index}"] = forms.CharField(
@@ -49,30 +59,51 @@ class VersionForm(DomainForm):
                 help_text=_("The highest elected or appointed official, if the partnership is to be recognised."),
             )  # fmt: skip
             self.fields[f"office_{index}"] = forms.CharField(
-                label=_("Office of who signs for %(community)s") % words, max_length=120, required=False
+                label=_("Office of who signs for %(community)s") % words,
+                max_length=120,
+                required=False,
             )
         self.fields["text"] = forms.CharField(
             label=_("Text"),
             max_length=LONGEST_TEXT,
             strip=False,
             widget=forms.Textarea(attrs={"rows": 26, "class": "draft-text"}),
-            help_text=_("Paragraphs are divided by empty lines. “# ” begins a heading, “- ” an item of a list."),
+            help_text=_(
+                "Paragraphs are divided by empty lines. “# ” begins a heading, “- ” an item of a list."
+            ),
         )
 
     @staticmethod
     def values_of(version: AgreementVersion) -> dict[str, Any]:
         """What the form shows of a version."""
         terms = version.terms
-        values = {name: terms[name] for name in ("form", "areas", "languages", "term_years", "review_on")}
+        values = {
+            name: terms[name] for name in ("form", "areas", "languages", "term_years", "review_on")
+        }
         for index, entry in enumerate(terms["signatories"]):
             values |= {f"name_{index}": entry["name"], f"office_{index}": entry["office"]}
         return values | {"text": version.text, "based_on": version.number}
 
     def as_arguments(self) -> dict[str, Any]:
         data = self.cleaned_data
-        plain = {name: data[name] for name in ("based_on", "form", "areas", "languages", "term_years", "review_on", "text")}
+        plain = {
+            name: data[name]
+            for name in (
+                "based_on",
+                "form",
+                "areas",
+                "languages",
+                "term_years",
+                "review_on",
+                "text",
+            )
+        }
         signatories = [
-            {"community_id": community.pk, "name": data[f"name_{index}"], "office": data[f"office_{index}"]}
+            {
+                "community_id": community.pk,
+                "name": data[f"name_{index}"],
+                "office": data[f"office_{index}"],
+            }
             for index, community in enumerate(self._communities)
         ]
         return {**plain, "signatories": signatories}
@@ -89,7 +120,10 @@ class VersionForm(DomainForm):
 class TemplateForm(DomainForm):
     based_on = forms.IntegerField(widget=forms.HiddenInput)
     text = forms.CharField(
-        label=_("Text"), max_length=LONGEST_TEXT, strip=False, widget=forms.Textarea(attrs={"rows": 30, "class": "draft-text"})
+        label=_("Text"),
+        max_length=LONGEST_TEXT,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 30, "class": "draft-text"}),
     )
 
 
@@ -98,5 +132,6 @@ class ConfirmForm(DomainForm):
     office = forms.CharField(label=_("Office"), max_length=120, help_text=_("For example: Mayor"))
     signed_on = forms.DateField(label=_("Signed on"), widget=date_input())
     is_highest_official = forms.BooleanField(
-        label=_("This person is the highest elected or appointed official of our community"), required=False
+        label=_("This person is the highest elected or appointed official of our community"),
+        required=False,
     )

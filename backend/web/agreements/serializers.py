@@ -36,7 +36,9 @@ class VersionSerializer(serializers.Serializer):
     """One version, for good. `text` has placeholders, `body` is what the sides read."""
 
     number = serializers.IntegerField()
-    template_number = serializers.IntegerField(help_text="Of the form's template from which it began; 0: as delivered")
+    template_number = serializers.IntegerField(
+        help_text="Of the form's template from which it began; 0: as delivered"
+    )
     terms = TermsSerializer()
     text = serializers.CharField()
     body = serializers.CharField()
@@ -73,7 +75,9 @@ class AgreementSerializer(serializers.Serializer):
     languages = serializers.ListField(child=serializers.CharField())
     term_years = serializers.IntegerField(allow_null=True)
     review_on = serializers.DateField(allow_null=True)
-    offered_number = serializers.IntegerField(allow_null=True, help_text="The version that is before both sides")
+    offered_number = serializers.IntegerField(
+        allow_null=True, help_text="The version that is before both sides"
+    )
     in_force_on = serializers.DateField(allow_null=True)
     recorded_at = serializers.DateTimeField()
     communities = serializers.SerializerMethodField()
@@ -98,11 +102,19 @@ class BeginDraftSerializer(StrictSerializer):
 
 
 class SaveVersionSerializer(StrictSerializer):
-    based_on = serializers.IntegerField(min_value=1, max_value=_LARGEST_NUMBER, help_text="The number of the version you began from")
+    based_on = serializers.IntegerField(
+        min_value=1, max_value=_LARGEST_NUMBER, help_text="The number of the version you began from"
+    )
     form = serializers.ChoiceField(choices=Form.choices)
-    areas = serializers.ListField(child=serializers.CharField(max_length=60), max_length=50, help_text="Codes of themes")
-    languages = serializers.ListField(child=serializers.CharField(max_length=10), max_length=50, help_text="Of equal text")
-    term_years = serializers.IntegerField(allow_null=True, required=False, default=None, min_value=1, max_value=99)
+    areas = serializers.ListField(
+        child=serializers.CharField(max_length=60), max_length=50, help_text="Codes of themes"
+    )
+    languages = serializers.ListField(
+        child=serializers.CharField(max_length=10), max_length=50, help_text="Of equal text"
+    )
+    term_years = serializers.IntegerField(
+        allow_null=True, required=False, default=None, min_value=1, max_value=99
+    )
     review_on = serializers.DateField(allow_null=True, required=False, default=None)
     signatories = ExpectedSignatorySerializer(many=True, min_length=2, max_length=2)  # type: ignore[call-arg]  # of the list that many= makes
     text = serializers.CharField(max_length=LONGEST_TEXT, trim_whitespace=False)
@@ -111,7 +123,9 @@ class SaveVersionSerializer(StrictSerializer):
 class ConfirmationSerializer(StrictSerializer):
     name = serializers.CharField(max_length=120)
     office = serializers.CharField(max_length=120)
-    is_highest_official = serializers.BooleanField(help_text="The highest elected or appointed official of the community")
+    is_highest_official = serializers.BooleanField(
+        help_text="The highest elected or appointed official of the community"
+    )
     signed_on = serializers.DateField()
 
 
@@ -145,7 +159,9 @@ class TemplateSerializer(serializers.Serializer):
 
 
 class TemplatesSerializer(serializers.Serializer):
-    versions = TemplateSerializer(many=True, help_text="The newest, which is in force, first; 0 is as delivered")
+    versions = TemplateSerializer(
+        many=True, help_text="The newest, which is in force, first; 0 is as delivered"
+    )
 
 
 class SaveTemplateSerializer(StrictSerializer):
@@ -154,4 +170,6 @@ class SaveTemplateSerializer(StrictSerializer):
 
 
 class StaffAgreementFilters(FilterSerializer):
-    open_only = serializers.BooleanField(required=False, default=True, help_text="Only drafts and what waits for signatures")
+    open_only = serializers.BooleanField(
+        required=False, default=True, help_text="Only drafts and what waits for signatures"
+    )

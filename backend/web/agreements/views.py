@@ -72,11 +72,18 @@ def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
         "versions": versions,
         "version": shown,
         "blocks": blocks(shown.body),
-        "sides": [(community, signed.get(community.pk), expected.get(community.pk)) for community in (pair.a, pair.b)],
+        "sides": [
+            (community, signed.get(community.pk), expected.get(community.pk))
+            for community in (pair.a, pair.b)
+        ],
         "documents": documents,
         "ready": ready,
         "may_send": is_signing and not signed and may(actor, "C", Thing.SIGNATURE),
-        "may_confirm": is_signing and side is not None and side not in signed and ready and may(actor, "X", Thing.SIGNATURE),
+        "may_confirm": is_signing
+        and side is not None
+        and side not in signed
+        and ready
+        and may(actor, "X", Thing.SIGNATURE),
         "may_take_back": is_signing and side in signed and may(actor, "X", Thing.SIGNATURE),
         "confirm_form": ConfirmForm(initial=expected.get(side or 0)),
         "recognised": is_recognised(agreement),
@@ -93,7 +100,11 @@ def agreement(request: HttpRequest, agreement_id: int) -> HttpResponse:
 def version(request: HttpRequest, agreement_id: int, number: int) -> HttpResponse:
     context = _context(request, agreement_id)
     shown = version_for(context["agreement"], context["side"], number)
-    return render(request, "agreements/version.html", context | {"version": shown, "blocks": blocks(shown.body)})
+    return render(
+        request,
+        "agreements/version.html",
+        context | {"version": shown, "blocks": blocks(shown.body)},
+    )
 
 
 @require_safe
@@ -104,7 +115,9 @@ def changes(request: HttpRequest, agreement_id: int) -> HttpResponse:
     new = _number(request.GET.get("new", ""), latest)
     old = _number(request.GET.get("old", ""), max(1, new - 1))
     found = comparison(context["agreement"], context["side"], old, new)
-    return render(request, "agreements/changes.html", context | {"changes": found, "old": old, "new": new})
+    return render(
+        request, "agreements/changes.html", context | {"changes": found, "old": old, "new": new}
+    )
 
 
 def _number(text: str, otherwise: int) -> int:
@@ -117,7 +130,9 @@ def received(request: HttpRequest) -> UploadedFile:
     if was_too_large(request, "document"):
         raise InvalidFields({"document": too_large().errors["letter"]})
     if not isinstance(sent, UploadedFile):
-        raise InvalidFields({"document": [_("Choose a file first: PDF, JPEG or PNG, at most 10 MB.")]})
+        raise InvalidFields(
+            {"document": [_("Choose a file first: PDF, JPEG or PNG, at most 10 MB.")]}
+        )
     return sent
 
 
@@ -126,18 +141,26 @@ def send_document(request: HttpRequest, agreement_id: int) -> HttpResponse:
     user = current_user(request)
     _found, side = agreement_for(user, agreement_id)
     try:
-        add_document(by=user, agreement_id=agreement_id, community_id=side, upload=received(request))
+        add_document(
+            by=user, agreement_id=agreement_id, community_id=side, upload=received(request)
+        )
     except InvalidFields as invalid:
-        messages.error(request, " ".join(line for lines in invalid.errors.values() for line in lines))
+        messages.error(
+            request, " ".join(line for lines in invalid.errors.values() for line in lines)
+        )
     else:
-        messages.success(request, _("The signed document is stored. Both sides and staff can read it."))
+        messages.success(
+            request, _("The signed document is stored. Both sides and staff can read it.")
+        )
     return redirect("web:agreement", agreement_id)
 
 
 @require_safe
 def download(request: HttpRequest, agreement_id: int, document_id: int) -> FileResponse:
     document = document_for(current_user(request), agreement_id, document_id)
-    return private_download(document.file.open("rb"), name=document.original_name, content_type=document.content_type)
+    return private_download(
+        document.file.open("rb"), name=document.original_name, content_type=document.content_type
+    )
 
 
 @require_POST
@@ -153,16 +176,31 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
     form = ConfirmForm(request.POST)
     if form.is_valid():
         try:
-            done = confirm(by=user, agreement_id=agreement_id, community_id=side, **form.cleaned_data)
+            done = confirm(
+                by=user, agreement_id=agreement_id, community_id=side, **form.cleaned_data
+            )
         except InvalidFields as invalid:
             form.take(invalid)
         else:
             if done.status == Agreement.Status.IN_FORCE and done.partnership_id:
-                messages.success(request, _("Both sides have confirmed: the agreement is in force. Congratulations!"))
+                messages.success(
+                    request,
+                    _("Both sides have confirmed: the agreement is in force. Congratulations!"),
+                )
                 return redirect("web:partnership", done.partnership_id)
-            messages.success(request, _("Your side has confirmed. The agreement comes into force when the other side confirms too."))
+            messages.success(
+                request,
+                _(
+                    "Your side has confirmed. The agreement comes into force when the other side confirms too."
+                ),
+            )
             return redirect("web:agreement", found.pk)
-    return render(request, "agreements/agreement.html", _context(request, agreement_id) | {"confirm_form": form}, status=422)
+    return render(
+        request,
+        "agreements/agreement.html",
+        _context(request, agreement_id) | {"confirm_form": form},
+        status=422,
+    )
 
 
 # Staff write agreements: begin one from a template, write versions, put one before both sides;
@@ -181,7 +219,9 @@ def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
     form = BeginForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = begin_draft(by=user, introduction_id=introduction_id, form=form.cleaned_data["form"])
+            made = begin_draft(
+                by=user, introduction_id=introduction_id, form=form.cleaned_data["form"]
+            )
         except InvalidFields as invalid:
             form.take(invalid)
         else:
@@ -195,7 +235,9 @@ def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "agreements": found,
         "shows_sample": card.pair.a.is_sample or card.pair.b.is_sample,
     }
-    return render(request, "agreements/staff_begin.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "agreements/staff_begin.html", context, status=422 if form.errors else 200
+    )
 
 
 @require_safe
@@ -204,7 +246,12 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
     found = agreements_for_staff(current_user(request), open_only=not everything)
     page = Paginator(found, 25).get_page(request.GET.get("page"))
     sample = any(a.introduction.pair.a.is_sample or a.introduction.pair.b.is_sample for a in page)
-    context = {"page": page, "everything": everything, "forms": Form.choices, "shows_sample": sample}
+    context = {
+        "page": page,
+        "everything": everything,
+        "forms": Form.choices,
+        "shows_sample": sample,
+    }
     return render(request, "agreements/staff_agreements.html", context)
 
 
@@ -217,7 +264,9 @@ def draft(request: HttpRequest, agreement_id: int) -> HttpResponse:
         raise NotVisible
     pair = agreement.introduction.pair
     latest = agreement.versions.latest("number")
-    form = VersionForm(request.POST or None, initial=VersionForm.values_of(latest), communities=(pair.a, pair.b))
+    form = VersionForm(
+        request.POST or None, initial=VersionForm.values_of(latest), communities=(pair.a, pair.b)
+    )
     conflict = ""
     if request.method == "POST" and form.is_valid():
         try:
@@ -242,7 +291,12 @@ def draft(request: HttpRequest, agreement_id: int) -> HttpResponse:
         "events": trail("agreement", agreement.pk),
         "shows_sample": pair.a.is_sample or pair.b.is_sample,
     }
-    return render(request, "agreements/staff_draft.html", context, status=409 if conflict else 422 if form.errors else 200)
+    return render(
+        request,
+        "agreements/staff_draft.html",
+        context,
+        status=409 if conflict else 422 if form.errors else 200,
+    )
 
 
 _ACTS: dict[str, tuple[Callable[..., Agreement], str]] = {
@@ -261,7 +315,10 @@ def act(request: HttpRequest, agreement_id: int) -> HttpResponse:
     try:
         service(by=current_user(request), agreement_id=agreement_id)
     except InvalidFields as invalid:
-        messages.error(request, "Not yet: " + " ".join(line for lines in invalid.errors.values() for line in lines))
+        messages.error(
+            request,
+            "Not yet: " + " ".join(line for lines in invalid.errors.values() for line in lines),
+        )
     else:
         messages.success(request, said)
     return redirect("web:staff_draft", agreement_id)
@@ -273,7 +330,9 @@ def template(request: HttpRequest, form_code: str) -> HttpResponse:
     user = current_user(request)
     versions = template_versions(user, form_code)
     current = template_in_force(form_code)
-    form = TemplateForm(request.POST or None, initial={"text": current.text, "based_on": current.number})
+    form = TemplateForm(
+        request.POST or None, initial={"text": current.text, "based_on": current.number}
+    )
     conflict = ""
     if request.method == "POST" and form.is_valid():
         try:
@@ -295,4 +354,9 @@ def template(request: HttpRequest, form_code: str) -> HttpResponse:
         "forms": Form.choices,
         "code": form_code,
     }
-    return render(request, "agreements/staff_template.html", context, status=409 if conflict else 422 if form.errors else 200)
+    return render(
+        request,
+        "agreements/staff_template.html",
+        context,
+        status=409 if conflict else 422 if form.errors else 200,
+    )

@@ -1,4 +1,6 @@
-"""Staff: all suggestions with both sides' answers, release policy, bars, and pairs proposed by hand."""
+"""Staff: all suggestions with both sides' answers, release policy, bars, and pairs proposed by
+hand.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class StaffSuggestionsView(ApiList):
 
 
 class StaffSuggestionView(ApiView):
-    @extend_schema(summary="One suggestion with both answers", responses=serializers.StaffSuggestionSerializer)
+    @extend_schema(
+        summary="One suggestion with both answers", responses=serializers.StaffSuggestionSerializer
+    )
     def get(self, request: Request, suggestion_id: int) -> Response:
         return _answer(person(request), suggestion_id)
 
@@ -54,7 +58,9 @@ class StaffSuggestionActView(ApiView):
     @extend_schema(request=None, responses=serializers.StaffSuggestionSerializer)
     @idempotent
     def post(self, request: Request, suggestion_id: int) -> Response:
-        cast("Callable[..., Any]", getattr(services, self.act))(by=person(request), suggestion_id=suggestion_id)
+        cast("Callable[..., Any]", getattr(services, self.act))(
+            by=person(request), suggestion_id=suggestion_id
+        )
         return _answer(person(request), suggestion_id)
 
 
@@ -72,7 +78,9 @@ class HoldView(StaffSuggestionActView):
 
 
 class PoliciesView(ApiList):
-    """Release policies, the one in force first. An empty list: nobody has set one, all is released at once."""
+    """Release policies, the one in force first. An empty list: nobody has set one, all is released
+    at once.
+    """
 
     serializer_class = serializers.PolicySerializer
 
@@ -80,10 +88,16 @@ class PoliciesView(ApiList):
         self.filters()
         return policy_history(person(self.request))
 
-    @extend_schema(summary="Put a policy in force", request=serializers.SetPolicySerializer, responses={201: serializers.PolicySerializer})
+    @extend_schema(
+        summary="Put a policy in force",
+        request=serializers.SetPolicySerializer,
+        responses={201: serializers.PolicySerializer},
+    )
     @idempotent
     def post(self, request: Request) -> Response:
-        made = set_policy(by=person(request), **checked(serializers.SetPolicySerializer, request.data))
+        made = set_policy(
+            by=person(request), **checked(serializers.SetPolicySerializer, request.data)
+        )
         return Response(serializers.PolicySerializer(made).data, status=201)
 
 
@@ -110,7 +124,11 @@ class BarsView(ApiList):
 
 
 class LiftView(ApiView):
-    @extend_schema(summary="Lift a bar", request=serializers.LiftSerializer, responses=serializers.BarSerializer)
+    @extend_schema(
+        summary="Lift a bar",
+        request=serializers.LiftSerializer,
+        responses=serializers.BarSerializer,
+    )
     @idempotent
     def post(self, request: Request, bar_id: int) -> Response:
         me = person(request)
@@ -120,20 +138,30 @@ class LiftView(ApiView):
 
 class AssessmentView(ApiView):
     @extend_schema(
-        summary="How two communities would fit", parameters=[serializers.SidesSerializer], responses=serializers.AssessmentSerializer
+        summary="How two communities would fit",
+        parameters=[serializers.SidesSerializer],
+        responses=serializers.AssessmentSerializer,
     )
     def get(self, request: Request) -> Response:
         asked = checked(serializers.SidesSerializer, request.query_params.dict())
-        return Response(serializers.AssessmentSerializer(assess_pair(person(request), **asked)).data)
+        return Response(
+            serializers.AssessmentSerializer(assess_pair(person(request), **asked)).data
+        )
 
 
 class ProposalsView(ApiView):
-    @extend_schema(summary="Propose a pair by hand", request=serializers.ProposePairSerializer, responses={201: StaffSuggestionSerializer})
+    @extend_schema(
+        summary="Propose a pair by hand",
+        request=serializers.ProposePairSerializer,
+        responses={201: StaffSuggestionSerializer},
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         me = person(request)
         made = propose_pair(by=me, **checked(serializers.ProposePairSerializer, request.data))
-        return Response(StaffSuggestionSerializer(staff_suggestions(me).get(pk=made.pk)).data, status=201)
+        return Response(
+            StaffSuggestionSerializer(staff_suggestions(me).get(pk=made.pk)).data, status=201
+        )
 
 
 def _done(act: Callable[..., Done], user: User, data: Any) -> Response:

@@ -22,11 +22,22 @@ _DATE = {"type": "date"}
 class PolicyForm(DomainForm):
     """Only shows fields and errors; the service checks."""
 
-    mode = forms.ChoiceField(label="New suggestions", choices=ReleasePolicy.Mode.choices, widget=forms.RadioSelect)
-    threshold = forms.FloatField(
-        label="Lowest score, in percent", required=False, min_value=0, max_value=100, help_text="Only for “above a score”, for example 60."
+    mode = forms.ChoiceField(
+        label="New suggestions", choices=ReleasePolicy.Mode.choices, widget=forms.RadioSelect
     )
-    because = forms.CharField(label="Why", required=False, widget=forms.Textarea(attrs=_LONG), help_text="Kept in the history.")
+    threshold = forms.FloatField(
+        label="Lowest score, in percent",
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text="Only for “above a score”, for example 60.",
+    )
+    because = forms.CharField(
+        label="Why",
+        required=False,
+        widget=forms.Textarea(attrs=_LONG),
+        help_text="Kept in the history.",
+    )
 
     def as_arguments(self) -> dict[str, Any]:
         percent = self.cleaned_data["threshold"]
@@ -34,16 +45,23 @@ class PolicyForm(DomainForm):
 
 
 class BarForm(DomainForm):
-    """A bar of two jurisdictions or, where ``sides`` are given, of one pair. The service checks all but the names of divisions."""
+    """A bar of two jurisdictions or, where ``sides`` are given, of one pair. The service checks all
+    but the names of divisions.
+    """
 
     country = forms.ChoiceField(label="Country abroad")
     admin1 = forms.CharField(
-        label="Region of that country (optional)", required=False, max_length=120, help_text="Its name or code; empty: the whole country."
+        label="Region of that country (optional)",
+        required=False,
+        max_length=120,
+        help_text="Its name or code; empty: the whole country.",
     )
     home_admin1_code = forms.ChoiceField(label="U.S. side", required=False)
     because = forms.CharField(label="Why", required=False, widget=forms.Textarea(attrs=_LONG))
     source = forms.CharField(label="Source: a link or a reference", required=False, max_length=1000)
-    from_on = forms.DateField(label="First day", widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d"))
+    from_on = forms.DateField(
+        label="First day", widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
+    )
     until_on = forms.DateField(
         label="Last day (optional)",
         required=False,
@@ -51,7 +69,9 @@ class BarForm(DomainForm):
         help_text="Days are those of UTC.",
     )
 
-    def __init__(self, *args: Any, sides: tuple[Community, Community] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, sides: tuple[Community, Community] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.sides = sides
         if sides is not None:
@@ -60,15 +80,27 @@ class BarForm(DomainForm):
             return
         countries = Country.objects.exclude(pk=HOME_COUNTRY).values_list("code", "name")
         self.fields["country"].choices = [("", "–"), *countries]  # type: ignore[attr-defined]
-        states = Place.objects.filter(country=HOME_COUNTRY).exclude(admin1_code="").values_list("admin1_code", "admin1").distinct()
-        self.fields["home_admin1_code"].choices = [("", "All of the United States"), *states.order_by("admin1")]  # type: ignore[attr-defined]
+        states = (
+            Place.objects.filter(country=HOME_COUNTRY)
+            .exclude(admin1_code="")
+            .values_list("admin1_code", "admin1")
+            .distinct()
+        )
+        self.fields["home_admin1_code"].choices = [  # type: ignore[attr-defined]
+            ("", "All of the United States"),
+            *states.order_by("admin1"),
+        ]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         country, region = values.get("country", ""), values.get("admin1", "").strip()
         if country and region:
             divisions = Place.objects.filter(country=country).exclude(admin1_code="")
-            found = divisions.filter(Q(admin1_code__iexact=region) | Q(admin1__iexact=region)).values_list("admin1_code", flat=True).first()
+            found = (
+                divisions.filter(Q(admin1_code__iexact=region) | Q(admin1__iexact=region))
+                .values_list("admin1_code", flat=True)
+                .first()
+            )
             if found is None:
                 known = divisions.order_by("admin1").values_list("admin1", flat=True).distinct()
                 self.add_error("admin1", f"Not known. Regions there are: {', '.join(known)}.")
@@ -99,9 +131,14 @@ class ProposalForm(DomainForm):
         help_text="Kept with the suggestion. Neither side reads it.",
     )
     overridden_because = forms.CharField(
-        label="Why the wishes above are set aside", required=False, widget=forms.Textarea(attrs=_LONG), help_text="Kept as well."
+        label="Why the wishes above are set aside",
+        required=False,
+        widget=forms.Textarea(attrs=_LONG),
+        help_text="Kept as well.",
     )
-    release_now = forms.BooleanField(label="Show it to both sides at once", required=False, initial=True)
+    release_now = forms.BooleanField(
+        label="Show it to both sides at once", required=False, initial=True
+    )
 
     def __init__(self, *args: Any, overrides: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -113,10 +150,14 @@ class ProposalForm(DomainForm):
 
 
 class SuggestionFilters(Filters):
-    status = forms.ChoiceField(label="State", required=False, choices=[("", "Any"), *Suggestion.Status.choices])
+    status = forms.ChoiceField(
+        label="State", required=False, choices=[("", "Any"), *Suggestion.Status.choices]
+    )
     country = forms.ChoiceField(label="Country", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        countries = Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
+        countries = (
+            Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
+        )
         self.fields["country"].choices = [("", "Any"), *countries]  # type: ignore[attr-defined]

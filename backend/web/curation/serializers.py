@@ -17,7 +17,9 @@ from backend.web.suggestions.serializers import SideSerializer, side_values
 
 class StaffSideSerializer(SideSerializer):
     state = serializers.ChoiceField(choices=Suggestion.SideState.choices)
-    rank = serializers.IntegerField(allow_null=True, help_text="Of the other side among this one's candidates")
+    rank = serializers.IntegerField(
+        allow_null=True, help_text="Of the other side among this one's candidates"
+    )
 
 
 class StaffSuggestionSerializer(serializers.Serializer):
@@ -37,13 +39,28 @@ class StaffSuggestionSerializer(serializers.Serializer):
         sides = {}
         for own, other in (("a", "b"), ("b", "a")):
             community, partner = getattr(suggestion.pair, own), getattr(suggestion.pair, other)
-            preference, coverage, reasons = (getattr(suggestion, f"{own}_{name}") for name in ("preference", "coverage", "reasons"))
+            preference, coverage, reasons = (
+                getattr(suggestion, f"{own}_{name}")
+                for name in ("preference", "coverage", "reasons")
+            )
             sides[own] = side_values(community, partner, preference, coverage, reasons) | {
                 "state": getattr(suggestion, f"{own}_state"),
                 "rank": getattr(suggestion, f"{own}_rank"),
             }
-        names = ("id", "pair_id", "run_id", "status", "score", "created_at", "released_at", "expires_at", "closed_at")
-        return super().to_representation({name: getattr(suggestion, name) for name in names} | sides)
+        names = (
+            "id",
+            "pair_id",
+            "run_id",
+            "status",
+            "score",
+            "created_at",
+            "released_at",
+            "expires_at",
+            "closed_at",
+        )
+        return super().to_representation(
+            {name: getattr(suggestion, name) for name in names} | sides
+        )
 
 
 class StaffSuggestionFilters(FilterSerializer):
@@ -72,7 +89,12 @@ class PolicySerializer(serializers.Serializer):
 class SetPolicySerializer(StrictSerializer):
     mode = serializers.ChoiceField(choices=ReleasePolicy.Mode.choices)
     threshold = serializers.FloatField(
-        min_value=0, max_value=1, required=False, allow_null=True, default=None, help_text="For `above` alone"
+        min_value=0,
+        max_value=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="For `above` alone",
     )
     because = serializers.CharField(max_length=1000, help_text="Recorded")
 
@@ -101,15 +123,25 @@ class BarSerializer(serializers.Serializer):
 
 
 class SetBarSerializer(StrictSerializer):
-    home_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID, required=False, help_text="With `abroad_id`: one pair")
+    home_id = serializers.IntegerField(
+        min_value=1, max_value=_LARGEST_ID, required=False, help_text="With `abroad_id`: one pair"
+    )
     abroad_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID, required=False)
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Without a pair: the country abroad")
-    home_admin1_code = serializers.CharField(max_length=20, required=False, help_text="Narrows it to one U.S. state")
-    admin1_code = serializers.CharField(max_length=20, required=False, help_text="Narrows it to one division of the country")
+    country = serializers.RegexField(
+        r"^[A-Z]{2}$", required=False, help_text="Without a pair: the country abroad"
+    )
+    home_admin1_code = serializers.CharField(
+        max_length=20, required=False, help_text="Narrows it to one U.S. state"
+    )
+    admin1_code = serializers.CharField(
+        max_length=20, required=False, help_text="Narrows it to one division of the country"
+    )
     because = serializers.CharField(max_length=2000)
     source = serializers.CharField(max_length=1000, help_text="A link or a reference")  # type: ignore[assignment]  # as above
     from_on = serializers.DateField(help_text="First day, UTC")
-    until_on = serializers.DateField(required=False, allow_null=True, default=None, help_text="Last day")
+    until_on = serializers.DateField(
+        required=False, allow_null=True, default=None, help_text="Last day"
+    )
 
 
 class LiftSerializer(StrictSerializer):
@@ -124,7 +156,11 @@ class SidesSerializer(StrictSerializer):
 class ProposePairSerializer(SidesSerializer):
     because = serializers.CharField(max_length=2000, help_text="Recorded; neither side reads it")
     overridden_because = serializers.CharField(
-        max_length=2000, required=False, allow_blank=True, default="", help_text="Why wishes that speak against it are set aside"
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Why wishes that speak against it are set aside",
     )
     release_now = serializers.BooleanField(required=False, default=False)
 
@@ -136,7 +172,9 @@ class EligibilityProblemSerializer(serializers.Serializer):
 
 
 class AssessmentSerializer(serializers.Serializer):
-    """How a pair fits, and what speaks against it. Scores are empty where a side has no published profile."""
+    """How a pair fits, and what speaks against it. Scores are empty where a side has no published
+    profile.
+    """
 
     score = serializers.FloatField(allow_null=True)
     home = SideSerializer(allow_null=True)
@@ -146,18 +184,40 @@ class AssessmentSerializer(serializers.Serializer):
 
     def to_representation(self, found: Assessment) -> Any:
         row = found.row
-        values: dict[str, Any] = {"score": None, "home": None, "abroad": None, "is_possible": found.is_possible, "problems": found.problems}
+        values: dict[str, Any] = {
+            "score": None,
+            "home": None,
+            "abroad": None,
+            "is_possible": found.is_possible,
+            "problems": found.problems,
+        }
         if row is not None:
             values |= {
                 "score": row.score,
-                "home": side_values(found.home, found.abroad, row.left_preference, row.left_coverage, found.home_reasons),
-                "abroad": side_values(found.abroad, found.home, row.right_preference, row.right_coverage, found.abroad_reasons),
+                "home": side_values(
+                    found.home,
+                    found.abroad,
+                    row.left_preference,
+                    row.left_coverage,
+                    found.home_reasons,
+                ),
+                "abroad": side_values(
+                    found.abroad,
+                    found.home,
+                    row.right_preference,
+                    row.right_coverage,
+                    found.abroad_reasons,
+                ),
             }
         return super().to_representation(values)
 
 
 class ManySerializer(StrictSerializer):
-    suggestion_ids = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=_LARGEST_ID), min_length=1, max_length=200)
+    suggestion_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=_LARGEST_ID),
+        min_length=1,
+        max_length=200,
+    )
 
 
 class RefusedSerializer(serializers.Serializer):

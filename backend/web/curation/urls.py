@@ -18,9 +18,21 @@ page_urls: list[URLPattern] = [
 ]
 api_urls: list[URLPattern] = [
     path("staff/suggestions/", api.StaffSuggestionsView.as_view(), name="staff-suggestions"),
-    path("staff/suggestions/<id:suggestion_id>/", api.StaffSuggestionView.as_view(), name="staff-suggestion"),
-    path("staff/suggestions/<id:suggestion_id>/release/", api.ReleaseView.as_view(), name="staff-suggestion-release"),
-    path("staff/suggestions/<id:suggestion_id>/hold/", api.HoldView.as_view(), name="staff-suggestion-hold"),
+    path(
+        "staff/suggestions/<id:suggestion_id>/",
+        api.StaffSuggestionView.as_view(),
+        name="staff-suggestion",
+    ),
+    path(
+        "staff/suggestions/<id:suggestion_id>/release/",
+        api.ReleaseView.as_view(),
+        name="staff-suggestion-release",
+    ),
+    path(
+        "staff/suggestions/<id:suggestion_id>/hold/",
+        api.HoldView.as_view(),
+        name="staff-suggestion-hold",
+    ),
     path("staff/suggestions/release/", api.ReleaseManyView.as_view(), name="staff-release-many"),
     path("staff/suggestions/hold/", api.HoldManyView.as_view(), name="staff-hold-many"),
     path("staff/proposals/", api.ProposalsView.as_view(), name="staff-proposals"),

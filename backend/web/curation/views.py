@@ -1,4 +1,6 @@
-"""Suggestions as staff see them, release and hold, and the rules on them: policy, bars, pairs proposed by hand."""
+"""Suggestions as staff see them, release and hold, and the rules on them: policy, bars, pairs
+proposed by hand.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,23 @@ from backend.outbox.queries import trail
 from backend.suggestions.curation.bars import all_bars, lift_bar, region_names, set_bar
 from backend.suggestions.curation.pairs import two_sides
 from backend.suggestions.curation.policy import policy_history, policy_in_force, set_policy
-from backend.suggestions.curation.proposing import Assessment, assess_pair, promising_threshold, propose_pair
+from backend.suggestions.curation.proposing import (
+    Assessment,
+    assess_pair,
+    promising_threshold,
+    propose_pair,
+)
 from backend.suggestions.curation.releasing import hold_many, release_many
 from backend.suggestions.models import HandProposal, Suggestion
 from backend.suggestions.queries import staff_suggestions
 from backend.suggestions.services import hold, release
-from backend.web.curation.forms import BarForm, PolicyForm, ProposalForm, SearchSidesForm, SuggestionFilters
+from backend.web.curation.forms import (
+    BarForm,
+    PolicyForm,
+    ProposalForm,
+    SearchSidesForm,
+    SuggestionFilters,
+)
 from backend.web.html.base import current_user, inside
 from backend.web.suggestions.comparison import facet_rows, side, sides_of_suggestion
 
@@ -39,10 +52,20 @@ RELEASABLE = (Suggestion.Status.PROPOSED, Suggestion.Status.HELD)
 @require_safe
 def suggestion_list(request: HttpRequest) -> HttpResponse:
     form = SuggestionFilters(request.GET)
-    page = Paginator(staff_suggestions(current_user(request), **form.chosen()), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(staff_suggestions(current_user(request), **form.chosen()), PAGE).get_page(
+        request.GET.get("page")
+    )
     rows = [(suggestion, sides_of_suggestion(suggestion)) for suggestion in page]
-    shows_sample = any(suggestion.pair.a.is_sample or suggestion.pair.b.is_sample for suggestion in page)
-    context = {"form": form, "page": page, "rows": rows, "shows_sample": shows_sample, "policy": policy_in_force()}
+    shows_sample = any(
+        suggestion.pair.a.is_sample or suggestion.pair.b.is_sample for suggestion in page
+    )
+    context = {
+        "form": form,
+        "page": page,
+        "rows": rows,
+        "shows_sample": shows_sample,
+        "policy": policy_in_force(),
+    }
     return render(request, "curation/staff_suggestions.html", context)
 
 
@@ -56,14 +79,20 @@ def detail(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     context: dict[str, Any] = {
         "suggestion": suggestion,
         "sides": sides,
-        "states": [getattr(suggestion, f"get_{first}_state_display")(), getattr(suggestion, f"get_{second}_state_display")()],
-        "rows": facet_rows(getattr(suggestion, f"{first}_reasons"), getattr(suggestion, f"{second}_reasons")),
+        "states": [
+            getattr(suggestion, f"get_{first}_state_display")(),
+            getattr(suggestion, f"get_{second}_state_display")(),
+        ],
+        "rows": facet_rows(
+            getattr(suggestion, f"{first}_reasons"), getattr(suggestion, f"{second}_reasons")
+        ),
         "decisions": suggestion.decisions.select_related("community", "by").order_by("id"),
         "events": trail("suggestion", suggestion.pk),
         "proposal": HandProposal.objects.select_related("by").filter(suggestion=suggestion).first(),
         "introduction": suggestion.introductions.order_by("-id").first(),
         "can_release": suggestion.status in RELEASABLE,
-        "can_hold": suggestion.status == Suggestion.Status.RELEASED and suggestion.a_state == suggestion.b_state == "pending",
+        "can_hold": suggestion.status == Suggestion.Status.RELEASED
+        and suggestion.a_state == suggestion.b_state == "pending",
         "shows_sample": suggestion.pair.a.is_sample or suggestion.pair.b.is_sample,
     }
     return render(request, "curation/staff_suggestion.html", context)
@@ -81,7 +110,9 @@ def act(request: HttpRequest, suggestion_id: int) -> HttpResponse:
         messages.success(request, "Held: neither side sees it.")
     else:
         raise InvalidFields({"act": ["Choose whether to release or to hold."]})
-    return redirect(inside(request.POST.get("after", ""), reverse("web:staff_suggestion", args=[suggestion_id])))
+    return redirect(
+        inside(request.POST.get("after", ""), reverse("web:staff_suggestion", args=[suggestion_id]))
+    )
 
 
 @require_POST
@@ -91,11 +122,23 @@ def act_on_several(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("act", "")
     if chosen not in ("release", "hold"):
         raise InvalidFields({"act": ["Choose whether to release or to hold."]})
-    ids = [int(value) for value in request.POST.getlist("suggestion_ids") if value.isdecimal() and len(value) <= 18]
+    ids = [
+        int(value)
+        for value in request.POST.getlist("suggestion_ids")
+        if value.isdecimal() and len(value) <= 18
+    ]
     result = (release_many if chosen == "release" else hold_many)(by=user, suggestion_ids=ids)
-    words = "%(count)d suggestion is released." if len(result.done) == 1 else "%(count)d suggestions are released."
+    words = (
+        "%(count)d suggestion is released."
+        if len(result.done) == 1
+        else "%(count)d suggestions are released."
+    )
     if chosen == "hold":
-        words = "%(count)d suggestion is held." if len(result.done) == 1 else "%(count)d suggestions are held."
+        words = (
+            "%(count)d suggestion is held."
+            if len(result.done) == 1
+            else "%(count)d suggestions are held."
+        )
     messages.success(request, words % {"count": len(result.done)})
     for suggestion_id, why in result.refused.items():
         messages.warning(request, f"Suggestion {suggestion_id}: {why}")
@@ -114,7 +157,10 @@ def policy(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     history = policy_history(user)
     now = policy_in_force()
-    initial = {"mode": now.mode, "threshold": None if now.threshold is None else round(now.threshold * 100, 1)}
+    initial = {
+        "mode": now.mode,
+        "threshold": None if now.threshold is None else round(now.threshold * 100, 1),
+    }
     form = PolicyForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
@@ -125,7 +171,9 @@ def policy(request: HttpRequest) -> HttpResponse:
             messages.success(request, "The policy is in force: runs follow it from now on.")
             return redirect("web:staff_policy")
     context = {"form": form, "now": now, "history": history[:50]}
-    return render(request, "curation/staff_policy.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "curation/staff_policy.html", context, status=422 if form.errors else 200
+    )
 
 
 def _number(text: str) -> int | None:
@@ -133,7 +181,9 @@ def _number(text: str) -> int | None:
 
 
 def _chosen_sides(request: HttpRequest) -> tuple[Community, Community] | None:
-    """The two communities that the address names; None where it names none. Raises NotVisible where they are no pair."""
+    """The two communities that the address names; None where it names none. Raises NotVisible where
+    they are no pair.
+    """
     home_id, abroad_id = (_number(request.GET.get(name, "")) for name in ("home_id", "abroad_id"))
     if home_id is None and abroad_id is None:
         return None
@@ -145,7 +195,9 @@ def _chosen_sides(request: HttpRequest) -> tuple[Community, Community] | None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def bars(request: HttpRequest) -> HttpResponse:
-    """All bars with their history, and a further one: of two jurisdictions, or of the pair that the address names."""
+    """All bars with their history, and a further one: of two jurisdictions, or of the pair that the
+    address names.
+    """
     user = current_user(request)
     page = Paginator(all_bars(user), BARS_PAGE).get_page(request.GET.get("page"))
     sides = _chosen_sides(request)
@@ -157,10 +209,20 @@ def bars(request: HttpRequest) -> HttpResponse:
         except InvalidFields as invalid:
             form.take(invalid)
         else:
-            messages.success(request, "The bar is set. What was open under it is taken back; neither side is told why.")
+            messages.success(
+                request,
+                "The bar is set. What was open under it is taken back; neither side is told why.",
+            )
             return redirect("web:staff_bars")
     names = region_names(page)
-    rows = [(bar, names.get((HOME_COUNTRY, bar.home_admin1_code)), names.get((str(bar.country_id), bar.admin1_code))) for bar in page]
+    rows = [
+        (
+            bar,
+            names.get((HOME_COUNTRY, bar.home_admin1_code)),
+            names.get((str(bar.country_id), bar.admin1_code)),
+        )
+        for bar in page
+    ]
     context = {"form": form, "page": page, "rows": rows, "sides": sides, "today": today}
     return render(request, "curation/staff_bars.html", context, status=422 if form.errors else 200)
 
@@ -174,7 +236,9 @@ def lift(request: HttpRequest, bar_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def propose(request: HttpRequest) -> HttpResponse:
-    """Find two communities, see how they fit and what speaks against it, and propose them for a reason that is kept."""
+    """Find two communities, see how they fit and what speaks against it, and propose them for a
+    reason that is kept.
+    """
     user = current_user(request)
     sides = _chosen_sides(request)
     if sides is None:
@@ -183,14 +247,23 @@ def propose(request: HttpRequest) -> HttpResponse:
     form = ProposalForm(request.POST or None, overrides=bool(assessment.soft))
     if request.method == "POST" and form.is_valid():
         try:
-            made = propose_pair(by=user, home_id=sides[0].pk, abroad_id=sides[1].pk, **form.cleaned_data)
+            made = propose_pair(
+                by=user, home_id=sides[0].pk, abroad_id=sides[1].pk, **form.cleaned_data
+            )
         except InvalidFields as invalid:
             form.take(invalid)
         else:
             messages.success(request, "The pair is proposed.")
             return redirect("web:staff_suggestion", made.pk)
-    context = {"form": form, "assessment": assessment, "promising": promising_threshold(), **_fit(assessment)}
-    return render(request, "curation/staff_propose.html", context, status=422 if form.errors else 200)
+    context = {
+        "form": form,
+        "assessment": assessment,
+        "promising": promising_threshold(),
+        **_fit(assessment),
+    }
+    return render(
+        request, "curation/staff_propose.html", context, status=422 if form.errors else 200
+    )
 
 
 def _fit(assessment: Assessment) -> dict[str, Any]:
@@ -200,7 +273,9 @@ def _fit(assessment: Assessment) -> dict[str, Any]:
         return {}
     sides = [
         side(home, abroad, "a", row.left_preference, row.left_coverage, assessment.home_reasons),
-        side(abroad, home, "b", row.right_preference, row.right_coverage, assessment.abroad_reasons),
+        side(
+            abroad, home, "b", row.right_preference, row.right_coverage, assessment.abroad_reasons
+        ),
     ]
     return {"sides": sides, "rows": facet_rows(assessment.home_reasons, assessment.abroad_reasons)}
 
@@ -210,16 +285,28 @@ def _search(request: HttpRequest) -> HttpResponse:
     form.full_clean()
     wanted = form.cleaned_data if form.is_bound else {}
     found = {
-        name: list(_named(wanted.get(name, ""), is_home=name == "home")[:_FOUND_AT_MOST]) if wanted.get(name) else []
+        name: list(_named(wanted.get(name, ""), is_home=name == "home")[:_FOUND_AT_MOST])
+        if wanted.get(name)
+        else []
         for name in ("home", "abroad")
     }
-    context = {"form": form, "found": found, "searched": any(wanted.values()), "both": all(found.values())}
+    context = {
+        "form": form,
+        "found": found,
+        "searched": any(wanted.values()),
+        "both": all(found.values()),
+    }
     return render(request, "curation/staff_propose_search.html", context)
 
 
 def _named(text: str, *, is_home: bool) -> Any:
     at_home = Q(country=HOME_COUNTRY)
-    found = Community.objects.public().filter(at_home if is_home else ~at_home).select_related("country").order_by("name", "id")
+    found = (
+        Community.objects.public()
+        .filter(at_home if is_home else ~at_home)
+        .select_related("country")
+        .order_by("name", "id")
+    )
     for word in text.replace("\x00", "").split():
         found = found.filter(Q(name__icontains=word) | Q(local_name__icontains=word))
     return found

@@ -24,7 +24,9 @@ from backend.accounts.services import register_user
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    def save_user(self, request: HttpRequest, user: User, form: forms.Form, commit: bool = True) -> User:
+    def save_user(
+        self, request: HttpRequest, user: User, form: forms.Form, commit: bool = True
+    ) -> User:
         """The account with its name, the language of the page it was made on, and its event."""
         super().save_user(request, user, form, commit=False)
         user.name = form.cleaned_data["name"]
@@ -32,12 +34,23 @@ class AccountAdapter(DefaultAccountAdapter):
         return register_user(user) if commit else user
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """In the language of whose address it is. No page waits for a mail server, whether there is an account or not."""
+        """In the language of whose address it is. No page waits for a mail server, whether there is
+        an account or not.
+        """
         request = allauth_context.request
         user = User.objects.filter(email=email.lower(), is_active=True).first()
-        language = user.language if user and user.language in dict(settings.LANGUAGES) else translation.get_language()
+        language = (
+            user.language
+            if user and user.language in dict(settings.LANGUAGES)
+            else translation.get_language()
+        )
         with translation.override(language):
-            words = {"request": request, "email": email, "current_site": get_current_site(request), **context}
+            words = {
+                "request": request,
+                "email": email,
+                "current_site": get_current_site(request),
+                **context,
+            }
             mail = self.render_mail(template_prefix, email, words)
             write_mail(to=email, subject=mail.subject, text=f"{mail.body}\n", user=user)
 

@@ -21,5 +21,7 @@ def current_user(request: HttpRequest) -> User:
 
 def inside(address: str, otherwise: str) -> str:
     """The address if it is a path of this site, else ``otherwise``."""
-    is_ours = url_has_allowed_host_and_scheme(address, allowed_hosts=None) and address.startswith("/")
+    is_ours = url_has_allowed_host_and_scheme(address, allowed_hosts=None) and address.startswith(
+        "/"
+    )
     return address if is_ours else otherwise

@@ -1,7 +1,8 @@
-"""The catalogues of translated words: what the pages and mails ask for, what each language lacks, and the compiled form.
+"""The catalogues of translated words: what the pages and mails ask for, what each language lacks,
+and the compiled form.
 
-Babel reads and writes the gettext files, so that no machine needs the gettext programs. Pages for staff are shown in English by
-decision (``backend.web.html.languages``) and are not asked for.
+Babel reads and writes the gettext files, so that no machine needs the gettext programs. Pages for
+staff are shown in English by decision (``backend.web.html.languages``) and are not asked for.
 """
 
 from __future__ import annotations
@@ -74,15 +75,23 @@ def _sources(folder: Path) -> Iterator[Path]:
     for path in (*folder.rglob("*.py"), *folder.rglob("*.html"), *folder.rglob("*.txt")):
         parts = path.relative_to(folder).parts
         for_staff = "staff" in parts or path.name.startswith("staff_")
-        if not for_staff and "migrations" not in parts and (path.suffix == ".py" or "templates" in parts):
+        if (
+            not for_staff
+            and "migrations" not in parts
+            and (path.suffix == ".py" or "templates" in parts)
+        ):
             yield path
 
 
 def _calls(path: Path) -> Iterator[tuple[str | tuple[str, ...], str | None]]:
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        text = "\n".join(f"{name}({words})" for name, words in _CALL.findall(templatize(text, origin=str(path))))
-    for _, function, found, _ in extract_python(io.BytesIO(text.encode()), KEYWORDS, [], {"encoding": "utf-8"}):
+        text = "\n".join(
+            f"{name}({words})" for name, words in _CALL.findall(templatize(text, origin=str(path)))
+        )
+    for _, function, found, _ in extract_python(
+        io.BytesIO(text.encode()), KEYWORDS, [], {"encoding": "utf-8"}
+    ):
         words: list[Any] = list(found) if isinstance(found, tuple | list) else [found]
         context = words.pop(0) if "pgettext" in function else None
         wanted = 2 if "ngettext" in function or "npgettext" in function else 1
@@ -106,15 +115,27 @@ def _say_whose(catalog: Catalog, language: str) -> None:
 
 
 def update(language: str, asked: Catalog) -> Catalog:
-    """Writes the catalogue with everything asked for, what is new without words, what is no longer asked for gone."""
+    """Writes the catalogue with everything asked for, what is new without words, what is no longer
+    asked for gone.
+    """
     catalog = read(language)
-    catalog.update(asked, no_fuzzy_matching=True, update_header_comment=False, keep_user_comments=False)
+    catalog.update(
+        asked, no_fuzzy_matching=True, update_header_comment=False, keep_user_comments=False
+    )
     catalog.obsolete.clear()
     _say_whose(catalog, language)
     path = catalogue_path(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        write_po(file, catalog, width=120, sort_output=True, omit_header=False, include_lineno=False, ignore_obsolete=True)
+        write_po(
+            file,
+            catalog,
+            width=120,
+            sort_output=True,
+            omit_header=False,
+            include_lineno=False,
+            ignore_obsolete=True,
+        )
     return catalog
 
 
@@ -124,7 +145,9 @@ def compile_catalogues() -> int:
     for language in languages():
         source = catalogue_path(language)
         target = source.with_suffix(".mo")
-        if not source.exists() or (target.exists() and target.stat().st_mtime >= source.stat().st_mtime):
+        if not source.exists() or (
+            target.exists() and target.stat().st_mtime >= source.stat().st_mtime
+        ):
             continue
         with source.open("rb") as file:
             catalog = read_po(file, locale=language, domain="django")
@@ -137,7 +160,9 @@ def compile_catalogues() -> int:
 
 
 def faults(language: str, asked: Catalog) -> Iterator[Fault]:
-    """What keeps a catalogue from being complete: words that lack, are in doubt, lose a placeholder or are asked for no more."""
+    """What keeps a catalogue from being complete: words that lack, are in doubt, lose a placeholder
+    or are asked for no more.
+    """
     catalog = read(language)
     for message in asked:
         if not message.id:
@@ -152,7 +177,11 @@ def faults(language: str, asked: Catalog) -> Iterator[Fault]:
             yield from (Fault(language, words, reason) for reason in _distortions(message, found))
     for message in catalog:
         if message.id and asked.get(message.id, message.context) is None:
-            yield Fault(language, message.id if isinstance(message.id, str) else message.id[0], "asked for nowhere any more")
+            yield Fault(
+                language,
+                message.id if isinstance(message.id, str) else message.id[0],
+                "asked for nowhere any more",
+            )
 
 
 def _forms(message: Message) -> list[str]:
@@ -175,7 +204,10 @@ def _distortions(source: Message, found: Message) -> Iterator[str]:
             yield f"unknown placeholder {', '.join(sorted(has - known))}"
         if needed - has:
             yield f"placeholder missing: {', '.join(sorted(needed - has))}"
-        if originals[0][:1].isspace() != form[:1].isspace() or originals[0][-1:].isspace() != form[-1:].isspace():
+        if (
+            originals[0][:1].isspace() != form[:1].isspace()
+            or originals[0][-1:].isspace() != form[-1:].isspace()
+        ):
             yield "space at an end differs"
 
 

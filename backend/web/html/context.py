@@ -25,9 +25,16 @@ class MenuItem:
 def _menu(request: HttpRequest) -> list[MenuItem]:
     here = request.resolver_match.view_name if request.resolver_match else ""
     user = getattr(request, "user", None)
-    entries: list[tuple[str, str]] = [(_("Seeking communities"), "web:seeking"), (_("Partnerships"), "web:directory")]
+    entries: list[tuple[str, str]] = [
+        (_("Seeking communities"), "web:seeking"),
+        (_("Partnerships"), "web:directory"),
+    ]
     if not isinstance(user, User):
-        entries += [(_("How it works"), "web:about"), (_("Register"), "account_signup"), (_("Sign in"), "account_login")]
+        entries += [
+            (_("How it works"), "web:about"),
+            (_("Register"), "account_signup"),
+            (_("Sign in"), "account_login"),
+        ]
     else:
         entries = [(_("My start page"), "web:desk"), *entries, (_("Messages"), "web:inbox")]
         if user.is_staff_member:

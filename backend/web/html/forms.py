@@ -1,4 +1,6 @@
-"""What forms share: errors of services beside their fields, filters, days, and names and numbers as people type them."""
+"""What forms share: errors of services beside their fields, filters, days, and names and numbers as
+people type them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from backend.common.errors import InvalidFields
 
 
 class DomainForm(forms.Form):
-    """A form whose values a service checks: ``take`` puts its InvalidFields where the form shows its own errors."""
+    """A form whose values a service checks: ``take`` puts its InvalidFields where the form shows
+    its own errors.
+    """
 
     def take(self, invalid: InvalidFields) -> None:
         for path, lines in invalid.errors.items():
@@ -54,7 +58,9 @@ class Names:
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self.labels = labels
-        self._codes = {fold(name): code for code, name in labels.items()} | {fold(code): code for code in labels}
+        self._codes = {fold(name): code for code, name in labels.items()} | {
+            fold(code): code for code in labels
+        }
 
     def code(self, typed: str) -> str:
         """The code; what was typed where there is none."""
@@ -69,7 +75,9 @@ def country_names() -> Names:
 
 
 def community_number(typed: str) -> Any:
-    """The number of the community that is meant: "Graz", "#12" or "Graz #12". What was typed where no public one, or several, fit."""
+    """The number of the community that is meant: "Graz", "#12" or "Graz #12". What was typed where
+    no public one, or several, fit.
+    """
     name, mark, number = typed.rpartition("#")
     if number.strip().isdecimal() and (mark or not name):
         return int(number) if len(number.strip()) <= _LONGEST_NUMBER else typed
@@ -79,7 +87,9 @@ def community_number(typed: str) -> Any:
 
 
 def community_shown(value: Any, names: Mapping[int, str]) -> Any:
-    """A tie's community as ``community_number`` reads it again; the value itself where ``names`` (number → name) has none."""
+    """A tie's community as ``community_number`` reads it again; the value itself where ``names``
+    (number → name) has none.
+    """
     return f"{names[value]} #{value}" if isinstance(value, int) and value in names else value
 
 
@@ -92,32 +102,45 @@ def community_shown(value: Any, names: Mapping[int, str]) -> Any:
 # it was typed, and the page asks again.
 
 
-# Set digits apart in some country's writing, and are no decimal separator anywhere; with the thin and the fixed space of French.
+# Set digits apart in some country's writing, and are no decimal separator anywhere; with the thin
+# and the fixed space of French.
 _ALWAYS_GROUPING = " \u00a0\u202f'’\u066c"
 _LONGEST_WHOLE = 18
 _LONGEST_DECIMAL = 15
 
 
 def _separators() -> tuple[str, str]:
-    """The decimal separators and those of thousands, of the active language, each as the inside of a character class."""
+    """The decimal separators and those of thousands, of the active language, each as the inside of
+    a character class.
+    """
     decimal, thousand = get_format("DECIMAL_SEPARATOR"), get_format("THOUSAND_SEPARATOR")
-    return re.escape(decimal + "\u066b"), re.escape(_ALWAYS_GROUPING + (thousand if thousand != decimal else ""))
+    return re.escape(decimal + "\u066b"), re.escape(
+        _ALWAYS_GROUPING + (thousand if thousand != decimal else "")
+    )
 
 
 def read_number(text: str, *, whole: bool) -> Any:
-    """The number that ``text`` is in the active language, in any script's digits; the text itself where it is none.
+    """The number that ``text`` is in the active language, in any script's digits; the text itself
+    where it is none.
 
-    A whole number may have its thousands set apart, each by the same separator; one with decimals has at most nine of them.
+    A whole number may have its thousands set apart, each by the same separator; one with decimals
+    has at most nine of them.
     """
     decimal, grouping = _separators()
-    match = re.fullmatch(rf"(-?)(\d+|\d{{1,3}}([{grouping}])\d{{3}}(?:\3\d{{3}})*)(?:[{decimal}](\d{{1,9}}))?", text)
+    match = re.fullmatch(
+        rf"(-?)(\d+|\d{{1,3}}([{grouping}])\d{{3}}(?:\3\d{{3}})*)(?:[{decimal}](\d{{1,9}}))?", text
+    )
     if match is None:
         return text
     sign, digits, _separator, decimals = match.groups()
     digits = re.sub(r"\D", "", digits)
     if decimals is None:
         return int(sign + digits) if len(digits) <= _LONGEST_WHOLE else text
-    return float(f"{sign}{int(digits)}.{_western(decimals)}") if not whole and len(digits) <= _LONGEST_DECIMAL else text
+    return (
+        float(f"{sign}{int(digits)}.{_western(decimals)}")
+        if not whole and len(digits) <= _LONGEST_DECIMAL
+        else text
+    )
 
 
 def _western(digits: str) -> str:
@@ -125,7 +148,9 @@ def _western(digits: str) -> str:
 
 
 def written_number(value: float) -> str:
-    """A number as ``read_number`` reads it in the active language: no thousands set apart, no decimals that say nothing."""
+    """A number as ``read_number`` reads it in the active language: no thousands set apart, no
+    decimals that say nothing.
+    """
     if isinstance(value, int) or value.is_integer():
         return str(int(value))
     return f"{value:.9f}".rstrip("0").replace(".", get_format("DECIMAL_SEPARATOR"))

@@ -1,4 +1,6 @@
-"""The language that a page is shown in, and language tags and writing directions of what people wrote themselves."""
+"""The language that a page is shown in, and language tags and writing directions of what people
+wrote themselves.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from django.views.decorators.http import require_POST
 from backend.accounts.models import User
 from backend.cities.models import Community
 
-_RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"})
+_RIGHT_TO_LEFT = frozenset(
+    {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"}
+)
 
 
 def direction(language: str) -> str:
@@ -23,15 +27,19 @@ def direction(language: str) -> str:
 
 
 def local_language(community: Community) -> str:
-    """The language that the community's own name is most likely in: the first of its country's. Empty where none is known."""
+    """The language that the community's own name is most likely in: the first of its country's.
+    Empty where none is known.
+    """
     languages = community.country.languages
     return languages[0] if languages else ""
 
 
 class LanguageMiddleware:
-    """A signed-in person reads in the language of the account, whatever the machine prefers; visitors as ``LocaleMiddleware`` found.
+    """A signed-in person reads in the language of the account, whatever the machine prefers;
+    visitors as ``LocaleMiddleware`` found.
 
-    The staff's rooms are in English: their words are a house's own and are not translated. The API follows ``Accept-Language`` alone.
+    The staff's rooms are in English: their words are a house's own and are not translated. The API
+    follows ``Accept-Language`` alone.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -48,17 +56,23 @@ class LanguageMiddleware:
 def _language_of(request: HttpRequest) -> str:
     if request.path.startswith(reverse("web:staff")):
         return settings.LANGUAGE_CODE
-    if request.path.startswith(("/api/", settings.STATIC_URL)) or not isinstance(request.user, User):
+    if request.path.startswith(("/api/", settings.STATIC_URL)) or not isinstance(
+        request.user, User
+    ):
         return ""
     return request.user.language if request.user.language in dict(settings.LANGUAGES) else ""
 
 
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
-    """Keeps the chosen language in a cookie and, for who is signed in, in the account; leads back to the page."""
+    """Keeps the chosen language in a cookie and, for who is signed in, in the account; leads back
+    to the page.
+    """
     language = request.POST.get("language", "")
     back = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    safe = url_has_allowed_host_and_scheme(
+        back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
     answer = HttpResponseRedirect(back if safe else reverse("web:home"))
     if language in dict(settings.LANGUAGES):
         if isinstance(request.user, User):

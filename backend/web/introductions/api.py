@@ -35,7 +35,11 @@ def _answer(user: User, community_id: int, introduction_id: int) -> Response:
     introduction = introductions_of(user, community_id).filter(pk=introduction_id).first()
     if introduction is None:
         raise NotVisible
-    return Response(serializers.IntroductionSerializer(introduction, context={"community_id": community_id}).data)
+    return Response(
+        serializers.IntroductionSerializer(
+            introduction, context={"community_id": community_id}
+        ).data
+    )
 
 
 class IntroductionsView(Private, ApiList):
@@ -56,28 +60,47 @@ class IntroductionView(Private, ApiView):
 
 
 class ConsentView(Private, ApiView):
-    @extend_schema(summary="Let the other side read your contacts", request=None, responses=serializers.IntroductionSerializer)
+    @extend_schema(
+        summary="Let the other side read your contacts",
+        request=None,
+        responses=serializers.IntroductionSerializer,
+    )
     @idempotent
     def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
         give_consent(by=person(request), introduction_id=introduction_id, community_id=community_id)
         return _answer(person(request), community_id, introduction_id)
 
-    @extend_schema(summary="Take the consent back", request=None, responses={200: serializers.IntroductionSerializer})
+    @extend_schema(
+        summary="Take the consent back",
+        request=None,
+        responses={200: serializers.IntroductionSerializer},
+    )
     def delete(self, request: Request, community_id: int, introduction_id: int) -> Response:
-        withdraw_consent(by=person(request), introduction_id=introduction_id, community_id=community_id)
+        withdraw_consent(
+            by=person(request), introduction_id=introduction_id, community_id=community_id
+        )
         return _answer(person(request), community_id, introduction_id)
 
 
 class LeaveView(Private, ApiView):
-    @extend_schema(summary="Close the introduction from your side", request=None, responses=serializers.IntroductionSerializer)
+    @extend_schema(
+        summary="Close the introduction from your side",
+        request=None,
+        responses=serializers.IntroductionSerializer,
+    )
     @idempotent
     def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
-        leave_introduction(by=person(request), introduction_id=introduction_id, side_id=community_id)
+        leave_introduction(
+            by=person(request), introduction_id=introduction_id, side_id=community_id
+        )
         return _answer(person(request), community_id, introduction_id)
 
 
 class ContactsView(Private, ApiView):
-    @extend_schema(summary="The other side's contacts, under both consents", responses=serializers.ContactsSerializer)
+    @extend_schema(
+        summary="The other side's contacts, under both consents",
+        responses=serializers.ContactsSerializer,
+    )
     def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
         contacts = contacts_for(person(request), introduction_id, community_id)
         return Response(serializers.ContactsSerializer({"contacts": contacts}).data)
@@ -102,7 +125,11 @@ class BoardView(Private, ApiList):
     def get_queryset(self) -> QuerySet[Introduction]:
         return filtered_board(person(self.request), **self.filters()).order_by("-id")
 
-    @extend_schema(summary="Open one by hand", request=serializers.OpenSerializer, responses={201: serializers.StaffIntroductionSerializer})
+    @extend_schema(
+        summary="Open one by hand",
+        request=serializers.OpenSerializer,
+        responses={201: serializers.StaffIntroductionSerializer},
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         me, asked = person(request), checked(serializers.OpenSerializer, request.data)
@@ -116,7 +143,11 @@ class StaffIntroductionView(Private, ApiView):
 
 
 class MoveView(ApiView):
-    @extend_schema(summary="Move a card", request=serializers.MoveSerializer, responses=serializers.StaffIntroductionSerializer)
+    @extend_schema(
+        summary="Move a card",
+        request=serializers.MoveSerializer,
+        responses=serializers.StaffIntroductionSerializer,
+    )
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
         me, asked = person(request), checked(serializers.MoveSerializer, request.data)
@@ -149,7 +180,11 @@ class NotesView(Private, ApiList):
             raise NotVisible
         return card.notes.select_related("by").order_by("-id")
 
-    @extend_schema(summary="Write a note", request=serializers.WriteNoteSerializer, responses={201: serializers.NoteSerializer})
+    @extend_schema(
+        summary="Write a note",
+        request=serializers.WriteNoteSerializer,
+        responses={201: serializers.NoteSerializer},
+    )
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
         asked = checked(serializers.WriteNoteSerializer, request.data)

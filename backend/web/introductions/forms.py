@@ -20,23 +20,39 @@ class MoveForm(DomainForm):
     """Only shows fields and errors; the service checks."""
 
     stage = forms.ChoiceField(label=_("Move to"))
-    close_reason = forms.ChoiceField(label=_("Reason, if closed"), required=False, choices=[("", "–"), *Introduction.CloseReason.choices])
+    close_reason = forms.ChoiceField(
+        label=_("Reason, if closed"),
+        required=False,
+        choices=[("", "–"), *Introduction.CloseReason.choices],
+    )
 
     def __init__(self, *args: Any, stages: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         columns = [(stage, Introduction.Stage(stage).label) for stage in stages]
-        # Where no column comes next, none is chosen beforehand: a card must not fall back to the first one by a hasty click.
-        self.fields["stage"].choices = columns if self.initial.get("stage") else [("", "–"), *columns]  # type: ignore[attr-defined]
+        # Where no column comes next, none is chosen beforehand: a card must not fall back to the
+        # first one by a hasty click.
+        self.fields["stage"].choices = (  # type: ignore[attr-defined]
+            columns if self.initial.get("stage") else [("", "–"), *columns]
+        )
 
 
 class AssignForm(DomainForm):
     owner = forms.ChoiceField(label=_("Owner"), required=False)
-    due_on = forms.DateField(label=_("Due on"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+    due_on = forms.DateField(
+        label=_("Due on"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        curators = User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True).order_by("name", "email")
-        self.fields["owner"].choices = [("", _("Nobody yet")), *((str(user.pk), str(user)) for user in curators)]  # type: ignore[attr-defined]
+        curators = User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True).order_by(
+            "name", "email"
+        )
+        self.fields["owner"].choices = [  # type: ignore[attr-defined]
+            ("", _("Nobody yet")),
+            *((str(user.pk), str(user)) for user in curators),
+        ]
 
     def owner_id(self) -> int | None:
         chosen = self.cleaned_data["owner"]
@@ -46,11 +62,15 @@ class AssignForm(DomainForm):
 class NoteForm(DomainForm):
     """Only shows the field and its errors; the service checks."""
 
-    text = forms.CharField(label=_("A note for staff"), required=False, widget=forms.Textarea(attrs={"rows": 3}))
+    text = forms.CharField(
+        label=_("A note for staff"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
 
 
 class BoardFilters(Filters):
-    stage = forms.ChoiceField(label="Column", required=False, choices=[("", "All open"), *Introduction.Stage.choices])
+    stage = forms.ChoiceField(
+        label="Column", required=False, choices=[("", "All open"), *Introduction.Stage.choices]
+    )
     owner = forms.ChoiceField(label="Owner", required=False)
     country = forms.ChoiceField(label="Country", required=False)
     overdue = forms.BooleanField(label="Overdue", required=False)
@@ -58,8 +78,17 @@ class BoardFilters(Filters):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        curators = User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True).order_by("name", "email")
-        named = [("", "Anybody"), ("me", "Me"), ("nobody", "Nobody yet"), *((str(user.pk), str(user)) for user in curators)]
+        curators = User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True).order_by(
+            "name", "email"
+        )
+        named = [
+            ("", "Anybody"),
+            ("me", "Me"),
+            ("nobody", "Nobody yet"),
+            *((str(user.pk), str(user)) for user in curators),
+        ]
         self.fields["owner"].choices = named  # type: ignore[attr-defined]
-        abroad = Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
+        abroad = (
+            Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
+        )
         self.fields["country"].choices = [("", "Any"), *abroad]  # type: ignore[attr-defined]

@@ -22,16 +22,30 @@ class IntroductionSerializer(serializers.Serializer):
     own = CommunityNameSerializer()
     other = CommunityNameSerializer()
     own_consent = serializers.BooleanField(help_text="Your side lets the other read its contacts")
-    contacts_open = serializers.BooleanField(help_text="Both sides do; the other side's consent alone is not told")
+    contacts_open = serializers.BooleanField(
+        help_text="Both sides do; the other side's consent alone is not told"
+    )
     close_reason = serializers.CharField()
     opened_at = serializers.DateTimeField()
 
     def to_representation(self, introduction: Any) -> Any:
         pair, own_id = introduction.pair, self.context["community_id"]
         own, other = (pair.a, pair.b) if pair.a_id == own_id else (pair.b, pair.a)
-        consented = {consent.community_id for consent in introduction.consents.all() if consent.withdrawn_at is None}
-        names = {name: getattr(introduction, name) for name in ("id", "stage", "close_reason", "opened_at")}
-        sides = {"own": own, "other": other, "own_consent": own.pk in consented, "contacts_open": len(consented) == 2}
+        consented = {
+            consent.community_id
+            for consent in introduction.consents.all()
+            if consent.withdrawn_at is None
+        }
+        names = {
+            name: getattr(introduction, name)
+            for name in ("id", "stage", "close_reason", "opened_at")
+        }
+        sides = {
+            "own": own,
+            "other": other,
+            "own_consent": own.pk in consented,
+            "contacts_open": len(consented) == 2,
+        }
         return super().to_representation(names | sides)
 
 
@@ -44,7 +58,9 @@ class ContactSerializer(serializers.Serializer):
 
 
 class ContactsSerializer(serializers.Serializer):
-    contacts = ContactSerializer(many=True, help_text="Of the other side; empty unless both consents are active now")
+    contacts = ContactSerializer(
+        many=True, help_text="Of the other side; empty unless both consents are active now"
+    )
 
 
 class StaffConsentSerializer(serializers.Serializer):
@@ -81,12 +97,16 @@ class StaffIntroductionSerializer(serializers.Serializer):
 
 class OpenSerializer(StrictSerializer):
     pair_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
-    because = serializers.CharField(max_length=2000, help_text="Why these two should meet; recorded")
+    because = serializers.CharField(
+        max_length=2000, help_text="Why these two should meet; recorded"
+    )
 
 
 class MoveSerializer(StrictSerializer):
     stage = serializers.ChoiceField(choices=Introduction.Stage.choices)
-    close_reason = serializers.ChoiceField(choices=Introduction.CloseReason.choices, required=False, default="", allow_blank=True)
+    close_reason = serializers.ChoiceField(
+        choices=Introduction.CloseReason.choices, required=False, default="", allow_blank=True
+    )
     expected_stage = serializers.ChoiceField(
         choices=Introduction.Stage.choices,
         required=False,
@@ -109,12 +129,16 @@ class WriteNoteSerializer(StrictSerializer):
 
 
 class AssignSerializer(StrictSerializer):
-    owner_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID, allow_null=True, help_text="A curator")
+    owner_id = serializers.IntegerField(
+        min_value=1, max_value=_LARGEST_ID, allow_null=True, help_text="A curator"
+    )
     due_on = serializers.DateField(allow_null=True)
 
 
 class PartnershipSerializer(serializers.Serializer):
-    """A partnership recorded here. `recognised` is derived: both highest officials signed, and a side is a member in good standing."""
+    """A partnership recorded here. `recognised` is derived: both highest officials signed, and a
+    side is a member in good standing.
+    """
 
     id = serializers.IntegerField()
     form = serializers.ChoiceField(choices=Form.choices)
@@ -126,13 +150,21 @@ class PartnershipSerializer(serializers.Serializer):
     def to_representation(self, partnership: Any) -> Any:
         names = {name: getattr(partnership, name) for name in ("id", "form", "status", "since")}
         sides = [partnership.pair.a, partnership.pair.b]
-        return super().to_representation(names | {"communities": sides, "recognised": partnership.recognised})
+        return super().to_representation(
+            names | {"communities": sides, "recognised": partnership.recognised}
+        )
 
 
 class BoardFilters(FilterSerializer):
-    stage = serializers.ChoiceField(choices=Introduction.Stage.choices, required=False, help_text="Without it: all open columns")
-    owner = serializers.RegexField(r"^(me|nobody|[1-9][0-9]{0,17})$", required=False, help_text="me, nobody, or a curator's id")
+    stage = serializers.ChoiceField(
+        choices=Introduction.Stage.choices, required=False, help_text="Without it: all open columns"
+    )
+    owner = serializers.RegexField(
+        r"^(me|nobody|[1-9][0-9]{0,17})$", required=False, help_text="me, nobody, or a curator's id"
+    )
     country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of either side")
     overdue = serializers.BooleanField(required=False)
-    stuck = serializers.BooleanField(required=False, help_text="In its column for 30 days or longer")
+    stuck = serializers.BooleanField(
+        required=False, help_text="In its column for 30 days or longer"
+    )
     search = serializers.CharField(required=False, max_length=100, help_text="Words of either name")

@@ -12,14 +12,32 @@ _API_CARD = "staff/introductions/<id:introduction_id>/"
 
 page_urls: list[URLPattern] = [
     path("introductions/<int:introduction_id>/", views.introduction, name="introduction"),
-    path("introductions/<int:introduction_id>/consent/", views.consent, name="introduction_consent"),
+    path(
+        "introductions/<int:introduction_id>/consent/", views.consent, name="introduction_consent"
+    ),
     path("introductions/<int:introduction_id>/leave/", views.leave, name="introduction_leave"),
     path("staff/introductions/", views.introduction_board, name="staff_introductions"),
-    path("staff/introductions/open/<int:pair_id>/", views.open_by_hand, name="staff_introduction_open"),
+    path(
+        "staff/introductions/open/<int:pair_id>/",
+        views.open_by_hand,
+        name="staff_introduction_open",
+    ),
     path("staff/introductions/<int:introduction_id>/", views.detail, name="staff_introduction"),
-    path("staff/introductions/<int:introduction_id>/move/", views.move_card, name="staff_introduction_move"),
-    path("staff/introductions/<int:introduction_id>/notes/", views.add_note, name="staff_introduction_note"),
-    path("staff/introductions/<int:introduction_id>/assign/", views.assign_card, name="staff_introduction_assign"),
+    path(
+        "staff/introductions/<int:introduction_id>/move/",
+        views.move_card,
+        name="staff_introduction_move",
+    ),
+    path(
+        "staff/introductions/<int:introduction_id>/notes/",
+        views.add_note,
+        name="staff_introduction_note",
+    ),
+    path(
+        "staff/introductions/<int:introduction_id>/assign/",
+        views.assign_card,
+        name="staff_introduction_assign",
+    ),
 ]
 api_urls: list[URLPattern] = [
     path(f"{_API_COMMUNITY}introductions/", api.IntroductionsView.as_view(), name="introductions"),

@@ -43,7 +43,9 @@ from backend.web.introductions.forms import AssignForm, BoardFilters, MoveForm, 
 
 
 STAGES: list[Introduction.Stage] = [
-    stage for stage in Introduction.Stage if stage not in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED)
+    stage
+    for stage in Introduction.Stage
+    if stage not in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED)
 ]
 
 
@@ -56,7 +58,9 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         return redirect("web:staff_introduction", introduction_id)
     pair = card.pair
     own, other = (pair.a, pair.b) if pair.a_id == own_id else (pair.b, pair.a)
-    active = {consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None}
+    active = {
+        consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None
+    }
     contacts = contacts_for(user, introduction_id, own_id)
     context = {
         "card": card,
@@ -82,21 +86,33 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
 
 
 def _next_step(card: Introduction, own_consented: bool, both_consented: bool) -> str:
-    """What the side can do now, in a sentence; the other side's consent shows only in what both have opened."""
+    """What the side can do now, in a sentence; the other side's consent shows only in what both
+    have opened.
+    """
     if card.stage == Introduction.Stage.AGREEMENT:
         return _("You have an agreement. What you do together now is the partnership.")
     if card.stage == Introduction.Stage.CLOSED:
         return ""
     if not own_consented:
-        return _("Next: decide whether to share your contacts with the other side, and propose times for a first meeting.")
+        return _(
+            "Next: decide whether to share your contacts with the other side, and propose times for a first meeting."
+        )
     if not both_consented:
-        return _("Next: the other side decides about its contacts. You can propose times for a meeting meanwhile.")
+        return _(
+            "Next: the other side decides about its contacts. You can propose times for a meeting meanwhile."
+        )
     later = {
-        Introduction.Stage.INTRODUCED: _("Next: meet for the first time. Propose times, or write to their contacts."),
+        Introduction.Stage.INTRODUCED: _(
+            "Next: meet for the first time. Propose times, or write to their contacts."
+        ),
         Introduction.Stage.FIRST_MEETING: _("Next: find out what you want to do together."),
-        Introduction.Stage.EXPLORING: _("Next: write down what a partnership would hold, and for how long."),
+        Introduction.Stage.EXPLORING: _(
+            "Next: write down what a partnership would hold, and for how long."
+        ),
         Introduction.Stage.PROPOSAL: _("Next: bring the proposal before your council."),
-        Introduction.Stage.COUNCIL_RESOLUTION: _("Next: both highest officials sign the agreement."),
+        Introduction.Stage.COUNCIL_RESOLUTION: _(
+            "Next: both highest officials sign the agreement."
+        ),
     }
     return later[Introduction.Stage(card.stage)]
 
@@ -113,10 +129,17 @@ def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
         if card.consents.filter(withdrawn_at=None).count() == 2:
             messages.success(request, _("Both sides have consented: contacts are open."))
         else:
-            messages.success(request, _("Your side has consented. Contacts open as soon as the other side has consented too."))
+            messages.success(
+                request,
+                _(
+                    "Your side has consented. Contacts open as soon as the other side has consented too."
+                ),
+            )
     elif act == "withdraw":
         withdraw_consent(by=user, introduction_id=introduction_id, community_id=own_id)
-        messages.success(request, _("Your consent is withdrawn; contacts are hidden again for both sides."))
+        messages.success(
+            request, _("Your consent is withdrawn; contacts are hidden again for both sides.")
+        )
     else:
         raise InvalidFields({"act": [_("Choose whether to give or to withdraw consent.")]})
     return redirect("web:introduction", introduction_id)
@@ -132,7 +155,12 @@ def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
     other = card.pair.b if card.pair.a_id == own_id else card.pair.a
     if request.method == "POST":
         leave_introduction(by=user, introduction_id=introduction_id, side_id=own_id)
-        messages.success(request, _("The introduction is closed. Contacts are hidden again and meetings to come are cancelled."))
+        messages.success(
+            request,
+            _(
+                "The introduction is closed. Contacts are hidden again and meetings to come are cancelled."
+            ),
+        )
         return redirect("web:introduction", introduction_id)
     return render(request, "introductions/leave.html", {"card": card, "other": other})
 
@@ -154,12 +182,19 @@ def _board(request: HttpRequest, filters: QueryDict, *, status: int = 200) -> Ht
     shown = [STAGE(chosen["stage"])] if chosen.get("stage") else COLUMNS
     context = {
         "form": form,
-        "columns": [(stage, [card for card in cards if card.introduction.stage == stage]) for stage in shown],
+        "columns": [
+            (stage, [card for card in cards if card.introduction.stage == stage]) for stage in shown
+        ],
         "total": len(cards),
         "is_cut": len(found) > SHOWN_ON_BOARD,
         "move_stages": COLUMNS,
-        "here": f"{reverse('web:staff_introductions')}?{filters.urlencode()}" if filters else reverse("web:staff_introductions"),
-        "shows_sample": any(card.introduction.pair.a.is_sample or card.introduction.pair.b.is_sample for card in cards),
+        "here": f"{reverse('web:staff_introductions')}?{filters.urlencode()}"
+        if filters
+        else reverse("web:staff_introductions"),
+        "shows_sample": any(
+            card.introduction.pair.a.is_sample or card.introduction.pair.b.is_sample
+            for card in cards
+        ),
     }
     return render(request, "introductions/staff_board.html", context, status=status)
 
@@ -171,7 +206,9 @@ def introduction_board(request: HttpRequest) -> HttpResponse:
 
 
 def _targets(card: Introduction) -> list[str]:
-    """The columns to which a card may be moved, in the board's order; an agreement is recorded, not moved to."""
+    """The columns to which a card may be moved, in the board's order; an agreement is recorded, not
+    moved to.
+    """
     return sorted(INTRODUCTION_TRANSITIONS[card.stage] - {STAGE.AGREEMENT}, key=STAGE.values.index)
 
 
@@ -179,13 +216,17 @@ def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
     card, side = introduction_for(user, introduction_id)
     if side is not None:
         raise NotVisible
-    active = {consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None}
+    active = {
+        consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None
+    }
     marks = cards_of([card])[0]
     return {
         "card": card,
         "pair": card.pair,
         "marks": marks,
-        "consents": [(community, community.pk in active) for community in (card.pair.a, card.pair.b)],
+        "consents": [
+            (community, community.pk in active) for community in (card.pair.a, card.pair.b)
+        ],
         "events": trail("introduction", card.pk),
         "notes": card.notes.select_related("by").order_by("-id"),
         "meetings": [view_of(meeting, None) for meeting in meetings_in(card)],
@@ -198,9 +239,16 @@ def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
     }
 
 
-def _detail(request: HttpRequest, introduction_id: int, form: dict[str, DomainForm] | None = None) -> HttpResponse:
+def _detail(
+    request: HttpRequest, introduction_id: int, form: dict[str, DomainForm] | None = None
+) -> HttpResponse:
     context = _detail_context(current_user(request), introduction_id)
-    return render(request, "introductions/staff_introduction.html", context | (form or {}), status=422 if form else 200)
+    return render(
+        request,
+        "introductions/staff_introduction.html",
+        context | (form or {}),
+        status=422 if form else 200,
+    )
 
 
 @_private
@@ -211,30 +259,53 @@ def detail(request: HttpRequest, introduction_id: int) -> HttpResponse:
 
 @require_POST
 def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
-    """By the menu, or dropped on a column. ``expected`` is the column in which the curator saw the card."""
-    posted = {name: request.POST.get(name, "") for name in ("stage", "expected", "close_reason", "after")}
+    """By the menu, or dropped on a column. ``expected`` is the column in which the curator saw the
+    card.
+    """
+    posted = {
+        name: request.POST.get(name, "") for name in ("stage", "expected", "close_reason", "after")
+    }
     user = current_user(request)
     to_board = posted["after"].startswith(reverse("web:staff_introductions"))
     reason = posted["close_reason"] if posted["stage"] == STAGE.CLOSED else ""
     try:
-        card = move(by=user, introduction_id=introduction_id, stage=posted["stage"], close_reason=reason, expected_stage=posted["expected"])
+        card = move(
+            by=user,
+            introduction_id=introduction_id,
+            stage=posted["stage"],
+            close_reason=reason,
+            expected_stage=posted["expected"],
+        )
     except InvalidFields as invalid:
         form = MoveForm(request.POST, stages=_targets(introduction_for(user, introduction_id)[0]))
         form.take(invalid)
         return _detail(request, introduction_id, {"move_form": form})
     except Conflict as conflict:
         messages.error(request, conflict.message)
-        return _after_conflict(request, introduction_id, QueryDict(urlsplit(posted["after"]).query) if to_board else None)
+        return _after_conflict(
+            request,
+            introduction_id,
+            QueryDict(urlsplit(posted["after"]).query) if to_board else None,
+        )
     messages.success(request, f"Moved to “{STAGE(card.stage).label}”.")
     detail_page = reverse("web:staff_introduction", args=[introduction_id])
     return redirect(inside(posted["after"], detail_page) if to_board else detail_page)
 
 
-def _after_conflict(request: HttpRequest, introduction_id: int, filters: QueryDict | None) -> HttpResponse:
-    """The page that the curator came from, as it stands now; ``filters``: the board's, None for the card's own page."""
+def _after_conflict(
+    request: HttpRequest, introduction_id: int, filters: QueryDict | None
+) -> HttpResponse:
+    """The page that the curator came from, as it stands now; ``filters``: the board's, None for the
+    card's own page.
+    """
     if filters is not None:
         return _board(request, filters, status=409)
-    return render(request, "introductions/staff_introduction.html", _detail_context(current_user(request), introduction_id), status=409)
+    return render(
+        request,
+        "introductions/staff_introduction.html",
+        _detail_context(current_user(request), introduction_id),
+        status=409,
+    )
 
 
 @require_POST
@@ -243,7 +314,12 @@ def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
     form = AssignForm(request.POST)
     if form.is_valid():
         try:
-            assign(by=user, introduction_id=introduction_id, owner_id=form.owner_id(), due_on=form.cleaned_data["due_on"])
+            assign(
+                by=user,
+                introduction_id=introduction_id,
+                owner_id=form.owner_id(),
+                due_on=form.cleaned_data["due_on"],
+            )
         except InvalidFields as invalid:
             form.take(invalid)
         else:
@@ -256,7 +332,11 @@ def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
 def add_note(request: HttpRequest, introduction_id: int) -> HttpResponse:
     form = NoteForm(request.POST)
     try:
-        write_note(by=current_user(request), introduction_id=introduction_id, text=request.POST.get("text", ""))
+        write_note(
+            by=current_user(request),
+            introduction_id=introduction_id,
+            text=request.POST.get("text", ""),
+        )
     except InvalidFields as invalid:
         form.full_clean()
         form.take(invalid)
@@ -276,7 +356,9 @@ def open_by_hand(request: HttpRequest, pair_id: int) -> HttpResponse:
     errors: dict[str, list[str]] = {}
     if request.method == "POST":
         try:
-            card = open_introduction(by=user, pair_id=pair_id, because=request.POST.get("because", ""))
+            card = open_introduction(
+                by=user, pair_id=pair_id, because=request.POST.get("because", "")
+            )
         except InvalidFields as invalid:
             errors = invalid.errors
         else:

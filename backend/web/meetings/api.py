@@ -1,4 +1,6 @@
-"""Meetings of an introduction, under a community's address for its side and under staff's for curators."""
+"""Meetings of an introduction, under a community's address for its side and under staff's for
+curators.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +37,21 @@ def _introduction(user: User, side_id: int | None, introduction_id: int) -> Intr
 
 
 def _view(user: User, side_id: int | None, introduction_id: int, meeting_id: int) -> MeetingView:
-    meeting = meetings_in(_introduction(user, side_id, introduction_id)).filter(pk=meeting_id).first()
+    meeting = (
+        meetings_in(_introduction(user, side_id, introduction_id)).filter(pk=meeting_id).first()
+    )
     if meeting is None:
         raise NotVisible
     return view_of(meeting, side_id)
 
 
-def _answer(user: User, side_id: int | None, introduction_id: int, meeting_id: int, status: int = 200) -> Response:
-    return Response(serializers.MeetingSerializer(_view(user, side_id, introduction_id, meeting_id)).data, status=status)
+def _answer(
+    user: User, side_id: int | None, introduction_id: int, meeting_id: int, status: int = 200
+) -> Response:
+    return Response(
+        serializers.MeetingSerializer(_view(user, side_id, introduction_id, meeting_id)).data,
+        status=status,
+    )
 
 
 class MeetingsView(Private, ApiList):
@@ -52,7 +61,13 @@ class MeetingsView(Private, ApiList):
 
     def get_queryset(self) -> QuerySet[Meeting]:
         self.filters()
-        return meetings_in(_introduction(person(self.request), self.kwargs.get("community_id"), self.kwargs["introduction_id"]))
+        return meetings_in(
+            _introduction(
+                person(self.request),
+                self.kwargs.get("community_id"),
+                self.kwargs["introduction_id"],
+            )
+        )
 
     def present(self, row: Any) -> MeetingView:
         return view_of(row, self.kwargs.get("community_id"))
@@ -64,48 +79,89 @@ class MeetingsView(Private, ApiList):
         responses={201: serializers.MeetingSerializer},
     )
     @idempotent
-    def post(self, request: Request, introduction_id: int, community_id: int | None = None) -> Response:
+    def post(
+        self, request: Request, introduction_id: int, community_id: int | None = None
+    ) -> Response:
         me, asked = person(request), checked(serializers.ProposeSerializer, request.data)
-        made = services.propose_meeting(by=me, introduction_id=introduction_id, side_id=community_id, **asked)
+        made = services.propose_meeting(
+            by=me, introduction_id=introduction_id, side_id=community_id, **asked
+        )
         return _answer(me, community_id, introduction_id, made.pk, status=201)
 
 
 class OneMeetingView(Private, ApiView):
     @extend_schema(summary="One meeting", responses=serializers.MeetingSerializer)
-    def get(self, request: Request, introduction_id: int, meeting_id: int, community_id: int | None = None) -> Response:
+    def get(
+        self,
+        request: Request,
+        introduction_id: int,
+        meeting_id: int,
+        community_id: int | None = None,
+    ) -> Response:
         return _answer(person(request), community_id, introduction_id, meeting_id)
 
 
-def _act_view(act: Callable[..., Meeting], summary: str, shape: type[Serializer[Any]] | None) -> Any:
+def _act_view(
+    act: Callable[..., Meeting], summary: str, shape: type[Serializer[Any]] | None
+) -> Any:
     """The view of one act on a meeting; ``act`` is the service that does it."""
 
     class MeetingActView(Private, ApiView):
         @extend_schema(summary=summary, request=shape, responses=serializers.MeetingSerializer)
         @idempotent
-        def post(self, request: Request, introduction_id: int, meeting_id: int, community_id: int | None = None) -> Response:
+        def post(
+            self,
+            request: Request,
+            introduction_id: int,
+            meeting_id: int,
+            community_id: int | None = None,
+        ) -> Response:
             me, asked = person(request), checked(shape, request.data) if shape else {}
-            act(by=me, introduction_id=introduction_id, meeting_id=meeting_id, side_id=community_id, **asked)
+            act(
+                by=me,
+                introduction_id=introduction_id,
+                meeting_id=meeting_id,
+                side_id=community_id,
+                **asked,
+            )
             return _answer(me, community_id, introduction_id, meeting_id)
 
     return MeetingActView.as_view()
 
 
 class CalendarView(Private, ApiView):
-    @extend_schema(summary="The calendar file, as the meeting stands now", responses={(200, "text/calendar"): OpenApiTypes.STR})
-    def get(self, request: Request, introduction_id: int, meeting_id: int, community_id: int | None = None) -> HttpResponse:
+    @extend_schema(
+        summary="The calendar file, as the meeting stands now",
+        responses={(200, "text/calendar"): OpenApiTypes.STR},
+    )
+    def get(
+        self,
+        request: Request,
+        introduction_id: int,
+        meeting_id: int,
+        community_id: int | None = None,
+    ) -> HttpResponse:
         me = person(request)
         meeting = _view(me, community_id, introduction_id, meeting_id).meeting
         pair = meeting.introduction.pair
         home = pair.a if pair.a.is_home else pair.b
-        own: Community = home if community_id is None else pair.a if pair.a_id == community_id else pair.b
+        own: Community = (
+            home if community_id is None else pair.a if pair.a_id == community_id else pair.b
+        )
         content = calendar_entry(meeting, reader_email=me.email, own=own)
-        answer = HttpResponse(content, content_type=f"text/calendar; charset=utf-8; method={method_of(meeting)}")
+        answer = HttpResponse(
+            content, content_type=f"text/calendar; charset=utf-8; method={method_of(meeting)}"
+        )
         answer["Content-Disposition"] = 'attachment; filename="meeting.ics"'
         return answer
 
 
 _ACTS: dict[str, tuple[Callable[..., Meeting], str, type[Serializer[Any]] | None]] = {
-    "accept": (services.accept_times, "Say at which times you can come", serializers.AcceptSerializer),
+    "accept": (
+        services.accept_times,
+        "Say at which times you can come",
+        serializers.AcceptSerializer,
+    ),
     "times": (services.propose_other_times, "Propose other times", serializers.TimesSerializer),
     "fix": (services.fix_meeting, "Fix it at one of the times", serializers.FixSerializer),
     "details": (services.change_meeting, "Change length and place", serializers.DetailsSerializer),

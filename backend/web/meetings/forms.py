@@ -16,9 +16,15 @@ class DetailsForm(DomainForm):
     """Only shows fields and errors; the service checks."""
 
     minutes = forms.IntegerField(
-        label=_("Length in minutes"), min_value=15, max_value=480, initial=60, widget=forms.NumberInput(attrs={"class": "short"})
+        label=_("Length in minutes"),
+        min_value=15,
+        max_value=480,
+        initial=60,
+        widget=forms.NumberInput(attrs={"class": "short"}),
     )
-    place = forms.CharField(label=_("Place, or link of the video call (optional)"), required=False, max_length=300)
+    place = forms.CharField(
+        label=_("Place, or link of the video call (optional)"), required=False, max_length=300
+    )
 
 
 class TimesForm(DomainForm):
@@ -28,7 +34,9 @@ class TimesForm(DomainForm):
         super().__init__(*args, **kwargs)
         if sides:
             choices = [(str(side.pk), side.name) for side in sides]
-            self.fields["zone_of"] = forms.ChoiceField(label=_("Times are on the clocks of"), choices=choices)
+            self.fields["zone_of"] = forms.ChoiceField(
+                label=_("Times are on the clocks of"), choices=choices
+            )
         for index in range(MOST):
             self.fields[f"times.{index}"] = forms.CharField(
                 label=_("Time %(number)d") % {"number": index + 1},
@@ -41,7 +49,10 @@ class TimesForm(DomainForm):
         """What the service takes: the times that were filled in, and whose clocks they are of."""
         times = [self.cleaned_data[f"times.{index}"] for index in range(MOST)]
         zone_of = self.cleaned_data.get("zone_of")
-        return {"times": [time for time in times if time], "zone_of_id": int(zone_of) if zone_of else None}
+        return {
+            "times": [time for time in times if time],
+            "zone_of_id": int(zone_of) if zone_of else None,
+        }
 
 
 class ProposeForm(DetailsForm, TimesForm):
@@ -50,4 +61,6 @@ class ProposeForm(DetailsForm, TimesForm):
         self.order_fields(["zone_of", *(f"times.{index}" for index in range(MOST))])
 
     def as_arguments(self) -> dict[str, Any]:
-        return super().as_arguments() | {name: self.cleaned_data[name] for name in ("minutes", "place")}
+        return super().as_arguments() | {
+            name: self.cleaned_data[name] for name in ("minutes", "place")
+        }

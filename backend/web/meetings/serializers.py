@@ -35,7 +35,9 @@ class ProposedTimeSerializer(serializers.Serializer):
 
 
 class MeetingSerializer(serializers.Serializer):
-    """One meeting; `times` are those of the last proposal, `starts_at` is empty until one was fixed."""
+    """One meeting; `times` are those of the last proposal, `starts_at` is empty until one was
+    fixed.
+    """
 
     id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=Meeting.Status.choices)
@@ -48,7 +50,10 @@ class MeetingSerializer(serializers.Serializer):
 
     def to_representation(self, view: MeetingView) -> Any:
         meeting = view.meeting
-        names = {name: getattr(meeting, name) for name in ("id", "status", "minutes", "place", "starts_at", "sequence")}
+        names = {
+            name: getattr(meeting, name)
+            for name in ("id", "status", "minutes", "place", "starts_at", "sequence")
+        }
         return super().to_representation(names | {"clocks": view.clocks, "times": view.times})
 
 
@@ -58,7 +63,9 @@ class TimesSerializer(StrictSerializer):
         max_length=20,
         help_text="Two to five, ISO 8601. Without an offset: local time of your side, or of the one that `zone_of_id` names",
     )
-    zone_of_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID, required=False, allow_null=True, default=None)
+    zone_of_id = serializers.IntegerField(
+        min_value=1, max_value=_LARGEST_ID, required=False, allow_null=True, default=None
+    )
 
 
 class DetailsSerializer(StrictSerializer):
@@ -68,11 +75,15 @@ class DetailsSerializer(StrictSerializer):
 
 class ProposeSerializer(TimesSerializer):
     minutes = serializers.IntegerField(min_value=15, max_value=480, required=False, default=60)
-    place = serializers.CharField(max_length=300, allow_blank=True, required=False, default="", help_text="A room, or a link")
+    place = serializers.CharField(
+        max_length=300, allow_blank=True, required=False, default="", help_text="A room, or a link"
+    )
 
 
 class AcceptSerializer(StrictSerializer):
-    time_ids = serializers.ListField(child=serializers.IntegerField(min_value=1, max_value=_LARGEST_ID), max_length=5)
+    time_ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=_LARGEST_ID), max_length=5
+    )
 
 
 class FixSerializer(StrictSerializer):

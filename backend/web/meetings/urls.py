@@ -13,17 +13,43 @@ _API_MEETING = "meetings/<id:meeting_id>/"
 
 page_urls: list[URLPattern] = [
     path("introductions/<int:introduction_id>/meetings/new/", views.new, name="meeting_new"),
-    path("introductions/<int:introduction_id>/meetings/<int:meeting_id>/", views.meeting, name="meeting"),
-    path("introductions/<int:introduction_id>/meetings/<int:meeting_id>/act/", views.act, name="meeting_act"),
-    path("introductions/<int:introduction_id>/meetings/<int:meeting_id>/meeting.ics", views.calendar_file, name="meeting_file"),
+    path(
+        "introductions/<int:introduction_id>/meetings/<int:meeting_id>/",
+        views.meeting,
+        name="meeting",
+    ),
+    path(
+        "introductions/<int:introduction_id>/meetings/<int:meeting_id>/act/",
+        views.act,
+        name="meeting_act",
+    ),
+    path(
+        "introductions/<int:introduction_id>/meetings/<int:meeting_id>/meeting.ics",
+        views.calendar_file,
+        name="meeting_file",
+    ),
 ]
 api_urls: list[URLPattern] = [
     path(f"{_API_INTRODUCTION}meetings/", api.MeetingsView.as_view(), name="meetings"),
     path(f"{_API_INTRODUCTION}{_API_MEETING}", api.OneMeetingView.as_view(), name="meeting"),
-    path(f"{_API_INTRODUCTION}{_API_MEETING}calendar/", api.CalendarView.as_view(), name="meeting-calendar"),
-    *(path(f"{_API_INTRODUCTION}{_API_MEETING}{name}/", view, name=f"meeting-{name}") for name, view in api.side_acts()),
+    path(
+        f"{_API_INTRODUCTION}{_API_MEETING}calendar/",
+        api.CalendarView.as_view(),
+        name="meeting-calendar",
+    ),
+    *(
+        path(f"{_API_INTRODUCTION}{_API_MEETING}{name}/", view, name=f"meeting-{name}")
+        for name, view in api.side_acts()
+    ),
     path(f"{_API_CARD}meetings/", api.MeetingsView.as_view(), name="staff-meetings"),
     path(f"{_API_CARD}{_API_MEETING}", api.OneMeetingView.as_view(), name="staff-meeting"),
-    path(f"{_API_CARD}{_API_MEETING}calendar/", api.CalendarView.as_view(), name="staff-meeting-calendar"),
-    *(path(f"{_API_CARD}{_API_MEETING}{name}/", view, name=f"staff-meeting-{name}") for name, view in api.staff_acts()),
+    path(
+        f"{_API_CARD}{_API_MEETING}calendar/",
+        api.CalendarView.as_view(),
+        name="staff-meeting-calendar",
+    ),
+    *(
+        path(f"{_API_CARD}{_API_MEETING}{name}/", view, name=f"staff-meeting-{name}")
+        for name, view in api.staff_acts()
+    ),
 ]

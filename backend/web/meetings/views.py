@@ -1,4 +1,6 @@
-"""Meetings of an introduction: propose times, accept, fix, change, cancel, and the calendar file. For both sides and for staff."""
+"""Meetings of an introduction: propose times, accept, fix, change, cancel, and the calendar file.
+For both sides and for staff.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,14 @@ from backend.introductions.calendars import calendar_entry, has_entry, method_of
 from backend.introductions.meeting_queries import may_arrange, meeting_for, suggested_times
 from backend.introductions.models import Introduction, Meeting
 from backend.introductions.queries import introduction_for
-from backend.introductions.services import accept_times, cancel_meeting, change_meeting, fix_meeting, propose_meeting, propose_other_times
+from backend.introductions.services import (
+    accept_times,
+    cancel_meeting,
+    change_meeting,
+    fix_meeting,
+    propose_meeting,
+    propose_other_times,
+)
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
 from backend.web.meetings.forms import DetailsForm, ProposeForm, TimesForm
@@ -52,11 +61,18 @@ def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
     if not may_arrange(user, card, own_id):
         raise NotVisible
     suggested = suggested_times(card, own_id)
-    filled = {f"times.{index}": f"{time.clocks[0].when:%Y-%m-%dT%H:%M}" for index, time in enumerate(suggested)}
-    form = ProposeForm(request.POST or None, initial=filled, sides=_sides(card, own_id) if own_id is None else ())
+    filled = {
+        f"times.{index}": f"{time.clocks[0].when:%Y-%m-%dT%H:%M}"
+        for index, time in enumerate(suggested)
+    }
+    form = ProposeForm(
+        request.POST or None, initial=filled, sides=_sides(card, own_id) if own_id is None else ()
+    )
     if request.method == "POST" and form.is_valid():
         try:
-            made = propose_meeting(by=user, introduction_id=introduction_id, side_id=own_id, **form.as_arguments())
+            made = propose_meeting(
+                by=user, introduction_id=introduction_id, side_id=own_id, **form.as_arguments()
+            )
         except InvalidFields as invalid:
             form.take(invalid)
         else:
@@ -66,7 +82,12 @@ def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
     return render(request, "meetings/new.html", context, status=422 if form.errors else 200)
 
 
-def _page(request: HttpRequest, introduction_id: int, meeting_id: int, forms: dict[str, DomainForm] | None = None) -> HttpResponse:
+def _page(
+    request: HttpRequest,
+    introduction_id: int,
+    meeting_id: int,
+    forms: dict[str, DomainForm] | None = None,
+) -> HttpResponse:
     user = current_user(request)
     view, card, own_id = meeting_for(user, introduction_id, meeting_id)
     wrong = next((form for form in (forms or {}).values() if form.errors), None)
@@ -76,10 +97,14 @@ def _page(request: HttpRequest, introduction_id: int, meeting_id: int, forms: di
         "may_arrange": may_arrange(user, card, own_id) and not view.is_over,
         "has_file": has_entry(view.meeting),
         "times_form": TimesForm(sides=_sides(card, own_id) if own_id is None else ()),
-        "details_form": DetailsForm(initial={"minutes": view.meeting.minutes, "place": view.meeting.place}),
+        "details_form": DetailsForm(
+            initial={"minutes": view.meeting.minutes, "place": view.meeting.place}
+        ),
         "wrong": wrong,
     }
-    return render(request, "meetings/meeting.html", context | (forms or {}), status=422 if wrong else 200)
+    return render(
+        request, "meetings/meeting.html", context | (forms or {}), status=422 if wrong else 200
+    )
 
 
 @_private
@@ -93,7 +118,12 @@ def act(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResp
     """One act on a meeting; ``act`` names it."""
     user = current_user(request)
     _view, card, own_id = meeting_for(user, introduction_id, meeting_id)
-    where: dict[str, Any] = {"by": user, "introduction_id": introduction_id, "meeting_id": meeting_id, "side_id": own_id}
+    where: dict[str, Any] = {
+        "by": user,
+        "introduction_id": introduction_id,
+        "meeting_id": meeting_id,
+        "side_id": own_id,
+    }
     acts: dict[str, Callable[[], HttpResponse | None]] = {
         "accept": lambda: _accept(request, where),
         "fix": lambda: _fix(request, where),
@@ -111,7 +141,9 @@ def _numbers(request: HttpRequest, name: str) -> list[int]:
     try:
         return [int(value) for value in request.POST.getlist(name)]
     except ValueError:
-        raise InvalidFields({name: [_("Choose among the times that are proposed now; reload to see them.")]}) from None
+        raise InvalidFields(
+            {name: [_("Choose among the times that are proposed now; reload to see them.")]}
+        ) from None
 
 
 def _accept(request: HttpRequest, where: dict[str, Any]) -> None:
@@ -123,10 +155,14 @@ def _accept(request: HttpRequest, where: dict[str, Any]) -> None:
 
 def _fix(request: HttpRequest, where: dict[str, Any]) -> None:
     fix_meeting(**where, time_id=next(iter(_numbers(request, "time_id")), 0))
-    messages.success(request, _("The meeting is fixed. Both sides get it by mail with a calendar file."))
+    messages.success(
+        request, _("The meeting is fixed. Both sides get it by mail with a calendar file.")
+    )
 
 
-def _other_times(request: HttpRequest, card: Introduction, where: dict[str, Any]) -> HttpResponse | None:
+def _other_times(
+    request: HttpRequest, card: Introduction, where: dict[str, Any]
+) -> HttpResponse | None:
     form = TimesForm(request.POST, sides=_sides(card, None) if where["side_id"] is None else ())
     if form.is_valid():
         try:
@@ -143,7 +179,9 @@ def _change(request: HttpRequest, where: dict[str, Any]) -> HttpResponse | None:
     form = DetailsForm(request.POST)
     if form.is_valid():
         try:
-            change_meeting(**where, minutes=form.cleaned_data["minutes"], place=form.cleaned_data["place"])
+            change_meeting(
+                **where, minutes=form.cleaned_data["minutes"], place=form.cleaned_data["place"]
+            )
         except InvalidFields as invalid:
             form.take(invalid)
         else:
@@ -169,7 +207,9 @@ def calendar_file(request: HttpRequest, introduction_id: int, meeting_id: int) -
 def calendar_response(meeting: Meeting, reader_email: str, own: Any) -> HttpResponse:
     """Raises NotVisible while no time was ever fixed."""
     content = calendar_entry(meeting, reader_email=reader_email, own=own)
-    answer = HttpResponse(content, content_type=f"text/calendar; charset=utf-8; method={method_of(meeting)}")
+    answer = HttpResponse(
+        content, content_type=f"text/calendar; charset=utf-8; method={method_of(meeting)}"
+    )
     answer["Content-Disposition"] = 'attachment; filename="meeting.ics"'
     answer["Cache-Control"] = "no-store, private"
     answer["X-Content-Type-Options"] = "nosniff"

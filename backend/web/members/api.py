@@ -33,11 +33,17 @@ class MembersView(ApiList):
     def get_queryset(self) -> QuerySet[Membership]:
         return members(person(self.request), **self.filters())
 
-    @extend_schema(summary="Add a member", request=serializers.MemberBeginSerializer, responses={201: serializers.MemberSerializer})
+    @extend_schema(
+        summary="Add a member",
+        request=serializers.MemberBeginSerializer,
+        responses={201: serializers.MemberSerializer},
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         me = person(request)
-        row = services.begin_membership(by=me, **checked(serializers.MemberBeginSerializer, request.data))
+        row = services.begin_membership(
+            by=me, **checked(serializers.MemberBeginSerializer, request.data)
+        )
         return Response(serializers.MemberSerializer(member(me, row.pk)).data, status=201)
 
 
@@ -46,30 +52,52 @@ class MemberView(ApiView):
     def get(self, request: Request, membership_id: int) -> Response:
         return Response(serializers.MemberSerializer(member(person(request), membership_id)).data)
 
-    @extend_schema(summary="Correct what is recorded", request=serializers.MemberChangeSerializer, responses=serializers.MemberSerializer)
+    @extend_schema(
+        summary="Correct what is recorded",
+        request=serializers.MemberChangeSerializer,
+        responses=serializers.MemberSerializer,
+    )
     def put(self, request: Request, membership_id: int) -> Response:
         me = person(request)
-        services.change_membership(by=me, membership_id=membership_id, **checked(serializers.MemberChangeSerializer, request.data))
+        services.change_membership(
+            by=me,
+            membership_id=membership_id,
+            **checked(serializers.MemberChangeSerializer, request.data),
+        )
         return Response(serializers.MemberSerializer(member(me, membership_id)).data)
 
 
 class MemberRenewView(ApiView):
-    @extend_schema(summary="Dues came", request=serializers.MemberRenewSerializer, responses=serializers.MemberSerializer)
+    @extend_schema(
+        summary="Dues came",
+        request=serializers.MemberRenewSerializer,
+        responses=serializers.MemberSerializer,
+    )
     @idempotent
     def post(self, request: Request, membership_id: int) -> Response:
         me = person(request)
-        services.renew_membership(by=me, membership_id=membership_id, **checked(serializers.MemberRenewSerializer, request.data))
+        services.renew_membership(
+            by=me,
+            membership_id=membership_id,
+            **checked(serializers.MemberRenewSerializer, request.data),
+        )
         return Response(serializers.MemberSerializer(member(me, membership_id)).data)
 
 
 class MemberEndView(ApiView):
     @extend_schema(
-        summary="The community leaves the network", request=serializers.MemberEndSerializer, responses=serializers.MemberSerializer
+        summary="The community leaves the network",
+        request=serializers.MemberEndSerializer,
+        responses=serializers.MemberSerializer,
     )
     @idempotent
     def post(self, request: Request, membership_id: int) -> Response:
         me = person(request)
-        services.end_membership(by=me, membership_id=membership_id, **checked(serializers.MemberEndSerializer, request.data))
+        services.end_membership(
+            by=me,
+            membership_id=membership_id,
+            **checked(serializers.MemberEndSerializer, request.data),
+        )
         return Response(serializers.MemberSerializer(member(me, membership_id)).data)
 
 
@@ -88,14 +116,20 @@ class MemberImportsView(ApiView):
         if was_too_large(request._request, "file"):
             raise InvalidFields({"file": ["The file is larger than 5 MB. Split the list."]})
         sent = checked(serializers.MemberListUploadSerializer, data)["file"]
-        kept = services.check_members(by=person(request), file_name=sent.name or "", content=sent.read())
+        kept = services.check_members(
+            by=person(request), file_name=sent.name or "", content=sent.read()
+        )
         return Response(serializers.MemberImportSerializer(kept).data, status=201)
 
 
 class MemberImportView(ApiView):
-    @extend_schema(summary="A checked list, row by row", responses=serializers.MemberImportSerializer)
+    @extend_schema(
+        summary="A checked list, row by row", responses=serializers.MemberImportSerializer
+    )
     def get(self, request: Request, import_id: int) -> Response:
-        return Response(serializers.MemberImportSerializer(member_import(person(request), import_id)).data)
+        return Response(
+            serializers.MemberImportSerializer(member_import(person(request), import_id)).data
+        )
 
 
 class MemberImportApplyView(ApiView):
@@ -107,7 +141,11 @@ class MemberImportApplyView(ApiView):
     )
     @idempotent
     def post(self, request: Request, import_id: int) -> Response:
-        return Response(serializers.MemberImportSerializer(services.apply_members(by=person(request), import_id=import_id)).data)
+        return Response(
+            serializers.MemberImportSerializer(
+                services.apply_members(by=person(request), import_id=import_id)
+            ).data
+        )
 
 
 class MembersExportView(ApiView):
@@ -118,11 +156,17 @@ class MembersExportView(ApiView):
     )
     def get(self, request: Request, kind: str) -> HttpResponse:
         asked = checked(serializers.MemberFilters, request.query_params.dict())
-        rows = (member_cells(row) for row in members(person(request), **asked).iterator(chunk_size=500))
+        rows = (
+            member_cells(row) for row in members(person(request), **asked).iterator(chunk_size=500)
+        )
         if kind == "xlsx":
-            answer = HttpResponse(write_excel(COLUMNS, rows, title="Members"), content_type=XLSX_TYPE)
+            answer = HttpResponse(
+                write_excel(COLUMNS, rows, title="Members"), content_type=XLSX_TYPE
+            )
         else:
-            answer = HttpResponse("".join(write_csv(COLUMNS, rows)), content_type="text/csv; charset=utf-8")
+            answer = HttpResponse(
+                "".join(write_csv(COLUMNS, rows)), content_type="text/csv; charset=utf-8"
+            )
         answer["Content-Disposition"] = f'attachment; filename="members.{kind}"'
         return answer
 
@@ -138,7 +182,11 @@ class ClaimsView(ApiList):
 
 
 class ClaimAnswerView(ApiView):
-    @extend_schema(summary="Confirm or refuse it", request=serializers.ClaimAnswerSerializer, responses=serializers.ClaimSerializer)
+    @extend_schema(
+        summary="Confirm or refuse it",
+        request=serializers.ClaimAnswerSerializer,
+        responses=serializers.ClaimSerializer,
+    )
     @idempotent
     def post(self, request: Request, claim_id: int) -> Response:
         asked: dict[str, Any] = checked(serializers.ClaimAnswerSerializer, request.data)

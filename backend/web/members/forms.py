@@ -18,35 +18,64 @@ _ANY = ("", "Any")
 
 class DayField(forms.DateField):
     def __init__(self, **options: Any) -> None:
-        super().__init__(widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), input_formats=["%Y-%m-%d"], **options)
+        super().__init__(
+            widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            input_formats=["%Y-%m-%d"],
+            **options,
+        )
 
 
 class MemberFilters(Filters):
     country = forms.ChoiceField(label="Country", required=False)
-    kind = forms.ChoiceField(label="Kind", required=False, choices=[_ANY, ("us", "U.S. members"), ("global", "Global Members")])
-    standing = forms.ChoiceField(
-        label="Standing", required=False, choices=[("", "Current"), *Membership.Standing.choices, ("ended", "Ended")]
+    kind = forms.ChoiceField(
+        label="Kind",
+        required=False,
+        choices=[_ANY, ("us", "U.S. members"), ("global", "Global Members")],
     )
-    dues_class = forms.ChoiceField(label="Class", required=False, choices=[_ANY, *Membership.DuesClass.choices])
+    standing = forms.ChoiceField(
+        label="Standing",
+        required=False,
+        choices=[("", "Current"), *Membership.Standing.choices, ("ended", "Ended")],
+    )
+    dues_class = forms.ChoiceField(
+        label="Class", required=False, choices=[_ANY, *Membership.DuesClass.choices]
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        countries = Country.objects.filter(communities__memberships__isnull=False).distinct().values_list("code", "name")
+        countries = (
+            Country.objects.filter(communities__memberships__isnull=False)
+            .distinct()
+            .values_list("code", "name")
+        )
         self.fields["country"].choices = [_ANY, *countries]  # type: ignore[attr-defined]
 
 
 class BeginForm(DomainForm):
     community = forms.CharField(
-        label="Community", max_length=200, help_text="Its name, or its number. Only registered communities can be members."
+        label="Community",
+        max_length=200,
+        help_text="Its name, or its number. Only registered communities can be members.",
     )
-    country = forms.ChoiceField(label="Country", required=False, help_text="Where several communities have that name.")
+    country = forms.ChoiceField(
+        label="Country", required=False, help_text="Where several communities have that name."
+    )
     started_on = DayField(label="Member from")
     paid_through = DayField(label="Dues paid through", required=False)
-    dues_class = forms.ChoiceField(label="Class", required=False, choices=[("", "By its population"), *Membership.DuesClass.choices])
+    dues_class = forms.ChoiceField(
+        label="Class",
+        required=False,
+        choices=[("", "By its population"), *Membership.DuesClass.choices],
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["country"].choices = [_ANY, *Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")]  # type: ignore[attr-defined]
+        self.fields["country"].choices = [  # type: ignore[attr-defined]
+            _ANY,
+            *Country.objects.filter(communities__isnull=False)
+            .distinct()
+            .values_list("code", "name"),
+        ]
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
@@ -66,16 +95,26 @@ class BeginForm(DomainForm):
         if len(several) == 1:
             return several[0].pk
         if not several:
-            self.add_error("community", "No registered community is called so. Look at the spelling, or give its number.")
+            self.add_error(
+                "community",
+                "No registered community is called so. Look at the spelling, or give its number.",
+            )
         else:
-            named = "; ".join(f"{one.get_kind_display()}, {one.admin1 or one.country.name}: {one.pk}" for one in several)
+            named = "; ".join(
+                f"{one.get_kind_display()}, {one.admin1 or one.country.name}: {one.pk}"
+                for one in several
+            )
             self.add_error("community", f"Several are called so. Give the number of one: {named}.")
         return None
 
 
 class ChangeForm(DomainForm):
     started_on = DayField(label="Member from")
-    paid_through = DayField(label="Dues paid through", required=False, help_text="Empty: no last day is recorded, nothing lapses.")
+    paid_through = DayField(
+        label="Dues paid through",
+        required=False,
+        help_text="Empty: no last day is recorded, nothing lapses.",
+    )
     dues_class = forms.ChoiceField(label="Class", choices=Membership.DuesClass.choices)
     ended_on = DayField(label="Ended on", required=False)
 
@@ -89,14 +128,20 @@ class EndForm(DomainForm):
 
 
 class ListForm(DomainForm):
-    file = forms.FileField(label="List of members", help_text="CSV or Excel (.xlsx), up to 10,000 rows.", required=False)
+    file = forms.FileField(
+        label="List of members",
+        help_text="CSV or Excel (.xlsx), up to 10,000 rows.",
+        required=False,
+    )
 
 
 # The answer to a partnership that an official says the community has had before.
 
 
 class ClaimForm(DomainForm):
-    """Only shows field and errors; the service checks. One a row: ids are told apart by the claim's number."""
+    """Only shows field and errors; the service checks. One a row: ids are told apart by the claim's
+    number.
+    """
 
     note = forms.CharField(label="Why not (its owners read this)", required=False, max_length=500)
 

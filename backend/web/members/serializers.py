@@ -10,7 +10,11 @@ from backend.cities.member_plans import ACTION_LABELS
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.cities.services import counts_of
-from backend.web.public.serializers import CommunityNameSerializer, CountryNameSerializer, PlaceNameSerializer
+from backend.web.public.serializers import (
+    CommunityNameSerializer,
+    CountryNameSerializer,
+    PlaceNameSerializer,
+)
 from backend.web.rest.base import FilterSerializer, StrictSerializer
 
 
@@ -20,7 +24,9 @@ class MemberSerializer(serializers.Serializer):
     kind = serializers.SerializerMethodField(help_text="us | global")
     dues_class = serializers.ChoiceField(choices=Membership.DuesClass.choices)
     started_on = serializers.DateField()
-    paid_through = serializers.DateField(allow_null=True, help_text="The last day that dues cover; null: not recorded")
+    paid_through = serializers.DateField(
+        allow_null=True, help_text="The last day that dues cover; null: not recorded"
+    )
     ended_on = serializers.DateField(allow_null=True)
     standing = serializers.ChoiceField(choices=Membership.Standing.choices)
 
@@ -31,9 +37,13 @@ class MemberSerializer(serializers.Serializer):
 class MemberFilters(FilterSerializer):
     search = serializers.CharField(required=False, max_length=100)
     country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1 alpha-2")
-    kind = serializers.ChoiceField(choices=[("us", "U.S. members"), ("global", "Global Members")], required=False)
+    kind = serializers.ChoiceField(
+        choices=[("us", "U.S. members"), ("global", "Global Members")], required=False
+    )
     standing = serializers.ChoiceField(
-        choices=[*Membership.Standing.choices, ("ended", "Ended")], required=False, help_text="Those that have ended are left out otherwise"
+        choices=[*Membership.Standing.choices, ("ended", "Ended")],
+        required=False,
+        help_text="Those that have ended are left out otherwise",
     )
     dues_class = serializers.ChoiceField(choices=Membership.DuesClass.choices, required=False)
 
@@ -43,7 +53,11 @@ class MemberBeginSerializer(StrictSerializer):
     started_on = serializers.DateField()
     paid_through = serializers.DateField(required=False, allow_null=True, default=None)
     dues_class = serializers.ChoiceField(
-        choices=Membership.DuesClass.choices, required=False, default="", allow_blank=True, help_text="Empty: by the population"
+        choices=Membership.DuesClass.choices,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Empty: by the population",
     )
 
 
@@ -63,7 +77,9 @@ class MemberEndSerializer(StrictSerializer):
 
 
 class MemberListUploadSerializer(StrictSerializer):
-    file = serializers.FileField(help_text="CSV or Excel (.xlsx), at most 5 MB and 10,000 rows", allow_empty_file=True)
+    file = serializers.FileField(
+        help_text="CSV or Excel (.xlsx), at most 5 MB and 10,000 rows", allow_empty_file=True
+    )
 
 
 class PlannedRowSerializer(serializers.Serializer):
@@ -72,13 +88,18 @@ class PlannedRowSerializer(serializers.Serializer):
     action = serializers.ChoiceField(choices=list(ACTION_LABELS.items()))
     community_id = serializers.IntegerField(allow_null=True)
     place_id = serializers.IntegerField(
-        allow_null=True, required=False, help_text="Of a city that nobody has registered: it is registered with its membership"
+        allow_null=True,
+        required=False,
+        help_text="Of a city that nobody has registered: it is registered with its membership",
     )
     membership_id = serializers.IntegerField(allow_null=True)
     changes = serializers.DictField(
-        child=serializers.ListField(child=serializers.CharField(allow_null=True)), help_text="By field: what is, and what will be"
+        child=serializers.ListField(child=serializers.CharField(allow_null=True)),
+        help_text="By field: what is, and what will be",
     )
-    problems = serializers.ListField(child=serializers.CharField(), help_text="What is wrong, and how to mend it")
+    problems = serializers.ListField(
+        child=serializers.CharField(), help_text="What is wrong, and how to mend it"
+    )
 
 
 class MemberImportSerializer(serializers.Serializer):
@@ -103,8 +124,12 @@ class ConfirmedPartnershipSerializer(serializers.Serializer):
     country = CountryNameSerializer()
     place = PlaceNameSerializer(allow_null=True)
     year = serializers.IntegerField(allow_null=True)
-    form = serializers.ChoiceField(choices=[("", ""), *((code, str(label)) for code, label in FORMS.items())])
-    status = serializers.ChoiceField(choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()])
+    form = serializers.ChoiceField(
+        choices=[("", ""), *((code, str(label)) for code, label in FORMS.items())]
+    )
+    status = serializers.ChoiceField(
+        choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()]
+    )
 
 
 class ClaimSerializer(ConfirmedPartnershipSerializer):
@@ -117,5 +142,13 @@ class ClaimSerializer(ConfirmedPartnershipSerializer):
 
 
 class ClaimAnswerSerializer(StrictSerializer):
-    answer = serializers.ChoiceField(choices=[("confirmed", "Confirmed"), ("refused", "Not confirmed")])
-    note = serializers.CharField(required=False, default="", allow_blank=True, max_length=500, help_text="Why not; its owners read this")
+    answer = serializers.ChoiceField(
+        choices=[("confirmed", "Confirmed"), ("refused", "Not confirmed")]
+    )
+    note = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=500,
+        help_text="Why not; its owners read this",
+    )

@@ -12,23 +12,61 @@ page_urls: list[URLPattern] = [
     path("staff/members/export/<slug:kind>/", views.export, name="staff_members_export"),
     path("staff/members/import/", views.import_list, name="staff_member_import_new"),
     path("staff/members/import/<int:import_id>/", views.imported, name="staff_member_import"),
-    path("staff/members/import/<int:import_id>/apply/", views.apply, name="staff_member_import_apply"),
+    path(
+        "staff/members/import/<int:import_id>/apply/", views.apply, name="staff_member_import_apply"
+    ),
     path("staff/members/<int:membership_id>/", views.member_page, name="staff_member"),
-    path("staff/members/<int:membership_id>/change/", views.act, {"act": "change"}, name="staff_member_change"),
-    path("staff/members/<int:membership_id>/renew/", views.act, {"act": "renew"}, name="staff_member_renew"),
-    path("staff/members/<int:membership_id>/end/", views.act, {"act": "end"}, name="staff_member_end"),
+    path(
+        "staff/members/<int:membership_id>/change/",
+        views.act,
+        {"act": "change"},
+        name="staff_member_change",
+    ),
+    path(
+        "staff/members/<int:membership_id>/renew/",
+        views.act,
+        {"act": "renew"},
+        name="staff_member_renew",
+    ),
+    path(
+        "staff/members/<int:membership_id>/end/", views.act, {"act": "end"}, name="staff_member_end"
+    ),
     path("staff/claims/", views.claim_list, name="staff_claims"),
     path("staff/claims/<int:claim_id>/", views.answer_claim, name="staff_claim_answer"),
 ]
 api_urls: list[URLPattern] = [
     path("staff/members/", api.MembersView.as_view(), name="staff-members"),
     path("staff/members/<id:membership_id>/", api.MemberView.as_view(), name="staff-member"),
-    path("staff/members/<id:membership_id>/renew/", api.MemberRenewView.as_view(), name="staff-member-renew"),
-    path("staff/members/<id:membership_id>/end/", api.MemberEndView.as_view(), name="staff-member-end"),
-    path("staff/members/export/<slug:kind>/", api.MembersExportView.as_view(), name="staff-members-export"),
+    path(
+        "staff/members/<id:membership_id>/renew/",
+        api.MemberRenewView.as_view(),
+        name="staff-member-renew",
+    ),
+    path(
+        "staff/members/<id:membership_id>/end/",
+        api.MemberEndView.as_view(),
+        name="staff-member-end",
+    ),
+    path(
+        "staff/members/export/<slug:kind>/",
+        api.MembersExportView.as_view(),
+        name="staff-members-export",
+    ),
     path("staff/member-imports/", api.MemberImportsView.as_view(), name="staff-member-imports"),
-    path("staff/member-imports/<id:import_id>/", api.MemberImportView.as_view(), name="staff-member-import"),
-    path("staff/member-imports/<id:import_id>/apply/", api.MemberImportApplyView.as_view(), name="staff-member-import-apply"),
+    path(
+        "staff/member-imports/<id:import_id>/",
+        api.MemberImportView.as_view(),
+        name="staff-member-import",
+    ),
+    path(
+        "staff/member-imports/<id:import_id>/apply/",
+        api.MemberImportApplyView.as_view(),
+        name="staff-member-import-apply",
+    ),
     path("staff/claims/", api.ClaimsView.as_view(), name="staff-claims"),
-    path("staff/claims/<id:claim_id>/answer/", api.ClaimAnswerView.as_view(), name="staff-claim-answer"),
+    path(
+        "staff/claims/<id:claim_id>/answer/",
+        api.ClaimAnswerView.as_view(),
+        name="staff-claim-answer",
+    ),
 ]

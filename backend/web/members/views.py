@@ -18,14 +18,29 @@ from backend.cities import services
 from backend.cities.existing_queries import partnerships_to_confirm
 from backend.cities.member_plans import ACTION_LABELS, CHANGED, ERROR, NEW, UNCHANGED
 from backend.cities.member_queries import member, member_import, members
-from backend.cities.member_sheets import COLUMNS, LARGEST_FILE, XLSX_TYPE, member_cells, write_csv, write_excel
+from backend.cities.member_sheets import (
+    COLUMNS,
+    LARGEST_FILE,
+    XLSX_TYPE,
+    member_cells,
+    write_csv,
+    write_excel,
+)
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.services import answer_partnership
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.uploads import was_too_large
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
-from backend.web.members.forms import BeginForm, ChangeForm, ClaimForm, EndForm, ListForm, MemberFilters, RenewForm
+from backend.web.members.forms import (
+    BeginForm,
+    ChangeForm,
+    ClaimForm,
+    EndForm,
+    ListForm,
+    MemberFilters,
+    RenewForm,
+)
 from backend.web.profiles.presentation import claim_words
 
 # Members of the network, as staff keep them: list, add, correct, renew and end, and lists in
@@ -38,9 +53,15 @@ PAGE = 50
 @require_safe
 def member_list(request: HttpRequest) -> HttpResponse:
     form = MemberFilters(request.GET)
-    page = Paginator(members(current_user(request), **form.chosen()), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(members(current_user(request), **form.chosen()), PAGE).get_page(
+        request.GET.get("page")
+    )
     shows_sample = any(row.community.is_sample for row in page)
-    return render(request, "members/staff_members.html", {"form": form, "page": page, "shows_sample": shows_sample})
+    return render(
+        request,
+        "members/staff_members.html",
+        {"form": form, "page": page, "shows_sample": shows_sample},
+    )
 
 
 def _attempt(form: DomainForm, act: Callable[[dict[str, Any]], Any]) -> bool:
@@ -62,23 +83,41 @@ def add(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
 
     def begin(typed: dict[str, Any]) -> None:
-        chosen = {name: typed[name] for name in ("community_id", "started_on", "paid_through", "dues_class")}
+        chosen = {
+            name: typed[name]
+            for name in ("community_id", "started_on", "paid_through", "dues_class")
+        }
         services.begin_membership(by=user, **chosen)
 
     if request.method == "POST" and _attempt(form, begin):
         messages.success(request, "The membership is recorded.")
         return redirect("web:staff_members")
-    return render(request, "members/staff_member_add.html", {"form": form}, status=422 if form.is_bound else 200)
+    return render(
+        request,
+        "members/staff_member_add.html",
+        {"form": form},
+        status=422 if form.is_bound else 200,
+    )
 
 
 def _detail(request: HttpRequest, membership_id: int, **bound: DomainForm) -> HttpResponse:
     row = member(current_user(request), membership_id)
     forms = {
-        "change": ChangeForm(initial={name: getattr(row, name) for name in ("started_on", "paid_through", "dues_class", "ended_on")}),
+        "change": ChangeForm(
+            initial={
+                name: getattr(row, name)
+                for name in ("started_on", "paid_through", "dues_class", "ended_on")
+            }
+        ),
         "renew": RenewForm(initial={"paid_through": _next_term(row)}),
         "end": EndForm(initial={"ended_on": timezone.now().date()}),
     }
-    context = {"member": row, "forms": forms | bound, "form": next(iter(bound.values()), None), "shows_sample": row.community.is_sample}
+    context = {
+        "member": row,
+        "forms": forms | bound,
+        "form": next(iter(bound.values()), None),
+        "shows_sample": row.community.is_sample,
+    }
     return render(request, "members/staff_member.html", context, status=422 if bound else 200)
 
 
@@ -97,7 +136,11 @@ def member_page(request: HttpRequest, membership_id: int) -> HttpResponse:
 _ACTS: dict[str, tuple[type[DomainForm], str, str]] = {
     "change": (ChangeForm, "change_membership", "The membership is corrected."),
     "renew": (RenewForm, "renew_membership", "The membership is renewed."),
-    "end": (EndForm, "end_membership", "The membership has ended. The community's partnerships are no longer listed."),
+    "end": (
+        EndForm,
+        "end_membership",
+        "The membership has ended. The community's partnerships are no longer listed.",
+    ),
 }
 
 
@@ -105,7 +148,10 @@ _ACTS: dict[str, tuple[type[DomainForm], str, str]] = {
 def act(request: HttpRequest, membership_id: int, act: str) -> HttpResponse:
     kind, service, done = _ACTS[act]
     form, user = kind(request.POST), current_user(request)
-    if not _attempt(form, lambda typed: getattr(services, service)(by=user, membership_id=membership_id, **typed)):
+    if not _attempt(
+        form,
+        lambda typed: getattr(services, service)(by=user, membership_id=membership_id, **typed),
+    ):
         return _detail(request, membership_id, **{act: form})
     messages.success(request, done)
     return redirect("web:staff_member", membership_id)
@@ -114,21 +160,33 @@ def act(request: HttpRequest, membership_id: int, act: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def import_list(request: HttpRequest) -> HttpResponse:
     """A list is sent here, and shown row by row at its own address before anything changes."""
-    form = ListForm(request.POST if request.method == "POST" else None, request.FILES if request.method == "POST" else None)
+    form = ListForm(
+        request.POST if request.method == "POST" else None,
+        request.FILES if request.method == "POST" else None,
+    )
     if request.method == "POST":
         sent = request.FILES.get("file")
         try:
-            if was_too_large(request, "file") or (sent is not None and (sent.size or 0) > LARGEST_FILE):
+            if was_too_large(request, "file") or (
+                sent is not None and (sent.size or 0) > LARGEST_FILE
+            ):
                 raise InvalidFields({"file": ["The file is larger than 5 MB. Split the list."]})
             if sent is None:
                 raise InvalidFields({"file": ["Choose a file first: CSV or Excel (.xlsx)."]})
-            checked = services.check_members(by=current_user(request), file_name=sent.name or "", content=sent.read())
+            checked = services.check_members(
+                by=current_user(request), file_name=sent.name or "", content=sent.read()
+            )
         except InvalidFields as invalid:
             form.take(invalid)
         else:
             return redirect("web:staff_member_import", checked.pk)
     context = {"form": form, "columns": COLUMNS, "classes": Membership.DuesClass.choices}
-    return render(request, "members/staff_member_import_new.html", context, status=422 if form.is_bound else 200)
+    return render(
+        request,
+        "members/staff_member_import_new.html",
+        context,
+        status=422 if form.is_bound else 200,
+    )
 
 
 @require_safe
@@ -139,7 +197,9 @@ def imported(request: HttpRequest, import_id: int) -> HttpResponse:
     rows = [row for row in checked.rows if not wanted or row["action"] == wanted]
     context = {
         "checked": checked,
-        "counts": [(action, label, counts.get(action, 0)) for action, label in ACTION_LABELS.items()],
+        "counts": [
+            (action, label, counts.get(action, 0)) for action, label in ACTION_LABELS.items()
+        ],
         "wanted": wanted if wanted in ACTION_LABELS else "",
         "errors": counts.get(ERROR, 0),
         "to_do": counts.get(NEW, 0) + counts.get(CHANGED, 0),
@@ -160,11 +220,18 @@ def apply(request: HttpRequest, import_id: int) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     form = MemberFilters(request.GET)
-    rows: Iterator[list[Any]] = (member_cells(row) for row in members(current_user(request), **form.chosen()).iterator(chunk_size=500))
+    rows: Iterator[list[Any]] = (
+        member_cells(row)
+        for row in members(current_user(request), **form.chosen()).iterator(chunk_size=500)
+    )
     if kind == "xlsx":
-        answer: HttpResponseBase = HttpResponse(write_excel(COLUMNS, rows, title="Members"), content_type=XLSX_TYPE)
+        answer: HttpResponseBase = HttpResponse(
+            write_excel(COLUMNS, rows, title="Members"), content_type=XLSX_TYPE
+        )
     else:
-        answer = StreamingHttpResponse(write_csv(COLUMNS, rows), content_type="text/csv; charset=utf-8")
+        answer = StreamingHttpResponse(
+            write_csv(COLUMNS, rows), content_type="text/csv; charset=utf-8"
+        )
     answer["Content-Disposition"] = f'attachment; filename="members.{kind}"'
     answer["Cache-Control"] = "private, no-store"
     return answer
@@ -176,12 +243,24 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
 CLAIMS_PAGE = 20
 
 
-def _list(request: HttpRequest, *, wrong: ClaimForm | None = None, status: int = 200) -> HttpResponse:
-    page = Paginator(partnerships_to_confirm(current_user(request)), CLAIMS_PAGE).get_page(request.GET.get("page"))
+def _list(
+    request: HttpRequest, *, wrong: ClaimForm | None = None, status: int = 200
+) -> HttpResponse:
+    page = Paginator(partnerships_to_confirm(current_user(request)), CLAIMS_PAGE).get_page(
+        request.GET.get("page")
+    )
     ids = {row.pk for row in page}
-    forms = {pk: wrong if wrong is not None and wrong.claim_id == pk else ClaimForm(claim_id=pk) for pk in ids}
+    forms = {
+        pk: wrong if wrong is not None and wrong.claim_id == pk else ClaimForm(claim_id=pk)
+        for pk in ids
+    }
     rows = [(row, claim_words(row), forms[row.pk]) for row in page]
-    context = {"page": page, "rows": rows, "form": wrong, "shows_sample": any(row.community.is_sample for row in page)}
+    context = {
+        "page": page,
+        "rows": rows,
+        "form": wrong,
+        "shows_sample": any(row.community.is_sample for row in page),
+    }
     return render(request, "members/staff_claims.html", context, status=status)
 
 
@@ -195,11 +274,19 @@ def answer_claim(request: HttpRequest, claim_id: int) -> HttpResponse:
     form = ClaimForm(request.POST, claim_id=claim_id)
     try:
         row = answer_partnership(
-            by=current_user(request), partnership_id=claim_id, answer=request.POST.get("answer", ""), note=request.POST.get("note", "")
+            by=current_user(request),
+            partnership_id=claim_id,
+            answer=request.POST.get("answer", ""),
+            note=request.POST.get("note", ""),
         )
     except InvalidFields as invalid:
         form.take(invalid)
         return _list(request, wrong=form, status=422)
     confirmed = row.state == ExistingPartnership.State.CONFIRMED
-    messages.success(request, f"{row.name}: confirmed." if confirmed else f"{row.name}: not confirmed; its owners read why.")
+    messages.success(
+        request,
+        f"{row.name}: confirmed."
+        if confirmed
+        else f"{row.name}: not confirmed; its owners read why.",
+    )
     return redirect("web:staff_claims")

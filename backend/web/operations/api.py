@@ -18,7 +18,11 @@ from backend.suggestions.models import ScoringRun, WeightSet
 from backend.suggestions.queries import recent_runs
 from backend.suggestions.services import request_run
 from backend.web.operations import serializers
-from backend.web.operations.serializers import FiguresFilters, FiguresSerializer, WeightSetSerializer
+from backend.web.operations.serializers import (
+    FiguresFilters,
+    FiguresSerializer,
+    WeightSetSerializer,
+)
 from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
 
@@ -34,7 +38,11 @@ class RunsView(ApiList):
         self.filters()
         return recent_runs(person(self.request))
 
-    @extend_schema(summary="Ask for a full scoring now", request=None, responses={202: serializers.RequestedSerializer})
+    @extend_schema(
+        summary="Ask for a full scoring now",
+        request=None,
+        responses={202: serializers.RequestedSerializer},
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         return Response({"event_id": request_run(by=person(request)).pk}, status=202)
@@ -60,10 +68,16 @@ class DeadLettersView(ApiList):
 
 
 class RetryView(ApiView):
-    @extend_schema(summary="Give a dead letter its attempts back", request=None, responses=serializers.RetriedSerializer)
+    @extend_schema(
+        summary="Give a dead letter its attempts back",
+        request=None,
+        responses=serializers.RetriedSerializer,
+    )
     @idempotent
     def post(self, request: Request, work_id: int) -> Response:
-        return Response(serializers.RetriedSerializer(retry_dead(by=person(request), work_id=work_id)).data)
+        return Response(
+            serializers.RetriedSerializer(retry_dead(by=person(request), work_id=work_id)).data
+        )
 
 
 class EventsView(ApiList):
@@ -98,7 +112,11 @@ class PromoteView(ApiView):
     )
     @idempotent
     def post(self, request: Request, weight_set_id: int) -> Response:
-        return Response(WeightSetSerializer(promote_weights(by=person(request), weight_set_id=weight_set_id)).data)
+        return Response(
+            WeightSetSerializer(
+                promote_weights(by=person(request), weight_set_id=weight_set_id)
+            ).data
+        )
 
 
 # Staff: the figures of the overview.
@@ -107,9 +125,15 @@ class PromoteView(ApiView):
 class FiguresView(ApiView):
     """`funnel`, `responses`, `exposure` or `stuck`."""
 
-    @extend_schema(summary="One table of the overview", parameters=[FiguresFilters], responses=FiguresSerializer)
+    @extend_schema(
+        summary="One table of the overview",
+        parameters=[FiguresFilters],
+        responses=FiguresSerializer,
+    )
     def get(self, request: Request, name: str) -> Response:
         asked = checked(FiguresFilters, request.query_params.dict())
         by = asked.pop("by")
         table, rows = figures_table(person(request), name, Scope(**asked), by)
-        return Response({"name": name, "columns": table.columns, "rows": [list(row) for row in rows]})
+        return Response(
+            {"name": name, "columns": table.columns, "rows": [list(row) for row in rows]}
+        )

@@ -16,7 +16,9 @@ from backend.web.partnerships.forms import _countries
 
 class EventFilters(forms.Form):
     topic = forms.ChoiceField(label="Topic", required=False, choices=[("", "Any"), *Topic.choices])
-    community_id = forms.IntegerField(label="Community number", required=False, min_value=1, max_value=2**31 - 1)
+    community_id = forms.IntegerField(
+        label="Community number", required=False, min_value=1, max_value=2**31 - 1
+    )
 
     def chosen(self) -> dict[str, Any]:
         self.full_clean()
@@ -27,7 +29,11 @@ class FiguresForm(forms.Form):
     since = forms.DateField(label=_("From"), required=False, widget=date_input())
     until = forms.DateField(label=_("Until"), required=False, widget=date_input())
     country = forms.ChoiceField(label=_("Country"), required=False)
-    by = forms.ChoiceField(label=_("Rows by"), required=False, choices=[("month", _("Month")), ("country", _("Country"))])
+    by = forms.ChoiceField(
+        label=_("Rows by"),
+        required=False,
+        choices=[("month", _("Month")), ("country", _("Country"))],
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,4 +51,6 @@ class FiguresForm(forms.Form):
         self.full_clean()
         data = getattr(self, "cleaned_data", {})
         since: dt.date | None = data.get("since")
-        return Scope(since=since, until=data.get("until"), country=data.get("country") or ""), data.get("by") or "month"
+        return Scope(
+            since=since, until=data.get("until"), country=data.get("country") or ""
+        ), data.get("by") or "month"

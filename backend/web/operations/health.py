@@ -1,6 +1,7 @@
 """Is it alive, can it work, how is it doing: three addresses for machines.
 
-They need no sign-in and hold nothing about people or communities: states, ages in seconds, counts, and the names of views.
+They need no sign-in and hold nothing about people or communities: states, ages in seconds, counts,
+and the names of views.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from backend.outbox.models import Event, Heartbeat, Work
 from backend.outbox.queries import heartbeat_age, oldest_waiting_age
 
 BROKER_SECONDS = 0.8
-# A worker beats every ten seconds and the relay at each sweep: these leave room for a slow minute, not for a dead process.
+# A worker beats every ten seconds and the relay at each sweep: these leave room for a slow minute,
+# not for a dead process.
 OLDEST_HEARTBEAT = {"worker": 60.0, "relay": 30.0}
 # Work waits a minute behind a failed attempt at most; what waits for longer is not being done.
 OLDEST_OUTBOX = 120.0
@@ -40,9 +42,15 @@ def _database() -> Part:
 
 
 def _broker() -> Part:
-    """Asks for a PING, once, within a second: a frozen server accepts connections and never answers."""
+    """Asks for a PING, once, within a second: a frozen server accepts connections and never
+    answers.
+    """
     address = settings.REDIS_URL.replace("redis+socket://", "unix://")
-    limits = {"socket_timeout": BROKER_SECONDS, "socket_connect_timeout": BROKER_SECONDS, "retry": Retry(NoBackoff(), 0)}
+    limits = {
+        "socket_timeout": BROKER_SECONDS,
+        "socket_connect_timeout": BROKER_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
     try:
         with redis.Redis.from_url(address, **limits) as client:
             client.ping()
@@ -60,7 +68,8 @@ def _heartbeat(name: str) -> Part:
 
 
 def _outbox() -> Part:
-    # After a large run mails wait their turn for minutes, and nothing is wrong; /metrics counts them.
+    # After a large run mails wait their turn for minutes, and nothing is wrong; /metrics counts
+    # them.
     age = oldest_waiting_age(besides=("deliver",))
     seconds = round(age.total_seconds(), 1) if age else 0.0
     return {"ok": seconds <= OLDEST_OUTBOX, "oldest_seconds": seconds}
@@ -102,7 +111,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text: requests and queries of this web process, and the outbox as the database knows it."""
+    """Prometheus text: requests and queries of this web process, and the outbox as the database
+    knows it.
+    """
     answer: HttpResponse = ExportToDjangoView(request)
     return answer
 
@@ -118,24 +129,39 @@ class OutboxCollector(Collector):
             gauges = list(_outbox_gauges())
         except DatabaseError:
             gauges = []
-        yield GaugeMetricFamily("csc_database_up", "Whether the database answers.", value=1 if gauges else 0)
+        yield GaugeMetricFamily(
+            "csc_database_up", "Whether the database answers.", value=1 if gauges else 0
+        )
         yield from gauges
 
 
 def _outbox_gauges() -> Iterator[GaugeMetricFamily]:
     age = oldest_waiting_age()
     yield GaugeMetricFamily(
-        "csc_outbox_oldest_seconds", "Age of the oldest event or work that waits.", value=age.total_seconds() if age else 0
+        "csc_outbox_oldest_seconds",
+        "Age of the oldest event or work that waits.",
+        value=age.total_seconds() if age else 0,
     )
     unrouted = Event.objects.filter(routed_at__isnull=True).count()
-    yield GaugeMetricFamily("csc_outbox_unrouted_events", "Events that the relay has not seen.", value=unrouted)
+    yield GaugeMetricFamily(
+        "csc_outbox_unrouted_events", "Events that the relay has not seen.", value=unrouted
+    )
     open_statuses = (Work.Status.PENDING, Work.Status.LEASED, Work.Status.DEAD)
-    counts = dict(Work.objects.filter(status__in=open_statuses).values_list("status").annotate(Count("id")).order_by())
-    work = GaugeMetricFamily("csc_outbox_work", "Work by status; dead work waits for staff.", labels=["status"])
+    counts = dict(
+        Work.objects.filter(status__in=open_statuses)
+        .values_list("status")
+        .annotate(Count("id"))
+        .order_by()
+    )
+    work = GaugeMetricFamily(
+        "csc_outbox_work", "Work by status; dead work waits for staff.", labels=["status"]
+    )
     for status in open_statuses:
         work.add_metric([str(status.value)], counts.get(status.value, 0))
     yield work
-    beats = GaugeMetricFamily("csc_heartbeat_age_seconds", "Time since the last sign of life.", labels=["name"])
+    beats = GaugeMetricFamily(
+        "csc_heartbeat_age_seconds", "Time since the last sign of life.", labels=["name"]
+    )
     for name in Heartbeat.objects.order_by("name").values_list("name", flat=True):
         seconds = heartbeat_age(name)
         if seconds is not None:

@@ -35,7 +35,9 @@ class RunSerializer(serializers.Serializer):
     def to_representation(self, run: Any) -> Any:
         names = [str(name) for name in self.fields if name != "progress"]
         progress = {"done": run.shards_done, "total": run.shard_count}
-        return super().to_representation({name: getattr(run, name) for name in names} | {"progress": progress})
+        return super().to_representation(
+            {name: getattr(run, name) for name in names} | {"progress": progress}
+        )
 
 
 class EventSerializer(serializers.Serializer):
@@ -50,7 +52,9 @@ class EventSerializer(serializers.Serializer):
 
 
 class RequestedSerializer(serializers.Serializer):
-    event_id = serializers.IntegerField(help_text="The request; a worker begins the run within seconds")
+    event_id = serializers.IntegerField(
+        help_text="The request; a worker begins the run within seconds"
+    )
 
 
 class DeadLetterSerializer(serializers.Serializer):
@@ -87,17 +91,25 @@ class CalibrationSerializer(serializers.Serializer):
 
 class WeightsComparisonSerializer(serializers.Serializer):
     learned = CalibrationSerializer(help_text="By these weights")
-    in_use = CalibrationSerializer(help_text="By the weights that were in force when they were learned")
+    in_use = CalibrationSerializer(
+        help_text="By the weights that were in force when they were learned"
+    )
 
 
 class WeightSetSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     version = serializers.CharField()
-    unit = serializers.DictField(child=serializers.FloatField(), help_text="Weight of each facet per point of importance")
+    unit = serializers.DictField(
+        child=serializers.FloatField(), help_text="Weight of each facet per point of importance"
+    )
     source = serializers.CharField()  # type: ignore[assignment]
     decisions = serializers.IntegerField(help_text="How many answers they rest on")
-    compared_with = serializers.CharField(allow_null=True, help_text="Version of the weights then in force")
-    is_better = serializers.BooleanField(help_text="Better calibrated than those by every measure: it may be promoted")
+    compared_with = serializers.CharField(
+        allow_null=True, help_text="Version of the weights then in force"
+    )
+    is_better = serializers.BooleanField(
+        help_text="Better calibrated than those by every measure: it may be promoted"
+    )
     by_community = WeightsComparisonSerializer(allow_null=True, help_text="On communities not seen")
     by_time = WeightsComparisonSerializer(allow_null=True, help_text="On later decisions")
     created_at = serializers.DateTimeField()
@@ -108,13 +120,30 @@ class WeightSetSerializer(serializers.Serializer):
     def to_representation(self, row: WeightSet) -> Any:
         metrics = row.metrics
         values = {
-            name: getattr(row, name) for name in ("id", "source", "decisions", "created_at", "in_force", "promoted_at", "promoted_by_id")
+            name: getattr(row, name)
+            for name in (
+                "id",
+                "source",
+                "decisions",
+                "created_at",
+                "in_force",
+                "promoted_at",
+                "promoted_by_id",
+            )
         }
         values |= {"version": row.weights["version"], "unit": row.weights["unit"]}
-        values |= {"compared_with": metrics.get("compared_with"), "is_better": bool(metrics.get("is_better"))}
+        values |= {
+            "compared_with": metrics.get("compared_with"),
+            "is_better": bool(metrics.get("is_better")),
+        }
         for unseen in ("community", "time"):
-            learned, in_use = metrics.get(f"learned_by_{unseen}"), metrics.get(f"in_use_by_{unseen}")
-            values[f"by_{unseen}"] = {"learned": learned, "in_use": in_use} if learned and in_use else None
+            learned, in_use = (
+                metrics.get(f"learned_by_{unseen}"),
+                metrics.get(f"in_use_by_{unseen}"),
+            )
+            values[f"by_{unseen}"] = (
+                {"learned": learned, "in_use": in_use} if learned and in_use else None
+            )
         return super().to_representation(values)
 
 
@@ -124,8 +153,15 @@ class WeightSetSerializer(serializers.Serializer):
 class FiguresFilters(StrictSerializer):
     since = serializers.DateField(required=False, help_text="First day, UTC")
     until = serializers.DateField(required=False, help_text="Last day, UTC")
-    country = serializers.RegexField(r"^[A-Z]{2}\Z", required=False, help_text="ISO 3166-1 alpha-2, of either side")
-    by = serializers.ChoiceField(choices=["month", "country"], required=False, default="month", help_text="For funnel and responses")
+    country = serializers.RegexField(
+        r"^[A-Z]{2}\Z", required=False, help_text="ISO 3166-1 alpha-2, of either side"
+    )
+    by = serializers.ChoiceField(
+        choices=["month", "country"],
+        required=False,
+        default="month",
+        help_text="For funnel and responses",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("since") and attrs.get("until") and attrs["since"] > attrs["until"]:
@@ -136,4 +172,6 @@ class FiguresFilters(StrictSerializer):
 class FiguresSerializer(serializers.Serializer):
     name = serializers.CharField()
     columns = serializers.ListField(child=serializers.CharField())
-    rows = serializers.ListField(child=serializers.JSONField(), help_text="Each a list of values, in the order of `columns`")
+    rows = serializers.ListField(
+        child=serializers.JSONField(), help_text="Each a list of values, in the order of `columns`"
+    )

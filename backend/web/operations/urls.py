@@ -27,8 +27,16 @@ api_urls: list[URLPattern] = [
     path("staff/runs/", api.RunsView.as_view(), name="staff-runs"),
     path("staff/runs/<id:run_id>/", api.RunView.as_view(), name="staff-run"),
     path("staff/weights/", api.WeightSetsView.as_view(), name="staff-weights"),
-    path("staff/weights/<id:weight_set_id>/promote/", api.PromoteView.as_view(), name="staff-weights-promote"),
+    path(
+        "staff/weights/<id:weight_set_id>/promote/",
+        api.PromoteView.as_view(),
+        name="staff-weights-promote",
+    ),
     path("staff/dead-letters/", api.DeadLettersView.as_view(), name="staff-dead-letters"),
-    path("staff/dead-letters/<id:work_id>/retry/", api.RetryView.as_view(), name="staff-dead-letter-retry"),
+    path(
+        "staff/dead-letters/<id:work_id>/retry/",
+        api.RetryView.as_view(),
+        name="staff-dead-letter-retry",
+    ),
     path("staff/events/", api.EventsView.as_view(), name="staff-events"),
 ]

@@ -1,4 +1,6 @@
-"""Staff's start page, scoring runs, weights, figures, dead letters, outgoing mails as files, and the audit trail."""
+"""Staff's start page, scoring runs, weights, figures, dead letters, outgoing mails as files, and
+the audit trail.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,11 @@ def waiting_for_staff(user: User) -> StaffWaiting:
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    context = {"waiting": waiting_for_staff(user), "run": recent_runs(user).first(), "oldest": oldest_waiting_age()}
+    context = {
+        "waiting": waiting_for_staff(user),
+        "run": recent_runs(user).first(),
+        "oldest": oldest_waiting_age(),
+    }
     return render(request, "operations/staff_overview.html", context)
 
 
@@ -100,7 +106,11 @@ def mail(request: HttpRequest, name: str) -> HttpResponse:
 def events(request: HttpRequest) -> HttpResponse:
     form = EventFilters(request.GET)
     found = whole_trail(current_user(request)).select_related("by").filter(**form.chosen())
-    return render(request, "operations/staff_events.html", {"form": form, "page": Paginator(found, 50).get_page(request.GET.get("page"))})
+    return render(
+        request,
+        "operations/staff_events.html",
+        {"form": form, "page": Paginator(found, 50).get_page(request.GET.get("page"))},
+    )
 
 
 # Scoring runs: the list, one run with its progress, and a run on demand.
@@ -112,7 +122,11 @@ def run_list(request: HttpRequest) -> HttpResponse:
     rows = [(run, seconds_of(run)) for run in page]
     current = CurrentRun.objects.values_list("run_id", flat=True).first()
     running = any(run.status == ScoringRun.Status.RUNNING for run in page)
-    return render(request, "operations/staff_runs.html", {"page": page, "rows": rows, "current": current, "running": running})
+    return render(
+        request,
+        "operations/staff_runs.html",
+        {"page": page, "rows": rows, "current": current, "running": running},
+    )
 
 
 def _run_context(request: HttpRequest, run_id: int) -> dict[str, Any]:
@@ -177,16 +191,23 @@ def weights_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(all_weights(current_user(request)), PAGE).get_page(request.GET.get("page"))
     in_force = weights_in_force()["version"]
     versions = [Version(row, _measures(row), why_not_promoted(row, in_force)) for row in page]
-    return render(request, "operations/staff_weights.html", {"page": page, "versions": versions, "in_force": in_force})
+    return render(
+        request,
+        "operations/staff_weights.html",
+        {"page": page, "versions": versions, "in_force": in_force},
+    )
 
 
 def _measures(row: WeightSet) -> tuple[Measure, ...]:
     found = []
     for unseen, words in (("community", "other communities"), ("time", "later decisions")):
-        learned, in_use = (row.metrics.get(f"{whose}_by_{unseen}") for whose in ("learned", "in_use"))
+        learned, in_use = (
+            row.metrics.get(f"{whose}_by_{unseen}") for whose in ("learned", "in_use")
+        )
         if learned and in_use:
             found += [
-                Measure(f"{name}, {words}", learned[key], in_use[key]) for key, name in (("brier", "Brier score"), ("log_loss", "Log loss"))
+                Measure(f"{name}, {words}", learned[key], in_use[key])
+                for key, name in (("brier", "Brier score"), ("log_loss", "Log loss"))
             ]
     return tuple(found)
 
@@ -194,7 +215,12 @@ def _measures(row: WeightSet) -> tuple[Measure, ...]:
 @require_POST
 def promote(request: HttpRequest, weight_set_id: int) -> HttpResponse:
     version = promote_weights(by=current_user(request), weight_set_id=weight_set_id)
-    messages.success(request, "{version} is in force: the next scoring run uses it.".format(version=version.weights["version"]))
+    messages.success(
+        request,
+        "{version} is in force: the next scoring run uses it.".format(
+            version=version.weights["version"]
+        ),
+    )
     return redirect("web:staff_weights")
 
 
@@ -233,7 +259,14 @@ def _funnel_bars(rows: list[Any], columns: tuple[str, ...]) -> list[dict[str, An
     for index, total in enumerate(totals):
         before = totals[index - 1] if index else 0
         share = f"{100 * total / before:.0f} % of the step before" if before else ""
-        bars.append({"label": _heading(columns[index + 1]), "value": total, "note": share, "width": _width(total, totals[0])})
+        bars.append(
+            {
+                "label": _heading(columns[index + 1]),
+                "value": total,
+                "note": share,
+                "width": _width(total, totals[0]),
+            }
+        )
     return bars
 
 
@@ -244,7 +277,10 @@ def _bars(name: str, rows: list[Any], columns: tuple[str, ...]) -> list[dict[str
         return []
     column = _BARS[name]
     largest = max((row[column] for row in rows), default=0)
-    return [{"label": row[0], "value": row[column], "note": "", "width": _width(row[column], largest)} for row in rows]
+    return [
+        {"label": row[0], "value": row[column], "note": "", "width": _width(row[column], largest)}
+        for row in rows
+    ]
 
 
 @require_safe
@@ -256,7 +292,10 @@ def figures(request: HttpRequest) -> HttpResponse:
     for name in TABLES:
         table, rows = figures_table(user, name, scope, by)
         listed = list(rows)
-        headings = [_heading(column) or {"month": "Month", "country": "Country"}[by] for column in table.columns]
+        headings = [
+            _heading(column) or {"month": "Month", "country": "Country"}[by]
+            for column in table.columns
+        ]
         if name == "exposure":
             headings[0] = "Side and size"
         tables.append(
@@ -264,12 +303,19 @@ def figures(request: HttpRequest) -> HttpResponse:
              "unit": _heading(table.columns[_BARS[name]]) if name in _BARS else ""}
         )  # fmt: skip
     context = {"form": form, "tables": tables, "by_hand": introduced_by_hand(user, scope), "by": by}
-    return render(request, "operations/staff_figures.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "operations/staff_figures.html", context, status=422 if form.errors else 200
+    )
 
 
 @require_safe
 def figures_csv(request: HttpRequest, name: str) -> HttpResponse:
     scope, by = FiguresForm(request.GET).scope()
     table, rows = figures_table(current_user(request), name, scope, by)
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "private, no-store"}
-    return HttpResponse(csv_text(table.columns, rows), content_type="text/csv; charset=utf-8", headers=headers)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}.csv"',
+        "Cache-Control": "private, no-store",
+    }
+    return HttpResponse(
+        csv_text(table.columns, rows), content_type="text/csv; charset=utf-8", headers=headers
+    )

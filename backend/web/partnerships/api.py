@@ -14,15 +14,27 @@ from rest_framework.response import Response
 from backend.common.clock import database_now
 from backend.introductions.certificates import certificate_for
 from backend.introductions.models import Partnership
-from backend.introductions.partnership_queries import partnership_for, partnerships_for_staff, partnerships_of
-from backend.introductions.services import decide, log_activity, renew, retract_activity, save_report
+from backend.introductions.partnership_queries import (
+    partnership_for,
+    partnerships_for_staff,
+    partnerships_of,
+)
+from backend.introductions.services import (
+    decide,
+    log_activity,
+    renew,
+    retract_activity,
+    save_report,
+)
 from backend.introductions.why import why_for
 from backend.web.partnerships import serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
 
 
-def detail(request: Request, partnership_id: int, community_id: int | None, status: int = 200) -> Response:
+def detail(
+    request: Request, partnership_id: int, community_id: int | None, status: int = 200
+) -> Response:
     partnership, _side = partnership_for(person(request), partnership_id, community_id=community_id)
     return Response(serializers.PartnershipDetailSerializer(partnership).data, status=status)
 
@@ -41,8 +53,13 @@ class LivedPartnershipsView(ApiList):
 
 
 class PartnershipView(ApiView):
-    @extend_schema(summary="One partnership with all that is recorded of it", responses=serializers.PartnershipDetailSerializer)
-    def get(self, request: Request, partnership_id: int, community_id: int | None = None) -> Response:
+    @extend_schema(
+        summary="One partnership with all that is recorded of it",
+        responses=serializers.PartnershipDetailSerializer,
+    )
+    def get(
+        self, request: Request, partnership_id: int, community_id: int | None = None
+    ) -> Response:
         return detail(request, partnership_id, community_id)
 
 
@@ -55,14 +72,22 @@ class ActivitiesView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
         asked = checked(serializers.ActivityEntrySerializer, request.data)
-        log_activity(by=person(request), partnership_id=partnership_id, community_id=community_id, **asked)
+        log_activity(
+            by=person(request), partnership_id=partnership_id, community_id=community_id, **asked
+        )
         return detail(request, partnership_id, community_id, status=201)
 
 
 class ActivityView(ApiView):
-    @extend_schema(summary="Take an entry of your side back", request=None, responses={200: serializers.ActivitySerializer})
+    @extend_schema(
+        summary="Take an entry of your side back",
+        request=None,
+        responses={200: serializers.ActivitySerializer},
+    )
     def delete(self, request: Request, community_id: int, activity_id: int) -> Response:
-        taken = retract_activity(by=person(request), activity_id=activity_id, community_id=community_id)
+        taken = retract_activity(
+            by=person(request), activity_id=activity_id, community_id=community_id
+        )
         return Response(serializers.ActivitySerializer(taken).data)
 
 
@@ -75,7 +100,9 @@ class ReportsView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
         asked = checked(serializers.ReportEntrySerializer, request.data)
-        report = save_report(by=person(request), partnership_id=partnership_id, community_id=community_id, **asked)
+        report = save_report(
+            by=person(request), partnership_id=partnership_id, community_id=community_id, **asked
+        )
         return Response(serializers.ReportSerializer(report).data, status=201)
 
 
@@ -83,12 +110,16 @@ class DecisionView(ApiView):
     """Suspend, resume, revitalise, end, or keep in honour (emeritus)."""
 
     @extend_schema(
-        summary="Record your side's decision", request=serializers.DecisionSerializer, responses=serializers.PartnershipDetailSerializer
+        summary="Record your side's decision",
+        request=serializers.DecisionSerializer,
+        responses=serializers.PartnershipDetailSerializer,
     )
     @idempotent
     def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
         asked = checked(serializers.DecisionSerializer, request.data)
-        decide(by=person(request), partnership_id=partnership_id, community_id=community_id, **asked)
+        decide(
+            by=person(request), partnership_id=partnership_id, community_id=community_id, **asked
+        )
         return detail(request, partnership_id, community_id)
 
 
@@ -107,16 +138,28 @@ class RenewalView(ApiView):
 
 class WhyView(ApiView):
     @extend_schema(summary="Why this pair came together", responses=serializers.WhySerializer)
-    def get(self, request: Request, partnership_id: int, community_id: int | None = None) -> Response:
-        partnership, side = partnership_for(person(request), partnership_id, community_id=community_id)
+    def get(
+        self, request: Request, partnership_id: int, community_id: int | None = None
+    ) -> Response:
+        partnership, side = partnership_for(
+            person(request), partnership_id, community_id=community_id
+        )
         return Response({"why": why_for(partnership, side)})
 
 
 class CertificateView(ApiView):
-    @extend_schema(summary="The certificate as a PDF", responses={(200, "application/pdf"): OpenApiTypes.BINARY})
-    def get(self, request: Request, partnership_id: int, community_id: int | None = None) -> HttpResponse:
+    @extend_schema(
+        summary="The certificate as a PDF",
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+    )
+    def get(
+        self, request: Request, partnership_id: int, community_id: int | None = None
+    ) -> HttpResponse:
         content = certificate_for(person(request), partnership_id, community_id=community_id)
-        headers = {"Content-Disposition": f'attachment; filename="certificate-{partnership_id}.pdf"', "Cache-Control": "private, no-store"}
+        headers = {
+            "Content-Disposition": f'attachment; filename="certificate-{partnership_id}.pdf"',
+            "Cache-Control": "private, no-store",
+        }
         return HttpResponse(content, content_type="application/pdf", headers=headers)
 
 
@@ -134,7 +177,9 @@ class StaffPartnershipsView(ApiList):
 
 
 class HonourView(ApiView):
-    """The one thing that staff may do: keep a dormant partnership in honour where nobody answers any more."""
+    """The one thing that staff may do: keep a dormant partnership in honour where nobody answers
+    any more.
+    """
 
     @extend_schema(
         summary="Keep a dormant partnership in honour",
@@ -144,5 +189,11 @@ class HonourView(ApiView):
     @idempotent
     def post(self, request: Request, partnership_id: int) -> Response:
         asked = checked(serializers.HonourSerializer, request.data)
-        decide(by=person(request), partnership_id=partnership_id, community_id=None, act="emeritus", **asked)
+        decide(
+            by=person(request),
+            partnership_id=partnership_id,
+            community_id=None,
+            act="emeritus",
+            **asked,
+        )
         return detail(request, partnership_id, None)

@@ -15,27 +15,49 @@ _TEXT = {"rows": 5}
 
 
 class ActivityForm(DomainForm):
-    kind = forms.ChoiceField(label=_("What it was"), choices=Activity.Kind.choices, widget=forms.RadioSelect)
+    kind = forms.ChoiceField(
+        label=_("What it was"), choices=Activity.Kind.choices, widget=forms.RadioSelect
+    )
     happened_on = forms.DateField(label=_("When"), widget=date_input())
-    text = forms.CharField(label=_("What you did together"), max_length=4000, widget=forms.Textarea(attrs=_TEXT))
+    text = forms.CharField(
+        label=_("What you did together"), max_length=4000, widget=forms.Textarea(attrs=_TEXT)
+    )
     own_people = forms.IntegerField(min_value=0, max_value=100_000, required=False)
     other_people = forms.IntegerField(min_value=0, max_value=100_000, required=False)
 
     def __init__(self, *args: Any, own: Community, other: Community, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, community in (("own_people", own), ("other_people", other)):
-            self.fields[name].label = _("How many people of %(community)s took part") % {"community": community.name}
+            self.fields[name].label = _("How many people of %(community)s took part") % {
+                "community": community.name
+            }
 
     def as_arguments(self) -> dict[str, Any]:
         data = self.cleaned_data
-        return {**data, "own_people": data["own_people"] or 0, "other_people": data["other_people"] or 0}
+        return {
+            **data,
+            "own_people": data["own_people"] or 0,
+            "other_people": data["other_people"] or 0,
+        }
 
 
 class ReportForm(DomainForm):
     year = forms.TypedChoiceField(label=_("Year"), coerce=int)
-    achieved = forms.CharField(label=_("What you achieved"), max_length=4000, widget=forms.Textarea(attrs=_TEXT))
-    difficulties = forms.CharField(label=_("What was difficult"), max_length=4000, required=False, widget=forms.Textarea(attrs=_TEXT))
-    plans = forms.CharField(label=_("What you plan"), max_length=4000, required=False, widget=forms.Textarea(attrs=_TEXT))
+    achieved = forms.CharField(
+        label=_("What you achieved"), max_length=4000, widget=forms.Textarea(attrs=_TEXT)
+    )
+    difficulties = forms.CharField(
+        label=_("What was difficult"),
+        max_length=4000,
+        required=False,
+        widget=forms.Textarea(attrs=_TEXT),
+    )
+    plans = forms.CharField(
+        label=_("What you plan"),
+        max_length=4000,
+        required=False,
+        widget=forms.Textarea(attrs=_TEXT),
+    )
 
     def __init__(self, *args: Any, years: range, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,17 +67,29 @@ class ReportForm(DomainForm):
 class RenewalForm(DomainForm):
     next_review_on = forms.DateField(label=_("Look at it together again on"), widget=date_input())
     decided_on = forms.DateField(label=_("Decided on"), widget=date_input())
-    reference = forms.CharField(label=_("The council's decision, if there is one"), max_length=200, required=False)
+    reference = forms.CharField(
+        label=_("The council's decision, if there is one"), max_length=200, required=False
+    )
 
 
 class DecisionForm(DomainForm):
-    """``act`` is chosen by the page; the council's decision is asked for where the service wants it."""
+    """``act`` is chosen by the page; the council's decision is asked for where the service wants
+    it.
+    """
 
     decided_on = forms.DateField(label=_("Decided on"), widget=date_input())
     reference = forms.CharField(
-        label=_("The council's decision"), max_length=200, required=False, help_text=_("For example its number in the minutes.")
+        label=_("The council's decision"),
+        max_length=200,
+        required=False,
+        help_text=_("For example its number in the minutes."),
     )
-    reason = forms.CharField(label=_("Why, in your words"), max_length=2000, required=False, widget=forms.Textarea(attrs=_TEXT))
+    reason = forms.CharField(
+        label=_("Why, in your words"),
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs=_TEXT),
+    )
 
     def __init__(self, *args: Any, by_council: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,7 +103,9 @@ def _countries() -> list[tuple[str, Any]]:
 
 
 class PartnershipFilters(Filters):
-    status = forms.ChoiceField(label=_("Status"), required=False, choices=[("", _("Any")), *Partnership.Status.choices])
+    status = forms.ChoiceField(
+        label=_("Status"), required=False, choices=[("", _("Any")), *Partnership.Status.choices]
+    )
     country = forms.ChoiceField(label=_("Country"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -39,7 +39,9 @@ class LivedPartnershipSerializer(serializers.Serializer):
 
     def to_representation(self, partnership: Any) -> Any:
         names = [str(name) for name in self.fields if name not in {"communities", "health"}]
-        shown: dict[str, Any] = {name: getattr(partnership, self.sources.get(name, name)) for name in names}
+        shown: dict[str, Any] = {
+            name: getattr(partnership, self.sources.get(name, name)) for name in names
+        }
         shown["communities"] = [partnership.pair.a, partnership.pair.b]
         shown["health"] = health_of(partnership, self.context.get("today") or database_now().date())
         return super().to_representation(shown)
@@ -97,7 +99,13 @@ class PartnershipDetailSerializer(LivedPartnershipSerializer):
     changes = StatusChangeSerializer(many=True)
     renewals = RenewalGivenSerializer(many=True)
 
-    sources = {"activities": "log", "reports": "yearly", "changes": "steps", "renewals": "given", "agreements": "in_order"}
+    sources = {
+        "activities": "log",
+        "reports": "yearly",
+        "changes": "steps",
+        "renewals": "given",
+        "agreements": "in_order",
+    }
 
 
 class ActivityEntrySerializer(StrictSerializer):
@@ -105,20 +113,30 @@ class ActivityEntrySerializer(StrictSerializer):
     happened_on = serializers.DateField()
     text = serializers.CharField(max_length=4000)
     own_people = serializers.IntegerField(min_value=0, max_value=100_000, required=False, default=0)
-    other_people = serializers.IntegerField(min_value=0, max_value=100_000, required=False, default=0)
+    other_people = serializers.IntegerField(
+        min_value=0, max_value=100_000, required=False, default=0
+    )
 
 
 class ReportEntrySerializer(StrictSerializer):
     year = serializers.IntegerField(min_value=1900, max_value=9999)
     achieved = serializers.CharField(max_length=4000)
-    difficulties = serializers.CharField(max_length=4000, required=False, default="", allow_blank=True)
+    difficulties = serializers.CharField(
+        max_length=4000, required=False, default="", allow_blank=True
+    )
     plans = serializers.CharField(max_length=4000, required=False, default="", allow_blank=True)
 
 
 class DecisionSerializer(StrictSerializer):
     act = serializers.ChoiceField(choices=list(DECISIONS))
     decided_on = serializers.DateField()
-    reference = serializers.CharField(max_length=200, required=False, default="", allow_blank=True, help_text="Of the council's decision")
+    reference = serializers.CharField(
+        max_length=200,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Of the council's decision",
+    )
     reason = serializers.CharField(max_length=2000, required=False, default="", allow_blank=True)
 
 
@@ -134,7 +152,9 @@ class RenewalSerializer(StrictSerializer):
 
 
 class WhySerializer(serializers.Serializer):
-    why = serializers.JSONField(help_text="Frozen when the partnership began; a side reads its own votes, comments and declines alone")
+    why = serializers.JSONField(
+        help_text="Frozen when the partnership began; a side reads its own votes, comments and declines alone"
+    )
 
 
 class StaffPartnershipFilters(FilterSerializer):

@@ -1,4 +1,6 @@
-"""A partnership as those who live in it see it: health, log, reports, decisions, certificate, and why this pair."""
+"""A partnership as those who live in it see it: health, log, reports, decisions, certificate, and
+why this pair.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,31 @@ from backend.common.errors import InvalidFields, NotVisible
 from backend.introductions.certificates import certificate_for
 from backend.introductions.health import health_of
 from backend.introductions.models import Introduction, Partnership
-from backend.introductions.partnership_queries import OVER, partnership_for, partnerships_for_staff, partnerships_of
-from backend.introductions.services import decide, log_activity, renew, retract_activity, save_report
+from backend.introductions.partnership_queries import (
+    OVER,
+    partnership_for,
+    partnerships_for_staff,
+    partnerships_of,
+)
+from backend.introductions.services import (
+    decide,
+    log_activity,
+    renew,
+    retract_activity,
+    save_report,
+)
 from backend.introductions.services.partnerships import DECISIONS
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.introductions.why import why_for
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
-from backend.web.partnerships.forms import ActivityForm, DecisionForm, PartnershipFilters, RenewalForm, ReportForm
+from backend.web.partnerships.forms import (
+    ActivityForm,
+    DecisionForm,
+    PartnershipFilters,
+    RenewalForm,
+    ReportForm,
+)
 
 PAGE = 25
 DECISION_LABELS = {
@@ -45,10 +64,20 @@ DECISION_LABELS = {
 @require_safe
 def of_community(request: HttpRequest, community_id: int) -> HttpResponse:
     today = database_now().date()
-    page = Paginator(partnerships_of(current_user(request), community_id, today=today), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(
+        partnerships_of(current_user(request), community_id, today=today), PAGE
+    ).get_page(request.GET.get("page"))
     community = Community.objects.select_related("country").get(pk=community_id)
-    rows = [(row, row.pair.b if row.pair.a_id == community_id else row.pair.a, health_of(row, today)) for row in page]
-    context = {"community": community, "page": page, "rows": rows, "shows_sample": community.is_sample}
+    rows = [
+        (row, row.pair.b if row.pair.a_id == community_id else row.pair.a, health_of(row, today))
+        for row in page
+    ]
+    context = {
+        "community": community,
+        "page": page,
+        "rows": rows,
+        "shows_sample": community.is_sample,
+    }
     return render(request, "partnerships/partnerships.html", context)
 
 
@@ -59,7 +88,12 @@ def for_staff(request: HttpRequest) -> HttpResponse:
     found = partnerships_for_staff(current_user(request), today=today, **form.chosen())
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     sample = any(row.pair.a.is_sample or row.pair.b.is_sample for row in page)
-    context = {"form": form, "page": page, "rows": [(row, health_of(row, today)) for row in page], "shows_sample": sample}
+    context = {
+        "form": form,
+        "page": page,
+        "rows": [(row, health_of(row, today)) for row in page],
+        "shows_sample": sample,
+    }
     return render(request, "partnerships/staff_partnerships.html", context)
 
 
@@ -86,18 +120,34 @@ def _forms(partnership: Any, side: int, data: Any = None, only: str = "") -> dic
         return data if name == only else None
 
     made: dict[str, DomainForm] = {
-        "activity": ActivityForm(sent("activity"), own=own, other=other, initial={"happened_on": today}, prefix="activity"),
+        "activity": ActivityForm(
+            sent("activity"),
+            own=own,
+            other=other,
+            initial={"happened_on": today},
+            prefix="activity",
+        ),
         "report": ReportForm(
-            sent("report"), years=range(partnership.since.year, today.year + 1), initial={"year": today.year - 1}, prefix="report"
+            sent("report"),
+            years=range(partnership.since.year, today.year + 1),
+            initial={"year": today.year - 1},
+            prefix="report",
         ),
         "renewal": RenewalForm(sent("renewal"), initial={"decided_on": today}, prefix="renewal"),
     }
     for act in DECISIONS:
-        made[act] = DecisionForm(sent(act), by_council=DECISIONS[act].by_council, initial={"decided_on": today}, prefix=act)
+        made[act] = DecisionForm(
+            sent(act),
+            by_council=DECISIONS[act].by_council,
+            initial={"decided_on": today},
+            prefix=act,
+        )
     return made
 
 
-def _context(user: User, partnership: Any, side: int | None, sent: dict[str, DomainForm] | None = None) -> dict[str, Any]:
+def _context(
+    user: User, partnership: Any, side: int | None, sent: dict[str, DomainForm] | None = None
+) -> dict[str, Any]:
     pair, today = partnership.pair, database_now().date()
     actor = actor_kind(user, side)
     own, other = (pair.b, pair.a) if side == pair.b_id else (pair.a, pair.b)
@@ -113,12 +163,18 @@ def _context(user: User, partnership: Any, side: int | None, sent: dict[str, Dom
         "other": other,
         "health": health_of(partnership, today),
         "over": partnership.status in OVER,
-        "writes": side is not None and partnership.status not in OVER and may(actor, "C", Thing.ACTIVITY),
+        "writes": side is not None
+        and partnership.status not in OVER
+        and may(actor, "C", Thing.ACTIVITY),
         "decides": decides,
         "reports": decides and partnership.status not in OVER,
         "may_take_back": may(actor, "D", Thing.ACTIVITY) if side is not None else False,
-        "renews": decides and partnership.status == Partnership.Status.REVIEW_DUE and side not in _renewed_by(partnership),
-        "renewed_by": [given.community for given in partnership.given if given.review == partnership.review_on],
+        "renews": decides
+        and partnership.status == Partnership.Status.REVIEW_DUE
+        and side not in _renewed_by(partnership),
+        "renewed_by": [
+            given.community for given in partnership.given if given.review == partnership.review_on
+        ],
         "acts": [(act, DECISION_LABELS[act], shown[act]) for act in open_acts],
         "forms": shown,
         "wrong": next((form for form in shown.values() if form.errors), None),
@@ -128,16 +184,31 @@ def _context(user: User, partnership: Any, side: int | None, sent: dict[str, Dom
 
 
 def _renewed_by(partnership: Any) -> set[int]:
-    return {given.community_id for given in partnership.given if given.review == partnership.review_on}
+    return {
+        given.community_id for given in partnership.given if given.review == partnership.review_on
+    }
 
 
 @require_safe
 def partnership(request: HttpRequest, partnership_id: int) -> HttpResponse:
-    return render(request, "partnerships/partnership.html", _context(*_read(request, partnership_id)))
+    return render(
+        request, "partnerships/partnership.html", _context(*_read(request, partnership_id))
+    )
 
 
-def _again(request: HttpRequest, user: User, partnership: Partnership, side: int, sent: dict[str, DomainForm]) -> HttpResponse:
-    return render(request, "partnerships/partnership.html", _context(user, partnership, side, sent), status=422)
+def _again(
+    request: HttpRequest,
+    user: User,
+    partnership: Partnership,
+    side: int,
+    sent: dict[str, DomainForm],
+) -> HttpResponse:
+    return render(
+        request,
+        "partnerships/partnership.html",
+        _context(user, partnership, side, sent),
+        status=422,
+    )
 
 
 @require_POST
@@ -171,7 +242,11 @@ def _write(user: User, partnership_id: int, side: int, what: str, form: forms.Fo
     if what == "renewal":
         done = renew(**asked, **form.cleaned_data)
         renewed = done.status == Partnership.Status.RENEWED
-        return _("The partnership is renewed.") if renewed else _("Noted. It is renewed when the other side says so too.")
+        return (
+            _("The partnership is renewed.")
+            if renewed
+            else _("Noted. It is renewed when the other side says so too.")
+        )
     decide(**asked, act=what, **form.cleaned_data)
     return _("Your side's decision is recorded, and the other side is told.")
 
@@ -186,11 +261,18 @@ def retract(request: HttpRequest, partnership_id: int, activity_id: int) -> Http
 
 @require_POST
 def honour(request: HttpRequest, partnership_id: int) -> HttpResponse:
-    """The one thing that staff may do with a partnership: keep a dormant one in honour where nobody answers any more."""
+    """The one thing that staff may do with a partnership: keep a dormant one in honour where nobody
+    answers any more.
+    """
     user = current_user(request)
     today = database_now().date()
     decide(
-        by=user, partnership_id=partnership_id, community_id=None, act="emeritus", decided_on=today, reason=request.POST.get("reason", "")
+        by=user,
+        partnership_id=partnership_id,
+        community_id=None,
+        act="emeritus",
+        decided_on=today,
+        reason=request.POST.get("reason", ""),
     )
     messages.success(request, "It is kept in honour.")
     return redirect("web:partnership", partnership_id)
@@ -214,9 +296,15 @@ def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
         "side": side,
         "why": told,
         "reasons": reasons,
-        "decisions": [{**row, "name": named.get(row["community_id"], "")} for row in told.get("decisions", ())],
-        "votes": [{**row, "name": named.get(row["community_id"], "")} for row in told.get("votes", ())],
-        "history": [{**row, "label": stages.get(row["stage"], "")} for row in told.get("history", ())],
+        "decisions": [
+            {**row, "name": named.get(row["community_id"], "")} for row in told.get("decisions", ())
+        ],
+        "votes": [
+            {**row, "name": named.get(row["community_id"], "")} for row in told.get("votes", ())
+        ],
+        "history": [
+            {**row, "label": stages.get(row["stage"], "")} for row in told.get("history", ())
+        ],
         "shows_sample": found.pair.a.is_sample or found.pair.b.is_sample,
     }
     return render(request, "partnerships/why.html", context)
@@ -225,5 +313,8 @@ def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
 @require_safe
 def certificate(request: HttpRequest, partnership_id: int) -> HttpResponse:
     content = certificate_for(current_user(request), partnership_id)
-    headers = {"Content-Disposition": f'attachment; filename="certificate-{partnership_id}.pdf"', "Cache-Control": "private, no-store"}
+    headers = {
+        "Content-Disposition": f'attachment; filename="certificate-{partnership_id}.pdf"',
+        "Cache-Control": "private, no-store",
+    }
     return HttpResponse(content, content_type="application/pdf", headers=headers)

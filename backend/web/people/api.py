@@ -8,7 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.cities.models import CommunityRole, Invitation, JoinRequest
-from backend.cities.services.invitations import accept_invitation, invitations_to, invite_colleague, open_invitations, revoke_invitation
+from backend.cities.services.invitations import (
+    accept_invitation,
+    invitations_to,
+    invite_colleague,
+    open_invitations,
+    revoke_invitation,
+)
 from backend.cities.services.joining import (
     all_waiting_requests,
     answer_request,
@@ -34,16 +40,28 @@ class PeopleView(ApiList):
 
 
 class MemberView(ApiView):
-    @extend_schema(summary="Change what a person is", request=serializers.RoleChangeSerializer, responses=serializers.PersonSerializer)
+    @extend_schema(
+        summary="Change what a person is",
+        request=serializers.RoleChangeSerializer,
+        responses=serializers.PersonSerializer,
+    )
     def patch(self, request: Request, community_id: int, role_id: int) -> Response:
         asked = checked(serializers.RoleChangeSerializer, request.data)
         return Response(
-            serializers.PersonSerializer(change_role(by=person(request), community_id=community_id, role_id=role_id, **asked)).data
+            serializers.PersonSerializer(
+                change_role(by=person(request), community_id=community_id, role_id=role_id, **asked)
+            ).data
         )
 
-    @extend_schema(summary="End a person's role, or your own", responses={200: serializers.PersonSerializer})
+    @extend_schema(
+        summary="End a person's role, or your own", responses={200: serializers.PersonSerializer}
+    )
     def delete(self, request: Request, community_id: int, role_id: int) -> Response:
-        return Response(serializers.PersonSerializer(end_role(by=person(request), community_id=community_id, role_id=role_id)).data)
+        return Response(
+            serializers.PersonSerializer(
+                end_role(by=person(request), community_id=community_id, role_id=role_id)
+            ).data
+        )
 
 
 class InvitationsView(ApiList):
@@ -56,7 +74,9 @@ class InvitationsView(ApiList):
         return open_invitations(person(self.request), self.kwargs["community_id"])
 
     @extend_schema(
-        summary="Invite a colleague", request=serializers.InvitationRequestSerializer, responses={201: serializers.InvitationSerializer}
+        summary="Invite a colleague",
+        request=serializers.InvitationRequestSerializer,
+        responses={201: serializers.InvitationSerializer},
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
@@ -66,9 +86,13 @@ class InvitationsView(ApiList):
 
 
 class InvitationView(ApiView):
-    @extend_schema(summary="Take an invitation back", responses={200: serializers.InvitationSerializer})
+    @extend_schema(
+        summary="Take an invitation back", responses={200: serializers.InvitationSerializer}
+    )
     def delete(self, request: Request, community_id: int, invitation_id: int) -> Response:
-        revoked = revoke_invitation(by=person(request), community_id=community_id, invitation_id=invitation_id)
+        revoked = revoke_invitation(
+            by=person(request), community_id=community_id, invitation_id=invitation_id
+        )
         return Response(serializers.InvitationSerializer(revoked).data)
 
 
@@ -83,7 +107,9 @@ class OwnInvitationsView(ApiList):
 
 
 class AcceptView(ApiView):
-    @extend_schema(summary="Accept an invitation", request=None, responses={201: serializers.PersonSerializer})
+    @extend_schema(
+        summary="Accept an invitation", request=None, responses={201: serializers.PersonSerializer}
+    )
     @idempotent
     def post(self, request: Request, invitation_id: int) -> Response:
         role = accept_invitation(by=person(request), invitation_id=invitation_id)
@@ -106,18 +132,26 @@ class JoinRequestsView(ApiList):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        asked = ask_to_join(by=person(request), community_id=community_id, **checked(serializers.AskSerializer, request.data))
+        asked = ask_to_join(
+            by=person(request),
+            community_id=community_id,
+            **checked(serializers.AskSerializer, request.data),
+        )
         return Response(serializers.JoinRequestSerializer(asked).data, status=201)
 
 
 class JoinAnswerView(ApiView):
     @extend_schema(
-        summary="Let the person in, or refuse", request=serializers.JoinAnswerSerializer, responses=serializers.JoinRequestSerializer
+        summary="Let the person in, or refuse",
+        request=serializers.JoinAnswerSerializer,
+        responses=serializers.JoinRequestSerializer,
     )
     @idempotent
     def post(self, request: Request, community_id: int, request_id: int) -> Response:
         said = checked(serializers.JoinAnswerSerializer, request.data)
-        answered = answer_request(by=person(request), community_id=community_id, request_id=request_id, **said)
+        answered = answer_request(
+            by=person(request), community_id=community_id, request_id=request_id, **said
+        )
         return Response(serializers.JoinRequestSerializer(answered).data)
 
 
@@ -132,9 +166,15 @@ class OwnJoinRequestsView(ApiList):
 
 
 class OwnJoinRequestView(ApiView):
-    @extend_schema(summary="Take your request back", responses={200: serializers.JoinRequestSerializer})
+    @extend_schema(
+        summary="Take your request back", responses={200: serializers.JoinRequestSerializer}
+    )
     def delete(self, request: Request, request_id: int) -> Response:
-        return Response(serializers.JoinRequestSerializer(withdraw_request(by=person(request), request_id=request_id)).data)
+        return Response(
+            serializers.JoinRequestSerializer(
+                withdraw_request(by=person(request), request_id=request_id)
+            ).data
+        )
 
 
 class StaffJoinRequestsView(ApiList):

@@ -12,7 +12,8 @@ from backend.web.html.forms import DomainForm
 
 class InvitationForm(DomainForm):
     email = forms.EmailField(
-        label=_("E-mail address of your colleague"), help_text=_("Only an account with this address can accept the invitation.")
+        label=_("E-mail address of your colleague"),
+        help_text=_("Only an account with this address can accept the invitation."),
     )
     role = forms.ChoiceField(label=_("What they will be"), choices=CommunityRole.Role.choices)
 
@@ -27,5 +28,7 @@ class JoinForm(DomainForm):
         label=_("Who are you, in one line?"),
         required=False,
         max_length=LONGEST_LINE,
-        help_text=_("For example your office, and who can vouch for you. Those who answer read it."),
+        help_text=_(
+            "For example your office, and who can vouch for you. Those who answer read it."
+        ),
     )

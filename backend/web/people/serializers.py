@@ -62,7 +62,13 @@ class CommunityJoinRequestSerializer(JoinRequestSerializer):
 
 class AskSerializer(StrictSerializer):
     role = serializers.ChoiceField(choices=_ROLES)
-    line = serializers.CharField(required=False, default="", allow_blank=True, max_length=LONGEST_LINE, help_text="Who you are there")
+    line = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=LONGEST_LINE,
+        help_text="Who you are there",
+    )
 
 
 class JoinAnswerSerializer(StrictSerializer):

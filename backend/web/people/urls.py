@@ -18,21 +18,45 @@ page_urls: list[URLPattern] = [
     path(f"{_COMMUNITY}people/invite/", views.invite, name="people_invite"),
     path(f"{_COMMUNITY}people/<int:role_id>/change/", views.change, name="people_change"),
     path(f"{_COMMUNITY}people/<int:role_id>/end/", views.end, name="people_end"),
-    path(f"{_COMMUNITY}people/invitations/<int:invitation_id>/revoke/", views.revoke, name="invitation_revoke"),
-    path(f"{_COMMUNITY}people/requests/<int:request_id>/answer/", views.answer_join, name="join_answer"),
+    path(
+        f"{_COMMUNITY}people/invitations/<int:invitation_id>/revoke/",
+        views.revoke,
+        name="invitation_revoke",
+    ),
+    path(
+        f"{_COMMUNITY}people/requests/<int:request_id>/answer/",
+        views.answer_join,
+        name="join_answer",
+    ),
     path(f"{_COMMUNITY}acts/", views.community_acts, name="community_acts"),
     path("staff/joining/", views.joining, name="staff_joining"),
 ]
 api_urls: list[URLPattern] = [
     path("me/invitations/", api.OwnInvitationsView.as_view(), name="my-invitations"),
-    path("me/invitations/<id:invitation_id>/accept/", api.AcceptView.as_view(), name="accept-invitation"),
+    path(
+        "me/invitations/<id:invitation_id>/accept/",
+        api.AcceptView.as_view(),
+        name="accept-invitation",
+    ),
     path("me/join-requests/", api.OwnJoinRequestsView.as_view(), name="my-join-requests"),
-    path("me/join-requests/<id:request_id>/", api.OwnJoinRequestView.as_view(), name="my-join-request"),
+    path(
+        "me/join-requests/<id:request_id>/",
+        api.OwnJoinRequestView.as_view(),
+        name="my-join-request",
+    ),
     path(f"{_API_COMMUNITY}people/", api.PeopleView.as_view(), name="people"),
     path(f"{_API_COMMUNITY}people/<id:role_id>/", api.MemberView.as_view(), name="member"),
     path(f"{_API_COMMUNITY}invitations/", api.InvitationsView.as_view(), name="invitations"),
-    path(f"{_API_COMMUNITY}invitations/<id:invitation_id>/", api.InvitationView.as_view(), name="invitation"),
+    path(
+        f"{_API_COMMUNITY}invitations/<id:invitation_id>/",
+        api.InvitationView.as_view(),
+        name="invitation",
+    ),
     path(f"{_API_COMMUNITY}join-requests/", api.JoinRequestsView.as_view(), name="join-requests"),
-    path(f"{_API_COMMUNITY}join-requests/<id:request_id>/answer/", api.JoinAnswerView.as_view(), name="join-answer"),
+    path(
+        f"{_API_COMMUNITY}join-requests/<id:request_id>/answer/",
+        api.JoinAnswerView.as_view(),
+        name="join-answer",
+    ),
     path("staff/join-requests/", api.StaffJoinRequestsView.as_view(), name="staff-join-requests"),
 ]

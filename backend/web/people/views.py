@@ -23,7 +23,13 @@ from backend.cities.services.invitations import (
     open_invitations,
     revoke_invitation,
 )
-from backend.cities.services.joining import all_waiting_requests, answer_request, ask_to_join, waiting_requests, withdraw_request
+from backend.cities.services.joining import (
+    all_waiting_requests,
+    answer_request,
+    ask_to_join,
+    waiting_requests,
+    withdraw_request,
+)
 from backend.cities.services.people import change_role, end_role, people_of_community
 from backend.common.clock import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible
@@ -34,14 +40,21 @@ from backend.web.people.forms import InvitationForm, JoinForm, RoleForm
 # The people of a community: who is there, who is invited, who asks to join.
 
 
-def _people_page(request: HttpRequest, user: User, community_id: int, form: InvitationForm) -> HttpResponse:
+def _people_page(
+    request: HttpRequest, user: User, community_id: int, form: InvitationForm
+) -> HttpResponse:
     roles = people_of_community(user, community_id)
     actor = actor_kind(user, community_id)
     context: dict[str, Any] = {
         "community": Community.objects.select_related("country").get(pk=community_id),
-        "people": [(role, RoleForm(initial={"role": role.role}, auto_id=f"id_%s_{role.pk}")) for role in roles],
+        "people": [
+            (role, RoleForm(initial={"role": role.role}, auto_id=f"id_%s_{role.pk}"))
+            for role in roles
+        ],
         "invitations": open_invitations(user, community_id),
-        "requests": waiting_requests(user, community_id) if may(actor, "R", Thing.JOINING) else None,
+        "requests": waiting_requests(user, community_id)
+        if may(actor, "R", Thing.JOINING)
+        else None,
         "may_invite": may(actor, "C", Thing.PEOPLE),
         "may_change": may(actor, "U", Thing.PEOPLE),
         "me": user.pk,
@@ -68,22 +81,35 @@ def invite(request: HttpRequest, community_id: int) -> HttpResponse:
         except Conflict as conflict:
             form.add_error(None, conflict.message)
         else:
-            messages.success(request, _("The invitation to %(email)s is on its way.") % {"email": invitation.email})
+            messages.success(
+                request,
+                _("The invitation to %(email)s is on its way.") % {"email": invitation.email},
+            )
             return redirect("web:people", community_id)
     return _people_page(request, user, community_id, form)
 
 
 @require_POST
 def revoke(request: HttpRequest, community_id: int, invitation_id: int) -> HttpResponse:
-    revoke_invitation(by=current_user(request), community_id=community_id, invitation_id=invitation_id)
+    revoke_invitation(
+        by=current_user(request), community_id=community_id, invitation_id=invitation_id
+    )
     messages.success(request, _("The invitation is taken back."))
     return redirect("web:people", community_id)
 
 
 @require_POST
 def change(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
-    role = change_role(by=current_user(request), community_id=community_id, role_id=role_id, role=request.POST.get("role", ""))
-    messages.success(request, _("%(person)s is now: %(role)s.") % {"person": role.user, "role": role.get_role_display()})
+    role = change_role(
+        by=current_user(request),
+        community_id=community_id,
+        role_id=role_id,
+        role=request.POST.get("role", ""),
+    )
+    messages.success(
+        request,
+        _("%(person)s is now: %(role)s.") % {"person": role.user, "role": role.get_role_display()},
+    )
     return redirect("web:people", community_id)
 
 
@@ -91,24 +117,36 @@ def change(request: HttpRequest, community_id: int, role_id: int) -> HttpRespons
 def end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
     user = current_user(request)
     role = end_role(by=user, community_id=community_id, role_id=role_id)
-    messages.success(request, _("%(person)s does not belong to the community any more.") % {"person": role.user})
+    messages.success(
+        request, _("%(person)s does not belong to the community any more.") % {"person": role.user}
+    )
     return redirect("web:desk") if role.user_id == user.pk else redirect("web:people", community_id)
 
 
 @require_POST
 def answer_join(request: HttpRequest, community_id: int, request_id: int) -> HttpResponse:
     accept = request.POST.get("answer") == "accept"
-    asked = answer_request(by=current_user(request), community_id=community_id, request_id=request_id, accept=accept)
-    said = _("%(person)s belongs to the community now.") if accept else _("The request of %(person)s is refused.")
+    asked = answer_request(
+        by=current_user(request), community_id=community_id, request_id=request_id, accept=accept
+    )
+    said = (
+        _("%(person)s belongs to the community now.")
+        if accept
+        else _("The request of %(person)s is refused.")
+    )
     messages.success(request, said % {"person": asked.user})
     return redirect("web:people", community_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest, community_id: int) -> HttpResponse:
-    """Where a second registrant is led: the organisation that is there already, and a way to be let in."""
+    """Where a second registrant is led: the organisation that is there already, and a way to be let
+    in.
+    """
     user = current_user(request)
-    community = Community.objects.select_related("country", "organisation").filter(pk=community_id).first()
+    community = (
+        Community.objects.select_related("country", "organisation").filter(pk=community_id).first()
+    )
     if community is None:
         raise NotVisible
     form = JoinForm(request.POST if request.method == "POST" else None)
@@ -120,11 +158,18 @@ def join(request: HttpRequest, community_id: int) -> HttpResponse:
         except Conflict as conflict:
             form.add_error(None, conflict.message)
         else:
-            messages.success(request, _("Your request is with the people of this community. You get a message when they answer."))
+            messages.success(
+                request,
+                _(
+                    "Your request is with the people of this community. You get a message when they answer."
+                ),
+            )
             return redirect("web:join", community_id)
     context = {
         "community": community,
-        "waiting": JoinRequest.objects.filter(user=user, community=community, status=JoinRequest.Status.WAITING).first(),
+        "waiting": JoinRequest.objects.filter(
+            user=user, community=community, status=JoinRequest.Status.WAITING
+        ).first(),
         "role": role_in(user, community_id),
         "form": form,
         "shows_sample": community.is_sample,
@@ -141,7 +186,9 @@ def withdraw(request: HttpRequest, request_id: int) -> HttpResponse:
 
 @require_safe
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """What is offered, for whoever holds the link; who is not signed in is led through sign-in or sign-up and back."""
+    """What is offered, for whoever holds the link; who is not signed in is led through sign-in or
+    sign-up and back.
+    """
     found = invitation_by_token(token)
     user = request.user if isinstance(request.user, User) else None
     context = {
@@ -158,7 +205,9 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 def accept(request: HttpRequest, token: str) -> HttpResponse:
     found = invitation_by_token(token)
     accept_invitation(by=current_user(request), invitation_id=found.pk)
-    messages.success(request, _("Welcome: you belong to %(community)s now.") % {"community": found.community})
+    messages.success(
+        request, _("Welcome: you belong to %(community)s now.") % {"community": found.community}
+    )
     return redirect("web:desk")
 
 
@@ -176,5 +225,7 @@ def community_acts(request: HttpRequest, community_id: int) -> HttpResponse:
 
 @require_safe
 def joining(request: HttpRequest) -> HttpResponse:
-    page = Paginator(all_waiting_requests(current_user(request)), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(all_waiting_requests(current_user(request)), PAGE).get_page(
+        request.GET.get("page")
+    )
     return render(request, "people/staff_joining.html", {"page": page})

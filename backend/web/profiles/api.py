@@ -1,4 +1,6 @@
-"""A community's profile: its draft, its life, what it looks like to others, its contacts and its trail."""
+"""A community's profile: its draft, its life, what it looks like to others, its contacts and its
+trail.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +33,19 @@ from backend.web.rest.idempotency import idempotent
 
 def draft_answer(profile: Profile) -> Response:
     errors = draft_errors(profile)
-    missing = {path: words for path, words in draft_errors(profile, complete=True).items() if path not in errors}
+    missing = {
+        path: words
+        for path, words in draft_errors(profile, complete=True).items()
+        if path not in errors
+    }
     profile.errors, profile.missing = errors, missing  # type: ignore[attr-defined]
     return Response(serializers.DraftSerializer(profile).data)
 
 
 class ProfileView(ApiView):
-    @extend_schema(summary="The draft with what is wrong or missing", responses=serializers.DraftSerializer)
+    @extend_schema(
+        summary="The draft with what is wrong or missing", responses=serializers.DraftSerializer
+    )
     def get(self, request: Request, community_id: int) -> Response:
         return draft_answer(profile_for(person(request), community_id))
 
@@ -52,7 +60,13 @@ class ProfileView(ApiView):
     )
     def patch(self, request: Request, community_id: int) -> Response:
         me, asked = person(request), checked(serializers.DraftChangesSerializer, request.data)
-        save_draft(by=me, community_id=community_id, changes=asked["changes"], revision=asked["revision"], confirm=asked.get("confirm", ()))
+        save_draft(
+            by=me,
+            community_id=community_id,
+            changes=asked["changes"],
+            revision=asked["revision"],
+            confirm=asked.get("confirm", ()),
+        )
         return draft_answer(profile_for(me, community_id))
 
 
@@ -65,7 +79,9 @@ class ProfileActView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
         me = person(request)
-        cast("Callable[..., Profile]", getattr(services, self.act))(by=me, community_id=community_id)
+        cast("Callable[..., Profile]", getattr(services, self.act))(
+            by=me, community_id=community_id
+        )
         return Response(serializers.ProfileStatusSerializer(profile_for(me, community_id)).data)
 
 
@@ -83,7 +99,11 @@ class ProfilePauseView(ApiView):
 
 
 class ProfilePublishView(ApiView):
-    @extend_schema(summary="Publish changes of a published profile", request=None, responses={201: serializers.ProfileVersionSerializer})
+    @extend_schema(
+        summary="Publish changes of a published profile",
+        request=None,
+        responses={201: serializers.ProfileVersionSerializer},
+    )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
         version = republish_profile(by=person(request), community_id=community_id)
@@ -91,7 +111,9 @@ class ProfilePublishView(ApiView):
 
 
 class OwnContactsView(ApiView):
-    """The people to write to in this community. The other side of an introduction reads them under both consents alone."""
+    """The people to write to in this community. The other side of an introduction reads them under
+    both consents alone.
+    """
 
     @extend_schema(summary="Your own contacts", responses=serializers.OwnContactsSerializer)
     def get(self, request: Request, community_id: int) -> Response:
@@ -99,24 +121,34 @@ class OwnContactsView(ApiView):
         return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
 
     @extend_schema(
-        summary="Replace your contacts", request=serializers.ContactEntriesSerializer, responses=serializers.OwnContactsSerializer
+        summary="Replace your contacts",
+        request=serializers.ContactEntriesSerializer,
+        responses=serializers.OwnContactsSerializer,
     )
     def put(self, request: Request, community_id: int) -> Response:
         asked = checked(serializers.ContactEntriesSerializer, request.data)
-        contacts = services.replace_contacts(by=person(request), community_id=community_id, contacts=asked["contacts"])
+        contacts = services.replace_contacts(
+            by=person(request), community_id=community_id, contacts=asked["contacts"]
+        )
         return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
 
 
 class BreakGlassView(ApiView):
-    """An administrator opens a community's contacts in an emergency: the reason stays in the trail, which the community reads too."""
+    """An administrator opens a community's contacts in an emergency: the reason stays in the trail,
+    which the community reads too.
+    """
 
     @extend_schema(
-        summary="Break the glass on contacts", request=serializers.BreakGlassSerializer, responses=serializers.OwnContactsSerializer
+        summary="Break the glass on contacts",
+        request=serializers.BreakGlassSerializer,
+        responses=serializers.OwnContactsSerializer,
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
         asked = checked(serializers.BreakGlassSerializer, request.data)
-        contacts = services.break_glass(by=person(request), community_id=community_id, reason=asked["reason"])
+        contacts = services.break_glass(
+            by=person(request), community_id=community_id, reason=asked["reason"]
+        )
         return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
 
 
@@ -132,7 +164,11 @@ class CommunityEventsView(ApiList):
 
 def act_view(act: str, summary: str) -> Any:
     """A view of its own for each act, so that each has its words in the OpenAPI document."""
-    made: Any = type(f"{act.title().replace('_', '')}View", (ProfileActView,), {"act": act, "__module__": __name__})
+    made: Any = type(
+        f"{act.title().replace('_', '')}View",
+        (ProfileActView,),
+        {"act": act, "__module__": __name__},
+    )
     return extend_schema(summary=summary, methods=["POST"])(made).as_view()
 
 
@@ -141,23 +177,37 @@ def act_view(act: str, summary: str) -> Any:
 
 
 class ProfileProgressView(ApiView):
-    @extend_schema(summary="Topics done, answers still needed, minutes left", responses=serializers.ProfileProgressSerializer)
+    @extend_schema(
+        summary="Topics done, answers still needed, minutes left",
+        responses=serializers.ProfileProgressSerializer,
+    )
     def get(self, request: Request, community_id: int) -> Response:
         progress = progress_of(profile_for(person(request), community_id))
         return Response(serializers.ProfileProgressSerializer(progress).data)
 
 
 class ProfileCoverageView(ApiView):
-    """By the engine's weights in force, over the communities that seek on the other side. Only what could be published counts."""
+    """By the engine's weights in force, over the communities that seek on the other side. Only what
+    could be published counts.
+    """
 
-    @extend_schema(summary="How much others can compare, and what each missing answer would add", responses=serializers.CoverageSerializer)
+    @extend_schema(
+        summary="How much others can compare, and what each missing answer would add",
+        responses=serializers.CoverageSerializer,
+    )
     def get(self, request: Request, community_id: int) -> Response:
         profile = profile_for(person(request), community_id)
-        return Response(serializers.CoverageSerializer(coverage_outlook(profile.community, valid_part(profile.draft)[0])).data)
+        return Response(
+            serializers.CoverageSerializer(
+                coverage_outlook(profile.community, valid_part(profile.draft)[0])
+            ).data
+        )
 
 
 class ProfilePreviewView(ApiView):
-    @extend_schema(summary="The draft as others would see it", responses=serializers.PreviewSerializer)
+    @extend_schema(
+        summary="The draft as others would see it", responses=serializers.PreviewSerializer
+    )
     def get(self, request: Request, community_id: int) -> Response:
         profile = profile_for(person(request), community_id)
         document, errors = valid_part(profile.draft)
@@ -167,15 +217,19 @@ class ProfilePreviewView(ApiView):
 
 class ProfileSourcesView(ApiView):
     @extend_schema(
-        summary="What open data say about the answers, and which partners public lists name", responses=serializers.SourcesSerializer
+        summary="What open data say about the answers, and which partners public lists name",
+        responses=serializers.SourcesSerializer,
     )
     def get(self, request: Request, community_id: int) -> Response:
         profile = profile_for(person(request), community_id)
         answers: list[dict[str, Any]] = [
-            {"path": path, "value": datum.value, **asdict(datum.source)} for path, datum in open_data(profile.community).items()
+            {"path": path, "value": datum.value, **asdict(datum.source)}
+            for path, datum in open_data(profile.community).items()
         ]
         partners = partners_to_offer(profile.community, profile.draft)
-        return Response(serializers.SourcesSerializer({"answers": answers, "listed_partners": partners}).data)
+        return Response(
+            serializers.SourcesSerializer({"answers": answers, "listed_partners": partners}).data
+        )
 
 
 class ExistingPartnershipsView(ApiList):

@@ -15,7 +15,15 @@ from backend.cities.models import Community, Country
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group, Words
 from backend.cities.profile_validation import allowed_codes
 from backend.cities.vocabularies import Term, vocabulary
-from backend.web.html.forms import DomainForm, Names, community_number, community_shown, country_names, read_number, written_number
+from backend.web.html.forms import (
+    DomainForm,
+    Names,
+    community_number,
+    community_shown,
+    country_names,
+    read_number,
+    written_number,
+)
 
 # The profile's questions as form fields: what a page posts becomes a document's answers, and
 # back.
@@ -42,7 +50,10 @@ _TICKABLE = 70
 
 def labels_of(question: Field) -> dict[str, str]:
     """Words by code for a question with choices."""
-    return {code: entry.label() if isinstance(entry, Term) else str(entry) for code, entry in allowed_codes(question).items()}
+    return {
+        code: entry.label() if isinstance(entry, Term) else str(entry)
+        for code, entry in allowed_codes(question).items()
+    }
 
 
 def widget_of(question: Field) -> str:
@@ -96,7 +107,9 @@ def _read_ties(question: Field, post: QueryDict) -> list[dict[str, Any]]:
 def _read_partnerships(question: Field, post: QueryDict) -> list[dict[str, Any]]:
     countries = country_names()
     partnerships: list[dict[str, Any]] = []
-    for row in _rows(post, question.name, ("name", "country", "year", "form", "status", "place_id")):
+    for row in _rows(
+        post, question.name, ("name", "country", "year", "form", "status", "place_id")
+    ):
         entry: dict[str, Any] = dict(row)
         if "country" in row:
             entry["country"] = countries.code(row["country"])
@@ -115,11 +128,15 @@ def _read_typed(question: Field, post: QueryDict) -> list[str]:
 
 _READERS: Mapping[str, Callable[[Field, QueryDict], Any]] = {
     "text": lambda q, post: (
-        read_number(_line(post, q.name), whole=q.kind == "integer") if q.kind in ("integer", "number") else _line(post, q.name)
+        read_number(_line(post, q.name), whole=q.kind == "integer")
+        if q.kind in ("integer", "number")
+        else _line(post, q.name)
     ),
     "long_text": lambda q, post: _line(post, q.name),
     "radios": lambda q, post: (
-        {"yes": True, "no": False, "": None}.get(_line(post, q.name), _line(post, q.name)) if q.kind == "boolean" else _line(post, q.name)
+        {"yes": True, "no": False, "": None}.get(_line(post, q.name), _line(post, q.name))
+        if q.kind == "boolean"
+        else _line(post, q.name)
     ),
     "select": lambda q, post: _line(post, q.name),
     "ticks": lambda q, post: post.getlist(q.name),
@@ -132,7 +149,9 @@ _READERS: Mapping[str, Callable[[Field, QueryDict], Any]] = {
 
 def read_group(group: Group, post: QueryDict) -> dict[str, Any]:
     """The answers of one page, by field; an empty one removes the answer."""
-    return {question.name: _READERS[widget_of(question)](question, post) for question in group.fields}
+    return {
+        question.name: _READERS[widget_of(question)](question, post) for question in group.fields
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,17 +201,25 @@ class AskedField:
 
 def _grouped(question: Field, chosen: Any) -> list[tuple[str, list[Option]]]:
     if question.kind == "regions":
-        regions = sorted(set(Country.objects.exclude(subregion="").values_list("region", "subregion")))
+        regions = sorted(
+            set(Country.objects.exclude(subregion="").values_list("region", "subregion"))
+        )
         entries = [(subregion, subregion, region) for region, subregion in regions]
     else:
         entries = [
-            (code, entry.label() if isinstance(entry, Term) else str(entry), entry.group if isinstance(entry, Term) else "")
+            (
+                code,
+                entry.label() if isinstance(entry, Term) else str(entry),
+                entry.group if isinstance(entry, Term) else "",
+            )
             for code, entry in allowed_codes(question).items()
         ]
     picked = chosen if isinstance(chosen, list) else [chosen]
     groups: dict[str, list[Option]] = {}
     for code, words, group in entries:
-        groups.setdefault(str(GROUP_WORDS.get(group, group)), []).append(Option(code, words, code in picked))
+        groups.setdefault(str(GROUP_WORDS.get(group, group)), []).append(
+            Option(code, words, code in picked)
+        )
     return list(groups.items())
 
 
@@ -206,7 +233,11 @@ def _scale_rows(question: Field, value: Any) -> tuple[list[str], list[ScaleRow]]
     given = value if isinstance(value, dict) else {}
     steps = ["0", "1", "2", "3"] if question.choices is not None else ["1", "2", "3"]
     rows = [
-        ScaleRow(code, words, [Option(step, step, str(given.get(code, "")) == step) for step in ["", *steps]])
+        ScaleRow(
+            code,
+            words,
+            [Option(step, step, str(given.get(code, "")) == step) for step in ["", *steps]],
+        )
         for code, words in labels_of(question).items()
     ]
     return ["–", *steps], rows
@@ -227,7 +258,8 @@ def _tie_rows(value: Any) -> list[dict[str, Any]]:
             "country": countries.name(row["country"]) if "country" in row else "",
             "community": community_shown(row.get("community_id", ""), communities),
             "strengths": [
-                Option(str(n), words, row.get("strength") == n) for n, words in ((1, _("1 weak")), (2, _("2 clear")), (3, _("3 strong")))
+                Option(str(n), words, row.get("strength") == n)
+                for n, words in ((1, _("1 weak")), (2, _("2 clear")), (3, _("3 strong")))
             ],
             "evidence": row.get("evidence", ""),
         }
@@ -256,7 +288,10 @@ def ask(question: Field, value: Any, errors: list[str], source: str = "") -> Ask
     if widget == "typed":
         names = country_names() if question.kind == "countries" else Names(labels_of(question))
         given = [names.name(code) for code in value] if isinstance(value, list) else []
-        extra = {"rows": [{"value": name} for name in [*given, *([""] * (SPARE_ROWS + 1))]], "names": sorted(names.labels.values())}
+        extra = {
+            "rows": [{"value": name} for name in [*given, *([""] * (SPARE_ROWS + 1))]],
+            "names": sorted(names.labels.values()),
+        }
     elif widget in ("ticks", "select"):
         extra = {"option_groups": _grouped(question, value)}
     elif widget == "radios":
@@ -270,7 +305,9 @@ def ask(question: Field, value: Any, errors: list[str], source: str = "") -> Ask
     if question.kind in ("integer", "number") and isinstance(value, int | float):
         value = written_number(value)
     shown = "" if value is None else value
-    return AskedField(question=question, widget=widget, value=shown, errors=errors, source=source, **extra)
+    return AskedField(
+        question=question, widget=widget, value=shown, errors=errors, source=source, **extra
+    )
 
 
 # Forms of registration.
@@ -296,12 +333,23 @@ class PlaceSearch(forms.Form):
 
 class RegistrationForm(DomainForm):
     place_id = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    kind = forms.ChoiceField(label=gettext_lazy("Kind of community"), choices=Community.Kind.choices, initial="city", required=False)
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Kind of community"),
+        choices=Community.Kind.choices,
+        initial="city",
+        required=False,
+    )
     name = forms.CharField(label=gettext_lazy("Name in English"), required=False, max_length=200)
     country = forms.ChoiceField(label=gettext_lazy("Country"), required=False)
-    admin1 = forms.CharField(label=gettext_lazy("State, province or region it lies in"), required=False, max_length=120)
-    website = forms.URLField(label=gettext_lazy("Official website"), required=False, assume_scheme="https")
-    is_another = forms.BooleanField(label=gettext_lazy("None of these: mine is another community"), required=False)
+    admin1 = forms.CharField(
+        label=gettext_lazy("State, province or region it lies in"), required=False, max_length=120
+    )
+    website = forms.URLField(
+        label=gettext_lazy("Official website"), required=False, assume_scheme="https"
+    )
+    is_another = forms.BooleanField(
+        label=gettext_lazy("None of these: mine is another community"), required=False
+    )
 
     nearly: Sequence[Community] = ()
     """Registered communities with nearly the name that was typed: the person says whether one of them is theirs."""
@@ -309,7 +357,9 @@ class RegistrationForm(DomainForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["country"].choices = country_choices(gettext_lazy("Choose a country"))  # type: ignore[attr-defined]
-        self.fields["kind"].choices = [choice for choice in Community.Kind.choices if choice[0] != "city"]  # type: ignore[attr-defined]
+        self.fields["kind"].choices = [  # type: ignore[attr-defined]
+            choice for choice in Community.Kind.choices if choice[0] != "city"
+        ]
         if self.data.get("kind") == "city":
             self.fields["kind"].choices = Community.Kind.choices  # type: ignore[attr-defined]
 

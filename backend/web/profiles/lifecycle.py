@@ -55,7 +55,11 @@ def _found_places(form: PlaceSearch) -> list[Place]:
 def places(request: HttpRequest) -> HttpResponse:
     """The type-ahead's list of places: a fragment."""
     search = PlaceSearch(request.GET)
-    return render(request, "profiles/places.html", {"places": _found_places(search), "searched": bool(request.GET.get("q", "").strip())})
+    return render(
+        request,
+        "profiles/places.html",
+        {"places": _found_places(search), "searched": bool(request.GET.get("q", "").strip())},
+    )
 
 
 def _registered(request: HttpRequest, form: RegistrationForm, user: User) -> HttpResponse | None:
@@ -65,20 +69,26 @@ def _registered(request: HttpRequest, form: RegistrationForm, user: User) -> Htt
         form.take(invalid)
         return None
     except AlreadyRegistered as registered:
-        messages.info(request, _("Somebody has registered this community already. You can ask to join it."))
+        messages.info(
+            request, _("Somebody has registered this community already. You can ask to join it.")
+        )
         return redirect("web:join", registered.community.pk)
     except LooksRegistered as looks:
         form.nearly = looks.communities
         form.add_error(None, looks.message)
         return None
-    messages.success(request, _("%(name)s is registered. Now tell others about it.") % {"name": community.name})
+    messages.success(
+        request, _("%(name)s is registered. Now tell others about it.") % {"name": community.name}
+    )
     return redirect("web:profile", community.pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
     """Without JavaScript the search is a GET of this page; with it, the list fills while typing."""
-    search = PlaceSearch(request.GET if "q" in request.GET else request.POST if request.method == "POST" else None)
+    search = PlaceSearch(
+        request.GET if "q" in request.GET else request.POST if request.method == "POST" else None
+    )
     form = RegistrationForm(request.POST) if request.method == "POST" else RegistrationForm()
     if request.method == "POST" and form.is_valid() and isinstance(request.user, User):
         answer = _registered(request, form, request.user)
@@ -90,7 +100,12 @@ def register(request: HttpRequest) -> HttpResponse:
         "places": _found_places(search) if search.is_bound else [],
         "searched": bool(search.data.get("q", "").strip()) if search.is_bound else False,
     }
-    return render(request, "profiles/register.html", context, status=422 if form.is_bound and form.errors else 200)
+    return render(
+        request,
+        "profiles/register.html",
+        context,
+        status=422 if form.is_bound and form.errors else 200,
+    )
 
 
 # Check your answers, submit, publish again, pause and the rest of a profile's life.
@@ -102,13 +117,26 @@ def _labelled(errors: Mapping[str, list[str]], community_id: int) -> list[dict[s
     for path, lines in errors.items():
         code, _dot, name = path.partition(".")
         group = GROUP_BY_CODE.get(code)
-        question = next((str(field.label) for field in group.fields if field.name == name), "") if group else ""
+        question = (
+            next((str(field.label) for field in group.fields if field.name == name), "")
+            if group
+            else ""
+        )
         url = reverse("web:profile_group", args=[community_id, code]) + f"#{name}" if group else ""
-        rows.append({"group": group.label if group else "", "question": question, "lines": lines, "url": url})
+        rows.append(
+            {
+                "group": group.label if group else "",
+                "question": question,
+                "lines": lines,
+                "url": url,
+            }
+        )
     return rows
 
 
-def _check_context(profile: Profile, errors: Mapping[str, list[str]], *, vetted: bool) -> dict[str, Any]:
+def _check_context(
+    profile: Profile, errors: Mapping[str, list[str]], *, vetted: bool
+) -> dict[str, Any]:
     published_before = profile.current_version_id is not None
     return {
         "profile": profile,
@@ -118,7 +146,9 @@ def _check_context(profile: Profile, errors: Mapping[str, list[str]], *, vetted:
         "groups": describe(profile.draft, profile.community, public=False),
         "problems": _labelled(errors, profile.community_id),
         "can_submit": profile.status in ("draft", "changes_requested", "withdrawn"),
-        "can_publish": published_before and vetted and profile.status in ("published", "stale", "paused", "fulfilled"),
+        "can_publish": published_before
+        and vetted
+        and profile.status in ("published", "stale", "paused", "fulfilled"),
         "changed": not published_before or profile.draft != profile.current_version.data,  # type: ignore[union-attr]
         "has_letter": profile.letters.exists(),
         "shows_sample": profile.community.is_sample,
@@ -134,7 +164,11 @@ def _vetted(request: HttpRequest, community_id: int) -> bool:
 def check(request: HttpRequest, community_id: int) -> HttpResponse:
     profile = own_profile(current_user(request), community_id, "U")
     errors = draft_errors(profile, complete=True)
-    return render(request, "profiles/check.html", _check_context(profile, errors, vetted=_vetted(request, community_id)))
+    return render(
+        request,
+        "profiles/check.html",
+        _check_context(profile, errors, vetted=_vetted(request, community_id)),
+    )
 
 
 def _check_again(request: HttpRequest, community_id: int, invalid: InvalidFields) -> HttpResponse:
@@ -149,7 +183,9 @@ def submit(request: HttpRequest, community_id: int) -> HttpResponse:
         submit_profile(by=current_user(request), community_id=community_id)
     except InvalidFields as invalid:
         return _check_again(request, community_id, invalid)
-    messages.success(request, _("Submitted. Staff read it and write to you; you can watch the state here."))
+    messages.success(
+        request, _("Submitted. Staff read it and write to you; you can watch the state here.")
+    )
     return redirect("web:profile", community_id)
 
 
@@ -159,7 +195,11 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
         version = republish_profile(by=current_user(request), community_id=community_id)
     except InvalidFields as invalid:
         return _check_again(request, community_id, invalid)
-    messages.success(request, _("Version %(number)d is published. New suggestions follow within seconds.") % {"number": version.number})
+    messages.success(
+        request,
+        _("Version %(number)d is published. New suggestions follow within seconds.")
+        % {"number": version.number},
+    )
     return redirect("web:suggestions", community_id)
 
 
@@ -170,7 +210,9 @@ def preview(request: HttpRequest, community_id: int) -> HttpResponse:
     document, errors = valid_part(profile.draft)
     shown = profile.community
     shown.current_memberships = list(shown.memberships.filter(ended_on__isnull=True))  # type: ignore[attr-defined]
-    return render(request, "profiles/preview.html", page_of(shown, document) | {"hidden_errors": len(errors)})
+    return render(
+        request, "profiles/preview.html", page_of(shown, document) | {"hidden_errors": len(errors)}
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -183,7 +225,9 @@ def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
         return redirect("web:profile", community_id)
     profile = own_profile(user, community_id, "X")
     version = profile.current_version
-    words = freshness_words(profile) or _("The profile is not published, so there is nothing to confirm.")
+    words = freshness_words(profile) or _(
+        "The profile is not published, so there is nothing to confirm."
+    )
     context = {
         "profile": profile,
         "community": profile.community,
@@ -198,10 +242,19 @@ def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
 
 _ACTS: Mapping[str, tuple[Callable[..., Profile], Any]] = {
     "confirm": (confirm_profile, gettext_lazy("Thank you: confirmed as still true.")),
-    "pause": (pause_profile, gettext_lazy("Paused. You get no new suggestions until it ends or you resume.")),
+    "pause": (
+        pause_profile,
+        gettext_lazy("Paused. You get no new suggestions until it ends or you resume."),
+    ),
     "resume": (resume_profile, gettext_lazy("Resumed. You are among those who seek again.")),
-    "fulfil": (mark_fulfilled, gettext_lazy("Congratulations! Your profile is marked as fulfilled.")),
-    "withdraw": (withdraw_profile, gettext_lazy("Withdrawn. Nobody sees the profile any more; you can submit it again.")),
+    "fulfil": (
+        mark_fulfilled,
+        gettext_lazy("Congratulations! Your profile is marked as fulfilled."),
+    ),
+    "withdraw": (
+        withdraw_profile,
+        gettext_lazy("Withdrawn. Nobody sees the profile any more; you can submit it again."),
+    ),
 }
 
 
@@ -214,7 +267,9 @@ def change_status(request: HttpRequest, community_id: int) -> HttpResponse:
     try:
         service(by=current_user(request), community_id=community_id, **_pause_end(request, act))
     except InvalidFields as invalid:
-        messages.error(request, " ".join(line for lines in invalid.errors.values() for line in lines))
+        messages.error(
+            request, " ".join(line for lines in invalid.errors.values() for line in lines)
+        )
         return redirect("web:profile", community_id)
     messages.success(request, words)
     return redirect("web:profile", community_id)
@@ -226,4 +281,6 @@ def _pause_end(request: HttpRequest, act: str) -> dict[str, dt.date]:
     try:
         return {"until": dt.date.fromisoformat(text)} if text else {}
     except ValueError:
-        raise InvalidFields({"until": [_("Write the day as year-month-day, for example 2027-03-01.")]}) from None
+        raise InvalidFields(
+            {"until": [_("Write the day as year-month-day, for example 2027-03-01.")]}
+        ) from None

@@ -31,15 +31,24 @@ def freshness_words(profile: Profile) -> str:
         return _("It is paused, and seeks again by itself on %(day)s.") % {"day": day}
     if profile.status == Profile.Status.PAUSED:
         return _("It is paused: no new suggestions until you resume.")
-    if profile.confirmed_at is None or profile.status not in (Profile.Status.PUBLISHED, Profile.Status.STALE):
+    if profile.confirmed_at is None or profile.status not in (
+        Profile.Status.PUBLISHED,
+        Profile.Status.STALE,
+    ):
         return ""
     stale_on = months_after(profile.confirmed_at.date(), settings.PROFILES["stale_months"])
     out_on = months_after(profile.confirmed_at.date(), settings.PROFILES["unsuggested_months"])
     if today >= out_on:
-        return _("It gets no new suggestions, because nobody has confirmed it for so long. One click brings it back.")
+        return _(
+            "It gets no new suggestions, because nobody has confirmed it for so long. One click brings it back."
+        )
     if today >= stale_on:
-        return _("On %(day)s it stops getting new suggestions, unless you confirm it.") % {"day": date_format(out_on, "DATE_FORMAT")}
-    return _("On %(day)s we ask you whether it is still true.") % {"day": date_format(stale_on, "DATE_FORMAT")}
+        return _("On %(day)s it stops getting new suggestions, unless you confirm it.") % {
+            "day": date_format(out_on, "DATE_FORMAT")
+        }
+    return _("On %(day)s we ask you whether it is still true.") % {
+        "day": date_format(stale_on, "DATE_FORMAT")
+    }
 
 
 def months_after(day: dt.date, months: int) -> dt.date:
@@ -93,4 +102,9 @@ def outlook_of(profile: Profile) -> Outlook:
     document: Mapping[str, Any] = valid_part(profile.draft)[0]
     coverage = coverage_outlook(profile.community, document)
     gains = [_shown(profile, gain) for gain in coverage.gains[:SHOWN]]
-    return Outlook(community_card(profile.community, document), coverage, gains, len(coverage.gains) - len(gains))
+    return Outlook(
+        community_card(profile.community, document),
+        coverage,
+        gains,
+        len(coverage.gains) - len(gains),
+    )

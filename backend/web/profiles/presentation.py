@@ -1,4 +1,6 @@
-"""Profiles in words: what cards and pages show of a published version, and where its answers come from."""
+"""Profiles in words: what cards and pages show of a published version, and where its answers come
+from.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from backend.cities.models import Community, Country, ExistingPartnership
-from backend.cities.open_data import CONFIRMED, CORRECTED, PROVENANCE, SOURCES, Datum, open_data, same
+from backend.cities.open_data import (
+    CONFIRMED,
+    CORRECTED,
+    PROVENANCE,
+    SOURCES,
+    Datum,
+    open_data,
+    same,
+)
 from backend.cities.profile_schema import FORMS, GROUPS, PARTNERSHIP_STATUS, Field, document_value
 from backend.cities.vocabularies import label
 from backend.common.lists import in_a_row
@@ -25,7 +35,9 @@ from backend.web.html.languages import direction, local_language
 def month_of(iso: str) -> str:
     """ "2026-11" → "November 2026", in the reader's language."""
     year, _dash, month = iso.partition("-")
-    return date_format(dt.date(int(year), int(month[:2]), 1), "YEAR_MONTH_FORMAT") if month else year
+    return (
+        date_format(dt.date(int(year), int(month[:2]), 1), "YEAR_MONTH_FORMAT") if month else year
+    )
 
 
 def value_words(path: str, value: Any) -> str:
@@ -33,19 +45,29 @@ def value_words(path: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return in_a_row(label("languages", str(code)) if path == "languages.working" else code for code in value)
+        return in_a_row(
+            label("languages", str(code)) if path == "languages.working" else code for code in value
+        )
     return (
-        number_format(int(value) if value == int(value) else value, force_grouping=True) if isinstance(value, int | float) else str(value)
+        number_format(int(value) if value == int(value) else value, force_grouping=True)
+        if isinstance(value, int | float)
+        else str(value)
     )
 
 
 def _named(path: str, kept: Mapping[str, Any]) -> dict[str, str]:
     licence = SOURCES[path].licence if path in SOURCES else ""
     source = f"{kept['source']} ({licence})" if licence else str(kept["source"])
-    return {"source": source, "date": month_of(str(kept["date"])), "value": value_words(path, kept["value"])}
+    return {
+        "source": source,
+        "date": month_of(str(kept["date"])),
+        "value": value_words(path, kept["value"]),
+    }
 
 
-def source_line(document: Mapping[str, Any], path: str, answer: Any, sources: Mapping[str, Datum]) -> str:
+def source_line(
+    document: Mapping[str, Any], path: str, answer: Any, sources: Mapping[str, Datum]
+) -> str:
     """What readers see beside a published answer; empty where it is the community's own.
 
     ``sources`` is what open data say today: it speaks for documents that kept no source themselves.
@@ -55,7 +77,12 @@ def source_line(document: Mapping[str, Any], path: str, answer: Any, sources: Ma
         datum = sources.get(path)
         if datum is None or not same(answer, datum.value):
             return ""
-        kept = {"source": datum.source.name, "date": datum.source.date, "value": datum.value, "standing": ""}
+        kept = {
+            "source": datum.source.name,
+            "date": datum.source.date,
+            "value": datum.value,
+            "standing": "",
+        }
     words = _named(path, kept)
     if kept["standing"] == CORRECTED:
         return _("By the community itself. %(source)s, %(date)s, says: %(value)s.") % words
@@ -65,12 +92,19 @@ def source_line(document: Mapping[str, Any], path: str, answer: Any, sources: Ma
 
 
 def form_line(document: Mapping[str, Any], path: str, sources: Mapping[str, Datum]) -> str:
-    """What the owner sees beside the field: what open data say, and what became of it. Empty where no source says anything."""
+    """What the owner sees beside the field: what open data say, and what became of it. Empty where
+    no source says anything.
+    """
     kept = (document.get(PROVENANCE) or {}).get(path)
     datum = sources.get(path)
     if kept is None and datum is None:
         return ""
-    shown = kept or {"source": datum.source.name, "date": datum.source.date, "value": datum.value, "standing": ""}  # type: ignore[union-attr]
+    shown = kept or {
+        "source": datum.source.name,  # type: ignore[union-attr]
+        "date": datum.source.date,  # type: ignore[union-attr]
+        "value": datum.value,  # type: ignore[union-attr]
+        "standing": "",
+    }
     words = _named(path, shown)
     if shown["standing"] == CORRECTED:
         return _("You corrected this. %(source)s, %(date)s, says: %(value)s.") % words
@@ -82,7 +116,8 @@ def form_line(document: Mapping[str, Any], path: str, sources: Mapping[str, Datu
 # Profiles in words: what cards and pages show of a published version.
 
 
-# Read by staff while they vet, not by the public. Claimed partnerships have rows of their own: others see those that staff have confirmed.
+# Read by staff while they vet, not by the public. Claimed partnerships have rows of their own:
+# others see those that staff have confirmed.
 UNPUBLISHED_GROUPS = frozenset({"authority", "partnerships"})
 
 
@@ -146,8 +181,15 @@ def story_of(data: Mapping[str, Any]) -> Text | None:
 
 
 def local_name_of(community: Community, data: Mapping[str, Any] | None = None) -> Text | None:
-    """The community's own name in its own script, where it differs from the English one; as published unless ``data`` is given."""
-    name = document_value(published_data(community) if data is None else data, "identity", "local_name") or community.local_name
+    """The community's own name in its own script, where it differs from the English one; as
+    published unless ``data`` is given.
+    """
+    name = (
+        document_value(
+            published_data(community) if data is None else data, "identity", "local_name"
+        )
+        or community.local_name
+    )
     return Text(name, local_language(community)) if name and name != community.name else None
 
 
@@ -157,22 +199,35 @@ def by_weight(weights: Mapping[str, int] | None) -> list[str]:
 
 
 def community_card(community: Community, data: Mapping[str, Any] | None = None) -> CommunityCard:
-    """Reads only what ``seeking_communities`` has fetched: no query. ``data`` stands in for the published version in a preview."""
+    """Reads only what ``seeking_communities`` has fetched: no query. ``data`` stands in for the
+    published version in a preview.
+    """
     data = published_data(community) if data is None else data
-    population = document_value(data, "facts", "population") or (community.place.population if community.place else None)
+    population = document_value(data, "facts", "population") or (
+        community.place.population if community.place else None
+    )
     return CommunityCard(
         community=community,
         local_name=local_name_of(community, data),
         population=population,
         story=story_of(data),
-        themes=[label("themes", code) for code in by_weight(document_value(data, "themes", "importances"))[:3]],
-        needs=[label("topics", code) for code in document_value(data, "needs_offers", "needs") or []],
-        offers=[label("topics", code) for code in document_value(data, "needs_offers", "offers") or []],
+        themes=[
+            label("themes", code)
+            for code in by_weight(document_value(data, "themes", "importances"))[:3]
+        ],
+        needs=[
+            label("topics", code) for code in document_value(data, "needs_offers", "needs") or []
+        ],
+        offers=[
+            label("topics", code) for code in document_value(data, "needs_offers", "offers") or []
+        ],
     )
 
 
 class _Names:
-    """Names of the countries and communities that a document mentions, fetched when first asked for."""
+    """Names of the countries and communities that a document mentions, fetched when first asked
+    for.
+    """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
@@ -195,7 +250,11 @@ class _Names:
 
 
 def _code_label(field: Field, code: str) -> str:
-    return str(field.choices.get(code, code)) if field.choices is not None else label(field.vocabulary, code)
+    return (
+        str(field.choices.get(code, code))
+        if field.choices is not None
+        else label(field.vocabulary, code)
+    )
 
 
 def _number(value: float) -> str:
@@ -207,7 +266,9 @@ def _number(value: float) -> str:
 def _tie(tie: Mapping[str, Any], names: _Names) -> dict[str, Any]:
     return {
         "kind": label("tie_kinds", tie.get("kind", "")),
-        "with": names.country(tie["country"]) if "country" in tie else names.community(tie.get("community_id", 0)),
+        "with": names.country(tie["country"])
+        if "country" in tie
+        else names.community(tie.get("community_id", 0)),
         "strength": tie.get("strength"),
         "evidence": tie.get("evidence", ""),
     }
@@ -232,7 +293,10 @@ _SHOWN: Mapping[str, Callable[[Field, Any, _Names], tuple[str, Any]]] = {
     "boolean": lambda f, v, n: ("line", _("Yes") if v else _("No")),
     "choice": lambda f, v, n: ("line", _code_label(f, v)),
     "codes": lambda f, v, n: ("list", [_code_label(f, code) for code in v]),
-    "weighted": lambda f, v, n: ("weights", [(_code_label(f, code), int(v[code])) for code in by_weight(v)]),
+    "weighted": lambda f, v, n: (
+        "weights",
+        [(_code_label(f, code), int(v[code])) for code in by_weight(v)],
+    ),
     "countries": lambda f, v, n: ("list", [n.country(code) for code in v]),
     "regions": lambda f, v, n: ("list", list(v)),
     "ties": lambda f, v, n: ("ties", [_tie(row, n) for row in v]),
@@ -252,7 +316,9 @@ def _answer(field: Field, value: Any, names: _Names) -> Answer:
 
 
 def _language_of(document: Mapping[str, Any], community: Community, group: str, name: str) -> str:
-    """The language of an answer in the owner's own words; empty where the page's own is as good a guess as any."""
+    """The language of an answer in the owner's own words; empty where the page's own is as good a
+    guess as any.
+    """
     languages = {
         ("story", "text"): document_value(document, "story", "language"),
         ("story", "english"): "en",
@@ -261,8 +327,12 @@ def _language_of(document: Mapping[str, Any], community: Community, group: str, 
     return str(languages.get((group, name)) or "")
 
 
-def describe(document: Mapping[str, Any], community: Community, *, public: bool = True) -> list[DescribedGroup]:
-    """The answered questions by group, in the form's order; answers that open data know of say what these say."""
+def describe(
+    document: Mapping[str, Any], community: Community, *, public: bool = True
+) -> list[DescribedGroup]:
+    """The answered questions by group, in the form's order; answers that open data know of say what
+    these say.
+    """
     sources = open_data(community)
     names = _Names(document)
     groups = []
@@ -287,5 +357,9 @@ def describe(document: Mapping[str, Any], community: Community, *, public: bool 
 
 def claim_words(row: ExistingPartnership) -> str:
     """Form, year and state of a partnership from before, as its owner says."""
-    said = (str(FORMS.get(row.form, "")), str(row.year or ""), str(PARTNERSHIP_STATUS.get(row.status, "")))
+    said = (
+        str(FORMS.get(row.form, "")),
+        str(row.year or ""),
+        str(PARTNERSHIP_STATUS.get(row.status, "")),
+    )
     return in_a_row(part for part in said if part)

@@ -10,7 +10,12 @@ from rest_framework import serializers
 from backend.cities.models import ExistingPartnership, Profile, VettingNote
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.web.introductions.serializers import ContactSerializer
-from backend.web.public.serializers import CommunityNameSerializer, CountryNameSerializer, ListedPartnerSerializer, PublishedDocumentField
+from backend.web.public.serializers import (
+    CommunityNameSerializer,
+    CountryNameSerializer,
+    ListedPartnerSerializer,
+    PublishedDocumentField,
+)
 from backend.web.rest.base import StrictSerializer
 from backend.web.rest.schema import DRAFT_DOCUMENT_SCHEMA
 
@@ -47,19 +52,31 @@ class VettingNoteSerializer(serializers.Serializer):
 class DraftSerializer(serializers.Serializer):
     community_id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=Profile.Status.choices)
-    revision = serializers.IntegerField(source="draft_revision", help_text="Send it back with your next changes")
+    revision = serializers.IntegerField(
+        source="draft_revision", help_text="Send it back with your next changes"
+    )
     draft = DraftDocumentField()
-    published_version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
+    published_version = serializers.IntegerField(
+        source="current_version.number", default=None, allow_null=True
+    )
     confirmed_at = serializers.DateTimeField(allow_null=True)
-    paused_until = serializers.DateField(allow_null=True, help_text="While paused: the first day on which it seeks again")
+    paused_until = serializers.DateField(
+        allow_null=True, help_text="While paused: the first day on which it seeks again"
+    )
     notes = VettingNoteSerializer(source="vetting_notes.all", many=True)
-    errors = MessagesField(help_text="What is wrong with answers that are there, by `group.question`")  # type: ignore[assignment]
+    errors = MessagesField(
+        help_text="What is wrong with answers that are there, by `group.question`"
+    )  # type: ignore[assignment]
     missing = MessagesField(help_text="What else must be answered before it can be submitted")
 
 
 class DraftChangesSerializer(StrictSerializer):
-    revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text="The revision that you began from")
-    changes = DraftDocumentField(help_text="Groups with the answers that change; null removes an answer")
+    revision = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, help_text="The revision that you began from"
+    )
+    changes = DraftDocumentField(
+        help_text="Groups with the answers that change; null removes an answer"
+    )
     confirm = serializers.ListField(
         child=serializers.CharField(max_length=80), required=False, max_length=50,
         help_text="`group.question` of answers from open data that are right as they are; see `profile/sources/`",
@@ -67,16 +84,24 @@ class DraftChangesSerializer(StrictSerializer):
 
 
 class PauseSerializer(StrictSerializer):
-    until = serializers.DateField(required=False, allow_null=True, help_text="The first day on which it seeks again; none: until resumed")
+    until = serializers.DateField(
+        required=False,
+        allow_null=True,
+        help_text="The first day on which it seeks again; none: until resumed",
+    )
 
 
 class ProfileStatusSerializer(serializers.Serializer):
     community_id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=Profile.Status.choices)
     revision = serializers.IntegerField(source="draft_revision")
-    published_version = serializers.IntegerField(source="current_version.number", default=None, allow_null=True)
+    published_version = serializers.IntegerField(
+        source="current_version.number", default=None, allow_null=True
+    )
     confirmed_at = serializers.DateTimeField(allow_null=True)
-    paused_until = serializers.DateField(allow_null=True, help_text="While paused: the first day on which it seeks again")
+    paused_until = serializers.DateField(
+        allow_null=True, help_text="While paused: the first day on which it seeks again"
+    )
 
 
 class ProfileVersionSerializer(serializers.Serializer):
@@ -97,7 +122,9 @@ class ContactEntriesSerializer(StrictSerializer):
 
 
 class BreakGlassSerializer(StrictSerializer):
-    reason = serializers.CharField(max_length=500, help_text="Why these contacts must be read now; in the trail for good")
+    reason = serializers.CharField(
+        max_length=500, help_text="Why these contacts must be read now; in the trail for good"
+    )
 
 
 class OwnContactsSerializer(serializers.Serializer):
@@ -109,15 +136,21 @@ class OwnContactsSerializer(serializers.Serializer):
 
 class TopicSerializer(serializers.Serializer):
     code = serializers.CharField(source="group.code")
-    state = serializers.ChoiceField(choices=["done", "begun", "needed", "wrong", "to_confirm", "empty"])
+    state = serializers.ChoiceField(
+        choices=["done", "begun", "needed", "wrong", "to_confirm", "empty"]
+    )
     answered = serializers.IntegerField(help_text="Questions with an answer")
 
 
 class ProfileProgressSerializer(serializers.Serializer):
     topics = TopicSerializer(many=True, help_text="In the order of the form: the needed ones first")
     done = serializers.IntegerField()
-    needed_left = serializers.ListField(child=serializers.CharField(), help_text="`group.question` without which nobody can submit")
-    wrong = serializers.ListField(child=serializers.CharField(), help_text="`group.question` that must be mended")
+    needed_left = serializers.ListField(
+        child=serializers.CharField(), help_text="`group.question` without which nobody can submit"
+    )
+    wrong = serializers.ListField(
+        child=serializers.CharField(), help_text="`group.question` that must be mended"
+    )
     minutes_needed = serializers.IntegerField(help_text="About, for what is needed")
     minutes_left = serializers.IntegerField(help_text="About, for everything")
 
@@ -128,16 +161,25 @@ class GainSerializer(serializers.Serializer):
 
 
 class CoverageSerializer(serializers.Serializer):
-    coverage = serializers.FloatField(help_text="0 to 1: the mean of both directions over communities on the other side")
-    floor = serializers.FloatField(help_text="Below it, in either direction, a pair is not suggested")
-    compared_with = serializers.IntegerField(help_text="Communities looked at; 0: nobody seeks there yet")
+    coverage = serializers.FloatField(
+        help_text="0 to 1: the mean of both directions over communities on the other side"
+    )
+    floor = serializers.FloatField(
+        help_text="Below it, in either direction, a pair is not suggested"
+    )
+    compared_with = serializers.IntegerField(
+        help_text="Communities looked at; 0: nobody seeks there yet"
+    )
     gains = GainSerializer(many=True, help_text="Missing answers, the most valuable first")
 
 
 class PreviewSerializer(serializers.Serializer):
     community = CommunityNameSerializer()
     profile = PublishedDocumentField()
-    left_out = serializers.ListField(child=serializers.CharField(), help_text="`group.question` that cannot be published as it is")
+    left_out = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="`group.question` that cannot be published as it is",
+    )
 
 
 @extend_schema_field({"description": "A number, true or false, or codes", "oneOf": [
@@ -148,7 +190,9 @@ class ValueField(serializers.JSONField):
 
 
 class SourcedAnswerSerializer(serializers.Serializer):
-    path = serializers.CharField(help_text="`group.question`; name it in `confirm` when you save, to confirm it as it is")
+    path = serializers.CharField(
+        help_text="`group.question`; name it in `confirm` when you save, to confirm it as it is"
+    )
     value = ValueField()
     name = serializers.CharField(help_text="The source")
     date = serializers.CharField(help_text="Of its edition, ISO 8601, as exact as it is known")
@@ -168,5 +212,7 @@ class ExistingPartnershipSerializer(serializers.Serializer):
     year = serializers.IntegerField(allow_null=True)
     form = serializers.ChoiceField(choices=list(FORMS), allow_blank=True)
     status = serializers.ChoiceField(choices=list(PARTNERSHIP_STATUS), help_text="By the community")
-    state = serializers.ChoiceField(choices=ExistingPartnership.State.choices, help_text="What staff say")
+    state = serializers.ChoiceField(
+        choices=ExistingPartnership.State.choices, help_text="What staff say"
+    )
     note = serializers.CharField(help_text="Why staff did not confirm it")

@@ -25,23 +25,55 @@ page_urls: list[URLPattern] = [
     path(f"{_PROFILE}<slug:group>/", views.group_page, name="profile_group"),
     path(f"{_PROFILE}<slug:group>/settle/", views.settle, name="profile_settle"),
     path(f"{_PROFILE}<slug:group>/autosave/", views.autosave, name="profile_autosave"),
-    path("staff/communities/<int:community_id>/contacts/", views.staff_contacts, name="staff_contacts"),
+    path(
+        "staff/communities/<int:community_id>/contacts/",
+        views.staff_contacts,
+        name="staff_contacts",
+    ),
 ]
 api_urls: list[URLPattern] = [
     path(_API_PROFILE, api.ProfileView.as_view(), name="profile"),
-    path(f"{_API_PROFILE}submit/", api.act_view("submit_profile", "Hand it to staff for vetting"), name="profile-submit"),
+    path(
+        f"{_API_PROFILE}submit/",
+        api.act_view("submit_profile", "Hand it to staff for vetting"),
+        name="profile-submit",
+    ),
     path(f"{_API_PROFILE}publish/", api.ProfilePublishView.as_view(), name="profile-publish"),
-    path(f"{_API_PROFILE}confirm/", api.act_view("confirm_profile", "Everything is still true"), name="profile-confirm"),
+    path(
+        f"{_API_PROFILE}confirm/",
+        api.act_view("confirm_profile", "Everything is still true"),
+        name="profile-confirm",
+    ),
     path(f"{_API_PROFILE}pause/", api.ProfilePauseView.as_view(), name="profile-pause"),
     path(f"{_API_PROFILE}progress/", api.ProfileProgressView.as_view(), name="profile-progress"),
     path(f"{_API_PROFILE}coverage/", api.ProfileCoverageView.as_view(), name="profile-coverage"),
     path(f"{_API_PROFILE}preview/", api.ProfilePreviewView.as_view(), name="profile-preview"),
     path(f"{_API_PROFILE}sources/", api.ProfileSourcesView.as_view(), name="profile-sources"),
-    path(f"{_API_PROFILE}partnerships/", api.ExistingPartnershipsView.as_view(), name="profile-partnerships"),
-    path(f"{_API_PROFILE}resume/", api.act_view("resume_profile", "Seek again"), name="profile-resume"),
-    path(f"{_API_PROFILE}fulfil/", api.act_view("mark_fulfilled", "Found what you looked for"), name="profile-fulfil"),
-    path(f"{_API_PROFILE}withdraw/", api.act_view("withdraw_profile", "Take it off the service"), name="profile-withdraw"),
+    path(
+        f"{_API_PROFILE}partnerships/",
+        api.ExistingPartnershipsView.as_view(),
+        name="profile-partnerships",
+    ),
+    path(
+        f"{_API_PROFILE}resume/",
+        api.act_view("resume_profile", "Seek again"),
+        name="profile-resume",
+    ),
+    path(
+        f"{_API_PROFILE}fulfil/",
+        api.act_view("mark_fulfilled", "Found what you looked for"),
+        name="profile-fulfil",
+    ),
+    path(
+        f"{_API_PROFILE}withdraw/",
+        api.act_view("withdraw_profile", "Take it off the service"),
+        name="profile-withdraw",
+    ),
     path(f"{_API_COMMUNITY}contacts/", api.OwnContactsView.as_view(), name="own-contacts"),
-    path(f"{_API_COMMUNITY}contacts/break-glass/", api.BreakGlassView.as_view(), name="contacts-break-glass"),
+    path(
+        f"{_API_COMMUNITY}contacts/break-glass/",
+        api.BreakGlassView.as_view(),
+        name="contacts-break-glass",
+    ),
     path(f"{_API_COMMUNITY}events/", api.CommunityEventsView.as_view(), name="community-events"),
 ]

@@ -24,7 +24,14 @@ from backend.cities.open_data import SOURCES, open_data
 from backend.cities.permissions import actor_kind, require_in
 from backend.cities.profile_progress import WALK, progress_of
 from backend.cities.profile_schema import GROUP_BY_CODE, Group
-from backend.cities.services import ContactEntry, break_glass, draft_errors, read_contacts, replace_contacts, save_draft
+from backend.cities.services import (
+    ContactEntry,
+    break_glass,
+    draft_errors,
+    read_contacts,
+    replace_contacts,
+    save_draft,
+)
 from backend.common.errors import InvalidFields, NotVisible
 from backend.web.html.base import current_user
 from backend.web.profiles.forms import AskedField, ask, read_group
@@ -36,11 +43,13 @@ from backend.web.profiles.presentation import Answer, describe, form_line
 
 
 def own_profile(user: User, community_id: int, verb: str = "R") -> Profile:
-    """The community's profile with its draft. Raises NotVisible unless the person may do ``verb`` with it."""
+    """The community's profile with its draft. Raises NotVisible unless the person may do ``verb``
+    with it.
+    """
     require_in(user, community_id, verb, Thing.DRAFT)
-    return Profile.objects.select_related("community__country", "community__place__country", "current_version").get(
-        community_id=community_id
-    )
+    return Profile.objects.select_related(
+        "community__country", "community__place__country", "current_version"
+    ).get(community_id=community_id)
 
 
 @require_safe
@@ -59,7 +68,9 @@ def overview(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "profiles/overview.html", context)
 
 
-def _asked(profile: Profile, group: Group, answers: Mapping[str, Any], *, with_errors: bool) -> list[AskedField]:
+def _asked(
+    profile: Profile, group: Group, answers: Mapping[str, Any], *, with_errors: bool
+) -> list[AskedField]:
     draft = {**profile.draft, group.code: answers}
     errors = draft_errors(Profile(draft=draft)) if with_errors else {}
     sources = open_data(profile.community)
@@ -68,7 +79,12 @@ def _asked(profile: Profile, group: Group, answers: Mapping[str, Any], *, with_e
         return form_line(profile.draft, f"{group.code}.{name}", sources)
 
     return [
-        ask(question, answers.get(question.name), errors.get(f"{group.code}.{question.name}", []), asked(question.name))
+        ask(
+            question,
+            answers.get(question.name),
+            errors.get(f"{group.code}.{question.name}", []),
+            asked(question.name),
+        )
         for question in group.fields
     ]
 
@@ -92,9 +108,13 @@ def _group_context(profile: Profile, group: Group, fields: list[AskedField]) -> 
         "progress": progress,
         "outlook": outlook_of(profile),
         "seen": json.dumps(profile.draft.get(group.code) or {}, ensure_ascii=False),
-        "to_confirm": any(topic.group is group and topic.state == "to_confirm" for topic in progress.topics),
+        "to_confirm": any(
+            topic.group is group and topic.state == "to_confirm" for topic in progress.topics
+        ),
         "claims": list(own_claims(profile.community_id)) if group.code == "partnerships" else [],
-        "offered_partners": partners_to_offer(profile.community, profile.draft) if group.code == "partnerships" else [],
+        "offered_partners": partners_to_offer(profile.community, profile.draft)
+        if group.code == "partnerships"
+        else [],
         "shows_sample": profile.community.is_sample,
     }
 
@@ -106,13 +126,17 @@ def _group(code: str) -> Group:
 
 
 def _revision(request: HttpRequest) -> int:
-    """The draft's revision that the page was made from; -1, which collides with every change, where a page was tampered with."""
+    """The draft's revision that the page was made from; -1, which collides with every change, where
+    a page was tampered with.
+    """
     text = request.POST.get("revision", "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
 def _seen(request: HttpRequest, profile: Profile, group: Group) -> dict[str, Any]:
-    """The topic's answers as the page was opened with them; those of the draft where the page does not say."""
+    """The topic's answers as the page was opened with them; those of the draft where the page does
+    not say.
+    """
     try:
         seen = json.loads(request.POST.get("seen", ""))
     except ValueError:
@@ -121,11 +145,16 @@ def _seen(request: HttpRequest, profile: Profile, group: Group) -> dict[str, Any
 
 
 def _changes(request: HttpRequest, profile: Profile, group: Group) -> dict[str, dict[str, Any]]:
-    """What the person changed on the page: answers that somebody else changed meanwhile, and they did not, stay as they are."""
+    """What the person changed on the page: answers that somebody else changed meanwhile, and they
+    did not, stay as they are.
+    """
     posted = read_group(group, request.POST)
     if "existing" in posted:
         draft = {group.code: posted}
-        posted["existing"] = [*posted["existing"], *rows_of_listed(profile.community, draft, request.POST.getlist("add_listed"))]
+        posted["existing"] = [
+            *posted["existing"],
+            *rows_of_listed(profile.community, draft, request.POST.getlist("add_listed")),
+        ]
     changed = changed_answers({group.code: _seen(request, profile, group)}, {group.code: posted})
     return {group.code: {path.split(".", 1)[1]: value for path, value in changed.items()}}
 
@@ -136,7 +165,11 @@ def _looked_at(group: Group) -> list[str]:
 
 def _with_defaults(group: Group, answers: Mapping[str, Any]) -> Mapping[str, Any]:
     """A story is most likely written in the language that its author reads the page in."""
-    return {"language": (get_language() or "en").split("-")[0], **answers} if group.code == "story" else answers
+    return (
+        {"language": (get_language() or "en").split("-")[0], **answers}
+        if group.code == "story"
+        else answers
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -146,18 +179,30 @@ def group_page(request: HttpRequest, community_id: int, group: str) -> HttpRespo
     if request.method != "POST":
         profile = own_profile(user, community_id, "U")
         answers = _with_defaults(topic, profile.draft.get(topic.code) or {})
-        show_errors = any(draft_errors(profile).keys() & {f"{topic.code}.{field.name}" for field in topic.fields})
+        show_errors = any(
+            draft_errors(profile).keys() & {f"{topic.code}.{field.name}" for field in topic.fields}
+        )
         fields = _asked(profile, topic, answers, with_errors=show_errors)
         return render(request, "profiles/group.html", _group_context(profile, topic, fields))
     changes = _changes(request, own_profile(user, community_id, "U"), topic)
     try:
-        save_draft(by=user, community_id=community_id, changes=changes, revision=_revision(request), confirm=_looked_at(topic))
+        save_draft(
+            by=user,
+            community_id=community_id,
+            changes=changes,
+            revision=_revision(request),
+            confirm=_looked_at(topic),
+        )
     except DraftConflict as conflict:
-        return _conflict_page(request, own_profile(user, community_id, "U"), topic, changes[topic.code], conflict)
+        return _conflict_page(
+            request, own_profile(user, community_id, "U"), topic, changes[topic.code], conflict
+        )
     profile = own_profile(user, community_id, "U")
     fields = _asked(profile, topic, profile.draft.get(topic.code) or {}, with_errors=True)
     if any(field.errors for field in fields):
-        return render(request, "profiles/group.html", _group_context(profile, topic, fields), status=422)
+        return render(
+            request, "profiles/group.html", _group_context(profile, topic, fields), status=422
+        )
     return _after_saving(request, community_id, topic)
 
 
@@ -177,7 +222,9 @@ def _after_saving(request: HttpRequest, community_id: int, group: Group) -> Http
 
 @require_POST
 def autosave(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
-    """Saves while people write: answers a line of text, the new revision and how the profile stands now; never moves the page."""
+    """Saves while people write: answers a line of text, the new revision and how the profile stands
+    now; never moves the page.
+    """
     user, topic = current_user(request), _group(group)
     changes = _changes(request, own_profile(user, community_id, "U"), topic)
     try:
@@ -200,14 +247,24 @@ def _shown(profile: Profile, group: Group, name: str, value: Any) -> Answer | No
     return described[0].answers[0] if described and described[0].answers else None
 
 
-def _conflict_page(request: HttpRequest, profile: Profile, group: Group, mine: Mapping[str, Any], conflict: DraftConflict) -> HttpResponse:
-    """Each answer that both changed with both values, to choose from; what only this person changed is kept with it."""
+def _conflict_page(
+    request: HttpRequest,
+    profile: Profile,
+    group: Group,
+    mine: Mapping[str, Any],
+    conflict: DraftConflict,
+) -> HttpResponse:
+    """Each answer that both changed with both values, to choose from; what only this person changed
+    is kept with it.
+    """
     rows = [
         {
             "name": field.name,
             "label": field.label,
             "yours": _shown(profile, group, field.name, mine.get(field.name)),
-            "theirs": _shown(profile, group, field.name, answer_at(profile.draft, f"{group.code}.{field.name}")),
+            "theirs": _shown(
+                profile, group, field.name, answer_at(profile.draft, f"{group.code}.{field.name}")
+            ),
         }
         for field in group.fields
         if f"{group.code}.{field.name}" in conflict.collisions
@@ -218,7 +275,11 @@ def _conflict_page(request: HttpRequest, profile: Profile, group: Group, mine: M
         "group": group,
         "rows": rows,
         "mine": json.dumps(dict(mine), ensure_ascii=False),
-        "others": [field.label for field in group.fields if field.name in mine and f"{group.code}.{field.name}" not in conflict.collisions],
+        "others": [
+            field.label
+            for field in group.fields
+            if field.name in mine and f"{group.code}.{field.name}" not in conflict.collisions
+        ],
         "shows_sample": profile.community.is_sample,
     }
     return render(request, "profiles/conflict.html", context, status=409)
@@ -230,15 +291,34 @@ def settle(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
     user, topic = current_user(request), _group(group)
     mine = _own_answers(request, topic)
     undecided = request.POST.getlist("asked")
-    kept = {name: value for name, value in mine.items() if name not in undecided or request.POST.get(f"keep.{name}") == "mine"}
-    open_still = [name for name in undecided if request.POST.get(f"keep.{name}") not in ("mine", "theirs")]
+    kept = {
+        name: value
+        for name, value in mine.items()
+        if name not in undecided or request.POST.get(f"keep.{name}") == "mine"
+    }
+    open_still = [
+        name for name in undecided if request.POST.get(f"keep.{name}") not in ("mine", "theirs")
+    ]
     profile = own_profile(user, community_id, "U")
     if open_still:
-        collisions = {f"{topic.code}.{name}": (mine.get(name), answer_at(profile.draft, f"{topic.code}.{name}")) for name in undecided}
+        collisions = {
+            f"{topic.code}.{name}": (
+                mine.get(name),
+                answer_at(profile.draft, f"{topic.code}.{name}"),
+            )
+            for name in undecided
+        }
         messages.error(request, _("Choose one of the two for every answer. Nothing is saved yet."))
-        return _conflict_page(request, profile, topic, mine, DraftConflict(profile.draft_revision, collisions))
+        return _conflict_page(
+            request, profile, topic, mine, DraftConflict(profile.draft_revision, collisions)
+        )
     try:
-        save_draft(by=user, community_id=community_id, changes={topic.code: kept}, revision=_revision(request))
+        save_draft(
+            by=user,
+            community_id=community_id,
+            changes={topic.code: kept},
+            revision=_revision(request),
+        )
     except DraftConflict as conflict:
         return _conflict_page(request, own_profile(user, community_id, "U"), topic, kept, conflict)
     messages.success(request, _("“%(group)s” is saved as you chose.") % {"group": topic.label})
@@ -251,7 +331,13 @@ def _own_answers(request: HttpRequest, group: Group) -> Answers:
     except ValueError:
         mine = None
     if not isinstance(mine, dict) or mine.keys() - {field.name for field in group.fields}:
-        raise InvalidFields({"mine": [_("The page did not send back your answers whole. Go back and save once more.")]})
+        raise InvalidFields(
+            {
+                "mine": [
+                    _("The page did not send back your answers whole. Go back and save once more.")
+                ]
+            }
+        )
     return mine
 
 
@@ -265,18 +351,32 @@ _MOST_ROWS_READ = 50
 
 def _posted(post: QueryDict) -> list[ContactEntry]:
     """The rows that hold something, in their order."""
-    rows = [{part: post.get(f"{part}.{index}", "").strip() for part in _PARTS} for index in range(_MOST_ROWS_READ)]
-    return [ContactEntry(name=r["name"], office=r["office"], email=r["email"], phone=r["phone"]) for r in rows if any(r.values())]
+    rows = [
+        {part: post.get(f"{part}.{index}", "").strip() for part in _PARTS}
+        for index in range(_MOST_ROWS_READ)
+    ]
+    return [
+        ContactEntry(name=r["name"], office=r["office"], email=r["email"], phone=r["phone"])
+        for r in rows
+        if any(r.values())
+    ]
 
 
-def _rows(contacts: Sequence[ContactEntry], errors: Mapping[str, list[str]]) -> list[dict[str, object]]:
+def _rows(
+    contacts: Sequence[ContactEntry], errors: Mapping[str, list[str]]
+) -> list[dict[str, object]]:
     """Each row's fields with value and errors, and some empty rows behind them."""
     labels = {"name": _("Name"), "office": _("Office"), "email": _("E-mail"), "phone": _("Phone")}
     empty = ContactEntry(name="", office="", email="", phone="")
     return [
         {
             "fields": [
-                {"id": f"{part}.{index}", "label": labels[part], "value": row[part], "errors": errors.get(f"contacts.{index}.{part}", [])}  # type: ignore[literal-required]
+                {
+                    "id": f"{part}.{index}",
+                    "label": labels[part],
+                    "value": row[part],  # type: ignore[literal-required]
+                    "errors": errors.get(f"contacts.{index}.{part}", []),
+                }
                 for part in _PARTS
             ]
         }
@@ -295,20 +395,35 @@ def own_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
         except InvalidFields as invalid:
             errors = invalid.errors
         else:
-            messages.success(request, _("The contacts are saved. Nobody else sees them before both sides of an introduction consent."))
+            messages.success(
+                request,
+                _(
+                    "The contacts are saved. Nobody else sees them before both sides of an introduction consent."
+                ),
+            )
             return redirect("web:profile_contacts", community_id)
     else:
         contacts = read_contacts(by=user, community_id=community_id)
-        shown = [ContactEntry(name=c.name, office=c.office, email=c.email, phone=c.phone) for c in contacts]
+        shown = [
+            ContactEntry(name=c.name, office=c.office, email=c.email, phone=c.phone)
+            for c in contacts
+        ]
     community = Community.objects.get(pk=community_id)
-    context = {"community": community, "rows": _rows(shown, errors), "errors": errors, "shows_sample": community.is_sample}
+    context = {
+        "community": community,
+        "rows": _rows(shown, errors),
+        "errors": errors,
+        "shows_sample": community.is_sample,
+    }
     return render(request, "profiles/contacts.html", context, status=422 if errors else 200)
 
 
 @cache_control(no_store=True, private=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
-    """A community's contacts for staff, who leave a trace by reading them: curators in their work, administrators by a reason."""
+    """A community's contacts for staff, who leave a trace by reading them: curators in their work,
+    administrators by a reason.
+    """
     user = current_user(request)
     reason, errors = request.POST.get("reason", ""), {}
     contacts: list[Contact] | None = None
@@ -320,5 +435,11 @@ def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
     elif not may(actor_kind(user, community_id), "X", Thing.CONTACTS_BEFORE_CONSENT):
         contacts = read_contacts(by=user, community_id=community_id)
     community = get_object_or_404(Community, pk=community_id)
-    context = {"community": community, "contacts": contacts, "asks_reason": contacts is None, "reason": reason, "errors": errors}
+    context = {
+        "community": community,
+        "contacts": contacts,
+        "asks_reason": contacts is None,
+        "reason": reason,
+        "errors": errors,
+    }
     return render(request, "profiles/staff_contacts.html", context, status=422 if errors else 200)

@@ -1,4 +1,6 @@
-"""What anybody may read: who seeks, the directory, places and vocabularies; and registering a community."""
+"""What anybody may read: who seeks, the directory, places and vocabularies; and registering a
+community.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.cities.existing_queries import public_document
-from backend.cities.models import Community, Country, ExistingPartnership, ListedPartnership, Membership
+from backend.cities.models import (
+    Community,
+    Country,
+    ExistingPartnership,
+    ListedPartnership,
+    Membership,
+)
 from backend.cities.place_search import search_places
 from backend.cities.queries import listed_partners, seeking_communities
 from backend.cities.services import register_community
 from backend.cities.vocabularies import NAMES, vocabulary
 from backend.common.errors import NotVisible
-from backend.introductions.directory_rows import Filters, confirmed_of_members, listed_of_members, recorded_partnerships
+from backend.introductions.directory_rows import (
+    Filters,
+    confirmed_of_members,
+    listed_of_members,
+    recorded_partnerships,
+)
 from backend.introductions.models import Partnership
 from backend.web.introductions.serializers import PartnershipSerializer
 from backend.web.members.serializers import ConfirmedPartnershipSerializer
@@ -37,24 +50,41 @@ class CommunitiesView(ApiList):
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
-        summary="Register a community", request=serializers.RegistrationSerializer, responses={201: serializers.RegisteredSerializer}
+        summary="Register a community",
+        request=serializers.RegistrationSerializer,
+        responses={201: serializers.RegisteredSerializer},
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        community = register_community(by=person(request), **checked(serializers.RegistrationSerializer, request.data))
+        community = register_community(
+            by=person(request), **checked(serializers.RegistrationSerializer, request.data)
+        )
         return Response(serializers.RegisteredSerializer(community).data, status=201)
 
 
 class CommunityView(ApiView):
-    @extend_schema(summary="One community with its published profile", responses=serializers.CommunitySerializer)
+    @extend_schema(
+        summary="One community with its published profile",
+        responses=serializers.CommunitySerializer,
+    )
     def get(self, request: Request, community_id: int) -> Response:
-        current = Prefetch("memberships", Membership.objects.filter(ended_on__isnull=True), to_attr="current_memberships")
-        found = Community.objects.public().select_related("country", "place", "profile__current_version").prefetch_related(current)
+        current = Prefetch(
+            "memberships",
+            Membership.objects.filter(ended_on__isnull=True),
+            to_attr="current_memberships",
+        )
+        found = (
+            Community.objects.public()
+            .select_related("country", "place", "profile__current_version")
+            .prefetch_related(current)
+        )
         community: Any = found.filter(pk=community_id).first()
         if community is None:
             raise NotVisible
         community.membership = next(iter(community.current_memberships), None)
-        community.public_document = public_document(community.pk, community.profile.current_version.data)
+        community.public_document = public_document(
+            community.pk, community.profile.current_version.data
+        )
         community.listed_partners = listed_partners(community)
         return Response(serializers.CommunitySerializer(community).data)
 
@@ -80,21 +110,33 @@ class PlacesView(ApiView):
 
 
 class VocabulariesView(ApiView):
-    @extend_schema(operation_id="vocabulary_names", summary="Names of the vocabularies", responses=serializers.VocabularyNamesSerializer)
+    @extend_schema(
+        operation_id="vocabulary_names",
+        summary="Names of the vocabularies",
+        responses=serializers.VocabularyNamesSerializer,
+    )
     def get(self, request: Request) -> Response:
         return Response({"names": list(NAMES)})
 
 
 class VocabularyView(ApiView):
-    @extend_schema(summary="The terms of one vocabulary", responses=serializers.VocabularySerializer)
+    @extend_schema(
+        summary="The terms of one vocabulary", responses=serializers.VocabularySerializer
+    )
     def get(self, request: Request, name: str) -> Response:
         if name not in NAMES:
             raise NotVisible
-        return Response(serializers.VocabularySerializer({"name": name, "terms": list(vocabulary(name).values())}).data)
+        return Response(
+            serializers.VocabularySerializer(
+                {"name": name, "terms": list(vocabulary(name).values())}
+            ).data
+        )
 
 
 class PartnershipsView(ApiList):
-    """The directory: partnerships of members in good standing that are recorded here and have not ended."""
+    """The directory: partnerships of members in good standing that are recorded here and have not
+    ended.
+    """
 
     serializer_class = PartnershipSerializer
     filter_serializer = serializers.RecordedFilters
@@ -104,7 +146,9 @@ class PartnershipsView(ApiList):
 
 
 class ConfirmedPartnershipsView(ApiList):
-    """The directory: partnerships that members had before they came, as their officials say and staff have confirmed."""
+    """The directory: partnerships that members had before they came, as their officials say and
+    staff have confirmed.
+    """
 
     serializer_class = ConfirmedPartnershipSerializer
     filter_serializer = serializers.ConfirmedFilters
@@ -114,7 +158,9 @@ class ConfirmedPartnershipsView(ApiList):
 
 
 class ListedPartnershipsView(ApiList):
-    """The directory: pairs with a member in good standing that public lists name. Their status is not known."""
+    """The directory: pairs with a member in good standing that public lists name. Their status is
+    not known.
+    """
 
     serializer_class = serializers.ListedPartnershipSerializer
     filter_serializer = serializers.DirectoryFilters

@@ -20,7 +20,9 @@ from backend.web.html.forms import Filters
 
 
 def _terms(name: str) -> list[tuple[str, str]]:
-    return sorted(((term.code, term.label()) for term in vocabulary(name).values()), key=lambda pair: pair[1])
+    return sorted(
+        ((term.code, term.label()) for term in vocabulary(name).values()), key=lambda pair: pair[1]
+    )
 
 
 class SeekingFilters(Filters):
@@ -40,7 +42,10 @@ class SeekingFilters(Filters):
         )
         choices = {
             "country": [(code, name) for code, name, _region in countries],
-            "region": [(region, region) for region in sorted({region for _code, _name, region in countries if region})],
+            "region": [
+                (region, region)
+                for region in sorted({region for _code, _name, region in countries if region})
+            ],
             "theme": _terms("themes"),
             "sector": _terms("sectors"),
             "topic": _terms("topics"),
@@ -63,18 +68,34 @@ FIRST_DECADE, LAST_DECADE = 1900, 2100
 
 class DirectoryFilters(Filters):
     country = forms.ChoiceField(label=_("Country"), required=False)
-    kind = forms.ChoiceField(label=_("Members"), required=False, choices=[_ANY, ("us", _("U.S. members")), ("global", _("Global Members"))])
+    kind = forms.ChoiceField(
+        label=_("Members"),
+        required=False,
+        choices=[_ANY, ("us", _("U.S. members")), ("global", _("Global Members"))],
+    )
     theme = forms.ChoiceField(label=_("Theme, where known"), required=False)
-    status = forms.ChoiceField(label=_("Status"), required=False, choices=[_ANY, *STATUS_WORDS.items()])
+    status = forms.ChoiceField(
+        label=_("Status"), required=False, choices=[_ANY, *STATUS_WORDS.items()]
+    )
     decade = forms.TypedChoiceField(label=_("Begun"), required=False, coerce=int, empty_value=None)
     recognised = forms.BooleanField(label=_("Officially recognised only"), required=False)
-    place = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+    place = forms.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["country"].choices = [_ANY, *((country.pk, country.label) for country in Country.objects.all())]  # type: ignore[attr-defined]
-        self.fields["theme"].choices = [_ANY, *((term.code, term.label()) for term in vocabulary("themes").values())]  # type: ignore[attr-defined]
-        decades = ((year, _("%(year)ds") % {"year": year}) for year in range(FIRST_DECADE, LAST_DECADE, 10))
+        self.fields["country"].choices = [  # type: ignore[attr-defined]
+            _ANY,
+            *((country.pk, country.label) for country in Country.objects.all()),
+        ]
+        self.fields["theme"].choices = [  # type: ignore[attr-defined]
+            _ANY,
+            *((term.code, term.label()) for term in vocabulary("themes").values()),
+        ]
+        decades = (
+            (year, _("%(year)ds") % {"year": year}) for year in range(FIRST_DECADE, LAST_DECADE, 10)
+        )
         self.fields["decade"].choices = [_ANY, *decades]  # type: ignore[attr-defined]
 
     def asked(self) -> RowFilters:
@@ -88,7 +109,11 @@ class DirectoryFilters(Filters):
             field: Any = self.fields[name]
             chosen = str(self.data.get(name, ""))
             kept = [
-                (code, _("%(label)s (%(count)d)") % {"label": label, "count": counted.get(str(code), 0)})
+                (
+                    code,
+                    _("%(label)s (%(count)d)")
+                    % {"label": label, "count": counted.get(str(code), 0)},
+                )
                 for code, label in field.choices
                 if code != "" and (str(code) in counted or str(code) == chosen)
             ]

@@ -15,7 +15,9 @@ from backend.web.rest.base import FilterSerializer, StrictSerializer
 from backend.web.rest.schema import published_document_schema
 
 # Of the living ones: the directory shows no others.
-PARTNERSHIP_STATES = [choice for choice in Partnership.Status.choices if choice[0] not in ("ended", "emeritus")]
+PARTNERSHIP_STATES = [
+    choice for choice in Partnership.Status.choices if choice[0] not in ("ended", "emeritus")
+]
 
 
 class CountrySerializer(serializers.Serializer):
@@ -37,7 +39,9 @@ class CommunityNameSerializer(serializers.Serializer):
     name = serializers.CharField()
     admin1 = serializers.CharField(help_text="State, province or the like; may be empty")
     country = CountryNameSerializer()
-    is_sample = serializers.BooleanField(help_text="Belongs to the sample world: real facts, made-up wishes.")
+    is_sample = serializers.BooleanField(
+        help_text="Belongs to the sample world: real facts, made-up wishes."
+    )
 
 
 class CommunityCardSerializer(CommunityNameSerializer):
@@ -46,7 +50,9 @@ class CommunityCardSerializer(CommunityNameSerializer):
     latitude = serializers.FloatField(allow_null=True)
     longitude = serializers.FloatField(allow_null=True)
     timezone = serializers.CharField(help_text="IANA name; may be empty")
-    population = serializers.IntegerField(source="place.population", default=None, allow_null=True, help_text="By the gazetteer")
+    population = serializers.IntegerField(
+        source="place.population", default=None, allow_null=True, help_text="By the gazetteer"
+    )
 
 
 @extend_schema_field(published_document_schema())
@@ -67,7 +73,10 @@ class PlaceSerializer(PlaceNameSerializer):
     population = serializers.IntegerField(allow_null=True)
     timezone = serializers.CharField()
     community_id = serializers.IntegerField(
-        source="community.pk", default=None, allow_null=True, help_text="The community registered for it"
+        source="community.pk",
+        default=None,
+        allow_null=True,
+        help_text="The community registered for it",
     )
 
 
@@ -90,21 +99,31 @@ class CommunitySerializer(CommunityCardSerializer):
     website = serializers.CharField()
     version = serializers.IntegerField(source="profile.current_version.number")
     published_at = serializers.DateTimeField(source="profile.current_version.published_at")
-    confirmed_at = serializers.DateTimeField(source="profile.confirmed_at", help_text="When its owner last said that it is true")
+    confirmed_at = serializers.DateTimeField(
+        source="profile.confirmed_at", help_text="When its owner last said that it is true"
+    )
     profile = PublishedDocumentField(source="public_document")
     membership = MembershipSerializer(allow_null=True)
     listed_partners = ListedPartnerSerializer(many=True)
 
 
 class RegistrationSerializer(StrictSerializer):
-    place_id = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1, help_text="Needed for a city")
+    place_id = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="Needed for a city",
+    )
     kind = serializers.CharField(required=False, default="city", max_length=10)
     name = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
     country = serializers.CharField(required=False, default="", allow_blank=True, max_length=2)
     admin1 = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
     website = serializers.URLField(required=False, default="", allow_blank=True, max_length=200)
     is_another = serializers.BooleanField(
-        required=False, default=False, help_text="After 409 `community_looks_registered`: none of those is meant"
+        required=False,
+        default=False,
+        help_text="After 409 `community_looks_registered`: none of those is meant",
     )
 
 
@@ -118,38 +137,65 @@ def _codes(name: str) -> list[tuple[str, str]]:
 
 
 class SeekingFilters(FilterSerializer):
-    search = serializers.CharField(required=False, max_length=100, help_text="Words of names; forgives accents")
+    search = serializers.CharField(
+        required=False, max_length=100, help_text="Words of names; forgives accents"
+    )
     country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1 alpha-2")
-    region = serializers.CharField(required=False, max_length=60, help_text="UN subregion, as `/countries/` names it")
+    region = serializers.CharField(
+        required=False, max_length=60, help_text="UN subregion, as `/countries/` names it"
+    )
     theme = serializers.ChoiceField(choices=_codes("themes"), required=False)
     sector = serializers.ChoiceField(choices=_codes("sectors"), required=False)
-    topic = serializers.ChoiceField(choices=_codes("topics"), required=False, help_text="Needed or offered")
+    topic = serializers.ChoiceField(
+        choices=_codes("topics"), required=False, help_text="Needed or offered"
+    )
 
 
 class PlaceFilters(StrictSerializer):
     q = serializers.CharField(
-        min_length=2, max_length=100, help_text="A name or its beginning, in any script; forgives accents and mistakes"
+        min_length=2,
+        max_length=100,
+        help_text="A name or its beginning, in any script; forgives accents and mistakes",
     )
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, default="", help_text="ISO 3166-1 alpha-2; its places come first")
+    country = serializers.RegexField(
+        r"^[A-Z]{2}$",
+        required=False,
+        default="",
+        help_text="ISO 3166-1 alpha-2; its places come first",
+    )
 
 
 class DirectoryFilters(FilterSerializer):
     search = serializers.CharField(required=False, max_length=100, help_text="Words of either name")
     country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of either side")
-    kind = serializers.ChoiceField(choices=[("us", "Of U.S. members"), ("global", "Of Global Members")], required=False)
-    place = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1, help_text="GeoNames id of either side")
+    kind = serializers.ChoiceField(
+        choices=[("us", "Of U.S. members"), ("global", "Of Global Members")], required=False
+    )
+    place = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, help_text="GeoNames id of either side"
+    )
 
 
 class ConfirmedFilters(DirectoryFilters):
-    status = serializers.ChoiceField(choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()], required=False)
-    decade = serializers.IntegerField(required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980")
+    status = serializers.ChoiceField(
+        choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()], required=False
+    )
+    decade = serializers.IntegerField(
+        required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980"
+    )
 
 
 class RecordedFilters(DirectoryFilters):
     status = serializers.ChoiceField(choices=PARTNERSHIP_STATES, required=False)
-    decade = serializers.IntegerField(required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980")
-    theme = serializers.ChoiceField(choices=_codes("themes"), required=False, help_text="Among its areas of cooperation")
-    recognised = serializers.BooleanField(required=False, help_text="Only officially recognised ones")
+    decade = serializers.IntegerField(
+        required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980"
+    )
+    theme = serializers.ChoiceField(
+        choices=_codes("themes"), required=False, help_text="Among its areas of cooperation"
+    )
+    recognised = serializers.BooleanField(
+        required=False, help_text="Only officially recognised ones"
+    )
 
 
 class PlacesSerializer(serializers.Serializer):
@@ -162,9 +208,14 @@ class VocabularyNamesSerializer(serializers.Serializer):
 
 class TermSerializer(serializers.Serializer):
     code = serializers.CharField()
-    labels = serializers.DictField(child=serializers.CharField(), help_text="Words by language (ISO 639-1); English is always there")
+    labels = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="Words by language (ISO 639-1); English is always there",
+    )
     group = serializers.CharField()
-    isic = serializers.ListField(child=serializers.CharField(), help_text="Sections of ISIC Rev. 4, for sectors")
+    isic = serializers.ListField(
+        child=serializers.CharField(), help_text="Sections of ISIC Rev. 4, for sectors"
+    )
 
 
 class VocabularySerializer(serializers.Serializer):
@@ -174,7 +225,12 @@ class VocabularySerializer(serializers.Serializer):
 
 def listed_pair(row: Any) -> dict[str, Any]:
     """A listed partnership with the names its serializer takes."""
-    return {"id": row.pk, "places": [row.place_a, row.place_b], "sources": row.sources, "status": "listed, status unknown"}
+    return {
+        "id": row.pk,
+        "places": [row.place_a, row.place_b],
+        "sources": row.sources,
+        "status": "listed, status unknown",
+    }
 
 
 class ListedPartnershipSerializer(serializers.Serializer):

@@ -29,6 +29,10 @@ api_urls: list[URLPattern] = [
     path("vocabularies/", api.VocabulariesView.as_view(), name="vocabularies"),
     path("vocabularies/<slug:name>/", api.VocabularyView.as_view(), name="vocabulary"),
     path("partnerships/", api.PartnershipsView.as_view(), name="partnerships"),
-    path("confirmed-partnerships/", api.ConfirmedPartnershipsView.as_view(), name="confirmed-partnerships"),
+    path(
+        "confirmed-partnerships/",
+        api.ConfirmedPartnershipsView.as_view(),
+        name="confirmed-partnerships",
+    ),
     path("listed-partnerships/", api.ListedPartnershipsView.as_view(), name="listed-partnerships"),
 ]

@@ -1,4 +1,6 @@
-"""What anybody may read: the service, communities that seek partners, and the directory of partnerships."""
+"""What anybody may read: the service, communities that seek partners, and the directory of
+partnerships.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,13 @@ from backend.common.errors import NotVisible
 from backend.introductions.directory import CONFIRMED, LISTED, MOST_ARCS, RECORDED, Directory, Entry
 from backend.introductions.models import Form
 from backend.introductions.queries import living_partnerships
-from backend.web.profiles.presentation import community_card, describe, local_name_of, published_data, story_of
+from backend.web.profiles.presentation import (
+    community_card,
+    describe,
+    local_name_of,
+    published_data,
+    story_of,
+)
 from backend.web.public.forms import STATUS_WORDS, DirectoryFilters, SeekingFilters
 from backend.web.templatetags.web import LIST_SOURCES, arc_between
 
@@ -35,7 +43,9 @@ from backend.web.templatetags.web import LIST_SOURCES, arc_between
 
 def _home_figures() -> dict[str, int]:
     """Answers to what a newcomer asks: is anybody there, from where, and does it lead to something?"""
-    seeking = Community.objects.seeking().aggregate(communities=Count("id"), countries=Count("country", distinct=True))
+    seeking = Community.objects.seeking().aggregate(
+        communities=Count("id"), countries=Count("country", distinct=True)
+    )
     return {**seeking, "listed": ListedPartnership.objects.count()}
 
 
@@ -43,13 +53,22 @@ def _newest_of_both_sides() -> list[Community]:
     """Three from home and three from abroad, in turns: a pair needs both."""
     newest = seeking_communities().order_by("-profile__current_version__published_at", "id")
     home, abroad = newest.filter(country=HOME_COUNTRY)[:3], newest.exclude(country=HOME_COUNTRY)[:3]
-    return [community for pair in zip_longest(home, abroad) for community in pair if community is not None]
+    return [
+        community
+        for pair in zip_longest(home, abroad)
+        for community in pair
+        if community is not None
+    ]
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     cards = [community_card(community) for community in _newest_of_both_sides()]
-    context = {"figures": _home_figures(), "cards": cards, "shows_sample": any(card.community.is_sample for card in cards)}
+    context = {
+        "figures": _home_figures(),
+        "cards": cards,
+        "shows_sample": any(card.community.is_sample for card in cards),
+    }
     return render(request, "public/home.html", context)
 
 
@@ -74,14 +93,29 @@ def seeking(request: HttpRequest) -> HttpResponse:
     form = SeekingFilters(request.GET)
     page = Paginator(seeking_communities(**form.chosen()), PAGE).get_page(request.GET.get("page"))
     cards = [community_card(community) for community in page]
-    context = {"form": form, "page": page, "cards": cards, "shows_sample": any(card.community.is_sample for card in cards)}
+    context = {
+        "form": form,
+        "page": page,
+        "cards": cards,
+        "shows_sample": any(card.community.is_sample for card in cards),
+    }
     return render(request, "public/seeking.html", context)
 
 
 def _public_community(community_id: int) -> Community:
-    """Raises NotVisible for a community that nobody has published, like for one that does not exist."""
-    current = Prefetch("memberships", Membership.objects.filter(ended_on__isnull=True), to_attr="current_memberships")
-    found = Community.objects.public().select_related("country", "place__country", "profile__current_version").prefetch_related(current)
+    """Raises NotVisible for a community that nobody has published, like for one that does not
+    exist.
+    """
+    current = Prefetch(
+        "memberships",
+        Membership.objects.filter(ended_on__isnull=True),
+        to_attr="current_memberships",
+    )
+    found = (
+        Community.objects.public()
+        .select_related("country", "place__country", "profile__current_version")
+        .prefetch_related(current)
+    )
     community = found.filter(pk=community_id).first()
     if community is None:
         raise NotVisible
@@ -89,7 +123,9 @@ def _public_community(community_id: int) -> Community:
 
 
 def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What a community's page shows of a document: the published one, or a draft in its preview. ``current_memberships`` is fetched."""
+    """What a community's page shows of a document: the published one, or a draft in its preview.
+    ``current_memberships`` is fetched.
+    """
     listed = listed_partners(shown)
     partner_ids = [partner.community_id for partner in listed if partner.community_id is not None]
     return {
@@ -97,12 +133,18 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
         "local_name": local_name_of(shown, data),
         "story": story_of(data),
         "english_story": (data.get("story") or {}).get("english", ""),
-        "groups": [group for group in describe(data, shown) if group.code not in {"story", "identity", "importances"}],
+        "groups": [
+            group
+            for group in describe(data, shown)
+            if group.code not in {"story", "identity", "importances"}
+        ],
         "website": (data.get("identity") or {}).get("website") or shown.website,
         "recorded": living_partnerships(shown.pk),
         "existing": confirmed_partnerships(shown.pk),
         "listed": listed,
-        "public_ids": set(Community.objects.public().filter(pk__in=partner_ids).values_list("pk", flat=True)),
+        "public_ids": set(
+            Community.objects.public().filter(pk__in=partner_ids).values_list("pk", flat=True)
+        ),
         "membership": next(iter(shown.current_memberships), None),  # type: ignore[attr-defined]
         "shows_sample": shown.is_sample,
     }
@@ -126,7 +168,9 @@ class DirectoryRow:
 
     def __init__(self, entry: Entry, countries: dict[str, Country]) -> None:
         self.entry = entry
-        self.a_country, self.b_country = (countries[side.country].label for side in (entry.a, entry.b))
+        self.a_country, self.b_country = (
+            countries[side.country].label for side in (entry.a, entry.b)
+        )
         self.form = dict(Form.choices).get(entry.form, "")
         self.status = STATUS_WORDS.get(entry.status, entry.status)
         self.source = source_words(entry)
@@ -136,7 +180,10 @@ def source_words(entry: Entry) -> str:
     """Where the directory knows it from."""
     if entry.source == LISTED:
         return ", ".join(dict.fromkeys(LIST_SOURCES.get(tag, tag) for tag in entry.lists))
-    return {RECORDED: _("Agreement recorded here"), CONFIRMED: _("Said by the community, confirmed by staff")}[entry.source]
+    return {
+        RECORDED: _("Agreement recorded here"),
+        CONFIRMED: _("Said by the community, confirmed by staff"),
+    }[entry.source]
 
 
 @require_safe
@@ -144,10 +191,16 @@ def directory(request: HttpRequest) -> HttpResponse:
     form = DirectoryFilters(request.GET)
     asked = form.asked()
     found = Directory(asked)
-    page: Page[Entry] = Paginator(cast("Sequence[Entry]", found), DIRECTORY_PAGE).get_page(request.GET.get("page"))
+    page: Page[Entry] = Paginator(cast("Sequence[Entry]", found), DIRECTORY_PAGE).get_page(
+        request.GET.get("page")
+    )
     form.show_counts(found.facets())
     countries = Country.objects.in_bulk()
-    place = Place.objects.select_related("country", "community").filter(pk=asked.place).first() if asked.place else None
+    place = (
+        Place.objects.select_related("country", "community").filter(pk=asked.place).first()
+        if asked.place
+        else None
+    )
     arcs = found.arcs()
     context: dict[str, Any] = {
         "form": form,
@@ -155,9 +208,17 @@ def directory(request: HttpRequest) -> HttpResponse:
         "rows": [DirectoryRow(entry, countries) for entry in page],
         "place": place,
         "arcs": [arc_between(*ends) for ends in arcs],
-        "dots": sorted({end for a_long, a_lat, b_long, b_lat in arcs for end in ((a_long, a_lat), (b_long, b_lat))}),
+        "dots": sorted(
+            {
+                end
+                for a_long, a_lat, b_long, b_lat in arcs
+                for end in ((a_long, a_lat), (b_long, b_lat))
+            }
+        ),
         "some_arcs": len(arcs) == MOST_ARCS,
-        "nearby": [] if page.paginator.count or not asked.search else search_places(asked.search, limit=SUGGESTED),
+        "nearby": []
+        if page.paginator.count or not asked.search
+        else search_places(asked.search, limit=SUGGESTED),
         "shows_sample": any(entry.is_sample for entry in page),
     }
     return render(request, "public/directory.html", context)
@@ -168,15 +229,32 @@ def cities(request: HttpRequest) -> HttpResponse:
     """The type-ahead's list of cities: a fragment of links."""
     typed = request.GET.get("search", "")
     found = search_places(typed, limit=SUGGESTED) if len(typed.strip()) > 1 else []
-    return render(request, "public/directory_cities.html", {"found": found, "searched": bool(found) or len(typed.strip()) > 1})
+    return render(
+        request,
+        "public/directory_cities.html",
+        {"found": found, "searched": bool(found) or len(typed.strip()) > 1},
+    )
 
 
 @require_safe
 def export(request: HttpRequest) -> HttpResponseBase:
     """The directory under the same filters, as CSV. Public data, in English."""
     found = Directory(DirectoryFilters(request.GET).asked())
-    header = ["community", "country", "partner", "partner_country", "form", "state", "since", "recognised", "source", "sample"]
-    answer = StreamingHttpResponse(write_csv(header, _cells(found)), content_type="text/csv; charset=utf-8")
+    header = [
+        "community",
+        "country",
+        "partner",
+        "partner_country",
+        "form",
+        "state",
+        "since",
+        "recognised",
+        "source",
+        "sample",
+    ]
+    answer = StreamingHttpResponse(
+        write_csv(header, _cells(found)), content_type="text/csv; charset=utf-8"
+    )
     answer["Content-Disposition"] = 'attachment; filename="partnerships.csv"'
     return answer
 
@@ -186,4 +264,12 @@ def _cells(found: Directory) -> Iterator[list[Any]]:
         a, b = entry.a, entry.b
         known = [entry.form, entry.status, entry.year or "", "yes" if entry.is_recognised else "no"]
         source = " ".join(entry.lists) if entry.source == LISTED else entry.source
-        yield [a.name, a.country, b.name, b.country, *known, source, "yes" if entry.is_sample else "no"]
+        yield [
+            a.name,
+            a.country,
+            b.name,
+            b.country,
+            *known,
+            source,
+            "yes" if entry.is_sample else "no",
+        ]

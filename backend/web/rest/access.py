@@ -1,6 +1,8 @@
-"""Who may ask what of the API. Every route and method stands in one table; what does not is refused.
+"""Who may ask what of the API. Every route and method stands in one table; what does not is
+refused.
 
-What the person may do with the object itself is decided by the services and queries behind the view.
+What the person may do with the object itself is decided by the services and queries behind the
+view.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ from backend.accounts.second_factor import must_set_up_second_factor
 from backend.cities.permissions import role_in
 from backend.common.errors import NotAllowed, NotVisible
 
-Level = Literal["public", "signed_in", "community", "community_or_staff", "staff", "curator", "admin"]
+Level = Literal[
+    "public", "signed_in", "community", "community_or_staff", "staff", "curator", "admin"
+]
 
 _OF_COMMUNITY: Level = "community"
 _OWNER: dict[str, Level] = {"POST": "community"}
 _CURATOR: dict[str, Level] = {"POST": "curator"}
-# "community": an active role in the community that the address names. "staff": curators and administrators.
+# "community": an active role in the community that the address names. "staff": curators and
+# administrators.
 ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:schema": {"GET": "public"},
     "api:docs": {"GET": "public"},
@@ -94,7 +99,9 @@ ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:meetings": {"GET": "community", "POST": "community"},
     "api:meeting": {"GET": _OF_COMMUNITY},
     "api:meeting-calendar": {"GET": _OF_COMMUNITY},
-    **dict.fromkeys((f"api:meeting-{act}" for act in ("accept", "times", "fix", "details", "cancel")), _OWNER),
+    **dict.fromkeys(
+        (f"api:meeting-{act}" for act in ("accept", "times", "fix", "details", "cancel")), _OWNER
+    ),
     "api:agreements": {"GET": _OF_COMMUNITY},
     "api:agreement": {"GET": _OF_COMMUNITY},
     "api:agreement-versions": {"GET": _OF_COMMUNITY},
@@ -141,7 +148,9 @@ ACCESS: Mapping[str, Mapping[str, Level]] = {
     "api:staff-meetings": {"GET": "staff", "POST": "curator"},
     "api:staff-meeting": {"GET": "staff"},
     "api:staff-meeting-calendar": {"GET": "staff"},
-    **dict.fromkeys((f"api:staff-meeting-{act}" for act in ("times", "fix", "details", "cancel")), _CURATOR),
+    **dict.fromkeys(
+        (f"api:staff-meeting-{act}" for act in ("times", "fix", "details", "cancel")), _CURATOR
+    ),
     "api:staff-introductions": {"GET": "staff", "POST": "curator"},
     "api:staff-introduction": {"GET": "staff"},
     "api:staff-introduction-move": _CURATOR,
@@ -185,7 +194,11 @@ def admits(level: Level, user: User | AnonymousUser, community_id: int | None) -
         return False
     if level == "signed_in":
         return True
-    in_community = community_id is not None and level in {"community", "community_or_staff"} and role_in(user, community_id) is not None
+    in_community = (
+        community_id is not None
+        and level in {"community", "community_or_staff"}
+        and role_in(user, community_id) is not None
+    )
     if level == "curator":
         return user.is_curator
     if level == "admin":
@@ -197,7 +210,8 @@ class ByAccessTable(BasePermission):
     """The API's one permission class: deny by default.
 
     Raises:
-        MethodNotAllowed: the address takes no such method. NotAuthenticated: a visitor where one must sign in.
+        MethodNotAllowed: the address takes no such method. NotAuthenticated: a visitor where one
+            must sign in.
         NotVisible: somebody else's address, answered like one that does not exist.
     """
 
@@ -215,5 +229,8 @@ class ByAccessTable(BasePermission):
         if not admits(level, user, view.kwargs.get("community_id")):
             raise NotVisible
         if level != "public" and isinstance(user, User) and must_set_up_second_factor(user):
-            raise NotAllowed("Staff sign in with a second factor. Set one up in your account first.", code="second_factor_required")
+            raise NotAllowed(
+                "Staff sign in with a second factor. Set one up in your account first.",
+                code="second_factor_required",
+            )
         return True

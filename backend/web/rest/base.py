@@ -1,4 +1,6 @@
-"""What all views and serializers of the API share: strict requests, pages of lists, ids in addresses, the person who asks."""
+"""What all views and serializers of the API share: strict requests, pages of lists, ids in
+addresses, the person who asks.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from backend.web.rest.schema import ApiSchema
 
 
 class IdConverter:
-    """A primary key: 1 to 2⁶³−1. A larger number is no address at all, so it cannot reach the database."""
+    """A primary key: 1 to 2⁶³−1. A larger number is no address at all, so it cannot reach the
+    database.
+    """
 
     regex = "[1-9][0-9]{0,18}"
 
@@ -40,7 +44,9 @@ class IdConverter:
 
 
 class StrictSerializer(serializers.Serializer):
-    """The shape of a request's body or filters. Raises ValidationError for names beyond its fields (and ``also_allowed``)."""
+    """The shape of a request's body or filters. Raises ValidationError for names beyond its fields
+    (and ``also_allowed``).
+    """
 
     also_allowed: frozenset[str] = frozenset()
 
@@ -48,7 +54,9 @@ class StrictSerializer(serializers.Serializer):
         if isinstance(data, Mapping):
             unknown = sorted(set(data) - set(self.fields) - self.also_allowed)
             if unknown:
-                raise serializers.ValidationError({name: ["There is no such field."] for name in unknown})
+                raise serializers.ValidationError(
+                    {name: ["There is no such field."] for name in unknown}
+                )
         return super().to_internal_value(data)
 
 
@@ -73,7 +81,9 @@ def person(request: Request) -> User:
 
 
 def checked(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
-    """The values of a body or of query parameters. Raises ValidationError where their shape is wrong."""
+    """The values of a body or of query parameters. Raises ValidationError where their shape is
+    wrong.
+    """
     bound = serializer(data=data)
     bound.is_valid(raise_exception=True)
     values: dict[str, Any] = bound.validated_data

@@ -1,7 +1,8 @@
 """``Idempotency-Key``: an act asked for twice under one key happens once and is answered alike.
 
-After the IETF draft "The Idempotency-Key HTTP Header Field". The key's row, the act and its answer are one commit: whatever
-is killed in between, there are all three or none. A request that failed changed nothing, is not remembered, and may be sent again.
+After the IETF draft "The Idempotency-Key HTTP Header Field". The key's row, the act and its answer
+are one commit: whatever is killed in between, there are all three or none. A request that failed
+changed nothing, is not remembered, and may be sent again.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class KeyReused(InvalidFields):
     code = "idempotency_key_reused"
 
     def __init__(self) -> None:
-        super().__init__({HEADER: ["This key was used for another request. Take a new key for a new act."]})
+        super().__init__(
+            {HEADER: ["This key was used for another request. Take a new key for a new act."]}
+        )
 
 
 def idempotent(act: Act) -> Act:
@@ -49,7 +52,13 @@ def idempotent(act: Act) -> Act:
         if key is None:
             return act(view, request, *args, **kwargs)
         if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
-            raise ValidationError({HEADER: [f"Give a key of 1 to {LONGEST_KEY} visible characters, for example a UUID."]})
+            raise ValidationError(
+                {
+                    HEADER: [
+                        f"Give a key of 1 to {LONGEST_KEY} visible characters, for example a UUID."
+                    ]
+                }
+            )
         with transaction.atomic():
             row, fresh = _reserve(request, key)
             if not fresh:
@@ -64,7 +73,9 @@ def idempotent(act: Act) -> Act:
 
 
 def _reserve(request: Request, key: str) -> tuple[IdempotencyKey, bool]:
-    """The row of the key and whether this request made it. A second request waits here until the first has committed or failed."""
+    """The row of the key and whether this request made it. A second request waits here until the
+    first has committed or failed.
+    """
     if not isinstance(request.user, User):
         raise NotAuthenticated
     mine = IdempotencyKey.objects.filter(user=request.user)
@@ -82,14 +93,24 @@ def _reserve(request: Request, key: str) -> tuple[IdempotencyKey, bool]:
 def _repeat(row: IdempotencyKey, fingerprint: str) -> Response:
     if row.fingerprint != fingerprint:
         raise KeyReused
-    return Response(json.loads(row.body) if row.body else None, status=row.status, headers={"Idempotency-Replayed": "true"})
+    return Response(
+        json.loads(row.body) if row.body else None,
+        status=row.status,
+        headers={"Idempotency-Replayed": "true"},
+    )
 
 
 def fingerprint_of(request: Request) -> str:
-    """SHA-256 of method, path and body, hexadecimal. Files count by their content, whatever boundary separates them."""
+    """SHA-256 of method, path and body, hexadecimal. Files count by their content, whatever
+    boundary separates them.
+    """
     digest = hashlib.sha256(f"{request.method} {request.path}\n".encode())
     data = request.data
-    files = {name: value for name, value in data.items() if isinstance(value, UploadedFile)} if hasattr(data, "items") else {}
+    files = (
+        {name: value for name, value in data.items() if isinstance(value, UploadedFile)}
+        if hasattr(data, "items")
+        else {}
+    )
     plain = {name: value for name, value in data.items() if name not in files} if files else data
     digest.update(json.dumps(plain, sort_keys=True, default=str).encode())
     for name, upload in sorted(files.items()):

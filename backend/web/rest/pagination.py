@@ -1,4 +1,6 @@
-"""Cursor pages: each page begins after the last row of the one before it, whatever was added or removed in between."""
+"""Cursor pages: each page begins after the last row of the one before it, whatever was added or
+removed in between.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,12 @@ class CursorPages(BasePagination):
     The cursor is signed: a client cannot make one up.
     """
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
-        """One page of rows. Raises ValidationError for a cursor that is not ours, or a page size out of bounds."""
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any]:
+        """One page of rows. Raises ValidationError for a cursor that is not ours, or a page size
+        out of bounds.
+        """
         self.request = request
         self.ordering = _ordering(queryset)
         size = _page_size(request)
@@ -45,13 +51,22 @@ class CursorPages(BasePagination):
         return Response({"next": following, "results": data})
 
     def get_paginated_response_schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        address = {"type": "string", "format": "uri", "nullable": True, "description": "The next page; null on the last one."}
+        address = {
+            "type": "string",
+            "format": "uri",
+            "nullable": True,
+            "description": "The next page; null on the last one.",
+        }
         return {
             "type": "object",
             "required": ["next", "results"],
             "properties": {
                 "next": address,
-                "results": {"type": "array", "maxItems": LARGEST_PAGE, "items": dict(schema.get("items", schema))},
+                "results": {
+                    "type": "array",
+                    "maxItems": LARGEST_PAGE,
+                    "items": dict(schema.get("items", schema)),
+                },
             },
         }
 
@@ -65,20 +80,34 @@ class CursorPages(BasePagination):
                 "description": "From `next` of the page before.",
                 "schema": {"type": "string"},
             },
-            {"name": "page_size", "in": "query", "required": False, "description": "Rows a page.", "schema": size},
+            {
+                "name": "page_size",
+                "in": "query",
+                "required": False,
+                "description": "Rows a page.",
+                "schema": size,
+            },
         ]
 
     def _salt(self) -> str:
         return f"{_SALT}:{','.join(self.ordering)}"
 
     def _write(self, row: Any) -> str:
-        return signing.dumps([_plain(_value(row, name.lstrip("-"))) for name in self.ordering], salt=self._salt())
+        return signing.dumps(
+            [_plain(_value(row, name.lstrip("-"))) for name in self.ordering], salt=self._salt()
+        )
 
     def _read(self, cursor: str) -> list[Any]:
         try:
             values = signing.loads(cursor, salt=self._salt())
         except signing.BadSignature:
-            raise ValidationError({"cursor": ["This is no cursor of this list. Follow `next`, or begin without a cursor."]}) from None
+            raise ValidationError(
+                {
+                    "cursor": [
+                        "This is no cursor of this list. Follow `next`, or begin without a cursor."
+                    ]
+                }
+            ) from None
         return list(values)
 
 
@@ -86,7 +115,9 @@ def _ordering(queryset: QuerySet[Any]) -> list[str]:
     wanted = list(queryset.query.order_by)
     ordering = [name for name in wanted if isinstance(name, str)]
     if ordering != wanted or not ordering or ordering[-1].lstrip("-") not in {"id", "pk"}:
-        raise ImproperlyConfigured(f"Cursor pages need an order by columns that ends with the primary key, not {wanted}.")
+        raise ImproperlyConfigured(
+            f"Cursor pages need an order by columns that ends with the primary key, not {wanted}."
+        )
     return ordering
 
 
@@ -94,7 +125,9 @@ def _page_size(request: Request) -> int:
     given = request.query_params.get("page_size", "")
     if not given:
         return PAGE_SIZE
-    if not (given.isascii() and given.isdigit() and len(given) <= 4 and 1 <= int(given) <= LARGEST_PAGE):
+    if not (
+        given.isascii() and given.isdigit() and len(given) <= 4 and 1 <= int(given) <= LARGEST_PAGE
+    ):
         raise ValidationError({"page_size": [f"Give a whole number from 1 to {LARGEST_PAGE}."]})
     return int(given)
 

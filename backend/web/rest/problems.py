@@ -1,4 +1,6 @@
-"""Every error of the API in one shape: RFC 9457 problem details with a stable ``code`` and, for wrong values, ``errors`` by field path."""
+"""Every error of the API in one shape: RFC 9457 problem details with a stable ``code`` and, for
+wrong values, ``errors`` by field path.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,16 @@ from django.http import Http404
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
-from backend.common.errors import CapacityReached, Conflict, DomainError, InvalidFields, NotAllowed, NotVisible, Unavailable, WrongState
+from backend.common.errors import (
+    CapacityReached,
+    Conflict,
+    DomainError,
+    InvalidFields,
+    NotAllowed,
+    NotVisible,
+    Unavailable,
+    WrongState,
+)
 
 # Every error of the API in one shape: RFC 9457 problem details with a stable ``code`` and, for
 # wrong values, ``errors`` by field path.
@@ -44,17 +55,31 @@ _log = logging.getLogger("django.request")
 
 
 def problem(
-    status: int, code: str, detail: str, errors: Mapping[str, list[str]] | None = None, details: Mapping[str, Any] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    errors: Mapping[str, list[str]] | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> Response:
-    """One problem document. What differs between requests (a path, a time) is left out: two unknown things answer with the same bytes."""
-    data: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail}
+    """One problem document. What differs between requests (a path, a time) is left out: two unknown
+    things answer with the same bytes.
+    """
+    data: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
     if errors is not None:
         data["errors"] = errors
     return Response({**(details or {}), **data}, status=status, content_type=CONTENT_TYPE)
 
 
 def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
-    """The answer to any exception of an API view. What nobody foresaw is logged with its trace and answered with 500."""
+    """The answer to any exception of an API view. What nobody foresaw is logged with its trace and
+    answered with 500.
+    """
     if isinstance(exc, DomainError):
         return _domain_problem(exc)
     if isinstance(exc, Http404):
@@ -66,7 +91,9 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     if isinstance(exc, RequestDataTooBig | TooManyFieldsSent):
         return problem(413, _CODES[413], "The request is larger than this address takes.")
     if isinstance(exc, RecursionError):
-        return problem(400, _CODES[400], "The request is nested deeper than any document of this service.")
+        return problem(
+            400, _CODES[400], "The request is nested deeper than any document of this service."
+        )
     return _unforeseen_problem(exc, context)
 
 
@@ -82,7 +109,8 @@ def _framework_problem(exc: exceptions.APIException) -> Response:
         for path, message in field_messages(exc.detail):
             errors.setdefault(path, []).append(message)
         return problem(422, InvalidFields.code, "Some values cannot be accepted.", errors)
-    # Session sign-in names no challenge of its own, so the framework would answer 403 where nobody is signed in.
+    # Session sign-in names no challenge of its own, so the framework would answer 403 where nobody
+    # is signed in.
     signed_out = isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed)
     status = 401 if signed_out else exc.status_code
     answer = problem(status, _CODES.get(status, "error"), str(exc.detail))
@@ -99,21 +127,33 @@ def _unforeseen_problem(exc: Exception, context: Mapping[str, Any]) -> Response:
     got_request_exception.send(sender=type(context.get("view")), request=request)
     _log.error("Unforeseen error in the API: %s", getattr(request, "path", ""), exc_info=exc)
     if isinstance(exc, OperationalError):
-        answer = problem(503, "unavailable", "The service cannot reach its database. Nothing was changed; try again in a moment.")
+        answer = problem(
+            503,
+            "unavailable",
+            "The service cannot reach its database. Nothing was changed; try again in a moment.",
+        )
         answer["Retry-After"] = "5"
         return answer
-    return problem(500, "internal", "Something went wrong on our side. Nothing was changed; staff can see it in the log.")
+    return problem(
+        500,
+        "internal",
+        "Something went wrong on our side. Nothing was changed; staff can see it in the log.",
+    )
 
 
 def field_messages(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """The nested messages of a serializer as (dotted field path, message); the whole document has the empty path."""
+    """The nested messages of a serializer as (dotted field path, message); the whole document has
+    the empty path.
+    """
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
             own = "" if name == "non_field_errors" else str(name)
             yield from field_messages(inner, ".".join(part for part in (path, own) if part))
     elif isinstance(detail, list):
         for index, inner in enumerate(detail):
-            yield from field_messages(inner, f"{path}.{index}" if isinstance(inner, Mapping | list) else path)
+            yield from field_messages(
+                inner, f"{path}.{index}" if isinstance(inner, Mapping | list) else path
+            )
     else:
         yield path, str(detail)
 
@@ -122,7 +162,9 @@ def field_messages(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 class ProblemSerializer(serializers.Serializer):
-    type = serializers.CharField(help_text="about:blank: the status says the kind, `code` says which.")
+    type = serializers.CharField(
+        help_text="about:blank: the status says the kind, `code` says which."
+    )
     title = serializers.CharField(help_text="The status in words.")
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="Stable; programs may branch on it.")
@@ -132,11 +174,19 @@ class ProblemSerializer(serializers.Serializer):
         required=False,
         help_text="For wrong values: messages by dotted field path; the empty path is the whole document.",
     )
-    revision = serializers.IntegerField(required=False, help_text="For `newer_draft`: the draft's revision now.")
-    conflicts = serializers.DictField(
-        child=serializers.DictField(), required=False, help_text="For `newer_draft`: `yours` and `theirs` by `group.question`."
+    revision = serializers.IntegerField(
+        required=False, help_text="For `newer_draft`: the draft's revision now."
     )
-    community_id = serializers.IntegerField(required=False, help_text="For `community_already_registered`: which one to join.")
+    conflicts = serializers.DictField(
+        child=serializers.DictField(),
+        required=False,
+        help_text="For `newer_draft`: `yours` and `theirs` by `group.question`.",
+    )
+    community_id = serializers.IntegerField(
+        required=False, help_text="For `community_already_registered`: which one to join."
+    )
     communities = serializers.ListField(
-        child=serializers.DictField(), required=False, help_text="For `community_looks_registered`: those that may be meant."
+        child=serializers.DictField(),
+        required=False,
+        help_text="For `community_looks_registered`: those that may be meant.",
     )

@@ -1,4 +1,6 @@
-"""The OpenAPI document and its page: problems, idempotency keys, ids, and the profile's sixteen groups."""
+"""The OpenAPI document and its page: problems, idempotency keys, ids, and the profile's sixteen
+groups.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,10 @@ def _field_schema(field: Field) -> dict[str, Any]:
     elif kind in {"codes", "countries", "regions"}:
         shape = {"type": "array", "items": {"type": "string"}}
     elif kind == "weighted":
-        shape = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 3}}
+        shape = {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 3},
+        }
     else:
         shape = {"type": "array", "items": {"type": "object", "additionalProperties": True}}
     return shape | {"title": str(field.label)}
@@ -149,7 +154,9 @@ class SchemaView(SpectacularAPIView):
 
 
 class DocsView(SpectacularSwaggerSplitView):
-    """Swagger UI from local files; its script comes from this address too, so that no rule against inline scripts is relaxed."""
+    """Swagger UI from local files; its script comes from this address too, so that no rule against
+    inline scripts is relaxed.
+    """
 
     permission_classes = [ByAccessTable]
     http_method_names = ["get", "head"]

@@ -25,7 +25,14 @@ from backend.suggestions.models import Suggestion
 from backend.suggestions.places_apart import places_apart
 from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
 from backend.suggestions.quorum import rule_of
-from backend.suggestions.reviewing import QueueFilters, compared, queue, queue_counts, reviews_of, votes_for_staff
+from backend.suggestions.reviewing import (
+    QueueFilters,
+    compared,
+    queue,
+    queue_counts,
+    reviews_of,
+    votes_for_staff,
+)
 from backend.suggestions.services import answer
 from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
@@ -43,7 +50,9 @@ class SuggestionsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Suggestion]:
         filters = QueueFilters(**self.filters())
-        return queue(person(self.request), self.kwargs["community_id"], filters).order_by("-meetings", "-score", "id")
+        return queue(person(self.request), self.kwargs["community_id"], filters).order_by(
+            "-meetings", "-score", "id"
+        )
 
     @cached_property
     def now(self) -> dt.datetime:
@@ -81,21 +90,32 @@ class AnswerView(ApiView):
 
 def _review(user: User, community_id: int, suggestion_id: int) -> Response:
     view = suggestion_for(user, suggestion_id, community_id=community_id)
-    return Response(serializers.ReviewSerializer(reviews_of(user, community_id, [view])[suggestion_id]).data)
+    return Response(
+        serializers.ReviewSerializer(reviews_of(user, community_id, [view])[suggestion_id]).data
+    )
 
 
 class QueueCountsView(ApiView):
-    @extend_schema(summary="How many suggestions each filter shows", responses=serializers.QueueCountsSerializer)
+    @extend_schema(
+        summary="How many suggestions each filter shows",
+        responses=serializers.QueueCountsSerializer,
+    )
     def get(self, request: Request, community_id: int) -> Response:
         counts = queue_counts(person(request), community_id)
-        countries = [{"code": code, "name": name, "count": count} for code, name, count in counts.countries]
-        return Response(serializers.QueueCountsSerializer({"shown": counts.shown, "countries": countries}).data)
+        countries = [
+            {"code": code, "name": name, "count": count} for code, name, count in counts.countries
+        ]
+        return Response(
+            serializers.QueueCountsSerializer({"shown": counts.shown, "countries": countries}).data
+        )
 
 
 class CompareView(ApiView):
     filter_serializer = serializers.CompareFilterSerializer
 
-    @extend_schema(summary="Two to four candidates side by side", responses=serializers.ComparisonSerializer)
+    @extend_schema(
+        summary="Two to four candidates side by side", responses=serializers.ComparisonSerializer
+    )
     def get(self, request: Request, community_id: int) -> Response:
         user, asked = person(request), checked(self.filter_serializer, request.query_params.dict())
         views = compared(user, community_id, [int(value) for value in asked["ids"].split(",")])
@@ -115,7 +135,10 @@ class CompareView(ApiView):
 
 
 class ReviewView(ApiView):
-    @extend_schema(summary="Votes, comments and the rule for one suggestion", responses=serializers.ReviewSerializer)
+    @extend_schema(
+        summary="Votes, comments and the rule for one suggestion",
+        responses=serializers.ReviewSerializer,
+    )
     def get(self, request: Request, community_id: int, suggestion_id: int) -> Response:
         return _review(person(request), community_id, suggestion_id)
 
@@ -136,12 +159,19 @@ class VoteView(ApiView):
 
 class RemoveVoteView(ApiView):
     @extend_schema(
-        summary="Take a vote back with its comment", request=serializers.RemoveVoteSerializer, responses=serializers.ReviewSerializer
+        summary="Take a vote back with its comment",
+        request=serializers.RemoveVoteSerializer,
+        responses=serializers.ReviewSerializer,
     )
     @idempotent
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
         user, asked = person(request), checked(serializers.RemoveVoteSerializer, request.data)
-        services.remove_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, voter_id=asked["voter_id"])
+        services.remove_vote(
+            by=user,
+            suggestion_id=suggestion_id,
+            community_id=community_id,
+            voter_id=asked["voter_id"],
+        )
         return _review(user, community_id, suggestion_id)
 
 
@@ -154,7 +184,9 @@ class ShortlistView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
         user, asked = person(request), checked(serializers.ShortlistSerializer, request.data)
-        services.shortlist(by=user, suggestion_id=suggestion_id, community_id=community_id, listed=asked["listed"])
+        services.shortlist(
+            by=user, suggestion_id=suggestion_id, community_id=community_id, listed=asked["listed"]
+        )
         return _review(user, community_id, suggestion_id)
 
 
@@ -169,17 +201,25 @@ class UndoView(ApiView):
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
         user = person(request)
         services.undo_answer(by=user, suggestion_id=suggestion_id, community_id=community_id)
-        return Response(SuggestionSerializer(suggestion_for(user, suggestion_id, community_id=community_id)).data)
+        return Response(
+            SuggestionSerializer(
+                suggestion_for(user, suggestion_id, community_id=community_id)
+            ).data
+        )
 
 
 class RuleView(ApiView):
-    @extend_schema(summary="How your community comes to an answer", responses=serializers.RuleSerializer)
+    @extend_schema(
+        summary="How your community comes to an answer", responses=serializers.RuleSerializer
+    )
     def get(self, request: Request, community_id: int) -> Response:
         require_in(person(request), community_id, "R", Thing.REVIEW)
         return Response(serializers.RuleSerializer(rule_of(community_id)).data)
 
     @extend_schema(
-        summary="Set how your community comes to an answer", request=serializers.SetRuleSerializer, responses=serializers.RuleSerializer
+        summary="Set how your community comes to an answer",
+        request=serializers.SetRuleSerializer,
+        responses=serializers.RuleSerializer,
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
@@ -189,13 +229,26 @@ class RuleView(ApiView):
 
 
 class DossierView(ApiView):
-    @extend_schema(summary="One page for a council meeting, as a PDF", responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    @extend_schema(
+        summary="One page for a council meeting, as a PDF",
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, community_id: int, suggestion_id: int) -> FileResponse:
         content = dossier_bytes(person(request), community_id, suggestion_id)
-        return private_download(ContentFile(content), name=f"dossier-{suggestion_id}.pdf", content_type="application/pdf")
+        return private_download(
+            ContentFile(content),
+            name=f"dossier-{suggestion_id}.pdf",
+            content_type="application/pdf",
+        )
 
 
 class StaffVotesView(ApiView):
-    @extend_schema(summary="Votes and comments of both sides", responses=serializers.StaffVotesSerializer)
+    @extend_schema(
+        summary="Votes and comments of both sides", responses=serializers.StaffVotesSerializer
+    )
     def get(self, request: Request, suggestion_id: int) -> Response:
-        return Response(serializers.StaffVotesSerializer({"votes": votes_for_staff(person(request), suggestion_id)}).data)
+        return Response(
+            serializers.StaffVotesSerializer(
+                {"votes": votes_for_staff(person(request), suggestion_id)}
+            ).data
+        )

@@ -32,7 +32,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class ComparedQuestion:
-    """One question with the answers of all that are compared, one's own first; None where somebody has not answered."""
+    """One question with the answers of all that are compared, one's own first; None where somebody
+    has not answered.
+    """
 
     label: str
     answers: list[Answer | None]
@@ -47,16 +49,29 @@ class ComparedGroup:
 def compared_groups(communities: Sequence[Community]) -> list[ComparedGroup]:
     """Published profiles question by question, in the form's order; a gap stays a gap."""
     described = [
-        {group.code: {answer.label: answer for answer in group.answers} for group in describe(published_data(community), community)}
+        {
+            group.code: {answer.label: answer for answer in group.answers}
+            for group in describe(published_data(community), community)
+        }
         for community in communities
     ]
     groups = []
     for group in GROUPS:
         given = [profile.get(group.code, {}) for profile in described]
-        asked = [label for label in (str(field.label) for field in group.fields) if any(label in answers for answers in given)]
+        asked = [
+            label
+            for label in (str(field.label) for field in group.fields)
+            if any(label in answers for answers in given)
+        ]
         if asked and group.code != "importances":
             groups.append(
-                ComparedGroup(str(group.label), [ComparedQuestion(label, [answers.get(label) for answers in given]) for label in asked])
+                ComparedGroup(
+                    str(group.label),
+                    [
+                        ComparedQuestion(label, [answers.get(label) for answers in given])
+                        for label in asked
+                    ],
+                )
             )
     return groups
 
@@ -85,7 +100,9 @@ def _bars(reasons: Mapping[str, Any]) -> dict[str, Bar]:
     bars = {}
     for row in reasons.get("contributions", ()):
         named = [item_label(code) for code, _value in row.get("items", ())[:6]]
-        items = [words for words in named if words]  # a likeness as a whole, such as that of the stories, names nothing
+        items = [
+            words for words in named if words
+        ]  # a likeness as a whole, such as that of the stories, names nothing
         bars[row["facet"]] = Bar(row.get("similarity"), row.get("weight", 0.0), items)
     return bars
 
@@ -94,8 +111,13 @@ def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Face
     """Every kind of fit with both sides' bars, the weightiest of both first."""
     a, b = _bars(first), _bars(second)
     nothing = Bar(None, 0.0, [])
-    names = sorted((a.keys() | b.keys()) & FACETS.keys(), key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n))
-    return [FacetRow(str(FACETS[name]), a.get(name, nothing), b.get(name, nothing)) for name in names]
+    names = sorted(
+        (a.keys() | b.keys()) & FACETS.keys(),
+        key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n),
+    )
+    return [
+        FacetRow(str(FACETS[name]), a.get(name, nothing), b.get(name, nothing)) for name in names
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +129,18 @@ class CandidateFacet:
 
 
 def candidate_facets(views: Sequence[SuggestionView]) -> list[CandidateFacet]:
-    """Every kind of fit that is known of at least one candidate, in the order of the first one's weights; gaps are gaps."""
-    rows = [{row.label: row for row in facet_rows(view.own_reasons, view.other_reasons)} for view in views]
+    """Every kind of fit that is known of at least one candidate, in the order of the first one's
+    weights; gaps are gaps.
+    """
+    rows = [
+        {row.label: row for row in facet_rows(view.own_reasons, view.other_reasons)}
+        for view in views
+    ]
     labels = list(dict.fromkeys(label for of_one in rows for label in of_one))
     nothing = Bar(None, 0.0, [])
-    return [CandidateFacet(label, [of_one.get(label, FacetRow(label, nothing, nothing)) for of_one in rows]) for label in labels]
+    return [
+        CandidateFacet(
+            label, [of_one.get(label, FacetRow(label, nothing, nothing)) for of_one in rows]
+        )
+        for label in labels
+    ]

@@ -27,9 +27,13 @@ class ContributionSerializer(serializers.Serializer):
 
 
 class ReasonsSerializer(serializers.Serializer):
-    sentences = serializers.ListField(child=serializers.CharField(), help_text="The strongest reasons, spoken to that side")
+    sentences = serializers.ListField(
+        child=serializers.CharField(), help_text="The strongest reasons, spoken to that side"
+    )
     caveat = serializers.CharField(help_text="The one caveat to know; may be empty")
-    missing = serializers.ListField(child=serializers.CharField(), help_text="Facets that could not be compared")
+    missing = serializers.ListField(
+        child=serializers.CharField(), help_text="Facets that could not be compared"
+    )
     contributions = ContributionSerializer(many=True)
 
 
@@ -49,24 +53,36 @@ def _reasons(reasons: dict[str, Any], other: str) -> dict[str, Any]:
     }
 
 
-def side_values(community: Any, other: Any, preference: float, coverage: float, reasons: dict[str, Any]) -> dict[str, Any]:
+def side_values(
+    community: Any, other: Any, preference: float, coverage: float, reasons: dict[str, Any]
+) -> dict[str, Any]:
     """What ``SideSerializer`` shows of one side of a pair."""
-    return {"community": community, "preference": preference, "coverage": coverage, "reasons": _reasons(reasons, other.name)}
+    return {
+        "community": community,
+        "preference": preference,
+        "coverage": coverage,
+        "reasons": _reasons(reasons, other.name),
+    }
 
 
 class SuggestionSerializer(serializers.Serializer):
-    """A suggestion from one side. Nothing here depends on the other side's answer before both are interested."""
+    """A suggestion from one side. Nothing here depends on the other side's answer before both are
+    interested.
+    """
 
     id = serializers.IntegerField()
     state = serializers.ChoiceField(
-        choices=_SIDE_STATES, help_text="open: yours to answer; waiting: you are interested; closed: its time ran out"
+        choices=_SIDE_STATES,
+        help_text="open: yours to answer; waiting: you are interested; closed: its time ran out",
     )
     score = serializers.FloatField(help_text="Both directions together, 0 to 1")
     own = SideSerializer()
     other = SideSerializer()
     released_at = serializers.DateTimeField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
-    undo_until = serializers.DateTimeField(allow_null=True, help_text="Until when your own last answer can be undone")
+    undo_until = serializers.DateTimeField(
+        allow_null=True, help_text="Until when your own last answer can be undone"
+    )
 
     def to_representation(self, view: Any) -> Any:
         return super().to_representation(
@@ -74,8 +90,16 @@ class SuggestionSerializer(serializers.Serializer):
                 "id": view.suggestion_id,
                 "state": view.status_for_side,
                 "score": view.score,
-                "own": side_values(view.own, view.other, view.own_preference, view.own_coverage, view.own_reasons),
-                "other": side_values(view.other, view.own, view.other_preference, view.other_coverage, view.other_reasons),
+                "own": side_values(
+                    view.own, view.other, view.own_preference, view.own_coverage, view.own_reasons
+                ),
+                "other": side_values(
+                    view.other,
+                    view.own,
+                    view.other_preference,
+                    view.other_coverage,
+                    view.other_reasons,
+                ),
                 "released_at": view.released_at,
                 "expires_at": view.expires_at,
                 "undo_until": view.undo_until,
@@ -86,10 +110,18 @@ class SuggestionSerializer(serializers.Serializer):
 class AnswerSerializer(StrictSerializer):
     answer = serializers.ChoiceField(choices=Decision.Answer.choices)
     reason = serializers.ChoiceField(
-        choices=Decision.Reason.choices, required=False, default="", allow_blank=True, help_text="For a decline"
+        choices=Decision.Reason.choices,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="For a decline",
     )
     comment = serializers.CharField(
-        required=False, default="", allow_blank=True, max_length=2000, help_text="For staff; the other side never reads it"
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=2000,
+        help_text="For staff; the other side never reads it",
     )
 
 
@@ -98,13 +130,19 @@ class AnswerSerializer(StrictSerializer):
 
 
 class QueueFilterSerializer(FilterSerializer):
-    shown = serializers.ChoiceField(choices=SHOWN, required=False, help_text="Which part of the queue; all of it by default")
+    shown = serializers.ChoiceField(
+        choices=SHOWN, required=False, help_text="Which part of the queue; all of it by default"
+    )
     country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of the other side")
-    theme = serializers.CharField(required=False, max_length=40, help_text="A theme that the other side wants exchange in")
+    theme = serializers.CharField(
+        required=False, max_length=40, help_text="A theme that the other side wants exchange in"
+    )
 
     def validate_theme(self, value: str) -> str:
         if value not in vocabulary("themes"):
-            raise serializers.ValidationError("There is no such theme; see the vocabulary `themes`.")
+            raise serializers.ValidationError(
+                "There is no such theme; see the vocabulary `themes`."
+            )
         return value
 
 
@@ -154,16 +192,22 @@ class StaffVotesSerializer(serializers.Serializer):
 
 class RuleSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(choices=AnswerRule.Kind.choices)
-    votes_needed = serializers.IntegerField(allow_null=True, help_text="How many must have voted; for a majority alone")
+    votes_needed = serializers.IntegerField(
+        allow_null=True, help_text="How many must have voted; for a majority alone"
+    )
 
 
 class SetRuleSerializer(StrictSerializer):
     kind = serializers.ChoiceField(choices=AnswerRule.Kind.choices)
-    votes_needed = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=9999)
+    votes_needed = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=9999
+    )
 
 
 class ObjectionsSerializer(serializers.Serializer):
-    interested = serializers.CharField(help_text="Why your rule does not allow this answer yet; empty where it does")
+    interested = serializers.CharField(
+        help_text="Why your rule does not allow this answer yet; empty where it does"
+    )
     declined = serializers.CharField()
 
 
@@ -173,28 +217,46 @@ class ReviewSerializer(serializers.Serializer):
     suggestion_id = serializers.IntegerField()
     tally = TallySerializer()
     own_vote = VoteSerializer(allow_null=True)
-    votes = VoteSerializer(many=True, help_text="Everybody's for those who answer for the community, else one's own")
+    votes = VoteSerializer(
+        many=True, help_text="Everybody's for those who answer for the community, else one's own"
+    )
     is_shortlisted = serializers.BooleanField()
     may_vote = serializers.BooleanField()
     rule = RuleSerializer()
     objections = ObjectionsSerializer()
 
     def to_representation(self, review: Review) -> Any:
-        names = ("suggestion_id", "tally", "own_vote", "votes", "is_shortlisted", "may_vote", "rule")
+        names = (
+            "suggestion_id",
+            "tally",
+            "own_vote",
+            "votes",
+            "is_shortlisted",
+            "may_vote",
+            "rule",
+        )
         objections = {answer: review.objection_to(answer) for answer in ("interested", "declined")}
-        return super().to_representation({name: getattr(review, name) for name in names} | {"objections": objections})
+        return super().to_representation(
+            {name: getattr(review, name) for name in names} | {"objections": objections}
+        )
 
 
 class CastVoteSerializer(StrictSerializer):
     choice = serializers.ChoiceField(choices=Vote.Choice.choices)
     comment = serializers.CharField(
-        required=False, default="", allow_blank=True, max_length=2000, help_text="For those who answer for your community, and staff"
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=2000,
+        help_text="For those who answer for your community, and staff",
     )
 
 
 class RemoveVoteSerializer(StrictSerializer):
     voter_id = serializers.IntegerField(
-        min_value=1, max_value=2**63 - 1, help_text="Your own, or anybody's if you answer for the community"
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="Your own, or anybody's if you answer for the community",
     )
 
 
@@ -206,7 +268,8 @@ class CompareFilterSerializer(FilterSerializer):
     also_allowed = frozenset()
 
     ids = serializers.RegexField(
-        r"^\d{1,18}(,\d{1,18}){1,3}$", help_text=f"Two to {MOST_COMPARED} ids of suggestions, with commas between them"
+        r"^\d{1,18}(,\d{1,18}){1,3}$",
+        help_text=f"Two to {MOST_COMPARED} ids of suggestions, with commas between them",
     )
 
 
@@ -219,7 +282,9 @@ class StretchSerializer(serializers.Serializer):
 
 class SeasonSerializer(serializers.Serializer):
     from_day = serializers.DateField(source="day")
-    hours_ahead = serializers.FloatField(help_text="By how much the other clock is ahead; negative: behind")
+    hours_ahead = serializers.FloatField(
+        help_text="By how much the other clock is ahead; negative: behind"
+    )
     shared_hours = serializers.FloatField(help_text="Of a working day, 9 to 17 by each clock")
     shared = StretchSerializer(many=True)
 
@@ -228,7 +293,10 @@ class CandidateSerializer(serializers.Serializer):
     suggestion = SuggestionSerializer()
     review = ReviewSerializer()
     distance_km = serializers.IntegerField(allow_null=True)
-    working_hours = SeasonSerializer(many=True, help_text="Now, and each other difference of the clocks within a year; empty: not known")
+    working_hours = SeasonSerializer(
+        many=True,
+        help_text="Now, and each other difference of the clocks within a year; empty: not known",
+    )
 
 
 class ComparisonSerializer(serializers.Serializer):

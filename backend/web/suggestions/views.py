@@ -1,4 +1,6 @@
-"""The queue of suggestions, one of them, its dossier, the answer, and what a side's people do together before it."""
+"""The queue of suggestions, one of them, its dossier, the answer, and what a side's people do
+together before it.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,24 @@ from backend.suggestions.models import AnswerRule, Decision
 from backend.suggestions.places_apart import places_apart
 from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
 from backend.suggestions.quorum import rule_of, voters
-from backend.suggestions.reviewing import MOST_COMPARED, SHOWN, Review, compared, queue, queue_counts, reviews_of, votes_for_staff
-from backend.suggestions.services import answer, cast_vote, remove_vote, set_answer_rule, shortlist, undo_answer
+from backend.suggestions.reviewing import (
+    MOST_COMPARED,
+    SHOWN,
+    Review,
+    compared,
+    queue,
+    queue_counts,
+    reviews_of,
+    votes_for_staff,
+)
+from backend.suggestions.services import (
+    answer,
+    cast_vote,
+    remove_vote,
+    set_answer_rule,
+    shortlist,
+    undo_answer,
+)
 from backend.suggestions.sides_in_words import Side, sides_of_view
 from backend.suggestions.wording import closing_text
 from backend.web.html.base import current_user
@@ -74,7 +92,11 @@ def _tabs(request: HttpRequest, counts: dict[str, int], shown: str) -> list[Queu
         query = request.GET.copy()
         query.pop("page", None)
         query["shown"] = code
-        tabs.append(QueueTab(code, str(_SHOWN_LABELS[code]), counts[code], f"?{query.urlencode()}", code == shown))
+        tabs.append(
+            QueueTab(
+                code, str(_SHOWN_LABELS[code]), counts[code], f"?{query.urlencode()}", code == shown
+            )
+        )
     return tabs
 
 
@@ -91,10 +113,14 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
     views = [seen_from(row, community_id, now=now) for row in page]
     reviews = reviews_of(user, community_id, views)
     actor = actor_kind(user, community_id)
-    cards = [SuggestionCard(view, sides_of_view(view), reviews[view.suggestion_id]) for view in views]
+    cards = [
+        SuggestionCard(view, sides_of_view(view), reviews[view.suggestion_id]) for view in views
+    ]
     context = {
         "community_id": community_id,
-        "own": views[0].own if views else Community.objects.select_related("country").get(pk=community_id),
+        "own": views[0].own
+        if views
+        else Community.objects.select_related("country").get(pk=community_id),
         "form": form,
         "tabs": _tabs(request, counts.shown, shown),
         "counts": counts.shown,
@@ -113,9 +139,15 @@ def detail_context(user: User, community_id: int, suggestion_id: int) -> dict[st
     view = suggestion_for(user, suggestion_id, community_id=community_id)
     introduction = None
     if view.status_for_side in ("mutual", "introduced"):
-        introduction = introductions_of(user, community_id).filter(suggestion_id=suggestion_id).first()
+        introduction = (
+            introductions_of(user, community_id).filter(suggestion_id=suggestion_id).first()
+        )
     review = reviews_of(user, community_id, [view])[suggestion_id]
-    own_vote = {"choice": review.own_vote.choice, "comment": review.own_vote.comment} if review.own_vote else None
+    own_vote = (
+        {"choice": review.own_vote.choice, "comment": review.own_vote.comment}
+        if review.own_vote
+        else None
+    )
     may_answer = may(actor_kind(user, community_id), "X", Thing.ANSWER)
     now = database_now()
     return {
@@ -131,8 +163,13 @@ def detail_context(user: User, community_id: int, suggestion_id: int) -> dict[st
         "vote": VoteForm(initial=own_vote),
         "decline": DeclineForm(),
         "may_answer": may_answer,
-        "objections": {"interested": review.objection_to("interested"), "declined": review.objection_to("declined")},
-        "undo_seconds": max(0, round((view.undo_until - now).total_seconds())) if view.undo_until and may_answer else 0,
+        "objections": {
+            "interested": review.objection_to("interested"),
+            "declined": review.objection_to("declined"),
+        },
+        "undo_seconds": max(0, round((view.undo_until - now).total_seconds()))
+        if view.undo_until and may_answer
+        else 0,
         "closing": closing_text(other=view.other.name),
         "closing_there": closing_text(other=view.own.name),
         "shows_sample": view.own.is_sample or view.other.is_sample,
@@ -141,15 +178,23 @@ def detail_context(user: User, community_id: int, suggestion_id: int) -> dict[st
 
 @require_safe
 def detail(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
-    return render(request, "suggestions/suggestion.html", detail_context(current_user(request), community_id, suggestion_id))
+    return render(
+        request,
+        "suggestions/suggestion.html",
+        detail_context(current_user(request), community_id, suggestion_id),
+    )
 
 
 _WORDS = {
     Decision.Answer.INTERESTED: gettext_lazy(
         "Thank you. The other side learns of it only if it is interested too; then staff introduce you."
     ),
-    Decision.Answer.DECLINED: gettext_lazy("Thank you. The other side is not told; your reason helps us to suggest better."),
-    Decision.Answer.WITHDRAWN: gettext_lazy("Your interest is withdrawn. The other side is not told."),
+    Decision.Answer.DECLINED: gettext_lazy(
+        "Thank you. The other side is not told; your reason helps us to suggest better."
+    ),
+    Decision.Answer.WITHDRAWN: gettext_lazy(
+        "Your interest is withdrawn. The other side is not told."
+    ),
 }
 
 
@@ -179,7 +224,9 @@ def give_answer(request: HttpRequest, community_id: int, suggestion_id: int) -> 
 @require_POST
 def undo(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
     undo_answer(by=current_user(request), suggestion_id=suggestion_id, community_id=community_id)
-    messages.success(request, _("Your answer is undone, as if it had never been given. Nobody was told of it."))
+    messages.success(
+        request, _("Your answer is undone, as if it had never been given. Nobody was told of it.")
+    )
     return redirect("web:suggestion", community_id, suggestion_id)
 
 
@@ -192,19 +239,34 @@ def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpRes
     user = current_user(request)
     choice, comment = request.POST.get("choice", ""), request.POST.get("comment", "")
     try:
-        cast_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, choice=choice, comment=comment)
+        cast_vote(
+            by=user,
+            suggestion_id=suggestion_id,
+            community_id=community_id,
+            choice=choice,
+            comment=comment,
+        )
     except InvalidFields as invalid:
         form = VoteForm(request.POST)
         form.take(invalid)
         context = detail_context(user, community_id, suggestion_id) | {"vote": form}
         return render(request, "suggestions/suggestion.html", context, status=422)
-    messages.success(request, _("Your vote is kept. You can change it until your community has answered."))
+    messages.success(
+        request, _("Your vote is kept. You can change it until your community has answered.")
+    )
     return _back_to_review(community_id, suggestion_id)
 
 
 @require_POST
-def unvote(request: HttpRequest, community_id: int, suggestion_id: int, voter_id: int) -> HttpResponse:
-    remove_vote(by=current_user(request), suggestion_id=suggestion_id, community_id=community_id, voter_id=voter_id)
+def unvote(
+    request: HttpRequest, community_id: int, suggestion_id: int, voter_id: int
+) -> HttpResponse:
+    remove_vote(
+        by=current_user(request),
+        suggestion_id=suggestion_id,
+        community_id=community_id,
+        voter_id=voter_id,
+    )
     messages.success(request, _("The vote and its comment are removed."))
     return _back_to_review(community_id, suggestion_id)
 
@@ -217,12 +279,24 @@ def _back_to_review(community_id: int, suggestion_id: int) -> HttpResponse:
 def change_shortlist(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
     listed = request.POST.get("listed", "")
     if listed not in ("yes", "no"):
-        raise InvalidFields({"listed": [_("Choose yes to put it on the shortlist, no to take it off.")]})
-    shortlist(by=current_user(request), suggestion_id=suggestion_id, community_id=community_id, listed=listed == "yes")
-    messages.success(request, _("It is on your shortlist.") if listed == "yes" else _("It is off your shortlist."))
+        raise InvalidFields(
+            {"listed": [_("Choose yes to put it on the shortlist, no to take it off.")]}
+        )
+    shortlist(
+        by=current_user(request),
+        suggestion_id=suggestion_id,
+        community_id=community_id,
+        listed=listed == "yes",
+    )
+    messages.success(
+        request,
+        _("It is on your shortlist.") if listed == "yes" else _("It is off your shortlist."),
+    )
     after = request.POST.get("after", "")
     inside = after.startswith("/") and url_has_allowed_host_and_scheme(after, allowed_hosts=None)
-    return redirect(after if inside else reverse("web:suggestion", args=[community_id, suggestion_id]))
+    return redirect(
+        after if inside else reverse("web:suggestion", args=[community_id, suggestion_id])
+    )
 
 
 def _asked_ids(request: HttpRequest) -> list[int]:
@@ -240,7 +314,11 @@ def compare(request: HttpRequest, community_id: int) -> HttpResponse:
     ids = _asked_ids(request)
     if not 2 <= len(ids) <= MOST_COMPARED:
         require_in(user, community_id, "R", Thing.SUGGESTION)
-        messages.warning(request, _("Mark two to four suggestions to compare; you marked %(count)d.") % {"count": len(ids)})
+        messages.warning(
+            request,
+            _("Mark two to four suggestions to compare; you marked %(count)d.")
+            % {"count": len(ids)},
+        )
         return redirect("web:suggestions", community_id)
     views = compared(user, community_id, ids)
     reviews = reviews_of(user, community_id, views)
@@ -248,7 +326,15 @@ def compare(request: HttpRequest, community_id: int) -> HttpResponse:
     context: dict[str, Any] = {
         "community_id": community_id,
         "own": own,
-        "candidates": [(view, sides_of_view(view), reviews[view.suggestion_id], places_apart(own, view.other, today)) for view in views],
+        "candidates": [
+            (
+                view,
+                sides_of_view(view),
+                reviews[view.suggestion_id],
+                places_apart(own, view.other, today),
+            )
+            for view in views
+        ],
         "facets": candidate_facets(views),
         "compared": compared_groups([own, *(view.other for view in views)]),
         "compared_communities": [own, *(view.other for view in views)],
@@ -294,7 +380,9 @@ def answer_rule(request: HttpRequest, community_id: int) -> HttpResponse:
 def staff_votes(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     """Votes and comments of both sides, for curators alone."""
     votes = votes_for_staff(current_user(request), suggestion_id)
-    return render(request, "suggestions/staff_votes.html", {"suggestion_id": suggestion_id, "votes": votes})
+    return render(
+        request, "suggestions/staff_votes.html", {"suggestion_id": suggestion_id, "votes": votes}
+    )
 
 
 # The dossier of a suggestion: to read and print, and as a PDF.
@@ -302,7 +390,11 @@ def staff_votes(request: HttpRequest, suggestion_id: int) -> HttpResponse:
 
 @require_safe
 def dossier(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
-    return render(request, "suggestions/dossier.html", dossier_context(current_user(request), community_id, suggestion_id))
+    return render(
+        request,
+        "suggestions/dossier.html",
+        dossier_context(current_user(request), community_id, suggestion_id),
+    )
 
 
 @require_safe
@@ -312,7 +404,9 @@ def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> 
     try:
         content = dossier_bytes(user, community_id, suggestion_id)
     except Unavailable as unavailable:
-        context = dossier_context(user, community_id, suggestion_id) | {"problem": unavailable.message}
+        context = dossier_context(user, community_id, suggestion_id) | {
+            "problem": unavailable.message
+        }
         return render(request, "suggestions/dossier.html", context, status=503)
     view = suggestion_for(user, suggestion_id, community_id=community_id)
     name = f"{slugify(view.own.name)}-{slugify(view.other.name)}.pdf"

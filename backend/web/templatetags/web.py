@@ -49,7 +49,10 @@ _ICONS = {
 def icon(name: str) -> SafeString:
     """A line icon. Decoration only: the words beside it carry the meaning."""
     drawing = mark_safe(_ICONS[name])  # noqa: S308 - from the table above
-    return format_html('<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{}</svg>', drawing)
+    return format_html(
+        '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{}</svg>',
+        drawing,
+    )
 
 
 @register.filter
@@ -60,7 +63,9 @@ def term(code: str, vocabulary: str) -> str:
 
 @register.filter
 def choice_words(code: str, choices: str) -> str:
-    """The words for a code of one of the profile's closed lists: ``forms`` or ``partnership_status``. Empty for none."""
+    """The words for a code of one of the profile's closed lists: ``forms`` or
+    ``partnership_status``. Empty for none.
+    """
     return str({"forms": FORMS, "partnership_status": PARTNERSHIP_STATUS}[choices].get(code, ""))
 
 
@@ -92,9 +97,16 @@ def map_arc(first: Any, second: Any) -> str:
     return arc_between(first.longitude, first.latitude, second.longitude, second.latitude)
 
 
-def arc_between(a_longitude: float, a_latitude: float, b_longitude: float, b_latitude: float) -> str:
+def arc_between(
+    a_longitude: float, a_latitude: float, b_longitude: float, b_latitude: float
+) -> str:
     """The path of an arc on world.svg, bent towards the pole."""
-    x1, y1, x2, y2 = (a_longitude + 180) * 2, (84 - a_latitude) * 2, (b_longitude + 180) * 2, (84 - b_latitude) * 2
+    x1, y1, x2, y2 = (
+        (a_longitude + 180) * 2,
+        (84 - a_latitude) * 2,
+        (b_longitude + 180) * 2,
+        (84 - b_latitude) * 2,
+    )
     lift = min(110.0, abs(x2 - x1) * 0.35 + 12)
     return f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {max(4.0, min(y1, y2) - lift):.1f} {x2:.1f} {y2:.1f}"
 
@@ -105,10 +117,14 @@ def payload_words(payload: dict[str, Any]) -> str:
 
     def words(value: Any) -> str:
         if isinstance(value, list | dict) and len(value) > 3:
-            return ngettext("%(count)d entry", "%(count)d entries", len(value)) % {"count": len(value)}
+            return ngettext("%(count)d entry", "%(count)d entries", len(value)) % {
+                "count": len(value)
+            }
         return str(value)
 
-    return Truncator("; ".join(f"{name}: {words(value)}" for name, value in payload.items())).chars(300)
+    return Truncator("; ".join(f"{name}: {words(value)}" for name, value in payload.items())).chars(
+        300
+    )
 
 
 @register.filter
@@ -144,22 +160,32 @@ def choice_label(code: str) -> str:
 
 @register.filter
 def iso_day(text: str | None) -> str:
-    """ "2026-03-01T09:00:00+00:00" or "2026-03-01" as a day in the reader's language; nothing stays nothing."""
+    """ "2026-03-01T09:00:00+00:00" or "2026-03-01" as a day in the reader's language; nothing stays
+    nothing.
+    """
     return date_format(dt.date.fromisoformat(text[:10])) if text else ""
 
 
 @register.simple_tag
 def offered_agreements(introduction_id: int) -> list[Agreement]:
     """The agreements of an introduction that both sides may read; the page has checked who reads."""
-    return list(Agreement.objects.filter(introduction_id=introduction_id, offered_number__isnull=False).order_by("-id"))
+    return list(
+        Agreement.objects.filter(
+            introduction_id=introduction_id, offered_number__isnull=False
+        ).order_by("-id")
+    )
 
 
 @register.simple_tag
 def agreements_to_sign(community_id: int) -> list[Agreement]:
     """What waits for that side's confirmation; the page has checked who reads."""
     sides = Q(introduction__pair__a_id=community_id) | Q(introduction__pair__b_id=community_id)
-    waiting = Agreement.objects.filter(sides, status=Agreement.Status.SIGNING).exclude(signatories__community_id=community_id)
-    return list(waiting.select_related("introduction__pair__a", "introduction__pair__b").order_by("id"))
+    waiting = Agreement.objects.filter(sides, status=Agreement.Status.SIGNING).exclude(
+        signatories__community_id=community_id
+    )
+    return list(
+        waiting.select_related("introduction__pair__a", "introduction__pair__b").order_by("id")
+    )
 
 
 # Clocks, coordinates and columns for pages about two places.
@@ -178,8 +204,12 @@ def clock_difference(hours: float) -> str:
         return _("the same time")
     words = number_format(int(abs(hours)) if hours == int(hours) else abs(hours))
     if hours > 0:
-        return ngettext("%(hours)s hour ahead", "%(hours)s hours ahead", round(abs(hours)) or 2) % {"hours": words}
-    return ngettext("%(hours)s hour behind", "%(hours)s hours behind", round(abs(hours)) or 2) % {"hours": words}
+        return ngettext("%(hours)s hour ahead", "%(hours)s hours ahead", round(abs(hours)) or 2) % {
+            "hours": words
+        }
+    return ngettext("%(hours)s hour behind", "%(hours)s hours behind", round(abs(hours)) or 2) % {
+        "hours": words
+    }
 
 
 @register.filter

@@ -38,7 +38,11 @@ from backend.web.vetting import serializers
 def _with_signals(profiles: list[Profile]) -> list[Any]:
     for entry in submissions_of(profiles):
         profile: Any = entry.profile
-        profile.signals, profile.needs_two_approvals, profile.first_approval = entry.signals, entry.needs_two, entry.first_approval
+        profile.signals, profile.needs_two_approvals, profile.first_approval = (
+            entry.signals,
+            entry.needs_two,
+            entry.first_approval,
+        )
     return profiles
 
 
@@ -56,7 +60,9 @@ class VettingView(ApiList):
 
 
 class SubmissionView(ApiView):
-    @extend_schema(summary="One profile as staff read it", responses=serializers.SubmissionSerializer)
+    @extend_schema(
+        summary="One profile as staff read it", responses=serializers.SubmissionSerializer
+    )
     def get(self, request: Request, community_id: int) -> Response:
         profile = submission_for(person(request), community_id)
         profile.errors = draft_errors(profile, complete=True)  # type: ignore[attr-defined]
@@ -65,7 +71,9 @@ class SubmissionView(ApiView):
 
 class RequestChangesView(ApiView):
     @extend_schema(
-        summary="Send it back", request=serializers.RequestChangesSerializer, responses={201: profiles_serializers.VettingNoteSerializer}
+        summary="Send it back",
+        request=serializers.RequestChangesSerializer,
+        responses={201: profiles_serializers.VettingNoteSerializer},
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
@@ -83,8 +91,14 @@ class AnswerView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
         me = person(request)
-        answer_changes(by=me, community_id=community_id, **checked(serializers.AnswerChangesSerializer, request.data))
-        return Response(profiles_serializers.ProfileStatusSerializer(profile_for(me, community_id)).data)
+        answer_changes(
+            by=me,
+            community_id=community_id,
+            **checked(serializers.AnswerChangesSerializer, request.data),
+        )
+        return Response(
+            profiles_serializers.ProfileStatusSerializer(profile_for(me, community_id)).data
+        )
 
 
 class PublishView(ApiView):
@@ -98,7 +112,9 @@ class PublishView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
         asked = checked(serializers.PublishSerializer, request.data)
-        approval = approve_profile(by=person(request), community_id=community_id, revision=asked["revision"])
+        approval = approve_profile(
+            by=person(request), community_id=community_id, revision=asked["revision"]
+        )
         return Response(serializers.ApprovalSerializer(approval).data, status=201)
 
 
@@ -121,7 +137,9 @@ class LettersView(ApiList):
         if was_too_large(request._request, "letter"):
             raise too_large()
         asked = checked(serializers.LetterUploadSerializer, data)
-        letter = attach_letter(by=person(request), community_id=community_id, upload=asked["letter"])
+        letter = attach_letter(
+            by=person(request), community_id=community_id, upload=asked["letter"]
+        )
         return Response(profiles_serializers.LetterSerializer(letter).data, status=201)
 
 
@@ -136,4 +154,6 @@ class LetterView(ApiView):
     )
     def get(self, request: Request, community_id: int, letter_id: int) -> FileResponse:
         letter = read_letter(by=person(request), community_id=community_id, letter_id=letter_id)
-        return private_download(letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type)
+        return private_download(
+            letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type
+        )

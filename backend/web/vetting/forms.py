@@ -1,4 +1,6 @@
-"""What staff ask of a registrant, and what the registrant answers. The services check; these only show fields and errors."""
+"""What staff ask of a registrant, and what the registrant answers. The services check; these only
+show fields and errors.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from backend.web.html.forms import DomainForm
 
 
 class ChangesForm(DomainForm):
-    reason = forms.ChoiceField(label="Reason", choices=VettingNote.Reason.choices, required=False, widget=forms.RadioSelect)
+    reason = forms.ChoiceField(
+        label="Reason", choices=VettingNote.Reason.choices, required=False, widget=forms.RadioSelect
+    )
     text = forms.CharField(
         label="What is needed",
         required=False,

@@ -5,13 +5,20 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from backend.cities.models import Profile, VettingNote
-from backend.web.profiles.serializers import DraftDocumentField, LetterSerializer, MessagesField, VettingNoteSerializer
+from backend.web.profiles.serializers import (
+    DraftDocumentField,
+    LetterSerializer,
+    MessagesField,
+    VettingNoteSerializer,
+)
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
 
 class AnswerChangesSerializer(StrictSerializer):
-    answer = serializers.CharField(max_length=4000, help_text="What you changed, or why it should stay as it is")
+    answer = serializers.CharField(
+        max_length=4000, help_text="What you changed, or why it should stay as it is"
+    )
 
 
 class LetterUploadSerializer(StrictSerializer):
@@ -29,7 +36,9 @@ class SignalSerializer(serializers.Serializer):
     """Something a curator should know. A signal never decides."""
 
     code = serializers.CharField()
-    tone = serializers.ChoiceField(choices=[("good", "Speaks for it"), ("plain", "Good to know"), ("look", "Look closer")])
+    tone = serializers.ChoiceField(
+        choices=[("good", "Speaks for it"), ("plain", "Good to know"), ("look", "Look closer")]
+    )
     sentence = serializers.CharField(help_text="What is so")
     meaning = serializers.CharField(help_text="What to make of it")
 
@@ -38,7 +47,9 @@ class ApprovalSerializer(serializers.Serializer):
     by = serializers.CharField(source="by.email")
     at = serializers.DateTimeField()
     revision = serializers.IntegerField()
-    version = serializers.IntegerField(source="version.number", default=None, allow_null=True, help_text="What it published")
+    version = serializers.IntegerField(
+        source="version.number", default=None, allow_null=True, help_text="What it published"
+    )
 
 
 class QueuedSerializer(serializers.Serializer):
@@ -51,8 +62,12 @@ class QueuedSerializer(serializers.Serializer):
     registrants = RegistrantSerializer(source="community.roles.all", many=True)
     letters = LetterSerializer(source="letters.all", many=True)
     signals = SignalSerializer(many=True)
-    needs_two_approvals = serializers.BooleanField(help_text="The first profile of its country: two curators approve it")
-    first_approval = ApprovalSerializer(allow_null=True, help_text="One curator has said yes to this revision; a second one must")
+    needs_two_approvals = serializers.BooleanField(
+        help_text="The first profile of its country: two curators approve it"
+    )
+    first_approval = ApprovalSerializer(
+        allow_null=True, help_text="One curator has said yes to this revision; a second one must"
+    )
 
 
 class SubmissionSerializer(QueuedSerializer):
@@ -67,4 +82,6 @@ class RequestChangesSerializer(StrictSerializer):
 
 
 class PublishSerializer(StrictSerializer):
-    revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text="The revision that you have read")
+    revision = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, help_text="The revision that you have read"
+    )

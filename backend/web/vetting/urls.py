@@ -19,7 +19,11 @@ page_urls: list[URLPattern] = [
     path("staff/vetting/<int:community_id>/", views.submission, name="staff_submission"),
     path("staff/vetting/<int:community_id>/publish/", views.publish, name="staff_publish"),
     path("staff/vetting/<int:community_id>/changes/", views.changes, name="staff_changes"),
-    path("staff/vetting/<int:community_id>/letters/<int:letter_id>/", views.download, name="staff_letter"),
+    path(
+        "staff/vetting/<int:community_id>/letters/<int:letter_id>/",
+        views.download,
+        name="staff_letter",
+    ),
 ]
 api_urls: list[URLPattern] = [
     path(f"{_API_PROFILE}answer/", api.AnswerView.as_view(), name="profile-answer"),
@@ -27,6 +31,12 @@ api_urls: list[URLPattern] = [
     path(f"{_API_PROFILE}letters/<id:letter_id>/", api.LetterView.as_view(), name="letter"),
     path("staff/vetting/", api.VettingView.as_view(), name="staff-vetting"),
     path("staff/vetting/<id:community_id>/", api.SubmissionView.as_view(), name="staff-submission"),
-    path("staff/vetting/<id:community_id>/request-changes/", api.RequestChangesView.as_view(), name="staff-request-changes"),
-    path("staff/vetting/<id:community_id>/publish/", api.PublishView.as_view(), name="staff-publish"),
+    path(
+        "staff/vetting/<id:community_id>/request-changes/",
+        api.RequestChangesView.as_view(),
+        name="staff-request-changes",
+    ),
+    path(
+        "staff/vetting/<id:community_id>/publish/", api.PublishView.as_view(), name="staff-publish"
+    ),
 ]

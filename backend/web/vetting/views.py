@@ -1,4 +1,6 @@
-"""Vetting: submitted profiles as staff read them, letters, and what staff and owner answer each other."""
+"""Vetting: submitted profiles as staff read them, letters, and what staff and owner answer each
+other.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,14 @@ from backend.cities.letter_checks import too_large
 from backend.cities.models import Profile
 from backend.cities.profile_queries import profile_for, submission_for
 from backend.cities.queries import vetting_queue
-from backend.cities.services import answer_changes, approve_profile, attach_letter, draft_errors, read_letter, request_changes
+from backend.cities.services import (
+    answer_changes,
+    approve_profile,
+    attach_letter,
+    draft_errors,
+    read_letter,
+    request_changes,
+)
 from backend.cities.vetting_queries import notes_for, submissions_of, vetting_trail
 from backend.common.downloads import private_download
 from backend.common.errors import InvalidFields
@@ -34,7 +43,11 @@ def queue(request: HttpRequest) -> HttpResponse:
     page = Paginator(vetting_queue(current_user(request)), 25).get_page(request.GET.get("page"))
     submissions = submissions_of(list(page))
     shows_sample = any(entry.profile.community.is_sample for entry in submissions)
-    return render(request, "vetting/staff_queue.html", {"page": page, "submissions": submissions, "shows_sample": shows_sample})
+    return render(
+        request,
+        "vetting/staff_queue.html",
+        {"page": page, "submissions": submissions, "shows_sample": shows_sample},
+    )
 
 
 def _submission_context(request: HttpRequest, community_id: int) -> dict[str, Any]:
@@ -59,18 +72,30 @@ def _submission_context(request: HttpRequest, community_id: int) -> dict[str, An
 
 @require_safe
 def submission(request: HttpRequest, community_id: int) -> HttpResponse:
-    return render(request, "vetting/staff_submission.html", _submission_context(request, community_id) | {"form": ChangesForm()})
+    return render(
+        request,
+        "vetting/staff_submission.html",
+        _submission_context(request, community_id) | {"form": ChangesForm()},
+    )
 
 
 @require_POST
 def publish(request: HttpRequest, community_id: int) -> HttpResponse:
     text = request.POST.get("revision", "")
     revision = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
-    approval = approve_profile(by=current_user(request), community_id=community_id, revision=revision)
+    approval = approve_profile(
+        by=current_user(request), community_id=community_id, revision=revision
+    )
     if approval.version is None:
-        messages.success(request, "Approved by you. It is the first profile of its country: another curator must approve it too.")
+        messages.success(
+            request,
+            "Approved by you. It is the first profile of its country: another curator must approve it too.",
+        )
     else:
-        messages.success(request, f"Published as version {approval.version.number}; the registrant is vetted and told.")
+        messages.success(
+            request,
+            f"Published as version {approval.version.number}; the registrant is vetted and told.",
+        )
     return redirect("web:staff_vetting")
 
 
@@ -79,11 +104,19 @@ def changes(request: HttpRequest, community_id: int) -> HttpResponse:
     form = ChangesForm(request.POST)
     try:
         request_changes(
-            by=current_user(request), community_id=community_id, reason=request.POST.get("reason", ""), text=request.POST.get("text", "")
+            by=current_user(request),
+            community_id=community_id,
+            reason=request.POST.get("reason", ""),
+            text=request.POST.get("text", ""),
         )
     except InvalidFields as invalid:
         form.take(invalid)
-        return render(request, "vetting/staff_submission.html", _submission_context(request, community_id) | {"form": form}, status=422)
+        return render(
+            request,
+            "vetting/staff_submission.html",
+            _submission_context(request, community_id) | {"form": form},
+            status=422,
+        )
     messages.success(request, "Sent back with your words.")
     return redirect("web:staff_vetting")
 
@@ -98,11 +131,22 @@ def answer(request: HttpRequest, community_id: int) -> HttpResponse:
     form = AnswerChangesForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         try:
-            answer_changes(by=user, community_id=community_id, answer=request.POST.get("answer", ""))
+            answer_changes(
+                by=user, community_id=community_id, answer=request.POST.get("answer", "")
+            )
         except InvalidFields as invalid:
-            form.take(InvalidFields({path: lines for path, lines in invalid.errors.items() if path == "answer"}))
+            form.take(
+                InvalidFields(
+                    {path: lines for path, lines in invalid.errors.items() if path == "answer"}
+                )
+            )
         else:
-            messages.success(request, _("Your answer and the profile are with staff again. You get a message when they have read them."))
+            messages.success(
+                request,
+                _(
+                    "Your answer and the profile are with staff again. You get a message when they have read them."
+                ),
+            )
             return redirect("web:profile", community_id)
     elif profile.status != Profile.Status.CHANGES_REQUESTED:
         return redirect("web:profile", community_id)
@@ -114,7 +158,9 @@ def answer(request: HttpRequest, community_id: int) -> HttpResponse:
         "profile_url": reverse("web:profile", args=[community_id]),
         "shows_sample": profile.community.is_sample,
     }
-    return render(request, "vetting/answer.html", context, status=422 if request.method == "POST" else 200)
+    return render(
+        request, "vetting/answer.html", context, status=422 if request.method == "POST" else 200
+    )
 
 
 # The vetting letter: sent by the registrant, read by staff. Always a download, never shown
@@ -128,10 +174,14 @@ def upload(request: HttpRequest, community_id: int) -> HttpResponse:
         if was_too_large(request, "letter"):
             raise too_large()
         if not isinstance(sent, UploadedFile):
-            raise InvalidFields({"letter": [_("Choose a file first: PDF, JPEG or PNG, at most 10 MB.")]})
+            raise InvalidFields(
+                {"letter": [_("Choose a file first: PDF, JPEG or PNG, at most 10 MB.")]}
+            )
         attach_letter(by=current_user(request), community_id=community_id, upload=sent)
     except InvalidFields as invalid:
-        messages.error(request, " ".join(line for lines in invalid.errors.values() for line in lines))
+        messages.error(
+            request, " ".join(line for lines in invalid.errors.values() for line in lines)
+        )
     else:
         messages.success(request, _("The letter is stored. Only you and staff can read it."))
     return redirect("web:profile", community_id)
@@ -140,4 +190,6 @@ def upload(request: HttpRequest, community_id: int) -> HttpResponse:
 @require_safe
 def download(request: HttpRequest, community_id: int, letter_id: int) -> FileResponse:
     letter = read_letter(by=current_user(request), community_id=community_id, letter_id=letter_id)
-    return private_download(letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type)
+    return private_download(
+        letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type
+    )

@@ -20,7 +20,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--after", type=Path, metavar="FILE", help="do nothing before this file is there")
+        parser.add_argument(
+            "--after", type=Path, metavar="FILE", help="do nothing before this file is there"
+        )
 
     def handle(self, *args: Any, after: Path | None = None, **options: Any) -> None:
         try:

@@ -41,10 +41,14 @@ class Command(BaseCommand):
         if run.status == _S.FAILED:
             raise CommandError(f"The scoring run {run.pk} failed: {run.error}")
         seconds = (run.finished_at - run.begun_at).total_seconds() if run.finished_at else 0.0
-        self.stdout.write(f"{run.pairs_scored:,} pairs scored, {run.suggestions_made:,} new suggestions, {seconds:.1f} s (run {run.pk})")
+        self.stdout.write(
+            f"{run.pairs_scored:,} pairs scored, {run.suggestions_made:,} new suggestions, {seconds:.1f} s (run {run.pk})"
+        )
 
     def _follow(self, after: int, helpers: Helpers, bar: ProgressBar) -> ScoringRun:
-        """Waits, or works where nobody else does, until the run after number ``after`` and the suggestions from it are there."""
+        """Waits, or works where nobody else does, until the run after number ``after`` and the
+        suggestions from it are there.
+        """
         while True:
             run = ScoringRun.objects.filter(pk__gt=after).defer("snapshot").order_by("pk").first()
             if run is None:
@@ -64,14 +68,17 @@ class Command(BaseCommand):
 
 
 def _step() -> None:
-    # Loaded only here: engine and worker take seconds, and where a worker runs, this process does nothing but look on.
+    # Loaded only here: engine and worker take seconds, and where a worker runs, this process does
+    # nothing but look on.
     from tasks.inline import step
 
     step(limit=1)
 
 
 def _request() -> int:
-    """Asks for a run; returns the number after which it is found. A run under way is followed instead of asking for another."""
+    """Asks for a run; returns the number after which it is found. A run under way is followed
+    instead of asking for another.
+    """
     fail_stuck_run()
     running = ScoringRun.objects.filter(status=_S.RUNNING).values_list("pk", flat=True).first()
     if running is not None:
@@ -86,18 +93,24 @@ def _request() -> int:
 
 def _is_derived(run: ScoringRun) -> bool:
     _raise_if_dead("derive_from_run", str(run.pk))
-    return Work.objects.filter(task="derive_from_run", key=str(run.pk), status=Work.Status.DONE).exists()
+    return Work.objects.filter(
+        task="derive_from_run", key=str(run.pk), status=Work.Status.DONE
+    ).exists()
 
 
 def _raise_if_dead(task: str, key: str) -> None:
     latest = Work.objects.filter(task=task, key=key).order_by("-pk").first()
     if latest is not None and latest.status == Work.Status.DEAD:
         reason = latest.last_error.strip().splitlines()[-1:] or [""]
-        raise CommandError(f"The step {task} was given up ({reason[0]}); see the dead letters, work {latest.pk}.")
+        raise CommandError(
+            f"The step {task} was given up ({reason[0]}); see the dead letters, work {latest.pk}."
+        )
 
 
 class Helpers:
-    """Whether relay and worker are there to do the work. Looked at now and then: they may come or go."""
+    """Whether relay and worker are there to do the work. Looked at now and then: they may come or
+    go.
+    """
 
     def __init__(self, tell: Any) -> None:
         self._tell = tell
@@ -108,7 +121,9 @@ class Helpers:
         if self._away is None or time.monotonic() - self._looked_at > LOOK_AGAIN_SECONDS:
             missing = [name for name in ("relay", "worker") if not _is_alive(name)]
             if bool(missing) != self._away and missing and self._tell:
-                self._tell(f"No {' and no '.join(missing)} is running; this process does the work itself.")
+                self._tell(
+                    f"No {' and no '.join(missing)} is running; this process does the work itself."
+                )
             self._away = bool(missing)
             self._looked_at = time.monotonic()
         return self._away
@@ -135,7 +150,9 @@ class ProgressBar:
     def show_progress(self, done: int, total: int) -> None:
         filled = self.WIDTH * done // total if total else self.WIDTH
         seconds = time.monotonic() - self._began
-        self._draw(f"[{'#' * filled}{'.' * (self.WIDTH - filled)}] {done}/{total} shards {seconds:.0f} s")
+        self._draw(
+            f"[{'#' * filled}{'.' * (self.WIDTH - filled)}] {done}/{total} shards {seconds:.0f} s"
+        )
 
     def end(self) -> None:
         if self._drawn:

@@ -15,7 +15,9 @@ from tests.factories import MOMENT, CommunityRoleFactory, UserFactory
 
 def test_every_thing_is_in_the_table_with_known_verbs() -> None:
     assert set(GRANTS) == set(Thing)
-    assert {verb for grants in GRANTS.values() for verbs in grants.values() for verb in verbs} <= set("CRUDX")
+    assert {
+        verb for grants in GRANTS.values() for verbs in grants.values() for verb in verbs
+    } <= set("CRUDX")
 
 
 def test_staff_never_answer_or_consent_for_a_side() -> None:
@@ -25,7 +27,13 @@ def test_staff_never_answer_or_consent_for_a_side() -> None:
 
 
 def test_visitors_and_the_unvetted_see_no_suggestion_and_no_contact_of_others() -> None:
-    for thing in (Thing.SUGGESTION, Thing.INTRODUCTION, Thing.CONTACTS_AFTER_CONSENT, Thing.AUDIT_ALL, Thing.OPERATIONS):
+    for thing in (
+        Thing.SUGGESTION,
+        Thing.INTRODUCTION,
+        Thing.CONTACTS_AFTER_CONSENT,
+        Thing.AUDIT_ALL,
+        Thing.OPERATIONS,
+    ):
         for actor in (Actor.VISITOR, Actor.UNVETTED):
             assert GRANTS[thing].get(actor, "") == ""
 
@@ -62,7 +70,10 @@ def test_kind_of_actor_follows_role_vetting_and_account() -> None:
 
 @pytest.mark.django_db
 def test_address_belongs_to_one_account_whatever_its_letters() -> None:
-    assert User.objects.create_user("  Mayor@City.Example ", "correct horse battery").email == "mayor@city.example"
+    assert (
+        User.objects.create_user("  Mayor@City.Example ", "correct horse battery").email
+        == "mayor@city.example"
+    )
     with pytest.raises(IntegrityError), transaction.atomic():
         User.objects.create(email="MAYOR@city.example")
     with pytest.raises(ValueError, match="needs an e-mail"):

@@ -36,9 +36,13 @@ def test_recovery_codes_alone_are_no_second_factor() -> None:
 
 
 @pytest.mark.parametrize(("spares", "needed"), [(True, False), (False, True)])
-def test_sample_staff_are_spared_where_the_setting_says_so(settings, spares: bool, needed: bool) -> None:
+def test_sample_staff_are_spared_where_the_setting_says_so(
+    settings, spares: bool, needed: bool
+) -> None:
     settings.STAFF_SECOND_FACTOR = {"required": True, "spares_samples": spares}
-    assert must_set_up_second_factor(UserFactory(curator=True, is_sample=True, factor=False)) is needed
+    assert (
+        must_set_up_second_factor(UserFactory(curator=True, is_sample=True, factor=False)) is needed
+    )
     assert must_set_up_second_factor(UserFactory(curator=True, factor=False))
 
 
@@ -50,7 +54,14 @@ def test_production_spares_nobody_and_trusts_one_proxy() -> None:
     }  # fmt: skip
     code = "from backend import settings as s; print(s.STAFF_SECOND_FACTOR, s.ALLAUTH_TRUSTED_PROXY_COUNT)"
     argv = [sys.executable, "-c", code]
-    said = subprocess.run(argv, env=os.environ | production, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        argv,
+        env=os.environ | production,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert said.stdout.strip() == "{'required': True, 'spares_samples': False} 1"
 
 
@@ -58,8 +69,16 @@ def test_administrator_makes_changes_and_ends_staff() -> None:
     admin, person = UserFactory(admin=True), UserFactory()
     for role in ("curator", "admin", ""):
         assert change_staff_role(by=admin, email=person.email.upper(), role=role).staff_role == role
-    payloads = Event.objects.filter(topic="staff_role_changed").order_by("id").values_list("payload", flat=True)
-    assert [(p["old"], p["new"]) for p in payloads] == [("", "curator"), ("curator", "admin"), ("admin", "")]
+    payloads = (
+        Event.objects.filter(topic="staff_role_changed")
+        .order_by("id")
+        .values_list("payload", flat=True)
+    )
+    assert [(p["old"], p["new"]) for p in payloads] == [
+        ("", "curator"),
+        ("curator", "admin"),
+        ("admin", ""),
+    ]
     assert not Event.objects.filter(topic="staff_role_changed").exclude(by=admin).exists()
 
 
@@ -85,7 +104,11 @@ def test_last_administrator_stays() -> None:
 
 def test_only_confirmed_accounts_become_staff() -> None:
     admin = UserFactory(admin=True)
-    for email in ("nobody@example.org", UserFactory(address=False).email, UserFactory(is_active=False).email):
+    for email in (
+        "nobody@example.org",
+        UserFactory(address=False).email,
+        UserFactory(is_active=False).email,
+    ):
         with pytest.raises(InvalidFields):
             change_staff_role(by=admin, email=email, role="curator")
     with pytest.raises(InvalidFields):
@@ -108,7 +131,10 @@ def test_two_administrators_who_end_each_other_at_once_leave_one() -> None:
 def test_name_and_language_are_checked() -> None:
     user = UserFactory()
     assert update_account(by=user, name="  Ana   Silva ", language="es").name == "Ana Silva"
-    for values, field in (({"name": "", "language": "en"}, "name"), ({"name": "A", "language": "xx"}, "language")):
+    for values, field in (
+        ({"name": "", "language": "en"}, "name"),
+        ({"name": "A", "language": "xx"}, "language"),
+    ):
         with pytest.raises(InvalidFields) as caught:
             update_account(by=user, **values)
         assert set(caught.value.errors) == {field}

@@ -21,7 +21,10 @@ def test_contacts_are_replaced_and_the_first_is_the_one_to_write_to() -> None:
     replace_contacts(by=role.user, community_id=role.community_id, contacts=[KIM, LEE])
     replace_contacts(by=role.user, community_id=role.community_id, contacts=[LEE, KIM])
     found = read_contacts(by=role.user, community_id=role.community_id)
-    assert [(contact.name, contact.is_primary) for contact in found] == [("Lee", True), ("Kim", False)]
+    assert [(contact.name, contact.is_primary) for contact in found] == [
+        ("Lee", True),
+        ("Kim", False),
+    ]
     replace_contacts(by=role.user, community_id=role.community_id, contacts=[])
     assert not Contact.objects.exists()
 

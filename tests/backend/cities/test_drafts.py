@@ -17,7 +17,15 @@ from backend.cities.profile_schema import GROUPS
 from backend.cities.profile_validation import check_document, valid_part
 from backend.common.errors import InvalidFields
 from backend.outbox.models import Event
-from tests.factories import CommunityFactory, CommunityRoleFactory, CountryFactory, PlaceFactory, ProfileFactory, UserFactory, document
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    CountryFactory,
+    PlaceFactory,
+    ProfileFactory,
+    UserFactory,
+    document,
+)
 from tests.simultaneous import at_once
 
 
@@ -31,8 +39,12 @@ def official(profile: Profile) -> User:
     return CommunityRoleFactory(community=profile.community).user
 
 
-def save(by: User, profile: Profile, changes: dict[str, Any], revision: int, **more: Any) -> Profile:
-    return services.save_draft(by=by, community_id=profile.community_id, changes=changes, revision=revision, **more)
+def save(
+    by: User, profile: Profile, changes: dict[str, Any], revision: int, **more: Any
+) -> Profile:
+    return services.save_draft(
+        by=by, community_id=profile.community_id, changes=changes, revision=revision, **more
+    )
 
 
 def test_save_that_changes_nothing_writes_nothing(profile: Profile, official: User) -> None:
@@ -48,7 +60,9 @@ def test_editors_of_different_answers_both_win(profile: Profile, official: User)
     assert late.draft_revision == 2
 
 
-def test_editors_of_one_answer_collide_with_both_values_and_nothing_is_stored(profile: Profile, official: User) -> None:
+def test_editors_of_one_answer_collide_with_both_values_and_nothing_is_stored(
+    profile: Profile, official: User
+) -> None:
     save(official, profile, {"story": {"text": "First"}}, 0)
     with pytest.raises(DraftConflict) as caught:
         save(official, profile, {"story": {"text": "Second", "english": "More"}}, 0)
@@ -63,7 +77,9 @@ def test_editors_who_write_the_same_do_not_collide(profile: Profile, official: U
 
 
 @pytest.mark.parametrize("revision", [-1, 99])
-def test_revision_that_never_was_collides_with_every_change(profile: Profile, official: User, revision: int) -> None:
+def test_revision_that_never_was_collides_with_every_change(
+    profile: Profile, official: User, revision: int
+) -> None:
     with pytest.raises(DraftConflict):
         save(official, profile, {"story": {"text": "New"}}, revision)
 
@@ -73,7 +89,8 @@ def test_two_saves_at_one_moment_one_is_told() -> None:
     profile = ProfileFactory(draft=document())
     first, second = (CommunityRoleFactory(community=profile.community).user for _ in range(2))
     outcomes = at_once(
-        lambda: save(first, profile, {"story": {"text": "First"}}, 0), lambda: save(second, profile, {"story": {"text": "Second"}}, 0)
+        lambda: save(first, profile, {"story": {"text": "First"}}, 0),
+        lambda: save(second, profile, {"story": {"text": "Second"}}, 0),
     )
     assert sorted(type(error).__name__ for error in outcomes) == ["DraftConflict", "NoneType"]
     stored = Profile.objects.get(pk=profile.pk)
@@ -84,7 +101,9 @@ def test_two_saves_at_one_moment_one_is_told() -> None:
 def registered(**place: Any) -> tuple[Community, User]:
     user = UserFactory()
     country = CountryFactory(code="DE", languages=["de", "xx"])
-    return services.register_community(by=user, place_id=PlaceFactory(country=country, **place).pk), user
+    return services.register_community(
+        by=user, place_id=PlaceFactory(country=country, **place).pk
+    ), user
 
 
 def standing(profile: Profile) -> dict[str, str]:
@@ -97,7 +116,12 @@ def test_registration_fills_in_what_open_data_know_and_says_so() -> None:
     draft = community.profile.draft
     assert draft["facts"] == {"population": 100_000, "elevation_m": 12.5, "income_band": 4}
     assert draft["languages"] == {"working": ["de"]}, "official languages that the vocabulary knows"
-    assert draft["provenance"]["facts.elevation_m"] == {"source": "GeoNames", "date": "2023-03", "value": 12.5, "standing": "prefilled"}
+    assert draft["provenance"]["facts.elevation_m"] == {
+        "source": "GeoNames",
+        "date": "2023-03",
+        "value": 12.5,
+        "standing": "prefilled",
+    }
     states = {topic.group.code: topic.state for topic in progress_of(community.profile).topics}
     assert states["facts"] == states["languages"] == "to_confirm"
 
@@ -107,7 +131,11 @@ def test_answers_are_confirmed_corrected_or_emptied() -> None:
     community, user = registered(elevation_m=12.5, coastal=True)
     confirm = ["facts.population", "facts.elevation_m"]
     saved = save(
-        user, community.profile, {"facts": {"elevation_m": 30, "coastal": None}, "languages": {"working": ["de"]}}, 0, confirm=confirm
+        user,
+        community.profile,
+        {"facts": {"elevation_m": 30, "coastal": None}, "languages": {"working": ["de"]}},
+        0,
+        confirm=confirm,
     )
     assert standing(saved) == {
         "facts.population": "confirmed", "facts.elevation_m": "corrected", "facts.income_band": "prefilled",
@@ -142,7 +170,12 @@ def test_valid_part_leaves_out_what_is_wrong_and_keeps_the_rest() -> None:
         challenges={"challenges": ["nonsense"]}, nonsense={"a": 1},
     )  # fmt: skip
     clean, errors = valid_part(draft)
-    assert set(errors) == {"facts.population", "sought.population_max", "challenges.challenges", "nonsense"}
+    assert set(errors) == {
+        "facts.population",
+        "sought.population_max",
+        "challenges.challenges",
+        "nonsense",
+    }
     assert clean["facts"] == {"median_age": 40}
     assert clean["sought"] == {"population_min": 9, "countries": ["DE"]}
     assert "challenges" not in clean
@@ -157,17 +190,29 @@ def test_partnership_named_twice_is_pointed_out() -> None:
     }
 
 
-_values = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=3))
+_values = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=3),
+)
 _answers = st.dictionaries(
-    st.sampled_from(["story", "facts"]), st.dictionaries(st.sampled_from(["a", "b"]), _values, max_size=2), max_size=2
+    st.sampled_from(["story", "facts"]),
+    st.dictionaries(st.sampled_from(["a", "b"]), _values, max_size=2),
+    max_size=2,
 )
 
 
 @given(_answers, _answers)
-def test_changes_lead_to_what_was_sent_and_are_none_the_second_time(draft: dict[str, Any], changes: dict[str, Any]) -> None:
+def test_changes_lead_to_what_was_sent_and_are_none_the_second_time(
+    draft: dict[str, Any], changes: dict[str, Any]
+) -> None:
     merged = with_answers(draft, changed_answers(draft, changes))
     assert changed_answers(merged, changes) == {}
-    untouched = {(g, f) for g, answers in draft.items() for f in answers} - {(g, f) for g, answers in changes.items() for f in answers}
+    untouched = {(g, f) for g, answers in draft.items() for f in answers} - {
+        (g, f) for g, answers in changes.items() for f in answers
+    }
     assert all(merged[g][f] == draft[g][f] for g, f in untouched)
 
 
@@ -183,4 +228,7 @@ def test_whole_profile_takes_at_most_fifteen_minutes() -> None:
     progress = progress_of(community.profile)
     assert progress.minutes_needed <= 8
     assert progress.minutes_left <= 15
-    assert progress_of(ProfileFactory(community=CommunityFactory(), draft=document())).needed_left == ()
+    assert (
+        progress_of(ProfileFactory(community=CommunityFactory(), draft=document())).needed_left
+        == ()
+    )

@@ -1,4 +1,6 @@
-"""What time does to profiles: staleness, reminders that come once, pauses that end, and the end of new suggestions."""
+"""What time does to profiles: staleness, reminders that come once, pauses that end, and the end of
+new suggestions.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,10 @@ def upkeep() -> None:
 
 
 def asked() -> list[int]:
-    return [event.payload["months"] for event in Event.objects.filter(topic=Topic.PROFILE_CONFIRMATION_DUE).order_by("id")]
+    return [
+        event.payload["months"]
+        for event in Event.objects.filter(topic=Topic.PROFILE_CONFIRMATION_DUE).order_by("id")
+    ]
 
 
 def test_owner_is_asked_at_eleven_months_at_stale_and_at_fourteen_once_each(official: User) -> None:
@@ -79,7 +84,9 @@ def test_confirming_begins_anew(official: User) -> None:
     assert asked() == [14, 11]
 
 
-def test_reminder_leads_to_the_page_with_the_button(official: User, drain: Callable[[], int]) -> None:
+def test_reminder_leads_to_the_page_with_the_button(
+    official: User, drain: Callable[[], int]
+) -> None:
     age(official, 12)
     upkeep()
     drain()
@@ -89,7 +96,9 @@ def test_reminder_leads_to_the_page_with_the_button(official: User, drain: Calla
     assert "12 months" in words.sentences[0]
 
 
-def test_whoever_confirmed_before_the_mail_went_is_not_asked(official: User, drain: Callable[[], int]) -> None:
+def test_whoever_confirmed_before_the_mail_went_is_not_asked(
+    official: User, drain: Callable[[], int]
+) -> None:
     age(official, 12)
     upkeep()
     services.confirm_profile(by=official, community_id=profile_of(official).community_id)
@@ -98,7 +107,9 @@ def test_whoever_confirmed_before_the_mail_went_is_not_asked(official: User, dra
 
 
 @pytest.mark.parametrize(("months", "suggested"), [(14, True), (15, False)])
-def test_no_new_suggestions_after_fifteen_months(official: User, months: int, suggested: bool) -> None:
+def test_no_new_suggestions_after_fifteen_months(
+    official: User, months: int, suggested: bool
+) -> None:
     age(official, months, days=3)
     upkeep()
     (record,) = freeze_snapshot().left
@@ -116,7 +127,11 @@ def test_pause_ends_on_its_day_and_not_before(official: User) -> None:
     profile = profile_of(official)
     assert (profile.status, profile.paused_until) == (S.PUBLISHED, None)
     event = Event.objects.latest("id")
-    assert (event.topic, event.by_id, event.payload) == ("profile_status_changed", None, {"old": "paused", "new": "published"})
+    assert (event.topic, event.by_id, event.payload) == (
+        "profile_status_changed",
+        None,
+        {"old": "paused", "new": "published"},
+    )
 
 
 def test_pause_without_a_day_does_not_end_by_itself(official: User) -> None:
@@ -126,7 +141,9 @@ def test_pause_without_a_day_does_not_end_by_itself(official: User) -> None:
 
 def test_pause_that_ends_late_is_stale_at_once(official: User) -> None:
     community_id = profile_of(official).community_id
-    services.pause_profile(by=official, community_id=community_id, until=database_now().date() + dt.timedelta(days=1))
+    services.pause_profile(
+        by=official, community_id=community_id, until=database_now().date() + dt.timedelta(days=1)
+    )
     age(official, 13)
     Profile.objects.update(paused_until=database_now().date())
     upkeep()
@@ -137,14 +154,20 @@ def test_pause_that_ends_late_is_stale_at_once(official: User) -> None:
 def test_pause_ends_after_today_and_within_two_years(official: User, days: int) -> None:
     with pytest.raises(InvalidFields) as caught:
         services.pause_profile(
-            by=official, community_id=profile_of(official).community_id, until=database_now().date() + dt.timedelta(days=days)
+            by=official,
+            community_id=profile_of(official).community_id,
+            until=database_now().date() + dt.timedelta(days=days),
         )
     assert list(caught.value.errors) == ["until"]
     assert profile_of(official).status == S.PUBLISHED
 
 
-@pytest.mark.parametrize("act", [services.mark_fulfilled, services.withdraw_profile, services.resume_profile])
+@pytest.mark.parametrize(
+    "act", [services.mark_fulfilled, services.withdraw_profile, services.resume_profile]
+)
 def test_whatever_ends_a_pause_forgets_its_day(official: User, act: Callable[..., Profile]) -> None:
     community_id = profile_of(official).community_id
-    services.pause_profile(by=official, community_id=community_id, until=database_now().date() + dt.timedelta(days=9))
+    services.pause_profile(
+        by=official, community_id=community_id, until=database_now().date() + dt.timedelta(days=9)
+    )
     assert act(by=official, community_id=community_id).paused_until is None

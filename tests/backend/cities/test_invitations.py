@@ -40,17 +40,28 @@ def world() -> World:
 
 def invited(world: World, **values: object) -> tuple[Invitation, User]:
     user = UserFactory(email="colleague@example.org")
-    return InvitationFactory(**({"community": world.a, "email": user.email, "invited_by": world.user("official")} | values)), user
+    return InvitationFactory(
+        **(
+            {"community": world.a, "email": user.email, "invited_by": world.user("official")}
+            | values
+        )
+    ), user
 
 
 def expired(world: World) -> tuple[Invitation, User]:
     invitation, user = invited(world)
-    Invitation.objects.filter(pk=invitation.pk).update(invited_at=timezone.now() - EARLIER, expires_at=timezone.now() - dt.timedelta(1))
+    Invitation.objects.filter(pk=invitation.pk).update(
+        invited_at=timezone.now() - EARLIER, expires_at=timezone.now() - dt.timedelta(1)
+    )
     return invitation, user
 
 
-def test_invited_colleague_is_mailed_and_gets_the_role(world: World, drain: Callable[[], int], mailoutbox: list) -> None:
-    made = invite_colleague(by=world.user("official"), community_id=world.a.pk, email=" New@Example.org ", role="chair")
+def test_invited_colleague_is_mailed_and_gets_the_role(
+    world: World, drain: Callable[[], int], mailoutbox: list
+) -> None:
+    made = invite_colleague(
+        by=world.user("official"), community_id=world.a.pk, email=" New@Example.org ", role="chair"
+    )
     assert (made.email, made.status) == ("new@example.org", _S.PENDING)
     assert (made.expires_at - made.invited_at).days in (13, 14)
     drain()
@@ -60,59 +71,91 @@ def test_invited_colleague_is_mailed_and_gets_the_role(world: World, drain: Call
     user = UserFactory(email="new@example.org")
     role = accept_invitation(by=user, invitation_id=made.pk)
     assert (role.user, role.role, role.vetted_at is not None) == (user, "chair", True)
-    topics = list(Event.objects.filter(community_id=world.a.pk).order_by("id").values_list("topic", "by_id"))
-    assert topics == [("invitation_sent", world.user("official").pk), ("invitation_accepted", user.pk), ("community_role_changed", user.pk)]
+    topics = list(
+        Event.objects.filter(community_id=world.a.pk).order_by("id").values_list("topic", "by_id")
+    )
+    assert topics == [
+        ("invitation_sent", world.user("official").pk),
+        ("invitation_accepted", user.pk),
+        ("community_role_changed", user.pk),
+    ]
 
 
-def test_mail_of_an_invitation_is_written_once_though_the_task_runs_twice(world: World, drain: Callable[[], int]) -> None:
+def test_mail_of_an_invitation_is_written_once_though_the_task_runs_twice(
+    world: World, drain: Callable[[], int]
+) -> None:
     from backend.notifications.account_mail import write_invitation
 
-    made = invite_colleague(by=world.user("official"), community_id=world.a.pk, email="new@example.org", role="official")
+    made = invite_colleague(
+        by=world.user("official"), community_id=world.a.pk, email="new@example.org", role="official"
+    )
     assert write_invitation(made.pk) == write_invitation(made.pk)
     drain()
     assert AccountMail.objects.filter(to="new@example.org").count() == 1
 
 
 def test_sent_mail_keeps_no_link(world: World, drain: Callable[[], int]) -> None:
-    invite_colleague(by=world.user("official"), community_id=world.a.pk, email="new@example.org", role="official")
+    invite_colleague(
+        by=world.user("official"), community_id=world.a.pk, email="new@example.org", role="official"
+    )
     drain()
     mail = AccountMail.objects.get(to="new@example.org")
     assert (mail.status, mail.text) == (AccountMail.Status.SENT, "")
 
 
-@pytest.mark.parametrize("address", ["", "nobody", "a@b", "x" * 250 + "@example.org", "a@example.org\x00"])
+@pytest.mark.parametrize(
+    "address", ["", "nobody", "a@b", "x" * 250 + "@example.org", "a@example.org\x00"]
+)
 def test_address_that_is_none_is_refused(world: World, address: str) -> None:
     with pytest.raises(InvalidFields) as caught:
-        invite_colleague(by=world.user("official"), community_id=world.a.pk, email=address, role="official")
+        invite_colleague(
+            by=world.user("official"), community_id=world.a.pk, email=address, role="official"
+        )
     assert set(caught.value.errors) == {"email"}
     assert not Invitation.objects.exists()
 
 
 def test_unknown_role_and_present_colleague_are_refused(world: World) -> None:
-    for values in ({"email": "a@example.org", "role": "emperor"}, {"email": "OFFICIAL@example.org", "role": "chair"}):
+    for values in (
+        {"email": "a@example.org", "role": "emperor"},
+        {"email": "OFFICIAL@example.org", "role": "chair"},
+    ):
         with pytest.raises(InvalidFields):
             invite_colleague(by=world.user("official"), community_id=world.a.pk, **values)
 
 
 def test_second_invitation_to_one_address_waits_for_the_first(world: World) -> None:
-    invite_colleague(by=world.user("official"), community_id=world.a.pk, email="a@example.org", role="official")
+    invite_colleague(
+        by=world.user("official"), community_id=world.a.pk, email="a@example.org", role="official"
+    )
     with pytest.raises(Conflict) as caught:
-        invite_colleague(by=world.user("official"), community_id=world.a.pk, email="A@example.org", role="chair")
+        invite_colleague(
+            by=world.user("official"), community_id=world.a.pk, email="A@example.org", role="chair"
+        )
     assert caught.value.code == "already_invited"
 
 
 def test_expired_invitation_makes_room_for_a_new_one(world: World) -> None:
     old, user = expired(world)
-    new = invite_colleague(by=world.user("official"), community_id=world.a.pk, email=user.email, role="official")
+    new = invite_colleague(
+        by=world.user("official"), community_id=world.a.pk, email=user.email, role="official"
+    )
     old.refresh_from_db()
     assert (old.status, new.status) == (_S.EXPIRED, _S.PENDING)
 
 
 def test_only_so_many_invitations_wait(world: World, settings) -> None:
     settings.INVITATIONS = {"days": 14, "most_waiting": 1}
-    invite_colleague(by=world.user("official"), community_id=world.a.pk, email="a@example.org", role="official")
+    invite_colleague(
+        by=world.user("official"), community_id=world.a.pk, email="a@example.org", role="official"
+    )
     with pytest.raises(Conflict):
-        invite_colleague(by=world.user("official"), community_id=world.a.pk, email="b@example.org", role="official")
+        invite_colleague(
+            by=world.user("official"),
+            community_id=world.a.pk,
+            email="b@example.org",
+            role="official",
+        )
 
 
 @pytest.mark.parametrize("actor", [actor for actor in ACTORS if actor != "visitor"])
@@ -126,8 +169,13 @@ def test_who_invites_and_who_takes_back(world: World, actor: str) -> None:
         with pytest.raises(NotVisible):
             revoke_invitation(by=by, community_id=world.a.pk, invitation_id=invitation.pk)
     else:
-        made = invite_colleague(by=by, community_id=world.a.pk, email="a@example.org", role="official")
-        assert revoke_invitation(by=by, community_id=world.a.pk, invitation_id=made.pk).status == _S.REVOKED
+        made = invite_colleague(
+            by=by, community_id=world.a.pk, email="a@example.org", role="official"
+        )
+        assert (
+            revoke_invitation(by=by, community_id=world.a.pk, invitation_id=made.pk).status
+            == _S.REVOKED
+        )
 
 
 def test_committee_member_and_curator_read(world: World) -> None:
@@ -181,12 +229,16 @@ def test_settled_invitation_never_moves(world: World, status: str) -> None:
     assert INVITATION_TRANSITIONS[status] == frozenset()
     invitation, user = invited(world)
     Invitation.objects.filter(pk=invitation.pk).update(
-        status=status, settled_at=timezone.now(), accepted_by=user if status == _S.ACCEPTED else None
+        status=status,
+        settled_at=timezone.now(),
+        accepted_by=user if status == _S.ACCEPTED else None,
     )
     with pytest.raises(WrongState):
         accept_invitation(by=user, invitation_id=invitation.pk)
     with pytest.raises(WrongState):
-        revoke_invitation(by=world.user("official"), community_id=world.a.pk, invitation_id=invitation.pk)
+        revoke_invitation(
+            by=world.user("official"), community_id=world.a.pk, invitation_id=invitation.pk
+        )
 
 
 def test_link_that_we_did_not_write_opens_nothing(world: World) -> None:
@@ -199,7 +251,12 @@ def test_link_that_we_did_not_write_opens_nothing(world: World) -> None:
 
 
 def test_database_refuses_an_invitation_that_does_not_add_up(world: World) -> None:
-    for values in ({"status": "accepted"}, {"status": "revoked"}, {"role": "king"}, {"status": "lost", "settled_at": timezone.now()}):
+    for values in (
+        {"status": "accepted"},
+        {"status": "revoked"},
+        {"role": "king"},
+        {"status": "lost", "settled_at": timezone.now()},
+    ):
         with pytest.raises(IntegrityError), transaction.atomic():
             InvitationFactory(community=world.a, **values)
 
@@ -209,7 +266,9 @@ def test_two_accepts_at_once_give_one_role(world: World) -> None:
     for number in range(5):
         user = UserFactory(email=f"colleague{number}@example.org")
         invitation = InvitationFactory(community=world.a, email=user.email)
-        refused = at_once(*[lambda i=invitation, u=user: accept_invitation(by=u, invitation_id=i.pk)] * 2)
+        refused = at_once(
+            *[lambda i=invitation, u=user: accept_invitation(by=u, invitation_id=i.pk)] * 2
+        )
         assert [type(error) for error in refused if error] == [WrongState]
         assert CommunityRole.objects.filter(user=user, ended_at__isnull=True).count() == 1
 
@@ -222,9 +281,18 @@ def test_accept_and_revoke_at_once_have_one_winner(world: World) -> None:
         invitation = InvitationFactory(community=world.a, email=user.email)
         refused = at_once(
             lambda i=invitation, u=user: accept_invitation(by=u, invitation_id=i.pk),
-            lambda i=invitation: revoke_invitation(by=official, community_id=world.a.pk, invitation_id=i.pk),
+            lambda i=invitation: revoke_invitation(
+                by=official, community_id=world.a.pk, invitation_id=i.pk
+            ),
         )
         assert [type(error) for error in refused if error] == [WrongState]
         invitation.refresh_from_db()
-        assert CommunityRole.objects.filter(user=user).exists() == (invitation.status == _S.ACCEPTED)
-        assert Event.objects.filter(topic__in=["invitation_accepted", "invitation_revoked"], subject_id=invitation.pk).count() == 1
+        assert CommunityRole.objects.filter(user=user).exists() == (
+            invitation.status == _S.ACCEPTED
+        )
+        assert (
+            Event.objects.filter(
+                topic__in=["invitation_accepted", "invitation_revoked"], subject_id=invitation.pk
+            ).count()
+            == 1
+        )

@@ -30,7 +30,11 @@ JAVASCRIPT = b"4 0 obj<</S/JavaScript/JS(app.alert(1))>>endobj"
     [
         (pdf(), "application/pdf", "letter.pdf"),
         (pdf(packed(b"5 0 <</Type/Annot>>")), "application/pdf", "letter.pdf"),
-        (pdf(b"4 0 obj<</S/URI/URI(https://city.example)>>endobj"), "application/pdf", "letter.pdf"),
+        (
+            pdf(b"4 0 obj<</S/URI/URI(https://city.example)>>endobj"),
+            "application/pdf",
+            "letter.pdf",
+        ),
         (picture("JPEG"), "image/jpeg", "letter.jpg"),
         (picture("PNG"), "image/png", "letter.png"),
         (picture("PNG", mode="1"), "image/png", "letter.png"),
@@ -54,13 +58,21 @@ REFUSED: dict[str, bytes] = {
     "PDF with an archive before its end": pdf().replace(b"%%EOF", b"") + zipped() + b"%%EOF",
     "PDF that is a web page too": pdf(b"4 0 obj(<SCRIPT>alert(1)</SCRIPT>)endobj"),
     "PDF with a script": pdf(JAVASCRIPT),
-    "PDF with a script spelled in numbers": pdf(JAVASCRIPT.replace(b"JavaScript", b"J#61va#53cript")),
+    "PDF with a script spelled in numbers": pdf(
+        JAVASCRIPT.replace(b"JavaScript", b"J#61va#53cript")
+    ),
     "PDF with a packed script": pdf(packed(b"5 0 <</S/JavaScript/JS(app.alert(1))>>")),
-    "PDF with a packed script in disguise": pdf(packed(b"5 0 <</S/Launch/F(calc.exe)>>", head=b"/N 1/First 4/Filter[/FlateDecode]")),
-    "PDF whose packing nobody can check": pdf(packed(b"5 0 <<>>", head=b"/Type/ObjStm/N 1/First 4/Filter/LZWDecode")),
+    "PDF with a packed script in disguise": pdf(
+        packed(b"5 0 <</S/Launch/F(calc.exe)>>", head=b"/N 1/First 4/Filter[/FlateDecode]")
+    ),
+    "PDF whose packing nobody can check": pdf(
+        packed(b"5 0 <<>>", head=b"/Type/ObjStm/N 1/First 4/Filter/LZWDecode")
+    ),
     "PDF with packing that is cut off": pdf(packed(b"5 0 <<>>" * 90)[:-22] + b"\nendstream endobj"),
     "PDF that starts a program": pdf(b"4 0 obj<</S/Launch/F(calc.exe)>>endobj"),
-    "PDF with a file in it": pdf(b"4 0 obj<</Type/Filespec/EF<<>>>>endobj 5 0 obj<</EmbeddedFiles 4 0 R>>endobj"),
+    "PDF with a file in it": pdf(
+        b"4 0 obj<</Type/Filespec/EF<<>>>>endobj 5 0 obj<</EmbeddedFiles 4 0 R>>endobj"
+    ),
     "PDF with a form that sends": pdf(b"4 0 obj<</S/SubmitForm/F(https://evil.example)>>endobj"),
     "PDF with a password": pdf(b"4 0 obj<</Filter/Standard/V 4>>endobj\ntrailer<</Encrypt 4 0 R>>"),
     "picture that is cut off": picture()[:-400],
@@ -85,9 +97,15 @@ def test_packed_bomb_is_refused_without_being_unpacked() -> None:
 def test_picture_is_drawn_anew_without_what_tells_where_it_was_taken() -> None:
     sent = picture(exif=True) + b"<script>alert(1)</script>" + zipped()
     kept = check_letter(sent, "photo.jpg").content
-    assert all(word in sent and word not in kept for word in (b"mayor", b"a comment", b"<script>", b"PK\x05\x06"))
+    assert all(
+        word in sent and word not in kept
+        for word in (b"mayor", b"a comment", b"<script>", b"PK\x05\x06")
+    )
     with Image.open(io.BytesIO(kept)) as image:
-        assert (image.size, dict(image.getexif())) == ((30, 40), {})  # upright: the camera was turned
+        assert (image.size, dict(image.getexif())) == (
+            (30, 40),
+            {},
+        )  # upright: the camera was turned
 
 
 @pytest.mark.parametrize(
@@ -114,7 +132,11 @@ def owner(db: None) -> CommunityRole:
 
 
 def attach(owner: CommunityRole, content: bytes = b"", name: str = "letter.pdf") -> VettingLetter:
-    return services.attach_letter(by=owner.user, community_id=owner.community_id, upload=SimpleUploadedFile(name, content or pdf()))
+    return services.attach_letter(
+        by=owner.user,
+        community_id=owner.community_id,
+        upload=SimpleUploadedFile(name, content or pdf()),
+    )
 
 
 def test_letter_lies_under_a_random_name_outside_of_what_is_served(owner: CommunityRole) -> None:
@@ -125,10 +147,14 @@ def test_letter_lies_under_a_random_name_outside_of_what_is_served(owner: Commun
     assert path.is_relative_to(settings.DATA_DIR / "uploads")
     assert not path.is_relative_to(settings.STATIC_ROOT)
     assert path.stat().st_mode & 0o077 == 0
-    assert [event.topic for event in Event.objects.filter(subject_type="vettingletter")] == ["letter_attached"] * 2
+    assert [event.topic for event in Event.objects.filter(subject_type="vettingletter")] == [
+        "letter_attached"
+    ] * 2
 
 
-def test_file_does_not_outlive_a_change_that_failed(owner: CommunityRole, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_does_not_outlive_a_change_that_failed(
+    owner: CommunityRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = settings.DATA_DIR / "uploads" / "letters"
     before = set(folder.glob("*")) if folder.exists() else set()
 
@@ -148,7 +174,9 @@ def test_there_is_an_end_to_how_many_letters_a_profile_has(owner: CommunityRole)
         attach(owner)
 
 
-def test_download_is_always_a_download_and_leaves_a_trace(owner: CommunityRole, client: Client) -> None:
+def test_download_is_always_a_download_and_leaves_a_trace(
+    owner: CommunityRole, client: Client
+) -> None:
     letter = attach(owner, name="Brief „Müller“.pdf")
     client.force_login(owner.user)
     for address in (
@@ -163,7 +191,9 @@ def test_download_is_always_a_download_and_leaves_a_trace(owner: CommunityRole, 
         assert answer["X-Content-Type-Options"] == "nosniff"
         assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
         assert "no-store" in answer["Cache-Control"]
-    assert [event.by for event in Event.objects.filter(topic="letter_read", subject_id=letter.pk)] == [owner.user] * 2
+    assert [
+        event.by for event in Event.objects.filter(topic="letter_read", subject_id=letter.pk)
+    ] == [owner.user] * 2
 
 
 @pytest.mark.django_db
@@ -181,34 +211,49 @@ def test_only_owners_and_curators_read_a_letter_and_none_else_leaves_a_trace() -
             assert not Event.objects.filter(topic="letter_read", by=world.user(actor)).exists()
     assert readers == {"official", "curator"}
     with pytest.raises(NotVisible):
-        services.read_letter(by=world.user("official"), community_id=world.newcomer.pk, letter_id=letter.pk)
+        services.read_letter(
+            by=world.user("official"), community_id=world.newcomer.pk, letter_id=letter.pk
+        )
 
 
 @pytest.mark.django_db(transaction=True)
 def test_letters_go_with_their_sender() -> None:
-    owner, other = CommunityRoleFactory(community=ProfileFactory().community), CommunityRoleFactory(community=ProfileFactory().community)
+    owner, other = (
+        CommunityRoleFactory(community=ProfileFactory().community),
+        CommunityRoleFactory(community=ProfileFactory().community),
+    )
     gone, stays = attach(owner), attach(other)
     assert services.erase_letters_of(owner.user) == 1
     assert not Path(gone.file.path).exists()
     assert Path(stays.file.path).exists()
     assert list(VettingLetter.objects.all()) == [stays]
-    assert Event.objects.filter(topic="letters_erased", community_id=owner.community_id).count() == 1
+    assert (
+        Event.objects.filter(topic="letters_erased", community_id=owner.community_id).count() == 1
+    )
 
 
 def page_after(client: Client, owner: CommunityRole, content: bytes) -> str:
     file = SimpleUploadedFile("letter.pdf", content, content_type="application/pdf")
-    return client.post(f"/communities/{owner.community_id}/profile/letter/", {"letter": file}, follow=True).content.decode()
+    return client.post(
+        f"/communities/{owner.community_id}/profile/letter/", {"letter": file}, follow=True
+    ).content.decode()
 
 
 def test_eleven_megabytes_are_thrown_away_while_they_come_and_the_page_says_so(
     owner: CommunityRole, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[int] = []
-    monkeypatch.setattr("backend.cities.services.letters.check_letter", lambda content, name: kept.append(len(content)))
+    monkeypatch.setattr(
+        "backend.cities.services.letters.check_letter",
+        lambda content, name: kept.append(len(content)),
+    )
     client.force_login(owner.user)
     large = pdf(b"%" + b"x" * (11 * 1024 * 1024))
     assert "larger than 10 MB" in page_after(client, owner, large)
-    answer = client.post(f"/api/v1/communities/{owner.community_id}/profile/letters/", {"letter": SimpleUploadedFile("l.pdf", large)})
+    answer = client.post(
+        f"/api/v1/communities/{owner.community_id}/profile/letters/",
+        {"letter": SimpleUploadedFile("l.pdf", large)},
+    )
     assert answer.status_code == 422
     assert "larger than 10 MB" in answer.json()["errors"]["letter"][0]
     assert kept == []
@@ -219,7 +264,11 @@ def test_endless_request_is_not_even_read(owner: CommunityRole, client: Client) 
     client.force_login(owner.user)
     boundary = "multipart/form-data; boundary=x"
     answer = client.generic(
-        "POST", f"/communities/{owner.community_id}/profile/letter/", b"--x", content_type=boundary, CONTENT_LENGTH=str(2**31)
+        "POST",
+        f"/communities/{owner.community_id}/profile/letter/",
+        b"--x",
+        content_type=boundary,
+        CONTENT_LENGTH=str(2**31),
     )
     assert answer.status_code in (400, 413)
     assert not VettingLetter.objects.exists()
@@ -228,7 +277,10 @@ def test_endless_request_is_not_even_read(owner: CommunityRole, client: Client) 
 def test_letter_is_taken_only_from_our_own_form(owner: CommunityRole) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(owner.user)
-    answer = strict.post(f"/communities/{owner.community_id}/profile/letter/", {"letter": SimpleUploadedFile("l.pdf", pdf())})
+    answer = strict.post(
+        f"/communities/{owner.community_id}/profile/letter/",
+        {"letter": SimpleUploadedFile("l.pdf", pdf())},
+    )
     assert answer.status_code == 403
     assert not VettingLetter.objects.exists()
 
@@ -236,5 +288,10 @@ def test_letter_is_taken_only_from_our_own_form(owner: CommunityRole) -> None:
 def test_page_says_why_a_letter_is_refused(owner: CommunityRole, client: Client) -> None:
     client.force_login(owner.user)
     assert "scripts, attachments or commands" in page_after(client, owner, pdf(JAVASCRIPT))
-    assert "Choose a file first" in client.post(f"/communities/{owner.community_id}/profile/letter/", follow=True).content.decode()
+    assert (
+        "Choose a file first"
+        in client.post(
+            f"/communities/{owner.community_id}/profile/letter/", follow=True
+        ).content.decode()
+    )
     assert "The letter is stored" in page_after(client, owner, pdf())

@@ -1,4 +1,6 @@
-"""Members whose city nobody has registered: the list that brings them in registers them, and their officials ask to join."""
+"""Members whose city nobody has registered: the list that brings them in registers them, and their
+officials ask to join.
+"""
 
 from __future__ import annotations
 
@@ -31,23 +33,49 @@ def listed(curator: Any, *lines: str) -> MemberImport:
 
 @pytest.fixture
 def eugene(db: None) -> Place:
-    return PlaceFactory(name="Eugene", admin1="Oregon", admin1_code="OR", population=170_000, search_text="eugene|skinners mudhole")
+    return PlaceFactory(
+        name="Eugene",
+        admin1="Oregon",
+        admin1_code="OR",
+        population=170_000,
+        search_text="eugene|skinners mudhole",
+    )
 
 
-@pytest.mark.parametrize("line", ["Eugene,,US", "eugene,OR,United States", "Skinner's Mudhole,Oregon,US"])
+@pytest.mark.parametrize(
+    "line", ["Eugene,,US", "eugene,OR,United States", "Skinner's Mudhole,Oregon,US"]
+)
 def test_city_is_registered_with_its_membership(curator: Any, eugene: Place, line: str) -> None:
     checked = listed(curator, f"{line},2024-01-01,{NEXT_YEAR},,")
     (row,) = checked.rows
-    assert (row["action"], row["place_id"], row["community_id"], row["shown"]) == ("new", eugene.pk, None, "Eugene, Oregon, US")
+    assert (row["action"], row["place_id"], row["community_id"], row["shown"]) == (
+        "new",
+        eugene.pk,
+        None,
+        "Eugene, Oregon, US",
+    )
     assert row["changes"]["dues_class"] == [None, "under_500k"], "by its population"
     assert not Community.objects.exists(), "a dry run registers nobody"
     services.apply_members(by=curator, import_id=checked.pk)
     member = Membership.objects.get()
-    assert (member.community.place, member.community.kind, member.standing) == (eugene, "city", "good")
-    assert member.community.profile.status == "draft" and member.community.profile.draft["facts"]["population"] == 170_000
+    assert (member.community.place, member.community.kind, member.standing) == (
+        eugene,
+        "city",
+        "good",
+    )
+    assert (
+        member.community.profile.status == "draft"
+        and member.community.profile.draft["facts"]["population"] == 170_000
+    )
     assert not member.community.roles.exists() and not Community.objects.public().exists()
-    assert set(Event.objects.values_list("topic", flat=True)) == {"community_registered", "membership_begun", "members_imported"}
-    assert listed(curator, f"{line},2024-01-01,{NEXT_YEAR},,").rows[0]["action"] == "unchanged", "the same list again does nothing"
+    assert set(Event.objects.values_list("topic", flat=True)) == {
+        "community_registered",
+        "membership_begun",
+        "members_imported",
+    }
+    assert listed(curator, f"{line},2024-01-01,{NEXT_YEAR},,").rows[0]["action"] == "unchanged", (
+        "the same list again does nothing"
+    )
 
 
 def test_its_official_is_led_to_it_and_staff_let_them_in(curator: Any, eugene: Place) -> None:
@@ -59,7 +87,9 @@ def test_its_official_is_led_to_it_and_staff_let_them_in(curator: Any, eugene: P
     with pytest.raises(AlreadyRegistered) as led:
         services.register_community(by=official, place_id=eugene.pk)
     assert led.value.community == community
-    asked = ask_to_join(by=official, community_id=community.pk, role="official", line="Clerk of the council")
+    asked = ask_to_join(
+        by=official, community_id=community.pk, role="official", line="Clerk of the council"
+    )
     answer_request(by=curator, community_id=community.pk, request_id=asked.pk, accept=True)
     assert community.roles.get().user == official
 
@@ -69,33 +99,57 @@ def test_which_of_several_places_is_meant_is_not_guessed(curator: Any, db: None)
         PlaceFactory(name="Salem", admin1=state, admin1_code=code)
     PlaceFactory(name="Winston", search_text="winston|salem", admin1="Oregon", admin1_code="OR")
     any_state, ohio, illinois, other_name = listed(
-        curator, "Salem,,US,2024-01-01,,,", "Salem,OH,US,2024-01-01,,,", "Salem,IL,US,2024-01-01,,,", "Salem,OR,US,2024-01-01,,,"
+        curator,
+        "Salem,,US,2024-01-01,,,",
+        "Salem,OH,US,2024-01-01,,,",
+        "Salem,IL,US,2024-01-01,,,",
+        "Salem,OR,US,2024-01-01,,,",
     ).rows
-    assert "(city in Illinois, not registered; city in Ohio, not registered)" in any_state["problems"][0], (
-        "no city of which it is another name"
+    assert (
+        "(city in Illinois, not registered; city in Ohio, not registered)"
+        in any_state["problems"][0]
+    ), "no city of which it is another name"
+    assert (
+        "several in OH are called so" in ohio["problems"][0]
+        and "registers first" in ohio["problems"][0]
     )
-    assert "several in OH are called so" in ohio["problems"][0] and "registers first" in ohio["problems"][0]
     assert (illinois["action"], illinois["shown"]) == ("new", "Salem, Illinois, US")
     assert other_name["shown"] == "Winston, Oregon, US"
 
 
-def test_registered_city_and_another_of_its_name_are_told_apart_by_the_state(curator: Any, eugene: Place) -> None:
-    community = CommunityFactory(name="Eugene", admin1="Missouri", place__admin1="Missouri", place__admin1_code="MO")
+def test_registered_city_and_another_of_its_name_are_told_apart_by_the_state(
+    curator: Any, eugene: Place
+) -> None:
+    community = CommunityFactory(
+        name="Eugene", admin1="Missouri", place__admin1="Missouri", place__admin1_code="MO"
+    )
     unsure, registered, free = listed(
-        curator, "Eugene,,US,2024-01-01,,large,", "Eugene,MO,US,2024-01-01,,large,", "Eugene,OR,US,2024-01-01,,large,"
+        curator,
+        "Eugene,,US,2024-01-01,,large,",
+        "Eugene,MO,US,2024-01-01,,large,",
+        "Eugene,OR,US,2024-01-01,,large,",
     ).rows
-    assert f"(City in Missouri: {community.pk}; city in Oregon, not registered)" in unsure["problems"][0]
+    assert (
+        f"(City in Missouri: {community.pk}; city in Oregon, not registered)"
+        in unsure["problems"][0]
+    )
     assert (registered["community_id"], registered["place_id"]) == (community.pk, None)
     assert (free["community_id"], free["place_id"]) == (None, eugene.pk)
 
 
-def test_city_of_that_name_comes_before_a_registered_one_that_has_it_as_another_name(curator: Any, eugene: Place) -> None:
-    CommunityFactory(name="Harrisburg", place=PlaceFactory(name="Harrisburg", search_text="harrisburg|eugene"))
+def test_city_of_that_name_comes_before_a_registered_one_that_has_it_as_another_name(
+    curator: Any, eugene: Place
+) -> None:
+    CommunityFactory(
+        name="Harrisburg", place=PlaceFactory(name="Harrisburg", search_text="harrisburg|eugene")
+    )
     (row,) = listed(curator, "Eugene,,US,2024-01-01,,large,").rows
     assert (row["community_id"], row["place_id"]) == (None, eugene.pk)
 
 
-def test_the_same_city_twice_is_an_error_and_two_terms_of_it_are_not(curator: Any, eugene: Place) -> None:
+def test_the_same_city_twice_is_an_error_and_two_terms_of_it_are_not(
+    curator: Any, eugene: Place
+) -> None:
     twice = listed(curator, "Eugene,,US,2024-01-01,,,", "Skinners Mudhole,,US,2024-01-01,,,")
     assert [row["action"] for row in twice.rows] == ["new", "error"]
     terms = listed(curator, "Eugene,,US,2001-01-01,,large,2005-12-31", "Eugene,OR,US,2024-01-01,,,")
@@ -103,7 +157,9 @@ def test_the_same_city_twice_is_an_error_and_two_terms_of_it_are_not(curator: An
     assert Membership.objects.filter(community=Community.objects.get()).count() == 2
 
 
-def test_city_registered_since_is_not_registered_twice(curator: Any, eugene: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_city_registered_since_is_not_registered_twice(
+    curator: Any, eugene: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     checked = listed(curator, "Eugene,,US,2024-01-01,,,")
     services.register_community(by=UserFactory(), place_id=eugene.pk)
     with pytest.raises(Conflict) as refused:
@@ -111,7 +167,10 @@ def test_city_registered_since_is_not_registered_twice(curator: Any, eugene: Pla
     assert refused.value.code == "changed_since"
     # The same between the comparison and the writing.
     planned = checked.rows
-    monkeypatch.setattr("backend.cities.services.member_imports.plan_members", lambda rows: [_Stored(row) for row in planned])
+    monkeypatch.setattr(
+        "backend.cities.services.member_imports.plan_members",
+        lambda rows: [_Stored(row) for row in planned],
+    )
     with pytest.raises(Conflict) as refused:
         services.apply_members(by=curator, import_id=checked.pk)
     assert refused.value.code == "changed_since"
@@ -148,7 +207,9 @@ def test_page_api_and_command_say_that_a_city_is_registered(
     assert "Eugene, Oregon, US: new member: registers the city" in capsys.readouterr().out
     client.force_login(curator)
     upload = SimpleUploadedFile("members.csv", file.read_bytes())
-    page = client.post(reverse("web:staff_member_import_new"), {"file": upload}, follow=True).content.decode()
+    page = client.post(
+        reverse("web:staff_member_import_new"), {"file": upload}, follow=True
+    ).content.decode()
     assert "registers the city" in page and "Apply 1 row" in page
     upload = SimpleUploadedFile("members.csv", file.read_bytes())
     sent = client.post("/api/v1/staff/member-imports/", {"file": upload}).json()

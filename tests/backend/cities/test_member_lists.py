@@ -1,4 +1,6 @@
-"""Lists of members in and out: what is read, what is refused and why, and that what was shown is what is done."""
+"""Lists of members in and out: what is read, what is refused and why, and that what was shown is
+what is done.
+"""
 
 from __future__ import annotations
 
@@ -56,14 +58,28 @@ def problems(checked: MemberImport) -> str:
 def towns(db: None) -> dict[str, Any]:
     """Two Springfields, Göteborg with other names, and one that is a member."""
     made = {
-        "illinois": CommunityFactory(name="Springfield", admin1="Illinois", place__admin1_code="IL", place__population=110_000),
+        "illinois": CommunityFactory(
+            name="Springfield",
+            admin1="Illinois",
+            place__admin1_code="IL",
+            place__population=110_000,
+        ),
         "ohio": CommunityFactory(name="Springfield", admin1="Ohio", place__admin1_code="OH"),
         "göteborg": CommunityFactory(
-            name="Göteborg", country_code="DE", place=PlaceFactory(name="Göteborg", search_text="goteborg|gothenburg", country__code="DE")
+            name="Göteborg",
+            country_code="DE",
+            place=PlaceFactory(
+                name="Göteborg", search_text="goteborg|gothenburg", country__code="DE"
+            ),
         ),
         "member": CommunityFactory(name="Ames", admin1="Iowa"),
     }
-    MembershipFactory(community=made["member"], started_on=dt.date(2020, 1, 1), paid_through=dt.date(2026, 12, 31), dues_class="large")
+    MembershipFactory(
+        community=made["member"],
+        started_on=dt.date(2020, 1, 1),
+        paid_through=dt.date(2026, 12, 31),
+        dues_class="large",
+    )
     return made
 
 
@@ -86,26 +102,44 @@ def test_each_row_says_what_it_would_do(curator: Any, towns: dict[str, Any]) -> 
 
 
 def test_what_was_shown_is_what_is_done(curator: Any, towns: dict[str, Any]) -> None:
-    lines = ["Springfield,IL,US,2026-01-01,2026-12-31,,", "Ames,,US,2020-01-01,2027-12-31,,", "Göteborg,,DE,2001-01-01,,large,2005-01-01"]
+    lines = [
+        "Springfield,IL,US,2026-01-01,2026-12-31,,",
+        "Ames,,US,2020-01-01,2027-12-31,,",
+        "Göteborg,,DE,2001-01-01,,large,2005-01-01",
+    ]
     checked = check(curator, sheet(*lines))
     services.apply_members(by=curator, import_id=checked.pk)
     assert Membership.objects.get(community=towns["member"]).paid_through == dt.date(2027, 12, 31)
     assert Membership.objects.get(community=towns["illinois"]).dues_class == "under_500k"
     assert Membership.objects.get(community=towns["göteborg"]).ended_on == dt.date(2005, 1, 1)
     topics = sorted(Event.objects.values_list("topic", flat=True))
-    assert topics == ["members_imported", "membership_begun", "membership_begun", "membership_changed"]
-    assert actions(check(curator, sheet(*lines))) == ["unchanged"] * 3, "the same list again does nothing"
+    assert topics == [
+        "members_imported",
+        "membership_begun",
+        "membership_begun",
+        "membership_changed",
+    ]
+    assert actions(check(curator, sheet(*lines))) == ["unchanged"] * 3, (
+        "the same list again does nothing"
+    )
     with pytest.raises(WrongState):
         services.apply_members(by=curator, import_id=checked.pk)
 
 
 @pytest.mark.parametrize("change", ["began elsewhere", "renewed", "renamed"])
-def test_list_that_would_do_something_else_by_now_is_not_applied(curator: Any, towns: dict[str, Any], change: str) -> None:
-    checked = check(curator, sheet("Springfield,OH,US,2026-01-01,2026-12-31,large,", "Ames,,US,2020-01-01,2027-12-31,,"))
+def test_list_that_would_do_something_else_by_now_is_not_applied(
+    curator: Any, towns: dict[str, Any], change: str
+) -> None:
+    checked = check(
+        curator,
+        sheet("Springfield,OH,US,2026-01-01,2026-12-31,large,", "Ames,,US,2020-01-01,2027-12-31,,"),
+    )
     if change == "began elsewhere":
         MembershipFactory(community=towns["ohio"])
     elif change == "renewed":
-        Membership.objects.filter(community=towns["member"]).update(paid_through=dt.date(2026, 6, 30))
+        Membership.objects.filter(community=towns["member"]).update(
+            paid_through=dt.date(2026, 6, 30)
+        )
     else:
         towns["ohio"].name = "Springdale"
         towns["ohio"].save()
@@ -119,8 +153,12 @@ def test_list_that_would_do_something_else_by_now_is_not_applied(curator: Any, t
     assert not Event.objects.exists()
 
 
-def test_failure_in_the_middle_leaves_nothing(curator: Any, towns: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    checked = check(curator, sheet("Springfield,OH,US,2026-01-01,,large,", "Ames,,US,2020-01-01,2027-12-31,,"))
+def test_failure_in_the_middle_leaves_nothing(
+    curator: Any, towns: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = check(
+        curator, sheet("Springfield,OH,US,2026-01-01,,large,", "Ames,,US,2020-01-01,2027-12-31,,")
+    )
 
     def fail(*args: Any) -> None:
         raise RuntimeError
@@ -152,7 +190,9 @@ def test_failure_in_the_middle_leaves_nothing(curator: Any, towns: dict[str, Any
         ("x" * 600 + ",IL,US,2026-01-01,,,", "longer than"),
     ],
 )
-def test_wrong_row_says_why_and_is_not_applied(curator: Any, towns: dict[str, Any], line: str, words: str) -> None:
+def test_wrong_row_says_why_and_is_not_applied(
+    curator: Any, towns: dict[str, Any], line: str, words: str
+) -> None:
     checked = check(curator, sheet(line, "Springfield,OH,US,2026-01-01,,large,"))
     assert actions(checked) == ["error", "new"]
     assert words in problems(checked)
@@ -162,7 +202,9 @@ def test_wrong_row_says_why_and_is_not_applied(curator: Any, towns: dict[str, An
 
 
 def test_rows_for_the_same_membership_are_errors(curator: Any, towns: dict[str, Any]) -> None:
-    checked = check(curator, sheet("Springfield,IL,US,2026-01-01,,,", "Springfield,Illinois,US,2026-02-01,,,"))
+    checked = check(
+        curator, sheet("Springfield,IL,US,2026-01-01,,,", "Springfield,Illinois,US,2026-02-01,,,")
+    )
     assert actions(checked) == ["new", "error"]
     assert "stands in row 2" in problems(checked)
 
@@ -171,7 +213,14 @@ def test_number_and_name_must_agree(curator: Any, towns: dict[str, Any]) -> None
     head = "community_id,community,started_on"
     pk = towns["ohio"].pk
     checked = check(
-        curator, sheet(f"{pk},Springfield,2026-01-01", f"{pk},Ames,2026-01-01", "999999999,,2026-01-01", "x,,2026-01-01", head=head)
+        curator,
+        sheet(
+            f"{pk},Springfield,2026-01-01",
+            f"{pk},Ames,2026-01-01",
+            "999999999,,2026-01-01",
+            "x,,2026-01-01",
+            head=head,
+        ),
     )
     assert actions(checked) == ["new", "error", "error", "error"]
     assert "is Springfield, not Ames" in problems(checked)
@@ -179,7 +228,12 @@ def test_number_and_name_must_agree(curator: Any, towns: dict[str, Any]) -> None
 
 @pytest.mark.parametrize(
     ("encoding", "read_as"),
-    [("utf-8", "CSV, UTF-8"), ("utf-8-sig", "CSV, UTF-8"), ("utf-16", "CSV, UTF-16"), ("cp1252", "CSV, Windows-1252")],
+    [
+        ("utf-8", "CSV, UTF-8"),
+        ("utf-8-sig", "CSV, UTF-8"),
+        ("utf-16", "CSV, UTF-16"),
+        ("cp1252", "CSV, Windows-1252"),
+    ],
 )
 def test_encodings(curator: Any, towns: dict[str, Any], encoding: str, read_as: str) -> None:
     checked = check(curator, sheet("Göteborg,,DE,2026-01-01,,large,", encoding=encoding))
@@ -219,7 +273,10 @@ def with_entities() -> bytes:
         for entry in old.infolist():
             content = old.read(entry)
             if entry.filename.endswith("sheet1.xml"):
-                content = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]>' + content.split(b"?>")[-1]
+                content = (
+                    b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]>'
+                    + content.split(b"?>")[-1]
+                )
             new.writestr(entry.filename, content)
     return written.getvalue()
 
@@ -250,8 +307,13 @@ def test_file_that_is_no_list_says_why(what: str) -> None:
     assert words in refused.value.errors["file"][0]
 
 
-def test_ten_thousand_rows_in_a_fixed_number_of_queries(curator: Any, towns: dict[str, Any]) -> None:
-    lines = [f"Town {n},,US,2026-01-01,,large," for n in range(9_998)] + ["Springfield,IL,US,2026-01-01,,,", "Ames,,US,2020-01-01,,,"]
+def test_ten_thousand_rows_in_a_fixed_number_of_queries(
+    curator: Any, towns: dict[str, Any]
+) -> None:
+    lines = [f"Town {n},,US,2026-01-01,,large," for n in range(9_998)] + [
+        "Springfield,IL,US,2026-01-01,,,",
+        "Ames,,US,2020-01-01,,,",
+    ]
     with CaptureQueriesContext(connection) as queries:
         checked = check(curator, sheet(*lines))
     assert len(checked.rows) == 10_000
@@ -259,7 +321,9 @@ def test_ten_thousand_rows_in_a_fixed_number_of_queries(curator: Any, towns: dic
     assert len(queries) <= 10
 
 
-def test_export_is_neutral_and_can_be_read_in_again(curator: Any, towns: dict[str, Any], client: Client) -> None:
+def test_export_is_neutral_and_can_be_read_in_again(
+    curator: Any, towns: dict[str, Any], client: Client
+) -> None:
     evil = CommunityFactory(name="=cmd|'/c calc'!A1", admin1="+1")
     MembershipFactory(community=evil, started_on=dt.date(2020, 1, 1))
     client.force_login(curator)
@@ -267,11 +331,18 @@ def test_export_is_neutral_and_can_be_read_in_again(curator: Any, towns: dict[st
     text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = list(csv.reader(io.StringIO(text)))
     assert tuple(rows[0]) == COLUMNS
-    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert not [
+        cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    ]
     assert any(cell.startswith("'=cmd") for row in rows for cell in row)
     assert actions(check(curator, text.encode())) == ["unchanged"] * 2
     book = client.get(reverse("web:staff_members_export", args=["xlsx"])).content
-    assert [cell.data_type for row in load_workbook(io.BytesIO(book)).active.iter_rows() for cell in row if cell.data_type == "f"] == []
+    assert [
+        cell.data_type
+        for row in load_workbook(io.BytesIO(book)).active.iter_rows()
+        for cell in row
+        if cell.data_type == "f"
+    ] == []
     assert actions(check(curator, book)) == ["unchanged"] * 2
 
 
@@ -279,21 +350,34 @@ def test_export_is_neutral_and_can_be_read_in_again(curator: Any, towns: dict[st
 def test_no_cell_that_is_written_begins_like_a_formula(value: str) -> None:
     text = "".join(write_csv(["name"], [[value]]))
     assert next(csv.reader(io.StringIO(text.split("\r\n", 1)[1], newline="")))[0] == f"'{value}"
-    cell = load_workbook(io.BytesIO(write_excel(["name"], [[value.strip()]], title="x"))).active["A2"]
+    cell = load_workbook(io.BytesIO(write_excel(["name"], [[value.strip()]], title="x"))).active[
+        "A2"
+    ]
     assert cell.data_type == "s"
 
 
-def test_pages_of_staff_from_the_file_to_the_members(curator: Any, admin: Any, towns: dict[str, Any]) -> None:
+def test_pages_of_staff_from_the_file_to_the_members(
+    curator: Any, admin: Any, towns: dict[str, Any]
+) -> None:
     client, reader = Client(), Client()
     client.force_login(curator)
     reader.force_login(admin)
     new = reverse("web:staff_member_import_new")
-    assert "must name the columns" in client.post(new, {"file": SimpleUploadedFile("a.csv", b"x\n1\n")}).content.decode()
+    assert (
+        "must name the columns"
+        in client.post(new, {"file": SimpleUploadedFile("a.csv", b"x\n1\n")}).content.decode()
+    )
     assert "Choose a file first" in client.post(new, {}).content.decode()
     large = client.post(new, {"file": SimpleUploadedFile("a.csv", b"x" * 11_000_000)})
     assert (large.status_code, "larger than 5 MB" in large.content.decode()) == (422, True)
     sent = client.post(
-        new, {"file": SimpleUploadedFile("../<b>.csv", sheet("Springfield,OH,US,2026-01-01,,large,", "Nowhere,,US,2026-01-01,,,"))}
+        new,
+        {
+            "file": SimpleUploadedFile(
+                "../<b>.csv",
+                sheet("Springfield,OH,US,2026-01-01,,large,", "Nowhere,,US,2026-01-01,,,"),
+            )
+        },
     )
     page = client.get(sent.url).content.decode()
     assert "1 row cannot be taken" in page
@@ -301,12 +385,16 @@ def test_pages_of_staff_from_the_file_to_the_members(curator: Any, admin: Any, t
     assert "<b>" not in page
     apply = reverse("web:staff_member_import_apply", args=[MemberImport.objects.latest("id").pk])
     assert client.post(apply).status_code == 400
-    sent = client.post(new, {"file": SimpleUploadedFile("b.csv", sheet("Springfield,OH,US,2026-01-01,,large,"))})
+    sent = client.post(
+        new, {"file": SimpleUploadedFile("b.csv", sheet("Springfield,OH,US,2026-01-01,,large,"))}
+    )
     assert "Apply 1 row" in client.get(sent.url).content.decode()
     apply = reverse("web:staff_member_import_apply", args=[MemberImport.objects.latest("id").pk])
     assert reader.get(sent.url).status_code == reader.post(apply).status_code == 404
     assert "1 new, 0 changed" in client.post(apply, follow=True).content.decode()
-    listed = reader.get(reverse("web:staff_members"), {"search": "springf", "kind": "us", "standing": "good"}).content.decode()
+    listed = reader.get(
+        reverse("web:staff_members"), {"search": "springf", "kind": "us", "standing": "good"}
+    ).content.decode()
     assert "Ohio" in listed
     assert "Ames" not in listed
 
@@ -315,13 +403,34 @@ def test_pages_of_one_membership(curator: Any, towns: dict[str, Any]) -> None:
     client = Client()
     client.force_login(curator)
     add = reverse("web:staff_member_add")
-    assert "Several are called so" in client.post(add, {"community": "springfield", "started_on": "2026-01-01"}).content.decode()
-    assert "No registered community" in client.post(add, {"community": "Nowhere", "started_on": "2026-01-01"}).content.decode()
     assert (
-        client.post(add, {"community": str(towns["ohio"].pk), "started_on": "2026-01-01", "paid_through": "2026-12-31"}).status_code == 302
+        "Several are called so"
+        in client.post(
+            add, {"community": "springfield", "started_on": "2026-01-01"}
+        ).content.decode()
+    )
+    assert (
+        "No registered community"
+        in client.post(add, {"community": "Nowhere", "started_on": "2026-01-01"}).content.decode()
+    )
+    assert (
+        client.post(
+            add,
+            {
+                "community": str(towns["ohio"].pk),
+                "started_on": "2026-01-01",
+                "paid_through": "2026-12-31",
+            },
+        ).status_code
+        == 302
     )
     row = Membership.objects.get(community=towns["ohio"])
-    assert "is a member already" in client.post(add, {"community": str(towns["ohio"].pk), "started_on": "2026-01-01"}).content.decode()
+    assert (
+        "is a member already"
+        in client.post(
+            add, {"community": str(towns["ohio"].pk), "started_on": "2026-01-01"}
+        ).content.decode()
+    )
     renew, end = (reverse(f"web:staff_member_{act}", args=[row.pk]) for act in ("renew", "end"))
     assert client.post(renew, {"paid_through": "2026-06-30"}).status_code == 422
     assert "Give a day after" in client.post(renew, {"paid_through": "2026-06-30"}).content.decode()
@@ -332,7 +441,8 @@ def test_pages_of_one_membership(curator: Any, towns: dict[str, Any]) -> None:
 def test_api_checks_and_applies(curator: Any, towns: dict[str, Any], client: Client) -> None:
     client.force_login(curator)
     sent = client.post(
-        "/api/v1/staff/member-imports/", {"file": SimpleUploadedFile("a.csv", sheet("Springfield,OH,US,2026-01-01,,large,"))}
+        "/api/v1/staff/member-imports/",
+        {"file": SimpleUploadedFile("a.csv", sheet("Springfield,OH,US,2026-01-01,,large,"))},
     )
     assert (sent.status_code, sent.json()["counts"]) == (201, {"new": 1})
     pk = sent.json()["id"]
@@ -341,15 +451,39 @@ def test_api_checks_and_applies(curator: Any, towns: dict[str, Any], client: Cli
     (row,) = client.get("/api/v1/staff/members/?kind=us&search=springfield").json()["results"]
     assert (row["kind"], row["standing"]) == ("us", "good")
     one = f"/api/v1/staff/members/{row['id']}/"
-    changed = {"started_on": "2026-01-02", "paid_through": None, "dues_class": "under_25k", "ended_on": None}
-    assert client.put(one, changed, content_type="application/json").json()["dues_class"] == "under_25k"
-    assert client.post(f"{one}end/", {"ended_on": "2026-02-01"}, content_type="application/json").json()["ended_on"] == "2026-02-01"
-    assert client.get("/api/v1/staff/members/export/csv/?standing=ended").content.decode("utf-8-sig").count("Springfield") == 1
+    changed = {
+        "started_on": "2026-01-02",
+        "paid_through": None,
+        "dues_class": "under_25k",
+        "ended_on": None,
+    }
+    assert (
+        client.put(one, changed, content_type="application/json").json()["dues_class"]
+        == "under_25k"
+    )
+    assert (
+        client.post(
+            f"{one}end/", {"ended_on": "2026-02-01"}, content_type="application/json"
+        ).json()["ended_on"]
+        == "2026-02-01"
+    )
+    assert (
+        client.get("/api/v1/staff/members/export/csv/?standing=ended")
+        .content.decode("utf-8-sig")
+        .count("Springfield")
+        == 1
+    )
     wrong = client.post("/api/v1/staff/member-imports/", {"file": SimpleUploadedFile("a.csv", b"")})
     assert (wrong.status_code, "empty" in wrong.json()["errors"]["file"][0]) == (422, True)
 
 
-def test_command(curator: Any, admin: Any, towns: dict[str, Any], tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(
+    curator: Any,
+    admin: Any,
+    towns: dict[str, Any],
+    tmp_path: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     file = tmp_path / "members.csv"
     file.write_bytes(sheet("Springfield,OH,US,2026-01-01,,large,"))
     call_command("import_members", str(file), by=curator.email)
@@ -358,7 +492,12 @@ def test_command(curator: Any, admin: Any, towns: dict[str, Any], tmp_path: Any,
     call_command("import_members", str(file), by=curator.email, apply=True)
     assert Membership.objects.count() == 2
     file.write_bytes(sheet("Nowhere,,US,2026-01-01,,large,"))
-    for who, path in ((curator.email, file), (admin.email, file), ("nobody@example.org", file), (curator.email, tmp_path / "none.csv")):
+    for who, path in (
+        (curator.email, file),
+        (admin.email, file),
+        ("nobody@example.org", file),
+        (curator.email, tmp_path / "none.csv"),
+    ):
         with pytest.raises(CommandError):
             call_command("import_members", str(path), by=who, apply=True)
     assert "no Nowhere is registered" in capsys.readouterr().out

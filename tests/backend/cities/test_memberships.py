@@ -44,11 +44,19 @@ def test_only_curators_keep_members() -> None:
     world, day = make_world(), database_now().date()
     row = MembershipFactory(community=world.b, started_on=dt.date(2020, 1, 1))
     acts: dict[str, Callable[[Any], Any]] = {
-        "begin": lambda by: services.begin_membership(by=by, community_id=world.a.pk, started_on=day),
-        "renew": lambda by: services.renew_membership(by=by, membership_id=row.pk, paid_through=day + 30 * DAY),
-        "change": lambda by: services.change_membership(by=by, membership_id=row.pk, started_on=day, paid_through=None, dues_class="large"),
+        "begin": lambda by: services.begin_membership(
+            by=by, community_id=world.a.pk, started_on=day
+        ),
+        "renew": lambda by: services.renew_membership(
+            by=by, membership_id=row.pk, paid_through=day + 30 * DAY
+        ),
+        "change": lambda by: services.change_membership(
+            by=by, membership_id=row.pk, started_on=day, paid_through=None, dues_class="large"
+        ),
         "end": lambda by: services.end_membership(by=by, membership_id=row.pk, ended_on=day),
-        "import": lambda by: services.check_members(by=by, file_name="a.csv", content=b"community_id,started_on\n1,2020-01-01\n"),
+        "import": lambda by: services.check_members(
+            by=by, file_name="a.csv", content=b"community_id,started_on\n1,2020-01-01\n"
+        ),
     }
     for name, act in acts.items():
         for actor in set(ACTORS) - {"visitor", "curator"}:
@@ -61,9 +69,16 @@ def test_only_curators_keep_members() -> None:
 
 def test_life_of_a_membership(today: dt.date, curator: Any) -> None:
     community = CommunityFactory(place__population=60_000)
-    row = services.begin_membership(by=curator, community_id=community.pk, started_on=today - 400 * DAY, paid_through=today - DAY)
+    row = services.begin_membership(
+        by=curator,
+        community_id=community.pk,
+        started_on=today - 400 * DAY,
+        paid_through=today - DAY,
+    )
     assert (row.dues_class, row.standing) == ("under_100k", "lapsed")
-    row = services.renew_membership(by=curator, membership_id=row.pk, paid_through=today + 365 * DAY)
+    row = services.renew_membership(
+        by=curator, membership_id=row.pk, paid_through=today + 365 * DAY
+    )
     assert row.standing == "good"
     with pytest.raises(Conflict):
         services.begin_membership(by=curator, community_id=community.pk, started_on=today)
@@ -72,12 +87,29 @@ def test_life_of_a_membership(today: dt.date, curator: Any) -> None:
         services.end_membership(by=curator, membership_id=row.pk, ended_on=today)
     with pytest.raises(WrongState):
         services.renew_membership(by=curator, membership_id=row.pk, paid_through=today + 700 * DAY)
-    again = services.begin_membership(by=curator, community_id=community.pk, started_on=today, dues_class="large")
+    again = services.begin_membership(
+        by=curator, community_id=community.pk, started_on=today, dues_class="large"
+    )
     assert again.dues_class == "large"
     with pytest.raises(Conflict):
-        services.change_membership(by=curator, membership_id=row.pk, started_on=row.started_on, paid_through=None, dues_class="large")
-    topics = list(Event.objects.filter(community_id=community.pk).order_by("id").values_list("topic", flat=True))
-    assert topics == ["membership_begun", "membership_renewed", "membership_ended", "membership_begun"]
+        services.change_membership(
+            by=curator,
+            membership_id=row.pk,
+            started_on=row.started_on,
+            paid_through=None,
+            dues_class="large",
+        )
+    topics = list(
+        Event.objects.filter(community_id=community.pk)
+        .order_by("id")
+        .values_list("topic", flat=True)
+    )
+    assert topics == [
+        "membership_begun",
+        "membership_renewed",
+        "membership_ended",
+        "membership_begun",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +123,9 @@ def test_life_of_a_membership(today: dt.date, curator: Any) -> None:
         ({"community_id": 999_999_999}, {"community_id"}),
     ],
 )
-def test_days_that_cannot_be(today: dt.date, curator: Any, values: dict[str, Any], wrong: set[str]) -> None:
+def test_days_that_cannot_be(
+    today: dt.date, curator: Any, values: dict[str, Any], wrong: set[str]
+) -> None:
     good = {"community_id": CommunityFactory().pk, "started_on": dt.date(2020, 1, 1)}
     with pytest.raises(InvalidFields) as refused:
         services.begin_membership(by=curator, **(good | values))
@@ -107,12 +141,20 @@ def test_renewal_goes_forward(today: dt.date, curator: Any) -> None:
 
 
 def test_lapse_is_recorded_once(today: dt.date) -> None:
-    over, last_day = MembershipFactory(paid_through=today - DAY), MembershipFactory(paid_through=today)
-    open_end, ended = MembershipFactory(), MembershipFactory(paid_through=today - DAY, ended_on=today)
+    over, last_day = (
+        MembershipFactory(paid_through=today - DAY),
+        MembershipFactory(paid_through=today),
+    )
+    open_end, ended = (
+        MembershipFactory(),
+        MembershipFactory(paid_through=today - DAY, ended_on=today),
+    )
     assert [services.lapse_memberships(), services.lapse_memberships()] == [1, 0]
     assert Membership.objects.get(pk=over.pk).standing == "lapsed"
     assert set(Membership.objects.filter(standing="good")) == {last_day, open_end, ended}
-    assert [event.community_id for event in Event.objects.filter(topic="membership_lapsed")] == [over.community_id]
+    assert [event.community_id for event in Event.objects.filter(topic="membership_lapsed")] == [
+        over.community_id
+    ]
 
 
 def test_reminder_comes_once_a_term(today: dt.date, curator: Any) -> None:
@@ -120,15 +162,25 @@ def test_reminder_comes_once_a_term(today: dt.date, curator: Any) -> None:
     row = MembershipFactory(paid_through=today + days * DAY)
     MembershipFactory(paid_through=today + (days + 1) * DAY)
     MembershipFactory(paid_through=today - DAY)
-    assert [services.announce_ending_memberships(), services.announce_ending_memberships()] == [1, 0]
-    services.renew_membership(by=curator, membership_id=row.pk, paid_through=today + (days + 365) * DAY)
+    assert [services.announce_ending_memberships(), services.announce_ending_memberships()] == [
+        1,
+        0,
+    ]
+    services.renew_membership(
+        by=curator, membership_id=row.pk, paid_through=today + (days + 365) * DAY
+    )
     assert services.announce_ending_memberships() == 0
     Membership.objects.filter(pk=row.pk).update(paid_through=today + 3 * DAY)
     assert services.announce_ending_memberships() == 1, "another term, another reminder"
 
 
-def test_nightly_slot_lapses_and_reminds_and_tells_the_owners(today: dt.date, drain: Callable[[], int]) -> None:
-    over, ending = MembershipFactory(paid_through=today - DAY), MembershipFactory(paid_through=today + DAY)
+def test_nightly_slot_lapses_and_reminds_and_tells_the_owners(
+    today: dt.date, drain: Callable[[], int]
+) -> None:
+    over, ending = (
+        MembershipFactory(paid_through=today - DAY),
+        MembershipFactory(paid_through=today + DAY),
+    )
     told = [CommunityRoleFactory(community=row.community).user for row in (over, ending)]
     assert open_due_slot("keep_memberships") is not None
     assert open_due_slot("keep_memberships") is None
@@ -137,7 +189,9 @@ def test_nightly_slot_lapses_and_reminds_and_tells_the_owners(today: dt.date, dr
     assert kinds == {told[0]: "membership_lapsed", told[1]: "membership_ending"}
 
 
-def test_who_renewed_meanwhile_is_not_told(today: dt.date, curator: Any, drain: Callable[[], int]) -> None:
+def test_who_renewed_meanwhile_is_not_told(
+    today: dt.date, curator: Any, drain: Callable[[], int]
+) -> None:
     row = MembershipFactory(paid_through=today + DAY)
     CommunityRoleFactory(community=row.community)
     services.announce_ending_memberships()
@@ -155,7 +209,9 @@ def test_two_curators_at_once_make_one_membership() -> None:
         try:
             connection.ensure_connection()
             start.wait(timeout=10)
-            services.begin_membership(by=people[index], community_id=community.pk, started_on=dt.date(2020, 1, 1))
+            services.begin_membership(
+                by=people[index], community_id=community.pk, started_on=dt.date(2020, 1, 1)
+            )
         except DomainError as error:
             refused.append(error)
         finally:

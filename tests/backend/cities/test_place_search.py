@@ -1,4 +1,6 @@
-"""The search for places by name: what it forgives, in which order it answers, and that its table of names follows the gazetteer."""
+"""The search for places by name: what it forgives, in which order it answers, and that its table of
+names follows the gazetteer.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ MOST_QUERIES = 5
 
 def place(name: str, *others: str, country: str = "US", population: int | None = 100_000) -> Place:
     names = NAME_SEPARATOR.join(fold_letters(each) for each in (name, *others))
-    return PlaceFactory(name=name, search_text=names, country=CountryFactory(code=country), population=population)
+    return PlaceFactory(
+        name=name, search_text=names, country=CountryFactory(code=country), population=population
+    )
 
 
 def found(text: str, **options: Any) -> list[str]:
@@ -93,7 +97,12 @@ def test_better_fits_come_before_larger_places() -> None:
 
 
 def test_among_equals_the_preferred_country_comes_first_then_the_larger() -> None:
-    for name, country, population in [("Parisa", "US", 20), ("Parisb", "US", None), ("Parisc", "FR", 5), ("Parisd", "FR", 9_000)]:
+    for name, country, population in [
+        ("Parisa", "US", 20),
+        ("Parisb", "US", None),
+        ("Parisc", "FR", 5),
+        ("Parisd", "FR", 9_000),
+    ]:
         place(name, "Paris", country=country, population=population)
     place("Parish", country="US", population=1_000_000)
 
@@ -120,7 +129,9 @@ def test_a_place_with_many_fitting_names_is_there_once() -> None:
 def test_who_has_registered_a_place_is_said() -> None:
     taken, free = CommunityFactory(name="Springfield"), place("Springfield")
 
-    communities = {each.pk: getattr(each, "community", None) for each in search_places("Sprinfield")}
+    communities = {
+        each.pk: getattr(each, "community", None) for each in search_places("Sprinfield")
+    }
 
     assert communities == {taken.place_id: taken, free.pk: None}
 
@@ -137,7 +148,9 @@ def test_one_letter_finds_only_what_is_called_so() -> None:
 
 @pytest.mark.usefixtures("world")
 @pytest.mark.parametrize("typed", ["", " ", "\x00", "-.,", "'", "’`", "\u0301", "\ud800", "\t\n"])
-def test_nothing_typed_finds_nothing_without_asking(typed: str, django_assert_num_queries: Any) -> None:
+def test_nothing_typed_finds_nothing_without_asking(
+    typed: str, django_assert_num_queries: Any
+) -> None:
     with django_assert_num_queries(0):
         assert search_places(typed) == []
 
@@ -151,7 +164,21 @@ def test_what_no_name_can_hold_is_left_out(typed: str) -> None:
 @pytest.mark.usefixtures("world")
 @pytest.mark.parametrize(
     "typed",
-    ["%", "%%%", "___", "mosc_w%", "'; DROP TABLE cities_place; --", "\\", "\\%\\", "a|b", "moscow|", "$$", "{}", "(mos", "\U0010ffff"],
+    [
+        "%",
+        "%%%",
+        "___",
+        "mosc_w%",
+        "'; DROP TABLE cities_place; --",
+        "\\",
+        "\\%\\",
+        "a|b",
+        "moscow|",
+        "$$",
+        "{}",
+        "(mos",
+        "\U0010ffff",
+    ],
 )
 def test_signs_that_mean_something_to_a_database_mean_nothing_here(typed: str) -> None:
     assert set(found(typed)) <= {"Moscow"}
@@ -175,17 +202,30 @@ def test_queries_are_bounded(typed: str) -> None:
 
 
 def test_names_follow_their_place() -> None:
-    kept, changed = place("Kept", "Behalten"), place("St.-Pierre", "Saint Pierre, FR", "St Pierre", population=None)
+    kept, changed = (
+        place("Kept", "Behalten"),
+        place("St.-Pierre", "Saint Pierre, FR", "St Pierre", population=None),
+    )
     rows = PlaceName.objects.filter(place=changed).order_by("name")
-    assert list(rows.values_list("name", "country_code", "population")) == [("saint pierre fr", "US", 0), ("st pierre", "US", 0)]
+    assert list(rows.values_list("name", "country_code", "population")) == [
+        ("saint pierre fr", "US", 0),
+        ("st pierre", "US", 0),
+    ]
 
-    Place.objects.filter(pk=changed.pk).update(search_text="sankt peter", population=7, country=CountryFactory(code="DE"))
-    assert list(rows.values_list("name", "country_code", "population")) == [("sankt peter", "DE", 7)]
+    Place.objects.filter(pk=changed.pk).update(
+        search_text="sankt peter", population=7, country=CountryFactory(code="DE")
+    )
+    assert list(rows.values_list("name", "country_code", "population")) == [
+        ("sankt peter", "DE", 7)
+    ]
     Place.objects.filter(pk=changed.pk).update(search_text="")
     assert not rows.exists()
 
     changed.delete()
-    assert list(PlaceName.objects.order_by("name").values_list("name", "place_id")) == [("behalten", kept.pk), ("kept", kept.pk)]
+    assert list(PlaceName.objects.order_by("name").values_list("name", "place_id")) == [
+        ("behalten", kept.pk),
+        ("kept", kept.pk),
+    ]
 
 
 def test_the_longest_name_is_cut_alike_on_both_sides() -> None:
@@ -198,21 +238,35 @@ def test_the_longest_name_is_cut_alike_on_both_sides() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_migration_takes_over_places_that_are_there_and_goes_back() -> None:
     loader = MigrationLoader(connection)
-    names = loader.get_migration("cities", "0004_placename")  # it alone: later migrations leave alone what it makes
+    names = loader.get_migration(
+        "cities", "0004_placename"
+    )  # it alone: later migrations leave alone what it makes
     before = loader.project_state(("cities", "0003_referenceload"))
     with connection.schema_editor() as editor:
         names.unapply(before, editor)
     try:
         assert PlaceName._meta.db_table not in connection.introspection.table_names()
-        country = before.apps.get_model("cities", "Country").objects.create(code="SE", name="Sweden")
+        country = before.apps.get_model("cities", "Country").objects.create(
+            code="SE", name="Sweden"
+        )
         before.apps.get_model("cities", "Place").objects.create(
-            id=1, name="Malmö", search_text="malmo|malmo-stad", country=country, latitude=55.6, longitude=13.0, population=301_706
+            id=1,
+            name="Malmö",
+            search_text="malmo|malmo-stad",
+            country=country,
+            latitude=55.6,
+            longitude=13.0,
+            population=301_706,
         )
     finally:
         with connection.schema_editor() as editor:
             names.apply(before, editor)
 
-    assert [each.pk for each in search_places("Malmo Stad")] == [each.pk for each in search_places("Mlamö")] == [1]
+    assert (
+        [each.pk for each in search_places("Malmo Stad")]
+        == [each.pk for each in search_places("Mlamö")]
+        == [1]
+    )
 
 
 def test_one_mistake_away_is_one_mistake_away() -> None:
@@ -225,7 +279,14 @@ def test_one_mistake_away_is_one_mistake_away() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "name", "whole", "beginning"),
-    [("", "", 0, 0), ("ab", "", 2, 2), ("", "ab", 2, 0), ("ab", "ba", 1, 1), ("kitten", "sitting", 3, 2), ("kopenhg", "kopenhagen", 3, 1)],
+    [
+        ("", "", 0, 0),
+        ("ab", "", 2, 2),
+        ("", "ab", 2, 0),
+        ("ab", "ba", 1, 1),
+        ("kitten", "sitting", 3, 2),
+        ("kopenhg", "kopenhagen", 3, 1),
+    ],
 )
 def test_distances_by_hand(typed: str, name: str, whole: int, beginning: int) -> None:
     assert edit_distances(typed, name) == (whole, beginning)

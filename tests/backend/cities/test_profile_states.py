@@ -1,4 +1,6 @@
-"""The life of a profile: every status × every act × every actor, against one independent statement of the rules."""
+"""The life of a profile: every status × every act × every actor, against one independent statement
+of the rules.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,28 @@ from backend.cities.models import Community, Profile, ProfileVersion
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.errors import DomainError, NotAllowed, NotVisible, WrongState
 from backend.outbox.models import Event
-from tests.factories import MOMENT, CommunityFactory, CommunityRoleFactory, ProfileVersionFactory, UserFactory, document
+from tests.factories import (
+    MOMENT,
+    CommunityFactory,
+    CommunityRoleFactory,
+    ProfileVersionFactory,
+    UserFactory,
+    document,
+)
 
 S = Profile.Status
 STATUSES = list(S.values)
 EVER_PUBLISHED = {S.PUBLISHED, S.STALE, S.PAUSED, S.FULFILLED, S.WITHDRAWN}
-ACTORS = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+ACTORS = (
+    "stranger",
+    "unvetted",
+    "official",
+    "committee_member",
+    "chair",
+    "other_official",
+    "curator",
+    "admin",
+)
 Act = Callable[[User, Community], Any]
 
 
@@ -35,7 +53,9 @@ ACTS: dict[str, Act] = {
     "resume": _owner(services.resume_profile),
     "fulfil": _owner(services.mark_fulfilled),
     "withdraw": _owner(services.withdraw_profile),
-    "publish": lambda by, community: services.approve_profile(by=by, community_id=community.pk, revision=community.profile.draft_revision),
+    "publish": lambda by, community: services.approve_profile(
+        by=by, community_id=community.pk, revision=community.profile.draft_revision
+    ),
     "request_changes": lambda by, community: services.request_changes(
         by=by, community_id=community.pk, reason="letter_missing", text="Please."
     ),
@@ -67,11 +87,17 @@ OF_STAFF = {"publish", "request_changes"}
 
 
 def may(actor: str, act: str) -> bool:
-    return actor == "curator" if act in OF_STAFF else actor in ({"official"} if act == "republish" else {"official", "unvetted"})
+    return (
+        actor == "curator"
+        if act in OF_STAFF
+        else actor in ({"official"} if act == "republish" else {"official", "unvetted"})
+    )
 
 
 def community_in(status: str) -> Community:
-    CommunityFactory(published=True)  # the first of a country needs two curators: tests/backend/cities/test_vetting.py
+    CommunityFactory(
+        published=True
+    )  # the first of a country needs two curators: tests/backend/cities/test_vetting.py
     community = CommunityFactory()
     profile = Profile.objects.create(community=community, draft=document())
     if status in EVER_PUBLISHED:
@@ -83,7 +109,11 @@ def community_in(status: str) -> Community:
 
 
 def people_of(community: Community) -> dict[str, User]:
-    people: dict[str, User] = {"stranger": UserFactory(), "curator": UserFactory(curator=True), "admin": UserFactory(admin=True)}
+    people: dict[str, User] = {
+        "stranger": UserFactory(),
+        "curator": UserFactory(curator=True),
+        "admin": UserFactory(admin=True),
+    }
     for actor, values in {
         "unvetted": {"vetted_at": None},
         "official": {},
@@ -98,7 +128,11 @@ def people_of(community: Community) -> dict[str, User]:
 def marks(community: Community) -> tuple[Any, ...]:
     """Everything that an act may change."""
     profile = Profile.objects.filter(community=community).values().get()
-    return (profile, ProfileVersion.objects.filter(profile__community=community).count(), Event.objects.count())
+    return (
+        profile,
+        ProfileVersion.objects.filter(profile__community=community).count(),
+        Event.objects.count(),
+    )
 
 
 @pytest.mark.django_db
@@ -121,10 +155,16 @@ def test_every_act_of_every_actor(status: str, act: str) -> None:
                 assert refused is None, (actor, refused)
                 after = Profile.objects.get(community=community)
                 assert after.status == TO[act]
-                assert TO[act] in PROFILE_TRANSITIONS[S(status)], "a transition that the table does not know"
+                assert TO[act] in PROFILE_TRANSITIONS[S(status)], (
+                    "a transition that the table does not know"
+                )
                 assert Event.objects.count() == before[2] + 1, "one act, one event"
                 event = Event.objects.latest("id")
-                assert (event.by_id, event.community_id, event.subject_id) == (people[actor].pk, community.pk, after.pk)
+                assert (event.by_id, event.community_id, event.subject_id) == (
+                    people[actor].pk,
+                    community.pk,
+                    after.pk,
+                )
             elif may(actor, act):
                 assert isinstance(refused, WrongState), (actor, refused)
             else:
@@ -137,7 +177,9 @@ def test_every_act_of_every_actor(status: str, act: str) -> None:
 def test_every_transition_of_the_table_has_its_act() -> None:
     acts = {(old, TO[act]) for act, olds in FROM.items() for old in olds}
     by_the_clock = {(S.PUBLISHED, S.STALE)}
-    assert acts | by_the_clock == {(old, new) for old, news in PROFILE_TRANSITIONS.items() for new in news}
+    assert acts | by_the_clock == {
+        (old, new) for old, news in PROFILE_TRANSITIONS.items() for new in news
+    }
 
 
 def test_table_is_total() -> None:
@@ -146,10 +188,24 @@ def test_table_is_total() -> None:
 
 @pytest.mark.django_db
 def test_unvetted_registrant_cannot_put_a_profile_before_the_public() -> None:
-    """Nobody is public before a curator has published: whatever an unvetted registrant does, in any order."""
+    """Nobody is public before a curator has published: whatever an unvetted registrant does, in any
+    order.
+    """
     community = community_in(S.DRAFT)
     registrant = CommunityRoleFactory(community=community, vetted_at=None).user
-    for act in ("submit", "republish", "confirm", "resume", "pause", "fulfil", "withdraw", "submit", "republish", "resume", "confirm"):
+    for act in (
+        "submit",
+        "republish",
+        "confirm",
+        "resume",
+        "pause",
+        "fulfil",
+        "withdraw",
+        "submit",
+        "republish",
+        "resume",
+        "confirm",
+    ):
         try:
             with transaction.atomic():
                 ACTS[act](registrant, community)

@@ -1,4 +1,6 @@
-"""Loading reference data, on small files of the same shape. The real files are loaded in test_sample_world."""
+"""Loading reference data, on small files of the same shape. The real files are loaded in
+test_sample_world.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,13 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         Package,
         "cities",
         {
-            str(GOTHENBURG): city("Göteborg", "SE", "28", 590_000, ["Gotemburgo", "Göteborg", "", "ヨーテボリ", 'Back\\slash "q", {x}']),
+            str(GOTHENBURG): city(
+                "Göteborg",
+                "SE",
+                "28",
+                590_000,
+                ["Gotemburgo", "Göteborg", "", "ヨーテボリ", 'Back\\slash "q", {x}'],
+            ),
             str(LODZ): city("Łódź", "PL", "EL", 0, []),
         },
     )
@@ -77,7 +85,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     return write
 
 
-def test_everything_arrives_with_texts_empty_and_numbers_unknown(files: Callable[..., None]) -> None:
+def test_everything_arrives_with_texts_empty_and_numbers_unknown(
+    files: Callable[..., None],
+) -> None:
     loaded = reference.load_reference()
 
     assert [(data.name, data.rows, data.skipped) for data in loaded] == [
@@ -86,35 +96,72 @@ def test_everything_arrives_with_texts_empty_and_numbers_unknown(files: Callable
         ("listed_partnerships", 2, False),
     ]
     italy, sweden = Country.objects.get(pk="IT"), Country.objects.get(pk="SE")
-    assert (italy.languages, italy.region, italy.income_band, sweden.income_band) == (["it", "de"], "", None, 4)
+    assert (italy.languages, italy.region, italy.income_band, sweden.income_band) == (
+        ["it", "de"],
+        "",
+        None,
+        4,
+    )
     assert Country.objects.get(pk="PL").languages == []
     place = Place.objects.get(pk=GOTHENBURG)
-    assert (place.name, place.ascii_name, place.admin1, place.seat_level) == ("Göteborg", "Goeteborg", "Västra Götaland", 1)
-    assert (place.coastal, place.seaport, place.air_destinations, place.university_names) == (True, True, 70, 2)
+    assert (place.name, place.ascii_name, place.admin1, place.seat_level) == (
+        "Göteborg",
+        "Goeteborg",
+        "Västra Götaland",
+        1,
+    )
+    assert (place.coastal, place.seaport, place.air_destinations, place.university_names) == (
+        True,
+        True,
+        70,
+        2,
+    )
     assert place.alternate_names == ["Gotemburgo", "Göteborg", "ヨーテボリ", 'Back\\slash "q", {x}']
     assert place.search_text == 'goteborg|goeteborg|gotemburgo|ヨーテホリ|back\\slash "q", {x}'
     lodz = Place.objects.get(pk=LODZ)
-    # The file's division wins over the package's; 0 people stands for "not known"; no route near means none, not unknown.
-    assert (lodz.ascii_name, lodz.admin1_code, lodz.admin1, lodz.population) == ("Lodz", "74", "Łódź Voivodeship", None)
-    assert (lodz.is_capital, lodz.coastal, lodz.elevation_m, lodz.air_destinations) == (True, False, None, 0)
+    # The file's division wins over the package's; 0 people stands for "not known"; no route near
+    # means none, not unknown.
+    assert (lodz.ascii_name, lodz.admin1_code, lodz.admin1, lodz.population) == (
+        "Lodz",
+        "74",
+        "Łódź Voivodeship",
+        None,
+    )
+    assert (lodz.is_capital, lodz.coastal, lodz.elevation_m, lodz.air_destinations) == (
+        True,
+        False,
+        None,
+        0,
+    )
 
 
-def test_a_place_that_only_the_carried_file_knows_has_unknown_facts(files: Callable[..., None]) -> None:
+def test_a_place_that_only_the_carried_file_knows_has_unknown_facts(
+    files: Callable[..., None],
+) -> None:
     reference.load_reference()
 
     place = Place.objects.get(pk=AQUILA)
     assert place.name == 'L’Aquila "the eagle", alta'
-    assert (place.alternate_names, place.climate, place.coastal, place.air_destinations) == ([], "", None, None)
+    assert (place.alternate_names, place.climate, place.coastal, place.air_destinations) == (
+        [],
+        "",
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("typed", ["goteborg", "GÖTEBORG", "Goeteb", "gotemb", "ヨーテボリ"])
-def test_type_ahead_forgives_accents_and_other_spellings(files: Callable[..., None], typed: str) -> None:
+def test_type_ahead_forgives_accents_and_other_spellings(
+    files: Callable[..., None], typed: str
+) -> None:
     reference.load_reference()
 
     assert [place.pk for place in search_places(typed)] == [GOTHENBURG]
 
 
-def test_what_is_loaded_already_is_skipped(files: Callable[..., None], django_assert_max_num_queries: Any) -> None:
+def test_what_is_loaded_already_is_skipped(
+    files: Callable[..., None], django_assert_max_num_queries: Any
+) -> None:
     reference.load_reference()
 
     with django_assert_max_num_queries(15):
@@ -124,7 +171,9 @@ def test_what_is_loaded_already_is_skipped(files: Callable[..., None], django_as
     assert [data.rows for data in again] == [3, 3, 2]
 
 
-def test_new_content_updates_adds_and_delists_but_deletes_no_place(files: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_content_updates_adds_and_delists_but_deletes_no_place(
+    files: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference.load_reference()
     kept = ListedPartnership.objects.get(place_a=GOTHENBURG).pk
     files(
@@ -137,7 +186,9 @@ def test_new_content_updates_adds_and_delists_but_deletes_no_place(files: Callab
     assert [data.skipped for data in loaded] == [True, False, False]
     assert set(Place.objects.values_list("pk", flat=True)) == {GOTHENBURG, LODZ, AQUILA, 40}
     assert ListedPartnership.objects.get(place_a=GOTHENBURG).pk == kept
-    assert list(ListedPartnership.objects.order_by("place_b").values_list("place_b", "sources")) == [
+    assert list(
+        ListedPartnership.objects.order_by("place_b").values_list("place_b", "sources")
+    ) == [
         (LODZ, ["wikipedia2026"]),
         (40, ["wikidata2016"]),
     ]
@@ -164,7 +215,9 @@ def test_a_broken_file_changes_nothing_and_keeps_the_indexes(files: Callable[...
     assert "placename_trgm" in index_names()
 
 
-def test_indexes_and_foreign_keys_of_places_are_there_after_the_first_load(files: Callable[..., None]) -> None:
+def test_indexes_and_foreign_keys_of_places_are_there_after_the_first_load(
+    files: Callable[..., None],
+) -> None:
     before, keys = index_names(), foreign_keys()
     reference.load_reference()
 
@@ -186,13 +239,17 @@ def test_a_place_of_an_unknown_country_is_refused(files: Callable[..., None]) ->
 def foreign_keys() -> set[tuple[str, str]]:
     tables = "conrelid IN ('cities_place'::regclass, 'cities_placename'::regclass, 'cities_listedpartnership'::regclass)"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' AND {tables}")
+        cursor.execute(
+            f"SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' AND {tables}"
+        )
         return set(cursor.fetchall())
 
 
 def index_names() -> set[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename IN ('cities_place', 'cities_placename')")
+        cursor.execute(
+            "SELECT indexname FROM pg_indexes WHERE tablename IN ('cities_place', 'cities_placename')"
+        )
         return {name for (name,) in cursor.fetchall()}
 
 
@@ -212,7 +269,14 @@ def test_every_source_has_licence_and_attribution_for_the_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "name"), [("en", "Germany"), ("es", "Alemania"), ("ja", "ドイツ"), ("ar", "ألمانيا"), ("tlh", "Germany")]
+    ("language", "name"),
+    [
+        ("en", "Germany"),
+        ("es", "Alemania"),
+        ("ja", "ドイツ"),
+        ("ar", "ألمانيا"),
+        ("tlh", "Germany"),
+    ],
 )
 def test_country_is_named_in_the_readers_language(language: str, name: str) -> None:
     with translation.override(language):

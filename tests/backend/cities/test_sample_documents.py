@@ -1,4 +1,6 @@
-"""The generator of sample documents: valid, the same for the same seed, and true to the facts of the place."""
+"""The generator of sample documents: valid, the same for the same seed, and true to the facts of
+the place.
+"""
 
 from __future__ import annotations
 
@@ -42,23 +44,54 @@ EVERY = (PORT, VILLAGE, DESERT, AMERICAN, UNKNOWN)
 
 def many(facts: PlaceFacts, count: int = 60) -> list[dict[str, Any]]:
     """Documents of places with the same facts and other draws."""
-    return list(generate_documents([dataclasses.replace(facts, key=f"{facts.key}-{n}") for n in range(count)], seed=7))
+    return list(
+        generate_documents(
+            [dataclasses.replace(facts, key=f"{facts.key}-{n}") for n in range(count)], seed=7
+        )
+    )
 
 
 def share(documents: list[dict[str, Any]], group: str, field: str, code: str) -> float:
-    return sum(code in document.get(group, {}).get(field, ()) for document in documents) / len(documents)
+    return sum(code in document.get(group, {}).get(field, ()) for document in documents) / len(
+        documents
+    )
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("facts", EVERY, ids=lambda facts: facts.name)
 def test_every_document_is_complete_and_clean(facts: PlaceFacts) -> None:
-    for code, subregion in {"US": "North America", "JP": "Eastern Asia", "DE": "Western Europe"}.items():
+    for code, subregion in {
+        "US": "North America",
+        "JP": "Eastern Asia",
+        "DE": "Western Europe",
+    }.items():
         CountryFactory(code=code, subregion=subregion)
     regions = ("Northern Europe", "Southern Europe", "Central Europe", "South America", "Central America", "Southern Asia",
                "Western Africa", "Eastern Africa", "South-Eastern Asia", "Caribbean", "Northern Africa", "Western Asia")  # fmt: skip
     for number, subregion in enumerate(regions):
         CountryFactory(code=f"{'ABCDEFGHIJKL'[number]}9", subregion=subregion)
-    for code in ("MX", "CA", "KR", "GB", "CN", "IN", "TW", "NL", "BR", "VN", "NO", "SE", "IE", "PL", "IT", "FR", "DK", "CZ", "CH", "PH"):
+    for code in (
+        "MX",
+        "CA",
+        "KR",
+        "GB",
+        "CN",
+        "IN",
+        "TW",
+        "NL",
+        "BR",
+        "VN",
+        "NO",
+        "SE",
+        "IE",
+        "PL",
+        "IT",
+        "FR",
+        "DK",
+        "CZ",
+        "CH",
+        "PH",
+    ):
         CountryFactory(code=code)
     for document in many(facts, 12):
         assert check_document(document, complete=True) == document
@@ -83,7 +116,9 @@ def test_what_places_face_follows_climate_ground_and_size() -> None:
     assert share(many(DESERT), "challenges", "challenges", "drought") > 0.6
     assert share(many(PORT), "challenges", "challenges", "earthquakes") > 0.4
     assert share(many(VILLAGE), "needs_offers", "offers", "mountain_tourism") > 0.3
-    assert share(many(VILLAGE), "sectors", "strengths", "agriculture") > share(many(PORT), "sectors", "strengths", "agriculture")
+    assert share(many(VILLAGE), "sectors", "strengths", "agriculture") > share(
+        many(PORT), "sectors", "strengths", "agriculture"
+    )
     assert share(many(PORT), "needs_offers", "offers", "university_exchange") > 0.4
 
 
@@ -93,7 +128,10 @@ def test_needs_and_offers_never_share_a_topic() -> None:
 
 
 def test_facts_are_the_real_ones_and_unknown_stays_empty() -> None:
-    port, unknown = next(generate_documents([PORT], 1))["facts"], next(generate_documents([UNKNOWN], 1)).get("facts", {})
+    port, unknown = (
+        next(generate_documents([PORT], 1))["facts"],
+        next(generate_documents([UNKNOWN], 1)).get("facts", {}),
+    )
 
     assert {name: port[name] for name in ("population", "coastal", "seaport", "air_destinations", "elevation_m", "income_band")} == {
         "population": 1_500_000, "coastal": True, "seaport": True, "air_destinations": 80, "elevation_m": 5, "income_band": 4,
@@ -104,18 +142,27 @@ def test_facts_are_the_real_ones_and_unknown_stays_empty() -> None:
 def test_listed_partnerships_are_told_without_year_and_status() -> None:
     document = next(generate_documents([PORT], 1))
 
-    assert document["partnerships"]["existing"] == [{"name": "Seattle", "country": "US", "status": "unknown", "place_id": 9}]
+    assert document["partnerships"]["existing"] == [
+        {"name": "Seattle", "country": "US", "status": "unknown", "place_id": 9}
+    ]
 
 
 def test_documents_are_as_incomplete_as_real_ones() -> None:
     documents = many(AMERICAN, 200)
-    filled = {group: sum(group in document for document in documents) / len(documents) for group in ("challenges", "sought", "importances")}
+    filled = {
+        group: sum(group in document for document in documents) / len(documents)
+        for group in ("challenges", "sought", "importances")
+    }
 
     assert all(0.4 < share_filled < 1 for share_filled in filled.values()), filled
 
 
 def test_ties_may_name_a_community_of_the_other_side_only() -> None:
-    places = [dataclasses.replace(facts, key=f"{facts.key}-{n}") for n in range(40) for facts in (PORT, AMERICAN)]
+    places = [
+        dataclasses.replace(facts, key=f"{facts.key}-{n}")
+        for n in range(40)
+        for facts in (PORT, AMERICAN)
+    ]
     documents = generate_documents(places, 1, {1: 501, 4: 504})
     named = {
         (f.country, t["community_id"])
@@ -127,8 +174,12 @@ def test_ties_may_name_a_community_of_the_other_side_only() -> None:
     assert named == {("JP", 504), ("US", 501)}
 
 
-@pytest.mark.parametrize(("facts", "language"), [(PORT, "ja"), (VILLAGE, "de"), (DESERT, "ar"), (UNKNOWN, "en")])
-def test_a_story_is_in_the_language_of_the_place_and_marked_as_sample(facts: PlaceFacts, language: str) -> None:
+@pytest.mark.parametrize(
+    ("facts", "language"), [(PORT, "ja"), (VILLAGE, "de"), (DESERT, "ar"), (UNKNOWN, "en")]
+)
+def test_a_story_is_in_the_language_of_the_place_and_marked_as_sample(
+    facts: PlaceFacts, language: str
+) -> None:
     for document in many(facts, 20):
         story = document["story"]
         assert story["language"] == language
@@ -159,7 +210,10 @@ def test_every_code_of_the_affinities_is_in_its_vocabulary() -> None:
     for trait, questions in data["traits"].items():
         for question, weights in questions.items():
             assert weights.keys() <= vocabulary(VOCABULARY[question]).keys(), (trait, question)
-    for kind, keys, values in (("needs_of_challenge", "challenges", "topics"), ("offers_of_sector", "sectors", "topics")):
+    for kind, keys, values in (
+        ("needs_of_challenge", "challenges", "topics"),
+        ("offers_of_sector", "sectors", "topics"),
+    ):
         assert data[kind].keys() == vocabulary(keys).keys()
         for code, weights in data[kind].items():
             assert weights.keys() <= vocabulary(values).keys(), (kind, code)
@@ -175,8 +229,22 @@ def test_every_region_is_a_trait_that_the_affinities_use() -> None:
 @pytest.mark.parametrize("language", ["en", "es", "fr", "de", "ja", "ar", "it", "pt"])
 def test_the_sentences_of_each_language_use_the_words_they_are_given(language: str) -> None:
     words = templates()[language]
-    allowed = {"opening": {"name", "pop", "region"}, "opening_small": {"name", "pop", "region"}, "known": {"sectors"}, "close": set()}
-    for slot in ("opening", "opening_small", "known", "offers", "needs", "challenges", "themes", "close"):
+    allowed = {
+        "opening": {"name", "pop", "region"},
+        "opening_small": {"name", "pop", "region"},
+        "known": {"sectors"},
+        "close": set(),
+    }
+    for slot in (
+        "opening",
+        "opening_small",
+        "known",
+        "offers",
+        "needs",
+        "challenges",
+        "themes",
+        "close",
+    ):
         for sentence in words[slot]:
             used = {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
             assert used <= allowed.get(slot, {slot}), sentence

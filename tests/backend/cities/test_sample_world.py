@@ -1,4 +1,6 @@
-"""The real reference data and the sample world on them: loaded once for this module, rolled back after it."""
+"""The real reference data and the sample world on them: loaded once for this module, rolled back
+after it.
+"""
 
 from __future__ import annotations
 
@@ -56,14 +58,30 @@ def test_the_gazetteer_is_whole_and_its_facts_are_right() -> None:
     assert Country.objects.count() == 250
     assert ListedPartnership.objects.count() == 25_934
     valparaiso = Place.objects.get(pk=3868626)
-    assert (valparaiso.country_id, valparaiso.coastal, valparaiso.seaport, valparaiso.climate) == ("CL", True, True, "Csb")
+    assert (valparaiso.country_id, valparaiso.coastal, valparaiso.seaport, valparaiso.climate) == (
+        "CL",
+        True,
+        True,
+        "Csb",
+    )
     berlin = Place.objects.get(pk=2950159)
-    assert berlin.is_capital and berlin.timezone == "Europe/Berlin" and 3_000_000 < (berlin.population or 0) < 5_000_000
+    assert (
+        berlin.is_capital
+        and berlin.timezone == "Europe/Berlin"
+        and 3_000_000 < (berlin.population or 0) < 5_000_000
+    )
 
 
 @pytest.mark.parametrize(
     ("typed", "place"),
-    [("Goteborg", 2711537), ("Munchen", 2867714), ("Muenchen", 2867714), ("l'aquila", 3175121), ("広島", 1862415), ("Lodz", 3093133)],
+    [
+        ("Goteborg", 2711537),
+        ("Munchen", 2867714),
+        ("Muenchen", 2867714),
+        ("l'aquila", 3175121),
+        ("広島", 1862415),
+        ("Lodz", 3093133),
+    ],
 )
 def test_cities_are_found_however_they_are_typed(typed: str, place: int) -> None:
     assert search_places(typed)[0].pk == place
@@ -80,7 +98,10 @@ def test_the_world_has_its_size_and_reach() -> None:
     assert abroad.values("country").distinct().count() >= 60
     assert home.values("admin1").distinct().count() >= 48
     assert Counter(home.values_list("kind", flat=True)) == {"city": 388, "county": 8, "state": 4}
-    small, large = abroad.filter(place__population__lt=20_000).count(), abroad.filter(place__population__gt=500_000).count()
+    small, large = (
+        abroad.filter(place__population__lt=20_000).count(),
+        abroad.filter(place__population__gt=500_000).count(),
+    )
     assert small > 150 and large > 150
 
 
@@ -96,7 +117,9 @@ def test_every_document_is_valid_and_complete() -> None:
             assert check_document(data, complete=True) == data
         except InvalidFields as invalid:
             pytest.fail(f"{invalid.errors}")
-    for draft in Profile.objects.filter(status__in=["submitted", "changes_requested"]).values_list("draft", flat=True):
+    for draft in Profile.objects.filter(status__in=["submitted", "changes_requested"]).values_list(
+        "draft", flat=True
+    ):
         assert check_document(draft, complete=True) == draft
     for draft in Profile.objects.filter(status="draft").values_list("draft", flat=True):
         check_document(draft, complete=False)
@@ -111,11 +134,15 @@ def test_profiles_stand_at_every_station_of_their_life() -> None:
     assert not published.exclude(current_version__number=1).exists()
     assert not published.exclude(draft=F("current_version__data")).exists()
     assert not published.filter(community__roles__vetted_at__isnull=True).exists()
-    assert not Profile.objects.filter(status="submitted", community__roles__vetted_at__isnull=False).exists()
+    assert not Profile.objects.filter(
+        status="submitted", community__roles__vetted_at__isnull=False
+    ).exists()
 
 
 def test_partnerships_in_profiles_are_those_that_lists_name_and_none_is_invented() -> None:
-    listed = {frozenset(pair) for pair in ListedPartnership.objects.values_list("place_a", "place_b")}
+    listed = {
+        frozenset(pair) for pair in ListedPartnership.objects.values_list("place_a", "place_b")
+    }
     told = 0
     for place, data in ProfileVersion.objects.values_list("profile__community__place", "data"):
         for entry in data.get("partnerships", {}).get("existing", ()):
@@ -144,10 +171,14 @@ def test_each_side_of_any_pair_has_somebody_to_notify() -> None:
 
 def test_committees_have_a_chair_and_two_to_five_members() -> None:
     seats: dict[int, Counter[str]] = {}
-    for community, role in CommunityRole.objects.exclude(role="official").values_list("community", "role"):
+    for community, role in CommunityRole.objects.exclude(role="official").values_list(
+        "community", "role"
+    ):
         seats.setdefault(community, Counter())[role] += 1
     assert len(seats) == 20
-    assert all(roles["chair"] == 1 and 2 <= roles["committee_member"] <= 5 for roles in seats.values())
+    assert all(
+        roles["chair"] == 1 and 2 <= roles["committee_member"] <= 5 for roles in seats.values()
+    )
     assert set(Community.objects.filter(pk__in=seats).values_list("country", flat=True)) == {"US"}
 
 
@@ -168,7 +199,9 @@ def test_each_actor_has_an_account_where_the_actor_belongs(actor) -> None:  # ty
 
     assert user.staff_role == actor.staff_role
     roles = list(CommunityRole.objects.filter(user=user).select_related("community__profile"))
-    assert [(role.role, role.community.place_id) for role in roles] == ([(actor.role, actor.place_id)] if actor.role else [])
+    assert [(role.role, role.community.place_id) for role in roles] == (
+        [(actor.role, actor.place_id)] if actor.role else []
+    )
     if actor.role:
         assert (roles[0].vetted_at is not None) == actor.vetted
         assert roles[0].community.profile.status == ("published" if actor.vetted else "submitted")
@@ -188,22 +221,38 @@ def test_one_event_asks_for_the_first_run() -> None:
 
 
 def test_a_second_load_does_nothing() -> None:
-    before = (Community.objects.count(), User.objects.count(), Event.objects.count(), ProfileVersion.objects.count())
+    before = (
+        Community.objects.count(),
+        User.objects.count(),
+        Event.objects.count(),
+        ProfileVersion.objects.count(),
+    )
 
     world = load_sample()
 
     assert world.already
-    assert (Community.objects.count(), User.objects.count(), Event.objects.count(), ProfileVersion.objects.count()) == before
+    assert (
+        Community.objects.count(),
+        User.objects.count(),
+        Event.objects.count(),
+        ProfileVersion.objects.count(),
+    ) == before
 
 
 def test_the_choice_is_the_same_every_time() -> None:
     home, abroad = choose_places()
 
-    assert set(home) | set(abroad) == set(Community.objects.filter(place__isnull=False).values_list("place", flat=True))
+    assert set(home) | set(abroad) == set(
+        Community.objects.filter(place__isnull=False).values_list("place", flat=True)
+    )
 
 
 def test_each_area_gives_its_first_place_before_large_areas_give_their_second() -> None:
-    candidates = [*(Candidate(n, "large", 100) for n in range(100)), Candidate(500, "tiny", 1), Candidate(501, "small", 4)]
+    candidates = [
+        *(Candidate(n, "large", 100) for n in range(100)),
+        Candidate(500, "tiny", 1),
+        Candidate(501, "small", 4),
+    ]
 
     assert share_out(candidates, 4, first=(77,)) == [77, 0, 501, 500]
     assert len(share_out(candidates, 50, first=())) == 50

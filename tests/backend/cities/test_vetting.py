@@ -1,8 +1,11 @@
-"""Vetting: every state × act × actor, two approvals for a country's first profile, races, and what the owner is told and answers."""
+"""Vetting: every state × act × actor, two approvals for a country's first profile, races, and what
+the owner is told and answers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,15 +15,39 @@ from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.cities import services
-from backend.cities.models import Community, CommunityRole, Profile, ProfileVersion, VettingApproval, VettingNote
+from backend.cities.models import (
+    Community,
+    CommunityRole,
+    Profile,
+    ProfileVersion,
+    VettingApproval,
+    VettingNote,
+)
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
 from backend.outbox.models import Event
-from tests.factories import MOMENT, CommunityFactory, CommunityRoleFactory, ProfileVersionFactory, UserFactory, VettingNoteFactory, document
+from tests.factories import (
+    MOMENT,
+    CommunityFactory,
+    CommunityRoleFactory,
+    ProfileVersionFactory,
+    UserFactory,
+    VettingNoteFactory,
+    document,
+)
 from tests.simultaneous import outcomes_of
 
 S = Profile.Status
 EVER_PUBLISHED = {S.PUBLISHED, S.STALE, S.PAUSED, S.FULFILLED, S.WITHDRAWN}
-ACTORS = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+ACTORS = (
+    "stranger",
+    "unvetted",
+    "official",
+    "committee_member",
+    "chair",
+    "other_official",
+    "curator",
+    "admin",
+)
 
 
 def in_state(status: str) -> Community:
@@ -28,7 +55,10 @@ def in_state(status: str) -> Community:
     community = CommunityFactory()
     profile = Profile.objects.create(community=community, draft=document(), draft_revision=3)
     if status in EVER_PUBLISHED:
-        profile.current_version, profile.confirmed_at = ProfileVersionFactory(profile=profile, number=1), MOMENT
+        profile.current_version, profile.confirmed_at = (
+            ProfileVersionFactory(profile=profile, number=1),
+            MOMENT,
+        )
     profile.status = status
     profile.save()
     VettingNoteFactory(profile=profile)
@@ -42,8 +72,15 @@ def people_of(community: Community) -> dict[str, User]:
         "committee_member": {"role": "committee_member"},
         "chair": {"role": "chair"},
     }
-    people = {kind: CommunityRoleFactory(community=community, **values).user for kind, values in kinds.items()}
-    others = {"stranger": UserFactory(), "curator": UserFactory(curator=True), "admin": UserFactory(admin=True)}
+    people = {
+        kind: CommunityRoleFactory(community=community, **values).user
+        for kind, values in kinds.items()
+    }
+    others = {
+        "stranger": UserFactory(),
+        "curator": UserFactory(curator=True),
+        "admin": UserFactory(admin=True),
+    }
     return people | others | {"other_official": CommunityRoleFactory().user}
 
 
@@ -55,12 +92,16 @@ ACTS: dict[str, tuple[Callable[[User, Community], Any], set[str], str]] = {
     # act: (how, who may, from which state)
     "approve": (approve, {"curator"}, S.SUBMITTED),
     "request changes": (
-        lambda by, community: services.request_changes(by=by, community_id=community.pk, reason="wrong_community", text="Which?"),
+        lambda by, community: services.request_changes(
+            by=by, community_id=community.pk, reason="wrong_community", text="Which?"
+        ),
         {"curator"},
         S.SUBMITTED,
     ),
     "answer": (
-        lambda by, community: services.answer_changes(by=by, community_id=community.pk, answer="This one."),
+        lambda by, community: services.answer_changes(
+            by=by, community_id=community.pk, answer="This one."
+        ),
         {"unvetted", "official"},
         S.CHANGES_REQUESTED,
     ),
@@ -69,7 +110,10 @@ ACTS: dict[str, tuple[Callable[[User, Community], Any], set[str], str]] = {
 
 def marks(community: Community) -> tuple[Any, ...]:
     tables = (Profile, ProfileVersion, VettingApproval, VettingNote, CommunityRole)
-    return (*(list(table.objects.order_by("pk").values()) for table in tables), Event.objects.count())
+    return (
+        *(list(table.objects.order_by("pk").values()) for table in tables),
+        Event.objects.count(),
+    )
 
 
 @pytest.mark.django_db
@@ -123,7 +167,9 @@ def test_first_profile_of_a_country_needs_a_second_curator(first: Community) -> 
     assert second.version is not None
     assert (status_of(first), second.version.published_by) == (S.PUBLISHED, other)
     assert first.roles.get().vetted_at is not None
-    topics = list(Event.objects.filter(community_id=first.pk).order_by("id").values_list("topic", "by_id"))
+    topics = list(
+        Event.objects.filter(community_id=first.pk).order_by("id").values_list("topic", "by_id")
+    )
     assert topics == [("profile_approved", one.pk), ("profile_published", other.pk)]
 
 
@@ -145,15 +191,21 @@ def test_new_revision_voids_the_first_approval(first: Community, change: str) ->
     owner = first.roles.get().user
     approve(one, first)
     if change == "draft saved":
-        services.save_draft(by=owner, community_id=first.pk, changes={"story": {"text": "Another."}}, revision=3)
+        services.save_draft(
+            by=owner, community_id=first.pk, changes={"story": {"text": "Another."}}, revision=3
+        )
     else:
-        services.request_changes(by=other, community_id=first.pk, reason="letter_missing", text="Please.")
+        services.request_changes(
+            by=other, community_id=first.pk, reason="letter_missing", text="Please."
+        )
         services.answer_changes(by=owner, community_id=first.pk, answer="It is there now.")
     with pytest.raises(Conflict) as stale:
         approve(other, first)
     assert stale.value.code == "newer_draft"
     revision = first.profile.__class__.objects.get(community=first).draft_revision
-    assert approve(other, first, revision).version is None, "what one has read is not what the other has"
+    assert approve(other, first, revision).version is None, (
+        "what one has read is not what the other has"
+    )
     assert approve(one, first, revision).version is not None
 
 
@@ -191,9 +243,14 @@ def test_approval_and_request_at_once_end_in_one_of_both() -> None:
         community = in_state(S.SUBMITTED)
         CommunityFactory(published=True)
         one, other = UserFactory(curator=True), UserFactory(curator=True)
-        outcomes = outcomes_of(lambda: approve(one, community), lambda: ACTS["request changes"][0](other, community))  # noqa: B023
+        outcomes = outcomes_of(
+            partial(approve, one, community),
+            partial(ACTS["request changes"][0], other, community),
+        )
         assert sum(isinstance(outcome, WrongState) for outcome in outcomes) == 1
-        assert status_of(community) == (S.CHANGES_REQUESTED if isinstance(outcomes[0], WrongState) else S.PUBLISHED)
+        assert status_of(community) == (
+            S.CHANGES_REQUESTED if isinstance(outcomes[0], WrongState) else S.PUBLISHED
+        )
 
 
 @pytest.mark.parametrize(
@@ -205,7 +262,9 @@ def test_approval_and_request_at_once_end_in_one_of_both() -> None:
         ("letter_missing", "\x00", "text"),
     ],
 )
-def test_request_says_why_and_what(first: Community, curator: User, reason: str, text: str, wrong: str) -> None:
+def test_request_says_why_and_what(
+    first: Community, curator: User, reason: str, text: str, wrong: str
+) -> None:
     with pytest.raises(InvalidFields) as refused:
         services.request_changes(by=curator, community_id=first.pk, reason=reason, text=text)
     assert set(refused.value.errors) == {wrong}
@@ -220,7 +279,10 @@ def sign_in(user: User) -> Client:
 
 def test_owner_reads_where_it_stands_and_answers(first: Community, curator: User) -> None:
     owner, staff = sign_in(first.roles.get().user), sign_in(curator)
-    overview, answering = reverse("web:profile", args=[first.pk]), reverse("web:profile_answer", args=[first.pk])
+    overview, answering = (
+        reverse("web:profile", args=[first.pk]),
+        reverse("web:profile_answer", args=[first.pk]),
+    )
     html = owner.get(overview).content.decode()
     assert "two members of staff read it" in html
     assert "No letter has been sent yet" in html
@@ -229,7 +291,10 @@ def test_owner_reads_where_it_stands_and_answers(first: Community, curator: User
     html = owner.get(overview).content.decode()
     assert "One member of staff has approved it" in html
     assert str(curator) not in html
-    staff.post(reverse("web:staff_changes", args=[first.pk]), {"reason": "letter_missing", "text": "Send <the> letter."})
+    staff.post(
+        reverse("web:staff_changes", args=[first.pk]),
+        {"reason": "letter_missing", "text": "Send <the> letter."},
+    )
     assert "Send &lt;the&gt; letter." in owner.get(overview).content.decode()
     assert "Send &lt;the&gt; letter." in owner.get(answering).content.decode()
     empty = owner.post(answering, {"answer": " "})
@@ -243,7 +308,9 @@ def test_owner_reads_where_it_stands_and_answers(first: Community, curator: User
     assert "Profile Changes Requested" in html, "the trail"
 
 
-def test_answer_with_a_wrong_profile_keeps_the_words_and_says_where_to_look(first: Community, curator: User) -> None:
+def test_answer_with_a_wrong_profile_keeps_the_words_and_says_where_to_look(
+    first: Community, curator: User
+) -> None:
     owner = sign_in(first.roles.get().user)
     Profile.objects.filter(community=first).update(status=S.CHANGES_REQUESTED, draft={})
     answer = owner.post(reverse("web:profile_answer", args=[first.pk]), {"answer": "Here it is."})
@@ -261,23 +328,44 @@ def test_staff_see_who_approved_first(first: Community, admin: User) -> None:
     posted = {"revision": 3}
     assert (
         "another curator must approve it too"
-        in sign_in(one).post(reverse("web:staff_publish", args=[first.pk]), posted, follow=True).content.decode()
+        in sign_in(one)
+        .post(reverse("web:staff_publish", args=[first.pk]), posted, follow=True)
+        .content.decode()
     )
-    assert "<strong>Ada</strong> approved this revision" in sign_in(other).get(page).content.decode()
+    assert (
+        "<strong>Ada</strong> approved this revision" in sign_in(other).get(page).content.decode()
+    )
     assert "Approved by one" in sign_in(other).get(reverse("web:staff_vetting")).content.decode()
-    assert f'action="{reverse("web:staff_publish", args=[first.pk])}"' not in sign_in(one).get(page).content.decode()
-    assert f'action="{reverse("web:staff_publish", args=[first.pk])}"' not in sign_in(admin).get(page).content.decode()
-    assert sign_in(one).post(reverse("web:staff_publish", args=[first.pk]), posted).status_code == 409
+    assert (
+        f'action="{reverse("web:staff_publish", args=[first.pk])}"'
+        not in sign_in(one).get(page).content.decode()
+    )
+    assert (
+        f'action="{reverse("web:staff_publish", args=[first.pk])}"'
+        not in sign_in(admin).get(page).content.decode()
+    )
+    assert (
+        sign_in(one).post(reverse("web:staff_publish", args=[first.pk]), posted).status_code == 409
+    )
     shown = sign_in(other).get(f"/api/v1/staff/vetting/{first.pk}/").json()
     assert (shown["needs_two_approvals"], shown["first_approval"]["by"]) == (True, one.email)
-    done = sign_in(other).post(f"/api/v1/staff/vetting/{first.pk}/publish/", posted, content_type="application/json")
+    done = sign_in(other).post(
+        f"/api/v1/staff/vetting/{first.pk}/publish/", posted, content_type="application/json"
+    )
     assert (done.status_code, done.json()["version"]) == (201, 1)
 
 
 def test_answer_through_the_api(first: Community, curator: User) -> None:
     owner = sign_in(first.roles.get().user)
-    services.request_changes(by=curator, community_id=first.pk, reason="letter_missing", text="Please.")
+    services.request_changes(
+        by=curator, community_id=first.pk, reason="letter_missing", text="Please."
+    )
     address = f"/api/v1/communities/{first.pk}/profile/"
-    assert owner.post(f"{address}answer/", {"answer": "Sent."}, content_type="application/json").json()["status"] == "submitted"
+    assert (
+        owner.post(
+            f"{address}answer/", {"answer": "Sent."}, content_type="application/json"
+        ).json()["status"]
+        == "submitted"
+    )
     answered = [note["answer"] for note in owner.get(address).json()["notes"]]
     assert sorted(answered) == ["", "Sent."]

@@ -12,7 +12,14 @@ from django.test.utils import CaptureQueriesContext
 from backend.cities.models import Profile, VettingLetter
 from backend.cities.profile_queries import submission_for
 from backend.cities.vetting_signals import Signal, registrable_domain, signals_of
-from tests.factories import CommunityFactory, CommunityRoleFactory, ProfileFactory, UserFactory, VettingLetterFactory, document
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    ProfileFactory,
+    UserFactory,
+    VettingLetterFactory,
+    document,
+)
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 
@@ -33,10 +40,16 @@ def test_registrable_domain(host: str, domain: str) -> None:
     assert registrable_domain(host) == domain
 
 
-def submission(address: str = "mayor@city.example", website: str = "https://www.city.example/en", **groups: Any) -> Profile:
+def submission(
+    address: str = "mayor@city.example", website: str = "https://www.city.example/en", **groups: Any
+) -> Profile:
     draft = document(identity={"website": website}, **groups) if website else document(**groups)
-    profile = ProfileFactory(community=CommunityFactory(name="Springfield"), status="submitted", draft=draft)
-    CommunityRoleFactory(community=profile.community, user=UserFactory(email=address), vetted_at=None)
+    profile = ProfileFactory(
+        community=CommunityFactory(name="Springfield"), status="submitted", draft=draft
+    )
+    CommunityRoleFactory(
+        community=profile.community, user=UserFactory(email=address), vetted_at=None
+    )
     return profile
 
 
@@ -94,12 +107,26 @@ def test_second_registrant() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("name", "similar"), [("Springfield", True), ("Springfeld", True), ("Springfield County", True), ("Shelbyville", False)]
+    ("name", "similar"),
+    [
+        ("Springfield", True),
+        ("Springfeld", True),
+        ("Springfield County", True),
+        ("Shelbyville", False),
+    ],
 )
 def test_similar_community(name: str, similar: bool) -> None:
     profile = submission()
     CommunityFactory(name="Springfield", country_code="DE")
-    CommunityFactory(name=name, kind="county", place=None, admin1="Ohio", latitude=None, longitude=None, timezone="")
+    CommunityFactory(
+        name=name,
+        kind="county",
+        place=None,
+        admin1="Ohio",
+        latitude=None,
+        longitude=None,
+        timezone="",
+    )
     found = signals(profile)
     assert ("similar" in found) == similar
     if similar:
@@ -118,7 +145,9 @@ def test_sample_is_marked() -> None:
 @pytest.mark.django_db
 def test_one_query_however_many() -> None:
     curator = UserFactory(curator=True)
-    read = [submission_for(curator, submission(f"m{n}@city.example").community_id) for n in range(5)]
+    read = [
+        submission_for(curator, submission(f"m{n}@city.example").community_id) for n in range(5)
+    ]
     for count in (1, 5):
         with CaptureQueriesContext(connection) as queries:
             signals_of(read[:count], NOW)

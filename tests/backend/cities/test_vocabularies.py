@@ -1,4 +1,6 @@
-"""The controlled vocabularies: complete translations, stable codes, groups and ISIC sections that exist."""
+"""The controlled vocabularies: complete translations, stable codes, groups and ISIC sections that
+exist.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,10 @@ def test_two_terms_of_a_vocabulary_never_share_their_words(name: str, language: 
 def test_labels_use_the_script_of_their_language(name: str) -> None:
     for code, term in vocabulary(name).items():
         assert any("\u0600" <= letter <= "\u06ff" for letter in term.labels["ar"]), code
-        assert any("\u3040" <= letter <= "\u30ff" or "\u4e00" <= letter <= "\u9fff" for letter in term.labels["ja"]), code
+        assert any(
+            "\u3040" <= letter <= "\u30ff" or "\u4e00" <= letter <= "\u9fff"
+            for letter in term.labels["ja"]
+        ), code
 
 
 def test_every_sector_maps_to_isic_sections() -> None:
@@ -50,7 +55,9 @@ def test_sub_themes_hang_under_a_main_theme() -> None:
 
 
 def test_readiness_names_the_fields_of_the_profile_group() -> None:
-    assert list(vocabulary("readiness")) == [field.name for field in GROUP_BY_CODE["readiness"].fields]
+    assert list(vocabulary("readiness")) == [
+        field.name for field in GROUP_BY_CODE["readiness"].fields
+    ]
 
 
 def test_a_code_that_is_no_longer_in_use_is_shown_as_itself() -> None:
@@ -64,20 +71,30 @@ def test_an_unknown_vocabulary_is_refused() -> None:
 
 
 def test_sectors_cover_every_isic_section_of_an_economy() -> None:
-    """All but the two that no community stands on: households as employers (T) and extraterritorial bodies (U)."""
+    """All but the two that no community stands on: households as employers (T) and extraterritorial
+    bodies (U).
+    """
     mapped = {section for term in vocabulary("sectors").values() for section in term.isic}
     assert ISIC_SECTIONS - mapped == {"T", "U"}
 
 
 def test_words_follow_the_language_of_the_reader() -> None:
     with translation.override("fr"):
-        assert label("topics", "port_logistics") == vocabulary("topics")["port_logistics"].labels["fr"]
+        assert (
+            label("topics", "port_logistics") == vocabulary("topics")["port_logistics"].labels["fr"]
+        )
     with translation.override("pt-br"):
-        assert label("topics", "port_logistics") == vocabulary("topics")["port_logistics"].labels["en"]
+        assert (
+            label("topics", "port_logistics") == vocabulary("topics")["port_logistics"].labels["en"]
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_codes_once_given_out_stay(name: str) -> None:
-    """Published profiles and other people's programs hold them: words may change, codes may be added, none is renamed or removed."""
-    published = json.loads((Path(__file__).parent / "published_codes.json").read_text())[name].split()
+    """Published profiles and other people's programs hold them: words may change, codes may be
+    added, none is renamed or removed.
+    """
+    published = json.loads((Path(__file__).parent / "published_codes.json").read_text())[
+        name
+    ].split()
     assert set(published) <= set(vocabulary(name))

@@ -1,4 +1,6 @@
-"""Local times around changes of the clocks, against zoneinfo as the oracle; and the hours that two places share."""
+"""Local times around changes of the clocks, against zoneinfo as the oracle; and the hours that two
+places share.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +11,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.common.local_times import RepeatedTime, SkippedTime, good_times, instant, overlaps, zone_of
+from backend.common.local_times import (
+    RepeatedTime,
+    SkippedTime,
+    good_times,
+    instant,
+    overlaps,
+    zone_of,
+)
 
 ZONES = [
     "America/New_York", "America/Los_Angeles", "America/Sao_Paulo", "Europe/Berlin", "Europe/Lisbon", "Asia/Tokyo", "Asia/Kolkata",
     "Asia/Tehran", "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Chatham", "UTC",
 ]  # fmt: skip
-MINUTES = st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2028, 1, 1)).map(lambda moment: moment.replace(second=0, microsecond=0))
+MINUTES = st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2028, 1, 1)).map(
+    lambda moment: moment.replace(second=0, microsecond=0)
+)
 
 
 def instants_of(local: dt.datetime, zone: ZoneInfo) -> list[dt.datetime]:
     """Every moment whose local time this is, found by trying each quarter of an hour's offset."""
     naive = local.replace(tzinfo=dt.UTC)
     tried = (naive - dt.timedelta(minutes=15 * step) for step in range(-14 * 4, 14 * 4 + 1))
-    return sorted(moment for moment in tried if moment.astimezone(zone).replace(tzinfo=None) == local)
+    return sorted(
+        moment for moment in tried if moment.astimezone(zone).replace(tzinfo=None) == local
+    )
 
 
 @given(MINUTES, st.sampled_from(ZONES))
-def test_instant_is_the_one_moment_or_says_that_there_is_none_or_two(local: dt.datetime, name: str) -> None:
+def test_instant_is_the_one_moment_or_says_that_there_is_none_or_two(
+    local: dt.datetime, name: str
+) -> None:
     zone = ZoneInfo(name)
     moments = instants_of(local, zone)
     if len(moments) == 1:
@@ -51,17 +66,27 @@ def test_skipped_time_names_the_jump(name: str, local: str, before: str, after: 
     assert (f"{caught.value.before:%H:%M}", f"{caught.value.after:%H:%M}") == (before, after)
 
 
-@pytest.mark.parametrize(("name", "local"), [("Europe/Berlin", "2027-10-31T02:30"), ("America/New_York", "2027-11-07T01:00")])
+@pytest.mark.parametrize(
+    ("name", "local"),
+    [("Europe/Berlin", "2027-10-31T02:30"), ("America/New_York", "2027-11-07T01:00")],
+)
 def test_repeated_time_names_times_that_come_once(name: str, local: str) -> None:
     zone = ZoneInfo(name)
     with pytest.raises(RepeatedTime) as caught:
         instant(dt.datetime.fromisoformat(local), zone)
     for mended in (caught.value.before, caught.value.after):
         assert len(instants_of(mended, zone)) == 1
-    assert caught.value.second - caught.value.first == dt.timedelta(0) or caught.value.first.utcoffset() != caught.value.second.utcoffset()
+    assert (
+        caught.value.second - caught.value.first == dt.timedelta(0)
+        or caught.value.first.utcoffset() != caught.value.second.utcoffset()
+    )
 
 
-@given(st.dates(dt.date(2026, 1, 1), dt.date(2027, 12, 31)), st.sampled_from(ZONES), st.sampled_from(ZONES))
+@given(
+    st.dates(dt.date(2026, 1, 1), dt.date(2027, 12, 31)),
+    st.sampled_from(ZONES),
+    st.sampled_from(ZONES),
+)
 def test_overlap_lies_in_both_working_days(day: dt.date, first: str, second: str) -> None:
     zones = ZoneInfo(first), ZoneInfo(second)
     for overlap in overlaps(*zones, day):
@@ -75,14 +100,20 @@ def test_overlap_lies_in_both_working_days(day: dt.date, first: str, second: str
 def test_overlap_follows_the_clocks_of_each_place() -> None:
     new_york, berlin = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin")
     hours = {}
-    for day in (dt.date(2027, 3, 12), dt.date(2027, 3, 16), dt.date(2027, 3, 30)):  # before, between and after both changes
+    for day in (
+        dt.date(2027, 3, 12),
+        dt.date(2027, 3, 16),
+        dt.date(2027, 3, 30),
+    ):  # before, between and after both changes
         (overlap,) = overlaps(new_york, berlin, day)
         hours[day.isoformat()] = (overlap.ends_at - overlap.starts_at).total_seconds() / 3600
     assert hours == {"2027-03-12": 2.0, "2027-03-16": 3.0, "2027-03-30": 2.0}
 
 
 def test_places_without_shared_hours_meet_at_the_edges_of_their_days() -> None:
-    found = good_times(ZoneInfo("America/Chicago"), ZoneInfo("Asia/Tokyo"), dt.date(2027, 1, 11), minutes=60)
+    found = good_times(
+        ZoneInfo("America/Chicago"), ZoneInfo("Asia/Tokyo"), dt.date(2027, 1, 11), minutes=60
+    )
     assert len(found) == 3
     for good in found:
         assert good.is_edge

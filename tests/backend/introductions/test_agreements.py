@@ -1,4 +1,6 @@
-"""Agreements: templates, versions, what each side may do, the document, both confirmations, and what they begin."""
+"""Agreements: templates, versions, what each side may do, the document, both confirmations, and
+what they begin.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ from backend.introductions.agreement_queries import (
     version_for,
     versions_for,
 )
-from backend.introductions.agreement_texts import PLACEHOLDERS, blocks, check_text, compare, delivered_text
+from backend.introductions.agreement_texts import (
+    PLACEHOLDERS,
+    blocks,
+    check_text,
+    compare,
+    delivered_text,
+)
 from backend.introductions.models import Agreement, Form, Introduction, Partnership
 from backend.introductions.queries import living_partnerships
 from backend.introductions.services import (
@@ -44,7 +52,16 @@ from tests.agreed import agreed, confirmed, document, drafted, signing, terms
 from tests.factories import MembershipFactory
 
 I = Introduction.Stage  # noqa: E741
-EVERYBODY = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+EVERYBODY = (
+    "stranger",
+    "unvetted",
+    "official",
+    "committee_member",
+    "chair",
+    "other_official",
+    "curator",
+    "admin",
+)
 
 
 @pytest.fixture
@@ -84,7 +101,13 @@ def test_text_becomes_blocks_and_never_markup() -> None:
 
 def test_comparison_tells_every_line_of_both() -> None:
     changes = compare("a\nb\nc", "a\nx\nc\nd")
-    assert [(c.kind, c.line) for c in changes] == [("same", "a"), ("gone", "b"), ("new", "x"), ("same", "c"), ("new", "d")]
+    assert [(c.kind, c.line) for c in changes] == [
+        ("same", "a"),
+        ("gone", "b"),
+        ("new", "x"),
+        ("same", "c"),
+        ("new", "d"),
+    ]
 
 
 def test_templates_grow_by_versions_and_older_drafts_keep_theirs(world: World) -> None:
@@ -95,12 +118,20 @@ def test_templates_grow_by_versions_and_older_drafts_keep_theirs(world: World) -
     assert [t.number for t in template_versions(curator, "sister")] == [1, 0]
     assert version_for(first, None, 1).template_number == 0
     refused(lambda: save_template(by=curator, form="sister", text="# Late", based_on=0), Conflict)
-    refused(lambda: save_template(by=world.user("chair"), form="sister", text="# Mine", based_on=1), NotVisible)
-    refused(lambda: save_template(by=world.user("admin"), form="sister", text="# Mine", based_on=1), NotVisible)
+    refused(
+        lambda: save_template(by=world.user("chair"), form="sister", text="# Mine", based_on=1),
+        NotVisible,
+    )
+    refused(
+        lambda: save_template(by=world.user("admin"), form="sister", text="# Mine", based_on=1),
+        NotVisible,
+    )
 
 
 def test_first_version_is_filled_from_the_pair(world: World) -> None:
-    agreement = begin_draft(by=world.user("curator"), introduction_id=world.introduced().pk, form="friendship")
+    agreement = begin_draft(
+        by=world.user("curator"), introduction_id=world.introduced().pk, form="friendship"
+    )
     body = version_for(agreement, None, 1).body
     assert "Friendship City Agreement between Alpha and Beta" in body
     assert "Alex Doe, Mayor" in body  # as both published profiles say
@@ -111,7 +142,11 @@ def test_first_version_is_filled_from_the_pair(world: World) -> None:
 def test_draft_begins_once_introduced_and_not_after_the_end(world: World, stage: str) -> None:
     card = world.introduced(stage=stage, close_reason="other" if stage == I.CLOSED else "")
     act = lambda: begin_draft(by=world.user("curator"), introduction_id=card.pk, form="sister")  # noqa: E731
-    if stage in (I.TO_INTRODUCE, I.CLOSED, I.AGREEMENT):  # no partnership is there that it could carry on
+    if stage in (
+        I.TO_INTRODUCE,
+        I.CLOSED,
+        I.AGREEMENT,
+    ):  # no partnership is there that it could carry on
         refused(act, WrongState)
     else:
         assert act().status == "draft"
@@ -120,14 +155,27 @@ def test_draft_begins_once_introduced_and_not_after_the_end(world: World, stage:
 
 def test_versions_are_numbered_compared_and_never_changed(world: World) -> None:
     agreement = drafted(world)
-    save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, areas=["culture", "trade"]))
+    save_version(
+        by=world.user("curator"),
+        agreement_id=agreement.pk,
+        based_on=2,
+        **terms(world, areas=["culture", "trade"]),
+    )
     assert [version.number for version in versions_for(agreement, None)] == [3, 2, 1]
     changed = [change for change in comparison(agreement, None, 2, 3) if change.kind != "same"]
     assert [change.kind for change in changed] == ["gone", "new"]
     agreement.refresh_from_db()
     assert agreement.areas == ["culture", "trade"]
-    refused(lambda: save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world)), Conflict)
-    for statement in ("UPDATE introductions_agreementversion SET body = ''", "DELETE FROM introductions_agreementversion"):
+    refused(
+        lambda: save_version(
+            by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world)
+        ),
+        Conflict,
+    )
+    for statement in (
+        "UPDATE introductions_agreementversion SET body = ''",
+        "DELETE FROM introductions_agreementversion",
+    ):
         with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
 
@@ -144,25 +192,42 @@ def test_versions_are_numbered_compared_and_never_changed(world: World) -> None:
         ({"text": "{nobody}"}, "text"),
     ],
 )
-def test_wrong_terms_are_named_and_stored_nowhere(world: World, values: dict[str, Any], field: str) -> None:
+def test_wrong_terms_are_named_and_stored_nowhere(
+    world: World, values: dict[str, Any], field: str
+) -> None:
     agreement = drafted(world)
     with pytest.raises(InvalidFields) as caught, transaction.atomic():
-        save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, **values))
+        save_version(
+            by=world.user("curator"),
+            agreement_id=agreement.pk,
+            based_on=2,
+            **terms(world, **values),
+        )
     assert field in caught.value.errors
     assert agreement.versions.count() == 2
 
 
 def test_signatory_of_a_third_community_is_refused(world: World) -> None:
     agreement = drafted(world)
-    strange = [{"community_id": world.a.pk, "name": "x", "office": "y"}, {"community_id": world.c.pk, "name": "x", "office": "y"}]
+    strange = [
+        {"community_id": world.a.pk, "name": "x", "office": "y"},
+        {"community_id": world.c.pk, "name": "x", "office": "y"},
+    ]
     refused(
-        lambda: save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, signatories=strange)),
+        lambda: save_version(
+            by=world.user("curator"),
+            agreement_id=agreement.pk,
+            based_on=2,
+            **terms(world, signatories=strange),
+        ),
         InvalidFields,
     )
 
 
 def test_incomplete_draft_is_not_put_before_the_sides(world: World) -> None:
-    agreement = begin_draft(by=world.user("curator"), introduction_id=world.introduced().pk, form="sister")
+    agreement = begin_draft(
+        by=world.user("curator"), introduction_id=world.introduced().pk, form="sister"
+    )
     with pytest.raises(InvalidFields) as caught, transaction.atomic():
         offer(by=world.user("curator"), agreement_id=agreement.pk)
     assert set(caught.value.errors) == {"areas", "languages", "review_on"}
@@ -191,21 +256,40 @@ def test_sides_read_what_was_put_before_them_and_nothing_before(world: World) ->
         refused(lambda actor=actor: agreement_for(world.user(actor), agreement.pk), NotVisible)  # type: ignore[misc]
     offer(by=world.user("curator"), agreement_id=agreement.pk)
     reopen(by=world.user("curator"), agreement_id=agreement.pk)
-    save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, areas=["trade"]))
+    save_version(
+        by=world.user("curator"),
+        agreement_id=agreement.pk,
+        based_on=2,
+        **terms(world, areas=["trade"]),
+    )
     for actor in readers:
         seen, side = agreement_for(world.user(actor), agreement.pk)
-        assert [version.number for version in versions_for(seen, side)] == [2, 1], "the third is not before them yet"
+        assert [version.number for version in versions_for(seen, side)] == [2, 1], (
+            "the third is not before them yet"
+        )
     for actor in ("stranger", "other_official", "unvetted"):
         refused(lambda actor=actor: agreement_for(world.user(actor), agreement.pk), NotVisible)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)
 @pytest.mark.parametrize("side", ["a", "b"])
-def test_each_side_confirms_for_itself_and_staff_for_nobody(world: World, actor: str, side: str) -> None:
+def test_each_side_confirms_for_itself_and_staff_for_nobody(
+    world: World, actor: str, side: str
+) -> None:
     agreement = signing(world)
     community = getattr(world, side)
-    signed: dict[str, Any] = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": dt.date(2026, 2, 1)}
-    act = lambda: confirm(by=world.user(actor), agreement_id=agreement.pk, community_id=community.pk, **signed)  # noqa: E731
+    signed: dict[str, Any] = {
+        "name": "Alex",
+        "office": "Mayor",
+        "is_highest_official": True,
+        "signed_on": dt.date(2026, 2, 1),
+    }
+
+    def act() -> Any:
+        return confirm(
+            by=world.user(actor), agreement_id=agreement.pk, community_id=community.pk, **signed
+        )
+
     if (actor, side) in {("official", "a"), ("chair", "b")}:
         act()
         assert agreement.signatories.get().community == community
@@ -216,26 +300,61 @@ def test_each_side_confirms_for_itself_and_staff_for_nobody(world: World, actor:
 
 def test_third_community_confirms_nothing(world: World) -> None:
     agreement = signing(world)
-    signed: dict[str, Any] = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": dt.date(2026, 2, 1)}
-    refused(lambda: confirm(by=world.user("other_official"), agreement_id=agreement.pk, community_id=world.c.pk, **signed), NotVisible)
+    signed: dict[str, Any] = {
+        "name": "Alex",
+        "office": "Mayor",
+        "is_highest_official": True,
+        "signed_on": dt.date(2026, 2, 1),
+    }
+    refused(
+        lambda: confirm(
+            by=world.user("other_official"),
+            agreement_id=agreement.pk,
+            community_id=world.c.pk,
+            **signed,
+        ),
+        NotVisible,
+    )
 
 
 def test_confirmation_needs_the_document_of_this_very_version(world: World) -> None:
     agreement = signing(world)
     reopen(by=world.user("curator"), agreement_id=agreement.pk)
-    save_version(by=world.user("curator"), agreement_id=agreement.pk, based_on=2, **terms(world, areas=["trade"]))
+    save_version(
+        by=world.user("curator"),
+        agreement_id=agreement.pk,
+        based_on=2,
+        **terms(world, areas=["trade"]),
+    )
     offer(by=world.user("curator"), agreement_id=agreement.pk)
     refused(lambda: confirmed(world, agreement, "a"), WrongState)
-    add_document(by=world.user("curator"), agreement_id=agreement.pk, community_id=None, upload=document())
+    add_document(
+        by=world.user("curator"), agreement_id=agreement.pk, community_id=None, upload=document()
+    )
     confirmed(world, agreement, "a")
 
 
 def test_what_a_side_confirmed_does_not_change_under_it(world: World) -> None:
     agreement = confirmed(world, signing(world), "a")
     refused(lambda: confirmed(world, agreement, "a"), WrongState)
-    refused(lambda: add_document(by=world.user("chair"), agreement_id=agreement.pk, community_id=world.b.pk, upload=document()), WrongState)
-    withdraw_confirmation(by=world.user("official"), agreement_id=agreement.pk, community_id=world.a.pk)
-    add_document(by=world.user("chair"), agreement_id=agreement.pk, community_id=world.b.pk, upload=document())
+    refused(
+        lambda: add_document(
+            by=world.user("chair"),
+            agreement_id=agreement.pk,
+            community_id=world.b.pk,
+            upload=document(),
+        ),
+        WrongState,
+    )
+    withdraw_confirmation(
+        by=world.user("official"), agreement_id=agreement.pk, community_id=world.a.pk
+    )
+    add_document(
+        by=world.user("chair"),
+        agreement_id=agreement.pk,
+        community_id=world.b.pk,
+        upload=document(),
+    )
     confirmed(world, agreement, "a")
     reopen(by=world.user("curator"), agreement_id=agreement.pk)
     assert not agreement.signatories.exists()
@@ -246,7 +365,12 @@ def test_what_a_side_confirmed_does_not_change_under_it(world: World) -> None:
 def test_who_sends_the_document(world: World, actor: str) -> None:
     agreement = offer(by=world.user("curator"), agreement_id=drafted(world).pk)
     side = {"official": world.a.pk, "chair": world.b.pk}.get(actor)
-    act = lambda: add_document(by=world.user(actor), agreement_id=agreement.pk, community_id=side, upload=document())  # noqa: E731
+
+    def act() -> Any:
+        return add_document(
+            by=world.user(actor), agreement_id=agreement.pk, community_id=side, upload=document()
+        )
+
     if actor in {"official", "chair", "curator"}:
         assert act().version_number == 2
     else:
@@ -258,12 +382,17 @@ def test_document_is_checked_like_a_letter(world: World) -> None:
     for name, content in (("a.pdf", b""), ("a.html", b"<html>"), ("a.pdf", b"%PDF-1.7 broken")):
         with pytest.raises(InvalidFields) as caught, transaction.atomic():
             add_document(
-                by=world.user("official"), agreement_id=agreement.pk, community_id=world.a.pk, upload=SimpleUploadedFile(name, content)
+                by=world.user("official"),
+                agreement_id=agreement.pk,
+                community_id=world.a.pk,
+                upload=SimpleUploadedFile(name, content),
             )
         assert set(caught.value.errors) == {"document"}
 
 
-@pytest.mark.parametrize("values", [{"name": " "}, {"office": "x" * 121}, {"signed_on": dt.date(2999, 1, 1)}])
+@pytest.mark.parametrize(
+    "values", [{"name": " "}, {"office": "x" * 121}, {"signed_on": dt.date(2999, 1, 1)}]
+)
 def test_wrong_signatures_are_named(world: World, values: dict[str, Any]) -> None:
     agreement = signing(world)
     with pytest.raises(InvalidFields) as caught, transaction.atomic():
@@ -278,20 +407,32 @@ def test_second_confirmation_begins_the_partnership_once(world: World) -> None:
     partnership = Partnership.objects.get()
     agreement.refresh_from_db()
     card = agreement.introduction
-    assert (agreement.status, agreement.partnership, agreement.in_force_on) == ("in_force", partnership, dt.date(2026, 3, 1))
-    assert (partnership.since, partnership.review_on, card.stage) == (dt.date(2026, 3, 1), dt.date(2030, 5, 1), "agreement")
+    assert (agreement.status, agreement.partnership, agreement.in_force_on) == (
+        "in_force",
+        partnership,
+        dt.date(2026, 3, 1),
+    )
+    assert (partnership.since, partnership.review_on, card.stage) == (
+        dt.date(2026, 3, 1),
+        dt.date(2030, 5, 1),
+        "agreement",
+    )
     assert card.pair.bar == "partners"
     refused(lambda: confirmed(world, agreement, "b"), WrongState)
     refused(lambda: reopen(by=world.user("curator"), agreement_id=agreement.pk), WrongState)
     topics = list(
-        Event.objects.filter(topic__in=["agreement_recorded", "partnership_begun", "introduction_moved"]).values_list("topic", flat=True)
+        Event.objects.filter(
+            topic__in=["agreement_recorded", "partnership_begun", "introduction_moved"]
+        ).values_list("topic", flat=True)
     )
     assert sorted(topics) == ["agreement_recorded", "introduction_moved", "partnership_begun"]
 
 
 def test_closed_introduction_takes_no_signature(world: World) -> None:
     agreement = signing(world)
-    Introduction.objects.filter(pk=agreement.introduction_id).update(stage="closed", close_reason="other")
+    Introduction.objects.filter(pk=agreement.introduction_id).update(
+        stage="closed", close_reason="other"
+    )
     refused(lambda: confirmed(world, agreement, "a"), WrongState)
 
 
@@ -305,9 +446,16 @@ def test_friendship_becomes_sister_with_its_history(world: World) -> None:
     confirmed(world, sister, "b", signed_on=dt.date(2026, 6, 2))
     partnership.refresh_from_db()
     assert Partnership.objects.count() == 1
-    assert (partnership.form, partnership.agreement, partnership.since) == ("sister", sister, dt.date(2026, 2, 1))
+    assert (partnership.form, partnership.agreement, partnership.since) == (
+        "sister",
+        sister,
+        dt.date(2026, 2, 1),
+    )
     assert partnership.review_on == dt.date(2033, 1, 1)
-    assert [a.form for a in partnership.agreements.order_by("in_force_on")] == ["friendship", "sister"]
+    assert [a.form for a in partnership.agreements.order_by("in_force_on")] == [
+        "friendship",
+        "sister",
+    ]
     assert partnership.why == why
     told = Event.objects.filter(topic="agreement_recorded").latest("id")
     assert {n.community_id for n in notifications_for(told)} == {world.a.pk, world.b.pk}
@@ -317,12 +465,16 @@ def test_friendship_becomes_sister_with_its_history(world: World) -> None:
 def test_agreed_pair_needs_no_second_introduction(world: World) -> None:
     agreed(world)
     with pytest.raises(Conflict):
-        open_introduction(by=world.user("curator"), pair_id=world.pair.pk, because="They want a project too.")
+        open_introduction(
+            by=world.user("curator"), pair_id=world.pair.pk, because="They want a project too."
+        )
 
 
 @pytest.mark.parametrize("member", [None, "a", "b", "lapsed", "ended"])
 @pytest.mark.parametrize("highest", [True, False])
-def test_recognition_is_derived_alike_by_row_and_by_query(world: World, member: str | None, highest: bool) -> None:
+def test_recognition_is_derived_alike_by_row_and_by_query(
+    world: World, member: str | None, highest: bool
+) -> None:
     partnership = agreed(world, highest=highest)
     if member in {"a", "b"}:
         MembershipFactory(community=getattr(world, member))
@@ -343,7 +495,9 @@ def test_table_is_total_and_every_change_leaves_its_event(world: World) -> None:
     reopen(by=curator, agreement_id=agreement.pk)
     offer(by=curator, agreement_id=agreement.pk)
     give_up(by=curator, agreement_id=agreement.pk)
-    told = Event.objects.filter(topic="agreement_status_changed", subject_id=agreement.pk).order_by("id")
+    told = Event.objects.filter(topic="agreement_status_changed", subject_id=agreement.pk).order_by(
+        "id"
+    )
     assert [(e.payload["old"], e.payload["new"]) for e in told] == [
         ("draft", "signing"), ("signing", "draft"), ("draft", "signing"), ("signing", "withdrawn"),
     ]  # fmt: skip

@@ -1,4 +1,6 @@
-"""Calendar files: read back, their VTIMEZONE worked out by the rules of RFC 5545 and held against zoneinfo."""
+"""Calendar files: read back, their VTIMEZONE worked out by the rules of RFC 5545 and held against
+zoneinfo.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,13 @@ from icalendar import Calendar
 from backend.common.errors import NotVisible
 from backend.introductions.calendars import calendar_entry, timezone_component
 from backend.introductions.models import Meeting
-from backend.introductions.services import cancel_meeting, change_meeting, fix_meeting, propose_meeting, propose_other_times
+from backend.introductions.services import (
+    cancel_meeting,
+    change_meeting,
+    fix_meeting,
+    propose_meeting,
+    propose_other_times,
+)
 from backend.introductions.services.meetings import times_now
 from tests.actors import World, contact_of, make_world
 
@@ -29,10 +37,14 @@ ZONES = [
 
 
 def offset_by_rules(component: Any, moment: dt.datetime) -> dt.timedelta:
-    """The offset that a calendar program reads from VTIMEZONE: that of the last onset; an onset is local time by TZOFFSETFROM."""
+    """The offset that a calendar program reads from VTIMEZONE: that of the last onset; an onset is
+    local time by TZOFFSETFROM.
+    """
     onsets = []
     for observance in component.subcomponents:
-        start, before, after = (observance[name] for name in ("DTSTART", "TZOFFSETFROM", "TZOFFSETTO"))
+        start, before, after = (
+            observance[name] for name in ("DTSTART", "TZOFFSETFROM", "TZOFFSETTO")
+        )
         onsets.append(((start.dt - before.td).replace(tzinfo=dt.UTC), after.td))
     return max((onset, after) for onset, after in onsets if onset <= moment)[1]
 
@@ -41,9 +53,9 @@ def offset_by_rules(component: Any, moment: dt.datetime) -> dt.timedelta:
 def test_vtimezone_says_what_zoneinfo_says(name: str) -> None:
     zone = ZoneInfo(name)
     for year in (2026, 2027):
-        component = Calendar.from_ical(_wrapped(timezone_component(zone, dt.datetime(year, 6, 1, tzinfo=dt.UTC)).to_ical())).walk(
-            "VTIMEZONE"
-        )[0]
+        component = Calendar.from_ical(
+            _wrapped(timezone_component(zone, dt.datetime(year, 6, 1, tzinfo=dt.UTC)).to_ical())
+        ).walk("VTIMEZONE")[0]
         moment = dt.datetime(year, 1, 1, tzinfo=dt.UTC)
         while moment.year < year + 2:
             assert offset_by_rules(component, moment) == moment.astimezone(zone).utcoffset(), moment
@@ -70,19 +82,34 @@ def in_days(days: int, hour: int = 15) -> str:
 
 def proposed(world: World, **values: Any) -> tuple[int, Meeting]:
     introduction = world.introduced()
-    given: dict[str, Any] = {"times": [in_days(10), in_days(11)], "place": "https://meet.example/alpha; room, 1"}
-    meeting = propose_meeting(by=world.user("curator"), introduction_id=introduction.pk, side_id=None, **(given | values))
+    given: dict[str, Any] = {
+        "times": [in_days(10), in_days(11)],
+        "place": "https://meet.example/alpha; room, 1",
+    }
+    meeting = propose_meeting(
+        by=world.user("curator"), introduction_id=introduction.pk, side_id=None, **(given | values)
+    )
     return introduction.pk, meeting
 
 
 def fix(world: World, introduction_id: int, meeting: Meeting, index: int = 0) -> Meeting:
     time_id = times_now(Meeting.objects.get(pk=meeting.pk))[index].pk
-    return fix_meeting(by=world.user("curator"), introduction_id=introduction_id, meeting_id=meeting.pk, side_id=None, time_id=time_id)
+    return fix_meeting(
+        by=world.user("curator"),
+        introduction_id=introduction_id,
+        meeting_id=meeting.pk,
+        side_id=None,
+        time_id=time_id,
+    )
 
 
 def entry(world: World, meeting: Meeting, side: str = "b") -> tuple[Calendar, Any, str]:
-    fresh = Meeting.objects.select_related("introduction__pair__a", "introduction__pair__b").get(pk=meeting.pk)
-    text = calendar_entry(fresh, reader_email="chair@example.org", own=getattr(world, side)).decode()
+    fresh = Meeting.objects.select_related("introduction__pair__a", "introduction__pair__b").get(
+        pk=meeting.pk
+    )
+    text = calendar_entry(
+        fresh, reader_email="chair@example.org", own=getattr(world, side)
+    ).decode()
     calendar = Calendar.from_ical(text)
     (event,) = calendar.walk("VEVENT")
     return calendar, event, text
@@ -111,7 +138,12 @@ def test_file_is_in_the_zone_of_its_reader(world: World, side: str, zone: str) -
 def test_same_entry_rises_in_sequence_with_each_change_and_is_cancelled(world: World) -> None:
     introduction_id, meeting = proposed(world)
     curator = world.user("curator")
-    where: dict[str, Any] = {"by": curator, "introduction_id": introduction_id, "meeting_id": meeting.pk, "side_id": None}
+    where: dict[str, Any] = {
+        "by": curator,
+        "introduction_id": introduction_id,
+        "meeting_id": meeting.pk,
+        "side_id": None,
+    }
     fix(world, introduction_id, meeting)
     seen = [entry(world, meeting)]
     change_meeting(minutes=90, place="City hall", **where)
@@ -125,8 +157,15 @@ def test_same_entry_rises_in_sequence_with_each_change_and_is_cancelled(world: W
     seen.append(entry(world, meeting))
     assert [event["SEQUENCE"] for _calendar, event, _text in seen] == [0, 1, 2, 3]
     assert len({event["UID"] for _calendar, event, _text in seen}) == 1
-    assert [calendar["METHOD"] for calendar, _event, _text in seen] == ["REQUEST", "REQUEST", "REQUEST", "CANCEL"]
-    assert [event["STATUS"] for _calendar, event, _text in seen] == ["CONFIRMED"] * 3 + ["CANCELLED"]
+    assert [calendar["METHOD"] for calendar, _event, _text in seen] == [
+        "REQUEST",
+        "REQUEST",
+        "REQUEST",
+        "CANCEL",
+    ]
+    assert [event["STATUS"] for _calendar, event, _text in seen] == ["CONFIRMED"] * 3 + [
+        "CANCELLED"
+    ]
     assert seen[2][1]["DTSTART"].dt.astimezone(dt.UTC).isoformat() == in_days(21)
 
 
@@ -138,6 +177,8 @@ def test_file_holds_no_contacts_whatever_was_consented(world: World, consented: 
         world.consent(meeting.introduction, world.a, world.b)
     text = entry(world, fix(world, introduction_id, meeting))[2]
     unfolded = text.replace("\r\n ", "")
-    assert all(contact.email not in unfolded and contact.name not in unfolded for contact in contacts)
+    assert all(
+        contact.email not in unfolded and contact.name not in unfolded for contact in contacts
+    )
     others = [person.email for name, person in world.people.items() if name != "chair"]
     assert all(address not in unfolded for address in others)

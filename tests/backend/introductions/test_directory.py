@@ -27,14 +27,27 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 
-def partnership(a: Community, b: Community, *, signed: bool = False, areas: tuple[str, ...] = ("culture",), **values: Any) -> Partnership:
-    made = PartnershipFactory(agreement__introduction__suggestion__pair=PairFactory(a=a, b=b), agreement__areas=list(areas), **values)
+def partnership(
+    a: Community,
+    b: Community,
+    *,
+    signed: bool = False,
+    areas: tuple[str, ...] = ("culture",),
+    **values: Any,
+) -> Partnership:
+    made = PartnershipFactory(
+        agreement__introduction__suggestion__pair=PairFactory(a=a, b=b),
+        agreement__areas=list(areas),
+        **values,
+    )
     for side in (a, b) if signed else ():
         SignatoryFactory(agreement=made.agreement, community=side)
     return made
 
 
-def confirmed(community: Community, partner: Any, state: str = "confirmed", **values: Any) -> ExistingPartnership:
+def confirmed(
+    community: Community, partner: Any, state: str = "confirmed", **values: Any
+) -> ExistingPartnership:
     place = partner if not isinstance(partner, str) else None
     name = place.name if place is not None else partner
     country = place.country if place is not None else CommunityFactory(country_code="JP").country
@@ -72,7 +85,11 @@ def test_only_partnerships_of_members_in_good_standing(cities: dict[str, Communi
     listed(cities["celle"].place, PlaceFactory(name="Lima"))
     confirmed(cities["ames"], "Nara")
     confirmed(cities["celle"], "Oslo")
-    found = [("recorded", "Ames", "Bonn"), ("confirmed", "Ames", "Nara"), ("listed", "Ames", "Kiel")]
+    found = [
+        ("recorded", "Ames", "Bonn"),
+        ("confirmed", "Ames", "Nara"),
+        ("listed", "Ames", "Kiel"),
+    ]
     assert shown() == found
     Membership.objects.update(standing="lapsed")
     assert shown() == []
@@ -80,7 +97,9 @@ def test_only_partnerships_of_members_in_good_standing(cities: dict[str, Communi
     assert shown() == []
 
 
-def test_global_member_is_listed_with_all_its_partnerships_worldwide(cities: dict[str, Community]) -> None:
+def test_global_member_is_listed_with_all_its_partnerships_worldwide(
+    cities: dict[str, Community],
+) -> None:
     MembershipFactory(community=cities["celle"])
     partnership(cities["celle"], cities["osaka"])
     listed(PlaceFactory(name="Lima"), cities["celle"].place)
@@ -102,7 +121,9 @@ def test_each_partnership_stands_once(cities: dict[str, Community]) -> None:
 
 
 @pytest.mark.parametrize("state", ["claimed", "refused", "dropped"])
-def test_what_staff_have_not_confirmed_is_not_there(cities: dict[str, Community], state: str) -> None:
+def test_what_staff_have_not_confirmed_is_not_there(
+    cities: dict[str, Community], state: str
+) -> None:
     confirmed(cities["ames"], "Nara", state=state)
     assert shown() == []
 
@@ -115,12 +136,17 @@ def test_ended_claim_is_not_there(cities: dict[str, Community]) -> None:
 def test_recognised_is_derived(cities: dict[str, Community]) -> None:
     partnership(cities["ames"], cities["bonn"], signed=True)
     partnership(cities["ames"], cities["osaka"])
-    assert [(entry.b.name, entry.is_recognised) for entry in Directory(Filters())] == [("Bonn", True), ("Osaka", False)]
+    assert [(entry.b.name, entry.is_recognised) for entry in Directory(Filters())] == [
+        ("Bonn", True),
+        ("Osaka", False),
+    ]
     assert shown(recognised=True) == [("recorded", "Ames", "Bonn")]
 
 
 def test_filters(cities: dict[str, Community]) -> None:
-    partnership(cities["ames"], cities["bonn"], since=dt.date(1984, 5, 1), areas=("sport", "culture"))
+    partnership(
+        cities["ames"], cities["bonn"], since=dt.date(1984, 5, 1), areas=("sport", "culture")
+    )
     partnership(cities["ames"], cities["osaka"], since=dt.date(2026, 5, 1))
     confirmed(cities["ames"], "Nara", year=1989, status="dormant")
     listed(cities["ames"].place, PlaceFactory(name="Kiel", search_text="kiel|kielo"))
@@ -142,7 +168,13 @@ def test_filters(cities: dict[str, Community]) -> None:
 
 
 def test_facets_and_arcs(cities: dict[str, Community]) -> None:
-    partnership(cities["ames"], cities["bonn"], since=dt.date(1984, 5, 1), areas=("sport", "culture"), signed=True)
+    partnership(
+        cities["ames"],
+        cities["bonn"],
+        since=dt.date(1984, 5, 1),
+        areas=("sport", "culture"),
+        signed=True,
+    )
     confirmed(cities["ames"], "Nara", year=1989, status="dormant")
     listed(cities["ames"].place, PlaceFactory(name="Kiel"))
     directory = Directory(Filters())
@@ -162,12 +194,16 @@ def test_slices_follow_each_other(cities: dict[str, Community]) -> None:
     for number in range(7):
         listed(cities["ames"].place, PlaceFactory(name=f"Place {number}"))
     directory = Directory(Filters())
-    assert [entry.row for part in (directory[0:3], directory[3:6], directory[6:9]) for entry in part] == [e.row for e in directory[:]]
+    assert [
+        entry.row for part in (directory[0:3], directory[3:6], directory[6:9]) for entry in part
+    ] == [e.row for e in directory[:]]
 
 
 def test_queries_do_not_grow(cities: dict[str, Community]) -> None:
     for number in range(12):
-        partnership(cities["ames"], CommunityFactory(published=True, country_code="DE"), signed=True)
+        partnership(
+            cities["ames"], CommunityFactory(published=True, country_code="DE"), signed=True
+        )
         listed(cities["ames"].place, PlaceFactory(name=f"Place {number}"))
     with CaptureQueriesContext(connection) as queries:
         directory = Directory(Filters())

@@ -1,4 +1,6 @@
-"""The figures of the overview: what they count, in which scope, in how many queries, and as CSV without formulas."""
+"""The figures of the overview: what they count, in which scope, in how many queries, and as CSV
+without formulas.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,8 @@ def test_funnel_counts_how_far_each_came_also_when_closed_since(curator: User) -
         move(by=curator, introduction_id=card.pk, stage=stage)
     move(by=curator, introduction_id=card.pk, stage="closed", close_reason="other")
     IntroductionFactory(suggestion=suggestion(mutual=True), stage=Introduction.Stage.AGREEMENT)
-    #                                            suggested, released, answered, mutual, introduced, met, agreed
+    #                                            suggested, released, answered, mutual, introduced,
+    #                                            met, agreed
     assert rows(curator, "funnel") == [("2026-03", 6, 5, 4, 3, 2, 2, 1)]
 
 
@@ -65,7 +68,12 @@ def test_funnel_by_month_and_country_within_its_scope(curator: User) -> None:
     suggestion(dt.datetime(2026, 4, 30, 23, 59, tzinfo=dt.UTC), country="JP")
     assert [row[:2] for row in rows(curator, "funnel")] == [("2026-03", 1), ("2026-04", 1)]
     assert [row[:2] for row in rows(curator, "funnel", by="country")] == [("DE", 1), ("JP", 1)]
-    assert [row[0] for row in rows(curator, "funnel", Scope(since=dt.date(2026, 4, 1), until=dt.date(2026, 4, 30)))] == ["2026-04"]
+    assert [
+        row[0]
+        for row in rows(
+            curator, "funnel", Scope(since=dt.date(2026, 4, 1), until=dt.date(2026, 4, 30))
+        )
+    ] == ["2026-04"]
     assert [row[0] for row in rows(curator, "funnel", Scope(country="DE"))] == ["2026-03"]
     assert rows(curator, "funnel", Scope(until=dt.date(2026, 3, 9))) == []
 
@@ -94,7 +102,9 @@ def test_exposure_counts_each_side_by_size_and_who_gets_nothing(curator: User) -
     small = CommunityFactory(published=True, place=PlaceFactory(population=9_000))
     CommunityFactory(published=True, place=PlaceFactory(population=9_000))
     for _ in range(2):
-        SuggestionFactory(pair=PairFactory(a=small, b=CommunityFactory(published=True, country_code="DE")))
+        SuggestionFactory(
+            pair=PairFactory(a=small, b=CommunityFactory(published=True, country_code="DE"))
+        )
     assert rows(curator, "exposure") == [
         ("U.S., Under 25,000", 2, 2, 1.0, 1),
         ("Abroad, 100,000 to 499,999", 2, 2, 1.0, 0),
@@ -104,10 +114,14 @@ def test_exposure_counts_each_side_by_size_and_who_gets_nothing(curator: User) -
 def test_stuck_is_what_is_overdue_or_has_not_moved(curator: User) -> None:
     today = database_now().date()
     IntroductionFactory(suggestion=suggestion(mutual=True), due_on=today, owner=curator)
-    overdue = IntroductionFactory(suggestion=suggestion(mutual=True), due_on=today - dt.timedelta(days=3))
+    overdue = IntroductionFactory(
+        suggestion=suggestion(mutual=True), due_on=today - dt.timedelta(days=3)
+    )
     old = IntroductionFactory(suggestion=suggestion(mutual=True), stage="exploring")
     Introduction.objects.filter(pk=old.pk).update(opened_at=database_now() - dt.timedelta(days=31))
-    IntroductionFactory(suggestion=suggestion(mutual=True), stage="agreement", due_on=today - dt.timedelta(days=3))
+    IntroductionFactory(
+        suggestion=suggestion(mutual=True), stage="agreement", due_on=today - dt.timedelta(days=3)
+    )
     found = rows(curator, "stuck")
     assert [(row[2], row[5], row[6]) for row in found] == [(old.pk, 31, 0), (overdue.pk, 0, 3)]
     move(by=curator, introduction_id=old.pk, stage="proposal")
@@ -139,11 +153,18 @@ def test_number_of_queries_does_not_grow(curator: User, name: str) -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1"])
 def test_formulas_are_neutralised(text: str) -> None:
     assert safe_cell(text) == f"'{text}"
-    assert list(csv.reader(io.StringIO(csv_text(["a"], [[text]]).lstrip("\ufeff"), newline="")))[1] == [f"'{text}"]
+    assert list(csv.reader(io.StringIO(csv_text(["a"], [[text]]).lstrip("\ufeff"), newline="")))[
+        1
+    ] == [f"'{text}"]
 
 
 def test_numbers_and_plain_words_stay_as_they_are() -> None:
-    assert [safe_cell(value) for value in ("São Paulo – Köln", 3, -2.5, None)] == ["São Paulo – Köln", 3, -2.5, ""]
+    assert [safe_cell(value) for value in ("São Paulo – Köln", 3, -2.5, None)] == [
+        "São Paulo – Köln",
+        3,
+        -2.5,
+        "",
+    ]
 
 
 def test_csv_has_the_rows_of_the_table(curator: User) -> None:

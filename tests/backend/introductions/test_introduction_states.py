@@ -1,4 +1,6 @@
-"""The board: every column × every move × every actor; consents, agreements, and what follows for the suggestion."""
+"""The board: every column × every move × every actor; consents, agreements, and what follows for
+the suggestion.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,24 @@ from tests.actors import World, make_world
 from tests.factories import SuggestionFactory
 
 I = Introduction.Stage  # noqa: E741
-OPEN = [I.TO_INTRODUCE, I.INTRODUCED, I.FIRST_MEETING, I.EXPLORING, I.PROPOSAL, I.COUNCIL_RESOLUTION]
-ACTORS = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+OPEN = [
+    I.TO_INTRODUCE,
+    I.INTRODUCED,
+    I.FIRST_MEETING,
+    I.EXPLORING,
+    I.PROPOSAL,
+    I.COUNCIL_RESOLUTION,
+]
+ACTORS = (
+    "stranger",
+    "unvetted",
+    "official",
+    "committee_member",
+    "chair",
+    "other_official",
+    "curator",
+    "admin",
+)
 
 
 @pytest.fixture
@@ -40,7 +58,10 @@ def card(world: World, stage: str) -> Introduction:
     if stage != I.TO_INTRODUCE:
         Suggestion.objects.filter(pk=suggestion.pk).update(status="introduced")
     return Introduction.objects.create(
-        pair=world.pair, suggestion=suggestion, stage=stage, close_reason="other" if stage == I.CLOSED else ""
+        pair=world.pair,
+        suggestion=suggestion,
+        stage=stage,
+        close_reason="other" if stage == I.CLOSED else "",
     )
 
 
@@ -48,7 +69,14 @@ def marks(introduction: Introduction) -> tuple[Any, ...]:
     rows = Introduction.objects.filter(pk=introduction.pk).values().get()
     suggestion = Suggestion.objects.filter(pk=introduction.suggestion_id).values().get()
     pair = Pair.objects.filter(pk=introduction.pair_id).values().get()
-    return (rows, suggestion, pair, Consent.objects.count(), Partnership.objects.count(), Event.objects.count())
+    return (
+        rows,
+        suggestion,
+        pair,
+        Consent.objects.count(),
+        Partnership.objects.count(),
+        Event.objects.count(),
+    )
 
 
 @pytest.mark.parametrize("old", I.values)
@@ -61,7 +89,12 @@ def test_every_move_of_every_actor(world: World, old: str) -> None:
             refused: DomainError | None = None
             try:
                 with transaction.atomic():
-                    move(by=world.user(actor), introduction_id=introduction.pk, stage=new, close_reason=reason)
+                    move(
+                        by=world.user(actor),
+                        introduction_id=introduction.pk,
+                        stage=new,
+                        close_reason=reason,
+                    )
             except DomainError as error:
                 refused = error
                 assert marks(introduction) == before, (new, actor)
@@ -70,7 +103,9 @@ def test_every_move_of_every_actor(world: World, old: str) -> None:
             elif old in OPEN and new in {*OPEN, I.CLOSED} - {old}:
                 assert refused is None, (new, refused)
                 assert new in INTRODUCTION_TRANSITIONS[I(old)]
-                now = Introduction.objects.select_related("suggestion", "pair").get(pk=introduction.pk)
+                now = Introduction.objects.select_related("suggestion", "pair").get(
+                    pk=introduction.pk
+                )
                 assert now.stage == new
                 assert now.suggestion is not None
                 assert (now.suggestion.status == "withdrawn") == (new == I.CLOSED)
@@ -91,7 +126,11 @@ def test_consent_in_every_column_by_every_actor_for_every_side(world: World, sta
             refused: DomainError | None = None
             try:
                 with transaction.atomic():
-                    give_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=sides[side].pk)
+                    give_consent(
+                        by=world.user(actor),
+                        introduction_id=introduction.pk,
+                        community_id=sides[side].pk,
+                    )
             except DomainError as error:
                 refused = error
                 assert marks(introduction) == before
@@ -102,10 +141,24 @@ def test_consent_in_every_column_by_every_actor_for_every_side(world: World, sta
             else:
                 assert refused is None, (actor, refused)
                 with pytest.raises(WrongState):
-                    give_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=sides[side].pk)
-                withdraw_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=sides[side].pk)
-                give_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=sides[side].pk)
-                assert [consent.withdrawn_at is None for consent in Consent.objects.order_by("id")] == [False, True]
+                    give_consent(
+                        by=world.user(actor),
+                        introduction_id=introduction.pk,
+                        community_id=sides[side].pk,
+                    )
+                withdraw_consent(
+                    by=world.user(actor),
+                    introduction_id=introduction.pk,
+                    community_id=sides[side].pk,
+                )
+                give_consent(
+                    by=world.user(actor),
+                    introduction_id=introduction.pk,
+                    community_id=sides[side].pk,
+                )
+                assert [
+                    consent.withdrawn_at is None for consent in Consent.objects.order_by("id")
+                ] == [False, True]
             transaction.set_rollback(True)
 
 
@@ -124,7 +177,9 @@ def test_mutual_interest_opens_one_card_however_often_it_is_told(world: World) -
 
 
 def test_no_card_for_an_interest_that_is_gone(world: World) -> None:
-    suggestion = SuggestionFactory(pair=world.pair, status="withdrawn", a_state="withdrawn", b_state="interested")
+    suggestion = SuggestionFactory(
+        pair=world.pair, status="withdrawn", a_state="withdrawn", b_state="interested"
+    )
     assert open_card_for_mutual(suggestion.pk) is None
 
 
@@ -134,7 +189,12 @@ def test_who_may_assign_and_to_whom(world: World, actor: str) -> None:
 
     def give(owner: str) -> Introduction:
         due = dt.date(2027, 1, 31)
-        return assign(by=world.user(actor), introduction_id=introduction.pk, owner_id=world.user(owner).pk, due_on=due)
+        return assign(
+            by=world.user(actor),
+            introduction_id=introduction.pk,
+            owner_id=world.user(owner).pk,
+            due_on=due,
+        )
 
     if actor != "curator":
         with pytest.raises(NotVisible):

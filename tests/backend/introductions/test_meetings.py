@@ -1,4 +1,6 @@
-"""Meetings: every act × every actor × every state, times on both clocks, and the mails with their calendar files."""
+"""Meetings: every act × every actor × every state, times on both clocks, and the mails with their
+calendar files.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,16 @@ from backend.outbox.models import Event
 from tests.actors import World, contact_of, make_world
 
 S = Meeting.Status
-ACTORS = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+ACTORS = (
+    "stranger",
+    "unvetted",
+    "official",
+    "committee_member",
+    "chair",
+    "other_official",
+    "curator",
+    "admin",
+)
 SPEAKERS = {"official": "a", "chair": "b"}
 NOW = dt.datetime(2027, 1, 4, 12, tzinfo=dt.UTC)
 
@@ -51,30 +62,54 @@ def world(db: None) -> World:
 
 
 def in_days(days: int) -> str:
-    return (dt.datetime.now(dt.UTC) + dt.timedelta(days=days)).replace(hour=15, minute=0, second=0, microsecond=0).isoformat()
+    return (
+        (dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
+        .replace(hour=15, minute=0, second=0, microsecond=0)
+        .isoformat()
+    )
 
 
-def where(world: World, actor: str, introduction: Introduction, meeting: Meeting | None = None) -> dict[str, Any]:
+def where(
+    world: World, actor: str, introduction: Introduction, meeting: Meeting | None = None
+) -> dict[str, Any]:
     """Who acts, on what, and as whom: staff as staff, everybody else as the side that they claim."""
     side = {"committee_member": world.b, "chair": world.b}.get(actor, world.a)
-    named = {"by": world.user(actor), "introduction_id": introduction.pk, "side_id": None if actor in ("curator", "admin") else side.pk}
+    named = {
+        "by": world.user(actor),
+        "introduction_id": introduction.pk,
+        "side_id": None if actor in ("curator", "admin") else side.pk,
+    }
     return named | ({"meeting_id": meeting.pk} if meeting else {})
 
 
-def proposed(world: World, by: str = "official", introduction: Introduction | None = None) -> Meeting:
+def proposed(
+    world: World, by: str = "official", introduction: Introduction | None = None
+) -> Meeting:
     introduction = introduction or world.introduced()
-    return propose_meeting(**where(world, by, introduction), times=[in_days(7), in_days(8), in_days(9)], place="Town hall")
+    return propose_meeting(
+        **where(world, by, introduction),
+        times=[in_days(7), in_days(8), in_days(9)],
+        place="Town hall",
+    )
 
 
 def fixed(world: World) -> Meeting:
     meeting = proposed(world)
-    return fix_meeting(**where(world, "curator", meeting.introduction, meeting), time_id=times_now(meeting)[0].pk)
+    return fix_meeting(
+        **where(world, "curator", meeting.introduction, meeting), time_id=times_now(meeting)[0].pk
+    )
 
 
 ACTS: dict[str, Callable[[World, str, Meeting], Any]] = {
-    "propose": lambda w, x, m: propose_meeting(**where(w, x, m.introduction), times=[in_days(3), in_days(4)]),
-    "times": lambda w, x, m: propose_other_times(**where(w, x, m.introduction, m), times=[in_days(3), in_days(4)]),
-    "change": lambda w, x, m: change_meeting(**where(w, x, m.introduction, m), minutes=30, place="Elsewhere"),
+    "propose": lambda w, x, m: propose_meeting(
+        **where(w, x, m.introduction), times=[in_days(3), in_days(4)]
+    ),
+    "times": lambda w, x, m: propose_other_times(
+        **where(w, x, m.introduction, m), times=[in_days(3), in_days(4)]
+    ),
+    "change": lambda w, x, m: change_meeting(
+        **where(w, x, m.introduction, m), minutes=30, place="Elsewhere"
+    ),
     "cancel": lambda w, x, m: cancel_meeting(**where(w, x, m.introduction, m)),
 }
 
@@ -83,7 +118,9 @@ ACTS: dict[str, Callable[[World, str, Meeting], Any]] = {
 @pytest.mark.parametrize("act", ACTS)
 def test_who_may_do_what_in_which_column(world: World, act: str, stage: str) -> None:
     meeting = proposed(world)
-    Introduction.objects.filter(pk=meeting.introduction_id).update(stage=stage, close_reason="other" if stage == "closed" else "")
+    Introduction.objects.filter(pk=meeting.introduction_id).update(
+        stage=stage, close_reason="other" if stage == "closed" else ""
+    )
     before = Event.objects.count()
     for actor in ACTORS:
         with transaction.atomic():
@@ -96,7 +133,10 @@ def test_who_may_do_what_in_which_column(world: World, act: str, stage: str) -> 
             if actor not in (*SPEAKERS, "curator"):
                 assert isinstance(refused, NotVisible), (actor, refused)
             elif stage == "to_introduce":
-                assert isinstance(refused, WrongState if actor == "curator" else NotVisible), (actor, refused)
+                assert isinstance(refused, WrongState if actor == "curator" else NotVisible), (
+                    actor,
+                    refused,
+                )
             elif stage == "closed":
                 assert isinstance(refused, WrongState), (actor, refused)
             else:
@@ -123,8 +163,15 @@ def test_cancelled_meeting_takes_no_more_acts(world: World, status: str) -> None
 
 def test_meeting_of_another_introduction_is_not_reached(world: World) -> None:
     meeting = proposed(world)
-    Introduction.objects.filter(pk=meeting.introduction_id).update(stage="closed", close_reason="other")
-    other = Introduction.objects.create(pair=world.pair, opened_by=world.user("curator"), opened_because="Again.", stage="introduced")
+    Introduction.objects.filter(pk=meeting.introduction_id).update(
+        stage="closed", close_reason="other"
+    )
+    other = Introduction.objects.create(
+        pair=world.pair,
+        opened_by=world.user("curator"),
+        opened_because="Again.",
+        stage="introduced",
+    )
     with pytest.raises(NotVisible):
         cancel_meeting(**(where(world, "official", other) | {"meeting_id": meeting.pk}))
 
@@ -147,18 +194,27 @@ def test_accepting_says_exactly_which_times(world: World) -> None:
     chair = where(world, "chair", meeting.introduction, meeting)
     accept_times(**chair, time_ids=[first, second])
     accept_times(**chair, time_ids=[second, third])
-    assert set(TimeAcceptance.objects.values_list("time_id", "community_id")) == {(second, world.b.pk), (third, world.b.pk)}
-    propose_other_times(**where(world, "official", meeting.introduction, meeting), times=[in_days(3), in_days(4)])
+    assert set(TimeAcceptance.objects.values_list("time_id", "community_id")) == {
+        (second, world.b.pk),
+        (third, world.b.pk),
+    }
+    propose_other_times(
+        **where(world, "official", meeting.introduction, meeting), times=[in_days(3), in_days(4)]
+    )
     with pytest.raises(InvalidFields):
         accept_times(**chair, time_ids=[second])
     with pytest.raises(NotVisible):
-        accept_times(**(where(world, "committee_member", meeting.introduction, meeting)), time_ids=[])
+        accept_times(
+            **(where(world, "committee_member", meeting.introduction, meeting)), time_ids=[]
+        )
 
 
 def test_time_that_has_passed_is_not_fixed(world: World) -> None:
     meeting = proposed(world)
     first = times_now(meeting)[0]
-    MeetingTime.objects.filter(pk=first.pk).update(starts_at=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1))
+    MeetingTime.objects.filter(pk=first.pk).update(
+        starts_at=dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
+    )
     with pytest.raises(WrongState):
         fix_meeting(**where(world, "curator", meeting.introduction, meeting), time_id=first.pk)
 
@@ -169,8 +225,12 @@ def test_local_times_are_those_of_the_side_that_writes(world: World) -> None:
     card = world.introduced()
     of_a = propose_meeting(**where(world, "official", card), times=written)
     of_b = propose_meeting(**where(world, "chair", card), times=written)
-    by_staff = propose_meeting(**where(world, "curator", card), times=written, zone_of_id=world.b.pk)
-    starts = [times_now(meeting)[0].starts_at.isoformat()[:16] for meeting in (of_a, of_b, by_staff)]
+    by_staff = propose_meeting(
+        **where(world, "curator", card), times=written, zone_of_id=world.b.pk
+    )
+    starts = [
+        times_now(meeting)[0].starts_at.isoformat()[:16] for meeting in (of_a, of_b, by_staff)
+    ]
     assert starts == [f"{year}-02-10T14:00", f"{year}-02-10T08:00", f"{year}-02-10T08:00"]
     with pytest.raises(InvalidFields):
         propose_meeting(**where(world, "curator", card), times=written)
@@ -182,7 +242,11 @@ def test_local_times_are_those_of_the_side_that_writes(world: World) -> None:
     ("times", "field", "words"),
     [
         (["2027-03-14T02:30", "2027-03-15T10:00"], "times.0", "go forward from 02:00 to 03:00"),
-        (["2027-03-15T10:00", "2027-11-07T01:30"], "times.1", "comes twice. Choose 00:45 or earlier, or 02:00 or later"),
+        (
+            ["2027-03-15T10:00", "2027-11-07T01:30"],
+            "times.1",
+            "comes twice. Choose 00:45 or earlier, or 02:00 or later",
+        ),
         (["2027-03-15T10:00"], "times", "two to five"),
         ([f"2027-03-{day}T10:00" for day in range(10, 16)], "times", "two to five"),
         (["2027-03-15T10:00", "2027-03-15T14:00+00:00"], "times.1", "twice"),
@@ -200,14 +264,20 @@ def test_wrong_times_are_named_with_their_mend(times: list[str], field: str, wor
 
 
 def test_repeated_hour_can_be_said_with_its_offset() -> None:
-    moments = read_times(["2027-11-07T01:30-05:00", "2027-11-07T01:30-04:00"], ZoneInfo("America/New_York"), NOW)
+    moments = read_times(
+        ["2027-11-07T01:30-05:00", "2027-11-07T01:30-04:00"], ZoneInfo("America/New_York"), NOW
+    )
     assert [moment.hour for moment in moments] == [5, 6]
 
 
-@pytest.mark.parametrize("values", [{"minutes": 10}, {"minutes": 481}, {"place": "x" * 301}, {"place": "two\nlines"}])
+@pytest.mark.parametrize(
+    "values", [{"minutes": 10}, {"minutes": 481}, {"place": "x" * 301}, {"place": "two\nlines"}]
+)
 def test_wrong_details_are_named(world: World, values: dict[str, Any]) -> None:
     with pytest.raises(InvalidFields) as caught:
-        propose_meeting(**where(world, "official", world.introduced()), times=[in_days(3), in_days(4)], **values)
+        propose_meeting(
+            **where(world, "official", world.introduced()), times=[in_days(3), in_days(4)], **values
+        )
     assert set(caught.value.errors) == set(values)
     assert not Meeting.objects.exists()
 
@@ -219,11 +289,16 @@ def test_view_shows_both_clocks_own_side_first(world: World) -> None:
         assert view.clocks[0].community == first
         for clock in view.clocks:
             assert meeting.starts_at is not None
-            assert clock.when == meeting.starts_at.astimezone(ZoneInfo(clock.community.timezone)).replace(tzinfo=None)
+            assert clock.when == meeting.starts_at.astimezone(
+                ZoneInfo(clock.community.timezone)
+            ).replace(tzinfo=None)
 
 
 def test_suggested_times_lie_in_both_working_days(world: World) -> None:
-    found = suggested_times(Introduction.objects.select_related("pair__a", "pair__b").get(pk=world.introduced().pk), world.b.pk)
+    found = suggested_times(
+        Introduction.objects.select_related("pair__a", "pair__b").get(pk=world.introduced().pk),
+        world.b.pk,
+    )
     assert len(found) == 3
     for time in found:
         assert [clock.community for clock in time.clocks] == [world.b, world.a]
@@ -241,12 +316,24 @@ def test_meetings_to_come_end_with_the_introduction(world: World, how: str) -> N
     meeting = fixed(world)
     held = proposed(world, introduction=meeting.introduction)
     long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=3)
-    Meeting.objects.filter(pk=held.pk).update(status=S.FIXED, starts_at=long_ago, fixed_by=world.user("curator"))
+    Meeting.objects.filter(pk=held.pk).update(
+        status=S.FIXED, starts_at=long_ago, fixed_by=world.user("curator")
+    )
     if how == "staff":
-        move(by=world.user("curator"), introduction_id=meeting.introduction_id, stage="closed", close_reason="other")
+        move(
+            by=world.user("curator"),
+            introduction_id=meeting.introduction_id,
+            stage="closed",
+            close_reason="other",
+        )
     else:
-        leave_introduction(by=world.user("chair"), introduction_id=meeting.introduction_id, side_id=world.b.pk)
-    assert set(Meeting.objects.values_list("pk", "status")) == {(meeting.pk, S.CANCELLED), (held.pk, S.FIXED)}
+        leave_introduction(
+            by=world.user("chair"), introduction_id=meeting.introduction_id, side_id=world.b.pk
+        )
+    assert set(Meeting.objects.values_list("pk", "status")) == {
+        (meeting.pk, S.CANCELLED),
+        (held.pk, S.FIXED),
+    }
     assert Event.objects.filter(topic="meeting_cancelled").count() == 1
 
 
@@ -264,12 +351,16 @@ def calendar_mails() -> list[tuple[str, Calendar]]:
     return found
 
 
-def test_both_sides_get_the_meeting_its_change_and_its_end_by_mail(world: World, drain: Callable[[], int]) -> None:
+def test_both_sides_get_the_meeting_its_change_and_its_end_by_mail(
+    world: World, drain: Callable[[], int]
+) -> None:
     contacts = [contact_of(side).email for side in (world.a, world.b)]
     meeting = fixed(world)
     world.consent(meeting.introduction, world.a, world.b)
     drain()
-    change_meeting(**where(world, "official", meeting.introduction, meeting), minutes=90, place="City hall")
+    change_meeting(
+        **where(world, "official", meeting.introduction, meeting), minutes=90, place="City hall"
+    )
     drain()
     cancel_meeting(**where(world, "chair", meeting.introduction, meeting))
     drain()
@@ -285,7 +376,9 @@ def test_both_sides_get_the_meeting_its_change_and_its_end_by_mail(world: World,
         zone = "America/New_York" if address == world.user("official").email else "Europe/Berlin"
         assert {str(event["DTSTART"].params["TZID"]) for event in events} == {zone}
     assert {recipient for recipient, _calendar in told} == people
-    assert all(contact not in sent.message().as_string() for sent in mail.outbox for contact in contacts)
+    assert all(
+        contact not in sent.message().as_string() for sent in mail.outbox for contact in contacts
+    )
 
 
 def test_who_asks_is_not_told_and_the_owner_is(world: World, drain: Callable[[], int]) -> None:
@@ -297,12 +390,17 @@ def test_who_asks_is_not_told_and_the_owner_is(world: World, drain: Callable[[],
         kind: set(Notification.objects.filter(kind=kind).values_list("recipient__email", flat=True))
         for kind in ("meeting_proposed", "meeting_answered")
     }
-    mails = {actor: world.user(actor).email for actor in ("official", "committee_member", "chair", "curator")}
+    mails = {
+        actor: world.user(actor).email
+        for actor in ("official", "committee_member", "chair", "curator")
+    }
     assert told["meeting_proposed"] == {mails["committee_member"], mails["chair"], mails["curator"]}
     assert told["meeting_answered"] == {mails["official"], mails["curator"]}
 
 
-def test_mail_backend_writes_the_file_into_the_folder(world: World, drain: Callable[[], int], settings: Any, tmp_path: Path) -> None:
+def test_mail_backend_writes_the_file_into_the_folder(
+    world: World, drain: Callable[[], int], settings: Any, tmp_path: Path
+) -> None:
     settings.EMAIL_BACKEND = "backend.notifications.mail.FolderBackend"
     settings.EMAIL_FILE_PATH = str(tmp_path)
     fixed(world)

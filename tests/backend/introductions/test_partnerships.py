@@ -1,4 +1,6 @@
-"""The life of a partnership: every decision from every state by every actor, the log, reports, renewal, nightly upkeep, why this pair."""
+"""The life of a partnership: every decision from every state by every actor, the log, reports,
+renewal, nightly upkeep, why this pair.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,16 @@ from tests.actors import World, make_world
 from tests.agreed import SIDES, agreed
 
 S = Partnership.Status
-EVERYBODY = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+EVERYBODY = (
+    "stranger",
+    "unvetted",
+    "official",
+    "committee_member",
+    "chair",
+    "other_official",
+    "curator",
+    "admin",
+)
 Act = Callable[[], object]
 
 
@@ -62,10 +73,16 @@ def put(partnership: Partnership, status: str, **values: Any) -> Partnership:
     return partnership
 
 
-def decision(world: World, partnership: Partnership, act: str, side: str = "a", **values: Any) -> Act:
+def decision(
+    world: World, partnership: Partnership, act: str, side: str = "a", **values: Any
+) -> Act:
     given: dict[str, Any] = {"decided_on": today(), "reference": "Minutes 12", "reason": ""}
     return lambda: decide(
-        by=world.user(SIDES[side]), partnership_id=partnership.pk, community_id=getattr(world, side).pk, act=act, **(given | values)
+        by=world.user(SIDES[side]),
+        partnership_id=partnership.pk,
+        community_id=getattr(world, side).pk,
+        act=act,
+        **(given | values),
     )
 
 
@@ -74,10 +91,21 @@ def refused(act: Act, *errors: type[DomainError]) -> None:
         act()
 
 
-def activity(world: World, partnership: Partnership, side: str = "a", actor: str | None = None, **values: Any) -> Activity:
-    given: dict[str, Any] = {"kind": "visit", "happened_on": today(), "text": "Twelve firefighters came."}
+def activity(
+    world: World, partnership: Partnership, side: str = "a", actor: str | None = None, **values: Any
+) -> Activity:
+    given: dict[str, Any] = {
+        "kind": "visit",
+        "happened_on": today(),
+        "text": "Twelve firefighters came.",
+    }
     by = world.user(actor or SIDES[side])
-    return log_activity(by=by, partnership_id=partnership.pk, community_id=getattr(world, side).pk, **(given | values))
+    return log_activity(
+        by=by,
+        partnership_id=partnership.pk,
+        community_id=getattr(world, side).pk,
+        **(given | values),
+    )
 
 
 def test_table_is_total_and_names_every_decision() -> None:
@@ -103,8 +131,14 @@ def test_every_decision_from_every_state(world: World, partnership: Partnership,
                 partnership.refresh_from_db()
                 assert partnership.status == DECISIONS[act].new
                 change = partnership.changes.latest("id")
-                assert (change.old, change.new, change.community_id) == (old, DECISIONS[act].new, world.a.pk)
-                assert Event.objects.filter(topic="partnership_status_changed").count() == before + 1
+                assert (change.old, change.new, change.community_id) == (
+                    old,
+                    DECISIONS[act].new,
+                    world.a.pk,
+                )
+                assert (
+                    Event.objects.filter(topic="partnership_status_changed").count() == before + 1
+                )
             else:
                 refused(decision(world, partnership, act), WrongState)
                 assert Event.objects.filter(topic="partnership_status_changed").count() == before
@@ -113,15 +147,21 @@ def test_every_decision_from_every_state(world: World, partnership: Partnership,
 
 @pytest.mark.parametrize("actor", EVERYBODY)
 @pytest.mark.parametrize("act", DECISIONS)
-def test_each_side_decides_for_itself_and_staff_for_nobody(world: World, partnership: Partnership, act: str, actor: str) -> None:
-    start = {"resume": S.SUSPENDED, "revitalise": S.DORMANT, "emeritus": S.DORMANT}.get(act, S.ACTIVE)
+def test_each_side_decides_for_itself_and_staff_for_nobody(
+    world: World, partnership: Partnership, act: str, actor: str
+) -> None:
+    start = {"resume": S.SUSPENDED, "revitalise": S.DORMANT, "emeritus": S.DORMANT}.get(
+        act, S.ACTIVE
+    )
     put(partnership, start)
     asked: dict[str, Any] = {"act": act, "decided_on": today(), "reference": "Minutes 12"}
     allowed = set()
     for side in (world.a.pk, world.b.pk, world.c.pk, None):
         with transaction.atomic():
             try:
-                decide(by=world.user(actor), partnership_id=partnership.pk, community_id=side, **asked)
+                decide(
+                    by=world.user(actor), partnership_id=partnership.pk, community_id=side, **asked
+                )
                 allowed.add(side)
             except NotVisible:
                 pass
@@ -132,7 +172,9 @@ def test_each_side_decides_for_itself_and_staff_for_nobody(world: World, partner
     assert allowed == expected.get(actor, set())
 
 
-def test_end_and_suspension_need_the_councils_decision(world: World, partnership: Partnership) -> None:
+def test_end_and_suspension_need_the_councils_decision(
+    world: World, partnership: Partnership
+) -> None:
     for act in ("end", "suspend"):
         with pytest.raises(InvalidFields) as caught, transaction.atomic():
             decision(world, partnership, act, reference=" ")()
@@ -144,17 +186,33 @@ def test_end_and_suspension_need_the_councils_decision(world: World, partnership
 
 def test_database_keeps_an_end_without_decision_out(world: World, partnership: Partnership) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        StatusChange.objects.create(partnership=partnership, old="active", new="ended", decided_on=today())
+        StatusChange.objects.create(
+            partnership=partnership, old="active", new="ended", decided_on=today()
+        )
     with pytest.raises(IntegrityError), transaction.atomic():
         Partnership.objects.filter(pk=partnership.pk).update(status="ended")
 
 
-def test_one_sides_council_is_enough_to_end_and_the_pair_rests(world: World, partnership: Partnership) -> None:
-    decision(world, partnership, "end", "b", decided_on=dt.date(2026, 3, 3), reference="Ratsbeschluss 7/2026", reason="New priorities")()
+def test_one_sides_council_is_enough_to_end_and_the_pair_rests(
+    world: World, partnership: Partnership
+) -> None:
+    decision(
+        world,
+        partnership,
+        "end",
+        "b",
+        decided_on=dt.date(2026, 3, 3),
+        reference="Ratsbeschluss 7/2026",
+        reason="New priorities",
+    )()
     partnership.refresh_from_db()
     change = partnership.changes.get()
     assert (partnership.status, partnership.ended_on) == ("ended", dt.date(2026, 3, 3))
-    assert (change.community, change.reference, change.reason) == (world.b, "Ratsbeschluss 7/2026", "New priorities")
+    assert (change.community, change.reference, change.reason) == (
+        world.b,
+        "Ratsbeschluss 7/2026",
+        "New priorities",
+    )
     pair = Pair.objects.get(pk=partnership.pair_id)
     assert pair.bar == "" and pair.closed_until is not None and pair.closed_until > database_now()
     refused(lambda: activity(world, partnership), WrongState)
@@ -170,7 +228,9 @@ def test_suspension_is_lifted_by_who_suspended(world: World, partnership: Partne
 
 @pytest.mark.parametrize("actor", EVERYBODY)
 @pytest.mark.parametrize("side", ["a", "b"])
-def test_people_of_a_side_write_its_log(world: World, partnership: Partnership, actor: str, side: str) -> None:
+def test_people_of_a_side_write_its_log(
+    world: World, partnership: Partnership, actor: str, side: str
+) -> None:
     allowed = {"official": "a", "committee_member": "b", "chair": "b"}.get(actor) == side
     if allowed:
         made = activity(world, partnership, side, actor, own_people=12, other_people=3)
@@ -181,25 +241,52 @@ def test_people_of_a_side_write_its_log(world: World, partnership: Partnership, 
 
 @pytest.mark.parametrize(
     "values",
-    [{"kind": "party"}, {"happened_on": dt.date(2019, 1, 1)}, {"happened_on": dt.date(2999, 1, 1)}, {"text": " "}, {"own_people": -1}],
+    [
+        {"kind": "party"},
+        {"happened_on": dt.date(2019, 1, 1)},
+        {"happened_on": dt.date(2999, 1, 1)},
+        {"text": " "},
+        {"own_people": -1},
+    ],
 )
-def test_wrong_entries_are_named(world: World, partnership: Partnership, values: dict[str, Any]) -> None:
+def test_wrong_entries_are_named(
+    world: World, partnership: Partnership, values: dict[str, Any]
+) -> None:
     with pytest.raises(InvalidFields) as caught, transaction.atomic():
         activity(world, partnership, **values)
     assert set(caught.value.errors) == set(values)
 
 
-def test_entry_is_taken_back_by_its_writer_or_who_leads_that_side(world: World, partnership: Partnership) -> None:
+def test_entry_is_taken_back_by_its_writer_or_who_leads_that_side(
+    world: World, partnership: Partnership
+) -> None:
     made = activity(world, partnership, "b", "committee_member")
-    for actor, side in (("official", world.a), ("curator", world.b), ("official", world.b), ("admin", world.b)):
+    for actor, side in (
+        ("official", world.a),
+        ("curator", world.b),
+        ("official", world.b),
+        ("admin", world.b),
+    ):
         with pytest.raises(NotVisible), transaction.atomic():
             retract_activity(by=world.user(actor), activity_id=made.pk, community_id=side.pk)
-    retract_activity(by=world.user("committee_member"), activity_id=made.pk, community_id=world.b.pk)
-    refused(lambda: retract_activity(by=world.user("chair"), activity_id=made.pk, community_id=world.b.pk), WrongState)
+    retract_activity(
+        by=world.user("committee_member"), activity_id=made.pk, community_id=world.b.pk
+    )
+    refused(
+        lambda: retract_activity(
+            by=world.user("chair"), activity_id=made.pk, community_id=world.b.pk
+        ),
+        WrongState,
+    )
     shown, _side = partnership_for(world.user("official"), partnership.pk)
     assert shown.log == []  # type: ignore[attr-defined]
     of_chair = activity(world, partnership, "b", "chair")
-    refused(lambda: retract_activity(by=world.user("committee_member"), activity_id=of_chair.pk, community_id=world.b.pk), NotVisible)
+    refused(
+        lambda: retract_activity(
+            by=world.user("committee_member"), activity_id=of_chair.pk, community_id=world.b.pk
+        ),
+        NotVisible,
+    )
 
 
 def test_activity_wakes_what_was_dormant(world: World, partnership: Partnership) -> None:
@@ -210,14 +297,22 @@ def test_activity_wakes_what_was_dormant(world: World, partnership: Partnership)
     activity(world, partnership)
     partnership.refresh_from_db()
     assert partnership.status == S.ACTIVE
-    assert [(c.old, c.new) for c in partnership.changes.order_by("id")] == [("dormant", "revitalising"), ("revitalising", "active")]
+    assert [(c.old, c.new) for c in partnership.changes.order_by("id")] == [
+        ("dormant", "revitalising"),
+        ("revitalising", "active"),
+    ]
 
 
 def test_report_is_one_a_side_and_year(world: World, partnership: Partnership) -> None:
     def save(actor: str, side: str, **values: Any) -> object:
         given: dict[str, Any] = {"year": today().year - 1, "achieved": "A youth exchange."}
         community = getattr(world, side)
-        return save_report(by=world.user(actor), partnership_id=partnership.pk, community_id=community.pk, **(given | values))
+        return save_report(
+            by=world.user(actor),
+            partnership_id=partnership.pk,
+            community_id=community.pk,
+            **(given | values),
+        )
 
     save("official", "a")
     save("official", "a", achieved="A youth exchange and a concert.")
@@ -227,7 +322,12 @@ def test_report_is_one_a_side_and_year(world: World, partnership: Partnership) -
     )
     for actor, side in (("curator", "a"), ("committee_member", "b"), ("official", "b")):
         refused(lambda actor=actor, side=side: save(actor, side), NotVisible)  # type: ignore[misc]
-    for wrong in ({"year": 2019}, {"year": today().year + 1}, {"achieved": ""}, {"plans": "x" * 4001}):
+    for wrong in (
+        {"year": 2019},
+        {"year": today().year + 1},
+        {"achieved": ""},
+        {"plans": "x" * 4001},
+    ):
         refused(lambda wrong=wrong: save("official", "a", **wrong), InvalidFields)  # type: ignore[misc]
 
 
@@ -247,18 +347,31 @@ def test_renewal_takes_both_and_the_earlier_date(world: World, partnership: Part
     assert partnership.status == S.REVIEW_DUE
     go_on(world, partnership, "b", years=3)
     partnership.refresh_from_db()
-    assert (partnership.status, partnership.review_on) == (S.RENEWED, today() + dt.timedelta(days=365 * 3))
+    assert (partnership.status, partnership.review_on) == (
+        S.RENEWED,
+        today() + dt.timedelta(days=365 * 3),
+    )
     asked = Event.objects.filter(topic="partnership_renewal_given").order_by("id")
-    assert [{n.community_id for n in notifications_for(event)} for event in asked] == [{world.b.pk}, set()]
+    assert [{n.community_id for n in notifications_for(event)} for event in asked] == [
+        {world.b.pk},
+        set(),
+    ]
 
 
-@pytest.mark.parametrize("actor", [actor for actor in EVERYBODY if actor not in {"official", "chair"}])
+@pytest.mark.parametrize(
+    "actor", [actor for actor in EVERYBODY if actor not in {"official", "chair"}]
+)
 def test_nobody_else_renews(world: World, partnership: Partnership, actor: str) -> None:
     put(partnership, S.REVIEW_DUE, review_on=today())
-    asked: dict[str, Any] = {"next_review_on": today() + dt.timedelta(days=400), "decided_on": today()}
+    asked: dict[str, Any] = {
+        "next_review_on": today() + dt.timedelta(days=400),
+        "decided_on": today(),
+    }
     for side in (world.a, world.b):
         with pytest.raises(NotVisible), transaction.atomic():
-            renew(by=world.user(actor), partnership_id=partnership.pk, community_id=side.pk, **asked)
+            renew(
+                by=world.user(actor), partnership_id=partnership.pk, community_id=side.pk, **asked
+            )
 
 
 def test_review_becomes_due_once(world: World, partnership: Partnership) -> None:
@@ -286,17 +399,23 @@ def test_eighteen_months_without_activity_alert_both_once(
         assert {n.community_id for n in notifications_for(events.get())} == {world.a.pk, world.b.pk}
 
 
-def test_what_was_taken_back_keeps_nobody_awake_and_revitalising_does(world: World, partnership: Partnership) -> None:
+def test_what_was_taken_back_keeps_nobody_awake_and_revitalising_does(
+    world: World, partnership: Partnership
+) -> None:
     made = activity(world, partnership)
     retract_activity(by=world.user("official"), activity_id=made.pk, community_id=world.a.pk)
     assert mark_dormant() == 1
     decision(world, partnership, "revitalise", "b")()
     assert mark_dormant() == 0
     told = Event.objects.filter(topic="partnership_status_changed").latest("id")
-    assert {n.community_id for n in notifications_for(told)} == {world.a.pk}, "the other side is told, not the one that acted"
+    assert {n.community_id for n in notifications_for(told)} == {world.a.pk}, (
+        "the other side is told, not the one that acted"
+    )
 
 
-def test_reports_are_asked_for_once_a_year(world: World, partnership: Partnership, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_are_asked_for_once_a_year(
+    world: World, partnership: Partnership, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def on(day: dt.date) -> None:
         moment = dt.datetime.combine(day, dt.time(2), dt.UTC)
         monkeypatch.setattr("backend.introductions.services.upkeep.database_now", lambda: moment)
@@ -304,11 +423,19 @@ def test_reports_are_asked_for_once_a_year(world: World, partnership: Partnershi
     on(dt.date(2027, 1, 31))
     assert ask_for_reports() == 0
     on(dt.date(2027, 2, 1))
-    save_report(by=world.user("official"), partnership_id=partnership.pk, community_id=world.a.pk, year=2026, achieved="Much.")
+    save_report(
+        by=world.user("official"),
+        partnership_id=partnership.pk,
+        community_id=world.a.pk,
+        year=2026,
+        achieved="Much.",
+    )
     assert ask_for_reports() == 1
     assert ask_for_reports() == 0
     event = Event.objects.get(topic="partnership_report_due")
-    assert {n.community_id for n in notifications_for(event)} == {world.b.pk}, "who has written is not asked"
+    assert {n.community_id for n in notifications_for(event)} == {world.b.pk}, (
+        "who has written is not asked"
+    )
     on(dt.date(2028, 3, 1))
     assert ask_for_reports() == 1
 
@@ -325,7 +452,13 @@ def test_health_is_derived_and_says_why(world: World, partnership: Partnership) 
     assert watch.level == "watch"
     assert f"The reports of {today().year - 1} are missing." in watch.sentences
     for actor, side in (("official", world.a), ("chair", world.b)):
-        save_report(by=world.user(actor), partnership_id=partnership.pk, community_id=side.pk, year=today().year - 1, achieved="Much.")
+        save_report(
+            by=world.user(actor),
+            partnership_id=partnership.pk,
+            community_id=side.pk,
+            year=today().year - 1,
+            achieved="Much.",
+        )
     assert health_of(shown(world, partnership), today()).level == "good"
     world.user("official").community_roles.update(ended_at=database_now())
     row: Any = partnerships_of(world.user("chair"), world.b.pk).get(pk=partnership.pk)
@@ -353,15 +486,43 @@ def storied(world: World) -> Partnership:
     card = world.introduced()
     suggestion = card.suggestion
     assert suggestion is not None
-    contribution = {"facet": "themes", "share": 0.5, "similarity": 0.9, "weight": 1.0, "items": [["theme:culture", 1.0]]}
-    reasons = {"preference": 0.6, "coverage": 0.8, "contributions": [contribution], "missing": [], "caveat": "languages"}
+    contribution = {
+        "facet": "themes",
+        "share": 0.5,
+        "similarity": 0.9,
+        "weight": 1.0,
+        "items": [["theme:culture", 1.0]],
+    }
+    reasons = {
+        "preference": 0.6,
+        "coverage": 0.8,
+        "contributions": [contribution],
+        "missing": [],
+        "caveat": "languages",
+    }
     Suggestion.objects.filter(pk=suggestion.pk).update(a_reasons=reasons, b_reasons=reasons)
     for side, actor in ((world.a, "official"), (world.b, "chair")):
         Decision.objects.create(
-            suggestion=suggestion, community=side, answer="interested", comment=f"From {side.name}", by=world.user(actor)
+            suggestion=suggestion,
+            community=side,
+            answer="interested",
+            comment=f"From {side.name}",
+            by=world.user(actor),
         )
-        Vote.objects.create(suggestion=suggestion, community=side, by=world.user(actor), choice="yes", comment=f"Vote of {side.name}")
-    Decision.objects.create(suggestion=suggestion, community=world.b, answer="withdrawn", comment="We hesitated.", by=world.user("chair"))
+        Vote.objects.create(
+            suggestion=suggestion,
+            community=side,
+            by=world.user(actor),
+            choice="yes",
+            comment=f"Vote of {side.name}",
+        )
+    Decision.objects.create(
+        suggestion=suggestion,
+        community=world.b,
+        answer="withdrawn",
+        comment="We hesitated.",
+        by=world.user("chair"),
+    )
     return agreed(world, card)
 
 
@@ -376,7 +537,11 @@ def test_why_outlives_suggestion_vocabulary_and_names(world: World) -> None:
     why = why_for(partnership, None)
     assert [side["name"] for side in why["communities"]] == ["Alpha", "Beta"]
     assert why["reasons"][0]["sentences"]["en"] == ["Both want exchange in culture."]
-    assert set(why["reasons"][0]["sentences"]) == set(why["reasons"][0]["caveat"]) >= {"en", "es", "fr", "de", "ja", "ar"}
+    assert (
+        set(why["reasons"][0]["sentences"])
+        == set(why["reasons"][0]["caveat"])
+        >= {"en", "es", "fr", "de", "ja", "ar"}
+    )
     assert why["reasons"][0]["caveat"]["en"] == "No shared working language is known."
     assert {vote["comment"] for vote in why["votes"]} == {"Vote of Alpha", "Vote of Beta"}
     assert why["suggestion"]["id"] == suggestion.pk
@@ -390,7 +555,9 @@ def test_history_tells_the_columns_and_neither_consents_nor_who_read_contacts(wo
         give_consent(by=world.user(actor), introduction_id=card.pk, community_id=side.pk)
     withdraw_consent(by=world.user("chair"), introduction_id=card.pk, community_id=world.b.pk)
     history = why_for(agreed(world, card), None)["history"]
-    assert [(step["topic"], step["stage"]) for step in history] == [("introduction_moved", "agreement")]
+    assert [(step["topic"], step["stage"]) for step in history] == [
+        ("introduction_moved", "agreement")
+    ]
 
 
 def test_votes_and_comments_stay_with_their_community(world: World) -> None:
@@ -400,9 +567,14 @@ def test_votes_and_comments_stay_with_their_community(world: World) -> None:
         text = str(why)
         assert f"Vote of {side.name}" in text and f"From {side.name}" in text
         assert f"Vote of {other.name}" not in text and f"From {other.name}" not in text
-        assert {(d["community_id"], d["answer"]) for d in why["decisions"]} >= {(world.a.pk, "interested"), (world.b.pk, "interested")}
+        assert {(d["community_id"], d["answer"]) for d in why["decisions"]} >= {
+            (world.a.pk, "interested"),
+            (world.b.pk, "interested"),
+        }
     assert "We hesitated." not in str(why_for(partnership, world.a.pk))
-    assert not [d for d in why_for(partnership, world.a.pk)["decisions"] if d["answer"] == "withdrawn"]
+    assert not [
+        d for d in why_for(partnership, world.a.pk)["decisions"] if d["answer"] == "withdrawn"
+    ]
     assert "We hesitated." in str(why_for(partnership, None))
 
 
@@ -413,4 +585,10 @@ def test_who_reads_a_partnership(world: World, partnership: Partnership) -> None
             seen[actor] = partnership_for(world.user(actor), partnership.pk)[1]
         except NotVisible:
             continue
-    assert seen == {"official": world.a.pk, "committee_member": world.b.pk, "chair": world.b.pk, "curator": None, "admin": None}
+    assert seen == {
+        "official": world.a.pk,
+        "committee_member": world.b.pk,
+        "chair": world.b.pk,
+        "curator": None,
+        "admin": None,
+    }

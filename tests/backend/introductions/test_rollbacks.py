@@ -1,4 +1,6 @@
-"""An act on a suggestion or an introduction that fails at its last step leaves everything as it was."""
+"""An act on a suggestion or an introduction that fails at its last step leaves everything as it
+was.
+"""
 
 from __future__ import annotations
 
@@ -27,24 +29,40 @@ class Broken(Exception):
 
 def _answer(world: World, suggestion: Suggestion) -> Any:
     return suggestions.answer(
-        by=world.user("official"), suggestion_id=suggestion.pk, community_id=world.a.pk, answer="declined", reason="no_fit"
+        by=world.user("official"),
+        suggestion_id=suggestion.pk,
+        community_id=world.a.pk,
+        answer="declined",
+        reason="no_fit",
     )
 
 
 OF_SUGGESTIONS: dict[str, tuple[str, Callable[[World, Suggestion], Any]]] = {
     "answer": ("answers", _answer),
     "settling of an answer": ("settling", _answer),
-    "hold": ("curating", lambda world, suggestion: suggestions.hold(by=world.user("curator"), suggestion_id=suggestion.pk)),
+    "hold": (
+        "curating",
+        lambda world, suggestion: suggestions.hold(
+            by=world.user("curator"), suggestion_id=suggestion.pk
+        ),
+    ),
     "vote": (
         "reviews",
         lambda world, suggestion: suggestions.cast_vote(
-            by=world.user("chair"), suggestion_id=suggestion.pk, community_id=world.b.pk, choice="yes", comment="A port!"
+            by=world.user("chair"),
+            suggestion_id=suggestion.pk,
+            community_id=world.b.pk,
+            choice="yes",
+            comment="A port!",
         ),
     ),
     "shortlist": (
         "reviews",
         lambda world, suggestion: suggestions.shortlist(
-            by=world.user("chair"), suggestion_id=suggestion.pk, community_id=world.b.pk, listed=True
+            by=world.user("chair"),
+            suggestion_id=suggestion.pk,
+            community_id=world.b.pk,
+            listed=True,
         ),
     ),
     "rule": (
@@ -57,16 +75,23 @@ OF_SUGGESTIONS: dict[str, tuple[str, Callable[[World, Suggestion], Any]]] = {
 OF_INTRODUCTIONS: dict[str, tuple[str, Callable[[World, Introduction], Any]]] = {
     "consent": (
         "consents",
-        lambda world, card: introductions.give_consent(by=world.user("official"), introduction_id=card.pk, community_id=world.a.pk),
+        lambda world, card: introductions.give_consent(
+            by=world.user("official"), introduction_id=card.pk, community_id=world.a.pk
+        ),
     ),
     "close": (
         "introducing",
-        lambda world, card: introductions.move(by=world.user("curator"), introduction_id=card.pk, stage="closed", close_reason="other"),
+        lambda world, card: introductions.move(
+            by=world.user("curator"), introduction_id=card.pk, stage="closed", close_reason="other"
+        ),
     ),
     "assign": (
         "introducing",
         lambda world, card: introductions.assign(
-            by=world.user("curator"), introduction_id=card.pk, owner_id=world.user("curator").pk, due_on=None
+            by=world.user("curator"),
+            introduction_id=card.pk,
+            owner_id=world.user("curator").pk,
+            due_on=None,
         ),
     ),
 }
@@ -76,7 +101,9 @@ def state() -> list[list[dict[str, Any]]]:
     return [list(table._default_manager.order_by("pk").values()) for table in TABLES]
 
 
-def assert_all_or_nothing(act: Callable[[], Any], module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def assert_all_or_nothing(
+    act: Callable[[], Any], module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def break_off(*args: Any, **kwargs: Any) -> None:
         raise Broken
 
@@ -96,7 +123,9 @@ def test_suggestion(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world()
     suggestion = world.released()
     module, act = OF_SUGGESTIONS[name]
-    assert_all_or_nothing(lambda: act(world, suggestion), f"backend.suggestions.services.{module}", monkeypatch)
+    assert_all_or_nothing(
+        lambda: act(world, suggestion), f"backend.suggestions.services.{module}", monkeypatch
+    )
 
 
 @pytest.mark.django_db
@@ -105,11 +134,17 @@ def test_introduction(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world()
     introduction = world.introduced()
     module, act = OF_INTRODUCTIONS[name]
-    assert_all_or_nothing(lambda: act(world, introduction), f"backend.introductions.services.{module}", monkeypatch)
+    assert_all_or_nothing(
+        lambda: act(world, introduction), f"backend.introductions.services.{module}", monkeypatch
+    )
 
 
 @pytest.mark.django_db
 def test_second_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world()
     agreement = confirmed(world, signing(world), "a")
-    assert_all_or_nothing(lambda: confirmed(world, agreement, "b"), "backend.introductions.services.agreements", monkeypatch)
+    assert_all_or_nothing(
+        lambda: confirmed(world, agreement, "b"),
+        "backend.introductions.services.agreements",
+        monkeypatch,
+    )

@@ -1,8 +1,9 @@
-"""A pair from proposal to introduction, acted on by everybody in any order, beside a model of it in plain words.
+"""A pair from proposal to introduction, acted on by everybody in any order, beside a model of it in
+plain words.
 
-The model knows the rules of ``domain.md`` and nothing of the code: what it says is allowed must succeed and leave exactly its state,
-everything else must be refused and change nothing. After each step the audit rows are counted, and each side's view is compared with
-what it may know.
+The model knows the rules of ``domain.md`` and nothing of the code: what it says is allowed must
+succeed and leave exactly its state, everything else must be refused and change nothing. After each
+step the audit rows are counted, and each side's view is compared with what it may know.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from django.db.models import F
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from backend.common.errors import DomainError, NotVisible
 from backend.introductions.models import Consent, Introduction
@@ -32,7 +40,14 @@ from backend.introductions.services import (
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.queries import suggestion_for
-from backend.suggestions.services import answer, expire_suggestions, hold, release, settle_answer, undo_answer
+from backend.suggestions.services import (
+    answer,
+    expire_suggestions,
+    hold,
+    release,
+    settle_answer,
+    undo_answer,
+)
 from backend.suggestions.services.settling import settle_due
 from tests.actors import World, contact_of, make_world
 from tests.factories import SuggestionFactory
@@ -40,9 +55,25 @@ from tests.factories import SuggestionFactory
 EXAMPLES, STEPS = 500, 5  # each begins somewhere on the way, so few steps reach far
 SPEAKS_FOR = {"official": "a", "chair": "b"}
 SEES = {"official": "a", "chair": "b", "committee_member": "b"}
-ACTORS = ("official", "chair", "committee_member", "other_official", "unvetted", "curator", "admin", "stranger")
+ACTORS = (
+    "official",
+    "chair",
+    "committee_member",
+    "other_official",
+    "unvetted",
+    "curator",
+    "admin",
+    "stranger",
+)
 OTHERS = tuple(who for who in ACTORS if who not in SEES)
-OPEN_COLUMNS = ("to_introduce", "introduced", "first_meeting", "exploring", "proposal", "council_resolution")
+OPEN_COLUMNS = (
+    "to_introduce",
+    "introduced",
+    "first_meeting",
+    "exploring",
+    "proposal",
+    "council_resolution",
+)
 actors = st.sampled_from(ACTORS)
 # Mostly those who may: a machine that is refused all day finds nothing.
 speakers = st.one_of(st.sampled_from(("official", "chair")), actors)
@@ -70,10 +101,16 @@ class Model:
         """Final answers take effect: one refusal closes, two interests are mutual."""
         if self.status != "released":
             return
-        final = {side: state for side, state in self.states.items() if state != "pending" and side not in self.windows}
+        final = {
+            side: state
+            for side, state in self.states.items()
+            if state != "pending" and side not in self.windows
+        }
         closing = [state for state in final.values() if state in ("declined", "withdrawn")]
         if len(set(closing)) > 1:
-            raise AssertionError("the machine settles after each answer's window: two different closings cannot meet")
+            raise AssertionError(
+                "the machine settles after each answer's window: two different closings cannot meet"
+            )
         if closing:
             self.status = closing[0]
             self.record("suggestion_closed")
@@ -88,12 +125,20 @@ class Model:
         if self.status == "released" and not self.windows:
             self.status = "expired"
             self.record("suggestion_expired")
-            self.states = {side: "expired" if state in ("pending", "interested") else state for side, state in self.states.items()}
+            self.states = {
+                side: "expired" if state in ("pending", "interested") else state
+                for side, state in self.states.items()
+            }
         elif self.status in ("declined", "withdrawn") and not self.was_mutual:
-            self.states = {side: "expired" if state in ("pending", "interested") else state for side, state in self.states.items()}
+            self.states = {
+                side: "expired" if state in ("pending", "interested") else state
+                for side, state in self.states.items()
+            }
 
     def seen_by(self, side: str) -> str | None:
-        """What a side may know: its own answer, the clock, and mutual interest. None: there is nothing for it to see."""
+        """What a side may know: its own answer, the clock, and mutual interest. None: there is
+        nothing for it to see.
+        """
         if self.status in ("proposed", "held", "superseded"):
             return None
         if self.status in ("mutual", "introduced"):
@@ -124,7 +169,9 @@ class Workflow(RuleBasedStateMachine):
 
     @initialize(depth=st.integers(0, 9))
     def come_to_a_point(self, depth: int) -> None:
-        """Random acts alone seldom get as far as two consents; every example begins somewhere on the way there."""
+        """Random acts alone seldom get as far as two consents; every example begins somewhere on
+        the way there.
+        """
         way: list[Callable[[], None]] = [
             lambda: self.release("curator"),
             lambda: self.answer("official", "a", "interested"),
@@ -152,7 +199,9 @@ class Workflow(RuleBasedStateMachine):
                 act()
         except DomainError as error:
             refused = error
-        assert (refused is None) == allowed, f"the rules say {allowed}, the code {refused.code if refused else 'let it through'}"
+        assert (refused is None) == allowed, (
+            f"the rules say {allowed}, the code {refused.code if refused else 'let it through'}"
+        )
         return allowed
 
     def community(self, side: str) -> int:
@@ -160,12 +209,20 @@ class Workflow(RuleBasedStateMachine):
 
     @property
     def card(self) -> int:
-        return Introduction.objects.filter(pair=self.world.pair).order_by("-pk").values_list("pk", flat=True).first() or 0
+        return (
+            Introduction.objects.filter(pair=self.world.pair)
+            .order_by("-pk")
+            .values_list("pk", flat=True)
+            .first()
+            or 0
+        )
 
     @rule(who=staff)
     def release(self, who: str) -> None:
         allowed = who == "curator" and self.model.status in ("proposed", "held")
-        if self.attempt(allowed, lambda: release(by=self.world.user(who), suggestion_id=self.suggestion_id)):
+        if self.attempt(
+            allowed, lambda: release(by=self.world.user(who), suggestion_id=self.suggestion_id)
+        ):
             self.model.status, self.model.over = "released", False
             self.model.record("suggestion_released")
 
@@ -173,11 +230,17 @@ class Workflow(RuleBasedStateMachine):
     def hold(self, who: str) -> None:
         pending = set(self.model.states.values()) == {"pending"}
         allowed = who == "curator" and self.model.status in ("proposed", "released") and pending
-        if self.attempt(allowed, lambda: hold(by=self.world.user(who), suggestion_id=self.suggestion_id)):
+        if self.attempt(
+            allowed, lambda: hold(by=self.world.user(who), suggestion_id=self.suggestion_id)
+        ):
             self.model.status = "held"
             self.model.record("suggestion_held")
 
-    @rule(who=speakers, side=sides, given=st.sampled_from(("interested", "interested", "interested", "declined", "withdrawn")))
+    @rule(
+        who=speakers,
+        side=sides,
+        given=st.sampled_from(("interested", "interested", "interested", "declined", "withdrawn")),
+    )
     def answer(self, who: str, side: str, given: str) -> None:
         model, reason = self.model, "no_fit" if given == "declined" else ""
         before = {"interested": "pending", "declined": "pending", "withdrawn": "interested"}[given]
@@ -192,7 +255,12 @@ class Workflow(RuleBasedStateMachine):
         if self.attempt(
             allowed,
             lambda: answer(
-                by=user, suggestion_id=self.suggestion_id, community_id=self.community(side), answer=given, reason=reason, comment="x"
+                by=user,
+                suggestion_id=self.suggestion_id,
+                community_id=self.community(side),
+                answer=given,
+                reason=reason,
+                comment="x",
             ),
         ):
             model.states[side] = given
@@ -203,10 +271,17 @@ class Workflow(RuleBasedStateMachine):
     def undo(self, who: str, side: str) -> None:
         model = self.model
         fallback = {"interested": "pending", "declined": "pending", "withdrawn": "interested"}
-        allowed = SPEAKS_FOR.get(who) == side and side in model.windows and model.states[side] in fallback
+        allowed = (
+            SPEAKS_FOR.get(who) == side and side in model.windows and model.states[side] in fallback
+        )
         allowed = allowed and model.status in ("released", "declined", "withdrawn")
         user = self.world.user(who)
-        if self.attempt(allowed, lambda: undo_answer(by=user, suggestion_id=self.suggestion_id, community_id=self.community(side))):
+        if self.attempt(
+            allowed,
+            lambda: undo_answer(
+                by=user, suggestion_id=self.suggestion_id, community_id=self.community(side)
+            ),
+        ):
             model.states[side] = fallback[model.states[side]]
             if model.states[side] == "pending":
                 model.windows.discard(side)
@@ -216,15 +291,23 @@ class Workflow(RuleBasedStateMachine):
     def a_minute_passes_for(self, side: str) -> None:
         moved = {f"{side}_final_at": F(f"{side}_final_at") - dt.timedelta(minutes=5)}
         Suggestion.objects.filter(pk=self.suggestion_id).update(**moved)
-        for decision_id in Decision.objects.filter(suggestion_id=self.suggestion_id).values_list("pk", flat=True):
+        for decision_id in Decision.objects.filter(suggestion_id=self.suggestion_id).values_list(
+            "pk", flat=True
+        ):
             settle_answer(decision_id)
         self.model.windows.discard(side)
         self.model.settle()
 
-    @precondition(lambda self: self.model.status in ("released", "declined", "withdrawn") and not self.model.was_mutual)
+    @precondition(
+        lambda self: (
+            self.model.status in ("released", "declined", "withdrawn") and not self.model.was_mutual
+        )
+    )
     @rule()
     def the_time_to_answer_runs_out(self) -> None:
-        Suggestion.objects.filter(pk=self.suggestion_id).update(expires_at=F("expires_at") - dt.timedelta(days=200))
+        Suggestion.objects.filter(pk=self.suggestion_id).update(
+            expires_at=F("expires_at") - dt.timedelta(days=200)
+        )
         self.model.over = True
         expire_suggestions()
         self.model.expire()
@@ -246,10 +329,18 @@ class Workflow(RuleBasedStateMachine):
     @rule(who=staff, stage=st.sampled_from((*OPEN_COLUMNS, "introduced", "closed", "agreement")))
     def move(self, who: str, stage: str) -> None:
         model = self.model
-        allowed = who == "curator" and model.stage in OPEN_COLUMNS and stage != model.stage and stage != "agreement"
+        allowed = (
+            who == "curator"
+            and model.stage in OPEN_COLUMNS
+            and stage != model.stage
+            and stage != "agreement"
+        )
         reason = "no_response" if stage == "closed" else ""
         user = self.world.user(who)
-        if self.attempt(allowed, lambda: move(by=user, introduction_id=self.card, stage=stage, close_reason=reason)):
+        if self.attempt(
+            allowed,
+            lambda: move(by=user, introduction_id=self.card, stage=stage, close_reason=reason),
+        ):
             self.moved_to(stage)
 
     @precondition(lambda self: self.model.stage)
@@ -257,7 +348,10 @@ class Workflow(RuleBasedStateMachine):
     def leave(self, who: str, side: str) -> None:
         allowed = SPEAKS_FOR.get(who) == side and self.model.stage in OPEN_COLUMNS[1:]
         user, community = self.world.user(who), self.community(side)
-        if self.attempt(allowed, lambda: leave_introduction(by=user, introduction_id=self.card, side_id=community)):
+        if self.attempt(
+            allowed,
+            lambda: leave_introduction(by=user, introduction_id=self.card, side_id=community),
+        ):
             self.moved_to("closed")
 
     def moved_to(self, stage: str) -> None:
@@ -271,9 +365,16 @@ class Workflow(RuleBasedStateMachine):
     @precondition(lambda self: self.model.stage)
     @rule(who=speakers, side=sides)
     def consent(self, who: str, side: str) -> None:
-        allowed = SPEAKS_FOR.get(who) == side and self.model.stage in OPEN_COLUMNS[1:] and side not in self.model.consents
+        allowed = (
+            SPEAKS_FOR.get(who) == side
+            and self.model.stage in OPEN_COLUMNS[1:]
+            and side not in self.model.consents
+        )
         user, community = self.world.user(who), self.community(side)
-        if self.attempt(allowed, lambda: give_consent(by=user, introduction_id=self.card, community_id=community)):
+        if self.attempt(
+            allowed,
+            lambda: give_consent(by=user, introduction_id=self.card, community_id=community),
+        ):
             self.model.consents.add(side)
             self.model.record("consent_given")
 
@@ -282,7 +383,10 @@ class Workflow(RuleBasedStateMachine):
     def take_consent_back(self, who: str, side: str) -> None:
         allowed = SPEAKS_FOR.get(who) == side and side in self.model.consents
         user, community = self.world.user(who), self.community(side)
-        if self.attempt(allowed, lambda: withdraw_consent(by=user, introduction_id=self.card, community_id=community)):
+        if self.attempt(
+            allowed,
+            lambda: withdraw_consent(by=user, introduction_id=self.card, community_id=community),
+        ):
             self.model.consents.discard(side)
             self.model.record("consent_withdrawn")
 
@@ -294,7 +398,9 @@ class Workflow(RuleBasedStateMachine):
             self.model.states["a"],
             self.model.states["b"],
         )
-        stages = list(Introduction.objects.filter(pair=self.world.pair).values_list("stage", flat=True))
+        stages = list(
+            Introduction.objects.filter(pair=self.world.pair).values_list("stage", flat=True)
+        )
         assert stages == ([self.model.stage] if self.model.stage else [])
 
     @invariant()
@@ -304,7 +410,9 @@ class Workflow(RuleBasedStateMachine):
             "suggestion_expired", "interest_mutual", "introduction_opened", "introduction_moved", "consent_given", "consent_withdrawn",
         }  # fmt: skip
         counted: dict[str, int] = {}
-        for topic in Event.objects.filter(id__gt=self.before, topic__in=topics).values_list("topic", flat=True):
+        for topic in Event.objects.filter(id__gt=self.before, topic__in=topics).values_list(
+            "topic", flat=True
+        ):
             counted[topic] = counted.get(topic, 0) + 1
         assert counted == self.model.events
 
@@ -314,12 +422,15 @@ class Workflow(RuleBasedStateMachine):
         if state == self.looked_at:
             return
         self.looked_at = state
-        # Two people each time, by what has happened so far: over all stories everybody looks at every state many times.
+        # Two people each time, by what has happened so far: over all stories everybody looks at
+        # every state many times.
         turn = self.depth + sum(self.model.events.values()) + len(self.model.windows)
         for who in (tuple(SEES)[turn % len(SEES)], OTHERS[turn % len(OTHERS)]):
             expected = self.model.seen_by(SEES[who]) if who in SEES else None
             try:
-                seen: str | None = suggestion_for(self.world.user(who), self.suggestion_id).status_for_side
+                seen: str | None = suggestion_for(
+                    self.world.user(who), self.suggestion_id
+                ).status_for_side
             except NotVisible:
                 seen = None
             assert seen == expected, f"{who} sees {seen}, and may know {expected}"
@@ -330,7 +441,9 @@ class Workflow(RuleBasedStateMachine):
             return
         self.contacts_looked_at = self.looked_at
         due = self.model.consents == {"a", "b"} and self.model.stage in OPEN_COLUMNS[1:]
-        assert Consent.objects.filter(introduction_id=self.card, withdrawn_at__isnull=True).count() == len(self.model.consents)
+        assert Consent.objects.filter(
+            introduction_id=self.card, withdrawn_at__isnull=True
+        ).count() == len(self.model.consents)
         for who, side in SEES.items():
             shown = contacts_for(self.world.user(who), self.card, self.community(side))
             assert bool(shown) == due
@@ -347,5 +460,11 @@ def test_no_order_of_acts_breaks_a_rule(db: None, settings) -> None:
     # Shrinking replays whole stories for minutes; the first one found is short enough to read.
     phases = [phase for phase in Phase if phase not in (Phase.shrink, Phase.explain)]
     checks = list(HealthCheck)
-    run = hypothesis_settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None, suppress_health_check=checks, phases=phases)
+    run = hypothesis_settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=STEPS,
+        deadline=None,
+        suppress_health_check=checks,
+        phases=phases,
+    )
     run_state_machine_as_test(machine, settings=run)

@@ -16,4 +16,6 @@ def test_acts_at_the_same_moment_break_no_promise() -> None:
     ways = Counter(way for outcome in rounds for way in outcome.ways)
     refused = ways.total() - ways["done"]
     # Which refusals are met is for the moment to say, that many are is not.
-    assert ways["done"] >= 20 and ways["wrong_state"] and refused >= 20, f"the rounds hardly meet any refusal: {ways}"
+    assert ways["done"] >= 20 and ways["wrong_state"] and refused >= 20, (
+        f"the rounds hardly meet any refusal: {ways}"
+    )

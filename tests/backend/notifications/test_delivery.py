@@ -24,7 +24,9 @@ pytestmark = pytest.mark.django_db
 
 
 class Mailbox:
-    """What the server got, and how it is to behave: answers by command, or a dropped connection after the mail was taken."""
+    """What the server got, and how it is to behave: answers by command, or a dropped connection
+    after the mail was taken.
+    """
 
     def __init__(self) -> None:
         self.mails: list[email.message.EmailMessage] = []
@@ -32,7 +34,9 @@ class Mailbox:
         self.drop_after_data = False
         self.stall = False
 
-    async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+    async def handle_RCPT(
+        self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
         if self.stall:
             await asyncio.Event().wait()
         if "RCPT" in self.answers:
@@ -55,7 +59,11 @@ def mailbox(settings) -> Iterator[Mailbox]:
     controller = Controller(box, hostname="127.0.0.1", port=ports.pick_free(None))
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", controller.port, 2
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = (
+        "127.0.0.1",
+        controller.port,
+        2,
+    )
     settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
     yield box
     controller.stop()
@@ -95,7 +103,9 @@ def test_refusal_for_good_stops_at_once_and_staff_see_it(mailbox: Mailbox, comma
     assert not deliver(delivery.pk)
 
     assert mailbox.mails == []
-    assert [(d.pk, d.status, d.attempts) for d in undelivered()] == [(delivery.pk, Delivery.Status.FAILED, 1)]
+    assert [(d.pk, d.status, d.attempts) for d in undelivered()] == [
+        (delivery.pk, Delivery.Status.FAILED, 1)
+    ]
     assert "550" in undelivered()[0].last_error
 
 
@@ -141,7 +151,9 @@ def test_server_that_never_answers_is_left_and_tried_again(mailbox: Mailbox, set
     assert len(mailbox.mails) == 1
 
 
-def test_connection_that_breaks_after_the_mail_was_taken_repeats_the_same_message_id(mailbox: Mailbox) -> None:
+def test_connection_that_breaks_after_the_mail_was_taken_repeats_the_same_message_id(
+    mailbox: Mailbox,
+) -> None:
     mailbox.drop_after_data = True
     delivery = DeliveryFactory()
     with pytest.raises(TryLater):
@@ -154,7 +166,9 @@ def test_connection_that_breaks_after_the_mail_was_taken_repeats_the_same_messag
     assert len({mail["Message-ID"] for mail in mailbox.mails}) == 1
 
 
-def test_server_that_never_takes_it_is_given_up_until_staff_ask_again(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_never_takes_it_is_given_up_until_staff_ask_again(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sending, "MAX_ATTEMPTS", 2)
     mailbox.answers["RCPT"] = "451 try again later"
     delivery = DeliveryFactory()

@@ -20,7 +20,9 @@ def folder(settings, tmp_path: Path) -> Path:
 
 
 def _send(subject: str, message_id: str = "<1-a@localhost>") -> None:
-    mail = EmailMultiAlternatives(subject, "Grüße", "a@b.example", ["c@d.example"], headers={"Message-ID": message_id})
+    mail = EmailMultiAlternatives(
+        subject, "Grüße", "a@b.example", ["c@d.example"], headers={"Message-ID": message_id}
+    )
     mail.attach_alternative("<p>Grüße</p>", "text/html")
     get_connection().send_messages([mail])
 
@@ -52,7 +54,15 @@ def test_files_are_private_and_whole(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret", "/etc/passwd", "x.eml", "20260101T000000.000000Z-../a.eml", "20260101T000000.000000Z-a.eml", ""]
+    "name",
+    [
+        "../secret",
+        "/etc/passwd",
+        "x.eml",
+        "20260101T000000.000000Z-../a.eml",
+        "20260101T000000.000000Z-a.eml",
+        "",
+    ],
 )
 def test_no_other_file_can_be_read(folder: Path, name: str) -> None:
     _send("subject")

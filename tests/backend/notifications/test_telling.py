@@ -36,7 +36,9 @@ def _told() -> set[tuple[str, int, int | None]]:
 
 def _sides(suggestion: Suggestion) -> tuple[int, int]:
     """A vetted official on each side."""
-    roles = [CommunityRoleFactory(community=side) for side in (suggestion.pair.a, suggestion.pair.b)]
+    roles = [
+        CommunityRoleFactory(community=side) for side in (suggestion.pair.a, suggestion.pair.b)
+    ]
     return roles[0].user_id, roles[1].user_id
 
 
@@ -53,9 +55,14 @@ def test_new_suggestion_is_told_to_both_sides_once() -> None:
     assert notify_people(event.pk) == 2
     assert notify_people(event.pk) == 0
 
-    assert _told() == {("new_suggestions", a, suggestion.pair.a_id), ("new_suggestions", b, suggestion.pair.b_id)}
+    assert _told() == {
+        ("new_suggestions", a, suggestion.pair.a_id),
+        ("new_suggestions", b, suggestion.pair.b_id),
+    }
     assert Delivery.objects.count() == 2
-    assert set(Work.objects.filter(task="deliver").values_list("key", flat=True)) == {str(d.pk) for d in Delivery.objects.all()}
+    assert set(Work.objects.filter(task="deliver").values_list("key", flat=True)) == {
+        str(d.pk) for d in Delivery.objects.all()
+    }
 
 
 @pytest.mark.django_db(transaction=True)
@@ -82,7 +89,10 @@ def test_event_handled_in_two_places_at_once_is_told_once() -> None:
 def test_only_people_who_may_see_suggestions_are_told() -> None:
     suggestion = SuggestionFactory()
     side = suggestion.pair.a
-    wanted = {CommunityRoleFactory(community=side, role=role).user_id for role in ("official", "committee_member", "chair")}
+    wanted = {
+        CommunityRoleFactory(community=side, role=role).user_id
+        for role in ("official", "committee_member", "chair")
+    }
     CommunityRoleFactory(community=side, vetted_at=None)
     CommunityRoleFactory(community=side, ended_at=suggestion.released_at)
     CommunityRoleFactory(community=side, user=UserFactory(is_active=False))
@@ -131,19 +141,28 @@ def test_mutual_interest_is_told_to_both_sides_and_to_curators(curator) -> None:
     }
 
 
-@pytest.mark.parametrize("topic", [Topic.SUGGESTION_ANSWERED, Topic.SUGGESTION_EXPIRED, Topic.SUGGESTION_SUPERSEDED])
+@pytest.mark.parametrize(
+    "topic", [Topic.SUGGESTION_ANSWERED, Topic.SUGGESTION_EXPIRED, Topic.SUGGESTION_SUPERSEDED]
+)
 def test_answer_of_one_side_is_told_to_nobody(topic: Topic, curator) -> None:
     suggestion = SuggestionFactory(a_state=Suggestion.SideState.INTERESTED)
     _sides(suggestion)
 
-    assert notify_people(EventFactory(topic=topic, subject_id=suggestion.pk, payload={"answer": "interested"}).pk) == 0
+    assert (
+        notify_people(
+            EventFactory(topic=topic, subject_id=suggestion.pk, payload={"answer": "interested"}).pk
+        )
+        == 0
+    )
 
 
 @pytest.mark.parametrize(("stage", "told"), [("introduced", 2), ("exploring", 0), ("closed", 0)])
 def test_sides_are_told_when_they_are_introduced(stage: str, told: int) -> None:
     introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
     _sides(introduction.suggestion)
-    event = EventFactory(topic=Topic.INTRODUCTION_MOVED, subject_id=introduction.pk, payload={"new": stage})
+    event = EventFactory(
+        topic=Topic.INTRODUCTION_MOVED, subject_id=introduction.pk, payload={"new": stage}
+    )
 
     assert notify_people(event.pk) == told
 
@@ -153,10 +172,14 @@ def test_first_consent_is_told_to_nobody_and_the_second_to_both_once() -> None:
     pair = introduction.pair
     _sides(introduction.suggestion)
     ConsentFactory(introduction=introduction, community=pair.a)
-    first = EventFactory(topic=Topic.CONSENT_GIVEN, subject_id=introduction.pk, community_id=pair.a_id)
+    first = EventFactory(
+        topic=Topic.CONSENT_GIVEN, subject_id=introduction.pk, community_id=pair.a_id
+    )
     alone = notify_people(first.pk)
     ConsentFactory(introduction=introduction, community=pair.b)
-    second = EventFactory(topic=Topic.CONSENT_GIVEN, subject_id=introduction.pk, community_id=pair.b_id)
+    second = EventFactory(
+        topic=Topic.CONSENT_GIVEN, subject_id=introduction.pk, community_id=pair.b_id
+    )
 
     assert alone == 0
     assert notify_people(first.pk) == 0
@@ -198,8 +221,19 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
     meeting = MeetingFactory(introduction=introduction)
     for kind in Notification.Kind.values:
         about = {"subject_id": partnership.pk if kind == "partnership_begun" else suggestion.pk}
-        payload = {"other": pair.b_id, "a": pair.a_id, "b": pair.b_id, "meeting": meeting.pk, "community": pair.a_id}
-        payload |= {"answer": "accepted", "months": 12, "year": 2026, "state": "renewed"} | payloads.get(kind, {})
+        payload = {
+            "other": pair.b_id,
+            "a": pair.a_id,
+            "b": pair.b_id,
+            "meeting": meeting.pk,
+            "community": pair.a_id,
+        }
+        payload |= {
+            "answer": "accepted",
+            "months": 12,
+            "year": 2026,
+            "state": "renewed",
+        } | payloads.get(kind, {})
         words = describe(NotificationFactory(kind=kind, community=pair.a, payload=payload, **about))
 
         assert words.title
@@ -213,7 +247,13 @@ def test_words_name_no_suggestion_that_is_hidden_by_now() -> None:
     suggestion = SuggestionFactory()
     hidden = SuggestionFactory(pair__a=suggestion.pair.a, status=Suggestion.Status.HELD)
     payload = {"suggestions": [suggestion.pk, hidden.pk], "count": 2}
-    told = " ".join(describe(NotificationFactory(kind="new_suggestions", community=suggestion.pair.a, payload=payload)).sentences)
+    told = " ".join(
+        describe(
+            NotificationFactory(
+                kind="new_suggestions", community=suggestion.pair.a, payload=payload
+            )
+        ).sentences
+    )
 
     assert suggestion.pair.b.name in told
     assert hidden.pair.b.name not in told

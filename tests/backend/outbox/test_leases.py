@@ -176,7 +176,9 @@ def test_dead_letter_comes_back_on_the_word_of_staff(curator) -> None:
 
 @pytest.mark.django_db
 def test_dead_letter_is_not_for_everybody_nor_twice(curator) -> None:
-    dead = WorkFactory(task="rescore_community", key="7", status=Work.Status.DEAD, finished_at=MOMENT)
+    dead = WorkFactory(
+        task="rescore_community", key="7", status=Work.Status.DEAD, finished_at=MOMENT
+    )
     WorkFactory(task="rescore_community", key="7")
 
     with pytest.raises(NotAllowed):

@@ -17,10 +17,17 @@ from tests.factories import CommunityFactory, UserFactory
 def test_record_keeps_who_what_and_whose_trail() -> None:
     community, user = CommunityFactory(), UserFactory()
 
-    event = record(Topic.COMMUNITY_REGISTERED, subject=community, by=user, community_id=community.pk, note=3)
+    event = record(
+        Topic.COMMUNITY_REGISTERED, subject=community, by=user, community_id=community.pk, note=3
+    )
 
     event.refresh_from_db()
-    assert (event.subject_type, event.subject_id, event.by, event.community_id) == ("community", community.pk, user, community.pk)
+    assert (event.subject_type, event.subject_id, event.by, event.community_id) == (
+        "community",
+        community.pk,
+        user,
+        community.pk,
+    )
     assert event.payload == {"note": 3}
     assert event.routed_at is None
 
@@ -38,7 +45,9 @@ def test_record_of_an_unsaved_row_is_refused() -> None:
     with pytest.raises(ValueError, match="save it first"):
         record(
             Topic.COMMUNITY_REGISTERED,
-            subject=CommunityFactory.build(country=None, place=None, admin1="", latitude=0, longitude=0, timezone=""),
+            subject=CommunityFactory.build(
+                country=None, place=None, admin1="", latitude=0, longitude=0, timezone=""
+            ),
             by=None,
         )
 
@@ -61,7 +70,9 @@ def test_rollback_leaves_neither_event_nor_notification() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("change", [{"payload": {"x": 1}}, {"subject_id": 9}, {"topic": Topic.RUN_BEGUN}])
+@pytest.mark.parametrize(
+    "change", [{"payload": {"x": 1}}, {"subject_id": 9}, {"topic": Topic.RUN_BEGUN}]
+)
 def test_event_cannot_be_rewritten(change: dict[str, object]) -> None:
     event = record(Topic.COMMUNITY_REGISTERED, subject=("community", 1), by=None)
 
@@ -73,4 +84,6 @@ def test_event_cannot_be_rewritten(change: dict[str, object]) -> None:
 
 def _parameters() -> dict[str, object]:
     wanted = ("host", "port", "user", "password", "dbname")
-    return {key: value for key, value in connection.get_connection_params().items() if key in wanted}
+    return {
+        key: value for key, value in connection.get_connection_params().items() if key in wanted
+    }

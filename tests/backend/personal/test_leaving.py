@@ -39,12 +39,22 @@ def world() -> World:
 def fill(world: World, user: User) -> None:
     """Something of each kind that a person leaves behind."""
     suggestion = world.released()
-    Vote.objects.create(suggestion=suggestion, community=world.b, by=user, choice="yes", comment="I know their mayor well.")
+    Vote.objects.create(
+        suggestion=suggestion,
+        community=world.b,
+        by=user,
+        choice="yes",
+        comment="I know their mayor well.",
+    )
     make.NotificationFactory(recipient=user, community=world.b)
     make.EventFactory(by=user, community_id=world.b.pk)
     make.JoinRequestFactory(user=user, community=world.c, line="Call me under 555-0100.")
     make.InvitationFactory(community=world.c, email=user.email)
-    make.ContactFactory(organisation=make.OrganisationFactory(community=world.b), email=user.email, name="That person")
+    make.ContactFactory(
+        organisation=make.OrganisationFactory(community=world.b),
+        email=user.email,
+        name="That person",
+    )
     make.ApiTokenFactory(user=user)
     make.UserFactory._meta.model.objects.filter(pk=user.pk).update(language="de")
     Authenticator.objects.create(user=user, type="totp", data={"secret": "TOPSECRET"})
@@ -52,7 +62,9 @@ def fill(world: World, user: User) -> None:
     Work.objects.filter(task="send_account_mail").update(last_error=f"550 {user.email} is not here")
     session = SessionStore()
     session.create()
-    UserSession.objects.create(user=user, session_key=session.session_key, ip="192.0.2.7", user_agent="Firefox")
+    UserSession.objects.create(
+        user=user, session_key=session.session_key, ip="192.0.2.7", user_agent="Firefox"
+    )
     user.refresh_from_db()
 
 
@@ -96,7 +108,11 @@ def test_export_names_every_table_that_names_a_person_or_says_why_not() -> None:
     known = {(model._meta.label_lower, field.name) for model, field in references_to_people()}
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
-            if model.__module__.startswith("backend.") and isinstance(field, models.ForeignKey) and field.related_model is User:
+            if (
+                model.__module__.startswith("backend.")
+                and isinstance(field, models.ForeignKey)
+                and field.related_model is User
+            ):
                 key = (model._meta.label_lower, field.name)
                 assert (key in known) != (key in LEFT_OUT), key
     for label, name in LEFT_OUT:
@@ -119,7 +135,15 @@ def test_erased_person_is_nowhere_and_their_acts_stay(world: World) -> None:
     address, name, acts = member.email, member.name, Event.objects.filter(by=member).count()
     erase_account(by=member, email=f" {address.upper()} ")
     stored = everything_stored()
-    for trace in (address, "That person", "I know their mayor well.", "555-0100", "123456", "TOPSECRET", "192.0.2.7"):
+    for trace in (
+        address,
+        "That person",
+        "I know their mayor well.",
+        "555-0100",
+        "123456",
+        "TOPSECRET",
+        "192.0.2.7",
+    ):
         assert trace not in stored, trace
     member.refresh_from_db()
     assert (member.name, member.is_active, member.has_usable_password()) == ("", False, False)
@@ -131,8 +155,16 @@ def test_erased_person_is_nowhere_and_their_acts_stay(world: World) -> None:
     assert JoinRequest.objects.get().status == "withdrawn"
     assert Invitation.objects.get().status == "revoked"
     assert member.community_roles.filter(ended_at__isnull=True).count() == 0
-    gone = (Notification.objects.filter(recipient=member), AccountMail.objects, ApiToken.objects, Authenticator.objects.filter(user=member))
-    assert not any(rows.exists() for rows in (*gone, Contact.objects.filter(name="That person"), UserSession.objects))
+    gone = (
+        Notification.objects.filter(recipient=member),
+        AccountMail.objects,
+        ApiToken.objects,
+        Authenticator.objects.filter(user=member),
+    )
+    assert not any(
+        rows.exists()
+        for rows in (*gone, Contact.objects.filter(name="That person"), UserSession.objects)
+    )
     assert not EmailAddress.objects.filter(user=member).exists()
 
 
@@ -190,8 +222,14 @@ def test_last_administrator_does_not_leave(world: World) -> None:
 def test_two_officials_who_leave_at_once_leave_one() -> None:
     for _round in range(4):
         community = make.CommunityFactory(published=True)
-        one, two = make.CommunityRoleFactory(community=community).user, make.CommunityRoleFactory(community=community).user
-        refused = at_once(lambda o=one: erase_account(by=o, email=o.email), lambda t=two: erase_account(by=t, email=t.email))
+        one, two = (
+            make.CommunityRoleFactory(community=community).user,
+            make.CommunityRoleFactory(community=community).user,
+        )
+        refused = at_once(
+            lambda o=one: erase_account(by=o, email=o.email),
+            lambda t=two: erase_account(by=t, email=t.email),
+        )
         assert sum(error is not None for error in refused) == 1
         assert community.roles.filter(ended_at__isnull=True).count() == 1
 
@@ -201,7 +239,12 @@ def test_erasing_takes_the_letters_sent_and_the_answers_to_staff(world: World) -
     make.CommunityRoleFactory(user=other, community=world.a)
     make.VettingLetterFactory(profile=world.a.profile, by=official)
     kept = make.VettingLetterFactory(profile=world.a.profile, by=other)
-    note = make.VettingNoteFactory(profile=world.a.profile, answered_by=official, answered_at=make.MOMENT, answer="I am the mayor's aide.")
+    note = make.VettingNoteFactory(
+        profile=world.a.profile,
+        answered_by=official,
+        answered_at=make.MOMENT,
+        answer="I am the mayor's aide.",
+    )
 
     erase_account(by=official, email=official.email)
 

@@ -33,7 +33,10 @@ def test_officials_and_chairs_make_list_and_end_tokens(world: World, actor: str)
     assert list(tokens_of(user)) == [token]
     revoke_token(by=user, public_id=token.public_id)
     assert list(tokens_of(user)) == []
-    assert list(Event.objects.filter(by=user).order_by("id").values_list("topic", flat=True)) == ["token_created", "token_revoked"]
+    assert list(Event.objects.filter(by=user).order_by("id").values_list("topic", flat=True)) == [
+        "token_created",
+        "token_revoked",
+    ]
 
 
 @pytest.mark.parametrize("actor", ["stranger", "unvetted", "committee_member", "curator", "admin"])
@@ -83,7 +86,9 @@ def test_expired_token_is_not_listed(world: World) -> None:
     assert list(all_tokens(world.user("admin"))) == []
 
 
-@pytest.mark.parametrize(("name", "days"), [("", 30), ("x" * 81, 30), ("x", 0), ("x", 366), ("a\x00", 30)])
+@pytest.mark.parametrize(
+    ("name", "days"), [("", 30), ("x" * 81, 30), ("x", 0), ("x", 366), ("a\x00", 30)]
+)
 def test_nonsense_is_refused(world: World, name: str, days: int) -> None:
     with pytest.raises(InvalidFields):
         create_token(by=world.user("official"), name=name, days=days)

@@ -1,4 +1,6 @@
-"""Suggestions under both sides' capacity: within what they have room for, nobody left out, and steady from run to run."""
+"""Suggestions under both sides' capacity: within what they have room for, nobody left out, and
+steady from run to run.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,14 @@ from backend.cities.models import Community
 from backend.suggestions import allocating, deriving, following, runs
 from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
 from backend.suggestions.scoring import PromisingRow, Room, allocate, allocate_around
-from tests.factories import CommunityFactory, PairFactory, RankedPairFactory, ScoringRunFactory, SuggestionFactory, document
+from tests.factories import (
+    CommunityFactory,
+    PairFactory,
+    RankedPairFactory,
+    ScoringRunFactory,
+    SuggestionFactory,
+    document,
+)
 
 
 def _rows(*triples: tuple[int, int, float]) -> list[PromisingRow]:
@@ -23,7 +32,11 @@ def test_best_pairs_come_first_within_the_room_and_the_last_one_is_not_left_out(
     rows = _rows((1, 10, 0.9), (2, 10, 0.6), (3, 10, 0.55), (3, 11, 0.5))
     rooms = {1: Room(1, 1), 2: Room(1, 1), 3: Room(1, 1), 10: Room(1, 1), 11: Room(1, 1)}
     chosen = allocate(rows, rooms, shown=set(), threshold=0.45)
-    assert chosen.keys() == {(1, 10), (3, 11), (2, 10)}  # 2 has nobody else: its floor goes beyond 10's limit by one
+    assert chosen.keys() == {
+        (1, 10),
+        (3, 11),
+        (2, 10),
+    }  # 2 has nobody else: its floor goes beyond 10's limit by one
     assert all(0 <= meetings <= 1.001 for meetings in chosen.values())
 
 
@@ -39,7 +52,10 @@ def test_choosing_around_one_community_keeps_what_others_have() -> None:
     rooms = {i: Room(1, 2) for i in (1, 2, 3, 10, 11, 12)}
     chosen = allocate_around(rows, rooms, kept={(1, 10)}, community_id=3, threshold=0.45)
     assert chosen.keys() == {(1, 10), (3, 11), (3, 12)}
-    assert allocate_around(rows, rooms, kept=chosen.keys(), community_id=3, threshold=0.45).keys() == chosen.keys()
+    assert (
+        allocate_around(rows, rooms, kept=chosen.keys(), community_id=3, threshold=0.45).keys()
+        == chosen.keys()
+    )
 
 
 def test_missing_room_is_an_error_and_no_rows_give_nothing() -> None:
@@ -50,17 +66,29 @@ def test_missing_room_is_an_error_and_no_rows_give_nothing() -> None:
 
 @pytest.fixture
 def run(db: None, settings: Any) -> ScoringRun:
-    """Five communities at home, eight abroad, all pairs promising; each has room for one introduction and two suggestions."""
+    """Five communities at home, eight abroad, all pairs promising; each has room for one
+    introduction and two suggestions.
+    """
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "per_introduction": 2}
     rng = random.Random(3)
     answers = document(capacity={"open_introductions": 1})
     home = [CommunityFactory(published=True, published__document=answers) for _ in range(5)]
-    abroad = [CommunityFactory(published=True, published__document=answers, country_code="DE") for _ in range(8)]
+    abroad = [
+        CommunityFactory(published=True, published__document=answers, country_code="DE")
+        for _ in range(8)
+    ]
     made = ScoringRunFactory()
     for left in home:
         for right in abroad:
             p, q = rng.uniform(0.46, 0.8), rng.uniform(0.46, 0.8)
-            RankedPairFactory(run=made, left=left, right=right, left_preference=p, right_preference=q, score=2 * p * q / (p + q))
+            RankedPairFactory(
+                run=made,
+                left=left,
+                right=right,
+                left_preference=p,
+                right_preference=q,
+                score=2 * p * q / (p + q),
+            )
     return made
 
 
@@ -69,14 +97,21 @@ def _loads(run: ScoringRun) -> Counter[int]:
 
 
 def _open(pair: tuple[int, int], **values: Any) -> Suggestion:
-    return SuggestionFactory(pair=PairFactory(a=Community.objects.get(pk=min(pair)), b=Community.objects.get(pk=max(pair))), **values)
+    return SuggestionFactory(
+        pair=PairFactory(
+            a=Community.objects.get(pk=min(pair)), b=Community.objects.get(pk=max(pair))
+        ),
+        **values,
+    )
 
 
 def test_run_is_allocated_within_capacity_and_everybody_gets_one(run: ScoringRun) -> None:
     allocating.allocate_run(run.pk)
     loads = _loads(run)
     assert len(loads) == 13
-    assert max(loads.values()) <= 3 and sum(load > 2 for load in loads.values()) <= 1  # where the floor had to act
+    assert (
+        max(loads.values()) <= 3 and sum(load > 2 for load in loads.values()) <= 1
+    )  # where the floor had to act
 
 
 def test_allocating_again_with_the_suggestions_open_changes_nothing(run: ScoringRun) -> None:
@@ -88,18 +123,27 @@ def test_allocating_again_with_the_suggestions_open_changes_nothing(run: Scoring
     assert allocating.chosen_pairs(run.pk).keys() == first.keys()
 
 
-LIVES = [("released", "pending"), ("released", "interested"), ("declined", "declined"), ("withdrawn", "withdrawn")]
+LIVES = [
+    ("released", "pending"),
+    ("released", "interested"),
+    ("declined", "declined"),
+    ("withdrawn", "withdrawn"),
+]
 
 
 @pytest.mark.parametrize(("status", "other"), LIVES)
-def test_room_of_a_side_does_not_depend_on_the_other_sides_answer(run: ScoringRun, status: str, other: str) -> None:
+def test_room_of_a_side_does_not_depend_on_the_other_sides_answer(
+    run: ScoringRun, status: str, other: str
+) -> None:
     """Each side has room for two; one is shown, whatever its partner has answered to it."""
     left, right = RankedPair.objects.values_list("left_id", "right_id").order_by("pk")[0]
     suggestion = _open((left, right), status=status)
     side = "b" if suggestion.pair.a_id == left else "a"
     Suggestion.objects.filter(pk=suggestion.pk).update(**{f"{side}_state": other})
     allocating.allocate_run(run.pk)
-    chosen = [pair for pair in allocating.chosen_pairs(run.pk) if left in pair and pair != (left, right)]
+    chosen = [
+        pair for pair in allocating.chosen_pairs(run.pk) if left in pair and pair != (left, right)
+    ]
     assert len(chosen) == 1
 
 
@@ -116,7 +160,16 @@ def test_who_declined_has_room_again(run: ScoringRun) -> None:
     side = "a" if suggestion.pair.a_id == left else "b"
     Suggestion.objects.filter(pk=suggestion.pk).update(**{f"{side}_state": "declined"})
     allocating.allocate_run(run.pk)
-    assert len([pair for pair in allocating.chosen_pairs(run.pk) if left in pair and pair != (left, right)]) == 2
+    assert (
+        len(
+            [
+                pair
+                for pair in allocating.chosen_pairs(run.pk)
+                if left in pair and pair != (left, right)
+            ]
+        )
+        == 2
+    )
 
 
 def test_resting_pairs_are_not_chosen(run: ScoringRun) -> None:
@@ -129,19 +182,34 @@ def test_resting_pairs_are_not_chosen(run: ScoringRun) -> None:
     assert pair not in allocating.chosen_pairs(run.pk)
 
 
-def test_newcomer_and_those_it_meets_keep_to_their_room_and_nobody_else_is_touched(run: ScoringRun) -> None:
+def test_newcomer_and_those_it_meets_keep_to_their_room_and_nobody_else_is_touched(
+    run: ScoringRun,
+) -> None:
     allocating.allocate_run(run.pk)
     before = allocating.chosen_pairs(run.pk)
-    newcomer = CommunityFactory(published=True, published__document=document(capacity={"open_introductions": 1}))
+    newcomer = CommunityFactory(
+        published=True, published__document=document(capacity={"open_introductions": 1})
+    )
     for right in Community.objects.filter(country_id="DE"):
-        RankedPairFactory(run=run, left=newcomer, right=right, left_preference=0.7, right_preference=0.7, score=0.7)
+        RankedPairFactory(
+            run=run,
+            left=newcomer,
+            right=right,
+            left_preference=0.7,
+            right_preference=0.7,
+            score=0.7,
+        )
     count = allocating.allocate_community(run.pk, newcomer.pk, before)
     after = allocating.chosen_pairs(run.pk)
     assert 1 <= count <= 2 and {pair: after[pair] for pair in before} == before
-    assert {pair for pair in after if pair not in before} == {pair for pair in after if newcomer.pk in pair}
+    assert {pair for pair in after if pair not in before} == {
+        pair for pair in after if newcomer.pk in pair
+    }
 
 
-def test_second_run_over_an_unchanged_world_makes_and_takes_back_nothing(db: None, settings: Any) -> None:
+def test_second_run_over_an_unchanged_world_makes_and_takes_back_nothing(
+    db: None, settings: Any
+) -> None:
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "k": 4, "shards": 1}
     for country in ["US"] * 5 + ["DE", "JP"] * 3:
         CommunityFactory(published=True, country_code=country)

@@ -1,4 +1,6 @@
-"""What takes one of a community's places for introductions, and that accepting never takes more than there are, on either side."""
+"""What takes one of a community's places for introductions, and that accepting never takes more
+than there are, on either side.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,18 @@ from tests.simultaneous import at_once
 
 
 def with_one_place(**values: Any) -> Community:
-    return CommunityFactory(published=True, published__document=document(capacity={"open_introductions": 1}), **values)
+    return CommunityFactory(
+        published=True, published__document=document(capacity={"open_introductions": 1}), **values
+    )
 
 
 def is_available(community: Community) -> bool:
     snapshot = freeze_snapshot()
-    return next(record.available for record in (*snapshot.left, *snapshot.right) if record.id == community.pk)
+    return next(
+        record.available
+        for record in (*snapshot.left, *snapshot.right)
+        if record.id == community.pk
+    )
 
 
 @pytest.mark.django_db
@@ -58,7 +66,10 @@ def test_mutual_interest_and_its_introduction_take_one_place() -> None:
 def test_partnership_gives_its_place_back() -> None:
     home = with_one_place()
     suggestion = SuggestionFactory(
-        pair=PairFactory(a=home, bar="partners"), status="introduced", a_state="interested", b_state="interested"
+        pair=PairFactory(a=home, bar="partners"),
+        status="introduced",
+        a_state="interested",
+        b_state="interested",
     )
     PartnershipFactory(agreement__introduction__suggestion=suggestion)
     assert open_introductions(home.pk) == 0
@@ -67,12 +78,22 @@ def test_partnership_gives_its_place_back() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_accept_at_once_where_the_other_side_has_one_place_left() -> None:
-    """The home community said yes to both before; the second yes waits, and takes effect when the place is free again."""
+    """The home community said yes to both before; the second yes waits, and takes effect when the
+    place is free again.
+    """
     home = with_one_place()
-    others = [CommunityRoleFactory(community=CommunityFactory(country_code="DE", published=True)) for _ in range(2)]
-    waiting = [SuggestionFactory(pair__a=home, pair__b=role.community, a_state="interested") for role in others]
+    others = [
+        CommunityRoleFactory(community=CommunityFactory(country_code="DE", published=True))
+        for _ in range(2)
+    ]
+    waiting = [
+        SuggestionFactory(pair__a=home, pair__b=role.community, a_state="interested")
+        for role in others
+    ]
     accept = [
-        lambda s=s, role=role: answer(by=role.user, suggestion_id=s.pk, community_id=role.community_id, answer="interested")
+        lambda s=s, role=role: answer(
+            by=role.user, suggestion_id=s.pk, community_id=role.community_id, answer="interested"
+        )
         for s, role in zip(waiting, others, strict=True)
     ]
     assert at_once(*accept) == [None, None], "neither learns that the other side is full"
@@ -80,6 +101,8 @@ def test_two_accept_at_once_where_the_other_side_has_one_place_left() -> None:
     assert at_once(settle_due, settle_due) == [None, None]
     assert sorted(Suggestion.objects.values_list("status", flat=True)) == ["mutual", "released"]
     assert open_introductions(home.pk) == 1
-    Suggestion.objects.filter(status="mutual").update(status="withdrawn", a_state="withdrawn", closed_at="2026-01-01T00:00Z")
+    Suggestion.objects.filter(status="mutual").update(
+        status="withdrawn", a_state="withdrawn", closed_at="2026-01-01T00:00Z"
+    )
     settle_due()
     assert sorted(Suggestion.objects.values_list("status", flat=True)) == ["mutual", "withdrawn"]

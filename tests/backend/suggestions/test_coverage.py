@@ -1,4 +1,6 @@
-"""Coverage of a draft: what the engine would say of it against everybody on the other side, and what each missing answer is worth."""
+"""Coverage of a draft: what the engine would say of it against everybody on the other side, and
+what each missing answer is worth.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ pytestmark = pytest.mark.django_db
 
 
 def loaded(community: Community) -> Community:
-    return Community.objects.select_related("country", "place", "profile__current_version").get(pk=community.pk)
+    return Community.objects.select_related("country", "place", "profile__current_version").get(
+        pk=community.pk
+    )
 
 
 def by_the_engine(community: Community) -> float:
@@ -35,7 +39,9 @@ def by_the_engine(community: Community) -> float:
     [
         document(),
         document(readiness={"budget": "yes"}, challenges={"challenges": ["flooding"]}),
-        document(importances={"facets": {"needs_offers": 3, "distance": 3, "ties": 0}}, ties={"ties": []}),
+        document(
+            importances={"facets": {"needs_offers": 3, "distance": 3, "ties": 0}}, ties={"ties": []}
+        ),
     ],
 )
 def test_coverage_is_the_mean_of_the_engines_own_over_all_pairs(data: dict[str, Any]) -> None:
@@ -48,7 +54,11 @@ def test_coverage_is_the_mean_of_the_engines_own_over_all_pairs(data: dict[str, 
 
 def test_each_gain_is_what_the_engine_finds_once_the_answer_is_given() -> None:
     make_communities(home=3, abroad=12)
-    CommunityFactory(country_code="JP", published=True, published__document=document(challenges={"challenges": ["drought"]}))
+    CommunityFactory(
+        country_code="JP",
+        published=True,
+        published__document=document(challenges={"challenges": ["drought"]}),
+    )
     data = document()
     mine = loaded(CommunityFactory(published=True, published__document=data))
     before = coverage_outlook(mine, data)
@@ -56,8 +66,12 @@ def test_each_gain_is_what_the_engine_finds_once_the_answer_is_given() -> None:
     assert list(gains.values()) == sorted(gains.values(), reverse=True)
     answered = document(readiness={"travel": "no"}, challenges={"challenges": ["wildfires"]})
     after = coverage_outlook(mine, answered)
-    assert after.coverage - before.coverage == pytest.approx(gains["readiness.council_support"] + gains["challenges.challenges"], abs=1e-9)
-    assert not {"readiness.council_support", "challenges.challenges"} & {gain.path for gain in after.gains}
+    assert after.coverage - before.coverage == pytest.approx(
+        gains["readiness.council_support"] + gains["challenges.challenges"], abs=1e-9
+    )
+    assert not {"readiness.council_support", "challenges.challenges"} & {
+        gain.path for gain in after.gains
+    }
 
 
 def test_answers_that_the_engine_does_not_compare_are_worth_nothing() -> None:
@@ -66,7 +80,15 @@ def test_answers_that_the_engine_does_not_compare_are_worth_nothing() -> None:
     Profile.objects.create(community=mine)
     paths = {gain.path.split(".")[0] for gain in coverage_outlook(loaded(mine), {}).gains}
     assert paths
-    assert not paths & {"identity", "authority", "organisation", "sought", "capacity", "partnerships", "importances"}
+    assert not paths & {
+        "identity",
+        "authority",
+        "organisation",
+        "sought",
+        "capacity",
+        "partnerships",
+        "importances",
+    }
 
 
 def test_weights_in_force_decide_what_is_worth_most() -> None:
@@ -77,7 +99,9 @@ def test_weights_in_force_decide_what_is_worth_most() -> None:
     weights = weights_in_force()
     unit = {**dict.fromkeys(weights["unit"], 0.01), "needs_offers": 50.0}
     promoted = {"in_force": True, "promoted_at": MOMENT, "promoted_by": UserFactory()}
-    WeightSet.objects.create(weights={**weights, "unit": unit, "version": "test"}, source="test", decisions=0, **promoted)
+    WeightSet.objects.create(
+        weights={**weights, "unit": unit, "version": "test"}, source="test", decisions=0, **promoted
+    )
     forget_others()
     heavy = coverage_outlook(mine, data)
     assert {gain.path for gain in heavy.gains} == {"needs_offers.needs", "needs_offers.offers"}

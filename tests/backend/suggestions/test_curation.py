@@ -1,4 +1,6 @@
-"""Release policy, several at once, bars on pairs and jurisdictions, and pairs that staff propose by hand."""
+"""Release policy, several at once, bars on pairs and jurisdictions, and pairs that staff propose by
+hand.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,23 @@ from backend.suggestions.models import Bar, HandProposal, Pair, RankedPair, Sugg
 from backend.suggestions.queries import visible_suggestions
 from backend.suggestions.runs import begin_run, score_shard
 from tests.actors import World, make_world
-from tests.factories import CommunityFactory, CommunityRoleFactory, PairFactory, SuggestionFactory, document
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    PairFactory,
+    SuggestionFactory,
+    document,
+)
 from tests.world import make_communities
 
 S = Suggestion.Status
 TODAY = dt.datetime.now(dt.UTC).date()
 NOT_CURATORS = ("stranger", "official", "committee_member", "chair", "admin")
-WHY: dict[str, Any] = {"because": "The ministry says so.", "source": "https://example.org/rule", "from_on": TODAY}
+WHY: dict[str, Any] = {
+    "because": "The ministry says so.",
+    "source": "https://example.org/rule",
+    "from_on": TODAY,
+}
 
 
 @pytest.fixture
@@ -45,8 +57,13 @@ def run() -> int:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("mode", "threshold"), [("all", None), ("above", 0.0), ("above", 0.6), ("above", 1.0), ("by_hand", None)])
-def test_run_releases_by_the_policy_in_force(curator: User, mode: str, threshold: float | None) -> None:
+@pytest.mark.parametrize(
+    ("mode", "threshold"),
+    [("all", None), ("above", 0.0), ("above", 0.6), ("above", 1.0), ("by_hand", None)],
+)
+def test_run_releases_by_the_policy_in_force(
+    curator: User, mode: str, threshold: float | None
+) -> None:
     make_communities(home=4, abroad=4)
     set_policy(by=curator, mode="by_hand", because="At first by hand.")
     set_policy(by=curator, mode=mode, threshold=threshold, because="We trust it.")
@@ -56,7 +73,10 @@ def test_run_releases_by_the_policy_in_force(curator: User, mode: str, threshold
         assert suggestion.status == (S.RELEASED if released else S.PROPOSED)
     released = Suggestion.objects.filter(status=S.RELEASED)
     assert Event.objects.filter(topic="suggestion_released").count() == released.count()
-    assert [(row.mode, row.set_by) for row in policy_history(curator)] == [(mode, curator), ("by_hand", curator)]
+    assert [(row.mode, row.set_by) for row in policy_history(curator)] == [
+        (mode, curator),
+        ("by_hand", curator),
+    ]
 
 
 @pytest.mark.django_db
@@ -71,7 +91,9 @@ def test_next_run_releases_what_waited_but_not_what_is_held(curator: User) -> No
     run()
     first.refresh_from_db()
     assert first.status == S.HELD
-    assert set(Suggestion.objects.exclude(pk=first.pk).values_list("status", flat=True)) == {S.RELEASED}
+    assert set(Suggestion.objects.exclude(pk=first.pk).values_list("status", flat=True)) == {
+        S.RELEASED
+    }
 
 
 @pytest.mark.parametrize("actor", NOT_CURATORS)
@@ -113,10 +135,15 @@ def test_wrong_policy_is_named(curator: User, values: dict[str, Any], field: str
 
 
 def test_several_are_released_at_once_and_each_side_is_told_once(world: World, drain: Any) -> None:
-    pairs = [world.pair, PairFactory(a=world.a, b=CommunityFactory(country_code="DE", published=True))]
+    pairs = [
+        world.pair,
+        PairFactory(a=world.a, b=CommunityFactory(country_code="DE", published=True)),
+    ]
     waiting = [SuggestionFactory(pair=pair, proposed=True) for pair in pairs]
     open_one = SuggestionFactory()
-    result = release_many(by=world.user("curator"), suggestion_ids=[open_one.pk, *(s.pk for s in waiting), 999_999])
+    result = release_many(
+        by=world.user("curator"), suggestion_ids=[open_one.pk, *(s.pk for s in waiting), 999_999]
+    )
     assert result.done == [s.pk for s in waiting]
     assert set(result.refused) == {open_one.pk, 999_999}
     drain()
@@ -141,16 +168,24 @@ OPEN_LIVES = [
 
 
 @pytest.mark.parametrize(("status", "a", "b"), OPEN_LIVES)
-def test_bar_takes_back_at_once_and_alike_whatever_was_answered(world: World, status: str, a: str, b: str) -> None:
+def test_bar_takes_back_at_once_and_alike_whatever_was_answered(
+    world: World, status: str, a: str, b: str
+) -> None:
     released_at = None if status in (S.PROPOSED, S.HELD) else dt.datetime.now(dt.UTC)
-    suggestion = SuggestionFactory(pair=world.pair, status=status, a_state=a, b_state=b, released_at=released_at)
+    suggestion = SuggestionFactory(
+        pair=world.pair, status=status, a_state=a, b_state=b, released_at=released_at
+    )
     set_bar(by=world.user("curator"), country="DE", **WHY)
     suggestion.refresh_from_db()
     assert suggestion.status == S.SUPERSEDED
     assert not visible_suggestions(world.user("official"), world.a.pk).exists()
     assert not visible_suggestions(world.user("chair"), world.b.pk).exists()
-    assert Event.objects.filter(topic="suggestion_superseded", subject_id=suggestion.pk).count() == 1
-    assert not Event.objects.filter(topic__in=("suggestion_superseded", "bar_set"), community_id__isnull=False).exists()
+    assert (
+        Event.objects.filter(topic="suggestion_superseded", subject_id=suggestion.pk).count() == 1
+    )
+    assert not Event.objects.filter(
+        topic__in=("suggestion_superseded", "bar_set"), community_id__isnull=False
+    ).exists()
 
 
 def test_bar_tells_neither_side(world: World, drain: Any) -> None:
@@ -169,17 +204,33 @@ def test_mutual_interest_under_a_bar_is_left_to_the_board(world: World, status: 
 
 
 def texas(name: str, **values: Any) -> Community:
-    made: Community = CommunityFactory(name=name, published=True, place__admin1_code="TX", place__admin1="Texas", **values)
+    made: Community = CommunityFactory(
+        name=name, published=True, place__admin1_code="TX", place__admin1="Texas", **values
+    )
     return made
 
 
 def test_regions_bar_what_lies_in_them_and_nothing_else(world: World) -> None:
     inside = texas("Austin")
     county: Community = CommunityFactory(
-        name="Travis County", kind="county", place=None, admin1="Texas", latitude=0, longitude=0, timezone=""
+        name="Travis County",
+        kind="county",
+        place=None,
+        admin1="Texas",
+        latitude=0,
+        longitude=0,
+        timezone="",
     )
-    state: Community = CommunityFactory(name="Texas", kind="state", place=None, admin1="", latitude=0, longitude=0, timezone="")
-    bavarian = CommunityFactory(name="München", country_code="DE", published=True, place__admin1_code="02", place__admin1="Bavaria")
+    state: Community = CommunityFactory(
+        name="Texas", kind="state", place=None, admin1="", latitude=0, longitude=0, timezone=""
+    )
+    bavarian = CommunityFactory(
+        name="München",
+        country_code="DE",
+        published=True,
+        place__admin1_code="02",
+        place__admin1="Bavaria",
+    )
     set_bar(by=world.user("curator"), country="DE", home_admin1_code="TX", admin1_code="02", **WHY)
     for home, abroad, barred in (
         (inside, bavarian, True), (county, bavarian, True), (state, bavarian, True), (bavarian, inside, True),
@@ -200,7 +251,12 @@ def test_run_leaves_out_what_is_barred(curator: User, kind: str) -> None:
         set_bar(by=curator, home_id=home.pk, abroad_id=abroad.pk, **WHY)
     else:
         Place.objects.filter(pk=home.place_id).update(admin1_code="TX", admin1="Texas")
-        set_bar(by=curator, country=abroad.country_id, home_admin1_code="TX" if kind == "region" else "", **WHY)
+        set_bar(
+            by=curator,
+            country=abroad.country_id,
+            home_admin1_code="TX" if kind == "region" else "",
+            **WHY,
+        )
     begun = begin_run(reason="requested")
     assert begun is not None
     for index in range(begun.shard_count):
@@ -225,12 +281,18 @@ def test_bar_set_while_a_run_is_under_way_holds_for_what_the_run_makes(curator: 
     abroad = RankedPair.objects.filter(run=begun, meetings__isnull=False)[0].right.country_id
     set_bar(by=curator, country=abroad, **WHY)
     derive_suggestions()
-    assert not Suggestion.objects.filter(pair__in=Pair.objects.filter(a_country=abroad) | Pair.objects.filter(b_country=abroad)).exists()
+    assert not Suggestion.objects.filter(
+        pair__in=Pair.objects.filter(a_country=abroad) | Pair.objects.filter(b_country=abroad)
+    ).exists()
 
 
 def test_bar_holds_from_its_first_to_its_last_day(world: World) -> None:
     day = dt.timedelta(days=1)
-    bar = set_bar(by=world.user("curator"), country="DE", **(WHY | {"from_on": TODAY + day, "until_on": TODAY + 2 * day}))
+    bar = set_bar(
+        by=world.user("curator"),
+        country="DE",
+        **(WHY | {"from_on": TODAY + day, "until_on": TODAY + 2 * day}),
+    )
     held = [bool(bars_against(world.a, world.b, TODAY + n * day)) for n in range(4)]
     assert held == [False, True, True, False]
     suggestion = SuggestionFactory(pair=world.pair)
@@ -280,19 +342,34 @@ def test_pair_by_hand_is_scored_and_explained_as_a_run_does(curator: User) -> No
     run()
     ranked = RankedPair.objects.select_related("left", "right").order_by("pk")[0]
     Suggestion.objects.all().delete()
-    suggestion = propose_pair(by=curator, home_id=ranked.left_id, abroad_id=ranked.right_id, because="The mayors are cousins.")
+    suggestion = propose_pair(
+        by=curator,
+        home_id=ranked.left_id,
+        abroad_id=ranked.right_id,
+        because="The mayors are cousins.",
+    )
     assert suggestion.status == S.PROPOSED
     left = "a" if ranked.left_id < ranked.right_id else "b"
     assert suggestion.score == pytest.approx(ranked.score, abs=1e-6)
-    assert getattr(suggestion, f"{left}_preference") == pytest.approx(ranked.left_preference, abs=1e-6)
+    assert getattr(suggestion, f"{left}_preference") == pytest.approx(
+        ranked.left_preference, abs=1e-6
+    )
     reasons = getattr(suggestion, f"{left}_reasons")
-    assert sum(row["share"] for row in reasons["contributions"]) == pytest.approx(ranked.left_preference, abs=1e-4)
+    assert sum(row["share"] for row in reasons["contributions"]) == pytest.approx(
+        ranked.left_preference, abs=1e-4
+    )
     assert HandProposal.objects.get().because == "The mayors are cousins."
     assert Event.objects.filter(topic="suggestion_proposed").count() == 1
 
 
 def test_run_does_not_take_back_what_staff_proposed(world: World) -> None:
-    suggestion = propose_pair(by=world.user("curator"), home_id=world.a.pk, abroad_id=world.c.pk, because="They met.", release_now=True)
+    suggestion = propose_pair(
+        by=world.user("curator"),
+        home_id=world.a.pk,
+        abroad_id=world.c.pk,
+        because="They met.",
+        release_now=True,
+    )
     assert suggestion.status == S.RELEASED
     run()
     RankedPair.objects.all().delete()
@@ -302,7 +379,11 @@ def test_run_does_not_take_back_what_staff_proposed(world: World) -> None:
 
 
 def test_wish_is_set_aside_only_with_a_reason_that_is_kept(world: World) -> None:
-    picky = CommunityFactory(name="Picky", published=True, published__document=document(sought={"excluded_countries": ["DE"]}))
+    picky = CommunityFactory(
+        name="Picky",
+        published=True,
+        published__document=document(sought={"excluded_countries": ["DE"]}),
+    )
     sides = {"home_id": picky.pk, "abroad_id": world.b.pk}
     curator = world.user("curator")
     assessment = assess_pair(curator, **sides)
@@ -311,12 +392,19 @@ def test_wish_is_set_aside_only_with_a_reason_that_is_kept(world: World) -> None
     with pytest.raises(InvalidFields) as caught:
         propose_pair(by=curator, because="They met.", **sides)
     assert "overridden_because" in caught.value.errors
-    suggestion = propose_pair(by=curator, because="They met.", overridden_because="The mayor asked for it.", **sides)
+    suggestion = propose_pair(
+        by=curator, because="They met.", overridden_because="The mayor asked for it.", **sides
+    )
     kept = HandProposal.objects.get(suggestion=suggestion)
-    assert (kept.overridden, kept.overridden_because) == (["left:excluded_country"], "The mayor asked for it.")
+    assert (kept.overridden, kept.overridden_because) == (
+        ["left:excluded_country"],
+        "The mayor asked for it.",
+    )
 
 
-@pytest.mark.parametrize("what", ["bar", "partners", "introduced", "resting", "suggested", "unpublished"])
+@pytest.mark.parametrize(
+    "what", ["bar", "partners", "introduced", "resting", "suggested", "unpublished"]
+)
 def test_what_no_reason_sets_aside(world: World, what: str) -> None:
     curator, abroad = world.user("curator"), world.b
     if what == "bar":
@@ -324,7 +412,9 @@ def test_what_no_reason_sets_aside(world: World, what: str) -> None:
     elif what in ("partners", "introduced"):
         Pair.objects.filter(pk=world.pair.pk).update(bar=what)
     elif what == "resting":
-        Pair.objects.filter(pk=world.pair.pk).update(closed_until=dt.datetime.now(dt.UTC) + dt.timedelta(days=9))
+        Pair.objects.filter(pk=world.pair.pk).update(
+            closed_until=dt.datetime.now(dt.UTC) + dt.timedelta(days=9)
+        )
     elif what == "suggested":
         SuggestionFactory(pair=world.pair)
     else:
@@ -332,7 +422,13 @@ def test_what_no_reason_sets_aside(world: World, what: str) -> None:
     before = Suggestion.objects.count()
     assert not assess_pair(curator, home_id=world.a.pk, abroad_id=abroad.pk).is_possible
     with pytest.raises(WrongState) as caught:
-        propose_pair(by=curator, home_id=world.a.pk, abroad_id=abroad.pk, because="Still.", overridden_because="Please.")
+        propose_pair(
+            by=curator,
+            home_id=world.a.pk,
+            abroad_id=abroad.pk,
+            because="Still.",
+            overridden_because="Please.",
+        )
     assert caught.value.code == "not_eligible"
     assert Suggestion.objects.count() == before
 
@@ -341,14 +437,25 @@ def test_what_no_reason_sets_aside(world: World, what: str) -> None:
 def test_pair_wants_one_of_each_side(world: World, sides: tuple[str, str]) -> None:
     with pytest.raises(DomainError):
         propose_pair(
-            by=world.user("curator"), home_id=getattr(world, sides[0]).pk, abroad_id=getattr(world, sides[1]).pk, because="Why not."
+            by=world.user("curator"),
+            home_id=getattr(world, sides[0]).pk,
+            abroad_id=getattr(world, sides[1]).pk,
+            because="Why not.",
         )
     assert not HandProposal.objects.exists()
 
 
 def test_official_of_both_is_told_of_a_pair_by_hand(world: World, drain: Any) -> None:
     CommunityRoleFactory(community=world.c)
-    propose_pair(by=world.user("curator"), home_id=world.a.pk, abroad_id=world.c.pk, because="They met.", release_now=True)
+    propose_pair(
+        by=world.user("curator"),
+        home_id=world.a.pk,
+        abroad_id=world.c.pk,
+        because="They met.",
+        release_now=True,
+    )
     drain()
-    told = set(Notification.objects.filter(kind="new_suggestions").values_list("community_id", flat=True))
+    told = set(
+        Notification.objects.filter(kind="new_suggestions").values_list("community_id", flat=True)
+    )
     assert told == {world.a.pk, world.c.pk}

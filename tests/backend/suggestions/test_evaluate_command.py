@@ -35,15 +35,29 @@ def folder(tmp_path: Path) -> Path:
     write_table(tmp_path / "countries.csv", rows["countries"])
     write_table(tmp_path / "us_states.csv", rows["states"])
     write_table(tmp_path / "air_routes.csv.gz", [{"src_iata": "AAA", "dst_iata": "BBB"}])
-    write_table(tmp_path / "sister_pairs_world.csv.gz", [{"city_a_id": "1000", "city_b_id": "1100"}])
-    write_table(tmp_path / "train.csv", [row for row in rows["pairs"] if int(row["us_city_id"]) % 4])
-    write_table(tmp_path / "find.csv", [row for row in rows["pairs"] if not int(row["us_city_id"]) % 4])
+    write_table(
+        tmp_path / "sister_pairs_world.csv.gz", [{"city_a_id": "1000", "city_b_id": "1100"}]
+    )
+    write_table(
+        tmp_path / "train.csv", [row for row in rows["pairs"] if int(row["us_city_id"]) % 4]
+    )
+    write_table(
+        tmp_path / "find.csv", [row for row in rows["pairs"] if not int(row["us_city_id"]) % 4]
+    )
     return tmp_path
 
 
 def evaluate(folder: Path, *options: str) -> str:
     out = io.StringIO()
-    call_command("evaluate", "--data", str(folder), "--train", str(folder / "train.csv"), *options, stdout=out)
+    call_command(
+        "evaluate",
+        "--data",
+        str(folder),
+        "--train",
+        str(folder / "train.csv"),
+        *options,
+        stdout=out,
+    )
     return out.getvalue()
 
 

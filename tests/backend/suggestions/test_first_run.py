@@ -11,16 +11,33 @@ from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
 from backend.runtime.datafolder import DataFolder
 from backend.runtime.management.commands import prepare_service
-from backend.suggestions.first_run import ask_again_where_given_up, first_run_in_words, given_up_since, has_first_suggestions
+from backend.suggestions.first_run import (
+    ask_again_where_given_up,
+    first_run_in_words,
+    given_up_since,
+    has_first_suggestions,
+)
 from backend.suggestions.models import ScoringRun
-from tests.factories import MOMENT, ScoringRunFactory, ScoringShardFactory, SuggestionFactory, WorkFactory
+from tests.factories import (
+    MOMENT,
+    ScoringRunFactory,
+    ScoringShardFactory,
+    SuggestionFactory,
+    WorkFactory,
+)
 
 pytestmark = pytest.mark.django_db
 _RUNNING = ScoringRun.Status.RUNNING
 
 
 def _dead(task: str, key: str = "all") -> Work:
-    return WorkFactory(task=task, key=key, status=Work.Status.DEAD, finished_at=MOMENT, last_error="Traceback\nValueError: no weights\n")
+    return WorkFactory(
+        task=task,
+        key=key,
+        status=Work.Status.DEAD,
+        finished_at=MOMENT,
+        last_error="Traceback\nValueError: no weights\n",
+    )
 
 
 def test_suggestions_are_there_when_a_side_can_read_one() -> None:
@@ -57,15 +74,22 @@ def test_run_that_was_given_up_is_failed_and_asked_for_again() -> None:
     assert given_up_since(dead.pk) == ""
 
 
-def test_step_given_up_ends_the_start_with_one_line_that_says_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_given_up_ends_the_start_with_one_line_that_says_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare_service, "ask_again_where_given_up", lambda: 0)
     _dead("begin_run")
 
-    with pytest.raises(CommandError, match=r"the step begin_run was given up \(ValueError: no weights\); see .*worker\.log$"):
+    with pytest.raises(
+        CommandError,
+        match=r"the step begin_run was given up \(ValueError: no weights\); see .*worker\.log$",
+    ):
         prepare_service.Command()._await_first_suggestions(DataFolder(tmp_path))
 
 
-def test_run_that_takes_too_long_ends_the_start_with_how_far_it_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_that_takes_too_long_ends_the_start_with_how_far_it_has_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prepare_service, "_FIRST_RUN_SECONDS", -1)
     ScoringShardFactory(run=ScoringRunFactory(status=_RUNNING))
 

@@ -37,12 +37,20 @@ def rounds(world: World) -> Iterator[Suggestion]:
 def give(world: World, side: str, given: str, suggestion: Suggestion) -> Callable[[], Any]:
     by, community = {"a": ("official", world.a), "b": ("chair", world.b)}[side]
     reason = "no_fit" if given == "declined" else ""
-    return lambda: answer(by=world.user(by), suggestion_id=suggestion.pk, community_id=community.pk, answer=given, reason=reason)
+    return lambda: answer(
+        by=world.user(by),
+        suggestion_id=suggestion.pk,
+        community_id=community.pk,
+        answer=given,
+        reason=reason,
+    )
 
 
 def test_two_interests_at_once_are_mutual_once(world: World) -> None:
     for suggestion in rounds(world):
-        assert at_once(give(world, "a", "interested", suggestion), give(world, "b", "interested", suggestion)) == [None, None]
+        assert at_once(
+            give(world, "a", "interested", suggestion), give(world, "b", "interested", suggestion)
+        ) == [None, None]
         suggestion.refresh_from_db()
         assert suggestion.status == "mutual"
         assert Event.objects.filter(topic="interest_mutual", subject_id=suggestion.pk).count() == 1
@@ -50,15 +58,23 @@ def test_two_interests_at_once_are_mutual_once(world: World) -> None:
 
 def test_interest_and_decline_at_once_are_declined(world: World) -> None:
     for suggestion in rounds(world):
-        assert at_once(give(world, "a", "interested", suggestion), give(world, "b", "declined", suggestion)) == [None, None]
+        assert at_once(
+            give(world, "a", "interested", suggestion), give(world, "b", "declined", suggestion)
+        ) == [None, None]
         suggestion.refresh_from_db()
-        assert (suggestion.status, suggestion.a_state, suggestion.b_state) == ("declined", "interested", "declined")
+        assert (suggestion.status, suggestion.a_state, suggestion.b_state) == (
+            "declined",
+            "interested",
+            "declined",
+        )
         assert not Event.objects.filter(topic="interest_mutual", subject_id=suggestion.pk).exists()
 
 
 def test_one_side_answering_twice_at_once_decides_once(world: World) -> None:
     for suggestion in rounds(world):
-        refused = at_once(give(world, "a", "interested", suggestion), give(world, "a", "declined", suggestion))
+        refused = at_once(
+            give(world, "a", "interested", suggestion), give(world, "a", "declined", suggestion)
+        )
         assert sorted(type(error) for error in refused if error) == [WrongState]
         assert Decision.objects.filter(suggestion=suggestion).count() == 1
 
@@ -66,7 +82,9 @@ def test_one_side_answering_twice_at_once_decides_once(world: World) -> None:
 def test_withdrawal_and_second_interest_at_once_leave_one_outcome(world: World) -> None:
     for suggestion in rounds(world):
         give(world, "a", "interested", suggestion)()
-        outcomes = at_once(give(world, "a", "withdrawn", suggestion), give(world, "b", "interested", suggestion))
+        outcomes = at_once(
+            give(world, "a", "withdrawn", suggestion), give(world, "b", "interested", suggestion)
+        )
         suggestion.refresh_from_db()
         assert outcomes[1] is None
         if suggestion.status == "mutual":
@@ -81,7 +99,10 @@ def test_holding_and_answering_at_once_leave_one_outcome(world: World) -> None:
         outcomes = at_once(held, give(world, "a", "interested", suggestion))
         suggestion.refresh_from_db()
         assert sum(outcome is None for outcome in outcomes) == 1
-        assert (suggestion.status, suggestion.a_state) in {("held", "pending"), ("released", "interested")}
+        assert (suggestion.status, suggestion.a_state) in {
+            ("held", "pending"),
+            ("released", "interested"),
+        }
 
 
 def test_release_twice_at_once_happens_once(world: World) -> None:
@@ -95,11 +116,17 @@ def test_release_twice_at_once_happens_once(world: World) -> None:
 def test_last_place_of_a_capacity_is_taken_once(world: World) -> None:
     """A allows one open introduction; two pairs of A become mutual at the same moment."""
     community = Community.objects.get(pk=world.a.pk)
-    version = community.profile.versions.create(number=2, data=document(capacity={"open_introductions": 1}))
+    version = community.profile.versions.create(
+        number=2, data=document(capacity={"open_introductions": 1})
+    )
     community.profile.current_version = version
     community.profile.save()
-    first, second = (SuggestionFactory(pair=PairFactory(a=community), b_state="interested") for _ in range(2))
-    outcomes = at_once(give(world, "a", "interested", first), give(world, "a", "interested", second))
+    first, second = (
+        SuggestionFactory(pair=PairFactory(a=community), b_state="interested") for _ in range(2)
+    )
+    outcomes = at_once(
+        give(world, "a", "interested", first), give(world, "a", "interested", second)
+    )
     assert sorted(type(error) for error in outcomes if error) == [CapacityReached]
     assert Suggestion.objects.filter(status="mutual").count() == 1
 
@@ -112,7 +139,12 @@ def test_card_of_one_mutual_interest_is_opened_once(world: World) -> None:
 
 def test_consent_given_twice_at_once_is_one(world: World) -> None:
     introduction = world.introduced()
-    act = lambda: give_consent(by=world.user("official"), introduction_id=introduction.pk, community_id=world.a.pk)  # noqa: E731
+
+    def act() -> Any:
+        return give_consent(
+            by=world.user("official"), introduction_id=introduction.pk, community_id=world.a.pk
+        )
+
     refused = [error for error in at_once(act, act) if error]
     assert [type(error) for error in refused] in ([WrongState], [Conflict])
     assert introduction.consents.count() == 1

@@ -1,4 +1,6 @@
-"""The report: one page that stands alone, the same for the same world, with the measures that were taken."""
+"""The report: one page that stands alone, the same for the same world, with the measures that were
+taken.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,14 @@ from django.core.management import CommandError, call_command
 from backend.cities.vocabularies import vocabulary
 from backend.suggestions.report import take_measures, write_page
 from backend.suggestions.report.plots import Series, bars, histogram, reliability
-from tests.factories import CommunityFactory, DecisionFactory, PairFactory, SuggestionFactory, UserFactory, document
+from tests.factories import (
+    CommunityFactory,
+    DecisionFactory,
+    PairFactory,
+    SuggestionFactory,
+    UserFactory,
+    document,
+)
 
 VOID = {"meta", "rect", "line", "circle", "br"}
 
@@ -62,7 +71,14 @@ def test_page_stands_alone_and_is_the_same_for_the_same_world(world: None) -> No
         and "url(" not in page
         and "@import" not in page
     )
-    for heading in ("Recovering real partnerships", "A simulated market", "Exposure by size", "Calibration", "Coverage", "Ablations"):
+    for heading in (
+        "Recovering real partnerships",
+        "A simulated market",
+        "Exposure by size",
+        "Calibration",
+        "Coverage",
+        "Ablations",
+    ):
         assert heading in page
 
 
@@ -88,9 +104,13 @@ def test_decisions_about_the_fit_are_calibrated(world: None) -> None:
     by, pair = UserFactory(), PairFactory()
     suggestion = SuggestionFactory(pair=pair, a_preference=0.62, b_preference=0.58)
     DecisionFactory(suggestion=suggestion, community=pair.a, by=by)
-    DecisionFactory(suggestion=suggestion, community=pair.b, by=by, answer="declined", reason="no_fit")
+    DecisionFactory(
+        suggestion=suggestion, community=pair.b, by=by, answer="declined", reason="no_fit"
+    )
     full = SuggestionFactory(a_preference=0.9)
-    DecisionFactory(suggestion=full, community=full.pair.a, by=by, answer="declined", reason="no_capacity")
+    DecisionFactory(
+        suggestion=full, community=full.pair.a, by=by, answer="declined", reason="no_capacity"
+    )
     measures = take_measures()
     answers = measures.answers
     assert "simulated" not in write_page(measures).split("Calibration")[1].split("</section>")[0]
@@ -102,13 +122,23 @@ def test_command_writes_the_page_or_says_why_not(world: None, tmp_path: Path) ->
     said = StringIO()
     call_command("report_matching", "--out", str(out), stdout=said)
     shown = take_measures().simulation.ways["allocated"]
-    [line] = [line for line in said.getvalue().splitlines() if line.startswith("Allocated under capacity")]
+    [line] = [
+        line for line in said.getvalue().splitlines() if line.startswith("Allocated under capacity")
+    ]
     assert line.split()[3:5] == [f"{shown.mutual_interests:.1f}", f"{shown.exposure_gini:.3f}"]
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
     with pytest.raises(CommandError, match="go together"):
         call_command("report_matching", "--out", str(out), "--data", str(tmp_path))
     with pytest.raises(CommandError, match="is missing"):
-        call_command("report_matching", "--out", str(out), "--data", str(tmp_path), "--train", str(tmp_path / "no.csv"))
+        call_command(
+            "report_matching",
+            "--out",
+            str(out),
+            "--data",
+            str(tmp_path),
+            "--train",
+            str(tmp_path / "no.csv"),
+        )
     with pytest.raises(CommandError, match="cannot be written"):
         call_command("report_matching", "--out", str(tmp_path / "none" / "x.html"))
 
@@ -119,7 +149,10 @@ def test_command_on_an_empty_service_says_what_is_missing(db: None, tmp_path: Pa
 
 
 def _widths(svg: str) -> list[float]:
-    return [float(width) for width in re.findall(r'<rect class="a" x="215" y="\d+" width="([\d.]+)"', svg)]
+    return [
+        float(width)
+        for width in re.findall(r'<rect class="a" x="215" y="\d+" width="([\d.]+)"', svg)
+    ]
 
 
 def test_plots_are_to_scale_and_escape_their_words() -> None:

@@ -12,7 +12,15 @@ from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongS
 from backend.outbox.models import Event
 from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
 from backend.suggestions.queries import suggestion_for
-from backend.suggestions.reviewing import QueueFilters, Review, compared, queue, queue_counts, reviews_of, votes_for_staff
+from backend.suggestions.reviewing import (
+    QueueFilters,
+    Review,
+    compared,
+    queue,
+    queue_counts,
+    reviews_of,
+    votes_for_staff,
+)
 from backend.suggestions.services import answer, cast_vote, remove_vote, set_answer_rule, shortlist
 from tests.actors import World, make_world
 from tests.factories import CommunityFactory, CommunityRoleFactory, SuggestionFactory, document
@@ -25,14 +33,24 @@ def world() -> World:
     return make_world()
 
 
-def vote(world: World, actor: str, suggestion: Suggestion, choice: str = "yes", comment: str = "") -> Vote:
+def vote(
+    world: World, actor: str, suggestion: Suggestion, choice: str = "yes", comment: str = ""
+) -> Vote:
     side = world.home_of(actor) or world.b
-    return cast_vote(by=world.user(actor), suggestion_id=suggestion.pk, community_id=side.pk, choice=choice, comment=comment)
+    return cast_vote(
+        by=world.user(actor),
+        suggestion_id=suggestion.pk,
+        community_id=side.pk,
+        choice=choice,
+        comment=comment,
+    )
 
 
 def review(world: World, actor: str, suggestion: Suggestion) -> Review:
     side, user = world.home_of(actor) or world.b, world.user(actor)
-    return reviews_of(user, side.pk, [suggestion_for(user, suggestion.pk, community_id=side.pk)])[suggestion.pk]
+    return reviews_of(user, side.pk, [suggestion_for(user, suggestion.pk, community_id=side.pk)])[
+        suggestion.pk
+    ]
 
 
 def test_members_read_their_own_comment_and_the_tally_and_the_chair_reads_all(world: World) -> None:
@@ -40,7 +58,10 @@ def test_members_read_their_own_comment_and_the_tally_and_the_chair_reads_all(wo
     vote(world, "committee_member", suggestion, "maybe", "Their port is small.")
     vote(world, "chair", suggestion, "yes", "They asked for water.")
     vote(world, "official", suggestion, "no", "Of the other side.")
-    seen = {actor: [row.comment for row in review(world, actor, suggestion).votes] for actor in ("committee_member", "chair", "official")}
+    seen = {
+        actor: [row.comment for row in review(world, actor, suggestion).votes]
+        for actor in ("committee_member", "chair", "official")
+    }
     assert seen == {
         "committee_member": ["Their port is small."],
         "chair": ["Their port is small.", "They asked for water."],
@@ -54,7 +75,13 @@ def test_members_read_their_own_comment_and_the_tally_and_the_chair_reads_all(wo
 def test_officials_of_one_community_read_their_colleagues_comments(world: World) -> None:
     suggestion = world.released()
     colleague = CommunityRoleFactory(community=world.a).user
-    cast_vote(by=colleague, suggestion_id=suggestion.pk, community_id=world.a.pk, choice="yes", comment="Let us.")
+    cast_vote(
+        by=colleague,
+        suggestion_id=suggestion.pk,
+        community_id=world.a.pk,
+        choice="yes",
+        comment="Let us.",
+    )
     assert [row.comment for row in review(world, "official", suggestion).votes] == ["Let us."]
 
 
@@ -65,8 +92,16 @@ def test_vote_can_be_changed_until_the_community_has_answered(world: World) -> N
     assert list(Vote.objects.values_list("choice", "comment")) == [("no", "Second.")]
     assert Event.objects.filter(topic="vote_cast", community_id=world.b.pk).count() == 2
     assert "Second" not in str(list(Event.objects.values_list("payload", flat=True)))
-    answer(by=world.user("chair"), suggestion_id=suggestion.pk, community_id=world.b.pk, answer="interested")
-    for act in (lambda: vote(world, "committee_member", suggestion), lambda: remove(world, "chair", suggestion, "chair")):
+    answer(
+        by=world.user("chair"),
+        suggestion_id=suggestion.pk,
+        community_id=world.b.pk,
+        answer="interested",
+    )
+    for act in (
+        lambda: vote(world, "committee_member", suggestion),
+        lambda: remove(world, "chair", suggestion, "chair"),
+    ):
         with pytest.raises(WrongState):
             act()
 
@@ -77,7 +112,12 @@ def test_votes_stay_open_after_the_other_side_has_declined(world: World) -> None
 
 
 def remove(world: World, actor: str, suggestion: Suggestion, voter: str) -> None:
-    remove_vote(by=world.user(actor), suggestion_id=suggestion.pk, community_id=world.b.pk, voter_id=world.user(voter).pk)
+    remove_vote(
+        by=world.user(actor),
+        suggestion_id=suggestion.pk,
+        community_id=world.b.pk,
+        voter_id=world.user(voter).pk,
+    )
 
 
 def test_chair_removes_any_vote_and_a_member_only_its_own(world: World) -> None:
@@ -96,8 +136,13 @@ def test_chair_removes_any_vote_and_a_member_only_its_own(world: World) -> None:
         remove(world, "chair", suggestion, "committee_member")
 
 
-@pytest.mark.parametrize(("choice", "comment", "path"), [("perhaps", "", "choice"), ("", "", "choice"), ("yes", "x" * 2001, "comment")])
-def test_wrong_votes_are_told_what_is_wrong(world: World, choice: str, comment: str, path: str) -> None:
+@pytest.mark.parametrize(
+    ("choice", "comment", "path"),
+    [("perhaps", "", "choice"), ("", "", "choice"), ("yes", "x" * 2001, "comment")],
+)
+def test_wrong_votes_are_told_what_is_wrong(
+    world: World, choice: str, comment: str, path: str
+) -> None:
     with pytest.raises(InvalidFields) as refused:
         vote(world, "chair", world.released(), choice, comment)
     assert list(refused.value.errors) == [path]
@@ -107,12 +152,24 @@ def test_wrong_votes_are_told_what_is_wrong(world: World, choice: str, comment: 
 def test_rule_is_set_by_those_who_answer(world: World) -> None:
     for actor in ("committee_member", "official", "stranger", "curator", "admin"):
         with pytest.raises(NotVisible):
-            set_answer_rule(by=world.user(actor), community_id=world.b.pk, kind="majority", votes_needed=2)
-    rule = set_answer_rule(by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=2)
+            set_answer_rule(
+                by=world.user(actor), community_id=world.b.pk, kind="majority", votes_needed=2
+            )
+    rule = set_answer_rule(
+        by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=2
+    )
     assert (rule.kind, rule.votes_needed) == ("majority", 2)
-    for kind, needed in (("majority", 3), ("majority", 0), ("majority", None), ("chair", 2), ("dice", None)):
+    for kind, needed in (
+        ("majority", 3),
+        ("majority", 0),
+        ("majority", None),
+        ("chair", 2),
+        ("dice", None),
+    ):
         with pytest.raises(InvalidFields):
-            set_answer_rule(by=world.user("chair"), community_id=world.b.pk, kind=kind, votes_needed=needed)
+            set_answer_rule(
+                by=world.user("chair"), community_id=world.b.pk, kind=kind, votes_needed=needed
+            )
     set_answer_rule(by=world.user("chair"), community_id=world.b.pk, kind="chair")
     assert AnswerRule.objects.get().votes_needed is None
     assert Event.objects.filter(topic="answer_rule_set", community_id=world.b.pk).count() == 2
@@ -134,10 +191,17 @@ MAJORITIES: list[tuple[list[str], set[str]]] = [
 def test_answer_follows_the_majority(world: World, choices: list[str], allowed: set[str]) -> None:
     third = CommunityRoleFactory(community=world.b, role=CommunityRole.Role.COMMITTEE_MEMBER).user
     suggestion = world.released()
-    set_answer_rule(by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=3)
-    for by, choice in zip((world.user("chair"), world.user("committee_member"), third), choices, strict=False):
+    set_answer_rule(
+        by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=3
+    )
+    for by, choice in zip(
+        (world.user("chair"), world.user("committee_member"), third), choices, strict=False
+    ):
         cast_vote(by=by, suggestion_id=suggestion.pk, community_id=world.b.pk, choice=choice)
-    objections = {given: review(world, "chair", suggestion).objection_to(given) for given in ("interested", "declined")}
+    objections = {
+        given: review(world, "chair", suggestion).objection_to(given)
+        for given in ("interested", "declined")
+    }
     assert {given for given, objection in objections.items() if not objection} == allowed
     for given in ("interested", "declined"):
         if given not in allowed:
@@ -150,22 +214,34 @@ def test_answer_follows_the_majority(world: World, choices: list[str], allowed: 
 
 def give(world: World, suggestion: Suggestion, given: str) -> None:
     reason = "no_fit" if given == "declined" else ""
-    answer(by=world.user("chair"), suggestion_id=suggestion.pk, community_id=world.b.pk, answer=given, reason=reason)
+    answer(
+        by=world.user("chair"),
+        suggestion_id=suggestion.pk,
+        community_id=world.b.pk,
+        answer=given,
+        reason=reason,
+    )
 
 
 def test_votes_of_people_who_have_left_do_not_count(world: World) -> None:
     suggestion = world.released()
-    set_answer_rule(by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=2)
+    set_answer_rule(
+        by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=2
+    )
     vote(world, "chair", suggestion)
     vote(world, "committee_member", suggestion)
-    CommunityRole.objects.filter(user=world.user("committee_member")).update(ended_at=dt.datetime.now(dt.UTC))
+    CommunityRole.objects.filter(user=world.user("committee_member")).update(
+        ended_at=dt.datetime.now(dt.UTC)
+    )
     with pytest.raises(WrongState):
         give(world, suggestion, "interested")
 
 
 def test_interest_is_withdrawn_without_a_vote(world: World) -> None:
     suggestion = world.released(b_state="interested")
-    set_answer_rule(by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=2)
+    set_answer_rule(
+        by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=2
+    )
     give(world, suggestion, "withdrawn")
 
 
@@ -174,14 +250,24 @@ def test_shortlist_belongs_to_one_side(world: World) -> None:
 
     def put(actor: str, listed: bool) -> bool:
         side = world.home_of(actor) or world.b
-        return shortlist(by=world.user(actor), suggestion_id=suggestion.pk, community_id=side.pk, listed=listed)
+        return shortlist(
+            by=world.user(actor), suggestion_id=suggestion.pk, community_id=side.pk, listed=listed
+        )
 
     assert put("committee_member", True) and not put("chair", True)
-    assert review(world, "chair", suggestion).is_shortlisted and not review(world, "official", suggestion).is_shortlisted
+    assert (
+        review(world, "chair", suggestion).is_shortlisted
+        and not review(world, "official", suggestion).is_shortlisted
+    )
     assert put("chair", False) and not ShortlistEntry.objects.exists()
     for actor in ("stranger", "curator", "admin", "other_official"):
         with pytest.raises(DomainError):
-            shortlist(by=world.user(actor), suggestion_id=suggestion.pk, community_id=world.b.pk, listed=True)
+            shortlist(
+                by=world.user(actor),
+                suggestion_id=suggestion.pk,
+                community_id=world.b.pk,
+                listed=True,
+            )
     assert Event.objects.filter(topic="shortlist_changed").count() == 2
 
 
@@ -191,12 +277,16 @@ def many(world: World) -> dict[str, Suggestion]:
     old = dt.datetime.now(dt.UTC) - dt.timedelta(days=20)
 
     def of(name: str, country: str, answers: Any = None, **values: Any) -> Suggestion:
-        other = CommunityFactory(name=name, country_code=country, published=True, published__document=answers)
+        other = CommunityFactory(
+            name=name, country_code=country, published=True, published__document=answers
+        )
         return SuggestionFactory(pair__a=world.b, pair__b=other, **values)
 
     return {
         "fresh": of("Fresh", "US", culture),
-        "old": of("Old", "JP", document(themes={"importances": {"trade": 1}}), released_at=old, score=0.9),
+        "old": of(
+            "Old", "JP", document(themes={"importances": {"trade": 1}}), released_at=old, score=0.9
+        ),
         "answered": of("Answered", "US", culture, a_state="interested"),
         "declined by them": of("Coy", "JP", culture, status="declined", b_state="declined"),
         "over": of("Over", "US", culture, released_at=old - dt.timedelta(days=60)),
@@ -218,7 +308,9 @@ def test_queue_is_narrowed_by_what_the_side_itself_knows(world: World) -> None:
     assert shown(shown="answered") == ["answered"]
     assert set(shown(shown="awaiting_me")) == {"fresh", "old", "declined by them"}
     cast_vote(by=member, suggestion_id=rows["old"].pk, community_id=world.b.pk, choice="yes")
-    assert set(shown(member, shown="awaiting_me")) == {"fresh", "declined by them"}, "a member waits for its own vote"
+    assert set(shown(member, shown="awaiting_me")) == {"fresh", "declined by them"}, (
+        "a member waits for its own vote"
+    )
     shortlist(by=chair, suggestion_id=rows["over"].pk, community_id=world.b.pk, listed=True)
     assert shown(shown="shortlist") == ["over"]
     counts = queue_counts(chair, world.b.pk)
@@ -229,13 +321,19 @@ def test_queue_is_narrowed_by_what_the_side_itself_knows(world: World) -> None:
 def test_compared_ones_come_in_the_order_asked_for_and_only_ones_own(world: World) -> None:
     rows = many(world)
     wanted = [rows["old"].pk, rows["fresh"].pk]
-    assert [view.suggestion_id for view in compared(world.user("chair"), world.b.pk, wanted)] == wanted
+    assert [
+        view.suggestion_id for view in compared(world.user("chair"), world.b.pk, wanted)
+    ] == wanted
     with pytest.raises(NotVisible):
         compared(world.user("chair"), world.b.pk, [*wanted, SuggestionFactory().pk])
 
 
 def test_partner_that_has_left_is_gone_whatever_it_answered(world: World) -> None:
-    for state, status in (("pending", "released"), ("interested", "released"), ("declined", "declined")):
+    for state, status in (
+        ("pending", "released"),
+        ("interested", "released"),
+        ("declined", "declined"),
+    ):
         suggestion = world.released(status=status, a_state=state)
         assert suggestion_for(world.user("chair"), suggestion.pk).can_answer
         world.a.profile.status = "withdrawn"

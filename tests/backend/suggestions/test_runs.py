@@ -1,4 +1,6 @@
-"""Scoring runs on a small world in the database: what a run leaves, and that everything after it agrees with it."""
+"""Scoring runs on a small world in the database: what a run leaves, and that everything after it
+agrees with it.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,23 @@ from backend.cities.vocabularies import vocabulary
 from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
 from backend.suggestions import deriving, following, ranked_rows, runs
-from backend.suggestions.models import Bar, CurrentRun, RankedPair, ScoringRun, ScoringShard, Suggestion
+from backend.suggestions.models import (
+    Bar,
+    CurrentRun,
+    RankedPair,
+    ScoringRun,
+    ScoringShard,
+    Suggestion,
+)
 from backend.suggestions.scoring import engine_for, freeze_snapshot, rank, ranking_rows, reading
-from tests.factories import CommunityFactory, ListedPartnershipFactory, PairFactory, SuggestionFactory, UserFactory, document
+from tests.factories import (
+    CommunityFactory,
+    ListedPartnershipFactory,
+    PairFactory,
+    SuggestionFactory,
+    UserFactory,
+    document,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +63,10 @@ def world(settings: Any) -> tuple[list[Community], list[Community]]:
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "k": 4, "shards": 3, "shard_rows_min": 1}
     rng = random.Random(7)
     home = [CommunityFactory(published=True, published__document=_answers(rng)) for _ in range(12)]
-    abroad = [CommunityFactory(published=True, published__document=_answers(rng), country_code=c) for c in ("DE", "JP", "MX") * 6]
+    abroad = [
+        CommunityFactory(published=True, published__document=_answers(rng), country_code=c)
+        for c in ("DE", "JP", "MX") * 6
+    ]
     following.forget()
     return home, abroad
 
@@ -69,13 +88,19 @@ def _rows(run: ScoringRun) -> list[tuple[Any, ...]]:
 def _publish(community: Community, answers: dict[str, Any]) -> None:
     profile = Profile.objects.get(community=community)
     number = profile.versions.count() + 1000
-    profile.current_version = ProfileVersion.objects.create(profile=profile, number=number, data=answers)
+    profile.current_version = ProfileVersion.objects.create(
+        profile=profile, number=number, data=answers
+    )
     profile.save()
 
 
 def test_run_in_shards_leaves_what_one_pass_over_both_sides_gives(world: Any) -> None:
     run = _perform_run()
-    assert run.status == ScoringRun.Status.COMPLETE and run.shard_count == 3 and run.pairs_scored == 12 * 18
+    assert (
+        run.status == ScoringRun.Status.COMPLETE
+        and run.shard_count == 3
+        and run.pairs_scored == 12 * 18
+    )
     frozen, builder = following.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(frozen, run.weights, builder), run.k))
     assert ranked_rows.stored_rows(run.pk).keys() == whole.keys()
@@ -110,7 +135,14 @@ def test_second_run_waits_until_the_first_is_over(world: Any) -> None:
     assert first is not None and runs.begin_run(reason="nightly") is None
     with pytest.raises(IntegrityError), transaction.atomic():
         ScoringRun.objects.create(
-            reason="x", k=1, weights={}, snapshot=b"", snapshot_version="", left_count=0, right_count=0, shard_count=0
+            reason="x",
+            k=1,
+            weights={},
+            snapshot=b"",
+            snapshot_version="",
+            left_count=0,
+            right_count=0,
+            shard_count=0,
         )
 
 
@@ -118,7 +150,13 @@ def test_run_whose_shard_was_given_up_fails_and_makes_room(world: Any) -> None:
     stuck = runs.begin_run(reason="requested")
     assert stuck is not None
     moment = stuck.begun_at
-    Work.objects.create(task="score_shard", key=f"{stuck.pk}:0", status="dead", available_at=moment, finished_at=moment)
+    Work.objects.create(
+        task="score_shard",
+        key=f"{stuck.pk}:0",
+        status="dead",
+        available_at=moment,
+        finished_at=moment,
+    )
     fresh = runs.begin_run(reason="nightly")
     stuck.refresh_from_db()
     assert fresh is not None and stuck.status == ScoringRun.Status.FAILED and stuck.error
@@ -149,13 +187,17 @@ def test_rescoring_one_community_gives_what_a_full_pass_would(world: Any, side: 
 def test_new_paused_and_returning_communities_are_rescored_exactly(world: Any) -> None:
     run = _perform_run()
     rng = random.Random(5)
-    newcomer = CommunityFactory(published=True, published__document=_answers(rng), country_code="JP")
+    newcomer = CommunityFactory(
+        published=True, published__document=_answers(rng), country_code="JP"
+    )
     paused = world[1][2]
     Profile.objects.filter(community=paused).update(status="paused")
     for community in (newcomer, paused):
         assert runs.rescore_community(community.pk)
     stored = ranked_rows.stored_rows(run.pk)
-    assert any(newcomer.pk in pair for pair in stored) and not any(paused.pk in pair for pair in stored)
+    assert any(newcomer.pk in pair for pair in stored) and not any(
+        paused.pk in pair for pair in stored
+    )
     Profile.objects.filter(community=paused).update(status="published")
     runs.rescore_community(paused.pk)
     _frozen, builder = following.frozen_run(run.pk)
@@ -171,13 +213,17 @@ def _assert_stored_is_exact(run: ScoringRun) -> None:
     assert all(stored[pair] == pytest.approx(whole[pair], abs=1e-8, nan_ok=True) for pair in whole)
 
 
-def test_a_kept_ranking_writes_only_what_changed(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_ranking_writes_only_what_changed(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = _perform_run()
     rng = random.Random(4)
     runs.rescore_community(world[0][0].pk)
     asked: list[tuple[Any, ...]] = []
     stored_rows = ranked_rows.stored_rows
-    monkeypatch.setattr(ranked_rows, "stored_rows", lambda *args: asked.append(args) or stored_rows(*args))
+    monkeypatch.setattr(
+        ranked_rows, "stored_rows", lambda *args: asked.append(args) or stored_rows(*args)
+    )
     _publish(world[0][6], _answers(rng))
     runs.rescore_community(world[0][6].pk)
     assert len(asked) == 1 and asked[0][1] == [world[0][6].pk] and len(asked[0][2]) < 18
@@ -186,7 +232,9 @@ def test_a_kept_ranking_writes_only_what_changed(world: Any, monkeypatch: pytest
 
 
 def test_rescorings_by_two_workers_and_after_a_restart_agree(world: Any) -> None:
-    """Each worker keeps a ranking of its own and stores it after what the other stored, once with an edit taken back in between."""
+    """Each worker keeps a ranking of its own and stores it after what the other stored, once with
+    an edit taken back in between.
+    """
     run = _perform_run()
     rng = random.Random(11)
     kept: list[following.FollowedRun | None] = [None, None]
@@ -228,7 +276,9 @@ def test_withdrawn_communities_leave_every_list(world: Any) -> None:
     for community in (world[0][5], world[1][5]):
         Profile.objects.filter(community=community).update(status="withdrawn")
         runs.rescore_community(community.pk)
-        assert not RankedPair.objects.filter(Q(left=community) | Q(right=community), run=run).exists()
+        assert not RankedPair.objects.filter(
+            Q(left=community) | Q(right=community), run=run
+        ).exists()
     _assert_stored_is_exact(run)
 
 
@@ -256,7 +306,11 @@ def test_records_that_have_not_changed_are_kept_and_others_read_anew(world: Any)
     now = freeze_snapshot()
     after = {r.id: r for side in (now.left, now.right) for r in side}
     assert after[untouched.pk] is before[untouched.pk]
-    assert after[renamed.pk].utc_offset_hours == -7 and not after[unanswered.pk].available and after[world[1][3].pk].climate == "Dfb"
+    assert (
+        after[renamed.pk].utc_offset_hours == -7
+        and not after[unanswered.pk].available
+        and after[world[1][3].pk].climate == "Dfb"
+    )
     reading._kept = {}
     anew = freeze_snapshot()
     assert (anew.left, anew.right) == (now.left, now.right)
@@ -268,7 +322,13 @@ def test_partners_and_resting_pairs_are_never_ranked(world: Any) -> None:
     ListedPartnershipFactory(place_a_id=a, place_b_id=b)
     resting = PairFactory(a=world[0][1], b=world[1][1], closed_until="2999-01-01T00:00:00Z")
     barred = PairFactory(a=world[0][2], b=world[1][2])
-    Bar.objects.create(pair=barred, because="The council says so", source="A letter", from_on="2020-01-01", set_by=UserFactory())
+    Bar.objects.create(
+        pair=barred,
+        because="The council says so",
+        source="A letter",
+        from_on="2020-01-01",
+        set_by=UserFactory(),
+    )
     run = _perform_run()
     pairs = ranked_rows.stored_rows(run.pk).keys()
     assert (left.pk, right.pk) not in pairs
@@ -281,13 +341,19 @@ def test_deriving_makes_suggestions_for_both_sides_once(world: Any) -> None:
     assert derived.made == Suggestion.objects.count() > 0
     for suggestion in Suggestion.objects.select_related("pair"):
         assert min(suggestion.a_preference, suggestion.b_preference) >= 0.45
-        assert (suggestion.a_rank or suggestion.b_rank) and suggestion.run_id == run.pk and suggestion.meetings > 0
+        assert (
+            (suggestion.a_rank or suggestion.b_rank)
+            and suggestion.run_id == run.pk
+            and suggestion.meetings > 0
+        )
         for side in "ab":
             reasons = getattr(suggestion, f"{side}_reasons")
             total = sum(c["share"] for c in reasons["contributions"])
             assert total == pytest.approx(getattr(suggestion, f"{side}_preference"), abs=1e-4)
     told = Event.objects.get(topic=Topic.SUGGESTIONS_CHANGED).payload["communities"]
-    assert sorted(i for ids in told.values() for i in ids) == sorted(2 * list(Suggestion.objects.values_list("pk", flat=True)))
+    assert sorted(i for ids in told.values() for i in ids) == sorted(
+        2 * list(Suggestion.objects.values_list("pk", flat=True))
+    )
     assert Event.objects.filter(topic=Topic.SUGGESTION_RELEASED).count() == derived.made
 
     again = deriving.derive_suggestions()
@@ -307,7 +373,9 @@ def test_deriving_by_hand_release_shows_nothing(world: Any, settings: Any) -> No
 
 
 def test_what_is_not_released_follows_a_pause_and_what_is_released_stays(world: Any) -> None:
-    """Whoever answered what: a pause that took back only unanswered suggestions would show which ones were answered."""
+    """Whoever answered what: a pause that took back only unanswered suggestions would show which
+    ones were answered.
+    """
     _perform_run()
     deriving.derive_suggestions()
     counts: dict[int, int] = {}
@@ -317,7 +385,9 @@ def test_what_is_not_released_follows_a_pause_and_what_is_released_stays(world: 
     busiest = max(counts, key=lambda i: (counts[i], -i))
     mine = list(Suggestion.objects.of_community(busiest).order_by("pk"))
     assert len(mine) > 1
-    Suggestion.objects.filter(pk=mine[0].pk).update(status="proposed", released_at=None, expires_at=None)
+    Suggestion.objects.filter(pk=mine[0].pk).update(
+        status="proposed", released_at=None, expires_at=None
+    )
     Suggestion.objects.filter(pk=mine[1].pk).update(a_state="interested")
     Profile.objects.filter(community_id=busiest).update(status="paused")
     runs.rescore_community(busiest)
@@ -350,5 +420,8 @@ def test_old_runs_are_cleared_and_the_visible_one_kept(world: Any, settings: Any
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "runs_kept": 1}
     first, second = _perform_run(), _perform_run()
     assert runs.clear_old_runs() == 1 and runs.clear_old_runs() == 0
-    assert not RankedPair.objects.filter(run=first).exists() and RankedPair.objects.filter(run=second).exists()
+    assert (
+        not RankedPair.objects.filter(run=first).exists()
+        and RankedPair.objects.filter(run=second).exists()
+    )
     assert not ScoringShard.objects.filter(run=first).exists()

@@ -21,7 +21,16 @@ from tests.actors import World, make_world
 from tests.factories import SuggestionFactory
 
 S, A = Suggestion.Status, Suggestion.SideState
-ACTORS = ("stranger", "unvetted", "official", "committee_member", "chair", "other_official", "curator", "admin")
+ACTORS = (
+    "stranger",
+    "unvetted",
+    "official",
+    "committee_member",
+    "chair",
+    "other_official",
+    "curator",
+    "admin",
+)
 Act = Callable[[World, User, Suggestion], Any]
 
 
@@ -38,7 +47,11 @@ def _answer(side: str, given: str) -> Act:
 ACTS: dict[str, Act] = {
     "release": lambda world, by, suggestion: release(by=by, suggestion_id=suggestion.pk),
     "hold": lambda world, by, suggestion: hold(by=by, suggestion_id=suggestion.pk),
-    **{f"{side}: {given}": _answer(side, given) for side in "ab" for given in Decision.Answer.values},
+    **{
+        f"{side}: {given}": _answer(side, given)
+        for side in "ab"
+        for given in Decision.Answer.values
+    },
 }
 # What can be: (status, a's answer, b's answer).
 LIVES: list[tuple[str, str, str]] = [
@@ -56,27 +69,40 @@ LIVES: list[tuple[str, str, str]] = [
 
 
 def expected(status: str, a: str, b: str, act: str) -> tuple[str, str, str] | None:
-    """Where the act leads, from the words of the design; None where it is refused for the state that it is in."""
+    """Where the act leads, from the words of the design; None where it is refused for the state
+    that it is in.
+    """
     if act == "release":
         return (S.RELEASED, a, b) if status in (S.PROPOSED, S.HELD) else None
     if act == "hold":
-        return (S.HELD, a, b) if status in (S.PROPOSED, S.RELEASED) and a == b == A.PENDING else None
+        return (
+            (S.HELD, a, b) if status in (S.PROPOSED, S.RELEASED) and a == b == A.PENDING else None
+        )
     side, given = act.split(": ")
     own, other = (a, b) if side == "a" else (b, a)
     if status not in (S.RELEASED, S.DECLINED, S.WITHDRAWN):
         return None
-    if (own, given) not in {(A.PENDING, A.INTERESTED), (A.PENDING, A.DECLINED), (A.INTERESTED, A.WITHDRAWN)}:
+    if (own, given) not in {
+        (A.PENDING, A.INTERESTED),
+        (A.PENDING, A.DECLINED),
+        (A.INTERESTED, A.WITHDRAWN),
+    }:
         return None
     sides = (given, other) if side == "a" else (other, given)
     if status != S.RELEASED:
-        return (status, *sides)  # closed by the other side in secret: the answer is taken and moves nothing
+        return (
+            status,
+            *sides,
+        )  # closed by the other side in secret: the answer is taken and moves nothing
     if given == A.INTERESTED:
         return (S.MUTUAL if other == A.INTERESTED else S.RELEASED, *sides)
     return (S.DECLINED if given == A.DECLINED else S.WITHDRAWN, *sides)
 
 
 def may(actor: str, act: str) -> bool:
-    return {"release": "curator", "hold": "curator", "a": "official", "b": "chair"}[act.split(": ")[0]] == actor
+    return {"release": "curator", "hold": "curator", "a": "official", "b": "chair"}[
+        act.split(": ")[0]
+    ] == actor
 
 
 def suggestion_in(world: World, status: str, a: str, b: str) -> Suggestion:
@@ -104,7 +130,11 @@ def test_every_act_of_every_actor(life: tuple[str, str, str]) -> None:
                     ACTS[act](world, world.user(actor), suggestion)
             except DomainError as error:
                 refused = error
-                assert marks(suggestion) == before, (act, actor, "refused, and yet something changed")
+                assert marks(suggestion) == before, (
+                    act,
+                    actor,
+                    "refused, and yet something changed",
+                )
             want = expected(*life, act)
             if not may(actor, act):
                 assert isinstance(refused, NotVisible), (act, actor, refused)
@@ -128,14 +158,26 @@ def test_tables_are_total() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("a", "b"), [(A.PENDING, A.PENDING), (A.INTERESTED, A.PENDING), (A.PENDING, A.INTERESTED)])
+@pytest.mark.parametrize(
+    ("a", "b"), [(A.PENDING, A.PENDING), (A.INTERESTED, A.PENDING), (A.PENDING, A.INTERESTED)]
+)
 def test_time_runs_out_once_by_the_clock_of_the_database(a: str, b: str) -> None:
     world = make_world()
     past = timezone.now() - dt.timedelta(days=61)
-    suggestion = SuggestionFactory(pair=world.pair, a_state=a, b_state=b, released_at=past, expires_at=past + dt.timedelta(days=60))
+    suggestion = SuggestionFactory(
+        pair=world.pair,
+        a_state=a,
+        b_state=b,
+        released_at=past,
+        expires_at=past + dt.timedelta(days=60),
+    )
     assert expire_suggestions() == 1
     suggestion.refresh_from_db()
-    assert (suggestion.status, suggestion.a_state, suggestion.b_state) == (S.EXPIRED, A.EXPIRED, A.EXPIRED)
+    assert (suggestion.status, suggestion.a_state, suggestion.b_state) == (
+        S.EXPIRED,
+        A.EXPIRED,
+        A.EXPIRED,
+    )
     assert expire_suggestions() == 0
     assert Event.objects.filter(topic="suggestion_expired").count() == 1
 
@@ -144,6 +186,13 @@ def test_time_runs_out_once_by_the_clock_of_the_database(a: str, b: str) -> None
 def test_answer_after_the_time_is_refused_before_anybody_swept() -> None:
     world = make_world()
     past = timezone.now() - dt.timedelta(days=61)
-    suggestion = SuggestionFactory(pair=world.pair, released_at=past, expires_at=past + dt.timedelta(days=60))
+    suggestion = SuggestionFactory(
+        pair=world.pair, released_at=past, expires_at=past + dt.timedelta(days=60)
+    )
     with pytest.raises(WrongState):
-        answer(by=world.user("official"), suggestion_id=suggestion.pk, community_id=world.a.pk, answer="interested")
+        answer(
+            by=world.user("official"),
+            suggestion_id=suggestion.pk,
+            community_id=world.a.pk,
+            answer="interested",
+        )

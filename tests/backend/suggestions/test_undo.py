@@ -1,4 +1,6 @@
-"""An answer takes effect when it can no longer be undone, and until then nobody else can tell that it was given."""
+"""An answer takes effect when it can no longer be undone, and until then nobody else can tell that
+it was given.
+"""
 
 from __future__ import annotations
 
@@ -33,17 +35,29 @@ def world() -> World:
 
 def give(world: World, suggestion: Suggestion, side: str, given: str) -> None:
     reason = "no_fit" if given == "declined" else ""
-    answer(by=world.user(PEOPLE[side]), suggestion_id=suggestion.pk, community_id=getattr(world, side).pk, answer=given, reason=reason)
+    answer(
+        by=world.user(PEOPLE[side]),
+        suggestion_id=suggestion.pk,
+        community_id=getattr(world, side).pk,
+        answer=given,
+        reason=reason,
+    )
 
 
 def undo(world: World, suggestion: Suggestion, side: str) -> None:
-    undo_answer(by=world.user(PEOPLE[side]), suggestion_id=suggestion.pk, community_id=getattr(world, side).pk)
+    undo_answer(
+        by=world.user(PEOPLE[side]),
+        suggestion_id=suggestion.pk,
+        community_id=getattr(world, side).pk,
+    )
 
 
 def let_time_pass(suggestion: Suggestion, drain: Callable[[], int], seconds: int = 61) -> None:
     """What was to be done within these seconds is done, as by relay and worker."""
     shift = dt.timedelta(seconds=seconds)
-    Suggestion.objects.filter(pk=suggestion.pk).update(a_final_at=F("a_final_at") - shift, b_final_at=F("b_final_at") - shift)
+    Suggestion.objects.filter(pk=suggestion.pk).update(
+        a_final_at=F("a_final_at") - shift, b_final_at=F("b_final_at") - shift
+    )
     Work.objects.filter(task="settle_answer").update(available_at=F("available_at") - shift)
     drain()
     suggestion.refresh_from_db()
@@ -54,14 +68,18 @@ def state(suggestion: Suggestion) -> tuple[str, str, str]:
     return suggestion.status, suggestion.a_state, suggestion.b_state
 
 
-def test_second_interest_is_mutual_only_after_the_window(world: World, drain: Callable[[], int]) -> None:
+def test_second_interest_is_mutual_only_after_the_window(
+    world: World, drain: Callable[[], int]
+) -> None:
     suggestion = world.released()
     give(world, suggestion, "a", "interested")
     let_time_pass(suggestion, drain)
     give(world, suggestion, "b", "interested")
     drain()
     assert state(suggestion) == ("released", "interested", "interested")
-    assert suggestion_for(world.user("chair"), suggestion.pk).status_for_side == "waiting", "B cannot read A's interest and undo its own"
+    assert suggestion_for(world.user("chair"), suggestion.pk).status_for_side == "waiting", (
+        "B cannot read A's interest and undo its own"
+    )
     assert not Event.objects.filter(topic="interest_mutual").exists()
     let_time_pass(suggestion, drain)
     assert state(suggestion)[0] == "mutual"
@@ -76,9 +94,18 @@ def test_undone_answer_was_never_given(world: World, drain: Callable[[], int], g
     let_time_pass(suggestion, drain)
     assert state(suggestion) == ("released", "pending", "pending")
     assert Pair.objects.get(pk=suggestion.pair_id).closed_until is None
-    assert Decision.objects.filter(undone_at__isnull=False, undone_by=world.user("chair")).count() == 1
+    assert (
+        Decision.objects.filter(undone_at__isnull=False, undone_by=world.user("chair")).count() == 1
+    )
     topics = ["suggestion_answered", "suggestion_answer_undone"]
-    assert list(Event.objects.filter(topic__startswith="suggestion_").order_by("pk").values_list("topic", flat=True)) == topics
+    assert (
+        list(
+            Event.objects.filter(topic__startswith="suggestion_")
+            .order_by("pk")
+            .values_list("topic", flat=True)
+        )
+        == topics
+    )
     give(world, suggestion, "b", given)
     assert suggestion_for(world.user("chair"), suggestion.pk).undo_until is not None
 
@@ -90,13 +117,17 @@ def test_undone_withdrawal_is_the_interest_again(world: World, drain: Callable[[
     give(world, suggestion, "a", "withdrawn")
     give(world, suggestion, "b", "interested")
     undo(world, suggestion, "a")
-    assert state(suggestion) == ("released", "interested", "interested"), "not in the instant of the undo: that would tell of the other"
+    assert state(suggestion) == ("released", "interested", "interested"), (
+        "not in the instant of the undo: that would tell of the other"
+    )
     let_time_pass(suggestion, drain)
     assert state(suggestion)[0] == "mutual"
 
 
 @pytest.mark.parametrize("given", ["interested", "declined"])
-def test_after_the_window_there_is_nothing_to_undo(world: World, drain: Callable[[], int], given: str) -> None:
+def test_after_the_window_there_is_nothing_to_undo(
+    world: World, drain: Callable[[], int], given: str
+) -> None:
     suggestion = world.released()
     give(world, suggestion, "a", given)
     let_time_pass(suggestion, drain)
@@ -117,7 +148,9 @@ def test_no_answer_cannot_be_undone_and_not_by_just_anybody(world: World) -> Non
             undo_answer(by=world.user(actor), suggestion_id=suggestion.pk, community_id=world.b.pk)
 
 
-def test_decline_given_first_closes_and_a_later_interest_changes_nothing(world: World, drain: Callable[[], int]) -> None:
+def test_decline_given_first_closes_and_a_later_interest_changes_nothing(
+    world: World, drain: Callable[[], int]
+) -> None:
     suggestion = world.released()
     give(world, suggestion, "a", "declined")
     give(world, suggestion, "b", "interested")
@@ -132,10 +165,15 @@ def test_decline_given_first_closes_and_a_later_interest_changes_nothing(world: 
 def test_answer_in_the_last_minute_counts(world: World, drain: Callable[[], int]) -> None:
     past = dt.datetime.now(dt.UTC) - dt.timedelta(days=60)
     suggestion = SuggestionFactory(
-        pair=world.pair, a_state="interested", released_at=past, expires_at=past + dt.timedelta(days=60, seconds=30)
+        pair=world.pair,
+        a_state="interested",
+        released_at=past,
+        expires_at=past + dt.timedelta(days=60, seconds=30),
     )
     give(world, suggestion, "b", "interested")
-    Suggestion.objects.filter(pk=suggestion.pk).update(expires_at=past + dt.timedelta(days=60, seconds=-1))
+    Suggestion.objects.filter(pk=suggestion.pk).update(
+        expires_at=past + dt.timedelta(days=60, seconds=-1)
+    )
     assert expire_suggestions() == 0, "it can still be undone"
     let_time_pass(suggestion, drain)
     expire_suggestions()
@@ -153,7 +191,9 @@ def test_lost_task_is_made_good_by_the_hourly_sweep(world: World, drain: Callabl
 
 
 def test_interests_wait_for_room_and_find_it(world: World, drain: Callable[[], int]) -> None:
-    """A has room for three: four become mutual in the same minute, each answered while there was room."""
+    """A has room for three: four become mutual in the same minute, each answered while there was
+    room.
+    """
     others = [SuggestionFactory(pair__a=world.a, b_state="interested") for _ in range(3)]
     last = world.released(b_state="interested")
     for suggestion in [*others, last]:

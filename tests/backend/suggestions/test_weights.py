@@ -1,4 +1,6 @@
-"""Versions of the weights: learned from decisions, promoted by staff when better calibrated, used by the next run."""
+"""Versions of the weights: learned from decisions, promoted by staff when better calibrated, used
+by the next run.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from backend.suggestions.learning import TooFewDecisionsError, learn_weights, pr
 from backend.suggestions.models import Decision, WeightSet
 from backend.suggestions.scoring import weights_in_force
 from matching.weights import Weights
-from tests.factories import CommunityFactory, DecisionFactory, PairFactory, SuggestionFactory, UserFactory
+from tests.factories import (
+    CommunityFactory,
+    DecisionFactory,
+    PairFactory,
+    SuggestionFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db
 DEFAULTS = Weights()
@@ -27,14 +35,27 @@ BETTER = {"is_better": True, "compared_with": DEFAULTS.version}
 
 def _version(**values: Any) -> WeightSet:
     weights = weights_in_force() | {"version": "learned-7"}
-    return WeightSet.objects.create(**({"weights": weights, "source": "learned", "metrics": BETTER, "decisions": 90} | values))
+    return WeightSet.objects.create(
+        **({"weights": weights, "source": "learned", "metrics": BETTER, "decisions": 90} | values)
+    )
 
 
 def _reasons(themes: float, ties: float) -> dict[str, Any]:
-    facets = [(facet, value, DEFAULTS.default(facet)) for facet, value in (("themes", themes), ("ties", ties), ("sectors", None))]
-    contributions = [{"facet": f, "similarity": s, "weight": w, "share": 0.1, "items": []} for f, s, w in facets]
+    facets = [
+        (facet, value, DEFAULTS.default(facet))
+        for facet, value in (("themes", themes), ("ties", ties), ("sectors", None))
+    ]
+    contributions = [
+        {"facet": f, "similarity": s, "weight": w, "share": 0.1, "items": []} for f, s, w in facets
+    ]
     prior = {"facet": "prior", "similarity": 0.3, "weight": 2.0, "share": 0.1, "items": []}
-    return {"preference": 0.5, "coverage": 0.7, "contributions": [*contributions, prior], "missing": ["sectors"], "caveat": None}
+    return {
+        "preference": 0.5,
+        "coverage": 0.7,
+        "contributions": [*contributions, prior],
+        "missing": ["sectors"],
+        "caveat": None,
+    }
 
 
 def _decide(count: int) -> None:
@@ -48,28 +69,46 @@ def _decide(count: int) -> None:
         reasons = _reasons(themes, ties)
         suggestion = SuggestionFactory(pair=PairFactory(a=a, b=b), a_reasons=reasons)
         answer = Decision.Answer.INTERESTED if interested else Decision.Answer.DECLINED
-        DecisionFactory(suggestion=suggestion, community=a, by=people, answer=answer, reason="" if interested else "no_fit")
+        DecisionFactory(
+            suggestion=suggestion,
+            community=a,
+            by=people,
+            answer=answer,
+            reason="" if interested else "no_fit",
+        )
 
 
 def test_without_a_promoted_version_the_defaults_are_in_force(curator: User) -> None:
     assert weights_in_force()["version"] == DEFAULTS.version
     chosen = promote_weights(by=curator, weight_set_id=_version().pk)
     assert weights_in_force()["version"] == "learned-7"
-    assert (chosen.in_force, chosen.promoted_by) == (True, curator) and chosen.promoted_at is not None
+    assert (chosen.in_force, chosen.promoted_by) == (
+        True,
+        curator,
+    ) and chosen.promoted_at is not None
 
 
 def test_promoting_another_keeps_the_old_version(curator: User) -> None:
     first = promote_weights(by=curator, weight_set_id=_version().pk)
-    second = _version(metrics=BETTER | {"compared_with": "learned-7"}, weights=weights_in_force() | {"version": "learned-8"})
+    second = _version(
+        metrics=BETTER | {"compared_with": "learned-7"},
+        weights=weights_in_force() | {"version": "learned-8"},
+    )
     promote_weights(by=curator, weight_set_id=second.pk)
     first.refresh_from_db()
     assert not first.in_force and first.promoted_at and weights_in_force()["version"] == "learned-8"
 
 
 @pytest.mark.parametrize(
-    ("metrics", "words"), [({"is_better": False}, "not better"), ({"compared_with": "learned-3"}, "compared with others")]
+    ("metrics", "words"),
+    [
+        ({"is_better": False}, "not better"),
+        ({"compared_with": "learned-3"}, "compared with others"),
+    ],
 )
-def test_versions_that_are_not_better_than_those_in_force_are_refused(curator: User, metrics: dict[str, Any], words: str) -> None:
+def test_versions_that_are_not_better_than_those_in_force_are_refused(
+    curator: User, metrics: dict[str, Any], words: str
+) -> None:
     version = _version(metrics=BETTER | metrics)
     with pytest.raises(WrongState, match=words):
         promote_weights(by=curator, weight_set_id=version.pk)
@@ -101,7 +140,10 @@ def test_learning_reads_what_each_side_was_shown_and_keeps_a_version() -> None:
     assert unit["themes"] > DEFAULTS.unit["themes"] and unit["ties"] < DEFAULTS.unit["ties"]
     assert unit["sectors"] == pytest.approx(DEFAULTS.unit["sectors"], abs=1e-6)
     assert learned.decisions == learned.metrics["decisions"] == 90 and not learned.in_force
-    assert learned.metrics["compared_with"] == DEFAULTS.version and weights_in_force()["version"] == DEFAULTS.version
+    assert (
+        learned.metrics["compared_with"] == DEFAULTS.version
+        and weights_in_force()["version"] == DEFAULTS.version
+    )
     assert dt.datetime.now(dt.UTC) - learned.created_at < dt.timedelta(minutes=5)
 
 

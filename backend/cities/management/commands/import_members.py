@@ -19,7 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--by", required=True, metavar="EMAIL", help="the curator in whose name it is done")
+        parser.add_argument(
+            "--by", required=True, metavar="EMAIL", help="the curator in whose name it is done"
+        )
         parser.add_argument("--apply", action="store_true", help="do it, after it was checked")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,9 +39,13 @@ class Command(BaseCommand):
                 apply_members(by=person, import_id=checked.pk)
                 self.stdout.write("Applied.")
         except NotVisible:
-            raise CommandError(f"{person.email} is no curator: only curators keep members.") from None
+            raise CommandError(
+                f"{person.email} is no curator: only curators keep members."
+            ) from None
         except InvalidFields as invalid:
-            raise CommandError(" ".join(line for lines in invalid.errors.values() for line in lines)) from None
+            raise CommandError(
+                " ".join(line for lines in invalid.errors.values() for line in lines)
+            ) from None
         except DomainError as refused:
             raise CommandError(refused.message) from None
 
@@ -49,8 +55,18 @@ class Command(BaseCommand):
             if row["action"] == ERROR:
                 self.stdout.write(f"row {row['row']}: {' '.join(row['problems'])}")
             elif row["action"] != UNCHANGED:
-                changes = "; ".join(f"{name}: {old or 'none'} -> {new or 'none'}" for name, (old, new) in row["changes"].items())
+                changes = "; ".join(
+                    f"{name}: {old or 'none'} -> {new or 'none'}"
+                    for name, (old, new) in row["changes"].items()
+                )
                 registers = "registers the city; " if row.get("place_id") else ""
-                self.stdout.write(f"row {row['row']}: {row['shown']}: {ACTION_LABELS[row['action']].lower()}: {registers}{changes}")
+                self.stdout.write(
+                    f"row {row['row']}: {row['shown']}: {ACTION_LABELS[row['action']].lower()}: {registers}{changes}"
+                )
         counts = counts_of(checked)
-        self.stdout.write(", ".join(f"{label.lower()}: {counts.get(action, 0)}" for action, label in ACTION_LABELS.items()))
+        self.stdout.write(
+            ", ".join(
+                f"{label.lower()}: {counts.get(action, 0)}"
+                for action, label in ACTION_LABELS.items()
+            )
+        )

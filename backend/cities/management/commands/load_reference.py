@@ -1,4 +1,6 @@
-"""``python3 manage.py load_reference``: countries, the gazetteer and listed partnerships into the database."""
+"""``python3 manage.py load_reference``: countries, the gazetteer and listed partnerships into the
+database.
+"""
 
 from __future__ import annotations
 

@@ -17,14 +17,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
-            raise CommandError("The sample world does not go into production: its accounts share one password.")
+            raise CommandError(
+                "The sample world does not go into production: its accounts share one password."
+            )
         began = time.monotonic()
         try:
             world = load_sample()
         except Conflict as error:
             raise CommandError(error.message) from None
         except OSError as error:
-            raise CommandError(f"The sample password cannot be kept in {settings.DATA_DIR}: {error.strerror or error}") from None
+            raise CommandError(
+                f"The sample password cannot be kept in {settings.DATA_DIR}: {error.strerror or error}"
+            ) from None
         how = "there already" if world.already else f"made in {time.monotonic() - began:.1f} s"
         self.stdout.write(
             f"sample world: {world.communities:,} communities, {world.published:,} published profiles, {world.accounts:,} accounts, {how}"

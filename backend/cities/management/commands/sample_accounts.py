@@ -24,14 +24,23 @@ class Command(BaseCommand):
         try:
             password = sample_password()
         except OSError as error:
-            raise CommandError(f"{password_file()} cannot be used: {error.strerror or error}") from None
+            raise CommandError(
+                f"{password_file()} cannot be used: {error.strerror or error}"
+            ) from None
         if not known:
-            # The database came without its data folder: the old password is lost, all get the new one.
+            # The database came without its data folder: the old password is lost, all get the new
+            # one.
             people.update(password=make_password(password))
-        names = dict(Community.objects.filter(place__in=[a.place_id for a in ACTORS if a.place_id]).values_list("place_id", "name"))
+        names = dict(
+            Community.objects.filter(
+                place__in=[a.place_id for a in ACTORS if a.place_id]
+            ).values_list("place_id", "name")
+        )
         width = max(len(actor.email) for actor in ACTORS)
         self.stdout.write(f"Sign in with the password {password}")
         for actor in ACTORS:
             where = f"{names[actor.place_id]}: " if actor.place_id in names else ""
             self.stdout.write(f"  {actor.email:<{width}}  {where}{actor.what_to_try}")
-        self.stdout.write(f"  Every sample community has an official too: official+<GeoNames id>@{ACTORS[0].email.split('@')[1]}")
+        self.stdout.write(
+            f"  Every sample community has an official too: official+<GeoNames id>@{ACTORS[0].email.split('@')[1]}"
+        )

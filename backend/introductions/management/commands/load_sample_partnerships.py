@@ -11,9 +11,13 @@ from backend.introductions.sample import load_sample_partnerships
 
 
 class Command(BaseCommand):
-    help = "Adds a few partnerships, plainly marked, to the sample world. May run again at any time."
+    help = (
+        "Adds a few partnerships, plainly marked, to the sample world. May run again at any time."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
-            raise CommandError("The sample world does not go into production: its accounts share one password.")
+            raise CommandError(
+                "The sample world does not go into production: its accounts share one password."
+            )
         self.stdout.write(f"sample partnerships: {load_sample_partnerships()} begun")

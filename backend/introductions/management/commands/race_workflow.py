@@ -1,4 +1,6 @@
-"""``race_workflow --rounds 2000``: answers, withdrawals, consents and capacity, raced on real connections."""
+"""``race_workflow --rounds 2000``: answers, withdrawals, consents and capacity, raced on real
+connections.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--rounds", type=int, default=2000)
-        parser.add_argument("--seed", type=int, help="which rounds are drawn; printed, to repeat them")
+        parser.add_argument(
+            "--seed", type=int, help="which rounds are drawn; printed, to repeat them"
+        )
 
     def handle(self, *args: Any, rounds: int, seed: int | None, **options: Any) -> None:
         if rounds < 1:
@@ -48,10 +52,14 @@ class Command(BaseCommand):
             if self.stdout.isatty():
                 self.stdout.write(f"\r{outcome.number} of {rounds}", ending="")
             elif outcome.number % _TOLD_EVERY == 0:
-                self.stdout.write(f"{outcome.number} of {rounds} rounds, {broken} violations so far")
+                self.stdout.write(
+                    f"{outcome.number} of {rounds} rounds, {broken} violations so far"
+                )
                 self.stdout.flush()
         refused = sum(ways.values()) - ways["done"]
-        self.stdout.write(f"\nseed {seed}: {ways['done']} acts done, {refused} refused, {time.monotonic() - begun:.0f} s")
+        self.stdout.write(
+            f"\nseed {seed}: {ways['done']} acts done, {refused} refused, {time.monotonic() - begun:.0f} s"
+        )
         self.stdout.write(f"rounds {rounds}")
         self.stdout.write(f"violations {broken}")
         if broken:

@@ -1,4 +1,6 @@
-"""Bring a database to the present: schema, cache table, reference data, and on a first start the sample world with its suggestions."""
+"""Bring a database to the present: schema, cache table, reference data, and on a first start the
+sample world with its suggestions.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,15 @@ from django.db.migrations.recorder import MigrationRecorder
 from backend.outbox.models import Heartbeat
 from backend.runtime.datafolder import DataFolder, write_private
 from backend.runtime.pdf_libraries import ensure_pdf_libraries
-from backend.suggestions.first_run import ask_again_where_given_up, first_run_in_words, given_up_since, has_first_suggestions
+from backend.suggestions.first_run import (
+    ask_again_where_given_up,
+    first_run_in_words,
+    given_up_since,
+    has_first_suggestions,
+)
 
-# How much longer than the data the libraries for PDFs may take to arrive, before the start goes on without them.
+# How much longer than the data the libraries for PDFs may take to arrive, before the start goes on
+# without them.
 _PATIENCE_SECONDS = 20
 _FIRST_RUN_SECONDS = 180
 _LOOK_EVERY_SECONDS = 0.2
@@ -32,15 +40,23 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--run-folder", type=Path, help="where `up` looks for the progress; without it no sample world is loaded")
-        parser.add_argument("--empty", action="store_true", help="on a first start: no sample world")
+        parser.add_argument(
+            "--run-folder",
+            type=Path,
+            help="where `up` looks for the progress; without it no sample world is loaded",
+        )
+        parser.add_argument(
+            "--empty", action="store_true", help="on a first start: no sample world"
+        )
 
     def handle(self, *, run_folder: Path | None, empty: bool, **options: Any) -> None:
         try:
             connection.ensure_connection()
         except OperationalError as error:
             said = " ".join(str(error).split())
-            raise CommandError(f"DATABASE_URL is refused by its server: {said}; check user, password and name") from None
+            raise CommandError(
+                f"DATABASE_URL is refused by its server: {said}; check user, password and name"
+            ) from None
         libraries = Thread(target=self._see_to_pdf_libraries, daemon=True)
         if run_folder is not None:
             libraries.start()  # beside the data, which take longer
@@ -64,7 +80,9 @@ class Command(BaseCommand):
     def _see_to_pdf_libraries(self) -> None:
         """Without them there are pages to print instead of PDFs, and all else works."""
         if lacking := ensure_pdf_libraries():
-            self.stderr.write(f"No PDFs on this machine: {lacking}. The pages can be printed instead.")
+            self.stderr.write(
+                f"No PDFs on this machine: {lacking}. The pages can be printed instead."
+            )
 
     def _load_world(self, folder: DataFolder, run_folder: Path, first: str) -> None:
         """The choice of the first start holds for ever; an interrupted load is taken up again."""
@@ -76,13 +94,17 @@ class Command(BaseCommand):
             folder.world_file.write_text("sample")
         signs = run_folder / "sign-in.txt"
         signs.unlink(missing_ok=True)
-        write_private(signs, _said_by("sample_accounts") if folder.world() == "sample" else _FIRST_ACCOUNT)
+        write_private(
+            signs, _said_by("sample_accounts") if folder.world() == "sample" else _FIRST_ACCOUNT
+        )
 
     def _await_first_suggestions(self, folder: DataFolder) -> None:
-        """Relay and worker make them. A run that an earlier start left half done goes on; one that was given up is asked for again.
+        """Relay and worker make them. A run that an earlier start left half done goes on; one that
+        was given up is asked for again.
 
         Raises:
-            CommandError: a step was given up, or the suggestions are not there after _FIRST_RUN_SECONDS.
+            CommandError: a step was given up, or the suggestions are not there after
+                _FIRST_RUN_SECONDS.
         """
         if has_first_suggestions():
             return
@@ -91,7 +113,9 @@ class Command(BaseCommand):
             lost, late = given_up_since(earlier), time.monotonic() - began > _FIRST_RUN_SECONDS
             if lost or late:
                 why = lost or f"after {_FIRST_RUN_SECONDS} s {first_run_in_words()}"
-                raise CommandError(f"there are no suggestions: {why}; see {folder.logs / 'worker.log'}")
+                raise CommandError(
+                    f"there are no suggestions: {why}; see {folder.logs / 'worker.log'}"
+                )
             time.sleep(_LOOK_EVERY_SECONDS)
 
 

@@ -17,7 +17,13 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with us_states.csv and countries.csv")
+        parser.add_argument(
+            "--data",
+            type=Path,
+            required=True,
+            metavar="DIR",
+            help="folder with us_states.csv and countries.csv",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -25,23 +25,54 @@ class Command(BaseCommand):
         "Rank foreign cities for each U.S. city by open data alone and measure how its real partners come out "
         "(resemblance to past choices, not proof of quality)."
     )
-    requires_system_checks: list[str] = []  # reads files only: neither database nor broker is needed
+    requires_system_checks: list[
+        str
+    ] = []  # reads files only: neither database nor broker is needed
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--data", type=Path, required=True, metavar="DIR", help="folder with cities.csv.gz, countries.csv, us_states.csv, …"
+            "--data",
+            type=Path,
+            required=True,
+            metavar="DIR",
+            help="folder with cities.csv.gz, countries.csv, us_states.csv, …",
         )
-        parser.add_argument("--train", type=Path, required=True, metavar="FILE", help="pairs that may be learned from")
-        parser.add_argument("--pairs", type=Path, metavar="FILE", help="pairs to find; without it, folds by U.S. city within --train")
-        parser.add_argument("--folds", type=int, default=5, help="folds by U.S. city when --pairs is not given (default 5)")
         parser.add_argument(
-            "--pool", choices=POOLS, default="partners", help="foreign cities of the pairs to find, or all of 20,000 and more"
+            "--train",
+            type=Path,
+            required=True,
+            metavar="FILE",
+            help="pairs that may be learned from",
+        )
+        parser.add_argument(
+            "--pairs",
+            type=Path,
+            metavar="FILE",
+            help="pairs to find; without it, folds by U.S. city within --train",
+        )
+        parser.add_argument(
+            "--folds",
+            type=int,
+            default=5,
+            help="folds by U.S. city when --pairs is not given (default 5)",
+        )
+        parser.add_argument(
+            "--pool",
+            choices=POOLS,
+            default="partners",
+            help="foreign cities of the pairs to find, or all of 20,000 and more",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            found = measure_recovery(options["data"], options["train"], options["pairs"], folds=options["folds"], pool=options["pool"])
+            found = measure_recovery(
+                options["data"],
+                options["train"],
+                options["pairs"],
+                folds=options["folds"],
+                pool=options["pool"],
+            )
         except TableError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(_as_json(found)) if options["json"] else _as_table(found))
@@ -74,5 +105,8 @@ def _as_table(found: Recovery) -> str:
     ]
     if found.pool == "partners":
         lines += ["", "For comparison, on the public pairs with five folds:"]
-        lines += [f"{name:<34} {h10:6.3f}  {h50:6.3f}  {mrr:6.3f}  {pct:5.1f}  {auc:6.3f}" for name, h10, h50, mrr, pct, auc in BASELINES]
+        lines += [
+            f"{name:<34} {h10:6.3f}  {h50:6.3f}  {mrr:6.3f}  {pct:5.1f}  {auc:6.3f}"
+            for name, h10, h50, mrr, pct, auc in BASELINES
+        ]
     return "\n".join(lines)

@@ -15,11 +15,29 @@ class Command(BaseCommand):
     help = "Write one HTML page, without outside assets, with the measures of the engine on the communities of this database."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--out", type=Path, default=Path("matching_report.html"), metavar="FILE", help="default: %(default)s")
-        parser.add_argument("--data", type=Path, metavar="DIR", help="benchmark folder, for the recovery of real partnerships")
-        parser.add_argument("--train", type=Path, metavar="FILE", help="pairs to learn from and to find, in folds by U.S. city")
+        parser.add_argument(
+            "--out",
+            type=Path,
+            default=Path("matching_report.html"),
+            metavar="FILE",
+            help="default: %(default)s",
+        )
+        parser.add_argument(
+            "--data",
+            type=Path,
+            metavar="DIR",
+            help="benchmark folder, for the recovery of real partnerships",
+        )
+        parser.add_argument(
+            "--train",
+            type=Path,
+            metavar="FILE",
+            help="pairs to learn from and to find, in folds by U.S. city",
+        )
 
-    def handle(self, *args: Any, out: Path, data: Path | None, train: Path | None, **options: Any) -> None:
+    def handle(
+        self, *args: Any, out: Path, data: Path | None, train: Path | None, **options: Any
+    ) -> None:
         if (data is None) != (train is None):
             raise CommandError("--data and --train go together.")
         try:
@@ -30,6 +48,8 @@ class Command(BaseCommand):
         try:
             out.write_text(page, encoding="utf-8")
         except OSError as error:
-            raise CommandError(f"The report cannot be written to {out}: {error.strerror or error}") from None
+            raise CommandError(
+                f"The report cannot be written to {out}: {error.strerror or error}"
+            ) from None
         self.stdout.write(market_table(measures.simulation))
         self.stdout.write(f"report written to {out} ({len(page.encode()) // 1024} KB)")

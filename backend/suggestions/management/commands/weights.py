@@ -19,9 +19,13 @@ class Command(BaseCommand):
         words = parser.add_subparsers(dest="word", required=True)
         words.add_parser("list", help="all versions, the newest last")
         words.add_parser("learn", help="learn from all decisions so far; nothing is put in force")
-        promote = words.add_parser("promote", help="put a version in force, if it is better calibrated")
+        promote = words.add_parser(
+            "promote", help="put a version in force, if it is better calibrated"
+        )
         promote.add_argument("version", type=int, help="its number in the list")
-        promote.add_argument("--by", required=True, metavar="EMAIL", help="the member of staff who promotes it")
+        promote.add_argument(
+            "--by", required=True, metavar="EMAIL", help="the member of staff who promotes it"
+        )
 
     def handle(self, *args: Any, word: str, **options: Any) -> None:
         if word == "list":
@@ -43,7 +47,9 @@ def _promote(version: int, email: str) -> WeightSet:
     try:
         return promote_weights(by=user, weight_set_id=version)
     except NotVisible:
-        raise CommandError(f"There is no version {version}, or {email} is no member of staff.") from None
+        raise CommandError(
+            f"There is no version {version}, or {email} is no member of staff."
+        ) from None
     except WrongState as error:
         raise CommandError(error.message) from None
 

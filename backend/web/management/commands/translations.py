@@ -24,11 +24,16 @@ class Command(BaseCommand):
         if act == "extract":
             for language in html_catalogues.languages():
                 html_catalogues.update(language, asked)
-        found = {language: list(html_catalogues.faults(language, asked)) for language in html_catalogues.languages()}
+        found = {
+            language: list(html_catalogues.faults(language, asked))
+            for language in html_catalogues.languages()
+        }
         for language, faults in found.items():
             self.stdout.write(f"{language}: {len(asked)} texts, {len(faults)} faults")
         if act == "check":
             for fault in [fault for faults in found.values() for fault in faults]:
                 self.stderr.write(str(fault))
             if any(found.values()):
-                raise CommandError("the catalogues are not complete: run `manage.py translations extract`, then translate what is empty")
+                raise CommandError(
+                    "the catalogues are not complete: run `manage.py translations extract`, then translate what is empty"
+                )

@@ -3,8 +3,9 @@ folders of several kinds.
 
 ``python3 -m tests.runtime.fresh_machine`` tries every cell and prints a table; ``--short`` tries
 three of them, named cells alone those. Each cell clones the last commit, runs ``up`` until it is
-ready, signs in, stops it, starts it again, kills all of it, starts it once more, and runs one file
-of tests. All cells share one cache of packages. The exit code is 1 when anything failed.
+ready, signs in and sees suggestions, stops it, starts it again, kills all of it, starts it once
+more, and runs one file of tests. All cells share one cache of packages. The exit code is 1 when
+anything failed.
 
 Runs under the system's bare Python, so: the standard library alone. The ordinary user is made, and
 deleted, where root runs this.
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.cookiejar
 import os
 import pwd
 import re
@@ -194,38 +194,37 @@ class Trial:
         return said()
 
     def _sign_in(self, name: str, said: str) -> None:
-        """``/readyz`` answers 200, and the sample official's own page opens with the password that
-        was printed. Raises Failed.
+        """``/readyz`` answers 200, and with the password that was printed the sample official sees
+        suggestions. Raises Failed.
         """
         password = re.search(r"Sign in with the password (\S+)", said)
         if password is None:
             raise Failed(f"{name}: no password was printed")
-        jar = http.cookiejar.CookieJar()
         opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar)
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
         )
-        address = f"http://127.0.0.1:{self.port}"
+
+        def read(path: str, fields: dict[str, str] | None = None) -> str:
+            data = urllib.parse.urlencode(fields).encode() if fields else None
+            with opener.open(f"http://127.0.0.1:{self.port}{path}", data, timeout=20) as response:
+                return str(response.read().decode())
+
+        def find(pattern: str, page: str, what: str) -> str:
+            if found := re.search(pattern, page):
+                return found[1]
+            raise Failed(f"{name}: {what}")
+
         try:
-            with opener.open(f"{address}/readyz", timeout=20) as response:
-                response.read()
-            with opener.open(f"{address}/account/login/", timeout=20) as response:
-                token = re.search(
-                    r'name="csrfmiddlewaretoken" value="(\w+)"', response.read().decode()
-                )
-            assert token is not None
-            fields = {
-                "csrfmiddlewaretoken": token[1],
-                "login": "official@sample.example",
-                "password": password[1],
-            }
-            with opener.open(
-                f"{address}/account/login/", urllib.parse.urlencode(fields).encode(), timeout=20
-            ) as response:
-                page = response.read().decode()
+            read("/readyz")
+            token = find(r'csrfmiddlewaretoken" value="(\w+)"', read("/account/login/"), "no form")
+            official = {"login": "official@sample.example", "password": password[1]}
+            page = read("/account/login/", official | {"csrfmiddlewaretoken": token})
+            listed = find(
+                r'href="(/communities/\d+/suggestions/)"', page, "the official is not signed in"
+            )
+            find(rf'href="({listed}\d+/)', read(listed), "Ready, but there are no suggestions")
         except OSError as error:
             raise Failed(f"{name}: {error}") from None
-        if not any(cookie.name == "sessionid" for cookie in jar) or "/account/logout/" not in page:
-            raise Failed(f"{name}: the sample official is not signed in")
 
     def _stop(self, process: subprocess.Popen[bytes]) -> None:
         children = _descendants(process.pid)

@@ -19,7 +19,7 @@ import pytest
 from backend.runtime import ports, processes
 from backend.runtime.bootstrap import ROOT
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.faults  # that Ready means suggestions, fresh_machine.py asks each time
 _SET_BY_THE_TEST_COMMAND = ("DATABASE_URL", "REDIS_URL", "CSC_MODE", "CSC_DATA_DIR", "SECRET_KEY")
 _OF_THE_OFFICIAL = """
 SELECT count(*) FROM suggestions_suggestion AS suggestion JOIN suggestions_pair AS pair ON pair.id = suggestion.pair_id
@@ -28,6 +28,12 @@ WHERE person.email = 'official@sample.example' AND suggestion.status = 'released
 """
 _COUNTS = "SELECT (SELECT count(*) FROM suggestions_scoringrun), (SELECT count(*) FROM suggestions_suggestion)"
 Start = Callable[[], subprocess.Popen[bytes]]
+
+
+@pytest.fixture(autouse=True)
+def long_form(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--faults") != "long":
+        pytest.skip("takes minutes: python3 manage.py test tests/runtime --faults=long")
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,6 +98,18 @@ class Weights:
             if level:
                 unit[facet] = weight / level
         return cls(unit=unit, version=version, prior=prior, prior_weight=prior_weight)
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Weights:
+        """Weights written by this version of the engine, an older or a newer one.
+
+        A facet or a parameter that an older version did not have takes its default. One that this
+        version does not know has no encoder here and is left out: stored weights stay readable in
+        both directions. Raises ValueError for values out of range.
+        """
+        known = {f.name: stored[f.name] for f in dataclasses.fields(cls) if f.name in stored}
+        unit = {facet: stored.get("unit", {}).get(facet, _UNIT[facet]) for facet in FACET_NAMES}
+        return cls(**(known | {"unit": unit}))
 
     def default(self, facet: str) -> float:
         """The facet's weight for a community that stated no importance for it."""

@@ -197,6 +197,20 @@ def test_stated_importances_take_the_place_of_the_default() -> None:
     )
 
 
+def test_stored_weights_of_other_versions_stay_readable() -> None:
+    stored = {
+        "unit": {"sectors": 0.5, "from_the_future": 9.0},
+        "prior": 0.4,
+        "version": "learned-3",
+    }
+    weights = Weights.from_stored(stored | {"temperature": 2.0})
+    assert weights.unit == {**Weights().unit, "sectors": 0.5}
+    assert (weights.prior, weights.prior_weight) == (0.4, Weights().prior_weight)
+    assert weights.version == "learned-3"
+    with pytest.raises(ValueError, match="weight of 'sectors'"):
+        Weights.from_stored({"unit": {"sectors": -1.0}})
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

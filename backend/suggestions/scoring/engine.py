@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import structlog
 
 from backend.suggestions.models import WeightSet
 from backend.suggestions.scoring.records import engine_vocabulary
 from matching.engine import Engine, build_engine, changes_between
+from matching.facets import FACET_NAMES
 from matching.features import FeatureBuilder
 from matching.reciprocal import Reciprocal
 from matching.topk import RankingIndex, top_k
@@ -18,6 +20,7 @@ from matching.types import Explanation, RankedSide, Ranking, Snapshot
 from matching.weights import Weights
 
 FUSION = "harmonic"
+log = structlog.get_logger(__name__)
 
 
 class RankedRow(NamedTuple):
@@ -37,9 +40,12 @@ class RankedRow(NamedTuple):
 
 
 def weights_in_force() -> dict[str, Any]:
-    """The weights that new runs use, as plain JSON: the promoted set, else the defaults."""
+    """The weights that new runs use, as plain JSON: the promoted set, else the defaults.
+
+    They name every facet that the engine has today, also where the promoted set is older.
+    """
     promoted = WeightSet.objects.filter(in_force=True).values_list("weights", flat=True).first()
-    return promoted if promoted is not None else weights_as_json(Weights())
+    return weights_as_json(Weights() if promoted is None else weights_from_json(promoted))
 
 
 def weights_as_json(weights: Weights) -> dict[str, Any]:
@@ -47,9 +53,14 @@ def weights_as_json(weights: Weights) -> dict[str, Any]:
     return {**fields, "unit": dict(weights.unit)}
 
 
-def weights_from_json(stored: dict[str, Any]) -> Weights:
-    """Raises ValueError where stored weights no longer fit the facets."""
-    return Weights(**stored)
+def weights_from_json(stored: Mapping[str, Any]) -> Weights:
+    """Stored weights of any version: a facet they lack has its default weight, a facet that this
+    version of the engine lacks is ignored, which the log says.
+    """
+    unknown = sorted(set(stored.get("unit", ())) - set(FACET_NAMES))
+    if unknown:
+        log.warning("weights_name_unknown_facets", version=stored.get("version"), facets=unknown)
+    return Weights.from_stored(stored)
 
 
 def fit_builder(snapshot: Snapshot) -> FeatureBuilder:

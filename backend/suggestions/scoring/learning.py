@@ -29,7 +29,7 @@ class Answered(NamedTuple):
 
 
 def _decision(answer: Answered) -> DirectionalDecision:
-    unit = answer.weights["unit"]
+    unit = weights_from_json(answer.weights).unit
     usable = [
         c for c in answer.reasons["contributions"] if unit.get(c["facet"])
     ]  # without a weight, its importance is not known
@@ -49,7 +49,7 @@ def learn(
     """Learned weights and the report on them, both as JSON. Raises TooFewDecisionsError, ValueError
     for answers it cannot read.
     """
-    weights: Weights = weights_from_json(dict(in_use))
+    weights: Weights = weights_from_json(in_use)
     learned, report = fit_weights(
         [_decision(answer) for answer in answers], weights, version=version
     )

@@ -199,7 +199,8 @@ def simulate(
     ways = world.ways(world.promising, threshold)
     sizes = _by_size(sample, ways["harmonic"], ways["allocated"])
     means = [(band.before, band.after) for band in sizes]
-    facets = [facet for facet in FACET_NAMES if weights["unit"][facet]]
+    stored = weights_from_json(weights)
+    facets = [facet for facet in FACET_NAMES if stored.unit[facet]]
     drawn, without = _Drawn(world, len(facets)), {}
     for number, facet in enumerate(facets):
         blind = world.blind_to(facet)
@@ -213,7 +214,7 @@ def simulate(
         sizes=sizes,
         size_gini=(gini(np.array([m[0] for m in means])), gini(np.array([m[1] for m in means]))),
         coverage=(_histogram(world.coverage[0][world.eligible]), _histogram(world.coverage[1][world.eligible])),
-        coverage_floor=weights_from_json(weights).coverage_floor,
+        coverage_floor=stored.coverage_floor,
         fusions={name: (_plain(plain), _plain(after)) for name in FUSIONS for plain, after in [world.fusion(name)]},
         facets=without,
         answers=drawn.answers(),

@@ -135,13 +135,16 @@ def pack_snapshot(snapshot: Snapshot) -> bytes:
     )
 
 
-_SETS = ("needs", "offers", "challenges", "institutions", "languages", "partner_countries")
+_SETS = {"needs", "offers", "challenges", "institutions", "languages", "partner_countries"}
+_FIELDS = {field.name for field in dataclasses.fields(ProfileRecord)}
+_SOUGHT_FIELDS = {field.name for field in dataclasses.fields(Sought)}
 
 
 def _unpack_record(fields: dict[str, Any]) -> ProfileRecord:
-    fields |= {name: frozenset(fields[name]) for name in _SETS}
+    fields = {name: value for name, value in fields.items() if name in _FIELDS}
+    fields |= {name: frozenset(fields[name]) for name in _SETS & fields.keys()}
     fields["ties"] = tuple(Tie(*tie) for tie in fields["ties"])
-    wish: dict[str, Any] = fields["sought"]
+    wish = {name: value for name, value in fields["sought"].items() if name in _SOUGHT_FIELDS}
     for name, value in wish.items():
         wish[name] = frozenset(value) if isinstance(value, list) else value
     fields["sought"] = Sought(**wish)
@@ -154,7 +157,9 @@ def fingerprint(packed: bytes) -> str:
 
 
 def unpack_snapshot(packed: bytes, version: str) -> Snapshot:
-    """The snapshot that ``pack_snapshot`` wrote."""
+    """The snapshot that ``pack_snapshot`` wrote, here or in another version of the service: what a
+    record lacks is not known, and what this version's records do not have is ignored.
+    """
     content = json.loads(zlib.decompress(packed))
     return Snapshot(
         left=tuple(_unpack_record(r) for r in content["left"]),

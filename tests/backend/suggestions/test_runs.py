@@ -4,7 +4,9 @@ agrees with it.
 
 from __future__ import annotations
 
+import json
 import random
+import zlib
 from typing import Any
 
 import pytest
@@ -128,6 +130,23 @@ def test_run_is_invisible_until_its_last_shard_is_done(world: Any) -> None:
         assert CurrentRun.objects.get().run_id == first.pk
     runs.score_shard(second.pk, indices[-1])
     assert CurrentRun.objects.get().run_id == second.pk
+
+
+def test_visible_run_of_an_older_version_stays_readable(world: Any) -> None:
+    """Its weights and its frozen records lack what has come since, and have what has gone."""
+    run = _perform_run()
+    before = _rows(run)
+    unit = {f: value for f, value in run.weights["unit"].items() if f != "readiness"}
+    content = json.loads(zlib.decompress(bytes(run.snapshot)))
+    for record in (*content["left"], *content["right"]):
+        record.pop("institutions")
+        record |= {"dialects": ["bavarian"]}
+    run.weights |= {"unit": unit | {"dialects": 2.0}}
+    run.snapshot = zlib.compress(json.dumps(content).encode())
+    run.save()
+    following.forget()
+    assert runs.rescore_community(world[0][0].pk)
+    assert _rows(run) == before
 
 
 def test_second_run_waits_until_the_first_is_over(world: Any) -> None:

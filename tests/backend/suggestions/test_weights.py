@@ -15,15 +15,18 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.cities.profile_schema import FACETS
 from backend.common.errors import NotVisible, WrongState
 from backend.suggestions.learning import TooFewDecisionsError, learn_weights, promote_weights
-from backend.suggestions.models import Decision, WeightSet
+from backend.suggestions.models import Decision, Suggestion, WeightSet
 from backend.suggestions.scoring import weights_in_force
+from matching.facets import FACET_NAMES
 from matching.weights import Weights
 from tests.factories import (
     CommunityFactory,
     DecisionFactory,
     PairFactory,
+    ScoringRunFactory,
     SuggestionFactory,
     UserFactory,
 )
@@ -145,6 +148,40 @@ def test_learning_reads_what_each_side_was_shown_and_keeps_a_version() -> None:
         and weights_in_force()["version"] == DEFAULTS.version
     )
     assert dt.datetime.now(dt.UTC) - learned.created_at < dt.timedelta(minutes=5)
+
+
+def _of_another_version(weights: dict[str, Any]) -> dict[str, Any]:
+    """As a version stored them that lacked one facet of today and had one that is gone."""
+    unit = {facet: 0.5 for facet in weights["unit"] if facet != "ties"}
+    return weights | {"version": "learned-0", "unit": unit | {"dialects": 2.0}}
+
+
+def test_promoted_weights_of_another_version_stay_readable(curator: User) -> None:
+    stored = _of_another_version(weights_in_force())
+    promote_weights(by=curator, weight_set_id=_version(weights=stored).pk)
+    in_force = weights_in_force()
+    assert in_force["version"] == "learned-0"
+    assert in_force["unit"] == {
+        **dict.fromkeys(FACET_NAMES, 0.5),
+        "ties": DEFAULTS.unit["ties"],
+    }
+
+
+def test_learning_reads_answers_to_runs_of_another_version() -> None:
+    _decide(90)
+    weights = _of_another_version(weights_in_force())
+    run = ScoringRunFactory(weights=weights)
+    Suggestion.objects.update(run=run)
+    for suggestion in Suggestion.objects.all():
+        suggestion.a_reasons["contributions"].append(
+            {"facet": "dialects", "similarity": 0.5, "weight": 2.0, "share": 0.1, "items": []}
+        )
+        suggestion.save(update_fields=["a_reasons"])
+    assert learn_weights().metrics["decisions"] == 90
+
+
+def test_profiles_ask_for_the_importance_of_every_facet_and_of_no_other() -> None:
+    assert tuple(FACETS) == FACET_NAMES
 
 
 def test_command_lists_learns_and_promotes(curator: User) -> None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 import datetime as dt
 
 from backend.cities.models import Community, Membership
+from backend.common.dates import years_after
 
 _S = Membership.Standing
 _D = Membership.DuesClass
 _CLASSES = ((25_000, _D.UNDER_25K), (100_000, _D.UNDER_100K), (500_000, _D.UNDER_500K))
-LONGEST_TERM = dt.timedelta(
-    days=3 * 366
-)  # of dues paid in advance: a later day is a slip of the pen
+LONGEST_TERM_YEARS = 3  # of dues paid in advance: a later day is a typing error
 
 
 def dues_class_for(population: int) -> str:
@@ -41,14 +40,14 @@ def term_errors(
     errors: dict[str, list[str]] = {}
     if started_on is None:
         errors["started_on"] = ["Give the day on which the membership began."]
-    elif not dt.date(1956, 1, 1) <= started_on <= today + dt.timedelta(days=366):
+    elif not dt.date(1956, 1, 1) <= started_on <= years_after(today, 1):
         errors["started_on"] = [
             "The first day lies between 1956, when the network began, and a year from now."
         ]
     for name, day in (("paid_through", paid_through), ("ended_on", ended_on)):
         if day is not None and started_on is not None and day < started_on:
             errors[name] = ["This day lies before the membership began."]
-    if paid_through is not None and paid_through > today + LONGEST_TERM:
+    if paid_through is not None and paid_through > years_after(today, LONGEST_TERM_YEARS):
         errors["paid_through"] = [
             "Dues are recorded for at most three years in advance; look at the year."
         ]

@@ -14,6 +14,7 @@ from backend.cities.models import Community, Profile
 from backend.cities.names import searched_name
 from backend.cities.profile_schema import document_value
 from backend.cities.spelling import edit_distances
+from backend.common.dates import years_after
 
 PUBLIC_MAIL = frozenset({
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "ymail.com",
@@ -32,7 +33,7 @@ _SHARED_LABELS = frozenset({
     "ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "gub", "gv", "ed", "lg",
     "ne", "net", "or", "org", "mil", "nic", "nom", "k12", "city",
 })  # fmt: skip
-_LETTER_OLD_AFTER = dt.timedelta(days=365)
+_LETTER_OLD_YEARS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def _letter(profile: Profile, now: dt.datetime) -> Signal:
         )
     days = (now - newest).days
     sent = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
-    if now - newest > _LETTER_OLD_AFTER:
+    if now > years_after(newest, _LETTER_OLD_YEARS):
         return Signal(
             "letter_old",
             "look",

@@ -15,6 +15,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from backend.cities.models import CommunityRole
+from backend.common.dates import months_before, whole_months
 from backend.introductions.models import Activity, Partnership, YearlyReport
 
 DORMANT_MONTHS = 18
@@ -27,13 +28,6 @@ def _in_a_sentence(words: str) -> str:
     decided.
     """
     return words.lower() if (get_language() or "en").startswith("en") else words
-
-
-def months_before(day: dt.date, months: int) -> dt.date:
-    """The same day that many months earlier, or the last one of a shorter month."""
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    last = (dt.date(year + (month == 11), (month + 1) % 12 + 1, 1) - dt.timedelta(days=1)).day
-    return dt.date(year, month + 1, min(day.day, last))
 
 
 def with_health(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[Any]:
@@ -166,11 +160,9 @@ def _comforts(partnership: Any, today: dt.date) -> list[str]:
 def _activity_sentence(partnership: Any, today: dt.date) -> str:
     if partnership.last_activity_on is None:
         return _("No activity is recorded yet.")
-    months = (
-        (today.year - partnership.last_activity_on.year) * 12
-        + today.month
-        - partnership.last_activity_on.month
-    )
+    months = whole_months(partnership.last_activity_on, today)
+    if months < 1 and partnership.last_activity_on.month != today.month:
+        months = 1  # a month of the calendar, if not yet a whole one
     if months < 1:
         return _("The last activity was this month.")
     return ngettext(

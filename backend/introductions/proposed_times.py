@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
+from backend.common.dates import years_after
 from backend.common.errors import InvalidFields
 from backend.common.local_times import RepeatedTime, SkippedTime, instant
 
 FEWEST, MOST = 2, 5
-FURTHEST = dt.timedelta(days=366)
 
 
 def read_times(times: Sequence[str], zone: ZoneInfo | None, now: dt.datetime) -> list[dt.datetime]:
@@ -28,7 +28,7 @@ def read_times(times: Sequence[str], zone: ZoneInfo | None, now: dt.datetime) ->
         except (ValueError, OverflowError) as wrong:
             errors[f"times.{index}"] = [_words(wrong)]
             continue
-        if not now < moment <= now + FURTHEST:
+        if not now < moment <= years_after(now, 1):
             errors[f"times.{index}"] = [_("Choose a time from now on, within a year.")]
         elif moment in moments:
             errors[f"times.{index}"] = [_("This time is proposed twice; choose another one.")]

@@ -4,14 +4,15 @@ twice; the database's clock decides.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from backend.cities.models import Profile
 from backend.cities.states import PROFILE_TRANSITIONS
+from backend.common.clock import database_now
+from backend.common.dates import MonthsAfter
 from backend.common.transitions import check_transition
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -19,13 +20,20 @@ from backend.outbox.topics import Topic
 _S = Profile.Status
 
 
-def _update(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
+def _confirmed_before(months: int) -> QuerySet[Profile]:
+    """Profiles that somebody last confirmed that many months ago or earlier."""
+    reached = Profile.objects.annotate(reached_at=MonthsAfter("confirmed_at", months))
+    return reached.filter(reached_at__lte=Now())
 
 
-def _record_moves(rows: list[tuple[Any, ...]], old: str, new: str) -> int:
+def _locked(profiles: QuerySet[Profile]) -> list[tuple[int, int]]:
+    """The numbers of the profiles and of their communities, each row locked."""
+    return list(profiles.select_for_update(of=("self",)).values_list("pk", "community_id"))
+
+
+def _move(rows: list[tuple[int, int]], old: str, new: str) -> int:
+    check_transition(PROFILE_TRANSITIONS, old, new)
+    Profile.objects.filter(pk__in=[pk for pk, _ in rows]).update(status=new, paused_until=None)
     for profile_id, community_id in rows:
         record(
             Topic.PROFILE_STATUS_CHANGED,
@@ -43,25 +51,15 @@ def resume_paused_profiles() -> int:
     """Profiles whose pause ends today or earlier seek again; returns how many. Nobody has confirmed
     them by that.
     """
-    check_transition(PROFILE_TRANSITIONS, _S.PAUSED, _S.PUBLISHED)
-    rows = _update(
-        "UPDATE cities_profile SET status = 'published', paused_until = NULL "
-        "WHERE status = 'paused' AND paused_until <= (now() AT TIME ZONE 'UTC')::date RETURNING id, community_id",
-        [],
-    )
-    return _record_moves(rows, _S.PAUSED, _S.PUBLISHED)
+    ended = Profile.objects.filter(status=_S.PAUSED, paused_until__lte=database_now().date())
+    return _move(_locked(ended), _S.PAUSED, _S.PUBLISHED)
 
 
 @transaction.atomic
 def mark_stale_profiles() -> int:
     """Profiles nobody confirmed for PROFILES["stale_months"] become stale; returns how many."""
-    check_transition(PROFILE_TRANSITIONS, _S.PUBLISHED, _S.STALE)
-    rows = _update(
-        "UPDATE cities_profile SET status = 'stale' "
-        "WHERE status = 'published' AND confirmed_at < now() - make_interval(months => %s) RETURNING id, community_id",
-        [settings.PROFILES["stale_months"]],
-    )
-    return _record_moves(rows, _S.PUBLISHED, _S.STALE)
+    old = _confirmed_before(settings.PROFILES["stale_months"]).filter(status=_S.PUBLISHED)
+    return _move(_locked(old), _S.PUBLISHED, _S.STALE)
 
 
 @transaction.atomic
@@ -73,11 +71,11 @@ def remind_owners() -> int:
     """
     asked = 0
     for months in sorted(settings.PROFILES["reminder_months"], reverse=True):
-        rows = _update(
-            "UPDATE cities_profile SET reminded_months = %s WHERE status IN ('published', 'stale') AND reminded_months < %s "
-            "AND confirmed_at < now() - make_interval(months => %s) RETURNING id, community_id",
-            [months, months, months],
+        due = _confirmed_before(months).filter(
+            status__in=(_S.PUBLISHED, _S.STALE), reminded_months__lt=months
         )
+        rows = _locked(due)
+        Profile.objects.filter(pk__in=[pk for pk, _ in rows]).update(reminded_months=months)
         for profile_id, community_id in rows:
             record(
                 Topic.PROFILE_CONFIRMATION_DUE,

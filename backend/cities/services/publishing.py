@@ -18,13 +18,14 @@ from backend.cities.services.existing import propose_partnerships
 from backend.cities.services.profiles import profile_for_update
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.clock import database_now
+from backend.common.dates import years_after
 from backend.common.errors import InvalidFields, NotAllowed, NotVisible, WrongState
 from backend.common.transitions import change_state
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
 _S = Profile.Status
-LONGEST_PAUSE = dt.timedelta(days=731)
+LONGEST_PAUSE_YEARS = 2
 
 
 def publish_version(profile: Profile, by: User | None) -> ProfileVersion:
@@ -124,7 +125,7 @@ def pause_profile(*, by: User, community_id: int, until: dt.date | None = None) 
     """
     require_in(by, community_id, "X", Thing.DRAFT)
     today = database_now().date()
-    if until is not None and not today < until <= today + LONGEST_PAUSE:
+    if until is not None and not today < until <= years_after(today, LONGEST_PAUSE_YEARS):
         raise InvalidFields(
             {
                 "until": [

@@ -11,8 +11,9 @@ from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.permissions import actor_kind
 from backend.common.clock import database_now
+from backend.common.dates import months_before
 from backend.common.errors import InvalidFields, NotVisible, WrongState
-from backend.introductions.health import DORMANT_MONTHS, months_before
+from backend.introductions.health import DORMANT_MONTHS
 from backend.introductions.models import Activity, Partnership, YearlyReport
 from backend.introductions.services.partnerships import lock_as_side, turn
 from backend.outbox.services import record

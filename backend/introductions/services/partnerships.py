@@ -14,6 +14,7 @@ from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.permissions import require_in, require_staff
 from backend.common.clock import database_now
+from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
 from backend.introductions.models import Partnership, Renewal, StatusChange
@@ -26,7 +27,7 @@ from backend.suggestions.services import cooling_end
 _P = Partnership.Status
 LONGEST_REFERENCE = 200
 LONGEST_REASON = 2000
-LONGEST_TO_REVIEW = dt.timedelta(days=round(20 * 365.25))
+YEARS_TO_REVIEW = 20  # at most, between one review and the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,7 @@ def renew(
         raise WrongState(_("No review is due now."))
     today = database_now().date()
     errors = {}
-    if not today < next_review_on <= today + LONGEST_TO_REVIEW:
+    if not today < next_review_on <= years_after(today, YEARS_TO_REVIEW):
         errors["next_review_on"] = [_("Choose a day in the next 20 years.")]
     if not partnership.since <= decided_on <= today:
         errors["decided_on"] = [

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from backend.common.clock import database_now
+from backend.common.dates import months_before
 from backend.common.errors import NotVisible
-from backend.introductions.health import DORMANT_MONTHS, months_before, with_health
+from backend.introductions.health import DORMANT_MONTHS, with_health
 from backend.introductions.models import Partnership
 from backend.introductions.services.partnerships import lock_partnership, turn
 from backend.outbox.services import record

@@ -18,6 +18,7 @@ from backend.cities.models import Community, Profile
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.profile_schema import document_value
 from backend.cities.vocabularies import vocabulary
+from backend.common.dates import months_after
 from backend.suggestions.services import DEFAULT_OPEN_INTRODUCTIONS
 from matching.types import ProfileRecord, Sought, Tie, Vocabulary
 
@@ -100,9 +101,7 @@ def is_overdue(profile: Profile, now: dt.datetime) -> bool:
     """
     if profile.confirmed_at is None:
         return True
-    return now - profile.confirmed_at > dt.timedelta(
-        days=settings.PROFILES["unsuggested_months"] * 30.44
-    )
+    return now >= months_after(profile.confirmed_at, settings.PROFILES["unsuggested_months"])
 
 
 def _is_available(

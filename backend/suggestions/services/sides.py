@@ -8,13 +8,14 @@ import datetime as dt
 
 from django.conf import settings
 
+from backend.common.dates import months_after
 from backend.common.errors import NotVisible
 from backend.suggestions.models import Pair, Suggestion
 
 
 def cooling_end(moment: dt.datetime) -> dt.datetime:
     """Until when a pair rests that came to its end at ``moment``."""
-    return moment + dt.timedelta(days=round(settings.SUGGESTIONS["cooling_months"] * 30.44))
+    return months_after(moment, settings.SUGGESTIONS["cooling_months"])
 
 
 def side_of(suggestion: Suggestion, community_id: int) -> str:

@@ -28,6 +28,7 @@ from backend.cities.member_sheets import (
 )
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.services import answer_partnership
+from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.uploads import was_too_large
 from backend.web.html.base import current_user
@@ -109,7 +110,7 @@ def _detail(request: HttpRequest, membership_id: int, **bound: DomainForm) -> Ht
                 for name in ("started_on", "paid_through", "dues_class", "ended_on")
             }
         ),
-        "renew": RenewForm(initial={"paid_through": _next_term(row)}),
+        "renew": RenewForm(initial={"paid_through": next_term(row)}),
         "end": EndForm(initial={"ended_on": timezone.now().date()}),
     }
     context = {
@@ -121,11 +122,11 @@ def _detail(request: HttpRequest, membership_id: int, **bound: DomainForm) -> Ht
     return render(request, "members/staff_member.html", context, status=422 if bound else 200)
 
 
-def _next_term(row: Membership) -> dt.date:
+def next_term(row: Membership) -> dt.date:
     """A year after what is paid, or after today where that has passed."""
     today = timezone.now().date()
     begins = max(row.paid_through or today, today)
-    return begins + dt.timedelta(days=365)
+    return years_after(begins, 1)
 
 
 @require_safe

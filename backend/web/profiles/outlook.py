@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +15,7 @@ from backend.cities.models import Profile
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.profile_validation import valid_part
 from backend.common.clock import database_now
+from backend.common.dates import months_after
 from backend.suggestions.scoring.coverage import CoverageOutlook, Gain, coverage_outlook
 from backend.web.profiles.presentation import CommunityCard, community_card
 
@@ -25,7 +24,6 @@ from backend.web.profiles.presentation import CommunityCard, community_card
 
 def freshness_words(profile: Profile) -> str:
     """What time will do to the profile next, in one sentence; empty where nothing does."""
-    today = database_now().date()
     if profile.status == Profile.Status.PAUSED and profile.paused_until:
         day = date_format(profile.paused_until, "DATE_FORMAT")
         return _("It is paused, and seeks again by itself on %(day)s.") % {"day": day}
@@ -36,26 +34,20 @@ def freshness_words(profile: Profile) -> str:
         Profile.Status.STALE,
     ):
         return ""
-    stale_on = months_after(profile.confirmed_at.date(), settings.PROFILES["stale_months"])
-    out_on = months_after(profile.confirmed_at.date(), settings.PROFILES["unsuggested_months"])
-    if today >= out_on:
+    now = database_now()
+    stale_on = months_after(profile.confirmed_at, settings.PROFILES["stale_months"])
+    out_on = months_after(profile.confirmed_at, settings.PROFILES["unsuggested_months"])
+    if now >= out_on:
         return _(
             "It gets no new suggestions, because nobody has confirmed it for so long. One click brings it back."
         )
-    if today >= stale_on:
+    if now >= stale_on:
         return _("On %(day)s it stops getting new suggestions, unless you confirm it.") % {
             "day": date_format(out_on, "DATE_FORMAT")
         }
     return _("On %(day)s we ask you whether it is still true.") % {
         "day": date_format(stale_on, "DATE_FORMAT")
     }
-
-
-def months_after(day: dt.date, months: int) -> dt.date:
-    """The same day of a later month, or that month's last, as PostgreSQL counts."""
-    years, month = divmod(day.month - 1 + months, 12)
-    last = calendar.monthrange(day.year + years, month + 1)[1]
-    return dt.date(day.year + years, month + 1, min(day.day, last))
 
 
 # How others will see a profile, and what a further answer would be worth: both from the draft

@@ -13,8 +13,9 @@ from django.db import IntegrityError, transaction
 from django.utils import translation
 
 from backend.common.clock import database_now
+from backend.common.dates import months_before
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
-from backend.introductions.health import health_of, months_before
+from backend.introductions.health import health_of
 from backend.introductions.models import Activity, Partnership, StatusChange
 from backend.introductions.partnership_queries import partnership_for, partnerships_of
 from backend.introductions.services import (
@@ -466,19 +467,6 @@ def test_health_is_derived_and_says_why(world: World, partnership: Partnership) 
     put(partnership, S.REVIEW_DUE, review_on=today())
     row = partnerships_of(world.user("chair"), world.b.pk).get(pk=partnership.pk)
     assert health_of(row, today()).sentences[0].startswith("The review of")
-
-
-@pytest.mark.parametrize(
-    ("day", "months", "before"),
-    [
-        (dt.date(2026, 8, 31), 18, dt.date(2025, 2, 28)),
-        (dt.date(2025, 8, 31), 18, dt.date(2024, 2, 29)),
-        (dt.date(2026, 1, 15), 1, dt.date(2025, 12, 15)),
-        (dt.date(2026, 12, 31), 12, dt.date(2025, 12, 31)),
-    ],
-)
-def test_months_before(day: dt.date, months: int, before: dt.date) -> None:
-    assert months_before(day, months) == before
 
 
 def storied(world: World) -> Partnership:

@@ -1,7 +1,7 @@
-"""Every address of the service, opened by every kind of actor: a URL that no table names fails
-here.
+"""Every address of the service, opened by every kind of actor: a view that does not say who may
+ask fails here.
 
-What each answer must be is read from the access tables; for addresses that any signed-in person may
+What each answer must be is read from the views; for addresses that any signed-in person may
 ask (and whose object decides), and for objects that more depends on than the level, the expectation
 is written here.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,13 +22,13 @@ from django.urls.converters import get_converters
 from backend.cities.services.invitations import invitation_path
 from backend.introductions.services import log_activity
 from backend.notifications.models import Notification
-from backend.web import access as web_access
-from backend.web.rest import access as api_access
+from backend.web.access import access_of
+from backend.web.html.access import ALLAUTH
 from tests import factories as make
 from tests.actors import ACTORS, World, contact_of, make_world
 from tests.agreed import agreed
 
-PROBES = {"healthz", "readyz", "metrics"}
+GOLDEN = Path(__file__).parent / "web" / "access.txt"
 ALLOWED, SIGN_IN, HIDDEN = "allowed", "sign in", "hidden"
 COMMUNITY_ACTORS = {"official"}  # whose community the addresses name
 
@@ -49,13 +50,19 @@ ROUTES = {name: (path, pattern) for name, path, pattern in routes()}
 
 
 def levels(name: str) -> dict[str, str]:
-    """Method → level, as the tables have it; empty for an address that nobody has thought of."""
-    if name in PROBES:
-        return {"GET": "public"}
-    if name.startswith("api:"):
-        return dict(api_access.ACCESS.get(name, {}))
-    level = web_access.level_of(name)
-    return {"GET": level} if level else {}
+    """Method → level, as the view says it, "*" for any other method; empty for a view that does
+    not say it.
+    """
+    access = access_of(ROUTES[name][1].callback) or ALLAUTH.get(name)
+    if access is None:
+        return {}
+    every = {"*": access.level.value} if access.level else {}
+    return every | {method: level.value for method, level in access.by_method.items()}
+
+
+def level_of_reading(name: str) -> str | None:
+    said = levels(name)
+    return said.get("GET", said.get("*"))
 
 
 def test_every_address_has_a_permission() -> None:
@@ -64,8 +71,14 @@ def test_every_address_has_a_permission() -> None:
     ] == []
 
 
-def test_every_permission_has_an_address() -> None:
-    assert (set(web_access.ACCESS) | set(api_access.ACCESS)) - set(ROUTES) == set()
+def test_every_name_of_allauth_has_an_address() -> None:
+    assert set(ALLAUTH) - set(ROUTES) == set()
+
+
+def test_access_is_what_the_list_says() -> None:
+    """One line for each address and method. Whoever changes an access changes its line too."""
+    said = [f"{name} {method} {level}" for name in ROUTES for method, level in levels(name).items()]
+    assert sorted(said) == GOLDEN.read_text(encoding="utf-8").splitlines()
 
 
 def test_every_address_has_a_name_of_its_own() -> None:
@@ -284,7 +297,7 @@ def test_each_actor_gets_where_the_tables_say(stage: Stage, actor: str) -> None:
     wrong = []
     client = world.client(actor)
     for name in ROUTES:
-        level = levels(name).get("GET")
+        level = level_of_reading(name)
         if level is None:
             continue
         response = looks(client, address_of(name, things))

@@ -4,13 +4,16 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole
 from backend.suggestions.models import Suggestion
-from backend.web import access
+from backend.web.access import Level, access_of, admits
+from backend.web.html.access import ALLAUTH
+from backend.web.public.views import home
 from backend.web.urls import page_urls
 from tests.web.conftest import SignIn
 
@@ -25,23 +28,27 @@ def view_names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
             yield prefix + (entry.name or str(entry.pattern))
 
 
-def own_names() -> set[str]:
-    names = set(view_names(get_resolver()))
-    return {name for name in names if name.startswith(("web:", "account", "mfa_", "usersessions_"))}
+LEVELS: dict[str, Level] = {
+    f"web:{entry.name}": access.level
+    for entry in page_urls
+    if (access := access_of(entry.callback)) and access.level
+}
 
 
-def test_every_page_has_an_entry_and_every_entry_a_page() -> None:
-    assert own_names() == set(access.ACCESS)
+def test_every_page_says_who_may_open_it() -> None:
+    own = {name for name in view_names(get_resolver()) if name.startswith("web:")}
+    assert own == set(LEVELS)
 
 
-def test_page_without_an_entry_is_refused(
+def test_every_page_of_allauth_has_an_entry_and_every_entry_a_page() -> None:
+    foreign = ("account_", "mfa_", "usersessions_")
+    assert {name for name in view_names(get_resolver()) if name.startswith(foreign)} == set(ALLAUTH)
+
+
+def test_page_that_does_not_say_it_is_refused(
     db: None, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        access,
-        "ACCESS",
-        {name: level for name, level in access.ACCESS.items() if name != "web:home"},
-    )
+    monkeypatch.delattr(home, "access")
     assert client.get("/").status_code == 404
 
 
@@ -64,13 +71,11 @@ def address(name: str, community_id: int) -> str:
     return reverse(name, kwargs=kwargs)
 
 
-CLOSED = sorted(
-    name for name, level in access.ACCESS.items() if level != "public" and name.startswith("web:")
-)
+CLOSED = sorted(name for name, level in LEVELS.items() if level is not Level.PUBLIC)
 STAFF = sorted(
-    name for name, level in access.ACCESS.items() if level in ("staff", "curator", "admin")
+    name for name, level in LEVELS.items() if level in (Level.STAFF, Level.CURATOR, Level.ADMIN)
 )
-OF_COMMUNITY = sorted(name for name, level in access.ACCESS.items() if level == "community")
+OF_COMMUNITY = sorted(name for name, level in LEVELS.items() if level is Level.COMMUNITY)
 
 
 @pytest.mark.parametrize("name", CLOSED)
@@ -157,9 +162,4 @@ def test_reading_changes_nothing(official: CommunityRole, sign_in: SignIn, name:
 
 
 def test_visitor_passes_no_closed_level() -> None:
-    from django.contrib.auth.models import AnonymousUser
-
-    assert not any(
-        access.admits(level, AnonymousUser(), 1)
-        for level in ("signed_in", "community", "staff", "curator", "admin")
-    )
+    assert [level for level in Level if admits(level, AnonymousUser(), 1)] == [Level.PUBLIC]

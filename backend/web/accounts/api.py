@@ -29,6 +29,7 @@ from backend.personal.tokens import (
     revoke_token,
     tokens_of,
 )
+from backend.web.access import Level, open_to
 from backend.web.accounts import serializers
 from backend.web.accounts.serializers import AccountChangeSerializer
 from backend.web.rest.base import ApiList, ApiView, checked, person
@@ -37,6 +38,7 @@ from backend.web.rest.idempotency import idempotent
 # The signed-in person: who they are here, and their messages.
 
 
+@open_to(GET=Level.SIGNED_IN, PATCH=Level.SIGNED_IN)
 class MeView(ApiView):
     @extend_schema(summary="Who you are, and your roles", responses=serializers.MeSerializer)
     def get(self, request: Request) -> Response:
@@ -59,6 +61,7 @@ class MeView(ApiView):
         return self.get(request)
 
 
+@open_to(GET=Level.SIGNED_IN)
 class NotificationsView(ApiList):
     serializer_class = serializers.NotificationSerializer
 
@@ -67,6 +70,7 @@ class NotificationsView(ApiList):
         return inbox(person(self.request))
 
 
+@open_to(POST=Level.SIGNED_IN)
 class NotificationsReadView(ApiView):
     @extend_schema(
         summary="Mark messages as read",
@@ -95,6 +99,7 @@ def person_in_session(request: Request) -> User:
     return user
 
 
+@open_to(GET=Level.SIGNED_IN)
 class ActsView(ApiList):
     """What you did here, the latest first."""
 
@@ -105,6 +110,7 @@ class ActsView(ApiList):
         return acts_of(person(self.request))
 
 
+@open_to(GET=Level.SIGNED_IN, POST=Level.SIGNED_IN)
 class TokensView(ApiList):
     """Your tokens that have not expired, the newest first."""
 
@@ -143,6 +149,7 @@ class TokenView(ApiView):
         return Response(status=204)
 
 
+@open_to(GET=Level.STAFF)
 class AllTokensView(ApiList):
     """Everybody's tokens, the newest first."""
 
@@ -153,6 +160,7 @@ class AllTokensView(ApiList):
         return all_tokens(person(self.request))
 
 
+@open_to(GET=Level.SIGNED_IN)
 class PersonalDataView(ApiView):
     @extend_schema(
         summary="All that the service holds about you", responses=serializers.PersonalDataSerializer
@@ -161,6 +169,7 @@ class PersonalDataView(ApiView):
         return Response(export_data(by=person_in_session(request)))
 
 
+@open_to(POST=Level.SIGNED_IN)
 class EraseView(ApiView):
     @extend_schema(
         summary="Erase your account for good",
@@ -175,6 +184,7 @@ class EraseView(ApiView):
         return Response(status=204)
 
 
+@open_to(GET=Level.ADMIN, POST=Level.ADMIN)
 class StaffRolesView(ApiList):
     """Everybody with a staff role."""
 

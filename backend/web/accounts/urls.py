@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.web.access import Level, open_to
 from backend.web.accounts import api, views
 
 page_urls: list[URLPattern] = [
@@ -27,10 +28,18 @@ api_urls: list[URLPattern] = [
     path("me/data/", api.PersonalDataView.as_view(), name="my-data"),
     path("me/erase/", api.EraseView.as_view(), name="erase-me"),
     path("me/tokens/", api.TokensView.as_view(), name="my-tokens"),
-    path("me/tokens/<uuid:public_id>/", api.TokenView.as_view(), name="my-token"),
+    path(
+        "me/tokens/<uuid:public_id>/",
+        api.TokenView.as_view(access=open_to(DELETE=Level.SIGNED_IN)),
+        name="my-token",
+    ),
     path("notifications/", api.NotificationsView.as_view(), name="notifications"),
     path("notifications/read/", api.NotificationsReadView.as_view(), name="notifications-read"),
     path("staff/roles/", api.StaffRolesView.as_view(), name="staff-roles"),
     path("staff/tokens/", api.AllTokensView.as_view(), name="staff-tokens"),
-    path("staff/tokens/<uuid:public_id>/", api.TokenView.as_view(), name="staff-token"),
+    path(
+        "staff/tokens/<uuid:public_id>/",
+        api.TokenView.as_view(access=open_to(DELETE=Level.ADMIN)),
+        name="staff-token",
+    ),
 ]

@@ -47,6 +47,7 @@ from backend.personal.tokens import (
     tokens_of,
 )
 from backend.suggestions.queries import suggestions_for
+from backend.web.access import Level, open_to
 from backend.web.accounts.forms import AccountForm, EraseForm, StaffRoleForm, TokenForm
 from backend.web.html.base import current_user
 from backend.web.operations.views import waiting_for_staff
@@ -58,6 +59,7 @@ from backend.web.operations.views import waiting_for_staff
 ACTS_PAGE = 50
 
 
+@open_to(Level.SIGNED_IN, without_second_factor=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
@@ -87,6 +89,7 @@ def account(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/account.html", context, status=422 if form.errors else 200)
 
 
+@open_to(Level.SIGNED_IN, without_second_factor=True)
 @require_safe
 def second_factor(request: HttpRequest) -> HttpResponse:
     """Where staff without a second factor are led, whatever they wanted to open."""
@@ -96,6 +99,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/second_factor.html")
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def acts(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
@@ -103,6 +107,7 @@ def acts(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/acts.html", {"page": page, "shows_sample": user.is_sample})
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def data(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
@@ -113,6 +118,7 @@ def data(request: HttpRequest) -> HttpResponse:
     )
 
 
+@open_to(Level.SIGNED_IN)
 @never_cache
 @require_POST
 @reauthentication_required(allow_get=True)
@@ -122,6 +128,7 @@ def export(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+@open_to(Level.SIGNED_IN)
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required(allow_get=True)
 def erase(request: HttpRequest) -> HttpResponse:
@@ -142,6 +149,7 @@ def erase(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/erase.html", context, status=422 if form.errors else 200)
 
 
+@open_to(Level.SIGNED_IN)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @reauthentication_required(allow_get=True)
@@ -169,6 +177,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/tokens.html", context, status=422 if form.errors else 200)
 
 
+@open_to(Level.SIGNED_IN)
 @require_POST
 def revoke(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     revoke_token(by=current_user(request), public_id=public_id)
@@ -224,6 +233,7 @@ def _community_desk(user: User, role: CommunityRole) -> CommunityDesk:
     )
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def desk(request: HttpRequest) -> HttpResponse:
     user = request.user
@@ -242,6 +252,7 @@ def desk(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/desk.html", context)
 
 
+@open_to(Level.SIGNED_IN)
 @require_http_methods(["GET", "HEAD", "POST"])
 def inbox(request: HttpRequest) -> HttpResponse:
     user = request.user
@@ -265,6 +276,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 PAGE = 50
 
 
+@open_to(Level.ADMIN)
 @require_http_methods(["GET", "HEAD", "POST"])
 def roles(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
@@ -292,6 +304,7 @@ def roles(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/staff_roles.html", context, status=422 if form.errors else 200)
 
 
+@open_to(Level.STAFF)
 @require_safe
 def token_list(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
@@ -299,6 +312,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/staff_tokens.html", {"page": page, "may_end": user.is_admin})
 
 
+@open_to(Level.ADMIN)
 @require_POST
 def end_token(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     revoke_token(by=current_user(request), public_id=public_id)

@@ -42,6 +42,7 @@ from backend.introductions.services import (
     save_version,
     withdraw_confirmation,
 )
+from backend.web.access import Level, open_to
 from backend.web.agreements import serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
@@ -69,6 +70,7 @@ def detail(
     return Response(serializers.AgreementDetailSerializer(agreement).data, status=status)
 
 
+@open_to(GET=Level.COMMUNITY)
 class AgreementsView(ApiList):
     """Agreements that were put before both sides, the newest first."""
 
@@ -79,12 +81,14 @@ class AgreementsView(ApiList):
         return agreements_of(person(self.request), self.kwargs["community_id"])
 
 
+@open_to(GET=Level.COMMUNITY)
 class AgreementView(ApiView):
     @extend_schema(summary="One agreement", responses=serializers.AgreementDetailSerializer)
     def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
         return detail(request, agreement_id, community_id)
 
 
+@open_to(GET=Level.COMMUNITY)
 class AgreementVersionsView(ApiView):
     @extend_schema(
         summary="The versions up to the one that is before you",
@@ -97,6 +101,7 @@ class AgreementVersionsView(ApiView):
         )
 
 
+@open_to(GET=Level.COMMUNITY)
 class AgreementChangesView(ApiView):
     @extend_schema(
         summary="What changed between two versions",
@@ -111,6 +116,7 @@ class AgreementChangesView(ApiView):
         )
 
 
+@open_to(POST=Level.COMMUNITY)
 class AgreementDocumentsView(ApiView):
     parser_classes = [MultiPartParser]
 
@@ -148,6 +154,7 @@ class AgreementDocumentView(ApiView):
         )
 
 
+@open_to(POST=Level.COMMUNITY, DELETE=Level.COMMUNITY)
 class ConfirmationView(ApiView):
     @extend_schema(
         summary="Confirm who signed for your side",
@@ -175,6 +182,7 @@ class ConfirmationView(ApiView):
 # Staff: templates, drafts and their versions.
 
 
+@open_to(POST=Level.CURATOR)
 class BeginDraftView(ApiView):
     @extend_schema(
         summary="Begin the draft of an agreement",
@@ -188,6 +196,7 @@ class BeginDraftView(ApiView):
         return detail(request, made.pk, None, status=201)
 
 
+@open_to(GET=Level.STAFF)
 class StaffAgreementsView(ApiList):
     """Agreements, the newest first."""
 
@@ -198,12 +207,14 @@ class StaffAgreementsView(ApiList):
         return agreements_for_staff(person(self.request), **self.filters())
 
 
+@open_to(GET=Level.STAFF)
 class StaffAgreementView(ApiView):
     @extend_schema(summary="One agreement", responses=serializers.AgreementDetailSerializer)
     def get(self, request: Request, agreement_id: int) -> Response:
         return detail(request, agreement_id, None)
 
 
+@open_to(GET=Level.STAFF, POST=Level.CURATOR)
 class StaffVersionsView(ApiView):
     @extend_schema(summary="All versions", responses=serializers.VersionsSerializer)
     def get(self, request: Request, agreement_id: int) -> Response:
@@ -224,6 +235,7 @@ class StaffVersionsView(ApiView):
         return Response(serializers.VersionSerializer(version).data, status=201)
 
 
+@open_to(GET=Level.STAFF)
 class StaffChangesView(ApiView):
     @extend_schema(
         summary="What changed between two versions",
@@ -238,6 +250,7 @@ class StaffChangesView(ApiView):
         )
 
 
+@open_to(POST=Level.CURATOR)
 class StaffDocumentsView(ApiView):
     parser_classes = [MultiPartParser]
 
@@ -258,6 +271,7 @@ class StaffDocumentsView(ApiView):
 
 
 def _act(service: Callable[..., Agreement], summary: str) -> type[ApiView]:
+    @open_to(POST=Level.CURATOR)
     class ActView(ApiView):
         @extend_schema(
             summary=summary, request=None, responses=serializers.AgreementDetailSerializer
@@ -276,6 +290,7 @@ ReopenView = _act(reopen, "Take it back to write on")
 GiveUpView = _act(give_up, "Give it up before it came into force")
 
 
+@open_to(GET=Level.STAFF, POST=Level.CURATOR)
 class TemplatesView(ApiView):
     @extend_schema(
         summary="The versions of a form's template", responses=serializers.TemplatesSerializer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.web.access import Level, open_to
 from backend.web.agreements import api, views
 
 _API_COMMUNITY = "communities/<id:community_id>/"
@@ -50,7 +51,7 @@ api_urls: list[URLPattern] = [
     ),
     path(
         f"{_API_AGREEMENT}documents/<id:document_id>/",
-        api.AgreementDocumentView.as_view(),
+        api.AgreementDocumentView.as_view(access=open_to(GET=Level.COMMUNITY)),
         name="agreement-document",
     ),
     path(
@@ -83,7 +84,7 @@ api_urls: list[URLPattern] = [
     ),
     path(
         f"{_API_STAFF_AGREEMENT}documents/<id:document_id>/",
-        api.AgreementDocumentView.as_view(),
+        api.AgreementDocumentView.as_view(access=open_to(GET=Level.STAFF)),
         name="staff-agreement-document",
     ),
     path(

@@ -45,6 +45,7 @@ from backend.introductions.services import (
     withdraw_confirmation,
 )
 from backend.outbox.queries import trail
+from backend.web.access import Level, open_to
 from backend.web.agreements.forms import BeginForm, ConfirmForm, TemplateForm, VersionForm
 from backend.web.html.base import current_user
 
@@ -91,11 +92,13 @@ def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
     }
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def agreement(request: HttpRequest, agreement_id: int) -> HttpResponse:
     return render(request, "agreements/agreement.html", _context(request, agreement_id))
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def version(request: HttpRequest, agreement_id: int, number: int) -> HttpResponse:
     context = _context(request, agreement_id)
@@ -107,6 +110,7 @@ def version(request: HttpRequest, agreement_id: int, number: int) -> HttpRespons
     )
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def changes(request: HttpRequest, agreement_id: int) -> HttpResponse:
     """What one version made of an earlier one; without numbers, the latest of the one before it."""
@@ -136,6 +140,7 @@ def received(request: HttpRequest) -> UploadedFile:
     return sent
 
 
+@open_to(Level.SIGNED_IN)
 @require_POST
 def send_document(request: HttpRequest, agreement_id: int) -> HttpResponse:
     user = current_user(request)
@@ -155,6 +160,7 @@ def send_document(request: HttpRequest, agreement_id: int) -> HttpResponse:
     return redirect("web:agreement", agreement_id)
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def download(request: HttpRequest, agreement_id: int, document_id: int) -> FileResponse:
     document = document_for(current_user(request), agreement_id, document_id)
@@ -163,6 +169,7 @@ def download(request: HttpRequest, agreement_id: int, document_id: int) -> FileR
     )
 
 
+@open_to(Level.SIGNED_IN)
 @require_POST
 def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
     user = current_user(request)
@@ -207,6 +214,7 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
 # and keep the templates.
 
 
+@open_to(Level.STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
 def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """Begins a draft, or leads to the one that is open."""
@@ -240,6 +248,7 @@ def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
     )
 
 
+@open_to(Level.STAFF)
 @require_safe
 def agreement_list(request: HttpRequest) -> HttpResponse:
     everything = request.GET.get("show") == "all"
@@ -255,6 +264,7 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
     return render(request, "agreements/staff_agreements.html", context)
 
 
+@open_to(Level.STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
 def draft(request: HttpRequest, agreement_id: int) -> HttpResponse:
     """The editor of a draft. Every saving is a further version."""
@@ -306,6 +316,7 @@ _ACTS: dict[str, tuple[Callable[..., Agreement], str]] = {
 }
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def act(request: HttpRequest, agreement_id: int) -> HttpResponse:
     chosen = _ACTS.get(request.POST.get("act", ""))
@@ -324,6 +335,7 @@ def act(request: HttpRequest, agreement_id: int) -> HttpResponse:
     return redirect("web:staff_draft", agreement_id)
 
 
+@open_to(Level.STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
 def template(request: HttpRequest, form_code: str) -> HttpResponse:
     """The template of one form: read by staff, written on by curators."""

@@ -21,6 +21,7 @@ from backend.suggestions.curation.proposing import assess_pair, propose_pair
 from backend.suggestions.curation.releasing import Done, hold_many, release_many
 from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
 from backend.suggestions.queries import staff_suggestions
+from backend.web.access import Level, open_to
 from backend.web.curation import serializers
 from backend.web.curation.serializers import StaffSuggestionSerializer
 from backend.web.rest.base import ApiList, ApiView, checked, person
@@ -36,6 +37,7 @@ def _answer(user: User, suggestion_id: int) -> Response:
     return Response(serializers.StaffSuggestionSerializer(suggestion).data)
 
 
+@open_to(GET=Level.STAFF)
 class StaffSuggestionsView(ApiList):
     serializer_class = serializers.StaffSuggestionSerializer
     filter_serializer = serializers.StaffSuggestionFilters
@@ -44,6 +46,7 @@ class StaffSuggestionsView(ApiList):
         return staff_suggestions(person(self.request), **self.filters())
 
 
+@open_to(GET=Level.STAFF)
 class StaffSuggestionView(ApiView):
     @extend_schema(
         summary="One suggestion with both answers", responses=serializers.StaffSuggestionSerializer
@@ -64,11 +67,13 @@ class StaffSuggestionActView(ApiView):
         return _answer(person(request), suggestion_id)
 
 
+@open_to(POST=Level.CURATOR)
 @extend_schema(summary="Show it to both sides", methods=["POST"])
 class ReleaseView(StaffSuggestionActView):
     act = "release"
 
 
+@open_to(POST=Level.CURATOR)
 @extend_schema(summary="Take it out of both sides' sight", methods=["POST"])
 class HoldView(StaffSuggestionActView):
     act = "hold"
@@ -77,6 +82,7 @@ class HoldView(StaffSuggestionActView):
 # Staff: release policy, bars, several suggestions at once, and pairs proposed by hand.
 
 
+@open_to(GET=Level.STAFF, POST=Level.CURATOR)
 class PoliciesView(ApiList):
     """Release policies, the one in force first. An empty list: nobody has set one, all is released
     at once.
@@ -101,6 +107,7 @@ class PoliciesView(ApiList):
         return Response(serializers.PolicySerializer(made).data, status=201)
 
 
+@open_to(GET=Level.STAFF, POST=Level.CURATOR)
 class BarsView(ApiList):
     """Bars with their history, the newest first."""
 
@@ -123,6 +130,7 @@ class BarsView(ApiList):
         return Response(serializers.BarSerializer(all_bars(me).get(pk=made.pk)).data, status=201)
 
 
+@open_to(POST=Level.CURATOR)
 class LiftView(ApiView):
     @extend_schema(
         summary="Lift a bar",
@@ -136,6 +144,7 @@ class LiftView(ApiView):
         return Response(serializers.BarSerializer(all_bars(me).get(pk=bar_id)).data)
 
 
+@open_to(GET=Level.CURATOR)
 class AssessmentView(ApiView):
     @extend_schema(
         summary="How two communities would fit",
@@ -149,6 +158,7 @@ class AssessmentView(ApiView):
         )
 
 
+@open_to(POST=Level.CURATOR)
 class ProposalsView(ApiView):
     @extend_schema(
         summary="Propose a pair by hand",
@@ -170,6 +180,7 @@ def _done(act: Callable[..., Done], user: User, data: Any) -> Response:
     return Response(serializers.DoneSerializer({"done": result.done, "refused": refused}).data)
 
 
+@open_to(POST=Level.CURATOR)
 class ReleaseManyView(ApiView):
     @extend_schema(
         operation_id="staff_suggestions_release_several",
@@ -182,6 +193,7 @@ class ReleaseManyView(ApiView):
         return _done(release_many, person(request), request.data)
 
 
+@open_to(POST=Level.CURATOR)
 class HoldManyView(ApiView):
     @extend_schema(
         operation_id="staff_suggestions_hold_several",

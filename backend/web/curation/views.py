@@ -32,6 +32,7 @@ from backend.suggestions.curation.releasing import hold_many, release_many
 from backend.suggestions.models import HandProposal, Suggestion
 from backend.suggestions.queries import staff_suggestions
 from backend.suggestions.services import hold, release
+from backend.web.access import Level, open_to
 from backend.web.curation.forms import (
     BarForm,
     PolicyForm,
@@ -49,6 +50,7 @@ PAGE = 25
 RELEASABLE = (Suggestion.Status.PROPOSED, Suggestion.Status.HELD)
 
 
+@open_to(Level.STAFF)
 @require_safe
 def suggestion_list(request: HttpRequest) -> HttpResponse:
     form = SuggestionFilters(request.GET)
@@ -69,6 +71,7 @@ def suggestion_list(request: HttpRequest) -> HttpResponse:
     return render(request, "curation/staff_suggestions.html", context)
 
 
+@open_to(Level.STAFF)
 @require_safe
 def detail(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     suggestion = staff_suggestions(current_user(request)).filter(pk=suggestion_id).first()
@@ -98,6 +101,7 @@ def detail(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     return render(request, "curation/staff_suggestion.html", context)
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def act(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     user = current_user(request)
@@ -115,6 +119,7 @@ def act(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     )
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def act_on_several(request: HttpRequest) -> HttpResponse:
     """Releases or holds what is ticked; says of each that could not be why."""
@@ -152,6 +157,7 @@ BARS_PAGE = 25
 _FOUND_AT_MOST = 10
 
 
+@open_to(Level.STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
 def policy(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
@@ -193,6 +199,7 @@ def _chosen_sides(request: HttpRequest) -> tuple[Community, Community] | None:
         raise NotVisible from None
 
 
+@open_to(Level.STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
 def bars(request: HttpRequest) -> HttpResponse:
     """All bars with their history, and a further one: of two jurisdictions, or of the pair that the
@@ -227,6 +234,7 @@ def bars(request: HttpRequest) -> HttpResponse:
     return render(request, "curation/staff_bars.html", context, status=422 if form.errors else 200)
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def lift(request: HttpRequest, bar_id: int) -> HttpResponse:
     lift_bar(by=current_user(request), bar_id=bar_id, because=request.POST.get("because", ""))
@@ -234,6 +242,7 @@ def lift(request: HttpRequest, bar_id: int) -> HttpResponse:
     return redirect("web:staff_bars")
 
 
+@open_to(Level.CURATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def propose(request: HttpRequest) -> HttpResponse:
     """Find two communities, see how they fit and what speaks against it, and propose them for a

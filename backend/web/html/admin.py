@@ -4,7 +4,7 @@ change none.
 Acts belong to the services, which check, lock and write the trail; a form that writes past them
 would break what the rest rests on. So every model here is only to be read, and contacts, letters,
 votes, comments and messages are not here at all: of what the sides did, no more than the trail that
-staff read anyway. The door is that of every other page: ``backend.web.access``, with the second
+staff read anyway. The door is that of every other page: ``backend.web.html.access``, with the second
 factor that it asks of staff.
 """
 
@@ -30,6 +30,7 @@ from backend.cities.models import (
 )
 from backend.outbox.models import Event, Heartbeat, Slot, Work
 from backend.suggestions.models import CurrentRun, ScoringRun, ScoringShard, WeightSet
+from backend.web.access import Level, open_to
 from backend.web.html.errors import not_found
 
 # Signing in and out and passwords have their pages already; nothing here is completed, redirected
@@ -79,9 +80,13 @@ class RecordRoom(AdminSite):
         return inner if cacheable else never_cache(inner)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [
+        entries = [
             entry for entry in super().get_urls() if getattr(entry, "name", "") not in _LEFT_OUT
         ]
+        for entry in entries:
+            if isinstance(entry, URLPattern):
+                open_to(Level.ADMIN)(entry.callback)
+        return entries
 
 
 class Records(ModelAdmin):
@@ -123,7 +128,10 @@ class Records(ModelAdmin):
             f"{self.opts.app_label}_{self.opts.model_name}_{view}"
             for view in ("changelist", "change")
         }
-        return [entry for entry in super().get_urls() if entry.name in kept]
+        entries = [entry for entry in super().get_urls() if entry.name in kept]
+        for entry in entries:
+            open_to(Level.ADMIN)(entry.callback)
+        return entries
 
 
 # Model → what its list shows, and what is searched.

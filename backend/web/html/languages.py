@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from backend.accounts.models import User
 from backend.cities.models import Community
+from backend.web.access import Level, open_to
 
 _RIGHT_TO_LEFT = frozenset(
     {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"}
@@ -63,6 +64,7 @@ def _language_of(request: HttpRequest) -> str:
     return request.user.language if request.user.language in dict(settings.LANGUAGES) else ""
 
 
+@open_to(Level.PUBLIC)
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Keeps the chosen language in a cookie and, for who is signed in, in the account; leads back

@@ -24,6 +24,7 @@ from backend.introductions.services import (
     withdraw_consent,
     write_note,
 )
+from backend.web.access import Level, open_to
 from backend.web.introductions import serializers
 from backend.web.rest.base import ApiList, ApiView, Private, checked, person
 from backend.web.rest.idempotency import idempotent
@@ -42,6 +43,7 @@ def _answer(user: User, community_id: int, introduction_id: int) -> Response:
     )
 
 
+@open_to(GET=Level.COMMUNITY)
 class IntroductionsView(Private, ApiList):
     serializer_class = serializers.IntroductionSerializer
 
@@ -53,12 +55,14 @@ class IntroductionsView(Private, ApiList):
         return super().get_serializer_context() | {"community_id": self.kwargs.get("community_id")}
 
 
+@open_to(GET=Level.COMMUNITY)
 class IntroductionView(Private, ApiView):
     @extend_schema(summary="One introduction", responses=serializers.IntroductionSerializer)
     def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
         return _answer(person(request), community_id, introduction_id)
 
 
+@open_to(POST=Level.COMMUNITY, DELETE=Level.COMMUNITY)
 class ConsentView(Private, ApiView):
     @extend_schema(
         summary="Let the other side read your contacts",
@@ -82,6 +86,7 @@ class ConsentView(Private, ApiView):
         return _answer(person(request), community_id, introduction_id)
 
 
+@open_to(POST=Level.COMMUNITY)
 class LeaveView(Private, ApiView):
     @extend_schema(
         summary="Close the introduction from your side",
@@ -96,6 +101,7 @@ class LeaveView(Private, ApiView):
         return _answer(person(request), community_id, introduction_id)
 
 
+@open_to(GET=Level.COMMUNITY)
 class ContactsView(Private, ApiView):
     @extend_schema(
         summary="The other side's contacts, under both consents",
@@ -116,6 +122,7 @@ def _staff_answer(user: User, introduction_id: int, status: int = 200) -> Respon
     return Response(serializers.StaffIntroductionSerializer(introduction).data, status=status)
 
 
+@open_to(GET=Level.STAFF, POST=Level.CURATOR)
 class BoardView(Private, ApiList):
     """Open introductions or those of one column, the newest first."""
 
@@ -136,12 +143,14 @@ class BoardView(Private, ApiList):
         return _staff_answer(me, open_introduction(by=me, **asked).pk, status=201)
 
 
+@open_to(GET=Level.STAFF)
 class StaffIntroductionView(Private, ApiView):
     @extend_schema(summary="One card", responses=serializers.StaffIntroductionSerializer)
     def get(self, request: Request, introduction_id: int) -> Response:
         return _staff_answer(person(request), introduction_id)
 
 
+@open_to(POST=Level.CURATOR)
 class MoveView(ApiView):
     @extend_schema(
         summary="Move a card",
@@ -155,6 +164,7 @@ class MoveView(ApiView):
         return _staff_answer(me, introduction_id)
 
 
+@open_to(POST=Level.CURATOR)
 class AssignView(ApiView):
     @extend_schema(
         summary="Say who looks after it and until when",
@@ -168,6 +178,7 @@ class AssignView(ApiView):
         return _staff_answer(me, introduction_id)
 
 
+@open_to(GET=Level.STAFF, POST=Level.CURATOR)
 class NotesView(Private, ApiList):
     """Staff's notes on a card, the newest first."""
 

@@ -34,6 +34,7 @@ from backend.introductions.services import (
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.queries import trail
 from backend.suggestions.models import Pair
+from backend.web.access import Level, open_to
 from backend.web.html.base import current_user, inside
 from backend.web.html.forms import DomainForm
 from backend.web.introductions.forms import AssignForm, BoardFilters, MoveForm, NoteForm
@@ -49,6 +50,7 @@ STAGES: list[Introduction.Stage] = [
 ]
 
 
+@open_to(Level.SIGNED_IN)
 @cache_control(no_store=True, private=True)
 @require_safe
 def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
@@ -117,6 +119,7 @@ def _next_step(card: Introduction, own_consented: bool, both_consented: bool) ->
     return later[Introduction.Stage(card.stage)]
 
 
+@open_to(Level.SIGNED_IN)
 @require_POST
 def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
     user = current_user(request)
@@ -145,6 +148,7 @@ def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
     return redirect("web:introduction", introduction_id)
 
 
+@open_to(Level.SIGNED_IN)
 @require_http_methods(["GET", "HEAD", "POST"])
 def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """A side closes its introduction: asked for once, and done by a button."""
@@ -199,6 +203,7 @@ def _board(request: HttpRequest, filters: QueryDict, *, status: int = 200) -> Ht
     return render(request, "introductions/staff_board.html", context, status=status)
 
 
+@open_to(Level.STAFF)
 @_private
 @require_safe
 def introduction_board(request: HttpRequest) -> HttpResponse:
@@ -251,12 +256,14 @@ def _detail(
     )
 
 
+@open_to(Level.STAFF)
 @_private
 @require_safe
 def detail(request: HttpRequest, introduction_id: int) -> HttpResponse:
     return _detail(request, introduction_id)
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """By the menu, or dropped on a column. ``expected`` is the column in which the curator saw the
@@ -308,6 +315,7 @@ def _after_conflict(
     )
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
     user = current_user(request)
@@ -328,6 +336,7 @@ def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
     return _detail(request, introduction_id, {"assign_form": form})
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def add_note(request: HttpRequest, introduction_id: int) -> HttpResponse:
     form = NoteForm(request.POST)
@@ -345,6 +354,7 @@ def add_note(request: HttpRequest, introduction_id: int) -> HttpResponse:
     return redirect("web:staff_introduction", introduction_id)
 
 
+@open_to(Level.CURATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def open_by_hand(request: HttpRequest, pair_id: int) -> HttpResponse:
     """An introduction without mutual interest, for a reason that is kept."""

@@ -23,6 +23,7 @@ from backend.introductions.calendars import calendar_entry, method_of
 from backend.introductions.meeting_queries import MeetingView, meetings_in, view_of
 from backend.introductions.models import Introduction, Meeting
 from backend.introductions.queries import board, introductions_of
+from backend.web.access import Access, Level, open_to
 from backend.web.meetings import serializers
 from backend.web.rest.base import ApiList, ApiView, Private, checked, person
 from backend.web.rest.idempotency import idempotent
@@ -102,7 +103,11 @@ class OneMeetingView(Private, ApiView):
 
 
 def _act_view(
-    act: Callable[..., Meeting], summary: str, shape: type[Serializer[Any]] | None
+    act: Callable[..., Meeting],
+    summary: str,
+    shape: type[Serializer[Any]] | None,
+    *,
+    access: Access,
 ) -> Any:
     """The view of one act on a meeting; ``act`` is the service that does it."""
 
@@ -126,7 +131,7 @@ def _act_view(
             )
             return _answer(me, community_id, introduction_id, meeting_id)
 
-    return MeetingActView.as_view()
+    return MeetingActView.as_view(access=access)
 
 
 class CalendarView(Private, ApiView):
@@ -171,9 +176,13 @@ _ACTS: dict[str, tuple[Callable[..., Meeting], str, type[Serializer[Any]] | None
 
 def side_acts() -> list[tuple[str, Any]]:
     """What a side may do with a meeting: (last part of the address, view)."""
-    return [(name, _act_view(*act)) for name, act in _ACTS.items()]
+    access = open_to(POST=Level.COMMUNITY)
+    return [(name, _act_view(*act, access=access)) for name, act in _ACTS.items()]
 
 
 def staff_acts() -> list[tuple[str, Any]]:
     """What staff may do: all but accepting for a side."""
-    return [(name, _act_view(*act)) for name, act in _ACTS.items() if name != "accept"]
+    access = open_to(POST=Level.CURATOR)
+    return [
+        (name, _act_view(*act, access=access)) for name, act in _ACTS.items() if name != "accept"
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.web.access import Level, open_to
 from backend.web.meetings import api, views
 
 _API_COMMUNITY = "communities/<id:community_id>/"
@@ -30,22 +31,38 @@ page_urls: list[URLPattern] = [
     ),
 ]
 api_urls: list[URLPattern] = [
-    path(f"{_API_INTRODUCTION}meetings/", api.MeetingsView.as_view(), name="meetings"),
-    path(f"{_API_INTRODUCTION}{_API_MEETING}", api.OneMeetingView.as_view(), name="meeting"),
+    path(
+        f"{_API_INTRODUCTION}meetings/",
+        api.MeetingsView.as_view(access=open_to(GET=Level.COMMUNITY, POST=Level.COMMUNITY)),
+        name="meetings",
+    ),
+    path(
+        f"{_API_INTRODUCTION}{_API_MEETING}",
+        api.OneMeetingView.as_view(access=open_to(GET=Level.COMMUNITY)),
+        name="meeting",
+    ),
     path(
         f"{_API_INTRODUCTION}{_API_MEETING}calendar/",
-        api.CalendarView.as_view(),
+        api.CalendarView.as_view(access=open_to(GET=Level.COMMUNITY)),
         name="meeting-calendar",
     ),
     *(
         path(f"{_API_INTRODUCTION}{_API_MEETING}{name}/", view, name=f"meeting-{name}")
         for name, view in api.side_acts()
     ),
-    path(f"{_API_CARD}meetings/", api.MeetingsView.as_view(), name="staff-meetings"),
-    path(f"{_API_CARD}{_API_MEETING}", api.OneMeetingView.as_view(), name="staff-meeting"),
+    path(
+        f"{_API_CARD}meetings/",
+        api.MeetingsView.as_view(access=open_to(GET=Level.STAFF, POST=Level.CURATOR)),
+        name="staff-meetings",
+    ),
+    path(
+        f"{_API_CARD}{_API_MEETING}",
+        api.OneMeetingView.as_view(access=open_to(GET=Level.STAFF)),
+        name="staff-meeting",
+    ),
     path(
         f"{_API_CARD}{_API_MEETING}calendar/",
-        api.CalendarView.as_view(),
+        api.CalendarView.as_view(access=open_to(GET=Level.STAFF)),
         name="staff-meeting-calendar",
     ),
     *(

@@ -27,6 +27,7 @@ from backend.introductions.services import (
     propose_meeting,
     propose_other_times,
 )
+from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
 from backend.web.meetings.forms import DetailsForm, ProposeForm, TimesForm
@@ -52,6 +53,7 @@ def _frame(card: Introduction, own_id: int | None) -> dict[str, Any]:
     }
 
 
+@open_to(Level.SIGNED_IN)
 @_private
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
@@ -107,12 +109,14 @@ def _page(
     )
 
 
+@open_to(Level.SIGNED_IN)
 @_private
 @require_safe
 def meeting(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
     return _page(request, introduction_id, meeting_id)
 
 
+@open_to(Level.SIGNED_IN)
 @require_POST
 def act(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
     """One act on a meeting; ``act`` names it."""
@@ -195,6 +199,7 @@ def _cancel(request: HttpRequest, where: dict[str, Any]) -> None:
     messages.success(request, _("The meeting is cancelled; both sides are told."))
 
 
+@open_to(Level.SIGNED_IN)
 @_private
 @require_safe
 def calendar_file(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:

@@ -19,11 +19,13 @@ from backend.cities.member_sheets import COLUMNS, XLSX_TYPE, member_cells, write
 from backend.cities.models import ExistingPartnership, Membership
 from backend.common.errors import InvalidFields
 from backend.common.uploads import was_too_large
+from backend.web.access import Level, open_to
 from backend.web.members import serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
 
 
+@open_to(GET=Level.STAFF, POST=Level.CURATOR)
 class MembersView(ApiList):
     """Memberships by the community's name."""
 
@@ -47,6 +49,7 @@ class MembersView(ApiList):
         return Response(serializers.MemberSerializer(member(me, row.pk)).data, status=201)
 
 
+@open_to(GET=Level.STAFF, PUT=Level.CURATOR)
 class MemberView(ApiView):
     @extend_schema(summary="One membership", responses=serializers.MemberSerializer)
     def get(self, request: Request, membership_id: int) -> Response:
@@ -67,6 +70,7 @@ class MemberView(ApiView):
         return Response(serializers.MemberSerializer(member(me, membership_id)).data)
 
 
+@open_to(POST=Level.CURATOR)
 class MemberRenewView(ApiView):
     @extend_schema(
         summary="Dues came",
@@ -84,6 +88,7 @@ class MemberRenewView(ApiView):
         return Response(serializers.MemberSerializer(member(me, membership_id)).data)
 
 
+@open_to(POST=Level.CURATOR)
 class MemberEndView(ApiView):
     @extend_schema(
         summary="The community leaves the network",
@@ -101,6 +106,7 @@ class MemberEndView(ApiView):
         return Response(serializers.MemberSerializer(member(me, membership_id)).data)
 
 
+@open_to(POST=Level.CURATOR)
 class MemberImportsView(ApiView):
     parser_classes = [MultiPartParser]
 
@@ -122,6 +128,7 @@ class MemberImportsView(ApiView):
         return Response(serializers.MemberImportSerializer(kept).data, status=201)
 
 
+@open_to(GET=Level.CURATOR)
 class MemberImportView(ApiView):
     @extend_schema(
         summary="A checked list, row by row", responses=serializers.MemberImportSerializer
@@ -132,6 +139,7 @@ class MemberImportView(ApiView):
         )
 
 
+@open_to(POST=Level.CURATOR)
 class MemberImportApplyView(ApiView):
     @extend_schema(
         summary="Apply a checked list, whole or not at all",
@@ -148,6 +156,7 @@ class MemberImportApplyView(ApiView):
         )
 
 
+@open_to(GET=Level.STAFF)
 class MembersExportView(ApiView):
     @extend_schema(
         summary="Memberships as a file that can be read in again",
@@ -171,6 +180,7 @@ class MembersExportView(ApiView):
         return answer
 
 
+@open_to(GET=Level.STAFF)
 class ClaimsView(ApiList):
     """Partnerships from before that wait for staff, the longest waiting first."""
 
@@ -181,6 +191,7 @@ class ClaimsView(ApiList):
         return partnerships_to_confirm(person(self.request))
 
 
+@open_to(POST=Level.CURATOR)
 class ClaimAnswerView(ApiView):
     @extend_schema(
         summary="Confirm or refuse it",

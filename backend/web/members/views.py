@@ -31,6 +31,7 @@ from backend.cities.services import answer_partnership
 from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.uploads import was_too_large
+from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
 from backend.web.members.forms import (
@@ -51,6 +52,7 @@ from backend.web.profiles.presentation import claim_words
 PAGE = 50
 
 
+@open_to(Level.STAFF)
 @require_safe
 def member_list(request: HttpRequest) -> HttpResponse:
     form = MemberFilters(request.GET)
@@ -78,6 +80,7 @@ def _attempt(form: DomainForm, act: Callable[[dict[str, Any]], Any]) -> bool:
     return not form.errors
 
 
+@open_to(Level.CURATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     form = BeginForm(request.POST if request.method == "POST" else None)
@@ -129,6 +132,7 @@ def next_term(row: Membership) -> dt.date:
     return years_after(begins, 1)
 
 
+@open_to(Level.STAFF)
 @require_safe
 def member_page(request: HttpRequest, membership_id: int) -> HttpResponse:
     return _detail(request, membership_id)
@@ -145,6 +149,7 @@ _ACTS: dict[str, tuple[type[DomainForm], str, str]] = {
 }
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def act(request: HttpRequest, membership_id: int, act: str) -> HttpResponse:
     kind, service, done = _ACTS[act]
@@ -158,6 +163,7 @@ def act(request: HttpRequest, membership_id: int, act: str) -> HttpResponse:
     return redirect("web:staff_member", membership_id)
 
 
+@open_to(Level.CURATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def import_list(request: HttpRequest) -> HttpResponse:
     """A list is sent here, and shown row by row at its own address before anything changes."""
@@ -190,6 +196,7 @@ def import_list(request: HttpRequest) -> HttpResponse:
     )
 
 
+@open_to(Level.CURATOR)
 @require_safe
 def imported(request: HttpRequest, import_id: int) -> HttpResponse:
     checked = member_import(current_user(request), import_id)
@@ -209,6 +216,7 @@ def imported(request: HttpRequest, import_id: int) -> HttpResponse:
     return render(request, "members/staff_member_import.html", context)
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def apply(request: HttpRequest, import_id: int) -> HttpResponse:
     checked = services.apply_members(by=current_user(request), import_id=import_id)
@@ -218,6 +226,7 @@ def apply(request: HttpRequest, import_id: int) -> HttpResponse:
     return redirect("web:staff_members")
 
 
+@open_to(Level.STAFF)
 @require_safe
 def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     form = MemberFilters(request.GET)
@@ -265,11 +274,13 @@ def _list(
     return render(request, "members/staff_claims.html", context, status=status)
 
 
+@open_to(Level.STAFF)
 @require_safe
 def claim_list(request: HttpRequest) -> HttpResponse:
     return _list(request)
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def answer_claim(request: HttpRequest, claim_id: int) -> HttpResponse:
     form = ClaimForm(request.POST, claim_id=claim_id)

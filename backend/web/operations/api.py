@@ -17,6 +17,7 @@ from backend.suggestions.learning import all_weights, promote_weights
 from backend.suggestions.models import ScoringRun, WeightSet
 from backend.suggestions.queries import recent_runs
 from backend.suggestions.services import request_run
+from backend.web.access import Level, open_to
 from backend.web.operations import serializers
 from backend.web.operations.serializers import (
     FiguresFilters,
@@ -29,6 +30,7 @@ from backend.web.rest.idempotency import idempotent
 # Staff: scoring runs, dead letters and the whole trail.
 
 
+@open_to(GET=Level.STAFF, POST=Level.STAFF)
 class RunsView(ApiList):
     """Scoring runs, the newest first."""
 
@@ -48,6 +50,7 @@ class RunsView(ApiList):
         return Response({"event_id": request_run(by=person(request)).pk}, status=202)
 
 
+@open_to(GET=Level.STAFF)
 class RunView(ApiView):
     @extend_schema(summary="One run with its progress", responses=serializers.RunSerializer)
     def get(self, request: Request, run_id: int) -> Response:
@@ -57,6 +60,7 @@ class RunView(ApiView):
         return Response(serializers.RunSerializer(run).data)
 
 
+@open_to(GET=Level.STAFF)
 class DeadLettersView(ApiList):
     """Work that had its attempts, the latest first."""
 
@@ -67,6 +71,7 @@ class DeadLettersView(ApiList):
         return dead_letters()
 
 
+@open_to(POST=Level.STAFF)
 class RetryView(ApiView):
     @extend_schema(
         summary="Give a dead letter its attempts back",
@@ -80,6 +85,7 @@ class RetryView(ApiView):
         )
 
 
+@open_to(GET=Level.STAFF)
 class EventsView(ApiList):
     """What happened, the latest first."""
 
@@ -93,6 +99,7 @@ class EventsView(ApiList):
 # Staff: versions of the weights, and which one is in force.
 
 
+@open_to(GET=Level.STAFF)
 class WeightSetsView(ApiList):
     """Versions of the weights, the newest first."""
 
@@ -103,6 +110,7 @@ class WeightSetsView(ApiList):
         return all_weights(person(self.request))
 
 
+@open_to(POST=Level.STAFF)
 class PromoteView(ApiView):
     @extend_schema(
         summary="Put a version of the weights in force",
@@ -122,6 +130,7 @@ class PromoteView(ApiView):
 # Staff: the figures of the overview.
 
 
+@open_to(GET=Level.STAFF)
 class FiguresView(ApiView):
     """`funnel`, `responses`, `exposure` or `stuck`."""
 

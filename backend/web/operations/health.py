@@ -25,6 +25,7 @@ from redis.retry import Retry
 
 from backend.outbox.models import Event, Heartbeat, Work
 from backend.outbox.queries import heartbeat_age, oldest_waiting_age
+from backend.web.access import Level, open_to
 
 BROKER_SECONDS = 0.8
 # A worker beats every ten seconds and the relay at each sweep: these leave room for a slow minute,
@@ -84,6 +85,7 @@ _PARTS: dict[str, Callable[[], Part]] = {
 }
 
 
+@open_to(Level.PUBLIC)
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -91,6 +93,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@open_to(Level.PUBLIC)
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
@@ -108,6 +111,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return answer
 
 
+@open_to(Level.PUBLIC)
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:

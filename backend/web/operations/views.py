@@ -33,6 +33,7 @@ from backend.suggestions.models import CurrentRun, ScoringRun, WeightSet
 from backend.suggestions.queries import recent_runs, run_progress, seconds_of, staff_suggestions
 from backend.suggestions.scoring import weights_in_force
 from backend.suggestions.services import request_run
+from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.operations.forms import EventFilters, FiguresForm
 
@@ -59,6 +60,7 @@ def waiting_for_staff(user: User) -> StaffWaiting:
     )
 
 
+@open_to(Level.STAFF)
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
@@ -70,6 +72,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "operations/staff_overview.html", context)
 
 
+@open_to(Level.STAFF)
 @require_safe
 def dead_letter_list(request: HttpRequest) -> HttpResponse:
     require_staff(request.user, "R", Thing.OPERATIONS)
@@ -77,6 +80,7 @@ def dead_letter_list(request: HttpRequest) -> HttpResponse:
     return render(request, "operations/staff_dead_letters.html", {"page": page})
 
 
+@open_to(Level.STAFF)
 @require_POST
 def retry(request: HttpRequest, work_id: int) -> HttpResponse:
     require_staff(request.user, "X", Thing.OPERATIONS)
@@ -85,6 +89,7 @@ def retry(request: HttpRequest, work_id: int) -> HttpResponse:
     return redirect("web:staff_dead_letters")
 
 
+@open_to(Level.STAFF)
 @require_safe
 def mails(request: HttpRequest) -> HttpResponse:
     require_staff(request.user, "R", Thing.OPERATIONS)
@@ -96,12 +101,14 @@ def mails(request: HttpRequest) -> HttpResponse:
     return render(request, "operations/staff_mails.html", context)
 
 
+@open_to(Level.STAFF)
 @require_safe
 def mail(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request.user, "R", Thing.OPERATIONS)
     return render(request, "operations/staff_mail.html", {"mail": read_mail(name)})
 
 
+@open_to(Level.STAFF)
 @require_safe
 def events(request: HttpRequest) -> HttpResponse:
     form = EventFilters(request.GET)
@@ -116,6 +123,7 @@ def events(request: HttpRequest) -> HttpResponse:
 # Scoring runs: the list, one run with its progress, and a run on demand.
 
 
+@open_to(Level.STAFF)
 @require_safe
 def run_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(recent_runs(current_user(request)), 25).get_page(request.GET.get("page"))
@@ -145,17 +153,20 @@ def _run_context(request: HttpRequest, run_id: int) -> dict[str, Any]:
     }
 
 
+@open_to(Level.STAFF)
 @require_safe
 def run_page(request: HttpRequest, run_id: int) -> HttpResponse:
     return render(request, "operations/staff_run.html", _run_context(request, run_id))
 
 
+@open_to(Level.STAFF)
 @require_safe
 def progress(request: HttpRequest, run_id: int) -> HttpResponse:
     """The bar alone, asked for again and again while the run goes on."""
     return render(request, "operations/staff_run_progress.html", _run_context(request, run_id))
 
 
+@open_to(Level.STAFF)
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
     request_run(by=current_user(request))
@@ -186,6 +197,7 @@ class Version:
     obstacle: str  # what keeps it from being promoted; empty if nothing does
 
 
+@open_to(Level.STAFF)
 @require_safe
 def weights_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(all_weights(current_user(request)), PAGE).get_page(request.GET.get("page"))
@@ -212,6 +224,7 @@ def _measures(row: WeightSet) -> tuple[Measure, ...]:
     return tuple(found)
 
 
+@open_to(Level.STAFF)
 @require_POST
 def promote(request: HttpRequest, weight_set_id: int) -> HttpResponse:
     version = promote_weights(by=current_user(request), weight_set_id=weight_set_id)
@@ -283,6 +296,7 @@ def _bars(name: str, rows: list[Any], columns: tuple[str, ...]) -> list[dict[str
     ]
 
 
+@open_to(Level.STAFF)
 @require_safe
 def figures(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
@@ -308,6 +322,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     )
 
 
+@open_to(Level.STAFF)
 @require_safe
 def figures_csv(request: HttpRequest, name: str) -> HttpResponse:
     scope, by = FiguresForm(request.GET).scope()

@@ -27,6 +27,7 @@ from backend.introductions.services import (
     save_report,
 )
 from backend.introductions.why import why_for
+from backend.web.access import Level, open_to
 from backend.web.partnerships import serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
@@ -39,6 +40,7 @@ def detail(
     return Response(serializers.PartnershipDetailSerializer(partnership).data, status=status)
 
 
+@open_to(GET=Level.COMMUNITY)
 class LivedPartnershipsView(ApiList):
     """A community's partnerships, also those at rest."""
 
@@ -63,6 +65,7 @@ class PartnershipView(ApiView):
         return detail(request, partnership_id, community_id)
 
 
+@open_to(POST=Level.COMMUNITY)
 class ActivitiesView(ApiView):
     @extend_schema(
         summary="Write down what you did together",
@@ -78,6 +81,7 @@ class ActivitiesView(ApiView):
         return detail(request, partnership_id, community_id, status=201)
 
 
+@open_to(DELETE=Level.COMMUNITY)
 class ActivityView(ApiView):
     @extend_schema(
         summary="Take an entry of your side back",
@@ -91,6 +95,7 @@ class ActivityView(ApiView):
         return Response(serializers.ActivitySerializer(taken).data)
 
 
+@open_to(POST=Level.COMMUNITY)
 class ReportsView(ApiView):
     @extend_schema(
         summary="Write your side's report of a year, or write it anew",
@@ -106,6 +111,7 @@ class ReportsView(ApiView):
         return Response(serializers.ReportSerializer(report).data, status=201)
 
 
+@open_to(POST=Level.COMMUNITY)
 class DecisionView(ApiView):
     """Suspend, resume, revitalise, end, or keep in honour (emeritus)."""
 
@@ -123,6 +129,7 @@ class DecisionView(ApiView):
         return detail(request, partnership_id, community_id)
 
 
+@open_to(POST=Level.COMMUNITY)
 class RenewalView(ApiView):
     @extend_schema(
         summary="Say that your side wants to go on",
@@ -163,6 +170,7 @@ class CertificateView(ApiView):
         return HttpResponse(content, content_type="application/pdf", headers=headers)
 
 
+@open_to(GET=Level.STAFF)
 class StaffPartnershipsView(ApiList):
     """All partnerships, the oldest first."""
 
@@ -176,6 +184,7 @@ class StaffPartnershipsView(ApiList):
         return super().get_serializer_context() | {"today": database_now().date()}
 
 
+@open_to(POST=Level.CURATOR)
 class HonourView(ApiView):
     """The one thing that staff may do: keep a dormant partnership in honour where nobody answers
     any more.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.web.access import Level, open_to
 from backend.web.partnerships import api, views
 
 _COMMUNITY = "communities/<int:community_id>/"
@@ -39,7 +40,11 @@ api_urls: list[URLPattern] = [
         api.LivedPartnershipsView.as_view(),
         name="lived-partnerships",
     ),
-    path(_API_PARTNERSHIP, api.PartnershipView.as_view(), name="partnership"),
+    path(
+        _API_PARTNERSHIP,
+        api.PartnershipView.as_view(access=open_to(GET=Level.COMMUNITY)),
+        name="partnership",
+    ),
     path(f"{_API_PARTNERSHIP}activities/", api.ActivitiesView.as_view(), name="activities"),
     path(
         f"{_API_COMMUNITY}activities/<id:activity_id>/", api.ActivityView.as_view(), name="activity"
@@ -47,18 +52,30 @@ api_urls: list[URLPattern] = [
     path(f"{_API_PARTNERSHIP}reports/", api.ReportsView.as_view(), name="reports"),
     path(f"{_API_PARTNERSHIP}decision/", api.DecisionView.as_view(), name="partnership-decision"),
     path(f"{_API_PARTNERSHIP}renewal/", api.RenewalView.as_view(), name="partnership-renewal"),
-    path(f"{_API_PARTNERSHIP}why/", api.WhyView.as_view(), name="partnership-why"),
+    path(
+        f"{_API_PARTNERSHIP}why/",
+        api.WhyView.as_view(access=open_to(GET=Level.COMMUNITY)),
+        name="partnership-why",
+    ),
     path(
         f"{_API_PARTNERSHIP}certificate/",
-        api.CertificateView.as_view(),
+        api.CertificateView.as_view(access=open_to(GET=Level.COMMUNITY)),
         name="partnership-certificate",
     ),
     path("staff/partnerships/", api.StaffPartnershipsView.as_view(), name="staff-partnerships"),
-    path(_API_STAFF_PARTNERSHIP, api.PartnershipView.as_view(), name="staff-partnership"),
-    path(f"{_API_STAFF_PARTNERSHIP}why/", api.WhyView.as_view(), name="staff-partnership-why"),
+    path(
+        _API_STAFF_PARTNERSHIP,
+        api.PartnershipView.as_view(access=open_to(GET=Level.STAFF)),
+        name="staff-partnership",
+    ),
+    path(
+        f"{_API_STAFF_PARTNERSHIP}why/",
+        api.WhyView.as_view(access=open_to(GET=Level.STAFF)),
+        name="staff-partnership-why",
+    ),
     path(
         f"{_API_STAFF_PARTNERSHIP}certificate/",
-        api.CertificateView.as_view(),
+        api.CertificateView.as_view(access=open_to(GET=Level.STAFF)),
         name="staff-partnership-certificate",
     ),
     path(

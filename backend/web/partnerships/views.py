@@ -41,6 +41,7 @@ from backend.introductions.services import (
 from backend.introductions.services.partnerships import DECISIONS
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.introductions.why import why_for
+from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
 from backend.web.partnerships.forms import (
@@ -61,6 +62,7 @@ DECISION_LABELS = {
 }
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def of_community(request: HttpRequest, community_id: int) -> HttpResponse:
     today = database_now().date()
@@ -81,6 +83,7 @@ def of_community(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "partnerships/partnerships.html", context)
 
 
+@open_to(Level.STAFF)
 @require_safe
 def for_staff(request: HttpRequest) -> HttpResponse:
     today = database_now().date()
@@ -189,6 +192,7 @@ def _renewed_by(partnership: Any) -> set[int]:
     }
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def partnership(request: HttpRequest, partnership_id: int) -> HttpResponse:
     return render(
@@ -211,6 +215,7 @@ def _again(
     )
 
 
+@open_to(Level.SIGNED_IN)
 @require_POST
 def write(request: HttpRequest, partnership_id: int, what: str) -> HttpResponse:
     """One of the page's forms: an activity, a report, a renewal or a decision."""
@@ -251,6 +256,7 @@ def _write(user: User, partnership_id: int, side: int, what: str, form: forms.Fo
     return _("Your side's decision is recorded, and the other side is told.")
 
 
+@open_to(Level.SIGNED_IN)
 @require_POST
 def retract(request: HttpRequest, partnership_id: int, activity_id: int) -> HttpResponse:
     user, _found, side = _side(request, partnership_id)
@@ -259,6 +265,7 @@ def retract(request: HttpRequest, partnership_id: int, activity_id: int) -> Http
     return redirect("web:partnership", partnership_id)
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def honour(request: HttpRequest, partnership_id: int) -> HttpResponse:
     """The one thing that staff may do with a partnership: keep a dormant one in honour where nobody
@@ -278,6 +285,7 @@ def honour(request: HttpRequest, partnership_id: int) -> HttpResponse:
     return redirect("web:partnership", partnership_id)
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
     _user, found, side = _read(request, partnership_id)
@@ -310,6 +318,7 @@ def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
     return render(request, "partnerships/why.html", context)
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def certificate(request: HttpRequest, partnership_id: int) -> HttpResponse:
     content = certificate_for(current_user(request), partnership_id)

@@ -24,11 +24,13 @@ from backend.cities.services.joining import (
     withdraw_request,
 )
 from backend.cities.services.people import change_role, end_role, people_of_community
+from backend.web.access import Level, open_to
 from backend.web.people import serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF)
 class PeopleView(ApiList):
     """Who belongs to the community, the oldest first."""
 
@@ -39,6 +41,7 @@ class PeopleView(ApiList):
         return people_of_community(person(self.request), self.kwargs["community_id"])
 
 
+@open_to(PATCH=Level.COMMUNITY_OR_STAFF, DELETE=Level.COMMUNITY_OR_STAFF)
 class MemberView(ApiView):
     @extend_schema(
         summary="Change what a person is",
@@ -64,6 +67,7 @@ class MemberView(ApiView):
         )
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF, POST=Level.COMMUNITY_OR_STAFF)
 class InvitationsView(ApiList):
     """Invitations that wait, the oldest first."""
 
@@ -85,6 +89,7 @@ class InvitationsView(ApiList):
         return Response(serializers.InvitationSerializer(made).data, status=201)
 
 
+@open_to(DELETE=Level.COMMUNITY_OR_STAFF)
 class InvitationView(ApiView):
     @extend_schema(
         summary="Take an invitation back", responses={200: serializers.InvitationSerializer}
@@ -96,6 +101,7 @@ class InvitationView(ApiView):
         return Response(serializers.InvitationSerializer(revoked).data)
 
 
+@open_to(GET=Level.SIGNED_IN)
 class OwnInvitationsView(ApiList):
     """Invitations that wait for you, the oldest first."""
 
@@ -106,6 +112,7 @@ class OwnInvitationsView(ApiList):
         return invitations_to(person(self.request))
 
 
+@open_to(POST=Level.SIGNED_IN)
 class AcceptView(ApiView):
     @extend_schema(
         summary="Accept an invitation", request=None, responses={201: serializers.PersonSerializer}
@@ -116,6 +123,7 @@ class AcceptView(ApiView):
         return Response(serializers.PersonSerializer(role).data, status=201)
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF, POST=Level.SIGNED_IN)
 class JoinRequestsView(ApiList):
     """Who asks to join, the longest waiting first."""
 
@@ -140,6 +148,7 @@ class JoinRequestsView(ApiList):
         return Response(serializers.JoinRequestSerializer(asked).data, status=201)
 
 
+@open_to(POST=Level.COMMUNITY_OR_STAFF)
 class JoinAnswerView(ApiView):
     @extend_schema(
         summary="Let the person in, or refuse",
@@ -155,6 +164,7 @@ class JoinAnswerView(ApiView):
         return Response(serializers.JoinRequestSerializer(answered).data)
 
 
+@open_to(GET=Level.SIGNED_IN)
 class OwnJoinRequestsView(ApiList):
     """Your requests to join, the latest first."""
 
@@ -165,6 +175,7 @@ class OwnJoinRequestsView(ApiList):
         return requests_of(person(self.request))
 
 
+@open_to(DELETE=Level.SIGNED_IN)
 class OwnJoinRequestView(ApiView):
     @extend_schema(
         summary="Take your request back", responses={200: serializers.JoinRequestSerializer}
@@ -177,6 +188,7 @@ class OwnJoinRequestView(ApiView):
         )
 
 
+@open_to(GET=Level.STAFF)
 class StaffJoinRequestsView(ApiList):
     """Requests to join of all communities, the longest waiting first."""
 

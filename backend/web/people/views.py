@@ -33,6 +33,7 @@ from backend.cities.services.joining import (
 from backend.cities.services.people import change_role, end_role, people_of_community
 from backend.common.clock import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible
+from backend.web.access import Level, open_to
 from backend.web.accounts.views import ACTS_PAGE, PAGE
 from backend.web.html.base import current_user
 from backend.web.people.forms import InvitationForm, JoinForm, RoleForm
@@ -64,11 +65,13 @@ def _people_page(
     return render(request, "people/people.html", context, status=422 if form.errors else 200)
 
 
+@open_to(Level.COMMUNITY_OR_STAFF)
 @require_safe
 def people(request: HttpRequest, community_id: int) -> HttpResponse:
     return _people_page(request, current_user(request), community_id, InvitationForm())
 
 
+@open_to(Level.COMMUNITY_OR_STAFF)
 @require_POST
 def invite(request: HttpRequest, community_id: int) -> HttpResponse:
     user = current_user(request)
@@ -89,6 +92,7 @@ def invite(request: HttpRequest, community_id: int) -> HttpResponse:
     return _people_page(request, user, community_id, form)
 
 
+@open_to(Level.COMMUNITY_OR_STAFF)
 @require_POST
 def revoke(request: HttpRequest, community_id: int, invitation_id: int) -> HttpResponse:
     revoke_invitation(
@@ -98,6 +102,7 @@ def revoke(request: HttpRequest, community_id: int, invitation_id: int) -> HttpR
     return redirect("web:people", community_id)
 
 
+@open_to(Level.COMMUNITY_OR_STAFF)
 @require_POST
 def change(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
     role = change_role(
@@ -113,6 +118,7 @@ def change(request: HttpRequest, community_id: int, role_id: int) -> HttpRespons
     return redirect("web:people", community_id)
 
 
+@open_to(Level.COMMUNITY_OR_STAFF)
 @require_POST
 def end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
     user = current_user(request)
@@ -123,6 +129,7 @@ def end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
     return redirect("web:desk") if role.user_id == user.pk else redirect("web:people", community_id)
 
 
+@open_to(Level.COMMUNITY_OR_STAFF)
 @require_POST
 def answer_join(request: HttpRequest, community_id: int, request_id: int) -> HttpResponse:
     accept = request.POST.get("answer") == "accept"
@@ -138,6 +145,7 @@ def answer_join(request: HttpRequest, community_id: int, request_id: int) -> Htt
     return redirect("web:people", community_id)
 
 
+@open_to(Level.SIGNED_IN)
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest, community_id: int) -> HttpResponse:
     """Where a second registrant is led: the organisation that is there already, and a way to be let
@@ -177,6 +185,7 @@ def join(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "people/join.html", context, status=422 if form.errors else 200)
 
 
+@open_to(Level.SIGNED_IN)
 @require_POST
 def withdraw(request: HttpRequest, request_id: int) -> HttpResponse:
     asked = withdraw_request(by=current_user(request), request_id=request_id)
@@ -184,6 +193,7 @@ def withdraw(request: HttpRequest, request_id: int) -> HttpResponse:
     return redirect("web:join", asked.community_id)
 
 
+@open_to(Level.PUBLIC)
 @require_safe
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """What is offered, for whoever holds the link; who is not signed in is led through sign-in or
@@ -201,6 +211,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "people/invitation.html", context)
 
 
+@open_to(Level.SIGNED_IN)
 @require_POST
 def accept(request: HttpRequest, token: str) -> HttpResponse:
     found = invitation_by_token(token)
@@ -211,6 +222,7 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("web:desk")
 
 
+@open_to(Level.COMMUNITY_OR_STAFF)
 @require_safe
 def community_acts(request: HttpRequest, community_id: int) -> HttpResponse:
     """What happened in the community, for its people."""
@@ -223,6 +235,7 @@ def community_acts(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "people/acts.html", context)
 
 
+@open_to(Level.STAFF)
 @require_safe
 def joining(request: HttpRequest) -> HttpResponse:
     page = Paginator(all_waiting_requests(current_user(request)), PAGE).get_page(

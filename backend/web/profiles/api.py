@@ -23,6 +23,7 @@ from backend.cities.profile_validation import valid_part
 from backend.cities.services import draft_errors, republish_profile, save_draft
 from backend.outbox.models import Event
 from backend.suggestions.scoring.coverage import coverage_outlook
+from backend.web.access import Level, open_to
 from backend.web.operations.serializers import EventSerializer
 from backend.web.profiles import serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person
@@ -42,6 +43,7 @@ def draft_answer(profile: Profile) -> Response:
     return Response(serializers.DraftSerializer(profile).data)
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF, PATCH=Level.COMMUNITY_OR_STAFF)
 class ProfileView(ApiView):
     @extend_schema(
         summary="The draft with what is wrong or missing", responses=serializers.DraftSerializer
@@ -70,6 +72,7 @@ class ProfileView(ApiView):
         return draft_answer(profile_for(me, community_id))
 
 
+@open_to(POST=Level.COMMUNITY)
 class ProfileActView(ApiView):
     """One step in the life of a profile; ``act`` is the name of its service."""
 
@@ -85,6 +88,7 @@ class ProfileActView(ApiView):
         return Response(serializers.ProfileStatusSerializer(profile_for(me, community_id)).data)
 
 
+@open_to(POST=Level.COMMUNITY)
 class ProfilePauseView(ApiView):
     @extend_schema(
         summary="No new suggestions until a day, or until resumed",
@@ -98,6 +102,7 @@ class ProfilePauseView(ApiView):
         return Response(serializers.ProfileStatusSerializer(profile_for(me, community_id)).data)
 
 
+@open_to(POST=Level.COMMUNITY)
 class ProfilePublishView(ApiView):
     @extend_schema(
         summary="Publish changes of a published profile",
@@ -110,6 +115,7 @@ class ProfilePublishView(ApiView):
         return Response(serializers.ProfileVersionSerializer(version).data, status=201)
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF, PUT=Level.COMMUNITY)
 class OwnContactsView(ApiView):
     """The people to write to in this community. The other side of an introduction reads them under
     both consents alone.
@@ -133,6 +139,7 @@ class OwnContactsView(ApiView):
         return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
 
 
+@open_to(POST=Level.ADMIN)
 class BreakGlassView(ApiView):
     """An administrator opens a community's contacts in an emergency: the reason stays in the trail,
     which the community reads too.
@@ -152,6 +159,7 @@ class BreakGlassView(ApiView):
         return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF)
 class CommunityEventsView(ApiList):
     """The trail of a community: its own acts and what staff did to its profile."""
 
@@ -176,6 +184,7 @@ def act_view(act: str, summary: str) -> Any:
 # and the partnerships it claims.
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF)
 class ProfileProgressView(ApiView):
     @extend_schema(
         summary="Topics done, answers still needed, minutes left",
@@ -186,6 +195,7 @@ class ProfileProgressView(ApiView):
         return Response(serializers.ProfileProgressSerializer(progress).data)
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF)
 class ProfileCoverageView(ApiView):
     """By the engine's weights in force, over the communities that seek on the other side. Only what
     could be published counts.
@@ -204,6 +214,7 @@ class ProfileCoverageView(ApiView):
         )
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF)
 class ProfilePreviewView(ApiView):
     @extend_schema(
         summary="The draft as others would see it", responses=serializers.PreviewSerializer
@@ -215,6 +226,7 @@ class ProfilePreviewView(ApiView):
         return Response(serializers.PreviewSerializer(shown).data)
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF)
 class ProfileSourcesView(ApiView):
     @extend_schema(
         summary="What open data say about the answers, and which partners public lists name",
@@ -232,6 +244,7 @@ class ProfileSourcesView(ApiView):
         )
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF)
 class ExistingPartnershipsView(ApiList):
     """Partnerships that the profile claims. Others see those that staff have confirmed."""
 

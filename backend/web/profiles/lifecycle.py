@@ -34,6 +34,7 @@ from backend.cities.services import (
 )
 from backend.cities.services.registration import AlreadyRegistered, LooksRegistered
 from backend.common.errors import InvalidFields
+from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.profiles.forms import PlaceSearch, RegistrationForm
 from backend.web.profiles.outlook import freshness_words, outlook_of
@@ -51,6 +52,7 @@ def _found_places(form: PlaceSearch) -> list[Place]:
     return search_places(form.cleaned_data["q"], country=form.cleaned_data["place_country"])
 
 
+@open_to(Level.SIGNED_IN)
 @require_safe
 def places(request: HttpRequest) -> HttpResponse:
     """The type-ahead's list of places: a fragment."""
@@ -83,6 +85,7 @@ def _registered(request: HttpRequest, form: RegistrationForm, user: User) -> Htt
     return redirect("web:profile", community.pk)
 
 
+@open_to(Level.SIGNED_IN)
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
     """Without JavaScript the search is a GET of this page; with it, the list fills while typing."""
@@ -160,6 +163,7 @@ def _vetted(request: HttpRequest, community_id: int) -> bool:
     return role is not None and role.vetted_at is not None
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def check(request: HttpRequest, community_id: int) -> HttpResponse:
     profile = own_profile(current_user(request), community_id, "U")
@@ -177,6 +181,7 @@ def _check_again(request: HttpRequest, community_id: int, invalid: InvalidFields
     return render(request, "profiles/check.html", context, status=422)
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def submit(request: HttpRequest, community_id: int) -> HttpResponse:
     try:
@@ -189,6 +194,7 @@ def submit(request: HttpRequest, community_id: int) -> HttpResponse:
     return redirect("web:profile", community_id)
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def publish(request: HttpRequest, community_id: int) -> HttpResponse:
     try:
@@ -203,6 +209,7 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
     return redirect("web:suggestions", community_id)
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def preview(request: HttpRequest, community_id: int) -> HttpResponse:
     """The public page, made from the draft: what cannot be published yet is left out."""
@@ -215,6 +222,7 @@ def preview(request: HttpRequest, community_id: int) -> HttpResponse:
     )
 
 
+@open_to(Level.COMMUNITY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
     """Where a reminder's link leads. Opening it changes nothing; its one button confirms."""
@@ -258,6 +266,7 @@ _ACTS: Mapping[str, tuple[Callable[..., Profile], Any]] = {
 }
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def change_status(request: HttpRequest, community_id: int) -> HttpResponse:
     act = request.POST.get("act", "")

@@ -33,6 +33,7 @@ from backend.cities.services import (
     save_draft,
 )
 from backend.common.errors import InvalidFields, NotVisible
+from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.profiles.forms import AskedField, ask, read_group
 from backend.web.profiles.outlook import freshness_words, outlook_of
@@ -52,6 +53,7 @@ def own_profile(user: User, community_id: int, verb: str = "R") -> Profile:
     ).get(community_id=community_id)
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def overview(request: HttpRequest, community_id: int) -> HttpResponse:
     profile = own_profile(current_user(request), community_id)
@@ -172,6 +174,7 @@ def _with_defaults(group: Group, answers: Mapping[str, Any]) -> Mapping[str, Any
     )
 
 
+@open_to(Level.COMMUNITY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def group_page(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
     """Saving by the page's button also confirms the open data on it."""
@@ -220,6 +223,7 @@ def _after_saving(request: HttpRequest, community_id: int, group: Group) -> Http
     return redirect("web:profile", community_id)
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def autosave(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
     """Saves while people write: answers a line of text, the new revision and how the profile stands
@@ -285,6 +289,7 @@ def _conflict_page(
     return render(request, "profiles/conflict.html", context, status=409)
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def settle(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
     """The choice between two editors' answers. A third save in the meantime asks again."""
@@ -384,6 +389,7 @@ def _rows(
     ]
 
 
+@open_to(Level.COMMUNITY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def own_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
     user = current_user(request)
@@ -418,6 +424,7 @@ def own_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "profiles/contacts.html", context, status=422 if errors else 200)
 
 
+@open_to(Level.STAFF)
 @cache_control(no_store=True, private=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:

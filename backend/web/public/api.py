@@ -31,6 +31,7 @@ from backend.introductions.directory_rows import (
     recorded_partnerships,
 )
 from backend.introductions.models import Partnership
+from backend.web.access import Level, open_to
 from backend.web.introductions.serializers import PartnershipSerializer
 from backend.web.members.serializers import ConfirmedPartnershipSerializer
 from backend.web.public import serializers
@@ -38,6 +39,7 @@ from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
 
 
+@open_to(GET=Level.PUBLIC, POST=Level.SIGNED_IN)
 class CommunitiesView(ApiList):
     serializer_class = serializers.CommunityCardSerializer
     filter_serializer = serializers.SeekingFilters
@@ -62,6 +64,7 @@ class CommunitiesView(ApiList):
         return Response(serializers.RegisteredSerializer(community).data, status=201)
 
 
+@open_to(GET=Level.PUBLIC)
 class CommunityView(ApiView):
     @extend_schema(
         summary="One community with its published profile",
@@ -89,6 +92,7 @@ class CommunityView(ApiView):
         return Response(serializers.CommunitySerializer(community).data)
 
 
+@open_to(GET=Level.PUBLIC)
 class CountriesView(ApiList):
     serializer_class = serializers.CountrySerializer
 
@@ -97,6 +101,7 @@ class CountriesView(ApiList):
         return Country.objects.order_by("code", "pk")
 
 
+@open_to(GET=Level.PUBLIC)
 class PlacesView(ApiView):
     @extend_schema(
         summary="Places by name, forgiving accents and mistakes",
@@ -109,6 +114,7 @@ class PlacesView(ApiView):
         return Response(serializers.PlacesSerializer({"results": places}).data)
 
 
+@open_to(GET=Level.PUBLIC)
 class VocabulariesView(ApiView):
     @extend_schema(
         operation_id="vocabulary_names",
@@ -119,6 +125,7 @@ class VocabulariesView(ApiView):
         return Response({"names": list(NAMES)})
 
 
+@open_to(GET=Level.PUBLIC)
 class VocabularyView(ApiView):
     @extend_schema(
         summary="The terms of one vocabulary", responses=serializers.VocabularySerializer
@@ -133,6 +140,7 @@ class VocabularyView(ApiView):
         )
 
 
+@open_to(GET=Level.PUBLIC)
 class PartnershipsView(ApiList):
     """The directory: partnerships of members in good standing that are recorded here and have not
     ended.
@@ -145,6 +153,7 @@ class PartnershipsView(ApiList):
         return recorded_partnerships(Filters(**self.filters()))
 
 
+@open_to(GET=Level.PUBLIC)
 class ConfirmedPartnershipsView(ApiList):
     """The directory: partnerships that members had before they came, as their officials say and
     staff have confirmed.
@@ -157,6 +166,7 @@ class ConfirmedPartnershipsView(ApiList):
         return confirmed_of_members(Filters(**self.filters()))
 
 
+@open_to(GET=Level.PUBLIC)
 class ListedPartnershipsView(ApiList):
     """The directory: pairs with a member in good standing that public lists name. Their status is
     not known.

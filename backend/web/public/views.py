@@ -28,6 +28,7 @@ from backend.common.errors import NotVisible
 from backend.introductions.directory import CONFIRMED, LISTED, MOST_ARCS, RECORDED, Directory, Entry
 from backend.introductions.models import Form
 from backend.introductions.queries import living_partnerships
+from backend.web.access import Level, open_to
 from backend.web.profiles.presentation import (
     community_card,
     describe,
@@ -61,6 +62,7 @@ def _newest_of_both_sides() -> list[Community]:
     ]
 
 
+@open_to(Level.PUBLIC)
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     cards = [community_card(community) for community in _newest_of_both_sides()]
@@ -72,11 +74,13 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "public/home.html", context)
 
 
+@open_to(Level.PUBLIC)
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
     return render(request, "public/about.html", {"groups": GROUPS})
 
 
+@open_to(Level.PUBLIC)
 @require_safe
 def sources(request: HttpRequest) -> HttpResponse:
     return render(request, "public/sources.html", {"sources": data_sources()})
@@ -88,6 +92,7 @@ def sources(request: HttpRequest) -> HttpResponse:
 PAGE = 24
 
 
+@open_to(Level.PUBLIC)
 @require_safe
 def seeking(request: HttpRequest) -> HttpResponse:
     form = SeekingFilters(request.GET)
@@ -150,6 +155,7 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@open_to(Level.PUBLIC)
 @require_safe
 def community(request: HttpRequest, community_id: int) -> HttpResponse:
     shown = _public_community(community_id)
@@ -186,6 +192,7 @@ def source_words(entry: Entry) -> str:
     }[entry.source]
 
 
+@open_to(Level.PUBLIC)
 @require_safe
 def directory(request: HttpRequest) -> HttpResponse:
     form = DirectoryFilters(request.GET)
@@ -224,6 +231,7 @@ def directory(request: HttpRequest) -> HttpResponse:
     return render(request, "public/directory.html", context)
 
 
+@open_to(Level.PUBLIC)
 @require_safe
 def cities(request: HttpRequest) -> HttpResponse:
     """The type-ahead's list of cities: a fragment of links."""
@@ -236,6 +244,7 @@ def cities(request: HttpRequest) -> HttpResponse:
     )
 
 
+@open_to(Level.PUBLIC)
 @require_safe
 def export(request: HttpRequest) -> HttpResponseBase:
     """The directory under the same filters, as CSV. Public data, in English."""

@@ -17,6 +17,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
+from backend.web.access import Access
 from backend.web.rest.schema import ApiSchema
 
 # Ids in addresses.
@@ -93,6 +94,7 @@ def checked(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
 class ApiView(APIView):
     """One object, or one act."""
 
+    access: Access | None = None  # so that a route may say it: as_view(access=…)
     http_method_names = METHODS
     schema = ApiSchema()
 
@@ -100,6 +102,7 @@ class ApiView(APIView):
 class ApiList(ListAPIView[Any]):
     """A list in cursor pages, narrowed by ``filter_serializer``."""
 
+    access: Access | None = None
     http_method_names = METHODS
     schema = ApiSchema()
     filter_backends = []

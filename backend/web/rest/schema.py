@@ -5,11 +5,8 @@ groups.
 from __future__ import annotations
 
 import inspect
-import re
-import uuid
 from typing import Any
 
-from django.urls import resolve
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -19,22 +16,19 @@ from rest_framework.views import APIView
 from backend.cities.open_data import PROVENANCE, STANDINGS
 from backend.cities.profile_schema import GROUPS, Field
 from backend.common.errors import NotVisible
-from backend.web.rest.access import ACCESS, ByAccessTable, Level
+from backend.web.access import Level, access_of, open_to
+from backend.web.rest.access import AccessPermission
 from backend.web.rest.idempotency import HEADER, LONGEST_KEY
 from backend.web.rest.problems import CONTENT_TYPE, ProblemSerializer
 
-# The OpenAPI document beyond what the framework infers: problems, idempotency keys, ids, and
-# the profile's sixteen groups.
-
-
 _AUDIENCE: dict[Level, str] = {
-    "public": "anybody",
-    "signed_in": "whoever is signed in",
-    "community": "people with a role in the community",
-    "community_or_staff": "people with a role in the community, and staff",
-    "staff": "curators and administrators",
-    "curator": "curators",
-    "admin": "administrators",
+    Level.PUBLIC: "anybody",
+    Level.SIGNED_IN: "whoever is signed in",
+    Level.COMMUNITY: "people with a role in the community",
+    Level.COMMUNITY_OR_STAFF: "people with a role in the community, and staff",
+    Level.STAFF: "curators and administrators",
+    Level.CURATOR: "curators",
+    Level.ADMIN: "administrators",
 }
 
 
@@ -57,18 +51,17 @@ class ApiSchema(AutoSchema):
         return "\n\n".join(part for part in (own, f"Open to: {_AUDIENCE[self._level()]}.") if part)
 
     def get_auth(self) -> list[dict[str, Any]]:
-        return [{}] if self._level() == "public" else super().get_auth()
+        return [{}] if self._level() is Level.PUBLIC else super().get_auth()
 
     def get_tags(self) -> list[str]:
         return [type(self.view).__module__.split(".")[-2]]
 
     def _level(self) -> Level:
-        address = (
-            re.sub(r"\{\w*id\}", "1", self.path.replace("{public_id}", str(uuid.UUID(int=0))))
-            .replace("{name}", "themes")
-            .replace("{form}", "sister")
-        )
-        return ACCESS[resolve(address).view_name][self.method]
+        access = access_of(self.view)
+        level = access.level_of(self.method) if access else None
+        if level is None:
+            raise TypeError(f"{type(self.view).__name__} does not say who may {self.method}.")
+        return level
 
     def get_override_parameters(self) -> list[Any]:
         if self.method == "GET":
@@ -148,22 +141,25 @@ DRAFT_DOCUMENT_SCHEMA: dict[str, Any] = {
 # The OpenAPI document, the page to try it, and the answer to every address that does not exist.
 
 
+@open_to(GET=Level.PUBLIC)
 class SchemaView(SpectacularAPIView):
-    permission_classes = [ByAccessTable]
+    permission_classes = [AccessPermission]
     http_method_names = ["get", "head"]
 
 
+@open_to(GET=Level.PUBLIC)
 class DocsView(SpectacularSwaggerSplitView):
     """Swagger UI from local files; its script comes from this address too, so that no rule against
     inline scripts is relaxed.
     """
 
-    permission_classes = [ByAccessTable]
+    permission_classes = [AccessPermission]
     http_method_names = ["get", "head"]
     url_name = "api:schema"
     template_name = "public/api.html"
 
 
+@open_to(GET=Level.PUBLIC)
 class UnknownView(APIView):
     """Any method, any caller: the same bytes as for an object that is not open to the person."""
 

@@ -34,6 +34,7 @@ from backend.suggestions.reviewing import (
     votes_for_staff,
 )
 from backend.suggestions.services import answer
+from backend.web.access import Level, open_to
 from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
 from backend.web.suggestions import serializers
@@ -42,6 +43,7 @@ from backend.web.suggestions.serializers import QueueFilterSerializer, Suggestio
 # A community's suggestions, from its own side, and its answers.
 
 
+@open_to(GET=Level.COMMUNITY)
 class SuggestionsView(ApiList):
     """Suggested partners, the best first."""
 
@@ -63,6 +65,7 @@ class SuggestionsView(ApiList):
         return seen_from(row, self.kwargs["community_id"], now=self.now)
 
 
+@open_to(GET=Level.COMMUNITY)
 class SuggestionDetailView(ApiView):
     @extend_schema(summary="One suggestion", responses=serializers.SuggestionSerializer)
     def get(self, request: Request, community_id: int, suggestion_id: int) -> Response:
@@ -70,6 +73,7 @@ class SuggestionDetailView(ApiView):
         return Response(serializers.SuggestionSerializer(view).data)
 
 
+@open_to(POST=Level.COMMUNITY)
 class AnswerView(ApiView):
     @extend_schema(
         summary="Answer for your community",
@@ -95,6 +99,7 @@ def _review(user: User, community_id: int, suggestion_id: int) -> Response:
     )
 
 
+@open_to(GET=Level.COMMUNITY)
 class QueueCountsView(ApiView):
     @extend_schema(
         summary="How many suggestions each filter shows",
@@ -110,6 +115,7 @@ class QueueCountsView(ApiView):
         )
 
 
+@open_to(GET=Level.COMMUNITY)
 class CompareView(ApiView):
     filter_serializer = serializers.CompareFilterSerializer
 
@@ -134,6 +140,7 @@ class CompareView(ApiView):
         return Response(serializers.ComparisonSerializer({"candidates": candidates}).data)
 
 
+@open_to(GET=Level.COMMUNITY)
 class ReviewView(ApiView):
     @extend_schema(
         summary="Votes, comments and the rule for one suggestion",
@@ -143,6 +150,7 @@ class ReviewView(ApiView):
         return _review(person(request), community_id, suggestion_id)
 
 
+@open_to(POST=Level.COMMUNITY)
 class VoteView(ApiView):
     @extend_schema(
         summary="Vote, or change your vote",
@@ -157,6 +165,7 @@ class VoteView(ApiView):
         return _review(user, community_id, suggestion_id)
 
 
+@open_to(POST=Level.COMMUNITY)
 class RemoveVoteView(ApiView):
     @extend_schema(
         summary="Take a vote back with its comment",
@@ -175,6 +184,7 @@ class RemoveVoteView(ApiView):
         return _review(user, community_id, suggestion_id)
 
 
+@open_to(POST=Level.COMMUNITY)
 class ShortlistView(ApiView):
     @extend_schema(
         summary="Put it on your community's shortlist or take it off",
@@ -190,6 +200,7 @@ class ShortlistView(ApiView):
         return _review(user, community_id, suggestion_id)
 
 
+@open_to(POST=Level.COMMUNITY)
 class UndoView(ApiView):
     @extend_schema(
         summary="Undo your community's answer",
@@ -208,6 +219,7 @@ class UndoView(ApiView):
         )
 
 
+@open_to(GET=Level.COMMUNITY, POST=Level.COMMUNITY)
 class RuleView(ApiView):
     @extend_schema(
         summary="How your community comes to an answer", responses=serializers.RuleSerializer
@@ -228,6 +240,7 @@ class RuleView(ApiView):
         return Response(serializers.RuleSerializer(rule).data)
 
 
+@open_to(GET=Level.COMMUNITY)
 class DossierView(ApiView):
     @extend_schema(
         summary="One page for a council meeting, as a PDF",
@@ -242,6 +255,7 @@ class DossierView(ApiView):
         )
 
 
+@open_to(GET=Level.CURATOR)
 class StaffVotesView(ApiView):
     @extend_schema(
         summary="Votes and comments of both sides", responses=serializers.StaffVotesSerializer

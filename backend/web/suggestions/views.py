@@ -52,6 +52,7 @@ from backend.suggestions.services import (
 )
 from backend.suggestions.sides_in_words import Side, sides_of_view
 from backend.suggestions.wording import closing_text
+from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.suggestions.comparison import candidate_facets, compared_groups, facet_rows
 from backend.web.suggestions.forms import DeclineForm, QueueForm, RuleForm, VoteForm
@@ -100,6 +101,7 @@ def _tabs(request: HttpRequest, counts: dict[str, int], shown: str) -> list[Queu
     return tabs
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
     user = current_user(request)
@@ -176,6 +178,7 @@ def detail_context(user: User, community_id: int, suggestion_id: int) -> dict[st
     }
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def detail(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
     return render(
@@ -198,6 +201,7 @@ _WORDS = {
 }
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def give_answer(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
     user = current_user(request)
@@ -221,6 +225,7 @@ def give_answer(request: HttpRequest, community_id: int, suggestion_id: int) -> 
     return redirect("web:suggestion", community_id, suggestion_id)
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def undo(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
     undo_answer(by=current_user(request), suggestion_id=suggestion_id, community_id=community_id)
@@ -234,6 +239,7 @@ def undo(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpRes
 # rule.
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
     user = current_user(request)
@@ -257,6 +263,7 @@ def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpRes
     return _back_to_review(community_id, suggestion_id)
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def unvote(
     request: HttpRequest, community_id: int, suggestion_id: int, voter_id: int
@@ -275,6 +282,7 @@ def _back_to_review(community_id: int, suggestion_id: int) -> HttpResponse:
     return redirect(reverse("web:suggestion", args=[community_id, suggestion_id]) + "#review")
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def change_shortlist(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
     listed = request.POST.get("listed", "")
@@ -307,6 +315,7 @@ def _asked_ids(request: HttpRequest) -> list[int]:
     return list(dict.fromkeys(int(value) for value in given))
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def compare(request: HttpRequest, community_id: int) -> HttpResponse:
     """Two to four candidates side by side; with fewer or more it says how many it takes."""
@@ -343,6 +352,7 @@ def compare(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "suggestions/compare.html", context)
 
 
+@open_to(Level.COMMUNITY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer_rule(request: HttpRequest, community_id: int) -> HttpResponse:
     user = current_user(request)
@@ -376,6 +386,7 @@ def answer_rule(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(request, "suggestions/answer_rule.html", context, status=status)
 
 
+@open_to(Level.CURATOR)
 @require_safe
 def staff_votes(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     """Votes and comments of both sides, for curators alone."""
@@ -388,6 +399,7 @@ def staff_votes(request: HttpRequest, suggestion_id: int) -> HttpResponse:
 # The dossier of a suggestion: to read and print, and as a PDF.
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def dossier(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
     return render(
@@ -397,6 +409,7 @@ def dossier(request: HttpRequest, community_id: int, suggestion_id: int) -> Http
     )
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponseBase:
     """The PDF, as a download; where none can be made, the page to print, which says so."""

@@ -27,6 +27,7 @@ from backend.cities.services import (
 from backend.cities.vetting_queries import submissions_of
 from backend.common.downloads import private_download
 from backend.common.uploads import was_too_large
+from backend.web.access import Level, open_to
 from backend.web.profiles import serializers as profiles_serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person
 from backend.web.rest.idempotency import idempotent
@@ -46,6 +47,7 @@ def _with_signals(profiles: list[Profile]) -> list[Any]:
     return profiles
 
 
+@open_to(GET=Level.STAFF)
 class VettingView(ApiList):
     """Profiles that wait for staff, the longest waiting first."""
 
@@ -59,6 +61,7 @@ class VettingView(ApiList):
         return _with_signals(list(super().paginate_queryset(queryset) or ()))
 
 
+@open_to(GET=Level.STAFF)
 class SubmissionView(ApiView):
     @extend_schema(
         summary="One profile as staff read it", responses=serializers.SubmissionSerializer
@@ -69,6 +72,7 @@ class SubmissionView(ApiView):
         return Response(serializers.SubmissionSerializer(_with_signals([profile])[0]).data)
 
 
+@open_to(POST=Level.CURATOR)
 class RequestChangesView(ApiView):
     @extend_schema(
         summary="Send it back",
@@ -82,6 +86,7 @@ class RequestChangesView(ApiView):
         return Response(profiles_serializers.VettingNoteSerializer(note).data, status=201)
 
 
+@open_to(POST=Level.COMMUNITY)
 class AnswerView(ApiView):
     @extend_schema(
         summary="Answer what staff asked for, and hand it in again",
@@ -101,6 +106,7 @@ class AnswerView(ApiView):
         )
 
 
+@open_to(POST=Level.CURATOR)
 class PublishView(ApiView):
     @extend_schema(
         summary="Approve it",
@@ -118,6 +124,7 @@ class PublishView(ApiView):
         return Response(serializers.ApprovalSerializer(approval).data, status=201)
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF, POST=Level.COMMUNITY)
 class LettersView(ApiList):
     serializer_class = profiles_serializers.LetterSerializer
     parser_classes = [MultiPartParser]
@@ -143,6 +150,7 @@ class LettersView(ApiList):
         return Response(profiles_serializers.LetterSerializer(letter).data, status=201)
 
 
+@open_to(GET=Level.COMMUNITY_OR_STAFF)
 class LetterView(ApiView):
     @extend_schema(
         summary="Download a letter",

@@ -21,7 +21,7 @@ page_urls: list[URLPattern] = [
     path("staff/vetting/<int:community_id>/changes/", views.changes, name="staff_changes"),
     path(
         "staff/vetting/<int:community_id>/letters/<int:letter_id>/",
-        views.download,
+        views.staff_download,
         name="staff_letter",
     ),
 ]

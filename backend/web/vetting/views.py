@@ -31,6 +31,7 @@ from backend.cities.vetting_queries import notes_for, submissions_of, vetting_tr
 from backend.common.downloads import private_download
 from backend.common.errors import InvalidFields
 from backend.common.uploads import was_too_large
+from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.profiles.presentation import describe
 from backend.web.vetting.forms import AnswerChangesForm, ChangesForm
@@ -38,6 +39,7 @@ from backend.web.vetting.forms import AnswerChangesForm, ChangesForm
 # Vetting: submitted profiles with their signals, what staff read of them, and their answer.
 
 
+@open_to(Level.STAFF)
 @require_safe
 def queue(request: HttpRequest) -> HttpResponse:
     page = Paginator(vetting_queue(current_user(request)), 25).get_page(request.GET.get("page"))
@@ -70,6 +72,7 @@ def _submission_context(request: HttpRequest, community_id: int) -> dict[str, An
     }
 
 
+@open_to(Level.STAFF)
 @require_safe
 def submission(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(
@@ -79,6 +82,7 @@ def submission(request: HttpRequest, community_id: int) -> HttpResponse:
     )
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def publish(request: HttpRequest, community_id: int) -> HttpResponse:
     text = request.POST.get("revision", "")
@@ -99,6 +103,7 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
     return redirect("web:staff_vetting")
 
 
+@open_to(Level.CURATOR)
 @require_POST
 def changes(request: HttpRequest, community_id: int) -> HttpResponse:
     form = ChangesForm(request.POST)
@@ -124,6 +129,7 @@ def changes(request: HttpRequest, community_id: int) -> HttpResponse:
 # The owner's answer to what staff asked for: words, and the profile handed in again.
 
 
+@open_to(Level.COMMUNITY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer(request: HttpRequest, community_id: int) -> HttpResponse:
     user = current_user(request)
@@ -167,6 +173,7 @@ def answer(request: HttpRequest, community_id: int) -> HttpResponse:
 # inside a page.
 
 
+@open_to(Level.COMMUNITY)
 @require_POST
 def upload(request: HttpRequest, community_id: int) -> HttpResponse:
     sent = request.FILES.get("letter")
@@ -187,8 +194,19 @@ def upload(request: HttpRequest, community_id: int) -> HttpResponse:
     return redirect("web:profile", community_id)
 
 
+@open_to(Level.COMMUNITY)
 @require_safe
 def download(request: HttpRequest, community_id: int, letter_id: int) -> FileResponse:
+    return _letter_file(request, community_id, letter_id)
+
+
+@open_to(Level.CURATOR)
+@require_safe
+def staff_download(request: HttpRequest, community_id: int, letter_id: int) -> FileResponse:
+    return _letter_file(request, community_id, letter_id)
+
+
+def _letter_file(request: HttpRequest, community_id: int, letter_id: int) -> FileResponse:
     letter = read_letter(by=current_user(request), community_id=community_id, letter_id=letter_id)
     return private_download(
         letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type

@@ -9,17 +9,17 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Actor, Thing, may
+from backend.accounts.grants import Actor, Thing
 from backend.accounts.models import User
 from backend.cities.models import Profile, ProfileVersion
-from backend.cities.permissions import actor_kind, require_in
+from backend.cities.permissions import require_in
 from backend.cities.profile_validation import check_document
 from backend.cities.services.existing import propose_partnerships
 from backend.cities.services.profiles import profile_for_update
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.clock import database_now
 from backend.common.dates import years_after
-from backend.common.errors import InvalidFields, NotAllowed, NotVisible, WrongState
+from backend.common.errors import InvalidFields, NotAllowed, WrongState
 from backend.common.transitions import change_state
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -84,12 +84,23 @@ def _live_on(
     by: User,
     community_id: int,
     new: str,
+    old_statuses: tuple[str, ...] = (),
+    refusal: str = "",
     topic: Topic = Topic.PROFILE_STATUS_CHANGED,
     **values: Any,
 ) -> Profile:
-    if not may(actor_kind(by, community_id), "X", Thing.DRAFT):
-        raise NotVisible
+    """Moves the profile to another status for its owner.
+
+    Args:
+        old_statuses: where it may come from, if that is narrower than the table; ``refusal`` says so.
+
+    Raises:
+        NotVisible: not theirs; asked before anything of the profile is read. WrongState.
+    """
+    require_in(by, community_id, "X", Thing.DRAFT)
     profile = profile_for_update(community_id)
+    if old_statuses and profile.status not in old_statuses:
+        raise WrongState(refusal)
     if profile.current_version_id is None and new != _S.WITHDRAWN:
         raise WrongState(_("The profile has never been published."))
     old = change_state(
@@ -103,13 +114,12 @@ def _live_on(
 @transaction.atomic
 def confirm_profile(*, by: User, community_id: int) -> Profile:
     """The owner says that everything is still true. Raises NotVisible, WrongState."""
-    profile = profile_for_update(community_id)
-    if profile.status not in (_S.PUBLISHED, _S.STALE):
-        raise WrongState(_("Only a published profile can be confirmed."))
     return _live_on(
         by=by,
         community_id=community_id,
         new=_S.PUBLISHED,
+        old_statuses=(_S.PUBLISHED, _S.STALE),
+        refusal=_("Only a published profile can be confirmed."),
         topic=Topic.PROFILE_CONFIRMED,
         **_confirmed(),
     )
@@ -141,10 +151,14 @@ def pause_profile(*, by: User, community_id: int, until: dt.date | None = None) 
 @transaction.atomic
 def resume_profile(*, by: User, community_id: int) -> Profile:
     """Back among those who seek. Raises NotVisible, WrongState."""
-    profile = profile_for_update(community_id)
-    if profile.status not in (_S.PAUSED, _S.FULFILLED):
-        raise WrongState(_("Only a paused or fulfilled profile can be resumed."))
-    return _live_on(by=by, community_id=community_id, new=_S.PUBLISHED, **_confirmed())
+    return _live_on(
+        by=by,
+        community_id=community_id,
+        new=_S.PUBLISHED,
+        old_statuses=(_S.PAUSED, _S.FULFILLED),
+        refusal=_("Only a paused or fulfilled profile can be resumed."),
+        **_confirmed(),
+    )
 
 
 @transaction.atomic

@@ -73,6 +73,8 @@ def _require_side(agreement: Agreement, by: User, verb: str, community_id: int |
         raise NotVisible
     if community_id is not None and by.is_staff_member:
         raise NotVisible  # staff are nobody's side
+    if community_id is not None and agreement.offered_number is None:
+        raise NotVisible  # a draft that no side has been shown
     require_in(by, community_id or 0, verb, Thing.SIGNATURE)
 
 

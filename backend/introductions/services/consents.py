@@ -26,6 +26,8 @@ def _lock_as_side(introduction_id: int, community_id: int, by: User) -> Introduc
     introduction = lock_introduction(introduction_id)
     if community_id not in (introduction.pair.a_id, introduction.pair.b_id):
         raise NotVisible
+    if introduction.stage == _I.TO_INTRODUCE:
+        raise NotVisible  # before the two are introduced only staff know of it
     return introduction
 
 
@@ -38,8 +40,6 @@ def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consen
         WrongState: closed, or given already.
     """
     introduction = _lock_as_side(introduction_id, community_id, by)
-    if introduction.stage == _I.TO_INTRODUCE:
-        raise NotVisible  # before they are introduced staff alone know of the card
     if introduction.stage == _I.CLOSED:
         raise WrongState(
             _(

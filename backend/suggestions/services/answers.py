@@ -61,8 +61,8 @@ def answer(
             rule asks for (other) votes.
         CapacityReached: see the profile's capacity.
     """
-    _check_answer(answer, reason, comment)
     require_in(by, community_id, "X", Thing.ANSWER)
+    _check_answer(answer, reason, comment)
     suggestion = lock_suggestion(suggestion_id)
     side = side_of(suggestion, community_id)
     now = database_now()

@@ -334,6 +334,18 @@ def test_confirmation_needs_the_document_of_this_very_version(world: World) -> N
     confirmed(world, agreement, "a")
 
 
+def test_side_learns_nothing_of_a_draft_that_it_has_not_been_shown(world: World) -> None:
+    agreement = drafted(world)
+    side = {
+        "by": world.user("official"),
+        "agreement_id": agreement.pk,
+        "community_id": world.a.pk,
+    }
+    refused(lambda: confirmed(world, agreement, "a"), NotVisible)
+    refused(lambda: add_document(**side, upload=document()), NotVisible)
+    refused(lambda: withdraw_confirmation(**side), NotVisible)
+
+
 def test_what_a_side_confirmed_does_not_change_under_it(world: World) -> None:
     agreement = confirmed(world, signing(world), "a")
     refused(lambda: confirmed(world, agreement, "a"), WrongState)

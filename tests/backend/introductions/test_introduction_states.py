@@ -136,6 +136,12 @@ def test_consent_in_every_column_by_every_actor_for_every_side(world: World, sta
                 assert marks(introduction) == before
             if (actor, side) not in {("official", "a"), ("chair", "b")} or stage == I.TO_INTRODUCE:
                 assert isinstance(refused, NotVisible), (actor, side, refused)
+                with pytest.raises(NotVisible):
+                    withdraw_consent(
+                        by=world.user(actor),
+                        introduction_id=introduction.pk,
+                        community_id=sides[side].pk,
+                    )
             elif stage == I.CLOSED:
                 assert isinstance(refused, WrongState), (actor, refused)
             else:

@@ -8,7 +8,8 @@ BEGIN
     IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'routed_at' = to_jsonb(OLD) - 'routed_at' THEN
         RETURN NEW;
     END IF;
-    RAISE EXCEPTION 'events are an audit trail: they cannot be changed or deleted' USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION 'events are an audit trail: they cannot be changed or deleted'
+        USING ERRCODE = 'restrict_violation';
 END $$;
 CREATE TRIGGER outbox_event_keep BEFORE UPDATE OR DELETE ON outbox_event
     FOR EACH ROW EXECUTE FUNCTION outbox_event_keep();

@@ -12,7 +12,11 @@ from backend.cities.services.freshness import (
 )
 from backend.cities.services.invitations import expire_invitations
 from backend.cities.services.memberships import announce_ending_memberships, lapse_memberships
-from backend.introductions.services import ask_for_reports, mark_dormant, mark_reviews_due
+from backend.introductions.services.partnerships import (
+    ask_for_reports,
+    mark_dormant,
+    mark_reviews_due,
+)
 from backend.outbox.leases import Lease
 from backend.outbox.services import clear_done_work
 from backend.suggestions.curation.bars import enforce_bars

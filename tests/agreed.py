@@ -10,7 +10,8 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from backend.introductions.models import Agreement, Introduction, Partnership
-from backend.introductions.services import add_document, begin_draft, confirm, offer, save_version
+from backend.introductions.services.agreements import add_document, confirm_signature
+from backend.introductions.services.drafts import begin_draft, offer_agreement, save_version
 from tests.actors import World
 from tests.letters import pdf
 
@@ -51,7 +52,7 @@ def drafted(world: World, introduction: Introduction | None = None, **values: An
 
 def signing(world: World, introduction: Introduction | None = None, **values: Any) -> Agreement:
     """Before both sides, the signed document sent."""
-    agreement = offer(
+    agreement = offer_agreement(
         by=world.user("curator"), agreement_id=drafted(world, introduction, **values).pk
     )
     add_document(
@@ -70,7 +71,7 @@ def confirmed(world: World, agreement: Agreement, side: str, **values: Any) -> A
         "is_highest_official": True,
         "signed_on": SIGNED,
     }
-    return confirm(
+    return confirm_signature(
         by=world.user(SIDES[side]),
         agreement_id=agreement.pk,
         community_id=getattr(world, side).pk,

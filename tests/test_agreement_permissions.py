@@ -16,7 +16,8 @@ from django.urls import reverse
 
 from backend.common.clock import database_now
 from backend.introductions.models import Agreement, Partnership
-from backend.introductions.services import log_activity, offer
+from backend.introductions.services.activities import log_activity
+from backend.introductions.services.drafts import offer_agreement
 from tests.actors import ACTORS, World, make_world
 from tests.agreed import agreed, document, drafted, terms
 from tests.factories import (
@@ -49,7 +50,7 @@ class Scene:
         self.card = self.second_introduction()
         self.draft = drafted(self.paired, self.card)
         self.third = self.second_introduction()
-        self.signing = offer(
+        self.signing = offer_agreement(
             by=self.world.user("curator"), agreement_id=drafted(self.paired, self.third).pk
         )
         self.free = self.second_introduction()

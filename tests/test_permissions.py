@@ -14,7 +14,7 @@ from django.db import transaction
 
 from backend.cities.models import Community
 from backend.common.errors import NotVisible
-from backend.introductions.services import contacts_for
+from backend.introductions.services.introductions import contacts_for
 from backend.outbox.models import Event
 from backend.suggestions.models import Suggestion
 from tests import factories as make

@@ -20,7 +20,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import get_converters
 
 from backend.cities.services.invitations import invitation_path
-from backend.introductions.services import log_activity
+from backend.introductions.services.activities import log_activity
 from backend.notifications.models import Notification
 from backend.web.access import access_of
 from backend.web.html.access import ALLAUTH

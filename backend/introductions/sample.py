@@ -1,7 +1,5 @@
-"""A few partnerships of the sample world, made through the services as people would make them, so
-that no page is empty at first.
-
-They belong to sample communities and are marked as samples wherever those are.
+"""Introductions of the sample world that are under way: consents, a meeting behind them, one to
+come, and what staff have noted.
 """
 
 from __future__ import annotations
@@ -17,17 +15,83 @@ from django.db.models import Q
 from PIL import Image, ImageDraw
 
 from backend.accounts.models import User
-from backend.cities.models import Community, Profile
+from backend.cities.models import Community, CommunityRole, Profile
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.sample.choice import COMMITTEE_AT_HOME, OFFICIAL_ABROAD, OFFICIAL_AT_HOME
 from backend.common.clock import database_now
-from backend.introductions.models import Agreement, Introduction, Partnership
-from backend.introductions.sample_talks import begin_talks, official_of, open_card
+from backend.introductions.models import Agreement, Introduction, Meeting, Partnership
+from backend.introductions.queries.meetings import times_now
 from backend.introductions.services.activities import log_activity, save_report
-from backend.introductions.services.agreements import add_document, confirm
-from backend.introductions.services.drafting import begin_draft, offer, save_version
-from backend.introductions.services.introducing import move
-from backend.introductions.services.upkeep import mark_dormant, mark_reviews_due
+from backend.introductions.services.agreements import add_document, confirm_signature
+from backend.introductions.services.drafts import begin_draft, offer_agreement, save_version
+from backend.introductions.services.introductions import (
+    give_consent,
+    move_introduction,
+    open_introduction,
+    write_note,
+)
+from backend.introductions.services.meetings import accept_times, fix_meeting, propose_meeting
+from backend.introductions.services.partnerships import mark_dormant, mark_reviews_due
+from backend.suggestions.models import Pair
+
+_PLACE = "https://meet.sample.example/first-talk"
+
+
+def official_of(community: Community) -> User:
+    """Who answers for the community."""
+    deciding = (CommunityRole.Role.OFFICIAL, CommunityRole.Role.CHAIR)
+    roles = CommunityRole.objects.filter(
+        community=community, role__in=deciding, vetted_at__isnull=False, ended_at__isnull=True
+    )
+    return roles.select_related("user").order_by("id")[0].user
+
+
+def open_card(curator: User, first: Community, other: Community, because: str) -> Introduction:
+    low, high = sorted((first, other), key=lambda community: community.pk)
+    pair, _made = Pair.objects.get_or_create(
+        a=low, b=high, defaults={"a_country": low.country_id, "b_country": high.country_id}
+    )
+    return open_introduction(by=curator, pair_id=pair.pk, because=because)
+
+
+def begin_talks(
+    *, stage: Introduction.Stage, because: str, curator: User, first: Community, other: Community
+) -> Introduction:
+    """An introduction at ``stage``. Past the introduction both sides have consented, and a meeting
+    stands in the calendar.
+    """
+    card = open_card(curator, first, other, because)
+    move_introduction(by=curator, introduction_id=card.pk, stage=Introduction.Stage.INTRODUCED)
+    write_note(
+        by=curator,
+        introduction_id=card.pk,
+        text=f"Both offices answered within a week; {first.name} asks for mornings. (Sample)",
+    )
+    give_consent(by=official_of(first), introduction_id=card.pk, community_id=first.pk)
+    if stage != Introduction.Stage.INTRODUCED:
+        give_consent(by=official_of(other), introduction_id=card.pk, community_id=other.pk)
+        _fix(_propose(card, first, days=9), other)
+        move_introduction(by=curator, introduction_id=card.pk, stage=stage)
+    _propose(card, first, days=23)
+    return card
+
+
+def _propose(card: Introduction, side: Community, *, days: int) -> Meeting:
+    """Three mornings in the side's own time, from ``days`` ahead."""
+    first_day = database_now().date() + dt.timedelta(days=days)
+    times = [f"{first_day + dt.timedelta(days=later)}T09:30" for later in range(3)]
+    return propose_meeting(
+        by=official_of(side), introduction_id=card.pk, side_id=side.pk, times=times, place=_PLACE
+    )
+
+
+def _fix(meeting: Meeting, other: Community) -> None:
+    """The other side can come to the first time, and it is fixed."""
+    chosen = times_now(meeting)[0].pk
+    numbers = {"introduction_id": meeting.introduction_id, "meeting_id": meeting.pk}
+    accept_times(by=official_of(other), side_id=other.pk, time_ids=[chosen], **numbers)
+    fix_meeting(by=official_of(other), side_id=other.pk, time_id=chosen, **numbers)
+
 
 _BECAUSE = "Both have worked together before they came to this service. (Sample)"
 
@@ -123,7 +187,7 @@ def _tell(story: _Story, curator: User, first: Community, other: Community) -> i
     today = database_now().date()
     since = dt.date(today.year - story.years, 5, 4)
     for community in (first, other):
-        confirm(
+        confirm_signature(
             by=official_of(community), agreement_id=agreement.pk, community_id=community.pk, name="Alex Sample", office="Mayor",
             is_highest_official=True, signed_on=since,
         )  # fmt: skip
@@ -146,7 +210,7 @@ def _tell(story: _Story, curator: User, first: Community, other: Community) -> i
 def _draft(story: _Story, curator: User, first: Community, other: Community) -> Agreement:
     low, high = sorted((first, other), key=lambda community: community.pk)
     card = open_card(curator, first, other, _BECAUSE)
-    move(by=curator, introduction_id=card.pk, stage=Introduction.Stage.INTRODUCED)
+    move_introduction(by=curator, introduction_id=card.pk, stage=Introduction.Stage.INTRODUCED)
     agreement = begin_draft(by=curator, introduction_id=card.pk, form=story.form)
     version = agreement.versions.latest("number")
     save_version(
@@ -154,7 +218,7 @@ def _draft(story: _Story, curator: User, first: Community, other: Community) -> 
         term_years=None, review_on=database_now().date() + dt.timedelta(days=story.review_in_days), text=version.text,
         signatories=[{"community_id": side.pk, "name": "Alex Sample", "office": "Mayor"} for side in (low, high)],
     )  # fmt: skip
-    offer(by=curator, agreement_id=agreement.pk)
+    offer_agreement(by=curator, agreement_id=agreement.pk)
     upload = SimpleUploadedFile("signed-sample.png", _scan(f"{low.name} – {high.name}"))
     add_document(
         by=official_of(first), agreement_id=agreement.pk, community_id=first.pk, upload=upload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.mime.text import MIMEText
 
-from backend.introductions.calendars import calendar_entry, has_entry, method_of
+from backend.introductions.meeting_times import calendar_entry, has_entry, method_of
 from backend.introductions.models import Meeting
 from backend.notifications.models import Notification
 

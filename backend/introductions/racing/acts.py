@@ -11,11 +11,11 @@ from django.db.models import F
 
 from backend.introductions.models import Introduction
 from backend.introductions.racing.scenes import Scene
-from backend.introductions.services import (
+from backend.introductions.services.introductions import (
     contacts_for,
     give_consent,
     leave_introduction,
-    move,
+    move_introduction,
     open_card_for_mutual,
     open_introduction,
     withdraw_consent,
@@ -91,7 +91,7 @@ def _take_consent_back(letter: str) -> Act:
 
 
 def _move(stage: str, reason: str = "") -> Act:
-    return lambda scene: move(
+    return lambda scene: move_introduction(
         by=scene.curator, introduction_id=_introduction(scene), stage=stage, close_reason=reason
     )
 

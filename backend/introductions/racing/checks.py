@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from backend.common.clock import database_now
 from backend.introductions.models import Consent, Introduction
 from backend.introductions.racing.scenes import Scene
-from backend.introductions.services import contacts_for
+from backend.introductions.services.introductions import contacts_for
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, Suggestion

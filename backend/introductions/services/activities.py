@@ -13,9 +13,10 @@ from backend.cities.permissions import actor_kind
 from backend.common.clock import database_now
 from backend.common.dates import months_before
 from backend.common.errors import InvalidFields, NotVisible, WrongState
-from backend.introductions.health import DORMANT_MONTHS
 from backend.introductions.models import Activity, Partnership, YearlyReport
-from backend.introductions.services.partnerships import lock_as_side, turn
+from backend.introductions.queries.partnerships import DORMANT_MONTHS
+from backend.introductions.services.locks import lock_partnership_as_side
+from backend.introductions.services.partnerships import change_status
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
@@ -44,7 +45,7 @@ def log_activity(
     Raises:
         NotVisible: not of that side. InvalidFields. WrongState: the partnership has ended.
     """
-    partnership = lock_as_side(partnership_id, community_id, by, "C", Thing.ACTIVITY)
+    partnership = lock_partnership_as_side(partnership_id, community_id, by, "C", Thing.ACTIVITY)
     _require_not_over(partnership)
     today = database_now().date()
     _check_activity(partnership, kind, happened_on, text, (own_people, other_people), today)
@@ -99,7 +100,7 @@ def _check_activity(
 def _wake(partnership: Partnership, by: User, community_id: int, today: dt.date) -> None:
     """Whoever does something together is not dormant: through revitalising to active."""
     if partnership.status == _P.DORMANT:
-        turn(
+        change_status(
             partnership,
             _P.REVITALISING,
             by=by,
@@ -108,7 +109,7 @@ def _wake(partnership: Partnership, by: User, community_id: int, today: dt.date)
             awake_since=today,
         )
     if partnership.status == _P.REVITALISING:
-        turn(partnership, _P.ACTIVE, by=by, community_id=community_id, decided_on=today)
+        change_status(partnership, _P.ACTIVE, by=by, community_id=community_id, decided_on=today)
 
 
 @transaction.atomic
@@ -124,7 +125,9 @@ def retract_activity(*, by: User, activity_id: int, community_id: int) -> Activi
         may(actor_kind(by, community_id), "D", Thing.ACTIVITY) or found.by_id == by.pk
     ):
         raise NotVisible
-    partnership = lock_as_side(found.partnership_id, community_id, by, "C", Thing.ACTIVITY)
+    partnership = lock_partnership_as_side(
+        found.partnership_id, community_id, by, "C", Thing.ACTIVITY
+    )
     _require_not_over(partnership)
     taken = Activity.objects.filter(pk=activity_id, retracted_at__isnull=True)
     if not taken.update(retracted_at=database_now(), retracted_by=by):
@@ -157,7 +160,9 @@ def save_report(
         NotVisible: not theirs to write. InvalidFields: by field. WrongState: the partnership has
             ended.
     """
-    partnership = lock_as_side(partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION)
+    partnership = lock_partnership_as_side(
+        partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION
+    )
     _require_not_over(partnership)
     texts = dict(zip(_REPORT_PARTS, (achieved, difficulties, plans), strict=True))
     errors = {

@@ -25,9 +25,9 @@ from backend.introductions.models import (
     Signatory,
     SignedDocument,
 )
-from backend.introductions.services.drafting import lock_agreement
+from backend.introductions.rationale import freeze_rationale
+from backend.introductions.services.locks import lock_agreement
 from backend.introductions.states import AGREEMENT_TRANSITIONS, INTRODUCTION_TRANSITIONS
-from backend.introductions.why import freeze_why
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
@@ -146,7 +146,7 @@ def _checked(upload: UploadedFile) -> SafeLetter:
 
 
 @transaction.atomic
-def confirm(
+def confirm_signature(
     *,
     by: User,
     agreement_id: int,
@@ -255,7 +255,7 @@ def _begin(agreement: Agreement, since: dt.date, by: User) -> Partnership:
                 form=agreement.form,
                 since=since,
                 review_on=agreement.review_on,
-                why=freeze_why(agreement),
+                why=freeze_rationale(agreement),
             )
     except IntegrityError:
         raise Conflict(_("These two are partners already."), code="partners_already") from None

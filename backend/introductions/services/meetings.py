@@ -17,9 +17,10 @@ from backend.common.clock import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.local_times import zone_of
 from backend.common.transitions import change_state
+from backend.introductions.meeting_times import read_times
 from backend.introductions.models import Introduction, Meeting, MeetingTime, TimeAcceptance
-from backend.introductions.proposed_times import read_times
-from backend.introductions.services.locking import lock_introduction
+from backend.introductions.queries.meetings import times_now
+from backend.introductions.services.locks import lock_introduction
 from backend.introductions.states import MEETING_TRANSITIONS
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -159,15 +160,6 @@ def propose_other_times(
         times=len(times),
     )
     return meeting
-
-
-def times_now(meeting: Meeting) -> list[MeetingTime]:
-    """The times of the last proposal, earliest first, from the prefetched ones where there are
-    such.
-    """
-    rows = list(meeting.times.all())
-    last = max((row.round for row in rows), default=0)
-    return sorted((row for row in rows if row.round == last), key=lambda row: row.starts_at)
 
 
 @transaction.atomic

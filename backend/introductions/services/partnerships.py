@@ -1,23 +1,28 @@
-"""Decisions about a partnership: each side's own, with the council's decision behind it where one
-is needed.
+"""The life of a partnership: decisions, renewal, and changes by time alone.
+
+Each side decides for itself, with the decision of its council where one is needed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.permissions import require_in, require_staff
+from backend.cities.permissions import require_staff
 from backend.common.clock import database_now
-from backend.common.dates import years_after
+from backend.common.dates import months_before, years_after
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
 from backend.introductions.models import Partnership, Renewal, StatusChange
+from backend.introductions.queries.partnerships import DORMANT_MONTHS, with_health
+from backend.introductions.services.locks import lock_partnership, lock_partnership_as_side
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -31,48 +36,24 @@ YEARS_TO_REVIEW = 20  # at most, between one review and the next
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecisionRule:
     """``new``: where it leads. ``by_council``: the reference of a council's decision must be given."""
 
     new: Partnership.Status
     by_council: bool
 
 
-DECISIONS: dict[str, Decision] = {
-    "suspend": Decision(_P.SUSPENDED, by_council=True),
-    "resume": Decision(_P.ACTIVE, by_council=False),
-    "revitalise": Decision(_P.REVITALISING, by_council=False),
-    "end": Decision(_P.ENDED, by_council=True),
-    "emeritus": Decision(_P.EMERITUS, by_council=False),
+DECISIONS: dict[str, DecisionRule] = {
+    "suspend": DecisionRule(_P.SUSPENDED, by_council=True),
+    "resume": DecisionRule(_P.ACTIVE, by_council=False),
+    "revitalise": DecisionRule(_P.REVITALISING, by_council=False),
+    "end": DecisionRule(_P.ENDED, by_council=True),
+    "emeritus": DecisionRule(_P.EMERITUS, by_council=False),
 }
 
 
-def lock_partnership(partnership_id: int) -> Partnership:
-    """The partnership with its row locked until the transaction ends. Raises NotVisible."""
-    found = (
-        Partnership.objects.select_for_update(of=("self",))
-        .select_related("pair")
-        .filter(pk=partnership_id)
-        .first()
-    )
-    if found is None:
-        raise NotVisible
-    return found
-
-
-def lock_as_side(
-    partnership_id: int, community_id: int, by: User, verb: str, thing: Thing
-) -> Partnership:
-    """The same for an act of one side. Raises NotVisible: not theirs to do, or no side of it."""
-    require_in(by, community_id, verb, thing)
-    partnership = lock_partnership(partnership_id)
-    if community_id not in (partnership.pair.a_id, partnership.pair.b_id):
-        raise NotVisible
-    return partnership
-
-
 @transaction.atomic
-def turn(
+def change_status(
     partnership: Partnership, new: Partnership.Status, *, by: User | None, community_id: int | None = None, decided_on: dt.date,
     reference: str = "", reason: str = "", **values: object,
 ) -> StatusChange:  # fmt: skip
@@ -112,7 +93,7 @@ def turn(
 
 
 @transaction.atomic
-def decide(
+def decide_partnership(
     *,
     by: User,
     partnership_id: int,
@@ -142,13 +123,13 @@ def decide(
             raise NotVisible  # staff never decide for a side
         partnership = lock_partnership(partnership_id)
     else:
-        partnership = lock_as_side(
+        partnership = lock_partnership_as_side(
             partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION
         )
     if decision is None:
         raise InvalidFields({"act": [_("Choose one of the decisions.")]})
     today = database_now().date()
-    _check(partnership, decision, decided_on, reference, reason, today)
+    _check_decision(partnership, decision, decided_on, reference, reason, today)
     if act == "resume":
         _require_own_suspension(partnership, community_id)
     values: dict[str, object] = {}
@@ -160,16 +141,16 @@ def decide(
         )
     if decision.new in (_P.REVITALISING, _P.ACTIVE):
         values["awake_since"] = today
-    turn(
+    change_status(
         partnership, decision.new, by=by, community_id=community_id, decided_on=decided_on,
         reference=reference.strip(), reason=reason.strip(), **values,
     )  # fmt: skip
     return partnership
 
 
-def _check(
+def _check_decision(
     partnership: Partnership,
-    decision: Decision,
+    decision: DecisionRule,
     decided_on: dt.date,
     reference: str,
     reason: str,
@@ -207,7 +188,7 @@ def _require_own_suspension(partnership: Partnership, community_id: int | None) 
 
 
 @transaction.atomic
-def renew(
+def renew_partnership(
     *,
     by: User,
     partnership_id: int,
@@ -223,7 +204,9 @@ def renew(
         NotVisible: not theirs to decide. InvalidFields. WrongState: no review is due, or the side
             has answered it already.
     """
-    partnership = lock_as_side(partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION)
+    partnership = lock_partnership_as_side(
+        partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION
+    )
     if partnership.status != _P.REVIEW_DUE or partnership.review_on is None:
         raise WrongState(_("No review is due now."))
     today = database_now().date()
@@ -255,7 +238,7 @@ def renew(
         complete=complete,
     )
     if complete:
-        turn(
+        change_status(
             partnership,
             _P.RENEWED,
             by=by,
@@ -264,3 +247,83 @@ def renew(
             review_on=min(dates),
         )
     return partnership
+
+
+# Changes by time, each night. Each step is conditional: a second run in the same night changes
+# nothing.
+
+
+_GOES_DORMANT = (_P.ACTIVE, _P.REVIEW_DUE, _P.RENEWED, _P.REVITALISING)
+_IS_REVIEWED = (_P.ACTIVE, _P.RENEWED)
+_REPORTS = (_P.ACTIVE, _P.REVIEW_DUE, _P.RENEWED, _P.REVITALISING)
+REPORTS_FROM_MONTH = 2  # the report of a year is asked for from February of the next
+
+
+def mark_reviews_due() -> int:
+    """Partnerships whose review has come; both sides are told. Returns how many."""
+    today = database_now().date()
+    return _each(
+        lambda: Partnership.objects.filter(status__in=_IS_REVIEWED, review_on__lte=today),
+        _P.REVIEW_DUE,
+        today,
+    )
+
+
+def mark_dormant() -> int:
+    """Partnerships without a recorded activity for 18 months; both sides are told, once a dormancy.
+    Returns how many.
+    """
+    today = database_now().date()
+    before = months_before(today, DORMANT_MONTHS)
+    return _each(
+        lambda: with_health(Partnership.objects.filter(status__in=_GOES_DORMANT), today).filter(
+            awake_on__lt=before
+        ),
+        _P.DORMANT,
+        today,
+    )
+
+
+def _each(due: Callable[[], QuerySet[Partnership]], new: Partnership.Status, today: dt.date) -> int:
+    """Turns each of ``due`` in a commit of its own, looking again under its lock: what was done
+    since then is not undone.
+    """
+    turned = 0
+    for partnership_id in list(due().order_by("id").values_list("pk", flat=True)):
+        with transaction.atomic():
+            try:
+                partnership = lock_partnership(partnership_id)
+            except NotVisible:
+                continue
+            if due().filter(pk=partnership_id).exists():
+                change_status(partnership, new, by=None, decided_on=today)
+                turned += 1
+    return turned
+
+
+def ask_for_reports() -> int:
+    """Asks both sides for the report of last year, once a year and partnership. Returns of how many
+    partnerships.
+    """
+    today = database_now().date()
+    if today.month < REPORTS_FROM_MONTH:
+        return 0
+    year = today.year - 1
+    not_asked = Q(report_asked_for__isnull=True) | Q(report_asked_for__lt=year)
+    due = with_health(
+        Partnership.objects.filter(not_asked, status__in=_REPORTS, since__year__lte=year), today
+    ).filter(reports_written__lt=2)
+    asked = 0
+    for partnership_id in list(due.order_by("id").values_list("pk", flat=True)):
+        with transaction.atomic():
+            if Partnership.objects.filter(not_asked, pk=partnership_id, status__in=_REPORTS).update(
+                report_asked_for=year
+            ):
+                record(
+                    Topic.PARTNERSHIP_REPORT_DUE,
+                    subject=(Partnership, partnership_id),
+                    by=None,
+                    year=year,
+                )
+                asked += 1
+    return asked

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from backend.introductions.calendars import local_times
+from backend.introductions.meeting_times import local_times
 from backend.introductions.models import Meeting
 from backend.notifications.models import Notification
 from backend.notifications.wording.words import Words, name_of, other_name, own_name

@@ -30,7 +30,7 @@ from backend.cities.queries import communities_of
 from backend.cities.services.invitations import invitation_path, invitations_to
 from backend.cities.services.joining import requests_of
 from backend.common.errors import Conflict, InvalidFields
-from backend.introductions.queries import introductions_of
+from backend.introductions.queries.introductions import introductions_of
 from backend.notifications.models import Notification
 from backend.notifications.services import inbox as messages_of
 from backend.notifications.services import mark_read

@@ -21,7 +21,8 @@ from backend.cities.letter_checks import too_large
 from backend.common.downloads import private_download
 from backend.common.errors import InvalidFields
 from backend.common.uploads import was_too_large
-from backend.introductions.agreement_queries import (
+from backend.introductions.models import Agreement
+from backend.introductions.queries.agreements import (
     agreement_for,
     agreements_for_staff,
     agreements_of,
@@ -30,17 +31,18 @@ from backend.introductions.agreement_queries import (
     template_versions,
     versions_for,
 )
-from backend.introductions.models import Agreement
-from backend.introductions.services import (
+from backend.introductions.services.agreements import (
     add_document,
+    confirm_signature,
+    withdraw_confirmation,
+)
+from backend.introductions.services.drafts import (
     begin_draft,
-    confirm,
-    give_up,
-    offer,
-    reopen,
+    give_up_agreement,
+    offer_agreement,
+    reopen_agreement,
     save_template,
     save_version,
-    withdraw_confirmation,
 )
 from backend.web.access import Level, open_to
 from backend.web.agreements import serializers
@@ -164,7 +166,9 @@ class ConfirmationView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, agreement_id: int) -> Response:
         asked: dict[str, Any] = checked(serializers.ConfirmationSerializer, request.data)
-        confirm(by=person(request), agreement_id=agreement_id, community_id=community_id, **asked)
+        confirm_signature(
+            by=person(request), agreement_id=agreement_id, community_id=community_id, **asked
+        )
         return detail(request, agreement_id, community_id)
 
     @extend_schema(
@@ -285,9 +289,9 @@ def _act(service: Callable[..., Agreement], summary: str) -> type[ApiView]:
     return ActView
 
 
-OfferView = _act(offer, "Put the latest version before both sides")
-ReopenView = _act(reopen, "Take it back to write on")
-GiveUpView = _act(give_up, "Give it up before it came into force")
+OfferView = _act(offer_agreement, "Put the latest version before both sides")
+ReopenView = _act(reopen_agreement, "Take it back to write on")
+GiveUpView = _act(give_up_agreement, "Give it up before it came into force")
 
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)

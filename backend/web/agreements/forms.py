@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.cities.models import Community
 from backend.cities.vocabularies import vocabulary
 from backend.common.errors import InvalidFields
-from backend.introductions.agreement_texts import LONGEST_TEXT
+from backend.introductions.documents import LONGEST_TEXT
 from backend.introductions.models import AgreementVersion, Form
 from backend.web.html.forms import DomainForm, date_input
 

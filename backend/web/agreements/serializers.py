@@ -7,9 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.introductions.agreement_texts import LONGEST_TEXT
+from backend.introductions.documents import LONGEST_TEXT
 from backend.introductions.models import Agreement, Form
-from backend.introductions.services import is_recognised
+from backend.introductions.services.agreements import is_recognised
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import FilterSerializer, StrictSerializer
 

@@ -19,7 +19,9 @@ from backend.cities.permissions import actor_kind
 from backend.common.downloads import private_download
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.common.uploads import was_too_large
-from backend.introductions.agreement_queries import (
+from backend.introductions.documents import PLACEHOLDERS, blocks
+from backend.introductions.models import Agreement, Form
+from backend.introductions.queries.agreements import (
     agreement_for,
     agreements_for_staff,
     comparison,
@@ -29,20 +31,20 @@ from backend.introductions.agreement_queries import (
     version_for,
     versions_for,
 )
-from backend.introductions.agreement_texts import PLACEHOLDERS, blocks
-from backend.introductions.models import Agreement, Form
-from backend.introductions.queries import introduction_for
-from backend.introductions.services import (
+from backend.introductions.queries.introductions import introduction_for
+from backend.introductions.services.agreements import (
     add_document,
-    begin_draft,
-    confirm,
-    give_up,
+    confirm_signature,
     is_recognised,
-    offer,
-    reopen,
+    withdraw_confirmation,
+)
+from backend.introductions.services.drafts import (
+    begin_draft,
+    give_up_agreement,
+    offer_agreement,
+    reopen_agreement,
     save_template,
     save_version,
-    withdraw_confirmation,
 )
 from backend.outbox.queries import trail
 from backend.web.access import Level, open_to
@@ -183,7 +185,7 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
     form = ConfirmForm(request.POST)
     if form.is_valid():
         try:
-            done = confirm(
+            done = confirm_signature(
                 by=user, agreement_id=agreement_id, community_id=side, **form.cleaned_data
             )
         except InvalidFields as invalid:
@@ -310,9 +312,9 @@ def draft(request: HttpRequest, agreement_id: int) -> HttpResponse:
 
 
 _ACTS: dict[str, tuple[Callable[..., Agreement], str]] = {
-    "offer": (offer, "Both sides can read and sign it now; they are told."),
-    "reopen": (reopen, "It is a draft again. What a side had confirmed has fallen."),
-    "give_up": (give_up, "It is given up; its versions stay."),
+    "offer": (offer_agreement, "Both sides can read and sign it now; they are told."),
+    "reopen": (reopen_agreement, "It is a draft again. What a side had confirmed has fallen."),
+    "give_up": (give_up_agreement, "It is given up; its versions stay."),
 }
 
 

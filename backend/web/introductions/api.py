@@ -11,15 +11,18 @@ from rest_framework.response import Response
 
 from backend.accounts.models import User
 from backend.common.errors import NotVisible
-from backend.introductions.board import filtered_board
 from backend.introductions.models import Introduction, IntroductionNote
-from backend.introductions.queries import board, introductions_of
-from backend.introductions.services import (
-    assign,
+from backend.introductions.queries.introductions import (
+    board,
+    filtered_board,
+    introductions_of,
+)
+from backend.introductions.services.introductions import (
+    assign_introduction,
     contacts_for,
     give_consent,
     leave_introduction,
-    move,
+    move_introduction,
     open_introduction,
     withdraw_consent,
     write_note,
@@ -160,7 +163,7 @@ class MoveView(ApiView):
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
         me, asked = person(request), checked(serializers.MoveSerializer, request.data)
-        move(by=me, introduction_id=introduction_id, **asked)
+        move_introduction(by=me, introduction_id=introduction_id, **asked)
         return _staff_answer(me, introduction_id)
 
 
@@ -174,7 +177,7 @@ class AssignView(ApiView):
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
         me, asked = person(request), checked(serializers.AssignSerializer, request.data)
-        assign(by=me, introduction_id=introduction_id, **asked)
+        assign_introduction(by=me, introduction_id=introduction_id, **asked)
         return _staff_answer(me, introduction_id)
 
 

@@ -17,16 +17,21 @@ from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.permissions import actor_kind
 from backend.common.errors import Conflict, InvalidFields, NotVisible
-from backend.introductions.board import COLUMNS, cards_of, filtered_board
-from backend.introductions.meeting_queries import may_arrange, meetings_in, view_of
 from backend.introductions.models import Introduction
-from backend.introductions.queries import board, introduction_for
-from backend.introductions.services import (
-    assign,
+from backend.introductions.queries.introductions import (
+    COLUMNS,
+    board,
+    cards_of,
+    filtered_board,
+    introduction_for,
+)
+from backend.introductions.queries.meetings import may_arrange, meetings_in, view_of
+from backend.introductions.services.introductions import (
+    assign_introduction,
     contacts_for,
     give_consent,
     leave_introduction,
-    move,
+    move_introduction,
     open_introduction,
     withdraw_consent,
     write_note,
@@ -276,7 +281,7 @@ def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
     to_board = posted["after"].startswith(reverse("web:staff_introductions"))
     reason = posted["close_reason"] if posted["stage"] == STAGE.CLOSED else ""
     try:
-        card = move(
+        card = move_introduction(
             by=user,
             introduction_id=introduction_id,
             stage=posted["stage"],
@@ -322,7 +327,7 @@ def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
     form = AssignForm(request.POST)
     if form.is_valid():
         try:
-            assign(
+            assign_introduction(
                 by=user,
                 introduction_id=introduction_id,
                 owner_id=form.owner_id(),

@@ -18,11 +18,15 @@ from rest_framework.serializers import Serializer
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.common.errors import NotVisible
-from backend.introductions import services
-from backend.introductions.calendars import calendar_entry, method_of
-from backend.introductions.meeting_queries import MeetingView, meetings_in, view_of
+from backend.introductions.meeting_times import calendar_entry, method_of
 from backend.introductions.models import Introduction, Meeting
-from backend.introductions.queries import board, introductions_of
+from backend.introductions.queries.introductions import board, introductions_of
+from backend.introductions.queries.meetings import (
+    MeetingForReader,
+    meetings_in,
+    view_of,
+)
+from backend.introductions.services import meetings as services
 from backend.web.access import Access, Level, open_to
 from backend.web.meetings import serializers
 from backend.web.rest.base import ApiList, ApiView, Private, checked, person
@@ -37,7 +41,9 @@ def _introduction(user: User, side_id: int | None, introduction_id: int) -> Intr
     return introduction
 
 
-def _view(user: User, side_id: int | None, introduction_id: int, meeting_id: int) -> MeetingView:
+def _view(
+    user: User, side_id: int | None, introduction_id: int, meeting_id: int
+) -> MeetingForReader:
     meeting = (
         meetings_in(_introduction(user, side_id, introduction_id)).filter(pk=meeting_id).first()
     )
@@ -70,7 +76,7 @@ class MeetingsView(Private, ApiList):
             )
         )
 
-    def present(self, row: Any) -> MeetingView:
+    def present(self, row: Any) -> MeetingForReader:
         return view_of(row, self.kwargs.get("community_id"))
 
     @extend_schema(

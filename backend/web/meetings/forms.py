@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
-from backend.introductions.proposed_times import MOST
+from backend.introductions.meeting_times import MOST
 from backend.web.html.forms import DomainForm
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.introductions.meeting_queries import MeetingView
 from backend.introductions.models import Meeting
+from backend.introductions.queries.meetings import MeetingForReader
 from backend.web.rest.base import StrictSerializer
 
 _LARGEST_ID = 2**63 - 1
@@ -48,7 +48,7 @@ class MeetingSerializer(serializers.Serializer):
     times = ProposedTimeSerializer(many=True)
     sequence = serializers.IntegerField(help_text="Of the calendar entry; rises with each change")
 
-    def to_representation(self, view: MeetingView) -> Any:
+    def to_representation(self, view: MeetingForReader) -> Any:
         meeting = view.meeting
         names = {
             name: getattr(meeting, name)

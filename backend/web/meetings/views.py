@@ -15,11 +15,15 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.common.errors import InvalidFields, NotVisible
-from backend.introductions.calendars import calendar_entry, has_entry, method_of
-from backend.introductions.meeting_queries import may_arrange, meeting_for, suggested_times
+from backend.introductions.meeting_times import calendar_entry, has_entry, method_of
 from backend.introductions.models import Introduction, Meeting
-from backend.introductions.queries import introduction_for
-from backend.introductions.services import (
+from backend.introductions.queries.introductions import introduction_for
+from backend.introductions.queries.meetings import (
+    may_arrange,
+    meeting_for,
+    suggested_times,
+)
+from backend.introductions.services.meetings import (
     accept_times,
     cancel_meeting,
     change_meeting,

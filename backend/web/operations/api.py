@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from backend.cities.profile_queries import whole_trail
 from backend.common.errors import NotVisible
-from backend.introductions.figures import Scope, figures_table
+from backend.introductions.statistics import Scope, statistics_table
 from backend.outbox.models import Event, Work
 from backend.outbox.queries import dead_letters
 from backend.outbox.services import retry_dead
@@ -142,7 +142,7 @@ class FiguresView(ApiView):
     def get(self, request: Request, name: str) -> Response:
         asked = checked(FiguresFilters, request.query_params.dict())
         by = asked.pop("by")
-        table, rows = figures_table(person(request), name, Scope(**asked), by)
+        table, rows = statistics_table(person(request), name, Scope(**asked), by)
         return Response(
             {"name": name, "columns": table.columns, "rows": [list(row) for row in rows]}
         )

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from backend.introductions.figures import Scope
+from backend.introductions.statistics import Scope
 from backend.outbox.topics import Topic
 from backend.web.html.forms import date_input
 from backend.web.partnerships.forms import _countries

@@ -21,9 +21,9 @@ from backend.cities.profile_queries import whole_trail
 from backend.cities.queries import vetting_queue
 from backend.common.csv_rows import csv_text
 from backend.common.errors import NotVisible
-from backend.introductions.figures import TABLES, figures_table, introduced_by_hand
 from backend.introductions.models import Introduction
-from backend.introductions.queries import board
+from backend.introductions.queries.introductions import board
+from backend.introductions.statistics import TABLES, introduced_by_hand, statistics_table
 from backend.notifications.outgoing import read_mail, recent_mails
 from backend.notifications.services import undelivered
 from backend.outbox.queries import dead_letters, oldest_waiting_age
@@ -304,7 +304,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     scope, by = form.scope()
     tables = []
     for name in TABLES:
-        table, rows = figures_table(user, name, scope, by)
+        table, rows = statistics_table(user, name, scope, by)
         listed = list(rows)
         headings = [
             _heading(column) or {"month": "Month", "country": "Country"}[by]
@@ -326,7 +326,7 @@ def figures(request: HttpRequest) -> HttpResponse:
 @require_safe
 def figures_csv(request: HttpRequest, name: str) -> HttpResponse:
     scope, by = FiguresForm(request.GET).scope()
-    table, rows = figures_table(current_user(request), name, scope, by)
+    table, rows = statistics_table(current_user(request), name, scope, by)
     headers = {
         "Content-Disposition": f'attachment; filename="{name}.csv"',
         "Cache-Control": "private, no-store",

@@ -12,21 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.common.clock import database_now
-from backend.introductions.certificates import certificate_for
+from backend.introductions.documents import certificate_for
 from backend.introductions.models import Partnership
-from backend.introductions.partnership_queries import (
+from backend.introductions.queries.partnerships import (
     partnership_for,
     partnerships_for_staff,
     partnerships_of,
 )
-from backend.introductions.services import (
-    decide,
-    log_activity,
-    renew,
-    retract_activity,
-    save_report,
-)
-from backend.introductions.why import why_for
+from backend.introductions.rationale import rationale_for
+from backend.introductions.services.activities import log_activity, retract_activity, save_report
+from backend.introductions.services.partnerships import decide_partnership, renew_partnership
 from backend.web.access import Level, open_to
 from backend.web.partnerships import serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person
@@ -123,7 +118,7 @@ class DecisionView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
         asked = checked(serializers.DecisionSerializer, request.data)
-        decide(
+        decide_partnership(
             by=person(request), partnership_id=partnership_id, community_id=community_id, **asked
         )
         return detail(request, partnership_id, community_id)
@@ -139,7 +134,9 @@ class RenewalView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
         asked = checked(serializers.RenewalSerializer, request.data)
-        renew(by=person(request), partnership_id=partnership_id, community_id=community_id, **asked)
+        renew_partnership(
+            by=person(request), partnership_id=partnership_id, community_id=community_id, **asked
+        )
         return detail(request, partnership_id, community_id)
 
 
@@ -151,7 +148,7 @@ class WhyView(ApiView):
         partnership, side = partnership_for(
             person(request), partnership_id, community_id=community_id
         )
-        return Response({"why": why_for(partnership, side)})
+        return Response({"why": rationale_for(partnership, side)})
 
 
 class CertificateView(ApiView):
@@ -198,7 +195,7 @@ class HonourView(ApiView):
     @idempotent
     def post(self, request: Request, partnership_id: int) -> Response:
         asked = checked(serializers.HonourSerializer, request.data)
-        decide(
+        decide_partnership(
             by=person(request),
             partnership_id=partnership_id,
             community_id=None,

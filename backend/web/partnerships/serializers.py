@@ -7,8 +7,8 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.common.clock import database_now
-from backend.introductions.health import health_of
 from backend.introductions.models import Activity, Form, Partnership
+from backend.introductions.queries.partnerships import health_of
 from backend.introductions.services.partnerships import DECISIONS
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import FilterSerializer, StrictSerializer

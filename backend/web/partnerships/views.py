@@ -22,25 +22,23 @@ from backend.cities.models import Community
 from backend.cities.permissions import actor_kind
 from backend.common.clock import database_now
 from backend.common.errors import InvalidFields, NotVisible
-from backend.introductions.certificates import certificate_for
-from backend.introductions.health import health_of
+from backend.introductions.documents import certificate_for
 from backend.introductions.models import Introduction, Partnership
-from backend.introductions.partnership_queries import (
+from backend.introductions.queries.partnerships import (
     OVER,
+    health_of,
     partnership_for,
     partnerships_for_staff,
     partnerships_of,
 )
-from backend.introductions.services import (
-    decide,
-    log_activity,
-    renew,
-    retract_activity,
-    save_report,
+from backend.introductions.rationale import rationale_for
+from backend.introductions.services.activities import log_activity, retract_activity, save_report
+from backend.introductions.services.partnerships import (
+    DECISIONS,
+    decide_partnership,
+    renew_partnership,
 )
-from backend.introductions.services.partnerships import DECISIONS
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
-from backend.introductions.why import why_for
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
@@ -245,14 +243,14 @@ def _write(user: User, partnership_id: int, side: int, what: str, form: forms.Fo
         save_report(**asked, **form.cleaned_data)
         return _("The report is saved. Both sides and staff can read it.")
     if what == "renewal":
-        done = renew(**asked, **form.cleaned_data)
+        done = renew_partnership(**asked, **form.cleaned_data)
         renewed = done.status == Partnership.Status.RENEWED
         return (
             _("The partnership is renewed.")
             if renewed
             else _("Noted. It is renewed when the other side says so too.")
         )
-    decide(**asked, act=what, **form.cleaned_data)
+    decide_partnership(**asked, act=what, **form.cleaned_data)
     return _("Your side's decision is recorded, and the other side is told.")
 
 
@@ -273,7 +271,7 @@ def honour(request: HttpRequest, partnership_id: int) -> HttpResponse:
     """
     user = current_user(request)
     today = database_now().date()
-    decide(
+    decide_partnership(
         by=user,
         partnership_id=partnership_id,
         community_id=None,
@@ -289,7 +287,7 @@ def honour(request: HttpRequest, partnership_id: int) -> HttpResponse:
 @require_safe
 def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
     _user, found, side = _read(request, partnership_id)
-    told = why_for(found, side)
+    told = rationale_for(found, side)
     language = get_language() or "en"
     named = {entry["id"]: entry["name"] for entry in told.get("communities", ())}
     reasons = [

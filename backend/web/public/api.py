@@ -24,7 +24,7 @@ from backend.cities.queries import listed_partners, seeking_communities
 from backend.cities.services import register_community
 from backend.cities.vocabularies import NAMES, vocabulary
 from backend.common.errors import NotVisible
-from backend.introductions.directory_rows import (
+from backend.introductions.directory import (
     Filters,
     confirmed_of_members,
     listed_of_members,

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Country
 from backend.cities.vocabularies import vocabulary
-from backend.introductions.directory_rows import UNKNOWN
-from backend.introductions.directory_rows import Filters as RowFilters
+from backend.introductions.directory import UNKNOWN
+from backend.introductions.directory import Filters as RowFilters
 from backend.introductions.models import Partnership
 from backend.web.html.forms import Filters
 

@@ -27,7 +27,7 @@ from backend.cities.queries import listed_partners, seeking_communities
 from backend.common.errors import NotVisible
 from backend.introductions.directory import CONFIRMED, LISTED, MOST_ARCS, RECORDED, Directory, Entry
 from backend.introductions.models import Form
-from backend.introductions.queries import living_partnerships
+from backend.introductions.queries.partnerships import living_partnerships
 from backend.web.access import Level, open_to
 from backend.web.profiles.presentation import (
     community_card,

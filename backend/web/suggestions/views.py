@@ -26,7 +26,7 @@ from backend.cities.permissions import actor_kind, require_in
 from backend.common.clock import database_now
 from backend.common.downloads import private_download
 from backend.common.errors import InvalidFields, NotVisible, Unavailable
-from backend.introductions.queries import introductions_of
+from backend.introductions.queries.introductions import introductions_of
 from backend.suggestions.dossiers import dossier_bytes, dossier_context
 from backend.suggestions.models import AnswerRule, Decision
 from backend.suggestions.places_apart import places_apart

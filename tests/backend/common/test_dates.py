@@ -23,8 +23,12 @@ from backend.cities.services.freshness import mark_stale_profiles, remind_owners
 from backend.cities.vetting_signals import _letter
 from backend.common.dates import MonthsAfter, months_after, months_before, whole_months, years_after
 from backend.common.errors import InvalidFields
-from backend.introductions.health import DORMANT_MONTHS, QUIET_MONTHS, health_of
-from backend.introductions.proposed_times import read_times
+from backend.introductions.meeting_times import read_times
+from backend.introductions.queries.partnerships import (
+    DORMANT_MONTHS,
+    QUIET_MONTHS,
+    health_of,
+)
 from backend.suggestions.scoring.records import is_overdue
 from backend.suggestions.services import cooling_end
 from backend.web.members.views import next_term

@@ -13,15 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
-from backend.introductions.agreement_queries import (
-    agreement_for,
-    comparison,
-    template_in_force,
-    template_versions,
-    version_for,
-    versions_for,
-)
-from backend.introductions.agreement_texts import (
+from backend.introductions.documents import (
     PLACEHOLDERS,
     blocks,
     check_text,
@@ -29,20 +21,30 @@ from backend.introductions.agreement_texts import (
     delivered_text,
 )
 from backend.introductions.models import Agreement, Form, Introduction, Partnership
-from backend.introductions.queries import living_partnerships
-from backend.introductions.services import (
+from backend.introductions.queries.agreements import (
+    agreement_for,
+    comparison,
+    template_in_force,
+    template_versions,
+    version_for,
+    versions_for,
+)
+from backend.introductions.queries.partnerships import living_partnerships
+from backend.introductions.services.agreements import (
     add_document,
-    begin_draft,
-    confirm,
-    give_up,
+    confirm_signature,
     is_recognised,
-    offer,
-    open_introduction,
-    reopen,
-    save_template,
-    save_version,
     withdraw_confirmation,
 )
+from backend.introductions.services.drafts import (
+    begin_draft,
+    give_up_agreement,
+    offer_agreement,
+    reopen_agreement,
+    save_template,
+    save_version,
+)
+from backend.introductions.services.introductions import open_introduction
 from backend.introductions.states import AGREEMENT_TRANSITIONS
 from backend.notifications.recipients import notifications_for
 from backend.notifications.wording import describe
@@ -229,16 +231,16 @@ def test_incomplete_draft_is_not_put_before_the_sides(world: World) -> None:
         by=world.user("curator"), introduction_id=world.introduced().pk, form="sister"
     )
     with pytest.raises(InvalidFields) as caught, transaction.atomic():
-        offer(by=world.user("curator"), agreement_id=agreement.pk)
+        offer_agreement(by=world.user("curator"), agreement_id=agreement.pk)
     assert set(caught.value.errors) == {"areas", "languages", "review_on"}
 
 
 STAFF_ACTS: dict[str, Callable[[World, Agreement, Any], object]] = {
     "begin": lambda w, g, by: begin_draft(by=by, introduction_id=g.introduction_id, form="sister"),
     "save": lambda w, g, by: save_version(by=by, agreement_id=g.pk, based_on=2, **terms(w)),
-    "offer": lambda w, g, by: offer(by=by, agreement_id=g.pk),
-    "give up": lambda w, g, by: give_up(by=by, agreement_id=g.pk),
-    "reopen": lambda w, g, by: reopen(by=by, agreement_id=g.pk),
+    "offer": lambda w, g, by: offer_agreement(by=by, agreement_id=g.pk),
+    "give up": lambda w, g, by: give_up_agreement(by=by, agreement_id=g.pk),
+    "reopen": lambda w, g, by: reopen_agreement(by=by, agreement_id=g.pk),
 }
 
 
@@ -254,8 +256,8 @@ def test_sides_read_what_was_put_before_them_and_nothing_before(world: World) ->
     readers = ("official", "committee_member", "chair")
     for actor in readers:
         refused(lambda actor=actor: agreement_for(world.user(actor), agreement.pk), NotVisible)  # type: ignore[misc]
-    offer(by=world.user("curator"), agreement_id=agreement.pk)
-    reopen(by=world.user("curator"), agreement_id=agreement.pk)
+    offer_agreement(by=world.user("curator"), agreement_id=agreement.pk)
+    reopen_agreement(by=world.user("curator"), agreement_id=agreement.pk)
     save_version(
         by=world.user("curator"),
         agreement_id=agreement.pk,
@@ -286,7 +288,7 @@ def test_each_side_confirms_for_itself_and_staff_for_nobody(
     }
 
     def act() -> Any:
-        return confirm(
+        return confirm_signature(
             by=world.user(actor), agreement_id=agreement.pk, community_id=community.pk, **signed
         )
 
@@ -307,7 +309,7 @@ def test_third_community_confirms_nothing(world: World) -> None:
         "signed_on": dt.date(2026, 2, 1),
     }
     refused(
-        lambda: confirm(
+        lambda: confirm_signature(
             by=world.user("other_official"),
             agreement_id=agreement.pk,
             community_id=world.c.pk,
@@ -319,14 +321,14 @@ def test_third_community_confirms_nothing(world: World) -> None:
 
 def test_confirmation_needs_the_document_of_this_very_version(world: World) -> None:
     agreement = signing(world)
-    reopen(by=world.user("curator"), agreement_id=agreement.pk)
+    reopen_agreement(by=world.user("curator"), agreement_id=agreement.pk)
     save_version(
         by=world.user("curator"),
         agreement_id=agreement.pk,
         based_on=2,
         **terms(world, areas=["trade"]),
     )
-    offer(by=world.user("curator"), agreement_id=agreement.pk)
+    offer_agreement(by=world.user("curator"), agreement_id=agreement.pk)
     refused(lambda: confirmed(world, agreement, "a"), WrongState)
     add_document(
         by=world.user("curator"), agreement_id=agreement.pk, community_id=None, upload=document()
@@ -368,14 +370,14 @@ def test_what_a_side_confirmed_does_not_change_under_it(world: World) -> None:
         upload=document(),
     )
     confirmed(world, agreement, "a")
-    reopen(by=world.user("curator"), agreement_id=agreement.pk)
+    reopen_agreement(by=world.user("curator"), agreement_id=agreement.pk)
     assert not agreement.signatories.exists()
     assert Event.objects.filter(topic="agreement_confirmation_withdrawn").count() == 2
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)
 def test_who_sends_the_document(world: World, actor: str) -> None:
-    agreement = offer(by=world.user("curator"), agreement_id=drafted(world).pk)
+    agreement = offer_agreement(by=world.user("curator"), agreement_id=drafted(world).pk)
     side = {"official": world.a.pk, "chair": world.b.pk}.get(actor)
 
     def act() -> Any:
@@ -390,7 +392,7 @@ def test_who_sends_the_document(world: World, actor: str) -> None:
 
 
 def test_document_is_checked_like_a_letter(world: World) -> None:
-    agreement = offer(by=world.user("curator"), agreement_id=drafted(world).pk)
+    agreement = offer_agreement(by=world.user("curator"), agreement_id=drafted(world).pk)
     for name, content in (("a.pdf", b""), ("a.html", b"<html>"), ("a.pdf", b"%PDF-1.7 broken")):
         with pytest.raises(InvalidFields) as caught, transaction.atomic():
             add_document(
@@ -431,7 +433,9 @@ def test_second_confirmation_begins_the_partnership_once(world: World) -> None:
     )
     assert card.pair.bar == "partners"
     refused(lambda: confirmed(world, agreement, "b"), WrongState)
-    refused(lambda: reopen(by=world.user("curator"), agreement_id=agreement.pk), WrongState)
+    refused(
+        lambda: reopen_agreement(by=world.user("curator"), agreement_id=agreement.pk), WrongState
+    )
     topics = list(
         Event.objects.filter(
             topic__in=["agreement_recorded", "partnership_begun", "introduction_moved"]
@@ -504,13 +508,13 @@ def test_table_is_total_and_every_change_leaves_its_event(world: World) -> None:
     assert set(AGREEMENT_TRANSITIONS) == set(Agreement.Status)
     curator = world.user("curator")
     agreement = signing(world)
-    reopen(by=curator, agreement_id=agreement.pk)
-    offer(by=curator, agreement_id=agreement.pk)
-    give_up(by=curator, agreement_id=agreement.pk)
+    reopen_agreement(by=curator, agreement_id=agreement.pk)
+    offer_agreement(by=curator, agreement_id=agreement.pk)
+    give_up_agreement(by=curator, agreement_id=agreement.pk)
     told = Event.objects.filter(topic="agreement_status_changed", subject_id=agreement.pk).order_by(
         "id"
     )
     assert [(e.payload["old"], e.payload["new"]) for e in told] == [
         ("draft", "signing"), ("signing", "draft"), ("draft", "signing"), ("signing", "withdrawn"),
     ]  # fmt: skip
-    refused(lambda: offer(by=curator, agreement_id=agreement.pk), WrongState)
+    refused(lambda: offer_agreement(by=curator, agreement_id=agreement.pk), WrongState)

@@ -12,16 +12,16 @@ import pytest
 from icalendar import Calendar
 
 from backend.common.errors import NotVisible
-from backend.introductions.calendars import calendar_entry, timezone_component
+from backend.introductions.meeting_times import calendar_entry, timezone_component
 from backend.introductions.models import Meeting
-from backend.introductions.services import (
+from backend.introductions.queries.meetings import times_now
+from backend.introductions.services.meetings import (
     cancel_meeting,
     change_meeting,
     fix_meeting,
     propose_meeting,
     propose_other_times,
 )
-from backend.introductions.services.meetings import times_now
 from tests.actors import World, contact_of, make_world
 
 ZONES = [

@@ -10,8 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from backend.cities.models import Community, ExistingPartnership, Membership
-from backend.introductions.directory import Directory
-from backend.introductions.directory_rows import Filters
+from backend.introductions.directory import Directory, Filters
 from backend.introductions.models import Partnership
 from tests.factories import (
     MOMENT,

@@ -19,9 +19,9 @@ from backend.accounts.models import User
 from backend.common.clock import database_now
 from backend.common.csv_rows import csv_text, safe_cell
 from backend.common.errors import NotVisible
-from backend.introductions.figures import TABLES, Scope, figures_table, introduced_by_hand
 from backend.introductions.models import Introduction
-from backend.introductions.services import move
+from backend.introductions.services.introductions import move_introduction
+from backend.introductions.statistics import TABLES, Scope, introduced_by_hand, statistics_table
 from backend.suggestions.models import Decision, Suggestion
 from tests.factories import (
     CommunityFactory,
@@ -45,7 +45,7 @@ def suggestion(at: dt.datetime = MARCH, country: str = "DE", **values: Any) -> S
 
 
 def rows(user: User, name: str, scope: Scope | None = None, **by: Any) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in figures_table(user, name, scope or Scope(), **by)[1]]
+    return [tuple(row) for row in statistics_table(user, name, scope or Scope(), **by)[1]]
 
 
 def test_funnel_counts_how_far_each_came_also_when_closed_since(curator: User) -> None:
@@ -55,8 +55,8 @@ def test_funnel_counts_how_far_each_came_also_when_closed_since(curator: User) -
     suggestion(mutual=True)  # no card yet
     card = IntroductionFactory(suggestion=suggestion(mutual=True))
     for stage in ("introduced", "first_meeting", "exploring"):
-        move(by=curator, introduction_id=card.pk, stage=stage)
-    move(by=curator, introduction_id=card.pk, stage="closed", close_reason="other")
+        move_introduction(by=curator, introduction_id=card.pk, stage=stage)
+    move_introduction(by=curator, introduction_id=card.pk, stage="closed", close_reason="other")
     IntroductionFactory(suggestion=suggestion(mutual=True), stage=Introduction.Stage.AGREEMENT)
     #                                            suggested, released, answered, mutual, introduced,
     #                                            met, agreed
@@ -124,22 +124,22 @@ def test_stuck_is_what_is_overdue_or_has_not_moved(curator: User) -> None:
     )
     found = rows(curator, "stuck")
     assert [(row[2], row[5], row[6]) for row in found] == [(old.pk, 31, 0), (overdue.pk, 0, 3)]
-    move(by=curator, introduction_id=old.pk, stage="proposal")
+    move_introduction(by=curator, introduction_id=old.pk, stage="proposal")
     assert [row[2] for row in rows(curator, "stuck")] == [overdue.pk]
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_figures_are_for_staff(db: None, name: str) -> None:
     with pytest.raises(NotVisible):
-        figures_table(UserFactory(), name, Scope())
-    figures_table(UserFactory(admin=True), name, Scope())
+        statistics_table(UserFactory(), name, Scope())
+    statistics_table(UserFactory(admin=True), name, Scope())
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_number_of_queries_does_not_grow(curator: User, name: str) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            figures_table(curator, name, Scope())
+            statistics_table(curator, name, Scope())
         return len(captured)
 
     for _ in range(2):

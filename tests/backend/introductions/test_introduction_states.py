@@ -14,10 +14,10 @@ from django.db import transaction
 from backend.cities.models import Community
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
 from backend.introductions.models import Consent, Introduction, Partnership
-from backend.introductions.services import (
-    assign,
+from backend.introductions.services.introductions import (
+    assign_introduction,
     give_consent,
-    move,
+    move_introduction,
     open_card_for_mutual,
     withdraw_consent,
 )
@@ -89,7 +89,7 @@ def test_every_move_of_every_actor(world: World, old: str) -> None:
             refused: DomainError | None = None
             try:
                 with transaction.atomic():
-                    move(
+                    move_introduction(
                         by=world.user(actor),
                         introduction_id=introduction.pk,
                         stage=new,
@@ -195,7 +195,7 @@ def test_who_may_assign_and_to_whom(world: World, actor: str) -> None:
 
     def give(owner: str) -> Introduction:
         due = dt.date(2027, 1, 31)
-        return assign(
+        return assign_introduction(
             by=world.user(actor),
             introduction_id=introduction.pk,
             owner_id=world.user(owner).pk,

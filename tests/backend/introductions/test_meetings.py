@@ -18,20 +18,24 @@ from django.db import transaction
 from icalendar import Calendar
 
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
-from backend.introductions.meeting_queries import clocks, meetings_in, suggested_times, view_of
+from backend.introductions.meeting_times import read_times
 from backend.introductions.models import Introduction, Meeting, MeetingTime, TimeAcceptance
-from backend.introductions.proposed_times import read_times
-from backend.introductions.services import (
+from backend.introductions.queries.meetings import (
+    clocks,
+    meetings_in,
+    suggested_times,
+    times_now,
+    view_of,
+)
+from backend.introductions.services.introductions import leave_introduction, move_introduction
+from backend.introductions.services.meetings import (
     accept_times,
     cancel_meeting,
     change_meeting,
     fix_meeting,
-    leave_introduction,
-    move,
     propose_meeting,
     propose_other_times,
 )
-from backend.introductions.services.meetings import times_now
 from backend.introductions.states import MEETING_TRANSITIONS
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
@@ -320,7 +324,7 @@ def test_meetings_to_come_end_with_the_introduction(world: World, how: str) -> N
         status=S.FIXED, starts_at=long_ago, fixed_by=world.user("curator")
     )
     if how == "staff":
-        move(
+        move_introduction(
             by=world.user("curator"),
             introduction_id=meeting.introduction_id,
             stage="closed",

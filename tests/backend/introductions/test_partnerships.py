@@ -15,24 +15,24 @@ from django.utils import translation
 from backend.common.clock import database_now
 from backend.common.dates import months_before
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
-from backend.introductions.health import health_of
 from backend.introductions.models import Activity, Partnership, StatusChange
-from backend.introductions.partnership_queries import partnership_for, partnerships_of
-from backend.introductions.services import (
+from backend.introductions.queries.partnerships import (
+    health_of,
+    partnership_for,
+    partnerships_of,
+)
+from backend.introductions.rationale import rationale_for
+from backend.introductions.services.activities import log_activity, retract_activity, save_report
+from backend.introductions.services.introductions import give_consent, withdraw_consent
+from backend.introductions.services.partnerships import (
+    DECISIONS,
     ask_for_reports,
-    decide,
-    give_consent,
-    log_activity,
+    decide_partnership,
     mark_dormant,
     mark_reviews_due,
-    renew,
-    retract_activity,
-    save_report,
-    withdraw_consent,
+    renew_partnership,
 )
-from backend.introductions.services.partnerships import DECISIONS
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
-from backend.introductions.why import why_for
 from backend.notifications.recipients import notifications_for
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Pair, Suggestion, Vote
@@ -78,7 +78,7 @@ def decision(
     world: World, partnership: Partnership, act: str, side: str = "a", **values: Any
 ) -> Act:
     given: dict[str, Any] = {"decided_on": today(), "reference": "Minutes 12", "reason": ""}
-    return lambda: decide(
+    return lambda: decide_partnership(
         by=world.user(SIDES[side]),
         partnership_id=partnership.pk,
         community_id=getattr(world, side).pk,
@@ -160,7 +160,7 @@ def test_each_side_decides_for_itself_and_staff_for_nobody(
     for side in (world.a.pk, world.b.pk, world.c.pk, None):
         with transaction.atomic():
             try:
-                decide(
+                decide_partnership(
                     by=world.user(actor), partnership_id=partnership.pk, community_id=side, **asked
                 )
                 allowed.add(side)
@@ -333,7 +333,7 @@ def test_report_is_one_a_side_and_year(world: World, partnership: Partnership) -
 
 
 def go_on(world: World, partnership: Partnership, side: str, years: int = 3) -> Partnership:
-    return renew(
+    return renew_partnership(
         by=world.user(SIDES[side]), partnership_id=partnership.pk, community_id=getattr(world, side).pk,
         next_review_on=today() + dt.timedelta(days=365 * years), decided_on=today(),
     )  # fmt: skip
@@ -370,7 +370,7 @@ def test_nobody_else_renews(world: World, partnership: Partnership, actor: str) 
     }
     for side in (world.a, world.b):
         with pytest.raises(NotVisible), transaction.atomic():
-            renew(
+            renew_partnership(
                 by=world.user(actor), partnership_id=partnership.pk, community_id=side.pk, **asked
             )
 
@@ -419,7 +419,9 @@ def test_reports_are_asked_for_once_a_year(
 ) -> None:
     def on(day: dt.date) -> None:
         moment = dt.datetime.combine(day, dt.time(2), dt.UTC)
-        monkeypatch.setattr("backend.introductions.services.upkeep.database_now", lambda: moment)
+        monkeypatch.setattr(
+            "backend.introductions.services.partnerships.database_now", lambda: moment
+        )
 
     on(dt.date(2027, 1, 31))
     assert ask_for_reports() == 0
@@ -522,7 +524,7 @@ def test_why_outlives_suggestion_vocabulary_and_names(world: World) -> None:
     Vote.objects.all().delete()
     type(world.a).objects.filter(pk=world.a.pk).update(name="Renamed")
     partnership.refresh_from_db()
-    why = why_for(partnership, None)
+    why = rationale_for(partnership, None)
     assert [side["name"] for side in why["communities"]] == ["Alpha", "Beta"]
     assert why["reasons"][0]["sentences"]["en"] == ["Both want exchange in culture."]
     assert (
@@ -534,7 +536,7 @@ def test_why_outlives_suggestion_vocabulary_and_names(world: World) -> None:
     assert {vote["comment"] for vote in why["votes"]} == {"Vote of Alpha", "Vote of Beta"}
     assert why["suggestion"]["id"] == suggestion.pk
     with translation.override("de"):
-        assert why_for(partnership, None) == why
+        assert rationale_for(partnership, None) == why
 
 
 def test_history_tells_the_columns_and_neither_consents_nor_who_read_contacts(world: World) -> None:
@@ -542,7 +544,7 @@ def test_history_tells_the_columns_and_neither_consents_nor_who_read_contacts(wo
     for side, actor in ((world.a, "official"), (world.b, "chair")):
         give_consent(by=world.user(actor), introduction_id=card.pk, community_id=side.pk)
     withdraw_consent(by=world.user("chair"), introduction_id=card.pk, community_id=world.b.pk)
-    history = why_for(agreed(world, card), None)["history"]
+    history = rationale_for(agreed(world, card), None)["history"]
     assert [(step["topic"], step["stage"]) for step in history] == [
         ("introduction_moved", "agreement")
     ]
@@ -551,7 +553,7 @@ def test_history_tells_the_columns_and_neither_consents_nor_who_read_contacts(wo
 def test_votes_and_comments_stay_with_their_community(world: World) -> None:
     partnership = storied(world)
     for side, other in ((world.a, world.b), (world.b, world.a)):
-        why = why_for(partnership, side.pk)
+        why = rationale_for(partnership, side.pk)
         text = str(why)
         assert f"Vote of {side.name}" in text and f"From {side.name}" in text
         assert f"Vote of {other.name}" not in text and f"From {other.name}" not in text
@@ -559,11 +561,11 @@ def test_votes_and_comments_stay_with_their_community(world: World) -> None:
             (world.a.pk, "interested"),
             (world.b.pk, "interested"),
         }
-    assert "We hesitated." not in str(why_for(partnership, world.a.pk))
+    assert "We hesitated." not in str(rationale_for(partnership, world.a.pk))
     assert not [
-        d for d in why_for(partnership, world.a.pk)["decisions"] if d["answer"] == "withdrawn"
+        d for d in rationale_for(partnership, world.a.pk)["decisions"] if d["answer"] == "withdrawn"
     ]
-    assert "We hesitated." in str(why_for(partnership, None))
+    assert "We hesitated." in str(rationale_for(partnership, None))
 
 
 def test_who_reads_a_partnership(world: World, partnership: Partnership) -> None:

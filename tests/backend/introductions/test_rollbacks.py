@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.db import models
 
-from backend.introductions import services as introductions
 from backend.introductions.models import Agreement, Consent, Introduction, Partnership, Signatory
+from backend.introductions.services import introductions
 from backend.outbox.models import Event
 from backend.suggestions import services as suggestions
 from backend.suggestions.models import AnswerRule, Decision, Pair, ShortlistEntry, Suggestion, Vote
@@ -74,20 +74,20 @@ OF_SUGGESTIONS: dict[str, tuple[str, Callable[[World, Suggestion], Any]]] = {
 }
 OF_INTRODUCTIONS: dict[str, tuple[str, Callable[[World, Introduction], Any]]] = {
     "consent": (
-        "consents",
+        "introductions",
         lambda world, card: introductions.give_consent(
             by=world.user("official"), introduction_id=card.pk, community_id=world.a.pk
         ),
     ),
     "close": (
-        "introducing",
-        lambda world, card: introductions.move(
+        "introductions",
+        lambda world, card: introductions.move_introduction(
             by=world.user("curator"), introduction_id=card.pk, stage="closed", close_reason="other"
         ),
     ),
     "assign": (
-        "introducing",
-        lambda world, card: introductions.assign(
+        "introductions",
+        lambda world, card: introductions.assign_introduction(
             by=world.user("curator"),
             introduction_id=card.pk,
             owner_id=world.user("curator").pk,

@@ -29,11 +29,11 @@ from hypothesis.stateful import (
 
 from backend.common.errors import DomainError, NotVisible
 from backend.introductions.models import Consent, Introduction
-from backend.introductions.services import (
+from backend.introductions.services.introductions import (
     contacts_for,
     give_consent,
     leave_introduction,
-    move,
+    move_introduction,
     open_card_for_mutual,
     withdraw_consent,
 )
@@ -339,7 +339,9 @@ class Workflow(RuleBasedStateMachine):
         user = self.world.user(who)
         if self.attempt(
             allowed,
-            lambda: move(by=user, introduction_id=self.card, stage=stage, close_reason=reason),
+            lambda: move_introduction(
+                by=user, introduction_id=self.card, stage=stage, close_reason=reason
+            ),
         ):
             self.moved_to(stage)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend.cities.models import Community
-from backend.introductions.services import move, open_introduction
+from backend.introductions.services.introductions import move_introduction, open_introduction
 from backend.suggestions.models import Suggestion
 from backend.suggestions.scoring import freeze_snapshot
 from backend.suggestions.services import answer
@@ -50,7 +50,9 @@ def test_introduction_opened_by_hand_takes_a_place_until_it_is_closed() -> None:
     introduction = open_introduction(by=curator, pair_id=pair.pk, because="They met.")
     assert [open_introductions(home.pk), open_introductions(pair.b_id)] == [1, 1]
     assert not is_available(home)
-    move(by=curator, introduction_id=introduction.pk, stage="closed", close_reason="no_response")
+    move_introduction(
+        by=curator, introduction_id=introduction.pk, stage="closed", close_reason="no_response"
+    )
     assert open_introductions(home.pk) == 0
     assert is_available(home)
 

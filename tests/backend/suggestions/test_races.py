@@ -9,7 +9,7 @@ import pytest
 
 from backend.cities.models import Community
 from backend.common.errors import CapacityReached, Conflict, WrongState
-from backend.introductions.services import give_consent, open_card_for_mutual
+from backend.introductions.services.introductions import give_consent, open_card_for_mutual
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.services import answer, hold, release

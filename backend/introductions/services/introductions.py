@@ -1,20 +1,23 @@
-"""Opening introductions and moving them over the board."""
+"""Introductions: opened, moved over the board, assigned, left; consent, contacts and notes."""
 
 from __future__ import annotations
 
 import datetime as dt
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, Q
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Actor, Thing, may
 from backend.accounts.models import User
-from backend.cities.permissions import require_in, require_staff
+from backend.cities.models import Contact
+from backend.cities.permissions import actor_kind, require_in, require_staff
 from backend.common.clock import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
-from backend.introductions.models import Introduction
-from backend.introductions.services.locking import lock_introduction
+from backend.introductions.models import Consent, Introduction, IntroductionNote
+from backend.introductions.services.locks import lock_introduction
 from backend.introductions.services.meetings import cancel_meetings_to_come
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.models import Event
@@ -94,7 +97,7 @@ def _require_no_bar(pair_id: int) -> None:
 
 
 @transaction.atomic
-def move(
+def move_introduction(
     *, by: User, introduction_id: int, stage: str, close_reason: str = "", expected_stage: str = ""
 ) -> Introduction:
     """Moves a card to another column. "introduced" tells both sides; "closed" needs a reason;
@@ -115,7 +118,7 @@ def move(
         raise Conflict(_moved_words(introduction), code="card_moved")
     if introduction.stage == _I.TO_INTRODUCE and stage != _I.CLOSED:
         _require_no_bar(introduction.pair_id)
-    _move(introduction, by, stage, close_reason)
+    _move_locked(introduction, by, stage, close_reason)
     return introduction
 
 
@@ -145,7 +148,7 @@ def _moved_words(introduction: Introduction) -> str:
     return f"{who} has moved this card to “{where}” in the meantime. It was not moved again; see whether it still should be."
 
 
-def _move(
+def _move_locked(
     introduction: Introduction, by: User, stage: str, close_reason: str, side_id: int | None = None
 ) -> None:
     """The move of a locked card, and what follows for suggestion, pair and meetings."""
@@ -202,12 +205,12 @@ def leave_introduction(*, by: User, introduction_id: int, side_id: int) -> Intro
         raise NotVisible
     if introduction.stage in (_I.AGREEMENT, _I.CLOSED):
         raise WrongState(_("This introduction is over; there is nothing to withdraw from."))
-    _move(introduction, by, _I.CLOSED, Introduction.CloseReason.SIDE_WITHDREW, side_id)
+    _move_locked(introduction, by, _I.CLOSED, Introduction.CloseReason.SIDE_WITHDREW, side_id)
     return introduction
 
 
 @transaction.atomic
-def assign(
+def assign_introduction(
     *, by: User, introduction_id: int, owner_id: int | None, due_on: dt.date | None
 ) -> Introduction:
     """Sets who looks after a card and until when. Raises NotVisible, InvalidFields (the owner must
@@ -233,3 +236,118 @@ def assign(
         due=due_on.isoformat() if due_on else None,
     )
     return introduction
+
+
+# Consent of each side, and the contacts that open only under both.
+
+
+def _lock_as_side(introduction_id: int, community_id: int, by: User) -> Introduction:
+    require_in(by, community_id, "X", Thing.CONSENT)
+    introduction = lock_introduction(introduction_id)
+    if community_id not in (introduction.pair.a_id, introduction.pair.b_id):
+        raise NotVisible
+    if introduction.stage == _I.TO_INTRODUCE:
+        raise NotVisible  # before the two are introduced only staff know of it
+    return introduction
+
+
+@transaction.atomic
+def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consent:
+    """One side agrees that the other may read its contacts, in this introduction.
+
+    Raises:
+        NotVisible: not introduced yet, or not theirs to give; staff never consent for a side.
+        WrongState: closed, or given already.
+    """
+    introduction = _lock_as_side(introduction_id, community_id, by)
+    if introduction.stage == _I.CLOSED:
+        raise WrongState(
+            _(
+                "Consent is asked for once staff have introduced you, and until the introduction is closed."
+            )
+        )
+    if introduction.consents.filter(community_id=community_id, withdrawn_at__isnull=True).exists():
+        raise WrongState(_("Your side has consented already."))
+    consent = Consent.objects.create(introduction=introduction, community_id=community_id, by=by)
+    record(Topic.CONSENT_GIVEN, subject=introduction, by=by, community_id=community_id)
+    return consent
+
+
+@transaction.atomic
+def withdraw_consent(*, by: User, introduction_id: int, community_id: int) -> None:
+    """Takes the consent back: from the next read on, both sides' contacts are hidden. Raises
+    NotVisible, WrongState.
+    """
+    introduction = _lock_as_side(introduction_id, community_id, by)
+    active = Consent.objects.filter(
+        introduction=introduction, community_id=community_id, withdrawn_at__isnull=True
+    )
+    if active.update(withdrawn_at=database_now(), withdrawn_by=by) != 1:
+        raise WrongState(_("There is no consent of your side to withdraw."))
+    record(Topic.CONSENT_WITHDRAWN, subject=introduction, by=by, community_id=community_id)
+
+
+@transaction.atomic
+def contacts_for(
+    user: User | AnonymousUser, introduction_id: int, community_id: int
+) -> list[Contact]:
+    """The other side's contacts, read together with both consents in one statement; empty while
+    they are not open.
+
+    Who reads contacts leaves a trace in the trail of those who are read.
+
+    Args:
+        community_id: the reader's own side.
+
+    Raises:
+        NotVisible: no such introduction, or no role in that side.
+    """
+    actor = actor_kind(user, community_id)
+    if actor in (Actor.CURATOR, Actor.ADMIN) or not may(actor, "R", Thing.CONTACTS_AFTER_CONSENT):
+        raise NotVisible
+    pair = (
+        Introduction.objects.filter(pk=introduction_id)
+        .values_list("pair__a_id", "pair__b_id")
+        .first()
+    )
+    if pair is None or community_id not in pair:
+        raise NotVisible
+    other = pair[1] if pair[0] == community_id else pair[0]
+    consented = (
+        Introduction.objects.filter(pk=introduction_id)
+        .exclude(stage__in=(_I.TO_INTRODUCE, _I.CLOSED))
+        .annotate(sides=Count("consents", filter=Q(consents__withdrawn_at__isnull=True)))
+        .filter(sides=2)
+        .values("pk")
+    )
+    found = list(
+        Contact.objects.filter(Exists(consented), organisation__community_id=other).order_by(
+            "-is_primary", "name"
+        )
+    )
+    if found and isinstance(user, User):
+        record(
+            Topic.CONTACTS_READ,
+            subject=(Introduction, introduction_id),
+            by=user,
+            community_id=other,
+            contacts=len(found),
+        )
+    return found
+
+
+# Notes of staff, which neither side reads.
+
+
+@transaction.atomic
+def write_note(*, by: User, introduction_id: int, text: str) -> IntroductionNote:
+    """Adds a note that neither side reads. Raises NotVisible (no curator, no such card),
+    InvalidFields (no text, or too much).
+    """
+    require_staff(by, "U", Thing.INTRODUCTION)
+    introduction = lock_introduction(introduction_id)
+    if not text.strip() or len(text) > 4000 or "\x00" in text:
+        raise InvalidFields({"text": ["Write 1 to 4,000 characters."]})
+    note = IntroductionNote.objects.create(introduction=introduction, by=by, text=text.strip())
+    record(Topic.NOTE_WRITTEN, subject=introduction, by=by, note=note.pk)
+    return note

@@ -1,4 +1,4 @@
-"""The board as staff narrow it down, and what its cards show at a glance."""
+"""Introductions as their two sides see them, and the board of staff."""
 
 from __future__ import annotations
 
@@ -8,12 +8,68 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
+from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
+from backend.cities.permissions import actor_kind, communities_with_role, require_staff
 from backend.common.clock import database_now
+from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, Meeting
-from backend.introductions.queries import board
 from backend.suggestions.curation.bars import barred_among
 from backend.suggestions.models import Bar
+
+_RELATED = ("pair__a__country", "pair__b__country", "owner", "suggestion")
+
+
+def board(user: User | AnonymousUser) -> QuerySet[Introduction]:
+    """All introductions for staff, the soonest due first. Raises NotVisible for others."""
+    require_staff(user, "R", Thing.INTRODUCTION)
+    return (
+        Introduction.objects.select_related(*_RELATED)
+        .prefetch_related("consents")
+        .order_by("due_on", "id")
+    )
+
+
+def introductions_of(user: User | AnonymousUser, community_id: int) -> QuerySet[Introduction]:
+    """A community's introductions, newest first; staff's own column before the introduction is not
+    shown. Raises NotVisible.
+    """
+    if not may(actor_kind(user, community_id), "R", Thing.INTRODUCTION):
+        raise NotVisible
+    return (
+        Introduction.objects.filter(Q(pair__a_id=community_id) | Q(pair__b_id=community_id))
+        .exclude(stage=Introduction.Stage.TO_INTRODUCE)
+        .select_related(*_RELATED)
+        .prefetch_related("consents")
+        .order_by("-id")
+    )
+
+
+def introduction_for(
+    user: User | AnonymousUser, introduction_id: int
+) -> tuple[Introduction, int | None]:
+    """One introduction and the reader's own side (None for staff). Raises NotVisible."""
+    introduction = (
+        Introduction.objects.select_related(*_RELATED)
+        .prefetch_related("consents")
+        .filter(pk=introduction_id)
+        .first()
+    )
+    if introduction is None:
+        raise NotVisible
+    if may(actor_kind(user), "R", Thing.INTRODUCTION):
+        return introduction, None
+    sides = communities_with_role(user) & {introduction.pair.a_id, introduction.pair.b_id}
+    for community_id in sorted(sides):
+        if introduction.stage != Introduction.Stage.TO_INTRODUCE and may(
+            actor_kind(user, community_id), "R", Thing.INTRODUCTION
+        ):
+            return introduction, community_id
+    raise NotVisible
+
+
+# The board as staff narrow it down, and what its cards show at a glance.
+
 
 _STAGE = Introduction.Stage
 OVER = (_STAGE.AGREEMENT, _STAGE.CLOSED)

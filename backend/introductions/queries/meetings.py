@@ -16,9 +16,17 @@ from backend.cities.permissions import actor_kind
 from backend.common.clock import database_now
 from backend.common.errors import NotVisible
 from backend.common.local_times import GoodTime, good_times, zone_of
-from backend.introductions.models import Introduction, Meeting
-from backend.introductions.queries import introduction_for
-from backend.introductions.services.meetings import times_now
+from backend.introductions.models import Introduction, Meeting, MeetingTime
+from backend.introductions.queries.introductions import introduction_for
+
+
+def times_now(meeting: Meeting) -> list[MeetingTime]:
+    """The times of the last proposal, earliest first, from the prefetched ones where there are
+    such.
+    """
+    rows = list(meeting.times.all())
+    last = max((row.round for row in rows), default=0)
+    return sorted((row for row in rows if row.round == last), key=lambda row: row.starts_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class ProposedTime:
 
 
 @dataclass(frozen=True, slots=True)
-class MeetingView:
+class MeetingForReader:
     """``times``: those proposed last; ``clocks``: empty until a time is fixed."""
 
     meeting: Meeting
@@ -81,7 +89,7 @@ def meetings_in(introduction: Introduction) -> QuerySet[Meeting]:
     )
 
 
-def view_of(meeting: Meeting, own_id: int | None) -> MeetingView:
+def view_of(meeting: Meeting, own_id: int | None) -> MeetingForReader:
     """A meeting with the reader's own side first; the home side for staff."""
     pair, now = meeting.introduction.pair, getattr(meeting, "read_at")  # noqa: B009 - annotated by ``meetings_in``
     own_first = pair.a_id == own_id if own_id is not None else pair.a.is_home
@@ -96,12 +104,12 @@ def view_of(meeting: Meeting, own_id: int | None) -> MeetingView:
             )
         )
     fixed = clocks(meeting.starts_at, sides) if meeting.starts_at else ()
-    return MeetingView(meeting, fixed, tuple(times))
+    return MeetingForReader(meeting, fixed, tuple(times))
 
 
 def meeting_for(
     user: User | AnonymousUser, introduction_id: int, meeting_id: int
-) -> tuple[MeetingView, Introduction, int | None]:
+) -> tuple[MeetingForReader, Introduction, int | None]:
     """One meeting, its introduction, and the reader's own side (None for staff). Raises NotVisible."""
     introduction, own_id = introduction_for(user, introduction_id)
     meeting = meetings_in(introduction).filter(pk=meeting_id).first()

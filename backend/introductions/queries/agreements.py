@@ -12,7 +12,7 @@ from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.permissions import actor_kind, communities_with_role, require_staff
 from backend.common.errors import NotVisible
-from backend.introductions.agreement_texts import Change, compare, delivered_text
+from backend.introductions.documents import Change, compare, delivered_text
 from backend.introductions.models import (
     Agreement,
     AgreementTemplate,

@@ -1,5 +1,5 @@
-"""Drafts of agreements: staff begin one from a template, write versions, and put one before both
-sides.
+"""Drafts of agreements: staff begin one from a template, write versions, and offer one to both
+sides for signature. Templates have versions too.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from backend.cities.models import Community
 from backend.cities.permissions import require_staff
 from backend.cities.profile_schema import document_value
 from backend.cities.vocabularies import vocabulary
-from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
+from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.transitions import change_state
-from backend.introductions.agreement_queries import template_in_force
-from backend.introductions.agreement_texts import ExpectedSignatory, Terms, check_text, fill
+from backend.introductions.documents import ExpectedSignatory, Terms, check_text, fill
 from backend.introductions.models import (
     Agreement,
+    AgreementTemplate,
     AgreementVersion,
     Form,
     Introduction,
     Partnership,
 )
-from backend.introductions.services.locking import lock_introduction
+from backend.introductions.queries.agreements import template_in_force
+from backend.introductions.services.locks import lock_agreement, lock_introduction
 from backend.introductions.states import AGREEMENT_TRANSITIONS
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -36,21 +37,6 @@ from backend.suggestions.models import Pair
 _G = Agreement.Status
 _FIRST_TERM = {Form.FIXED_TERM: 3}
 LONGEST_TERM = 99  # years
-
-
-def lock_agreement(agreement_id: int) -> Agreement:
-    """The agreement with the rows of its introduction and its own locked, in this order. Raises
-    NotVisible.
-    """
-    introduction_id = (
-        Agreement.objects.filter(pk=agreement_id).values_list("introduction_id", flat=True).first()
-    )
-    if introduction_id is None:
-        raise NotVisible
-    introduction = lock_introduction(introduction_id)
-    agreement = Agreement.objects.select_for_update().get(pk=agreement_id)
-    agreement.introduction = introduction
-    return agreement
 
 
 @transaction.atomic
@@ -244,7 +230,7 @@ def _checked_terms(
 
 
 @transaction.atomic
-def offer(*, by: User, agreement_id: int) -> Agreement:
+def offer_agreement(*, by: User, agreement_id: int) -> Agreement:
     """Staff put the latest version before both sides: from now on they read it, sign it on paper,
     and confirm.
 
@@ -286,7 +272,7 @@ def _require_complete(terms: Terms) -> None:
 
 
 @transaction.atomic
-def reopen(*, by: User, agreement_id: int) -> Agreement:
+def reopen_agreement(*, by: User, agreement_id: int) -> Agreement:
     """Staff take an agreement back from both sides to write on. What a side has confirmed falls: it
     was another text.
 
@@ -298,7 +284,7 @@ def reopen(*, by: User, agreement_id: int) -> Agreement:
 
 
 @transaction.atomic
-def give_up(*, by: User, agreement_id: int) -> Agreement:
+def give_up_agreement(*, by: User, agreement_id: int) -> Agreement:
     """Staff give an agreement up before it came into force; its versions stay. Raises NotVisible,
     WrongState.
     """
@@ -319,3 +305,48 @@ def _leave_signing(agreement_id: int, by: User, new: Agreement.Status) -> Agreem
     agreement.signatories.all().delete()
     record(Topic.AGREEMENT_STATUS_CHANGED, subject=agreement, by=by, old=old, new=new.value)
     return agreement
+
+
+# Templates of agreements: staff write a further version, nobody changes one.
+
+
+@transaction.atomic
+def save_template(*, by: User, form: str, text: str, based_on: int) -> AgreementTemplate:
+    """A further version of a form's template; new drafts begin from it, older ones keep theirs.
+
+    Args:
+        based_on: the number of the version that the editor began from; 0 is the delivered text.
+
+    Raises:
+        NotVisible: no curator. InvalidFields: no such form, or a text that cannot be taken.
+            Conflict: somebody saved in the meantime.
+    """
+    require_staff(by, "U", Thing.AGREEMENT)
+    if form not in Form.values:
+        raise InvalidFields({"form": [_("Choose one of the forms.")]})
+    latest = (
+        AgreementTemplate.objects.filter(form=form)
+        .order_by("-number")
+        .values_list("number", flat=True)
+        .first()
+        or 0
+    )
+    plain = check_text(text)
+    changed = Conflict(
+        _(
+            "Somebody else saved this template in the meantime. Open it again and bring in your changes."
+        )
+    )
+    if based_on != latest:
+        raise changed
+    try:
+        with transaction.atomic():
+            template = AgreementTemplate.objects.create(
+                form=form, number=latest + 1, text=plain, by=by
+            )
+    except IntegrityError:
+        raise changed from None
+    record(
+        Topic.AGREEMENT_TEMPLATE_SAVED, subject=template, by=by, form=form, number=template.number
+    )
+    return template

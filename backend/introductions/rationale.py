@@ -28,7 +28,7 @@ _SENTENCES = 5
 _STEPS = (Topic.INTRODUCTION_OPENED, Topic.INTRODUCTION_MOVED)
 
 
-def freeze_why(agreement: Agreement) -> dict[str, Any]:
+def freeze_rationale(agreement: Agreement) -> dict[str, Any]:
     """The account of how the pair came together, as JSON. ``SHAPE`` numbers its form."""
     introduction = Introduction.objects.select_related(
         "pair__a__country", "pair__b__country", "suggestion__run", "opened_by"
@@ -147,7 +147,7 @@ def _step(event: Any) -> dict[str, Any]:
     }
 
 
-def why_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
+def rationale_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
     """What a reader may see of it: staff everything, a side everything but the other's votes,
     comments and earlier answers.
 

@@ -1,0 +1,344 @@
+"""Partnerships as their two sides, staff and the public see them, and their health."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Coalesce, Greatest
+from django.utils.formats import date_format
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from backend.accounts.grants import Thing, may
+from backend.accounts.models import User
+from backend.cities.models import CommunityRole, Membership
+from backend.cities.permissions import actor_kind, communities_with_role, require_staff
+from backend.common.clock import database_now
+from backend.common.dates import months_before, whole_months
+from backend.common.errors import NotVisible
+from backend.introductions.models import (
+    Activity,
+    Agreement,
+    Partnership,
+    Renewal,
+    Signatory,
+    StatusChange,
+    YearlyReport,
+)
+
+
+def recognised() -> Q:
+    """The condition, for any queryset of partnerships, under which one is officially recognised;
+    the words are those of `is_recognised`.
+    """
+    highest = Signatory.objects.filter(agreement=OuterRef("agreement"), is_highest_official=True)
+    both = highest.order_by().values("agreement").annotate(signed=Count("pk")).filter(signed=2)
+    member = Membership.objects.filter(
+        Q(community=OuterRef("pair__a")) | Q(community=OuterRef("pair__b")),
+        standing=Membership.Standing.GOOD,
+        ended_on__isnull=True,
+    )
+    return Q(Exists(both)) & Q(Exists(member))
+
+
+def living_partnerships(community_id: int | None = None) -> QuerySet[Partnership]:
+    """Recorded partnerships that have not ended, of one community or all, oldest first. Public:
+    this is the directory.
+
+    Each row has ``recognised``: what ``services.is_recognised`` says of its agreement, in the same
+    statement.
+    """
+    found = Partnership.objects.exclude(
+        status__in=(Partnership.Status.ENDED, Partnership.Status.EMERITUS)
+    )
+    if community_id is not None:
+        found = found.filter(Q(pair__a_id=community_id) | Q(pair__b_id=community_id))
+    return (
+        found.select_related("pair__a__country", "pair__b__country", "agreement")
+        .prefetch_related("agreement__signatories__community")
+        .annotate(recognised=recognised())
+        .order_by("since", "id")
+    )
+
+
+# How a partnership is doing, derived from what is recorded and explained in words. Nothing of
+# it is stored.
+
+
+DORMANT_MONTHS = 18
+QUIET_MONTHS = 12
+_P = Partnership.Status
+
+
+def _in_a_sentence(words: str) -> str:
+    """English writes a state small within a sentence; what is right elsewhere the catalogue has
+    decided.
+    """
+    return words.lower() if (get_language() or "en").startswith("en") else words
+
+
+def with_health(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[Any]:
+    """Adds what ``health_of`` reads: ``last_activity_on``, ``awake_on``, ``reports_written``,
+    ``people_of_a``, ``people_of_b``.
+    """
+    kept = (
+        Activity.objects.filter(partnership=OuterRef("pk"), retracted_at__isnull=True)
+        .order_by()
+        .values("partnership")
+    )
+    last = Subquery(kept.annotate(last=Max("happened_on")).values("last"))
+    written = (
+        YearlyReport.objects.filter(partnership=OuterRef("pk"), year=today.year - 1)
+        .order_by()
+        .values("partnership")
+    )
+    reports = Subquery(
+        written.annotate(count=Count("pk")).values("count"), output_field=IntegerField()
+    )
+    return partnerships.annotate(
+        last_activity_on=last,
+        # GREATEST passes over NULL in PostgreSQL.
+        awake_on=Greatest(F("since"), F("awake_since"), last),
+        reports_written=Coalesce(reports, Value(0)),
+        people_of_a=_people("pair__a"),
+        people_of_b=_people("pair__b"),
+    )
+
+
+def _people(side: str) -> Coalesce:
+    """How many confirmed people act for that side."""
+    active = Q(
+        community=OuterRef(side),
+        ended_at__isnull=True,
+        vetted_at__isnull=False,
+        user__is_active=True,
+    )
+    counted = (
+        CommunityRole.objects.filter(active)
+        .order_by()
+        .values("community")
+        .annotate(count=Count("pk"))
+        .values("count")
+    )
+    return Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``level``: good | watch | silent | over. ``sentences`` say why, the gravest first."""
+
+    level: str
+    label: str
+    sentences: tuple[str, ...]
+
+
+def health_of(partnership: Any, today: dt.date) -> Health:
+    """The signal for a partnership out of ``with_health``, in the active language."""
+    if partnership.status in (_P.ENDED, _P.EMERITUS):
+        return Health(
+            "over",
+            _("At rest"),
+            (
+                _("This partnership is %(state)s.")
+                % {"state": _in_a_sentence(partnership.get_status_display())},
+            ),
+        )
+    silent = (
+        [_activity_sentence(partnership, today)]
+        if partnership.awake_on < months_before(today, DORMANT_MONTHS)
+        else []
+    )
+    if partnership.status in (_P.DORMANT, _P.SUSPENDED):
+        silent.append(
+            _("It is %(state)s.") % {"state": _in_a_sentence(partnership.get_status_display())}
+        )
+    watch = _warnings(partnership, today)
+    if silent:
+        return Health("silent", _("Silent"), (*silent, *watch))
+    if watch:
+        return Health("watch", _("Needs attention"), (*watch, *_comforts(partnership, today)))
+    return Health("good", _("In good health"), tuple(_comforts(partnership, today)))
+
+
+def _warnings(partnership: Any, today: dt.date) -> list[str]:
+    found = []
+    if (
+        months_before(today, DORMANT_MONTHS)
+        <= partnership.awake_on
+        < months_before(today, QUIET_MONTHS)
+    ):
+        found.append(_activity_sentence(partnership, today))
+    if partnership.review_on and partnership.review_on <= today:
+        found.append(
+            _("The review of %(day)s is due.") % {"day": date_format(partnership.review_on)}
+        )
+    missing = 2 - partnership.reports_written
+    if missing and partnership.since.year < today.year:
+        found.append(
+            ngettext(
+                "The report of %(year)d is missing from one side.",
+                "The reports of %(year)d are missing.",
+                missing,
+            )
+            % {"year": today.year - 1}
+        )
+    for side, people in (
+        (partnership.pair.a, partnership.people_of_a),
+        (partnership.pair.b, partnership.people_of_b),
+    ):
+        if not people:
+            found.append(_("Nobody acts for %(community)s any more.") % {"community": side.name})
+    return found
+
+
+def _comforts(partnership: Any, today: dt.date) -> list[str]:
+    found = []
+    if partnership.awake_on >= months_before(today, QUIET_MONTHS):
+        found.append(_activity_sentence(partnership, today))
+    if partnership.review_on and partnership.review_on > today:
+        found.append(
+            _("The next review is on %(day)s.") % {"day": date_format(partnership.review_on)}
+        )
+    if partnership.people_of_a > 1 and partnership.people_of_b > 1:
+        found.append(_("Two people or more act for each side."))
+    return found
+
+
+def _activity_sentence(partnership: Any, today: dt.date) -> str:
+    if partnership.last_activity_on is None:
+        return _("No activity is recorded yet.")
+    months = whole_months(partnership.last_activity_on, today)
+    if months < 1 and partnership.last_activity_on.month != today.month:
+        months = 1  # a month of the calendar, if not yet a whole one
+    if months < 1:
+        return _("The last activity was this month.")
+    return ngettext(
+        "The last activity was a month ago.", "The last activity was %(months)d months ago.", months
+    ) % {"months": months}
+
+
+# Reads of partnerships by those who live in them: the two sides and staff. The public directory
+# is ``living_partnerships``.
+
+
+OVER = (Partnership.Status.ENDED, Partnership.Status.EMERITUS)
+
+
+def _with_all(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[Partnership]:
+    return (
+        with_health(partnerships, today)
+        .select_related("pair__a__country", "pair__b__country", "agreement")
+        .prefetch_related("agreement__signatories__community")
+        .annotate(recognised=recognised())
+    )
+
+
+def partnerships_of(
+    user: User | AnonymousUser, community_id: int, *, today: dt.date | None = None
+) -> QuerySet[Partnership]:
+    """A community's partnerships, also those at rest, the latest first, with what ``health_of``
+    reads. Raises NotVisible.
+    """
+    if not may(actor_kind(user, community_id), "R", Thing.PARTNERSHIP):
+        raise NotVisible
+    sides = Q(pair__a_id=community_id) | Q(pair__b_id=community_id)
+    return _with_all(Partnership.objects.filter(sides), today or database_now().date()).order_by(
+        "-since", "-id"
+    )
+
+
+def partnerships_for_staff(
+    user: User | AnonymousUser,
+    *,
+    status: str = "",
+    country: str = "",
+    search: str = "",
+    today: dt.date | None = None,
+) -> QuerySet[Partnership]:
+    """All partnerships, those silent for longest first, with what ``health_of`` reads. Raises
+    NotVisible for others than staff.
+    """
+    require_staff(user, "R", Thing.PARTNERSHIP)
+    found = _with_all(Partnership.objects.all(), today or database_now().date()).order_by(
+        "since", "id"
+    )
+    if status:
+        found = found.filter(status=status)
+    if country:
+        found = found.filter(Q(pair__a_country=country) | Q(pair__b_country=country))
+    for word in search.replace("\x00", "").split():
+        found = found.filter(Q(pair__a__name__icontains=word) | Q(pair__b__name__icontains=word))
+    return found
+
+
+def partnership_for(
+    user: User | AnonymousUser,
+    partnership_id: int,
+    *,
+    community_id: int | None = None,
+    today: dt.date | None = None,
+) -> tuple[Partnership, int | None]:
+    """One partnership with all that is recorded of it, and the reader's own side (None for staff).
+    Raises NotVisible.
+
+    Args:
+        community_id: the side, for a reader with a role on both; else it is found.
+    """
+    kept = (
+        Activity.objects.filter(retracted_at__isnull=True)
+        .select_related("community", "by")
+        .order_by("-happened_on", "-id")
+    )
+    found = _with_all(
+        Partnership.objects.filter(pk=partnership_id), today or database_now().date()
+    ).prefetch_related(
+        Prefetch("activities", kept, to_attr="log"),
+        Prefetch(
+            "reports",
+            YearlyReport.objects.select_related("community", "by").order_by(
+                "-year", "community_id"
+            ),
+            to_attr="yearly",
+        ),
+        Prefetch(
+            "changes",
+            StatusChange.objects.select_related("community", "by").order_by("id"),
+            to_attr="steps",
+        ),
+        Prefetch(
+            "renewals", Renewal.objects.select_related("community").order_by("id"), to_attr="given"
+        ),
+        Prefetch(
+            "agreements",
+            Agreement.objects.filter(status=Agreement.Status.IN_FORCE)
+            .prefetch_related("signatories__community")
+            .order_by("in_force_on", "id"),
+            to_attr="in_order",
+        ),
+    )
+    partnership = found.first()
+    if partnership is None:
+        raise NotVisible
+    if may(actor_kind(user), "R", Thing.PARTNERSHIP):
+        return partnership, None
+    sides = communities_with_role(user) & {partnership.pair.a_id, partnership.pair.b_id}
+    for side in sorted(sides if community_id is None else sides & {community_id}):
+        if may(actor_kind(user, side), "R", Thing.PARTNERSHIP):
+            return partnership, side
+    raise NotVisible

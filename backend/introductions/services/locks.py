@@ -1,0 +1,65 @@
+"""Locks of introductions, agreements and partnerships: all changes of one queue up behind its row."""
+
+from __future__ import annotations
+
+from backend.accounts.grants import Thing
+from backend.accounts.models import User
+from backend.cities.permissions import require_in
+from backend.common.errors import NotVisible
+from backend.introductions.models import (
+    Agreement,
+    Introduction,
+    Partnership,
+)
+
+
+def lock_introduction(introduction_id: int) -> Introduction:
+    """The introduction with its row locked until the transaction ends. Raises NotVisible."""
+    found = (
+        Introduction.objects.select_for_update(of=("self",))
+        .select_related("pair", "suggestion")
+        .filter(pk=introduction_id)
+        .first()
+    )
+    if found is None:
+        raise NotVisible
+    return found
+
+
+def lock_agreement(agreement_id: int) -> Agreement:
+    """The agreement with the rows of its introduction and its own locked, in this order. Raises
+    NotVisible.
+    """
+    introduction_id = (
+        Agreement.objects.filter(pk=agreement_id).values_list("introduction_id", flat=True).first()
+    )
+    if introduction_id is None:
+        raise NotVisible
+    introduction = lock_introduction(introduction_id)
+    agreement = Agreement.objects.select_for_update().get(pk=agreement_id)
+    agreement.introduction = introduction
+    return agreement
+
+
+def lock_partnership(partnership_id: int) -> Partnership:
+    """The partnership with its row locked until the transaction ends. Raises NotVisible."""
+    found = (
+        Partnership.objects.select_for_update(of=("self",))
+        .select_related("pair")
+        .filter(pk=partnership_id)
+        .first()
+    )
+    if found is None:
+        raise NotVisible
+    return found
+
+
+def lock_partnership_as_side(
+    partnership_id: int, community_id: int, by: User, verb: str, thing: Thing
+) -> Partnership:
+    """The same for an act of one side. Raises NotVisible: not theirs to do, or no side of it."""
+    require_in(by, community_id, verb, thing)
+    partnership = lock_partnership(partnership_id)
+    if community_id not in (partnership.pair.a_id, partnership.pair.b_id):
+        raise NotVisible
+    return partnership

@@ -19,7 +19,7 @@ import structlog
 from django.utils.translation import gettext as _
 
 from backend.common.errors import Unavailable
-from backend.runtime.pdf_libraries import environment_for_pdf
+from backend.common.pdf_worker import environment_for_pdf
 
 LONGEST_SECONDS = 20.0
 # Pango and its font maps grow a little with each document.
@@ -80,8 +80,12 @@ class _Printer:
             # It ends by itself when our end of the pipe closes, so it never outlives us.
             process = subprocess.Popen(
                 [sys.executable, "-m", "backend.common.pdf_worker"],
-                cwd=_ROOT, env=environment_for_pdf(os.environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                cwd=_ROOT,
+                env=environment_for_pdf(os.environ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
             self._process, self._owner, self._made = process, os.getpid(), 0
         return process
 

@@ -10,12 +10,41 @@ come from a private folder without the service being any the wiser.
 from __future__ import annotations
 
 import json
+import os
 import struct
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, BinaryIO
+
+# Where the set-up puts the libraries on a machine that has none; see backend.runtime.pdf_libraries.
+PRIVATE_LIBRARIES = Path(__file__).resolve().parents[2] / ".venv" / "pango"
 
 # Smaller and smaller type until a document that is to be one page is one page.
 SIZES_PT = (10.0, 9.5, 9.0, 8.5, 8.0, 7.5, 7.0, 6.5, 6.0)
+
+
+def environment_for_pdf(
+    environ: Mapping[str, str], private: Path = PRIVATE_LIBRARIES
+) -> dict[str, str]:
+    """The variables with which a process that makes PDFs is started: those of the private folder
+    where there is one.
+    """
+    env = dict(environ)
+    folders = _library_folders(private)
+    if folders and (private / "complete").exists():
+        env["LD_LIBRARY_PATH"] = os.pathsep.join(
+            [*map(str, folders), *filter(None, [environ.get("LD_LIBRARY_PATH")])]
+        )
+        env["FONTCONFIG_FILE"] = str(private / "fonts.conf")
+    return env
+
+
+def _library_folders(private: Path) -> list[Path]:
+    return sorted(
+        {path.parent for path in (private / "tree").glob("usr/lib/**/*.so.*")}
+        | {path.parent for path in (private / "tree").glob("lib/**/*.so.*")}
+    )
 
 
 def main() -> int:

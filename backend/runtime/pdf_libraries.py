@@ -10,10 +10,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from backend.common.pdf_worker import PRIVATE_LIBRARIES, environment_for_pdf
+
 LIBRARIES = (
     "libgobject-2.0.so.0",
     "libpango-1.0.so.0",
@@ -28,7 +29,6 @@ PACKAGES = (
     "libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0",
     "fonts-dejavu-core", "fonts-noto-core", "fonts-droid-fallback", "fonts-nanum",
 )  # fmt: skip
-PRIVATE = ROOT / ".venv" / "pango"
 # The C library is the machine's own: another one cannot be loaded into a running process.
 _NEVER_PRIVATE = frozenset({"libc6", "libgcc-s1", "gcc-12-base", "libcrypt1"})
 _SECONDS = 120
@@ -42,20 +42,6 @@ _PATIENT = [
 ]
 
 
-def environment_for_pdf(environ: Mapping[str, str], private: Path = PRIVATE) -> dict[str, str]:
-    """The variables with which a process that makes PDFs is started: those of the private folder
-    where there is one.
-    """
-    env = dict(environ)
-    folders = _library_folders(private)
-    if folders and (private / "complete").exists():
-        env["LD_LIBRARY_PATH"] = os.pathsep.join(
-            [*map(str, folders), *filter(None, [environ.get("LD_LIBRARY_PATH")])]
-        )
-        env["FONTCONFIG_FILE"] = str(private / "fonts.conf")
-    return env
-
-
 def _fonts_are_there(private: Path) -> bool:
     """Whether the fonts were installed, or unpacked by us. Where no Debian keeps a list of
     packages, whoever looks after it knows.
@@ -65,7 +51,7 @@ def _fonts_are_there(private: Path) -> bool:
     return all(_is_installed(package) for package in PACKAGES if package.startswith("fonts-"))
 
 
-def are_there(private: Path = PRIVATE) -> bool:
+def are_there(private: Path = PRIVATE_LIBRARIES) -> bool:
     """Whether a process can load the libraries: asked of a new one, for what this one has loaded
     stays loaded.
     """
@@ -80,7 +66,7 @@ def are_there(private: Path = PRIVATE) -> bool:
     return asked.returncode == 0
 
 
-def ensure_pdf_libraries(private: Path = PRIVATE) -> str:
+def ensure_pdf_libraries(private: Path = PRIVATE_LIBRARIES) -> str:
     """Sees to the libraries; returns "" or, in one line, why there will be no PDFs on this machine.
     Nothing else depends on them.
     """
@@ -187,13 +173,6 @@ def _is_installed(package: str) -> bool:
         check=False,
     )
     return asked.returncode == 0 and asked.stdout.strip() == "install ok installed"
-
-
-def _library_folders(private: Path) -> list[Path]:
-    return sorted(
-        {path.parent for path in (private / "tree").glob("usr/lib/**/*.so.*")}
-        | {path.parent for path in (private / "tree").glob("lib/**/*.so.*")}
-    )
 
 
 def _run(argv: Sequence[str | Path], *, cwd: Path | None = None) -> str:

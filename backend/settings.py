@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "backend.notifications",
     "backend.web",
     "backend.runtime",
+    "backend.lab",
     "tasks",
 ]
 

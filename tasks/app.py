@@ -7,30 +7,28 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import django
 from celery import Celery
 from celery.app.amqp import AMQP
 from celery.signals import beat_init, setup_logging, worker_init, worker_process_init
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 from kombu import Queue
 from kombu.connection import Connection
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+from backend.cities.sample import refuse_sample_in_production
+from backend.runtime import processes
+from backend.suggestions.scoring.engine import warm
+from tasks.schedule import beat_schedule
 
-import django
-from django.apps import apps
-from django.conf import settings
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
 if (
     not apps.ready
 ):  # started as `celery -A tasks.app`, without manage.py: the schedule below reads models
     django.setup()
-
-from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError
-
-from backend.cities.sample import refuse_sample_in_production
-from backend.runtime import processes
-from backend.suggestions.scoring.warming import warm
-from tasks.schedule import beat_schedule
 
 HARD_LIMIT_SECONDS = 300
 QUEUE = "work"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from backend.outbox.leases import Lease
 from backend.outbox.models import Event
-from backend.suggestions import runs
-from backend.suggestions.deriving import derive_suggestions
+from backend.suggestions.services import runs
+from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
 from tasks.work import performs
 
 

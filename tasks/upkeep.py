@@ -19,9 +19,9 @@ from backend.introductions.services.partnerships import (
 )
 from backend.outbox.leases import Lease
 from backend.outbox.services import clear_done_work
-from backend.suggestions.curation.bars import enforce_bars
-from backend.suggestions.runs import clear_old_runs
 from backend.suggestions.services import expire_suggestions, remind_of_expiry, settle_answer
+from backend.suggestions.services.curation import enforce_bars
+from backend.suggestions.services.runs import clear_old_runs
 from tasks.app import app
 from tasks.schedule import open_due_slot
 from tasks.work import performs

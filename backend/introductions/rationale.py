@@ -21,7 +21,7 @@ from backend.introductions.models import Agreement, Introduction, Partnership
 from backend.outbox.queries import trail
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, Suggestion, Vote
-from backend.suggestions.wording import caveat_sentence, reason_sentences
+from backend.suggestions.pair_text import caveat_sentence, reason_sentences
 
 SHAPE = 1
 _SENTENCES = 5

@@ -30,9 +30,8 @@ from backend.cities.vocabularies import label
 from backend.common.clock import database_now
 from backend.common.lists import in_a_row
 from backend.common.pdf import render_pdf
-from backend.suggestions.places_apart import PlacesApart, places_apart
+from backend.suggestions.pair_text import PlacesApart, places_apart, sides_of_view
 from backend.suggestions.queries import SuggestionView, suggestion_for
-from backend.suggestions.sides_in_words import sides_of_view
 
 Fact = tuple[str, str, str]
 

@@ -13,7 +13,7 @@ from django.test import Client
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, ScoringShard, Suggestion
-from backend.suggestions.runs import begin_run
+from backend.suggestions.services.runs import begin_run
 from tests.faults.service import Service
 from tests.world import (
     check_everybody_was_told_once,

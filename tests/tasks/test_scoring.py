@@ -15,8 +15,8 @@ from backend.notifications.models import Notification
 from backend.outbox.models import Work
 from backend.outbox.services import beat
 from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
-from backend.suggestions.runs import begin_run, current_run
 from backend.suggestions.services import request_run
+from backend.suggestions.services.runs import begin_run, current_run
 from tests.world import make_communities, publish_again
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.urls import reverse
 from backend.accounts.models import User
 from backend.introductions.models import Introduction
 from backend.outbox.models import Event
-from backend.suggestions.curation.bars import set_bar
+from backend.suggestions.services.curation import set_bar
 from tests.actors import World, contact_of, make_world
 from tests.factories import UserFactory
 from tests.web.conftest import SignIn

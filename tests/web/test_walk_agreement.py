@@ -23,7 +23,7 @@ from backend.cities.models import Community, CommunityRole, Contact
 from backend.introductions.models import Consent, Introduction, Partnership
 from backend.runtime import pdf_libraries
 from backend.suggestions.models import Suggestion
-from backend.suggestions.runs import begin_run
+from backend.suggestions.services.runs import begin_run
 from tests.actors import contact_of
 from tests.factories import (
     CommunityFactory,

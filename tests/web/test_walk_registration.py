@@ -26,7 +26,7 @@ from backend.cities.models import Community, Profile
 from backend.cities.profile_progress import WALK
 from backend.runtime.processes import wait_until
 from backend.suggestions.models import Suggestion
-from backend.suggestions.runs import begin_run
+from backend.suggestions.services.runs import begin_run
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,

@@ -14,7 +14,7 @@ from django.urls import reverse
 from backend.cities.models import Community, CommunityRole
 from backend.runtime.processes import wait_until
 from backend.suggestions.models import Suggestion
-from backend.suggestions.runs import begin_run
+from backend.suggestions.services.runs import begin_run
 from tests.factories import CommunityFactory, CommunityRoleFactory, UserFactory, document
 from tests.web.browser import Browser, Visitor
 from tests.web.service import WholeService

@@ -14,7 +14,7 @@ from backend.cities.permissions import actor_kind, communities_with_role, requir
 from backend.common.clock import database_now
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, Meeting
-from backend.suggestions.curation.bars import barred_among
+from backend.suggestions.eligibility import barred_among
 from backend.suggestions.models import Bar
 
 _RELATED = ("pair__a__country", "pair__b__country", "owner", "suggestion")

@@ -22,7 +22,7 @@ from backend.introductions.services.introductions import (
 )
 from backend.suggestions.models import Suggestion
 from backend.suggestions.services import answer, expire_suggestions, hold, undo_answer
-from backend.suggestions.services.settling import settle_due
+from backend.suggestions.services.answers import settle_due
 
 Act = Callable[[Scene], object]
 

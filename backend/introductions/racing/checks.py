@@ -12,9 +12,9 @@ from backend.introductions.racing.scenes import Scene
 from backend.introductions.services.introductions import contacts_for
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
+from backend.suggestions.eligibility import introduction_capacity, open_introductions
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.queries import status_for_side
-from backend.suggestions.services.capacity import introduction_capacity, open_introductions
 
 _S = Suggestion.Status
 _A = Suggestion.SideState

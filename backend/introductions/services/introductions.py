@@ -23,9 +23,9 @@ from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.curation.bars import barred_among
+from backend.suggestions.eligibility import barred_among
 from backend.suggestions.models import Pair, Suggestion
-from backend.suggestions.services import cooling_end, lock_suggestion
+from backend.suggestions.sides import cooling_end, lock_suggestion
 from backend.suggestions.states import SUGGESTION_TRANSITIONS
 
 _I = Introduction.Stage

@@ -27,7 +27,7 @@ from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
-from backend.suggestions.services import cooling_end
+from backend.suggestions.sides import cooling_end
 
 _P = Partnership.Status
 LONGEST_REFERENCE = 200

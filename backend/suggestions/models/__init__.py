@@ -1,8 +1,19 @@
 from backend.suggestions.models.curation import Bar, HandProposal, ReleasePolicy
-from backend.suggestions.models.pairs import Decision, Pair, Suggestion
-from backend.suggestions.models.reviews import AnswerRule, ShortlistEntry, Vote
-from backend.suggestions.models.runs import CurrentRun, RankedPair, ScoringRun, ScoringShard
-from backend.suggestions.models.weights import WeightSet
+from backend.suggestions.models.pairs import (
+    AnswerRule,
+    Decision,
+    Pair,
+    ShortlistEntry,
+    Suggestion,
+    Vote,
+)
+from backend.suggestions.models.runs import (
+    CurrentRun,
+    RankedPair,
+    ScoringRun,
+    ScoringShard,
+    WeightSet,
+)
 
 __all__ = [
     "AnswerRule",

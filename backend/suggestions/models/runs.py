@@ -1,4 +1,4 @@
-"""Scoring runs, their shards, and the ranked pairs that they leave."""
+"""Scoring runs, their shards, the ranked pairs that they leave, and the weights that they use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 
 from backend.cities.models import Community
+
+# Scoring runs, their shards, and the ranked pairs that they leave.
 
 
 class ScoringRun(models.Model):
@@ -112,3 +114,37 @@ class RankedPair(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "left", "right"], name="ranked_once")]
         indexes = [models.Index(fields=["run", "right"], name="ranked_by_right")]
+
+
+# Versions of the facet weights: learned ones wait to be promoted, promoted ones are kept.
+
+
+class WeightSet(models.Model):
+    """Facet weights with what they were learned from and how well they did. New runs use the one in
+    force, or the defaults.
+    """
+
+    weights = models.JSONField(help_text="As backend.suggestions.scoring reads them")
+    source = models.CharField(max_length=60, help_text="learned, or who set them")
+    metrics = models.JSONField(
+        default=dict, help_text="Held-out calibration, beside that of the weights then in use"
+    )
+    decisions = models.PositiveIntegerField(help_text="How many decisions they rest on")
+    created_at = models.DateTimeField(auto_now_add=True)
+    in_force = models.BooleanField(default=False)
+    promoted_at = models.DateTimeField(null=True)
+    promoted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["in_force"], condition=Q(in_force=True), name="weights_one_in_force"
+            ),
+            models.CheckConstraint(
+                name="weights_in_force_promoted",
+                condition=Q(in_force=False)
+                | Q(promoted_at__isnull=False, promoted_by__isnull=False),
+            ),
+        ]

@@ -1,9 +1,11 @@
-"""Rankings become rows, and pairs get their reasons."""
+"""Rankings become rows, pairs get their reasons, and answers become new weights."""
 
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +16,14 @@ from backend.suggestions.scoring.records import engine_vocabulary
 from matching.engine import Engine, build_engine, changes_between
 from matching.facets import FACET_NAMES
 from matching.features import FeatureBuilder
+from matching.feedback import DirectionalDecision, TooFewDecisionsError, fit_weights
 from matching.reciprocal import Reciprocal
 from matching.topk import RankingIndex, top_k
 from matching.types import Explanation, RankedSide, Ranking, Snapshot
 from matching.weights import Weights
+
+# Rankings become rows, and pairs get their reasons.
+
 
 FUSION = "harmonic"
 log = structlog.get_logger(__name__)
@@ -242,3 +248,77 @@ def scored_pair(engine: Engine, left_id: int, right_id: int) -> RankedRow:
         None,
         None,
     )
+
+
+# Answers of communities become decisions that the engine learns from, and what it learned
+# becomes plain JSON.
+
+
+__all__ = ["Answered", "TooFewDecisionsError", "learn"]
+
+
+class Answered(NamedTuple):
+    """One side's answer with the reasons it was shown, as ``pair_reasons`` wrote them, and the
+    weights behind these.
+    """
+
+    community_id: int
+    at: float
+    interested: bool
+    reason: str
+    reasons: Mapping[str, Any]
+    weights: Mapping[str, Any]
+
+
+def _decision(answer: Answered) -> DirectionalDecision:
+    unit = weights_from_json(answer.weights).unit
+    usable = [
+        c for c in answer.reasons["contributions"] if unit.get(c["facet"])
+    ]  # without a weight, its importance is not known
+    return DirectionalDecision(
+        answer.community_id,
+        answer.at,
+        answer.interested,
+        similarities={c["facet"]: c["similarity"] for c in usable},
+        importances={c["facet"]: c["weight"] / unit[c["facet"]] for c in usable},
+        reason=answer.reason,
+    )
+
+
+def learn(
+    answers: Iterable[Answered], in_use: Mapping[str, Any], version: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Learned weights and the report on them, both as JSON. Raises TooFewDecisionsError, ValueError
+    for answers it cannot read.
+    """
+    weights: Weights = weights_from_json(in_use)
+    learned, report = fit_weights(
+        [_decision(answer) for answer in answers], weights, version=version
+    )
+    return weights_as_json(learned), {
+        **dataclasses.asdict(report),
+        "is_better": report.is_better,
+        "compared_with": weights.version,
+    }
+
+
+# Imports ahead of the first question: what the engine imports only where it uses it takes
+# seconds, which no page or change should wait.
+
+
+_IMPORTED_WHERE_USED = (
+    "scipy.sparse.csgraph",
+    "sklearn.decomposition",
+    "sklearn.feature_extraction.text",
+)
+
+
+def warm() -> None:
+    """Imports what the engine imports only where it uses it."""
+    for name in _IMPORTED_WHERE_USED:
+        import_module(name)
+
+
+def warm_in_background() -> None:
+    """``warm`` in a thread of its own; returns at once."""
+    threading.Thread(target=warm, name="warming", daemon=True).start()

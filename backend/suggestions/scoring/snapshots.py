@@ -16,11 +16,9 @@ from django.utils import timezone
 
 from backend.cities.models import ListedPartnership
 from backend.cities.models.communities import HOME_COUNTRY
-from backend.suggestions.curation.bars import barred_by_staff
+from backend.suggestions.eligibility import barred_by_staff, pairs_being_introduced
 from backend.suggestions.models import Pair
-from backend.suggestions.scoring.reading import current_records, public_communities
-from backend.suggestions.scoring.records import Standing
-from backend.suggestions.services.capacity import pairs_being_introduced
+from backend.suggestions.scoring.records import Standing, current_records, public_communities
 from matching.types import ProfileRecord, Snapshot, Sought, Tie
 
 

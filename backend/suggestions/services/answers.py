@@ -1,4 +1,4 @@
-"""The answers of the two sides, and taking one's own answer back before it takes effect.
+"""The answers of the two sides: given, undone, taking effect, and the end of a suggestion's time.
 
 An answer takes effect only when its window (SUGGESTIONS["undo_seconds"], by the database's clock)
 is over. That is the design that leaks nothing: had the second interest made a pair mutual at once,
@@ -11,9 +11,12 @@ undone was never given.
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Thing
@@ -25,16 +28,108 @@ from backend.common.transitions import change_state, check_transition
 from backend.outbox.models import Event
 from backend.outbox.services import open_work, record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Decision, Suggestion
+from backend.suggestions.eligibility import has_room, lock_communities, require_room
+from backend.suggestions.models import Decision, Pair, Suggestion
 from backend.suggestions.queries import GONE
-from backend.suggestions.services.capacity import lock_communities, require_room
-from backend.suggestions.services.quorum import require_quorum
-from backend.suggestions.services.settling import settle
-from backend.suggestions.services.sides import lock_suggestion, side_of
-from backend.suggestions.states import SIDE_TRANSITIONS, UNDO_TRANSITIONS
+from backend.suggestions.services.reviews import require_quorum
+from backend.suggestions.sides import cooling_end, lock_suggestion, side_of
+from backend.suggestions.states import SIDE_TRANSITIONS, SUGGESTION_TRANSITIONS, UNDO_TRANSITIONS
+
+# What answers do to the pair, once they can no longer be undone. Safe to call at any time and
+# any number of times.
+
 
 _S = Suggestion.Status
 _A = Suggestion.SideState
+_CLOSING = {_A.DECLINED.value: _S.DECLINED, _A.WITHDRAWN.value: _S.WITHDRAWN}
+
+
+@transaction.atomic
+def settle_answer(decision_id: int) -> None:
+    """Lets an answer take effect if it still stands and its window is over; else does nothing."""
+    suggestion_id = (
+        Decision.objects.filter(pk=decision_id).values_list("suggestion_id", flat=True).first()
+    )
+    if suggestion_id is not None:
+        settle(lock_suggestion(suggestion_id))
+
+
+def settle(suggestion: Suggestion) -> None:
+    """Lets the final answers to a locked suggestion take effect: one decline or withdrawal closes
+    it, two interests make it mutual.
+
+    Two interests wait, unseen by either side, while one side has no room for another introduction.
+    """
+    if suggestion.status != _S.RELEASED:
+        return
+    now = database_now()
+    final = {
+        side: state for side in "ab" if (state := _final_state(suggestion, side, now)) is not None
+    }
+    closing = [side for side, state in final.items() if state in _CLOSING]
+    if closing:
+        first = min(
+            closing, key=lambda side: (getattr(suggestion, f"{side}_final_at") or now, side)
+        )
+        change_state(
+            suggestion, "status", _CLOSING[final[first]], SUGGESTION_TRANSITIONS, closed_at=now
+        )
+        # Counted from the end of the time that both were given: a pair that rested from the decline
+        # on would be suggested again earlier than one whose time ran out, and so tell the side that
+        # was declined.
+        Pair.objects.filter(pk=suggestion.pair_id).update(
+            closed_until=cooling_end(suggestion.expires_at or now)
+        )
+        record(Topic.SUGGESTION_CLOSED, subject=suggestion, by=None, status=suggestion.status)
+    elif list(final.values()) == [_A.INTERESTED, _A.INTERESTED]:
+        communities = lock_communities(suggestion.pair.a_id, suggestion.pair.b_id)
+        if all(
+            has_room(community) and community.profile.status not in GONE
+            for community in communities
+        ):
+            change_state(suggestion, "status", _S.MUTUAL, SUGGESTION_TRANSITIONS)
+            record(Topic.INTEREST_MUTUAL, subject=suggestion, by=None)
+
+
+def _final_state(suggestion: Suggestion, side: str, now: dt.datetime) -> str | None:
+    """The side's answer if it can no longer be undone, else None."""
+    state: str = getattr(suggestion, f"{side}_state")
+    final_at = getattr(suggestion, f"{side}_final_at")
+    return state if state != _A.PENDING and (final_at is None or final_at <= now) else None
+
+
+def settle_due() -> int:
+    """Settles every released suggestion with a final answer to act on; returns how many changed.
+    What a lost or early task left undone is done here, and interests that waited for room find it."""
+    over = [
+        Q(**{f"{side}_final_at__isnull": True}) | Q(**{f"{side}_final_at__lte": Now()})
+        for side in "ab"
+    ]
+    closing = Q(a_state__in=list(_CLOSING)) & over[0] | Q(b_state__in=list(_CLOSING)) & over[1]
+    both = Q(a_state=_A.INTERESTED, b_state=_A.INTERESTED) & over[0] & over[1]
+    changed = 0
+    for suggestion_id in list(
+        Suggestion.objects.filter(closing | both, status=_S.RELEASED)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    ):
+        with transaction.atomic():
+            suggestion = lock_suggestion(suggestion_id)
+            settle(suggestion)
+            changed += suggestion.status != _S.RELEASED
+    return changed
+
+
+# The answers of the two sides, and taking one's own answer back before it takes effect.
+#
+# An answer takes effect only when its window (SUGGESTIONS["undo_seconds"], by the database's
+# clock) is over. That is the design that leaks nothing: had the second interest made a pair
+# mutual at once, a side could answer, read the other's interest from the result, and undo; and
+# had a decline closed the pair at once, an undo would have to open it again. Until the window
+# is over nothing but the answering side's own row has changed, so nobody else can be told of
+# anything, and an answer that was undone was never given.
+
+
 SETTLE = "settle_answer"
 # After one side has declined, the other must not be able to tell: its answer is taken all the same,
 # and changes nothing.
@@ -184,3 +279,97 @@ def _check_answer(answer: str, reason: str, comment: str) -> None:
         errors["comment"] = [_("Write at most 2,000 characters of plain text.")]
     if errors:
         raise InvalidFields(errors)
+
+
+# The end of a suggestion's time, by the database's clock, and the reminder before it.
+
+
+def expire_suggestions() -> int:
+    """Ends released suggestions whose time is over by the database's clock; returns how many. Safe
+    to run twice.
+
+    Answers that were given in time take effect first; one that can still be undone keeps its
+    suggestion open until it is final.
+    """
+    settle_due()
+    with transaction.atomic():
+        return _expire()
+
+
+def _expire() -> int:
+    check_transition(SUGGESTION_TRANSITIONS, _S.RELEASED, _S.EXPIRED)
+    now = database_now()
+    overdue = Suggestion.objects.filter(status=_S.RELEASED, expires_at__lte=now).exclude(
+        Q(a_final_at__gt=now) | Q(b_final_at__gt=now)
+    )
+    pairs = (
+        Pair.objects.select_for_update(skip_locked=True)
+        .filter(pk__in=overdue.order_by().values("pair_id"))
+        .order_by("pk")
+    )
+    ended = list(
+        overdue.filter(pair_id__in=list(pairs.values_list("pk", flat=True))).select_related("pair")
+    )
+    for suggestion in ended:
+        open_sides = {
+            f"{side}_state": _A.EXPIRED
+            for side in "ab"
+            if getattr(suggestion, f"{side}_state") in (_A.PENDING, _A.INTERESTED)
+        }
+        change_state(
+            suggestion, "status", _S.EXPIRED, SUGGESTION_TRANSITIONS, closed_at=now, **open_sides
+        )
+        Pair.objects.filter(pk=suggestion.pair_id).update(
+            closed_until=cooling_end(suggestion.expires_at or now)
+        )
+        record(Topic.SUGGESTION_EXPIRED, subject=suggestion, by=None)
+    _end_other_sides(now)
+    return len(ended)
+
+
+def _end_other_sides(now: dt.datetime) -> None:
+    """The side that never learned of a decline sees its time run out as if nobody had answered."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE suggestions_suggestion SET "
+            "a_state = CASE WHEN a_state IN ('pending', 'interested') THEN 'expired' ELSE a_state END, "
+            "b_state = CASE WHEN b_state IN ('pending', 'interested') THEN 'expired' ELSE b_state END "
+            "WHERE status IN ('declined', 'withdrawn') AND expires_at <= %s "
+            "AND (a_state IN ('pending', 'interested') OR b_state IN ('pending', 'interested'))",
+            [now],
+        )
+
+
+@transaction.atomic
+def remind_of_expiry() -> int:
+    """Tells each side once, SUGGESTIONS["remind_days"] before the end, which suggestions it has not
+    answered; returns how many sides.
+
+    Who is reminded depends on the side's own answer alone: a suggestion that the other side has
+    declined in secret is reminded of too.
+    """
+    now = database_now()
+    due = Suggestion.objects.visible_to_communities().filter(
+        reminded_at__isnull=True,
+        expires_at__gt=now,
+        expires_at__lte=now + dt.timedelta(days=settings.SUGGESTIONS["remind_days"]),
+    )
+    due = due.exclude(status__in=(_S.MUTUAL, _S.INTRODUCED))
+    rows = list(
+        due.select_related("pair").select_for_update(of=("self",), skip_locked=True).order_by("pk")
+    )
+    Suggestion.objects.filter(pk__in=[row.pk for row in rows]).update(reminded_at=now)
+    waiting: dict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        for side, community_id in (("a", row.pair.a_id), ("b", row.pair.b_id)):
+            if getattr(row, f"{side}_state") == _A.PENDING:
+                waiting[community_id].append(row.pk)
+    for community_id, ids in sorted(waiting.items()):
+        record(
+            Topic.SUGGESTIONS_EXPIRING,
+            subject=(Suggestion, ids[0]),
+            by=None,
+            community_id=community_id,
+            suggestions=ids,
+        )
+    return len(waiting)

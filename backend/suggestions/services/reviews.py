@@ -1,11 +1,13 @@
-"""What people of one side do while they make up their mind: vote, comment, shortlist. The other
-side never learns of any of it.
+"""What people of one side do while they make up their mind: vote, comment, shortlist, and set the rule for answers.
+
+The other side never learns of any of it.
 """
 
 from __future__ import annotations
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
@@ -14,9 +16,14 @@ from backend.common.clock import database_now
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import ShortlistEntry, Suggestion, Vote
+from backend.suggestions.eligibility import lock_communities
+from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
 from backend.suggestions.queries import status_for_side
-from backend.suggestions.services.sides import lock_suggestion, side_of
+from backend.suggestions.reviews import count_votes, objection_to, rule_of, voters
+from backend.suggestions.sides import lock_suggestion, side_of
+
+# What people of one side do while they make up their mind: vote, comment, shortlist. The other
+# side never learns of any of it.
 
 
 @transaction.atomic
@@ -109,3 +116,63 @@ def _lock_unanswered(suggestion_id: int, community_id: int) -> Suggestion:
             )
         )
     return suggestion
+
+
+# The rule by which a community comes to its answers: asked before each answer, and set by those
+# who give them.
+
+
+def require_quorum(suggestion: Suggestion, community_id: int, answer: str) -> None:
+    """Raises WrongState unless the community's rule allows this answer now."""
+    rule = rule_of(community_id)
+    if rule.kind == AnswerRule.Kind.CHAIR:
+        return
+    tally = count_votes(
+        list(Vote.objects.filter(suggestion=suggestion, community_id=community_id)),
+        voters(community_id),
+    )
+    objection = objection_to(answer, rule, tally)
+    if objection:
+        raise WrongState(objection, code="against_the_rule")
+
+
+@transaction.atomic
+def set_answer_rule(
+    *, by: User, community_id: int, kind: str, votes_needed: int | None = None
+) -> AnswerRule:
+    """Sets how the community comes to its answers.
+
+    Raises:
+        NotVisible: nobody who answers for it. InvalidFields: an unknown rule, a number that does
+            not fit it or its people.
+    """
+    require_in(by, community_id, "X", Thing.ANSWER)
+    lock_communities(community_id)
+    people = len(voters(community_id))
+    errors: dict[str, list[str]] = {}
+    if kind not in AnswerRule.Kind.values:
+        errors["kind"] = [_("Choose one of the rules.")]
+    elif kind == AnswerRule.Kind.CHAIR and votes_needed is not None:
+        errors["votes_needed"] = [_("Only a majority has a number of votes.")]
+    elif kind == AnswerRule.Kind.MAJORITY and not 1 <= (votes_needed or 0) <= people:
+        words = ngettext(
+            "Give a number from 1 to %(count)d: so many may vote.",
+            "Give a number from 1 to %(count)d: so many may vote.",
+            people,
+        )
+        errors["votes_needed"] = [words % {"count": people}]
+    if errors:
+        raise InvalidFields(errors)
+    rule, _made = AnswerRule.objects.update_or_create(
+        community_id=community_id,
+        defaults={"kind": kind, "votes_needed": votes_needed, "set_by": by},
+    )
+    record(
+        Topic.ANSWER_RULE_SET,
+        subject=("answerrule", community_id),
+        by=by,
+        community_id=community_id,
+        kind=kind,
+        votes_needed=votes_needed,
+    )
+    return rule

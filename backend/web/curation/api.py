@@ -15,12 +15,19 @@ from rest_framework.response import Response
 from backend.accounts.models import User
 from backend.common.errors import NotVisible
 from backend.suggestions import services
-from backend.suggestions.curation.bars import all_bars, lift_bar, set_bar
-from backend.suggestions.curation.policy import policy_history, set_policy
-from backend.suggestions.curation.proposing import assess_pair, propose_pair
-from backend.suggestions.curation.releasing import Done, hold_many, release_many
+from backend.suggestions.eligibility import all_bars
 from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
 from backend.suggestions.queries import staff_suggestions
+from backend.suggestions.services.curation import (
+    Done,
+    hold_many,
+    lift_bar,
+    policy_history,
+    release_many,
+    set_bar,
+    set_policy,
+)
+from backend.suggestions.services.proposals import assess_pair, propose_pair
 from backend.web.access import Level, open_to
 from backend.web.curation import serializers
 from backend.web.curation.serializers import StaffSuggestionSerializer

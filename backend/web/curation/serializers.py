@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.suggestions.curation.proposing import Assessment
 from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
+from backend.suggestions.services.proposals import Assessment
 from backend.web.introductions.serializers import OwnerSerializer
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import FilterSerializer, StrictSerializer

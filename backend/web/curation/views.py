@@ -19,19 +19,26 @@ from backend.cities.models.communities import HOME_COUNTRY
 from backend.common.clock import database_now
 from backend.common.errors import InvalidFields, NotVisible
 from backend.outbox.queries import trail
-from backend.suggestions.curation.bars import all_bars, lift_bar, region_names, set_bar
-from backend.suggestions.curation.pairs import two_sides
-from backend.suggestions.curation.policy import policy_history, policy_in_force, set_policy
-from backend.suggestions.curation.proposing import (
+from backend.suggestions.eligibility import all_bars, region_names
+from backend.suggestions.models import HandProposal, Suggestion
+from backend.suggestions.queries import staff_suggestions
+from backend.suggestions.services import hold, release
+from backend.suggestions.services.curation import (
+    hold_many,
+    lift_bar,
+    policy_history,
+    policy_in_force,
+    release_many,
+    set_bar,
+    set_policy,
+    two_sides,
+)
+from backend.suggestions.services.proposals import (
     Assessment,
     assess_pair,
     promising_threshold,
     propose_pair,
 )
-from backend.suggestions.curation.releasing import hold_many, release_many
-from backend.suggestions.models import HandProposal, Suggestion
-from backend.suggestions.queries import staff_suggestions
-from backend.suggestions.services import hold, release
 from backend.web.access import Level, open_to
 from backend.web.curation.forms import (
     BarForm,

@@ -13,10 +13,10 @@ from backend.introductions.statistics import Scope, statistics_table
 from backend.outbox.models import Event, Work
 from backend.outbox.queries import dead_letters
 from backend.outbox.services import retry_dead
-from backend.suggestions.learning import all_weights, promote_weights
 from backend.suggestions.models import ScoringRun, WeightSet
 from backend.suggestions.queries import recent_runs
 from backend.suggestions.services import request_run
+from backend.suggestions.services.weights import all_weights, promote_weights
 from backend.web.access import Level, open_to
 from backend.web.operations import serializers
 from backend.web.operations.serializers import (

@@ -28,11 +28,11 @@ from backend.notifications.outgoing import read_mail, recent_mails
 from backend.notifications.services import undelivered
 from backend.outbox.queries import dead_letters, oldest_waiting_age
 from backend.outbox.services import retry_dead
-from backend.suggestions.learning import all_weights, promote_weights, why_not_promoted
 from backend.suggestions.models import CurrentRun, ScoringRun, WeightSet
 from backend.suggestions.queries import recent_runs, run_progress, seconds_of, staff_suggestions
 from backend.suggestions.scoring import weights_in_force
 from backend.suggestions.services import request_run
+from backend.suggestions.services.weights import all_weights, promote_weights, why_not_promoted
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.operations.forms import EventFilters, FiguresForm

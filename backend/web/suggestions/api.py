@@ -22,15 +22,15 @@ from backend.common.downloads import private_download
 from backend.suggestions import services
 from backend.suggestions.dossiers import dossier_bytes
 from backend.suggestions.models import Suggestion
-from backend.suggestions.places_apart import places_apart
+from backend.suggestions.pair_text import places_apart
 from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
-from backend.suggestions.quorum import rule_of
-from backend.suggestions.reviewing import (
+from backend.suggestions.reviews import (
     QueueFilters,
     compared,
     queue,
     queue_counts,
     reviews_of,
+    rule_of,
     votes_for_staff,
 )
 from backend.suggestions.services import answer

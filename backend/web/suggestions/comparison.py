@@ -9,9 +9,8 @@ from typing import Any
 from backend.cities.models import Community
 from backend.cities.profile_schema import FACETS, GROUPS
 from backend.suggestions.models import Suggestion
+from backend.suggestions.pair_text import Side, item_label, side
 from backend.suggestions.queries import SuggestionView
-from backend.suggestions.sides_in_words import Side, side
-from backend.suggestions.wording import item_label
 from backend.web.profiles.presentation import Answer, describe, published_data
 
 BAR_WIDTH = 200

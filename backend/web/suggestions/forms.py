@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.cities.vocabularies import vocabulary
 from backend.suggestions.models import AnswerRule, Decision, Vote
-from backend.suggestions.reviewing import QueueCounts, QueueFilters
+from backend.suggestions.reviews import QueueCounts, QueueFilters
 from backend.web.html.forms import DomainForm
 
 # The form beside a suggestion's "decline".

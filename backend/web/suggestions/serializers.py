@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from backend.cities.vocabularies import vocabulary
 from backend.suggestions.models import AnswerRule, Decision, Vote
-from backend.suggestions.reviewing import MOST_COMPARED, SHOWN, Review
-from backend.suggestions.wording import caveat_sentence, reason_sentences
+from backend.suggestions.pair_text import caveat_sentence, reason_sentences
+from backend.suggestions.reviews import MOST_COMPARED, SHOWN, Review
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import FilterSerializer, StrictSerializer
 

@@ -29,10 +29,9 @@ from backend.common.errors import InvalidFields, NotVisible, Unavailable
 from backend.introductions.queries.introductions import introductions_of
 from backend.suggestions.dossiers import dossier_bytes, dossier_context
 from backend.suggestions.models import AnswerRule, Decision
-from backend.suggestions.places_apart import places_apart
+from backend.suggestions.pair_text import Side, closing_text, places_apart, sides_of_view
 from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
-from backend.suggestions.quorum import rule_of, voters
-from backend.suggestions.reviewing import (
+from backend.suggestions.reviews import (
     MOST_COMPARED,
     SHOWN,
     Review,
@@ -40,6 +39,8 @@ from backend.suggestions.reviewing import (
     queue,
     queue_counts,
     reviews_of,
+    rule_of,
+    voters,
     votes_for_staff,
 )
 from backend.suggestions.services import (
@@ -50,8 +51,6 @@ from backend.suggestions.services import (
     shortlist,
     undo_answer,
 )
-from backend.suggestions.sides_in_words import Side, sides_of_view
-from backend.suggestions.wording import closing_text
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.suggestions.comparison import candidate_facets, compared_groups, facet_rows

@@ -16,7 +16,7 @@ from backend.outbox.queries import heartbeat_age
 from backend.suggestions.models import ScoringRun
 from backend.suggestions.queries import run_progress
 from backend.suggestions.services import request_run
-from backend.suggestions.stuck_runs import fail_stuck_run
+from backend.suggestions.services.first_run import fail_stuck_run
 
 ALIVE = dt.timedelta(seconds=45)
 POLL_SECONDS = 0.2

@@ -30,7 +30,7 @@ from backend.introductions.queries.partnerships import (
     health_of,
 )
 from backend.suggestions.scoring.records import is_overdue
-from backend.suggestions.services import cooling_end
+from backend.suggestions.sides import cooling_end
 from backend.web.members.views import next_term
 from backend.web.profiles.outlook import freshness_words
 from tests.factories import CommunityFactory, UserFactory

@@ -48,7 +48,7 @@ from backend.suggestions.services import (
     settle_answer,
     undo_answer,
 )
-from backend.suggestions.services.settling import settle_due
+from backend.suggestions.services.answers import settle_due
 from tests.actors import World, contact_of, make_world
 from tests.factories import SuggestionFactory
 

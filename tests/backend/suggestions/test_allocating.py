@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from backend.cities.models import Community
-from backend.suggestions import allocating, deriving, following, runs
 from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
 from backend.suggestions.scoring import PromisingRow, Room, allocate, allocate_around
+from backend.suggestions.services import ranked_pairs, ranking_cache, runs, suggestions_from_ranking
 from tests.factories import (
     CommunityFactory,
     PairFactory,
@@ -93,7 +93,7 @@ def run(db: None, settings: Any) -> ScoringRun:
 
 
 def _loads(run: ScoringRun) -> Counter[int]:
-    return Counter(i for pair in allocating.chosen_pairs(run.pk) for i in pair)
+    return Counter(i for pair in ranked_pairs.chosen_pairs(run.pk) for i in pair)
 
 
 def _open(pair: tuple[int, int], **values: Any) -> Suggestion:
@@ -106,7 +106,7 @@ def _open(pair: tuple[int, int], **values: Any) -> Suggestion:
 
 
 def test_run_is_allocated_within_capacity_and_everybody_gets_one(run: ScoringRun) -> None:
-    allocating.allocate_run(run.pk)
+    ranked_pairs.allocate_run(run.pk)
     loads = _loads(run)
     assert len(loads) == 13
     assert (
@@ -115,12 +115,12 @@ def test_run_is_allocated_within_capacity_and_everybody_gets_one(run: ScoringRun
 
 
 def test_allocating_again_with_the_suggestions_open_changes_nothing(run: ScoringRun) -> None:
-    allocating.allocate_run(run.pk)
-    first = allocating.chosen_pairs(run.pk)
+    ranked_pairs.allocate_run(run.pk)
+    first = ranked_pairs.chosen_pairs(run.pk)
     for pair in first:
         _open(pair)
-    allocating.allocate_run(run.pk)
-    assert allocating.chosen_pairs(run.pk).keys() == first.keys()
+    ranked_pairs.allocate_run(run.pk)
+    assert ranked_pairs.chosen_pairs(run.pk).keys() == first.keys()
 
 
 LIVES = [
@@ -140,9 +140,9 @@ def test_room_of_a_side_does_not_depend_on_the_other_sides_answer(
     suggestion = _open((left, right), status=status)
     side = "b" if suggestion.pair.a_id == left else "a"
     Suggestion.objects.filter(pk=suggestion.pk).update(**{f"{side}_state": other})
-    allocating.allocate_run(run.pk)
+    ranked_pairs.allocate_run(run.pk)
     chosen = [
-        pair for pair in allocating.chosen_pairs(run.pk) if left in pair and pair != (left, right)
+        pair for pair in ranked_pairs.chosen_pairs(run.pk) if left in pair and pair != (left, right)
     ]
     assert len(chosen) == 1
 
@@ -150,7 +150,7 @@ def test_room_of_a_side_does_not_depend_on_the_other_sides_answer(
 def test_introductions_take_up_room(run: ScoringRun) -> None:
     pair = RankedPair.objects.values_list("left_id", "right_id").order_by("pk")[0]
     _open(pair, status="mutual", a_state="interested", b_state="interested")
-    allocating.allocate_run(run.pk)
+    ranked_pairs.allocate_run(run.pk)
     assert _loads(run)[pair[0]] == _loads(run)[pair[1]] == 0
 
 
@@ -159,12 +159,12 @@ def test_who_declined_has_room_again(run: ScoringRun) -> None:
     suggestion = _open((left, right), status="declined")
     side = "a" if suggestion.pair.a_id == left else "b"
     Suggestion.objects.filter(pk=suggestion.pk).update(**{f"{side}_state": "declined"})
-    allocating.allocate_run(run.pk)
+    ranked_pairs.allocate_run(run.pk)
     assert (
         len(
             [
                 pair
-                for pair in allocating.chosen_pairs(run.pk)
+                for pair in ranked_pairs.chosen_pairs(run.pk)
                 if left in pair and pair != (left, right)
             ]
         )
@@ -173,20 +173,20 @@ def test_who_declined_has_room_again(run: ScoringRun) -> None:
 
 
 def test_resting_pairs_are_not_chosen(run: ScoringRun) -> None:
-    allocating.allocate_run(run.pk)
-    pair = next(iter(allocating.chosen_pairs(run.pk)))
+    ranked_pairs.allocate_run(run.pk)
+    pair = next(iter(ranked_pairs.chosen_pairs(run.pk)))
     resting = _open(pair, status="declined", a_state="declined").pair
     resting.closed_until = "2999-01-01T00:00:00Z"
     resting.save()
-    allocating.allocate_run(run.pk)
-    assert pair not in allocating.chosen_pairs(run.pk)
+    ranked_pairs.allocate_run(run.pk)
+    assert pair not in ranked_pairs.chosen_pairs(run.pk)
 
 
 def test_newcomer_and_those_it_meets_keep_to_their_room_and_nobody_else_is_touched(
     run: ScoringRun,
 ) -> None:
-    allocating.allocate_run(run.pk)
-    before = allocating.chosen_pairs(run.pk)
+    ranked_pairs.allocate_run(run.pk)
+    before = ranked_pairs.chosen_pairs(run.pk)
     newcomer = CommunityFactory(
         published=True, published__document=document(capacity={"open_introductions": 1})
     )
@@ -199,8 +199,8 @@ def test_newcomer_and_those_it_meets_keep_to_their_room_and_nobody_else_is_touch
             right_preference=0.7,
             score=0.7,
         )
-    count = allocating.allocate_community(run.pk, newcomer.pk, before)
-    after = allocating.chosen_pairs(run.pk)
+    count = ranked_pairs.allocate_community(run.pk, newcomer.pk, before)
+    after = ranked_pairs.chosen_pairs(run.pk)
     assert 1 <= count <= 2 and {pair: after[pair] for pair in before} == before
     assert {pair for pair in after if pair not in before} == {
         pair for pair in after if newcomer.pk in pair
@@ -213,12 +213,12 @@ def test_second_run_over_an_unchanged_world_makes_and_takes_back_nothing(
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "k": 4, "shards": 1}
     for country in ["US"] * 5 + ["DE", "JP"] * 3:
         CommunityFactory(published=True, country_code=country)
-    following.forget()
+    ranking_cache.forget()
     counts = []
     for _ in range(2):
         begun = runs.begin_run(reason="requested")
         assert begun is not None
         runs.score_shard(begun.pk, 0)
-        derived = deriving.derive_suggestions()
+        derived = suggestions_from_ranking.derive_suggestions()
         counts.append((derived.made > 0, derived.superseded))
     assert counts == [(True, 0), (False, 0)]

@@ -10,11 +10,11 @@ import pytest
 
 from backend.cities.models import Community
 from backend.introductions.services.introductions import move_introduction, open_introduction
+from backend.suggestions.eligibility import open_introductions
 from backend.suggestions.models import Suggestion
 from backend.suggestions.scoring import freeze_snapshot
 from backend.suggestions.services import answer
-from backend.suggestions.services.capacity import open_introductions
-from backend.suggestions.services.settling import settle_due
+from backend.suggestions.services.answers import settle_due
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,

@@ -14,14 +14,22 @@ from backend.cities.models import Community, Place
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
-from backend.suggestions.curation.bars import bars_against, enforce_bars, lift_bar, set_bar
-from backend.suggestions.curation.policy import policy_history, policy_in_force, set_policy
-from backend.suggestions.curation.proposing import assess_pair, propose_pair
-from backend.suggestions.curation.releasing import hold_many, release_many
-from backend.suggestions.deriving import derive_suggestions
+from backend.suggestions.eligibility import bars_against
 from backend.suggestions.models import Bar, HandProposal, Pair, RankedPair, Suggestion
 from backend.suggestions.queries import visible_suggestions
-from backend.suggestions.runs import begin_run, score_shard
+from backend.suggestions.services.curation import (
+    enforce_bars,
+    hold_many,
+    lift_bar,
+    policy_history,
+    policy_in_force,
+    release_many,
+    set_bar,
+    set_policy,
+)
+from backend.suggestions.services.proposals import assess_pair, propose_pair
+from backend.suggestions.services.runs import begin_run, score_shard
+from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
 from tests.actors import World, make_world
 from tests.factories import (
     CommunityFactory,

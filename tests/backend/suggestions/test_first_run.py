@@ -11,13 +11,13 @@ from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
 from backend.runtime.datafolder import DataFolder
 from backend.runtime.management.commands import prepare_service
-from backend.suggestions.first_run import (
+from backend.suggestions.models import ScoringRun
+from backend.suggestions.services.first_run import (
     ask_again_where_given_up,
     first_run_in_words,
     given_up_since,
     has_first_suggestions,
 )
-from backend.suggestions.models import ScoringRun
 from tests.factories import (
     MOMENT,
     ScoringRunFactory,

@@ -12,7 +12,7 @@ from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongS
 from backend.outbox.models import Event
 from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
 from backend.suggestions.queries import suggestion_for
-from backend.suggestions.reviewing import (
+from backend.suggestions.reviews import (
     QueueFilters,
     Review,
     compared,

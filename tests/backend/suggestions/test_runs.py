@@ -17,7 +17,6 @@ from backend.cities.models import Community, Place, Profile, ProfileVersion
 from backend.cities.vocabularies import vocabulary
 from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
-from backend.suggestions import deriving, following, ranked_rows, runs
 from backend.suggestions.models import (
     Bar,
     CurrentRun,
@@ -26,7 +25,8 @@ from backend.suggestions.models import (
     ScoringShard,
     Suggestion,
 )
-from backend.suggestions.scoring import engine_for, freeze_snapshot, rank, ranking_rows, reading
+from backend.suggestions.scoring import engine_for, freeze_snapshot, rank, ranking_rows, records
+from backend.suggestions.services import ranked_pairs, ranking_cache, runs, suggestions_from_ranking
 from tests.factories import (
     CommunityFactory,
     ListedPartnershipFactory,
@@ -69,7 +69,7 @@ def world(settings: Any) -> tuple[list[Community], list[Community]]:
         CommunityFactory(published=True, published__document=_answers(rng), country_code=c)
         for c in ("DE", "JP", "MX") * 6
     ]
-    following.forget()
+    ranking_cache.forget()
     return home, abroad
 
 
@@ -84,7 +84,7 @@ def _perform_run(order: str = "forward") -> ScoringRun:
 
 
 def _rows(run: ScoringRun) -> list[tuple[Any, ...]]:
-    return sorted(tuple(row) for row in ranked_rows.stored_rows(run.pk).values())
+    return sorted(tuple(row) for row in ranked_pairs.stored_rows(run.pk).values())
 
 
 def _publish(community: Community, answers: dict[str, Any]) -> None:
@@ -103,10 +103,10 @@ def test_run_in_shards_leaves_what_one_pass_over_both_sides_gives(world: Any) ->
         and run.shard_count == 3
         and run.pairs_scored == 12 * 18
     )
-    frozen, builder = following.frozen_run(run.pk)
+    frozen, builder = ranking_cache.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(frozen, run.weights, builder), run.k))
-    assert ranked_rows.stored_rows(run.pk).keys() == whole.keys()
-    for pair, row in ranked_rows.stored_rows(run.pk).items():
+    assert ranked_pairs.stored_rows(run.pk).keys() == whole.keys()
+    for pair, row in ranked_pairs.stored_rows(run.pk).items():
         assert (row.left_rank, row.right_rank) == (whole[pair].left_rank, whole[pair].right_rank)
         assert row.score == pytest.approx(whole[pair].score, abs=1e-12)
 
@@ -144,7 +144,7 @@ def test_visible_run_of_an_older_version_stays_readable(world: Any) -> None:
     run.weights |= {"unit": unit | {"dialects": 2.0}}
     run.snapshot = zlib.compress(json.dumps(content).encode())
     run.save()
-    following.forget()
+    ranking_cache.forget()
     assert runs.rescore_community(world[0][0].pk)
     assert _rows(run) == before
 
@@ -196,9 +196,9 @@ def test_rescoring_one_community_gives_what_a_full_pass_would(world: Any, side: 
     for community in (world[side][3], world[side][0]):
         _publish(community, _answers(rng))
         assert runs.rescore_community(community.pk)
-    _frozen, builder = following.frozen_run(run.pk)
+    _frozen, builder = ranking_cache.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
-    stored = ranked_rows.stored_rows(run.pk)
+    stored = ranked_pairs.stored_rows(run.pk)
     assert stored.keys() == whole.keys()
     assert all(stored[pair] == pytest.approx(whole[pair], abs=1e-9, nan_ok=True) for pair in whole)
 
@@ -213,21 +213,21 @@ def test_new_paused_and_returning_communities_are_rescored_exactly(world: Any) -
     Profile.objects.filter(community=paused).update(status="paused")
     for community in (newcomer, paused):
         assert runs.rescore_community(community.pk)
-    stored = ranked_rows.stored_rows(run.pk)
+    stored = ranked_pairs.stored_rows(run.pk)
     assert any(newcomer.pk in pair for pair in stored) and not any(
         paused.pk in pair for pair in stored
     )
     Profile.objects.filter(community=paused).update(status="published")
     runs.rescore_community(paused.pk)
-    _frozen, builder = following.frozen_run(run.pk)
+    _frozen, builder = ranking_cache.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
-    assert ranked_rows.stored_rows(run.pk).keys() == whole.keys()
+    assert ranked_pairs.stored_rows(run.pk).keys() == whole.keys()
 
 
 def _assert_stored_is_exact(run: ScoringRun) -> None:
-    _frozen, builder = following.frozen_run(run.pk)
+    _frozen, builder = ranking_cache.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
-    stored = ranked_rows.stored_rows(run.pk)
+    stored = ranked_pairs.stored_rows(run.pk)
     assert stored.keys() == whole.keys()
     assert all(stored[pair] == pytest.approx(whole[pair], abs=1e-8, nan_ok=True) for pair in whole)
 
@@ -239,9 +239,9 @@ def test_a_kept_ranking_writes_only_what_changed(
     rng = random.Random(4)
     runs.rescore_community(world[0][0].pk)
     asked: list[tuple[Any, ...]] = []
-    stored_rows = ranked_rows.stored_rows
+    stored_rows = ranked_pairs.stored_rows
     monkeypatch.setattr(
-        ranked_rows, "stored_rows", lambda *args: asked.append(args) or stored_rows(*args)
+        ranked_pairs, "stored_rows", lambda *args: asked.append(args) or stored_rows(*args)
     )
     _publish(world[0][6], _answers(rng))
     runs.rescore_community(world[0][6].pk)
@@ -256,7 +256,7 @@ def test_rescorings_by_two_workers_and_after_a_restart_agree(world: Any) -> None
     """
     run = _perform_run()
     rng = random.Random(11)
-    kept: list[following.FollowedRun | None] = [None, None]
+    kept: list[ranking_cache.FollowedRun | None] = [None, None]
     first_words = world[0][2].profile.current_version.data
     edits = [
         (0, world[0][2], _answers(rng)),
@@ -265,12 +265,12 @@ def test_rescorings_by_two_workers_and_after_a_restart_agree(world: Any) -> None
         (0, world[1][9], _answers(rng)),
     ]
     for worker, community, answers in [*edits, (1, world[0][2], _answers(rng))]:
-        following._followed = kept[worker]
+        ranking_cache._followed = kept[worker]
         _publish(community, answers)
         assert runs.rescore_community(community.pk)
-        kept[worker] = following._followed
+        kept[worker] = ranking_cache._followed
         _assert_stored_is_exact(run)
-    following.forget()
+    ranking_cache.forget()
     _publish(world[1][0], _answers(rng))
     runs.rescore_community(world[1][0].pk)
     _assert_stored_is_exact(run)
@@ -330,7 +330,7 @@ def test_records_that_have_not_changed_are_kept_and_others_read_anew(world: Any)
         and not after[unanswered.pk].available
         and after[world[1][3].pk].climate == "Dfb"
     )
-    reading._kept = {}
+    records._kept = {}
     anew = freeze_snapshot()
     assert (anew.left, anew.right) == (now.left, now.right)
 
@@ -349,14 +349,14 @@ def test_partners_and_resting_pairs_are_never_ranked(world: Any) -> None:
         set_by=UserFactory(),
     )
     run = _perform_run()
-    pairs = ranked_rows.stored_rows(run.pk).keys()
+    pairs = ranked_pairs.stored_rows(run.pk).keys()
     assert (left.pk, right.pk) not in pairs
     assert (resting.a_id, resting.b_id) not in pairs and (barred.a_id, barred.b_id) not in pairs
 
 
 def test_deriving_makes_suggestions_for_both_sides_once(world: Any) -> None:
     run = _perform_run()
-    derived = deriving.derive_suggestions()
+    derived = suggestions_from_ranking.derive_suggestions()
     assert derived.made == Suggestion.objects.count() > 0
     for suggestion in Suggestion.objects.select_related("pair"):
         assert min(suggestion.a_preference, suggestion.b_preference) >= 0.45
@@ -375,7 +375,7 @@ def test_deriving_makes_suggestions_for_both_sides_once(world: Any) -> None:
     )
     assert Event.objects.filter(topic=Topic.SUGGESTION_RELEASED).count() == derived.made
 
-    again = deriving.derive_suggestions()
+    again = suggestions_from_ranking.derive_suggestions()
     assert (again.made, again.refreshed, again.superseded, dict(again.announce)) == (0, 0, 0, {})
     run.refresh_from_db()
     assert run.suggestions_made == derived.made
@@ -385,7 +385,7 @@ def test_deriving_makes_suggestions_for_both_sides_once(world: Any) -> None:
 def test_deriving_by_hand_release_shows_nothing(world: Any, settings: Any) -> None:
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "release": "by_hand"}
     _perform_run()
-    assert deriving.derive_suggestions().made > 0
+    assert suggestions_from_ranking.derive_suggestions().made > 0
     assert set(Suggestion.objects.values_list("status", flat=True)) == {"proposed"}
     assert not Suggestion.objects.visible_to_communities().exists()
     assert not Event.objects.filter(topic=Topic.SUGGESTIONS_CHANGED).exists()
@@ -396,7 +396,7 @@ def test_what_is_not_released_follows_a_pause_and_what_is_released_stays(world: 
     ones were answered.
     """
     _perform_run()
-    deriving.derive_suggestions()
+    suggestions_from_ranking.derive_suggestions()
     counts: dict[int, int] = {}
     for suggestion in Suggestion.objects.select_related("pair"):
         for community in (suggestion.pair.a_id, suggestion.pair.b_id):
@@ -410,7 +410,7 @@ def test_what_is_not_released_follows_a_pause_and_what_is_released_stays(world: 
     Suggestion.objects.filter(pk=mine[1].pk).update(a_state="interested")
     Profile.objects.filter(community_id=busiest).update(status="paused")
     runs.rescore_community(busiest)
-    derived = deriving.derive_suggestions(busiest)
+    derived = suggestions_from_ranking.derive_suggestions(busiest)
     assert derived.superseded == 1
     assert list(Suggestion.objects.open().of_community(busiest).order_by("pk")) == mine[1:]
     assert Event.objects.filter(topic=Topic.SUGGESTION_SUPERSEDED).count() == 1
@@ -419,10 +419,10 @@ def test_what_is_not_released_follows_a_pause_and_what_is_released_stays(world: 
 @pytest.mark.parametrize(("status", "refreshed"), [("proposed", 1), ("held", 1), ("released", 0)])
 def test_only_what_is_not_released_is_refreshed(world: Any, status: str, refreshed: int) -> None:
     _perform_run()
-    deriving.derive_suggestions()
+    suggestions_from_ranking.derive_suggestions()
     known = Suggestion.objects.order_by("pk")[0]
     Suggestion.objects.filter(pk=known.pk).update(status=status, score=known.score / 2)
-    derived = deriving.derive_suggestions()
+    derived = suggestions_from_ranking.derive_suggestions()
     assert derived.refreshed == refreshed
     assert (Suggestion.objects.get(pk=known.pk).score == known.score) is bool(refreshed)
     assert bool(derived.announce) is (status == "proposed"), "it is released now, and said"

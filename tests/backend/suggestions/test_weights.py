@@ -17,9 +17,13 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.cities.profile_schema import FACETS
 from backend.common.errors import NotVisible, WrongState
-from backend.suggestions.learning import TooFewDecisionsError, learn_weights, promote_weights
 from backend.suggestions.models import Decision, Suggestion, WeightSet
 from backend.suggestions.scoring import weights_in_force
+from backend.suggestions.services.weights import (
+    TooFewDecisionsError,
+    learn_weights,
+    promote_weights,
+)
 from matching.facets import FACET_NAMES
 from matching.weights import Weights
 from tests.factories import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backend.cities.profile_schema import FACETS
-from backend.suggestions.wording import (
+from backend.suggestions.pair_text import (
     caveat_sentence,
     contribution_sentence,
     item_label,

@@ -20,7 +20,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from backend.outbox.models import Heartbeat
 from backend.runtime.datafolder import DataFolder, write_private
 from backend.runtime.pdf_libraries import ensure_pdf_libraries
-from backend.suggestions.first_run import (
+from backend.suggestions.services.first_run import (
     ask_again_where_given_up,
     first_run_in_words,
     given_up_since,

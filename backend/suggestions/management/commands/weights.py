@@ -8,8 +8,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from backend.accounts.models import User
 from backend.common.errors import NotVisible, WrongState
-from backend.suggestions.learning import TooFewDecisionsError, learn_weights, promote_weights
 from backend.suggestions.models import WeightSet
+from backend.suggestions.services.weights import (
+    TooFewDecisionsError,
+    learn_weights,
+    promote_weights,
+)
 
 
 class Command(BaseCommand):

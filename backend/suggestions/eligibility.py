@@ -1,0 +1,215 @@
+"""What keeps a pair or a community from being suggested: exclusion rules of staff, and open introductions.
+
+Exclusion rules are dated and sourced. They hold in every run, and at once for what is open.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import ngettext
+
+from backend.accounts.grants import Thing
+from backend.accounts.models import User
+from backend.cities.models import Community, Place
+from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.permissions import require_staff
+from backend.cities.profile_schema import document_value
+from backend.common.errors import CapacityReached
+from backend.suggestions.models import Bar, Pair, Suggestion
+
+# Bars: dated, sourced rules of staff on pairs and jurisdictions. They hold in every run, and at
+# once for what is open.
+#
+# Neither side is told of a bar: what it takes back disappears for both, whatever each has
+# answered.
+
+
+def all_bars(user: User | AnonymousUser) -> QuerySet[Bar]:
+    """Every bar, lifted and expired ones too, the newest first. Raises NotVisible for others than
+    staff.
+    """
+    require_staff(user, "R", Thing.SUGGESTION)
+    return Bar.objects.select_related(
+        "pair__a__country", "pair__b__country", "country", "set_by", "lifted_by"
+    ).order_by("-id")
+
+
+def active_bars(on: dt.date) -> list[Bar]:
+    """The bars that hold on that day."""
+    in_time = Q(from_on__lte=on) & (Q(until_on__isnull=True) | Q(until_on__gte=on))
+    return list(
+        Bar.objects.filter(in_time, lifted_at__isnull=True).select_related("country").order_by("id")
+    )
+
+
+def is_in_region(community: Community, code: str, name: str) -> bool:
+    """Whether a community lies in, or is, a first-level division; those without a place in the
+    gazetteer are known by its name.
+    """
+    if community.place is not None:
+        return community.place.admin1_code == code
+    return bool(name) and name.casefold() in (
+        community.admin1.casefold(),
+        community.name.casefold(),
+    )
+
+
+def region_names(bars: Iterable[Bar]) -> dict[tuple[str, str], str]:
+    """(country, code) → the division's name, for every division that the bars name."""
+    named = {(HOME_COUNTRY, bar.home_admin1_code) for bar in bars if bar.home_admin1_code}
+    named |= {(str(bar.country_id), bar.admin1_code) for bar in bars if bar.admin1_code}
+    found = {}
+    for country, code in sorted(named):
+        name = (
+            Place.objects.filter(country_id=country, admin1_code=code)
+            .values_list("admin1", flat=True)
+            .first()
+        )
+        found[country, code] = name or ""
+    return found
+
+
+def covers(bar: Bar, home: Community, abroad: Community, names: dict[tuple[str, str], str]) -> bool:
+    """Whether the bar keeps these two apart; ``names`` as ``region_names`` gives them."""
+    if bar.pair_id is not None:
+        return bar.pair is not None and {bar.pair.a_id, bar.pair.b_id} == {home.pk, abroad.pk}
+    ours = _inside([home], HOME_COUNTRY, bar.home_admin1_code, names)
+    return bool(ours and _inside([abroad], str(bar.country_id), bar.admin1_code, names))
+
+
+def _inside(
+    communities: Iterable[Community], country: str, code: str, names: dict[tuple[str, str], str]
+) -> list[Community]:
+    """Those of a country or, where ``code`` is given, of that division of it."""
+    return [
+        c
+        for c in communities
+        if c.country_id == country and (not code or is_in_region(c, code, names[country, code]))
+    ]
+
+
+def bars_against(first: Community, second: Community, on: dt.date) -> list[Bar]:
+    """The bars that keep two communities apart on that day, whichever of them is the home side."""
+    home, abroad = (first, second) if first.is_home else (second, first)
+    bars = [
+        b
+        for b in _with_pairs(active_bars(on))
+        if b.pair_id is not None or b.country_id == abroad.country_id
+    ]
+    names = region_names(bars)
+    return [bar for bar in bars if covers(bar, home, abroad, names)]
+
+
+def _with_pairs(bars: list[Bar]) -> list[Bar]:
+    pairs = Pair.objects.in_bulk([bar.pair_id for bar in bars if bar.pair_id is not None])
+    for bar in bars:
+        if bar.pair_id is not None:
+            bar.pair = pairs[bar.pair_id]
+    return bars
+
+
+def barred_among(pairs: Iterable[Pair], on: dt.date) -> dict[int, Bar]:
+    """Pair id → a bar that holds on that day, of the pairs given (with both communities and their
+    places).
+    """
+    bars = _with_pairs(active_bars(on))
+    names = region_names(bars)
+    found = {}
+    for pair in pairs:
+        home, abroad = (pair.a, pair.b) if pair.a.is_home else (pair.b, pair.a)
+        bar = next((bar for bar in bars if covers(bar, home, abroad, names)), None)
+        if bar is not None:
+            found[pair.pk] = bar
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class BarredByStaff:
+    """What bars come to among given communities: whole countries abroad, and single pairs (home id,
+    abroad id).
+    """
+
+    countries: frozenset[str]
+    pairs: frozenset[tuple[int, int]]
+
+
+def barred_by_staff(
+    home: Sequence[Community], abroad: Sequence[Community], on: dt.date
+) -> BarredByStaff:
+    """What a run must leave out on that day, of the communities (with their places) that it knows."""
+    bars = _with_pairs(active_bars(on))
+    names = region_names(bars)
+    countries, pairs = set(), set()
+    for bar in bars:
+        if bar.pair is not None:
+            pairs |= {(bar.pair.a_id, bar.pair.b_id), (bar.pair.b_id, bar.pair.a_id)}
+        elif not bar.home_admin1_code and not bar.admin1_code:
+            countries.add(str(bar.country_id))
+        else:
+            ours = _inside(home, HOME_COUNTRY, bar.home_admin1_code, names)
+            theirs = _inside(abroad, str(bar.country_id), bar.admin1_code, names)
+            pairs |= {(a.pk, b.pk) for a in ours for b in theirs}
+    return BarredByStaff(frozenset(countries), frozenset(pairs))
+
+
+# How many open introductions a community has, and how many it allows itself.
+
+
+DEFAULT_OPEN_INTRODUCTIONS = 3
+
+
+def pairs_being_introduced() -> QuerySet[Pair]:
+    """Pairs past mutual interest, or introduced by hand, that are neither closed nor partners yet:
+    each takes a place on both sides.
+    """
+    past = (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED)
+    interested = Exists(Suggestion.objects.filter(pair=OuterRef("pk"), status__in=past))
+    return Pair.objects.exclude(bar=Pair.Bar.PARTNERS).filter(
+        Q(bar=Pair.Bar.INTRODUCED) | Q(interested)
+    )
+
+
+def open_introductions(community_id: int) -> int:
+    """How many introductions of the community are open."""
+    return pairs_being_introduced().filter(Q(a_id=community_id) | Q(b_id=community_id)).count()
+
+
+def introduction_capacity(community: Community) -> int:
+    """How many open introductions the community allows itself."""
+    version = community.profile.current_version
+    value = document_value(version.data if version else {}, "capacity", "open_introductions")
+    return int(value or DEFAULT_OPEN_INTRODUCTIONS)
+
+
+def lock_communities(*community_ids: int) -> list[Community]:
+    """The rows, locked in the order of their ids: two pairs of one community cannot both take its
+    last place, and none waits in a ring.
+    """
+    locked = Community.objects.select_for_update(of=("self",)).select_related(
+        "profile__current_version"
+    )
+    return list(locked.filter(pk__in=community_ids).order_by("pk"))
+
+
+def has_room(community: Community) -> bool:
+    """Whether a locked community may have one more open introduction."""
+    return open_introductions(community.pk) < introduction_capacity(community)
+
+
+def require_room(community: Community) -> None:
+    """Raises CapacityReached where a locked community has as many open introductions as it allows
+    itself.
+    """
+    if not has_room(community):
+        capacity = introduction_capacity(community)
+        words = ngettext(
+            "You have %(count)d open introduction, as many as your profile allows. Close one or raise the number.",
+            "You have %(count)d open introductions, as many as your profile allows. Close one or raise the number.",
+            capacity,
+        )
+        raise CapacityReached(words % {"count": capacity})

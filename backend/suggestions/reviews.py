@@ -1,0 +1,306 @@
+"""The rule that binds a community's answer, and the votes that it counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from backend.accounts.grants import Thing, may
+from backend.accounts.models import User
+from backend.cities.models import CommunityRole, Profile
+from backend.cities.permissions import actor_kind, require_in, require_staff
+from backend.common.clock import database_now
+from backend.common.errors import NotVisible
+from backend.suggestions.models import AnswerRule, Decision, ShortlistEntry, Suggestion, Vote
+from backend.suggestions.queries import GONE, SuggestionView, seen_from, suggestions_of_community
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a side's people voted; only votes of those who belong to it now."""
+
+    yes: int = 0
+    maybe: int = 0
+    no: int = 0
+
+    @property
+    def votes(self) -> int:
+        return self.yes + self.maybe + self.no
+
+    @property
+    def is_for(self) -> bool:
+        """More than half of those who voted said yes."""
+        return 2 * self.yes > self.votes
+
+
+def voters(community_id: int) -> set[int]:
+    """Ids of those who may vote there: confirmed people with an active role."""
+    roles = CommunityRole.objects.filter(
+        community_id=community_id,
+        ended_at__isnull=True,
+        vetted_at__isnull=False,
+        user__is_active=True,
+    )
+    return set(roles.values_list("user_id", flat=True))
+
+
+def count_votes(votes: list[Vote], eligible: set[int]) -> Tally:
+    given = [vote.choice for vote in votes if vote.by_id in eligible]
+    return Tally(
+        *(given.count(choice) for choice in (Vote.Choice.YES, Vote.Choice.MAYBE, Vote.Choice.NO))
+    )
+
+
+def rule_of(community_id: int) -> AnswerRule:
+    """The community's rule; an unsaved one, "the chair decides", where it has set none."""
+    return AnswerRule.objects.filter(pk=community_id).first() or AnswerRule(
+        community_id=community_id, kind=AnswerRule.Kind.CHAIR
+    )
+
+
+def objection_to(answer: str, rule: AnswerRule, tally: Tally) -> str:
+    """Why the rule does not allow this answer after these votes, in words; empty where it does.
+
+    An interest may be withdrawn without a vote. A majority is more than half of all votes, those of
+    "maybe" counted.
+    """
+    if (
+        answer == Decision.Answer.WITHDRAWN
+        or rule.kind == AnswerRule.Kind.CHAIR
+        or rule.votes_needed is None
+    ):
+        return ""
+    missing = rule.votes_needed - tally.votes
+    if missing > 0:
+        words = ngettext(
+            "Your rule asks for votes before an answer: %(count)d more is needed.",
+            "Your rule asks for votes before an answer: %(count)d more are needed.",
+            missing,
+        )
+        return words % {"count": missing}
+    if (answer == Decision.Answer.INTERESTED) == tally.is_for:
+        return ""
+    if tally.is_for:
+        return _("By your rule the answer follows the vote, and the majority has voted for it.")
+    return _("By your rule the answer follows the vote, and no majority has voted for it.")
+
+
+_A = Suggestion.SideState
+NEW_DAYS = 14
+SHOWN = ("all", "awaiting_me", "new", "shortlist", "answered")
+MOST_COMPARED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One suggestion as its side's people discuss it. ``votes`` are those whose comments the reader
+    may read; the tally counts all.
+    """
+
+    suggestion_id: int
+    tally: Tally
+    own_vote: Vote | None
+    votes: list[Vote] = field(default_factory=list)
+    is_shortlisted: bool = False
+    may_vote: bool = False
+    may_remove_votes: bool = False
+    rule: AnswerRule | None = None
+
+    def objection_to(self, answer: str) -> str:
+        """Why the community's rule does not allow this answer yet; empty where it does."""
+        return objection_to(answer, self.rule, self.tally) if self.rule is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilters:
+    """How a side narrows its queue. ``shown`` is one of SHOWN; ``theme`` a theme that the other
+    side wants exchange in.
+    """
+
+    shown: str = "all"
+    country: str = ""
+    theme: str = ""
+
+
+def _own(community_id: int, **values: object) -> Q:
+    """A condition on the side's own columns: ``state="pending"`` asks for a_state or b_state,
+    whichever is its own.
+    """
+    sides = [
+        Q(
+            **{f"pair__{side}_id": community_id},
+            **{f"{side}_{name}": value for name, value in values.items()},
+        )
+        for side in "ab"
+    ]
+    return sides[0] | sides[1]
+
+
+def _other(community_id: int, path: str, value: object) -> Q:
+    """The same for the other community: ``path`` begins at the community."""
+    return Q(**{"pair__a_id": community_id, f"pair__b__{path}": value}) | Q(
+        **{"pair__b_id": community_id, f"pair__a__{path}": value}
+    )
+
+
+def _shown(user: User, community_id: int, shown: str, now: dt.datetime) -> Q:
+    seeks = ~Exists(Profile.objects.filter(community_id=community_id, status__in=GONE))
+    open_to_us = (
+        _own(community_id, state=_A.PENDING)
+        & (Q(expires_at__gt=now) | Q(expires_at__isnull=True))
+        & Q(seeks)
+    )
+    if shown == "awaiting_me":
+        voted = Exists(
+            Vote.objects.filter(suggestion=OuterRef("pk"), community_id=community_id, by=user)
+        )
+        answers = may(actor_kind(user, community_id), "X", Thing.ANSWER)
+        return open_to_us if answers else open_to_us & Q(~voted)
+    if shown == "new":
+        return open_to_us & Q(released_at__gt=now - dt.timedelta(days=NEW_DAYS))
+    if shown == "shortlist":
+        return Q(
+            Exists(
+                ShortlistEntry.objects.filter(suggestion=OuterRef("pk"), community_id=community_id)
+            )
+        )
+    if shown == "answered":
+        return ~_own(community_id, state=_A.PENDING)
+    return Q()
+
+
+def queue(
+    user: User | AnonymousUser, community_id: int, filters: QueueFilters | None = None
+) -> QuerySet[Suggestion]:
+    """The community's suggestions in the order of the allocation, narrowed: rows to be shown
+    through ``seen_from`` alone.
+
+    Raises NotVisible for people without a role there.
+    """
+    require_in(user, community_id, "R", Thing.SUGGESTION)
+    assert isinstance(user, User)  # noqa: S101 - require_in lets no visitor through
+    chosen = filters or QueueFilters()
+    found = suggestions_of_community(community_id)
+    if chosen.country:
+        found = found.filter(_other(community_id, "country_id", chosen.country))
+    if chosen.theme:
+        found = found.filter(
+            _other(
+                community_id,
+                "profile__current_version__data__themes__importances__has_key",
+                chosen.theme,
+            )
+        )
+    if chosen.shown != "all":
+        found = found.filter(_shown(user, community_id, chosen.shown, database_now()))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How many suggestions each filter would show, and the countries there are to choose from
+    (code, name, how many).
+    """
+
+    shown: dict[str, int]
+    countries: list[tuple[str, str, int]]
+
+
+def queue_counts(user: User, community_id: int) -> QueueCounts:
+    """Counts over the whole queue, in one query, of what the side itself knows. Raises NotVisible."""
+    require_in(user, community_id, "R", Thing.SUGGESTION)
+    now = database_now()
+    rows = queue(user, community_id).order_by().select_related(None)
+    counts = rows.aggregate(
+        **{
+            f"n_{shown}": Count("pk", filter=_shown(user, community_id, shown, now), distinct=True)
+            for shown in SHOWN
+            if shown != "all"
+        },
+        n_all=Count("pk", distinct=True),
+    )
+    countries: dict[tuple[str, str], int] = defaultdict(int)
+    names = (
+        "pair__a_id",
+        "pair__a__country_id",
+        "pair__a__country__name",
+        "pair__b__country_id",
+        "pair__b__country__name",
+    )
+    for a_id, a_code, a_name, b_code, b_name in rows.values_list(*names):
+        countries[(b_code, b_name) if a_id == community_id else (a_code, a_name)] += 1
+    named = sorted((name, code, count) for (code, name), count in countries.items())
+    return QueueCounts(
+        {shown: counts[f"n_{shown}"] for shown in SHOWN},
+        [(code, name, count) for name, code, count in named],
+    )
+
+
+def reviews_of(user: User, community_id: int, views: Sequence[SuggestionView]) -> dict[int, Review]:
+    """The reviews of these suggestions by id, in four queries however many they are. Raises
+    NotVisible.
+
+    Who answers for the community reads every comment; others read their own and the tally.
+    """
+    actor = require_in(user, community_id, "R", Thing.REVIEW)
+    reads_all = may(actor, "D", Thing.REVIEW)
+    ids = [view.suggestion_id for view in views]
+    votes: dict[int, list[Vote]] = defaultdict(list)
+    for vote in (
+        Vote.objects.filter(suggestion__in=ids, community_id=community_id)
+        .select_related("by")
+        .order_by("voted_at", "pk")
+    ):
+        votes[vote.suggestion_id].append(vote)
+    eligible, rule = voters(community_id), rule_of(community_id)
+    listed = set(
+        ShortlistEntry.objects.filter(suggestion__in=ids, community_id=community_id).values_list(
+            "suggestion_id", flat=True
+        )
+    )
+    return {
+        view.suggestion_id: Review(
+            suggestion_id=view.suggestion_id,
+            tally=count_votes(votes[view.suggestion_id], eligible),
+            own_vote=next(
+                (vote for vote in votes[view.suggestion_id] if vote.by_id == user.pk), None
+            ),
+            votes=[
+                vote for vote in votes[view.suggestion_id] if reads_all or vote.by_id == user.pk
+            ],
+            is_shortlisted=view.suggestion_id in listed,
+            may_vote=may(actor, "C", Thing.REVIEW) and view.can_answer,
+            may_remove_votes=reads_all and view.can_answer,
+            rule=rule,
+        )
+        for view in views
+    }
+
+
+def compared(user: User, community_id: int, suggestion_ids: Iterable[int]) -> list[SuggestionView]:
+    """Those of the community's suggestions, in the order asked for. Raises NotVisible when one of
+    them is not there.
+    """
+    wanted = list(dict.fromkeys(suggestion_ids))
+    now = database_now()
+    found = {
+        row.pk: seen_from(row, community_id, now=now)
+        for row in queue(user, community_id).filter(pk__in=wanted)
+    }
+    if len(found) != len(wanted):
+        raise NotVisible
+    return [found[pk] for pk in wanted]
+
+
+def votes_for_staff(user: User | AnonymousUser, suggestion_id: int) -> list[Vote]:
+    """Every vote of both sides with its comment, for curators. Raises NotVisible for others."""
+    require_staff(user, "R", Thing.REVIEW)
+    votes = Vote.objects.filter(suggestion_id=suggestion_id).select_related("by", "community")
+    return list(votes.order_by("community_id", "voted_at", "pk"))

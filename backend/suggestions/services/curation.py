@@ -1,0 +1,406 @@
+"""What staff do with suggestions and runs: release, hold, set the release policy and exclusion rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from backend.accounts.grants import Thing
+from backend.accounts.models import User
+from backend.cities.models import Community, Country, Place
+from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.permissions import require_staff
+from backend.common.clock import database_now
+from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
+from backend.common.transitions import change_state
+from backend.outbox.models import Event
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+from backend.suggestions.eligibility import active_bars, all_bars, barred_among
+from backend.suggestions.models import Bar, Pair, ReleasePolicy, ScoringRun, Suggestion
+from backend.suggestions.sides import lock_suggestion
+from backend.suggestions.states import SUGGESTION_TRANSITIONS
+
+# What staff do with suggestions and runs.
+
+
+_S = Suggestion.Status
+_A = Suggestion.SideState
+
+
+@transaction.atomic
+def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestion:
+    """Shows a proposed or held suggestion to both sides; the caller tells them of it where
+    ``announce`` is off.
+
+    Raises NotVisible (no curator), WrongState.
+    """
+    require_staff(by, "X", Thing.CURATION)
+    suggestion = lock_suggestion(suggestion_id)
+    now = database_now()
+    expires = now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])
+    change_state(
+        suggestion,
+        "status",
+        _S.RELEASED,
+        SUGGESTION_TRANSITIONS,
+        released_at=now,
+        expires_at=expires,
+    )
+    record(Topic.SUGGESTION_RELEASED, subject=suggestion, by=by)
+    if not announce:
+        return suggestion
+    pair = suggestion.pair
+    sides = {str(pair.a_id): [suggestion.pk], str(pair.b_id): [suggestion.pk]}
+    record(Topic.SUGGESTIONS_CHANGED, subject=suggestion, by=by, communities=sides)
+    return suggestion
+
+
+@transaction.atomic
+def hold(*, by: User, suggestion_id: int) -> Suggestion:
+    """Takes a suggestion out of both sides' sight, as long as neither has answered. Raises
+    NotVisible, WrongState.
+    """
+    require_staff(by, "X", Thing.CURATION)
+    suggestion = lock_suggestion(suggestion_id)
+    if not suggestion.a_state == suggestion.b_state == _A.PENDING:
+        raise WrongState("A side has answered already; this suggestion can no longer be held.")
+    change_state(suggestion, "status", _S.HELD, SUGGESTION_TRANSITIONS)
+    record(Topic.SUGGESTION_HELD, subject=suggestion, by=by)
+    return suggestion
+
+
+@transaction.atomic
+def request_run(*, by: User | None, reason: str = "requested") -> Event:
+    """Asks for a full scoring now. Raises NotVisible for a person who may not, Conflict while one
+    is running.
+    """
+    if by is not None:
+        require_staff(by, "X", Thing.OPERATIONS)
+    if ScoringRun.objects.filter(status=ScoringRun.Status.RUNNING).exists():
+        raise Conflict("A scoring run is under way; follow it on its page.", code="run_under_way")
+    return record(Topic.RUN_REQUESTED, subject=(ScoringRun, 0), by=by, reason=reason)
+
+
+# Releasing and holding several suggestions at once.
+
+
+MOST_AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class Done:
+    """What one act on many came to: ids that it was done to, and why it was not done to the others."""
+
+    done: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+@transaction.atomic
+def release_many(*, by: User, suggestion_ids: Sequence[int]) -> Done:
+    """Releases what can be released, and tells each side once of all of it.
+
+    Raises NotVisible (no curator), InvalidFields (none chosen, or too many).
+    """
+
+    def release_one(suggestion_id: int) -> None:
+        release(by=by, suggestion_id=suggestion_id, announce=False)
+
+    result = _each(by, suggestion_ids, release_one)
+    told: dict[str, list[int]] = {}
+    for suggestion in (
+        Suggestion.objects.filter(pk__in=result.done)
+        .select_related("pair")
+        .order_by("-score", "id")
+    ):
+        for side in (suggestion.pair.a_id, suggestion.pair.b_id):
+            told.setdefault(str(side), []).append(suggestion.pk)
+    if told:
+        record(
+            Topic.SUGGESTIONS_CHANGED, subject=(Suggestion, result.done[0]), by=by, communities=told
+        )
+    return result
+
+
+@transaction.atomic
+def hold_many(*, by: User, suggestion_ids: Sequence[int]) -> Done:
+    """Holds what can be held: what no side has answered. Raises as ``release_many``."""
+    return _each(by, suggestion_ids, lambda suggestion_id: hold(by=by, suggestion_id=suggestion_id))
+
+
+def _each(by: User, suggestion_ids: Sequence[int], act: Callable[[int], object]) -> Done:
+    require_staff(by, "X", Thing.CURATION)
+    wanted = set(suggestion_ids)
+    if not 1 <= len(wanted) <= MOST_AT_ONCE:
+        raise InvalidFields({"suggestion_ids": [f"Choose 1 to {MOST_AT_ONCE} suggestions."]})
+    result = Done()
+    # In the order of the pairs, whose rows are the locks: two curators at work on the same list
+    # wait in line, never in a ring.
+    in_order = (
+        Suggestion.objects.filter(pk__in=wanted)
+        .order_by("pair_id", "pk")
+        .values_list("pk", flat=True)
+    )
+    for suggestion_id in in_order:
+        try:
+            with transaction.atomic():
+                act(suggestion_id)
+        except DomainError as refused:
+            result.refused[suggestion_id] = refused.message
+        else:
+            result.done.append(suggestion_id)
+    result.refused |= dict.fromkeys(sorted(wanted - set(in_order)), "There is no such suggestion.")
+    return result
+
+
+# The release policy: what becomes of a new suggestion without anybody's doing.
+
+
+_MODE = ReleasePolicy.Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How new suggestions are released; ``threshold`` (0 to 1) counts for the mode "above" alone."""
+
+    mode: str
+    threshold: float | None = None
+
+    def releases(self, score: float) -> bool:
+        """Whether a suggestion of that reciprocal score is shown to both sides by itself."""
+        if self.mode == _MODE.ABOVE:
+            return score >= (self.threshold or 0.0)
+        return self.mode == _MODE.ALL
+
+
+def policy_in_force() -> Policy:
+    """The newest recorded policy; the service's own default until staff have set one."""
+    row = ReleasePolicy.objects.order_by("-id").values_list("mode", "threshold").first()
+    return Policy(*row) if row else Policy(settings.SUGGESTIONS["release"])
+
+
+def policy_history(user: User | AnonymousUser) -> QuerySet[ReleasePolicy]:
+    """All policies, the newest (the one in force) first. Raises NotVisible for others than staff."""
+    require_staff(user, "R", Thing.SUGGESTION)
+    return ReleasePolicy.objects.select_related("set_by").order_by("-id")
+
+
+@transaction.atomic
+def set_policy(
+    *, by: User, mode: str, threshold: float | None = None, because: str
+) -> ReleasePolicy:
+    """Puts a policy in force from the next derivation on. What is held by hand stays held.
+
+    Raises:
+        NotVisible: no curator. InvalidFields: an unknown mode, a threshold outside of [0, 1] or
+            with another mode, no reason.
+    """
+    require_staff(by, "X", Thing.CURATION)
+    errors = {}
+    if mode not in _MODE.values:
+        errors["mode"] = [f"Choose one of: {', '.join(_MODE.values)}."]
+    if mode == _MODE.ABOVE and (threshold is None or not 0 <= threshold <= 1):
+        errors["threshold"] = [
+            "Write the lowest score that is released by itself, from 0 to 1, for example 0.6."
+        ]
+    if mode != _MODE.ABOVE and threshold is not None:
+        errors["threshold"] = ["Only the policy “above a score” has a score; leave it empty."]
+    if not because.strip() or len(because) > 1000 or "\x00" in because:
+        errors["because"] = ["Say in 1 to 1,000 characters why the policy changes."]
+    if errors:
+        raise InvalidFields(errors)
+    policy = ReleasePolicy.objects.create(
+        mode=mode, threshold=threshold, because=because.strip(), set_by=by
+    )
+    record(Topic.RELEASE_POLICY_SET, subject=policy, by=by, mode=mode, threshold=threshold)
+    return policy
+
+
+# The pair that two communities make, and the checks that curation's acts share.
+
+
+def two_sides(home_id: int | None, abroad_id: int | None) -> tuple[Community, Community]:
+    """The community of the U.S. side and the one abroad. Raises InvalidFields where one is unknown
+    or on the wrong side.
+    """
+    found = Community.objects.select_related(
+        "country", "place", "profile__current_version"
+    ).in_bulk([i for i in (home_id, abroad_id) if i])
+    home, abroad = found.get(home_id or 0), found.get(abroad_id or 0)
+    errors = {}
+    if home is None or not home.is_home:
+        errors["home_id"] = ["Choose a community of the United States that is registered here."]
+    if abroad is None or abroad.is_home:
+        errors["abroad_id"] = ["Choose a community abroad that is registered here."]
+    if errors or home is None or abroad is None:
+        raise InvalidFields(errors)
+    return home, abroad
+
+
+def pair_of(home_id: int | None, abroad_id: int | None) -> Pair:
+    """The pair's row, made where it is not there yet. Raises InvalidFields as ``two_sides``."""
+    home, abroad = two_sides(home_id, abroad_id)
+    a, b = sorted((home, abroad), key=lambda community: community.pk)
+    return Pair.objects.get_or_create(
+        a=a, b=b, defaults={"a_country": a.country_id, "b_country": b.country_id}
+    )[0]
+
+
+def check_text(fields: Mapping[str, tuple[str, int, str]]) -> dict[str, list[str]]:
+    """Errors of texts that must be given: field → (text, longest, what it says)."""
+    return {
+        name: [f"Say {what} in 1 to {longest:,} characters."]
+        for name, (text, longest, what) in fields.items()
+        if not text.strip() or len(text) > longest or "\x00" in text
+    }
+
+
+_OPEN_TO_A_SIDE = Q(a_state__in=("pending", "interested")) | Q(
+    b_state__in=("pending", "interested")
+)
+# What a side can still see as open. One that the other side has closed in secret goes as well, or
+# what stays would tell of it.
+_TAKEN_BACK = Q(status__in=(_S.PROPOSED, _S.HELD, _S.RELEASED)) | (
+    Q(status__in=(_S.DECLINED, _S.WITHDRAWN)) & _OPEN_TO_A_SIDE
+)
+
+
+@transaction.atomic
+def set_bar(
+    *, by: User, because: str, source: str, from_on: dt.date, until_on: dt.date | None = None, home_id: int | None = None,
+    abroad_id: int | None = None, home_admin1_code: str = "", country: str = "", admin1_code: str = "",
+) -> Bar:  # fmt: skip
+    """Bars one pair (``home_id`` and ``abroad_id``) or two jurisdictions (``country``, both
+    narrowed by their divisions' codes).
+
+    From ``from_on`` to ``until_on`` inclusive, days in UTC. Open suggestions that it covers are
+    taken back in the same commit.
+
+    Raises:
+        NotVisible: no curator. InvalidFields: neither or both kinds, an unknown place, dates in the
+            wrong order, no reason or source.
+    """
+    require_staff(by, "X", Thing.CURATION)
+    errors = check_text(
+        {
+            "because": (because, 2000, "why"),
+            "source": (source, 1000, "where the rule comes from, a link or a reference,"),
+        }
+    )
+    if until_on is not None and until_on < from_on:
+        errors["until_on"] = ["The last day must not lie before the first."]
+    of_pair = home_id is not None or abroad_id is not None
+    if of_pair == bool(country):
+        errors["country"] = ["Name either two communities or a country."]
+    elif not of_pair:
+        errors |= _check_jurisdiction(country, home_admin1_code, admin1_code)
+    elif home_admin1_code or admin1_code:
+        errors["country"] = ["A bar of two communities names no divisions."]
+    if errors:
+        raise InvalidFields(errors)
+    bar = Bar.objects.create(
+        pair=pair_of(home_id, abroad_id) if of_pair else None, country_id=country or None, home_admin1_code=home_admin1_code,
+        admin1_code=admin1_code, because=because.strip(), source=source.strip(), from_on=from_on, until_on=until_on, set_by=by,
+    )  # fmt: skip
+    record(
+        Topic.BAR_SET,
+        subject=bar,
+        by=by,
+        pair=bar.pair_id,
+        country=country,
+        home_admin1=home_admin1_code,
+        admin1=admin1_code,
+    )
+    take_back_barred(by)
+    return bar
+
+
+def _check_jurisdiction(
+    country: str, home_admin1_code: str, admin1_code: str
+) -> dict[str, list[str]]:
+    errors = {}
+    if country == HOME_COUNTRY or not Country.objects.filter(code=country).exists():
+        errors["country"] = ["Choose a country abroad."]
+    for name, of, code in (
+        ("home_admin1_code", HOME_COUNTRY, home_admin1_code),
+        ("admin1_code", country, admin1_code),
+    ):
+        if code and not Place.objects.filter(country_id=of, admin1_code=code).exists():
+            errors[name] = [f"The gazetteer knows no division “{code}” of {of}."]
+    return errors
+
+
+@transaction.atomic
+def lift_bar(*, by: User, bar_id: int, because: str) -> Bar:
+    """Ends a bar now. What it took back stays so; the next run may suggest the pairs again.
+
+    Raises NotVisible, InvalidFields (no reason), WrongState (lifted already).
+    """
+    require_staff(by, "X", Thing.CURATION)
+    errors = check_text({"because": (because, 2000, "why")})
+    if errors:
+        raise InvalidFields(errors)
+    bar = all_bars(by).filter(pk=bar_id).first()
+    if bar is None:
+        raise NotVisible
+    lifted = Bar.objects.filter(pk=bar_id, lifted_at__isnull=True)
+    if lifted.update(lifted_at=database_now(), lifted_by=by, lifted_because=because.strip()) != 1:
+        raise WrongState("This bar is lifted already.")
+    record(Topic.BAR_LIFTED, subject=bar, by=by)
+    bar.refresh_from_db()
+    return bar
+
+
+@transaction.atomic
+def enforce_bars() -> int:
+    """Takes back what bars cover that came into force by their date, or that a run made while one
+    was set. Returns how many.
+    """
+    return take_back_barred(None)
+
+
+def take_back_barred(by: User | None) -> int:
+    """Supersedes every suggestion under a bar that a side may still see as open; pairs with mutual
+    interest are left to the board.
+    """
+    bars = active_bars(database_now().date())
+    if not bars:
+        return 0
+    countries = [bar.country_id for bar in bars if bar.country_id is not None]
+    of_bars = (
+        Q(pk__in=[bar.pair_id for bar in bars if bar.pair_id is not None])
+        | Q(a_country__in=countries)
+        | Q(b_country__in=countries)
+    )
+    open_pairs = Suggestion.objects.filter(_TAKEN_BACK).order_by().values("pair_id")
+    pairs = Pair.objects.filter(of_bars, pk__in=open_pairs).select_related("a__place", "b__place")
+    barred = barred_among(pairs, database_now().date())
+    locked = (
+        Pair.objects.select_for_update()
+        .filter(pk__in=barred)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    found = list(Suggestion.objects.filter(_TAKEN_BACK, pair_id__in=list(locked)))
+    if any(_S.SUPERSEDED not in SUGGESTION_TRANSITIONS[s.status] for s in found):
+        raise WrongState("A suggestion under a bar cannot be taken back from where it is.")
+    Suggestion.objects.filter(pk__in=[s.pk for s in found]).update(
+        status=_S.SUPERSEDED, closed_at=database_now()
+    )
+    Event.objects.bulk_create(
+        Event(
+            topic=Topic.SUGGESTION_SUPERSEDED,
+            subject_type="suggestion",
+            subject_id=s.pk,
+            by=by,
+            payload={"bar": barred[s.pair_id].pk},
+        )
+        for s in found
+    )
+    return len(found)

@@ -1,0 +1,98 @@
+"""The first suggestions of a service, and runs that cannot go on. Nothing here loads the engine, which takes seconds."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from backend.common.clock import database_now
+from backend.outbox.models import Work
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+from backend.suggestions.models import ScoringRun, Suggestion
+from backend.suggestions.queries import run_progress
+from backend.suggestions.services.curation import request_run
+
+# Runs that cannot go on. Apart from ``runs``, so that who only follows a run need not load the
+# engine, which takes seconds.
+
+
+_S = ScoringRun.Status
+
+
+def fail_stuck_run() -> bool:
+    """Marks the running run failed when one of its shards was given up, so that another can begin;
+    True if it did.
+    """
+    run = ScoringRun.objects.filter(status=_S.RUNNING).defer("snapshot").first()
+    if (
+        run is None
+        or not Work.objects.filter(
+            task="score_shard", key__startswith=f"{run.pk}:", status=Work.Status.DEAD
+        ).exists()
+    ):
+        return False
+    with transaction.atomic():
+        error = "A shard was given up after its last attempt; see the dead letters."
+        moved = ScoringRun.objects.filter(pk=run.pk, status=_S.RUNNING).update(
+            status=_S.FAILED, finished_at=database_now(), error=error
+        )
+        if moved:
+            record(Topic.RUN_FAILED, subject=run, by=None)
+    return bool(moved)
+
+
+# The first suggestions of a service: whether they are there, and what holds them up. Who waits
+# for them needs no engine for it.
+
+
+_TASKS = ("begin_run", "score_shard", "derive_from_run")
+_RUNNING = ScoringRun.Status.RUNNING
+
+
+def has_first_suggestions() -> bool:
+    """Whether a side can read a suggestion, or a run came to its end and found nothing that is
+    promising to both sides.
+    """
+    derived = Work.objects.filter(task="derive_from_run", status=Work.Status.DONE)
+    return Suggestion.objects.filter(released_at__isnull=False).exists() or derived.exists()
+
+
+def ask_again_where_given_up() -> int:
+    """Asks for another run where one was given up; else the one that was asked for goes on. Returns
+    the last dead letter's id, or 0.
+    """
+    last = _dead_letters().order_by("-pk").values_list("pk", flat=True).first() or 0
+    if last:
+        fail_stuck_run()
+        if not ScoringRun.objects.filter(status=_RUNNING).exists():
+            request_run(by=None, reason="first")
+    return last
+
+
+def given_up_since(dead_letter: int) -> str:
+    """Which step was given up after that dead letter, and why; "" when none was."""
+    work = _dead_letters().filter(pk__gt=dead_letter).order_by("pk").first()
+    if work is None:
+        return ""
+    reason = work.last_error.strip().splitlines()[-1:] or ["no reason was noted"]
+    return f"the step {work.task} was given up ({reason[0][:200]})"
+
+
+def first_run_in_words() -> str:
+    """How far the run has come."""
+    run = ScoringRun.objects.defer("snapshot").order_by("-pk").first()
+    if run is None:
+        return "the run has not begun"
+    if run.status == _RUNNING:
+        done, total = run_progress(run)
+        return f"{done} of {total} shards are scored"
+    return (
+        "suggestions are being made"
+        if run.status == ScoringRun.Status.COMPLETE
+        else "the run failed"
+    )
+
+
+def _dead_letters() -> QuerySet[Work]:
+    return Work.objects.filter(task__in=_TASKS, status=Work.Status.DEAD)

@@ -1,0 +1,240 @@
+"""A pair that staff propose by hand: scored and explained like any other, with what speaks against
+it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from backend.accounts.grants import Thing
+from backend.accounts.models import User
+from backend.cities.models import Community
+from backend.cities.permissions import require_staff
+from backend.common.clock import database_now
+from backend.common.errors import Conflict, InvalidFields, WrongState
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+from backend.suggestions.eligibility import bars_against
+from backend.suggestions.models import HandProposal, Pair, Suggestion
+from backend.suggestions.scoring import (
+    RankedRow,
+    engine_for,
+    fit_builder,
+    freeze_snapshot,
+    pair_reasons,
+    scored_pair,
+    weights_in_force,
+)
+from backend.suggestions.services.curation import check_text, pair_of, release, two_sides
+from backend.suggestions.services.runs import current_run, run_builder
+
+# Rules of the engine that no reason of staff sets aside; every other one is a wish of a side.
+_HARD = {"same_country", "barred_jurisdiction", "barred_pair"}
+_WISHES = {
+    "unavailable": "{own} takes no new suggestions now (paused, stale, or as many introductions as it allows).",
+    "excluded_country": "{own} excludes {country}.",
+    "not_a_wanted_place": "{own} looks for partners elsewhere than in {country}.",
+    "partnered_there": "{own} has a partner in {country} and wants no second one there.",
+    "too_small": "{other} is smaller than {own} looks for.",
+    "too_large": "{other} is larger than {own} looks for.",
+    "has_us_sister": "{other} has a U.S. sister city, and {own} looks for one without.",
+    "different_forms": "The two look for different forms of partnership.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What speaks against a pair. A hard one cannot be set aside; a soft one a curator may, for a
+    reason that is kept.
+    """
+
+    code: str  # the engine's: "left:too_small"; or of the service
+    words: str
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A pair as the engine sees it now: its scores and reasons (None where a side has no published
+    profile) and what speaks against it.
+    """
+
+    home: Community
+    abroad: Community
+    row: RankedRow | None
+    home_reasons: dict[str, Any]
+    abroad_reasons: dict[str, Any]
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_possible(self) -> bool:
+        return not any(problem.hard for problem in self.problems)
+
+    @property
+    def soft(self) -> list[str]:
+        return [problem.code for problem in self.problems if not problem.hard]
+
+
+def assess_pair(user: User | AnonymousUser, *, home_id: int, abroad_id: int) -> Assessment:
+    """Scores a pair by the weights of the visible run, and collects what speaks against it. Raises
+    NotVisible, InvalidFields.
+    """
+    require_staff(user, "C", Thing.SUGGESTION)
+    return _assess(*two_sides(home_id, abroad_id), timezone.now())
+
+
+def _assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
+    problems = _standing_problems(home, abroad, now)
+    snapshot = freeze_snapshot(now)
+    left = tuple(record for record in snapshot.left if record.id == home.pk)
+    right = tuple(record for record in snapshot.right if record.id == abroad.pk)
+    if not left or not right:
+        missing = home if not left else abroad
+        problems.append(
+            Problem("not_published", f"{missing.name} has no published profile.", hard=True)
+        )
+        return Assessment(home, abroad, None, {}, {}, tuple(problems))
+    run = current_run()
+    builder = run_builder(run.pk) if run else fit_builder(snapshot)
+    engine = engine_for(
+        dataclasses.replace(snapshot, left=left, right=right),
+        run.weights if run else weights_in_force(),
+        builder,
+    )
+    known = {problem.code for problem in problems}
+    for code in engine.exclusions(home.pk, abroad.pk):
+        side, _colon, rule = code.rpartition(":")
+        own, other = (abroad, home) if side == "right" else (home, abroad)
+        if rule in _WISHES:
+            words = _WISHES[rule].format(own=own.name, other=other.name, country=other.country.name)
+            problems.append(Problem(code, words, hard=False))
+        elif (
+            rule in _HARD and not known
+        ):  # a bar, a partnership or a rest is told above by its own name
+            problems.append(Problem(code, "The two may not be suggested to each other.", hard=True))
+    forth, back = pair_reasons(engine, home.pk, abroad.pk)
+    return Assessment(
+        home, abroad, scored_pair(engine, home.pk, abroad.pk), forth, back, tuple(problems)
+    )
+
+
+def _standing_problems(home: Community, abroad: Community, now: dt.datetime) -> list[Problem]:
+    """What keeps the pair from being proposed whatever its score."""
+    found = [
+        Problem("barred", f"Barred by staff: {bar.because}", hard=True)
+        for bar in bars_against(home, abroad, now.date())
+    ]
+    pair = Pair.objects.filter(a_id=min(home.pk, abroad.pk), b_id=max(home.pk, abroad.pk)).first()
+    if pair is None:
+        return found
+    if pair.bar == Pair.Bar.PARTNERS:
+        found.append(Problem("partners", "The two are partners already.", hard=True))
+    elif pair.bar == Pair.Bar.INTRODUCED:
+        found.append(Problem("introduced", "Staff have introduced the two already.", hard=True))
+    elif pair.suggestions.open().exists():
+        found.append(Problem("suggested", "The two have an open suggestion already.", hard=True))
+    elif pair.closed_until and pair.closed_until > now:
+        found.append(
+            Problem(
+                "resting",
+                f"The pair rests until {pair.closed_until:%-d %B %Y} after its last suggestion.",
+                hard=True,
+            )
+        )
+    return found
+
+
+@transaction.atomic
+def propose_pair(
+    *,
+    by: User,
+    home_id: int,
+    abroad_id: int,
+    because: str,
+    overridden_because: str = "",
+    release_now: bool = False,
+) -> Suggestion:
+    """Makes a suggestion of a pair that staff chose. No run takes it back; its scores follow the
+    runs where they rank it.
+
+    Args:
+        overridden_because: why wishes that speak against it are set aside; needed exactly where
+            there are such.
+        release_now: show it to both sides in the same act; else it waits among the proposed.
+
+    Raises:
+        NotVisible: no curator. InvalidFields: an unknown side, no reason. WrongState: something
+        hard speaks against it (code ``not_eligible``). Conflict: an open suggestion came first.
+    """
+    require_staff(by, "C", Thing.SUGGESTION)
+    home, abroad = two_sides(home_id, abroad_id)
+    errors = check_text({"because": (because, 2000, "why these two")})
+    assessment = _assess(home, abroad, database_now())
+    row = assessment.row
+    if not assessment.is_possible or row is None:
+        raise WrongState(
+            " ".join(problem.words for problem in assessment.problems if problem.hard),
+            code="not_eligible",
+        )
+    if assessment.soft:
+        errors |= check_text(
+            {
+                "overridden_because": (
+                    overridden_because,
+                    2000,
+                    "why the wishes named above are set aside",
+                )
+            }
+        )
+    elif overridden_because.strip():
+        errors["overridden_because"] = ["Nothing speaks against this pair; leave this empty."]
+    if errors:
+        raise InvalidFields(errors)
+    pair = Pair.objects.select_for_update().get(pk=pair_of(home_id, abroad_id).pk)
+    try:
+        with transaction.atomic():
+            suggestion = Suggestion.objects.create(
+                pair=pair, run=current_run(), **_values(assessment, row)
+            )
+    except IntegrityError:
+        raise Conflict(
+            "The two have an open suggestion already.", code="suggested_already"
+        ) from None
+    HandProposal.objects.create(
+        suggestion=suggestion,
+        by=by,
+        because=because.strip(),
+        overridden=assessment.soft,
+        overridden_because=overridden_because.strip(),
+    )
+    record(Topic.SUGGESTION_PROPOSED, subject=suggestion, by=by, overridden=assessment.soft)
+    return release(by=by, suggestion_id=suggestion.pk) if release_now else suggestion
+
+
+def _values(assessment: Assessment, row: RankedRow) -> dict[str, Any]:
+    """A suggestion's fields in the pair's order of sides."""
+    home = (row.left_preference, row.left_coverage, assessment.home_reasons)
+    abroad = (row.right_preference, row.right_coverage, assessment.abroad_reasons)
+    sides = (home, abroad) if assessment.home.pk < assessment.abroad.pk else (abroad, home)
+    values: dict[str, Any] = {"score": row.score}
+    for side, of in zip("ab", sides, strict=True):
+        values |= {
+            f"{side}_{name}": value
+            for name, value in zip(("preference", "coverage", "reasons"), of, strict=True)
+        }
+    return values
+
+
+def promising_threshold() -> float:
+    """The preference that runs ask of each side before they suggest a pair: shown beside what is
+    proposed by hand.
+    """
+    return float(settings.SUGGESTIONS["promising"])

@@ -1,0 +1,122 @@
+"""Weights learned from decisions: kept as versions, and promoted by staff only when they are better
+calibrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+from django.db.models import QuerySet
+
+from backend.accounts.grants import Thing
+from backend.accounts.models import User
+from backend.cities.permissions import require_staff
+from backend.common.clock import database_now
+from backend.common.errors import NotVisible, WrongState
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+from backend.suggestions.models import Decision, WeightSet
+from backend.suggestions.scoring import weights_in_force
+from backend.suggestions.scoring.engine import Answered, TooFewDecisionsError, learn
+
+__all__ = [
+    "TooFewDecisionsError",
+    "all_weights",
+    "learn_weights",
+    "promote_weights",
+    "why_not_promoted",
+]
+
+
+def learn_weights() -> WeightSet:
+    """Learns from all decisions so far and keeps the result as a new version, not in force. Raises
+    TooFewDecisionsError.
+    """
+    in_use = weights_in_force()
+    version = f"learned-{(WeightSet.objects.order_by('-pk').values_list('pk', flat=True).first() or 0) + 1}"
+    weights, metrics = learn(_answers(in_use), in_use, version)
+    return WeightSet.objects.create(
+        weights=weights, source="learned", metrics=metrics, decisions=metrics["decisions"]
+    )
+
+
+def _answers(in_use: dict[str, object]) -> Iterator[Answered]:
+    """Every first answer with the reasons that its side saw. An interest withdrawn later was an
+    interest all the same.
+    """
+    decisions = Decision.objects.filter(undone_at__isnull=True).exclude(
+        answer=Decision.Answer.WITHDRAWN
+    )
+    decisions = decisions.select_related("suggestion__pair", "suggestion__run")
+    for decision in decisions.defer("suggestion__run__snapshot").order_by("pk"):
+        suggestion = decision.suggestion
+        own = (
+            suggestion.a_reasons
+            if decision.community_id == suggestion.pair.a_id
+            else suggestion.b_reasons
+        )
+        if own.get("contributions"):
+            weights = suggestion.run.weights if suggestion.run else in_use
+            interested = decision.answer == Decision.Answer.INTERESTED
+            yield Answered(
+                decision.community_id,
+                decision.at.timestamp(),
+                interested,
+                decision.reason,
+                own,
+                weights,
+            )
+
+
+def all_weights(user: User | AnonymousUser) -> QuerySet[WeightSet]:
+    """Every version of the weights, the newest first. Raises NotVisible for others than staff."""
+    require_staff(user, "R", Thing.OPERATIONS)
+    return WeightSet.objects.select_related("promoted_by").order_by("-pk")
+
+
+def why_not_promoted(version: WeightSet, in_force: str) -> str:
+    """What keeps a version from being promoted where weights of the name ``in_force`` are used;
+    empty if nothing does.
+    """
+    if version.in_force:
+        return "These weights are in force already."
+    if version.metrics.get("compared_with") != in_force:
+        return "These weights were compared with others than those in force now; learn again and compare."
+    if not version.metrics.get("is_better"):
+        return (
+            "These weights are not better calibrated than those in force; they cannot be promoted."
+        )
+    return ""
+
+
+@transaction.atomic
+def promote_weights(*, by: User, weight_set_id: int) -> WeightSet:
+    """Puts learned weights in force for the runs that begin from now on.
+
+    Raises NotVisible (no staff, no such version), WrongState where they are in force already, were
+    compared with other weights than those in force, or are not better calibrated (Brier score and
+    logarithmic loss, on communities and times not seen).
+    """
+    require_staff(by, "X", Thing.OPERATIONS)
+    before = weights_in_force()["version"]
+    versions = {row.pk: row for row in WeightSet.objects.select_for_update().order_by("pk")}
+    chosen = versions.get(weight_set_id)
+    if chosen is None:
+        raise NotVisible
+    obstacle = why_not_promoted(chosen, before)
+    if obstacle:
+        raise WrongState(obstacle)
+    WeightSet.objects.filter(in_force=True).update(in_force=False)
+    chosen.in_force, chosen.promoted_at, chosen.promoted_by = True, database_now(), by
+    chosen.save(update_fields=["in_force", "promoted_at", "promoted_by"])
+    record(
+        Topic.WEIGHTS_PROMOTED,
+        subject=chosen,
+        by=by,
+        version=chosen.weights["version"],
+        before=before,
+        decisions=chosen.decisions,
+    )
+    return chosen

@@ -1,0 +1,166 @@
+"""The report: one page that stands alone, the same for the same world, with the measures that were
+taken.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from backend.cities.vocabularies import vocabulary
+from backend.lab.measures import take_measures
+from backend.lab.page import write_page
+from backend.lab.plots import Series, bars, histogram, reliability
+from tests.factories import (
+    CommunityFactory,
+    DecisionFactory,
+    PairFactory,
+    SuggestionFactory,
+    UserFactory,
+    document,
+)
+
+VOID = {"meta", "rect", "line", "circle", "br"}
+
+
+class _Balanced(HTMLParser):
+    """Every element that is opened is closed, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.fixture
+def world(db: None) -> None:
+    rng = random.Random(5)
+    topics, themes = list(vocabulary("topics")), list(vocabulary("themes"))
+    for country in ["US"] * 4 + ["DE", "JP", "MX"] * 3:
+        answers = document(
+            needs_offers={"needs": rng.sample(topics, 3), "offers": rng.sample(topics, 3)},
+            themes={"importances": dict.fromkeys(rng.sample(themes, 3), 2)},
+            facts={"population": rng.randrange(5_000, 900_000)},
+        )
+        CommunityFactory(published=True, published__document=answers, country_code=country)
+
+
+def test_page_stands_alone_and_is_the_same_for_the_same_world(world: None) -> None:
+    page = write_page(take_measures())
+    assert page == write_page(take_measures())
+    parser = _Balanced()
+    parser.feed(page)
+    assert parser.open == []
+    assert (
+        not {name for name, _ in parser.attributes} & {"src", "href", "xlink:href", "onload"}
+        and "url(" not in page
+        and "@import" not in page
+    )
+    for heading in (
+        "Recovering real partnerships",
+        "A simulated market",
+        "Exposure by size",
+        "Calibration",
+        "Coverage",
+        "Ablations",
+    ):
+        assert heading in page
+
+
+def test_page_shows_the_measures_that_were_taken(world: None) -> None:
+    measures = take_measures()
+    page = write_page(measures)
+    simulation = measures.simulation
+    assert (simulation.left, simulation.right, simulation.eligible) == (4, 9, 1.0)
+    for shown in (*simulation.ways.values(), *simulation.ways_unfiltered.values()):
+        assert f"<td>{shown.mutual_interests:.1f}</td><td>{shown.exposure_gini:.3f}</td>" in page
+    assert sum(band.communities for band in simulation.sizes) == 13
+    assert all(sum(side) == pytest.approx(1.0) for side in simulation.coverage)
+    assert (
+        set(simulation.fusions) == {"harmonic", "product", "min", "mean"}
+        and simulation.fusions["harmonic"][0] == simulation.ways["harmonic"]
+    )
+    assert "Not measured in this report" in page and "these answers are simulated" in page
+    drawn = simulation.answers
+    assert drawn.count == sum(count for count, _, _ in drawn.bins) > 0 and 0 < drawn.brier < 0.5
+
+
+def test_decisions_about_the_fit_are_calibrated(world: None) -> None:
+    by, pair = UserFactory(), PairFactory()
+    suggestion = SuggestionFactory(pair=pair, a_preference=0.62, b_preference=0.58)
+    DecisionFactory(suggestion=suggestion, community=pair.a, by=by)
+    DecisionFactory(
+        suggestion=suggestion, community=pair.b, by=by, answer="declined", reason="no_fit"
+    )
+    full = SuggestionFactory(a_preference=0.9)
+    DecisionFactory(
+        suggestion=full, community=full.pair.a, by=by, answer="declined", reason="no_capacity"
+    )
+    measures = take_measures()
+    answers = measures.answers
+    assert "simulated" not in write_page(measures).split("Calibration")[1].split("</section>")[0]
+    assert answers.decisions == 2 and answers.bins == ((1, 0.58, 0.0), (1, 0.62, 1.0))
+
+
+def test_command_writes_the_page_or_says_why_not(world: None, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    said = StringIO()
+    call_command("report_matching", "--out", str(out), stdout=said)
+    shown = take_measures().simulation.ways["allocated"]
+    [line] = [
+        line for line in said.getvalue().splitlines() if line.startswith("Allocated under capacity")
+    ]
+    assert line.split()[3:5] == [f"{shown.mutual_interests:.1f}", f"{shown.exposure_gini:.3f}"]
+    assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+    with pytest.raises(CommandError, match="go together"):
+        call_command("report_matching", "--out", str(out), "--data", str(tmp_path))
+    with pytest.raises(CommandError, match="is missing"):
+        call_command(
+            "report_matching",
+            "--out",
+            str(out),
+            "--data",
+            str(tmp_path),
+            "--train",
+            str(tmp_path / "no.csv"),
+        )
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("report_matching", "--out", str(tmp_path / "none" / "x.html"))
+
+
+def test_command_on_an_empty_service_says_what_is_missing(db: None, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="both sides"):
+        call_command("report_matching", "--out", str(tmp_path / "x.html"))
+
+
+def _widths(svg: str) -> list[float]:
+    return [
+        float(width)
+        for width in re.findall(r'<rect class="a" x="215" y="\d+" width="([\d.]+)"', svg)
+    ]
+
+
+def test_plots_are_to_scale_and_escape_their_words() -> None:
+    svg = bars("a & b", ["<one>", "two"], [Series("x", "a", [1.0, 4.0])])
+    assert "&lt;one&gt;" in svg and 'aria-label="a &amp; b"' in svg
+    assert _widths(svg) == pytest.approx([95.0, 380.0])
+    assert reliability("r", [(4, 0.5, 1.0), (1, 0.0, 0.0)]).count("<circle") == 2
+    shares: Any = (0.25, 0.75)
+    heights = re.findall(r'height="([\d.]+)"/>', histogram("h", [Series("x", "a", shares)], 0.35))
+    assert float(heights[1]) == pytest.approx(3 * float(heights[0]), rel=0.01)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.accounts.mails import SEND_ACCOUNT_MAIL
+from backend.accounts.services import SEND_ACCOUNT_MAIL
 from backend.introductions.services.introductions import open_card_for_mutual
 from backend.notifications.account_mail import send_account_mail, write_invitation
 from backend.notifications.delivery import deliver

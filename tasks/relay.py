@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.outbox.leases import return_expired
 from backend.outbox.models import Event, Work
 from backend.outbox.services import beat, open_slot, open_works

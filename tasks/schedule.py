@@ -8,7 +8,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.outbox.models import Event
 from backend.outbox.services import open_slot
 

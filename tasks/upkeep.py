@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from backend.accounts.mails import clear_old_mails
-from backend.cities.services.freshness import (
+from backend.accounts.services import clear_old_mails
+from backend.cities.services.invitations import expire_invitations
+from backend.cities.services.memberships import announce_ending_memberships, lapse_memberships
+from backend.cities.services.profiles import (
     mark_stale_profiles,
     remind_owners,
     resume_paused_profiles,
 )
-from backend.cities.services.invitations import expire_invitations
-from backend.cities.services.memberships import announce_ending_memberships, lapse_memberships
 from backend.introductions.services.partnerships import (
     ask_for_reports,
     mark_dormant,

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from backend.accounts.models import User
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.outbox.models import Slot
 from backend.suggestions.scoring.coverage import forget_others
 from tests.factories import UserFactory

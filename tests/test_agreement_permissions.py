@@ -14,7 +14,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.introductions.models import Agreement, Partnership
 from backend.introductions.services.activities import log_activity
 from backend.introductions.services.drafts import offer_agreement

@@ -34,7 +34,7 @@ from django.db import transaction
 from django.db.models import F
 from django.test import Client
 
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.notifications.models import Delivery, Notification
 from backend.outbox.models import Event, Work
 from backend.suggestions.models import Pair, Suggestion

@@ -6,4 +6,4 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from backend.accounts import signals  # noqa: F401 - connects its receivers
+        from backend.accounts import services  # noqa: F401 - connects receivers of signals

@@ -1,18 +1,108 @@
-"""What changes an account itself. Who somebody is to a community lives in cities."""
+"""Acts on accounts, staff, second factors, mails to an address, and signals of django-allauth."""
 
 from __future__ import annotations
 
+import datetime as dt
+import uuid
+from typing import Any
+
 from allauth.account.models import EmailAddress
+from allauth.account.signals import email_changed
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_removed
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
+from django.dispatch import receiver
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.grants import Actor, Thing, require
-from backend.accounts.models import User
+from backend.accounts.models import AccountMail, User
 from backend.common.errors import Conflict, InvalidFields, NotVisible
-from backend.outbox.services import record
+from backend.outbox.services import open_work, record
 from backend.outbox.topics import Topic
+
+# Mails to an address: written here, in the transaction of what they tell of; sent by a worker
+# (``notifications.account_mail``).
+
+
+SEND_ACCOUNT_MAIL = "send_account_mail"
+
+
+@transaction.atomic
+def write_mail(
+    *, to: str, subject: str, text: str, user: User | None = None, once: uuid.UUID | None = None
+) -> AccountMail:
+    """A mail that a worker sends as soon as this transaction is committed.
+
+    Args:
+        user: whose address it is, where that is known. once: the mail's own id, for a task that may
+            run twice: one mail has it.
+    """
+    values = {"to": to, "user": user, "subject": " ".join(subject.split())[:200], "text": text}
+    mail, written = AccountMail.objects.get_or_create(
+        message_id=once or uuid.uuid4(), defaults=values
+    )
+    if written:
+        open_work(SEND_ACCOUNT_MAIL, mail.pk)
+    return mail
+
+
+def clear_old_mails(*, older_than: dt.timedelta) -> int:
+    """Deletes mails that were written before then, sent or not: what they led to has long expired.
+    Returns how many went.
+    """
+    return AccountMail.objects.filter(created_at__lt=Now() - older_than).delete()[0]
+
+
+# Who must hold a second factor, and who does. Staff without one get no further than the page
+# that sets it up.
+
+
+# Recovery codes alone are none: they are made beside one of these.
+_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether the person has set up an authenticator app, a passkey or a security key. Signing in
+    asks for it from then on.
+    """
+    return Authenticator.objects.filter(user=user, type__in=_FACTORS).exists()
+
+
+def must_set_up_second_factor(user: User) -> bool:
+    """Whether nothing of staff opens to this person before they have set one up.
+
+    A staff member who holds a factor has used it in this session, or made it there: granting a
+    staff role and adding the first factor both end the person's other sessions.
+    """
+    rule = settings.STAFF_SECOND_FACTOR
+    if (
+        not rule["required"]
+        or not user.is_staff_member
+        or (user.is_sample and rule["spares_samples"])
+    ):
+        return False
+    return not has_second_factor(user)
+
+
+# Reads about accounts.
+
+
+def staff_members(user: User) -> QuerySet[User]:
+    """Everybody with a staff role, by role and address, each with ``with_second_factor``. Raises
+    NotVisible for non-administrators.
+    """
+    require(Actor.ADMIN if user.is_admin and user.is_active else Actor.VISITOR, "R", Thing.ROLES)
+    factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=["totp", "webauthn"])
+    staff = User.objects.exclude(staff_role=User.StaffRole.NONE).filter(is_active=True)
+    return staff.annotate(with_second_factor=Exists(factors)).order_by("staff_role", "email", "pk")
+
+
+# What changes an account itself. Who somebody is to a community lives in cities.
 
 
 @transaction.atomic
@@ -120,3 +210,23 @@ def change_staff_role(*, by: User, email: str, role: str) -> User:
         record(Topic.STAFF_ROLE_CHANGED, subject=user, by=by, old=old, new=role)
         end_sessions(user)
     return user
+
+
+# What django-allauth tells of, taken into the trail.
+
+
+@receiver(authenticator_added)
+def factor_added(
+    request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    note_new_factor(user, kind=authenticator.type, session_key=request.session.session_key)
+
+
+@receiver(authenticator_removed)
+def factor_removed(user: User, authenticator: Authenticator, **kwargs: Any) -> None:
+    note_removed_factor(user, kind=authenticator.type)
+
+
+@receiver(email_changed)
+def address_changed(user: User, **kwargs: Any) -> None:
+    note_address_change(user)

@@ -32,8 +32,7 @@ from django.db.models import (
 )
 
 from backend.cities.models import Place, PlaceName
-from backend.cities.names import LONGEST_NAME, searched_name
-from backend.cities.spelling import edit_distances, one_mistake_away
+from backend.cities.names import LONGEST_NAME, edit_distances, one_mistake_away, searched_name
 
 _LAST_LETTER = "\U0010ffff"  # sorts after all others
 _SIMILAR_NAMES = 80  # how many of them are compared letter by letter

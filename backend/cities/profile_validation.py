@@ -10,14 +10,13 @@ from urllib.parse import urlsplit
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from backend.cities.draft_changes import EMPTY
+from backend.cities.drafts import EMPTY, PROVENANCE, SOURCES
 from backend.cities.models import Community, Country
 from backend.cities.names import searched_name
-from backend.cities.open_data import PROVENANCE, SOURCES
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
 from backend.cities.vocabularies import vocabulary
 from backend.common.errors import InvalidFields
-from backend.common.keys import possible_keys
+from backend.common.ids import possible_keys
 
 
 class _Wrong(Exception):

@@ -1,19 +1,37 @@
-"""Reads over more than one table, for pages and the API. Each returns what its reader may see, in a
-bounded number of queries.
-"""
+"""Reads of communities, of their profiles, and of the partnerships that they claim."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from math import ceil
+from typing import Any, Literal
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Actor, Thing
 from backend.accounts.models import User
-from backend.cities.models import Community, CommunityRole, ListedPartnership, Place, Profile
-from backend.cities.names import fold
-from backend.cities.permissions import require_staff
+from backend.cities.drafts import EMPTY, PREFILLED, PROVENANCE, answer_at
+from backend.cities.models import (
+    Community,
+    CommunityRole,
+    ExistingPartnership,
+    ListedPartnership,
+    Place,
+    Profile,
+    VettingLetter,
+)
+from backend.cities.names import fold, searched_name
+from backend.cities.permissions import actor_kind, require_in, require_staff
+from backend.cities.profile_schema import GROUPS, Field, Group, Kind, document_value
+from backend.cities.profile_validation import missing_answers, valid_part
+from backend.common.errors import NotVisible
+from backend.common.ids import possible_keys
+from backend.outbox.models import Event
+
+# Reads over more than one table, for pages and the API. Each returns what its reader may see,
+# in a bounded number of queries.
 
 
 def seeking_communities(
@@ -113,3 +131,284 @@ def vetting_queue(user: User) -> QuerySet[Profile]:
         .prefetch_related("letters", "vetting_notes", "approvals__by", "community__roles__user")
         .order_by("submitted_at", "id")
     )
+
+
+# Reads of drafts, letters and trails, each after the grant that it needs.
+
+
+def profile_for(user: User, community_id: int) -> Profile:
+    """The profile with its draft and what staff asked. Raises NotVisible for others than its owners
+    and staff.
+    """
+    require_in(user, community_id, "R", Thing.DRAFT)
+    found = Profile.objects.select_related(
+        "community__place", "community__country", "current_version"
+    ).prefetch_related("vetting_notes")
+    found = found.defer("community__place__search_text", "community__place__alternate_names")
+    profile = found.filter(community_id=community_id).first()
+    if profile is None:
+        raise NotVisible
+    return profile
+
+
+def submission_for(user: User, community_id: int) -> Profile:
+    """The profile as staff vet it, also after it has left the queue. Raises NotVisible for others
+    than staff.
+    """
+    require_staff(user, "R", Thing.DRAFT)
+    active = Prefetch(
+        "community__roles",
+        CommunityRole.objects.filter(ended_at__isnull=True).select_related("user").order_by("id"),
+    )
+    found = Profile.objects.select_related(
+        "community__country", "current_version"
+    ).prefetch_related(
+        "letters__by", "vetting_notes__by", "vetting_notes__answered_by", "approvals__by", active
+    )
+    profile = found.filter(community_id=community_id).first()
+    if profile is None:
+        raise NotVisible
+    return profile
+
+
+def letters_for(user: User, community_id: int) -> QuerySet[VettingLetter]:
+    """The community's vetting letters, the newest first. Raises NotVisible."""
+    require_in(user, community_id, "R", Thing.LETTER)
+    return VettingLetter.objects.filter(profile__community_id=community_id).order_by("-id")
+
+
+def letter_for(user: User, community_id: int, letter_id: int) -> VettingLetter:
+    """One vetting letter. Raises NotVisible."""
+    letter = letters_for(user, community_id).filter(pk=letter_id).first()
+    if letter is None:
+        raise NotVisible
+    return letter
+
+
+def trail_for(user: User, community_id: int) -> QuerySet[Event]:
+    """The audit trail of a community, the latest first; a registrant who is not vetted yet sees
+    their own acts. Raises NotVisible.
+    """
+    actor = actor_kind(user, community_id)
+    if actor in (Actor.CURATOR, Actor.ADMIN):
+        return whole_trail(user).filter(community_id=community_id)
+    require_in(user, community_id, "R", Thing.AUDIT_OWN)
+    events = Event.objects.filter(community_id=community_id).order_by("-id")
+    return events.filter(by=user) if actor == Actor.UNVETTED else events
+
+
+def whole_trail(user: User) -> QuerySet[Event]:
+    """The audit trail of everything, the latest first. Raises NotVisible for others than staff."""
+    require_staff(user, "R", Thing.AUDIT_ALL)
+    return Event.objects.order_by("-id")
+
+
+# Reads of the partnerships that communities had before they came.
+
+
+_S = ExistingPartnership.State
+_RELATED = ("community__country", "country", "place__country")
+_UNREAD = ("place__search_text", "place__alternate_names")
+
+
+def _rows() -> QuerySet[ExistingPartnership]:
+    return ExistingPartnership.objects.select_related(*_RELATED).defer(*_UNREAD)
+
+
+def partnerships_to_confirm(user: User) -> QuerySet[ExistingPartnership]:
+    """Claims that wait for staff, the longest waiting first. Raises NotVisible for others than
+    staff.
+    """
+    require_staff(user, "R", Thing.DRAFT)
+    return (
+        _rows().filter(state=_S.CLAIMED).select_related("claimed_by").order_by("claimed_at", "id")
+    )
+
+
+def confirmed_partnerships(community_id: int | None = None) -> QuerySet[ExistingPartnership]:
+    """What staff have confirmed, of one public community or of all, by the partner's name. Public:
+    this is the directory.
+    """
+    found = _rows().filter(state=_S.CONFIRMED, community__in=Community.objects.public())
+    if community_id is not None:
+        found = found.filter(community_id=community_id)
+    return found.order_by("name", "id")
+
+
+def claims_of(user: User, community_id: int) -> QuerySet[ExistingPartnership]:
+    """A community's own rows with where each stands. Raises NotVisible for others than its owners
+    and staff.
+    """
+    require_in(user, community_id, "R", Thing.DRAFT)
+    return own_claims(community_id)
+
+
+def own_claims(community_id: int) -> QuerySet[ExistingPartnership]:
+    """The same for a reader who was let in already."""
+    return (
+        _rows().filter(community_id=community_id).exclude(state=_S.DROPPED).order_by("name", "id")
+    )
+
+
+def partners_to_offer(community: Community, draft: Mapping[str, Any]) -> list[ListedPartner]:
+    """Partners by public lists that the draft does not name yet, for its owner to take over with
+    one tick.
+    """
+    rows = document_value(draft, "partnerships", "existing")
+    named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    places = possible_keys(
+        row.get("place_id") for row in named
+    )  # of a draft, which may hold anything
+    names = {(row.get("country"), searched_name(str(row.get("name", "")))) for row in named}
+    return [
+        partner
+        for partner in listed_partners(community)
+        if partner.place.pk not in places
+        and (partner.place.country_id, searched_name(partner.place.name)) not in names
+    ]
+
+
+def rows_of_listed(
+    community: Community, draft: Mapping[str, Any], place_ids: Collection[str]
+) -> list[dict[str, Any]]:
+    """Rows of the profile for listed partners that the owner says are alive; places that no list
+    names for it are left out.
+    """
+    offered = partners_to_offer(community, draft) if place_ids else []
+    return [
+        {
+            "name": partner.place.name,
+            "country": partner.place.country_id,
+            "place_id": partner.place.pk,
+            "status": "active",
+        }
+        for partner in offered
+        if str(partner.place.pk) in place_ids
+    ]
+
+
+def public_document(community_id: int, data: Mapping[str, Any]) -> dict[str, Any]:
+    """A published document as others may read it: of the partnerships it claims, those that staff
+    have confirmed.
+    """
+    shown = {group: answers for group, answers in data.items() if group != "partnerships"}
+    rows = document_value(data, "partnerships", "existing")
+    if not rows:
+        return shown
+    confirmed = set(confirmed_partnerships(community_id).values_list("country_id", "name_key"))
+    kept = [row for row in rows if (row["country"], searched_name(row["name"])) in confirmed]
+    return {**shown, "partnerships": {"existing": kept}} if kept else shown
+
+
+# How far a draft has come: topics done, what is still needed, and about how many minutes are
+# left.
+
+
+State = Literal["done", "begun", "needed", "wrong", "to_confirm", "empty"]
+# Seconds to read a question and answer it, by kind: a person who knows their town and types with
+# two fingers.
+SECONDS: Mapping[Kind, int] = {
+    "text": 12, "url": 15, "long_text": 150, "integer": 10, "number": 10, "boolean": 4, "choice": 5, "codes": 35, "weighted": 45,
+    "countries": 15, "regions": 10, "ties": 45, "partnerships": 45,
+}  # fmt: skip
+_TO_CONFIRM = 3  # seconds to look at a value that is there already
+_TO_TURN = 4  # seconds a page takes on a slow line
+
+# Topics with a needed answer come first: whoever stops after them has a profile that can be
+# submitted.
+WALK: tuple[Group, ...] = tuple(
+    sorted(GROUPS, key=lambda group: (not group.is_needed, group.number))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicProgress:
+    group: Group
+    state: State
+    answered: int
+    seconds_left: int
+    needed_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``needed_left``: paths without which nobody can submit. ``next_needed``: the topic of the
+    first of them, or with a wrong answer.
+    """
+
+    topics: tuple[TopicProgress, ...]
+    needed_left: tuple[str, ...]
+    wrong: tuple[str, ...]
+
+    @property
+    def done(self) -> int:
+        return sum(topic.state == "done" for topic in self.topics)
+
+    @property
+    def next_needed(self) -> Group | None:
+        return next(
+            (topic.group for topic in self.topics if topic.state in ("needed", "begun", "wrong")),
+            None,
+        )
+
+    @property
+    def minutes_needed(self) -> int:
+        return _minutes(
+            topic.needed_seconds
+            for topic in self.topics
+            if topic.state in ("needed", "begun", "wrong")
+        )
+
+    @property
+    def minutes_left(self) -> int:
+        return _minutes(topic.seconds_left for topic in self.topics if topic.state != "done")
+
+
+def _minutes(seconds: Iterable[int]) -> int:
+    return ceil(sum(seconds) / 60)
+
+
+def progress_of(profile: Profile) -> Progress:
+    """Each topic in the order of the walk, with where it stands."""
+    wrong = valid_part(profile.draft)[1]
+    missing = missing_answers(profile.draft)
+    topics = tuple(_topic(profile.draft, group, wrong, missing) for group in WALK)
+    return Progress(topics, tuple(missing), tuple(wrong))
+
+
+def _topic(
+    draft: Mapping[str, Any], group: Group, wrong: Mapping[str, Any], missing: Mapping[str, Any]
+) -> TopicProgress:
+    prefix = f"{group.code}."
+    unconfirmed = {
+        path
+        for path, kept in (draft.get(PROVENANCE) or {}).items()
+        if kept["standing"] == PREFILLED
+    }
+    answered = sum(answer_at(draft, prefix + field.name) not in EMPTY for field in group.fields)
+    state: State
+    if any(path == group.code or path.startswith(prefix) for path in wrong):
+        state = "wrong"
+    elif any(path.startswith(prefix) for path in missing):
+        state = "begun" if answered else "needed"
+    elif any(path.startswith(prefix) for path in unconfirmed):
+        state = "to_confirm"
+    else:
+        state = "done" if answered else "empty"
+    seconds = [
+        (field.needed, _seconds(draft, f"{prefix}{field.name}", field, unconfirmed))
+        for field in group.fields
+    ]
+    left, needed = (
+        sum(each for _needed, each in seconds),
+        sum(each for is_needed, each in seconds if is_needed),
+    )
+    return TopicProgress(group, state, answered, _TO_TURN + left, _TO_TURN + needed)
+
+
+def _seconds(draft: Mapping[str, Any], path: str, field: Field, unconfirmed: set[str]) -> int:
+    if path in unconfirmed:
+        return _TO_CONFIRM
+    if path == "story.english" and answer_at(draft, "story.language") in (None, "en"):
+        return 0
+    return SECONDS[field.kind] if answer_at(draft, path) in EMPTY else 0

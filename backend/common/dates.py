@@ -1,8 +1,4 @@
-"""The one arithmetic of calendar months, in Python and in SQL.
-
-A month later is the same day of the next month, or that month's last day: 31 January plus one month
-is 28 (or 29) February. python-dateutil and PostgreSQL count in the same way, in UTC.
-"""
+"""The database's clock, and the one arithmetic of calendar months."""
 
 from __future__ import annotations
 
@@ -10,7 +6,26 @@ import datetime as dt
 from typing import Any, TypeVar
 
 from dateutil.relativedelta import relativedelta
+from django.db import connection
 from django.db.models import DateTimeField, F, Func, Value
+
+# The one clock of effects: the database's. A host whose clock is off must not expire or repeat
+# anything.
+
+
+def database_now() -> dt.datetime:
+    """The start of the current transaction by the database's clock (timezone-aware, UTC)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        moment: dt.datetime = cursor.fetchone()[0]
+    return moment
+
+
+# The one arithmetic of calendar months, in Python and in SQL.
+#
+# A month later is the same day of the next month, or that month's last day: 31 January plus one
+# month is 28 (or 29) February. python-dateutil and PostgreSQL count in the same way, in UTC.
+
 
 Day = TypeVar("Day", dt.date, dt.datetime)
 

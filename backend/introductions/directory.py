@@ -30,10 +30,10 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, ExtractYear, NullIf
 
-from backend.cities.existing_queries import confirmed_partnerships
 from backend.cities.models import Community, ExistingPartnership, ListedPartnership, Membership
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.names import fold
+from backend.cities.queries import confirmed_partnerships
 from backend.introductions.models import Partnership
 from backend.introductions.queries.partnerships import living_partnerships, recognised
 

@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.cities.vocabularies import label
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, WrongState
 from backend.common.pdf import render_pdf
 from backend.introductions.models import Form, Partnership

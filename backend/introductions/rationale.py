@@ -16,7 +16,7 @@ from django.utils import translation
 
 from backend.accounts.models import User
 from backend.cities.models import Community
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.introductions.models import Agreement, Introduction, Partnership
 from backend.outbox.queries import trail
 from backend.outbox.topics import Topic

@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.cities.models.communities import HOME_COUNTRY
-from backend.cities.sample.choice import COMMITTEE_AT_HOME, OFFICIAL_ABROAD, OFFICIAL_AT_HOME
-from backend.common.clock import database_now
+from backend.cities.sample.places import COMMITTEE_AT_HOME, OFFICIAL_ABROAD, OFFICIAL_AT_HOME
+from backend.common.dates import database_now
 from backend.introductions.models import Agreement, Introduction, Meeting, Partnership
 from backend.introductions.queries.meetings import times_now
 from backend.introductions.services.activities import log_activity, save_report

@@ -33,7 +33,7 @@ from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.permissions import require_staff
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.introductions.models import Agreement, Introduction
 from backend.outbox.models import Event

@@ -12,11 +12,11 @@ from django.db.models.functions import Now
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from backend.accounts.mails import write_mail
 from backend.accounts.models import AccountMail, User
+from backend.accounts.services import write_mail
 from backend.cities.models import Invitation
 from backend.cities.services.invitations import invitation_path
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.notifications.delivery import (
     MAIL_ERRORS,
     MAX_ATTEMPTS,

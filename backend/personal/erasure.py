@@ -13,9 +13,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.mails import SEND_ACCOUNT_MAIL
 from backend.accounts.models import AccountMail, ApiToken, User
-from backend.accounts.services import end_sessions
+from backend.accounts.services import SEND_ACCOUNT_MAIL, end_sessions
 from backend.cities.models import (
     Community,
     CommunityRole,
@@ -24,11 +23,10 @@ from backend.cities.models import (
     JoinRequest,
     VettingNote,
 )
-from backend.cities.services.invitations import revoke_all_to
-from backend.cities.services.joining import withdraw_request
-from backend.cities.services.letters import erase_letters_of
+from backend.cities.services.invitations import revoke_all_to, withdraw_request
 from backend.cities.services.people import RESPONSIBLE, close_role
-from backend.common.clock import database_now
+from backend.cities.services.vetting import erase_letters_of
+from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields
 from backend.notifications.models import Delivery, Notification
 from backend.notifications.services import DELIVER

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.grants import Actor, Thing, may
 from backend.accounts.models import ApiToken, User
-from backend.accounts.second_factor import must_set_up_second_factor
+from backend.accounts.services import must_set_up_second_factor
 from backend.cities.models import CommunityRole
 from backend.cities.permissions import require_staff
 from backend.common.errors import Conflict, InvalidFields, NotAllowed, NotVisible

@@ -27,8 +27,8 @@ from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.profile_schema import FORMS, document_value
 from backend.cities.vocabularies import label
-from backend.common.clock import database_now
-from backend.common.lists import in_a_row
+from backend.common.dates import database_now
+from backend.common.formatting import in_a_row
 from backend.common.pdf import render_pdf
 from backend.suggestions.pair_text import PlacesApart, places_apart, sides_of_view
 from backend.suggestions.queries import SuggestionView, suggestion_for

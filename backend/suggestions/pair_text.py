@@ -15,7 +15,7 @@ from backend.cities.models import Community
 from backend.cities.models.places import country_name
 from backend.cities.profile_schema import FACETS
 from backend.cities.vocabularies import label
-from backend.common.lists import in_a_row
+from backend.common.formatting import in_a_row
 from backend.common.working_hours import Season, seasons, zone
 from backend.suggestions.queries import SuggestionView
 

@@ -15,7 +15,7 @@ from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.cities.permissions import require_in, require_staff
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.suggestions.models import ScoringRun, Suggestion
 

@@ -16,7 +16,7 @@ from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
 from backend.cities.permissions import actor_kind, require_in, require_staff
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.suggestions.models import AnswerRule, Decision, ShortlistEntry, Suggestion, Vote
 from backend.suggestions.queries import GONE, SuggestionView, seen_from, suggestions_of_community

@@ -51,8 +51,7 @@ class Asked:
 
 def other_names(smallest: int, rng: random.Random, count: int) -> list[Question]:
     """Names of `count` places that are more than spellings of their own name."""
-    from backend.cities.names import searched_name
-    from backend.cities.spelling import edit_distances
+    from backend.cities.names import edit_distances, searched_name
 
     found: list[Question] = []
     for place, own, names, country in _shuffled_places(smallest, rng):

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.introductions.models import Agreement, Introduction, Partnership, SignedDocument
 from backend.runtime import pdf_libraries
 from tests.actors import World

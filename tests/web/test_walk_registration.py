@@ -23,7 +23,7 @@ from pytest_django import DjangoDbBlocker
 
 from backend.accounts.models import User
 from backend.cities.models import Community, Profile
-from backend.cities.profile_progress import WALK
+from backend.cities.queries import WALK
 from backend.runtime.processes import wait_until
 from backend.suggestions.models import Suggestion
 from backend.suggestions.services.runs import begin_run

@@ -15,7 +15,7 @@ from django.utils.translation import pgettext_lazy
 
 from backend.cities.models.places import Country, Place
 from backend.cities.names import community_key, searched_name
-from backend.common.keys import possible_keys
+from backend.common.ids import possible_keys
 
 HOME_COUNTRY = "US"
 

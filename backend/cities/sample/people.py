@@ -1,20 +1,154 @@
-"""Accounts of the sample world and their roles: an official for each community, committees for
-some, staff.
-"""
+"""The people of the sample world: their accounts, password, roles and messages."""
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import random
+import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 
 from backend.accounts.models import User
-from backend.cities.models import Community, CommunityRole
-from backend.cities.sample.actors import ACTORS, DOMAIN, Actor
-from backend.cities.sample.places import PlaceFacts
-from backend.cities.sample.standing import PUBLISHED, Standing
+from backend.cities.models import Community, CommunityRole, Profile
+from backend.cities.sample.places import (
+    COMMITTEE_AT_HOME,
+    NEWCOMER_ABROAD,
+    OFFICIAL_ABROAD,
+    OFFICIAL_AT_HOME,
+    PlaceFacts,
+)
+
+# The sample accounts with names of their own: who they are, and what each can try.
+
+
+DOMAIN = "sample.example"  # reserved by RFC 2606: no mail ever leaves for it
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """``place_id`` and ``role``: for which community they act, and as what; staff have neither."""
+
+    mailbox: str
+    name: str
+    what_to_try: str
+    place_id: int | None = None
+    role: Literal["official", "chair", "committee_member", ""] = ""
+    staff_role: str = User.StaffRole.NONE
+    vetted: bool = True
+
+    @property
+    def email(self) -> str:
+        return f"{self.mailbox}@{DOMAIN}"
+
+
+ACTORS = (
+    Actor("official", "Official abroad (sample)", "a city abroad: its suggestions, its profile, its answers", OFFICIAL_ABROAD, "official"),
+    Actor("us.official", "U.S. official (sample)", "a U.S. city without a committee: the other side", OFFICIAL_AT_HOME, "official"),
+    Actor("chair", "Committee chair (sample)", "a U.S. committee: read suggestions, answer for the city", COMMITTEE_AT_HOME, "chair"),
+    Actor("member", "Committee member (sample)", "the same committee: read suggestions", COMMITTEE_AT_HOME, "committee_member"),
+    Actor("newcomer", "Newcomer (sample)", "a registrant who waits for vetting", NEWCOMER_ABROAD, "official", vetted=False),
+    Actor("curator", "Curator (sample)", "staff: vet registrants, release suggestions, introduce", staff_role=User.StaffRole.CURATOR),
+    Actor("admin", "Administrator (sample)", "staff: the same and operations", staff_role=User.StaffRole.ADMIN),
+)  # fmt: skip
+
+
+# The one password of all sample accounts: made once per data folder, readable by its owner
+# alone.
+
+
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else
+
+
+def password_file() -> Path:
+    return Path(settings.DATA_DIR) / "sample-password"
+
+
+def sample_password() -> str:
+    """The password, made on the first call.
+
+    Raises:
+        OSError: the data folder cannot be read or written.
+    """
+    path = password_file()
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return _make(path)
+
+
+def _make(path: Path) -> str:
+    password = "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arriving = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(password + "\n")
+        os.link(
+            arriving, path
+        )  # fails where another process was faster: then theirs is the password
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    finally:
+        arriving.unlink()
+    return password
+
+
+# Where each sample profile stands in its life: nearly all are published, a handful show the
+# other stations.
+
+
+_S = Profile.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """``confirmed_days``: how long ago the owner confirmed a published profile, from and to."""
+
+    status: str
+    published: bool = False
+    complete: bool = True
+    confirmed_days: tuple[int, int] = (0, 300)
+
+
+PUBLISHED = Standing(_S.PUBLISHED, published=True)
+SUBMITTED = Standing(_S.SUBMITTED)
+_OTHERS = (
+    *[SUBMITTED] * 7,  # the newcomer's is the eighth
+    Standing(_S.CHANGES_REQUESTED),
+    *[Standing(_S.DRAFT, complete=False)] * 4,
+    *[Standing(_S.PAUSED, published=True)] * 2,
+    *[Standing(_S.STALE, published=True, confirmed_days=(380, 440))] * 2,
+)
+
+
+def standings_of(facts: Sequence[PlaceFacts], rng: random.Random) -> list[Standing]:
+    """One for each place, in order. Named actors' communities are published, but for the
+    newcomer's; the others stand abroad.
+    """
+    vetted: dict[int | None, bool] = {
+        actor.place_id: actor.vetted for actor in ACTORS if actor.place_id
+    }
+    standings = [PUBLISHED if vetted.get(place.place_id, True) else SUBMITTED for place in facts]
+    free = [
+        index
+        for index, place in enumerate(facts)
+        if place.country != "US" and place.place_id not in vetted
+    ]
+    for index, standing in zip(rng.sample(free, len(_OTHERS)), _OTHERS, strict=True):
+        standings[index] = standing
+    return standings
+
+
+# Accounts of the sample world and their roles: an official for each community, committees for
+# some, staff.
+
 
 _R = CommunityRole.Role
 _BATCH = 1000

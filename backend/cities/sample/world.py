@@ -1,9 +1,4 @@
-"""Puts the sample world into an empty service, in one commit and a handful of statements.
-
-It writes rows in bulk past the services, because 1,600 publications one by one would be 1,600
-events and rescorings; one event asks for the first scoring run instead. What it writes is what the
-services would have written; a test checks every document.
-"""
+"""The sample world as rows of the database."""
 
 from __future__ import annotations
 
@@ -18,22 +13,128 @@ from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.cities.models import Community, Place, Profile, ProfileVersion, VettingNote
-from backend.cities.sample.choice import choose_places, communities_by_hand
-from backend.cities.sample.documents import Document, generate_documents, website_of
-from backend.cities.sample.password import sample_password
-from backend.cities.sample.people import add_people, add_staff
-from backend.cities.sample.places import PlaceFacts, place_facts
-from backend.cities.sample.programmes import add_programmes
-from backend.cities.sample.standing import Standing, standings_of
-from backend.cities.sample.stories import local_name
+from backend.cities.models import (
+    Community,
+    Contact,
+    Membership,
+    Organisation,
+    Place,
+    Profile,
+    ProfileVersion,
+    VettingNote,
+)
+from backend.cities.sample.documents import (
+    Document,
+    generate_documents,
+    local_name,
+    sample_person,
+    website_of,
+)
+from backend.cities.sample.people import (
+    DOMAIN,
+    Standing,
+    add_people,
+    add_staff,
+    sample_password,
+    standings_of,
+)
+from backend.cities.sample.places import PlaceFacts, choose_places, communities_by_hand, place_facts
 from backend.common.errors import Conflict
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
+# Organisations, contacts and memberships of the sample world.
+
+
+_BATCH = 1000
+GLOBAL_MEMBERS = 0.25  # share of the communities abroad
+LAPSED = 0.04
+
+
+def add_programmes(
+    facts: Sequence[PlaceFacts],
+    communities: Sequence[Community],
+    documents: Sequence[Document],
+    rng: random.Random,
+) -> None:
+    """One organisation each with one or two contacts; every U.S. community and some abroad are
+    members.
+    """
+    organisations = [
+        _organisation(community, document, rng)
+        for community, document in zip(communities, documents, strict=True)
+    ]
+    Organisation.objects.bulk_create(organisations, batch_size=_BATCH)
+    contacts = [
+        contact for organisation in organisations for contact in _contacts(organisation, rng)
+    ]
+    Contact.objects.bulk_create(contacts, batch_size=_BATCH)
+    members = [
+        _membership(community, place.population or 0, rng)
+        for place, community in zip(facts, communities, strict=True)
+        if place.country == "US" or rng.random() < GLOBAL_MEMBERS
+    ]
+    Membership.objects.bulk_create(members, batch_size=_BATCH)
+
+
+def _organisation(community: Community, document: Document, rng: random.Random) -> Organisation:
+    said = document.get("organisation", {})
+    named = ("Sister Cities of {}", "{} Sister City Association", "{} Sister Cities Commission")
+    abroad = (
+        "International Office of {}",
+        "{} Partner Cities Office",
+        "{} International Relations",
+    )
+    name = rng.choice(named if community.country_id == "US" else abroad).format(community.name)
+    return Organisation(
+        community=community,
+        name=name,
+        structure=said.get("structure", ""),
+        office=said.get("office", ""),
+        year_founded=said.get("year_founded"),
+        volunteers=said.get("volunteers"),
+    )
+
+
+def _contacts(organisation: Organisation, rng: random.Random) -> list[Contact]:
+    """The first is the primary one. The addresses lie in a reserved domain."""
+    return [
+        Contact(
+            organisation=organisation,
+            name=sample_person(rng),
+            office="Programme coordinator" if number == 0 else "Deputy coordinator",
+            email=f"contact{number + 1}+{organisation.community_id}@{DOMAIN}",
+            is_primary=number == 0,
+        )
+        for number in range(1 if rng.random() < 0.6 else 2)
+    ]
+
+
+def _membership(community: Community, population: int, rng: random.Random) -> Membership:
+    classes = ((25_000, "under_25k"), (100_000, "under_100k"), (500_000, "under_500k"))
+    started_on = dt.date(rng.randint(1975, 2024), rng.randint(1, 12), 1)
+    lapsed = rng.random() < LAPSED
+    today = timezone.now().date()
+    term = started_on.replace(year=today.year)  # dues run from anniversary to anniversary
+    next_term = term.replace(year=today.year + (term <= today) - lapsed)
+    return Membership(
+        community=community,
+        dues_class=next((dues for limit, dues in classes if population < limit), "large"),
+        started_on=started_on,
+        paid_through=next_term - dt.timedelta(days=1),
+        standing=Membership.Standing.LAPSED if lapsed else Membership.Standing.GOOD,
+    )
+
+
+# Puts the sample world into an empty service, in one commit and a handful of statements.
+#
+# It writes rows in bulk past the services, because 1,600 publications one by one would be 1,600
+# events and rescorings; one event asks for the first scoring run instead. What it writes is
+# what the services would have written; a test checks every document.
+
+
 SEED = 1956  # the year in which the citizens' movement for sister cities began
 _LOCK = 0x43534302
-_BATCH = 1000
 _FIRST_VERSIONS = """
 INSERT INTO cities_profileversion (profile_id, number, data, published_at, published_by_id)
 SELECT id, 1, draft, now(), %s FROM cities_profile WHERE id = ANY(%s) ORDER BY id

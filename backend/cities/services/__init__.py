@@ -1,36 +1,47 @@
-from backend.cities.services.contacts import (
+from backend.cities.services.communities import (
+    answer_partnership,
+    propose_partnerships,
+    register_community,
+)
+from backend.cities.services.memberships import (
+    announce_ending_memberships,
+    apply_members,
+    begin_membership,
+    change_membership,
+    check_members,
+    counts_of,
+    end_membership,
+    lapse_memberships,
+    renew_membership,
+)
+from backend.cities.services.people import (
     ContactEntry,
     break_glass,
     read_contacts,
     replace_contacts,
 )
-from backend.cities.services.existing import answer_partnership, propose_partnerships
-from backend.cities.services.freshness import (
-    mark_stale_profiles,
-    remind_owners,
-    resume_paused_profiles,
-)
-from backend.cities.services.letters import attach_letter, erase_letters_of, read_letter
-from backend.cities.services.member_imports import apply_members, check_members, counts_of
-from backend.cities.services.memberships import (
-    announce_ending_memberships,
-    begin_membership,
-    change_membership,
-    end_membership,
-    lapse_memberships,
-    renew_membership,
-)
-from backend.cities.services.profiles import draft_errors, save_draft, submit_profile
-from backend.cities.services.publishing import (
+from backend.cities.services.profiles import (
     confirm_profile,
+    draft_errors,
     mark_fulfilled,
+    mark_stale_profiles,
     pause_profile,
+    remind_owners,
     republish_profile,
+    resume_paused_profiles,
     resume_profile,
+    save_draft,
+    submit_profile,
     withdraw_profile,
 )
-from backend.cities.services.registration import register_community
-from backend.cities.services.vetting import answer_changes, approve_profile, request_changes
+from backend.cities.services.vetting import (
+    answer_changes,
+    approve_profile,
+    attach_letter,
+    erase_letters_of,
+    read_letter,
+    request_changes,
+)
 
 __all__ = [
     "ContactEntry",

@@ -11,7 +11,7 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.permissions import actor_kind, communities_with_role, require_staff
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, Meeting
 from backend.suggestions.eligibility import barred_among

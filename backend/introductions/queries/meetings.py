@@ -13,7 +13,7 @@ from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import actor_kind
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.common.local_times import GoodTime, good_times, zone_of
 from backend.introductions.models import Introduction, Meeting, MeetingTime

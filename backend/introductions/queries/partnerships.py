@@ -29,8 +29,7 @@ from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Membership
 from backend.cities.permissions import actor_kind, communities_with_role, require_staff
-from backend.common.clock import database_now
-from backend.common.dates import months_before, whole_months
+from backend.common.dates import database_now, months_before, whole_months
 from backend.common.errors import NotVisible
 from backend.introductions.models import (
     Activity,

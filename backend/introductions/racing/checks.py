@@ -6,7 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Iterator
 
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.introductions.models import Consent, Introduction
 from backend.introductions.racing.scenes import Scene
 from backend.introductions.services.introductions import contacts_for

@@ -18,7 +18,7 @@ from backend.cities.models import (
     Profile,
     ProfileVersion,
 )
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.suggestions.models import Pair, Suggestion
 
 _numbers = itertools.count(1)

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.permissions import actor_kind
-from backend.common.clock import database_now
-from backend.common.dates import months_before
+from backend.common.dates import database_now, months_before
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.introductions.models import Activity, Partnership, YearlyReport
 from backend.introductions.queries.partnerships import DORMANT_MONTHS

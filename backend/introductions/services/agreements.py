@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.letter_checks import LETTER_LIMIT, SafeLetter, check_letter, too_large
+from backend.cities.documents import LETTER_LIMIT, SafeLetter, check_letter, too_large
 from backend.cities.models import Membership
 from backend.cities.permissions import require_in
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
 from backend.introductions.models import (

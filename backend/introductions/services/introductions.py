@@ -13,7 +13,7 @@ from backend.accounts.grants import Actor, Thing, may
 from backend.accounts.models import User
 from backend.cities.models import Contact
 from backend.cities.permissions import actor_kind, require_in, require_staff
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
 from backend.introductions.models import Consent, Introduction, IntroductionNote

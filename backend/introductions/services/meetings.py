@@ -13,7 +13,7 @@ from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import require_in, require_staff
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.local_times import zone_of
 from backend.common.transitions import change_state

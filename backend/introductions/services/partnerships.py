@@ -16,8 +16,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
-from backend.common.clock import database_now
-from backend.common.dates import months_before, years_after
+from backend.common.dates import database_now, months_before, years_after
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
 from backend.introductions.models import Partnership, Renewal, StatusChange

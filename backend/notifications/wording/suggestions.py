@@ -8,7 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from backend.common.lists import in_a_row
+from backend.common.formatting import in_a_row
 from backend.notifications.models import Notification
 from backend.notifications.wording.words import NAMED, Words, name_of, other_name, own_name
 from backend.suggestions.models import Suggestion

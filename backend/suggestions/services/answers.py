@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.permissions import require_in
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state, check_transition
 from backend.outbox.models import Event

@@ -16,7 +16,7 @@ from backend.accounts.models import User
 from backend.cities.models import Community, Country, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.permissions import require_staff
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
 from backend.outbox.models import Event

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import QuerySet
 
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.outbox.models import Work
 from backend.outbox.services import record
 from backend.outbox.topics import Topic

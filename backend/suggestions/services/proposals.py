@@ -18,7 +18,7 @@ from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import require_staff
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic

@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from backend.cities.models import Profile
 from backend.cities.models.communities import HOME_COUNTRY
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.suggestions.eligibility import DEFAULT_OPEN_INTRODUCTIONS
 from backend.suggestions.models import Pair, RankedPair, Suggestion
 from backend.suggestions.scoring import (

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.permissions import require_in
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic

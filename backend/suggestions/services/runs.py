@@ -13,7 +13,7 @@ from django.db.models import Sum
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.outbox.services import open_work, record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import CurrentRun, RankedPair, ScoringRun, ScoringShard

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from backend.cities.models import Community
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic

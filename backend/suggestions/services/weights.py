@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import NotVisible, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic

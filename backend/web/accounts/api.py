@@ -12,8 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.accounts.models import ApiToken, User
-from backend.accounts.queries import staff_members
-from backend.accounts.services import change_staff_role, update_account
+from backend.accounts.services import change_staff_role, staff_members, update_account
 from backend.cities.queries import communities_of
 from backend.common.errors import NotAllowed
 from backend.notifications.models import Notification

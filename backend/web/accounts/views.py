@@ -22,13 +22,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from backend.accounts.grants import Actor, Thing, may
 from backend.accounts.models import User
-from backend.accounts.queries import staff_members
-from backend.accounts.second_factor import has_second_factor, must_set_up_second_factor
-from backend.accounts.services import change_staff_role, update_account
+from backend.accounts.services import (
+    change_staff_role,
+    has_second_factor,
+    must_set_up_second_factor,
+    staff_members,
+    update_account,
+)
 from backend.cities.models import CommunityRole, Invitation, JoinRequest, Profile
 from backend.cities.queries import communities_of
-from backend.cities.services.invitations import invitation_path, invitations_to
-from backend.cities.services.joining import requests_of
+from backend.cities.services.invitations import invitation_path, invitations_to, requests_of
 from backend.common.errors import Conflict, InvalidFields
 from backend.introductions.queries.introductions import introductions_of
 from backend.notifications.models import Notification

@@ -17,10 +17,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.accounts.models import User
-from backend.cities.letter_checks import too_large
-from backend.common.downloads import private_download
+from backend.cities.documents import too_large
 from backend.common.errors import InvalidFields
-from backend.common.uploads import was_too_large
+from backend.common.files import private_download, was_too_large
 from backend.introductions.models import Agreement
 from backend.introductions.queries.agreements import (
     agreement_for,

@@ -14,11 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.accounts.grants import Thing, may
-from backend.cities.letter_checks import too_large
+from backend.cities.documents import too_large
 from backend.cities.permissions import actor_kind
-from backend.common.downloads import private_download
 from backend.common.errors import Conflict, InvalidFields, NotVisible
-from backend.common.uploads import was_too_large
+from backend.common.files import private_download, was_too_large
 from backend.introductions.documents import PLACEHOLDERS, blocks
 from backend.introductions.models import Agreement, Form
 from backend.introductions.queries.agreements import (

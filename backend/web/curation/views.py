@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible
 from backend.outbox.queries import trail
 from backend.suggestions.eligibility import all_bars, region_names

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
 from backend.accounts.models import User
-from backend.accounts.second_factor import must_set_up_second_factor
+from backend.accounts.services import must_set_up_second_factor
 from backend.web.access import Access, Level, access_of, admits
 from backend.web.html.errors import not_found
 

@@ -15,9 +15,8 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.mails import write_mail
 from backend.accounts.models import User
-from backend.accounts.services import register_user
+from backend.accounts.services import register_user, write_mail
 
 # How django-allauth keeps to the habits of this service: events, mails through the outbox,
 # addresses of the service's own.

@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver
 from django.views.decorators.cache import never_cache
 
 from backend.accounts.models import User
-from backend.accounts.second_factor import must_set_up_second_factor
+from backend.accounts.services import must_set_up_second_factor
 from backend.cities.models import (
     Community,
     Country,

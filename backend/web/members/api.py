@@ -13,12 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.cities import services
-from backend.cities.existing_queries import partnerships_to_confirm
-from backend.cities.member_queries import member, member_import, members
 from backend.cities.member_sheets import COLUMNS, XLSX_TYPE, member_cells, write_csv, write_excel
+from backend.cities.memberships import member, member_import, members
 from backend.cities.models import ExistingPartnership, Membership
+from backend.cities.queries import partnerships_to_confirm
 from backend.common.errors import InvalidFields
-from backend.common.uploads import was_too_large
+from backend.common.files import was_too_large
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.cities.member_plans import ACTION_LABELS
+from backend.cities.memberships import ACTION_LABELS
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.cities.services import counts_of

@@ -15,9 +15,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from backend.cities import services
-from backend.cities.existing_queries import partnerships_to_confirm
-from backend.cities.member_plans import ACTION_LABELS, CHANGED, ERROR, NEW, UNCHANGED
-from backend.cities.member_queries import member, member_import, members
 from backend.cities.member_sheets import (
     COLUMNS,
     LARGEST_FILE,
@@ -26,11 +23,22 @@ from backend.cities.member_sheets import (
     write_csv,
     write_excel,
 )
+from backend.cities.memberships import (
+    ACTION_LABELS,
+    CHANGED,
+    ERROR,
+    NEW,
+    UNCHANGED,
+    member,
+    member_import,
+    members,
+)
 from backend.cities.models import ExistingPartnership, Membership
+from backend.cities.queries import partnerships_to_confirm
 from backend.cities.services import answer_partnership
 from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, WrongState
-from backend.common.uploads import was_too_large
+from backend.common.files import was_too_large
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.cities.profile_queries import whole_trail
+from backend.cities.queries import whole_trail
 from backend.common.errors import NotVisible
 from backend.introductions.statistics import Scope, statistics_table
 from backend.outbox.models import Event, Work

@@ -17,10 +17,9 @@ from django.views.decorators.http import require_POST, require_safe
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
-from backend.cities.profile_queries import whole_trail
-from backend.cities.queries import vetting_queue
-from backend.common.csv_rows import csv_text
+from backend.cities.queries import vetting_queue, whole_trail
 from backend.common.errors import NotVisible
+from backend.common.formatting import csv_text
 from backend.introductions.models import Introduction
 from backend.introductions.queries.introductions import board
 from backend.introductions.statistics import TABLES, introduced_by_hand, statistics_table

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.introductions.documents import certificate_for
 from backend.introductions.models import Partnership
 from backend.introductions.queries.partnerships import (

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.introductions.models import Activity, Form, Partnership
 from backend.introductions.queries.partnerships import health_of
 from backend.introductions.services.partnerships import DECISIONS

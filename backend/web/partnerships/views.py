@@ -20,7 +20,7 @@ from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import actor_kind
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible
 from backend.introductions.documents import certificate_for
 from backend.introductions.models import Introduction, Partnership

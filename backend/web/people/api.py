@@ -10,16 +10,14 @@ from rest_framework.response import Response
 from backend.cities.models import CommunityRole, Invitation, JoinRequest
 from backend.cities.services.invitations import (
     accept_invitation,
-    invitations_to,
-    invite_colleague,
-    open_invitations,
-    revoke_invitation,
-)
-from backend.cities.services.joining import (
     all_waiting_requests,
     answer_request,
     ask_to_join,
+    invitations_to,
+    invite_colleague,
+    open_invitations,
     requests_of,
+    revoke_invitation,
     waiting_requests,
     withdraw_request,
 )

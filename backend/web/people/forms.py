@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import CommunityRole
-from backend.cities.services.joining import LONGEST_LINE
+from backend.cities.services.invitations import LONGEST_LINE
 from backend.web.html.forms import DomainForm
 
 

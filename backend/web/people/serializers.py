@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from backend.cities.models import CommunityRole, Invitation, JoinRequest
-from backend.cities.services.joining import LONGEST_LINE
+from backend.cities.services.invitations import LONGEST_LINE
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 

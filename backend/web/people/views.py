@@ -15,23 +15,21 @@ from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.models import Community, JoinRequest
 from backend.cities.permissions import actor_kind, role_in
-from backend.cities.profile_queries import trail_for
+from backend.cities.queries import trail_for
 from backend.cities.services.invitations import (
     accept_invitation,
+    all_waiting_requests,
+    answer_request,
+    ask_to_join,
     invitation_by_token,
     invite_colleague,
     open_invitations,
     revoke_invitation,
-)
-from backend.cities.services.joining import (
-    all_waiting_requests,
-    answer_request,
-    ask_to_join,
     waiting_requests,
     withdraw_request,
 )
 from backend.cities.services.people import change_role, end_role, people_of_community
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.web.access import Level, open_to
 from backend.web.accounts.views import ACTS_PAGE, PAGE

@@ -14,12 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.cities import services
-from backend.cities.existing_queries import claims_of, partners_to_offer
+from backend.cities.drafts import open_data
 from backend.cities.models import ExistingPartnership, Profile
-from backend.cities.open_data import open_data
-from backend.cities.profile_progress import progress_of
-from backend.cities.profile_queries import profile_for, trail_for
 from backend.cities.profile_validation import valid_part
+from backend.cities.queries import claims_of, partners_to_offer, profile_for, progress_of, trail_for
 from backend.cities.services import draft_errors, republish_profile, save_draft
 from backend.outbox.models import Event
 from backend.suggestions.scoring.coverage import coverage_outlook

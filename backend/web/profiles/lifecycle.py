@@ -18,9 +18,9 @@ from backend.accounts.models import User
 from backend.cities.models import Place, Profile
 from backend.cities.permissions import role_in
 from backend.cities.place_search import search_places
-from backend.cities.profile_progress import progress_of
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.profile_validation import valid_part
+from backend.cities.queries import progress_of
 from backend.cities.services import (
     confirm_profile,
     draft_errors,
@@ -32,7 +32,7 @@ from backend.cities.services import (
     submit_profile,
     withdraw_profile,
 )
-from backend.cities.services.registration import AlreadyRegistered, LooksRegistered
+from backend.cities.services.communities import AlreadyRegistered, LooksRegistered
 from backend.common.errors import InvalidFields
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user

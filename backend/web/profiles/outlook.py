@@ -14,8 +14,7 @@ from django.utils.translation import gettext as _
 from backend.cities.models import Profile
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.profile_validation import valid_part
-from backend.common.clock import database_now
-from backend.common.dates import months_after
+from backend.common.dates import database_now, months_after
 from backend.suggestions.scoring.coverage import CoverageOutlook, Gain, coverage_outlook
 from backend.web.profiles.presentation import CommunityCard, community_card
 

@@ -13,19 +13,11 @@ from typing import Any
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
+from backend.cities.drafts import CONFIRMED, CORRECTED, PROVENANCE, SOURCES, Datum, open_data, same
 from backend.cities.models import Community, Country, ExistingPartnership
-from backend.cities.open_data import (
-    CONFIRMED,
-    CORRECTED,
-    PROVENANCE,
-    SOURCES,
-    Datum,
-    open_data,
-    same,
-)
 from backend.cities.profile_schema import FORMS, GROUPS, PARTNERSHIP_STATUS, Field, document_value
 from backend.cities.vocabularies import label
-from backend.common.lists import in_a_row
+from backend.common.formatting import in_a_row
 from backend.web.html.languages import direction, local_language
 
 # Where answers come from, in words: the source, its date, and whether the community has

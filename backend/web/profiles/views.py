@@ -17,13 +17,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
-from backend.cities.draft_changes import Answers, DraftConflict, answer_at, changed_answers
-from backend.cities.existing_queries import own_claims, partners_to_offer, rows_of_listed
+from backend.cities.drafts import (
+    SOURCES,
+    Answers,
+    DraftConflict,
+    answer_at,
+    changed_answers,
+    open_data,
+)
 from backend.cities.models import Community, Contact, Profile
-from backend.cities.open_data import SOURCES, open_data
 from backend.cities.permissions import actor_kind, require_in
-from backend.cities.profile_progress import WALK, progress_of
 from backend.cities.profile_schema import GROUP_BY_CODE, Group
+from backend.cities.queries import WALK, own_claims, partners_to_offer, progress_of, rows_of_listed
 from backend.cities.services import (
     ContactEntry,
     break_glass,

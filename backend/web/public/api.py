@@ -11,7 +11,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.cities.existing_queries import public_document
 from backend.cities.models import (
     Community,
     Country,
@@ -20,7 +19,7 @@ from backend.cities.models import (
     Membership,
 )
 from backend.cities.place_search import search_places
-from backend.cities.queries import listed_partners, seeking_communities
+from backend.cities.queries import listed_partners, public_document, seeking_communities
 from backend.cities.services import register_community
 from backend.cities.vocabularies import NAMES, vocabulary
 from backend.common.errors import NotVisible

@@ -9,7 +9,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from backend.accounts.models import User
-from backend.accounts.second_factor import must_set_up_second_factor
+from backend.accounts.services import must_set_up_second_factor
 from backend.common.errors import NotAllowed, NotVisible
 from backend.web.access import Access, Level, admits
 

@@ -13,7 +13,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from backend.cities.open_data import PROVENANCE, STANDINGS
+from backend.cities.drafts import PROVENANCE, STANDINGS
 from backend.cities.profile_schema import GROUPS, Field
 from backend.common.errors import NotVisible
 from backend.web.access import Level, access_of, open_to

@@ -17,8 +17,8 @@ from rest_framework.response import Response
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.permissions import require_in
-from backend.common.clock import database_now
-from backend.common.downloads import private_download
+from backend.common.dates import database_now
+from backend.common.files import private_download
 from backend.suggestions import services
 from backend.suggestions.dossiers import dossier_bytes
 from backend.suggestions.models import Suggestion

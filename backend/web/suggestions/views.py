@@ -23,9 +23,9 @@ from backend.accounts.grants import Thing, may
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import actor_kind, require_in
-from backend.common.clock import database_now
-from backend.common.downloads import private_download
+from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible, Unavailable
+from backend.common.files import private_download
 from backend.introductions.queries.introductions import introductions_of
 from backend.suggestions.dossiers import dossier_bytes, dossier_context
 from backend.suggestions.models import AnswerRule, Decision

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from backend.cities.models import Profile
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
-from backend.cities.vetting_queries import first_approval_of, without_a_profile
+from backend.cities.vetting import first_approval_of, without_a_profile
 from backend.cities.vocabularies import label
 from backend.introductions.models import Agreement, Form
 from backend.suggestions.models import Decision, Vote

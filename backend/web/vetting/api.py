@@ -12,10 +12,9 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.cities.letter_checks import too_large
+from backend.cities.documents import too_large
 from backend.cities.models import Profile, VettingLetter
-from backend.cities.profile_queries import letters_for, profile_for, submission_for
-from backend.cities.queries import vetting_queue
+from backend.cities.queries import letters_for, profile_for, submission_for, vetting_queue
 from backend.cities.services import (
     answer_changes,
     approve_profile,
@@ -24,9 +23,8 @@ from backend.cities.services import (
     read_letter,
     request_changes,
 )
-from backend.cities.vetting_queries import submissions_of
-from backend.common.downloads import private_download
-from backend.common.uploads import was_too_large
+from backend.cities.vetting import submissions_of
+from backend.common.files import private_download, was_too_large
 from backend.web.access import Level, open_to
 from backend.web.profiles import serializers as profiles_serializers
 from backend.web.rest.base import ApiList, ApiView, checked, person

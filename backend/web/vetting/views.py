@@ -15,10 +15,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.cities.letter_checks import too_large
+from backend.cities.documents import too_large
 from backend.cities.models import Profile
-from backend.cities.profile_queries import profile_for, submission_for
-from backend.cities.queries import vetting_queue
+from backend.cities.queries import profile_for, submission_for, vetting_queue
 from backend.cities.services import (
     answer_changes,
     approve_profile,
@@ -27,10 +26,9 @@ from backend.cities.services import (
     read_letter,
     request_changes,
 )
-from backend.cities.vetting_queries import notes_for, submissions_of, vetting_trail
-from backend.common.downloads import private_download
+from backend.cities.vetting import notes_for, submissions_of, vetting_trail
 from backend.common.errors import InvalidFields
-from backend.common.uploads import was_too_large
+from backend.common.files import private_download, was_too_large
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.profiles.presentation import describe

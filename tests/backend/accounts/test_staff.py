@@ -10,8 +10,12 @@ import pytest
 from allauth.mfa.models import Authenticator
 
 from backend.accounts.models import User
-from backend.accounts.second_factor import has_second_factor, must_set_up_second_factor
-from backend.accounts.services import change_staff_role, update_account
+from backend.accounts.services import (
+    change_staff_role,
+    has_second_factor,
+    must_set_up_second_factor,
+    update_account,
+)
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.environment import REPOSITORY
 from backend.outbox.models import Event

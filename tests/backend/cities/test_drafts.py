@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from backend.accounts.models import User
 from backend.cities import services
-from backend.cities.draft_changes import DraftConflict, changed_answers, with_answers
+from backend.cities.drafts import DraftConflict, changed_answers, with_answers
 from backend.cities.models import Community, Profile
-from backend.cities.profile_progress import WALK, progress_of
 from backend.cities.profile_schema import GROUPS
 from backend.cities.profile_validation import check_document, valid_part
+from backend.cities.queries import WALK, progress_of
 from backend.common.errors import InvalidFields
 from backend.outbox.models import Event
 from tests.factories import (

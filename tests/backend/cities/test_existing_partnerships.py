@@ -10,14 +10,14 @@ import pytest
 
 from backend.accounts.models import User
 from backend.cities import services
-from backend.cities.existing_queries import (
+from backend.cities.models import Community, ExistingPartnership, Profile
+from backend.cities.queries import (
     claims_of,
     confirmed_partnerships,
     partners_to_offer,
     partnerships_to_confirm,
     rows_of_listed,
 )
-from backend.cities.models import Community, ExistingPartnership, Profile
 from backend.cities.states import EXISTING_TRANSITIONS
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.outbox.models import Event

@@ -13,7 +13,7 @@ from django.db import connection
 from backend.accounts.models import User
 from backend.cities import services
 from backend.cities.models import Profile
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import InvalidFields
 from backend.notifications.models import Notification
 from backend.notifications.wording import describe

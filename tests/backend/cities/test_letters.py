@@ -14,7 +14,7 @@ from django.test import Client
 from PIL import Image
 
 from backend.cities import services
-from backend.cities.letter_checks import check_letter, safe_name
+from backend.cities.documents import check_letter, safe_name
 from backend.cities.models import CommunityRole, VettingLetter
 from backend.common.errors import InvalidFields, NotVisible
 from backend.outbox.models import Event
@@ -161,7 +161,7 @@ def test_file_does_not_outlive_a_change_that_failed(
     def fail(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("backend.cities.services.letters.record", fail)
+    monkeypatch.setattr("backend.cities.services.vetting.record", fail)
     with pytest.raises(RuntimeError), transaction.atomic():
         attach(owner)
     assert set(folder.glob("*")) == before
@@ -244,7 +244,7 @@ def test_eleven_megabytes_are_thrown_away_while_they_come_and_the_page_says_so(
 ) -> None:
     kept: list[int] = []
     monkeypatch.setattr(
-        "backend.cities.services.letters.check_letter",
+        "backend.cities.services.vetting.check_letter",
         lambda content, name: kept.append(len(content)),
     )
     client.force_login(owner.user)

@@ -16,8 +16,8 @@ from django.urls import reverse
 from backend.cities import services
 from backend.cities.models import Community, MemberImport, Membership, Place
 from backend.cities.place_search import search_places
-from backend.cities.services.joining import answer_request, ask_to_join
-from backend.cities.services.registration import AlreadyRegistered
+from backend.cities.services.communities import AlreadyRegistered
+from backend.cities.services.invitations import answer_request, ask_to_join
 from backend.common.errors import Conflict, InvalidFields
 from backend.outbox.models import Event
 from tests.factories import CommunityFactory, CountryFactory, PlaceFactory, UserFactory
@@ -168,7 +168,7 @@ def test_city_registered_since_is_not_registered_twice(
     # The same between the comparison and the writing.
     planned = checked.rows
     monkeypatch.setattr(
-        "backend.cities.services.member_imports.plan_members",
+        "backend.cities.services.memberships.plan_members",
         lambda rows: [_Stored(row) for row in planned],
     )
     with pytest.raises(Conflict) as refused:

@@ -163,7 +163,7 @@ def test_failure_in_the_middle_leaves_nothing(
     def fail(*args: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("backend.cities.services.member_imports._change", fail)
+    monkeypatch.setattr("backend.cities.services.memberships._change", fail)
     with pytest.raises(RuntimeError):
         services.apply_members(by=curator, import_id=checked.pk)
     assert Membership.objects.count() == 1

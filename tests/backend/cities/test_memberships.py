@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db import connection
 
 from backend.cities import services
-from backend.cities.membership_rules import dues_class_for
+from backend.cities.memberships import dues_class_for
 from backend.cities.models import Membership
-from backend.common.clock import database_now
+from backend.common.dates import database_now
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
 from backend.outbox.models import Event

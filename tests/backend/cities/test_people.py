@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from backend.cities.models import CommunityRole, JoinRequest
-from backend.cities.services.joining import (
+from backend.cities.services.invitations import (
     LONGEST_LINE,
     all_waiting_requests,
     answer_request,

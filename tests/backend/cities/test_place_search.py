@@ -15,9 +15,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from backend.cities.models import Place, PlaceName
-from backend.cities.names import LONGEST_NAME, NAME_SEPARATOR, fold_letters
+from backend.cities.names import (
+    LONGEST_NAME,
+    NAME_SEPARATOR,
+    edit_distances,
+    fold_letters,
+    one_mistake_away,
+)
 from backend.cities.place_search import search_places
-from backend.cities.spelling import edit_distances, one_mistake_away
 from tests.factories import CommunityFactory, CountryFactory, PlaceFactory
 
 pytestmark = pytest.mark.django_db

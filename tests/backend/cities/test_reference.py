@@ -15,7 +15,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 
-from backend.cities import gazetteer, reference
+from backend.cities import reference
+from backend.cities import reference as gazetteer
 from backend.cities.attribution import data_sources
 from backend.cities.models import Country, ListedPartnership, Place, ReferenceLoad
 from backend.cities.place_search import search_places

@@ -10,7 +10,7 @@ from django.db import connection
 from backend.accounts.models import User
 from backend.cities import services
 from backend.cities.models import Community, CommunityRole, Organisation, Profile, ProfileVersion
-from backend.cities.services.registration import AlreadyRegistered, LooksRegistered
+from backend.cities.services.communities import AlreadyRegistered, LooksRegistered
 from backend.common.errors import Conflict, InvalidFields
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
@@ -187,10 +187,10 @@ class Broken(Exception):
 
 
 ROLLBACKS: dict[str, str] = {
-    "register": "backend.cities.services.registration.record",
+    "register": "backend.cities.services.communities.record",
     "save": "backend.cities.services.profiles.record",
     "submit": "backend.cities.services.profiles.record",
-    "publish": "backend.cities.services.publishing.record",
+    "publish": "backend.cities.services.profiles.record",
     "request_changes": "backend.cities.services.vetting.record",
 }
 

@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 from backend.cities.profile_validation import check_document
-from backend.cities.sample.affinities import VOCABULARY, affinities, weights_for
-from backend.cities.sample.documents import draw, generate_documents
+from backend.cities.sample.documents import (
+    draw,
+    generate_documents,
+    local_name,
+    story_language,
+    templates,
+)
 from backend.cities.sample.places import Partner, PlaceFacts
-from backend.cities.sample.stories import local_name, story_language, templates
-from backend.cities.sample.traits import REGIONS, traits_of
+from backend.cities.sample.traits import REGIONS, VOCABULARY, affinities, traits_of, weights_for
 from backend.cities.vocabularies import vocabulary
 from tests.factories import CountryFactory
 

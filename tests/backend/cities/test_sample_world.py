@@ -34,9 +34,8 @@ from backend.cities.place_search import search_places
 from backend.cities.profile_validation import check_document
 from backend.cities.reference import load_reference
 from backend.cities.sample import holds_sample_accounts
-from backend.cities.sample.actors import ACTORS
-from backend.cities.sample.choice import Candidate, choose_places, share_out
-from backend.cities.sample.password import password_file, sample_password
+from backend.cities.sample.people import ACTORS, password_file, sample_password
+from backend.cities.sample.places import Candidate, choose_places, share_out
 from backend.cities.sample.world import load_sample
 from backend.common.errors import InvalidFields
 from backend.introductions.models import Agreement, Partnership

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from backend.cities.models import Profile, VettingLetter
-from backend.cities.profile_queries import submission_for
-from backend.cities.vetting_signals import Signal, registrable_domain, signals_of
+from backend.cities.queries import submission_for
+from backend.cities.vetting import Signal, registrable_domain, signals_of
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,

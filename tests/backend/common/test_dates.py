@@ -17,18 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.accounts.models import User
-from backend.cities.membership_rules import term_errors
+from backend.cities.memberships import term_errors
 from backend.cities.models import Profile
-from backend.cities.services.freshness import mark_stale_profiles, remind_owners
-from backend.cities.vetting_signals import _letter
+from backend.cities.services.profiles import mark_stale_profiles, remind_owners
+from backend.cities.vetting import _letter
 from backend.common.dates import MonthsAfter, months_after, months_before, whole_months, years_after
 from backend.common.errors import InvalidFields
 from backend.introductions.meeting_times import read_times
-from backend.introductions.queries.partnerships import (
-    DORMANT_MONTHS,
-    QUIET_MONTHS,
-    health_of,
-)
+from backend.introductions.queries.partnerships import DORMANT_MONTHS, QUIET_MONTHS, health_of
 from backend.suggestions.scoring.records import is_overdue
 from backend.suggestions.sides import cooling_end
 from backend.web.members.views import next_term

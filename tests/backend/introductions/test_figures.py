@@ -16,9 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from backend.accounts.models import User
-from backend.common.clock import database_now
-from backend.common.csv_rows import csv_text, safe_cell
+from backend.common.dates import database_now
 from backend.common.errors import NotVisible
+from backend.common.formatting import csv_text, safe_cell
 from backend.introductions.models import Introduction
 from backend.introductions.services.introductions import move_introduction
 from backend.introductions.statistics import TABLES, Scope, introduced_by_hand, statistics_table

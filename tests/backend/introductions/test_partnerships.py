@@ -12,15 +12,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import translation
 
-from backend.common.clock import database_now
-from backend.common.dates import months_before
+from backend.common.dates import database_now, months_before
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
 from backend.introductions.models import Activity, Partnership, StatusChange
-from backend.introductions.queries.partnerships import (
-    health_of,
-    partnership_for,
-    partnerships_of,
-)
+from backend.introductions.queries.partnerships import health_of, partnership_for, partnerships_of
 from backend.introductions.rationale import rationale_for
 from backend.introductions.services.activities import log_activity, retract_activity, save_report
 from backend.introductions.services.introductions import give_consent, withdraw_consent

@@ -15,8 +15,8 @@ from django.apps import apps
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import models
 
-from backend.accounts.mails import write_mail
 from backend.accounts.models import AccountMail, ApiToken, User
+from backend.accounts.services import write_mail
 from backend.cities.models import Contact, Invitation, JoinRequest, VettingLetter
 from backend.common.errors import Conflict, InvalidFields
 from backend.notifications.models import Notification

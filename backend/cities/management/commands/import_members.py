@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.accounts.models import User
-from backend.cities.member_plans import ACTION_LABELS, ERROR, UNCHANGED
+from backend.cities.memberships import ACTION_LABELS, ERROR, UNCHANGED
 from backend.cities.services import apply_members, check_members, counts_of
 from backend.common.errors import DomainError, InvalidFields, NotVisible
 

@@ -9,8 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backend.accounts.models import User
 from backend.cities.models import Community
-from backend.cities.sample.actors import ACTORS
-from backend.cities.sample.password import password_file, sample_password
+from backend.cities.sample.people import ACTORS, password_file, sample_password
 
 
 class Command(BaseCommand):

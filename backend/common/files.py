@@ -1,14 +1,17 @@
-"""Files on their way in: one that is too large is thrown away while it comes, never gathered in
-memory or on disk.
-"""
+"""Files on their way in and out."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from django.core.exceptions import RequestDataTooBig
+from django.core.files.base import File
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
+
+# Files on their way in: one that is too large is thrown away while it comes, never gathered in
+# memory or on disk.
+
 
 UPLOAD_LIMIT = 10 * 1024 * 1024  # bytes of one file
 REQUEST_LIMIT = 3 * UPLOAD_LIMIT  # bytes of a whole request; a longer one is not even read
@@ -49,3 +52,19 @@ def was_too_large(request: HttpRequest, field: str) -> bool:
     read.
     """
     return field in request.META.get(_TOO_LARGE, ())
+
+
+# Files on their way out that only some may read.
+
+
+def private_download(file: File, *, name: str, content_type: str) -> FileResponse:
+    """Always a download, never a page: whatever the file turns out to be, no browser opens it in
+    our name or keeps it.
+    """
+    response = FileResponse(
+        cast("BinaryIO", file), as_attachment=True, filename=name, content_type=content_type
+    )
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["Cache-Control"] = "private, no-store"
+    return response

@@ -1,6 +1,4 @@
-"""What a list of members would do, row by row, before anything is done. The plan that staff saw is
-the plan that is applied.
-"""
+"""Memberships of the network: rules, reads, and what a list of members would change."""
 
 from __future__ import annotations
 
@@ -10,11 +8,140 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
+from backend.accounts.grants import Thing
+from backend.accounts.models import User
 from backend.cities.member_sheets import SheetRow
-from backend.cities.membership_rules import dues_class_for, population_of, term_errors
-from backend.cities.models import Community, Country, Membership, PlaceName
+from backend.cities.models import Community, Country, MemberImport, Membership, PlaceName
+from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.names import fold, searched_name
-from backend.common.clock import database_now
+from backend.cities.permissions import require_staff
+from backend.common.dates import database_now, years_after
+from backend.common.errors import NotVisible
+
+# What holds of every membership, whoever records it: its class of dues, its standing, and the
+# days that can be.
+
+
+_S = Membership.Standing
+_D = Membership.DuesClass
+_CLASSES = ((25_000, _D.UNDER_25K), (100_000, _D.UNDER_100K), (500_000, _D.UNDER_500K))
+LONGEST_TERM_YEARS = 3  # of dues paid in advance: a later day is a typing error
+
+
+def dues_class_for(population: int) -> str:
+    """The class of dues for a number of inhabitants."""
+    return next((dues.value for limit, dues in _CLASSES if population < limit), _D.LARGE.value)
+
+
+def population_of(community: Community) -> int | None:
+    return community.place.population if community.place else None
+
+
+def standing_on(today: dt.date, paid_through: dt.date | None) -> str:
+    """Good while dues cover the day. Without a recorded last day nothing lapses."""
+    return _S.LAPSED.value if paid_through is not None and paid_through < today else _S.GOOD.value
+
+
+def term_errors(
+    started_on: dt.date | None,
+    paid_through: dt.date | None,
+    ended_on: dt.date | None,
+    dues_class: str,
+    today: dt.date,
+) -> dict[str, list[str]]:
+    """What is wrong with the days and the class of a membership, by field."""
+    errors: dict[str, list[str]] = {}
+    if started_on is None:
+        errors["started_on"] = ["Give the day on which the membership began."]
+    elif not dt.date(1956, 1, 1) <= started_on <= years_after(today, 1):
+        errors["started_on"] = [
+            "The first day lies between 1956, when the network began, and a year from now."
+        ]
+    for name, day in (("paid_through", paid_through), ("ended_on", ended_on)):
+        if day is not None and started_on is not None and day < started_on:
+            errors[name] = ["This day lies before the membership began."]
+    if paid_through is not None and paid_through > years_after(today, LONGEST_TERM_YEARS):
+        errors["paid_through"] = [
+            "Dues are recorded for at most three years in advance; look at the year."
+        ]
+    if ended_on is not None and ended_on > today:
+        errors["ended_on"] = [
+            "A membership is ended on a day that has come. To let it run out, leave this empty."
+        ]
+    if dues_class not in _D.values:
+        errors["dues_class"] = [f"Choose one of: {', '.join(_D.values)}."]
+    return errors
+
+
+# Reads of memberships, for staff.
+
+
+def members(
+    user: User,
+    *,
+    search: str = "",
+    country: str = "",
+    kind: str = "",
+    standing: str = "",
+    dues_class: str = "",
+) -> QuerySet[Membership]:
+    """Memberships by the community's name, for staff. Raises NotVisible for others.
+
+    Args:
+        kind: "us" or "global". standing: "good", "lapsed", or "ended" for those that have ended,
+            which are left out otherwise.
+    """
+    require_staff(user, "R", Thing.MEMBERSHIP)
+    found = Membership.objects.select_related("community__country", "community__place").defer(
+        "community__place__search_text", "community__place__alternate_names"
+    )
+    found = found.filter(ended_on__isnull=standing != "ended")
+    if standing in Membership.Standing.values:
+        found = found.filter(standing=standing)
+    if dues_class:
+        found = found.filter(dues_class=dues_class)
+    if country:
+        found = found.filter(community__country=country)
+    if kind:
+        found = found.filter(
+            Q(community__country=HOME_COUNTRY)
+            if kind == "us"
+            else ~Q(community__country=HOME_COUNTRY)
+        )
+    for word in fold(search.replace("\x00", "")).split():
+        found = found.filter(
+            Q(community__place__search_text__contains=word) | Q(community__name__icontains=word)
+        )
+    return found.order_by("community__name", "id")
+
+
+def member(user: User, membership_id: int) -> Membership:
+    """One membership. Raises NotVisible."""
+    require_staff(user, "R", Thing.MEMBERSHIP)
+    found = (
+        Membership.objects.select_related("community__country", "community__place")
+        .filter(pk=membership_id)
+        .first()
+    )
+    if found is None:
+        raise NotVisible
+    return found
+
+
+def member_import(user: User, import_id: int) -> MemberImport:
+    """One checked list of members. Raises NotVisible for others than curators."""
+    require_staff(user, "C", Thing.MEMBERSHIP)
+    found = MemberImport.objects.select_related("by").filter(pk=import_id).first()
+    if found is None:
+        raise NotVisible
+    return found
+
+
+# What a list of members would do, row by row, before anything is done. The plan that staff saw
+# is the plan that is applied.
+
 
 # Values of PlannedRow.action.
 NEW, CHANGED, UNCHANGED, ERROR = "new", "changed", "unchanged", "error"

@@ -105,7 +105,7 @@ KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - a model
 MIGRATION_MODULES = {"knox": None}
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
-    "backend.accounts.hashing.FewRounds"
+    "django.contrib.auth.hashers.MD5PasswordHasher"
     if MODE == "test"
     else "django.contrib.auth.hashers.PBKDF2PasswordHasher"
 ]

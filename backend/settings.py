@@ -273,7 +273,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# The rules of the service that staff may want to change; their meaning is in the README.
+# The rules of the service that staff may want to change; see docs/domain.md.
 SUGGESTIONS: dict[str, Any] = {
     "k": 20,
     "promising": 0.45,  # each side's own preference must reach it

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
 from django.contrib.auth.models import AnonymousUser
 
 from backend.accounts.grants import Actor, Thing, may
@@ -29,16 +33,92 @@ def actor_kind(user: User | AnonymousUser, community_id: int | None = None) -> A
     """What the person is: staff everywhere, else by the role in that community; a visitor where
     there is none.
     """
+    looks_up = community_id is not None and isinstance(user, User) and not user.is_staff_member
+    return _actor(user, role_in(user, community_id or 0) if looks_up else None)
+
+
+def _actor(user: User | AnonymousUser, role: CommunityRole | None) -> Actor:
     if not isinstance(user, User) or not user.is_active:
         return Actor.VISITOR
     if user.is_admin:
         return Actor.ADMIN
     if user.is_curator:
         return Actor.CURATOR
-    role = role_in(user, community_id) if community_id is not None else None
     if role is None:
         return Actor.VISITOR
     return Actor.UNVETTED if role.vetted_at is None else _ROLE_ACTORS[role.role]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads, and what they are to one community, looked up once a request.
+
+    Reads take a reader. Writes take ``by: User`` and look the role up again in their transaction,
+    since a role that has just ended must not act.
+
+    Attributes:
+        community_id: the community of the role; None for staff, and where none was named.
+        role: the active role in that community; None for staff who hold none, and visitors.
+    """
+
+    user: User | AnonymousUser
+    community_id: int | None
+    role: CommunityRole | None
+    actor: Actor
+
+    @property
+    def is_staff(self) -> bool:
+        return self.actor in (Actor.CURATOR, Actor.ADMIN)
+
+    def may(self, verb: str, thing: Thing) -> bool:
+        """True if the table of grants lets this reader do ``verb`` with ``thing``."""
+        return may(self.actor, verb, thing)
+
+    def require(self, verb: str, thing: Thing) -> int:
+        """The reader's community. Raises NotVisible: not granted, or no community."""
+        if self.community_id is None or not self.may(verb, thing):
+            raise NotVisible
+        return self.community_id
+
+    def on_side(self, community_ids: Iterable[int], verb: str, thing: Thing) -> Reader:
+        """This reader as staff, or as the side of one of two communities where ``verb`` is granted.
+        One query, none if the reader's community is known. Raises NotVisible.
+        """
+        if self.is_staff and self.may(verb, thing):
+            return Reader(self.user, None, None, self.actor)
+        return (
+            next((side for side in self._sides(community_ids) if side.may(verb, thing)), None)
+            or _refuse()
+        )
+
+    def in_one_of(self, community_ids: Iterable[int]) -> Reader:
+        """This reader in the first of the communities where they hold a role. Raises NotVisible."""
+        return next(iter(self._sides(community_ids)), None) or _refuse()
+
+    def _sides(self, community_ids: Iterable[int]) -> list[Reader]:
+        if self.community_id is not None:
+            return [self] if self.community_id in community_ids else []
+        if not isinstance(self.user, User):
+            return []
+        roles = CommunityRole.objects.filter(
+            user=self.user, community_id__in=community_ids, ended_at__isnull=True
+        ).order_by("community_id", "pk")
+        return [reader_with(self.user, role) for role in roles]
+
+
+def _refuse() -> NoReturn:
+    raise NotVisible
+
+
+def reader_with(user: User, role: CommunityRole) -> Reader:
+    """The person as a reader of the community where they hold this role, as it was read before."""
+    return Reader(user, role.community_id, role, _actor(user, role))
+
+
+def reader_of(user: User | AnonymousUser, community_id: int | None = None) -> Reader:
+    """The person as a reader of that community, or of none. One query if a community is named."""
+    role = role_in(user, community_id) if community_id is not None else None
+    return Reader(user, community_id, role, _actor(user, role))
 
 
 def require_in(user: User | AnonymousUser, community_id: int, verb: str, thing: Thing) -> Actor:

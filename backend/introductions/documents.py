@@ -17,13 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
-from django.contrib.auth.models import AnonymousUser
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import User
+from backend.cities.permissions import Reader
 from backend.cities.vocabularies import label
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, WrongState
@@ -219,16 +218,14 @@ def compare(old: str, new: str) -> list[Change]:
 # The certificate of a partnership as a PDF of one page, from what both sides confirmed.
 
 
-def certificate_for(
-    user: User | AnonymousUser, partnership_id: int, *, community_id: int | None = None
-) -> bytes:
+def certificate_for(reader: Reader, partnership_id: int) -> bytes:
     """The certificate in the reader's language, for both sides and staff.
 
     Raises:
         NotVisible: no such partnership, or not theirs. WrongState: it has ended; a certificate
             would say what is not so.
     """
-    partnership, _side = partnership_for(user, partnership_id, community_id=community_id)
+    partnership, _reader = partnership_for(reader, partnership_id)
     if partnership.status in OVER:
         raise WrongState(_("This partnership is at rest; a certificate is made for a living one."))
     return render_pdf(_html(partnership))

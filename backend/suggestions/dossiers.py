@@ -23,8 +23,8 @@ from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import User
 from backend.cities.models import Community
+from backend.cities.permissions import Reader
 from backend.cities.profile_schema import FORMS, document_value
 from backend.cities.vocabularies import label
 from backend.common.dates import database_now
@@ -36,13 +36,13 @@ from backend.suggestions.queries import SuggestionView, suggestion_for
 Fact = tuple[str, str, str]
 
 
-def dossier_context(user: User, community_id: int, suggestion_id: int) -> dict[str, Any]:
+def dossier_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
     """What the page says. Raises NotVisible where the suggestion is not the reader's to see."""
-    view = suggestion_for(user, suggestion_id, community_id=community_id)
+    view = suggestion_for(reader, suggestion_id)
     today = database_now().date()
     apart = places_apart(view.own, view.other, today)
     return {
-        "community_id": community_id,
+        "community_id": view.own.pk,
         "view": view,
         "own_local": _local_name(view.own),
         "other_local": _local_name(view.other),
@@ -57,9 +57,9 @@ def dossier_context(user: User, community_id: int, suggestion_id: int) -> dict[s
     }
 
 
-def dossier_bytes(user: User, community_id: int, suggestion_id: int) -> bytes:
+def dossier_bytes(reader: Reader, suggestion_id: int) -> bytes:
     """The dossier as a PDF of one page. Raises NotVisible, Unavailable (see ``render_pdf``)."""
-    context = dossier_context(user, community_id, suggestion_id)
+    context = dossier_context(reader, suggestion_id)
     html = render_to_string(
         "suggestions/dossier_pdf.html", context | {"style": _style(), "world": _world()}
     )

@@ -13,8 +13,8 @@ from django.db.models import Case, Count, Q, QuerySet, Value, When
 
 from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.models import Community, CommunityRole, Profile
-from backend.cities.permissions import require_in, require_staff
+from backend.cities.models import Community, Profile
+from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.suggestions.models import ScoringRun, Suggestion
@@ -134,12 +134,11 @@ def _seen_by(community_id: int) -> QuerySet[Suggestion]:
     )
 
 
-def visible_suggestions(user: User | AnonymousUser, community_id: int) -> QuerySet[Suggestion]:
+def visible_suggestions(reader: Reader) -> QuerySet[Suggestion]:
     """The rows behind ``suggestions_for``: never shown as they are, only through ``seen_from``.
     Raises NotVisible.
     """
-    require_in(user, community_id, "R", Thing.SUGGESTION)
-    return suggestions_of_community(community_id)
+    return suggestions_of_community(reader.require("R", Thing.SUGGESTION))
 
 
 def seen_from(
@@ -149,23 +148,17 @@ def seen_from(
     return _view(suggestion, community_id, now or database_now())
 
 
-def suggestions_for(
-    user: User | AnonymousUser, community_id: int, *, now: dt.datetime | None = None
-) -> list[SuggestionView]:
+def suggestions_for(reader: Reader, *, now: dt.datetime | None = None) -> list[SuggestionView]:
     """The community's suggestions as its side sees them. Raises NotVisible for people without a
     role there.
     """
     moment = now or database_now()
-    return [_view(s, community_id, moment) for s in visible_suggestions(user, community_id)]
+    community_id = reader.require("R", Thing.SUGGESTION)
+    return [_view(s, community_id, moment) for s in suggestions_of_community(community_id)]
 
 
-def suggestion_for(
-    user: User | AnonymousUser, suggestion_id: int, *, community_id: int | None = None
-) -> SuggestionView:
-    """One suggestion from the side on which the reader stands.
-
-    Args:
-        community_id: the side, for a reader with a role on both; else it is found.
+def suggestion_for(reader: Reader, suggestion_id: int) -> SuggestionView:
+    """One suggestion from the reader's side, which is looked up if the reader has no community yet.
 
     Raises:
         NotVisible: no such suggestion, not released, or no role on either side.
@@ -173,18 +166,9 @@ def suggestion_for(
     sides = (
         Suggestion.objects.filter(pk=suggestion_id).values_list("pair__a_id", "pair__b_id").first()
     )
-    if sides is None or not isinstance(user, User):
+    if sides is None:
         raise NotVisible
-    if community_id is None:
-        role = (
-            CommunityRole.objects.filter(user=user, community_id__in=sides, ended_at__isnull=True)
-            .order_by("id")
-            .first()
-        )
-        community_id = role.community_id if role else None
-    if community_id not in sides:
-        raise NotVisible
-    require_in(user, community_id, "R", Thing.SUGGESTION)
+    community_id = reader.in_one_of(sides).require("R", Thing.SUGGESTION)
     suggestion = _with_communities(_seen_by(community_id)).filter(pk=suggestion_id).first()
     if suggestion is None:
         raise NotVisible

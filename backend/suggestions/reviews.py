@@ -12,10 +12,10 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
-from backend.cities.permissions import actor_kind, require_in, require_staff
+from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.suggestions.models import AnswerRule, Decision, ShortlistEntry, Suggestion, Vote
@@ -150,7 +150,8 @@ def _other(community_id: int, path: str, value: object) -> Q:
     )
 
 
-def _shown(user: User, community_id: int, shown: str, now: dt.datetime) -> Q:
+def _shown(reader: Reader, shown: str, now: dt.datetime) -> Q:
+    community_id = reader.require("R", Thing.SUGGESTION)
     seeks = ~Exists(Profile.objects.filter(community_id=community_id, status__in=GONE))
     open_to_us = (
         _own(community_id, state=_A.PENDING)
@@ -159,9 +160,11 @@ def _shown(user: User, community_id: int, shown: str, now: dt.datetime) -> Q:
     )
     if shown == "awaiting_me":
         voted = Exists(
-            Vote.objects.filter(suggestion=OuterRef("pk"), community_id=community_id, by=user)
+            Vote.objects.filter(
+                suggestion=OuterRef("pk"), community_id=community_id, by=reader.user.pk
+            )
         )
-        answers = may(actor_kind(user, community_id), "X", Thing.ANSWER)
+        answers = reader.may("X", Thing.ANSWER)
         return open_to_us if answers else open_to_us & Q(~voted)
     if shown == "new":
         return open_to_us & Q(released_at__gt=now - dt.timedelta(days=NEW_DAYS))
@@ -176,16 +179,13 @@ def _shown(user: User, community_id: int, shown: str, now: dt.datetime) -> Q:
     return Q()
 
 
-def queue(
-    user: User | AnonymousUser, community_id: int, filters: QueueFilters | None = None
-) -> QuerySet[Suggestion]:
+def queue(reader: Reader, filters: QueueFilters | None = None) -> QuerySet[Suggestion]:
     """The community's suggestions in the order of the allocation, narrowed: rows to be shown
     through ``seen_from`` alone.
 
     Raises NotVisible for people without a role there.
     """
-    require_in(user, community_id, "R", Thing.SUGGESTION)
-    assert isinstance(user, User)  # noqa: S101 - require_in lets no visitor through
+    community_id = reader.require("R", Thing.SUGGESTION)
     chosen = filters or QueueFilters()
     found = suggestions_of_community(community_id)
     if chosen.country:
@@ -199,7 +199,7 @@ def queue(
             )
         )
     if chosen.shown != "all":
-        found = found.filter(_shown(user, community_id, chosen.shown, database_now()))
+        found = found.filter(_shown(reader, chosen.shown, database_now()))
     return found
 
 
@@ -213,14 +213,14 @@ class QueueCounts:
     countries: list[tuple[str, str, int]]
 
 
-def queue_counts(user: User, community_id: int) -> QueueCounts:
+def queue_counts(reader: Reader) -> QueueCounts:
     """Counts over the whole queue, in one query, of what the side itself knows. Raises NotVisible."""
-    require_in(user, community_id, "R", Thing.SUGGESTION)
+    community_id = reader.require("R", Thing.SUGGESTION)
     now = database_now()
-    rows = queue(user, community_id).order_by().select_related(None)
+    rows = queue(reader).order_by().select_related(None)
     counts = rows.aggregate(
         **{
-            f"n_{shown}": Count("pk", filter=_shown(user, community_id, shown, now), distinct=True)
+            f"n_{shown}": Count("pk", filter=_shown(reader, shown, now), distinct=True)
             for shown in SHOWN
             if shown != "all"
         },
@@ -243,14 +243,14 @@ def queue_counts(user: User, community_id: int) -> QueueCounts:
     )
 
 
-def reviews_of(user: User, community_id: int, views: Sequence[SuggestionView]) -> dict[int, Review]:
+def reviews_of(reader: Reader, views: Sequence[SuggestionView]) -> dict[int, Review]:
     """The reviews of these suggestions by id, in four queries however many they are. Raises
     NotVisible.
 
     Who answers for the community reads every comment; others read their own and the tally.
     """
-    actor = require_in(user, community_id, "R", Thing.REVIEW)
-    reads_all = may(actor, "D", Thing.REVIEW)
+    community_id = reader.require("R", Thing.REVIEW)
+    reads_all = reader.may("D", Thing.REVIEW)
     ids = [view.suggestion_id for view in views]
     votes: dict[int, list[Vote]] = defaultdict(list)
     for vote in (
@@ -270,13 +270,15 @@ def reviews_of(user: User, community_id: int, views: Sequence[SuggestionView]) -
             suggestion_id=view.suggestion_id,
             tally=count_votes(votes[view.suggestion_id], eligible),
             own_vote=next(
-                (vote for vote in votes[view.suggestion_id] if vote.by_id == user.pk), None
+                (vote for vote in votes[view.suggestion_id] if vote.by_id == reader.user.pk), None
             ),
             votes=[
-                vote for vote in votes[view.suggestion_id] if reads_all or vote.by_id == user.pk
+                vote
+                for vote in votes[view.suggestion_id]
+                if reads_all or vote.by_id == reader.user.pk
             ],
             is_shortlisted=view.suggestion_id in listed,
-            may_vote=may(actor, "C", Thing.REVIEW) and view.can_answer,
+            may_vote=reader.may("C", Thing.REVIEW) and view.can_answer,
             may_remove_votes=reads_all and view.can_answer,
             rule=rule,
         )
@@ -284,15 +286,15 @@ def reviews_of(user: User, community_id: int, views: Sequence[SuggestionView]) -
     }
 
 
-def compared(user: User, community_id: int, suggestion_ids: Iterable[int]) -> list[SuggestionView]:
+def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionView]:
     """Those of the community's suggestions, in the order asked for. Raises NotVisible when one of
     them is not there.
     """
+    community_id = reader.require("R", Thing.SUGGESTION)
     wanted = list(dict.fromkeys(suggestion_ids))
     now = database_now()
     found = {
-        row.pk: seen_from(row, community_id, now=now)
-        for row in queue(user, community_id).filter(pk__in=wanted)
+        row.pk: seen_from(row, community_id, now=now) for row in queue(reader).filter(pk__in=wanted)
     }
     if len(found) != len(wanted):
         raise NotVisible

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import AnonymousUser
 
 from backend.accounts.models import User
-from backend.cities.permissions import role_in
+from backend.cities.permissions import Reader, reader_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -76,19 +76,27 @@ def access_of(callback: Any) -> Access | None:
     return access
 
 
-def admits(level: Level, user: User | AnonymousUser, community_id: int | None) -> bool:
-    """True if the person passes the level. One query where a role in the community decides."""
-    if level is Level.PUBLIC:
-        return True
+def reader_admitted(
+    level: Level, user: User | AnonymousUser, community_id: int | None
+) -> Reader | None:
+    """The person as the reader of this request; None if the level does not admit them.
+
+    The role in the community is looked up here, by one query, and nowhere else in a request that
+    reads: the reader is handed to the queries.
+    """
     if not isinstance(user, User):
-        return False
+        return None
+    if level in (Level.COMMUNITY, Level.COMMUNITY_OR_STAFF):
+        if community_id is None:
+            return None
+        reader = reader_of(user, community_id)
+        by_office = level is Level.COMMUNITY_OR_STAFF and user.is_staff_member
+        return reader if reader.role is not None or by_office else None
     passes = {
+        Level.PUBLIC: True,
         Level.SIGNED_IN: True,
         Level.STAFF: user.is_staff_member,
-        Level.COMMUNITY_OR_STAFF: user.is_staff_member,
         Level.CURATOR: user.is_curator,
         Level.ADMIN: user.is_admin,
-    }.get(level, False)
-    if passes or level not in (Level.COMMUNITY, Level.COMMUNITY_OR_STAFF):
-        return passes
-    return community_id is not None and role_in(user, community_id) is not None
+    }
+    return reader_of(user) if passes[level] else None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.permissions import actor_kind, communities_with_role, require_staff
+from backend.cities.permissions import Reader, require_staff
 from backend.common.errors import NotVisible
 from backend.introductions.documents import Change, compare, delivered_text
 from backend.introductions.models import (
@@ -67,12 +67,11 @@ def agreements_for_staff(
     return found.filter(status__in=OPEN) if open_only else found
 
 
-def agreements_of(user: User | AnonymousUser, community_id: int) -> QuerySet[Agreement]:
+def agreements_of(reader: Reader) -> QuerySet[Agreement]:
     """A community's agreements once they were put before both sides, the newest first. Raises
     NotVisible.
     """
-    if not may(actor_kind(user, community_id), "R", Thing.AGREEMENT):
-        raise NotVisible
+    community_id = reader.require("R", Thing.AGREEMENT)
     sides = Q(introduction__pair__a_id=community_id) | Q(introduction__pair__b_id=community_id)
     return _with_sides().filter(sides, offered_number__isnull=False).order_by("-id")
 
@@ -86,27 +85,18 @@ def _with_sides() -> QuerySet[Agreement]:
     ).prefetch_related("signatories__community")
 
 
-def agreement_for(
-    user: User | AnonymousUser, agreement_id: int, *, community_id: int | None = None
-) -> tuple[Agreement, int | None]:
-    """One agreement and the reader's own side (None for staff). Raises NotVisible.
-
-    Args:
-        community_id: the side, for a reader with a role on both; else it is found.
+def agreement_for(reader: Reader, agreement_id: int) -> tuple[Agreement, Reader]:
+    """One agreement and its reader on their own side (``community_id`` None for staff). Raises
+    NotVisible.
     """
     agreement = _with_sides().filter(pk=agreement_id).first()
     if agreement is None:
         raise NotVisible
-    if may(actor_kind(user), "R", Thing.AGREEMENT):
-        return agreement, None
     pair = agreement.introduction.pair
-    sides = communities_with_role(user) & {pair.a_id, pair.b_id}
-    for side in sorted(sides if community_id is None else sides & {community_id}):
-        if agreement.offered_number is not None and may(
-            actor_kind(user, side), "R", Thing.AGREEMENT
-        ):
-            return agreement, side
-    raise NotVisible
+    reader = reader.on_side((pair.a_id, pair.b_id), "R", Thing.AGREEMENT)
+    if agreement.offered_number is None and not reader.is_staff:
+        raise NotVisible
+    return agreement, reader
 
 
 def versions_for(agreement: Agreement, side: int | None) -> QuerySet[AgreementVersion]:
@@ -130,15 +120,9 @@ def comparison(agreement: Agreement, side: int | None, old: int, new: int) -> li
     return compare(version_for(agreement, side, old).body, version_for(agreement, side, new).body)
 
 
-def document_for(
-    user: User | AnonymousUser,
-    agreement_id: int,
-    document_id: int,
-    *,
-    community_id: int | None = None,
-) -> SignedDocument:
+def document_for(reader: Reader, agreement_id: int, document_id: int) -> SignedDocument:
     """One signed document, for whoever may read its agreement. Raises NotVisible."""
-    agreement, _side = agreement_for(user, agreement_id, community_id=community_id)
+    agreement, _reader = agreement_for(reader, agreement_id)
     document = agreement.documents.filter(pk=document_id).first()
     if document is None:
         raise NotVisible

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Thing
 from backend.accounts.models import User
-from backend.cities.permissions import actor_kind, communities_with_role, require_staff
+from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, Meeting
@@ -30,12 +30,11 @@ def board(user: User | AnonymousUser) -> QuerySet[Introduction]:
     )
 
 
-def introductions_of(user: User | AnonymousUser, community_id: int) -> QuerySet[Introduction]:
+def introductions_of(reader: Reader) -> QuerySet[Introduction]:
     """A community's introductions, newest first; staff's own column before the introduction is not
     shown. Raises NotVisible.
     """
-    if not may(actor_kind(user, community_id), "R", Thing.INTRODUCTION):
-        raise NotVisible
+    community_id = reader.require("R", Thing.INTRODUCTION)
     return (
         Introduction.objects.filter(Q(pair__a_id=community_id) | Q(pair__b_id=community_id))
         .exclude(stage=Introduction.Stage.TO_INTRODUCE)
@@ -45,10 +44,10 @@ def introductions_of(user: User | AnonymousUser, community_id: int) -> QuerySet[
     )
 
 
-def introduction_for(
-    user: User | AnonymousUser, introduction_id: int
-) -> tuple[Introduction, int | None]:
-    """One introduction and the reader's own side (None for staff). Raises NotVisible."""
+def introduction_for(reader: Reader, introduction_id: int) -> tuple[Introduction, Reader]:
+    """One introduction and its reader on their own side (``community_id`` None for staff). Raises
+    NotVisible.
+    """
     introduction = (
         Introduction.objects.select_related(*_RELATED)
         .prefetch_related("consents")
@@ -57,15 +56,11 @@ def introduction_for(
     )
     if introduction is None:
         raise NotVisible
-    if may(actor_kind(user), "R", Thing.INTRODUCTION):
-        return introduction, None
-    sides = communities_with_role(user) & {introduction.pair.a_id, introduction.pair.b_id}
-    for community_id in sorted(sides):
-        if introduction.stage != Introduction.Stage.TO_INTRODUCE and may(
-            actor_kind(user, community_id), "R", Thing.INTRODUCTION
-        ):
-            return introduction, community_id
-    raise NotVisible
+    sides = (introduction.pair.a_id, introduction.pair.b_id)
+    reader = reader.on_side(sides, "R", Thing.INTRODUCTION)
+    if introduction.stage == Introduction.Stage.TO_INTRODUCE and not reader.is_staff:
+        raise NotVisible
+    return introduction, reader
 
 
 # The board as staff narrow it down, and what its cards show at a glance.

@@ -5,14 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from backend.accounts.grants import Thing, may
-from backend.accounts.models import User
+from backend.accounts.grants import Thing
 from backend.cities.models import Community
-from backend.cities.permissions import actor_kind
+from backend.cities.permissions import Reader
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.common.local_times import GoodTime, good_times, zone_of
@@ -108,25 +106,25 @@ def view_of(meeting: Meeting, own_id: int | None) -> MeetingForReader:
 
 
 def meeting_for(
-    user: User | AnonymousUser, introduction_id: int, meeting_id: int
-) -> tuple[MeetingForReader, Introduction, int | None]:
-    """One meeting, its introduction, and the reader's own side (None for staff). Raises NotVisible."""
-    introduction, own_id = introduction_for(user, introduction_id)
+    reader: Reader, introduction_id: int, meeting_id: int
+) -> tuple[MeetingForReader, Introduction, Reader]:
+    """One meeting, its introduction, and its reader on their own side (``community_id`` None for
+    staff). Raises NotVisible.
+    """
+    introduction, reader = introduction_for(reader, introduction_id)
     meeting = meetings_in(introduction).filter(pk=meeting_id).first()
     if meeting is None:
         raise NotVisible
-    return view_of(meeting, own_id), introduction, own_id
+    return view_of(meeting, reader.community_id), introduction, reader
 
 
-def may_arrange(user: User | AnonymousUser, introduction: Introduction, own_id: int | None) -> bool:
+def may_arrange(reader: Reader, introduction: Introduction) -> bool:
     """Whether the reader may propose, fix and cancel: who speaks for a side, or a curator, while
     the introduction is open to meetings.
     """
     if introduction.stage in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED):
         return False
-    return may(
-        actor_kind(user, own_id), "X", Thing.CONSENT if own_id is not None else Thing.INTRODUCTION
-    )
+    return reader.may("X", Thing.INTRODUCTION if reader.is_staff else Thing.CONSENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Membership
-from backend.cities.permissions import actor_kind, communities_with_role, require_staff
+from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now, months_before, whole_months
 from backend.common.errors import NotVisible
 from backend.introductions.models import (
@@ -248,14 +248,11 @@ def _with_all(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[P
     )
 
 
-def partnerships_of(
-    user: User | AnonymousUser, community_id: int, *, today: dt.date | None = None
-) -> QuerySet[Partnership]:
+def partnerships_of(reader: Reader, *, today: dt.date | None = None) -> QuerySet[Partnership]:
     """A community's partnerships, also those at rest, the latest first, with what ``health_of``
     reads. Raises NotVisible.
     """
-    if not may(actor_kind(user, community_id), "R", Thing.PARTNERSHIP):
-        raise NotVisible
+    community_id = reader.require("R", Thing.PARTNERSHIP)
     sides = Q(pair__a_id=community_id) | Q(pair__b_id=community_id)
     return _with_all(Partnership.objects.filter(sides), today or database_now().date()).order_by(
         "-since", "-id"
@@ -287,17 +284,10 @@ def partnerships_for_staff(
 
 
 def partnership_for(
-    user: User | AnonymousUser,
-    partnership_id: int,
-    *,
-    community_id: int | None = None,
-    today: dt.date | None = None,
-) -> tuple[Partnership, int | None]:
-    """One partnership with all that is recorded of it, and the reader's own side (None for staff).
-    Raises NotVisible.
-
-    Args:
-        community_id: the side, for a reader with a role on both; else it is found.
+    reader: Reader, partnership_id: int, *, today: dt.date | None = None
+) -> tuple[Partnership, Reader]:
+    """One partnership with all that is recorded of it, and its reader on their own side
+    (``community_id`` None for staff). Raises NotVisible.
     """
     kept = (
         Activity.objects.filter(retracted_at__isnull=True)
@@ -334,10 +324,5 @@ def partnership_for(
     partnership = found.first()
     if partnership is None:
         raise NotVisible
-    if may(actor_kind(user), "R", Thing.PARTNERSHIP):
-        return partnership, None
-    sides = communities_with_role(user) & {partnership.pair.a_id, partnership.pair.b_id}
-    for side in sorted(sides if community_id is None else sides & {community_id}):
-        if may(actor_kind(user, side), "R", Thing.PARTNERSHIP):
-            return partnership, side
-    raise NotVisible
+    sides = (partnership.pair.a_id, partnership.pair.b_id)
+    return partnership, reader.on_side(sides, "R", Thing.PARTNERSHIP)

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Actor, Thing, may
+from backend.accounts.grants import Thing
 from backend.accounts.models import User
 from backend.accounts.services import (
     change_staff_role,
@@ -30,6 +30,7 @@ from backend.accounts.services import (
     update_account,
 )
 from backend.cities.models import CommunityRole, Invitation, JoinRequest, Profile
+from backend.cities.permissions import reader_with
 from backend.cities.queries import communities_of
 from backend.cities.services.invitations import invitation_path, invitations_to, requests_of
 from backend.common.errors import Conflict, InvalidFields
@@ -222,17 +223,17 @@ def waiting_invitations(user: User) -> list[Invitation]:
 
 
 def _community_desk(user: User, role: CommunityRole) -> CommunityDesk:
-    actor = Actor.UNVETTED if role.vetted_at is None else Actor(role.role)
-    sees = may(actor, "R", Thing.SUGGESTION)
-    views = suggestions_for(user, role.community_id) if sees else []
+    reader = reader_with(user, role)
+    sees = reader.may("R", Thing.SUGGESTION)
+    views = suggestions_for(reader) if sees else []
     return CommunityDesk(
         role=role,
         profile=role.community.profile,
         open_suggestions=sum(view.status_for_side == "open" for view in views),
         mutual=sum(view.status_for_side in ("mutual", "introduced") for view in views),
-        introductions=list(introductions_of(user, role.community_id)) if sees else [],
-        may_edit=may(actor, "U", Thing.DRAFT),
-        may_answer=may(actor, "X", Thing.ANSWER),
+        introductions=list(introductions_of(reader)) if sees else [],
+        may_edit=reader.may("U", Thing.DRAFT),
+        may_answer=reader.may("X", Thing.ANSWER),
     )
 
 

@@ -45,7 +45,7 @@ from backend.introductions.services.drafts import (
 )
 from backend.web.access import Level, open_to
 from backend.web.agreements import serializers
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, checked, current_reader, person
 from backend.web.rest.idempotency import idempotent
 
 # A side's agreements: read versions, send the signed document, confirm.
@@ -67,7 +67,7 @@ def sent_document(request: Request) -> UploadedFile:
 def detail(
     request: Request, agreement_id: int, community_id: int | None, status: int = 200
 ) -> Response:
-    agreement, _side = agreement_for(person(request), agreement_id, community_id=community_id)
+    agreement, _reader = agreement_for(current_reader(request), agreement_id)
     return Response(serializers.AgreementDetailSerializer(agreement).data, status=status)
 
 
@@ -79,7 +79,7 @@ class AgreementsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Agreement]:
         self.filters()
-        return agreements_of(person(self.request), self.kwargs["community_id"])
+        return agreements_of(current_reader(self.request))
 
 
 @open_to(GET=Level.COMMUNITY)
@@ -96,9 +96,11 @@ class AgreementVersionsView(ApiView):
         responses=serializers.VersionsSerializer,
     )
     def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
-        agreement, side = agreement_for(person(request), agreement_id, community_id=community_id)
+        agreement, reader = agreement_for(current_reader(request), agreement_id)
         return Response(
-            serializers.VersionsSerializer({"versions": versions_for(agreement, side)}).data
+            serializers.VersionsSerializer(
+                {"versions": versions_for(agreement, reader.community_id)}
+            ).data
         )
 
 
@@ -111,9 +113,11 @@ class AgreementChangesView(ApiView):
     )
     def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
         asked = checked(serializers.ChangesFilters, request.query_params.dict())
-        agreement, side = agreement_for(person(request), agreement_id, community_id=community_id)
+        agreement, reader = agreement_for(current_reader(request), agreement_id)
         return Response(
-            serializers.ChangesSerializer({"changes": comparison(agreement, side, **asked)}).data
+            serializers.ChangesSerializer(
+                {"changes": comparison(agreement, reader.community_id, **asked)}
+            ).data
         )
 
 
@@ -145,9 +149,7 @@ class AgreementDocumentView(ApiView):
     def get(
         self, request: Request, document_id: int, agreement_id: int, community_id: int | None = None
     ) -> FileResponse:
-        document = document_for(
-            person(request), agreement_id, document_id, community_id=community_id
-        )
+        document = document_for(current_reader(request), agreement_id, document_id)
         return private_download(
             document.file.open("rb"),
             name=document.original_name,
@@ -221,9 +223,11 @@ class StaffAgreementView(ApiView):
 class StaffVersionsView(ApiView):
     @extend_schema(summary="All versions", responses=serializers.VersionsSerializer)
     def get(self, request: Request, agreement_id: int) -> Response:
-        agreement, side = agreement_for(person(request), agreement_id)
+        agreement, reader = agreement_for(current_reader(request), agreement_id)
         return Response(
-            serializers.VersionsSerializer({"versions": versions_for(agreement, side)}).data
+            serializers.VersionsSerializer(
+                {"versions": versions_for(agreement, reader.community_id)}
+            ).data
         )
 
     @extend_schema(
@@ -247,9 +251,11 @@ class StaffChangesView(ApiView):
     )
     def get(self, request: Request, agreement_id: int) -> Response:
         asked = checked(serializers.ChangesFilters, request.query_params.dict())
-        agreement, side = agreement_for(person(request), agreement_id)
+        agreement, reader = agreement_for(current_reader(request), agreement_id)
         return Response(
-            serializers.ChangesSerializer({"changes": comparison(agreement, side, **asked)}).data
+            serializers.ChangesSerializer(
+                {"changes": comparison(agreement, reader.community_id, **asked)}
+            ).data
         )
 
 

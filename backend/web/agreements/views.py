@@ -13,9 +13,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Thing
 from backend.cities.documents import too_large
-from backend.cities.permissions import actor_kind
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.common.files import private_download, was_too_large
 from backend.introductions.documents import PLACEHOLDERS, blocks
@@ -48,20 +47,19 @@ from backend.introductions.services.drafts import (
 from backend.outbox.queries import trail
 from backend.web.access import Level, open_to
 from backend.web.agreements.forms import BeginForm, ConfirmForm, TemplateForm, VersionForm
-from backend.web.html.base import current_user
+from backend.web.html.base import current_reader, current_user
 
 # An agreement as its two sides and staff read it: versions, what changed, the signed document,
 # each side's confirmation.
 
 
 def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
-    user = current_user(request)
-    agreement, side = agreement_for(user, agreement_id)
+    agreement, reader = agreement_for(current_reader(request), agreement_id)
+    side = reader.community_id
     pair = agreement.introduction.pair
     versions = list(versions_for(agreement, side))
     shown = next((v for v in versions if v.number == agreement.offered_number), versions[0])
     signed = {signatory.community_id: signatory for signatory in agreement.signatories.all()}
-    actor = actor_kind(user, side)
     expected = {entry["community_id"]: entry for entry in shown.terms["signatories"]}
     documents = list(agreement.documents.select_related("community").order_by("-id"))
     is_signing = agreement.status == Agreement.Status.SIGNING
@@ -80,13 +78,13 @@ def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
         ],
         "documents": documents,
         "ready": ready,
-        "may_send": is_signing and not signed and may(actor, "C", Thing.SIGNATURE),
+        "may_send": is_signing and not signed and reader.may("C", Thing.SIGNATURE),
         "may_confirm": is_signing
         and side is not None
         and side not in signed
         and ready
-        and may(actor, "X", Thing.SIGNATURE),
-        "may_take_back": is_signing and side in signed and may(actor, "X", Thing.SIGNATURE),
+        and reader.may("X", Thing.SIGNATURE),
+        "may_take_back": is_signing and side in signed and reader.may("X", Thing.SIGNATURE),
         "confirm_form": ConfirmForm(initial=expected.get(side or 0)),
         "recognised": is_recognised(agreement),
         "shows_sample": pair.a.is_sample or pair.b.is_sample,
@@ -145,10 +143,13 @@ def received(request: HttpRequest) -> UploadedFile:
 @require_POST
 def send_document(request: HttpRequest, agreement_id: int) -> HttpResponse:
     user = current_user(request)
-    _found, side = agreement_for(user, agreement_id)
+    _found, reader = agreement_for(current_reader(request), agreement_id)
     try:
         add_document(
-            by=user, agreement_id=agreement_id, community_id=side, upload=received(request)
+            by=user,
+            agreement_id=agreement_id,
+            community_id=reader.community_id,
+            upload=received(request),
         )
     except InvalidFields as invalid:
         messages.error(
@@ -164,7 +165,7 @@ def send_document(request: HttpRequest, agreement_id: int) -> HttpResponse:
 @open_to(Level.SIGNED_IN)
 @require_safe
 def download(request: HttpRequest, agreement_id: int, document_id: int) -> FileResponse:
-    document = document_for(current_user(request), agreement_id, document_id)
+    document = document_for(current_reader(request), agreement_id, document_id)
     return private_download(
         document.file.open("rb"), name=document.original_name, content_type=document.content_type
     )
@@ -174,7 +175,8 @@ def download(request: HttpRequest, agreement_id: int, document_id: int) -> FileR
 @require_POST
 def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
     user = current_user(request)
-    found, side = agreement_for(user, agreement_id)
+    found, reader = agreement_for(current_reader(request), agreement_id)
+    side = reader.community_id
     if side is None:
         raise NotVisible  # staff never confirm for a side
     if request.POST.get("act") == "withdraw":
@@ -220,8 +222,8 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
 def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """Begins a draft, or leads to the one that is open."""
     user = current_user(request)
-    card, side = introduction_for(user, introduction_id)
-    if side is not None:
+    card, reader = introduction_for(current_reader(request), introduction_id)
+    if not reader.is_staff:
         raise NotVisible
     found = card.agreements.order_by("-id")
     running = found.filter(status__in=(Agreement.Status.DRAFT, Agreement.Status.SIGNING)).first()
@@ -270,8 +272,8 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
 def draft(request: HttpRequest, agreement_id: int) -> HttpResponse:
     """The editor of a draft. Every saving is a further version."""
     user = current_user(request)
-    agreement, side = agreement_for(user, agreement_id)
-    if side is not None:
+    agreement, reader = agreement_for(current_reader(request), agreement_id)
+    if not reader.is_staff:
         raise NotVisible
     pair = agreement.introduction.pair
     latest = agreement.versions.latest("number")

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 
 from backend.accounts.models import User
 from backend.accounts.services import must_set_up_second_factor
-from backend.web.access import Access, Level, access_of, admits
+from backend.web.access import Access, Level, access_of, reader_admitted
 from backend.web.html.errors import not_found
 
 _PUBLIC_NAMES = (
@@ -82,8 +82,10 @@ class AccessMiddleware:
             return None
         if not isinstance(request.user, User):
             return redirect_to_login(request.get_full_path())
-        if not admits(level, request.user, kwargs.get("community_id")):
+        reader = reader_admitted(level, request.user, kwargs.get("community_id"))
+        if reader is None:
             return not_found(request)
         if not access.without_second_factor and must_set_up_second_factor(request.user):
             return redirect("web:second_factor")
+        request.reader = reader  # type: ignore[attr-defined]
         return None

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from backend.accounts.models import User
+from backend.cities.permissions import Reader
 from backend.common.errors import NotVisible
 
 
@@ -14,6 +15,16 @@ def current_user(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise NotVisible
     return request.user
+
+
+def current_reader(request: HttpRequest) -> Reader:
+    """The person and their role in the community of the address, as access has looked it up.
+    Raises NotVisible.
+    """
+    reader = getattr(request, "reader", None)
+    if not isinstance(reader, Reader):
+        raise NotVisible
+    return reader
 
 
 # Where a form leads after its act: back to the page of ours that it names.

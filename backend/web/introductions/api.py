@@ -29,14 +29,14 @@ from backend.introductions.services.introductions import (
 )
 from backend.web.access import Level, open_to
 from backend.web.introductions import serializers
-from backend.web.rest.base import ApiList, ApiView, Private, checked, person
+from backend.web.rest.base import ApiList, ApiView, Private, checked, current_reader, person
 from backend.web.rest.idempotency import idempotent
 
 # A community's introductions: consent, and the contacts that open only under both.
 
 
-def _answer(user: User, community_id: int, introduction_id: int) -> Response:
-    introduction = introductions_of(user, community_id).filter(pk=introduction_id).first()
+def _answer(request: Request, community_id: int, introduction_id: int) -> Response:
+    introduction = introductions_of(current_reader(request)).filter(pk=introduction_id).first()
     if introduction is None:
         raise NotVisible
     return Response(
@@ -52,7 +52,7 @@ class IntroductionsView(Private, ApiList):
 
     def get_queryset(self) -> QuerySet[Introduction]:
         self.filters()
-        return introductions_of(person(self.request), self.kwargs["community_id"])
+        return introductions_of(current_reader(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
         return super().get_serializer_context() | {"community_id": self.kwargs.get("community_id")}
@@ -62,7 +62,7 @@ class IntroductionsView(Private, ApiList):
 class IntroductionView(Private, ApiView):
     @extend_schema(summary="One introduction", responses=serializers.IntroductionSerializer)
     def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
-        return _answer(person(request), community_id, introduction_id)
+        return _answer(request, community_id, introduction_id)
 
 
 @open_to(POST=Level.COMMUNITY, DELETE=Level.COMMUNITY)
@@ -75,7 +75,7 @@ class ConsentView(Private, ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
         give_consent(by=person(request), introduction_id=introduction_id, community_id=community_id)
-        return _answer(person(request), community_id, introduction_id)
+        return _answer(request, community_id, introduction_id)
 
     @extend_schema(
         summary="Take the consent back",
@@ -86,7 +86,7 @@ class ConsentView(Private, ApiView):
         withdraw_consent(
             by=person(request), introduction_id=introduction_id, community_id=community_id
         )
-        return _answer(person(request), community_id, introduction_id)
+        return _answer(request, community_id, introduction_id)
 
 
 @open_to(POST=Level.COMMUNITY)
@@ -101,7 +101,7 @@ class LeaveView(Private, ApiView):
         leave_introduction(
             by=person(request), introduction_id=introduction_id, side_id=community_id
         )
-        return _answer(person(request), community_id, introduction_id)
+        return _answer(request, community_id, introduction_id)
 
 
 @open_to(GET=Level.COMMUNITY)

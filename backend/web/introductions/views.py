@@ -13,9 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Thing, may
-from backend.accounts.models import User
-from backend.cities.permissions import actor_kind
+from backend.accounts.grants import Thing
+from backend.cities.permissions import Reader
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.introductions.models import Introduction
 from backend.introductions.queries.introductions import (
@@ -40,7 +39,7 @@ from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.queries import trail
 from backend.suggestions.models import Pair
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_user, inside
+from backend.web.html.base import current_reader, current_user, inside
 from backend.web.html.forms import DomainForm
 from backend.web.introductions.forms import AssignForm, BoardFilters, MoveForm, NoteForm
 
@@ -60,7 +59,8 @@ STAGES: list[Introduction.Stage] = [
 @require_safe
 def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
     user = current_user(request)
-    card, own_id = introduction_for(user, introduction_id)
+    card, reader = introduction_for(current_reader(request), introduction_id)
+    own_id = reader.community_id
     if own_id is None:  # staff have a page of their own for it
         return redirect("web:staff_introduction", introduction_id)
     pair = card.pair
@@ -76,14 +76,14 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "own_consented": own_id in active,
         "contacts": contacts,
         "both_consented": len(active) == 2,
-        "may_consent": may(actor_kind(user, own_id), "X", Thing.CONSENT),
-        "may_edit": may(actor_kind(user, own_id), "U", Thing.CONTACTS_BEFORE_CONSENT),
+        "may_consent": reader.may("X", Thing.CONSENT),
+        "may_edit": reader.may("U", Thing.CONTACTS_BEFORE_CONSENT),
         "closed": card.stage == Introduction.Stage.CLOSED,
         "stages": [(stage.value, stage.label, STAGES.index(stage)) for stage in STAGES],
         "reached": STAGES.index(Introduction.Stage(card.stage)) if card.stage in STAGES else -1,
         "meetings": [view_of(meeting, own_id) for meeting in meetings_in(card)],
-        "may_arrange": may_arrange(user, card, own_id),
-        "may_leave": may(actor_kind(user, own_id), "X", Thing.CONSENT)
+        "may_arrange": may_arrange(reader, card),
+        "may_leave": reader.may("X", Thing.CONSENT)
         and card.stage in STAGES
         and card.stage != Introduction.Stage.AGREEMENT,
         "next_step": _next_step(card, own_id in active, len(active) == 2),
@@ -128,7 +128,8 @@ def _next_step(card: Introduction, own_consented: bool, both_consented: bool) ->
 @require_POST
 def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
     user = current_user(request)
-    card, own_id = introduction_for(user, introduction_id)
+    card, reader = introduction_for(current_reader(request), introduction_id)
+    own_id = reader.community_id
     if own_id is None:
         raise NotVisible
     act = request.POST.get("act", "")
@@ -158,9 +159,8 @@ def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
 def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """A side closes its introduction: asked for once, and done by a button."""
     user = current_user(request)
-    card, own_id = introduction_for(user, introduction_id)
-    if own_id is None or not may(actor_kind(user, own_id), "X", Thing.CONSENT):
-        raise NotVisible
+    card, reader = introduction_for(current_reader(request), introduction_id)
+    own_id = reader.require("X", Thing.CONSENT)
     other = card.pair.b if card.pair.a_id == own_id else card.pair.a
     if request.method == "POST":
         leave_introduction(by=user, introduction_id=introduction_id, side_id=own_id)
@@ -222,9 +222,9 @@ def _targets(card: Introduction) -> list[str]:
     return sorted(INTRODUCTION_TRANSITIONS[card.stage] - {STAGE.AGREEMENT}, key=STAGE.values.index)
 
 
-def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
-    card, side = introduction_for(user, introduction_id)
-    if side is not None:
+def _detail_context(reader: Reader, introduction_id: int) -> dict[str, Any]:
+    card, reader = introduction_for(reader, introduction_id)
+    if not reader.is_staff:
         raise NotVisible
     active = {
         consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None
@@ -240,7 +240,7 @@ def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
         "events": trail("introduction", card.pk),
         "notes": card.notes.select_related("by").order_by("-id"),
         "meetings": [view_of(meeting, None) for meeting in meetings_in(card)],
-        "may_arrange": may_arrange(user, card, None),
+        "may_arrange": may_arrange(reader, card),
         "move_form": MoveForm(stages=_targets(card), initial={"stage": marks.next_stage}),
         "assign_form": AssignForm(initial={"owner": card.owner_id, "due_on": card.due_on}),
         "note_form": NoteForm(),
@@ -252,7 +252,7 @@ def _detail_context(user: User, introduction_id: int) -> dict[str, Any]:
 def _detail(
     request: HttpRequest, introduction_id: int, form: dict[str, DomainForm] | None = None
 ) -> HttpResponse:
-    context = _detail_context(current_user(request), introduction_id)
+    context = _detail_context(current_reader(request), introduction_id)
     return render(
         request,
         "introductions/staff_introduction.html",
@@ -289,7 +289,10 @@ def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
             expected_stage=posted["expected"],
         )
     except InvalidFields as invalid:
-        form = MoveForm(request.POST, stages=_targets(introduction_for(user, introduction_id)[0]))
+        form = MoveForm(
+            request.POST,
+            stages=_targets(introduction_for(current_reader(request), introduction_id)[0]),
+        )
         form.take(invalid)
         return _detail(request, introduction_id, {"move_form": form})
     except Conflict as conflict:
@@ -315,7 +318,7 @@ def _after_conflict(
     return render(
         request,
         "introductions/staff_introduction.html",
-        _detail_context(current_user(request), introduction_id),
+        _detail_context(current_reader(request), introduction_id),
         status=409,
     )
 

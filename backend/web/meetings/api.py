@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from backend.accounts.models import User
 from backend.cities.models import Community
+from backend.cities.permissions import Reader
 from backend.common.errors import NotVisible
 from backend.introductions.meeting_times import calendar_entry, method_of
 from backend.introductions.models import Introduction, Meeting
@@ -29,34 +29,30 @@ from backend.introductions.queries.meetings import (
 from backend.introductions.services import meetings as services
 from backend.web.access import Access, Level, open_to
 from backend.web.meetings import serializers
-from backend.web.rest.base import ApiList, ApiView, Private, checked, person
+from backend.web.rest.base import ApiList, ApiView, Private, checked, current_reader, person
 from backend.web.rest.idempotency import idempotent
 
 
-def _introduction(user: User, side_id: int | None, introduction_id: int) -> Introduction:
-    found = board(user) if side_id is None else introductions_of(user, side_id)
+def _introduction(reader: Reader, introduction_id: int) -> Introduction:
+    found = board(reader.user) if reader.community_id is None else introductions_of(reader)
     introduction = found.filter(pk=introduction_id).first()
     if introduction is None:
         raise NotVisible
     return introduction
 
 
-def _view(
-    user: User, side_id: int | None, introduction_id: int, meeting_id: int
-) -> MeetingForReader:
-    meeting = (
-        meetings_in(_introduction(user, side_id, introduction_id)).filter(pk=meeting_id).first()
-    )
+def _view(reader: Reader, introduction_id: int, meeting_id: int) -> MeetingForReader:
+    meeting = meetings_in(_introduction(reader, introduction_id)).filter(pk=meeting_id).first()
     if meeting is None:
         raise NotVisible
-    return view_of(meeting, side_id)
+    return view_of(meeting, reader.community_id)
 
 
-def _answer(
-    user: User, side_id: int | None, introduction_id: int, meeting_id: int, status: int = 200
-) -> Response:
+def _answer(request: Request, introduction_id: int, meeting_id: int, status: int = 200) -> Response:
     return Response(
-        serializers.MeetingSerializer(_view(user, side_id, introduction_id, meeting_id)).data,
+        serializers.MeetingSerializer(
+            _view(current_reader(request), introduction_id, meeting_id)
+        ).data,
         status=status,
     )
 
@@ -69,11 +65,7 @@ class MeetingsView(Private, ApiList):
     def get_queryset(self) -> QuerySet[Meeting]:
         self.filters()
         return meetings_in(
-            _introduction(
-                person(self.request),
-                self.kwargs.get("community_id"),
-                self.kwargs["introduction_id"],
-            )
+            _introduction(current_reader(self.request), self.kwargs["introduction_id"])
         )
 
     def present(self, row: Any) -> MeetingForReader:
@@ -93,7 +85,7 @@ class MeetingsView(Private, ApiList):
         made = services.propose_meeting(
             by=me, introduction_id=introduction_id, side_id=community_id, **asked
         )
-        return _answer(me, community_id, introduction_id, made.pk, status=201)
+        return _answer(request, introduction_id, made.pk, status=201)
 
 
 class OneMeetingView(Private, ApiView):
@@ -105,7 +97,7 @@ class OneMeetingView(Private, ApiView):
         meeting_id: int,
         community_id: int | None = None,
     ) -> Response:
-        return _answer(person(request), community_id, introduction_id, meeting_id)
+        return _answer(request, introduction_id, meeting_id)
 
 
 def _act_view(
@@ -135,7 +127,7 @@ def _act_view(
                 side_id=community_id,
                 **asked,
             )
-            return _answer(me, community_id, introduction_id, meeting_id)
+            return _answer(request, introduction_id, meeting_id)
 
     return MeetingActView.as_view(access=access)
 
@@ -153,7 +145,7 @@ class CalendarView(Private, ApiView):
         community_id: int | None = None,
     ) -> HttpResponse:
         me = person(request)
-        meeting = _view(me, community_id, introduction_id, meeting_id).meeting
+        meeting = _view(current_reader(request), introduction_id, meeting_id).meeting
         pair = meeting.introduction.pair
         home = pair.a if pair.a.is_home else pair.b
         own: Community = (

@@ -32,7 +32,7 @@ from backend.introductions.services.meetings import (
     propose_other_times,
 )
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_user
+from backend.web.html.base import current_reader, current_user
 from backend.web.html.forms import DomainForm
 from backend.web.meetings.forms import DetailsForm, ProposeForm, TimesForm
 
@@ -63,9 +63,10 @@ def _frame(card: Introduction, own_id: int | None) -> dict[str, Any]:
 def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """Propose a meeting, with times that suit both sides' working hours beside the form."""
     user = current_user(request)
-    card, own_id = introduction_for(user, introduction_id)
-    if not may_arrange(user, card, own_id):
+    card, reader = introduction_for(current_reader(request), introduction_id)
+    if not may_arrange(reader, card):
         raise NotVisible
+    own_id = reader.community_id
     suggested = suggested_times(card, own_id)
     filled = {
         f"times.{index}": f"{time.clocks[0].when:%Y-%m-%dT%H:%M}"
@@ -94,13 +95,13 @@ def _page(
     meeting_id: int,
     forms: dict[str, DomainForm] | None = None,
 ) -> HttpResponse:
-    user = current_user(request)
-    view, card, own_id = meeting_for(user, introduction_id, meeting_id)
+    view, card, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
+    own_id = reader.community_id
     wrong = next((form for form in (forms or {}).values() if form.errors), None)
     context = _frame(card, own_id) | {
         "view": view,
         "own_id": own_id,
-        "may_arrange": may_arrange(user, card, own_id) and not view.is_over,
+        "may_arrange": may_arrange(reader, card) and not view.is_over,
         "has_file": has_entry(view.meeting),
         "times_form": TimesForm(sides=_sides(card, own_id) if own_id is None else ()),
         "details_form": DetailsForm(
@@ -125,7 +126,8 @@ def meeting(request: HttpRequest, introduction_id: int, meeting_id: int) -> Http
 def act(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
     """One act on a meeting; ``act`` names it."""
     user = current_user(request)
-    _view, card, own_id = meeting_for(user, introduction_id, meeting_id)
+    _view, card, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
+    own_id = reader.community_id
     where: dict[str, Any] = {
         "by": user,
         "introduction_id": introduction_id,
@@ -209,8 +211,9 @@ def _cancel(request: HttpRequest, where: dict[str, Any]) -> None:
 def calendar_file(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
     """The .ics file as the meeting stands now, in the zone of the reader's side."""
     user = current_user(request)
-    view, card, own_id = meeting_for(user, introduction_id, meeting_id)
-    return calendar_response(view.meeting, user.email, _sides(card, own_id)[0])
+    view, card, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
+    own = _sides(card, reader.community_id)[0]
+    return calendar_response(view.meeting, user.email, own)
 
 
 def calendar_response(meeting: Meeting, reader_email: str, own: Any) -> HttpResponse:

@@ -24,14 +24,14 @@ from backend.introductions.services.activities import log_activity, retract_acti
 from backend.introductions.services.partnerships import decide_partnership, renew_partnership
 from backend.web.access import Level, open_to
 from backend.web.partnerships import serializers
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, checked, current_reader, person
 from backend.web.rest.idempotency import idempotent
 
 
 def detail(
     request: Request, partnership_id: int, community_id: int | None, status: int = 200
 ) -> Response:
-    partnership, _side = partnership_for(person(request), partnership_id, community_id=community_id)
+    partnership, _reader = partnership_for(current_reader(request), partnership_id)
     return Response(serializers.PartnershipDetailSerializer(partnership).data, status=status)
 
 
@@ -43,7 +43,7 @@ class LivedPartnershipsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Partnership]:
         self.filters()
-        return partnerships_of(person(self.request), self.kwargs["community_id"])
+        return partnerships_of(current_reader(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
         return super().get_serializer_context() | {"today": database_now().date()}
@@ -145,10 +145,8 @@ class WhyView(ApiView):
     def get(
         self, request: Request, partnership_id: int, community_id: int | None = None
     ) -> Response:
-        partnership, side = partnership_for(
-            person(request), partnership_id, community_id=community_id
-        )
-        return Response({"why": rationale_for(partnership, side)})
+        partnership, reader = partnership_for(current_reader(request), partnership_id)
+        return Response({"why": rationale_for(partnership, reader.community_id)})
 
 
 class CertificateView(ApiView):
@@ -159,7 +157,7 @@ class CertificateView(ApiView):
     def get(
         self, request: Request, partnership_id: int, community_id: int | None = None
     ) -> HttpResponse:
-        content = certificate_for(person(request), partnership_id, community_id=community_id)
+        content = certificate_for(current_reader(request), partnership_id)
         headers = {
             "Content-Disposition": f'attachment; filename="certificate-{partnership_id}.pdf"',
             "Cache-Control": "private, no-store",

@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Actor, Thing
 from backend.accounts.models import User
 from backend.cities.models import Community
-from backend.cities.permissions import actor_kind
+from backend.cities.permissions import Reader
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible
 from backend.introductions.documents import certificate_for
@@ -40,7 +40,7 @@ from backend.introductions.services.partnerships import (
 )
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_user
+from backend.web.html.base import current_reader, current_user
 from backend.web.html.forms import DomainForm
 from backend.web.partnerships.forms import (
     ActivityForm,
@@ -64,9 +64,9 @@ DECISION_LABELS = {
 @require_safe
 def of_community(request: HttpRequest, community_id: int) -> HttpResponse:
     today = database_now().date()
-    page = Paginator(
-        partnerships_of(current_user(request), community_id, today=today), PAGE
-    ).get_page(request.GET.get("page"))
+    page = Paginator(partnerships_of(current_reader(request), today=today), PAGE).get_page(
+        request.GET.get("page")
+    )
     community = Community.objects.select_related("country").get(pk=community_id)
     rows = [
         (row, row.pair.b if row.pair.a_id == community_id else row.pair.a, health_of(row, today))
@@ -98,18 +98,17 @@ def for_staff(request: HttpRequest) -> HttpResponse:
     return render(request, "partnerships/staff_partnerships.html", context)
 
 
-def _read(request: HttpRequest, partnership_id: int) -> tuple[User, Partnership, int | None]:
-    user = current_user(request)
-    partnership, side = partnership_for(user, partnership_id)
-    return user, partnership, side
+def _read(request: HttpRequest, partnership_id: int) -> tuple[Reader, Partnership]:
+    partnership, reader = partnership_for(current_reader(request), partnership_id)
+    return reader, partnership
 
 
-def _side(request: HttpRequest, partnership_id: int) -> tuple[User, Partnership, int]:
+def _side(request: HttpRequest, partnership_id: int) -> tuple[Reader, Partnership, int]:
     """Raises NotVisible for staff too: they are nobody's side."""
-    user, partnership, side = _read(request, partnership_id)
-    if side is None:
+    reader, partnership = _read(request, partnership_id)
+    if reader.community_id is None:
         raise NotVisible
-    return user, partnership, side
+    return reader, partnership, reader.community_id
 
 
 def _forms(partnership: Any, side: int, data: Any = None, only: str = "") -> dict[str, DomainForm]:
@@ -147,13 +146,13 @@ def _forms(partnership: Any, side: int, data: Any = None, only: str = "") -> dic
 
 
 def _context(
-    user: User, partnership: Any, side: int | None, sent: dict[str, DomainForm] | None = None
+    reader: Reader, partnership: Any, sent: dict[str, DomainForm] | None = None
 ) -> dict[str, Any]:
+    side = reader.community_id
     pair, today = partnership.pair, database_now().date()
-    actor = actor_kind(user, side)
     own, other = (pair.b, pair.a) if side == pair.b_id else (pair.a, pair.b)
     possible = PARTNERSHIP_TRANSITIONS[partnership.status]
-    decides = side is not None and may(actor, "X", Thing.PARTNERSHIP_DECISION)
+    decides = side is not None and reader.may("X", Thing.PARTNERSHIP_DECISION)
     shown = sent or (_forms(partnership, side) if side is not None else {})
     open_acts = [act for act in DECISION_LABELS if decides and DECISIONS[act].new in possible]
     return {
@@ -166,10 +165,10 @@ def _context(
         "over": partnership.status in OVER,
         "writes": side is not None
         and partnership.status not in OVER
-        and may(actor, "C", Thing.ACTIVITY),
+        and reader.may("C", Thing.ACTIVITY),
         "decides": decides,
         "reports": decides and partnership.status not in OVER,
-        "may_take_back": may(actor, "D", Thing.ACTIVITY) if side is not None else False,
+        "may_take_back": reader.may("D", Thing.ACTIVITY) if side is not None else False,
         "renews": decides
         and partnership.status == Partnership.Status.REVIEW_DUE
         and side not in _renewed_by(partnership),
@@ -179,7 +178,9 @@ def _context(
         "acts": [(act, DECISION_LABELS[act], shown[act]) for act in open_acts],
         "forms": shown,
         "wrong": next((form for form in shown.values() if form.errors), None),
-        "honours": side is None and user.is_curator and Partnership.Status.EMERITUS in possible,
+        "honours": side is None
+        and reader.actor is Actor.CURATOR
+        and Partnership.Status.EMERITUS in possible,
         "shows_sample": pair.a.is_sample or pair.b.is_sample,
     }
 
@@ -199,36 +200,28 @@ def partnership(request: HttpRequest, partnership_id: int) -> HttpResponse:
 
 
 def _again(
-    request: HttpRequest,
-    user: User,
-    partnership: Partnership,
-    side: int,
-    sent: dict[str, DomainForm],
+    request: HttpRequest, reader: Reader, partnership: Partnership, sent: dict[str, DomainForm]
 ) -> HttpResponse:
-    return render(
-        request,
-        "partnerships/partnership.html",
-        _context(user, partnership, side, sent),
-        status=422,
-    )
+    context = _context(reader, partnership, sent)
+    return render(request, "partnerships/partnership.html", context, status=422)
 
 
 @open_to(Level.SIGNED_IN)
 @require_POST
 def write(request: HttpRequest, partnership_id: int, what: str) -> HttpResponse:
     """One of the page's forms: an activity, a report, a renewal or a decision."""
-    user, found, side = _side(request, partnership_id)
+    reader, found, side = _side(request, partnership_id)
     sent = _forms(found, side, request.POST, only=what)
     if what not in sent:
         raise NotVisible
     form = sent[what]
     if not form.is_valid():
-        return _again(request, user, found, side, sent)
+        return _again(request, reader, found, sent)
     try:
-        said = _write(user, found.pk, side, what, form)
+        said = _write(current_user(request), found.pk, side, what, form)
     except InvalidFields as invalid:
         form.take(invalid)
-        return _again(request, user, found, side, sent)
+        return _again(request, reader, found, sent)
     messages.success(request, said)
     return redirect("web:partnership", partnership_id)
 
@@ -257,8 +250,8 @@ def _write(user: User, partnership_id: int, side: int, what: str, form: forms.Fo
 @open_to(Level.SIGNED_IN)
 @require_POST
 def retract(request: HttpRequest, partnership_id: int, activity_id: int) -> HttpResponse:
-    user, _found, side = _side(request, partnership_id)
-    retract_activity(by=user, activity_id=activity_id, community_id=side)
+    _reader, _found, side = _side(request, partnership_id)
+    retract_activity(by=current_user(request), activity_id=activity_id, community_id=side)
     messages.success(request, _("The entry is taken back."))
     return redirect("web:partnership", partnership_id)
 
@@ -286,7 +279,8 @@ def honour(request: HttpRequest, partnership_id: int) -> HttpResponse:
 @open_to(Level.SIGNED_IN)
 @require_safe
 def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
-    _user, found, side = _read(request, partnership_id)
+    reader, found = _read(request, partnership_id)
+    side = reader.community_id
     told = rationale_for(found, side)
     language = get_language() or "en"
     named = {entry["id"]: entry["name"] for entry in told.get("communities", ())}
@@ -319,7 +313,7 @@ def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
 @open_to(Level.SIGNED_IN)
 @require_safe
 def certificate(request: HttpRequest, partnership_id: int) -> HttpResponse:
-    content = certificate_for(current_user(request), partnership_id)
+    content = certificate_for(current_reader(request), partnership_id)
     headers = {
         "Content-Disposition": f'attachment; filename="certificate-{partnership_id}.pdf"',
         "Cache-Control": "private, no-store",

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from backend.accounts.models import User
 from backend.accounts.services import must_set_up_second_factor
 from backend.common.errors import NotAllowed, NotVisible
-from backend.web.access import Access, Level, admits
+from backend.web.access import Access, Level, reader_admitted
 
 
 class AccessPermission(BasePermission):
@@ -37,11 +37,13 @@ class AccessPermission(BasePermission):
         user = request.user
         if not isinstance(user, User):
             raise NotAuthenticated
-        if not admits(level, user, view.kwargs.get("community_id")):
+        reader = reader_admitted(level, user, view.kwargs.get("community_id"))
+        if reader is None:
             raise NotVisible
         if must_set_up_second_factor(user):
             raise NotAllowed(
                 "Staff sign in with a second factor. Set one up in your account first.",
                 code="second_factor_required",
             )
+        request.reader = reader  # type: ignore[attr-defined]
         return True

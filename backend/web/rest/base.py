@@ -17,6 +17,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
+from backend.cities.permissions import Reader
 from backend.web.access import Access
 from backend.web.rest.schema import ApiSchema
 
@@ -79,6 +80,16 @@ def person(request: Request) -> User:
     if not isinstance(request.user, User):
         raise NotAuthenticated
     return request.user
+
+
+def current_reader(request: Request) -> Reader:
+    """The person and their role in the community of the address, as access has looked it up.
+    Raises NotAuthenticated.
+    """
+    reader = getattr(request, "reader", None)
+    if not isinstance(reader, Reader):
+        raise NotAuthenticated
+    return reader
 
 
 def checked(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:

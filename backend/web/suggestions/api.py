@@ -15,8 +15,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.accounts.grants import Thing
-from backend.accounts.models import User
-from backend.cities.permissions import require_in
 from backend.common.dates import database_now
 from backend.common.files import private_download
 from backend.suggestions import services
@@ -35,7 +33,7 @@ from backend.suggestions.reviews import (
 )
 from backend.suggestions.services import answer
 from backend.web.access import Level, open_to
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, checked, current_reader, person
 from backend.web.rest.idempotency import idempotent
 from backend.web.suggestions import serializers
 from backend.web.suggestions.serializers import QueueFilterSerializer, SuggestionSerializer
@@ -52,9 +50,7 @@ class SuggestionsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Suggestion]:
         filters = QueueFilters(**self.filters())
-        return queue(person(self.request), self.kwargs["community_id"], filters).order_by(
-            "-meetings", "-score", "id"
-        )
+        return queue(current_reader(self.request), filters).order_by("-meetings", "-score", "id")
 
     @cached_property
     def now(self) -> dt.datetime:
@@ -69,7 +65,7 @@ class SuggestionsView(ApiList):
 class SuggestionDetailView(ApiView):
     @extend_schema(summary="One suggestion", responses=serializers.SuggestionSerializer)
     def get(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        view = suggestion_for(person(request), suggestion_id, community_id=community_id)
+        view = suggestion_for(current_reader(request), suggestion_id)
         return Response(serializers.SuggestionSerializer(view).data)
 
 
@@ -85,18 +81,17 @@ class AnswerView(ApiView):
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
         me, asked = person(request), checked(serializers.AnswerSerializer, request.data)
         answer(by=me, suggestion_id=suggestion_id, community_id=community_id, **asked)
-        view = suggestion_for(me, suggestion_id, community_id=community_id)
+        view = suggestion_for(current_reader(request), suggestion_id)
         return Response(serializers.SuggestionSerializer(view).data)
 
 
 # What a side's people do together before the answer, and taking an answer back.
 
 
-def _review(user: User, community_id: int, suggestion_id: int) -> Response:
-    view = suggestion_for(user, suggestion_id, community_id=community_id)
-    return Response(
-        serializers.ReviewSerializer(reviews_of(user, community_id, [view])[suggestion_id]).data
-    )
+def _review(request: Request, suggestion_id: int) -> Response:
+    reader = current_reader(request)
+    view = suggestion_for(reader, suggestion_id)
+    return Response(serializers.ReviewSerializer(reviews_of(reader, [view])[suggestion_id]).data)
 
 
 @open_to(GET=Level.COMMUNITY)
@@ -106,7 +101,7 @@ class QueueCountsView(ApiView):
         responses=serializers.QueueCountsSerializer,
     )
     def get(self, request: Request, community_id: int) -> Response:
-        counts = queue_counts(person(request), community_id)
+        counts = queue_counts(current_reader(request))
         countries = [
             {"code": code, "name": name, "count": count} for code, name, count in counts.countries
         ]
@@ -123,9 +118,10 @@ class CompareView(ApiView):
         summary="Two to four candidates side by side", responses=serializers.ComparisonSerializer
     )
     def get(self, request: Request, community_id: int) -> Response:
-        user, asked = person(request), checked(self.filter_serializer, request.query_params.dict())
-        views = compared(user, community_id, [int(value) for value in asked["ids"].split(",")])
-        reviews, today = reviews_of(user, community_id, views), database_now().date()
+        reader = current_reader(request)
+        asked = checked(self.filter_serializer, request.query_params.dict())
+        views = compared(reader, [int(value) for value in asked["ids"].split(",")])
+        reviews, today = reviews_of(reader, views), database_now().date()
         candidates = []
         for view in views:
             apart = places_apart(view.own, view.other, today)
@@ -147,7 +143,7 @@ class ReviewView(ApiView):
         responses=serializers.ReviewSerializer,
     )
     def get(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        return _review(person(request), community_id, suggestion_id)
+        return _review(request, suggestion_id)
 
 
 @open_to(POST=Level.COMMUNITY)
@@ -162,7 +158,7 @@ class VoteView(ApiView):
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
         user, asked = person(request), checked(serializers.CastVoteSerializer, request.data)
         services.cast_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, **asked)
-        return _review(user, community_id, suggestion_id)
+        return _review(request, suggestion_id)
 
 
 @open_to(POST=Level.COMMUNITY)
@@ -181,7 +177,7 @@ class RemoveVoteView(ApiView):
             community_id=community_id,
             voter_id=asked["voter_id"],
         )
-        return _review(user, community_id, suggestion_id)
+        return _review(request, suggestion_id)
 
 
 @open_to(POST=Level.COMMUNITY)
@@ -197,7 +193,7 @@ class ShortlistView(ApiView):
         services.shortlist(
             by=user, suggestion_id=suggestion_id, community_id=community_id, listed=asked["listed"]
         )
-        return _review(user, community_id, suggestion_id)
+        return _review(request, suggestion_id)
 
 
 @open_to(POST=Level.COMMUNITY)
@@ -213,9 +209,7 @@ class UndoView(ApiView):
         user = person(request)
         services.undo_answer(by=user, suggestion_id=suggestion_id, community_id=community_id)
         return Response(
-            SuggestionSerializer(
-                suggestion_for(user, suggestion_id, community_id=community_id)
-            ).data
+            SuggestionSerializer(suggestion_for(current_reader(request), suggestion_id)).data
         )
 
 
@@ -225,7 +219,7 @@ class RuleView(ApiView):
         summary="How your community comes to an answer", responses=serializers.RuleSerializer
     )
     def get(self, request: Request, community_id: int) -> Response:
-        require_in(person(request), community_id, "R", Thing.REVIEW)
+        current_reader(request).require("R", Thing.REVIEW)
         return Response(serializers.RuleSerializer(rule_of(community_id)).data)
 
     @extend_schema(
@@ -247,7 +241,7 @@ class DossierView(ApiView):
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, community_id: int, suggestion_id: int) -> FileResponse:
-        content = dossier_bytes(person(request), community_id, suggestion_id)
+        content = dossier_bytes(current_reader(request), suggestion_id)
         return private_download(
             ContentFile(content),
             name=f"dossier-{suggestion_id}.pdf",

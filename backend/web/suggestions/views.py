@@ -19,10 +19,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Thing, may
-from backend.accounts.models import User
+from backend.accounts.grants import Thing
 from backend.cities.models import Community
-from backend.cities.permissions import actor_kind, require_in
+from backend.cities.permissions import Reader
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible, Unavailable
 from backend.common.files import private_download
@@ -52,7 +51,7 @@ from backend.suggestions.services import (
     undo_answer,
 )
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_user
+from backend.web.html.base import current_reader, current_user
 from backend.web.suggestions.comparison import candidate_facets, compared_groups, facet_rows
 from backend.web.suggestions.forms import DeclineForm, QueueForm, RuleForm, VoteForm
 
@@ -103,17 +102,16 @@ def _tabs(request: HttpRequest, counts: dict[str, int], shown: str) -> list[Queu
 @open_to(Level.COMMUNITY)
 @require_safe
 def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
-    user = current_user(request)
-    counts = queue_counts(user, community_id)
+    reader = current_reader(request)
+    counts = queue_counts(reader)
     shown = request.GET.get("shown", "all")
     shown = shown if shown in SHOWN else "all"
     form = QueueForm(request.GET, counts=counts)
-    rows = queue(user, community_id, form.filters(shown))
+    rows = queue(reader, form.filters(shown))
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     now = database_now()
     views = [seen_from(row, community_id, now=now) for row in page]
-    reviews = reviews_of(user, community_id, views)
-    actor = actor_kind(user, community_id)
+    reviews = reviews_of(reader, views)
     cards = [
         SuggestionCard(view, sides_of_view(view), reviews[view.suggestion_id]) for view in views
     ]
@@ -128,31 +126,29 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
         "page": page,
         "cards": cards,
         "most_compared": MOST_COMPARED,
-        "may_answer": may(actor, "X", Thing.ANSWER),
-        "may_edit": may(actor, "U", Thing.DRAFT),
+        "may_answer": reader.may("X", Thing.ANSWER),
+        "may_edit": reader.may("U", Thing.DRAFT),
         "shows_sample": any(card.view.own.is_sample or card.view.other.is_sample for card in cards),
     }
     return render(request, "suggestions/suggestions.html", context)
 
 
-def detail_context(user: User, community_id: int, suggestion_id: int) -> dict[str, Any]:
+def detail_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
     """Everything that the page of one suggestion shows."""
-    view = suggestion_for(user, suggestion_id, community_id=community_id)
+    view = suggestion_for(reader, suggestion_id)
     introduction = None
     if view.status_for_side in ("mutual", "introduced"):
-        introduction = (
-            introductions_of(user, community_id).filter(suggestion_id=suggestion_id).first()
-        )
-    review = reviews_of(user, community_id, [view])[suggestion_id]
+        introduction = introductions_of(reader).filter(suggestion_id=suggestion_id).first()
+    review = reviews_of(reader, [view])[suggestion_id]
     own_vote = (
         {"choice": review.own_vote.choice, "comment": review.own_vote.comment}
         if review.own_vote
         else None
     )
-    may_answer = may(actor_kind(user, community_id), "X", Thing.ANSWER)
+    may_answer = reader.may("X", Thing.ANSWER)
     now = database_now()
     return {
-        "community_id": community_id,
+        "community_id": view.own.pk,
         "view": view,
         "sides": sides_of_view(view),
         "rows": facet_rows(view.own_reasons, view.other_reasons),
@@ -183,7 +179,7 @@ def detail(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpR
     return render(
         request,
         "suggestions/suggestion.html",
-        detail_context(current_user(request), community_id, suggestion_id),
+        detail_context(current_reader(request), suggestion_id),
     )
 
 
@@ -218,7 +214,7 @@ def give_answer(request: HttpRequest, community_id: int, suggestion_id: int) -> 
     except InvalidFields as invalid:
         form = DeclineForm(request.POST)
         form.take(invalid)
-        context = detail_context(user, community_id, suggestion_id) | {"decline": form}
+        context = detail_context(current_reader(request), suggestion_id) | {"decline": form}
         return render(request, "suggestions/suggestion.html", context, status=422)
     messages.success(request, _WORDS[Decision.Answer(given)])
     return redirect("web:suggestion", community_id, suggestion_id)
@@ -254,7 +250,7 @@ def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpRes
     except InvalidFields as invalid:
         form = VoteForm(request.POST)
         form.take(invalid)
-        context = detail_context(user, community_id, suggestion_id) | {"vote": form}
+        context = detail_context(current_reader(request), suggestion_id) | {"vote": form}
         return render(request, "suggestions/suggestion.html", context, status=422)
     messages.success(
         request, _("Your vote is kept. You can change it until your community has answered.")
@@ -318,18 +314,18 @@ def _asked_ids(request: HttpRequest) -> list[int]:
 @require_safe
 def compare(request: HttpRequest, community_id: int) -> HttpResponse:
     """Two to four candidates side by side; with fewer or more it says how many it takes."""
-    user = current_user(request)
+    reader = current_reader(request)
     ids = _asked_ids(request)
     if not 2 <= len(ids) <= MOST_COMPARED:
-        require_in(user, community_id, "R", Thing.SUGGESTION)
+        reader.require("R", Thing.SUGGESTION)
         messages.warning(
             request,
             _("Mark two to four suggestions to compare; you marked %(count)d.")
             % {"count": len(ids)},
         )
         return redirect("web:suggestions", community_id)
-    views = compared(user, community_id, ids)
-    reviews = reviews_of(user, community_id, views)
+    views = compared(reader, ids)
+    reviews = reviews_of(reader, views)
     own, today = views[0].own, database_now().date()
     context: dict[str, Any] = {
         "community_id": community_id,
@@ -354,8 +350,7 @@ def compare(request: HttpRequest, community_id: int) -> HttpResponse:
 @open_to(Level.COMMUNITY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer_rule(request: HttpRequest, community_id: int) -> HttpResponse:
-    user = current_user(request)
-    require_in(user, community_id, "X", Thing.ANSWER)
+    current_reader(request).require("X", Thing.ANSWER)
     status = 200
     if request.method == "POST":
         form = RuleForm(request.POST)
@@ -366,7 +361,9 @@ def answer_rule(request: HttpRequest, community_id: int) -> HttpResponse:
             kind = request.POST.get("kind", "")
             # The number stays in the form when the chair decides alone; then it says nothing.
             needed = int(number) if number and kind == AnswerRule.Kind.MAJORITY else None
-            set_answer_rule(by=user, community_id=community_id, kind=kind, votes_needed=needed)
+            set_answer_rule(
+                by=current_user(request), community_id=community_id, kind=kind, votes_needed=needed
+            )
         except InvalidFields as invalid:
             form.take(invalid)
             status = 422
@@ -404,7 +401,7 @@ def dossier(request: HttpRequest, community_id: int, suggestion_id: int) -> Http
     return render(
         request,
         "suggestions/dossier.html",
-        dossier_context(current_user(request), community_id, suggestion_id),
+        dossier_context(current_reader(request), suggestion_id),
     )
 
 
@@ -412,14 +409,12 @@ def dossier(request: HttpRequest, community_id: int, suggestion_id: int) -> Http
 @require_safe
 def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponseBase:
     """The PDF, as a download; where none can be made, the page to print, which says so."""
-    user = current_user(request)
+    reader = current_reader(request)
     try:
-        content = dossier_bytes(user, community_id, suggestion_id)
+        content = dossier_bytes(reader, suggestion_id)
     except Unavailable as unavailable:
-        context = dossier_context(user, community_id, suggestion_id) | {
-            "problem": unavailable.message
-        }
+        context = dossier_context(reader, suggestion_id) | {"problem": unavailable.message}
         return render(request, "suggestions/dossier.html", context, status=503)
-    view = suggestion_for(user, suggestion_id, community_id=community_id)
+    view = suggestion_for(reader, suggestion_id)
     name = f"{slugify(view.own.name)}-{slugify(view.other.name)}.pdf"
     return private_download(ContentFile(content), name=name, content_type="application/pdf")

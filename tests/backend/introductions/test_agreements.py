@@ -12,6 +12,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 
+from backend.cities.permissions import reader_of
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
 from backend.introductions.documents import (
     PLACEHOLDERS,
@@ -255,7 +256,10 @@ def test_sides_read_what_was_put_before_them_and_nothing_before(world: World) ->
     agreement = drafted(world)
     readers = ("official", "committee_member", "chair")
     for actor in readers:
-        refused(lambda actor=actor: agreement_for(world.user(actor), agreement.pk), NotVisible)  # type: ignore[misc]
+        refused(
+            lambda actor=actor: agreement_for(reader_of(world.user(actor)), agreement.pk),
+            NotVisible,
+        )  # type: ignore[misc]
     offer_agreement(by=world.user("curator"), agreement_id=agreement.pk)
     reopen_agreement(by=world.user("curator"), agreement_id=agreement.pk)
     save_version(
@@ -265,12 +269,15 @@ def test_sides_read_what_was_put_before_them_and_nothing_before(world: World) ->
         **terms(world, areas=["trade"]),
     )
     for actor in readers:
-        seen, side = agreement_for(world.user(actor), agreement.pk)
-        assert [version.number for version in versions_for(seen, side)] == [2, 1], (
+        seen, side = agreement_for(reader_of(world.user(actor)), agreement.pk)
+        assert [version.number for version in versions_for(seen, side.community_id)] == [2, 1], (
             "the third is not before them yet"
         )
     for actor in ("stranger", "other_official", "unvetted"):
-        refused(lambda actor=actor: agreement_for(world.user(actor), agreement.pk), NotVisible)  # type: ignore[misc]
+        refused(
+            lambda actor=actor: agreement_for(reader_of(world.user(actor)), agreement.pk),
+            NotVisible,
+        )  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("actor", EVERYBODY)

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from backend.cities.permissions import reader_of
 from backend.common.errors import DomainError, NotVisible
 from backend.introductions.models import Consent, Introduction
 from backend.introductions.services.introductions import (
@@ -431,7 +432,7 @@ class Workflow(RuleBasedStateMachine):
             expected = self.model.seen_by(SEES[who]) if who in SEES else None
             try:
                 seen: str | None = suggestion_for(
-                    self.world.user(who), self.suggestion_id
+                    reader_of(self.world.user(who)), self.suggestion_id
                 ).status_for_side
             except NotVisible:
                 seen = None

@@ -11,6 +11,7 @@ import pytest
 
 from backend.accounts.models import User
 from backend.cities.models import Community, Place
+from backend.cities.permissions import reader_of
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
@@ -186,8 +187,8 @@ def test_bar_takes_back_at_once_and_alike_whatever_was_answered(
     set_bar(by=world.user("curator"), country="DE", **WHY)
     suggestion.refresh_from_db()
     assert suggestion.status == S.SUPERSEDED
-    assert not visible_suggestions(world.user("official"), world.a.pk).exists()
-    assert not visible_suggestions(world.user("chair"), world.b.pk).exists()
+    assert not visible_suggestions(reader_of(world.user("official"), world.a.pk)).exists()
+    assert not visible_suggestions(reader_of(world.user("chair"), world.b.pk)).exists()
     assert (
         Event.objects.filter(topic="suggestion_superseded", subject_id=suggestion.pk).count() == 1
     )

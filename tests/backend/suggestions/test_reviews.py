@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backend.cities.models import CommunityRole
+from backend.cities.permissions import reader_of
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
 from backend.outbox.models import Event
 from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
@@ -48,9 +49,9 @@ def vote(
 
 def review(world: World, actor: str, suggestion: Suggestion) -> Review:
     side, user = world.home_of(actor) or world.b, world.user(actor)
-    return reviews_of(user, side.pk, [suggestion_for(user, suggestion.pk, community_id=side.pk)])[
-        suggestion.pk
-    ]
+    return reviews_of(
+        reader_of(user, side.pk), [suggestion_for(reader_of(user, side.pk), suggestion.pk)]
+    )[suggestion.pk]
 
 
 def test_members_read_their_own_comment_and_the_tally_and_the_chair_reads_all(world: World) -> None:
@@ -299,7 +300,9 @@ def test_queue_is_narrowed_by_what_the_side_itself_knows(world: World) -> None:
     names = {row.pk: name for name, row in rows.items()}
 
     def shown(user: Any = chair, **filters: str) -> list[str]:
-        return [names[row.pk] for row in queue(user, world.b.pk, QueueFilters(**filters))]
+        return [
+            names[row.pk] for row in queue(reader_of(user, world.b.pk), QueueFilters(**filters))
+        ]
 
     assert set(shown()) == set(rows) and shown()[0] == "old", "the best score first"
     assert shown(country="JP") == ["old", "declined by them"]
@@ -313,7 +316,7 @@ def test_queue_is_narrowed_by_what_the_side_itself_knows(world: World) -> None:
     )
     shortlist(by=chair, suggestion_id=rows["over"].pk, community_id=world.b.pk, listed=True)
     assert shown(shown="shortlist") == ["over"]
-    counts = queue_counts(chair, world.b.pk)
+    counts = queue_counts(reader_of(chair, world.b.pk))
     assert counts.shown == {"all": 5, "awaiting_me": 3, "new": 2, "shortlist": 1, "answered": 1}
     assert counts.countries == [("JP", "Japan", 2), ("US", "United States", 3)]
 
@@ -322,10 +325,10 @@ def test_compared_ones_come_in_the_order_asked_for_and_only_ones_own(world: Worl
     rows = many(world)
     wanted = [rows["old"].pk, rows["fresh"].pk]
     assert [
-        view.suggestion_id for view in compared(world.user("chair"), world.b.pk, wanted)
+        view.suggestion_id for view in compared(reader_of(world.user("chair"), world.b.pk), wanted)
     ] == wanted
     with pytest.raises(NotVisible):
-        compared(world.user("chair"), world.b.pk, [*wanted, SuggestionFactory().pk])
+        compared(reader_of(world.user("chair"), world.b.pk), [*wanted, SuggestionFactory().pk])
 
 
 def test_partner_that_has_left_is_gone_whatever_it_answered(world: World) -> None:
@@ -335,11 +338,11 @@ def test_partner_that_has_left_is_gone_whatever_it_answered(world: World) -> Non
         ("declined", "declined"),
     ):
         suggestion = world.released(status=status, a_state=state)
-        assert suggestion_for(world.user("chair"), suggestion.pk).can_answer
+        assert suggestion_for(reader_of(world.user("chair")), suggestion.pk).can_answer
         world.a.profile.status = "withdrawn"
         world.a.profile.save()
         with pytest.raises(NotVisible):
-            suggestion_for(world.user("chair"), suggestion.pk)
+            suggestion_for(reader_of(world.user("chair")), suggestion.pk)
         with pytest.raises(WrongState):
             give(world, suggestion, "interested")
         world.a.profile.status = "published"

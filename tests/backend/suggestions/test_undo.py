@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db.models import F
 
+from backend.cities.permissions import reader_of
 from backend.common.errors import NotVisible, WrongState
 from backend.outbox.models import Event, Work
 from backend.suggestions.models import Decision, Pair, Suggestion
@@ -77,9 +78,9 @@ def test_second_interest_is_mutual_only_after_the_window(
     give(world, suggestion, "b", "interested")
     drain()
     assert state(suggestion) == ("released", "interested", "interested")
-    assert suggestion_for(world.user("chair"), suggestion.pk).status_for_side == "waiting", (
-        "B cannot read A's interest and undo its own"
-    )
+    assert (
+        suggestion_for(reader_of(world.user("chair")), suggestion.pk).status_for_side == "waiting"
+    ), "B cannot read A's interest and undo its own"
     assert not Event.objects.filter(topic="interest_mutual").exists()
     let_time_pass(suggestion, drain)
     assert state(suggestion)[0] == "mutual"
@@ -107,7 +108,7 @@ def test_undone_answer_was_never_given(world: World, drain: Callable[[], int], g
         == topics
     )
     give(world, suggestion, "b", given)
-    assert suggestion_for(world.user("chair"), suggestion.pk).undo_until is not None
+    assert suggestion_for(reader_of(world.user("chair")), suggestion.pk).undo_until is not None
 
 
 def test_undone_withdrawal_is_the_interest_again(world: World, drain: Callable[[], int]) -> None:
@@ -135,7 +136,7 @@ def test_after_the_window_there_is_nothing_to_undo(
     with pytest.raises(WrongState):
         undo(world, suggestion, "a")
     assert state(suggestion) == before
-    assert suggestion_for(world.user("official"), suggestion.pk).undo_until is None
+    assert suggestion_for(reader_of(world.user("official")), suggestion.pk).undo_until is None
 
 
 def test_no_answer_cannot_be_undone_and_not_by_just_anybody(world: World) -> None:
@@ -202,7 +203,7 @@ def test_interests_wait_for_room_and_find_it(world: World, drain: Callable[[], i
     expire_suggestions()
     assert [state(suggestion)[0] for suggestion in others] == ["mutual"] * 3
     assert state(last) == ("released", "interested", "interested")
-    assert suggestion_for(world.user("chair"), last.pk).status_for_side == "waiting"
+    assert suggestion_for(reader_of(world.user("chair")), last.pk).status_for_side == "waiting"
     Suggestion.objects.filter(pk=others[0].pk).update(status="withdrawn")
     expire_suggestions()
     assert state(last)[0] == "mutual"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from backend.accounts.services import SEND_ACCOUNT_MAIL
+from backend.cities.services.invitations import write_invitation
 from backend.introductions.services.introductions import open_card_for_mutual
-from backend.notifications.account_mail import send_account_mail, write_invitation
-from backend.notifications.delivery import deliver
+from backend.notifications.delivery import deliver, send_account_mail
 from backend.notifications.services import DELIVER, notify_people
 from backend.outbox.leases import Lease
 from tasks.work import performs

@@ -21,7 +21,6 @@ from django.urls.converters import get_converters
 
 from backend.cities.services.invitations import invitation_path
 from backend.introductions.services.activities import log_activity
-from backend.notifications.models import Notification
 from backend.web.access import access_of
 from backend.web.html.access import ALLAUTH
 from tests import factories as make
@@ -109,7 +108,7 @@ def stage(db: None) -> Stage:
         recipient=world.user("official"),
         community=world.a,
         event=event,
-        kind=Notification.Kind.PROFILE_PUBLISHED,
+        kind="profile_published",
     )
     partnership = agreed(world, introduction)
     activity = log_activity(

@@ -77,7 +77,7 @@ def check_everybody_was_told_once(mail_folder: Path) -> None:
     """Each official heard of each of their suggestions exactly once, in the page and by mail."""
     told = [
         (notification.recipient_id, notification.community_id, suggestion)
-        for notification in Notification.objects.filter(kind=Notification.Kind.NEW_SUGGESTIONS)
+        for notification in Notification.objects.filter(kind="new_suggestions")
         for suggestion in notification.payload["suggestions"]
     ]
     roles = {

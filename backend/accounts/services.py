@@ -26,7 +26,7 @@ from backend.outbox.services import open_work, record
 from backend.outbox.topics import Topic
 
 # Mails to an address: written here, in the transaction of what they tell of; sent by a worker
-# (``notifications.account_mail``).
+# (``notifications.delivery``).
 
 
 SEND_ACCOUNT_MAIL = "send_account_mail"

@@ -1,5 +1,5 @@
-"""Sending one delivery. What a mail server says decides: accepted is sent, refused is over,
-everything else is tried again.
+"""Sending mails: notifications to people, and codes, links and invitations to addresses. A mail that
+the server accepts is sent, one that it refuses is over, everything else is tried again.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import smtplib
 import uuid
+from collections.abc import Callable
 from email.utils import parseaddr
 
 from django.conf import settings
@@ -16,54 +17,73 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from backend.notifications.calendar_parts import calendar_part
+from backend.accounts.models import AccountMail
 from backend.notifications.models import Delivery
-from backend.notifications.wording import describe
+from backend.notifications.notices import attachment_of, describe
 from backend.outbox.leases import GiveUp, TryLater
 
-# 30 s, 1 min, 2 min, … 1 h: a mail server that is away for a day loses nothing.
+# 30 s, 1 min, 2 min, … 1 h: a mail server may be down for a day, and no mail is lost.
 MAX_ATTEMPTS = 30
 FIRST_PAUSE_SECONDS = 30
 LONGEST_PAUSE_SECONDS = 3600
 MAIL_ERRORS = (smtplib.SMTPException, OSError)
-_OPEN = (Delivery.Status.PENDING, Delivery.Status.DEAD)
 
 
 def deliver(delivery_id: int) -> bool:
-    """Sends one mail, unless it was sent or refused already; True when it was sent now.
+    """Sends the mail of one notification, unless it was sent or refused already; True when it was
+    sent now. Raises RetryLater and Reject as ``_send_once`` does.
+    """
+    delivery = Delivery.objects.select_related(
+        "notification__recipient", "notification__community"
+    ).get(pk=delivery_id)
+    return _send_once(delivery, lambda: _mail(delivery))
+
+
+def send_account_mail(mail_id: int) -> bool:
+    """Sends one mail to an address (a code, a link, an invitation) by the same rules as a
+    notification's. Its text is deleted when it is sent or refused.
+    """
+    mail = AccountMail.objects.filter(pk=mail_id).first()
+    if mail is None:  # the person was erased in the meantime
+        return False
+    headers = message_headers(mail.message_id)
+    return _send_once(
+        mail, lambda: EmailMessage(mail.subject, mail.text, to=[mail.to], headers=headers), text=""
+    )
+
+
+def _send_once(
+    row: Delivery | AccountMail, make: Callable[[], EmailMessage], **at_end: object
+) -> bool:
+    """Claims the row, sends its mail and stores the outcome; ``at_end`` is stored with an outcome
+    that is final.
 
     A mail is only ever sent a second time when the connection broke before the server's answer to
     it arrived; it then has the same Message-ID, so the reader's mail program shows it once.
 
     Raises:
-        TryLater: the server is away, slow, or says "not now" (4xx).
+        TryLater: the server cannot be reached, is slow, or says "not now" (4xx).
         GiveUp: too many attempts; staff may ask for another.
     """
-    delivery = Delivery.objects.select_related(
-        "notification__recipient", "notification__community"
-    ).get(pk=delivery_id)
-    claimed = Delivery.objects.filter(pk=delivery_id, status__in=_OPEN, attempts=delivery.attempts)
-    if not claimed.update(status=Delivery.Status.PENDING, attempts=F("attempts") + 1):
+    rows = type(row)._default_manager.filter(pk=row.pk)
+    claimed = rows.filter(status__in=("pending", "dead"), attempts=row.attempts)
+    if not claimed.update(status="pending", attempts=F("attempts") + 1):
         return False
-    attempt = delivery.attempts + 1
+    pending, attempt = rows.filter(status="pending"), row.attempts + 1
     try:
-        send(_mail(delivery))
+        send(make())
     except MAIL_ERRORS as error:
-        said = " ".join(str(error).split())[:1000]
+        reason = " ".join(str(error).split())[:1000]
         if is_refusal(error):
-            _settle(delivery_id, status=Delivery.Status.FAILED, last_error=said)
+            pending.update(status="failed", last_error=reason, **at_end)
             return False
         if attempt >= MAX_ATTEMPTS:
-            _settle(delivery_id, status=Delivery.Status.DEAD, attempts=0, last_error=said)
-            raise GiveUp(f"Not delivered in {attempt} attempts: {said}") from error
-        _settle(delivery_id, last_error=said)
-        raise TryLater(said, seconds=pause_seconds(attempt)) from error
-    _settle(delivery_id, status=Delivery.Status.SENT, sent_at=Now(), last_error="")
+            pending.update(status="dead", attempts=0, last_error=reason)
+            raise GiveUp(f"Not delivered in {attempt} attempts: {reason}") from error
+        pending.update(last_error=reason)
+        raise TryLater(reason, seconds=pause_seconds(attempt)) from error
+    pending.update(status="sent", sent_at=Now(), last_error="", **at_end)
     return True
-
-
-def _settle(delivery_id: int, **values: object) -> None:
-    Delivery.objects.filter(pk=delivery_id, status=Delivery.Status.PENDING).update(**values)
 
 
 def _mail(delivery: Delivery) -> EmailMultiAlternatives:
@@ -73,20 +93,20 @@ def _mail(delivery: Delivery) -> EmailMultiAlternatives:
         if recipient.language in dict(settings.LANGUAGES)
         else settings.LANGUAGE_CODE
     ):
-        words = describe(delivery.notification)
+        message = describe(delivery.notification)
         context = {
-            "words": words,
-            "url": settings.PUBLIC_URL + words.path,
+            "message": message,
+            "url": settings.PUBLIC_URL + message.path,
             "language": translation.get_language(),
         }
         text = render_to_string("notifications/mail.txt", context).strip() + "\n"
         html = render_to_string("notifications/mail.html", context)
-        calendar = calendar_part(delivery.notification)
+        attachment = attachment_of(delivery.notification)
     headers = message_headers(delivery.message_id)
-    mail = EmailMultiAlternatives(words.title, text, to=[recipient.email], headers=headers)
+    mail = EmailMultiAlternatives(message.title, text, to=[recipient.email], headers=headers)
     mail.attach_alternative(html, "text/html")
-    if calendar is not None:
-        mail.attach(calendar)
+    if attachment is not None:
+        mail.attach(attachment)
     return mail
 
 
@@ -96,8 +116,8 @@ def pause_seconds(attempt: int) -> int:
 
 
 def message_headers(message_id: uuid.UUID) -> dict[str, str]:
-    """Headers that make a mail sent twice one mail to its reader, and tell out-of-office robots to
-    keep quiet.
+    """Headers that make a mail sent twice one mail to its reader, and ask automatic
+    responders not to answer.
     """
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     return {"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
@@ -116,9 +136,9 @@ def send(mail: EmailMessage) -> None:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether the server refuses this recipient or this mail for good.
+    """True if the server refuses this recipient or this mail for good.
 
-    A refused sender or password is the service's own fault: staff mend it, and the mail is tried
+    A refused sender or password is the service's own fault: staff correct it, and the mail is tried
     again.
     """
     if isinstance(error, smtplib.SMTPRecipientsRefused):

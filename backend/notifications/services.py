@@ -1,4 +1,4 @@
-"""Telling people: notifications in the page, and their deliveries, each once."""
+"""Notifications of events and their deliveries, each written once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.notifications.models import Delivery, Notification
-from backend.notifications.recipients import notifications_for
+from backend.notifications.notices import notifications_for
 from backend.outbox.models import Event
 from backend.outbox.services import open_works
 

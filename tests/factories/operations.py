@@ -46,7 +46,7 @@ class NotificationFactory(DjangoModelFactory):
         model = Notification
 
     recipient = factory.SubFactory(UserFactory)
-    kind = Notification.Kind.PROFILE_PUBLISHED
+    kind = "profile_published"
     community = factory.SubFactory(CommunityFactory)
     event = factory.SubFactory(EventFactory)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -13,10 +14,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.grants import Thing
-from backend.accounts.models import User
+from backend.accounts.models import AccountMail, User
+from backend.accounts.services import write_mail
 from backend.cities.models import Community, CommunityRole, Invitation, JoinRequest
 from backend.cities.permissions import require_in, require_staff, role_in
 from backend.cities.services.people import check_role, give_role, lock_community
@@ -212,6 +216,53 @@ def revoke_all_to(email: str, *, by: User) -> None:
             subject=invitation,
             by=by,
             community_id=invitation.community_id,
+        )
+
+
+def _mail_id_of(invitation_id: int) -> uuid.UUID:
+    """The Message-ID of an invitation's mail: the task may run twice, the mail is written once."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{settings.PUBLIC_URL}/invitations/{invitation_id}")
+
+
+@transaction.atomic
+def write_invitation(invitation_id: int) -> AccountMail | None:
+    """The mail of an invitation, in the language of the invited person's account, or else of the
+    person who invites. None if the invitation is no longer open.
+    """
+    invitation = (
+        Invitation.objects.select_related("community__country", "invited_by")
+        .filter(pk=invitation_id)
+        .first()
+    )
+    if (
+        invitation is None
+        or invitation.status != Invitation.Status.PENDING
+        or invitation.expires_at <= database_now()
+    ):
+        return None
+    user = User.objects.filter(email=invitation.email, is_active=True).first()
+    language = (user or invitation.invited_by).language
+    with translation.override(
+        language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    ):
+        words = {
+            "community": f"{invitation.community.name} ({invitation.community.country.label})",
+            "role": invitation.get_role_display(),
+            "url": settings.PUBLIC_URL + invitation_path(invitation.pk),
+            "days": settings.INVITATIONS["days"],
+        }
+        text = gettext(
+            "You are invited to work for %(community)s in Cities Seeking Cities, as: %(role)s.\n\n"
+            "Open this page to read the invitation and to accept it:\n%(url)s\n\n"
+            "It is for this address alone and for %(days)d days."
+            " If you do not know what this is about, you need not do anything."
+        )
+        return write_mail(
+            to=invitation.email,
+            subject=gettext("You are invited to a community"),
+            text=text % words + "\n",
+            user=user,
+            once=_mail_id_of(invitation_id),
         )
 
 

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole
-from backend.notifications.models import Notification
+from backend.notifications.notices import kind_choices
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
@@ -32,7 +32,7 @@ class MeSerializer(serializers.Serializer):
 
 class NotificationSerializer(serializers.Serializer):
     id = serializers.IntegerField()
-    kind = serializers.ChoiceField(choices=Notification.Kind.choices)
+    kind = serializers.ChoiceField(choices=kind_choices())
     community = CommunityNameSerializer(allow_null=True, help_text="Your side")
     subject_id = serializers.IntegerField(allow_null=True, help_text="What it is about, by kind")
     payload = serializers.JSONField(help_text="Ids and counts")

@@ -36,10 +36,9 @@ from backend.cities.services.invitations import invitation_path, invitations_to,
 from backend.common.errors import Conflict, InvalidFields
 from backend.introductions.queries.introductions import introductions_of
 from backend.notifications.models import Notification
+from backend.notifications.notices import MessageText, describe
 from backend.notifications.services import inbox as messages_of
 from backend.notifications.services import mark_read
-from backend.notifications.wording import Words
-from backend.notifications.wording import describe as words_of
 from backend.personal.acts import acts_of
 from backend.personal.erasure import erase_account, hindrances
 from backend.personal.export import export_archive
@@ -198,7 +197,7 @@ INBOX_PAGE = 15
 @dataclass(frozen=True, slots=True)
 class InboxLine:
     notification: Notification
-    words: Words
+    message: MessageText
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +265,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         mark_read(by=user)
         return redirect("web:inbox")
     page = Paginator(messages_of(user), INBOX_PAGE).get_page(request.GET.get("page"))
-    lines = [InboxLine(notification, words_of(notification)) for notification in page]
+    lines = [InboxLine(notification, describe(notification)) for notification in page]
     return render(
         request,
         "accounts/inbox.html",

@@ -16,7 +16,7 @@ from backend.cities.models import Profile
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields
 from backend.notifications.models import Notification
-from backend.notifications.wording import describe
+from backend.notifications.notices import describe
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.scoring import freeze_snapshot

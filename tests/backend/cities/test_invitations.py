@@ -20,6 +20,7 @@ from backend.cities.services.invitations import (
     invite_colleague,
     open_invitations,
     revoke_invitation,
+    write_invitation,
 )
 from backend.cities.states import INVITATION_TRANSITIONS
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
@@ -84,8 +85,6 @@ def test_invited_colleague_is_mailed_and_gets_the_role(
 def test_mail_of_an_invitation_is_written_once_though_the_task_runs_twice(
     world: World, drain: Callable[[], int]
 ) -> None:
-    from backend.notifications.account_mail import write_invitation
-
     made = invite_colleague(
         by=world.user("official"), community_id=world.a.pk, email="new@example.org", role="official"
     )

@@ -47,8 +47,7 @@ from backend.introductions.services.drafts import (
 )
 from backend.introductions.services.introductions import open_introduction
 from backend.introductions.states import AGREEMENT_TRANSITIONS
-from backend.notifications.recipients import notifications_for
-from backend.notifications.wording import describe
+from backend.notifications.notices import describe, notifications_for
 from backend.outbox.models import Event
 from tests.actors import World, make_world
 from tests.agreed import agreed, confirmed, document, drafted, signing, terms

@@ -29,7 +29,7 @@ from backend.introductions.services.partnerships import (
     renew_partnership,
 )
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
-from backend.notifications.recipients import notifications_for
+from backend.notifications.notices import notifications_for
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Pair, Suggestion, Vote
 from tests.actors import World, make_world

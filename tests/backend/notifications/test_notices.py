@@ -1,4 +1,4 @@
-"""Who is told of what, once."""
+"""Notices: who is notified of what, once, and in which words."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import threading
 
 import pytest
 from django.db import connection
+from django.urls import resolve
 
 from backend.introductions.models import Introduction
 from backend.notifications.models import Delivery, Notification
+from backend.notifications.notices import NOTICES, Notice, declare, describe
 from backend.notifications.services import inbox, mark_read, notify_people, unread_count
-from backend.notifications.wording import describe
 from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Suggestion
+from backend.web.accounts.serializers import NotificationSerializer
+from tasks.routes import routes_of
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -219,7 +222,7 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
         "membership_ending": {"paid_through": "2027-01-31"},
     }
     meeting = MeetingFactory(introduction=introduction)
-    for kind in Notification.Kind.values:
+    for kind in NOTICES:
         about = {"subject_id": partnership.pk if kind == "partnership_begun" else suggestion.pk}
         payload = {
             "other": pair.b_id,
@@ -234,13 +237,43 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
             "year": 2026,
             "state": "renewed",
         } | payloads.get(kind, {})
-        words = describe(NotificationFactory(kind=kind, community=pair.a, payload=payload, **about))
+        message = describe(
+            NotificationFactory(kind=kind, community=pair.a, payload=payload, **about)
+        )
 
-        assert words.title
-        assert all(words.sentences)
-        assert words.path.startswith("/")
-        assert pair.a.name in " ".join(words.sentences)
-        assert pair.a.name not in words.title
+        assert message.title
+        assert message.action
+        assert all(message.sentences)
+        assert resolve(message.path).view_name
+        assert pair.a.name in " ".join(message.sentences)
+        assert pair.a.name not in message.title
+
+
+@pytest.mark.parametrize("missing", ["label", "topics", "recipients", "words", "path"])
+def test_notice_that_lacks_a_part_cannot_be_declared(missing: str) -> None:
+    complete = next(iter(NOTICES.values()))
+    parts = {name: getattr(complete, name) for name in Notice.__slots__} | {"kind": "new"}
+
+    with pytest.raises(ValueError, match="lacks"):
+        declare(Notice(**parts | {missing: None}))
+    with pytest.raises(TypeError, match=missing):
+        Notice(**{name: part for name, part in parts.items() if name != missing})
+
+    assert "new" not in NOTICES
+
+
+def test_two_notices_cannot_have_one_kind() -> None:
+    with pytest.raises(ValueError, match="Two notices"):
+        declare(next(iter(NOTICES.values())))
+
+
+def test_declared_notice_is_routed_and_a_choice_of_the_api() -> None:
+    choices = dict(NotificationSerializer().fields["kind"].choices)
+
+    for notice in NOTICES.values():
+        assert choices[notice.kind] == notice.label
+        for topic in notice.topics:
+            assert "notify_people" in {route.task for route in routes_of(topic)}
 
 
 def test_words_name_no_suggestion_that_is_hidden_by_now() -> None:

@@ -1,0 +1,457 @@
+"""Notices about people, profiles and memberships; and the groups of recipients and the names of
+communities that the notices of all apps use.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from backend.accounts.models import User
+from backend.cities.models import (
+    Community,
+    CommunityRole,
+    JoinRequest,
+    Membership,
+    Profile,
+    VettingNote,
+)
+from backend.cities.services.people import RESPONSIBLE
+from backend.notifications.models import Notification
+from backend.notifications.notices import MessageText, Notice, community_page, declare
+from backend.outbox.models import Event
+from backend.outbox.topics import Topic
+
+# Recipients
+
+
+class Pair(Protocol):
+    """Two communities, as far as this app, which lies below suggestions, needs to know them."""
+
+    @property
+    def a_id(self) -> int: ...
+
+    @property
+    def b_id(self) -> int: ...
+
+
+def people_of(community_ids: Iterable[int], *, vetted: bool = True) -> list[tuple[int, int]]:
+    """(user id, community id) of those with an active role there; by default only those whom staff
+    have confirmed.
+    """
+    roles = CommunityRole.objects.filter(
+        community_id__in=list(community_ids), ended_at__isnull=True, user__is_active=True
+    )
+    if vetted:
+        roles = roles.filter(vetted_at__isnull=False)
+    return list(roles.order_by("id").values_list("user_id", "community_id"))
+
+
+def curators() -> list[int]:
+    """User ids of all active curators."""
+    return list(
+        User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True)
+        .order_by("id")
+        .values_list("pk", flat=True)
+    )
+
+
+def to_curators(event: Event, **payload: Any) -> list[Notification]:
+    return [
+        Notification(recipient_id=user_id, subject_id=event.subject_id, payload=payload)
+        for user_id in curators()
+    ]
+
+
+def to_sides(pair: Pair, subject_id: int, **payload: Any) -> list[Notification]:
+    """To the people of both sides; each payload names the other side."""
+    other = {pair.a_id: pair.b_id, pair.b_id: pair.a_id}
+    return [
+        Notification(
+            recipient_id=user_id,
+            community_id=own,
+            subject_id=subject_id,
+            payload={"other": other[own], **payload},
+        )
+        for user_id, own in people_of(other)
+    ]
+
+
+def to_owners(event: Event, **payload: Any) -> list[Notification]:
+    """To everybody with a role in the event's community, confirmed by staff or not."""
+    owners = people_of([event.community_id] if event.community_id else [], vetted=False)
+    return [
+        Notification(
+            recipient_id=user_id, community_id=own, subject_id=event.subject_id, payload=payload
+        )
+        for user_id, own in owners
+    ]
+
+
+# Names
+
+
+def own_name(notification: Notification) -> str:
+    return notification.community.name if notification.community else ""
+
+
+def name_of(community_id: int) -> str:
+    community = Community.objects.select_related("country").filter(pk=community_id).first()
+    return f"{community.name} ({community.country.label})" if community else _("a community")
+
+
+def other_name(notification: Notification) -> str:
+    return name_of(notification.payload["other"])
+
+
+def side_names(notification: Notification) -> dict[str, str]:
+    return {"own": own_name(notification), "other": other_name(notification)}
+
+
+# People
+
+
+def _join_requested_recipients(event: Event) -> list[Notification]:
+    """Those who may let the person in: the community's vetted officials and chairs; curators where
+    there is none.
+    """
+    answering = CommunityRole.objects.filter(
+        community_id=event.community_id or 0,
+        ended_at__isnull=True,
+        vetted_at__isnull=False,
+        role__in=RESPONSIBLE,
+        user__is_active=True,
+    )
+    people = list(answering.order_by("id").values_list("user_id", flat=True))
+    if not people:
+        return to_curators(event, community=event.community_id)
+    return [
+        Notification(
+            recipient_id=user_id,
+            community_id=event.community_id,
+            subject_id=event.subject_id,
+            payload={"community": event.community_id},
+        )
+        for user_id in people
+    ]
+
+
+def _join_requested(notification: Notification) -> MessageText:
+    own = own_name(notification) or name_of(notification.payload["community"])
+    return MessageText(
+        _("Somebody asks to join your community")
+        if notification.community
+        else _("Somebody asks to join a community"),
+        (
+            _("A person with an account here asks to belong to %(own)s.") % {"own": own},
+            _("Read who it is, and let them in or refuse."),
+        ),
+        _("See the request"),
+    )
+
+
+declare(
+    Notice(
+        kind="join_requested",
+        label=gettext_lazy("Somebody asks to join"),
+        topics=(Topic.JOIN_REQUESTED,),
+        recipients=_join_requested_recipients,
+        words=_join_requested,
+        path=lambda notification: reverse(
+            "web:people", kwargs={"community_id": notification.payload["community"]}
+        ),
+    )
+)
+
+
+def _join_answered_recipients(event: Event) -> list[Notification]:
+    request = JoinRequest.objects.filter(pk=event.subject_id, user__is_active=True).first()
+    if request is None:
+        return []
+    return [
+        Notification(
+            recipient_id=request.user_id,
+            community_id=request.community_id,
+            subject_id=request.pk,
+            payload={"answer": request.status},
+        )
+    ]
+
+
+def _join_answered(notification: Notification) -> MessageText:
+    own = {"own": own_name(notification)}
+    if notification.payload["answer"] == JoinRequest.Status.ACCEPTED:
+        return MessageText(
+            _("You belong to your community now"),
+            (_("Your request to join %(own)s is accepted.") % own,),
+            _("Open my start page"),
+        )
+    return MessageText(
+        _("Your request to join is refused"),
+        (
+            _("Your request to join %(own)s is refused.") % own,
+            _("If you think that this is a mistake, ask your colleagues there, or staff."),
+        ),
+        _("Open my start page"),
+    )
+
+
+declare(
+    Notice(
+        kind="join_answered",
+        label=gettext_lazy("Answer to a request to join"),
+        topics=(Topic.JOIN_ANSWERED,),
+        recipients=_join_answered_recipients,
+        words=_join_answered,
+        path=lambda notification: reverse("web:desk"),
+    )
+)
+
+
+# Profiles
+
+
+def _submission(notification: Notification) -> str:
+    community_id = notification.payload["community"]
+    return reverse("web:staff_submission", kwargs={"community_id": community_id})
+
+
+def _profile_submitted(notification: Notification) -> MessageText:
+    return MessageText(
+        _("A profile waits to be vetted"),
+        (
+            _("%(own)s has submitted its profile.")
+            % {"own": name_of(notification.payload["community"])},
+        ),
+        _("Read the submission"),
+    )
+
+
+declare(
+    Notice(
+        kind="profile_submitted",
+        label=gettext_lazy("Profile to vet"),
+        topics=(Topic.PROFILE_SUBMITTED,),
+        recipients=lambda event: to_curators(event, community=event.community_id),
+        words=_profile_submitted,
+        path=_submission,
+    )
+)
+
+
+def _second_approval_recipients(event: Event) -> list[Notification]:
+    """The other curators: one has approved, and a second one must."""
+    return [
+        notification
+        for notification in to_curators(event, community=event.community_id)
+        if notification.recipient_id != event.by_id
+    ]
+
+
+def _second_approval(notification: Notification) -> MessageText:
+    return MessageText(
+        _("A profile needs a second approval"),
+        (
+            _(
+                "%(own)s has been approved by one curator. It is the first profile of its country,"
+                " so another one must read it too."
+            )
+            % {"own": name_of(notification.payload["community"])},
+        ),
+        _("Read the submission"),
+    )
+
+
+declare(
+    Notice(
+        kind="second_approval",
+        label=gettext_lazy("Profile to approve too"),
+        topics=(Topic.PROFILE_APPROVED,),
+        recipients=_second_approval_recipients,
+        words=_second_approval,
+        path=_submission,
+    )
+)
+
+
+def _changes_requested(notification: Notification) -> MessageText:
+    reason = dict(VettingNote.Reason.choices).get(notification.payload.get("reason", ""), "")
+    return MessageText(
+        _("Your profile needs another look"),
+        (
+            _("Staff have read the profile of %(own)s and ask for changes.")
+            % {"own": own_name(notification)},
+            *([_("Reason: %(reason)s.") % {"reason": reason}] if reason else []),
+        ),
+        _("Read what is asked and mend it"),
+    )
+
+
+declare(
+    Notice(
+        kind="changes_requested",
+        label=gettext_lazy("Changes requested"),
+        topics=(Topic.PROFILE_CHANGES_REQUESTED,),
+        recipients=lambda event: to_owners(event, reason=event.payload.get("reason", "")),
+        words=_changes_requested,
+        path=community_page("web:profile"),
+    )
+)
+
+
+def _profile_published_recipients(event: Event) -> list[Notification]:
+    """Only where staff publish it after vetting: what its owners publish themselves they know."""
+    return to_owners(event) if event.by is not None and event.by.is_staff_member else []
+
+
+def _profile_published(notification: Notification) -> MessageText:
+    return MessageText(
+        _("Your profile is published"),
+        (
+            _("The profile of %(own)s is published. Suggestions follow by themselves.")
+            % {"own": own_name(notification)},
+        ),
+        _("See the profile"),
+    )
+
+
+declare(
+    Notice(
+        kind="profile_published",
+        label=gettext_lazy("Profile published"),
+        topics=(Topic.PROFILE_PUBLISHED,),
+        recipients=_profile_published_recipients,
+        words=_profile_published,
+        path=community_page("web:profile"),
+    )
+)
+
+
+def _confirmation_due_recipients(event: Event) -> list[Notification]:
+    """Only while it still is due: nobody is asked who confirmed in the meantime."""
+    months = event.payload["months"]
+    due = Profile.objects.filter(
+        pk=event.subject_id,
+        reminded_months=months,
+        status__in=(Profile.Status.PUBLISHED, Profile.Status.STALE),
+    )
+    return to_owners(event, months=months) if due.exists() else []
+
+
+def _confirmation_due(notification: Notification) -> MessageText:
+    months, ends = notification.payload["months"], settings.PROFILES["unsuggested_months"]
+    own = {"own": own_name(notification), "months": months, "ends": ends}
+    if months < settings.PROFILES["stale_months"]:
+        what = _("You last confirmed the profile of %(own)s %(months)d months ago.") % own
+    else:
+        what = (
+            _(
+                "Nobody has confirmed the profile of %(own)s for %(months)d months: others see that"
+                " it may be out of date."
+            )
+            % own
+        )
+    return MessageText(
+        _("Is your profile still true?"),
+        (
+            what,
+            _(
+                "After %(ends)d months without a word it gets no new suggestions."
+                " One click confirms it."
+            )
+            % own,
+        ),
+        _("Confirm or correct it"),
+    )
+
+
+declare(
+    Notice(
+        kind="confirmation_due",
+        label=gettext_lazy("Is the profile still true?"),
+        topics=(Topic.PROFILE_CONFIRMATION_DUE,),
+        recipients=_confirmation_due_recipients,
+        words=_confirmation_due,
+        path=community_page("web:profile_confirm"),
+    )
+)
+
+
+# Memberships
+
+
+def _membership_ending_recipients(event: Event) -> list[Notification]:
+    """Only while it still ends: nobody is notified who renewed in the meantime."""
+    day = event.payload["paid_through"]
+    ends = Membership.objects.filter(
+        pk=event.subject_id, paid_through=day, ended_on__isnull=True
+    ).exists()
+    return to_owners(event, paid_through=day) if ends else []
+
+
+def _membership_ending(notification: Notification) -> MessageText:
+    day = date_format(dt.date.fromisoformat(notification.payload["paid_through"]))
+    return MessageText(
+        _("Your membership ends soon"),
+        (
+            _("The dues of %(own)s are paid through %(day)s.")
+            % {"own": own_name(notification), "day": day},
+            _(
+                "When they are renewed, its partnerships stay listed in the directory."
+                " Write to staff to renew."
+            ),
+        ),
+        _("See your community's page"),
+    )
+
+
+declare(
+    Notice(
+        kind="membership_ending",
+        label=gettext_lazy("Membership ends soon"),
+        topics=(Topic.MEMBERSHIP_ENDING,),
+        recipients=_membership_ending_recipients,
+        words=_membership_ending,
+        path=community_page("web:community"),
+    )
+)
+
+
+def _membership_lapsed_recipients(event: Event) -> list[Notification]:
+    lapsed = Membership.objects.filter(
+        pk=event.subject_id, standing=Membership.Standing.LAPSED, ended_on__isnull=True
+    ).exists()
+    return to_owners(event) if lapsed else []
+
+
+def _membership_lapsed(notification: Notification) -> MessageText:
+    return MessageText(
+        _("Your membership has lapsed"),
+        (
+            _("The dues of %(own)s are not paid any more.") % {"own": own_name(notification)},
+            _(
+                "Its partnerships stay what they are, but the directory does not list them until"
+                " the membership is renewed."
+            ),
+        ),
+        _("See your community's page"),
+    )
+
+
+declare(
+    Notice(
+        kind="membership_lapsed",
+        label=gettext_lazy("Membership has lapsed"),
+        topics=(Topic.MEMBERSHIP_LAPSED,),
+        recipients=_membership_lapsed_recipients,
+        words=_membership_lapsed,
+        path=community_page("web:community"),
+    )
+)

@@ -1,0 +1,217 @@
+"""Notices about suggested partners."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from backend.cities.notices import (
+    curators,
+    name_of,
+    own_name,
+    people_of,
+    side_names,
+    to_sides,
+)
+from backend.common.formatting import in_a_row
+from backend.notifications.models import Notification
+from backend.notifications.notices import MessageText, Notice, community_page, declare
+from backend.outbox.models import Event
+from backend.outbox.topics import Topic
+from backend.suggestions.models import Suggestion
+
+MOST_NAMED = 5  # suggestions that one message names
+
+
+def _new_suggestions_recipients(event: Event) -> list[Notification]:
+    """What staff took back since then is not announced; what a side has declined since then is, or
+    the silence would reveal it.
+    """
+    named = {int(community_id): ids for community_id, ids in event.payload["communities"].items()}
+    wanted = {pk for ids in named.values() for pk in ids}
+    released = set(
+        Suggestion.objects.visible_to_communities()
+        .filter(pk__in=wanted)
+        .values_list("pk", flat=True)
+    )
+    new = {
+        community_id: [pk for pk in ids if pk in released] for community_id, ids in named.items()
+    }
+    return [
+        Notification(
+            recipient_id=user_id,
+            community_id=community_id,
+            payload={"suggestions": new[community_id], "count": len(new[community_id])},
+        )
+        for user_id, community_id in people_of(new)
+        if new[community_id]
+    ]
+
+
+def _new_suggestions(notification: Notification) -> MessageText:
+    count = int(notification.payload["count"])
+    found = (
+        Suggestion.objects.visible_to_communities()
+        .filter(pk__in=notification.payload["suggestions"])
+        .select_related("pair__a__country", "pair__b__country")
+        .order_by("-score", "id")[:MOST_NAMED]
+    )
+    sides = [s.pair.b if s.pair.a_id == notification.community_id else s.pair.a for s in found]
+    names = in_a_row(f"{side.name} ({side.country.label})" for side in sides)
+    return MessageText(
+        ngettext("%(count)d new suggested partner", "%(count)d new suggested partners", count)
+        % {"count": count},
+        (
+            ngettext(
+                "%(own)s has %(count)d new suggested partner.",
+                "%(own)s has %(count)d new suggested partners.",
+                count,
+            )
+            % {"own": own_name(notification), "count": count},
+            *([_("Among them: %(names)s.") % {"names": names}] if names else []),
+            _(
+                "Each comes with its reasons for both sides. Neither side sees the other's answer"
+                " before both are interested."
+            ),
+        ),
+        _("See the suggestions"),
+    )
+
+
+declare(
+    Notice(
+        kind="new_suggestions",
+        label=gettext_lazy("New suggested partners"),
+        topics=(Topic.SUGGESTIONS_CHANGED,),
+        recipients=_new_suggestions_recipients,
+        words=_new_suggestions,
+        path=community_page("web:suggestions"),
+    )
+)
+
+
+def _suggestions_expiring_recipients(event: Event) -> list[Notification]:
+    ids = event.payload["suggestions"]
+    return [
+        Notification(
+            recipient_id=user_id,
+            community_id=own,
+            payload={"suggestions": ids, "count": len(ids)},
+        )
+        for user_id, own in people_of([event.community_id] if event.community_id else [])
+    ]
+
+
+def _suggestions_expiring(notification: Notification) -> MessageText:
+    """By what the reader's own side has answered alone; what it has answered since then is not
+    named any more.
+    """
+    own = notification.community_id
+    pending = Q(pair__a_id=own, a_state=Suggestion.SideState.PENDING) | Q(
+        pair__b_id=own, b_state=Suggestion.SideState.PENDING
+    )
+    found = list(
+        Suggestion.objects.visible_to_communities()
+        .filter(pending, pk__in=notification.payload["suggestions"])
+        .select_related("pair__a__country", "pair__b__country")
+        .order_by("expires_at", "id")
+    )
+    lines = []
+    for suggestion in found[:MOST_NAMED]:
+        other = suggestion.pair.b if suggestion.pair.a_id == own else suggestion.pair.a
+        day = date_format(suggestion.expires_at.date()) if suggestion.expires_at else ""
+        lines.append(
+            _("%(name)s (%(country)s): until %(day)s.")
+            % {"name": other.name, "country": other.country.label, "day": day}
+        )
+    count = int(notification.payload["count"])
+    return MessageText(
+        ngettext(
+            "%(count)d suggestion waits for an answer",
+            "%(count)d suggestions wait for an answer",
+            count,
+        )
+        % {"count": count},
+        (
+            _("The time to answer ends soon for suggested partners of %(own)s.")
+            % {"own": own_name(notification)},
+            *lines,
+            _(
+                "No answer is an answer too: then the suggestion closes by itself, and nobody is"
+                " told why."
+            ),
+        ),
+        _("See the suggestions"),
+    )
+
+
+declare(
+    Notice(
+        kind="suggestions_expiring",
+        label=gettext_lazy("Time to answer ends soon"),
+        topics=(Topic.SUGGESTIONS_EXPIRING,),
+        recipients=_suggestions_expiring_recipients,
+        words=_suggestions_expiring,
+        path=community_page("web:suggestions"),
+    )
+)
+
+
+def _interest_mutual_recipients(event: Event) -> list[Notification]:
+    """Both sides, and the curators, who introduce them."""
+    pair = Suggestion.objects.select_related("pair").get(pk=event.subject_id).pair
+    staff = [
+        Notification(
+            recipient_id=user_id,
+            subject_id=event.subject_id,
+            payload={"a": pair.a_id, "b": pair.b_id},
+        )
+        for user_id in curators()
+    ]
+    return to_sides(pair, event.subject_id) + staff
+
+
+def _interest_mutual(notification: Notification) -> MessageText:
+    if notification.community_id is None:
+        sides = {"a": name_of(notification.payload["a"]), "b": name_of(notification.payload["b"])}
+        return MessageText(
+            _("Mutual interest: introduce two communities"),
+            (_("%(a)s and %(b)s are both interested. A card waits on the board.") % sides,),
+            _("Open the board"),
+        )
+    return MessageText(
+        _("Mutual interest"),
+        (
+            _("%(own)s and %(other)s are both interested in a partnership.")
+            % side_names(notification),
+            _("Staff will introduce you; there is nothing that you have to do now."),
+        ),
+        _("See the suggestion"),
+    )
+
+
+def _interest_mutual_path(notification: Notification) -> str:
+    if notification.community_id is None:
+        return reverse("web:staff_introductions")
+    return reverse(
+        "web:suggestion",
+        kwargs={
+            "community_id": notification.community_id,
+            "suggestion_id": notification.subject_id,
+        },
+    )
+
+
+declare(
+    Notice(
+        kind="interest_mutual",
+        label=gettext_lazy("Mutual interest"),
+        topics=(Topic.INTEREST_MUTUAL,),
+        recipients=_interest_mutual_recipients,
+        words=_interest_mutual,
+        path=_interest_mutual_path,
+    )
+)

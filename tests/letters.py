@@ -6,6 +6,7 @@ import io
 import zipfile
 import zlib
 
+import pikepdf
 from PIL import Image
 
 
@@ -14,6 +15,25 @@ def pdf(*objects: bytes, tail: bytes = b"") -> bytes:
     body = b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
     body += b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n" + b"\n".join(objects)
     return body + b"\ntrailer<</Root 1 0 R>>\nstartxref\n9\n%%EOF\n" + tail
+
+
+def real_pdf(
+    extra: pikepdf.Object | None, password: dict[str, str] | None = None, **root: pikepdf.Object
+) -> bytes:
+    """An undamaged PDF whose objects, ``extra`` among them, are packed in object streams."""
+    written = io.BytesIO()
+    with pikepdf.Pdf.new() as made:
+        made.add_blank_page()
+        for name, value in root.items():
+            made.Root[f"/{name}"] = value
+        if extra is not None:
+            made.Root.Extra = made.make_indirect(extra)
+        made.save(
+            written,
+            object_stream_mode=pikepdf.ObjectStreamMode.generate,
+            encryption=pikepdf.Encryption(**password) if password else False,
+        )
+    return written.getvalue()
 
 
 def packed(

@@ -1,11 +1,10 @@
-"""What may be kept as a vetting letter: PDF, JPEG or PNG by its content, and nothing in it that
-acts.
+"""What may be kept as a vetting letter or a signed document: PDF, JPEG or PNG by its content, and
+nothing in it that acts.
 
 The content decides, never the name or what the browser claims. Images are decoded whole and written
-anew, so that nothing of the sent file but its picture remains. A PDF is kept as it is, when nothing
-in it can run, open, or hide another file. Names of PDF objects are looked for in all its bytes,
-also where no reader would look, and inside of its packed object streams; what cannot be read is
-refused rather than trusted. (PDF 32000-1:2008: names 7.3.5, object streams 7.5.7, actions 12.6)
+again, so that nothing of the sent file but its picture remains. A PDF is kept as it is, when qpdf
+(by pikepdf) finds no object in it that can run, open or hide another file; what cannot be read is
+refused rather than trusted. (PDF 32000-1:2008: object streams 7.5.7, actions 12.6)
 """
 
 from __future__ import annotations
@@ -15,9 +14,11 @@ import re
 import unicodedata
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
+import pikepdf
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
@@ -25,23 +26,20 @@ from backend.common.errors import InvalidFields
 
 LETTER_LIMIT = 10 * 1024 * 1024  # bytes
 PIXEL_LIMIT = 40_000_000  # an A4 page scanned at 600 dpi has 35 million
-_UNPACKED_LIMIT = 50 * 1024 * 1024  # bytes of all object streams of a PDF
+_UNPACKED_LIMIT = 50 * 1024 * 1024  # bytes of one packed stream of a PDF
 _NAME_LENGTH = 120
 _IMAGES = {
     b"\xff\xd8\xff": ("JPEG", "image/jpeg", ".jpg"),
     b"\x89PNG\r\n\x1a\n": ("PNG", "image/png", ".png"),
 }
-_DELIMITER = rb"(?=[\s\x00()<>\[\]{}/%]|\Z)"
-_ACTS = re.compile(
-    rb"/(?:JavaScript|Launch|EmbeddedFiles?|RichMedia|XFA|SubmitForm|ImportData|GoToR|GoToE|Rendition|Movie|Sound|ECMAScript)"
-    + _DELIMITER
-)
-_LOCKED = re.compile(rb"/Encrypt" + _DELIMITER)
+_ACTS = frozenset({
+    "/JavaScript", "/ECMAScript", "/Launch", "/SubmitForm", "/ImportData", "/GoToR", "/GoToE",
+    "/EF",
+    "/EmbeddedFile", "/EmbeddedFiles", "/RichMedia", "/Rendition", "/Movie", "/Sound", "/XFA",
+})  # fmt: skip
 _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|script|iframe|\?php)", re.IGNORECASE)
-_ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
-_STREAM = re.compile(rb"(?<!end)stream\r?\n")
-_OBJECT_STREAM = re.compile(rb"/ObjStm" + _DELIMITER)
-_FLATE = re.compile(rb"/Filter\s*(?:/FlateDecode|\[\s*/FlateDecode\s*\])" + _DELIMITER)
+_OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
+_BEFORE, _AFTER = b"\xef\xbb\xbf\r\n\t ", b"\r\n\t \x00\x1a"  # what mail and old editors add
 # Marks that turn text around or cannot be seen: "letter\u202efdp.exe" would look like
 # "letterexe.pdf".
 _UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
@@ -84,7 +82,7 @@ def check_letter(content: bytes, name: str) -> SafeLetter:
         )
     if len(content) > LETTER_LIMIT:
         raise too_large()
-    if content.startswith(b"%PDF-"):
+    if content.lstrip(_BEFORE).startswith(b"%PDF-"):
         _check_pdf(content)
         return SafeLetter(content, "application/pdf", safe_name(name, ".pdf"), ".pdf")
     for signature, (kind, content_type, suffix) in _IMAGES.items():
@@ -151,7 +149,7 @@ def _drawn_anew(content: bytes, kind: str) -> bytes:
 
 def _check_pdf(content: bytes) -> None:
     end = content.rfind(b"%%EOF")
-    if end < 0 or b"startxref" not in content or content[end + 5 :].strip(b"\r\n\t \x00"):
+    if end < 0 or b"startxref" not in content or content[end + 5 :].strip(_AFTER):
         raise _refused(
             _(
                 "This PDF is cut off, or holds something behind its end. Print it to a new PDF and send that."
@@ -161,11 +159,18 @@ def _check_pdf(content: bytes) -> None:
         raise _refused(
             _("This file is a PDF and something else at once. Print it to a new PDF and send that.")
         )
-    if _LOCKED.search(_plain_names(content)):
+    try:
+        with _opened(content) as pdf:
+            if b"/Encrypt" in content and not pdf.is_encrypted:
+                raise pikepdf.PasswordError
+            acts = any(name in _ACTS for part in pdf.objects for name in _names(part))
+    except pikepdf.PasswordError:
         raise _refused(
             _("This PDF is protected by a password. Save it without protection, or send a scan.")
-        )
-    if any(_ACTS.search(_plain_names(part)) for part in (content, *_object_streams(content))):
+        ) from None
+    except (pikepdf.PdfError, ValueError, RuntimeError, MemoryError):
+        raise _unreadable() from None
+    if acts:
         raise _refused(
             _(
                 "This PDF holds scripts, attachments or commands. Print it to a new PDF and send that."
@@ -173,39 +178,58 @@ def _check_pdf(content: bytes) -> None:
         )
 
 
-def _plain_names(content: bytes) -> bytes:
-    """Names may be written with numbers for letters: /J#61vaScript."""
-    return _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), content)
+def _unreadable() -> InvalidFields:
+    return _refused(_("A part of this PDF cannot be checked. Print it to a new PDF and send that."))
 
 
-def _object_streams(content: bytes) -> list[bytes]:
-    """What is packed in object streams, where names hide from whoever reads bytes alone. Raises
-    InvalidFields for what it cannot unpack.
+def _opened(content: bytes) -> pikepdf.Pdf:
+    """The PDF as readers see it. One with a password for its owner only opens for everybody.
+
+    A damaged file is read by each reader in its own way: all of its plain objects are found then,
+    but not what is packed in object streams, so that one with any is refused.
+
+    Raises:
+        InvalidFields: a part of it cannot be checked. pikepdf.PdfError: it cannot be read.
     """
-    unreadable = _refused(
-        _("A part of this PDF cannot be checked. Print it to a new PDF and send that.")
+    # No PDF writer packs objects with LZW, which qpdf would unpack without a limit.
+    if b"/LZWDecode" in content and b"/ObjStm" in content:
+        raise _unreadable()
+    pikepdf.settings.set_qpdf_limits(
+        flate_max_memory=_UNPACKED_LIMIT,
+        run_length_max_memory=_UNPACKED_LIMIT,
+        png_max_memory=_UNPACKED_LIMIT,
+        tiff_max_memory=_UNPACKED_LIMIT,
     )
-    unpacked, room = [], _UNPACKED_LIMIT
-    for begin in _STREAM.finditer(content):
-        head = _plain_names(
-            content[max(0, content.rfind(b"obj", 0, begin.start())) : begin.start()]
-        )
-        if not (
-            _OBJECT_STREAM.search(head)
-            or (re.search(rb"/First\b", head) and re.search(rb"/N\b", head))
-        ):
-            continue
-        if b"/Filter" not in head:
-            continue  # not packed: its bytes are read with all others
-        if not _FLATE.search(head) or b"/DecodeParms" in head:
-            raise unreadable
-        inflate = zlib.decompressobj()
-        try:
-            part = inflate.decompress(content[begin.end() :], room)
-        except zlib.error:
-            raise unreadable from None
-        room -= len(part)
-        if not inflate.eof or room <= 0:
-            raise unreadable
-        unpacked.append(part)
-    return unpacked
+    try:
+        return pikepdf.open(io.BytesIO(content), attempt_recovery=False, suppress_warnings=True)
+    except pikepdf.PasswordError:
+        raise
+    except pikepdf.PdfError:
+        # qpdf looks for lost objects at the beginnings of lines only, other readers everywhere.
+        lines = _OBJECT.sub(rb"\n\g<0>", content)
+        pdf = pikepdf.open(io.BytesIO(lines), suppress_warnings=True)
+        if any(_is_object_stream(part) for part in pdf.objects):
+            raise _unreadable() from None
+        return pdf
+
+
+def _is_object_stream(part: pikepdf.Object) -> bool:
+    if not isinstance(part, pikepdf.Stream):
+        return False
+    return part.get("/Type") == "/ObjStm" or ("/First" in part and "/N" in part)
+
+
+def _names(part: pikepdf.Object) -> Iterator[str]:
+    """All names in an object, keys included, without those of the objects that it refers to."""
+    waiting: list[object] = [part]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, pikepdf.Name):
+            yield str(found)
+        elif isinstance(found, pikepdf.Dictionary | pikepdf.Stream):
+            for key, value in found.items():
+                yield key
+                if not getattr(value, "is_indirect", False):
+                    waiting.append(value)
+        elif isinstance(found, pikepdf.Array):
+            waiting += [value for value in found if not getattr(value, "is_indirect", False)]

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
+from pikepdf import Array, Dictionary, Name, String
 from PIL import Image
 
 from backend.cities import services
@@ -20,7 +21,7 @@ from backend.common.errors import InvalidFields, NotVisible
 from backend.outbox.models import Event
 from tests.actors import ACTORS, make_world
 from tests.factories import CommunityRoleFactory, ProfileFactory, VettingLetterFactory
-from tests.letters import packed, pdf, picture, zipped
+from tests.letters import packed, pdf, picture, real_pdf, zipped
 
 JAVASCRIPT = b"4 0 obj<</S/JavaScript/JS(app.alert(1))>>endobj"
 
@@ -29,7 +30,10 @@ JAVASCRIPT = b"4 0 obj<</S/JavaScript/JS(app.alert(1))>>endobj"
     ("content", "content_type", "name"),
     [
         (pdf(), "application/pdf", "letter.pdf"),
-        (pdf(packed(b"5 0 <</Type/Annot>>")), "application/pdf", "letter.pdf"),
+        (real_pdf(Dictionary(Type=Name.Annot)), "application/pdf", "letter.pdf"),
+        (real_pdf(None, {"owner": "secret", "user": ""}), "application/pdf", "letter.pdf"),
+        (b"\xef\xbb\xbf" + pdf(), "application/pdf", "letter.pdf"),
+        (b"\r\n" + pdf(tail=b"\x1a"), "application/pdf", "letter.pdf"),
         (
             pdf(b"4 0 obj<</S/URI/URI(https://city.example)>>endobj"),
             "application/pdf",
@@ -62,6 +66,16 @@ REFUSED: dict[str, bytes] = {
         JAVASCRIPT.replace(b"JavaScript", b"J#61va#53cript")
     ),
     "PDF with a packed script": pdf(packed(b"5 0 <</S/JavaScript/JS(app.alert(1))>>")),
+    "PDF with a script in its object streams": real_pdf(
+        Dictionary(S=Name.JavaScript, JS="app.alert(1)")
+    ),
+    "PDF with a script deep in an array": real_pdf(
+        Array([Array([Dictionary(A=Dictionary(S=Name.Launch, F="calc.exe"))])])
+    ),
+    "PDF that nobody opens without a password": real_pdf(None, {"owner": "a", "user": "b"}),
+    "PDF that runs a script when it is opened": real_pdf(
+        None, OpenAction=Dictionary(S=Name.JavaScript, JS="app.alert(1)")
+    ),
     "PDF with a packed script in disguise": pdf(
         packed(b"5 0 <</S/Launch/F(calc.exe)>>", head=b"/N 1/First 4/Filter[/FlateDecode]")
     ),
@@ -92,6 +106,11 @@ def test_what_could_act_or_cannot_be_checked_is_refused(what: str) -> None:
 def test_packed_bomb_is_refused_without_being_unpacked() -> None:
     with pytest.raises(InvalidFields):
         check_letter(pdf(packed(b"\x00" * 60_000_000)), "letter.pdf")
+
+
+def test_bomb_in_true_object_streams_is_refused_without_being_unpacked() -> None:
+    with pytest.raises(InvalidFields):
+        check_letter(real_pdf(Array([String("x" * 1_000_000)] * 100)), "letter.pdf")
 
 
 def test_picture_is_drawn_anew_without_what_tells_where_it_was_taken() -> None:

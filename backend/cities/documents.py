@@ -32,10 +32,9 @@ _IMAGES = {
     b"\xff\xd8\xff": ("JPEG", "image/jpeg", ".jpg"),
     b"\x89PNG\r\n\x1a\n": ("PNG", "image/png", ".png"),
 }
-_ACTS = frozenset(
-    "/JavaScript /ECMAScript /Launch /SubmitForm /ImportData /GoToR /GoToE /EF /EmbeddedFile"
-    " /EmbeddedFiles /RichMedia /Rendition /Movie /Sound /XFA".split()
-)
+_ACTIONS = {"/JavaScript", "/ECMAScript", "/Launch", "/SubmitForm", "/ImportData"}
+_OTHER_FILES = {"/GoToR", "/GoToE", "/EF", "/EmbeddedFile", "/EmbeddedFiles"}
+_ACTS = _ACTIONS | _OTHER_FILES | {"/RichMedia", "/Rendition", "/Movie", "/Sound", "/XFA"}
 _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|script|iframe|\?php)", re.IGNORECASE)
 _OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
 _BEFORE, _AFTER = b"\xef\xbb\xbf\r\n\t ", b"\r\n\t \x00\x1a"  # what mail and old editors add

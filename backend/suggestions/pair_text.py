@@ -16,7 +16,7 @@ from backend.cities.models.places import country_name
 from backend.cities.profile_schema import FACETS
 from backend.cities.vocabularies import label
 from backend.common.formatting import in_a_row
-from backend.common.working_hours import Season, seasons, zone
+from backend.common.local_times import Season, known_zone, seasons
 from backend.suggestions.queries import SuggestionView
 
 # Reasons in words. The engine gives codes and shares; people read sentences that name both
@@ -317,7 +317,7 @@ def distance_km(first: Community, second: Community) -> int | None:
 
 
 def places_apart(own: Community, other: Community, today: dt.date) -> PlacesApart:
-    here, there = zone(own.timezone), zone(other.timezone)
+    here, there = known_zone(own.timezone), known_zone(other.timezone)
     return PlacesApart(
         own, other, distance_km(own, other), seasons(today, here, there) if here and there else []
     )

@@ -148,6 +148,10 @@ def suggested_times(
     sides = (pair.a, pair.b) if own_first else (pair.b, pair.a)
     start = database_now().date() + dt.timedelta(days=2)
     found: list[GoodTime] = good_times(
-        zone_of(sides[0].timezone), zone_of(sides[1].timezone), start, minutes
+        zone_of(sides[0].timezone),
+        zone_of(sides[1].timezone),
+        start,
+        minutes,
+        countries=(sides[0].country_id, sides[1].country_id),
     )
     return [SuggestedTime(clocks(good.starts_at, sides), good.is_edge) for good in found]

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from matching.candidates import Eligibility
-from matching.errors import DuplicateIdError
 from matching.explain import explain_direction
 from matching.features import EncodedSnapshot, FeatureBuilder, FeatureMatrix
 from matching.preference import Preference
-from matching.types import Explanation, PairProblem, ProfileRecord, Snapshot
+from matching.types import DuplicateIdError, Explanation, PairProblem, ProfileRecord, Snapshot
 from matching.weights import Weights
 
 

@@ -12,11 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matching.errors import DuplicateIdError, NotFittedError, OutOfRangeError, UnknownCodeError
 from matching.facets import FACET_NAMES, make_parts
 from matching.facets.part import EncodedPart, Part, Side
 from matching.facets.ties import named_ties
-from matching.types import IntArray, ProfileRecord, Snapshot, Vocabulary
+from matching.types import (
+    DuplicateIdError,
+    IntArray,
+    NotFittedError,
+    OutOfRangeError,
+    ProfileRecord,
+    Snapshot,
+    UnknownCodeError,
+    Vocabulary,
+)
 
 SCHEMA = "features-1"  # raise it when the meaning of a column changes
 

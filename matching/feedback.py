@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from matching.evaluation.calibration import brier_score, log_loss
 from matching.facets import FACET_NAMES
+from matching.metrics import brier_score, log_loss
 from matching.types import BoolArray, IntArray
 from matching.weights import Weights
 

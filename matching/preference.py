@@ -10,9 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matching.errors import NotFittedError, SnapshotError
 from matching.features import FeatureMatrix
-from matching.types import Factors, FloatArray, IntArray, PairExceptions
+from matching.types import (
+    Factors,
+    FloatArray,
+    IntArray,
+    NotFittedError,
+    PairExceptions,
+    SnapshotError,
+)
 from matching.weights import Weights
 
 Float64 = npt.NDArray[np.float64]

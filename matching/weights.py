@@ -22,7 +22,7 @@ _LEVEL: Mapping[str, float] = MappingProxyType(
 PRIORS_FROM_PARTNERSHIPS: Mapping[str, float] = MappingProxyType(
     {"ties": 3.08, "institutions": 1.83, "geography": 1.58, "size": 1.52}
 )
-"""Weights at default importance that real partnerships advise, half way from the defaults (``matching.recovery.priors``).
+"""Weights at default importance that real partnerships advise, half way from the defaults (``matching.lab.link_prediction.priors``).
 
 A non-negative ridge logistic model on the engine's own similarities, 2,012 partnerships of 706 U.S. cities against 30 random others each:
 log-odds from similarity 0 to 1 (standard error) ties by heritage 2.39 (.20), size 1.55 (.07), institutions 1.26 (.11), geography .87 (.09),

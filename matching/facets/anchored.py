@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from matching.errors import OutOfRangeError, UnknownCodeError, UnseenValueError
 from matching.facets.part import (
     CodeList,
     EncodedPart,
@@ -26,7 +25,7 @@ from matching.facets.part import (
     numbers,
     symmetric,
 )
-from matching.types import ProfileRecord
+from matching.types import OutOfRangeError, ProfileRecord, UnknownCodeError, UnseenValueError
 
 WORKING_HOURS = 8.0
 

@@ -9,7 +9,6 @@ from math import comb
 
 import numpy as np
 
-from matching.errors import OutOfRangeError
 from matching.facets.part import (
     EncodedPart,
     Float64,
@@ -21,7 +20,7 @@ from matching.facets.part import (
     numbers,
     symmetric,
 )
-from matching.types import ProfileRecord
+from matching.types import OutOfRangeError, ProfileRecord
 
 
 class Closeness(Part):

@@ -18,8 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from matching.errors import OutOfRangeError, UnknownCodeError
-from matching.types import BoolArray, IntArray, ProfileRecord
+from matching.types import BoolArray, IntArray, OutOfRangeError, ProfileRecord, UnknownCodeError
 
 Side = Literal["left", "right"]
 Records = Sequence[ProfileRecord]

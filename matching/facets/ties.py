@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from matching.errors import OutOfRangeError, UnseenValueError
 from matching.facets.part import EncodedPart, Float32, Float64, Items, Part, Records, Side
-from matching.types import IntArray, ProfileRecord
+from matching.types import IntArray, OutOfRangeError, ProfileRecord, UnseenValueError
 
 STRENGTH = {1: 0.5, 2: 0.75, 3: 1.0}
 HINT = 0.5  # a hint says that ties are likely there, not that anybody keeps them

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matching.topk.lists import empty_side, positions_of
 from matching.topk.pairs import PairScores
 from matching.topk.scan import taken_values
-from matching.topk.sides import empty_side
 from matching.topk.threads import run_threads, share_out
-from matching.topk.warm import positions_of
 from matching.types import BoolArray, IntArray, PairProblem, RankedSide
 
 Float32Array = npt.NDArray[np.float32]

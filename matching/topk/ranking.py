@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from matching.reciprocal import check_fusion
 from matching.topk.checks import check_problem, transposed
-from matching.topk.fusion import check_fusion
-from matching.topk.lists import BestLists, packed_ranks, packed_scores
-from matching.topk.pairs import Float64Array, score_pairs, score_table
+from matching.topk.lists import (
+    ROWS_AT_ONCE,
+    BestLists,
+    empty_side,
+    packed_ranks,
+    packed_scores,
+    scored_again,
+    write_best,
+    write_row,
+)
+from matching.topk.pairs import (
+    Float64Array,
+    SparseCounterparts,
+    score_pairs,
+    score_table,
+    sparse_counterparts,
+)
 from matching.topk.rounding import magnitudes, score_error
 from matching.topk.scan import best_of_rows
-from matching.topk.sides import empty_side, write_best, write_row
-from matching.topk.sums import SparseCounterparts, sparse_counterparts
 from matching.topk.two_sided import SPARE, TwoSidedPass
-from matching.topk.warm import ROWS_AT_ONCE, scored_again
 from matching.types import BoolArray, IntArray, PairProblem, RankedSide, Ranking
 
 DEFAULT_MAX_BYTES = 512 * 2**20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching.topk.fusion import SENSITIVITY
+from matching.reciprocal import SENSITIVITY
 from matching.topk.pairs import COVERAGE_TOLERANCE
 from matching.types import Factors, FloatArray, PairProblem
 

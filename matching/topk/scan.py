@@ -11,9 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from matching.topk.fusion import fuse
-from matching.topk.pairs import COVERAGE_TOLERANCE, PairScores, score_pairs, scored
-from matching.topk.sums import numerators_of_row
+from matching.reciprocal import fuse
+from matching.topk.pairs import (
+    COVERAGE_TOLERANCE,
+    PairScores,
+    numerators_of_row,
+    score_pairs,
+    scored,
+)
 from matching.topk.threads import run_threads, share_out
 from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
 

@@ -16,8 +16,7 @@ from matching.topk.pairs import score_pairs
 from matching.topk.plan import choose_screen
 from matching.topk.rounding import may_round_below_zero
 from matching.topk.scan import eligible
-from matching.topk.screened import ScreenKernel
-from matching.topk.screening import Screen
+from matching.topk.screening import Screen, ScreenKernel
 from matching.topk.threads import run_threads, share_out
 from matching.types import IntArray, PairProblem
 

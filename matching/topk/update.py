@@ -11,6 +11,7 @@ import numpy as np
 
 from matching.topk.checks import check_changed, transposed
 from matching.topk.kept import KeptLists, copied, distinct
+from matching.topk.lists import positions_of, write_row
 from matching.topk.rounding import Magnitudes, magnitudes, score_error
 from matching.topk.scan import (
     ColumnMajor,
@@ -21,9 +22,7 @@ from matching.topk.scan import (
     row_scores,
     score_row,
 )
-from matching.topk.sides import write_row
 from matching.topk.threads import single_blas_thread
-from matching.topk.warm import positions_of
 from matching.types import Factors, IntArray, PairProblem, Ranking
 
 _MAX_BYTES = 256 * 2**20

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching.allocation import Allocation, Candidates, ConvergenceError, choose_pairs
-from matching.errors import NotFittedError
-from matching.types import RankedSide, Ranking
+from matching.types import NotFittedError, RankedSide, Ranking
 from tests.matching.allocation_problems import dense_oracle, make_candidates, transposed
 
 problems = st.tuples(

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matching.errors import OutOfRangeError
 from matching.facets import FACET_NAMES, FACETS, make_parts
 from matching.facets.anchored import Climate, Income, Languages, Seat, TimeZone
 from matching.facets.coded import NeedsOffers, Overlap, Strengths
@@ -24,7 +23,7 @@ from matching.facets.facts import (
 from matching.facets.part import Part
 from matching.facets.story import Story
 from matching.facets.ties import Ties
-from matching.types import ProfileRecord, Tie
+from matching.types import OutOfRangeError, ProfileRecord, Tie
 from tests.strategies import VOCABULARY
 
 

@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 
 from matching.engine import build_engine
-from matching.errors import (
+from matching.features import FeatureBuilder
+from matching.types import (
     DuplicateIdError,
     NotFittedError,
     OutOfRangeError,
+    ProfileRecord,
     RecordError,
+    Snapshot,
+    Tie,
     UnknownCodeError,
     UnseenValueError,
 )
-from matching.features import FeatureBuilder
-from matching.types import ProfileRecord, Snapshot, Tie
 from matching.weights import Weights
 from tests.strategies import STORIES, VOCABULARY
 

@@ -1,9 +1,10 @@
-"""Both directions' preferences, eligibility and explanations against the plain oracle."""
+"""Directional preferences and their fusion."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching.engine import Engine, build_engine
-from matching.errors import NotFittedError, SnapshotError
 from matching.facets import FACET_NAMES
 from matching.features import FeatureBuilder
 from matching.preference import Preference
-from matching.types import ProfileRecord, Snapshot, Tie
+from matching.reciprocal import Reciprocal
+from matching.types import NotFittedError, ProfileRecord, Snapshot, SnapshotError, Tie
 from matching.weights import Weights
 from tests.matching.oracle import Oracle
 from tests.strategies import FOREIGN, STORIES, VOCABULARY, snapshots
+
+# Both directions' preferences, eligibility and explanations against the plain oracle.
+
 
 UNITS = st.fixed_dictionaries(
     {facet: st.sampled_from((0.0, 0.3, 1.0, 2.7)) for facet in FACET_NAMES}
@@ -277,3 +281,29 @@ def random_record(rng: random.Random, id_: int, country: str) -> ProfileRecord:
         story=rng.choice([None, *STORIES]),
         importances={facet: rng.uniform(0, 3) for facet in rng.sample(FACET_NAMES, 3)},
     )
+
+
+# Fusion of two preferences.
+
+
+@pytest.mark.parametrize(
+    ("fusion", "expected"),
+    [
+        ("harmonic", [0.32, 0.0, 0.0]),
+        ("product", [0.16, 0.0, 0.0]),
+        ("min", [0.2, 0.0, 0.0]),
+        ("mean", [0.5, 0.25, 0.0]),
+    ],
+)
+def test_fusions(fusion: Any, expected: list[float]) -> None:
+    assert Reciprocal(fusion).fuse([0.8, 0.5, 0.0], [0.2, 0.0, 0.0]).tolist() == pytest.approx(
+        expected
+    )
+    assert Reciprocal(fusion).get_params() == {"fusion": fusion}
+
+
+def test_fusion_refuses_what_it_cannot_fuse() -> None:
+    with pytest.raises(ValueError, match="unknown fusion 'geometric'"):
+        Reciprocal("geometric")
+    with pytest.raises(ValueError, match="without NaN"):
+        Reciprocal().fuse([0.5], [float("nan")])

@@ -87,7 +87,7 @@ def engine_for(
     """The engine over a snapshot, or over a slice of its left side. ``earlier``, of the same
     builder, spares encoding what it holds.
 
-    Raises matching.errors.RecordError (a ValueError) naming the community and the field that cannot
+    Raises matching.types.RecordError (a ValueError) naming the community and the field that cannot
     be encoded.
     """
     if left_slice is not None:

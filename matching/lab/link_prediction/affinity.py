@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from matching.recovery.origins import describe_origins
-from matching.recovery.partnerships import POOL_BLOCK, Partnerships, Telling
+from matching.lab.link_prediction.places import describe_origins
+from matching.lab.link_prediction.target_encodings import POOL_BLOCK, Partnerships, TargetEncoding
 from matching.types import FloatArray, IntArray
 
 _LEFT_RIDGE, _RIGHT_RIDGE = 10.0, 3.0
@@ -26,7 +26,7 @@ def _gaussian(a: FloatArray, b: FloatArray, gamma: float) -> FloatArray:
     return kernel
 
 
-class Affinity(Telling):
+class Affinity(TargetEncoding):
     """``h_affinity``, higher for likelier pairs."""
 
     names = ("h_affinity",)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from matching.allocation import Allocation
-from matching.market import (
+from matching.lab.simulation import (
     Lists,
     Market,
     allocated_lists,

@@ -1,11 +1,14 @@
-"""The report: one page that stands alone, the same for the same world, with the measures that were
-taken.
-"""
+"""The laboratory's commands: the report and the recovery of real partnerships."""
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
+import json
 import random
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
@@ -18,6 +21,7 @@ from backend.cities.vocabularies import vocabulary
 from backend.lab.measures import take_measures
 from backend.lab.page import write_page
 from backend.lab.plots import Series, bars, histogram, reliability
+from matching.lab.link_prediction.tables import Row
 from tests.factories import (
     CommunityFactory,
     DecisionFactory,
@@ -26,6 +30,11 @@ from tests.factories import (
     UserFactory,
     document,
 )
+from tests.matching.link_prediction_world import made_up_rows
+
+# The report: one page that stands alone, the same for the same world, with the measures that
+# were taken.
+
 
 VOID = {"meta", "rect", "line", "circle", "br"}
 
@@ -164,3 +173,78 @@ def test_plots_are_to_scale_and_escape_their_words() -> None:
     shares: Any = (0.25, 0.75)
     heights = re.findall(r'height="([\d.]+)"/>', histogram("h", [Series("x", "a", shares)], 0.35))
     assert float(heights[1]) == pytest.approx(3 * float(heights[0]), rel=0.01)
+
+
+# The command reads a folder of tables, ranks, and prints; no database is touched.
+
+
+ONE_DRAW = pytest.mark.usefixtures("one_draw")
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    content = text.getvalue().encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = made_up_rows()
+    write_table(tmp_path / "cities.csv.gz", rows["cities"])
+    write_table(tmp_path / "countries.csv", rows["countries"])
+    write_table(tmp_path / "us_states.csv", rows["states"])
+    write_table(tmp_path / "air_routes.csv.gz", [{"src_iata": "AAA", "dst_iata": "BBB"}])
+    write_table(
+        tmp_path / "sister_pairs_world.csv.gz", [{"city_a_id": "1000", "city_b_id": "1100"}]
+    )
+    write_table(
+        tmp_path / "train.csv", [row for row in rows["pairs"] if int(row["us_city_id"]) % 4]
+    )
+    write_table(
+        tmp_path / "find.csv", [row for row in rows["pairs"] if not int(row["us_city_id"]) % 4]
+    )
+    return tmp_path
+
+
+def evaluate(folder: Path, *options: str) -> str:
+    out = io.StringIO()
+    call_command(
+        "evaluate",
+        "--data",
+        str(folder),
+        "--train",
+        str(folder / "train.csv"),
+        *options,
+        stdout=out,
+    )
+    return out.getvalue()
+
+
+@ONE_DRAW
+def test_json_holds_the_measures_of_the_pairs_to_find(folder: Path) -> None:
+    found = json.loads(evaluate(folder, "--pairs", str(folder / "find.csv"), "--json"))
+    assert {"hit@10", "hit@50", "mrr", "pct", "auc"} <= set(found)
+    assert found["auc"] > 0.6
+    assert 0 < found["us_cities"] < 14
+
+
+@ONE_DRAW
+def test_without_pairs_to_find_the_table_is_of_folds_within_the_training_file(folder: Path) -> None:
+    assert "66 pairs of 33 U.S. cities to find" in evaluate(folder, "--folds", "2")
+
+
+@ONE_DRAW
+def test_a_missing_table_is_named(folder: Path) -> None:
+    (folder / "us_states.csv").unlink()
+    with pytest.raises(CommandError, match=r"us_states\.csv is missing"):
+        evaluate(folder)
+
+
+@ONE_DRAW
+def test_a_missing_column_is_named(folder: Path) -> None:
+    write_table(folder / "train.csv", [{"us_city_id": "1", "foreign_city_id": "1000"}])
+    with pytest.raises(CommandError, match=r"train\.csv: missing column\(s\) tier"):
+        evaluate(folder)

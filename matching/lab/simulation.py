@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from matching.allocation import Allocation, Candidates, choose_pairs
 from matching.allocation.transfer import ranked_lists
-from matching.evaluation.exposure import exposure, gini
+from matching.metrics import exposure, gini
 from matching.reciprocal import Reciprocal
 from matching.types import BoolArray, IntArray
 

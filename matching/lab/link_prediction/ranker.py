@@ -11,17 +11,20 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from matching.recovery.affinity import Affinity
-from matching.recovery.countries import ChosenCountries
-from matching.recovery.nearby import ChosenNearby
-from matching.recovery.pairs import PairFeatures
-from matching.recovery.partnerships import Partnerships, Telling
-from matching.recovery.places import Places
-from matching.recovery.sizes import ChosenSizes
-from matching.recovery.tables import OpenData
+from matching.lab.link_prediction.affinity import Affinity
+from matching.lab.link_prediction.pair_features import PairFeatures
+from matching.lab.link_prediction.places import Places
+from matching.lab.link_prediction.tables import OpenData
+from matching.lab.link_prediction.target_encodings import (
+    ChosenCountries,
+    ChosenNearby,
+    ChosenSizes,
+    Partnerships,
+    TargetEncoding,
+)
 from matching.types import BoolArray, FloatArray, IntArray
 
-TELLINGS: tuple[type[Telling], ...] = (ChosenNearby, ChosenSizes, ChosenCountries, Affinity)
+TELLINGS: tuple[type[TargetEncoding], ...] = (ChosenNearby, ChosenSizes, ChosenCountries, Affinity)
 INNER_FOLDS = 5
 # Draws differ: hit@10 on the folds was .188 to .201 with one of four, .187 to .204 with the mean of
 # three

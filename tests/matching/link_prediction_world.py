@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from matching.recovery.heritage import ANSWERS
-from matching.recovery.tables import CityTable, KeyedTable, OpenData, PairTable, Row
+from matching.lab.link_prediction.heritage import ANSWERS
+from matching.lab.link_prediction.tables import CityTable, KeyedTable, OpenData, PairTable, Row
 
 STATES = {"OH": ("DE", 40.0, -82.0), "TX": ("MX", 31.0, -97.0), "WA": ("JP", 47.0, -122.0)}
 COUNTRIES = {

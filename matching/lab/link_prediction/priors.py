@@ -15,10 +15,10 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from matching.facets import FACETS, make_parts
-from matching.recovery.heritage import tie_hints
-from matching.recovery.origins import filled
-from matching.recovery.protocol import training_pairs
-from matching.recovery.tables import OpenData, PairTable
+from matching.lab.link_prediction.heritage import tie_hints
+from matching.lab.link_prediction.places import filled
+from matching.lab.link_prediction.protocol import training_pairs
+from matching.lab.link_prediction.tables import OpenData, PairTable
 from matching.types import FloatArray, IntArray, ProfileRecord, Vocabulary
 
 OPEN_FACETS = ("ties", "institutions", "geography", "languages", "size", "time_zone")

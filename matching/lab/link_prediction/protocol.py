@@ -17,11 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching.evaluation.ranking import RankingMeasures, Recovered
-from matching.recovery.hubs import without_hubs
-from matching.recovery.places import Places, describe
-from matching.recovery.ranker import Ranker, TrainingPairs
-from matching.recovery.tables import US_TERRITORIES, CityTable, OpenData, PairTable, TableError
+from matching.lab.link_prediction.hubness import without_hubs
+from matching.lab.link_prediction.places import Places, describe
+from matching.lab.link_prediction.ranker import Ranker, TrainingPairs
+from matching.lab.link_prediction.tables import (
+    US_TERRITORIES,
+    CityTable,
+    OpenData,
+    PairTable,
+    TableError,
+)
+from matching.metrics import RankingMeasures, Recovered
 from matching.types import FloatArray, IntArray
 
 POOLS = ("partners", "open")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching.recovery.tables import KeyedTable
+from matching.lab.link_prediction.tables import KeyedTable
 from matching.types import FloatArray
 
 _ARAB = [

@@ -1,13 +1,17 @@
-"""What is known of each place on its own, as columns that pair features are made of."""
+"""What is known of each place on its own, and of a U.S. city's people: columns that pair features are made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
-from matching.recovery.tables import CityTable, KeyedTable, OpenData, world_graph
+from matching.lab.link_prediction.tables import CityTable, KeyedTable, OpenData, world_graph
 from matching.types import FloatArray, IntArray
+
+# What is known of each place on its own, as columns that pair features are made of.
+
 
 CLIMATES = "ABCDE"
 
@@ -141,3 +145,118 @@ def country_column(
     """(len(codes),) values of a country column, ``blank`` where no source says."""
     values = np.array([table.get(code, column) for code in codes])
     return np.where(np.isnan(values), blank, values)
+
+
+# What is known of a U.S. city's people and place, as numbers to compare U.S. cities by.
+
+
+_COMPONENTS = 10
+
+
+def filled(values: FloatArray) -> FloatArray:
+    """Blanks of (n, ...) replaced by the mean of what is known in the column; by 0 where nothing
+    is.
+    """
+    known = ~np.isnan(values)
+    mean = np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    return np.where(known, values, mean)
+
+
+def state_profiles(states: KeyedTable) -> dict[str, FloatArray]:
+    """State -> (10,) principal components of log ancestry and origin shares (Census), the first of
+    unit variance.
+    """
+    columns = sorted(
+        {name for row in states.rows.values() for name in row if name.startswith("pct_")}
+    )
+    logs = np.log(filled(np.column_stack([states.column(name) for name in columns])) + 0.1)
+    logs = (logs - logs.mean(0)) / (logs.std(0) + 1e-9)
+    left, values, _ = np.linalg.svd(logs, full_matrices=False)
+    profile = np.zeros((len(states.keys), _COMPONENTS))
+    kept = min(_COMPONENTS, len(values))
+    profile[:, :kept] = (left * values)[:, :kept]
+    profile /= profile[:, 0].std() + 1e-9
+    return {state: profile[i] for i, state in enumerate(states.keys)}
+
+
+def describe_origins(data: OpenData, places: Places, rows: IntArray) -> FloatArray:
+    """(len(rows), 19): place on the sphere (3), state profile (10), log population, log share born
+    abroad, coast, air, elevation, seat.
+    """
+    profiles = state_profiles(data.states)
+    none = np.zeros(_COMPONENTS)
+    state = np.stack([profiles.get(data.cities.text["admin1_code"][row], none) for row in rows])
+    born_abroad = np.log1p(filled(data.cities.number["us_foreign_born_pct"]))
+    return np.column_stack(
+        [
+            places.unit[rows],
+            state,
+            places.log_population[rows],
+            born_abroad[rows],
+            places.coast[rows],
+            places.air[rows],
+            places.elevation[rows],
+            places.seat[rows],
+        ]
+    )
+
+
+# What the partnerships of the rest of the world say of a candidate: pairs that involve no U.S.
+# city.
+
+
+_ENGLISH = ("GB", "CA", "AU", "NZ", "IE", "ZA")
+_COUNTRIES = ("CA", "MX", "JP", "CN", "DE")
+_NEAR_KM = 500.0
+
+
+@dataclass(frozen=True)
+class WorldPartners:
+    """The partners of a pool's places. ``own`` are columns of the places alone."""
+
+    places: Places
+    graph: sparse.csr_matrix  # (n_pool, m) over the m cities with any partner
+    cities: IntArray  # (m,) rows of the city table
+    own: dict[str, FloatArray]
+    mean: FloatArray  # (n_pool, d) mean standardised description of the partners
+
+    @classmethod
+    def of_pool(cls, data: OpenData, places: Places, pool: IntArray) -> WorldPartners:
+        whole = world_graph(data)
+        cities = np.flatnonzero(np.diff(whole.indptr))
+        graph = whole[pool][:, cities]
+        degree = np.asarray(graph.sum(1)).ravel()
+        country = np.array(data.cities.text["country"])
+        known = sorted(set(country))
+        continent = {code: data.countries.text(code, "continent") for code in known}
+        continents = np.array([continent[code] for code in country])
+        same = np.zeros(len(pool))
+        for name in sorted(set(continents)):
+            here = continents[pool] == name
+            same[here] = np.asarray(graph[here] @ (continents[cities] == name).astype(float))
+        far = degree - same
+        population = np.asarray(graph @ places.log_population[cities]) / np.maximum(degree, 1.0)
+        own = {
+            "w_population": np.where(degree > 0, population, places.log_population[pool]),
+            "w_english": np.log1p(
+                np.asarray(graph @ np.isin(country[cities], _ENGLISH).astype(float))
+            ),
+            "w_far": np.log1p(far),
+            "w_far_share": far / np.maximum(degree, 1.0),
+            **{
+                "w_" + code: np.log1p(np.asarray(graph @ (country[cities] == code).astype(float)))
+                for code in _COUNTRIES
+            },
+        }
+        mean = np.asarray(graph @ places.standard[cities]) / np.maximum(degree, 1.0)[:, None]
+        return cls(places, graph, cities, own, mean)
+
+    def pair_columns(self, row: int) -> dict[str, FloatArray]:
+        """How like the U.S. place a candidate's other partners are, in kind, size and place."""
+        p = self.places
+        km = 6371.0 * np.arccos(np.clip(p.unit[self.cities] @ p.unit[row], -1.0, 1.0))
+        return {
+            "w_cosine": self.mean @ p.standard[row],
+            "w_size": -np.abs(self.own["w_population"] - p.log_population[row]),
+            "w_near": np.log1p(np.asarray(self.graph @ np.exp(-km / _NEAR_KM))),
+        }

@@ -1,1 +1,0 @@
-"""Measures of rankings, of probabilities and of exposure; one family a module."""

@@ -1,0 +1,1 @@
+"""What measures the engine and no feature needs: simulations, and finding real partnerships."""

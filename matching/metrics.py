@@ -1,0 +1,217 @@
+"""How good a ranking, its probabilities and its exposure are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from matching.types import FloatArray, IntArray
+
+# Measures of a ranking against known relevant items.
+#
+# Definitions: hit@k and recall@k as usual in recommendation; MRR, mean reciprocal rank of the
+# best-placed relevant item (Voorhees 1999); NDCG@k with binary gains (Järvelin & Kekäläinen
+# 2002); AUC, the probability that a relevant item scores above another, which is the
+# Mann–Whitney statistic; percentile, the share of other items above a relevant one, in percent
+# (0 best, 50 chance).
+
+
+_TIE = 1e-9  # relative size of the noise that breaks ties
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """One query: ranks (from 1, best first) of its relevant items in the whole list, and how many
+    others stand above each.
+    """
+
+    ranks: IntArray
+    above: IntArray
+    others: int
+
+    @classmethod
+    def of(
+        cls, scores: FloatArray, relevant: IntArray, ignored: IntArray, rng: np.random.Generator
+    ) -> Recovered:
+        """From scores (n,), higher better, and positions of relevant items and of items of unknown
+        label, which are left out.
+
+        Ties are broken at random by ``rng``. Raises ``ValueError`` for NaN, for no relevant item,
+        or for none to compare with.
+        """
+        if np.isnan(scores).any():
+            raise ValueError("scores hold NaN")
+        keep = np.ones(len(scores), dtype=bool)
+        keep[ignored] = False
+        keep[relevant] = False
+        if len(relevant) == 0 or not keep.any():
+            raise ValueError("a query needs at least one relevant item and one other")
+        noisy = scores + rng.random(len(scores)) * _TIE * (1.0 + np.abs(scores))
+        others, true = np.sort(noisy[keep]), np.sort(noisy[relevant])[::-1]
+        above = len(others) - np.searchsorted(others, true, side="right")
+        return cls(above + np.arange(1, len(true) + 1), above, len(others))
+
+    def hit_at(self, k: int) -> float:
+        return float(self.ranks[0] <= k)
+
+    def recall_at(self, k: int) -> float:
+        return float(np.mean(self.ranks <= k))
+
+    def ndcg_at(self, k: int) -> float:
+        gained = float(np.sum(1.0 / np.log2(self.ranks[self.ranks <= k] + 1.0)))
+        ideal = float(np.sum(1.0 / np.log2(np.arange(1, min(k, len(self.ranks)) + 1) + 1.0)))
+        return gained / ideal
+
+    def reciprocal_rank(self) -> float:
+        return 1.0 / float(self.ranks[0])
+
+
+@dataclass(frozen=True)
+class RankingMeasures:
+    """Means over queries, except ``percentile`` (median over relevant items) and ``auc`` (mean over
+    relevant items).
+    """
+
+    hit_at_10: float
+    hit_at_50: float
+    recall_at_50: float
+    ndcg_at_10: float
+    mrr: float
+    percentile: float
+    auc: float
+
+    @classmethod
+    def of(cls, queries: Sequence[Recovered]) -> RankingMeasures:
+        """Raises ``ValueError`` without a query."""
+        if not queries:
+            raise ValueError("no query to measure")
+        share = np.concatenate([query.above / query.others for query in queries])
+        return cls(
+            hit_at_10=float(np.mean([query.hit_at(10) for query in queries])),
+            hit_at_50=float(np.mean([query.hit_at(50) for query in queries])),
+            recall_at_50=float(np.mean([query.recall_at(50) for query in queries])),
+            ndcg_at_10=float(np.mean([query.ndcg_at(10) for query in queries])),
+            mrr=float(np.mean([query.reciprocal_rank() for query in queries])),
+            percentile=float(np.median(100.0 * share)),
+            auc=float(np.mean(1.0 - share)),
+        )
+
+
+# How well probabilities say what happens: Brier score (1950), logarithmic loss, and the
+# reliability table behind both.
+
+
+_SMALLEST = 1e-12
+
+
+def _checked(probability: FloatArray, outcome: FloatArray) -> tuple[FloatArray, FloatArray]:
+    p, y = np.asarray(probability, dtype=np.float64), np.asarray(outcome, dtype=np.float64)
+    if p.ndim != 1 or p.shape != y.shape or len(p) == 0:
+        raise ValueError(
+            "probabilities and outcomes must be two equally long, non-empty rows of numbers"
+        )
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("probabilities must lie in [0, 1]")
+    if not np.isin(y, (0.0, 1.0)).all():
+        raise ValueError("outcomes must be 0 or 1")
+    return p, y
+
+
+def brier_score(probability: FloatArray, outcome: FloatArray) -> float:
+    """Mean squared difference, 0 best. Both (n,). Raises ``ValueError`` for values outside [0, 1]
+    or unequal lengths.
+    """
+    p, y = _checked(probability, outcome)
+    return float(np.mean((p - y) ** 2))
+
+
+def log_loss(probability: FloatArray, outcome: FloatArray) -> float:
+    """Mean negative log likelihood in nats; a certainty that proves wrong costs at most −ln 1e-12.
+    Raises as ``brier_score``.
+    """
+    p, y = _checked(probability, outcome)
+    return float(
+        -np.mean(
+            y * np.log(np.maximum(p, _SMALLEST)) + (1 - y) * np.log(np.maximum(1 - p, _SMALLEST))
+        )
+    )
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Predictions of about the same probability: how many, their mean, and the share that came
+    true.
+    """
+
+    count: int
+    predicted: float
+    observed: float
+
+
+def reliability(
+    probability: FloatArray, outcome: FloatArray, bins: int = 10
+) -> tuple[ReliabilityBin, ...]:
+    """Up to ``bins`` groups of nearly equal size, lowest probability first. Equal probabilities are
+    never split.
+    """
+    p, y = _checked(probability, outcome)
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)))
+    group = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, max(0, len(edges) - 2))
+    return tuple(
+        ReliabilityBin(
+            int((group == g).sum()), float(p[group == g].mean()), float(y[group == g].mean())
+        )
+        for g in np.unique(group)
+    )
+
+
+def expected_calibration_error(
+    probability: FloatArray, outcome: FloatArray, bins: int = 10
+) -> float:
+    """Mean absolute gap between predicted and observed over the reliability table, weighted by
+    count.
+    """
+    table = reliability(probability, outcome, bins)
+    return sum(b.count * abs(b.predicted - b.observed) for b in table) / sum(b.count for b in table)
+
+
+# How evenly attention is shared out: Gini coefficient of exposure, and coverage.
+
+
+def gini(amounts: FloatArray) -> float:
+    """Gini coefficient of non-negative amounts (n,): 0 when all are equal, towards 1 when one has
+    everything; 0 when all are 0.
+
+    Raises ``ValueError`` for an empty, negative or NaN input.
+    """
+    values = np.sort(np.asarray(amounts, dtype=np.float64))
+    if len(values) == 0 or np.isnan(values).any() or values[0] < 0:
+        raise ValueError("the Gini coefficient needs at least one amount, none negative or NaN")
+    total = values.sum()
+    if total == 0:
+        return 0.0
+    n = len(values)
+    return float((2.0 * np.arange(1, n + 1) - n - 1.0) @ values / (n * total))
+
+
+def exposure(counterparts: IntArray, size: int) -> FloatArray:
+    """(size,) attention each counterpart receives from ranked lists (n, k) of its row numbers, −1
+    for padding: Σ 1/rank.
+
+    The examination model of position bias (Joachims et al. 2017) with weight 1/rank. Raises
+    ``ValueError`` for a row number ≥ size.
+    """
+    lists = np.asarray(counterparts)
+    if lists.ndim != 2 or (lists.size and int(lists.max()) >= size):
+        raise ValueError(f"lists must be two-dimensional with row numbers below {size}")
+    weight = np.broadcast_to(1.0 / np.arange(1, lists.shape[1] + 1), lists.shape)
+    present = lists >= 0
+    return np.bincount(lists[present], weights=weight[present], minlength=size).astype(np.float64)
+
+
+def coverage(counterparts: IntArray) -> float:
+    """Share of rows of (n, k) with at least one counterpart; 0 without rows."""
+    lists = np.asarray(counterparts)
+    return float((lists >= 0).any(axis=1).mean()) if len(lists) else 0.0

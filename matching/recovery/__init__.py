@@ -1,3 +1,0 @@
-"""Recovering real partnerships from open data: tables, pair features, a learned ranker, and the
-protocol that measures it.
-"""

@@ -1,5 +1,7 @@
 """The typed environment: every variable the service reads, checked once, with one clear line when
 it is wrong.
+
+Own code, since ``manage.py`` reads it before any library is installed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""One table of grants: what each kind of actor may do with each kind of object. Deny by default.
+"""One table of grants: what each kind of actor may do with each kind of resource. Deny by default.
 
-R read, C create, U update, D delete, X act. Whose object it is (own community, own introduction) is
-checked by the ``permissions`` module of the app that knows; this table only says whether that kind
-of actor may do it at all.
+Whose resource it is (own community, own introduction) is checked by the ``permissions`` module of
+the app that knows; this table only says whether that kind of actor may do it at all.
 """
 
 from __future__ import annotations
@@ -23,7 +22,17 @@ class Actor(StrEnum):
     ADMIN = "admin"
 
 
-class Thing(StrEnum):
+class Verb(StrEnum):
+    """What is done. The table writes the letters, several in one word: "CRU"."""
+
+    READ = "R"
+    CREATE = "C"
+    UPDATE = "U"
+    DELETE = "D"
+    ACT = "X"  # whatever else the resource knows: answer, publish, confirm, consent
+
+
+class Resource(StrEnum):
     PUBLIC = "public"  # published profiles, the directory
     DRAFT = "draft"
     LETTER = "letter"
@@ -56,113 +65,113 @@ class Thing(StrEnum):
     OPERATIONS = "operations"  # runs, dead letters, outgoing mail
 
 
-GRANTS: Mapping[Thing, Mapping[Actor, str]] = {
-    Thing.PUBLIC: dict.fromkeys(Actor, "R"),
-    Thing.DRAFT: {
+GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
+    Resource.PUBLIC: dict.fromkeys(Actor, "R"),
+    Resource.DRAFT: {
         Actor.UNVETTED: "CRUX",
         Actor.OFFICIAL: "CRUX",
         Actor.CURATOR: "RU",
         Actor.ADMIN: "R",
     },
-    Thing.LETTER: {Actor.UNVETTED: "CR", Actor.OFFICIAL: "CR", Actor.CURATOR: "R"},
+    Resource.LETTER: {Actor.UNVETTED: "CR", Actor.OFFICIAL: "CR", Actor.CURATOR: "R"},
     # X: an administrator breaks the glass, with a reason that stays in the trail.
-    Thing.CONTACTS_BEFORE_CONSENT: {
+    Resource.CONTACTS_BEFORE_CONSENT: {
         Actor.UNVETTED: "RU",
         Actor.OFFICIAL: "RU",
         Actor.CURATOR: "R",
         Actor.ADMIN: "X",
     },
-    Thing.CONTACTS_AFTER_CONSENT: {
+    Resource.CONTACTS_AFTER_CONSENT: {
         Actor.OFFICIAL: "R",
         Actor.COMMITTEE_MEMBER: "R",
         Actor.CHAIR: "R",
         Actor.CURATOR: "R",
     },
-    Thing.SUGGESTION: {
+    Resource.SUGGESTION: {
         Actor.OFFICIAL: "R",
         Actor.COMMITTEE_MEMBER: "R",
         Actor.CHAIR: "R",
         Actor.CURATOR: "CRU",
         Actor.ADMIN: "R",
     },
-    Thing.ANSWER: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
-    Thing.REVIEW: {
+    Resource.ANSWER: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
+    Resource.REVIEW: {
         Actor.OFFICIAL: "CRUD",
         Actor.COMMITTEE_MEMBER: "CRU",
         Actor.CHAIR: "CRUD",
         Actor.CURATOR: "R",
     },
-    Thing.CURATION: {Actor.CURATOR: "X"},
-    Thing.INTRODUCTION: {
+    Resource.CURATION: {Actor.CURATOR: "X"},
+    Resource.INTRODUCTION: {
         Actor.OFFICIAL: "R",
         Actor.COMMITTEE_MEMBER: "R",
         Actor.CHAIR: "R",
         Actor.CURATOR: "CRUX",
         Actor.ADMIN: "R",
     },
-    Thing.CONSENT: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},  # staff never consent for a side
-    Thing.AGREEMENT: {
+    Resource.CONSENT: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},  # staff never consent for a side
+    Resource.AGREEMENT: {
         Actor.OFFICIAL: "R",
         Actor.COMMITTEE_MEMBER: "R",
         Actor.CHAIR: "R",
         Actor.CURATOR: "CRUX",
         Actor.ADMIN: "R",
     },
-    Thing.SIGNATURE: {
+    Resource.SIGNATURE: {
         Actor.OFFICIAL: "CX",
         Actor.CHAIR: "CX",
         Actor.CURATOR: "C",
     },  # staff never confirm for a side
-    Thing.PARTNERSHIP: {
+    Resource.PARTNERSHIP: {
         Actor.OFFICIAL: "R",
         Actor.COMMITTEE_MEMBER: "R",
         Actor.CHAIR: "R",
         Actor.CURATOR: "RX",
         Actor.ADMIN: "R",
     },
-    Thing.ACTIVITY: {Actor.OFFICIAL: "CD", Actor.COMMITTEE_MEMBER: "C", Actor.CHAIR: "CD"},
-    Thing.PARTNERSHIP_DECISION: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
-    Thing.FIGURES: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
-    Thing.MEMBERSHIP: {Actor.CURATOR: "CRU", Actor.ADMIN: "R"},
-    Thing.PEOPLE: {
+    Resource.ACTIVITY: {Actor.OFFICIAL: "CD", Actor.COMMITTEE_MEMBER: "C", Actor.CHAIR: "CD"},
+    Resource.PARTNERSHIP_DECISION: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
+    Resource.FIGURES: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
+    Resource.MEMBERSHIP: {Actor.CURATOR: "CRU", Actor.ADMIN: "R"},
+    Resource.PEOPLE: {
         Actor.OFFICIAL: "CRUD",
         Actor.COMMITTEE_MEMBER: "R",
         Actor.CHAIR: "CRUD",
         Actor.CURATOR: "R",
         Actor.ADMIN: "CRUD",
     },
-    Thing.JOINING: {
+    Resource.JOINING: {
         Actor.OFFICIAL: "RX",
         Actor.CHAIR: "RX",
         Actor.CURATOR: "RX",
         Actor.ADMIN: "RX",
     },
-    Thing.TOKENS: {
+    Resource.TOKENS: {
         Actor.OFFICIAL: "CRD",
         Actor.CHAIR: "CRD",
         Actor.CURATOR: "R",
         Actor.ADMIN: "RD",
     },
-    Thing.AUDIT_ALL: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
-    Thing.AUDIT_OWN: {
+    Resource.AUDIT_ALL: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
+    Resource.AUDIT_OWN: {
         Actor.UNVETTED: "R",
         Actor.OFFICIAL: "R",
         Actor.COMMITTEE_MEMBER: "R",
         Actor.CHAIR: "R",
     },
-    Thing.ROLES: {Actor.ADMIN: "CRU"},
-    Thing.OPERATIONS: {Actor.CURATOR: "RX", Actor.ADMIN: "RX"},
+    Resource.ROLES: {Actor.ADMIN: "CRU"},
+    Resource.OPERATIONS: {Actor.CURATOR: "RX", Actor.ADMIN: "RX"},
 }
 
 
-def may(actor: Actor, verb: str, thing: Thing) -> bool:
-    """Whether that kind of actor may do ``verb`` (one of CRUDX) with that kind of object."""
-    return verb in GRANTS[thing].get(actor, "")
+def may(actor: Actor, verb: Verb, resource: Resource) -> bool:
+    """True if that kind of actor may do ``verb`` with that kind of resource."""
+    return verb in GRANTS[resource].get(actor, "")
 
 
-def require(actor: Actor, verb: str, thing: Thing) -> None:
+def require(actor: Actor, verb: Verb, resource: Resource) -> None:
     """Raises NotVisible unless granted: what a person may not see answers like something that does
     not exist.
     """
-    if not may(actor, verb, thing):
+    if not may(actor, verb, resource):
         raise NotVisible

@@ -19,7 +19,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.grants import Actor, Thing, require
+from backend.accounts.grants import Actor, Resource, Verb, require
 from backend.accounts.models import AccountMail, User
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.outbox.services import open_work, record
@@ -96,7 +96,11 @@ def staff_members(user: User) -> QuerySet[User]:
     """Everybody with a staff role, by role and address, each with ``with_second_factor``. Raises
     NotVisible for non-administrators.
     """
-    require(Actor.ADMIN if user.is_admin and user.is_active else Actor.VISITOR, "R", Thing.ROLES)
+    require(
+        Actor.ADMIN if user.is_admin and user.is_active else Actor.VISITOR,
+        Verb.READ,
+        Resource.ROLES,
+    )
     factors = Authenticator.objects.filter(user=OuterRef("pk"), type__in=["totp", "webauthn"])
     staff = User.objects.exclude(staff_role=User.StaffRole.NONE).filter(is_active=True)
     return staff.annotate(with_second_factor=Exists(factors)).order_by("staff_role", "email", "pk")
@@ -172,7 +176,9 @@ def change_staff_role(*, by: User, email: str, role: str) -> User:
             such role.
         Conflict: the last administrator would be gone (code ``last_admin``).
     """
-    require(Actor.ADMIN if by.is_admin and by.is_active else Actor.VISITOR, "U", Thing.ROLES)
+    require(
+        Actor.ADMIN if by.is_admin and by.is_active else Actor.VISITOR, Verb.UPDATE, Resource.ROLES
+    )
     if role not in User.StaffRole.values:
         raise InvalidFields({"staff_role": [str(_("Choose one of the roles."))]})
     # One at a time: of two administrators who end each other's role, the second finds that they are

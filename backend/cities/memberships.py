@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.member_sheets import SheetRow
 from backend.cities.models import Community, Country, MemberImport, Membership, PlaceName
@@ -93,7 +93,7 @@ def members(
         kind: "us" or "global". standing: "good", "lapsed", or "ended" for those that have ended,
             which are left out otherwise.
     """
-    require_staff(user, "R", Thing.MEMBERSHIP)
+    require_staff(user, Verb.READ, Resource.MEMBERSHIP)
     found = Membership.objects.select_related("community__country", "community__place").defer(
         "community__place__search_text", "community__place__alternate_names"
     )
@@ -119,7 +119,7 @@ def members(
 
 def member(user: User, membership_id: int) -> Membership:
     """One membership. Raises NotVisible."""
-    require_staff(user, "R", Thing.MEMBERSHIP)
+    require_staff(user, Verb.READ, Resource.MEMBERSHIP)
     found = (
         Membership.objects.select_related("community__country", "community__place")
         .filter(pk=membership_id)
@@ -132,7 +132,7 @@ def member(user: User, membership_id: int) -> Membership:
 
 def member_import(user: User, import_id: int) -> MemberImport:
     """One checked list of members. Raises NotVisible for others than curators."""
-    require_staff(user, "C", Thing.MEMBERSHIP)
+    require_staff(user, Verb.CREATE, Resource.MEMBERSHIP)
     found = MemberImport.objects.select_related("by").filter(pk=import_id).first()
     if found is None:
         raise NotVisible

@@ -1,4 +1,4 @@
-"""Who somebody is to a community, and whether that lets them do a thing there."""
+"""Who somebody is to a community, and whether that lets them do a resource there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from django.contrib.auth.models import AnonymousUser
 
-from backend.accounts.grants import Actor, Thing, may
+from backend.accounts.grants import Actor, Resource, Verb, may
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole
 from backend.common.errors import NotVisible
@@ -70,24 +70,24 @@ class Reader:
     def is_staff(self) -> bool:
         return self.actor in (Actor.CURATOR, Actor.ADMIN)
 
-    def may(self, verb: str, thing: Thing) -> bool:
-        """True if the table of grants lets this reader do ``verb`` with ``thing``."""
-        return may(self.actor, verb, thing)
+    def may(self, verb: Verb, resource: Resource) -> bool:
+        """True if the table of grants lets this reader do ``verb`` with ``resource``."""
+        return may(self.actor, verb, resource)
 
-    def require(self, verb: str, thing: Thing) -> int:
+    def require(self, verb: Verb, resource: Resource) -> int:
         """The reader's community. Raises NotVisible: not granted, or no community."""
-        if self.community_id is None or not self.may(verb, thing):
+        if self.community_id is None or not self.may(verb, resource):
             raise NotVisible
         return self.community_id
 
-    def on_side(self, community_ids: Iterable[int], verb: str, thing: Thing) -> Reader:
+    def on_side(self, community_ids: Iterable[int], verb: Verb, resource: Resource) -> Reader:
         """This reader as staff, or as the side of one of two communities where ``verb`` is granted.
         One query, none if the reader's community is known. Raises NotVisible.
         """
-        if self.is_staff and self.may(verb, thing):
+        if self.is_staff and self.may(verb, resource):
             return Reader(self.user, None, None, self.actor)
         return (
-            next((side for side in self._sides(community_ids) if side.may(verb, thing)), None)
+            next((side for side in self._sides(community_ids) if side.may(verb, resource)), None)
             or _refuse()
         )
 
@@ -121,20 +121,22 @@ def reader_of(user: User | AnonymousUser, community_id: int | None = None) -> Re
     return Reader(user, community_id, role, _actor(user, role))
 
 
-def require_in(user: User | AnonymousUser, community_id: int, verb: str, thing: Thing) -> Actor:
-    """The actor kind, if it may do ``verb`` with ``thing`` of that community. Raises NotVisible
+def require_in(
+    user: User | AnonymousUser, community_id: int, verb: Verb, resource: Resource
+) -> Actor:
+    """The actor kind, if it may do ``verb`` with ``resource`` of that community. Raises NotVisible
     otherwise.
     """
     actor = actor_kind(user, community_id)
-    if not may(actor, verb, thing):
+    if not may(actor, verb, resource):
         raise NotVisible
     return actor
 
 
-def require_staff(user: User | AnonymousUser, verb: str, thing: Thing) -> Actor:
+def require_staff(user: User | AnonymousUser, verb: Verb, resource: Resource) -> Actor:
     """The same for objects that belong to no community."""
     actor = actor_kind(user)
-    if not may(actor, verb, thing):
+    if not may(actor, verb, resource):
         raise NotVisible
     return actor
 

@@ -16,7 +16,7 @@ from backend.cities.names import searched_name
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
 from backend.cities.vocabularies import vocabulary
 from backend.common.errors import InvalidFields
-from backend.common.ids import possible_keys
+from backend.common.ids import valid_ids
 
 
 class _Wrong(Exception):
@@ -213,7 +213,7 @@ def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
             _number(Field("year", "", "integer", minimum=1900, maximum=2100), entry["year"])
         if "form" in entry:
             _code(FORMS, entry["form"])
-        if "place_id" in entry and not possible_keys([entry["place_id"]]):
+        if "place_id" in entry and not valid_ids([entry["place_id"]]):
             raise _Wrong(
                 _("No place of the gazetteer has the number %(number)s; leave it out.")
                 % {"number": entry["place_id"]}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Prefetch, Q, QuerySet
 
-from backend.accounts.grants import Actor, Thing
+from backend.accounts.grants import Actor, Resource, Verb
 from backend.accounts.models import User
 from backend.cities.drafts import EMPTY, PREFILLED, PROVENANCE, answer_at
 from backend.cities.models import (
@@ -27,7 +27,7 @@ from backend.cities.permissions import actor_kind, require_in, require_staff
 from backend.cities.profile_schema import GROUPS, Field, Group, Kind, document_value
 from backend.cities.profile_validation import missing_answers, valid_part
 from backend.common.errors import NotVisible
-from backend.common.ids import possible_keys
+from backend.common.ids import valid_ids
 from backend.outbox.models import Event
 
 # Reads over more than one table, for pages and the API. Each returns what its reader may see,
@@ -124,7 +124,7 @@ def communities_of(user: User | AnonymousUser) -> list[CommunityRole]:
 
 def vetting_queue(user: User) -> QuerySet[Profile]:
     """Submitted profiles, longest waiting first. Raises NotVisible for others than staff."""
-    require_staff(user, "R", Thing.DRAFT)
+    require_staff(user, Verb.READ, Resource.DRAFT)
     return (
         Profile.objects.filter(status=Profile.Status.SUBMITTED)
         .select_related("community__country", "community__place")
@@ -140,7 +140,7 @@ def profile_for(user: User, community_id: int) -> Profile:
     """The profile with its draft and what staff asked. Raises NotVisible for others than its owners
     and staff.
     """
-    require_in(user, community_id, "R", Thing.DRAFT)
+    require_in(user, community_id, Verb.READ, Resource.DRAFT)
     found = Profile.objects.select_related(
         "community__place", "community__country", "current_version"
     ).prefetch_related("vetting_notes")
@@ -155,7 +155,7 @@ def submission_for(user: User, community_id: int) -> Profile:
     """The profile as staff vet it, also after it has left the queue. Raises NotVisible for others
     than staff.
     """
-    require_staff(user, "R", Thing.DRAFT)
+    require_staff(user, Verb.READ, Resource.DRAFT)
     active = Prefetch(
         "community__roles",
         CommunityRole.objects.filter(ended_at__isnull=True).select_related("user").order_by("id"),
@@ -173,7 +173,7 @@ def submission_for(user: User, community_id: int) -> Profile:
 
 def letters_for(user: User, community_id: int) -> QuerySet[VettingLetter]:
     """The community's vetting letters, the newest first. Raises NotVisible."""
-    require_in(user, community_id, "R", Thing.LETTER)
+    require_in(user, community_id, Verb.READ, Resource.LETTER)
     return VettingLetter.objects.filter(profile__community_id=community_id).order_by("-id")
 
 
@@ -192,14 +192,14 @@ def trail_for(user: User, community_id: int) -> QuerySet[Event]:
     actor = actor_kind(user, community_id)
     if actor in (Actor.CURATOR, Actor.ADMIN):
         return whole_trail(user).filter(community_id=community_id)
-    require_in(user, community_id, "R", Thing.AUDIT_OWN)
+    require_in(user, community_id, Verb.READ, Resource.AUDIT_OWN)
     events = Event.objects.filter(community_id=community_id).order_by("-id")
     return events.filter(by=user) if actor == Actor.UNVETTED else events
 
 
 def whole_trail(user: User) -> QuerySet[Event]:
     """The audit trail of everything, the latest first. Raises NotVisible for others than staff."""
-    require_staff(user, "R", Thing.AUDIT_ALL)
+    require_staff(user, Verb.READ, Resource.AUDIT_ALL)
     return Event.objects.order_by("-id")
 
 
@@ -219,7 +219,7 @@ def partnerships_to_confirm(user: User) -> QuerySet[ExistingPartnership]:
     """Claims that wait for staff, the longest waiting first. Raises NotVisible for others than
     staff.
     """
-    require_staff(user, "R", Thing.DRAFT)
+    require_staff(user, Verb.READ, Resource.DRAFT)
     return (
         _rows().filter(state=_S.CLAIMED).select_related("claimed_by").order_by("claimed_at", "id")
     )
@@ -239,7 +239,7 @@ def claims_of(user: User, community_id: int) -> QuerySet[ExistingPartnership]:
     """A community's own rows with where each stands. Raises NotVisible for others than its owners
     and staff.
     """
-    require_in(user, community_id, "R", Thing.DRAFT)
+    require_in(user, community_id, Verb.READ, Resource.DRAFT)
     return own_claims(community_id)
 
 
@@ -256,9 +256,7 @@ def partners_to_offer(community: Community, draft: Mapping[str, Any]) -> list[Li
     """
     rows = document_value(draft, "partnerships", "existing")
     named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    places = possible_keys(
-        row.get("place_id") for row in named
-    )  # of a draft, which may hold anything
+    places = valid_ids(row.get("place_id") for row in named)  # of a draft, which may hold anything
     names = {(row.get("country"), searched_name(str(row.get("name", "")))) for row in named}
     return [
         partner

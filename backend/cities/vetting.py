@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db.models import QuerySet
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, Profile, ProfileVersion, VettingApproval, VettingNote
 from backend.cities.names import edit_distances, searched_name
@@ -312,7 +312,7 @@ def vetting_trail(user: User, community_id: int) -> QuerySet[Event]:
     """What happened while the profile was vetted, the latest first. Raises NotVisible for others
     than staff.
     """
-    require_staff(user, "R", Thing.AUDIT_ALL)
+    require_staff(user, Verb.READ, Resource.AUDIT_ALL)
     return (
         Event.objects.filter(community_id=community_id, topic__in=_OF_VETTING)
         .select_related("by")
@@ -324,5 +324,5 @@ def notes_for(user: User, community_id: int) -> list[VettingNote]:
     """What staff asked and what was answered, the latest first. Raises NotVisible for others than
     owners and staff.
     """
-    require_in(user, community_id, "R", Thing.DRAFT)
+    require_in(user, community_id, Verb.READ, Resource.DRAFT)
     return list(VettingNote.objects.filter(profile__community_id=community_id).order_by("-id"))

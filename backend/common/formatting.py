@@ -8,18 +8,13 @@ from collections.abc import Iterable, Sequence
 
 from django.utils.translation import get_language
 
-# Lists inside of sentences.
-
-
+# Own, since no list pattern of CLDR goes without an "and" in all of our languages.
 _SEPARATORS = {"ar": "، ", "ja": "、"}
 
 
-def in_a_row(words: Iterable[object]) -> str:
+def comma_list(words: Iterable[object]) -> str:
     """The words one after the other, with the comma of the reader's language."""
     return _SEPARATORS.get((get_language() or "en").split("-")[0], ", ").join(map(str, words))
-
-
-# Tables as CSV that a spreadsheet opens without running anything in them.
 
 
 # A cell that begins so is a formula to a spreadsheet.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.db.models import BigAutoField
 
 
-def possible_keys(values: Iterable[object]) -> set[int]:
+def valid_ids(values: Iterable[object]) -> set[int]:
     """Those of the values that may number a row; the database refuses to look for any other."""
     return {
         value for value in values if type(value) is int and 0 < value <= BigAutoField.MAX_BIGINT

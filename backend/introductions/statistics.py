@@ -28,7 +28,7 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, TruncMonth
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
@@ -108,7 +108,7 @@ def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> lis
     """The funnel of suggestions made within the scope, by month or country abroad. Raises
     NotVisible for others than staff.
     """
-    require_staff(user, "R", Thing.FIGURES)
+    require_staff(user, Verb.READ, Resource.FIGURES)
     counted: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(STEPS))
     made = Suggestion.objects.filter(scope.within("created_at"), scope.of_pair())
     key = TruncMonth("created_at", tzinfo=dt.UTC) if by == "month" else country_abroad()
@@ -168,7 +168,7 @@ def introduced_by_hand(user: User | AnonymousUser, scope: Scope) -> int:
     """Introductions that staff opened without a suggestion: they are in no funnel. Raises
     NotVisible for others than staff.
     """
-    require_staff(user, "R", Thing.FIGURES)
+    require_staff(user, Verb.READ, Resource.FIGURES)
     return Introduction.objects.filter(
         scope.within("opened_at"), scope.of_pair(), suggestion__isnull=True
     ).count()
@@ -212,7 +212,7 @@ def response_times(
     Raises:
         NotVisible: for others than staff.
     """
-    require_staff(user, "R", Thing.FIGURES)
+    require_staff(user, Verb.READ, Resource.FIGURES)
     released = "suggestion__released_at"
     found = Decision.objects.filter(
         scope.within(released), answer__in=_FIRST, **{f"{released}__isnull": False}
@@ -269,7 +269,7 @@ def exposure_by_size(user: User | AnonymousUser, scope: Scope) -> list[ExposureR
     """Communities that seek now, by side and size, and what was released to them. Raises NotVisible
     for others than staff.
     """
-    require_staff(user, "R", Thing.FIGURES)
+    require_staff(user, Verb.READ, Resource.FIGURES)
     shown: Counter[int] = Counter()
     released = Suggestion.objects.filter(
         scope.within("released_at"), released_at__isnull=False
@@ -324,7 +324,7 @@ def stuck(user: User | AnonymousUser, scope: Scope) -> list[StuckRow]:
     """What waits longest first; the scope's time is when it was opened. Raises NotVisible for
     others than staff.
     """
-    require_staff(user, "R", Thing.FIGURES)
+    require_staff(user, Verb.READ, Resource.FIGURES)
     now = database_now()
     return sorted(
         [*_cards(scope, now), *_agreements(scope, now)],

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.grants import Actor, Thing, may
+from backend.accounts.grants import Actor, Resource, Verb, may
 from backend.accounts.models import ApiToken, User
 from backend.accounts.services import must_set_up_second_factor
 from backend.cities.models import CommunityRole
@@ -28,7 +28,9 @@ def may_make_tokens(user: User) -> bool:
     roles = CommunityRole.objects.filter(
         user=user, ended_at__isnull=True, vetted_at__isnull=False
     ).values_list("role", flat=True)
-    return user.is_active and any(may(Actor(role), "C", Thing.TOKENS) for role in set(roles))
+    return user.is_active and any(
+        may(Actor(role), Verb.CREATE, Resource.TOKENS) for role in set(roles)
+    )
 
 
 def require_may_make_tokens(user: User) -> None:
@@ -53,7 +55,7 @@ def tokens_of(user: User) -> QuerySet[ApiToken]:
 
 def all_tokens(user: User) -> QuerySet[ApiToken]:
     """Everybody's tokens that have not expired, for staff, the newest first. Raises NotVisible."""
-    require_staff(user, "R", Thing.TOKENS)
+    require_staff(user, Verb.READ, Resource.TOKENS)
     return _living().select_related("user").order_by("-created", "pk")
 
 
@@ -98,7 +100,7 @@ def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
 def revoke_token(*, by: User, public_id: uuid.UUID) -> None:
     """Ends a token at once: one's own, or as an administrator anybody's. Raises NotVisible."""
     found = ApiToken.objects.select_for_update().filter(public_id=public_id)
-    if not (by.is_active and by.is_admin and may(Actor.ADMIN, "D", Thing.TOKENS)):
+    if not (by.is_active and by.is_admin and may(Actor.ADMIN, Verb.DELETE, Resource.TOKENS)):
         found = found.filter(user=by)
     token = found.first()
     if token is None:

@@ -28,7 +28,7 @@ from backend.cities.permissions import Reader
 from backend.cities.profile_schema import FORMS, document_value
 from backend.cities.vocabularies import label
 from backend.common.dates import database_now
-from backend.common.formatting import in_a_row
+from backend.common.formatting import comma_list
 from backend.common.pdf import render_pdf
 from backend.suggestions.pair_text import PlacesApart, places_apart, sides_of_view
 from backend.suggestions.queries import SuggestionView, suggestion_for
@@ -122,7 +122,9 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
         )
         words = [label(vocabulary, code) for code in codes[:most]]
         more = len(codes) - len(words)
-        return in_a_row([*words, *([_("%(count)d more") % {"count": more}] if more else [])]) or "–"
+        return (
+            comma_list([*words, *([_("%(count)d more") % {"count": more}] if more else [])]) or "–"
+        )
 
     def number(data: Any, community: Community, group: str, field: str) -> str:
         value = document_value(data, group, field)
@@ -136,7 +138,7 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
 
     def forms(data: Any) -> str:
         return (
-            in_a_row(
+            comma_list(
                 str(FORMS[code])
                 for code in document_value(data, "sought", "forms") or []
                 if code in FORMS

@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import ngettext
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, Place
 from backend.cities.models.communities import HOME_COUNTRY
@@ -33,7 +33,7 @@ def all_bars(user: User | AnonymousUser) -> QuerySet[Bar]:
     """Every bar, lifted and expired ones too, the newest first. Raises NotVisible for others than
     staff.
     """
-    require_staff(user, "R", Thing.SUGGESTION)
+    require_staff(user, Verb.READ, Resource.SUGGESTION)
     return Bar.objects.select_related(
         "pair__a__country", "pair__b__country", "country", "set_by", "lifted_by"
     ).order_by("-id")

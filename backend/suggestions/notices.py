@@ -16,7 +16,7 @@ from backend.cities.notices import (
     side_names,
     to_sides,
 )
-from backend.common.formatting import in_a_row
+from backend.common.formatting import comma_list
 from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, Notice, community_page, declare
 from backend.outbox.models import Event
@@ -60,7 +60,7 @@ def _new_suggestions(notification: Notification) -> MessageText:
         .order_by("-score", "id")[:MOST_NAMED]
     )
     sides = [s.pair.b if s.pair.a_id == notification.community_id else s.pair.a for s in found]
-    names = in_a_row(f"{side.name} ({side.country.label})" for side in sides)
+    names = comma_list(f"{side.name} ({side.country.label})" for side in sides)
     return MessageText(
         ngettext("%(count)d new suggested partner", "%(count)d new suggested partners", count)
         % {"count": count},

@@ -15,7 +15,7 @@ from backend.cities.models import Community
 from backend.cities.models.places import country_name
 from backend.cities.profile_schema import FACETS
 from backend.cities.vocabularies import label
-from backend.common.formatting import in_a_row
+from backend.common.formatting import comma_list
 from backend.common.local_times import Season, known_zone, seasons
 from backend.suggestions.queries import SuggestionView
 
@@ -62,7 +62,7 @@ def _listed(items: list[Any], language: str | None) -> str:
     words = [_in_sentence(code, item_label(code, language), language) for code, _part in items[:3]]
     if len(words) < 2:
         return "".join(words)
-    return _("%(first)s and %(last)s") % {"first": in_a_row(words[:-1]), "last": words[-1]}
+    return _("%(first)s and %(last)s") % {"first": comma_list(words[:-1]), "last": words[-1]}
 
 
 def contribution_sentence(

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Case, Count, Q, QuerySet, Value, When
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, Profile
 from backend.cities.permissions import Reader, require_staff
@@ -138,7 +138,7 @@ def visible_suggestions(reader: Reader) -> QuerySet[Suggestion]:
     """The rows behind ``suggestions_for``: never shown as they are, only through ``seen_from``.
     Raises NotVisible.
     """
-    return suggestions_of_community(reader.require("R", Thing.SUGGESTION))
+    return suggestions_of_community(reader.require(Verb.READ, Resource.SUGGESTION))
 
 
 def seen_from(
@@ -153,7 +153,7 @@ def suggestions_for(reader: Reader, *, now: dt.datetime | None = None) -> list[S
     role there.
     """
     moment = now or database_now()
-    community_id = reader.require("R", Thing.SUGGESTION)
+    community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     return [_view(s, community_id, moment) for s in suggestions_of_community(community_id)]
 
 
@@ -168,7 +168,7 @@ def suggestion_for(reader: Reader, suggestion_id: int) -> SuggestionView:
     )
     if sides is None:
         raise NotVisible
-    community_id = reader.in_one_of(sides).require("R", Thing.SUGGESTION)
+    community_id = reader.in_one_of(sides).require(Verb.READ, Resource.SUGGESTION)
     suggestion = _with_communities(_seen_by(community_id)).filter(pk=suggestion_id).first()
     if suggestion is None:
         raise NotVisible
@@ -179,7 +179,7 @@ def staff_suggestions(
     user: User | AnonymousUser, *, status: str = "", country: str = "", search: str = ""
 ) -> QuerySet[Suggestion]:
     """All suggestions for staff, best first. Raises NotVisible for others."""
-    require_staff(user, "R", Thing.SUGGESTION)
+    require_staff(user, Verb.READ, Resource.SUGGESTION)
     found = _with_communities(Suggestion.objects.all()).order_by("-score", "id")
     if status:
         found = found.filter(status=status)
@@ -194,7 +194,7 @@ def recent_runs(user: User | AnonymousUser) -> QuerySet[ScoringRun]:
     """Scoring runs, newest first, without their snapshots, with ``shards_done``. Raises NotVisible
     for others than staff.
     """
-    require_staff(user, "R", Thing.OPERATIONS)
+    require_staff(user, Verb.READ, Resource.OPERATIONS)
     done = Count("shards", filter=Q(shards__done_at__isnull=False))
     return ScoringRun.objects.defer("snapshot").annotate(shards_done=done).order_by("-id")
 

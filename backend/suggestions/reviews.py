@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
 from backend.cities.permissions import Reader, require_staff
@@ -151,7 +151,7 @@ def _other(community_id: int, path: str, value: object) -> Q:
 
 
 def _shown(reader: Reader, shown: str, now: dt.datetime) -> Q:
-    community_id = reader.require("R", Thing.SUGGESTION)
+    community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     seeks = ~Exists(Profile.objects.filter(community_id=community_id, status__in=GONE))
     open_to_us = (
         _own(community_id, state=_A.PENDING)
@@ -164,7 +164,7 @@ def _shown(reader: Reader, shown: str, now: dt.datetime) -> Q:
                 suggestion=OuterRef("pk"), community_id=community_id, by=reader.user.pk
             )
         )
-        answers = reader.may("X", Thing.ANSWER)
+        answers = reader.may(Verb.ACT, Resource.ANSWER)
         return open_to_us if answers else open_to_us & Q(~voted)
     if shown == "new":
         return open_to_us & Q(released_at__gt=now - dt.timedelta(days=NEW_DAYS))
@@ -185,7 +185,7 @@ def queue(reader: Reader, filters: QueueFilters | None = None) -> QuerySet[Sugge
 
     Raises NotVisible for people without a role there.
     """
-    community_id = reader.require("R", Thing.SUGGESTION)
+    community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     chosen = filters or QueueFilters()
     found = suggestions_of_community(community_id)
     if chosen.country:
@@ -215,7 +215,7 @@ class QueueCounts:
 
 def queue_counts(reader: Reader) -> QueueCounts:
     """Counts over the whole queue, in one query, of what the side itself knows. Raises NotVisible."""
-    community_id = reader.require("R", Thing.SUGGESTION)
+    community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     now = database_now()
     rows = queue(reader).order_by().select_related(None)
     counts = rows.aggregate(
@@ -249,8 +249,8 @@ def reviews_of(reader: Reader, views: Sequence[SuggestionView]) -> dict[int, Rev
 
     Who answers for the community reads every comment; others read their own and the tally.
     """
-    community_id = reader.require("R", Thing.REVIEW)
-    reads_all = reader.may("D", Thing.REVIEW)
+    community_id = reader.require(Verb.READ, Resource.REVIEW)
+    reads_all = reader.may(Verb.DELETE, Resource.REVIEW)
     ids = [view.suggestion_id for view in views]
     votes: dict[int, list[Vote]] = defaultdict(list)
     for vote in (
@@ -278,7 +278,7 @@ def reviews_of(reader: Reader, views: Sequence[SuggestionView]) -> dict[int, Rev
                 if reads_all or vote.by_id == reader.user.pk
             ],
             is_shortlisted=view.suggestion_id in listed,
-            may_vote=reader.may("C", Thing.REVIEW) and view.can_answer,
+            may_vote=reader.may(Verb.CREATE, Resource.REVIEW) and view.can_answer,
             may_remove_votes=reads_all and view.can_answer,
             rule=rule,
         )
@@ -290,7 +290,7 @@ def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionVi
     """Those of the community's suggestions, in the order asked for. Raises NotVisible when one of
     them is not there.
     """
-    community_id = reader.require("R", Thing.SUGGESTION)
+    community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     wanted = list(dict.fromkeys(suggestion_ids))
     now = database_now()
     found = {
@@ -303,6 +303,6 @@ def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionVi
 
 def votes_for_staff(user: User | AnonymousUser, suggestion_id: int) -> list[Vote]:
     """Every vote of both sides with its comment, for curators. Raises NotVisible for others."""
-    require_staff(user, "R", Thing.REVIEW)
+    require_staff(user, Verb.READ, Resource.REVIEW)
     votes = Vote.objects.filter(suggestion_id=suggestion_id).select_related("by", "community")
     return list(votes.order_by("community_id", "voted_at", "pk"))

@@ -15,7 +15,7 @@ from django.utils.translation import pgettext_lazy
 
 from backend.cities.models.places import Country, Place
 from backend.cities.names import community_key, searched_name
-from backend.common.ids import possible_keys
+from backend.common.ids import valid_ids
 
 HOME_COUNTRY = "US"
 
@@ -37,7 +37,7 @@ class CommunityQuerySet(models.QuerySet["Community"]):
         """Number → name of those that anybody may see, in one query at most; what is no possible
         number is passed over.
         """
-        possible = possible_keys(numbers)
+        possible = valid_ids(numbers)
         return (
             dict(self.public().filter(pk__in=possible).values_list("pk", "name"))
             if possible

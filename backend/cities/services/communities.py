@@ -8,7 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.drafts import prefilled_draft
 from backend.cities.models import (
@@ -318,7 +318,7 @@ def answer_partnership(
         NotVisible: no curator, or no such row. InvalidFields: another answer, or a refusal without
             words. WrongState: not in that state.
     """
-    require_staff(by, "X", Thing.CURATION)
+    require_staff(by, Verb.ACT, Resource.CURATION)
     errors = {}
     if answer not in (_S.CONFIRMED, _S.REFUSED):
         errors["answer"] = [_("Confirm or refuse it.")]

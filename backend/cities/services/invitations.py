@@ -18,7 +18,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import AccountMail, User
 from backend.accounts.services import write_mail
 from backend.cities.models import Community, CommunityRole, Invitation, JoinRequest
@@ -63,7 +63,7 @@ def invitation_by_token(token: str) -> Invitation:
 
 def open_invitations(user: User, community_id: int) -> QuerySet[Invitation]:
     """The community's invitations that wait, the oldest first. Raises NotVisible."""
-    require_in(user, community_id, "R", Thing.PEOPLE)
+    require_in(user, community_id, Verb.READ, Resource.PEOPLE)
     waiting = Invitation.objects.filter(
         community_id=community_id, status=_S.PENDING, expires_at__gt=Now()
     )
@@ -100,7 +100,7 @@ def invite_colleague(*, by: User, community_id: int, email: str, role: str) -> I
         Conflict: an invitation to this address waits already (code ``already_invited``), or too
             many wait.
     """
-    require_in(by, community_id, "C", Thing.PEOPLE)
+    require_in(by, community_id, Verb.CREATE, Resource.PEOPLE)
     email = _checked_address(email)
     check_role(role)
     lock_community(community_id)
@@ -140,7 +140,7 @@ def revoke_invitation(*, by: User, community_id: int, invitation_id: int) -> Inv
     """Takes an invitation back. Raises NotVisible; WrongState when it was accepted, taken back or
     expired before.
     """
-    require_in(by, community_id, "D", Thing.PEOPLE)
+    require_in(by, community_id, Verb.DELETE, Resource.PEOPLE)
     invitation = Invitation.objects.filter(pk=invitation_id, community_id=community_id).first()
     if invitation is None:
         raise NotVisible
@@ -275,7 +275,7 @@ _J = JoinRequest.Status
 
 def waiting_requests(user: User, community_id: int) -> QuerySet[JoinRequest]:
     """Who asks to join the community, the longest waiting first. Raises NotVisible."""
-    require_in(user, community_id, "R", Thing.JOINING)
+    require_in(user, community_id, Verb.READ, Resource.JOINING)
     if not Community.objects.filter(pk=community_id).exists():
         raise NotVisible
     return (
@@ -287,7 +287,7 @@ def waiting_requests(user: User, community_id: int) -> QuerySet[JoinRequest]:
 
 def all_waiting_requests(user: User) -> QuerySet[JoinRequest]:
     """The same of all communities, for staff. Raises NotVisible."""
-    require_staff(user, "R", Thing.JOINING)
+    require_staff(user, Verb.READ, Resource.JOINING)
     return (
         JoinRequest.objects.filter(status=_J.WAITING)
         .select_related("user", "community__country")
@@ -353,7 +353,7 @@ def answer_request(*, by: User, community_id: int, request_id: int, accept: bool
         NotVisible: not theirs to answer. WrongState: answered or withdrawn before. Conflict: the
             person belongs to it already.
     """
-    require_in(by, community_id, "X", Thing.JOINING)
+    require_in(by, community_id, Verb.ACT, Resource.JOINING)
     lock_community(community_id)
     asked = (
         JoinRequest.objects.select_related("user")

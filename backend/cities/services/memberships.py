@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.documents import safe_name
 from backend.cities.member_sheets import SheetRow, read_sheet
@@ -66,7 +66,7 @@ def begin_membership(
         NotVisible: no curator. InvalidFields: no such community, or days that cannot be.
         Conflict: it is a member already (code ``member_already``).
     """
-    require_staff(by, "C", Thing.MEMBERSHIP)
+    require_staff(by, Verb.CREATE, Resource.MEMBERSHIP)
     community = Community.objects.select_related("place").filter(pk=community_id).first()
     if community is None:
         raise InvalidFields({"community_id": ["No community is registered under this number."]})
@@ -113,7 +113,7 @@ def change_membership(
         NotVisible: no curator, or no such membership. InvalidFields. Conflict: there is a later one
             (taking the end away would make two).
     """
-    require_staff(by, "U", Thing.MEMBERSHIP)
+    require_staff(by, Verb.UPDATE, Resource.MEMBERSHIP)
     membership = _locked(membership_id)
     today = database_now().date()
     errors = term_errors(started_on, paid_through, ended_on, dues_class, today)
@@ -154,7 +154,7 @@ def renew_membership(*, by: User, membership_id: int, paid_through: dt.date) -> 
         InvalidFields: the day has passed, lies before the one that is paid already, or more than
         three years away.
     """
-    require_staff(by, "U", Thing.MEMBERSHIP)
+    require_staff(by, Verb.UPDATE, Resource.MEMBERSHIP)
     membership = _locked(membership_id)
     if membership.ended_on is not None:
         raise WrongState("This membership has ended. Add a new one.")
@@ -188,7 +188,7 @@ def end_membership(*, by: User, membership_id: int, ended_on: dt.date) -> Member
         NotVisible: no curator, or no such membership. WrongState: it has ended already.
             InvalidFields: a day before it began, or to come.
     """
-    require_staff(by, "U", Thing.MEMBERSHIP)
+    require_staff(by, Verb.UPDATE, Resource.MEMBERSHIP)
     membership = _locked(membership_id)
     if membership.ended_on is not None:
         raise WrongState("This membership has ended already.")
@@ -261,7 +261,7 @@ def check_members(*, by: User, file_name: str, content: bytes) -> MemberImport:
         NotVisible: no curator. InvalidFields: the file is no list of members
             (``member_sheets.read_sheet``).
     """
-    require_staff(by, "C", Thing.MEMBERSHIP)
+    require_staff(by, Verb.CREATE, Resource.MEMBERSHIP)
     read_as, rows = read_sheet(content)
     planned = plan_members(rows)
     suffix = ".xlsx" if read_as == "Excel" else ".csv"
@@ -289,7 +289,7 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
         Conflict: memberships or communities have changed, so that the list would do something else
             than was shown (``changed_since``).
     """
-    require_staff(by, "C", Thing.MEMBERSHIP)
+    require_staff(by, Verb.CREATE, Resource.MEMBERSHIP)
     checked = MemberImport.objects.select_for_update(of=("self",)).filter(pk=import_id).first()
     if checked is None:
         raise NotVisible

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.grants import Actor, Thing
+from backend.accounts.grants import Actor, Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Contact, Organisation
 from backend.cities.permissions import require_in
@@ -29,7 +29,7 @@ RESPONSIBLE = (CommunityRole.Role.OFFICIAL, CommunityRole.Role.CHAIR)
 
 def people_of_community(user: User, community_id: int) -> QuerySet[CommunityRole]:
     """The community's active roles with their people, the oldest first. Raises NotVisible."""
-    require_in(user, community_id, "R", Thing.PEOPLE)
+    require_in(user, community_id, Verb.READ, Resource.PEOPLE)
     if not Community.objects.filter(pk=community_id).exists():
         raise NotVisible
     return (
@@ -125,7 +125,7 @@ def change_role(*, by: User, community_id: int, role_id: int, role: str) -> Comm
         NotVisible: not theirs to change, or no such person there. InvalidFields: no such role.
         Conflict: the last official or chair (code ``last_responsible``).
     """
-    require_in(by, community_id, "U", Thing.PEOPLE)
+    require_in(by, community_id, Verb.UPDATE, Resource.PEOPLE)
     check_role(role)
     lock_community(community_id)
     found = _active_role(role_id, community_id)
@@ -166,7 +166,7 @@ def end_role(*, by: User, community_id: int, role_id: int) -> CommunityRole:
     lock_community(community_id)
     found = _active_role(role_id, community_id)
     if found.user_id != by.pk or not by.is_active:
-        require_in(by, community_id, "D", Thing.PEOPLE)
+        require_in(by, community_id, Verb.DELETE, Resource.PEOPLE)
     _check_somebody_stays(found)
     return close_role(found, by=by)
 
@@ -214,7 +214,7 @@ def read_contacts(*, by: User, community_id: int) -> list[Contact]:
     Raises:
         NotVisible: neither an official of the community nor a curator.
     """
-    actor = require_in(by, community_id, "R", Thing.CONTACTS_BEFORE_CONSENT)
+    actor = require_in(by, community_id, Verb.READ, Resource.CONTACTS_BEFORE_CONSENT)
     community = _community(community_id)
     if actor == Actor.CURATOR:
         record(Topic.CONTACTS_READ, subject=community, by=by, community_id=community_id)
@@ -230,7 +230,7 @@ def break_glass(*, by: User, community_id: int, reason: str) -> list[Contact]:
         NotVisible: not an administrator, or no such community. InvalidFields: the reason says
             nothing.
     """
-    require_in(by, community_id, "X", Thing.CONTACTS_BEFORE_CONSENT)
+    require_in(by, community_id, Verb.ACT, Resource.CONTACTS_BEFORE_CONSENT)
     community = _community(community_id)
     reason = " ".join(reason.split())
     if not _SHORTEST_REASON <= len(reason) <= _LONGEST_REASON or "\x00" in reason:
@@ -293,7 +293,7 @@ def replace_contacts(
         NotVisible: not an official of the community. InvalidFields: by
             ``contacts.<index>.<field>``.
     """
-    require_in(by, community_id, "U", Thing.CONTACTS_BEFORE_CONSENT)
+    require_in(by, community_id, Verb.UPDATE, Resource.CONTACTS_BEFORE_CONSENT)
     _check(contacts)
     # The organisation's row is the lock: two editors at once leave the contacts of one of them.
     organisation = (

@@ -13,7 +13,7 @@ from django.db.models import F, Max, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Actor, Thing
+from backend.accounts.grants import Actor, Resource, Verb
 from backend.accounts.models import User
 from backend.cities.drafts import (
     PROVENANCE,
@@ -118,7 +118,7 @@ def save_draft(
         DraftConflict: somebody changed the same answers in the meantime (code ``newer_draft``),
             with both values.
     """
-    require_in(by, community_id, "U", Thing.DRAFT)
+    require_in(by, community_id, Verb.UPDATE, Resource.DRAFT)
     _check_shape(changes)
     unknown = sorted(set(confirm) - SOURCES.keys())
     if unknown:
@@ -181,7 +181,7 @@ def submit_profile(*, by: User, community_id: int) -> Profile:
         NotVisible: not theirs. InvalidFields: answers are wrong or missing. WrongState: not in a
             state to submit from.
     """
-    require_in(by, community_id, "X", Thing.DRAFT)
+    require_in(by, community_id, Verb.ACT, Resource.DRAFT)
     profile = profile_for_update(community_id)
     data = check_document(profile.draft, complete=True)
     propose_partnerships(profile.community, data, by=by)
@@ -242,7 +242,7 @@ def republish_profile(*, by: User, community_id: int) -> ProfileVersion:
         NotVisible: not theirs. NotAllowed: not vetted yet. InvalidFields. WrongState: never
             published, or withdrawn.
     """
-    actor = require_in(by, community_id, "X", Thing.DRAFT)
+    actor = require_in(by, community_id, Verb.ACT, Resource.DRAFT)
     if actor != Actor.OFFICIAL:
         raise NotAllowed("Staff publish the first version, after they have confirmed who you are.")
     profile = profile_for_update(community_id)
@@ -274,7 +274,7 @@ def _live_on(
     Raises:
         NotVisible: not theirs; asked before anything of the profile is read. WrongState.
     """
-    require_in(by, community_id, "X", Thing.DRAFT)
+    require_in(by, community_id, Verb.ACT, Resource.DRAFT)
     profile = profile_for_update(community_id)
     if old_statuses and profile.status not in old_statuses:
         raise WrongState(refusal)
@@ -310,7 +310,7 @@ def pause_profile(*, by: User, community_id: int, until: dt.date | None = None) 
         NotVisible, WrongState. InvalidFields: the day is not after today (by the database's clock),
             or more than two years away.
     """
-    require_in(by, community_id, "X", Thing.DRAFT)
+    require_in(by, community_id, Verb.ACT, Resource.DRAFT)
     today = database_now().date()
     if until is not None and not today < until <= years_after(today, LONGEST_PAUSE_YEARS):
         raise InvalidFields(

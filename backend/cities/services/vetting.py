@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.documents import LETTER_LIMIT, check_letter, too_large
 from backend.cities.models import (
@@ -45,7 +45,7 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
         NotVisible: not theirs. InvalidFields: too large, empty, not what may be kept
             (``letter_checks``), or one too many.
     """
-    require_in(by, community_id, "C", Thing.LETTER)
+    require_in(by, community_id, Verb.CREATE, Resource.LETTER)
     if (upload.size or 0) > LETTER_LIMIT:
         raise too_large()
     letter = check_letter(upload.read(), upload.name or "")
@@ -127,7 +127,7 @@ def request_changes(*, by: User, community_id: int, reason: str, text: str) -> V
         NotVisible: no curator. InvalidFields: no such reason, or no words. WrongState: not
             submitted (any more).
     """
-    require_staff(by, "X", Thing.CURATION)
+    require_staff(by, Verb.ACT, Resource.CURATION)
     errors = {}
     if reason not in VettingNote.Reason.values:
         errors["reason"] = [_("Choose one of the reasons.")]
@@ -157,7 +157,7 @@ def answer_changes(*, by: User, community_id: int, answer: str) -> Profile:
             wrong or missing.
         WrongState: nothing is asked (any more).
     """
-    require_in(by, community_id, "X", Thing.DRAFT)
+    require_in(by, community_id, Verb.ACT, Resource.DRAFT)
     profile = profile_for_update(community_id)
     if profile.status != Profile.Status.CHANGES_REQUESTED:
         raise WrongState(_("Staff ask for nothing at the moment; reload to see where it stands."))
@@ -196,7 +196,7 @@ def approve_profile(*, by: User, community_id: int, revision: int) -> VettingApp
         or the same curator has said yes already and another one must (code
         ``second_curator_needed``).
     """
-    require_staff(by, "X", Thing.CURATION)
+    require_staff(by, Verb.ACT, Resource.CURATION)
     profile = profile_for_update(community_id)
     if profile.status != Profile.Status.SUBMITTED:
         raise WrongState(_("Only a submitted profile can be published by staff."))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import Reader, require_staff
 from backend.common.errors import NotVisible
@@ -39,7 +39,7 @@ def template_versions(user: User | AnonymousUser, form: str) -> list[Template]:
     """All versions of a form's template, the newest first. Raises NotVisible: not staff, or no such
     form.
     """
-    require_staff(user, "R", Thing.AGREEMENT)
+    require_staff(user, Verb.READ, Resource.AGREEMENT)
     if form not in Form.values:
         raise NotVisible
     return _versions_of(Form(form))
@@ -62,7 +62,7 @@ def agreements_for_staff(
     user: User | AnonymousUser, *, open_only: bool = True
 ) -> QuerySet[Agreement]:
     """Agreements for staff, the newest first. Raises NotVisible for others."""
-    require_staff(user, "R", Thing.AGREEMENT)
+    require_staff(user, Verb.READ, Resource.AGREEMENT)
     found = _with_sides().order_by("-id")
     return found.filter(status__in=OPEN) if open_only else found
 
@@ -71,7 +71,7 @@ def agreements_of(reader: Reader) -> QuerySet[Agreement]:
     """A community's agreements once they were put before both sides, the newest first. Raises
     NotVisible.
     """
-    community_id = reader.require("R", Thing.AGREEMENT)
+    community_id = reader.require(Verb.READ, Resource.AGREEMENT)
     sides = Q(introduction__pair__a_id=community_id) | Q(introduction__pair__b_id=community_id)
     return _with_sides().filter(sides, offered_number__isnull=False).order_by("-id")
 
@@ -93,7 +93,7 @@ def agreement_for(reader: Reader, agreement_id: int) -> tuple[Agreement, Reader]
     if agreement is None:
         raise NotVisible
     pair = agreement.introduction.pair
-    reader = reader.on_side((pair.a_id, pair.b_id), "R", Thing.AGREEMENT)
+    reader = reader.on_side((pair.a_id, pair.b_id), Verb.READ, Resource.AGREEMENT)
     if agreement.offered_number is None and not reader.is_staff:
         raise NotVisible
     return agreement, reader

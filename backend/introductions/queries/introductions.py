@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
@@ -22,7 +22,7 @@ _RELATED = ("pair__a__country", "pair__b__country", "owner", "suggestion")
 
 def board(user: User | AnonymousUser) -> QuerySet[Introduction]:
     """All introductions for staff, the soonest due first. Raises NotVisible for others."""
-    require_staff(user, "R", Thing.INTRODUCTION)
+    require_staff(user, Verb.READ, Resource.INTRODUCTION)
     return (
         Introduction.objects.select_related(*_RELATED)
         .prefetch_related("consents")
@@ -34,7 +34,7 @@ def introductions_of(reader: Reader) -> QuerySet[Introduction]:
     """A community's introductions, newest first; staff's own column before the introduction is not
     shown. Raises NotVisible.
     """
-    community_id = reader.require("R", Thing.INTRODUCTION)
+    community_id = reader.require(Verb.READ, Resource.INTRODUCTION)
     return (
         Introduction.objects.filter(Q(pair__a_id=community_id) | Q(pair__b_id=community_id))
         .exclude(stage=Introduction.Stage.TO_INTRODUCE)
@@ -57,7 +57,7 @@ def introduction_for(reader: Reader, introduction_id: int) -> tuple[Introduction
     if introduction is None:
         raise NotVisible
     sides = (introduction.pair.a_id, introduction.pair.b_id)
-    reader = reader.on_side(sides, "R", Thing.INTRODUCTION)
+    reader = reader.on_side(sides, Verb.READ, Resource.INTRODUCTION)
     if introduction.stage == Introduction.Stage.TO_INTRODUCE and not reader.is_staff:
         raise NotVisible
     return introduction, reader

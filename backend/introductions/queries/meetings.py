@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.cities.models import Community
 from backend.cities.permissions import Reader
 from backend.common.dates import database_now
@@ -124,7 +124,7 @@ def may_arrange(reader: Reader, introduction: Introduction) -> bool:
     """
     if introduction.stage in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED):
         return False
-    return reader.may("X", Thing.INTRODUCTION if reader.is_staff else Thing.CONSENT)
+    return reader.may(Verb.ACT, Resource.INTRODUCTION if reader.is_staff else Resource.CONSENT)
 
 
 @dataclass(frozen=True, slots=True)

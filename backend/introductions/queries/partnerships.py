@@ -25,7 +25,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Membership
 from backend.cities.permissions import Reader, require_staff
@@ -252,7 +252,7 @@ def partnerships_of(reader: Reader, *, today: dt.date | None = None) -> QuerySet
     """A community's partnerships, also those at rest, the latest first, with what ``health_of``
     reads. Raises NotVisible.
     """
-    community_id = reader.require("R", Thing.PARTNERSHIP)
+    community_id = reader.require(Verb.READ, Resource.PARTNERSHIP)
     sides = Q(pair__a_id=community_id) | Q(pair__b_id=community_id)
     return _with_all(Partnership.objects.filter(sides), today or database_now().date()).order_by(
         "-since", "-id"
@@ -270,7 +270,7 @@ def partnerships_for_staff(
     """All partnerships, those silent for longest first, with what ``health_of`` reads. Raises
     NotVisible for others than staff.
     """
-    require_staff(user, "R", Thing.PARTNERSHIP)
+    require_staff(user, Verb.READ, Resource.PARTNERSHIP)
     found = _with_all(Partnership.objects.all(), today or database_now().date()).order_by(
         "since", "id"
     )
@@ -325,4 +325,4 @@ def partnership_for(
     if partnership is None:
         raise NotVisible
     sides = (partnership.pair.a_id, partnership.pair.b_id)
-    return partnership, reader.on_side(sides, "R", Thing.PARTNERSHIP)
+    return partnership, reader.on_side(sides, Verb.READ, Resource.PARTNERSHIP)

@@ -7,7 +7,7 @@ import datetime as dt
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Resource, Verb, may
 from backend.accounts.models import User
 from backend.cities.permissions import actor_kind
 from backend.common.dates import database_now, months_before
@@ -44,7 +44,9 @@ def log_activity(
     Raises:
         NotVisible: not of that side. InvalidFields. WrongState: the partnership has ended.
     """
-    partnership = lock_partnership_as_side(partnership_id, community_id, by, "C", Thing.ACTIVITY)
+    partnership = lock_partnership_as_side(
+        partnership_id, community_id, by, Verb.CREATE, Resource.ACTIVITY
+    )
     _require_not_over(partnership)
     today = database_now().date()
     _check_activity(partnership, kind, happened_on, text, (own_people, other_people), today)
@@ -121,11 +123,11 @@ def retract_activity(*, by: User, activity_id: int, community_id: int) -> Activi
     """
     found = Activity.objects.filter(pk=activity_id, community_id=community_id).first()
     if found is None or not (
-        may(actor_kind(by, community_id), "D", Thing.ACTIVITY) or found.by_id == by.pk
+        may(actor_kind(by, community_id), Verb.DELETE, Resource.ACTIVITY) or found.by_id == by.pk
     ):
         raise NotVisible
     partnership = lock_partnership_as_side(
-        found.partnership_id, community_id, by, "C", Thing.ACTIVITY
+        found.partnership_id, community_id, by, Verb.CREATE, Resource.ACTIVITY
     )
     _require_not_over(partnership)
     taken = Activity.objects.filter(pk=activity_id, retracted_at__isnull=True)
@@ -160,7 +162,7 @@ def save_report(
             ended.
     """
     partnership = lock_partnership_as_side(
-        partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION
+        partnership_id, community_id, by, Verb.ACT, Resource.PARTNERSHIP_DECISION
     )
     _require_not_over(partnership)
     texts = dict(zip(_REPORT_PARTS, (achieved, difficulties, plans), strict=True))

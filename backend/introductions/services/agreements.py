@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.documents import LETTER_LIMIT, SafeLetter, check_letter, too_large
 from backend.cities.models import Membership
@@ -66,7 +66,7 @@ def _lock_for_signing(agreement_id: int) -> Agreement:
     return agreement
 
 
-def _require_side(agreement: Agreement, by: User, verb: str, community_id: int | None) -> None:
+def _require_side(agreement: Agreement, by: User, verb: Verb, community_id: int | None) -> None:
     """Raises NotVisible: neither a person of that side nor, with no side named, staff who may."""
     pair = agreement.introduction.pair
     if community_id is not None and community_id not in (pair.a_id, pair.b_id):
@@ -75,7 +75,7 @@ def _require_side(agreement: Agreement, by: User, verb: str, community_id: int |
         raise NotVisible  # staff are nobody's side
     if community_id is not None and agreement.offered_number is None:
         raise NotVisible  # a draft that no side has been shown
-    require_in(by, community_id or 0, verb, Thing.SIGNATURE)
+    require_in(by, community_id or 0, verb, Resource.SIGNATURE)
 
 
 @transaction.atomic
@@ -95,7 +95,7 @@ def add_document(
             not change under it.
     """
     agreement = lock_agreement(agreement_id)
-    _require_side(agreement, by, "C", community_id)
+    _require_side(agreement, by, Verb.CREATE, community_id)
     agreement = _lock_for_signing(agreement_id)
     if agreement.signatories.exists():
         raise WrongState(
@@ -165,7 +165,7 @@ def confirm_signature(
         Conflict: the two are partners already (code ``partners_already``).
     """
     agreement = lock_agreement(agreement_id)
-    _require_side(agreement, by, "X", community_id)
+    _require_side(agreement, by, Verb.ACT, community_id)
     agreement = _lock_for_signing(agreement_id)
     if not agreement.documents.filter(version_number=agreement.offered_number or 0).exists():
         raise WrongState(_("Send the signed document first: it is what both sides confirm."))
@@ -204,7 +204,7 @@ def withdraw_confirmation(*, by: User, agreement_id: int, community_id: int) -> 
     NotVisible, WrongState.
     """
     agreement = lock_agreement(agreement_id)
-    _require_side(agreement, by, "X", community_id)
+    _require_side(agreement, by, Verb.ACT, community_id)
     agreement = _lock_for_signing(agreement_id)
     if not agreement.signatories.filter(community_id=community_id).delete()[0]:
         raise WrongState(_("There is no confirmation of your side to take back."))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import require_staff
@@ -52,7 +52,7 @@ def begin_draft(*, by: User, introduction_id: int, form: str) -> Agreement:
             draft is open already.
         WrongState: not introduced yet, closed, or the partnership has ended.
     """
-    require_staff(by, "C", Thing.AGREEMENT)
+    require_staff(by, Verb.CREATE, Resource.AGREEMENT)
     if form not in Form.values:
         raise InvalidFields({"form": [_("Choose one of the forms.")]})
     introduction = lock_introduction(introduction_id)
@@ -152,7 +152,7 @@ def save_version(
         NotVisible: no curator. InvalidFields. WrongState: not a draft (any more). Conflict:
             somebody saved in the meantime.
     """
-    require_staff(by, "U", Thing.AGREEMENT)
+    require_staff(by, Verb.UPDATE, Resource.AGREEMENT)
     agreement = lock_agreement(agreement_id)
     if agreement.status != _G.DRAFT:
         raise WrongState(_("Only a draft can be written; take it back from the two sides first."))
@@ -238,7 +238,7 @@ def offer_agreement(*, by: User, agreement_id: int) -> Agreement:
         NotVisible: no curator. WrongState: not a draft, or the introduction is closed.
             InvalidFields: something still has to be said first.
     """
-    require_staff(by, "X", Thing.AGREEMENT)
+    require_staff(by, Verb.ACT, Resource.AGREEMENT)
     agreement = lock_agreement(agreement_id)
     _carried_on(agreement.introduction)
     latest = agreement.versions.latest("number")
@@ -279,7 +279,7 @@ def reopen_agreement(*, by: User, agreement_id: int) -> Agreement:
     Raises:
         NotVisible: no curator. WrongState: not before both sides (any more).
     """
-    require_staff(by, "X", Thing.AGREEMENT)
+    require_staff(by, Verb.ACT, Resource.AGREEMENT)
     return _leave_signing(agreement_id, by, _G.DRAFT)
 
 
@@ -288,7 +288,7 @@ def give_up_agreement(*, by: User, agreement_id: int) -> Agreement:
     """Staff give an agreement up before it came into force; its versions stay. Raises NotVisible,
     WrongState.
     """
-    require_staff(by, "X", Thing.AGREEMENT)
+    require_staff(by, Verb.ACT, Resource.AGREEMENT)
     return _leave_signing(agreement_id, by, _G.WITHDRAWN)
 
 
@@ -321,7 +321,7 @@ def save_template(*, by: User, form: str, text: str, based_on: int) -> Agreement
         NotVisible: no curator. InvalidFields: no such form, or a text that cannot be taken.
             Conflict: somebody saved in the meantime.
     """
-    require_staff(by, "U", Thing.AGREEMENT)
+    require_staff(by, Verb.UPDATE, Resource.AGREEMENT)
     if form not in Form.values:
         raise InvalidFields({"form": [_("Choose one of the forms.")]})
     latest = (

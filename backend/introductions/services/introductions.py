@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, Q
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Actor, Thing, may
+from backend.accounts.grants import Actor, Resource, Verb, may
 from backend.accounts.models import User
 from backend.cities.models import Contact
 from backend.cities.permissions import actor_kind, require_in, require_staff
@@ -62,7 +62,7 @@ def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
         NotVisible: no curator, or no such pair. InvalidFields: no reason. WrongState: barred.
             Conflict: the pair has an open one.
     """
-    require_staff(by, "C", Thing.INTRODUCTION)
+    require_staff(by, Verb.CREATE, Resource.INTRODUCTION)
     if not because.strip() or len(because) > 2000:
         raise InvalidFields(
             {"because": ["Record in 1 to 2,000 characters why these two should meet."]}
@@ -111,7 +111,7 @@ def move_introduction(
             where it is now, or barred.
         Conflict: another curator has moved it since (code ``card_moved``).
     """
-    require_staff(by, "X", Thing.INTRODUCTION)
+    require_staff(by, Verb.ACT, Resource.INTRODUCTION)
     _check_move(stage, close_reason)
     introduction = lock_introduction(introduction_id)
     if expected_stage and introduction.stage != expected_stage:
@@ -196,7 +196,7 @@ def leave_introduction(*, by: User, introduction_id: int, side_id: int) -> Intro
     Raises NotVisible (nobody who speaks for that side, or not introduced yet), WrongState (closed
     or agreed already).
     """
-    require_in(by, side_id, "X", Thing.CONSENT)
+    require_in(by, side_id, Verb.ACT, Resource.CONSENT)
     introduction = lock_introduction(introduction_id)
     if (
         side_id not in (introduction.pair.a_id, introduction.pair.b_id)
@@ -216,7 +216,7 @@ def assign_introduction(
     """Sets who looks after a card and until when. Raises NotVisible, InvalidFields (the owner must
     be a curator).
     """
-    require_staff(by, "U", Thing.INTRODUCTION)
+    require_staff(by, Verb.UPDATE, Resource.INTRODUCTION)
     if (
         owner_id is not None
         and not User.objects.filter(
@@ -242,7 +242,7 @@ def assign_introduction(
 
 
 def _lock_as_side(introduction_id: int, community_id: int, by: User) -> Introduction:
-    require_in(by, community_id, "X", Thing.CONSENT)
+    require_in(by, community_id, Verb.ACT, Resource.CONSENT)
     introduction = lock_introduction(introduction_id)
     if community_id not in (introduction.pair.a_id, introduction.pair.b_id):
         raise NotVisible
@@ -303,7 +303,9 @@ def contacts_for(
         NotVisible: no such introduction, or no role in that side.
     """
     actor = actor_kind(user, community_id)
-    if actor in (Actor.CURATOR, Actor.ADMIN) or not may(actor, "R", Thing.CONTACTS_AFTER_CONSENT):
+    if actor in (Actor.CURATOR, Actor.ADMIN) or not may(
+        actor, Verb.READ, Resource.CONTACTS_AFTER_CONSENT
+    ):
         raise NotVisible
     pair = (
         Introduction.objects.filter(pk=introduction_id)
@@ -344,7 +346,7 @@ def write_note(*, by: User, introduction_id: int, text: str) -> IntroductionNote
     """Adds a note that neither side reads. Raises NotVisible (no curator, no such card),
     InvalidFields (no text, or too much).
     """
-    require_staff(by, "U", Thing.INTRODUCTION)
+    require_staff(by, Verb.UPDATE, Resource.INTRODUCTION)
     introduction = lock_introduction(introduction_id)
     if not text.strip() or len(text) > 4000 or "\x00" in text:
         raise InvalidFields({"text": ["Write 1 to 4,000 characters."]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_in
 from backend.common.errors import NotVisible
@@ -55,10 +55,10 @@ def lock_partnership(partnership_id: int) -> Partnership:
 
 
 def lock_partnership_as_side(
-    partnership_id: int, community_id: int, by: User, verb: str, thing: Thing
+    partnership_id: int, community_id: int, by: User, verb: Verb, resource: Resource
 ) -> Partnership:
     """The same for an act of one side. Raises NotVisible: not theirs to do, or no side of it."""
-    require_in(by, community_id, verb, thing)
+    require_in(by, community_id, verb, resource)
     partnership = lock_partnership(partnership_id)
     if community_id not in (partnership.pair.a_id, partnership.pair.b_id):
         raise NotVisible

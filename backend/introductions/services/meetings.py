@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import require_in, require_staff
@@ -35,10 +35,10 @@ def _lock(introduction_id: int, by: User, side_id: int | None) -> Introduction:
     None. Raises NotVisible, WrongState.
     """
     if side_id is None:
-        require_staff(by, "X", Thing.INTRODUCTION)
+        require_staff(by, Verb.ACT, Resource.INTRODUCTION)
     else:
         require_in(
-            by, side_id, "X", Thing.CONSENT
+            by, side_id, Verb.ACT, Resource.CONSENT
         )  # who consents for a side also arranges its meetings; staff have their own way in
     introduction = lock_introduction(introduction_id)
     if side_id is not None and side_id not in (introduction.pair.a_id, introduction.pair.b_id):

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
 from backend.common.dates import database_now, months_before, years_after
@@ -117,13 +117,13 @@ def decide_partnership(
     """
     decision = DECISIONS.get(act)
     if community_id is None:
-        require_staff(by, "X", Thing.PARTNERSHIP)
+        require_staff(by, Verb.ACT, Resource.PARTNERSHIP)
         if act != "emeritus":
             raise NotVisible  # staff never decide for a side
         partnership = lock_partnership(partnership_id)
     else:
         partnership = lock_partnership_as_side(
-            partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION
+            partnership_id, community_id, by, Verb.ACT, Resource.PARTNERSHIP_DECISION
         )
     if decision is None:
         raise InvalidFields({"act": [_("Choose one of the decisions.")]})
@@ -204,7 +204,7 @@ def renew_partnership(
             has answered it already.
     """
     partnership = lock_partnership_as_side(
-        partnership_id, community_id, by, "X", Thing.PARTNERSHIP_DECISION
+        partnership_id, community_id, by, Verb.ACT, Resource.PARTNERSHIP_DECISION
     )
     if partnership.status != _P.REVIEW_DUE or partnership.review_on is None:
         raise WrongState(_("No review is due now."))

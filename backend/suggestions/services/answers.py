@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_in
 from backend.common.dates import database_now
@@ -156,7 +156,7 @@ def answer(
             rule asks for (other) votes.
         CapacityReached: see the profile's capacity.
     """
-    require_in(by, community_id, "X", Thing.ANSWER)
+    require_in(by, community_id, Verb.ACT, Resource.ANSWER)
     _check_answer(answer, reason, comment)
     suggestion = lock_suggestion(suggestion_id)
     side = side_of(suggestion, community_id)
@@ -206,7 +206,7 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
         NotVisible: not released, or not theirs to answer. WrongState: there is no answer, or its
             time to be undone is over.
     """
-    require_in(by, community_id, "X", Thing.ANSWER)
+    require_in(by, community_id, Verb.ACT, Resource.ANSWER)
     suggestion = lock_suggestion(suggestion_id)
     side = side_of(suggestion, community_id)
     if suggestion.status not in Suggestion.VISIBLE:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, Country, Place
 from backend.cities.models.communities import HOME_COUNTRY
@@ -41,7 +41,7 @@ def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestio
 
     Raises NotVisible (no curator), WrongState.
     """
-    require_staff(by, "X", Thing.CURATION)
+    require_staff(by, Verb.ACT, Resource.CURATION)
     suggestion = lock_suggestion(suggestion_id)
     now = database_now()
     expires = now + dt.timedelta(days=settings.SUGGESTIONS["answer_days"])
@@ -67,7 +67,7 @@ def hold(*, by: User, suggestion_id: int) -> Suggestion:
     """Takes a suggestion out of both sides' sight, as long as neither has answered. Raises
     NotVisible, WrongState.
     """
-    require_staff(by, "X", Thing.CURATION)
+    require_staff(by, Verb.ACT, Resource.CURATION)
     suggestion = lock_suggestion(suggestion_id)
     if not suggestion.a_state == suggestion.b_state == _A.PENDING:
         raise WrongState("A side has answered already; this suggestion can no longer be held.")
@@ -82,7 +82,7 @@ def request_run(*, by: User | None, reason: str = "requested") -> Event:
     is running.
     """
     if by is not None:
-        require_staff(by, "X", Thing.OPERATIONS)
+        require_staff(by, Verb.ACT, Resource.OPERATIONS)
     if ScoringRun.objects.filter(status=ScoringRun.Status.RUNNING).exists():
         raise Conflict("A scoring run is under way; follow it on its page.", code="run_under_way")
     return record(Topic.RUN_REQUESTED, subject=(ScoringRun, 0), by=by, reason=reason)
@@ -135,7 +135,7 @@ def hold_many(*, by: User, suggestion_ids: Sequence[int]) -> Done:
 
 
 def _each(by: User, suggestion_ids: Sequence[int], act: Callable[[int], object]) -> Done:
-    require_staff(by, "X", Thing.CURATION)
+    require_staff(by, Verb.ACT, Resource.CURATION)
     wanted = set(suggestion_ids)
     if not 1 <= len(wanted) <= MOST_AT_ONCE:
         raise InvalidFields({"suggestion_ids": [f"Choose 1 to {MOST_AT_ONCE} suggestions."]})
@@ -187,7 +187,7 @@ def policy_in_force() -> Policy:
 
 def policy_history(user: User | AnonymousUser) -> QuerySet[ReleasePolicy]:
     """All policies, the newest (the one in force) first. Raises NotVisible for others than staff."""
-    require_staff(user, "R", Thing.SUGGESTION)
+    require_staff(user, Verb.READ, Resource.SUGGESTION)
     return ReleasePolicy.objects.select_related("set_by").order_by("-id")
 
 
@@ -201,7 +201,7 @@ def set_policy(
         NotVisible: no curator. InvalidFields: an unknown mode, a threshold outside of [0, 1] or
             with another mode, no reason.
     """
-    require_staff(by, "X", Thing.CURATION)
+    require_staff(by, Verb.ACT, Resource.CURATION)
     errors = {}
     if mode not in _MODE.values:
         errors["mode"] = [f"Choose one of: {', '.join(_MODE.values)}."]
@@ -286,7 +286,7 @@ def set_bar(
         NotVisible: no curator. InvalidFields: neither or both kinds, an unknown place, dates in the
             wrong order, no reason or source.
     """
-    require_staff(by, "X", Thing.CURATION)
+    require_staff(by, Verb.ACT, Resource.CURATION)
     errors = check_text(
         {
             "because": (because, 2000, "why"),
@@ -342,7 +342,7 @@ def lift_bar(*, by: User, bar_id: int, because: str) -> Bar:
 
     Raises NotVisible, InvalidFields (no reason), WrongState (lifted already).
     """
-    require_staff(by, "X", Thing.CURATION)
+    require_staff(by, Verb.ACT, Resource.CURATION)
     errors = check_text({"because": (because, 2000, "why")})
     if errors:
         raise InvalidFields(errors)

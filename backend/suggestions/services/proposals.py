@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import require_staff
@@ -87,7 +87,7 @@ def assess_pair(user: User | AnonymousUser, *, home_id: int, abroad_id: int) -> 
     """Scores a pair by the weights of the visible run, and collects what speaks against it. Raises
     NotVisible, InvalidFields.
     """
-    require_staff(user, "C", Thing.SUGGESTION)
+    require_staff(user, Verb.CREATE, Resource.SUGGESTION)
     return _assess(*two_sides(home_id, abroad_id), timezone.now())
 
 
@@ -174,7 +174,7 @@ def propose_pair(
         NotVisible: no curator. InvalidFields: an unknown side, no reason. WrongState: something
         hard speaks against it (code ``not_eligible``). Conflict: an open suggestion came first.
     """
-    require_staff(by, "C", Thing.SUGGESTION)
+    require_staff(by, Verb.CREATE, Resource.SUGGESTION)
     home, abroad = two_sides(home_id, abroad_id)
     errors = check_text({"because": (because, 2000, "why these two")})
     assessment = _assess(home, abroad, database_now())

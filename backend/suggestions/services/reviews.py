@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_in
 from backend.common.dates import database_now
@@ -38,7 +38,7 @@ def cast_vote(
             long a comment.
         WrongState: the community has answered, or the time is over.
     """
-    require_in(by, community_id, "C", Thing.REVIEW)
+    require_in(by, community_id, Verb.CREATE, Resource.REVIEW)
     errors = {}
     if choice not in Vote.Choice.values:
         errors["choice"] = [_("Choose yes, maybe or no.")]
@@ -66,9 +66,9 @@ def remove_vote(*, by: User, suggestion_id: int, community_id: int, voter_id: in
         NotVisible: no such vote, or not theirs to remove. WrongState: the community has answered,
             or the time is over.
     """
-    require_in(by, community_id, "C", Thing.REVIEW)
+    require_in(by, community_id, Verb.CREATE, Resource.REVIEW)
     if voter_id != by.pk:
-        require_in(by, community_id, "D", Thing.REVIEW)
+        require_in(by, community_id, Verb.DELETE, Resource.REVIEW)
     suggestion = _lock_unanswered(suggestion_id, community_id)
     if not Vote.objects.filter(
         suggestion=suggestion, community_id=community_id, by_id=voter_id
@@ -84,7 +84,7 @@ def shortlist(*, by: User, suggestion_id: int, community_id: int, listed: bool) 
 
     Raises NotVisible: not released, or no role on that side.
     """
-    require_in(by, community_id, "C", Thing.REVIEW)
+    require_in(by, community_id, Verb.CREATE, Resource.REVIEW)
     suggestion = _lock_visible(suggestion_id, community_id)
     entries = ShortlistEntry.objects.filter(suggestion=suggestion, community_id=community_id)
     if entries.exists() == listed:
@@ -146,7 +146,7 @@ def set_answer_rule(
         NotVisible: nobody who answers for it. InvalidFields: an unknown rule, a number that does
             not fit it or its people.
     """
-    require_in(by, community_id, "X", Thing.ANSWER)
+    require_in(by, community_id, Verb.ACT, Resource.ANSWER)
     lock_communities(community_id)
     people = len(voters(community_id))
     errors: dict[str, list[str]] = {}

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import QuerySet
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
 from backend.common.dates import database_now
@@ -72,7 +72,7 @@ def _answers(in_use: dict[str, object]) -> Iterator[Answered]:
 
 def all_weights(user: User | AnonymousUser) -> QuerySet[WeightSet]:
     """Every version of the weights, the newest first. Raises NotVisible for others than staff."""
-    require_staff(user, "R", Thing.OPERATIONS)
+    require_staff(user, Verb.READ, Resource.OPERATIONS)
     return WeightSet.objects.select_related("promoted_by").order_by("-pk")
 
 
@@ -99,7 +99,7 @@ def promote_weights(*, by: User, weight_set_id: int) -> WeightSet:
     compared with other weights than those in force, or are not better calibrated (Brier score and
     logarithmic loss, on communities and times not seen).
     """
-    require_staff(by, "X", Thing.OPERATIONS)
+    require_staff(by, Verb.ACT, Resource.OPERATIONS)
     before = weights_in_force()["version"]
     versions = {row.pk: row for row in WeightSet.objects.select_for_update().order_by("pk")}
     chosen = versions.get(weight_set_id)

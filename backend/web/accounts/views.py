@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.accounts.services import (
     change_staff_role,
@@ -223,7 +223,7 @@ def waiting_invitations(user: User) -> list[Invitation]:
 
 def _community_desk(user: User, role: CommunityRole) -> CommunityDesk:
     reader = reader_with(user, role)
-    sees = reader.may("R", Thing.SUGGESTION)
+    sees = reader.may(Verb.READ, Resource.SUGGESTION)
     views = suggestions_for(reader) if sees else []
     return CommunityDesk(
         role=role,
@@ -231,8 +231,8 @@ def _community_desk(user: User, role: CommunityRole) -> CommunityDesk:
         open_suggestions=sum(view.status_for_side == "open" for view in views),
         mutual=sum(view.status_for_side in ("mutual", "introduced") for view in views),
         introductions=list(introductions_of(reader)) if sees else [],
-        may_edit=reader.may("U", Thing.DRAFT),
-        may_answer=reader.may("X", Thing.ANSWER),
+        may_edit=reader.may(Verb.UPDATE, Resource.DRAFT),
+        may_answer=reader.may(Verb.ACT, Resource.ANSWER),
     )
 
 

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.cities.documents import too_large
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.common.files import private_download, was_too_large
@@ -78,13 +78,13 @@ def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
         ],
         "documents": documents,
         "ready": ready,
-        "may_send": is_signing and not signed and reader.may("C", Thing.SIGNATURE),
+        "may_send": is_signing and not signed and reader.may(Verb.CREATE, Resource.SIGNATURE),
         "may_confirm": is_signing
         and side is not None
         and side not in signed
         and ready
-        and reader.may("X", Thing.SIGNATURE),
-        "may_take_back": is_signing and side in signed and reader.may("X", Thing.SIGNATURE),
+        and reader.may(Verb.ACT, Resource.SIGNATURE),
+        "may_take_back": is_signing and side in signed and reader.may(Verb.ACT, Resource.SIGNATURE),
         "confirm_form": ConfirmForm(initial=expected.get(side or 0)),
         "recognised": is_recognised(agreement),
         "shows_sample": pair.a.is_sample or pair.b.is_sample,

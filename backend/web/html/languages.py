@@ -17,6 +17,7 @@ from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.web.access import Level, open_to
 
+# Own, since CLDR counts Kurdish as Latin, which it is not in Iraq, and Django knows four of these.
 _RIGHT_TO_LEFT = frozenset(
     {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ku", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"}
 )

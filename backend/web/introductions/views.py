@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.cities.permissions import Reader
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.introductions.models import Introduction
@@ -76,14 +76,14 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "own_consented": own_id in active,
         "contacts": contacts,
         "both_consented": len(active) == 2,
-        "may_consent": reader.may("X", Thing.CONSENT),
-        "may_edit": reader.may("U", Thing.CONTACTS_BEFORE_CONSENT),
+        "may_consent": reader.may(Verb.ACT, Resource.CONSENT),
+        "may_edit": reader.may(Verb.UPDATE, Resource.CONTACTS_BEFORE_CONSENT),
         "closed": card.stage == Introduction.Stage.CLOSED,
         "stages": [(stage.value, stage.label, STAGES.index(stage)) for stage in STAGES],
         "reached": STAGES.index(Introduction.Stage(card.stage)) if card.stage in STAGES else -1,
         "meetings": [view_of(meeting, own_id) for meeting in meetings_in(card)],
         "may_arrange": may_arrange(reader, card),
-        "may_leave": reader.may("X", Thing.CONSENT)
+        "may_leave": reader.may(Verb.ACT, Resource.CONSENT)
         and card.stage in STAGES
         and card.stage != Introduction.Stage.AGREEMENT,
         "next_step": _next_step(card, own_id in active, len(active) == 2),
@@ -160,7 +160,7 @@ def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """A side closes its introduction: asked for once, and done by a button."""
     user = current_user(request)
     card, reader = introduction_for(current_reader(request), introduction_id)
-    own_id = reader.require("X", Thing.CONSENT)
+    own_id = reader.require(Verb.ACT, Resource.CONSENT)
     other = card.pair.b if card.pair.a_id == own_id else card.pair.a
     if request.method == "POST":
         leave_introduction(by=user, introduction_id=introduction_id, side_id=own_id)

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
 from backend.cities.queries import vetting_queue, whole_trail
@@ -74,7 +74,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @open_to(Level.STAFF)
 @require_safe
 def dead_letter_list(request: HttpRequest) -> HttpResponse:
-    require_staff(request.user, "R", Thing.OPERATIONS)
+    require_staff(request.user, Verb.READ, Resource.OPERATIONS)
     page = Paginator(dead_letters(), 25).get_page(request.GET.get("page"))
     return render(request, "operations/staff_dead_letters.html", {"page": page})
 
@@ -82,7 +82,7 @@ def dead_letter_list(request: HttpRequest) -> HttpResponse:
 @open_to(Level.STAFF)
 @require_POST
 def retry(request: HttpRequest, work_id: int) -> HttpResponse:
-    require_staff(request.user, "X", Thing.OPERATIONS)
+    require_staff(request.user, Verb.ACT, Resource.OPERATIONS)
     retry_dead(by=current_user(request), work_id=work_id)
     messages.success(request, "It is tried again.")
     return redirect("web:staff_dead_letters")
@@ -91,7 +91,7 @@ def retry(request: HttpRequest, work_id: int) -> HttpResponse:
 @open_to(Level.STAFF)
 @require_safe
 def mails(request: HttpRequest) -> HttpResponse:
-    require_staff(request.user, "R", Thing.OPERATIONS)
+    require_staff(request.user, Verb.READ, Resource.OPERATIONS)
     context = {
         "rows": recent_mails(),
         "as_files": bool(getattr(settings, "EMAIL_FILE_PATH", None)),
@@ -103,7 +103,7 @@ def mails(request: HttpRequest) -> HttpResponse:
 @open_to(Level.STAFF)
 @require_safe
 def mail(request: HttpRequest, name: str) -> HttpResponse:
-    require_staff(request.user, "R", Thing.OPERATIONS)
+    require_staff(request.user, Verb.READ, Resource.OPERATIONS)
     return render(request, "operations/staff_mail.html", {"mail": read_mail(name)})
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from backend.accounts.grants import Actor, Thing
+from backend.accounts.grants import Actor, Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import Reader
@@ -152,7 +152,7 @@ def _context(
     pair, today = partnership.pair, database_now().date()
     own, other = (pair.b, pair.a) if side == pair.b_id else (pair.a, pair.b)
     possible = PARTNERSHIP_TRANSITIONS[partnership.status]
-    decides = side is not None and reader.may("X", Thing.PARTNERSHIP_DECISION)
+    decides = side is not None and reader.may(Verb.ACT, Resource.PARTNERSHIP_DECISION)
     shown = sent or (_forms(partnership, side) if side is not None else {})
     open_acts = [act for act in DECISION_LABELS if decides and DECISIONS[act].new in possible]
     return {
@@ -165,10 +165,10 @@ def _context(
         "over": partnership.status in OVER,
         "writes": side is not None
         and partnership.status not in OVER
-        and reader.may("C", Thing.ACTIVITY),
+        and reader.may(Verb.CREATE, Resource.ACTIVITY),
         "decides": decides,
         "reports": decides and partnership.status not in OVER,
-        "may_take_back": reader.may("D", Thing.ACTIVITY) if side is not None else False,
+        "may_take_back": reader.may(Verb.DELETE, Resource.ACTIVITY) if side is not None else False,
         "renews": decides
         and partnership.status == Partnership.Status.REVIEW_DUE
         and side not in _renewed_by(partnership),

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Resource, Verb, may
 from backend.accounts.models import User
 from backend.cities.models import Community, JoinRequest
 from backend.cities.permissions import actor_kind, role_in
@@ -52,10 +52,10 @@ def _people_page(
         ],
         "invitations": open_invitations(user, community_id),
         "requests": waiting_requests(user, community_id)
-        if may(actor, "R", Thing.JOINING)
+        if may(actor, Verb.READ, Resource.JOINING)
         else None,
-        "may_invite": may(actor, "C", Thing.PEOPLE),
-        "may_change": may(actor, "U", Thing.PEOPLE),
+        "may_invite": may(actor, Verb.CREATE, Resource.PEOPLE),
+        "may_change": may(actor, Verb.UPDATE, Resource.PEOPLE),
         "me": user.pk,
         "form": form,
     }

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from backend.accounts.grants import Verb
 from backend.accounts.models import User
 from backend.cities.models import Place, Profile
 from backend.cities.permissions import role_in
@@ -166,7 +167,7 @@ def _vetted(request: HttpRequest, community_id: int) -> bool:
 @open_to(Level.COMMUNITY)
 @require_safe
 def check(request: HttpRequest, community_id: int) -> HttpResponse:
-    profile = own_profile(current_user(request), community_id, "U")
+    profile = own_profile(current_user(request), community_id, Verb.UPDATE)
     errors = draft_errors(profile, complete=True)
     return render(
         request,
@@ -176,7 +177,7 @@ def check(request: HttpRequest, community_id: int) -> HttpResponse:
 
 
 def _check_again(request: HttpRequest, community_id: int, invalid: InvalidFields) -> HttpResponse:
-    profile = own_profile(current_user(request), community_id, "U")
+    profile = own_profile(current_user(request), community_id, Verb.UPDATE)
     context = _check_context(profile, invalid.errors, vetted=_vetted(request, community_id))
     return render(request, "profiles/check.html", context, status=422)
 
@@ -231,7 +232,7 @@ def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
         confirm_profile(by=user, community_id=community_id)
         messages.success(request, _("Thank you: confirmed as still true."))
         return redirect("web:profile", community_id)
-    profile = own_profile(user, community_id, "X")
+    profile = own_profile(user, community_id, Verb.ACT)
     version = profile.current_version
     words = freshness_words(profile) or _(
         "The profile is not published, so there is nothing to confirm."

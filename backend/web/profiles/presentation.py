@@ -17,7 +17,7 @@ from backend.cities.drafts import CONFIRMED, CORRECTED, PROVENANCE, SOURCES, Dat
 from backend.cities.models import Community, Country, ExistingPartnership
 from backend.cities.profile_schema import FORMS, GROUPS, PARTNERSHIP_STATUS, Field, document_value
 from backend.cities.vocabularies import label
-from backend.common.formatting import in_a_row
+from backend.common.formatting import comma_list
 from backend.web.html.languages import direction, local_language
 
 # Where answers come from, in words: the source, its date, and whether the community has
@@ -37,7 +37,7 @@ def value_words(path: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return in_a_row(
+        return comma_list(
             label("languages", str(code)) if path == "languages.working" else code for code in value
         )
     return (
@@ -354,4 +354,4 @@ def claim_words(row: ExistingPartnership) -> str:
         str(row.year or ""),
         str(PARTNERSHIP_STATUS.get(row.status, "")),
     )
-    return in_a_row(part for part in said if part)
+    return comma_list(part for part in said if part)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Thing, may
+from backend.accounts.grants import Resource, Verb, may
 from backend.accounts.models import User
 from backend.cities.drafts import (
     SOURCES,
@@ -48,11 +48,11 @@ from backend.web.profiles.presentation import Answer, describe, form_line
 # with their errors.
 
 
-def own_profile(user: User, community_id: int, verb: str = "R") -> Profile:
+def own_profile(user: User, community_id: int, verb: Verb = Verb.READ) -> Profile:
     """The community's profile with its draft. Raises NotVisible unless the person may do ``verb``
     with it.
     """
-    require_in(user, community_id, verb, Thing.DRAFT)
+    require_in(user, community_id, verb, Resource.DRAFT)
     return Profile.objects.select_related(
         "community__country", "community__place__country", "current_version"
     ).get(community_id=community_id)
@@ -185,14 +185,14 @@ def group_page(request: HttpRequest, community_id: int, group: str) -> HttpRespo
     """Saving by the page's button also confirms the open data on it."""
     user, topic = current_user(request), _group(group)
     if request.method != "POST":
-        profile = own_profile(user, community_id, "U")
+        profile = own_profile(user, community_id, Verb.UPDATE)
         answers = _with_defaults(topic, profile.draft.get(topic.code) or {})
         show_errors = any(
             draft_errors(profile).keys() & {f"{topic.code}.{field.name}" for field in topic.fields}
         )
         fields = _asked(profile, topic, answers, with_errors=show_errors)
         return render(request, "profiles/group.html", _group_context(profile, topic, fields))
-    changes = _changes(request, own_profile(user, community_id, "U"), topic)
+    changes = _changes(request, own_profile(user, community_id, Verb.UPDATE), topic)
     try:
         save_draft(
             by=user,
@@ -203,9 +203,13 @@ def group_page(request: HttpRequest, community_id: int, group: str) -> HttpRespo
         )
     except DraftConflict as conflict:
         return _conflict_page(
-            request, own_profile(user, community_id, "U"), topic, changes[topic.code], conflict
+            request,
+            own_profile(user, community_id, Verb.UPDATE),
+            topic,
+            changes[topic.code],
+            conflict,
         )
-    profile = own_profile(user, community_id, "U")
+    profile = own_profile(user, community_id, Verb.UPDATE)
     fields = _asked(profile, topic, profile.draft.get(topic.code) or {}, with_errors=True)
     if any(field.errors for field in fields):
         return render(
@@ -235,12 +239,12 @@ def autosave(request: HttpRequest, community_id: int, group: str) -> HttpRespons
     now; never moves the page.
     """
     user, topic = current_user(request), _group(group)
-    changes = _changes(request, own_profile(user, community_id, "U"), topic)
+    changes = _changes(request, own_profile(user, community_id, Verb.UPDATE), topic)
     try:
         save_draft(by=user, community_id=community_id, changes=changes, revision=_revision(request))
     except DraftConflict:
         return render(request, "profiles/autosaved.html", {"conflict": True})
-    profile = own_profile(user, community_id, "U")
+    profile = own_profile(user, community_id, Verb.UPDATE)
     context = {
         "profile": profile,
         "community": profile.community,
@@ -309,7 +313,7 @@ def settle(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
     open_still = [
         name for name in undecided if request.POST.get(f"keep.{name}") not in ("mine", "theirs")
     ]
-    profile = own_profile(user, community_id, "U")
+    profile = own_profile(user, community_id, Verb.UPDATE)
     if open_still:
         collisions = {
             f"{topic.code}.{name}": (
@@ -330,7 +334,9 @@ def settle(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
             revision=_revision(request),
         )
     except DraftConflict as conflict:
-        return _conflict_page(request, own_profile(user, community_id, "U"), topic, kept, conflict)
+        return _conflict_page(
+            request, own_profile(user, community_id, Verb.UPDATE), topic, kept, conflict
+        )
     messages.success(request, _("“%(group)s” is saved as you chose.") % {"group": topic.label})
     return redirect(reverse("web:profile_group", args=[community_id, topic.code]))
 
@@ -444,7 +450,7 @@ def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
             contacts = break_glass(by=user, community_id=community_id, reason=reason)
         except InvalidFields as invalid:
             errors = invalid.errors
-    elif not may(actor_kind(user, community_id), "X", Thing.CONTACTS_BEFORE_CONSENT):
+    elif not may(actor_kind(user, community_id), Verb.ACT, Resource.CONTACTS_BEFORE_CONSENT):
         contacts = read_contacts(by=user, community_id=community_id)
     community = get_object_or_404(Community, pk=community_id)
     context = {

@@ -14,7 +14,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.common.dates import database_now
 from backend.common.files import private_download
 from backend.suggestions import services
@@ -219,7 +219,7 @@ class RuleView(ApiView):
         summary="How your community comes to an answer", responses=serializers.RuleSerializer
     )
     def get(self, request: Request, community_id: int) -> Response:
-        current_reader(request).require("R", Thing.REVIEW)
+        current_reader(request).require(Verb.READ, Resource.REVIEW)
         return Response(serializers.RuleSerializer(rule_of(community_id)).data)
 
     @extend_schema(

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Thing
+from backend.accounts.grants import Resource, Verb
 from backend.cities.models import Community
 from backend.cities.permissions import Reader
 from backend.common.dates import database_now
@@ -126,8 +126,8 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
         "page": page,
         "cards": cards,
         "most_compared": MOST_COMPARED,
-        "may_answer": reader.may("X", Thing.ANSWER),
-        "may_edit": reader.may("U", Thing.DRAFT),
+        "may_answer": reader.may(Verb.ACT, Resource.ANSWER),
+        "may_edit": reader.may(Verb.UPDATE, Resource.DRAFT),
         "shows_sample": any(card.view.own.is_sample or card.view.other.is_sample for card in cards),
     }
     return render(request, "suggestions/suggestions.html", context)
@@ -145,7 +145,7 @@ def detail_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
         if review.own_vote
         else None
     )
-    may_answer = reader.may("X", Thing.ANSWER)
+    may_answer = reader.may(Verb.ACT, Resource.ANSWER)
     now = database_now()
     return {
         "community_id": view.own.pk,
@@ -317,7 +317,7 @@ def compare(request: HttpRequest, community_id: int) -> HttpResponse:
     reader = current_reader(request)
     ids = _asked_ids(request)
     if not 2 <= len(ids) <= MOST_COMPARED:
-        reader.require("R", Thing.SUGGESTION)
+        reader.require(Verb.READ, Resource.SUGGESTION)
         messages.warning(
             request,
             _("Mark two to four suggestions to compare; you marked %(count)d.")
@@ -350,7 +350,7 @@ def compare(request: HttpRequest, community_id: int) -> HttpResponse:
 @open_to(Level.COMMUNITY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer_rule(request: HttpRequest, community_id: int) -> HttpResponse:
-    current_reader(request).require("X", Thing.ANSWER)
+    current_reader(request).require(Verb.ACT, Resource.ANSWER)
     status = 200
     if request.method == "POST":
         form = RuleForm(request.POST)

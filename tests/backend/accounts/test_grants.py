@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 
-from backend.accounts.grants import GRANTS, Actor, Thing, may, require
+from backend.accounts.grants import GRANTS, Actor, Resource, may, require
 from backend.accounts.models import User
 from backend.cities.permissions import actor_kind
 from backend.common.errors import NotVisible
@@ -14,39 +14,39 @@ from tests.factories import MOMENT, CommunityRoleFactory, UserFactory
 
 
 def test_every_thing_is_in_the_table_with_known_verbs() -> None:
-    assert set(GRANTS) == set(Thing)
+    assert set(GRANTS) == set(Resource)
     assert {
         verb for grants in GRANTS.values() for verbs in grants.values() for verb in verbs
     } <= set("CRUDX")
 
 
 def test_staff_never_answer_or_consent_for_a_side() -> None:
-    for thing in (Thing.ANSWER, Thing.CONSENT):
-        assert not may(Actor.CURATOR, "X", thing)
-        assert not may(Actor.ADMIN, "X", thing)
+    for resource in (Resource.ANSWER, Resource.CONSENT):
+        assert not may(Actor.CURATOR, "X", resource)
+        assert not may(Actor.ADMIN, "X", resource)
 
 
 def test_visitors_and_the_unvetted_see_no_suggestion_and_no_contact_of_others() -> None:
-    for thing in (
-        Thing.SUGGESTION,
-        Thing.INTRODUCTION,
-        Thing.CONTACTS_AFTER_CONSENT,
-        Thing.AUDIT_ALL,
-        Thing.OPERATIONS,
+    for resource in (
+        Resource.SUGGESTION,
+        Resource.INTRODUCTION,
+        Resource.CONTACTS_AFTER_CONSENT,
+        Resource.AUDIT_ALL,
+        Resource.OPERATIONS,
     ):
         for actor in (Actor.VISITOR, Actor.UNVETTED):
-            assert GRANTS[thing].get(actor, "") == ""
+            assert GRANTS[resource].get(actor, "") == ""
 
 
 @pytest.mark.parametrize("actor", Actor)
-@pytest.mark.parametrize("thing", Thing)
-def test_what_is_not_granted_is_not_visible(actor: Actor, thing: Thing) -> None:
+@pytest.mark.parametrize("resource", Resource)
+def test_what_is_not_granted_is_not_visible(actor: Actor, resource: Resource) -> None:
     for verb in "CRUDX":
-        if may(actor, verb, thing):
-            require(actor, verb, thing)
+        if may(actor, verb, resource):
+            require(actor, verb, resource)
         else:
             with pytest.raises(NotVisible):
-                require(actor, verb, thing)
+                require(actor, verb, resource)
 
 
 @pytest.mark.django_db

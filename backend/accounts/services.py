@@ -137,6 +137,19 @@ def update_account(*, by: User, name: str, language: str) -> User:
     return by
 
 
+@transaction.atomic
+def choose_language(*, by: User, language: str) -> None:
+    """The language of the person's pages and mails, as chosen in the menu of a page.
+
+    Raises:
+        InvalidFields: a language that the service does not speak.
+    """
+    if language not in dict(settings.LANGUAGES):
+        raise InvalidFields({"language": [str(_("Choose a language from the list."))]})
+    by.language = language
+    by.save(update_fields=["language"])
+
+
 def end_sessions(user: User, *, but: str | None = None) -> int:
     """Signs the person out everywhere, but in the session with the key ``but``; returns how many
     sessions ended.

@@ -13,6 +13,7 @@ from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from backend.accounts import services
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.web.access import Level, open_to
@@ -76,11 +77,11 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     safe = url_has_allowed_host_and_scheme(
         back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    answer = HttpResponseRedirect(back if safe else reverse("web:home"))
+    response = HttpResponseRedirect(back if safe else reverse("web:home"))
     if language in dict(settings.LANGUAGES):
         if isinstance(request.user, User):
-            User.objects.filter(pk=request.user.pk).update(language=language)
-        answer.set_cookie(
+            services.choose_language(by=request.user, language=language)
+        response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,
             language,
             max_age=settings.LANGUAGE_COOKIE_AGE,
@@ -88,4 +89,4 @@ def choose_language(request: HttpRequest) -> HttpResponse:
             secure=settings.SESSION_COOKIE_SECURE,
             httponly=True,
         )
-    return answer
+    return response

@@ -54,13 +54,15 @@ def _database(url: str) -> dict[str, Any]:
         port = parts.port
     except ValueError:
         raise ConfigurationError(
-            "DATABASE_URL has a port that is not a number; write postgresql://user:password@host:5432/name"
+            "DATABASE_URL has a port that is not a number; write "
+            "postgresql://user:password@host:5432/name"
         ) from None
     query = dict(parse_qsl(parts.query))
     host = query.pop("host", None) or (unquote(parts.hostname) if parts.hostname else "")
     if parts.scheme not in {"postgres", "postgresql"} or not name:
         raise ConfigurationError(
-            "DATABASE_URL is not a PostgreSQL address; write postgresql://user:password@host:5432/name"
+            "DATABASE_URL is not a PostgreSQL address; write "
+            "postgresql://user:password@host:5432/name"
         )
     return {
         "ENGINE": "django_prometheus.db.backends.postgresql",
@@ -103,7 +105,8 @@ def _email(url: str, data_dir: Path) -> dict[str, Any]:
         port = 0
     if parts.scheme not in {"smtp", "smtps", "smtp+plain"} or not parts.hostname or not port:
         raise ConfigurationError(
-            "EMAIL_URL is not a mail address; write smtp://user:password@host:587, smtps://…:465 or file:"
+            "EMAIL_URL is not a mail address; write smtp://user:password@host:587, smtps://…:465 "
+            "or file:"
         )
     return {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
@@ -120,7 +123,8 @@ def _email(url: str, data_dir: Path) -> dict[str, Any]:
 def _undo_seconds(value: str) -> int:
     if not (value.isascii() and value.isdigit() and int(value) <= 3600):
         raise ConfigurationError(
-            f"CSC_UNDO_SECONDS is {value!r}; write how long an answer can be undone, 0 to 3600 seconds"
+            f"CSC_UNDO_SECONDS is {value!r}; write how long an answer can be undone, 0 to 3600 "
+            "seconds"
         )
     return int(value)
 

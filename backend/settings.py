@@ -257,7 +257,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Cities Seeking Cities",
-    "DESCRIPTION": "Profiles, suggestions, introductions and partnerships of communities that look for partner cities.",
+    "DESCRIPTION": "Profiles, suggestions, introductions and partnerships of communities that look "
+    "for partner cities.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

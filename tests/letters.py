@@ -12,7 +12,10 @@ from PIL import Image
 
 def pdf(*objects: bytes, tail: bytes = b"") -> bytes:
     """A small PDF with these objects besides its page."""
-    body = b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    body = (
+        b"%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 "
+        b"R]/Count 1>>endobj\n"
+    )
     body += b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj\n" + b"\n".join(objects)
     return body + b"\ntrailer<</Root 1 0 R>>\nstartxref\n9\n%%EOF\n" + tail
 

@@ -12,7 +12,9 @@ from backend.common.errors import DomainError
 
 
 def outcomes_of(*acts: Callable[[], Any]) -> list[Any]:
-    """Runs the acts together; what each returned, or the ``DomainError`` that it was refused with."""
+    """Runs the acts together; what each returned, or the ``DomainError`` that it was refused
+    with.
+    """
     start, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
     unforeseen: list[BaseException] = []
 

@@ -44,9 +44,13 @@ class Scene:
         self.world: World = make_world()
         self.partnership = agreed(self.world, since=dt.date(2020, 1, 1))
         self.activity = log_activity(
-            by=self.world.user("official"), partnership_id=self.partnership.pk, community_id=self.world.a.pk, kind="visit",
-            happened_on=database_now().date(), text="A visit.",
-        )  # fmt: skip
+            by=self.world.user("official"),
+            partnership_id=self.partnership.pk,
+            community_id=self.world.a.pk,
+            kind="visit",
+            happened_on=database_now().date(),
+            text="A visit.",
+        )
         self.card = self.second_introduction()
         self.draft = drafted(self.paired, self.card)
         self.third = self.second_introduction()

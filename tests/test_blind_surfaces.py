@@ -140,18 +140,38 @@ def addresses(scene: Scene) -> list[str]:
     b, s = scene.world.b.pk, scene.suggestion.pk
     pair = f"{s},{scene.second.pk}"
     pages = [
-        "/desk/", "/inbox/", f"/communities/{b}/suggestions/",
-        *(f"/communities/{b}/suggestions/?shown={part}" for part in ("awaiting_me", "new", "answered", "shortlist")),
-        f"/communities/{b}/suggestions/?country=US", f"/communities/{b}/suggestions/{s}/", f"/communities/{b}/suggestions/{s}/dossier/",
+        "/desk/",
+        "/inbox/",
+        f"/communities/{b}/suggestions/",
+        *(
+            f"/communities/{b}/suggestions/?shown={part}"
+            for part in ("awaiting_me", "new", "answered", "shortlist")
+        ),
+        f"/communities/{b}/suggestions/?country=US",
+        f"/communities/{b}/suggestions/{s}/",
+        f"/communities/{b}/suggestions/{s}/dossier/",
         f"/communities/{b}/suggestions/compare/?s={s}&s={scene.second.pk}",
-        f"/communities/{scene.world.a.pk}/", "/communities/", "/partnerships/",
-    ]  # fmt: skip
+        f"/communities/{scene.world.a.pk}/",
+        "/communities/",
+        "/partnerships/",
+    ]
     api = [
-        f"communities/{b}/suggestions/", f"communities/{b}/suggestions/?page_size=1", f"communities/{b}/suggestions/?shown=awaiting_me",
-        f"communities/{b}/suggestions/counts/", f"communities/{b}/suggestions/{s}/", f"communities/{b}/suggestions/{s}/review/",
-        f"communities/{b}/suggestions/compare/?ids={pair}", f"communities/{b}/events/", f"communities/{b}/introductions/",
-        f"communities/{b}/answer-rule/", "notifications/", "me/", "me/acts/", "me/data/", f"communities/{scene.world.a.pk}/",
-    ]  # fmt: skip
+        f"communities/{b}/suggestions/",
+        f"communities/{b}/suggestions/?page_size=1",
+        f"communities/{b}/suggestions/?shown=awaiting_me",
+        f"communities/{b}/suggestions/counts/",
+        f"communities/{b}/suggestions/{s}/",
+        f"communities/{b}/suggestions/{s}/review/",
+        f"communities/{b}/suggestions/compare/?ids={pair}",
+        f"communities/{b}/events/",
+        f"communities/{b}/introductions/",
+        f"communities/{b}/answer-rule/",
+        "notifications/",
+        "me/",
+        "me/acts/",
+        "me/data/",
+        f"communities/{scene.world.a.pk}/",
+    ]
     return [*pages, *(f"/api/v1/{path}" for path in api)]
 
 

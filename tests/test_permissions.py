@@ -605,7 +605,9 @@ def test_table_holds_for_every_actor(what: str) -> None:
 
 
 def readers_of_contacts(scene: Scene) -> set[str]:
-    """Who reads the other side's contacts now, by the service and by the API; the two must agree."""
+    """Who reads the other side's contacts now, by the service and by the API; the two must
+    agree.
+    """
     readers = set()
     for actor in ACTORS:
         side = scene.world.b if actor in {"committee_member", "chair"} else scene.world.a

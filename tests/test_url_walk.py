@@ -112,9 +112,13 @@ def stage(db: None) -> Stage:
     )
     partnership = agreed(world, introduction)
     activity = log_activity(
-        by=world.user("official"), partnership_id=partnership.pk, community_id=world.a.pk, kind="visit",
-        happened_on=partnership.since, text="A visit.",
-    )  # fmt: skip
+        by=world.user("official"),
+        partnership_id=partnership.pk,
+        community_id=world.a.pk,
+        kind="visit",
+        happened_on=partnership.since,
+        text="A visit.",
+    )
     things = {
         "community_id": world.a.pk,
         "agreement_id": partnership.agreement_id,
@@ -199,9 +203,14 @@ def expected(name: str, level: str, actor: str) -> str:
 _TOKEN_HOLDERS = {"official", "other_official", "chair", "visitor"}
 _SIDES = {"official", "committee_member", "chair", "curator", "admin"}
 _OF_THE_PAIR = (
-    "web:agreement", "web:agreement_version", "web:agreement_changes", "web:agreement_document_file",
-    "web:partnership", "web:partnership_why", "web:partnership_certificate",
-)  # fmt: skip
+    "web:agreement",
+    "web:agreement_version",
+    "web:agreement_changes",
+    "web:agreement_document_file",
+    "web:partnership",
+    "web:partnership_why",
+    "web:partnership_certificate",
+)
 # Where the level lets a person ask and the object says no, by the table of domain.md.
 OBJECT_DECIDES: dict[tuple[str, str], str] = {
     **{

@@ -14,10 +14,19 @@ def make_version(name: str = "learned-7", **metrics: Any) -> WeightSet:
     unless ``metrics`` say otherwise.
     """
     measured = {
-        "is_better": True, "compared_with": Weights().version, "decisions": 90, "communities": 12,
-        **{f"learned_by_{unseen}": {"brier": 0.19, "log_loss": 0.55} for unseen in ("community", "time")},
-        **{f"in_use_by_{unseen}": {"brier": 0.21, "log_loss": 0.6} for unseen in ("community", "time")},
-    }  # fmt: skip
+        "is_better": True,
+        "compared_with": Weights().version,
+        "decisions": 90,
+        "communities": 12,
+        **{
+            f"learned_by_{unseen}": {"brier": 0.19, "log_loss": 0.55}
+            for unseen in ("community", "time")
+        },
+        **{
+            f"in_use_by_{unseen}": {"brier": 0.21, "log_loss": 0.6}
+            for unseen in ("community", "time")
+        },
+    }
     return WeightSet.objects.create(
         weights=weights_in_force() | {"version": name},
         source="learned",

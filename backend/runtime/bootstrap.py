@@ -44,7 +44,8 @@ def enter(lock: Path | None, root: Path = ROOT) -> None:
         ensure_environment(root, lock)
     elif not (root / ".venv" / "bin" / "python").exists() or _unfinished(root / ".venv").exists():
         raise SetupError(
-            "the packages are not installed yet; `python3 manage.py up` installs them and runs the service"
+            "the packages are not installed yet; `python3 manage.py up` installs them and runs the "
+            "service"
         )
     if Path(sys.prefix).resolve() != (root / ".venv").resolve():
         python = str(root / ".venv" / "bin" / "python")
@@ -153,12 +154,14 @@ def _check_place(root: Path) -> None:
     """
     if not os.access(root, os.W_OK):
         raise SetupError(
-            f"the packages are installed into {root}, which you may not write; clone the project into a folder of your own"
+            f"the packages are installed into {root}, which you may not write; clone the project "
+            "into a folder of your own"
         )
     free = shutil.disk_usage(root).free
     if free < _ENVIRONMENT_BYTES:
         raise SetupError(
-            f"only {free // 2**20} MB are free on the disk of {root}; the packages need {_ENVIRONMENT_BYTES // 2**20} MB: free some space"
+            f"only {free // 2**20} MB are free on the disk of {root}; the packages need "
+            f"{_ENVIRONMENT_BYTES // 2**20} MB: free some space"
         )
 
 
@@ -188,7 +191,8 @@ def _make_venv(venv: Path) -> None:
         shutil.rmtree(venv, ignore_errors=True)
         if "ensurepip" in made.stdout:
             raise SetupError(
-                "this Python cannot make a virtual environment; install the missing part with: apt install python3-venv"
+                "this Python cannot make a virtual environment; install the missing part with: apt "
+                "install python3-venv"
             )
         raise SetupError(f"the folder {venv} cannot be made: {_last_line(made.stdout)}")
 
@@ -231,7 +235,8 @@ def _install(venv: Path, root: Path, lock: Path) -> None:
     failed = _run([*pip, root / lock], env)
     if failed is not None:
         raise SetupError(
-            f"the packages of {lock} cannot be installed: {failed} (is the package index reachable, and the disk not full?)"
+            f"the packages of {lock} cannot be installed: {failed} (is the package index "
+            "reachable, and the disk not full?)"
         )
 
 

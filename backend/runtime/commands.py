@@ -79,7 +79,8 @@ def _those_of_the_service(folder: DataFolder) -> dict[str, str]:
     announced = folder.announced(_STARTING_SECONDS)
     if announced is None:
         raise SetupError(
-            f"the service (process {pid}) on {folder.path} has no servers yet; look at its output, or start it again"
+            f"the service (process {pid}) on {folder.path} has no servers yet; look at its output, "
+            "or start it again"
         )
     return announced
 

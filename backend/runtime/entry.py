@@ -12,7 +12,7 @@ from backend.runtime.errors import EXIT_SETUP, ServerError, SetupError
 USAGE = """\
 Cities Seeking Cities
 
-  python3 manage.py up     set up and run the whole service on this machine (up --help shows its options)
+  python3 manage.py up     set up and run the whole service on this machine (options: up --help)
   python3 manage.py test   set up and run the tests; further words go to pytest
 """
 

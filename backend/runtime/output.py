@@ -1,4 +1,6 @@
-"""What the parts of the service say: to the terminal with a prefix, and to files of bounded size."""
+"""What the parts of the service say: to the terminal with a prefix, and to files of bounded
+size.
+"""
 
 from __future__ import annotations
 

@@ -26,9 +26,14 @@ LIBRARIES = (
 # Noto has nearly every script but those of East Asia; Droid Fallback has Chinese and Japanese,
 # Nanum has Korean.
 PACKAGES = (
-    "libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0",
-    "fonts-dejavu-core", "fonts-noto-core", "fonts-droid-fallback", "fonts-nanum",
-)  # fmt: skip
+    "libpango-1.0-0",
+    "libpangoft2-1.0-0",
+    "libharfbuzz-subset0",
+    "fonts-dejavu-core",
+    "fonts-noto-core",
+    "fonts-droid-fallback",
+    "fonts-nanum",
+)
 # The C library is the machine's own: another one cannot be loaded into a running process.
 _NEVER_PRIVATE = frozenset({"libc6", "libgcc-s1", "gcc-12-base", "libcrypt1"})
 _SECONDS = 120
@@ -75,11 +80,18 @@ def ensure_pdf_libraries(private: Path = PRIVATE_LIBRARIES) -> str:
     apt = shutil.which("apt-get")
     if apt is None:
         return "there is no apt-get to bring Pango; install Pango and some fonts by hand"
-    print("Fetching the libraries that PDFs are drawn with ...", file=sys.stderr, flush=True)
-    if os.geteuid() == 0:
-        failed = _install(apt)
-    else:
-        failed = _unpack(apt, private)
+    as_root = os.geteuid() == 0
+    step = (
+        f"As root, running: apt-get install {' '.join(PACKAGES)}"
+        if as_root
+        else f"Unpacking packages into {private}; nothing else on this machine changes"
+    )
+    print(
+        f"PDFs need libraries and fonts that are not here. {step}",
+        file=sys.stderr,
+        flush=True,
+    )
+    failed = _install(apt) if as_root else _unpack(apt, private)
     return failed or ("" if are_there(private) else "the libraries of Pango cannot be loaded")
 
 
@@ -93,7 +105,9 @@ def _install(apt: str) -> str:
 
 
 def _unpack(apt: str, private: Path) -> str:
-    """Downloads what is not installed and unpacks it below ``private``: neither needs to be root."""
+    """Downloads what is not installed and unpacks it below ``private``: neither needs to be
+    root.
+    """
     new = private.with_name(f"{private.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     for folder in ("lists/partial", "archives/partial", "tree"):
@@ -140,7 +154,9 @@ _FONTS = """<?xml version="1.0"?>
 
 
 def _missing_packages(options: list[str]) -> list[str]:
-    """What is to be fetched: the packages and all that they depend on, but for what is installed."""
+    """What is to be fetched: the packages and all that they depend on, but for what is
+    installed.
+    """
     no = [
         f"--no-{kind}"
         for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
@@ -180,9 +196,16 @@ def _run(argv: Sequence[str | Path], *, cwd: Path | None = None) -> str:
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         ended = subprocess.run(
-            [str(word) for word in argv], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, check=False, timeout=_SECONDS,
-        )  # fmt: skip
+            [str(word) for word in argv],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=_SECONDS,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     lines = [line for line in ended.stdout.splitlines() if line.strip()]

@@ -19,7 +19,8 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         )[0]
     except socket.gaierror:
         raise SetupError(
-            f"{host!r} is not an address of this machine; leave --host away, or write --host 0.0.0.0"
+            f"{host!r} is not an address of this machine; leave --host away, or "
+            "write --host 0.0.0.0"
         ) from None
     with socket.socket(family, kind, proto) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,12 +28,14 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
             probe.bind(address)
         except PermissionError:
             raise SetupError(
-                f"port {port} is reserved for the system; choose one above 1023, for example --port 8000"
+                f"port {port} is reserved for the system; choose one above 1023, for example "
+                "--port 8000"
             ) from None
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
                 raise SetupError(
-                    f"{host!r} is not an address of this machine; leave --host away, or write --host 0.0.0.0"
+                    f"{host!r} is not an address of this machine; leave --host away, or write "
+                    "--host 0.0.0.0"
                 ) from None
             return False
     return True

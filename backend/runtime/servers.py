@@ -14,7 +14,9 @@ from backend.runtime.valkey import EmbeddedValkey
 
 @dataclass
 class Servers:
-    """The servers this process started (None: the environment names one) and the addresses of both."""
+    """The servers this process started (None: the environment names one) and the addresses of
+    both.
+    """
 
     postgres: EmbeddedPostgres | None
     valkey: EmbeddedValkey | None

@@ -85,7 +85,8 @@ class Service:
             self._is_ready, seconds=_READY_SECONDS, patience=_PATIENCE
         ):
             raise ServerError(
-                f"the service is not ready after {_READY_SECONDS:.0f} s: {self._readiness()} (more in {self.folder.logs})"
+                f"the service is not ready after {_READY_SECONDS:.0f} s: {self._readiness()} (more "
+                f"in {self.folder.logs})"
             )
         self._tell(signs)
         self.supervisor.run_for_ever()

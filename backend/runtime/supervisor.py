@@ -154,7 +154,8 @@ class Supervisor:
         assert part.process is not None
         if part.process.returncode:
             raise ServerError(
-                f"{part.last_line().removeprefix('error: ').removeprefix('CommandError: ')} (more in {part.output.path})"
+                f"{part.last_line().removeprefix('error: ').removeprefix('CommandError: ')} (more "
+                f"in {part.output.path})"
             )
 
     def _look_after(self, part: Part, patience: int | None) -> None:

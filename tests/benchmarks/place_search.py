@@ -144,9 +144,8 @@ def line(name: str, asked: Sequence[Asked], *, recall: bool = True) -> str:
         f"{times[max(0, -(-95 * len(times) // 100) - 1)]:>7.1f}",
     ]
     for k in (1, 5) if recall else ():
-        cells.append(
-            f"{sum(answer.rank is not None and answer.rank <= k for answer in asked) / len(asked):>9.1%}"
-        )
+        found = sum(answer.rank is not None and answer.rank <= k for answer in asked)
+        cells.append(f"{found / len(asked):>9.1%}")
     return " ".join(cells)
 
 
@@ -177,7 +176,8 @@ def measure(seed: int, smallest: int, misses: bool) -> None:
     ]
 
     print(
-        f"{Place.objects.count():,} places, {PlaceName.objects.count():,} names; seed {seed}, places of {smallest:,} people and more\n"
+        f"{Place.objects.count():,} places, {PlaceName.objects.count():,} names; seed {seed}, "
+        f"places of {smallest:,} people and more\n"
     )
     print(f"{'':<44} {'asked':>5} {'p50 ms':>7} {'p95 ms':>7} {'recall@1':>9} {'recall@5':>9}")
     for name, asked in groups.items():
@@ -199,7 +199,8 @@ def measure(seed: int, smallest: int, misses: bool) -> None:
         )
         for answer in (a for a in everything if a.rank is None or a.rank > 5):
             print(
-                f"  missed: {answer.question.typed!r} for {names[answer.question.place]}, {answer.question.country} (rank {answer.rank})"
+                f"  missed: {answer.question.typed!r} for {names[answer.question.place]}, "
+                f"{answer.question.country} (rank {answer.rank})"
             )
 
 

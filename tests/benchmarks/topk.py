@@ -176,9 +176,11 @@ def compare(problem: PairProblem, rounds: int) -> float:
         for name, (work, products) in ways.items():
             floor = clock(lambda products=products: plain_products(both[:products]))  # type: ignore[misc]
             taken[name].append((floor, clock(work)))
-    shape = f"{len(problem.left_ids):,} x {len(problem.right_ids):,}, depths {forth.numerator_left.shape[1]} + {back.numerator_left.shape[1]}"
+    depths = f"{forth.numerator_left.shape[1]} + {back.numerator_left.shape[1]}"
+    shape = f"{len(problem.left_ids):,} x {len(problem.right_ids):,}, depths {depths}"
     print(
-        f"\n{shape}, k = {K}, {rounds} rounds\n{'':<32}{'wall s':>9}{'CPU s':>9}{'x floor wall':>14}{'x floor CPU':>13}{'peak MiB':>10}"
+        f"\n{shape}, k = {K}, {rounds} rounds\n"
+        f"{'':<32}{'wall s':>9}{'CPU s':>9}{'x floor wall':>14}{'x floor CPU':>13}{'peak MiB':>10}"
     )
     for name, pairs in taken.items():
         wall, cpu = (
@@ -231,7 +233,8 @@ def main() -> None:
             np.log([pairs for pairs, _ in cpu]), np.log([seconds for _, seconds in cpu]), 1
         )[0]
         print(
-            f"\nscaling of the cold run: CPU time grows with the number of pairs to the power {exponent:.2f}\n"
+            "\nscaling of the cold run: CPU time grows with the number of pairs to the power "
+            f"{exponent:.2f}\n"
         )
     for counterparts in updates:
         update_times(counterparts)

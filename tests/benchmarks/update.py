@@ -48,8 +48,10 @@ def update_times(
         cpu.append((time.process_time() - used) * 1e3)
         written.append(len(lists.right))
     print(
-        f"one of {left:,} communities edited, {counterparts:,} counterparts: wall median {statistics.median(wall):.1f} ms, "
-        f"least {min(wall):.1f}, most {max(wall):.1f}; CPU median {statistics.median(cpu):.1f}, least {min(cpu):.1f}; "
+        f"one of {left:,} communities edited, {counterparts:,} counterparts: wall median "
+        f"{statistics.median(wall):.1f} ms, "
+        f"least {min(wall):.1f}, most {max(wall):.1f}; CPU median {statistics.median(cpu):.1f}, "
+        f"least {min(cpu):.1f}; "
         f"lists of others written: median {statistics.median(written):.0f}, most {max(written):,}",
         flush=True,
     )

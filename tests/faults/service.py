@@ -1,4 +1,6 @@
-"""A relay, a worker and a broker of their own on the test database, to be killed, frozen and wiped."""
+"""A relay, a worker and a broker of their own on the test database, to be killed, frozen and
+wiped.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,10 @@ from pathlib import Path
 from backend.runtime.bootstrap import ROOT
 from backend.runtime.datafolder import DataFolder
 
-_ASK = "from django.db import connection as c; k = c.cursor(); k.execute('SELECT 40 + 2'); print('answer', k.fetchone()[0])"
+_ASK = (
+    "from django.db import connection as c; k = c.cursor(); k.execute('SELECT 40 + 2'); "
+    "print('answer', k.fetchone()[0])"
+)
 
 
 def _manage(data: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -22,11 +22,16 @@ from backend.runtime.bootstrap import ROOT
 pytestmark = pytest.mark.faults  # that Ready means suggestions, fresh_machine.py asks each time
 _SET_BY_THE_TEST_COMMAND = ("DATABASE_URL", "REDIS_URL", "CSC_MODE", "CSC_DATA_DIR", "SECRET_KEY")
 _OF_THE_OFFICIAL = """
-SELECT count(*) FROM suggestions_suggestion AS suggestion JOIN suggestions_pair AS pair ON pair.id = suggestion.pair_id
-JOIN cities_communityrole AS role ON role.community_id IN (pair.a_id, pair.b_id) JOIN accounts_user AS person ON person.id = role.user_id
+SELECT count(*) FROM suggestions_suggestion AS suggestion
+JOIN suggestions_pair AS pair ON pair.id = suggestion.pair_id
+JOIN cities_communityrole AS role ON role.community_id IN (pair.a_id, pair.b_id)
+JOIN accounts_user AS person ON person.id = role.user_id
 WHERE person.email = 'official@sample.example' AND suggestion.status = 'released'
 """
-_COUNTS = "SELECT (SELECT count(*) FROM suggestions_scoringrun), (SELECT count(*) FROM suggestions_suggestion)"
+_COUNTS = (
+    "SELECT (SELECT count(*) FROM suggestions_scoringrun), (SELECT count(*) FROM "
+    "suggestions_suggestion)"
+)
 Start = Callable[[], subprocess.Popen[bytes]]
 
 

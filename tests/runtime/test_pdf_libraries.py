@@ -43,7 +43,8 @@ def test_without_root_the_packages_are_unpacked_into_the_private_folder(
     tree = tmp_path / "made"
     (tree / "DEBIAN").mkdir(parents=True)
     (tree / "DEBIAN/control").write_text(
-        "Package: tiny\nVersion: 1\nArchitecture: all\nMaintainer: nobody <n@example.org>\nDescription: -\n"
+        "Package: tiny\nVersion: 1\nArchitecture: all\nMaintainer: nobody "
+        "<n@example.org>\nDescription: -\n"
     )
     (tree / "usr/lib").mkdir(parents=True)
     (tree / "usr/lib/libtiny.so.1").touch()

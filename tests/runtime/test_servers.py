@@ -81,7 +81,8 @@ def test_stale_lock_whose_number_belongs_to_another_program_is_cleared(
     try:
         lock = postgres.cluster / "postmaster.pid"
         lock.write_text(
-            f"{stranger.pid}\n{postgres.cluster}\n1\n{postgres.port}\n\n127.0.0.1\n   123456    987654\nready   \n"
+            f"{stranger.pid}\n{postgres.cluster}\n1\n{postgres.port}\n\n127.0.0.1\n   123456    "
+            "987654\nready   \n"
         )
         if is_root():
             os.chown(lock, NOBODY, NOBODY)
@@ -181,7 +182,8 @@ class TestProgramsUnderRoot:
         closed.mkdir(mode=0o700)
         with pytest.raises(
             SetupError,
-            match=r"must not run as root, and the user nobody may run it from none of .*; start as an ordinary",
+            match=r"must not run as root, and the user nobody may run it from none of .*; start as "
+            r"an ordinary",
         ):
             self._find(program, closed, tmp_path / "missing")
 
@@ -214,7 +216,8 @@ def test_full_disk_is_told_in_one_line_and_leaves_no_half_cluster(tmp_path: Path
         server = EmbeddedPostgres(disk / "postgres")
         with pytest.raises(
             SetupError,
-            match=r"the disk of .* is full; free some space, or choose another folder with --data DIR",
+            match=r"the disk of .* is full; free some space, or choose another folder with --data "
+            r"DIR",
         ):
             server.start()
         assert not server.cluster.exists()

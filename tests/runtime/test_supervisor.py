@@ -40,7 +40,8 @@ def test_crashed_part_comes_back_and_what_it_had_started_is_gone(supervisor: Sup
     # The grandchild ignores its parent's death: only the supervisor can end it.
     code = (
         "import subprocess, sys, time\n"
-        "print('child', subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']).pid); time.sleep(600)"
+        "print('child', subprocess.Popen([sys.executable, '-c', 'import time; "
+        "time.sleep(600)']).pid); time.sleep(600)"
     )
     part = _part("fragile", code)
     supervisor.start(part)
@@ -113,7 +114,8 @@ def test_signal_interrupts_and_parts_stop_group_after_group(
 def test_part_that_will_not_stop_is_killed_after_its_time(supervisor: Supervisor) -> None:
     part = _part(
         "stubborn",
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); time.sleep(600)",
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); "
+        "time.sleep(600)",
         stop_seconds=0.3,
     )
     supervisor.start(part)

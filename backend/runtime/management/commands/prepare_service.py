@@ -32,11 +32,17 @@ from backend.suggestions.services.first_run import (
 _PATIENCE_SECONDS = 20
 _FIRST_RUN_SECONDS = 180
 _LOOK_EVERY_SECONDS = 0.2
-_FIRST_ACCOUNT = "The database is empty. Make the first account of staff with: python3 manage.py createsuperuser\n"
+_FIRST_ACCOUNT = (
+    "The database is empty. Make the first account of staff with: python3 manage.py "
+    "createsuperuser\n"
+)
 
 
 class Command(BaseCommand):
-    help = "Migrate, load the reference data and, on one machine's first start, the sample world. May run again at any time."
+    help = (
+        "Migrate, load the reference data and, on one machine's first start, the sample world. May "
+        "run again at any time."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from backend.web.html.admin import room
+from backend.web.html.admin import admin_site
 from backend.web.operations import health
 from backend.web.urls import api_urls, page_urls
 
@@ -16,6 +16,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
-    path("staff/records/", room.urls),
+    path("staff/records/", admin_site.urls),
     path("", include((page_urls, "web"))),
 ]

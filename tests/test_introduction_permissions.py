@@ -261,14 +261,14 @@ def seen_contacts(scene: Scene, actor: str, client: Client) -> tuple[bool, bool]
         "/desk/",
         "/inbox/",
     ):
-        answer = client.get(address)
-        assert not any(email in answer.content for email in both), (actor, address)
+        response = client.get(address)
+        assert not any(email in response.content for email in both), (actor, address)
     for meeting in scene.card.meetings.filter(starts_at__isnull=False):
         entry = client.get(f"{scene.page()}meetings/{meeting.pk}/meeting.ics")
         assert not any(email in entry.content.replace(b"\r\n ", b"") for email in both), actor
-    for answer in (by_api, on_page):
-        if answer.status_code == 200:
-            assert "no-store" in answer["Cache-Control"]
+    for response in (by_api, on_page):
+        if response.status_code == 200:
+            assert "no-store" in response["Cache-Control"]
     return other in by_api.content, other in on_page.content
 
 

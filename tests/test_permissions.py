@@ -622,12 +622,12 @@ def readers_of_contacts(scene: Scene) -> set[str]:
             )
         except NotVisible:
             by_service = []
-        answer = scene.world.client(actor).get(f"{API}{introduction(scene, actor)}contacts/")
-        by_api = [row["email"] for row in answer.json().get("contacts", [])]
+        response = scene.world.client(actor).get(f"{API}{introduction(scene, actor)}contacts/")
+        by_api = [row["email"] for row in response.json().get("contacts", [])]
         assert by_service == by_api, actor
         assert (
             all(
-                address.encode() not in answer.content
+                address.encode() not in response.content
                 for address in (scene.contact_a.email, scene.contact_b.email)
             )
             or by_api

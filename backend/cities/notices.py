@@ -210,7 +210,7 @@ declare(
         topics=(Topic.JOIN_ANSWERED,),
         recipients=_join_answered_recipients,
         words=_join_answered,
-        path=lambda notification: reverse("web:desk"),
+        path=lambda notification: reverse("web:dashboard"),
     )
 )
 

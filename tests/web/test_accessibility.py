@@ -61,7 +61,7 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
     pk = official.community_id
     addresses = {
         "web:home": "", "web:about": "", "web:sources": "", "web:seeking": "", "web:directory": "", "web:community": f"{pk}",
-        "web:desk": "", "web:inbox": "", "web:register": "", "web:profile": f"{pk}", "web:profile_check": f"{pk}",
+        "web:dashboard": "", "web:inbox": "", "web:register": "", "web:profile": f"{pk}", "web:profile_check": f"{pk}",
         "web:profile_contacts": f"{pk}",
         "web:suggestions": f"{pk}", "web:suggestion": f"{pk} {suggestion.pk}", "web:dossier": f"{pk} {suggestion.pk}",
         "web:introduction": f"{card.pk}",
@@ -141,9 +141,9 @@ def test_pages_are_light(
     bodies: list[bytes] = []
 
     def weigh(route: Route) -> None:
-        answer = route.fetch()
-        bodies.append(answer.body())
-        route.fulfill(response=answer)
+        response = route.fetch()
+        bodies.append(response.body())
+        route.fulfill(response=response)
 
     visitor.page.route("**", weigh)  # nothing comes from the browser's cache then
     weights: dict[str, int] = {}
@@ -229,7 +229,7 @@ def addresses(world: World) -> list[str]:
         "web:account_data",
         "web:account_tokens",
         "web:account_erase",
-        "web:desk",
+        "web:dashboard",
     )
     allauth = (
         "account_email",

@@ -53,9 +53,9 @@ def test_several_are_released_with_a_word_on_each_that_was_not(world: World) -> 
         "suggestion_ids": [waiting.pk, gone.pk],
         "after": url("staff_suggestions") + "?status=proposed",
     }
-    answer = world.client("curator").post(url("staff_suggestions_act"), posted, follow=True)
-    html = answer.content.decode()
-    assert answer.redirect_chain == [(posted["after"], 302)]
+    response = world.client("curator").post(url("staff_suggestions_act"), posted, follow=True)
+    html = response.content.decode()
+    assert response.redirect_chain == [(posted["after"], 302)]
     assert "1 suggestion is released." in html
     assert f"Suggestion {gone.pk}:" in html
     waiting.refresh_from_db()

@@ -42,9 +42,9 @@ def member(db: None) -> Community:
 
 
 def directory(client: Client, **query: object) -> str:
-    answer = client.get(reverse("web:directory"), query)
-    assert answer.status_code == 200
-    return answer.content.decode()
+    response = client.get(reverse("web:directory"), query)
+    assert response.status_code == 200
+    return response.content.decode()
 
 
 def test_table_and_map_tell_the_same(client: Client, member: Community) -> None:
@@ -100,9 +100,9 @@ def test_city_is_found_however_it_is_spelled(client: Client, member: Community) 
 
 def test_file_holds_what_the_page_holds_and_no_formula(client: Client, member: Community) -> None:
     def rows(**query: str) -> list[list[str]]:
-        answer = client.get(reverse("web:directory_export"), query)
-        assert answer["Content-Type"].startswith("text/csv")
-        text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+        response = client.get(reverse("web:directory_export"), query)
+        assert response["Content-Type"].startswith("text/csv")
+        text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
         return list(csv.reader(io.StringIO(text)))
 
     assert [row[2] for row in rows()] == ["partner", "Bonn", "'=Kiel"]

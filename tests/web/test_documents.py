@@ -52,9 +52,9 @@ def test_document_is_valid_and_complete(db: None, tmp_path: Any) -> None:
 
 
 def test_document_is_served_to_anybody(db: None) -> None:
-    answer = Client().get("/api/v1/schema/")
-    assert answer.status_code == 200
-    assert b"openapi: 3" in answer.content
+    response = Client().get("/api/v1/schema/")
+    assert response.status_code == 200
+    assert b"openapi: 3" in response.content
 
 
 def test_try_it_page_keeps_the_strict_policy(db: None) -> None:

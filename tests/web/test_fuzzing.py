@@ -106,10 +106,10 @@ def test_no_request_breaks_the_promise_of_the_document(world: World, actor: str)
         @given(case=st.one_of(drawn))
         def ask(case: schemathesis.Case) -> None:
             with transaction.atomic():
-                answer = case.call(headers=headers)
+                response = case.call(headers=headers)
                 transaction.set_rollback(True)
-            seen.add(answer.status_code)
-            case.validate_response(answer, checks=CHECKS)
+            seen.add(response.status_code)
+            case.validate_response(response, checks=CHECKS)
 
         ask()
         assert connection.in_atomic_block

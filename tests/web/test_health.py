@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 
 
 def ask() -> tuple[int, dict[str, Any]]:
-    answer = Client().get("/readyz")
-    return answer.status_code, answer.json()
+    response = Client().get("/readyz")
+    return response.status_code, response.json()
 
 
 def beat(name: str, seconds_ago: float) -> None:
@@ -93,9 +93,9 @@ def test_absent_database_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         raise DatabaseError("gone")
 
     monkeypatch.setattr(connection, "cursor", gone)
-    answer = Client().get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json()["parts"]["database"]["ok"] is False
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["parts"]["database"]["ok"] is False
     metrics = Client().get("/metrics")
     assert metrics.status_code == 200
     assert "csc_database_up 0.0" in metrics.content.decode()
@@ -103,8 +103,8 @@ def test_absent_database_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_alive_asks_nothing_of_the_database(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
-        answer = Client().get("/healthz")
-    assert (answer.status_code, answer.content) == (200, b"ok\n")
+        response = Client().get("/healthz")
+    assert (response.status_code, response.content) == (200, b"ok\n")
 
 
 def test_metrics_count_the_outbox_and_name_nobody(beating: None) -> None:

@@ -232,8 +232,8 @@ def test_reading_contacts_is_recorded_with_those_who_are_read(world: World) -> N
     official.get(address(world, introduction, more="contacts/"))
     assert not Event.objects.filter(topic="contacts_read").exists()
     world.consent(introduction, world.a, world.b)
-    answer = official.get(address(world, introduction, more="contacts/"))
-    assert answer["Cache-Control"] == "private, no-store"
+    response = official.get(address(world, introduction, more="contacts/"))
+    assert response["Cache-Control"] == "private, no-store"
     event = Event.objects.get(topic="contacts_read")
     assert (event.by, event.community_id, event.subject_id) == (
         world.user("official"),

@@ -40,10 +40,10 @@ def test_visitor_with_a_language_we_do_not_have_reads_english(client: Client) ->
 
 
 def test_chosen_language_stays_and_leads_back(client: Client) -> None:
-    answer = client.post(
+    response = client.post(
         reverse("web:language"), {"language": "ja", "next": "/communities/?search=port"}
     )
-    assert (answer.status_code, answer["Location"]) == (302, "/communities/?search=port")
+    assert (response.status_code, response["Location"]) == (302, "/communities/?search=port")
     assert 'lang="ja"' in shown(client, accept_language="de")
 
 
@@ -57,18 +57,18 @@ def test_choosing_a_language_never_leads_elsewhere(client: Client, target: str) 
 
 
 def test_unknown_language_is_not_kept(client: Client) -> None:
-    answer = client.post(reverse("web:language"), {"language": "../../etc", "next": HOME})
-    assert settings.LANGUAGE_COOKIE_NAME not in answer.cookies
+    response = client.post(reverse("web:language"), {"language": "../../etc", "next": HOME})
+    assert settings.LANGUAGE_COOKIE_NAME not in response.cookies
 
 
 def test_signed_in_person_reads_in_the_language_of_the_account(sign_in: SignIn) -> None:
     person = UserFactory(language="ar")
     client = sign_in(person)
-    assert 'lang="ar" dir="rtl"' in shown(client, reverse("web:desk"), accept_language="de")
+    assert 'lang="ar" dir="rtl"' in shown(client, reverse("web:dashboard"), accept_language="de")
     client.post(reverse("web:language"), {"language": "es", "next": HOME})
     person.refresh_from_db()
     assert person.language == "es"
-    assert 'lang="es"' in shown(client, reverse("web:desk"))
+    assert 'lang="es"' in shown(client, reverse("web:dashboard"))
 
 
 def test_rooms_of_the_staff_are_in_english(curator: User, sign_in: SignIn) -> None:

@@ -78,10 +78,10 @@ def test_from_times_to_a_calendar_file(zoned_world: World) -> None:
     meeting.refresh_from_db()
     assert meeting.status == "fixed"
     assert url("meeting", card.pk, meeting.pk) in page(official, url("introduction", card.pk))
-    answer = chair.get(url("meeting_file", card.pk, meeting.pk))
-    assert answer["Cache-Control"] == "no-store, private"
+    response = chair.get(url("meeting_file", card.pk, meeting.pk))
+    assert response["Cache-Control"] == "no-store, private"
     assert (
-        Calendar.from_ical(answer.content.decode()).walk("VEVENT")[0]["DTSTART"].dt.tzinfo.key
+        Calendar.from_ical(response.content.decode()).walk("VEVENT")[0]["DTSTART"].dt.tzinfo.key
         == "Europe/Berlin"
     )
     assert official.post(act, acts(page(official, address))["cancel"]).status_code == 302
@@ -125,12 +125,12 @@ def test_ticked_times_are_accepted(zoned_world: World) -> None:
 
 def test_wrong_times_are_explained_and_nothing_is_lost(zoned_world: World) -> None:
     card, official = zoned_world.introduced(), zoned_world.client("official")
-    answer = official.post(
+    response = official.post(
         url("meeting_new", card.pk),
         {"times.0": local(10), "times.1": "soon", "minutes": "60", "place": "Kept"},
     )
-    html = answer.content.decode()
-    assert answer.status_code == 422
+    html = response.content.decode()
+    assert response.status_code == 422
     assert "Write date and time, for example" in html
     assert local(10) in html and "soon" in html and "Kept" in html
     assert not Meeting.objects.exists()
@@ -250,12 +250,12 @@ def test_meeting_from_proposal_to_calendar(world: World) -> None:
     ] == [world.b.pk, world.a.pk]
     assert post(official, f"{of_a}{number}/fix/", {"time_id": first}).status_code == 409
     assert post(official, f"{of_a}{number}/fix/", {"time_id": second}).json()["status"] == "fixed"
-    answer = chair.get(f"{of_b}{number}/calendar/")
-    assert (answer["Content-Type"], answer["Cache-Control"]) == (
+    response = chair.get(f"{of_b}{number}/calendar/")
+    assert (response["Content-Type"], response["Cache-Control"]) == (
         "text/calendar; charset=utf-8; method=REQUEST",
         "private, no-store",
     )
-    assert Calendar.from_ical(answer.content.decode()).walk("VEVENT")[0]["SEQUENCE"] == 0
+    assert Calendar.from_ical(response.content.decode()).walk("VEVENT")[0]["SEQUENCE"] == 0
     assert (
         post(chair, f"{of_b}{number}/details/", {"minutes": 45, "place": ""}).json()["sequence"]
         == 1
@@ -291,9 +291,11 @@ def test_time_in_a_gap_is_refused_with_its_mend(world: World) -> None:
     ):
         pytest.skip("the next change of the clocks lies more than a year ahead")
     times = [f"{year}-03-{second_sunday:02}T02:30", f"{year}-02-01T10:00"]
-    answer = post(world.client("official"), base(world, world.introduced(), "a"), {"times": times})
-    assert answer.status_code == 422
-    assert "go forward from 02:00 to 03:00" in answer.json()["errors"]["times.0"][0]
+    response = post(
+        world.client("official"), base(world, world.introduced(), "a"), {"times": times}
+    )
+    assert response.status_code == 422
+    assert "go forward from 02:00 to 03:00" in response.json()["errors"]["times.0"][0]
 
 
 def test_same_key_proposes_once(world: World) -> None:
@@ -321,6 +323,6 @@ def test_others_cannot_act_for_a_side(world: World, actor: str) -> None:
         ("fix", {"time_id": made["times"][0]["id"]}),
         ("accept", {"time_ids": []}),
     ):
-        answer = post(world.client(actor), f"{address}{act}/", body)
-        assert answer.status_code == (401 if actor == "visitor" else 404), act
+        response = post(world.client(actor), f"{address}{act}/", body)
+        assert response.status_code == (401 if actor == "visitor" else 404), act
     assert Meeting.objects.get().status == "proposed"

@@ -20,10 +20,10 @@ def pages(client: Client, address: str) -> list[list[dict[str, Any]]]:
     found = []
     following: str | None = address
     while following:
-        answer = client.get(following)
-        assert answer.status_code == 200, answer.content
-        found.append(answer.json()["results"])
-        following = answer.json()["next"]
+        response = client.get(following)
+        assert response.status_code == 200, response.content
+        found.append(response.json()["results"])
+        following = response.json()["next"]
         assert len(found) < 50
     return found
 

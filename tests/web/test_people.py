@@ -75,7 +75,7 @@ def test_official_invites_and_a_newcomer_comes_through_sign_up(world: World) -> 
         for form in forms_of(newcomer.get(link).content.decode())
         if form.action.endswith("/accept/")
     )
-    assert newcomer.post(form.action, form.values).url == reverse("web:desk")
+    assert newcomer.post(form.action, form.values).url == reverse("web:dashboard")
     assert CommunityRole.objects.get(user__email="new@example.org").role == "chair"
     assert "This invitation has been accepted" in newcomer.get(link).content.decode()
 
@@ -87,7 +87,7 @@ def test_invitation_is_shown_on_the_start_page_of_who_has_an_account(world: Worl
         email="stranger@example.org",
         role="official",
     )
-    html = world.client("stranger").get(reverse("web:desk")).content.decode()
+    html = world.client("stranger").get(reverse("web:dashboard")).content.decode()
     assert invitation_path(world.a.invitations.get().pk) in html
 
 
@@ -330,21 +330,21 @@ def test_invitation_from_sending_to_accepting(world: World) -> None:
 
 
 def test_wrong_values_are_named_by_field(world: World) -> None:
-    answer = ask(
+    response = ask(
         world.client("official"),
         "POST",
         f"communities/{world.a.pk}/invitations/",
         {"email": "no", "role": "king", "x": 1},
     )
-    assert answer.status_code == 422
-    assert set(answer.json()["errors"]) >= {"x"}
-    answer = ask(
+    assert response.status_code == 422
+    assert set(response.json()["errors"]) >= {"x"}
+    response = ask(
         world.client("official"),
         "POST",
         f"communities/{world.a.pk}/invitations/",
         {"email": "no", "role": "king"},
     )
-    assert set(answer.json()["errors"]) == {"email", "role"}
+    assert set(response.json()["errors"]) == {"email", "role"}
 
 
 def test_roles_are_changed_and_the_last_stays(world: World) -> None:
@@ -357,8 +357,8 @@ def test_roles_are_changed_and_the_last_stays(world: World) -> None:
     )
     assert ask(official, "DELETE", f"{people}{member.pk}/").json()["ended_at"]
     own = world.user("official").community_roles.get()
-    answer = ask(official, "DELETE", f"{people}{own.pk}/")
-    assert (answer.status_code, answer.json()["code"]) == (409, "last_responsible")
+    response = ask(official, "DELETE", f"{people}{own.pk}/")
+    assert (response.status_code, response.json()["code"]) == (409, "last_responsible")
 
 
 def test_request_to_join_is_asked_answered_and_taken_back(world: World) -> None:
@@ -403,8 +403,8 @@ def test_token_makes_no_token_takes_no_data_and_erases_nobody(world: World) -> N
         ("GET", "me/data/", None),
         ("POST", "me/erase/", {"email": "official@example.org"}),
     ):
-        answer = ask(api, method, path, body)
-        assert (answer.status_code, answer.json()["code"]) == (403, "session_needed")
+        response = ask(api, method, path, body)
+        assert (response.status_code, response.json()["code"]) == (403, "session_needed")
     assert ApiToken.objects.count() == 1
     assert User.objects.get(pk=world.user("official").pk).is_active
 
@@ -442,8 +442,8 @@ def test_name_and_language_are_changed_one_at_a_time(world: World) -> None:
     client = world.client("stranger")
     assert ask(client, "PATCH", "me/", {"language": "ja"}).json()["language"] == "ja"
     assert ask(client, "PATCH", "me/", {"name": "New"}).json()["name"] == "New"
-    answer = ask(client, "PATCH", "me/", {"language": "xx"})
-    assert (answer.status_code, set(answer.json()["errors"])) == (422, {"language"})
+    response = ask(client, "PATCH", "me/", {"language": "xx"})
+    assert (response.status_code, set(response.json()["errors"])) == (422, {"language"})
     assert client.patch(f"{API}me/", "[1]", content_type=JSON).status_code == 422
 
 
@@ -459,8 +459,8 @@ def test_data_are_read_and_the_account_is_erased(world: World) -> None:
 
 
 def test_last_official_cannot_erase_the_account(world: World) -> None:
-    answer = ask(world.client("official"), "POST", "me/erase/", {"email": "official@example.org"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "last_responsible")
+    response = ask(world.client("official"), "POST", "me/erase/", {"email": "official@example.org"})
+    assert (response.status_code, response.json()["code"]) == (409, "last_responsible")
 
 
 def test_staff_roles_are_given_and_the_last_administrator_stays(world: World) -> None:
@@ -483,8 +483,8 @@ def test_staff_roles_are_given_and_the_last_administrator_stays(world: World) ->
         "curator@example.org": True,
         "stranger@example.org": False,
     }
-    answer = ask(admin, "POST", "staff/roles/", {"email": "admin@example.org", "staff_role": ""})
-    assert (answer.status_code, answer.json()["code"]) == (409, "last_admin")
+    response = ask(admin, "POST", "staff/roles/", {"email": "admin@example.org", "staff_role": ""})
+    assert (response.status_code, response.json()["code"]) == (409, "last_admin")
 
 
 def test_invitation_of_another_community_is_not_reached_through_ones_own(world: World) -> None:

@@ -516,7 +516,7 @@ def test_pause_with_a_day(owner: Client, official: CommunityRole) -> None:
     owner.post(url("profile_status", official), {"act": "pause", "until": day.isoformat()})
     assert profile_of(official.community).paused_until == day
     assert "seeks again by itself" in owner.get(url("profile", official)).content.decode()
-    assert "seeks again by itself" in owner.get(reverse("web:desk")).content.decode()
+    assert "seeks again by itself" in owner.get(reverse("web:dashboard")).content.decode()
 
 
 def test_open_data_stand_beside_their_fields_and_are_confirmed_by_saving(

@@ -30,14 +30,14 @@ def save(client: Client, community: Community, changes: dict[str, Any], revision
 
 
 def test_wrong_answers_are_kept_and_named(world: World) -> None:
-    answer = save(
+    response = save(
         world.client("official"),
         world.a,
         {"facts": {"population": "many"}, "story": {"english": "Hello"}},
         0,
     )
-    assert answer.status_code == 200
-    body = answer.json()
+    assert response.status_code == 200
+    body = response.json()
     assert body["errors"] == {"facts.population": ["Write a whole number, for example 12,500."]}
     assert body["draft"]["facts"]["population"] == "many"
     assert body["draft"]["story"]["english"] == "Hello"
@@ -47,9 +47,9 @@ def test_wrong_answers_are_kept_and_named(world: World) -> None:
 
 @pytest.mark.parametrize("value", [10**400, -(10**30), True, [], {}, 1.5])
 def test_numbers_out_of_this_world_are_errors_of_the_field(world: World, value: Any) -> None:
-    answer = save(world.client("official"), world.a, {"facts": {"population": value}}, 0)
-    assert answer.status_code == 200
-    assert set(answer.json()["errors"]) == (
+    response = save(world.client("official"), world.a, {"facts": {"population": value}}, 0)
+    assert response.status_code == 200
+    assert set(response.json()["errors"]) == (
         {"facts.population"} if value not in ([], {}) else set()
     )
 
@@ -62,13 +62,13 @@ def test_tie_to_no_community_that_anybody_may_see_is_an_error_of_the_field(
 ) -> None:
     number = world.newcomer.pk if number == "unpublished" else number
     client = world.client("official")
-    answer = save(
+    response = save(
         client,
         world.a,
         {"ties": {"ties": [{"kind": "trade", "community_id": number, "strength": 1}]}},
         0,
     )
-    assert (answer.status_code, list(answer.json()["errors"])) == (200, ["ties.ties"])
+    assert (response.status_code, list(response.json()["errors"])) == (200, ["ties.ties"])
     assert client.get(address(world.a, "preview/")).json()["left_out"] == ["ties.ties"]
 
 
@@ -77,13 +77,16 @@ def test_partner_at_no_place_of_the_gazetteer_is_an_error_of_the_field(
     world: World, place: Any
 ) -> None:
     client = world.client("official")
-    answer = save(
+    response = save(
         client,
         world.a,
         {"partnerships": {"existing": [{"name": "Graz", "country": "DE", "place_id": place}]}},
         0,
     )
-    assert (answer.status_code, list(answer.json()["errors"])) == (200, ["partnerships.existing"])
+    assert (response.status_code, list(response.json()["errors"])) == (
+        200,
+        ["partnerships.existing"],
+    )
     assert client.get(address(world.a, "preview/")).status_code == 200
 
 
@@ -179,9 +182,9 @@ def test_letter_is_stored_and_only_ever_downloaded(world: World) -> None:
 
 def test_letter_of_another_kind_is_refused(world: World) -> None:
     page = SimpleUploadedFile("letter.pdf", b"<html>", content_type="application/pdf")
-    answer = world.client("unvetted").post(address(world.newcomer, "letters/"), {"letter": page})
-    assert answer.status_code == 422
-    assert list(answer.json()["errors"]) == ["letter"]
+    response = world.client("unvetted").post(address(world.newcomer, "letters/"), {"letter": page})
+    assert response.status_code == 422
+    assert list(response.json()["errors"]) == ["letter"]
 
 
 def test_letter_of_one_community_is_not_found_under_another(world: World) -> None:
@@ -303,8 +306,8 @@ def test_claimed_partnerships_are_public_once_staff_confirm_them(world: World) -
 
 def test_second_registrant_is_told_whom_to_join(world: World) -> None:
     place = world.a.place_id
-    answer = world.client("stranger").post(
+    response = world.client("stranger").post(
         "/api/v1/communities/", {"place_id": place}, content_type=JSON
     )
-    assert (answer.status_code, answer.json()["code"]) == (409, "community_already_registered")
-    assert answer.json()["community_id"] == world.a.pk
+    assert (response.status_code, response.json()["code"]) == (409, "community_already_registered")
+    assert response.json()["community_id"] == world.a.pk

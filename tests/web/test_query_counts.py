@@ -105,7 +105,7 @@ def test_my_suggestions_and_desk(official: CommunityRole, sign_in: SignIn) -> No
     check_constant(
         client, reverse("web:suggestions", args=[official.community_id]), add, at_most=14
     )
-    assert queries(client, reverse("web:desk")) <= 10
+    assert queries(client, reverse("web:dashboard")) <= 10
 
 
 def test_partnerships_of_a_community(official: CommunityRole, sign_in: SignIn) -> None:
@@ -402,9 +402,9 @@ def test_queries_do_not_grow_with_the_rows(world: World, name: str) -> None:
 
     def ask() -> tuple[int, int]:
         with CaptureQueriesContext(connection) as queries:
-            answer = client.get(address)
-        assert answer.status_code == 200, answer.content
-        return len(queries), len(answer.json()["results"])
+            response = client.get(address)
+        assert response.status_code == 200, response.content
+        return len(queries), len(response.json()["results"])
 
     for _ in range(3):
         make_row(world)

@@ -1,5 +1,5 @@
-"""The record room, Django's admin: behind the same door, to be read only, without what belongs to
-the sides alone.
+"""Django's admin: behind the same access as every page, read-only, without what belongs to the
+sides alone.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from django.urls import reverse
 
 from backend.cities.models import Community, Country
 from backend.outbox.models import Event
-from backend.web.html.admin import room
+from backend.web.html.admin import admin_site
 from tests import factories as make
 from tests.web.browser import Browser, Visitor
 from tests.web.conftest import SignIn
 
-TABLES = list(room._registry.items())
+TABLES = list(admin_site._registry.items())
 NAMES = [model.__name__ for model, _records in TABLES]
 
 
@@ -86,10 +86,10 @@ def test_who_looks_is_asked_once_and_not_for_each_table(
 def test_nothing_can_be_written(administrator: Client, rows: dict[str, Model]) -> None:
     country = Country.objects.create(code="XX", name="As it was")
     for address in (shown(country), listed(Country)):
-        answer = administrator.post(
+        response = administrator.post(
             address, {"code": "XX", "name": "Changed", "_save": "Save", "action": "delete_selected"}
         )
-        assert answer.status_code in {200, 302, 403}
+        assert response.status_code in {200, 302, 403}
     country.refresh_from_db()
     assert country.name == "As it was"
     for act in ("add/", "XX/delete/", "XX/history/"):
@@ -112,15 +112,15 @@ def test_others_do_not_learn_that_it_is_there(
         shown(rows["Community"]),
         reverse("admin:jsi18n"),
     ):
-        answer = client.get(address)
-        assert answer.status_code == (302 if who == "visitor" else 404)
+        response = client.get(address)
+        assert response.status_code == (302 if who == "visitor" else 404)
         if who == "visitor":
-            assert answer["Location"].startswith(reverse("account_login"))
+            assert response["Location"].startswith(reverse("account_login"))
 
 
 def test_administrator_without_a_second_factor_sets_it_up_first(db: None, sign_in: SignIn) -> None:
-    answer = sign_in(make.UserFactory(admin=True, factor=False)).get(reverse("admin:index"))
-    assert (answer.status_code, answer["Location"]) == (302, reverse("web:second_factor"))
+    response = sign_in(make.UserFactory(admin=True, factor=False)).get(reverse("admin:index"))
+    assert (response.status_code, response["Location"]) == (302, reverse("web:second_factor"))
 
 
 def test_the_site_itself_admits_administrators_alone(rf: Any, db: None) -> None:
@@ -134,7 +134,7 @@ def test_the_site_itself_admits_administrators_alone(rf: Any, db: None) -> None:
         (make.UserFactory(), False),
     ):
         request.user = user
-        assert room.has_permission(request) is admitted
+        assert admin_site.has_permission(request) is admitted
 
 
 def test_what_belongs_to_people_and_sides_is_not_there() -> None:

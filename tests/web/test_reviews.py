@@ -298,17 +298,17 @@ def post(world: World, actor: str, path: str, body: dict[str, Any], key: str = "
 def test_vote_with_the_same_key_counts_once(world: World) -> None:
     suggestion = world.released()
     for _ in range(2):
-        answer = post(
+        response = post(
             world,
             "committee_member",
             f"suggestions/{suggestion.pk}/vote/",
             {"choice": "maybe", "comment": "A port?"},
             "k1",
         )
-        assert answer.status_code == 200, answer.content
-    assert answer["Idempotency-Replayed"] == "true"
-    assert answer.json()["tally"] == {"yes": 0, "maybe": 1, "no": 0}
-    assert answer.json()["own_vote"]["comment"] == "A port?"
+        assert response.status_code == 200, response.content
+    assert response["Idempotency-Replayed"] == "true"
+    assert response.json()["tally"] == {"yes": 0, "maybe": 1, "no": 0}
+    assert response.json()["own_vote"]["comment"] == "A port?"
     assert Event.objects.filter(topic="vote_cast").count() == 1
     removed = post(
         world,
@@ -396,10 +396,10 @@ def test_candidates_are_compared_with_distance_and_working_hours(world: World) -
 )
 def test_dossier_is_a_pdf_for_that_side_alone(world: World) -> None:
     suggestion = world.released()
-    answer = world.client("committee_member").get(
+    response = world.client("committee_member").get(
         api_path(world, f"suggestions/{suggestion.pk}/dossier/")
     )
-    assert answer["Content-Type"] == "application/pdf" and b"".join(answer).startswith(b"%PDF")
+    assert response["Content-Type"] == "application/pdf" and b"".join(response).startswith(b"%PDF")
     for actor in ("official", "stranger", "curator", "unvetted"):
         assert (
             world.client(actor)

@@ -34,7 +34,7 @@ TYPE_CODE, CONFIRM = (
     reverse("account_confirm_login_code"),
     reverse("account_email_verification_sent"),
 )
-DESK = reverse("web:desk")
+DESK = reverse("web:dashboard")
 
 
 @pytest.fixture(autouse=True)
@@ -293,7 +293,7 @@ def test_staff_without_a_factor_are_led_to_set_one_up_before_anything_opens(clie
     curator = UserFactory(curator=True, factor=False)
     client.post(LOGIN, {"login": curator.email, "password": PASSWORD})
     door = reverse("web:second_factor")
-    for name in ("web:staff", "web:staff_events", "web:desk", "web:inbox"):
+    for name in ("web:staff", "web:staff_events", "web:dashboard", "web:inbox"):
         assert client.get(reverse(name)).url == door
     assert client.post(reverse("web:staff_run_start")).url == door
     for path in ("me/", "staff/vetting/", "notifications/"):

@@ -86,7 +86,11 @@ def test_other_side_sees_the_same_bytes_whatever_was_answered(
     answers: list[str],
 ) -> None:
     mine, theirs = sign_in(official.user), sign_in(other_official.user)
-    pages = [list_url(other_official), detail_url(other_official, suggestion), reverse("web:desk")]
+    pages = [
+        list_url(other_official),
+        detail_url(other_official, suggestion),
+        reverse("web:dashboard"),
+    ]
     before = [without_tokens(theirs.get(page).content.decode()) for page in pages]
     for given in answers:
         reason = "no_capacity" if given == "declined" else ""

@@ -82,9 +82,9 @@ def test_answer_of_the_other_side_changes_no_byte(world: World, act: str, own: s
 def test_answering_after_a_hidden_decline_looks_like_answering_before(world: World) -> None:
     suggestion = world.released()
     give(world, "chair", suggestion.pk, "declined", reason="no_fit")
-    answer = give(world, "official", suggestion.pk, "interested")
-    assert answer.status_code == 200
-    assert answer.json()["state"] == "waiting"
+    response = give(world, "official", suggestion.pk, "interested")
+    assert response.status_code == 200
+    assert response.json()["state"] == "waiting"
 
 
 def test_decline_needs_a_reason_and_interest_takes_none(world: World) -> None:
@@ -108,8 +108,8 @@ def test_capacity_is_named(world: World) -> None:
     full = [PairFactory(a=world.a) for _ in range(3)]
     for pair in full:
         SuggestionFactory(pair=pair, mutual=True)
-    answer = give(world, "official", suggestion.pk, "interested")
-    assert (answer.status_code, answer.json()["code"]) == (409, "capacity_reached")
+    response = give(world, "official", suggestion.pk, "interested")
+    assert (response.status_code, response.json()["code"]) == (409, "capacity_reached")
     assert not Decision.objects.exists()
 
 

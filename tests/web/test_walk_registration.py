@@ -213,7 +213,7 @@ def sign_up(person: Newcomer, service: WholeService, address: str) -> None:
     person.look("code")
     person.write("#id_code", code_in_mail_to(service, address))
     person.click("main form button[type=submit]")
-    person.page.wait_for_url("**" + reverse("web:desk"))
+    person.page.wait_for_url("**" + reverse("web:dashboard"))
     person.look("start page, new")
 
 

@@ -31,7 +31,7 @@ from backend.personal.tokens import (
 from backend.web.access import Level, open_to
 from backend.web.accounts import serializers
 from backend.web.accounts.serializers import AccountChangeSerializer
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 # The signed-in person: who they are here, and their messages.
@@ -41,7 +41,7 @@ from backend.web.rest.idempotency import idempotent
 class MeView(ApiView):
     @extend_schema(summary="Who you are, and your roles", responses=serializers.MeSerializer)
     def get(self, request: Request) -> Response:
-        me = person(request)
+        me = current_user(request)
         known = {"roles": communities_of(me), "unread_notifications": unread_count(me)}
         mine = {name: getattr(me, name) for name in ("email", "name", "language", "staff_role")}
         return Response(serializers.MeSerializer(mine | known).data)
@@ -52,10 +52,10 @@ class MeView(ApiView):
         responses=serializers.MeSerializer,
     )
     def patch(self, request: Request) -> Response:
-        me = person(request)
-        asked = checked(AccountChangeSerializer, request.data)
+        me = current_user(request)
+        data = validated(AccountChangeSerializer, request.data)
         update_account(
-            by=me, name=asked.get("name", me.name), language=asked.get("language", me.language)
+            by=me, name=data.get("name", me.name), language=data.get("language", me.language)
         )
         return self.get(request)
 
@@ -66,7 +66,7 @@ class NotificationsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Notification]:
         self.filters()
-        return inbox(person(self.request))
+        return inbox(current_user(self.request))
 
 
 @open_to(POST=Level.SIGNED_IN)
@@ -78,8 +78,10 @@ class NotificationsReadView(ApiView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        asked = checked(serializers.MarkReadSerializer, request.data)
-        return Response({"marked": mark_read(by=person(request), notification_ids=asked["ids"])})
+        data = validated(serializers.MarkReadSerializer, request.data)
+        return Response(
+            {"marked": mark_read(by=current_user(request), notification_ids=data["ids"])}
+        )
 
 
 # One's own account: acts, tokens, data, leaving. What a token could do to the account that it
@@ -90,7 +92,7 @@ def person_in_session(request: Request) -> User:
     """The person, signed in. Raises NotAllowed for a request by token: a token that leaks must not
     make others, or end the account.
     """
-    user = person(request)
+    user = current_user(request)
     if request.auth is not None:
         raise NotAllowed(
             "A token cannot do this. Sign in to the account itself.", code="session_needed"
@@ -106,7 +108,7 @@ class ActsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Event]:
         self.filters()
-        return acts_of(person(self.request))
+        return acts_of(current_user(self.request))
 
 
 @open_to(GET=Level.SIGNED_IN, POST=Level.SIGNED_IN)
@@ -117,7 +119,7 @@ class TokensView(ApiList):
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         self.filters()
-        return tokens_of(person(self.request))
+        return tokens_of(current_user(self.request))
 
     @extend_schema(
         summary="Make a token",
@@ -131,7 +133,7 @@ class TokensView(ApiList):
             user
         )  # before the values are looked at: to others there is nothing here
         token, words = create_token(
-            by=user, **checked(serializers.TokenRequestSerializer, request.data)
+            by=user, **validated(serializers.TokenRequestSerializer, request.data)
         )
         token.token = words
         return Response(
@@ -144,7 +146,7 @@ class TokensView(ApiList):
 class TokenView(ApiView):
     @extend_schema(summary="End a token", responses={204: None})
     def delete(self, request: Request, public_id: uuid.UUID) -> Response:
-        revoke_token(by=person(request), public_id=public_id)
+        revoke_token(by=current_user(request), public_id=public_id)
         return Response(status=204)
 
 
@@ -156,7 +158,7 @@ class AllTokensView(ApiList):
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         self.filters()
-        return all_tokens(person(self.request))
+        return all_tokens(current_user(self.request))
 
 
 @open_to(GET=Level.SIGNED_IN)
@@ -178,7 +180,7 @@ class EraseView(ApiView):
     def post(self, request: Request) -> Response:
         """Takes no idempotency key: afterwards there is nobody to ask again."""
         user = person_in_session(request)
-        erase_account(by=user, **checked(serializers.EraseSerializer, request.data))
+        erase_account(by=user, **validated(serializers.EraseSerializer, request.data))
         logout(request._request)
         return Response(status=204)
 
@@ -191,7 +193,7 @@ class StaffRolesView(ApiList):
 
     def get_queryset(self) -> QuerySet[User]:
         self.filters()
-        return staff_members(person(self.request))
+        return staff_members(current_user(self.request))
 
     @extend_schema(
         summary="Make somebody staff, change what they are, or end it",
@@ -200,8 +202,8 @@ class StaffRolesView(ApiList):
     )
     @idempotent
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        asked = checked(serializers.StaffRoleRequestSerializer, request.data)
+        data = validated(serializers.StaffRoleRequestSerializer, request.data)
         changed = change_staff_role(
-            by=person_in_session(request), email=asked["email"], role=asked["staff_role"]
+            by=person_in_session(request), email=data["email"], role=data["staff_role"]
         )
         return Response(serializers.StaffRoleSerializer(changed).data)

@@ -74,7 +74,7 @@ def account(request: HttpRequest) -> HttpResponse:
         try:
             update_account(by=user, **form.cleaned_data)
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             with translation.override(user.language):
                 messages.success(request, _("Your name and language are saved."))
@@ -126,9 +126,11 @@ def data(request: HttpRequest) -> HttpResponse:
 @require_POST
 @reauthentication_required(allow_get=True)
 def export(request: HttpRequest) -> HttpResponse:
-    answer = HttpResponse(export_archive(by=current_user(request)), content_type="application/zip")
-    answer["Content-Disposition"] = 'attachment; filename="my-data.zip"'
-    return answer
+    response = HttpResponse(
+        export_archive(by=current_user(request)), content_type="application/zip"
+    )
+    response["Content-Disposition"] = 'attachment; filename="my-data.zip"'
+    return response
 
 
 @open_to(Level.SIGNED_IN)
@@ -141,7 +143,7 @@ def erase(request: HttpRequest) -> HttpResponse:
         try:
             erase_account(by=user, **form.cleaned_data)
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         except Conflict as conflict:
             form.add_error(None, conflict.message)
         else:
@@ -165,7 +167,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
         try:
             _token, made = create_token(by=user, **form.cleaned_data)
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         except Conflict as conflict:
             form.add_error(None, conflict.message)
         else:
@@ -201,7 +203,7 @@ class InboxLine:
 
 
 @dataclass(frozen=True, slots=True)
-class CommunityDesk:
+class CommunityDashboard:
     """What waits in one community for one person."""
 
     role: CommunityRole
@@ -221,11 +223,11 @@ def waiting_invitations(user: User) -> list[Invitation]:
     return found
 
 
-def _community_desk(user: User, role: CommunityRole) -> CommunityDesk:
+def _community_dashboard(user: User, role: CommunityRole) -> CommunityDashboard:
     reader = reader_with(user, role)
     sees = reader.may(Verb.READ, Resource.SUGGESTION)
     views = suggestions_for(reader) if sees else []
-    return CommunityDesk(
+    return CommunityDashboard(
         role=role,
         profile=role.community.profile,
         open_suggestions=sum(view.status_for_side == "open" for view in views),
@@ -238,7 +240,7 @@ def _community_desk(user: User, role: CommunityRole) -> CommunityDesk:
 
 @open_to(Level.SIGNED_IN)
 @require_safe
-def desk(request: HttpRequest) -> HttpResponse:
+def dashboard(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not isinstance(user, User):
         return redirect("account_login")
@@ -246,13 +248,13 @@ def desk(request: HttpRequest) -> HttpResponse:
     if user.is_staff_member and not roles:
         return redirect("web:staff")
     context = {
-        "desks": [_community_desk(user, role) for role in roles],
+        "dashboards": [_community_dashboard(user, role) for role in roles],
         "invitations": waiting_invitations(user),
         "asked_to_join": requests_of(user).filter(status=JoinRequest.Status.WAITING),
         "staff_waiting": waiting_for_staff(user) if user.is_staff_member else None,
         "shows_sample": user.is_sample or any(role.community.is_sample for role in roles),
     }
-    return render(request, "accounts/desk.html", context)
+    return render(request, "accounts/dashboard.html", context)
 
 
 @open_to(Level.SIGNED_IN)
@@ -290,7 +292,7 @@ def roles(request: HttpRequest) -> HttpResponse:
                 by=user, email=form.cleaned_data["email"], role=form.cleaned_data["staff_role"]
             )
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         except Conflict as conflict:
             form.add_error(None, conflict.message)
         else:

@@ -45,7 +45,7 @@ from backend.introductions.services.drafts import (
 )
 from backend.web.access import Level, open_to
 from backend.web.agreements import serializers
-from backend.web.rest.base import ApiList, ApiView, checked, current_reader, person
+from backend.web.rest.base import ApiList, ApiView, current_reader, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 # A side's agreements: read versions, send the signed document, confirm.
@@ -53,14 +53,14 @@ from backend.web.rest.idempotency import idempotent
 
 def sent_document(request: Request) -> UploadedFile:
     """Raises InvalidFields: too large. ValidationError: none there."""
-    asked = (
+    data = (
         {}
         if was_too_large(request._request, "document")
-        else checked(serializers.DocumentUploadSerializer, request.data)
+        else validated(serializers.DocumentUploadSerializer, request.data)
     )
-    if not asked:
+    if not data:
         raise InvalidFields({"document": too_large().errors["letter"]})
-    upload: UploadedFile = asked["document"]
+    upload: UploadedFile = data["document"]
     return upload
 
 
@@ -112,11 +112,11 @@ class AgreementChangesView(ApiView):
         responses=serializers.ChangesSerializer,
     )
     def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
-        asked = checked(serializers.ChangesFilters, request.query_params.dict())
+        data = validated(serializers.ChangesFilters, request.query_params.dict())
         agreement, reader = agreement_for(current_reader(request), agreement_id)
         return Response(
             serializers.ChangesSerializer(
-                {"changes": comparison(agreement, reader.community_id, **asked)}
+                {"changes": comparison(agreement, reader.community_id, **data)}
             ).data
         )
 
@@ -133,7 +133,7 @@ class AgreementDocumentsView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, agreement_id: int) -> Response:
         add_document(
-            by=person(request),
+            by=current_user(request),
             agreement_id=agreement_id,
             community_id=community_id,
             upload=sent_document(request),
@@ -166,9 +166,9 @@ class ConfirmationView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, agreement_id: int) -> Response:
-        asked: dict[str, Any] = checked(serializers.ConfirmationSerializer, request.data)
+        data: dict[str, Any] = validated(serializers.ConfirmationSerializer, request.data)
         confirm_signature(
-            by=person(request), agreement_id=agreement_id, community_id=community_id, **asked
+            by=current_user(request), agreement_id=agreement_id, community_id=community_id, **data
         )
         return detail(request, agreement_id, community_id)
 
@@ -179,7 +179,7 @@ class ConfirmationView(ApiView):
     )
     def delete(self, request: Request, community_id: int, agreement_id: int) -> Response:
         withdraw_confirmation(
-            by=person(request), agreement_id=agreement_id, community_id=community_id
+            by=current_user(request), agreement_id=agreement_id, community_id=community_id
         )
         return detail(request, agreement_id, community_id)
 
@@ -196,8 +196,8 @@ class BeginDraftView(ApiView):
     )
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
-        asked = checked(serializers.BeginDraftSerializer, request.data)
-        made = begin_draft(by=person(request), introduction_id=introduction_id, **asked)
+        data = validated(serializers.BeginDraftSerializer, request.data)
+        made = begin_draft(by=current_user(request), introduction_id=introduction_id, **data)
         return detail(request, made.pk, None, status=201)
 
 
@@ -209,7 +209,7 @@ class StaffAgreementsView(ApiList):
     filter_serializer = serializers.StaffAgreementFilters
 
     def get_queryset(self) -> QuerySet[Agreement]:
-        return agreements_for_staff(person(self.request), **self.filters())
+        return agreements_for_staff(current_user(self.request), **self.filters())
 
 
 @open_to(GET=Level.STAFF)
@@ -237,8 +237,8 @@ class StaffVersionsView(ApiView):
     )
     @idempotent
     def post(self, request: Request, agreement_id: int) -> Response:
-        asked = checked(serializers.SaveVersionSerializer, request.data)
-        version = save_version(by=person(request), agreement_id=agreement_id, **asked)
+        data = validated(serializers.SaveVersionSerializer, request.data)
+        version = save_version(by=current_user(request), agreement_id=agreement_id, **data)
         return Response(serializers.VersionSerializer(version).data, status=201)
 
 
@@ -250,11 +250,11 @@ class StaffChangesView(ApiView):
         responses=serializers.ChangesSerializer,
     )
     def get(self, request: Request, agreement_id: int) -> Response:
-        asked = checked(serializers.ChangesFilters, request.query_params.dict())
+        data = validated(serializers.ChangesFilters, request.query_params.dict())
         agreement, reader = agreement_for(current_reader(request), agreement_id)
         return Response(
             serializers.ChangesSerializer(
-                {"changes": comparison(agreement, reader.community_id, **asked)}
+                {"changes": comparison(agreement, reader.community_id, **data)}
             ).data
         )
 
@@ -271,7 +271,7 @@ class StaffDocumentsView(ApiView):
     @idempotent
     def post(self, request: Request, agreement_id: int) -> Response:
         add_document(
-            by=person(request),
+            by=current_user(request),
             agreement_id=agreement_id,
             community_id=None,
             upload=sent_document(request),
@@ -287,7 +287,7 @@ def _act(service: Callable[..., Agreement], summary: str) -> type[ApiView]:
         )
         @idempotent
         def post(self, request: Request, agreement_id: int) -> Response:
-            me: User = person(request)
+            me: User = current_user(request)
             service(by=me, agreement_id=agreement_id)
             return detail(request, agreement_id, None)
 
@@ -307,7 +307,7 @@ class TemplatesView(ApiView):
     def get(self, request: Request, form: str) -> Response:
         return Response(
             serializers.TemplatesSerializer(
-                {"versions": template_versions(person(request), form)}
+                {"versions": template_versions(current_user(request), form)}
             ).data
         )
 
@@ -319,8 +319,8 @@ class TemplatesView(ApiView):
     @idempotent
     def post(self, request: Request, form: str) -> Response:
         template = save_template(
-            by=person(request),
+            by=current_user(request),
             form=form,
-            **checked(serializers.SaveTemplateSerializer, request.data),
+            **validated(serializers.SaveTemplateSerializer, request.data),
         )
         return Response(serializers.TemplateSerializer(template).data, status=201)

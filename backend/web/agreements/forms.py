@@ -108,13 +108,13 @@ class VersionForm(DomainForm):
         ]
         return {**plain, "signatories": signatories}
 
-    def take(self, invalid: InvalidFields) -> None:
+    def add_service_errors(self, invalid: InvalidFields) -> None:
         """Errors about signatories belong to both of their names."""
         errors = dict(invalid.errors)
         for line in errors.pop("signatories", []):
             for index in range(len(self._communities)):
                 self.add_error(f"name_{index}", line)
-        super().take(InvalidFields(errors))
+        super().add_service_errors(InvalidFields(errors))
 
 
 class TemplateForm(DomainForm):

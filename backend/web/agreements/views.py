@@ -190,7 +190,7 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
                 by=user, agreement_id=agreement_id, community_id=side, **form.cleaned_data
             )
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             if done.status == Agreement.Status.IN_FORCE and done.partnership_id:
                 messages.success(
@@ -234,7 +234,7 @@ def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
                 by=user, introduction_id=introduction_id, form=form.cleaned_data["form"]
             )
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             messages.success(request, "The draft is begun from the template.")
             return redirect("web:staff_draft", made.pk)
@@ -285,7 +285,7 @@ def draft(request: HttpRequest, agreement_id: int) -> HttpResponse:
         try:
             version = save_version(by=user, agreement_id=agreement_id, **form.as_arguments())
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         except Conflict as error:
             conflict = error.message  # what was written stays in the form
         else:
@@ -353,7 +353,7 @@ def template(request: HttpRequest, form_code: str) -> HttpResponse:
         try:
             saved = save_template(by=user, form=form_code, **form.cleaned_data)
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         except Conflict as error:
             conflict = error.message
         else:

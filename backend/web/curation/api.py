@@ -31,7 +31,7 @@ from backend.suggestions.services.proposals import assess_pair, propose_pair
 from backend.web.access import Level, open_to
 from backend.web.curation import serializers
 from backend.web.curation.serializers import StaffSuggestionSerializer
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 # Staff: all suggestions, with both sides' answers.
@@ -50,7 +50,7 @@ class StaffSuggestionsView(ApiList):
     filter_serializer = serializers.StaffSuggestionFilters
 
     def get_queryset(self) -> QuerySet[Suggestion]:
-        return staff_suggestions(person(self.request), **self.filters())
+        return staff_suggestions(current_user(self.request), **self.filters())
 
 
 @open_to(GET=Level.STAFF)
@@ -59,7 +59,7 @@ class StaffSuggestionView(ApiView):
         summary="One suggestion with both answers", responses=serializers.StaffSuggestionSerializer
     )
     def get(self, request: Request, suggestion_id: int) -> Response:
-        return _answer(person(request), suggestion_id)
+        return _answer(current_user(request), suggestion_id)
 
 
 class StaffSuggestionActView(ApiView):
@@ -69,9 +69,9 @@ class StaffSuggestionActView(ApiView):
     @idempotent
     def post(self, request: Request, suggestion_id: int) -> Response:
         cast("Callable[..., Any]", getattr(services, self.act))(
-            by=person(request), suggestion_id=suggestion_id
+            by=current_user(request), suggestion_id=suggestion_id
         )
-        return _answer(person(request), suggestion_id)
+        return _answer(current_user(request), suggestion_id)
 
 
 @open_to(POST=Level.CURATOR)
@@ -99,7 +99,7 @@ class PoliciesView(ApiList):
 
     def get_queryset(self) -> QuerySet[ReleasePolicy]:
         self.filters()
-        return policy_history(person(self.request))
+        return policy_history(current_user(self.request))
 
     @extend_schema(
         summary="Put a policy in force",
@@ -109,7 +109,7 @@ class PoliciesView(ApiList):
     @idempotent
     def post(self, request: Request) -> Response:
         made = set_policy(
-            by=person(request), **checked(serializers.SetPolicySerializer, request.data)
+            by=current_user(request), **validated(serializers.SetPolicySerializer, request.data)
         )
         return Response(serializers.PolicySerializer(made).data, status=201)
 
@@ -122,7 +122,7 @@ class BarsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Bar]:
         self.filters()
-        return all_bars(person(self.request))
+        return all_bars(current_user(self.request))
 
     @extend_schema(
         summary="Bar a pair or a jurisdiction",
@@ -132,8 +132,8 @@ class BarsView(ApiList):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        me = person(request)
-        made = set_bar(by=me, **checked(serializers.SetBarSerializer, request.data))
+        me = current_user(request)
+        made = set_bar(by=me, **validated(serializers.SetBarSerializer, request.data))
         return Response(serializers.BarSerializer(all_bars(me).get(pk=made.pk)).data, status=201)
 
 
@@ -146,8 +146,8 @@ class LiftView(ApiView):
     )
     @idempotent
     def post(self, request: Request, bar_id: int) -> Response:
-        me = person(request)
-        lift_bar(by=me, bar_id=bar_id, **checked(serializers.LiftSerializer, request.data))
+        me = current_user(request)
+        lift_bar(by=me, bar_id=bar_id, **validated(serializers.LiftSerializer, request.data))
         return Response(serializers.BarSerializer(all_bars(me).get(pk=bar_id)).data)
 
 
@@ -159,9 +159,9 @@ class AssessmentView(ApiView):
         responses=serializers.AssessmentSerializer,
     )
     def get(self, request: Request) -> Response:
-        asked = checked(serializers.SidesSerializer, request.query_params.dict())
+        data = validated(serializers.SidesSerializer, request.query_params.dict())
         return Response(
-            serializers.AssessmentSerializer(assess_pair(person(request), **asked)).data
+            serializers.AssessmentSerializer(assess_pair(current_user(request), **data)).data
         )
 
 
@@ -174,15 +174,15 @@ class ProposalsView(ApiView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        me = person(request)
-        made = propose_pair(by=me, **checked(serializers.ProposePairSerializer, request.data))
+        me = current_user(request)
+        made = propose_pair(by=me, **validated(serializers.ProposePairSerializer, request.data))
         return Response(
             StaffSuggestionSerializer(staff_suggestions(me).get(pk=made.pk)).data, status=201
         )
 
 
 def _done(act: Callable[..., Done], user: User, data: Any) -> Response:
-    result = act(by=user, **checked(serializers.ManySerializer, data))
+    result = act(by=user, **validated(serializers.ManySerializer, data))
     refused = [{"suggestion_id": pk, "why": why} for pk, why in result.refused.items()]
     return Response(serializers.DoneSerializer({"done": result.done, "refused": refused}).data)
 
@@ -197,7 +197,7 @@ class ReleaseManyView(ApiView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        return _done(release_many, person(request), request.data)
+        return _done(release_many, current_user(request), request.data)
 
 
 @open_to(POST=Level.CURATOR)
@@ -210,4 +210,4 @@ class HoldManyView(ApiView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        return _done(hold_many, person(request), request.data)
+        return _done(hold_many, current_user(request), request.data)

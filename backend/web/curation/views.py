@@ -179,7 +179,7 @@ def policy(request: HttpRequest) -> HttpResponse:
         try:
             set_policy(by=user, **form.as_arguments())
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             messages.success(request, "The policy is in force: runs follow it from now on.")
             return redirect("web:staff_policy")
@@ -221,7 +221,7 @@ def bars(request: HttpRequest) -> HttpResponse:
         try:
             set_bar(by=user, **form.as_arguments())
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             messages.success(
                 request,
@@ -267,7 +267,7 @@ def propose(request: HttpRequest) -> HttpResponse:
                 by=user, home_id=sides[0].pk, abroad_id=sides[1].pk, **form.cleaned_data
             )
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             messages.success(request, "The pair is proposed.")
             return redirect("web:staff_suggestion", made.pk)

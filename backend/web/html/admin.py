@@ -1,5 +1,5 @@
-"""Django's admin as the record room: administrators look up rows as the database holds them, and
-change none.
+"""Django's admin, read-only: administrators look up rows as the database holds them, and change
+none.
 
 Acts belong to the services, which check, lock and write the trail; a form that writes past them
 would break what the rest rests on. So every model here is only to be read, and contacts, letters,
@@ -48,7 +48,7 @@ _LEFT_OUT = frozenset(
 )
 
 
-class RecordRoom(AdminSite):
+class ReadOnlyAdminSite(AdminSite):
     site_title = site_header = "Records"
     index_title = "Records as the database holds them"
     site_url = None
@@ -89,8 +89,8 @@ class RecordRoom(AdminSite):
         return entries
 
 
-class Records(ModelAdmin):
-    """A table to look things up in. Every view of it has come through ``RecordRoom.admin_view``,
+class ReadOnlyModelAdmin(ModelAdmin):
+    """A table to look things up in. Every view of it has come through ``ReadOnlyAdminSite.admin_view``,
     which has asked who looks.
     """
 
@@ -173,7 +173,7 @@ _SHOWN: dict[type[Model], tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 
-room = RecordRoom(name="admin")
+admin_site = ReadOnlyAdminSite(name="admin")
 for _model, (_columns, _searched) in _SHOWN.items():
     _options = {
         "list_display": _columns,
@@ -181,4 +181,4 @@ for _model, (_columns, _searched) in _SHOWN.items():
         "ordering": ("-pk",),
         "list_select_related": True,
     }
-    room.register(_model, Records, **_options)
+    admin_site.register(_model, ReadOnlyModelAdmin, **_options)

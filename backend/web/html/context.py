@@ -36,7 +36,7 @@ def _menu(request: HttpRequest) -> list[MenuItem]:
             (_("Sign in"), "account_login"),
         ]
     else:
-        entries = [(_("My start page"), "web:desk"), *entries, (_("Messages"), "web:inbox")]
+        entries = [(_("My start page"), "web:dashboard"), *entries, (_("Messages"), "web:inbox")]
         if user.is_staff_member:
             entries.append((_("Staff"), "web:staff"))
         entries += [(_("Your account"), "web:account"), (_("Sign out"), "account_logout")]

@@ -21,11 +21,11 @@ from backend.common.errors import InvalidFields
 
 
 class DomainForm(forms.Form):
-    """A form whose values a service checks: ``take`` puts its InvalidFields where the form shows
+    """A form whose values a service checks: ``add_service_errors`` puts its InvalidFields where the form shows
     its own errors.
     """
 
-    def take(self, invalid: InvalidFields) -> None:
+    def add_service_errors(self, invalid: InvalidFields) -> None:
         for path, lines in invalid.errors.items():
             for line in lines:
                 self.add_error(path if path in self.fields else None, line)

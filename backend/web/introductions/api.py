@@ -29,7 +29,7 @@ from backend.introductions.services.introductions import (
 )
 from backend.web.access import Level, open_to
 from backend.web.introductions import serializers
-from backend.web.rest.base import ApiList, ApiView, Private, checked, current_reader, person
+from backend.web.rest.base import ApiList, ApiView, Private, current_reader, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 # A community's introductions: consent, and the contacts that open only under both.
@@ -74,7 +74,9 @@ class ConsentView(Private, ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
-        give_consent(by=person(request), introduction_id=introduction_id, community_id=community_id)
+        give_consent(
+            by=current_user(request), introduction_id=introduction_id, community_id=community_id
+        )
         return _answer(request, community_id, introduction_id)
 
     @extend_schema(
@@ -84,7 +86,7 @@ class ConsentView(Private, ApiView):
     )
     def delete(self, request: Request, community_id: int, introduction_id: int) -> Response:
         withdraw_consent(
-            by=person(request), introduction_id=introduction_id, community_id=community_id
+            by=current_user(request), introduction_id=introduction_id, community_id=community_id
         )
         return _answer(request, community_id, introduction_id)
 
@@ -99,7 +101,7 @@ class LeaveView(Private, ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
         leave_introduction(
-            by=person(request), introduction_id=introduction_id, side_id=community_id
+            by=current_user(request), introduction_id=introduction_id, side_id=community_id
         )
         return _answer(request, community_id, introduction_id)
 
@@ -111,7 +113,7 @@ class ContactsView(Private, ApiView):
         responses=serializers.ContactsSerializer,
     )
     def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
-        contacts = contacts_for(person(request), introduction_id, community_id)
+        contacts = contacts_for(current_user(request), introduction_id, community_id)
         return Response(serializers.ContactsSerializer({"contacts": contacts}).data)
 
 
@@ -133,7 +135,7 @@ class BoardView(Private, ApiList):
     filter_serializer = serializers.BoardFilters
 
     def get_queryset(self) -> QuerySet[Introduction]:
-        return filtered_board(person(self.request), **self.filters()).order_by("-id")
+        return filtered_board(current_user(self.request), **self.filters()).order_by("-id")
 
     @extend_schema(
         summary="Open one by hand",
@@ -142,15 +144,15 @@ class BoardView(Private, ApiList):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        me, asked = person(request), checked(serializers.OpenSerializer, request.data)
-        return _staff_answer(me, open_introduction(by=me, **asked).pk, status=201)
+        me, data = current_user(request), validated(serializers.OpenSerializer, request.data)
+        return _staff_answer(me, open_introduction(by=me, **data).pk, status=201)
 
 
 @open_to(GET=Level.STAFF)
 class StaffIntroductionView(Private, ApiView):
     @extend_schema(summary="One card", responses=serializers.StaffIntroductionSerializer)
     def get(self, request: Request, introduction_id: int) -> Response:
-        return _staff_answer(person(request), introduction_id)
+        return _staff_answer(current_user(request), introduction_id)
 
 
 @open_to(POST=Level.CURATOR)
@@ -162,8 +164,8 @@ class MoveView(ApiView):
     )
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
-        me, asked = person(request), checked(serializers.MoveSerializer, request.data)
-        move_introduction(by=me, introduction_id=introduction_id, **asked)
+        me, data = current_user(request), validated(serializers.MoveSerializer, request.data)
+        move_introduction(by=me, introduction_id=introduction_id, **data)
         return _staff_answer(me, introduction_id)
 
 
@@ -176,8 +178,8 @@ class AssignView(ApiView):
     )
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
-        me, asked = person(request), checked(serializers.AssignSerializer, request.data)
-        assign_introduction(by=me, introduction_id=introduction_id, **asked)
+        me, data = current_user(request), validated(serializers.AssignSerializer, request.data)
+        assign_introduction(by=me, introduction_id=introduction_id, **data)
         return _staff_answer(me, introduction_id)
 
 
@@ -189,7 +191,7 @@ class NotesView(Private, ApiList):
 
     def get_queryset(self) -> QuerySet[IntroductionNote]:
         self.filters()
-        card = board(person(self.request)).filter(pk=self.kwargs["introduction_id"]).first()
+        card = board(current_user(self.request)).filter(pk=self.kwargs["introduction_id"]).first()
         if card is None:
             raise NotVisible
         return card.notes.select_related("by").order_by("-id")
@@ -201,6 +203,6 @@ class NotesView(Private, ApiList):
     )
     @idempotent
     def post(self, request: Request, introduction_id: int) -> Response:
-        asked = checked(serializers.WriteNoteSerializer, request.data)
-        note = write_note(by=person(request), introduction_id=introduction_id, **asked)
+        data = validated(serializers.WriteNoteSerializer, request.data)
+        note = write_note(by=current_user(request), introduction_id=introduction_id, **data)
         return Response(serializers.NoteSerializer(note).data, status=201)

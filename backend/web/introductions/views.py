@@ -293,7 +293,7 @@ def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
             request.POST,
             stages=_targets(introduction_for(current_reader(request), introduction_id)[0]),
         )
-        form.take(invalid)
+        form.add_service_errors(invalid)
         return _detail(request, introduction_id, {"move_form": form})
     except Conflict as conflict:
         messages.error(request, conflict.message)
@@ -337,7 +337,7 @@ def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
                 due_on=form.cleaned_data["due_on"],
             )
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             messages.success(request, "Owner and due date are saved.")
             return redirect("web:staff_introduction", introduction_id)
@@ -356,7 +356,7 @@ def add_note(request: HttpRequest, introduction_id: int) -> HttpResponse:
         )
     except InvalidFields as invalid:
         form.full_clean()
-        form.take(invalid)
+        form.add_service_errors(invalid)
         return _detail(request, introduction_id, {"note_form": form})
     messages.success(request, "The note is kept; only staff read it.")
     return redirect("web:staff_introduction", introduction_id)

@@ -29,7 +29,7 @@ from backend.introductions.queries.meetings import (
 from backend.introductions.services import meetings as services
 from backend.web.access import Access, Level, open_to
 from backend.web.meetings import serializers
-from backend.web.rest.base import ApiList, ApiView, Private, checked, current_reader, person
+from backend.web.rest.base import ApiList, ApiView, Private, current_reader, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 
@@ -81,9 +81,9 @@ class MeetingsView(Private, ApiList):
     def post(
         self, request: Request, introduction_id: int, community_id: int | None = None
     ) -> Response:
-        me, asked = person(request), checked(serializers.ProposeSerializer, request.data)
+        me, data = current_user(request), validated(serializers.ProposeSerializer, request.data)
         made = services.propose_meeting(
-            by=me, introduction_id=introduction_id, side_id=community_id, **asked
+            by=me, introduction_id=introduction_id, side_id=community_id, **data
         )
         return _answer(request, introduction_id, made.pk, status=201)
 
@@ -119,13 +119,13 @@ def _act_view(
             meeting_id: int,
             community_id: int | None = None,
         ) -> Response:
-            me, asked = person(request), checked(shape, request.data) if shape else {}
+            me, data = current_user(request), validated(shape, request.data) if shape else {}
             act(
                 by=me,
                 introduction_id=introduction_id,
                 meeting_id=meeting_id,
                 side_id=community_id,
-                **asked,
+                **data,
             )
             return _answer(request, introduction_id, meeting_id)
 
@@ -144,7 +144,7 @@ class CalendarView(Private, ApiView):
         meeting_id: int,
         community_id: int | None = None,
     ) -> HttpResponse:
-        me = person(request)
+        me = current_user(request)
         meeting = _view(current_reader(request), introduction_id, meeting_id).meeting
         pair = meeting.introduction.pair
         home = pair.a if pair.a.is_home else pair.b
@@ -152,11 +152,11 @@ class CalendarView(Private, ApiView):
             home if community_id is None else pair.a if pair.a_id == community_id else pair.b
         )
         content = calendar_entry(meeting, reader_email=me.email, own=own)
-        answer = HttpResponse(
+        response = HttpResponse(
             content, content_type=f"text/calendar; charset=utf-8; method={method_of(meeting)}"
         )
-        answer["Content-Disposition"] = 'attachment; filename="meeting.ics"'
-        return answer
+        response["Content-Disposition"] = 'attachment; filename="meeting.ics"'
+        return response
 
 
 _ACTS: dict[str, tuple[Callable[..., Meeting], str, type[Serializer[Any]] | None]] = {

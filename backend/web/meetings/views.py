@@ -81,7 +81,7 @@ def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
                 by=user, introduction_id=introduction_id, side_id=own_id, **form.as_arguments()
             )
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             messages.success(request, _("The times are proposed; both sides are told."))
             return redirect("web:meeting", introduction_id, made.pk)
@@ -178,7 +178,7 @@ def _other_times(
         try:
             propose_other_times(**where, **form.as_arguments())
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             messages.success(request, _("The other times are proposed."))
             return None
@@ -193,7 +193,7 @@ def _change(request: HttpRequest, where: dict[str, Any]) -> HttpResponse | None:
                 **where, minutes=form.cleaned_data["minutes"], place=form.cleaned_data["place"]
             )
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             messages.success(request, _("Length and place are saved."))
             return None
@@ -219,10 +219,10 @@ def calendar_file(request: HttpRequest, introduction_id: int, meeting_id: int) -
 def calendar_response(meeting: Meeting, reader_email: str, own: Any) -> HttpResponse:
     """Raises NotVisible while no time was ever fixed."""
     content = calendar_entry(meeting, reader_email=reader_email, own=own)
-    answer = HttpResponse(
+    response = HttpResponse(
         content, content_type=f"text/calendar; charset=utf-8; method={method_of(meeting)}"
     )
-    answer["Content-Disposition"] = 'attachment; filename="meeting.ics"'
-    answer["Cache-Control"] = "no-store, private"
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+    response["Content-Disposition"] = 'attachment; filename="meeting.ics"'
+    response["Cache-Control"] = "no-store, private"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -21,7 +21,7 @@ from backend.common.errors import InvalidFields
 from backend.common.files import was_too_large
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 
@@ -33,7 +33,7 @@ class MembersView(ApiList):
     filter_serializer = serializers.MemberFilters
 
     def get_queryset(self) -> QuerySet[Membership]:
-        return members(person(self.request), **self.filters())
+        return members(current_user(self.request), **self.filters())
 
     @extend_schema(
         summary="Add a member",
@@ -42,9 +42,9 @@ class MembersView(ApiList):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        me = person(request)
+        me = current_user(request)
         row = services.begin_membership(
-            by=me, **checked(serializers.MemberBeginSerializer, request.data)
+            by=me, **validated(serializers.MemberBeginSerializer, request.data)
         )
         return Response(serializers.MemberSerializer(member(me, row.pk)).data, status=201)
 
@@ -53,7 +53,9 @@ class MembersView(ApiList):
 class MemberView(ApiView):
     @extend_schema(summary="One membership", responses=serializers.MemberSerializer)
     def get(self, request: Request, membership_id: int) -> Response:
-        return Response(serializers.MemberSerializer(member(person(request), membership_id)).data)
+        return Response(
+            serializers.MemberSerializer(member(current_user(request), membership_id)).data
+        )
 
     @extend_schema(
         summary="Correct what is recorded",
@@ -61,11 +63,11 @@ class MemberView(ApiView):
         responses=serializers.MemberSerializer,
     )
     def put(self, request: Request, membership_id: int) -> Response:
-        me = person(request)
+        me = current_user(request)
         services.change_membership(
             by=me,
             membership_id=membership_id,
-            **checked(serializers.MemberChangeSerializer, request.data),
+            **validated(serializers.MemberChangeSerializer, request.data),
         )
         return Response(serializers.MemberSerializer(member(me, membership_id)).data)
 
@@ -79,11 +81,11 @@ class MemberRenewView(ApiView):
     )
     @idempotent
     def post(self, request: Request, membership_id: int) -> Response:
-        me = person(request)
+        me = current_user(request)
         services.renew_membership(
             by=me,
             membership_id=membership_id,
-            **checked(serializers.MemberRenewSerializer, request.data),
+            **validated(serializers.MemberRenewSerializer, request.data),
         )
         return Response(serializers.MemberSerializer(member(me, membership_id)).data)
 
@@ -97,11 +99,11 @@ class MemberEndView(ApiView):
     )
     @idempotent
     def post(self, request: Request, membership_id: int) -> Response:
-        me = person(request)
+        me = current_user(request)
         services.end_membership(
             by=me,
             membership_id=membership_id,
-            **checked(serializers.MemberEndSerializer, request.data),
+            **validated(serializers.MemberEndSerializer, request.data),
         )
         return Response(serializers.MemberSerializer(member(me, membership_id)).data)
 
@@ -121,9 +123,9 @@ class MemberImportsView(ApiView):
         data = request.data  # reads the files: only then it is known which was thrown away
         if was_too_large(request._request, "file"):
             raise InvalidFields({"file": ["The file is larger than 5 MB. Split the list."]})
-        sent = checked(serializers.MemberListUploadSerializer, data)["file"]
+        sent = validated(serializers.MemberListUploadSerializer, data)["file"]
         kept = services.check_members(
-            by=person(request), file_name=sent.name or "", content=sent.read()
+            by=current_user(request), file_name=sent.name or "", content=sent.read()
         )
         return Response(serializers.MemberImportSerializer(kept).data, status=201)
 
@@ -135,7 +137,7 @@ class MemberImportView(ApiView):
     )
     def get(self, request: Request, import_id: int) -> Response:
         return Response(
-            serializers.MemberImportSerializer(member_import(person(request), import_id)).data
+            serializers.MemberImportSerializer(member_import(current_user(request), import_id)).data
         )
 
 
@@ -151,7 +153,7 @@ class MemberImportApplyView(ApiView):
     def post(self, request: Request, import_id: int) -> Response:
         return Response(
             serializers.MemberImportSerializer(
-                services.apply_members(by=person(request), import_id=import_id)
+                services.apply_members(by=current_user(request), import_id=import_id)
             ).data
         )
 
@@ -164,20 +166,21 @@ class MembersExportView(ApiView):
         responses={(200, "text/csv"): OpenApiTypes.BINARY, (200, XLSX_TYPE): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, kind: str) -> HttpResponse:
-        asked = checked(serializers.MemberFilters, request.query_params.dict())
+        data = validated(serializers.MemberFilters, request.query_params.dict())
         rows = (
-            member_cells(row) for row in members(person(request), **asked).iterator(chunk_size=500)
+            member_cells(row)
+            for row in members(current_user(request), **data).iterator(chunk_size=500)
         )
         if kind == "xlsx":
-            answer = HttpResponse(
+            response = HttpResponse(
                 write_excel(COLUMNS, rows, title="Members"), content_type=XLSX_TYPE
             )
         else:
-            answer = HttpResponse(
+            response = HttpResponse(
                 "".join(write_csv(COLUMNS, rows)), content_type="text/csv; charset=utf-8"
             )
-        answer["Content-Disposition"] = f'attachment; filename="members.{kind}"'
-        return answer
+        response["Content-Disposition"] = f'attachment; filename="members.{kind}"'
+        return response
 
 
 @open_to(GET=Level.STAFF)
@@ -188,7 +191,7 @@ class ClaimsView(ApiList):
 
     def get_queryset(self) -> QuerySet[ExistingPartnership]:
         self.filters()
-        return partnerships_to_confirm(person(self.request))
+        return partnerships_to_confirm(current_user(self.request))
 
 
 @open_to(POST=Level.CURATOR)
@@ -200,6 +203,6 @@ class ClaimAnswerView(ApiView):
     )
     @idempotent
     def post(self, request: Request, claim_id: int) -> Response:
-        asked: dict[str, Any] = checked(serializers.ClaimAnswerSerializer, request.data)
-        row = services.answer_partnership(by=person(request), partnership_id=claim_id, **asked)
+        data: dict[str, Any] = validated(serializers.ClaimAnswerSerializer, request.data)
+        row = services.answer_partnership(by=current_user(request), partnership_id=claim_id, **data)
         return Response(serializers.ClaimSerializer(row).data)

@@ -82,7 +82,7 @@ def _attempt(form: DomainForm, act: Callable[[dict[str, Any]], Any]) -> bool:
     try:
         act(form.cleaned_data)
     except InvalidFields as invalid:
-        form.take(invalid)
+        form.add_service_errors(invalid)
     except (Conflict, WrongState) as refused:
         form.add_error(None, refused.message)
     return not form.errors
@@ -192,7 +192,7 @@ def import_list(request: HttpRequest) -> HttpResponse:
                 by=current_user(request), file_name=sent.name or "", content=sent.read()
             )
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         else:
             return redirect("web:staff_member_import", checked.pk)
     context = {"form": form, "columns": COLUMNS, "classes": Membership.DuesClass.choices}
@@ -243,16 +243,16 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
         for row in members(current_user(request), **form.chosen()).iterator(chunk_size=500)
     )
     if kind == "xlsx":
-        answer: HttpResponseBase = HttpResponse(
+        response: HttpResponseBase = HttpResponse(
             write_excel(COLUMNS, rows, title="Members"), content_type=XLSX_TYPE
         )
     else:
-        answer = StreamingHttpResponse(
+        response = StreamingHttpResponse(
             write_csv(COLUMNS, rows), content_type="text/csv; charset=utf-8"
         )
-    answer["Content-Disposition"] = f'attachment; filename="members.{kind}"'
-    answer["Cache-Control"] = "private, no-store"
-    return answer
+    response["Content-Disposition"] = f'attachment; filename="members.{kind}"'
+    response["Cache-Control"] = "private, no-store"
+    return response
 
 
 # Partnerships that officials say they have had before: confirmed or refused by staff.
@@ -300,7 +300,7 @@ def answer_claim(request: HttpRequest, claim_id: int) -> HttpResponse:
             note=request.POST.get("note", ""),
         )
     except InvalidFields as invalid:
-        form.take(invalid)
+        form.add_service_errors(invalid)
         return _list(request, wrong=form, status=422)
     confirmed = row.state == ExistingPartnership.State.CONFIRMED
     messages.success(

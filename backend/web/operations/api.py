@@ -24,7 +24,7 @@ from backend.web.operations.serializers import (
     FiguresSerializer,
     WeightSetSerializer,
 )
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 # Staff: scoring runs, dead letters and the whole trail.
@@ -38,7 +38,7 @@ class RunsView(ApiList):
 
     def get_queryset(self) -> QuerySet[ScoringRun]:
         self.filters()
-        return recent_runs(person(self.request))
+        return recent_runs(current_user(self.request))
 
     @extend_schema(
         summary="Ask for a full scoring now",
@@ -47,14 +47,14 @@ class RunsView(ApiList):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        return Response({"event_id": request_run(by=person(request)).pk}, status=202)
+        return Response({"event_id": request_run(by=current_user(request)).pk}, status=202)
 
 
 @open_to(GET=Level.STAFF)
 class RunView(ApiView):
     @extend_schema(summary="One run with its progress", responses=serializers.RunSerializer)
     def get(self, request: Request, run_id: int) -> Response:
-        run = recent_runs(person(request)).filter(pk=run_id).first()
+        run = recent_runs(current_user(request)).filter(pk=run_id).first()
         if run is None:
             raise NotVisible
         return Response(serializers.RunSerializer(run).data)
@@ -81,7 +81,9 @@ class RetryView(ApiView):
     @idempotent
     def post(self, request: Request, work_id: int) -> Response:
         return Response(
-            serializers.RetriedSerializer(retry_dead(by=person(request), work_id=work_id)).data
+            serializers.RetriedSerializer(
+                retry_dead(by=current_user(request), work_id=work_id)
+            ).data
         )
 
 
@@ -93,7 +95,7 @@ class EventsView(ApiList):
     filter_serializer = serializers.EventFilters
 
     def get_queryset(self) -> QuerySet[Event]:
-        return whole_trail(person(self.request)).filter(**self.filters())
+        return whole_trail(current_user(self.request)).filter(**self.filters())
 
 
 # Staff: versions of the weights, and which one is in force.
@@ -107,7 +109,7 @@ class WeightSetsView(ApiList):
 
     def get_queryset(self) -> QuerySet[WeightSet]:
         self.filters()
-        return all_weights(person(self.request))
+        return all_weights(current_user(self.request))
 
 
 @open_to(POST=Level.STAFF)
@@ -122,7 +124,7 @@ class PromoteView(ApiView):
     def post(self, request: Request, weight_set_id: int) -> Response:
         return Response(
             WeightSetSerializer(
-                promote_weights(by=person(request), weight_set_id=weight_set_id)
+                promote_weights(by=current_user(request), weight_set_id=weight_set_id)
             ).data
         )
 
@@ -140,9 +142,9 @@ class FiguresView(ApiView):
         responses=FiguresSerializer,
     )
     def get(self, request: Request, name: str) -> Response:
-        asked = checked(FiguresFilters, request.query_params.dict())
-        by = asked.pop("by")
-        table, rows = statistics_table(person(request), name, Scope(**asked), by)
+        data = validated(FiguresFilters, request.query_params.dict())
+        by = data.pop("by")
+        table, rows = statistics_table(current_user(request), name, Scope(**data), by)
         return Response(
             {"name": name, "columns": table.columns, "rows": [list(row) for row in rows]}
         )

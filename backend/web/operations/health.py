@@ -105,10 +105,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
         except DatabaseError as error:
             parts[name] = {"ok": False, "problem": type(error).__name__}
     ready = all(part["ok"] for part in parts.values())
-    answer = JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+    response = JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
     # A probe asks again and again; its answer is no error of ours to log each time.
-    answer._has_been_logged = True  # type: ignore[attr-defined]
-    return answer
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 @open_to(Level.PUBLIC)
@@ -118,8 +118,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text: requests and queries of this web process, and the outbox as the database
     knows it.
     """
-    answer: HttpResponse = ExportToDjangoView(request)
-    return answer
+    response: HttpResponse = ExportToDjangoView(request)
+    return response
 
 
 class OutboxCollector(Collector):

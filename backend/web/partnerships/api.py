@@ -24,7 +24,7 @@ from backend.introductions.services.activities import log_activity, retract_acti
 from backend.introductions.services.partnerships import decide_partnership, renew_partnership
 from backend.web.access import Level, open_to
 from backend.web.partnerships import serializers
-from backend.web.rest.base import ApiList, ApiView, checked, current_reader, person
+from backend.web.rest.base import ApiList, ApiView, current_reader, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 
@@ -69,9 +69,12 @@ class ActivitiesView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
-        asked = checked(serializers.ActivityEntrySerializer, request.data)
+        data = validated(serializers.ActivityEntrySerializer, request.data)
         log_activity(
-            by=person(request), partnership_id=partnership_id, community_id=community_id, **asked
+            by=current_user(request),
+            partnership_id=partnership_id,
+            community_id=community_id,
+            **data,
         )
         return detail(request, partnership_id, community_id, status=201)
 
@@ -85,7 +88,7 @@ class ActivityView(ApiView):
     )
     def delete(self, request: Request, community_id: int, activity_id: int) -> Response:
         taken = retract_activity(
-            by=person(request), activity_id=activity_id, community_id=community_id
+            by=current_user(request), activity_id=activity_id, community_id=community_id
         )
         return Response(serializers.ActivitySerializer(taken).data)
 
@@ -99,9 +102,12 @@ class ReportsView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
-        asked = checked(serializers.ReportEntrySerializer, request.data)
+        data = validated(serializers.ReportEntrySerializer, request.data)
         report = save_report(
-            by=person(request), partnership_id=partnership_id, community_id=community_id, **asked
+            by=current_user(request),
+            partnership_id=partnership_id,
+            community_id=community_id,
+            **data,
         )
         return Response(serializers.ReportSerializer(report).data, status=201)
 
@@ -117,9 +123,12 @@ class DecisionView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
-        asked = checked(serializers.DecisionSerializer, request.data)
+        data = validated(serializers.DecisionSerializer, request.data)
         decide_partnership(
-            by=person(request), partnership_id=partnership_id, community_id=community_id, **asked
+            by=current_user(request),
+            partnership_id=partnership_id,
+            community_id=community_id,
+            **data,
         )
         return detail(request, partnership_id, community_id)
 
@@ -133,9 +142,12 @@ class RenewalView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
-        asked = checked(serializers.RenewalSerializer, request.data)
+        data = validated(serializers.RenewalSerializer, request.data)
         renew_partnership(
-            by=person(request), partnership_id=partnership_id, community_id=community_id, **asked
+            by=current_user(request),
+            partnership_id=partnership_id,
+            community_id=community_id,
+            **data,
         )
         return detail(request, partnership_id, community_id)
 
@@ -173,7 +185,7 @@ class StaffPartnershipsView(ApiList):
     filter_serializer = serializers.StaffPartnershipFilters
 
     def get_queryset(self) -> QuerySet[Partnership]:
-        return partnerships_for_staff(person(self.request), **self.filters())
+        return partnerships_for_staff(current_user(self.request), **self.filters())
 
     def get_serializer_context(self) -> dict[str, Any]:
         return super().get_serializer_context() | {"today": database_now().date()}
@@ -192,12 +204,12 @@ class HonourView(ApiView):
     )
     @idempotent
     def post(self, request: Request, partnership_id: int) -> Response:
-        asked = checked(serializers.HonourSerializer, request.data)
+        data = validated(serializers.HonourSerializer, request.data)
         decide_partnership(
-            by=person(request),
+            by=current_user(request),
             partnership_id=partnership_id,
             community_id=None,
             act="emeritus",
-            **asked,
+            **data,
         )
         return detail(request, partnership_id, None)

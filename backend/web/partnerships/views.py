@@ -220,7 +220,7 @@ def write(request: HttpRequest, partnership_id: int, what: str) -> HttpResponse:
     try:
         said = _write(current_user(request), found.pk, side, what, form)
     except InvalidFields as invalid:
-        form.take(invalid)
+        form.add_service_errors(invalid)
         return _again(request, reader, found, sent)
     messages.success(request, said)
     return redirect("web:partnership", partnership_id)

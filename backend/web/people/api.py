@@ -24,7 +24,7 @@ from backend.cities.services.invitations import (
 from backend.cities.services.people import change_role, end_role, people_of_community
 from backend.web.access import Level, open_to
 from backend.web.people import serializers
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 
@@ -36,7 +36,7 @@ class PeopleView(ApiList):
 
     def get_queryset(self) -> QuerySet[CommunityRole]:
         self.filters()
-        return people_of_community(person(self.request), self.kwargs["community_id"])
+        return people_of_community(current_user(self.request), self.kwargs["community_id"])
 
 
 @open_to(PATCH=Level.COMMUNITY_OR_STAFF, DELETE=Level.COMMUNITY_OR_STAFF)
@@ -47,10 +47,12 @@ class MemberView(ApiView):
         responses=serializers.PersonSerializer,
     )
     def patch(self, request: Request, community_id: int, role_id: int) -> Response:
-        asked = checked(serializers.RoleChangeSerializer, request.data)
+        data = validated(serializers.RoleChangeSerializer, request.data)
         return Response(
             serializers.PersonSerializer(
-                change_role(by=person(request), community_id=community_id, role_id=role_id, **asked)
+                change_role(
+                    by=current_user(request), community_id=community_id, role_id=role_id, **data
+                )
             ).data
         )
 
@@ -60,7 +62,7 @@ class MemberView(ApiView):
     def delete(self, request: Request, community_id: int, role_id: int) -> Response:
         return Response(
             serializers.PersonSerializer(
-                end_role(by=person(request), community_id=community_id, role_id=role_id)
+                end_role(by=current_user(request), community_id=community_id, role_id=role_id)
             ).data
         )
 
@@ -73,7 +75,7 @@ class InvitationsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Invitation]:
         self.filters()
-        return open_invitations(person(self.request), self.kwargs["community_id"])
+        return open_invitations(current_user(self.request), self.kwargs["community_id"])
 
     @extend_schema(
         summary="Invite a colleague",
@@ -82,8 +84,8 @@ class InvitationsView(ApiList):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        asked = checked(serializers.InvitationRequestSerializer, request.data)
-        made = invite_colleague(by=person(request), community_id=community_id, **asked)
+        data = validated(serializers.InvitationRequestSerializer, request.data)
+        made = invite_colleague(by=current_user(request), community_id=community_id, **data)
         return Response(serializers.InvitationSerializer(made).data, status=201)
 
 
@@ -94,7 +96,7 @@ class InvitationView(ApiView):
     )
     def delete(self, request: Request, community_id: int, invitation_id: int) -> Response:
         revoked = revoke_invitation(
-            by=person(request), community_id=community_id, invitation_id=invitation_id
+            by=current_user(request), community_id=community_id, invitation_id=invitation_id
         )
         return Response(serializers.InvitationSerializer(revoked).data)
 
@@ -107,7 +109,7 @@ class OwnInvitationsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Invitation]:
         self.filters()
-        return invitations_to(person(self.request))
+        return invitations_to(current_user(self.request))
 
 
 @open_to(POST=Level.SIGNED_IN)
@@ -117,7 +119,7 @@ class AcceptView(ApiView):
     )
     @idempotent
     def post(self, request: Request, invitation_id: int) -> Response:
-        role = accept_invitation(by=person(request), invitation_id=invitation_id)
+        role = accept_invitation(by=current_user(request), invitation_id=invitation_id)
         return Response(serializers.PersonSerializer(role).data, status=201)
 
 
@@ -129,7 +131,7 @@ class JoinRequestsView(ApiList):
 
     def get_queryset(self) -> QuerySet[JoinRequest]:
         self.filters()
-        return waiting_requests(person(self.request), self.kwargs["community_id"])
+        return waiting_requests(current_user(self.request), self.kwargs["community_id"])
 
     @extend_schema(
         summary="Ask to join a community that is registered already",
@@ -138,12 +140,12 @@ class JoinRequestsView(ApiList):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        asked = ask_to_join(
-            by=person(request),
+        data = ask_to_join(
+            by=current_user(request),
             community_id=community_id,
-            **checked(serializers.AskSerializer, request.data),
+            **validated(serializers.AskSerializer, request.data),
         )
-        return Response(serializers.JoinRequestSerializer(asked).data, status=201)
+        return Response(serializers.JoinRequestSerializer(data).data, status=201)
 
 
 @open_to(POST=Level.COMMUNITY_OR_STAFF)
@@ -155,9 +157,9 @@ class JoinAnswerView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, request_id: int) -> Response:
-        said = checked(serializers.JoinAnswerSerializer, request.data)
+        said = validated(serializers.JoinAnswerSerializer, request.data)
         answered = answer_request(
-            by=person(request), community_id=community_id, request_id=request_id, **said
+            by=current_user(request), community_id=community_id, request_id=request_id, **said
         )
         return Response(serializers.JoinRequestSerializer(answered).data)
 
@@ -170,7 +172,7 @@ class OwnJoinRequestsView(ApiList):
 
     def get_queryset(self) -> QuerySet[JoinRequest]:
         self.filters()
-        return requests_of(person(self.request))
+        return requests_of(current_user(self.request))
 
 
 @open_to(DELETE=Level.SIGNED_IN)
@@ -181,7 +183,7 @@ class OwnJoinRequestView(ApiView):
     def delete(self, request: Request, request_id: int) -> Response:
         return Response(
             serializers.JoinRequestSerializer(
-                withdraw_request(by=person(request), request_id=request_id)
+                withdraw_request(by=current_user(request), request_id=request_id)
             ).data
         )
 
@@ -194,4 +196,4 @@ class StaffJoinRequestsView(ApiList):
 
     def get_queryset(self) -> QuerySet[JoinRequest]:
         self.filters()
-        return all_waiting_requests(person(self.request))
+        return all_waiting_requests(current_user(self.request))

@@ -78,7 +78,7 @@ def invite(request: HttpRequest, community_id: int) -> HttpResponse:
         try:
             invitation = invite_colleague(by=user, community_id=community_id, **form.cleaned_data)
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         except Conflict as conflict:
             form.add_error(None, conflict.message)
         else:
@@ -124,7 +124,11 @@ def end(request: HttpRequest, community_id: int, role_id: int) -> HttpResponse:
     messages.success(
         request, _("%(person)s does not belong to the community any more.") % {"person": role.user}
     )
-    return redirect("web:desk") if role.user_id == user.pk else redirect("web:people", community_id)
+    return (
+        redirect("web:dashboard")
+        if role.user_id == user.pk
+        else redirect("web:people", community_id)
+    )
 
 
 @open_to(Level.COMMUNITY_OR_STAFF)
@@ -160,7 +164,7 @@ def join(request: HttpRequest, community_id: int) -> HttpResponse:
         try:
             ask_to_join(by=user, community_id=community_id, **form.cleaned_data)
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
         except Conflict as conflict:
             form.add_error(None, conflict.message)
         else:
@@ -217,7 +221,7 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
     messages.success(
         request, _("Welcome: you belong to %(community)s now.") % {"community": found.community}
     )
-    return redirect("web:desk")
+    return redirect("web:dashboard")
 
 
 @open_to(Level.COMMUNITY_OR_STAFF)

@@ -24,7 +24,7 @@ from backend.suggestions.scoring.coverage import coverage_outlook
 from backend.web.access import Level, open_to
 from backend.web.operations.serializers import EventSerializer
 from backend.web.profiles import serializers
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 # A community's profile: its draft, its life, its letters and its trail.
@@ -47,7 +47,7 @@ class ProfileView(ApiView):
         summary="The draft with what is wrong or missing", responses=serializers.DraftSerializer
     )
     def get(self, request: Request, community_id: int) -> Response:
-        return draft_answer(profile_for(person(request), community_id))
+        return draft_answer(profile_for(current_user(request), community_id))
 
     @extend_schema(
         summary="Save answers",
@@ -59,13 +59,16 @@ class ProfileView(ApiView):
         responses=serializers.DraftSerializer,
     )
     def patch(self, request: Request, community_id: int) -> Response:
-        me, asked = person(request), checked(serializers.DraftChangesSerializer, request.data)
+        me, data = (
+            current_user(request),
+            validated(serializers.DraftChangesSerializer, request.data),
+        )
         save_draft(
             by=me,
             community_id=community_id,
-            changes=asked["changes"],
-            revision=asked["revision"],
-            confirm=asked.get("confirm", ()),
+            changes=data["changes"],
+            revision=data["revision"],
+            confirm=data.get("confirm", ()),
         )
         return draft_answer(profile_for(me, community_id))
 
@@ -79,7 +82,7 @@ class ProfileActView(ApiView):
     @extend_schema(request=None, responses=serializers.ProfileStatusSerializer)
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        me = person(request)
+        me = current_user(request)
         cast("Callable[..., Profile]", getattr(services, self.act))(
             by=me, community_id=community_id
         )
@@ -95,8 +98,8 @@ class ProfilePauseView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        me, asked = person(request), checked(serializers.PauseSerializer, request.data)
-        services.pause_profile(by=me, community_id=community_id, until=asked.get("until"))
+        me, data = current_user(request), validated(serializers.PauseSerializer, request.data)
+        services.pause_profile(by=me, community_id=community_id, until=data.get("until"))
         return Response(serializers.ProfileStatusSerializer(profile_for(me, community_id)).data)
 
 
@@ -109,7 +112,7 @@ class ProfilePublishView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        version = republish_profile(by=person(request), community_id=community_id)
+        version = republish_profile(by=current_user(request), community_id=community_id)
         return Response(serializers.ProfileVersionSerializer(version).data, status=201)
 
 
@@ -121,7 +124,7 @@ class OwnContactsView(ApiView):
 
     @extend_schema(summary="Your own contacts", responses=serializers.OwnContactsSerializer)
     def get(self, request: Request, community_id: int) -> Response:
-        contacts = services.read_contacts(by=person(request), community_id=community_id)
+        contacts = services.read_contacts(by=current_user(request), community_id=community_id)
         return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
 
     @extend_schema(
@@ -130,9 +133,9 @@ class OwnContactsView(ApiView):
         responses=serializers.OwnContactsSerializer,
     )
     def put(self, request: Request, community_id: int) -> Response:
-        asked = checked(serializers.ContactEntriesSerializer, request.data)
+        data = validated(serializers.ContactEntriesSerializer, request.data)
         contacts = services.replace_contacts(
-            by=person(request), community_id=community_id, contacts=asked["contacts"]
+            by=current_user(request), community_id=community_id, contacts=data["contacts"]
         )
         return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
 
@@ -150,9 +153,9 @@ class BreakGlassView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        asked = checked(serializers.BreakGlassSerializer, request.data)
+        data = validated(serializers.BreakGlassSerializer, request.data)
         contacts = services.break_glass(
-            by=person(request), community_id=community_id, reason=asked["reason"]
+            by=current_user(request), community_id=community_id, reason=data["reason"]
         )
         return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
 
@@ -165,7 +168,7 @@ class CommunityEventsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Event]:
         self.filters()
-        return trail_for(person(self.request), self.kwargs["community_id"])
+        return trail_for(current_user(self.request), self.kwargs["community_id"])
 
 
 def act_view(act: str, summary: str) -> Any:
@@ -189,7 +192,7 @@ class ProfileProgressView(ApiView):
         responses=serializers.ProfileProgressSerializer,
     )
     def get(self, request: Request, community_id: int) -> Response:
-        progress = progress_of(profile_for(person(request), community_id))
+        progress = progress_of(profile_for(current_user(request), community_id))
         return Response(serializers.ProfileProgressSerializer(progress).data)
 
 
@@ -204,7 +207,7 @@ class ProfileCoverageView(ApiView):
         responses=serializers.CoverageSerializer,
     )
     def get(self, request: Request, community_id: int) -> Response:
-        profile = profile_for(person(request), community_id)
+        profile = profile_for(current_user(request), community_id)
         return Response(
             serializers.CoverageSerializer(
                 coverage_outlook(profile.community, valid_part(profile.draft)[0])
@@ -218,7 +221,7 @@ class ProfilePreviewView(ApiView):
         summary="The draft as others would see it", responses=serializers.PreviewSerializer
     )
     def get(self, request: Request, community_id: int) -> Response:
-        profile = profile_for(person(request), community_id)
+        profile = profile_for(current_user(request), community_id)
         document, errors = valid_part(profile.draft)
         shown = {"community": profile.community, "profile": document, "left_out": sorted(errors)}
         return Response(serializers.PreviewSerializer(shown).data)
@@ -231,7 +234,7 @@ class ProfileSourcesView(ApiView):
         responses=serializers.SourcesSerializer,
     )
     def get(self, request: Request, community_id: int) -> Response:
-        profile = profile_for(person(request), community_id)
+        profile = profile_for(current_user(request), community_id)
         answers: list[dict[str, Any]] = [
             {"path": path, "value": datum.value, **asdict(datum.source)}
             for path, datum in open_data(profile.community).items()
@@ -250,4 +253,4 @@ class ExistingPartnershipsView(ApiList):
 
     def get_queryset(self) -> QuerySet[ExistingPartnership]:
         self.filters()
-        return claims_of(person(self.request), self.kwargs["community_id"])
+        return claims_of(current_user(self.request), self.kwargs["community_id"])

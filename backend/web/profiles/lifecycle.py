@@ -69,7 +69,7 @@ def _registered(request: HttpRequest, form: RegistrationForm, user: User) -> Htt
     try:
         community = register_community(by=user, **form.as_arguments())
     except InvalidFields as invalid:
-        form.take(invalid)
+        form.add_service_errors(invalid)
         return None
     except AlreadyRegistered as registered:
         messages.info(
@@ -95,9 +95,9 @@ def register(request: HttpRequest) -> HttpResponse:
     )
     form = RegistrationForm(request.POST) if request.method == "POST" else RegistrationForm()
     if request.method == "POST" and form.is_valid() and isinstance(request.user, User):
-        answer = _registered(request, form, request.user)
-        if answer is not None:
-            return answer
+        response = _registered(request, form, request.user)
+        if response is not None:
+            return response
     context: dict[str, Any] = {
         "search": search,
         "form": form,

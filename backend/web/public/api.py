@@ -34,7 +34,7 @@ from backend.web.access import Level, open_to
 from backend.web.introductions.serializers import PartnershipSerializer
 from backend.web.members.serializers import ConfirmedPartnershipSerializer
 from backend.web.public import serializers
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
 
@@ -58,7 +58,7 @@ class CommunitiesView(ApiList):
     @idempotent
     def post(self, request: Request) -> Response:
         community = register_community(
-            by=person(request), **checked(serializers.RegistrationSerializer, request.data)
+            by=current_user(request), **validated(serializers.RegistrationSerializer, request.data)
         )
         return Response(serializers.RegisteredSerializer(community).data, status=201)
 
@@ -108,8 +108,8 @@ class PlacesView(ApiView):
         responses=serializers.PlacesSerializer,
     )
     def get(self, request: Request) -> Response:
-        asked = checked(serializers.PlaceFilters, request.query_params.dict())
-        places = search_places(asked["q"], country=asked["country"])
+        data = validated(serializers.PlaceFilters, request.query_params.dict())
+        places = search_places(data["q"], country=data["country"])
         return Response(serializers.PlacesSerializer({"results": places}).data)
 
 

@@ -260,11 +260,11 @@ def export(request: HttpRequest) -> HttpResponseBase:
         "source",
         "sample",
     ]
-    answer = StreamingHttpResponse(
+    response = StreamingHttpResponse(
         write_csv(header, _cells(found)), content_type="text/csv; charset=utf-8"
     )
-    answer["Content-Disposition"] = 'attachment; filename="partnerships.csv"'
-    return answer
+    response["Content-Disposition"] = 'attachment; filename="partnerships.csv"'
+    return response
 
 
 def _cells(found: Directory) -> Iterator[list[Any]]:

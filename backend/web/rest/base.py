@@ -75,7 +75,7 @@ class FilterSerializer(StrictSerializer):
 METHODS = ["get", "head", "post", "put", "patch", "delete"]
 
 
-def person(request: Request) -> User:
+def current_user(request: Request) -> User:
     """The signed-in person. Raises NotAuthenticated for a visitor."""
     if not isinstance(request.user, User):
         raise NotAuthenticated
@@ -92,7 +92,7 @@ def current_reader(request: Request) -> Reader:
     return reader
 
 
-def checked(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
+def validated(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
     """The values of a body or of query parameters. Raises ValidationError where their shape is
     wrong.
     """
@@ -120,7 +120,7 @@ class ApiList(ListAPIView[Any]):
     filter_serializer: type[FilterSerializer] = FilterSerializer
 
     def filters(self) -> dict[str, Any]:
-        return checked(self.filter_serializer, self.request.query_params.dict())
+        return validated(self.filter_serializer, self.request.query_params.dict())
 
     def get_queryset(self) -> QuerySet[Any]:
         raise NotImplementedError
@@ -142,6 +142,6 @@ class Private(APIView):
     """Forbids every cache to store the view's answers."""
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
-        answer = super().finalize_response(*args, **kwargs)
-        answer["Cache-Control"] = "private, no-store"
-        return answer
+        response = super().finalize_response(*args, **kwargs)
+        response["Cache-Control"] = "private, no-store"
+        return response

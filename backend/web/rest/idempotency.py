@@ -63,10 +63,13 @@ def idempotent(act: Act) -> Act:
             row, fresh = _reserve(request, key)
             if not fresh:
                 return _repeat(row, fingerprint_of(request))
-            answer = act(view, request, *args, **kwargs)
-            row.status, row.body = answer.status_code, JSONRenderer().render(answer.data).decode()
+            response = act(view, request, *args, **kwargs)
+            row.status, row.body = (
+                response.status_code,
+                JSONRenderer().render(response.data).decode(),
+            )
             row.save(update_fields=["status", "body"])
-        return answer
+        return response
 
     once.is_idempotent = True  # type: ignore[attr-defined]
     return once

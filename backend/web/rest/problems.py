@@ -113,13 +113,13 @@ def _framework_problem(exc: exceptions.APIException) -> Response:
     # is signed in.
     signed_out = isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed)
     status = 401 if signed_out else exc.status_code
-    answer = problem(status, _CODES.get(status, "error"), str(exc.detail))
+    response = problem(status, _CODES.get(status, "error"), str(exc.detail))
     if signed_out:
-        answer["WWW-Authenticate"] = 'Session realm="api"'
+        response["WWW-Authenticate"] = 'Session realm="api"'
     wait = getattr(exc, "wait", None)
     if wait:
-        answer["Retry-After"] = str(int(wait))
-    return answer
+        response["Retry-After"] = str(int(wait))
+    return response
 
 
 def _unforeseen_problem(exc: Exception, context: Mapping[str, Any]) -> Response:
@@ -127,13 +127,13 @@ def _unforeseen_problem(exc: Exception, context: Mapping[str, Any]) -> Response:
     got_request_exception.send(sender=type(context.get("view")), request=request)
     _log.error("Unforeseen error in the API: %s", getattr(request, "path", ""), exc_info=exc)
     if isinstance(exc, OperationalError):
-        answer = problem(
+        response = problem(
             503,
             "unavailable",
             "The service cannot reach its database. Nothing was changed; try again in a moment.",
         )
-        answer["Retry-After"] = "5"
-        return answer
+        response["Retry-After"] = "5"
+        return response
     return problem(
         500,
         "internal",

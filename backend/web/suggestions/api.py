@@ -33,7 +33,7 @@ from backend.suggestions.reviews import (
 )
 from backend.suggestions.services import answer
 from backend.web.access import Level, open_to
-from backend.web.rest.base import ApiList, ApiView, checked, current_reader, person
+from backend.web.rest.base import ApiList, ApiView, current_reader, current_user, validated
 from backend.web.rest.idempotency import idempotent
 from backend.web.suggestions import serializers
 from backend.web.suggestions.serializers import QueueFilterSerializer, SuggestionSerializer
@@ -79,8 +79,8 @@ class AnswerView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        me, asked = person(request), checked(serializers.AnswerSerializer, request.data)
-        answer(by=me, suggestion_id=suggestion_id, community_id=community_id, **asked)
+        me, data = current_user(request), validated(serializers.AnswerSerializer, request.data)
+        answer(by=me, suggestion_id=suggestion_id, community_id=community_id, **data)
         view = suggestion_for(current_reader(request), suggestion_id)
         return Response(serializers.SuggestionSerializer(view).data)
 
@@ -119,8 +119,8 @@ class CompareView(ApiView):
     )
     def get(self, request: Request, community_id: int) -> Response:
         reader = current_reader(request)
-        asked = checked(self.filter_serializer, request.query_params.dict())
-        views = compared(reader, [int(value) for value in asked["ids"].split(",")])
+        data = validated(self.filter_serializer, request.query_params.dict())
+        views = compared(reader, [int(value) for value in data["ids"].split(",")])
         reviews, today = reviews_of(reader, views), database_now().date()
         candidates = []
         for view in views:
@@ -156,8 +156,8 @@ class VoteView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        user, asked = person(request), checked(serializers.CastVoteSerializer, request.data)
-        services.cast_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, **asked)
+        user, data = current_user(request), validated(serializers.CastVoteSerializer, request.data)
+        services.cast_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, **data)
         return _review(request, suggestion_id)
 
 
@@ -170,12 +170,15 @@ class RemoveVoteView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        user, asked = person(request), checked(serializers.RemoveVoteSerializer, request.data)
+        user, data = (
+            current_user(request),
+            validated(serializers.RemoveVoteSerializer, request.data),
+        )
         services.remove_vote(
             by=user,
             suggestion_id=suggestion_id,
             community_id=community_id,
-            voter_id=asked["voter_id"],
+            voter_id=data["voter_id"],
         )
         return _review(request, suggestion_id)
 
@@ -189,9 +192,9 @@ class ShortlistView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        user, asked = person(request), checked(serializers.ShortlistSerializer, request.data)
+        user, data = current_user(request), validated(serializers.ShortlistSerializer, request.data)
         services.shortlist(
-            by=user, suggestion_id=suggestion_id, community_id=community_id, listed=asked["listed"]
+            by=user, suggestion_id=suggestion_id, community_id=community_id, listed=data["listed"]
         )
         return _review(request, suggestion_id)
 
@@ -206,7 +209,7 @@ class UndoView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        user = person(request)
+        user = current_user(request)
         services.undo_answer(by=user, suggestion_id=suggestion_id, community_id=community_id)
         return Response(
             SuggestionSerializer(suggestion_for(current_reader(request), suggestion_id)).data
@@ -229,8 +232,8 @@ class RuleView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        asked = checked(serializers.SetRuleSerializer, request.data)
-        rule = services.set_answer_rule(by=person(request), community_id=community_id, **asked)
+        data = validated(serializers.SetRuleSerializer, request.data)
+        rule = services.set_answer_rule(by=current_user(request), community_id=community_id, **data)
         return Response(serializers.RuleSerializer(rule).data)
 
 
@@ -257,6 +260,6 @@ class StaffVotesView(ApiView):
     def get(self, request: Request, suggestion_id: int) -> Response:
         return Response(
             serializers.StaffVotesSerializer(
-                {"votes": votes_for_staff(person(request), suggestion_id)}
+                {"votes": votes_for_staff(current_user(request), suggestion_id)}
             ).data
         )

@@ -213,7 +213,7 @@ def give_answer(request: HttpRequest, community_id: int, suggestion_id: int) -> 
         )
     except InvalidFields as invalid:
         form = DeclineForm(request.POST)
-        form.take(invalid)
+        form.add_service_errors(invalid)
         context = detail_context(current_reader(request), suggestion_id) | {"decline": form}
         return render(request, "suggestions/suggestion.html", context, status=422)
     messages.success(request, _WORDS[Decision.Answer(given)])
@@ -249,7 +249,7 @@ def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpRes
         )
     except InvalidFields as invalid:
         form = VoteForm(request.POST)
-        form.take(invalid)
+        form.add_service_errors(invalid)
         context = detail_context(current_reader(request), suggestion_id) | {"vote": form}
         return render(request, "suggestions/suggestion.html", context, status=422)
     messages.success(
@@ -365,7 +365,7 @@ def answer_rule(request: HttpRequest, community_id: int) -> HttpResponse:
                 by=current_user(request), community_id=community_id, kind=kind, votes_needed=needed
             )
         except InvalidFields as invalid:
-            form.take(invalid)
+            form.add_service_errors(invalid)
             status = 422
         else:
             messages.success(request, _("The rule is set. It holds for every answer from now on."))

@@ -27,7 +27,7 @@ from backend.cities.vetting import submissions_of
 from backend.common.files import private_download, was_too_large
 from backend.web.access import Level, open_to
 from backend.web.profiles import serializers as profiles_serializers
-from backend.web.rest.base import ApiList, ApiView, checked, person
+from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
 from backend.web.vetting import serializers
 
@@ -53,7 +53,7 @@ class VettingView(ApiList):
 
     def get_queryset(self) -> QuerySet[Profile]:
         self.filters()
-        return vetting_queue(person(self.request))
+        return vetting_queue(current_user(self.request))
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         return _with_signals(list(super().paginate_queryset(queryset) or ()))
@@ -65,7 +65,7 @@ class SubmissionView(ApiView):
         summary="One profile as staff read it", responses=serializers.SubmissionSerializer
     )
     def get(self, request: Request, community_id: int) -> Response:
-        profile = submission_for(person(request), community_id)
+        profile = submission_for(current_user(request), community_id)
         profile.errors = draft_errors(profile, complete=True)  # type: ignore[attr-defined]
         return Response(serializers.SubmissionSerializer(_with_signals([profile])[0]).data)
 
@@ -79,8 +79,8 @@ class RequestChangesView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        asked = checked(serializers.RequestChangesSerializer, request.data)
-        note = request_changes(by=person(request), community_id=community_id, **asked)
+        data = validated(serializers.RequestChangesSerializer, request.data)
+        note = request_changes(by=current_user(request), community_id=community_id, **data)
         return Response(profiles_serializers.VettingNoteSerializer(note).data, status=201)
 
 
@@ -93,11 +93,11 @@ class AnswerView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        me = person(request)
+        me = current_user(request)
         answer_changes(
             by=me,
             community_id=community_id,
-            **checked(serializers.AnswerChangesSerializer, request.data),
+            **validated(serializers.AnswerChangesSerializer, request.data),
         )
         return Response(
             profiles_serializers.ProfileStatusSerializer(profile_for(me, community_id)).data
@@ -115,9 +115,9 @@ class PublishView(ApiView):
     )
     @idempotent
     def post(self, request: Request, community_id: int) -> Response:
-        asked = checked(serializers.PublishSerializer, request.data)
+        data = validated(serializers.PublishSerializer, request.data)
         approval = approve_profile(
-            by=person(request), community_id=community_id, revision=asked["revision"]
+            by=current_user(request), community_id=community_id, revision=data["revision"]
         )
         return Response(serializers.ApprovalSerializer(approval).data, status=201)
 
@@ -129,7 +129,7 @@ class LettersView(ApiList):
 
     def get_queryset(self) -> QuerySet[VettingLetter]:
         self.filters()
-        return letters_for(person(self.request), self.kwargs["community_id"])
+        return letters_for(current_user(self.request), self.kwargs["community_id"])
 
     @extend_schema(
         summary="Send the vetting letter",
@@ -141,9 +141,9 @@ class LettersView(ApiList):
         data = request.data  # reads the files: only then it is known which was thrown away
         if was_too_large(request._request, "letter"):
             raise too_large()
-        asked = checked(serializers.LetterUploadSerializer, data)
+        asked = validated(serializers.LetterUploadSerializer, data)
         letter = attach_letter(
-            by=person(request), community_id=community_id, upload=asked["letter"]
+            by=current_user(request), community_id=community_id, upload=asked["letter"]
         )
         return Response(profiles_serializers.LetterSerializer(letter).data, status=201)
 
@@ -159,7 +159,9 @@ class LetterView(ApiView):
         },
     )
     def get(self, request: Request, community_id: int, letter_id: int) -> FileResponse:
-        letter = read_letter(by=person(request), community_id=community_id, letter_id=letter_id)
+        letter = read_letter(
+            by=current_user(request), community_id=community_id, letter_id=letter_id
+        )
         return private_download(
             letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type
         )

@@ -113,7 +113,7 @@ def changes(request: HttpRequest, community_id: int) -> HttpResponse:
             text=request.POST.get("text", ""),
         )
     except InvalidFields as invalid:
-        form.take(invalid)
+        form.add_service_errors(invalid)
         return render(
             request,
             "vetting/staff_submission.html",
@@ -139,7 +139,7 @@ def answer(request: HttpRequest, community_id: int) -> HttpResponse:
                 by=user, community_id=community_id, answer=request.POST.get("answer", "")
             )
         except InvalidFields as invalid:
-            form.take(
+            form.add_service_errors(
                 InvalidFields(
                     {path: lines for path, lines in invalid.errors.items() if path == "answer"}
                 )

@@ -323,6 +323,7 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
+        "pikepdf": {"level": "WARNING"},  # says in every process that it is there
     },
 }
 structlog.configure(

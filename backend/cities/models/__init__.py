@@ -1,10 +1,19 @@
-from backend.cities.models.communities import Community, CommunityRole, Contact, Organisation
-from backend.cities.models.existing import ExistingPartnership
-from backend.cities.models.memberships import MemberImport, Membership
-from backend.cities.models.people import Invitation, JoinRequest
+from backend.cities.models.communities import (
+    Community,
+    CommunityRole,
+    Contact,
+    ExistingPartnership,
+    Organisation,
+)
+from backend.cities.models.people import Invitation, JoinRequest, MemberImport, Membership
 from backend.cities.models.places import Country, ListedPartnership, Place, PlaceName, ReferenceLoad
-from backend.cities.models.profiles import Profile, ProfileVersion, VettingLetter, VettingNote
-from backend.cities.models.vetting import VettingApproval
+from backend.cities.models.profiles import (
+    Profile,
+    ProfileVersion,
+    VettingApproval,
+    VettingLetter,
+    VettingNote,
+)
 
 __all__ = [
     "Community",

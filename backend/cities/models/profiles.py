@@ -1,4 +1,4 @@
-"""Profiles: one living draft, immutable numbered versions, and what staff said while vetting."""
+"""Profiles with their versions, and their vetting."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models.communities import Community
+
+# Profiles: one living draft, immutable numbered versions, and what staff said while vetting.
 
 
 class Profile(models.Model):
@@ -150,3 +152,33 @@ class VettingLetter(models.Model):
     content_type = models.CharField(max_length=40)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
+
+
+# What curators say yes to while they vet.
+
+
+class VettingApproval(models.Model):
+    """A curator's yes to one revision of a submitted profile. The first profile of a country needs
+    two of them.
+    """
+
+    profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="approvals")
+    revision = models.PositiveIntegerField(
+        help_text="The draft's revision that was read; a yes to an older one counts no more"
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    version = models.OneToOneField(
+        ProfileVersion,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="approval",
+        help_text="What it published; empty: it needed a second",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["profile", "revision", "by"], name="approval_once_a_curator"
+            )
+        ]

@@ -20,7 +20,7 @@ _SECRET_KEY_LENGTH, _SECRET_KEY_DIFFERENT = 50, 12
 
 
 class ConfigurationError(Exception):
-    """A variable is missing or wrong; the message says which, and how to mend it."""
+    """A variable is missing or wrong; the message says which, and how to correct it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ class ApiToken(AbstractAuthToken):
 class AccountMail(models.Model):
     """A mail to an address rather than to a person's messages: codes, links, invitations.
 
-    It is written in the commit of what it tells of and sent by a worker, so that no page waits for
+    It is written in the same commit as its cause and sent by a worker, so that no page waits for
     a mail server, and an answer takes as long for an address with an account as for one without.
     Its text is deleted once it is sent: codes and links do not linger.
     """

@@ -67,14 +67,14 @@ _FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
 def has_second_factor(user: User) -> bool:
-    """Whether the person has set up an authenticator app, a passkey or a security key. Signing in
+    """True if the person has set up an authenticator app, a passkey or a security key. Signing in
     asks for it from then on.
     """
     return Authenticator.objects.filter(user=user, type__in=_FACTORS).exists()
 
 
 def must_set_up_second_factor(user: User) -> bool:
-    """Whether nothing of staff opens to this person before they have set one up.
+    """True if this staff member must enrol a second factor before any staff page opens.
 
     A staff member who holds a factor has used it in this session, or made it there: granting a
     staff role and adding the first factor both end the person's other sessions.
@@ -151,7 +151,7 @@ def choose_language(*, by: User, language: str) -> None:
 
 
 def end_sessions(user: User, *, but: str | None = None) -> int:
-    """Signs the person out everywhere, but in the session with the key ``but``; returns how many
+    """Signs the person out everywhere except in the session with the key ``but``; returns how many
     sessions ended.
     """
     sessions = list(UserSession.objects.filter(user=user).exclude(session_key=but or ""))
@@ -182,7 +182,7 @@ def note_address_change(user: User) -> None:
 @transaction.atomic
 def change_staff_role(*, by: User, email: str, role: str) -> User:
     """Makes somebody with an account staff, changes what they are, or ends it (``role`` empty).
-    They sign in anew afterwards.
+    They sign in again afterwards.
 
     Raises:
         NotVisible: no administrator. InvalidFields: no such account with a confirmed address, or no
@@ -212,7 +212,8 @@ def change_staff_role(*, by: User, email: str, role: str) -> User:
                 "email": [
                     str(
                         _(
-                            "Nobody has an account with this address, or the address is not confirmed yet."
+                            "Nobody has an account with this address, or the address is "
+                            "not confirmed yet."
                         )
                     )
                 ]
@@ -231,7 +232,7 @@ def change_staff_role(*, by: User, email: str, role: str) -> User:
     return user
 
 
-# What django-allauth tells of, taken into the trail.
+# Signals of django-allauth, recorded in the trail.
 
 
 @receiver(authenticator_added)

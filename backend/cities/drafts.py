@@ -28,7 +28,8 @@ class DraftConflict(Conflict):
 
     def __init__(self, revision: int, collisions: Mapping[str, tuple[Any, Any]]) -> None:
         super().__init__(
-            "Somebody else changed the same answers in the meantime. Nothing is lost: choose which to keep."
+            "Somebody else changed the same answers in the meantime. Nothing is lost: "
+            "choose which to keep."
         )
         self.revision = revision
         self.collisions = dict(collisions)
@@ -76,7 +77,7 @@ def _plain(value: Any) -> Any:
 def collisions(
     draft: Mapping[str, Any], changed: Answers, revisions: Mapping[str, int], revision: int
 ) -> dict[str, tuple[Any, Any]]:
-    """The changed answers that somebody else changed after ``revision``: (yours, theirs) by path."""
+    """Answers that somebody else changed after ``revision`` too: (yours, theirs) by path."""
     return {
         path: (value, answer_at(draft, path))
         for path, value in changed.items()
@@ -163,7 +164,7 @@ def open_data(community: Community) -> dict[str, Datum]:
 
 
 def same(answer: Any, value: Any) -> bool:
-    """Whether an answer says what a source says; the order of a list does not matter."""
+    """True if an answer says what a source says; the order of a list does not matter."""
     if isinstance(answer, list) and isinstance(value, list):
         return sorted(map(str, answer)) == sorted(map(str, value))
     return isinstance(answer, bool) == isinstance(value, bool) and bool(answer == value)

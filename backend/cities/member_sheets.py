@@ -2,7 +2,8 @@
 what it cannot read, by row.
 
 A cell that begins like a formula is refused when read and neutralised when written: a list that
-went around by mail must not run anything in the office of whoever opens it. (OWASP, CSV injection)
+went around by mail must not run anything on the machine of the person who opens it. (OWASP, CSV
+injection)
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def _csv(content: bytes) -> tuple[str, Iterator[list[Any]]]:
     text = content.decode(encoding)
     if "\x00" in text:
         raise _refused(
-            "This is neither CSV nor Excel (.xlsx). Save the list as one of these. The old format .xls cannot be read."
+            "This is neither CSV nor Excel (.xlsx). Save the list as one of these. The old "
+            "format .xls cannot be read."
         )
     head = text.lstrip().split("\n", 1)[0]
     separator = max(",;\t", key=head.count)
@@ -108,7 +110,8 @@ def _excel(content: bytes) -> Iterator[list[Any]]:
             entries = archive.infolist()
             if len(entries) > 500 or sum(entry.file_size for entry in entries) > _UNPACKED_LIMIT:
                 raise _refused(
-                    "This Excel file unpacks to more than any list of members. Save only the sheet with the list."
+                    "This Excel file unpacks to more than any list of members. Save only "
+                    "the sheet with the list."
                 )
             for entry in entries:
                 # A size that the archive tells wrong ends here, before anything is read as XML.
@@ -178,7 +181,8 @@ def _check_columns(names: Sequence[str]) -> None:
         words.append(f"These columns are missing: {', '.join(missing)}.")
     if unknown:
         words.append(
-            f"These columns are not known: {', '.join(unknown)[:300]}. Known are: {', '.join(COLUMNS)}."
+            f"These columns are not known: {', '.join(unknown)[:300]}. "
+            f"Known are: {', '.join(COLUMNS)}."
         )
     if twice:
         words.append(f"These columns are there twice: {', '.join(twice)}.")

@@ -20,7 +20,7 @@ from backend.cities.permissions import require_staff
 from backend.common.dates import database_now, years_after
 from backend.common.errors import NotVisible
 
-# What holds of every membership, whoever records it: its class of dues, its standing, and the
+# What holds of every membership: its class of dues, its standing, and the
 # days that can be.
 
 
@@ -265,7 +265,10 @@ def _plan(row: SheetRow, world: _World) -> PlannedRow:
     days = {name: _day(name, row.values.get(name, ""), entry.problems) for name in DAYS}
     if community is None or entry.problems:
         return entry
-    entry.shown = f"{community.name}{f', {community.admin1}' if community.admin1 else ''}, {community.country_id}"
+    entry.shown = (
+        f"{community.name}{f', {community.admin1}' if community.admin1 else ''}, "
+        f"{community.country_id}"
+    )
     if isinstance(community, Community):
         entry.community_id, population = community.pk, population_of(community)
         known = _membership(world.memberships[community.pk], days)
@@ -378,12 +381,14 @@ def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | _FreePl
     if found:
         listed = "; ".join(list(dict.fromkeys(_told_apart(one, country) for one in found))[:6])
         entry.problems.append(
-            f"community: several{where} are called so ({listed}). Give the state, or the number in community_id; one that is not "
+            f"community: several{where} are called so ({listed}). Give the state, or the "
+            "number in community_id; one that is not "
             "registered and shares its state registers first."
         )
     else:
         entry.problems.append(
-            f"community: no {name}{where} is registered in {country}, and no place of the gazetteer is called so. "
+            f"community: no {name}{where} is registered in {country}, and no place of the "
+            "gazetteer is called so. "
             "Look at the spelling; a county, state, district or province registers first."
         )
     return None

@@ -15,9 +15,33 @@ LONGEST_NAME = 200  # letters of a folded name, as PlaceName keeps it
 
 # Letters that Unicode does not take apart, and marks that people leave out when they type.
 _LETTERS = {
-    "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "ħ": "h", "Ħ": "H", "ı": "i", "ə": "e", "Ə": "E",
-    "ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "Þ": "Th", "’": "'", "‘": "'", "ʻ": "'", "ʼ": "'", "`": "'", "–": "-",
-}  # fmt: skip
+    "ø": "o",
+    "Ø": "O",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+    "Đ": "D",
+    "ð": "d",
+    "Ð": "D",
+    "ħ": "h",
+    "Ħ": "H",
+    "ı": "i",
+    "ə": "e",
+    "Ə": "E",
+    "ß": "ss",
+    "æ": "ae",
+    "Æ": "Ae",
+    "œ": "oe",
+    "Œ": "Oe",
+    "þ": "th",
+    "Þ": "Th",
+    "’": "'",
+    "‘": "'",
+    "ʻ": "'",
+    "ʼ": "'",
+    "`": "'",
+    "–": "-",
+}
 _PUNCTUATION = str.maketrans("-", " ", ".,")
 _COMBINING = re.compile(
     "["
@@ -99,8 +123,8 @@ def community_key(name: str, kind: str) -> str:
 # How far two spellings are apart, and which ones are one mistake away from what was typed.
 
 
-# Letters as `backend.cities.names.fold` leaves them. What is typed in another script is mended from
-# its own letters alone.
+# Letters as `backend.cities.names.fold` leaves them. What is typed in another script is converted
+# from its own letters alone.
 _ALPHABETS = (
     "abcdefghijklmnopqrstuvwxyz",
     "абвгдежзиклмнопрстуфхцчшщъыьэюяєіґђљњћџ",

@@ -105,88 +105,228 @@ class Group:
 
 
 GROUPS: tuple[Group, ...] = (
-    Group(1, "identity", _("Your community"), _("How you are called at home, and where people can read more."), (
-        Field("local_name", _("Name in your own language"), "text"),
-        Field("website", _("Official website"), "url"),
-    )),
-    Group(2, "authority", _("Who speaks for it"), _("Staff read this to confirm that the community stands behind the profile."), (
-        Field("registrant_role", _("Your role"), "choice", choices=REGISTRANT_ROLES, needed=True),
-        Field("registrant_office", _("Your office or title"), "text", needed=True),
-        Field("highest_official_name", _("Highest elected or appointed official"), "text", needed=True),
-        Field("highest_official_office", _("That person's office"), "text", help=_("For example: Mayor"), needed=True),
-    )),
-    Group(3, "organisation", _("Who runs the programme"), _("The body that looks after partnerships."), (
-        Field("structure", _("Structure"), "choice", choices=STRUCTURES),
-        Field("office", _("Where the municipal contact sits"), "choice", vocabulary="offices"),
-        Field("year_founded", _("Year founded"), "integer", minimum=1800, maximum=2100),
-        Field("volunteers", _("Volunteers"), "integer", minimum=0, maximum=100_000),
-    )),
-    Group(4, "sectors", _("Sectors"), _("What your economy stands on. 1 present, 2 strong, 3 what we are known for."), (
-        Field("strengths", _("Sectors and their strength"), "weighted", vocabulary="sectors"),
-    )),
-    Group(5, "themes", _("Themes of exchange"), _("What you want to exchange. 1 welcome, 2 important, 3 essential."), (
-        Field("importances", _("Themes and their importance"), "weighted", vocabulary="themes", needed=True),
-    )),
-    Group(6, "needs_offers", _("Needs and offers"), _("What you would like to learn or receive, and what you can share."), (
-        Field("needs", _("We need"), "codes", vocabulary="topics", needed=True),
-        Field("offers", _("We offer"), "codes", vocabulary="topics", needed=True),
-    )),
-    Group(7, "facts", _("Facts"), _("Filled from open data where we can. Confirm or correct."), (
-        Field("population", _("Population"), "integer", minimum=1, maximum=50_000_000),
-        Field("area_km2", _("Area (km²)"), "number", minimum=0.01, maximum=5_000_000),
-        Field("median_age", _("Median age"), "number", minimum=10, maximum=70),
-        Field("income_band", _("Income compared with the world (1 low – 4 high)"), "integer", minimum=1, maximum=4),
-        Field("universities", _("Universities"), "integer", minimum=0, maximum=200),
-        Field("institutions", _("Institutions"), "codes", vocabulary="institutions"),
-        Field("air_destinations", _("Direct flight destinations within 60 km"), "integer", minimum=0, maximum=1000),
-        Field("coastal", _("On the coast"), "boolean"),
-        Field("seaport", _("Has a port"), "boolean"),
-        Field("elevation_m", _("Elevation (m)"), "number", minimum=-430, maximum=6000),
-    )),
-    Group(8, "challenges", _("Challenges"), _("What you are working on; shared challenges make good partners."), (
-        Field("challenges", _("Challenges"), "codes", vocabulary="challenges"),
-    )),
-    Group(9, "ties", _("Ties you have"), _("People, history or trade that already connect you."), (
-        Field("ties", _("Ties"), "ties"),
-    )),
-    Group(10, "languages", _("Languages"), _("In which you can work together."), (
-        Field("working", _("Working languages"), "codes", vocabulary="languages", needed=True),
-    )),
-    Group(11, "sought", _("Whom you look for"), _("Leave open what does not matter to you."), (
-        Field("countries", _("Only these countries"), "countries"),
-        Field("regions", _("Only these regions"), "regions"),
-        Field("excluded_countries", _("Not these countries"), "countries"),
-        Field("population_min", _("Population from"), "integer", minimum=0, maximum=50_000_000),
-        Field("population_max", _("Population to"), "integer", minimum=1, maximum=50_000_000),
-        Field("forms", _("Forms of partnership"), "codes", choices=FORMS),
-        Field("not_where_partnered", _("No partner in a country where we already have one"), "boolean"),
-        Field("not_with_us_sister", _("No partner that already has a U.S. sister"), "boolean"),
-    )),
-    Group(12, "readiness", _("Readiness"), _("Committed people and budgets make partnerships live."), (
-        Field("council_support", _("The council supports it"), "choice", choices=YES_PARTLY_NO),
-        Field("mayor_support", _("The mayor supports it"), "choice", choices=YES_PARTLY_NO),
-        Field("supporters", _("Supporters in the community"), "choice", choices=YES_PARTLY_NO),
-        Field("first_year_plan", _("There is a plan for the first year"), "choice", choices=YES_PARTLY_NO),
-        Field("budget", _("There is a budget for the first year"), "choice", choices=YES_PARTLY_NO),
-        Field("travel", _("Delegations can travel"), "choice", choices=YES_PARTLY_NO),
-    )),
-    Group(13, "partnerships", _("Partnerships you have"), _("Worldwide, with year and status."), (
-        Field("existing", _("Existing partnerships"), "partnerships"),
-    )),
-    Group(14, "capacity", _("Capacity"), _("So that nobody is overrun."), (
-        Field("new_partnerships", _("New partnerships at once"), "integer", minimum=1, maximum=20),
-        Field("open_introductions", _("Open introductions at once"), "integer", minimum=1, maximum=50),
-        Field("response_days", _("We answer within (days)"), "integer", minimum=1, maximum=180),
-    )),
-    Group(15, "story", _("Your story"), _("A few sentences that make others want to answer."), (
-        Field("text", _("Story"), "long_text", max_length=4000, needed=True),
-        Field("language", _("Language of the story"), "choice", vocabulary="languages", needed=True),
-        Field("english", _("English version"), "long_text", max_length=4000),
-    )),
-    Group(16, "importances", _("What counts most"), _("How much each kind of fit counts for you: 0 not at all – 3 most."), (
-        Field("facets", _("Importance of each kind of fit"), "weighted", choices=FACETS),
-    )),
-)  # fmt: skip
+    Group(
+        1,
+        "identity",
+        _("Your community"),
+        _("How you are called at home, and where people can read more."),
+        (
+            Field("local_name", _("Name in your own language"), "text"),
+            Field("website", _("Official website"), "url"),
+        ),
+    ),
+    Group(
+        2,
+        "authority",
+        _("Who speaks for it"),
+        _("Staff read this to confirm that the community stands behind the profile."),
+        (
+            Field(
+                "registrant_role", _("Your role"), "choice", choices=REGISTRANT_ROLES, needed=True
+            ),
+            Field("registrant_office", _("Your office or title"), "text", needed=True),
+            Field(
+                "highest_official_name",
+                _("Highest elected or appointed official"),
+                "text",
+                needed=True,
+            ),
+            Field(
+                "highest_official_office",
+                _("That person's office"),
+                "text",
+                help=_("For example: Mayor"),
+                needed=True,
+            ),
+        ),
+    ),
+    Group(
+        3,
+        "organisation",
+        _("Who runs the programme"),
+        _("The body that looks after partnerships."),
+        (
+            Field("structure", _("Structure"), "choice", choices=STRUCTURES),
+            Field("office", _("Where the municipal contact sits"), "choice", vocabulary="offices"),
+            Field("year_founded", _("Year founded"), "integer", minimum=1800, maximum=2100),
+            Field("volunteers", _("Volunteers"), "integer", minimum=0, maximum=100_000),
+        ),
+    ),
+    Group(
+        4,
+        "sectors",
+        _("Sectors"),
+        _("What your economy stands on. 1 present, 2 strong, 3 what we are known for."),
+        (Field("strengths", _("Sectors and their strength"), "weighted", vocabulary="sectors"),),
+    ),
+    Group(
+        5,
+        "themes",
+        _("Themes of exchange"),
+        _("What you want to exchange. 1 welcome, 2 important, 3 essential."),
+        (
+            Field(
+                "importances",
+                _("Themes and their importance"),
+                "weighted",
+                vocabulary="themes",
+                needed=True,
+            ),
+        ),
+    ),
+    Group(
+        6,
+        "needs_offers",
+        _("Needs and offers"),
+        _("What you would like to learn or receive, and what you can share."),
+        (
+            Field("needs", _("We need"), "codes", vocabulary="topics", needed=True),
+            Field("offers", _("We offer"), "codes", vocabulary="topics", needed=True),
+        ),
+    ),
+    Group(
+        7,
+        "facts",
+        _("Facts"),
+        _("Filled from open data where we can. Confirm or correct."),
+        (
+            Field("population", _("Population"), "integer", minimum=1, maximum=50_000_000),
+            Field("area_km2", _("Area (km²)"), "number", minimum=0.01, maximum=5_000_000),
+            Field("median_age", _("Median age"), "number", minimum=10, maximum=70),
+            Field(
+                "income_band",
+                _("Income compared with the world (1 low – 4 high)"),
+                "integer",
+                minimum=1,
+                maximum=4,
+            ),
+            Field("universities", _("Universities"), "integer", minimum=0, maximum=200),
+            Field("institutions", _("Institutions"), "codes", vocabulary="institutions"),
+            Field(
+                "air_destinations",
+                _("Direct flight destinations within 60 km"),
+                "integer",
+                minimum=0,
+                maximum=1000,
+            ),
+            Field("coastal", _("On the coast"), "boolean"),
+            Field("seaport", _("Has a port"), "boolean"),
+            Field("elevation_m", _("Elevation (m)"), "number", minimum=-430, maximum=6000),
+        ),
+    ),
+    Group(
+        8,
+        "challenges",
+        _("Challenges"),
+        _("What you are working on; shared challenges make good partners."),
+        (Field("challenges", _("Challenges"), "codes", vocabulary="challenges"),),
+    ),
+    Group(
+        9,
+        "ties",
+        _("Ties you have"),
+        _("People, history or trade that already connect you."),
+        (Field("ties", _("Ties"), "ties"),),
+    ),
+    Group(
+        10,
+        "languages",
+        _("Languages"),
+        _("In which you can work together."),
+        (Field("working", _("Working languages"), "codes", vocabulary="languages", needed=True),),
+    ),
+    Group(
+        11,
+        "sought",
+        _("Whom you look for"),
+        _("Leave open what does not matter to you."),
+        (
+            Field("countries", _("Only these countries"), "countries"),
+            Field("regions", _("Only these regions"), "regions"),
+            Field("excluded_countries", _("Not these countries"), "countries"),
+            Field("population_min", _("Population from"), "integer", minimum=0, maximum=50_000_000),
+            Field("population_max", _("Population to"), "integer", minimum=1, maximum=50_000_000),
+            Field("forms", _("Forms of partnership"), "codes", choices=FORMS),
+            Field(
+                "not_where_partnered",
+                _("No partner in a country where we already have one"),
+                "boolean",
+            ),
+            Field("not_with_us_sister", _("No partner that already has a U.S. sister"), "boolean"),
+        ),
+    ),
+    Group(
+        12,
+        "readiness",
+        _("Readiness"),
+        _("Committed people and budgets make partnerships live."),
+        (
+            Field("council_support", _("The council supports it"), "choice", choices=YES_PARTLY_NO),
+            Field("mayor_support", _("The mayor supports it"), "choice", choices=YES_PARTLY_NO),
+            Field("supporters", _("Supporters in the community"), "choice", choices=YES_PARTLY_NO),
+            Field(
+                "first_year_plan",
+                _("There is a plan for the first year"),
+                "choice",
+                choices=YES_PARTLY_NO,
+            ),
+            Field(
+                "budget", _("There is a budget for the first year"), "choice", choices=YES_PARTLY_NO
+            ),
+            Field("travel", _("Delegations can travel"), "choice", choices=YES_PARTLY_NO),
+        ),
+    ),
+    Group(
+        13,
+        "partnerships",
+        _("Partnerships you have"),
+        _("Worldwide, with year and status."),
+        (Field("existing", _("Existing partnerships"), "partnerships"),),
+    ),
+    Group(
+        14,
+        "capacity",
+        _("Capacity"),
+        _("So that nobody is overrun."),
+        (
+            Field(
+                "new_partnerships", _("New partnerships at once"), "integer", minimum=1, maximum=20
+            ),
+            Field(
+                "open_introductions",
+                _("Open introductions at once"),
+                "integer",
+                minimum=1,
+                maximum=50,
+            ),
+            Field("response_days", _("We answer within (days)"), "integer", minimum=1, maximum=180),
+        ),
+    ),
+    Group(
+        15,
+        "story",
+        _("Your story"),
+        _("A few sentences that make others want to answer."),
+        (
+            Field("text", _("Story"), "long_text", max_length=4000, needed=True),
+            Field(
+                "language",
+                _("Language of the story"),
+                "choice",
+                vocabulary="languages",
+                needed=True,
+            ),
+            Field("english", _("English version"), "long_text", max_length=4000),
+        ),
+    ),
+    Group(
+        16,
+        "importances",
+        _("What counts most"),
+        _("How much each kind of fit counts for you: 0 not at all – 3 most."),
+        (Field("facets", _("Importance of each kind of fit"), "weighted", choices=FACETS),),
+    ),
+)
 
 GROUP_BY_CODE: Mapping[str, Group] = {group.code: group for group in GROUPS}
 

@@ -63,7 +63,8 @@ def _url(field: Field, value: Any) -> str:
     if not good:
         raise _Wrong(
             _(
-                "Write a web address that begins with https://, for example https://www.city.example."
+                "Write a web address that begins with https://, for example "
+                "https://www.city.example."
             )
         )
     return text
@@ -179,7 +180,8 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
         if ("country" in tie) == ("community_id" in tie):
             raise _Wrong(
                 _(
-                    "Each tie leads to a country or to one named community: give exactly one of them."
+                    "Each tie leads to a country or to one named community: give exactly "
+                    "one of them."
                 )
             )
         if "country" in tie:
@@ -187,7 +189,8 @@ def _ties(field: Field, value: Any) -> list[dict[str, Any]]:
         elif type(tie["community_id"]) is not int or tie["community_id"] not in listed:
             raise _Wrong(
                 _(
-                    "“%(name)s” is not the name of exactly one community here. Look it up in the list of communities and write its number."
+                    "“%(name)s” is not the name of exactly one community here. Look it up "
+                    "in the list of communities and write its number."
                 )
                 % {"name": tie["community_id"]}
             )
@@ -228,9 +231,20 @@ def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
 
 
 CHECKS: Mapping[str, Callable[[Field, Any], Any]] = {
-    "text": _text, "long_text": _text, "url": _url, "integer": _number, "number": _number, "boolean": _boolean, "choice": _choice,
-    "codes": _codes, "weighted": _weighted, "countries": _countries, "regions": _regions, "ties": _ties, "partnerships": _partnerships,
-}  # fmt: skip
+    "text": _text,
+    "long_text": _text,
+    "url": _url,
+    "integer": _number,
+    "number": _number,
+    "boolean": _boolean,
+    "choice": _choice,
+    "codes": _codes,
+    "weighted": _weighted,
+    "countries": _countries,
+    "regions": _regions,
+    "ties": _ties,
+    "partnerships": _partnerships,
+}
 
 
 def check_document(document: Any, *, complete: bool) -> dict[str, dict[str, Any]]:

@@ -236,7 +236,7 @@ def confirmed_partnerships(community_id: int | None = None) -> QuerySet[Existing
 
 
 def claims_of(user: User, community_id: int) -> QuerySet[ExistingPartnership]:
-    """A community's own rows with where each stands. Raises NotVisible for others than its owners
+    """A community's own rows with the state of each. Raises NotVisible for others than its owners
     and staff.
     """
     require_in(user, community_id, Verb.READ, Resource.DRAFT)
@@ -306,13 +306,24 @@ State = Literal["done", "begun", "needed", "wrong", "to_confirm", "empty"]
 # Seconds to read a question and answer it, by kind: a person who knows their town and types with
 # two fingers.
 SECONDS: Mapping[Kind, int] = {
-    "text": 12, "url": 15, "long_text": 150, "integer": 10, "number": 10, "boolean": 4, "choice": 5, "codes": 35, "weighted": 45,
-    "countries": 15, "regions": 10, "ties": 45, "partnerships": 45,
-}  # fmt: skip
+    "text": 12,
+    "url": 15,
+    "long_text": 150,
+    "integer": 10,
+    "number": 10,
+    "boolean": 4,
+    "choice": 5,
+    "codes": 35,
+    "weighted": 45,
+    "countries": 15,
+    "regions": 10,
+    "ties": 45,
+    "partnerships": 45,
+}
 _TO_CONFIRM = 3  # seconds to look at a value that is there already
 _TO_TURN = 4  # seconds a page takes on a slow line
 
-# Topics with a needed answer come first: whoever stops after them has a profile that can be
+# Topics with a needed answer come first: a person who stops after them has a profile that can be
 # submitted.
 WALK: tuple[Group, ...] = tuple(
     sorted(GROUPS, key=lambda group: (not group.is_needed, group.number))
@@ -367,7 +378,7 @@ def _minutes(seconds: Iterable[int]) -> int:
 
 
 def progress_of(profile: Profile) -> Progress:
-    """Each topic in the order of the walk, with where it stands."""
+    """Each topic in the order of the walk, with its progress."""
     wrong = valid_part(profile.draft)[1]
     missing = missing_answers(profile.draft)
     topics = tuple(_topic(profile.draft, group, wrong, missing) for group in WALK)

@@ -74,10 +74,28 @@ def place_rows(
         ) = additions.get(place, NOTHING)
         code = code or package_code
         yield [
-            place, name, ascii_name or spelled, search_text, country, code, divisions.get((country, code), ""), latitude, longitude,
-            population, timezone, elevation, seat, capital or "0", coast_km, coastal, seaport, climate, universities,
-            destinations.get(place, "0" if place in additions else ""), ITEM_SEPARATOR.join(names),
-        ]  # fmt: skip
+            place,
+            name,
+            ascii_name or spelled,
+            search_text,
+            country,
+            code,
+            divisions.get((country, code), ""),
+            latitude,
+            longitude,
+            population,
+            timezone,
+            elevation,
+            seat,
+            capital or "0",
+            coast_km,
+            coastal,
+            seaport,
+            climate,
+            universities,
+            destinations.get(place, "0" if place in additions else ""),
+            ITEM_SEPARATOR.join(names),
+        ]
 
 
 def _of_package(places: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
@@ -219,12 +237,35 @@ DATA_SETS = (
     ),
     DataSet(
         name="places",
-        files=("places.csv.gz", "places_more.csv.gz", "air_destinations_odbl.csv.gz", "admin1.csv.gz"),
+        files=(
+            "places.csv.gz",
+            "places_more.csv.gz",
+            "air_destinations_odbl.csv.gz",
+            "admin1.csv.gz",
+        ),
         model=Place,
         columns=(
-            "id", "name", "ascii_name", "search_text", "country_id", "admin1_code", "admin1", "latitude", "longitude", "population",
-            "timezone", "elevation_m", "seat_level", "is_capital", "coast_km", "coastal", "seaport", "climate", "university_names",
-            "air_destinations", "alternate_names",
+            "id",
+            "name",
+            "ascii_name",
+            "search_text",
+            "country_id",
+            "admin1_code",
+            "admin1",
+            "latitude",
+            "longitude",
+            "population",
+            "timezone",
+            "elevation_m",
+            "seat_level",
+            "is_capital",
+            "coast_km",
+            "coastal",
+            "seaport",
+            "climate",
+            "university_names",
+            "air_destinations",
+            "alternate_names",
         ),
         key=("id",),
         read=_places,
@@ -240,7 +281,7 @@ DATA_SETS = (
         read=_partnerships,
         delete_absent=True,
     ),
-)  # fmt: skip
+)
 
 
 def load_reference(*, force: bool = False) -> list[Loaded]:
@@ -271,7 +312,7 @@ def _load(data_set: DataSet, *, force: bool) -> Loaded:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """A million small objects that all stay alive: looking for garbage among them doubles the time."""
+    """A million small objects stay alive: the collector would double the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -370,8 +411,9 @@ def _merge(cursor: Any, data_set: DataSet, arrays: Sequence[str]) -> None:
         f"string_to_array({c}, chr({ord(ITEM_SEPARATOR)}))" if c in arrays else c
         for c in data_set.columns
     )
+    columns = ", ".join(data_set.columns)
     cursor.execute(  # the names are those of our own models
-        f"INSERT INTO {table} ({', '.join(data_set.columns)}) SELECT {values} FROM arriving "  # noqa: S608
+        f"INSERT INTO {table} ({columns}) SELECT {values} FROM arriving "  # noqa: S608
         f"ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})"
     )
     if data_set.delete_absent:

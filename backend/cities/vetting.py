@@ -25,23 +25,113 @@ from backend.outbox.topics import Topic
 # officials write from public mail services.
 
 
-PUBLIC_MAIL = frozenset({
-    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "ymail.com",
-    "aol.com", "icloud.com", "me.com", "mac.com", "gmx.com", "gmx.net", "gmx.de", "web.de", "t-online.de",
-    "freenet.de", "mail.com", "mail.ru", "bk.ru", "list.ru", "inbox.ru", "yandex.ru", "yandex.com", "ya.ru",
-    "proton.me", "protonmail.com", "tutanota.com", "zoho.com", "qq.com", "163.com", "126.com", "sina.com", "sohu.com",
-    "foxmail.com", "naver.com", "daum.net", "hanmail.net", "rediffmail.com", "libero.it", "virgilio.it", "orange.fr",
-    "wanadoo.fr", "free.fr", "laposte.net", "sfr.fr", "seznam.cz", "wp.pl", "onet.pl", "interia.pl", "o2.pl",
-    "ukr.net", "abv.bg", "uol.com.br", "bol.com.br", "terra.com.br", "walla.co.il", "yahoo.co.jp", "yahoo.co.uk",
-    "yahoo.co.in", "yahoo.fr", "yahoo.de", "yahoo.es", "yahoo.it", "yahoo.com.br", "yahoo.com.mx", "hotmail.fr",
-    "hotmail.co.uk", "hotmail.es", "hotmail.it", "hotmail.de", "outlook.fr", "outlook.de", "outlook.es", "live.fr",
-    "live.co.uk",
-})  # fmt: skip
+PUBLIC_MAIL = frozenset(
+    {
+        "gmail.com",
+        "googlemail.com",
+        "outlook.com",
+        "hotmail.com",
+        "live.com",
+        "msn.com",
+        "yahoo.com",
+        "ymail.com",
+        "aol.com",
+        "icloud.com",
+        "me.com",
+        "mac.com",
+        "gmx.com",
+        "gmx.net",
+        "gmx.de",
+        "web.de",
+        "t-online.de",
+        "freenet.de",
+        "mail.com",
+        "mail.ru",
+        "bk.ru",
+        "list.ru",
+        "inbox.ru",
+        "yandex.ru",
+        "yandex.com",
+        "ya.ru",
+        "proton.me",
+        "protonmail.com",
+        "tutanota.com",
+        "zoho.com",
+        "qq.com",
+        "163.com",
+        "126.com",
+        "sina.com",
+        "sohu.com",
+        "foxmail.com",
+        "naver.com",
+        "daum.net",
+        "hanmail.net",
+        "rediffmail.com",
+        "libero.it",
+        "virgilio.it",
+        "orange.fr",
+        "wanadoo.fr",
+        "free.fr",
+        "laposte.net",
+        "sfr.fr",
+        "seznam.cz",
+        "wp.pl",
+        "onet.pl",
+        "interia.pl",
+        "o2.pl",
+        "ukr.net",
+        "abv.bg",
+        "uol.com.br",
+        "bol.com.br",
+        "terra.com.br",
+        "walla.co.il",
+        "yahoo.co.jp",
+        "yahoo.co.uk",
+        "yahoo.co.in",
+        "yahoo.fr",
+        "yahoo.de",
+        "yahoo.es",
+        "yahoo.it",
+        "yahoo.com.br",
+        "yahoo.com.mx",
+        "hotmail.fr",
+        "hotmail.co.uk",
+        "hotmail.es",
+        "hotmail.it",
+        "hotmail.de",
+        "outlook.fr",
+        "outlook.de",
+        "outlook.es",
+        "live.fr",
+        "live.co.uk",
+    }
+)
 # Second labels under which countries sell names: there a name has three labels.
-_SHARED_LABELS = frozenset({
-    "ac", "co", "com", "edu", "go", "gob", "gouv", "gov", "gub", "gv", "ed", "lg",
-    "ne", "net", "or", "org", "mil", "nic", "nom", "k12", "city",
-})  # fmt: skip
+_SHARED_LABELS = frozenset(
+    {
+        "ac",
+        "co",
+        "com",
+        "edu",
+        "go",
+        "gob",
+        "gouv",
+        "gov",
+        "gub",
+        "gv",
+        "ed",
+        "lg",
+        "ne",
+        "net",
+        "or",
+        "org",
+        "mil",
+        "nic",
+        "nom",
+        "k12",
+        "city",
+    }
+)
 _LETTER_OLD_YEARS = 1
 
 
@@ -128,7 +218,10 @@ def _mail_of(address: str, website: str) -> Signal:
     host = address.rpartition("@")[2]
     domain, site = registrable_domain(host), registrable_domain(website)
     if domain in PUBLIC_MAIL:
-        meaning = "Many real officials write from such an address. Let the letter and the named official decide."
+        meaning = (
+            "Many real officials write from such an address. Let the letter and the named "
+            "official decide."
+        )
         return Signal(
             "mail_public", "plain", f"{address} is at a public mail service ({domain}).", meaning
         )
@@ -141,7 +234,10 @@ def _mail_of(address: str, website: str) -> Signal:
             meaning,
         )
     if domain == site:
-        meaning = "Whoever runs the website also gave out this address. Check that it is the municipality's website."
+        meaning = (
+            "Whoever runs the website also gave out this address. Check that it is the "
+            "municipality's website."
+        )
         return Signal(
             "mail_same", "good", f"{address} is at the domain of the website ({site}).", meaning
         )
@@ -157,7 +253,10 @@ def _registrants(profile: Profile) -> list[Signal]:
     people = _active(profile)
     if len(people) < 2:
         return []
-    meaning = "A second registrant is sent to the organisation that is there. Approving confirms all who are not confirmed yet."
+    meaning = (
+        "A second registrant is sent to the organisation that is there. Approving confirms all "
+        "who are not confirmed yet."
+    )
     return [
         Signal(
             "second_registrant",
@@ -218,7 +317,10 @@ def _similar(community: Community, neighbours: Iterable[Community]) -> list[Sign
         f"{other.name} ({other.get_kind_display()}{f', {other.admin1}' if other.admin1 else ''})"
         for other in found[:5]
     )
-    meaning = "They may be one: a city and its county, or one place spelled twice. Nobody starts a second organisation around the first."
+    meaning = (
+        "They may be one: a city and its county, or one place spelled twice. Nobody starts a "
+        "second organisation around the first."
+    )
     return [
         Signal(
             "similar",
@@ -242,11 +344,17 @@ def _alike(one: str, other: str) -> bool:
 # What staff and owners read of the vetting of a profile.
 
 
-# What the owner's side is told of. Which curator it was stays with staff.
+# The events that the owner's side reads. Only staff read which curator it was.
 _OF_VETTING = (
-    Topic.PROFILE_SUBMITTED, Topic.PROFILE_CHANGES_REQUESTED, Topic.PROFILE_APPROVED, Topic.PROFILE_PUBLISHED, Topic.LETTER_ATTACHED,
-    Topic.LETTER_READ, Topic.LETTERS_ERASED, Topic.COMMUNITY_REGISTERED,
-)  # fmt: skip
+    Topic.PROFILE_SUBMITTED,
+    Topic.PROFILE_CHANGES_REQUESTED,
+    Topic.PROFILE_APPROVED,
+    Topic.PROFILE_PUBLISHED,
+    Topic.LETTER_ATTACHED,
+    Topic.LETTER_READ,
+    Topic.LETTERS_ERASED,
+    Topic.COMMUNITY_REGISTERED,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 
 class DomainError(Exception):
-    """Base of all errors that a person can mend. ``code`` is stable, the message says what is wrong
-    and how to mend it.
+    """Base of all errors that a person can correct. ``code`` is stable, the message says what is
+    wrong and how to correct it.
     """
 
     code = "error"

@@ -28,7 +28,8 @@ class LimitedUpload(FileUploadHandler):
     ) -> None:
         if content_length > REQUEST_LIMIT:
             raise RequestDataTooBig(
-                f"A request with files may have {REQUEST_LIMIT} bytes, this one has {content_length}."
+                f"A request with files may have {REQUEST_LIMIT} bytes, this one has "
+                f"{content_length}."
             )
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
@@ -48,7 +49,7 @@ class LimitedUpload(FileUploadHandler):
 
 
 def was_too_large(request: HttpRequest, field: str) -> bool:
-    """Whether a file of that field was thrown away for its size. Ask after the request's files were
+    """True if a file of that field was thrown away for its size. Ask after the request's files were
     read.
     """
     return field in request.META.get(_TOO_LARGE, ())

@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 class _Printer:
-    """One child process, one document at a time; started when first needed, and anew when it died
+    """One child process, one document at a time; started when first needed, and again when it died
     or has made many.
     """
 
@@ -59,7 +59,8 @@ class _Printer:
             _log.error("pdf_not_made", reason=body.decode(errors="replace")[:500])
             raise Unavailable(
                 _(
-                    "A PDF cannot be made on this machine just now. The same page can be printed from the browser."
+                    "A PDF cannot be made on this machine just now. The same page can be "
+                    "printed from the browser."
                 )
             )
         return body

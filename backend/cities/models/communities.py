@@ -73,7 +73,8 @@ class Community(models.Model):
     name_key = models.CharField(
         max_length=200,
         blank=True,
-        help_text="Without a place: the name as duplicates are told by, see backend.cities.names.community_key",
+        help_text="Without a place: the name as duplicates are told by, see "
+        "backend.cities.names.community_key",
     )
     region_key = models.CharField(
         max_length=200, blank=True, help_text="Without a place: the region it lies in, likewise"

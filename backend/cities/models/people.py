@@ -183,7 +183,8 @@ class MemberImport(models.Model):
     file_name = models.CharField(max_length=200)
     read_as = models.CharField(max_length=40, help_text="Kind of file and, for text, its encoding")
     rows = models.JSONField(
-        help_text="What each row of the file would do, or why it cannot be taken; see cities.member_plans"
+        help_text="What each row of the file would do, or why it cannot be taken; see "
+        "cities.member_plans"
     )
     checked_at = models.DateTimeField(auto_now_add=True)
     applied_at = models.DateTimeField(null=True)

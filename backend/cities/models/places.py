@@ -24,7 +24,7 @@ def _territories(language: str) -> Mapping[str, str]:
 
 
 def country_name(code: str, language: str | None = None) -> str:
-    """A country's name by CLDR, for where only its code is at hand; the code where CLDR knows none."""
+    """A country's name by CLDR, by its code; the code itself where CLDR knows no name."""
     return _territories((language or get_language() or "en").split("-")[0]).get(code, code)
 
 

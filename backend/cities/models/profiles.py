@@ -34,7 +34,9 @@ class Profile(models.Model):
     )
     answer_revisions = models.JSONField(
         default=dict,
-        help_text="Revision at which each answer (``group.field``) last changed: two editors collide only on the same answer.",
+        help_text="Revision at which each answer (``group.field``) last changed: two editors "
+        "collide "
+        "only on the same answer.",
     )
     current_version = models.OneToOneField(
         "ProfileVersion", null=True, on_delete=models.PROTECT, related_name="+"
@@ -49,7 +51,8 @@ class Profile(models.Model):
     )
     paused_until = models.DateField(
         null=True,
-        help_text="The first day on which a paused profile seeks again; empty: until it is resumed.",
+        help_text="The first day on which a paused profile seeks again; "
+        "empty: until it is resumed.",
     )
 
     class Meta:

@@ -15,7 +15,7 @@ from backend.cities.models import Community
 
 
 def holds_sample_accounts() -> bool:
-    """Whether the database holds an account or a community of the sample world."""
+    """True if the database holds an account or a community of the sample world."""
     return (
         User.objects.filter(is_sample=True).exists()
         or Community.objects.filter(is_sample=True).exists()
@@ -42,6 +42,7 @@ def refuse_sample_in_production() -> None:
             connection.close()  # the process may fork after this
     if found:
         raise ImproperlyConfigured(
-            "The database holds the sample world, whose accounts share one password; production does not start over it. "
+            "The database holds the sample world, whose accounts share one password; "
+            "production does not start over it. "
             "Set DATABASE_URL to an empty database and run: python3 manage.py migrate"
         )

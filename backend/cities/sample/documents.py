@@ -50,7 +50,7 @@ def templates() -> Mapping[str, Any]:
 
 
 def story_language(facts: PlaceFacts, rng: random.Random) -> str:
-    """The first official language that stories can be told in, else English."""
+    """The first official language that stories are written in, else English."""
     if facts.country == "US":
         return (
             "es"
@@ -232,9 +232,17 @@ _READINESS = (
 )
 # How often a group that nobody must fill is filled.
 _FILLED = {
-    "organisation": 0.85, "sectors": 0.95, "institutions": 0.85, "challenges": 0.92, "ties": 0.8, "sought": 0.75, "readiness": 0.82,
-    "capacity": 0.9, "importances": 0.6, "website": 0.8,
-}  # fmt: skip
+    "organisation": 0.85,
+    "sectors": 0.95,
+    "institutions": 0.85,
+    "challenges": 0.92,
+    "ties": 0.8,
+    "sought": 0.75,
+    "readiness": 0.82,
+    "capacity": 0.9,
+    "importances": 0.6,
+    "website": 0.8,
+}
 
 
 def generate_documents(
@@ -255,7 +263,7 @@ def generate_documents(
 def _sides(
     communities: Mapping[int, int], places: Sequence[PlaceFacts]
 ) -> tuple[list[int], list[int]]:
-    """Whom a U.S. community may name (those abroad), and whom one abroad may (those in the U.S.)."""
+    """Whom a U.S. community may name (abroad), and whom one abroad may (in the U.S.)."""
     named = [
         (place.country, communities[place.place_id])
         for place in places

@@ -31,7 +31,7 @@ DOMAIN = "sample.example"  # reserved by RFC 2606: no mail ever leaves for it
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
+class SampleActor:
     """``place_id`` and ``role``: for which community they act, and as what; staff have neither."""
 
     mailbox: str
@@ -48,14 +48,55 @@ class Actor:
 
 
 ACTORS = (
-    Actor("official", "Official abroad (sample)", "a city abroad: its suggestions, its profile, its answers", OFFICIAL_ABROAD, "official"),
-    Actor("us.official", "U.S. official (sample)", "a U.S. city without a committee: the other side", OFFICIAL_AT_HOME, "official"),
-    Actor("chair", "Committee chair (sample)", "a U.S. committee: read suggestions, answer for the city", COMMITTEE_AT_HOME, "chair"),
-    Actor("member", "Committee member (sample)", "the same committee: read suggestions", COMMITTEE_AT_HOME, "committee_member"),
-    Actor("newcomer", "Newcomer (sample)", "a registrant who waits for vetting", NEWCOMER_ABROAD, "official", vetted=False),
-    Actor("curator", "Curator (sample)", "staff: vet registrants, release suggestions, introduce", staff_role=User.StaffRole.CURATOR),
-    Actor("admin", "Administrator (sample)", "staff: the same and operations", staff_role=User.StaffRole.ADMIN),
-)  # fmt: skip
+    SampleActor(
+        "official",
+        "Official abroad (sample)",
+        "a city abroad: its suggestions, its profile, its answers",
+        OFFICIAL_ABROAD,
+        "official",
+    ),
+    SampleActor(
+        "us.official",
+        "U.S. official (sample)",
+        "a U.S. city without a committee: the other side",
+        OFFICIAL_AT_HOME,
+        "official",
+    ),
+    SampleActor(
+        "chair",
+        "Committee chair (sample)",
+        "a U.S. committee: read suggestions, answer for the city",
+        COMMITTEE_AT_HOME,
+        "chair",
+    ),
+    SampleActor(
+        "member",
+        "Committee member (sample)",
+        "the same committee: read suggestions",
+        COMMITTEE_AT_HOME,
+        "committee_member",
+    ),
+    SampleActor(
+        "newcomer",
+        "Newcomer (sample)",
+        "a registrant who waits for vetting",
+        NEWCOMER_ABROAD,
+        "official",
+        vetted=False,
+    ),
+    SampleActor(
+        "curator",
+        "Curator (sample)",
+        "staff: vet registrants, release suggestions, introduce",
+        staff_role=User.StaffRole.CURATOR,
+    ),
+    SampleActor(
+        "admin",
+        "Administrator (sample)",
+        "staff: the same and operations",
+        staff_role=User.StaffRole.ADMIN,
+    ),
+)
 
 
 # The one password of all sample accounts: made once per data folder, readable by its owner
@@ -100,7 +141,7 @@ def _make(path: Path) -> str:
     return password
 
 
-# Where each sample profile stands in its life: nearly all are published, a handful show the
+# The status of each sample profile: nearly all are published, a handful show the
 # other stations.
 
 
@@ -108,7 +149,7 @@ _S = Profile.Status
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SampleStatus:
     """``confirmed_days``: how long ago the owner confirmed a published profile, from and to."""
 
     status: str
@@ -117,33 +158,33 @@ class Standing:
     confirmed_days: tuple[int, int] = (0, 300)
 
 
-PUBLISHED = Standing(_S.PUBLISHED, published=True)
-SUBMITTED = Standing(_S.SUBMITTED)
+PUBLISHED = SampleStatus(_S.PUBLISHED, published=True)
+SUBMITTED = SampleStatus(_S.SUBMITTED)
 _OTHERS = (
     *[SUBMITTED] * 7,  # the newcomer's is the eighth
-    Standing(_S.CHANGES_REQUESTED),
-    *[Standing(_S.DRAFT, complete=False)] * 4,
-    *[Standing(_S.PAUSED, published=True)] * 2,
-    *[Standing(_S.STALE, published=True, confirmed_days=(380, 440))] * 2,
+    SampleStatus(_S.CHANGES_REQUESTED),
+    *[SampleStatus(_S.DRAFT, complete=False)] * 4,
+    *[SampleStatus(_S.PAUSED, published=True)] * 2,
+    *[SampleStatus(_S.STALE, published=True, confirmed_days=(380, 440))] * 2,
 )
 
 
-def standings_of(facts: Sequence[PlaceFacts], rng: random.Random) -> list[Standing]:
-    """One for each place, in order. Named actors' communities are published, but for the
+def statuses_of(facts: Sequence[PlaceFacts], rng: random.Random) -> list[SampleStatus]:
+    """One for each place, in order. Named actors' communities are published, except for the
     newcomer's; the others stand abroad.
     """
     vetted: dict[int | None, bool] = {
         actor.place_id: actor.vetted for actor in ACTORS if actor.place_id
     }
-    standings = [PUBLISHED if vetted.get(place.place_id, True) else SUBMITTED for place in facts]
+    statuses = [PUBLISHED if vetted.get(place.place_id, True) else SUBMITTED for place in facts]
     free = [
         index
         for index, place in enumerate(facts)
         if place.country != "US" and place.place_id not in vetted
     ]
-    for index, standing in zip(rng.sample(free, len(_OTHERS)), _OTHERS, strict=True):
-        standings[index] = standing
-    return standings
+    for index, sample_status in zip(rng.sample(free, len(_OTHERS)), _OTHERS, strict=True):
+        statuses[index] = sample_status
+    return statuses
 
 
 # Accounts of the sample world and their roles: an official for each community, committees for
@@ -166,7 +207,7 @@ def add_staff(password_hash: str) -> User:
 def add_people(
     facts: Sequence[PlaceFacts],
     communities: Sequence[Community],
-    standings: Sequence[Standing],
+    statuses: Sequence[SampleStatus],
     password_hash: str,
     now: dt.datetime,
     rng: random.Random,
@@ -176,15 +217,15 @@ def add_people(
     """
     named = {actor.place_id: actor for actor in ACTORS if actor.role == _R.OFFICIAL}
     entries: list[tuple[User, Community, str, bool]] = []
-    for place, community, standing in zip(facts, communities, standings, strict=True):
+    for place, community, sample_status in zip(facts, communities, statuses, strict=True):
         actor = named.get(place.place_id) if place.place_id else None
         user = (
             _account(actor, password_hash)
             if actor
             else _person(_mailbox("official", place, community), community, password_hash)
         )
-        entries.append((user, community, _R.OFFICIAL, standing.published))
-    entries += _committees(facts, communities, standings, password_hash, rng)
+        entries.append((user, community, _R.OFFICIAL, sample_status.published))
+    entries += _committees(facts, communities, statuses, password_hash, rng)
     people = [user for user, *_ in entries]
     User.objects.bulk_create(people, batch_size=_BATCH)
     _confirm_addresses(people)
@@ -210,11 +251,11 @@ def _confirm_addresses(people: Sequence[User]) -> None:
 def _committees(
     facts: Sequence[PlaceFacts],
     communities: Sequence[Community],
-    standings: Sequence[Standing],
+    statuses: Sequence[SampleStatus],
     password_hash: str,
     rng: random.Random,
 ) -> list[tuple[User, Community, str, bool]]:
-    """A chair and two to five members each, for the named actors' city and some others of the U.S."""
+    """A chair and two to five members each, for the named actors' city and some others."""
     entries: list[tuple[User, Community, str, bool]] = []
     by_place = {
         place.place_id: community
@@ -224,8 +265,8 @@ def _committees(
     taken = {actor.place_id for actor in ACTORS if actor.place_id}
     free = [
         (place, community)
-        for place, community, standing in zip(facts, communities, standings, strict=True)
-        if place.country == "US" and place.place_id not in taken and standing == PUBLISHED
+        for place, community, sample_status in zip(facts, communities, statuses, strict=True)
+        if place.country == "US" and place.place_id not in taken and sample_status == PUBLISHED
     ]
     for actor in ACTORS:
         if actor.role in {_R.CHAIR, _R.COMMITTEE_MEMBER} and actor.place_id:
@@ -254,7 +295,7 @@ def _mailbox(role: str, place: PlaceFacts, community: Community) -> str:
     return f"{role}+{place.place_id or f'c{community.pk}'}"
 
 
-def _account(actor: Actor, password_hash: str) -> User:
+def _account(actor: SampleActor, password_hash: str) -> User:
     return User(
         email=actor.email,
         name=actor.name,

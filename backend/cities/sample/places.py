@@ -157,22 +157,30 @@ _BOROUGHS = (
 # Ranks places within their country (or U.S. state) and size class by a hash, those with listed
 # partners three times as likely.
 _CANDIDATES = """
-WITH listed AS (SELECT place_a_id AS id FROM cities_listedpartnership UNION SELECT place_b_id FROM cities_listedpartnership),
+WITH listed AS (
+    SELECT place_a_id AS id FROM cities_listedpartnership
+    UNION SELECT place_b_id FROM cities_listedpartnership
+),
 place AS (
-    SELECT p.id, CASE WHEN p.country_id = 'US' THEN p.admin1_code ELSE p.country_id END AS area, p.population,
-        CASE WHEN p.population >= 1000000 THEN 0 WHEN p.population >= 200000 THEN 1 WHEN p.population >= 50000 THEN 2
+    SELECT p.id, CASE WHEN p.country_id = 'US' THEN p.admin1_code ELSE p.country_id END AS area,
+        p.population,
+        CASE WHEN p.population >= 1000000 THEN 0 WHEN p.population >= 200000 THEN 1
+             WHEN p.population >= 50000 THEN 2
              WHEN p.population >= 10000 THEN 3 ELSE 4 END AS size,
         listed.id IS NOT NULL AS is_listed, p.seat_level,
         (('x' || substr(md5('sample' || p.id), 1, 8))::bit(32)::bigint + 0.5) / 4294967296.0 AS draw
     FROM cities_place p LEFT JOIN listed ON listed.id = p.id
-    WHERE p.population >= 1500 AND p.climate <> '' AND (p.country_id = 'US') = %(home)s AND p.country_id <> ALL(%(left_out)s)
+    WHERE p.population >= 1500 AND p.climate <> '' AND (p.country_id = 'US') = %(home)s
+        AND p.country_id <> ALL(%(left_out)s)
         AND p.id <> ALL(%(boroughs)s)
 ), ranked AS (
     SELECT id, area, size,
-        row_number() OVER (PARTITION BY area, size ORDER BY -ln(draw) / CASE WHEN is_listed THEN 3 ELSE 1 END, id) AS rank,
+        row_number() OVER (
+            PARTITION BY area, size ORDER BY -ln(draw) / CASE WHEN is_listed THEN 3 ELSE 1 END, id
+        ) AS rank,
         count(*) OVER (PARTITION BY area) AS in_area
     FROM place
-    -- Districts of large cities stand in the gazetteer as places too: only seats and listed ones are surely cities.
+    -- The gazetteer holds districts of large cities too: only seats and listed ones are cities.
     WHERE is_listed OR seat_level IS NOT NULL OR (population < 50000 AND NOT %(home)s)
 )
 SELECT id, area, in_area FROM ranked WHERE rank <= 40 ORDER BY area, rank, size, id

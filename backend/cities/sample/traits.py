@@ -23,17 +23,20 @@ def _codes(text: str) -> frozenset[str]:
 # Countries, and U.S. states as US-XX, in which the trait is common knowledge.
 REGIONS: Mapping[str, frozenset[str]] = {
     "seismic": _codes(
-        "JP CL NZ TR IT GR MX PE EC ID PH NP TW SV GT CR NI HR RO AM GE AL MA DZ IS US-CA US-AK US-WA US-OR US-UT US-HI"
+        "JP CL NZ TR IT GR MX PE EC ID PH NP TW SV GT CR NI HR RO AM GE AL MA DZ IS US-CA "
+        "US-AK US-WA US-OR US-UT US-HI"
     ),
     "stormy": _codes(
-        "PH TW VN BD MG JM DO HT BS BB LC DM AG KN VC GD MU FJ VU MZ BZ HN US-FL US-LA US-TX US-NC US-SC US-MS US-AL US-HI"
+        "PH TW VN BD MG JM DO HT BS BB LC DM AG KN VC GD MU FJ VU MZ BZ HN US-FL US-LA "
+        "US-TX US-NC US-SC US-MS US-AL US-HI"
     ),
     "shrinking": _codes(
         "JP BG RO HR LV LT UA GR PT HU RS BA MD AL PL IT US-WV US-MS US-IL US-OH US-MI US-PA US-LA"
     ),
     "ageing": _codes("JP IT DE PT GR FI ES HR BG KR AT FR SI LV LT US-ME US-VT US-FL US-WV US-NH"),
     "growing": _codes(
-        "NG ET KE UG TZ GH CI SN RW ZM MW MZ AO CM BJ TG BF ML NE IN PK BD PH EG JO US-TX US-ID US-UT US-AZ US-NV US-NC"
+        "NG ET KE UG TZ GH CI SN RW ZM MW MZ AO CM BJ TG BF ML NE IN PK BD PH EG JO US-TX "
+        "US-ID US-UT US-AZ US-NV US-NC"
     ),
     "automotive": _codes(
         "DE JP KR MX SK CZ FR SE HU RO MA TH US-MI US-OH US-IN US-KY US-TN US-AL US-SC"
@@ -191,9 +194,23 @@ def add_following(
 
 _SPANISH_STATES = frozenset(["CA", "TX", "FL", "NM", "AZ", "NV", "NY", "NJ", "IL", "CO"])
 _LANGUAGE_OF = {
-    "DE": "de", "IT": "it", "FR": "fr", "PL": "pl", "PT": "pt", "CN": "zh", "JP": "ja", "KR": "ko", "VN": "vi", "PH": "tl", "IN": "hi",
-    "NO": "no", "SE": "sv", "GR": "el", "NL": "nl", "MX": "es",
-}  # fmt: skip
+    "DE": "de",
+    "IT": "it",
+    "FR": "fr",
+    "PL": "pl",
+    "PT": "pt",
+    "CN": "zh",
+    "JP": "ja",
+    "KR": "ko",
+    "VN": "vi",
+    "PH": "tl",
+    "IN": "hi",
+    "NO": "no",
+    "SE": "sv",
+    "GR": "el",
+    "NL": "nl",
+    "MX": "es",
+}
 _TRADE_PARTNERS = ("MX", "CA", "JP", "DE", "KR", "GB", "CN", "IN", "TW", "NL", "BR", "VN")
 _HISTORY_WITH_US = frozenset(
     [
@@ -217,9 +234,21 @@ _HISTORY_WITH_US = frozenset(
     ]
 )
 _REGIONS = (
-    "Western Europe", "Northern Europe", "Southern Europe", "Central Europe", "Eastern Asia", "South America", "Central America",
-    "Southern Asia", "Western Africa", "Eastern Africa", "South-Eastern Asia", "Caribbean", "Northern Africa", "Western Asia",
-)  # fmt: skip
+    "Western Europe",
+    "Northern Europe",
+    "Southern Europe",
+    "Central Europe",
+    "Eastern Asia",
+    "South America",
+    "Central America",
+    "Southern Asia",
+    "Western Africa",
+    "Eastern Africa",
+    "South-Eastern Asia",
+    "Caribbean",
+    "Northern Africa",
+    "Western Asia",
+)
 _EVIDENCE = {
     "mayoral": (
         "Our mayors met at an international congress.",

@@ -32,11 +32,11 @@ from backend.cities.sample.documents import (
 )
 from backend.cities.sample.people import (
     DOMAIN,
-    Standing,
+    SampleStatus,
     add_people,
     add_staff,
     sample_password,
-    standings_of,
+    statuses_of,
 )
 from backend.cities.sample.places import PlaceFacts, choose_places, communities_by_hand, place_facts
 from backend.common.errors import Conflict
@@ -165,7 +165,8 @@ def load_sample(*, seed: int = SEED) -> SampleWorld:
         return _present(already=True)
     if Community.objects.exists():
         raise Conflict(
-            "Real communities are registered here; the sample world goes into an empty service only (another --data folder)."
+            "Real communities are registered here; the sample world goes into an empty "
+            "service only (another --data folder)."
         )
     if not Place.objects.exists():
         raise Conflict("The gazetteer is empty; run: python3 manage.py load_reference")
@@ -193,8 +194,8 @@ def _add_world(facts: Sequence[PlaceFacts], rng: random.Random, seed: int) -> No
     for community in communities:
         community.fill_keys()  # which bulk_create would leave empty
     Community.objects.bulk_create(communities, batch_size=_BATCH)
-    standings = standings_of(facts, rng)
-    every = zip(facts, communities, standings, strict=True)
+    statuses = statuses_of(facts, rng)
+    every = zip(facts, communities, statuses, strict=True)
     named = {
         place.place_id: community.pk
         for place, community, standing in every
@@ -202,9 +203,9 @@ def _add_world(facts: Sequence[PlaceFacts], rng: random.Random, seed: int) -> No
     }
     documents = list(generate_documents(facts, seed, named))
     curator = add_staff(password_hash)
-    add_people(facts, communities, standings, password_hash, now, rng)
+    add_people(facts, communities, statuses, password_hash, now, rng)
     add_programmes(facts, communities, documents, rng)
-    _add_profiles(communities, documents, standings, curator, now, rng)
+    _add_profiles(communities, documents, statuses, curator, now, rng)
     record(Topic.RUN_REQUESTED, subject=curator, by=None, reason="sample world loaded")
 
 
@@ -227,7 +228,7 @@ def _community(place: PlaceFacts) -> Community:
 def _add_profiles(
     communities: Sequence[Community],
     documents: Sequence[Document],
-    standings: Sequence[Standing],
+    statuses: Sequence[SampleStatus],
     curator: User,
     now: dt.datetime,
     rng: random.Random,
@@ -246,10 +247,10 @@ def _add_profiles(
             if standing.published
             else None,
         )
-        for community, document, standing in zip(communities, documents, standings, strict=True)
+        for community, document, standing in zip(communities, documents, statuses, strict=True)
     ]
     Profile.objects.bulk_create(profiles, batch_size=_BATCH)
-    every = list(zip(profiles, documents, standings, strict=True))
+    every = list(zip(profiles, documents, statuses, strict=True))
     with (
         connection.cursor() as cursor
     ):  # the documents are there already: no need to send them twice
@@ -258,7 +259,7 @@ def _add_profiles(
             [curator.pk, [profile.pk for profile, _, standing in every if standing.published]],
         )
     first_version = ProfileVersion.objects.filter(profile=OuterRef("pk")).values("pk")[:1]
-    for status in sorted({standing.status for standing in standings if standing.published}):
+    for status in sorted({standing.status for standing in statuses if standing.published}):
         ids = [profile.pk for profile, _, standing in every if standing.status == status]
         Profile.objects.filter(pk__in=ids).update(
             status=status, current_version=Subquery(first_version)

@@ -43,7 +43,8 @@ class AlreadyRegistered(Conflict):
     def __init__(self, community: Community) -> None:
         super().__init__(
             _(
-                "This community is registered already. Ask its organisation to add you; nobody starts a second one."
+                "This community is registered already. Ask its organisation to add you; "
+                "nobody starts a second one."
             )
         )
         self.community = community
@@ -60,7 +61,8 @@ class LooksRegistered(Conflict):
     def __init__(self, communities: list[Community]) -> None:
         super().__init__(
             _(
-                "A community with nearly this name is registered. Ask to join it, or say that yours is another one."
+                "A community with nearly this name is registered. Ask to join it, or say "
+                "that yours is another one."
             )
         )
         self.communities = communities
@@ -129,7 +131,7 @@ def register_member_city(*, by: User, place_id: int) -> Community:
     """The city of a member that staff bring in, with nobody in it yet: its officials ask to join,
     and staff let them in.
 
-    Whoever calls has asked whether ``by`` may.
+    The caller has checked the permission of ``by``.
 
     Raises AlreadyRegistered: somebody has registered it meanwhile.
     """
@@ -251,7 +253,7 @@ def propose_partnerships(
     community: Community, data: Mapping[str, Any], *, by: User | None
 ) -> list[ExistingPartnership]:
     """Brings the claims in step with a valid document, inside the transaction that submits or
-    publishes it; returns what is claimed anew.
+    publishes it; returns the new claims.
 
     A row that staff confirmed or refused stays so while its name, country, year, form and status
     stay as they are; a changed row is claimed again. A row that the document no longer names is
@@ -270,9 +272,12 @@ def propose_partnerships(
     for key, row in named.items():
         place_id = row.get("place_id")
         facts = {
-            "name": row["name"], "place_id": place_id if place_id in places else None, "year": row.get("year"),
-            "form": row.get("form", ""), "status": row.get("status", "unknown"),
-        }  # fmt: skip
+            "name": row["name"],
+            "place_id": place_id if place_id in places else None,
+            "year": row.get("year"),
+            "form": row.get("form", ""),
+            "status": row.get("status", "unknown"),
+        }
         old = known.pop(key, None)
         if (
             old is not None
@@ -280,7 +285,7 @@ def propose_partnerships(
             and all(getattr(old, name) == value for name, value in facts.items())
         ):
             continue
-        anew = {
+        values = {
             **facts,
             "state": _S.CLAIMED,
             "claimed_by": by,
@@ -290,7 +295,7 @@ def propose_partnerships(
             "note": "",
         }
         claim, _made = ExistingPartnership.objects.update_or_create(
-            community=community, country_id=key[0], name_key=key[1], defaults=anew
+            community=community, country_id=key[0], name_key=key[1], defaults=values
         )
         claimed.append(claim)
     gone = [row.pk for row in known.values() if row.state != _S.DROPPED]

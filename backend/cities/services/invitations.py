@@ -92,7 +92,7 @@ def _checked_address(email: str) -> str:
 
 @transaction.atomic
 def invite_colleague(*, by: User, community_id: int, email: str, role: str) -> Invitation:
-    """Offers a role to whoever reads mail at the address. The mail goes out from the event.
+    """Offers a role to the person who reads mail at the address. The mail goes out from the event.
 
     Raises:
         NotVisible: not theirs to invite to. InvalidFields: no address, no role, or the person is
@@ -374,7 +374,7 @@ def answer_request(*, by: User, community_id: int, request_id: int, accept: bool
 
 @transaction.atomic
 def withdraw_request(*, by: User, request_id: int) -> JoinRequest:
-    """The person takes the request back. Raises NotVisible; WrongState when it was answered before."""
+    """The person takes the request back. Raises NotVisible, WrongState (answered before)."""
     asked = JoinRequest.objects.filter(pk=request_id, user=by).first()
     if asked is None:
         raise NotVisible

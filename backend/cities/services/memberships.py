@@ -55,8 +55,13 @@ def _locked(membership_id: int) -> Membership:
 
 @transaction.atomic
 def begin_membership(
-    *, by: User, community_id: int, started_on: dt.date, paid_through: dt.date | None = None, dues_class: str = "",
-) -> Membership:  # fmt: skip
+    *,
+    by: User,
+    community_id: int,
+    started_on: dt.date,
+    paid_through: dt.date | None = None,
+    dues_class: str = "",
+) -> Membership:
     """Makes a community a member.
 
     Args:
@@ -120,9 +125,12 @@ def change_membership(
     if errors:
         raise InvalidFields(errors)
     wanted = {
-        "started_on": started_on, "paid_through": paid_through, "dues_class": dues_class, "ended_on": ended_on,
+        "started_on": started_on,
+        "paid_through": paid_through,
+        "dues_class": dues_class,
+        "ended_on": ended_on,
         "standing": standing_on(today, paid_through),
-    }  # fmt: skip
+    }
     changed = sorted(name for name, value in wanted.items() if getattr(membership, name) != value)
     if not changed:
         return membership
@@ -233,7 +241,7 @@ def lapse_memberships() -> int:
 
 @transaction.atomic
 def announce_ending_memberships() -> int:
-    """Communities whose dues end within MEMBERSHIP["reminder_days"] are told, once a term; returns
+    """Notifies communities whose dues end within MEMBERSHIP["reminder_days"], once a term; returns
     how many.
     """
     today = database_now().date()
@@ -285,7 +293,7 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
 
     Raises:
         NotVisible: no curator, or no such list. WrongState: it was applied before.
-        InvalidFields: a row has an error; the file is mended first.
+        InvalidFields: a row has an error; the file must be corrected first.
         Conflict: memberships or communities have changed, so that the list would do something else
             than was shown (``changed_since``).
     """
@@ -299,12 +307,13 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
         raise InvalidFields(
             {
                 "rows": [
-                    "Some rows have errors. Mend them in the file and check it again; nothing was changed."
+                    "Some rows have errors. Mend them in the file and check it again; "
+                    "nothing was changed."
                 ]
             }
         )
     ids = {row["community_id"] for row in checked.rows} - {None}
-    # Whoever begins or changes a membership of these waits: what is compared here is what is
+    # Others who begin or change one of these memberships wait: what is compared here is what is
     # written over.
     list(
         Community.objects.select_for_update()
@@ -321,7 +330,8 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
     planned = plan_members([SheetRow(row["row"], row["values"]) for row in checked.rows])
     if [entry.stored() for entry in planned] != checked.rows:
         raise Conflict(
-            "Something has changed since the list was checked. Check it again; nothing was changed.",
+            "Something has changed since the list was checked. Check it again; nothing was "
+            "changed.",
             code="changed_since",
         )
     try:
@@ -336,7 +346,8 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
         ) from None
     except IntegrityError:
         raise Conflict(
-            "The list would give a community two memberships at once. Look at its rows; nothing was changed."
+            "The list would give a community two memberships at once. Look at its rows; "
+            "nothing was changed."
         ) from None
     checked.applied_at = database_now()
     checked.save(update_fields=["applied_at"])

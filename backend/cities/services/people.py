@@ -110,7 +110,8 @@ def _check_somebody_stays(role: CommunityRole) -> None:
         raise Conflict(
             str(
                 _(
-                    "This is the last official or chair of the community. Invite another one first, or let staff know."
+                    "This is the last official or chair of the community. Invite another "
+                    "one first, or let staff know."
                 )
             ),
             code="last_responsible",
@@ -234,7 +235,10 @@ def break_glass(*, by: User, community_id: int, reason: str) -> list[Contact]:
     community = _community(community_id)
     reason = " ".join(reason.split())
     if not _SHORTEST_REASON <= len(reason) <= _LONGEST_REASON or "\x00" in reason:
-        problem = f"Say in {_SHORTEST_REASON} to {_LONGEST_REASON} characters why you must read these contacts now."
+        problem = (
+            f"Say in {_SHORTEST_REASON} to {_LONGEST_REASON} characters why you must read "
+            "these contacts now."
+        )
         raise InvalidFields({"reason": [problem]})
     record(
         Topic.CONTACTS_READ,

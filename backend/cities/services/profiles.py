@@ -42,7 +42,7 @@ from backend.outbox.topics import Topic
 
 
 def profile_for_update(community_id: int) -> Profile:
-    """The profile's row, locked until the transaction ends. Raises NotVisible where there is none."""
+    """The profile's row, locked until the transaction ends. Raises NotVisible."""
     found = Profile.objects.select_for_update(of=("self",)).select_related(
         "community__place", "community__country"
     )
@@ -252,7 +252,7 @@ def republish_profile(*, by: User, community_id: int) -> ProfileVersion:
 
 
 def _confirmed() -> dict[str, Any]:
-    """The owner says now that it is true: reminders begin anew."""
+    """The owner says now that it is true: reminders start from zero."""
     return {"confirmed_at": database_now(), "reminded_months": 0}
 
 
@@ -269,7 +269,8 @@ def _live_on(
     """Moves the profile to another status for its owner.
 
     Args:
-        old_statuses: where it may come from, if that is narrower than the table; ``refusal`` says so.
+        old_statuses: where it may come from, if that is narrower than the table; ``refusal`` says
+            so.
 
     Raises:
         NotVisible: not theirs; asked before anything of the profile is read. WrongState.
@@ -317,7 +318,8 @@ def pause_profile(*, by: User, community_id: int, until: dt.date | None = None) 
             {
                 "until": [
                     _(
-                        "Choose a day after today, within two years; or leave it empty and resume by hand."
+                        "Choose a day after today, within two years; or leave it empty and "
+                        "resume by hand."
                     )
                 ]
             }

@@ -75,7 +75,7 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
 
 @transaction.atomic
 def read_letter(*, by: User, community_id: int, letter_id: int) -> VettingLetter:
-    """One letter, for its reader to download. That they did stays in the trail. Raises NotVisible."""
+    """One letter to download; the trail records who read it. Raises NotVisible."""
     letter = letter_for(by, community_id, letter_id)
     record(Topic.LETTER_READ, subject=letter, by=by, community_id=community_id)
     return letter
@@ -86,7 +86,7 @@ def erase_letters_of(user: User) -> int:
     """Erases the letters that a person sent, rows and files; returns how many. The trail keeps that
     there were some.
 
-    For whoever erases a person's data, in the same transaction: the files go when it commits.
+    Called where a person's data are erased, in the same transaction: the files go when it commits.
     """
     letters = list(
         VettingLetter.objects.select_for_update().filter(by=user).select_related("profile")
@@ -166,7 +166,8 @@ def answer_changes(*, by: User, community_id: int, answer: str) -> Profile:
             {
                 "answer": [
                     _(
-                        "Say in 1 to 4,000 characters what you changed, or why it should stay as it is."
+                        "Say in 1 to 4,000 characters what you changed, or why it should "
+                        "stay as it is."
                     )
                 ]
             }
@@ -203,7 +204,8 @@ def approve_profile(*, by: User, community_id: int, revision: int) -> VettingApp
     if profile.draft_revision != revision:
         raise Conflict(
             _(
-                "The owner changed the profile after you opened it. Read it again before you publish."
+                "The owner changed the profile after you opened it. Read it again before "
+                "you publish."
             ),
             code="newer_draft",
         )

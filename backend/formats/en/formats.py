@@ -1,4 +1,4 @@
-"""English is read here in forty countries: days before months in words, and the clock of 24 hours."""
+"""English for readers in forty countries: days before months, and a clock of 24 hours."""
 
 DATE_FORMAT = "j F Y"
 DATETIME_FORMAT = "j F Y, H:i"

@@ -130,10 +130,18 @@ def test_sample_staff_are_spared_where_the_setting_says_so(
 def test_production_spares_nobody_and_trusts_one_proxy() -> None:
     """The settings of production, read in a process of its own."""
     production = {
-        "CSC_MODE": "production", "SECRET_KEY": "0123456789abcdef" * 4, "DATABASE_URL": "postgresql://csc@127.0.0.1/csc", "PUBLIC_URL": "https://c.example",
-        "REDIS_URL": "redis://127.0.0.1/0", "ALLOWED_HOSTS": "c.example", "EMAIL_URL": "smtp://mail.example",
-    }  # fmt: skip
-    code = "from backend import settings as s; print(s.STAFF_SECOND_FACTOR, s.ALLAUTH_TRUSTED_PROXY_COUNT)"
+        "CSC_MODE": "production",
+        "SECRET_KEY": "0123456789abcdef" * 4,
+        "DATABASE_URL": "postgresql://csc@127.0.0.1/csc",
+        "PUBLIC_URL": "https://c.example",
+        "REDIS_URL": "redis://127.0.0.1/0",
+        "ALLOWED_HOSTS": "c.example",
+        "EMAIL_URL": "smtp://mail.example",
+    }
+    code = (
+        "from backend import settings as s; print(s.STAFF_SECOND_FACTOR, "
+        "s.ALLAUTH_TRUSTED_PROXY_COUNT)"
+    )
     argv = [sys.executable, "-c", code]
     said = subprocess.run(
         argv,

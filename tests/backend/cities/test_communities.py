@@ -111,11 +111,15 @@ def test_county_is_the_same_in_any_spelling_of_it_and_of_its_region(
 @pytest.mark.parametrize(
     ("values", "asked"),
     [
-        ({"name": "Sonomma"}, True), ({"name": "Sonoma", "admin1": ""}, True), ({"name": "Sonoma", "admin1": "Californa"}, True),
-        ({"name": "Sonoma", "admin1": "Nevada"}, False), ({"name": "Santa Clara"}, False), ({"name": "Sonomma", "kind": "district"}, False),
+        ({"name": "Sonomma"}, True),
+        ({"name": "Sonoma", "admin1": ""}, True),
+        ({"name": "Sonoma", "admin1": "Californa"}, True),
+        ({"name": "Sonoma", "admin1": "Nevada"}, False),
+        ({"name": "Santa Clara"}, False),
+        ({"name": "Sonomma", "kind": "district"}, False),
         ({"name": "Sonomma", "country": "DE"}, False),
     ],
-)  # fmt: skip
+)
 def test_nearly_the_same_community_is_asked_about_once(
     user: User, values: dict[str, Any], asked: bool
 ) -> None:

@@ -39,7 +39,8 @@ def age(user: User, months: int, days: int = 1) -> Profile:
     """Makes the profile one that was last confirmed so long ago, by the database's calendar."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE cities_profile SET confirmed_at = now() - make_interval(months => %s, days => %s) WHERE id = %s",
+            "UPDATE cities_profile SET confirmed_at = now() - make_interval(months => %s, "
+            "days => %s) WHERE id = %s",
             [months, days, profile_of(user).pk],
         )
     return profile_of(user)
@@ -60,9 +61,13 @@ def asked() -> list[int]:
 
 def test_owner_is_asked_at_eleven_months_at_stale_and_at_fourteen_once_each(official: User) -> None:
     for months, status, so_far in (
-        (10, S.PUBLISHED, []), (11, S.PUBLISHED, [11]), (12, S.STALE, [11, 12]), (13, S.STALE, [11, 12]), (14, S.STALE, [11, 12, 14]),
+        (10, S.PUBLISHED, []),
+        (11, S.PUBLISHED, [11]),
+        (12, S.STALE, [11, 12]),
+        (13, S.STALE, [11, 12]),
+        (14, S.STALE, [11, 12, 14]),
         (20, S.STALE, [11, 12, 14]),
-    ):  # fmt: skip
+    ):
         age(official, months)
         for _again in range(2):
             upkeep()

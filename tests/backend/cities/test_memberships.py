@@ -49,9 +49,16 @@ def today(db: None) -> dt.date:
 
 @pytest.mark.parametrize(
     ("population", "dues"),
-    [(0, "under_25k"), (24_999, "under_25k"), (25_000, "under_100k"), (99_999, "under_100k"), (100_000, "under_500k"),
-     (499_999, "under_500k"), (500_000, "large")],
-)  # fmt: skip
+    [
+        (0, "under_25k"),
+        (24_999, "under_25k"),
+        (25_000, "under_100k"),
+        (99_999, "under_100k"),
+        (100_000, "under_500k"),
+        (499_999, "under_500k"),
+        (500_000, "large"),
+    ],
+)
 def test_class_by_population(population: int, dues: str) -> None:
     assert dues_class_for(population) == dues
 

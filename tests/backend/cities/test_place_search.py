@@ -60,12 +60,28 @@ def world() -> None:
 @pytest.mark.parametrize(
     ("typed", "name"),
     [
-        ("Goteborg", "Göteborg"), ("GÖTEBORG", "Göteborg"), ("Munchen", "München"), ("Muenchen", "München"), ("laquila", "L’Aquila"),
-        ("saint etienne", "Saint-Étienne"), ("Saint-Etienne", "Saint-Étienne"), ("st louis", "St. Louis"), (" st.  louis", "St. Louis"),
-        ("Bombay", "Mumbai"), ("Peking", "Beijing"), ("Kopenhagen", "Copenhagen"), ("kobenhavn", "Copenhagen"), ("baviera", "München"),
-        ("東京", "Tokyo"), ("도쿄", "Tokyo"), ("القاهرة", "Cairo"), ("Москва", "Moscow"), ("москв", "Moscow"), ("मुंबई", "Mumbai"),
+        ("Goteborg", "Göteborg"),
+        ("GÖTEBORG", "Göteborg"),
+        ("Munchen", "München"),
+        ("Muenchen", "München"),
+        ("laquila", "L’Aquila"),
+        ("saint etienne", "Saint-Étienne"),
+        ("Saint-Etienne", "Saint-Étienne"),
+        ("st louis", "St. Louis"),
+        (" st.  louis", "St. Louis"),
+        ("Bombay", "Mumbai"),
+        ("Peking", "Beijing"),
+        ("Kopenhagen", "Copenhagen"),
+        ("kobenhavn", "Copenhagen"),
+        ("baviera", "München"),
+        ("東京", "Tokyo"),
+        ("도쿄", "Tokyo"),
+        ("القاهرة", "Cairo"),
+        ("Москва", "Moscow"),
+        ("москв", "Moscow"),
+        ("मुंबई", "Mumbai"),
     ],
-)  # fmt: skip
+)
 def test_accents_other_names_and_scripts_are_forgiven(typed: str, name: str) -> None:
     assert found(typed)[0] == name
 
@@ -74,13 +90,26 @@ def test_accents_other_names_and_scripts_are_forgiven(typed: str, name: str) -> 
 @pytest.mark.parametrize(
     ("typed", "name"),
     [
-        ("Kopenahgen", "Copenhagen"), ("Copenhgen", "Copenhagen"), ("Coppenhagen", "Copenhagen"), ("Copemhagen", "Copenhagen"),
-        ("opcenhagen", "Copenhagen"), ("Goteobrg", "Göteborg"), ("Mosocw", "Moscow"), ("Beijng", "Beijing"),
+        ("Kopenahgen", "Copenhagen"),
+        ("Copenhgen", "Copenhagen"),
+        ("Coppenhagen", "Copenhagen"),
+        ("Copemhagen", "Copenhagen"),
+        ("opcenhagen", "Copenhagen"),
+        ("Goteobrg", "Göteborg"),
+        ("Mosocw", "Moscow"),
+        ("Beijng", "Beijing"),
         ("saintetienne", "Saint-Étienne"),
-        ("Мсоква", "Moscow"), ("Копенгаген", "Copenhagen"), ("Копингаген", "Copenhagen"), ("القاهره", "Cairo"), ("Ciaro", "Cairo"),
-        ("Gotthenbrg", "Göteborg"), ("Coppenhagn", "Copenhagen"), ("kopenhgn", "Copenhagen"), ("Sait Etiene", "Saint-Étienne"),
+        ("Мсоква", "Moscow"),
+        ("Копенгаген", "Copenhagen"),
+        ("Копингаген", "Copenhagen"),
+        ("القاهره", "Cairo"),
+        ("Ciaro", "Cairo"),
+        ("Gotthenbrg", "Göteborg"),
+        ("Coppenhagn", "Copenhagen"),
+        ("kopenhgn", "Copenhagen"),
+        ("Sait Etiene", "Saint-Étienne"),
     ],
-)  # fmt: skip
+)
 def test_typing_mistakes_are_forgiven(typed: str, name: str) -> None:
     assert found(typed) == [name]
 

@@ -145,9 +145,11 @@ def test_answers_are_confirmed_corrected_or_emptied() -> None:
         confirm=confirm,
     )
     assert standing(saved) == {
-        "facts.population": "confirmed", "facts.elevation_m": "corrected", "facts.income_band": "prefilled",
+        "facts.population": "confirmed",
+        "facts.elevation_m": "corrected",
+        "facts.income_band": "prefilled",
         "languages.working": "confirmed",
-    }  # fmt: skip
+    }
     assert saved.draft["provenance"]["facts.elevation_m"]["value"] == 12.5
     again = save(user, community.profile, {"facts": {"elevation_m": 12.5}}, saved.draft_revision)
     assert standing(again)["facts.elevation_m"] == "confirmed"
@@ -173,9 +175,11 @@ def test_only_open_data_can_be_confirmed(profile: Profile, official: User, path:
 def test_valid_part_leaves_out_what_is_wrong_and_keeps_the_rest() -> None:
     CountryFactory(code="DE")
     draft = document(
-        facts={"population": "many", "median_age": 40}, sought={"population_min": 9, "population_max": 5, "countries": ["DE"]},
-        challenges={"challenges": ["nonsense"]}, nonsense={"a": 1},
-    )  # fmt: skip
+        facts={"population": "many", "median_age": 40},
+        sought={"population_min": 9, "population_max": 5, "countries": ["DE"]},
+        challenges={"challenges": ["nonsense"]},
+        nonsense={"a": 1},
+    )
     clean, errors = valid_part(draft)
     assert set(errors) == {
         "facts.population",

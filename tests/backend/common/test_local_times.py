@@ -25,9 +25,19 @@ from backend.common.local_times import (
 )
 
 ZONES = [
-    "America/New_York", "America/Los_Angeles", "America/Sao_Paulo", "Europe/Berlin", "Europe/Lisbon", "Asia/Tokyo", "Asia/Kolkata",
-    "Asia/Tehran", "Africa/Casablanca", "Australia/Lord_Howe", "Pacific/Chatham", "UTC",
-]  # fmt: skip
+    "America/New_York",
+    "America/Los_Angeles",
+    "America/Sao_Paulo",
+    "Europe/Berlin",
+    "Europe/Lisbon",
+    "Asia/Tokyo",
+    "Asia/Kolkata",
+    "Asia/Tehran",
+    "Africa/Casablanca",
+    "Australia/Lord_Howe",
+    "Pacific/Chatham",
+    "UTC",
+]
 MINUTES = st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2028, 1, 1)).map(
     lambda moment: moment.replace(second=0, microsecond=0)
 )

@@ -15,7 +15,10 @@ from backend.common.errors import DomainError, InvalidFields, NotVisible
 
 
 class Command(BaseCommand):
-    help = "Checks a list of members (CSV or .xlsx), row by row; with --apply it is applied if no row has an error."
+    help = (
+        "Checks a list of members (CSV or .xlsx), row by row; with --apply it is applied if no "
+        "row has an error."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
@@ -61,7 +64,8 @@ class Command(BaseCommand):
                 )
                 registers = "registers the city; " if row.get("place_id") else ""
                 self.stdout.write(
-                    f"row {row['row']}: {row['shown']}: {ACTION_LABELS[row['action']].lower()}: {registers}{changes}"
+                    f"row {row['row']}: {row['shown']}: "
+                    f"{ACTION_LABELS[row['action']].lower()}: {registers}{changes}"
                 )
         counts = counts_of(checked)
         self.stdout.write(

@@ -12,7 +12,10 @@ from backend.cities.reference import load_reference
 
 
 class Command(BaseCommand):
-    help = "Loads countries, the gazetteer and the listed partnerships; what is loaded already is skipped."
+    help = (
+        "Loads countries, the gazetteer and the listed partnerships; what is loaded already is "
+        "skipped."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--force", action="store_true", help="load again what is there already")

@@ -13,7 +13,10 @@ from backend.common.errors import Conflict
 
 
 class Command(BaseCommand):
-    help = "Fills an empty service with the sample world: real places, invented profiles, plainly marked."
+    help = (
+        "Fills an empty service with the sample world: real places, invented profiles, plainly "
+        "marked."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
@@ -27,9 +30,11 @@ class Command(BaseCommand):
             raise CommandError(error.message) from None
         except OSError as error:
             raise CommandError(
-                f"The sample password cannot be kept in {settings.DATA_DIR}: {error.strerror or error}"
+                f"The sample password cannot be kept in {settings.DATA_DIR}: "
+                f"{error.strerror or error}"
             ) from None
         how = "there already" if world.already else f"made in {time.monotonic() - began:.1f} s"
         self.stdout.write(
-            f"sample world: {world.communities:,} communities, {world.published:,} published profiles, {world.accounts:,} accounts, {how}"
+            f"sample world: {world.communities:,} communities, {world.published:,} "
+            f"published profiles, {world.accounts:,} accounts, {how}"
         )

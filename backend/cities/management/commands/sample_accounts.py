@@ -41,5 +41,6 @@ class Command(BaseCommand):
             where = f"{names[actor.place_id]}: " if actor.place_id in names else ""
             self.stdout.write(f"  {actor.email:<{width}}  {where}{actor.what_to_try}")
         self.stdout.write(
-            f"  Every sample community has an official too: official+<GeoNames id>@{ACTORS[0].email.split('@')[1]}"
+            "  Every sample community has an official too: official+<GeoNames "
+            f"id>@{ACTORS[0].email.split('@')[1]}"
         )

@@ -65,7 +65,7 @@ ROUTES: dict[Topic, tuple[Route, ...]] = {
     Topic.RUN_BEGUN: (Route("score_shard", _shards),),
     Topic.RUN_COMPLETED: (Route("derive_from_run", _subject),),
     Topic.COMMUNITY_RESCORED: (Route("derive_from_community", _community),),
-    Topic.BAR_SET: (Route("enforce_bars", _all),),
+    Topic.BAR_SET: (Route("enforce_exclusion_rules", _all),),
     Topic.INTEREST_MUTUAL: (Route("open_card_for_mutual", _subject),),
     Topic.SLOT_OPENED: tuple(Route(job.task, _job(job.task)) for job in JOBS.values()),
 }

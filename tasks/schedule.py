@@ -40,8 +40,8 @@ JOBS: dict[str, Job] = {
     "score_nightly": Job("begin_run", _DAY, dt.timedelta(hours=2, minutes=30)),
     "expire_suggestions": Job("expire_suggestions", dt.timedelta(hours=1), dt.timedelta(minutes=5)),
     "remind_of_expiry": Job("remind_of_expiry", _DAY, dt.timedelta(hours=8, minutes=20)),
-    "enforce_bars": Job(
-        "enforce_bars", _DAY, dt.timedelta(minutes=1)
+    "enforce_exclusion_rules": Job(
+        "enforce_exclusion_rules", _DAY, dt.timedelta(minutes=1)
     ),  # a bar's days are those of UTC
     "mark_stale_profiles": Job("mark_stale_profiles", _DAY, dt.timedelta(hours=1, minutes=15)),
     "expire_invitations": Job("expire_invitations", _DAY, dt.timedelta(hours=3, minutes=35)),

@@ -20,7 +20,7 @@ from backend.introductions.services.partnerships import (
 from backend.outbox.leases import Lease
 from backend.outbox.services import clear_done_work
 from backend.suggestions.services import expire_suggestions, remind_of_expiry, settle_answer
-from backend.suggestions.services.curation import enforce_bars
+from backend.suggestions.services.curation import enforce_exclusion_rules
 from backend.suggestions.services.runs import clear_old_runs
 from tasks.app import app
 from tasks.schedule import open_due_slot
@@ -49,9 +49,9 @@ def settle(lease: Lease) -> None:
     settle_answer(int(lease.key.split(":")[0]))
 
 
-@performs("enforce_bars")
+@performs("enforce_exclusion_rules")
 def enforce(lease: Lease) -> None:
-    enforce_bars()
+    enforce_exclusion_rules()
 
 
 @performs("mark_stale_profiles")

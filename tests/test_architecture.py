@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,20 +62,6 @@ def test_module_has_one_subject_and_says_which(path: Path) -> None:
     assert lines <= LONGEST_MODULE, f"{lines} lines"
     trivial = path.name in {"apps.py", "__init__.py"}
     assert trivial or ast.get_docstring(tree), "says in no docstring what it is about"
-
-
-def test_match_names_nothing() -> None:
-    wrong = []
-    for path in modules():
-        for node in ast.walk(parsed(path)):
-            name = (
-                getattr(node, "name", None)
-                if isinstance(node, ast.FunctionDef | ast.ClassDef)
-                else None
-            )
-            if name and re.search(r"(^|_)match(es|ing|er)?(_|$)|Match(?!ing$)", name):
-                wrong.append(f"{name_of(path)}: {name}")
-    assert wrong == []
 
 
 def services() -> list[Path]:

@@ -15,7 +15,7 @@ and moment | an answer tells nobody; mutual interest does when neither side can 
 B's community, export of B's data | events carry the community whose act they are | | new
 suggestions in the place of a closed one | a closed suggestion takes up B's room until its time is
 over (``allocating``) | | when the pair is suggested again | a pair rests from the end of its time,
-not from the decline (``settling``, ``expiry``) | | B's number of open introductions and its
+not from the decline (``services.answers``) | | B's number of open introductions and its
 capacity | only mutual interest counts; interests that find no room wait unseen | | reminders before
 the end | sent by B's own state (``expiry.remind_of_expiry``) | | the end itself | B's side expires
 by the clock, and reads the same words |
@@ -39,7 +39,7 @@ from backend.notifications.models import Delivery, Notification
 from backend.outbox.models import Event, Work
 from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.services import (
-    answer,
+    answer_suggestion,
     cast_vote,
     expire_suggestions,
     remind_of_expiry,
@@ -80,11 +80,11 @@ class Scene:
         self.world: World = make_world()
         released = database_now() - dt.timedelta(days=3)
         self.suggestion = self.world.released(
-            released_at=released, expires_at=released + dt.timedelta(days=60), meetings=0.4
+            released_at=released, expires_at=released + dt.timedelta(days=60), expected_matches=0.4
         )
         other = CommunityFactory(name="Delta", published=True)
         self.second = SuggestionFactory(
-            pair__a=self.world.b, pair__b=other, meetings=0.3, released_at=released
+            pair__a=self.world.b, pair__b=other, expected_matches=0.3, released_at=released
         )
         event = EventFactory(
             topic="suggestions_changed",
@@ -118,11 +118,11 @@ class Scene:
                 undo_answer(by=by, suggestion_id=self.suggestion.pk, community_id=community_id)
             else:
                 reason = "country" if act == "declined" else ""
-                answer(
+                answer_suggestion(
                     by=by,
                     suggestion_id=self.suggestion.pk,
                     community_id=community_id,
-                    answer=act,
+                    choice=act,
                     reason=reason,
                     comment="Secret",
                 )

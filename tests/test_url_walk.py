@@ -134,7 +134,7 @@ def stage(db: None) -> Stage:
         "pair_id": world.pair.pk,
         "meeting_id": make.MeetingFactory(introduction=introduction, fixed=True).pk,
         "abroad_id": world.b.pk,
-        "bar_id": make.BarFactory().pk,
+        "bar_id": make.ExclusionRuleFactory().pk,
         "letter_id": make.VettingLetterFactory(profile=world.a.profile).pk,
         "run_id": make.ScoringRunFactory().pk,
         "work_id": make.WorkFactory(status="dead", finished_at=make.MOMENT, event=event).pk,

@@ -31,7 +31,7 @@ from backend.common.dates import database_now
 from backend.common.formatting import comma_list
 from backend.common.pdf import render_pdf
 from backend.suggestions.pair_text import PlacesApart, places_apart, sides_of_view
-from backend.suggestions.queries import SuggestionView, suggestion_for
+from backend.suggestions.queries import SuggestionForSide, suggestion_for
 
 Fact = tuple[str, str, str]
 
@@ -109,7 +109,7 @@ def _world() -> SafeString:
     return mark_safe(re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", picture, flags=re.DOTALL))  # noqa: S308 - our own file
 
 
-def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
+def _facts(view: SuggestionForSide, apart: PlacesApart) -> list[Fact]:
     """(what, ours, theirs); "–" for what is not known."""
     own, other = _document(view.own), _document(view.other)
 
@@ -169,7 +169,7 @@ def _facts(view: SuggestionView, apart: PlacesApart) -> list[Fact]:
     return rows
 
 
-def _next_steps(view: SuggestionView) -> list[str]:
+def _next_steps(view: SuggestionForSide) -> list[str]:
     """What a council can decide now, from the side's own standing alone."""
     until: dt.datetime | None = view.expires_at
     answer_by = (

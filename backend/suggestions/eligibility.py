@@ -20,30 +20,32 @@ from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.permissions import require_staff
 from backend.cities.profile_schema import document_value
 from backend.common.errors import CapacityReached
-from backend.suggestions.models import Bar, Pair, Suggestion
+from backend.suggestions.models import ExclusionRule, Pair, Suggestion
 
 # Bars: dated, sourced rules of staff on pairs and jurisdictions. They hold in every run, and at
 # once for what is open.
 #
-# Neither side is told of a bar: what it takes back disappears for both, whatever each has
+# Neither side is told of a rule: what it takes back disappears for both, whatever each has
 # answered.
 
 
-def all_bars(user: User | AnonymousUser) -> QuerySet[Bar]:
-    """Every bar, lifted and expired ones too, the newest first. Raises NotVisible for others than
+def all_exclusion_rules(user: User | AnonymousUser) -> QuerySet[ExclusionRule]:
+    """Every rule, lifted and expired ones too, the newest first. Raises NotVisible for others than
     staff.
     """
     require_staff(user, Verb.READ, Resource.SUGGESTION)
-    return Bar.objects.select_related(
+    return ExclusionRule.objects.select_related(
         "pair__a__country", "pair__b__country", "country", "set_by", "lifted_by"
     ).order_by("-id")
 
 
-def active_bars(on: dt.date) -> list[Bar]:
-    """The bars that hold on that day."""
+def active_rules(on: dt.date) -> list[ExclusionRule]:
+    """The rules that hold on that day."""
     in_time = Q(from_on__lte=on) & (Q(until_on__isnull=True) | Q(until_on__gte=on))
     return list(
-        Bar.objects.filter(in_time, lifted_at__isnull=True).select_related("country").order_by("id")
+        ExclusionRule.objects.filter(in_time, lifted_at__isnull=True)
+        .select_related("country")
+        .order_by("id")
     )
 
 
@@ -59,10 +61,10 @@ def is_in_region(community: Community, code: str, name: str) -> bool:
     )
 
 
-def region_names(bars: Iterable[Bar]) -> dict[tuple[str, str], str]:
-    """(country, code) → the division's name, for every division that the bars name."""
-    named = {(HOME_COUNTRY, bar.home_admin1_code) for bar in bars if bar.home_admin1_code}
-    named |= {(str(bar.country_id), bar.admin1_code) for bar in bars if bar.admin1_code}
+def region_names(rules: Iterable[ExclusionRule]) -> dict[tuple[str, str], str]:
+    """(country, code) → the division's name, for every division that the rules name."""
+    named = {(HOME_COUNTRY, rule.home_admin1_code) for rule in rules if rule.home_admin1_code}
+    named |= {(str(rule.country_id), rule.admin1_code) for rule in rules if rule.admin1_code}
     found = {}
     for country, code in sorted(named):
         name = (
@@ -74,12 +76,14 @@ def region_names(bars: Iterable[Bar]) -> dict[tuple[str, str], str]:
     return found
 
 
-def covers(bar: Bar, home: Community, abroad: Community, names: dict[tuple[str, str], str]) -> bool:
-    """Whether the bar keeps these two apart; ``names`` as ``region_names`` gives them."""
-    if bar.pair_id is not None:
-        return bar.pair is not None and {bar.pair.a_id, bar.pair.b_id} == {home.pk, abroad.pk}
-    ours = _inside([home], HOME_COUNTRY, bar.home_admin1_code, names)
-    return bool(ours and _inside([abroad], str(bar.country_id), bar.admin1_code, names))
+def covers(
+    rule: ExclusionRule, home: Community, abroad: Community, names: dict[tuple[str, str], str]
+) -> bool:
+    """Whether the rule keeps these two apart; ``names`` as ``region_names`` gives them."""
+    if rule.pair_id is not None:
+        return rule.pair is not None and {rule.pair.a_id, rule.pair.b_id} == {home.pk, abroad.pk}
+    ours = _inside([home], HOME_COUNTRY, rule.home_admin1_code, names)
+    return bool(ours and _inside([abroad], str(rule.country_id), rule.admin1_code, names))
 
 
 def _inside(
@@ -93,44 +97,44 @@ def _inside(
     ]
 
 
-def bars_against(first: Community, second: Community, on: dt.date) -> list[Bar]:
-    """The bars that keep two communities apart on that day, whichever of them is the home side."""
+def rules_against(first: Community, second: Community, on: dt.date) -> list[ExclusionRule]:
+    """The rules that keep two communities apart on that day, whichever of them is the home side."""
     home, abroad = (first, second) if first.is_home else (second, first)
-    bars = [
+    rules = [
         b
-        for b in _with_pairs(active_bars(on))
+        for b in _with_pairs(active_rules(on))
         if b.pair_id is not None or b.country_id == abroad.country_id
     ]
-    names = region_names(bars)
-    return [bar for bar in bars if covers(bar, home, abroad, names)]
+    names = region_names(rules)
+    return [rule for rule in rules if covers(rule, home, abroad, names)]
 
 
-def _with_pairs(bars: list[Bar]) -> list[Bar]:
-    pairs = Pair.objects.in_bulk([bar.pair_id for bar in bars if bar.pair_id is not None])
-    for bar in bars:
-        if bar.pair_id is not None:
-            bar.pair = pairs[bar.pair_id]
-    return bars
+def _with_pairs(rules: list[ExclusionRule]) -> list[ExclusionRule]:
+    pairs = Pair.objects.in_bulk([rule.pair_id for rule in rules if rule.pair_id is not None])
+    for rule in rules:
+        if rule.pair_id is not None:
+            rule.pair = pairs[rule.pair_id]
+    return rules
 
 
-def barred_among(pairs: Iterable[Pair], on: dt.date) -> dict[int, Bar]:
-    """Pair id → a bar that holds on that day, of the pairs given (with both communities and their
+def barred_among(pairs: Iterable[Pair], on: dt.date) -> dict[int, ExclusionRule]:
+    """Pair id → a rule that holds on that day, of the pairs given (with both communities and their
     places).
     """
-    bars = _with_pairs(active_bars(on))
-    names = region_names(bars)
+    rules = _with_pairs(active_rules(on))
+    names = region_names(rules)
     found = {}
     for pair in pairs:
         home, abroad = (pair.a, pair.b) if pair.a.is_home else (pair.b, pair.a)
-        bar = next((bar for bar in bars if covers(bar, home, abroad, names)), None)
-        if bar is not None:
-            found[pair.pk] = bar
+        rule = next((rule for rule in rules if covers(rule, home, abroad, names)), None)
+        if rule is not None:
+            found[pair.pk] = rule
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class BarredByStaff:
-    """What bars come to among given communities: whole countries abroad, and single pairs (home id,
+    """What rules come to among given communities: whole countries abroad, and single pairs (home id,
     abroad id).
     """
 
@@ -142,17 +146,17 @@ def barred_by_staff(
     home: Sequence[Community], abroad: Sequence[Community], on: dt.date
 ) -> BarredByStaff:
     """What a run must leave out on that day, of the communities (with their places) that it knows."""
-    bars = _with_pairs(active_bars(on))
-    names = region_names(bars)
+    rules = _with_pairs(active_rules(on))
+    names = region_names(rules)
     countries, pairs = set(), set()
-    for bar in bars:
-        if bar.pair is not None:
-            pairs |= {(bar.pair.a_id, bar.pair.b_id), (bar.pair.b_id, bar.pair.a_id)}
-        elif not bar.home_admin1_code and not bar.admin1_code:
-            countries.add(str(bar.country_id))
+    for rule in rules:
+        if rule.pair is not None:
+            pairs |= {(rule.pair.a_id, rule.pair.b_id), (rule.pair.b_id, rule.pair.a_id)}
+        elif not rule.home_admin1_code and not rule.admin1_code:
+            countries.add(str(rule.country_id))
         else:
-            ours = _inside(home, HOME_COUNTRY, bar.home_admin1_code, names)
-            theirs = _inside(abroad, str(bar.country_id), bar.admin1_code, names)
+            ours = _inside(home, HOME_COUNTRY, rule.home_admin1_code, names)
+            theirs = _inside(abroad, str(rule.country_id), rule.admin1_code, names)
             pairs |= {(a.pk, b.pk) for a in ours for b in theirs}
     return BarredByStaff(frozenset(countries), frozenset(pairs))
 
@@ -169,8 +173,8 @@ def pairs_being_introduced() -> QuerySet[Pair]:
     """
     past = (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED)
     interested = Exists(Suggestion.objects.filter(pair=OuterRef("pk"), status__in=past))
-    return Pair.objects.exclude(bar=Pair.Bar.PARTNERS).filter(
-        Q(bar=Pair.Bar.INTRODUCED) | Q(interested)
+    return Pair.objects.exclude(block_reason=Pair.BlockReason.PARTNERS).filter(
+        Q(block_reason=Pair.BlockReason.INTRODUCED) | Q(interested)
     )
 
 

@@ -17,7 +17,7 @@ from backend.cities.profile_schema import FACETS
 from backend.cities.vocabularies import label
 from backend.common.formatting import comma_list
 from backend.common.local_times import Season, known_zone, seasons
-from backend.suggestions.queries import SuggestionView
+from backend.suggestions.queries import SuggestionForSide
 
 # Reasons in words. The engine gives codes and shares; people read sentences that name both
 # sides' benefit.
@@ -248,7 +248,7 @@ def side(
     )
 
 
-def sides_of_view(view: SuggestionView) -> list[Side]:
+def sides_of_view(view: SuggestionForSide) -> list[Side]:
     """One's own side first."""
     return [
         side(

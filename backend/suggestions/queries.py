@@ -28,7 +28,7 @@ GONE = (Profile.Status.WITHDRAWN, Profile.Status.FULFILLED)
 
 
 @dataclass(frozen=True, slots=True)
-class SuggestionView:
+class SuggestionForSide:
     """One suggestion as one side sees it.
 
     ``status_for_side``: open (yours to answer) | waiting (you are interested) | declined |
@@ -75,7 +75,7 @@ def status_for_side(suggestion: Suggestion, side: str, now: dt.datetime) -> str:
     return "waiting" if own == _A.INTERESTED else "open"
 
 
-def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> SuggestionView:
+def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> SuggestionForSide:
     own, other = ("a", "b") if suggestion.pair.a_id == community_id else ("b", "a")
 
     def of(side: str, name: str) -> Any:
@@ -87,7 +87,7 @@ def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> Sugges
     undoable = (
         final_at is not None and final_at > now and status in ("waiting", "declined", "withdrawn")
     )
-    return SuggestionView(
+    return SuggestionForSide(
         suggestion_id=suggestion.pk,
         own=getattr(suggestion.pair, own),
         other=getattr(suggestion.pair, other),
@@ -117,7 +117,9 @@ def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
     allocated.
     """
     advanced = Case(When(status__in=_ADVANCED, then=Value(0)), default=Value(1))
-    return _with_communities(_seen_by(community_id).order_by(advanced, "-meetings", "-score", "id"))
+    return _with_communities(
+        _seen_by(community_id).order_by(advanced, "-expected_matches", "-score", "id")
+    )
 
 
 def _seen_by(community_id: int) -> QuerySet[Suggestion]:
@@ -143,12 +145,12 @@ def visible_suggestions(reader: Reader) -> QuerySet[Suggestion]:
 
 def seen_from(
     suggestion: Suggestion, community_id: int, *, now: dt.datetime | None = None
-) -> SuggestionView:
+) -> SuggestionForSide:
     """The suggestion as that side sees it now."""
     return _view(suggestion, community_id, now or database_now())
 
 
-def suggestions_for(reader: Reader, *, now: dt.datetime | None = None) -> list[SuggestionView]:
+def suggestions_for(reader: Reader, *, now: dt.datetime | None = None) -> list[SuggestionForSide]:
     """The community's suggestions as its side sees them. Raises NotVisible for people without a
     role there.
     """
@@ -157,7 +159,7 @@ def suggestions_for(reader: Reader, *, now: dt.datetime | None = None) -> list[S
     return [_view(s, community_id, moment) for s in suggestions_of_community(community_id)]
 
 
-def suggestion_for(reader: Reader, suggestion_id: int) -> SuggestionView:
+def suggestion_for(reader: Reader, suggestion_id: int) -> SuggestionForSide:
     """One suggestion from the reader's side, which is looked up if the reader has no community yet.
 
     Raises:

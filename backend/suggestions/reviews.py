@@ -19,7 +19,7 @@ from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.suggestions.models import AnswerRule, Decision, ShortlistEntry, Suggestion, Vote
-from backend.suggestions.queries import GONE, SuggestionView, seen_from, suggestions_of_community
+from backend.suggestions.queries import GONE, SuggestionForSide, seen_from, suggestions_of_community
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ def queue_counts(reader: Reader) -> QueueCounts:
     )
 
 
-def reviews_of(reader: Reader, views: Sequence[SuggestionView]) -> dict[int, Review]:
+def reviews_of(reader: Reader, views: Sequence[SuggestionForSide]) -> dict[int, Review]:
     """The reviews of these suggestions by id, in four queries however many they are. Raises
     NotVisible.
 
@@ -286,7 +286,7 @@ def reviews_of(reader: Reader, views: Sequence[SuggestionView]) -> dict[int, Rev
     }
 
 
-def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionView]:
+def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionForSide]:
     """Those of the community's suggestions, in the order asked for. Raises NotVisible when one of
     them is not there.
     """

@@ -1,4 +1,4 @@
-"""From expected meetings to whole suggestions: which pairs both sides are shown, under a limit of
+"""From expected matches to whole suggestions: which pairs both sides are shown, under a limit of
 each.
 """
 

@@ -71,7 +71,7 @@ class _Side(NamedTuple):
 
 
 class Allocation:
-    """Expected meetings of candidate pairs under both sides' capacities.
+    """Expected matches of candidate pairs under both sides' capacities.
 
     ``outside`` is the preference at which staying alone is as good as meeting (subtracted from
     both). ``floor``: each community that has a candidate is raised towards that many expected
@@ -173,7 +173,7 @@ class Allocation:
         )
 
     def totals(self) -> tuple[Float64Array, Float64Array]:
-        """Expected meetings of each left and each right community, (n_left,) and (n_right,)."""
+        """Expected matches of each left and each right community, (n_left,) and (n_right,)."""
         found = self._fitted()
         left = np.bincount(found.rows, self.mass_, len(found.left_ids)).astype(np.float64)
         return left, np.bincount(found.cols, self.mass_, len(found.right_ids)).astype(np.float64)

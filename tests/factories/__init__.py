@@ -40,9 +40,9 @@ from tests.factories.operations import (
     WorkFactory,
 )
 from tests.factories.suggestions import (
-    BarFactory,
     CurrentRunFactory,
     DecisionFactory,
+    ExclusionRuleFactory,
     PairFactory,
     RankedPairFactory,
     ReleasePolicyFactory,
@@ -59,7 +59,6 @@ __all__ = [
     "PASSWORD",
     "AgreementFactory",
     "ApiTokenFactory",
-    "BarFactory",
     "CommunityFactory",
     "CommunityRoleFactory",
     "ConsentFactory",
@@ -69,6 +68,7 @@ __all__ = [
     "DecisionFactory",
     "DeliveryFactory",
     "EventFactory",
+    "ExclusionRuleFactory",
     "ExistingPartnershipFactory",
     "HeartbeatFactory",
     "IntroductionFactory",

@@ -8,9 +8,9 @@ import factory
 from factory.django import DjangoModelFactory
 
 from backend.suggestions.models import (
-    Bar,
     CurrentRun,
     Decision,
+    ExclusionRule,
     Pair,
     RankedPair,
     ReleasePolicy,
@@ -138,11 +138,11 @@ class VoteFactory(DjangoModelFactory):
     comment = "They have a port."
 
 
-class BarFactory(DjangoModelFactory):
+class ExclusionRuleFactory(DjangoModelFactory):
     """On Mexico, since long ago."""
 
     class Meta:
-        model = Bar
+        model = ExclusionRule
 
     country = factory.SubFactory(CountryFactory, code="MX")
     because = "A rule of law."

@@ -13,7 +13,7 @@ from django.urls import reverse
 from backend.accounts.models import User
 from backend.introductions.models import Introduction
 from backend.outbox.models import Event
-from backend.suggestions.services.curation import set_bar
+from backend.suggestions.services.curation import set_exclusion_rule
 from tests.actors import World, contact_of, make_world
 from tests.factories import UserFactory
 from tests.web.conftest import SignIn
@@ -41,7 +41,7 @@ def test_marks_are_words_beside_their_signs(world: World) -> None:
     card = world.introduced(
         due_on=NOW.date() - dt.timedelta(days=2), stage_since=NOW - dt.timedelta(days=40)
     )
-    set_bar(
+    set_exclusion_rule(
         by=world.user("curator"),
         country="DE",
         because="A rule.",
@@ -126,7 +126,7 @@ def test_menu_of_the_last_column_chooses_nothing_beforehand(world: World) -> Non
 
 def test_barred_pair_is_not_introduced(world: World) -> None:
     card = world.introduced(stage="to_introduce")
-    set_bar(
+    set_exclusion_rule(
         by=world.user("curator"),
         country="DE",
         because="A rule.",

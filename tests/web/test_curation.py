@@ -7,7 +7,7 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
+from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from tests.actors import World
 from tests.factories import CommunityFactory, PlaceFactory, SuggestionFactory, document
 from tests.web.html_forms import forms_of
@@ -86,7 +86,7 @@ def test_jurisdiction_is_barred_by_the_name_of_its_region(world: World) -> None:
         ).status_code
         == 302
     )
-    bar = Bar.objects.get()
+    bar = ExclusionRule.objects.get()
     assert (bar.country_id, bar.admin1_code, bar.home_admin1_code) == ("DE", "02", "CA")
     html = curator.get(url("staff_bars")).content.decode()
     assert "California – Bavaria, Germany" in html
@@ -105,7 +105,7 @@ def test_pair_is_barred_from_its_suggestion(world: World) -> None:
     )
     assert "Alpha – Beta" in curator.get(address).content.decode()
     assert curator.post(address, BAR_FORM).status_code == 302
-    assert Bar.objects.get().pair == world.pair
+    assert ExclusionRule.objects.get().pair == world.pair
     assert (
         world.client("official").get(url("suggestion", world.a.pk, suggestion.pk)).status_code
         == 404

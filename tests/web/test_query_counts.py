@@ -14,18 +14,18 @@ from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Country, Profile
 from backend.introductions.models import Introduction, Partnership
 from backend.outbox.models import Work
-from backend.suggestions.models import Bar, Suggestion
+from backend.suggestions.models import ExclusionRule, Suggestion
 from backend.web.rest.base import ApiList
 from backend.web.urls import api_urls
 from tests import factories as make
 from tests.actors import World
 from tests.factories import (
     AgreementFactory,
-    BarFactory,
     CommunityFactory,
     CommunityRoleFactory,
     DeliveryFactory,
     EventFactory,
+    ExclusionRuleFactory,
     IntroductionFactory,
     IntroductionNoteFactory,
     ListedPartnershipFactory,
@@ -142,10 +142,13 @@ STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
     "staff_vetting": (add_submission, 13),
     "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 8),
     "staff_introductions": (
-        lambda i: (IntroductionFactory(), BarFactory(country=None, pair=PairFactory())),
+        lambda i: (IntroductionFactory(), ExclusionRuleFactory(country=None, pair=PairFactory())),
         12,
     ),
-    "staff_bars": (lambda i: (BarFactory(), BarFactory(country=None, pair=PairFactory())), 9),
+    "staff_bars": (
+        lambda i: (ExclusionRuleFactory(), ExclusionRuleFactory(country=None, pair=PairFactory())),
+        9,
+    ),
     "staff_policy": (lambda i: ReleasePolicyFactory(), 6),
     "staff_runs": (lambda i: ScoringRunFactory(), 7),
     "staff_weights": (lambda i: make_version(f"learned-{i}"), 7),
@@ -208,12 +211,12 @@ def _note(world: World) -> object:
     return make.IntroductionNoteFactory(introduction=_card(world))
 
 
-def _bar(world: World) -> Bar:
+def _bar(world: World) -> ExclusionRule:
     """Now of a country, now of a pair."""
     return (
-        make.BarFactory(country=None, pair=make.PairFactory())
-        if Bar.objects.count() % 2
-        else make.BarFactory()
+        make.ExclusionRuleFactory(country=None, pair=make.PairFactory())
+        if ExclusionRule.objects.count() % 2
+        else make.ExclusionRuleFactory()
     )
 
 

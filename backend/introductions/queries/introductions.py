@@ -15,7 +15,7 @@ from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, Meeting
 from backend.suggestions.eligibility import barred_among
-from backend.suggestions.models import Bar
+from backend.suggestions.models import ExclusionRule
 
 _RELATED = ("pair__a__country", "pair__b__country", "owner", "suggestion")
 
@@ -82,7 +82,7 @@ class Card:
     is_overdue: bool
     days_in_column: int
     is_stuck: bool
-    bar: Bar | None
+    bar: ExclusionRule | None
 
     @property
     def next_stage(self) -> str:

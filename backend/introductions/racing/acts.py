@@ -21,7 +21,7 @@ from backend.introductions.services.introductions import (
     withdraw_consent,
 )
 from backend.suggestions.models import Suggestion
-from backend.suggestions.services import answer, expire_suggestions, hold, undo_answer
+from backend.suggestions.services import answer_suggestion, expire_suggestions, hold, undo_answer
 from backend.suggestions.services.answers import settle_due
 
 Act = Callable[[Scene], object]
@@ -36,11 +36,11 @@ class Leak(Exception):
 
 def _answer(letter: str, given: str, which: str = "first") -> Act:
     def act(scene: Scene) -> object:
-        return answer(
+        return answer_suggestion(
             by=scene.people[letter],
             suggestion_id=getattr(scene, which).pk,
             community_id=scene.community(letter).pk,
-            answer=given,
+            choice=given,
             reason="no_fit" if given == "declined" else "",
         )
 

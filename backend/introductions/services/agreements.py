@@ -259,7 +259,7 @@ def _begin(agreement: Agreement, since: dt.date, by: User) -> Partnership:
             )
     except IntegrityError:
         raise Conflict(_("These two are partners already."), code="partners_already") from None
-    Pair.objects.filter(pk=introduction.pair_id).update(bar=Pair.Bar.PARTNERS)
+    Pair.objects.filter(pk=introduction.pair_id).update(block_reason=Pair.BlockReason.PARTNERS)
     return partnership
 
 

@@ -80,7 +80,9 @@ def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
         raise Conflict(
             "These two already have an open introduction.", code="introduction_open"
         ) from None
-    Pair.objects.filter(pk=pair_id, bar="").update(bar=Pair.Bar.INTRODUCED)
+    Pair.objects.filter(pk=pair_id, block_reason="").update(
+        block_reason=Pair.BlockReason.INTRODUCED
+    )
     record(Topic.INTRODUCTION_OPENED, subject=introduction, by=by)
     return introduction
 
@@ -163,9 +165,9 @@ def _move_locked(
     )
     suggestion = introduction.suggestion
     if stage == _I.CLOSED:
-        Pair.objects.filter(pk=introduction.pair_id, bar=Pair.Bar.INTRODUCED).update(
-            bar="", closed_until=cooling_end(now)
-        )
+        Pair.objects.filter(
+            pk=introduction.pair_id, block_reason=Pair.BlockReason.INTRODUCED
+        ).update(block_reason="", closed_until=cooling_end(now))
         cancel_meetings_to_come(introduction, by)
     if (
         suggestion

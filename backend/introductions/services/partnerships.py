@@ -135,8 +135,8 @@ def decide_partnership(
     if decision.new == _P.ENDED:
         values["ended_on"] = decided_on
         rest = cooling_end(database_now())
-        Pair.objects.filter(pk=partnership.pair_id, bar=Pair.Bar.PARTNERS).update(
-            bar="", closed_until=rest
+        Pair.objects.filter(pk=partnership.pair_id, block_reason=Pair.BlockReason.PARTNERS).update(
+            block_reason="", closed_until=rest
         )
     if decision.new in (_P.REVITALISING, _P.ACTIVE):
         values["awake_since"] = today

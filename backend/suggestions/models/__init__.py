@@ -1,4 +1,4 @@
-from backend.suggestions.models.curation import Bar, HandProposal, ReleasePolicy
+from backend.suggestions.models.curation import ExclusionRule, HandProposal, ReleasePolicy
 from backend.suggestions.models.pairs import (
     AnswerRule,
     Decision,
@@ -17,9 +17,9 @@ from backend.suggestions.models.runs import (
 
 __all__ = [
     "AnswerRule",
-    "Bar",
     "CurrentRun",
     "Decision",
+    "ExclusionRule",
     "HandProposal",
     "Pair",
     "RankedPair",

@@ -44,7 +44,7 @@ class ReleasePolicy(models.Model):
         ]
 
 
-class Bar(models.Model):
+class ExclusionRule(models.Model):
     """A dated, sourced rule of staff that one pair, or two jurisdictions, are not suggested to each
     other. Lifted, never deleted.
 
@@ -52,7 +52,9 @@ class Bar(models.Model):
     the whole United States or, narrowed by ``home_admin1_code``, with one state.
     """
 
-    pair = models.ForeignKey(Pair, null=True, on_delete=models.PROTECT, related_name="bars")
+    pair = models.ForeignKey(
+        Pair, null=True, on_delete=models.PROTECT, related_name="exclusion_rules"
+    )
     home_admin1_code = models.CharField(
         max_length=20, blank=True, help_text="State, as the gazetteer codes it; empty: all"
     )
@@ -77,20 +79,22 @@ class Bar(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="bar_of_pair_or_jurisdiction",
+                name="exclusion_rule_of_pair_or_jurisdiction",
                 condition=Q(
                     pair__isnull=False, country__isnull=True, home_admin1_code="", admin1_code=""
                 )
                 | Q(pair__isnull=True, country__isnull=False),
             ),
-            models.CheckConstraint(name="bar_abroad", condition=~Q(country="US")),
+            models.CheckConstraint(name="exclusion_rule_abroad", condition=~Q(country="US")),
             models.CheckConstraint(
-                name="bar_dates_ordered",
+                name="exclusion_rule_dates_ordered",
                 condition=Q(until_on__isnull=True) | Q(until_on__gte=F("from_on")),
             ),
-            models.CheckConstraint(name="bar_explained", condition=~Q(because="") & ~Q(source="")),
             models.CheckConstraint(
-                name="bar_lifting_complete",
+                name="exclusion_rule_explained", condition=~Q(because="") & ~Q(source="")
+            ),
+            models.CheckConstraint(
+                name="exclusion_rule_lifting_complete",
                 condition=Q(lifted_at__isnull=True, lifted_by__isnull=True, lifted_because="")
                 | (Q(lifted_at__isnull=False, lifted_by__isnull=False) & ~Q(lifted_because="")),
             ),

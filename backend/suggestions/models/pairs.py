@@ -15,7 +15,7 @@ from backend.cities.models import Community
 class Pair(models.Model):
     """Two communities of two countries, stored once: ``a`` has the smaller id."""
 
-    class Bar(models.TextChoices):
+    class BlockReason(models.TextChoices):
         INTRODUCED = "introduced", _("Introduced by staff")
         PARTNERS = "partners", _("Partners already")
 
@@ -24,9 +24,9 @@ class Pair(models.Model):
     a_country = models.CharField(max_length=2)
     b_country = models.CharField(max_length=2)
     closed_until = models.DateTimeField(null=True, help_text="Cooling period after a decline.")
-    bar = models.CharField(
+    block_reason = models.CharField(
         max_length=12,
-        choices=Bar.choices,
+        choices=BlockReason.choices,
         blank=True,
         help_text="Why no suggestion may be made of it, whatever its score",
     )
@@ -34,7 +34,8 @@ class Pair(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="pair_bar_known", condition=Q(bar__in=["", "introduced", "partners"])
+                name="pair_block_reason_known",
+                condition=Q(block_reason__in=["", "introduced", "partners"]),
             ),
             models.UniqueConstraint(fields=["a", "b"], name="pair_once"),
             models.CheckConstraint(name="pair_ordered", condition=Q(a__lt=F("b"))),
@@ -105,9 +106,9 @@ class Suggestion(models.Model):
     b_reasons = models.JSONField(default=dict)
     a_state = models.CharField(max_length=12, choices=SideState.choices, default=SideState.PENDING)
     b_state = models.CharField(max_length=12, choices=SideState.choices, default=SideState.PENDING)
-    meetings = models.FloatField(
+    expected_matches = models.FloatField(
         default=0,
-        help_text="Expected meetings by the allocation: the order in which a side is shown its list",
+        help_text="Expected matches by the allocation: the order in which a side is shown its list",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     released_at = models.DateTimeField(null=True)

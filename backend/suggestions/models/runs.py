@@ -106,9 +106,9 @@ class RankedPair(models.Model):
     right_coverage = models.FloatField()
     left_rank = models.PositiveIntegerField(null=True, help_text="Among left's k best, 1 = best")
     right_rank = models.PositiveIntegerField(null=True, help_text="Among right's k best, 1 = best")
-    meetings = models.FloatField(
+    expected_matches = models.FloatField(
         null=True,
-        help_text="Expected meetings, where the allocation under both sides' capacity suggests the pair; empty: it does not",
+        help_text="Expected matches, where the allocation under both sides' capacity suggests the pair; empty: it does not",
     )
 
     class Meta:

@@ -47,7 +47,7 @@ def allocate(
     kept: Set[PairIds] = frozenset(),
     threshold: float,
 ) -> dict[PairIds, float]:
-    """The pairs to suggest, with their expected meetings.
+    """The pairs to suggest, with their expected matches.
 
     ``shown`` are suggestions that were made before: they stay unless clearly beaten. ``kept`` ones
     were released, and stay. Every community with room and a row gets at least one. Raises
@@ -86,7 +86,7 @@ def _chosen(
     left, right = (
         _rooms_of(ids.tolist(), rooms) for ids in (candidates.left_ids, candidates.right_ids)
     )
-    mass = _meetings(candidates, left[:, 0], right[:, 0], threshold)
+    mass = _expected_matches(candidates, left[:, 0], right[:, 0], threshold)
     inside = np.ones(len(rows), dtype=np.bool_)
     if pool:
         inside = np.array(list(pool), dtype=np.bool_)[order]
@@ -126,7 +126,7 @@ def _rooms_of(ids: Sequence[int], rooms: Mapping[int, Room]) -> np.ndarray:
     return np.array([rooms[id_] for id_ in ids], dtype=np.int64)
 
 
-def _meetings(
+def _expected_matches(
     candidates: Candidates, left: np.ndarray, right: np.ndarray, threshold: float
 ) -> np.ndarray:
     beta = BETA

@@ -20,7 +20,7 @@ from backend.cities.profile_schema import GROUPS, Field
 from backend.cities.profile_validation import allowed_codes
 from backend.suggestions.models import CurrentRun
 from backend.suggestions.scoring.engine import weights_from_json, weights_in_force
-from backend.suggestions.scoring.records import Standing, community_record, engine_vocabulary
+from backend.suggestions.scoring.records import Commitments, community_record, engine_vocabulary
 from matching.features import FeatureBuilder, FeatureMatrix
 from matching.types import ProfileRecord, Snapshot
 from matching.weights import Weights
@@ -29,7 +29,7 @@ Float64 = npt.NDArray[np.float64]
 COUNTERPARTS = 200  # a share of them is known to within seven points at worst, most to within three
 FRESH = dt.timedelta(minutes=10)
 _WORTH_SAYING = 0.004
-_NOBODY = Standing(frozenset(), 0)
+_NOBODY = Commitments(frozenset(), 0)
 _STORY = "story.text"
 
 

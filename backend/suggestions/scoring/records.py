@@ -78,7 +78,7 @@ def standard_offset(name: str) -> float | None:
     return None if offset is None else (offset - (saving or dt.timedelta())).total_seconds() / 3600
 
 
-class Standing(NamedTuple):
+class Commitments(NamedTuple):
     """What a community's partnerships and open introductions say about it."""
 
     partner_countries: frozenset[str]
@@ -109,7 +109,7 @@ def is_overdue(profile: Profile, now: dt.datetime) -> bool:
 
 
 def _is_available(
-    community: Community, document: Mapping[str, Any], standing: Standing, now: dt.datetime
+    community: Community, document: Mapping[str, Any], standing: Commitments, now: dt.datetime
 ) -> bool:
     profile = community.profile
     if profile.status not in ("published", "stale") or is_overdue(profile, now):
@@ -122,7 +122,7 @@ def _is_available(
 
 def community_record(
     community: Community,
-    standing: Standing,
+    standing: Commitments,
     now: dt.datetime,
     document: Mapping[str, Any] | None = None,
 ) -> ProfileRecord:
@@ -218,7 +218,7 @@ def public_communities() -> models.QuerySet[Community]:
 
 
 def current_records(
-    communities: Mapping[int, Community], standing: Mapping[int, Standing], now: dt.datetime
+    communities: Mapping[int, Community], standing: Mapping[int, Commitments], now: dt.datetime
 ) -> list[ProfileRecord]:
     """The records of communities (from ``public_communities``), in their order; those that have not
     changed are the same objects.
@@ -245,7 +245,7 @@ def current_records(
     return [record for _, record in after.values()]
 
 
-def _content(community: Community, standing: Standing, now: dt.datetime) -> Hashable:
+def _content(community: Community, standing: Commitments, now: dt.datetime) -> Hashable:
     """All that ``community_record`` can read: every column of community, place and country, the
     profile's state, and its version.
     """

@@ -18,7 +18,7 @@ from backend.cities.models import ListedPartnership
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.suggestions.eligibility import barred_by_staff, pairs_being_introduced
 from backend.suggestions.models import Pair
-from backend.suggestions.scoring.records import Standing, current_records, public_communities
+from backend.suggestions.scoring.records import Commitments, current_records, public_communities
 from matching.types import ProfileRecord, Snapshot, Sought, Tie
 
 
@@ -37,7 +37,9 @@ def _barred_pairs(
     """Pairs that may not be suggested, and who is whose partner already."""
     barred: set[tuple[int, int]] = set()
     partners: dict[int, set[int]] = defaultdict(set)
-    recorded = Pair.objects.filter(bar=Pair.Bar.PARTNERS).values_list("a_id", "b_id")
+    recorded = Pair.objects.filter(block_reason=Pair.BlockReason.PARTNERS).values_list(
+        "a_id", "b_id"
+    )
     for a, b in [
         *((by_place[a], by_place[b]) for a, b, *_ in listed if a in by_place and b in by_place),
         *recorded,
@@ -46,7 +48,9 @@ def _barred_pairs(
         partners[a].add(b)
         partners[b].add(a)
     barred.update(
-        Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id")
+        Pair.objects.filter(Q(closed_until__gt=now) | ~Q(block_reason="")).values_list(
+            "a_id", "b_id"
+        )
     )
     return barred, partners
 
@@ -85,7 +89,7 @@ def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
         own = countries[pk] | {
             communities[other].country_id for other in partners[pk] if other in communities
         }
-        standing[pk] = Standing(frozenset(own), open_counts[pk])
+        standing[pk] = Commitments(frozenset(own), open_counts[pk])
     records = current_records(communities, standing, moment)
     left = tuple(r for r in records if r.country == HOME_COUNTRY)
     right = tuple(r for r in records if r.country != HOME_COUNTRY)

@@ -1,5 +1,5 @@
 from backend.suggestions.services.answers import (
-    answer,
+    answer_suggestion,
     expire_suggestions,
     remind_of_expiry,
     settle_answer,
@@ -9,7 +9,7 @@ from backend.suggestions.services.curation import hold, release, request_run
 from backend.suggestions.services.reviews import cast_vote, remove_vote, set_answer_rule, shortlist
 
 __all__ = [
-    "answer",
+    "answer_suggestion",
     "cast_vote",
     "expire_suggestions",
     "hold",

@@ -137,12 +137,12 @@ _ANSWERABLE = (_S.RELEASED, _S.DECLINED, _S.WITHDRAWN)
 
 
 @transaction.atomic
-def answer(
+def answer_suggestion(
     *,
     by: User,
     suggestion_id: int,
     community_id: int,
-    answer: str,
+    choice: str,
     reason: str = "",
     comment: str = "",
 ) -> Suggestion:
@@ -157,14 +157,14 @@ def answer(
         CapacityReached: see the profile's capacity.
     """
     require_in(by, community_id, Verb.ACT, Resource.ANSWER)
-    _check_answer(answer, reason, comment)
+    _check_answer(choice, reason, comment)
     suggestion = lock_suggestion(suggestion_id)
     side = side_of(suggestion, community_id)
     now = database_now()
     _require_open(suggestion, now)
-    check_transition(SIDE_TRANSITIONS, getattr(suggestion, f"{side}_state"), answer)
-    require_quorum(suggestion, community_id, answer)
-    if answer == _A.INTERESTED:
+    check_transition(SIDE_TRANSITIONS, getattr(suggestion, f"{side}_state"), choice)
+    require_quorum(suggestion, community_id, choice)
+    if choice == _A.INTERESTED:
         communities = lock_communities(suggestion.pair.a_id, suggestion.pair.b_id)
         if any(community.profile.status in GONE for community in communities):
             raise WrongState(_("One of the two communities does not seek partners any more."))
@@ -172,7 +172,7 @@ def answer(
     decision = Decision.objects.create(
         suggestion=suggestion,
         community_id=community_id,
-        answer=answer,
+        answer=choice,
         reason=reason,
         comment=comment.strip(),
         by=by,
@@ -183,7 +183,7 @@ def answer(
     change_state(
         suggestion,
         f"{side}_state",
-        answer,
+        choice,
         SIDE_TRANSITIONS,
         **{f"{side}_final_at": now + window if window else None},
     )
@@ -192,7 +192,7 @@ def answer(
         subject=suggestion,
         by=by,
         community_id=community_id,
-        answer=answer,
+        answer=choice,
     )
     _settle_after(suggestion, decision.pk, event, window)
     return suggestion

@@ -22,8 +22,8 @@ from backend.common.transitions import change_state
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import active_bars, all_bars, barred_among
-from backend.suggestions.models import Bar, Pair, ReleasePolicy, ScoringRun, Suggestion
+from backend.suggestions.eligibility import active_rules, all_exclusion_rules, barred_among
+from backend.suggestions.models import ExclusionRule, Pair, ReleasePolicy, ScoringRun, Suggestion
 from backend.suggestions.sides import lock_suggestion
 from backend.suggestions.states import SUGGESTION_TRANSITIONS
 
@@ -272,10 +272,10 @@ _TAKEN_BACK = Q(status__in=(_S.PROPOSED, _S.HELD, _S.RELEASED)) | (
 
 
 @transaction.atomic
-def set_bar(
+def set_exclusion_rule(
     *, by: User, because: str, source: str, from_on: dt.date, until_on: dt.date | None = None, home_id: int | None = None,
     abroad_id: int | None = None, home_admin1_code: str = "", country: str = "", admin1_code: str = "",
-) -> Bar:  # fmt: skip
+) -> ExclusionRule:  # fmt: skip
     """Bars one pair (``home_id`` and ``abroad_id``) or two jurisdictions (``country``, both
     narrowed by their divisions' codes).
 
@@ -304,7 +304,7 @@ def set_bar(
         errors["country"] = ["A bar of two communities names no divisions."]
     if errors:
         raise InvalidFields(errors)
-    bar = Bar.objects.create(
+    bar = ExclusionRule.objects.create(
         pair=pair_of(home_id, abroad_id) if of_pair else None, country_id=country or None, home_admin1_code=home_admin1_code,
         admin1_code=admin1_code, because=because.strip(), source=source.strip(), from_on=from_on, until_on=until_on, set_by=by,
     )  # fmt: skip
@@ -337,7 +337,7 @@ def _check_jurisdiction(
 
 
 @transaction.atomic
-def lift_bar(*, by: User, bar_id: int, because: str) -> Bar:
+def lift_exclusion_rule(*, by: User, bar_id: int, because: str) -> ExclusionRule:
     """Ends a bar now. What it took back stays so; the next run may suggest the pairs again.
 
     Raises NotVisible, InvalidFields (no reason), WrongState (lifted already).
@@ -346,10 +346,10 @@ def lift_bar(*, by: User, bar_id: int, because: str) -> Bar:
     errors = check_text({"because": (because, 2000, "why")})
     if errors:
         raise InvalidFields(errors)
-    bar = all_bars(by).filter(pk=bar_id).first()
+    bar = all_exclusion_rules(by).filter(pk=bar_id).first()
     if bar is None:
         raise NotVisible
-    lifted = Bar.objects.filter(pk=bar_id, lifted_at__isnull=True)
+    lifted = ExclusionRule.objects.filter(pk=bar_id, lifted_at__isnull=True)
     if lifted.update(lifted_at=database_now(), lifted_by=by, lifted_because=because.strip()) != 1:
         raise WrongState("This bar is lifted already.")
     record(Topic.BAR_LIFTED, subject=bar, by=by)
@@ -358,7 +358,7 @@ def lift_bar(*, by: User, bar_id: int, because: str) -> Bar:
 
 
 @transaction.atomic
-def enforce_bars() -> int:
+def enforce_exclusion_rules() -> int:
     """Takes back what bars cover that came into force by their date, or that a run made while one
     was set. Returns how many.
     """
@@ -369,7 +369,7 @@ def take_back_barred(by: User | None) -> int:
     """Supersedes every suggestion under a bar that a side may still see as open; pairs with mutual
     interest are left to the board.
     """
-    bars = active_bars(database_now().date())
+    bars = active_rules(database_now().date())
     if not bars:
         return 0
     countries = [bar.country_id for bar in bars if bar.country_id is not None]

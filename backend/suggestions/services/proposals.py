@@ -22,7 +22,7 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import bars_against
+from backend.suggestions.eligibility import rules_against
 from backend.suggestions.models import HandProposal, Pair, Suggestion
 from backend.suggestions.scoring import (
     RankedRow,
@@ -130,14 +130,14 @@ def _standing_problems(home: Community, abroad: Community, now: dt.datetime) -> 
     """What keeps the pair from being proposed whatever its score."""
     found = [
         Problem("barred", f"Barred by staff: {bar.because}", hard=True)
-        for bar in bars_against(home, abroad, now.date())
+        for bar in rules_against(home, abroad, now.date())
     ]
     pair = Pair.objects.filter(a_id=min(home.pk, abroad.pk), b_id=max(home.pk, abroad.pk)).first()
     if pair is None:
         return found
-    if pair.bar == Pair.Bar.PARTNERS:
+    if pair.block_reason == Pair.BlockReason.PARTNERS:
         found.append(Problem("partners", "The two are partners already.", hard=True))
-    elif pair.bar == Pair.Bar.INTRODUCED:
+    elif pair.block_reason == Pair.BlockReason.INTRODUCED:
         found.append(Problem("introduced", "Staff have introduced the two already.", hard=True))
     elif pair.suggestions.open().exists():
         found.append(Problem("suggested", "The two have an open suggestion already.", hard=True))

@@ -132,7 +132,7 @@ def allocate_run(run_id: int) -> int:
     """Chooses among all promising pairs of a run; returns how many. The ranking's lock must be
     held.
     """
-    standing = _Standing()
+    standing = _OpenSuggestions()
     rooms = standing.rooms()
     rows = [*_promising_rows(run_id, standing), *standing.released_rows(rooms)]
     kept = standing.released.keys()
@@ -148,11 +148,15 @@ def allocate_run(run_id: int) -> int:
 
 
 def chosen_pairs(run_id: int) -> dict[PairIds, float]:
-    """What the last allocation chose, with expected meetings."""
-    rows = RankedPair.objects.filter(run_id=run_id, meetings__isnull=False).values_list(
-        "left_id", "right_id", "meetings"
+    """What the last allocation chose, with expected matches."""
+    rows = RankedPair.objects.filter(run_id=run_id, expected_matches__isnull=False).values_list(
+        "left_id", "right_id", "expected_matches"
     )
-    return {(left, right): meetings for left, right, meetings in rows if meetings is not None}
+    return {
+        (left, right): expected_matches
+        for left, right, expected_matches in rows
+        if expected_matches is not None
+    }
 
 
 def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, float]) -> int:
@@ -162,7 +166,7 @@ def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, 
     What was chosen and is promising still stays; what others lost by the rescoring is made good by
     the next run.
     """
-    standing = _Standing()
+    standing = _OpenSuggestions()
     rooms = standing.rooms()
     rows = [*_promising_rows(run_id, standing, before), *standing.released_rows(rooms)]
     kept = {(row.left_id, row.right_id) for row in rows} & (
@@ -175,11 +179,14 @@ def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, 
         community_id=community_id,
         threshold=settings.SUGGESTIONS["promising"],
     )
-    _mark(run_id, {pair: before.get(pair, meetings) for pair, meetings in chosen.items()})
+    _mark(
+        run_id,
+        {pair: before.get(pair, expected_matches) for pair, expected_matches in chosen.items()},
+    )
     return sum(community_id in pair for pair in chosen)
 
 
-class _Standing:
+class _OpenSuggestions:
     """Suggestions as they are now, and what room they leave.
 
     What takes up a side's room is what that side can see, never what the other side answered: else
@@ -204,7 +211,7 @@ class _Standing:
             .select_related("pair")
         ):
             self._count(suggestion)
-        for a, b in Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list(
+        for a, b in Pair.objects.filter(Q(closed_until__gt=now) | ~Q(block_reason="")).values_list(
             "a_id", "b_id"
         ):
             self.settled |= {(a, b), (b, a)}
@@ -256,7 +263,7 @@ class _Standing:
 
 
 def _promising_rows(
-    run_id: int, standing: _Standing, known: Iterable[PairIds] = ()
+    run_id: int, standing: _OpenSuggestions, known: Iterable[PairIds] = ()
 ) -> list[PromisingRow]:
     """Ranked pairs whose preferences both reach the threshold; those that are suggested already may
     be a little below it.
@@ -282,10 +289,10 @@ def _mark(run_id: int, chosen: Mapping[PairIds, float]) -> None:
     pairs = sorted(chosen)
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH chosen AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS c(l, r, meetings)) "
-            "UPDATE suggestions_rankedpair AS p SET meetings = c.meetings FROM suggestions_rankedpair AS q "
+            "WITH chosen AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS c(l, r, expected_matches)) "
+            "UPDATE suggestions_rankedpair AS p SET expected_matches = c.expected_matches FROM suggestions_rankedpair AS q "
             "LEFT JOIN chosen AS c ON c.l = q.left_id AND c.r = q.right_id "
-            "WHERE p.id = q.id AND q.run_id = %s AND q.meetings IS DISTINCT FROM c.meetings",
+            "WHERE p.id = q.id AND q.run_id = %s AND q.expected_matches IS DISTINCT FROM c.expected_matches",
             [
                 [pair[0] for pair in pairs],
                 [pair[1] for pair in pairs],

@@ -61,7 +61,9 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
         known = _open_suggestions(community_id)
         ranked = _ranked(run, community_id, known)
         fresh = [
-            row for pair, row in ranked.items() if pair not in known and row.meetings is not None
+            row
+            for pair, row in ranked.items()
+            if pair not in known and row.expected_matches is not None
         ]
         fresh = _without_resting(fresh, now)
         _make(run, fresh, now, derived)
@@ -93,11 +95,13 @@ def _ranked(
     rows = RankedPair.objects.filter(run=run)
     if community_id is not None:
         rows = rows.filter(Q(left=community_id) | Q(right=community_id))
-    chosen = {_pair_of(row): row for row in rows.filter(meetings__isnull=False)}
+    chosen = {_pair_of(row): row for row in rows.filter(expected_matches__isnull=False)}
     missing = set(known) - chosen.keys()
     ids = {community for pair in missing for community in pair}
     others = (
-        rows.filter(meetings__isnull=True, left_id__in=ids, right_id__in=ids) if missing else []
+        rows.filter(expected_matches__isnull=True, left_id__in=ids, right_id__in=ids)
+        if missing
+        else []
     )
     return chosen | {_pair_of(row): row for row in others if _pair_of(row) in missing}
 
@@ -139,7 +143,9 @@ def _without_resting(rows: list[RankedPair], now: dt.datetime) -> list[RankedPai
         and communities[r.right_id].country_id not in bars.countries
     ]
     resting = set(
-        Pair.objects.filter(Q(closed_until__gt=now) | ~Q(bar="")).values_list("a_id", "b_id")
+        Pair.objects.filter(Q(closed_until__gt=now) | ~Q(block_reason="")).values_list(
+            "a_id", "b_id"
+        )
     )
     return [row for row in rows if _pair_of(row) not in resting]
 
@@ -172,7 +178,7 @@ def _values(row: RankedPair, reasons: Reasons | None) -> dict[str, Any]:
     left = (row.left_preference, row.left_coverage, row.left_rank, *forth)
     right = (row.right_preference, row.right_coverage, row.right_rank, *back)
     a, b = (left, right) if row.left_id < row.right_id else (right, left)
-    return {"score": row.score, "meetings": row.meetings or 0.0} | {
+    return {"score": row.score, "expected_matches": row.expected_matches or 0.0} | {
         f"{side}_{name}": value
         for side, of in (("a", a), ("b", b))
         for name, value in zip(names, of, strict=True)
@@ -223,7 +229,7 @@ def _release_waiting(
     chosen = [
         s
         for pair, s in known.items()
-        if pair in ranked and ranked[pair].meetings is not None and not _is_by_hand(s)
+        if pair in ranked and ranked[pair].expected_matches is not None and not _is_by_hand(s)
     ]
     waiting = [
         suggestion
@@ -320,9 +326,9 @@ def _is_explained(suggestion: Suggestion, row: RankedPair) -> bool:
 
 
 def _is_same(suggestion: Suggestion, row: RankedPair) -> bool:
-    return (row.score, row.meetings, row.run_id) == (
+    return (row.score, row.expected_matches, row.run_id) == (
         suggestion.score,
-        suggestion.meetings,
+        suggestion.expected_matches,
         suggestion.run_id,
     )
 
@@ -346,7 +352,7 @@ def _supersede(
         for pair, suggestion in known.items()
         if suggestion.status in _UNRELEASED
         and not _is_by_hand(suggestion)
-        and (pair not in ranked or ranked[pair].meetings is None)
+        and (pair not in ranked or ranked[pair].expected_matches is None)
     ]
     if not gone:
         return

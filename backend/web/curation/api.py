@@ -15,16 +15,16 @@ from rest_framework.response import Response
 from backend.accounts.models import User
 from backend.common.errors import NotVisible
 from backend.suggestions import services
-from backend.suggestions.eligibility import all_bars
-from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
+from backend.suggestions.eligibility import all_exclusion_rules
+from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from backend.suggestions.queries import staff_suggestions
 from backend.suggestions.services.curation import (
     Done,
     hold_many,
-    lift_bar,
+    lift_exclusion_rule,
     policy_history,
     release_many,
-    set_bar,
+    set_exclusion_rule,
     set_policy,
 )
 from backend.suggestions.services.proposals import assess_pair, propose_pair
@@ -120,9 +120,9 @@ class BarsView(ApiList):
 
     serializer_class = serializers.BarSerializer
 
-    def get_queryset(self) -> QuerySet[Bar]:
+    def get_queryset(self) -> QuerySet[ExclusionRule]:
         self.filters()
-        return all_bars(current_user(self.request))
+        return all_exclusion_rules(current_user(self.request))
 
     @extend_schema(
         summary="Bar a pair or a jurisdiction",
@@ -133,8 +133,10 @@ class BarsView(ApiList):
     @idempotent
     def post(self, request: Request) -> Response:
         me = current_user(request)
-        made = set_bar(by=me, **validated(serializers.SetBarSerializer, request.data))
-        return Response(serializers.BarSerializer(all_bars(me).get(pk=made.pk)).data, status=201)
+        made = set_exclusion_rule(by=me, **validated(serializers.SetBarSerializer, request.data))
+        return Response(
+            serializers.BarSerializer(all_exclusion_rules(me).get(pk=made.pk)).data, status=201
+        )
 
 
 @open_to(POST=Level.CURATOR)
@@ -147,8 +149,10 @@ class LiftView(ApiView):
     @idempotent
     def post(self, request: Request, bar_id: int) -> Response:
         me = current_user(request)
-        lift_bar(by=me, bar_id=bar_id, **validated(serializers.LiftSerializer, request.data))
-        return Response(serializers.BarSerializer(all_bars(me).get(pk=bar_id)).data)
+        lift_exclusion_rule(
+            by=me, bar_id=bar_id, **validated(serializers.LiftSerializer, request.data)
+        )
+        return Response(serializers.BarSerializer(all_exclusion_rules(me).get(pk=bar_id)).data)
 
 
 @open_to(GET=Level.CURATOR)

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.suggestions.models import Bar, ReleasePolicy, Suggestion
+from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from backend.suggestions.services.proposals import Assessment
 from backend.web.introductions.serializers import OwnerSerializer
 from backend.web.public.serializers import CommunityNameSerializer
@@ -118,7 +118,7 @@ class BarSerializer(serializers.Serializer):
     lifted_because = serializers.CharField()
 
     @extend_schema_field(CommunityNameSerializer(many=True))
-    def get_communities(self, bar: Bar) -> Any:
+    def get_communities(self, bar: ExclusionRule) -> Any:
         return CommunityNameSerializer([bar.pair.a, bar.pair.b] if bar.pair else [], many=True).data
 
 

@@ -19,17 +19,17 @@ from backend.cities.models.communities import HOME_COUNTRY
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible
 from backend.outbox.queries import trail
-from backend.suggestions.eligibility import all_bars, region_names
+from backend.suggestions.eligibility import all_exclusion_rules, region_names
 from backend.suggestions.models import HandProposal, Suggestion
 from backend.suggestions.queries import staff_suggestions
 from backend.suggestions.services import hold, release
 from backend.suggestions.services.curation import (
     hold_many,
-    lift_bar,
+    lift_exclusion_rule,
     policy_history,
     policy_in_force,
     release_many,
-    set_bar,
+    set_exclusion_rule,
     set_policy,
     two_sides,
 )
@@ -213,13 +213,13 @@ def bars(request: HttpRequest) -> HttpResponse:
     address names.
     """
     user = current_user(request)
-    page = Paginator(all_bars(user), BARS_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(all_exclusion_rules(user), BARS_PAGE).get_page(request.GET.get("page"))
     sides = _chosen_sides(request)
     today = database_now().date()
     form = BarForm(request.POST or None, sides=sides, initial={"from_on": today})
     if request.method == "POST" and form.is_valid():
         try:
-            set_bar(by=user, **form.as_arguments())
+            set_exclusion_rule(by=user, **form.as_arguments())
         except InvalidFields as invalid:
             form.add_service_errors(invalid)
         else:
@@ -244,7 +244,9 @@ def bars(request: HttpRequest) -> HttpResponse:
 @open_to(Level.CURATOR)
 @require_POST
 def lift(request: HttpRequest, bar_id: int) -> HttpResponse:
-    lift_bar(by=current_user(request), bar_id=bar_id, because=request.POST.get("because", ""))
+    lift_exclusion_rule(
+        by=current_user(request), bar_id=bar_id, because=request.POST.get("because", "")
+    )
     messages.success(request, "The bar is lifted; the next run may suggest these again.")
     return redirect("web:staff_bars")
 

@@ -21,7 +21,7 @@ from backend.suggestions import services
 from backend.suggestions.dossiers import dossier_bytes
 from backend.suggestions.models import Suggestion
 from backend.suggestions.pair_text import places_apart
-from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
+from backend.suggestions.queries import SuggestionForSide, seen_from, suggestion_for
 from backend.suggestions.reviews import (
     QueueFilters,
     compared,
@@ -31,7 +31,7 @@ from backend.suggestions.reviews import (
     rule_of,
     votes_for_staff,
 )
-from backend.suggestions.services import answer
+from backend.suggestions.services import answer_suggestion
 from backend.web.access import Level, open_to
 from backend.web.rest.base import ApiList, ApiView, current_reader, current_user, validated
 from backend.web.rest.idempotency import idempotent
@@ -50,14 +50,16 @@ class SuggestionsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Suggestion]:
         filters = QueueFilters(**self.filters())
-        return queue(current_reader(self.request), filters).order_by("-meetings", "-score", "id")
+        return queue(current_reader(self.request), filters).order_by(
+            "-expected_matches", "-score", "id"
+        )
 
     @cached_property
     def now(self) -> dt.datetime:
         """One moment for the whole page."""
         return database_now()
 
-    def present(self, row: Any) -> SuggestionView:
+    def present(self, row: Any) -> SuggestionForSide:
         return seen_from(row, self.kwargs["community_id"], now=self.now)
 
 
@@ -80,7 +82,10 @@ class AnswerView(ApiView):
     @idempotent
     def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
         me, data = current_user(request), validated(serializers.AnswerSerializer, request.data)
-        answer(by=me, suggestion_id=suggestion_id, community_id=community_id, **data)
+        choice = data.pop("answer")
+        answer_suggestion(
+            by=me, suggestion_id=suggestion_id, community_id=community_id, choice=choice, **data
+        )
         view = suggestion_for(current_reader(request), suggestion_id)
         return Response(serializers.SuggestionSerializer(view).data)
 

@@ -10,14 +10,14 @@ from backend.cities.models import Community
 from backend.cities.profile_schema import FACETS, GROUPS
 from backend.suggestions.models import Suggestion
 from backend.suggestions.pair_text import Side, item_label, side
-from backend.suggestions.queries import SuggestionView
+from backend.suggestions.queries import SuggestionForSide
 from backend.web.profiles.presentation import Answer, describe, published_data
 
 BAR_WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class BarMark:
     """How well one kind of fit meets one side's wishes; None where data is missing."""
 
     similarity: float | None
@@ -78,8 +78,8 @@ def compared_groups(communities: Sequence[Community]) -> list[ComparedGroup]:
 @dataclass(frozen=True, slots=True)
 class FacetRow:
     label: str
-    first: Bar
-    second: Bar
+    first: BarMark
+    second: BarMark
 
 
 def sides_of_suggestion(suggestion: Suggestion) -> list[Side]:
@@ -95,21 +95,21 @@ def sides_of_suggestion(suggestion: Suggestion) -> list[Side]:
     return [of(mine, theirs, "a"), of(theirs, mine, "b")]
 
 
-def _bars(reasons: Mapping[str, Any]) -> dict[str, Bar]:
+def _bars(reasons: Mapping[str, Any]) -> dict[str, BarMark]:
     bars = {}
     for row in reasons.get("contributions", ()):
         named = [item_label(code) for code, _value in row.get("items", ())[:6]]
         items = [
             words for words in named if words
         ]  # a likeness as a whole, such as that of the stories, names nothing
-        bars[row["facet"]] = Bar(row.get("similarity"), row.get("weight", 0.0), items)
+        bars[row["facet"]] = BarMark(row.get("similarity"), row.get("weight", 0.0), items)
     return bars
 
 
 def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[FacetRow]:
     """Every kind of fit with both sides' bars, the weightiest of both first."""
     a, b = _bars(first), _bars(second)
-    nothing = Bar(None, 0.0, [])
+    nothing = BarMark(None, 0.0, [])
     names = sorted(
         (a.keys() | b.keys()) & FACETS.keys(),
         key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n),
@@ -127,7 +127,7 @@ class CandidateFacet:
     cells: list[FacetRow]
 
 
-def candidate_facets(views: Sequence[SuggestionView]) -> list[CandidateFacet]:
+def candidate_facets(views: Sequence[SuggestionForSide]) -> list[CandidateFacet]:
     """Every kind of fit that is known of at least one candidate, in the order of the first one's
     weights; gaps are gaps.
     """
@@ -136,7 +136,7 @@ def candidate_facets(views: Sequence[SuggestionView]) -> list[CandidateFacet]:
         for view in views
     ]
     labels = list(dict.fromkeys(label for of_one in rows for label in of_one))
-    nothing = Bar(None, 0.0, [])
+    nothing = BarMark(None, 0.0, [])
     return [
         CandidateFacet(
             label, [of_one.get(label, FacetRow(label, nothing, nothing)) for of_one in rows]

@@ -29,7 +29,7 @@ from backend.introductions.queries.introductions import introductions_of
 from backend.suggestions.dossiers import dossier_bytes, dossier_context
 from backend.suggestions.models import AnswerRule, Decision
 from backend.suggestions.pair_text import Side, closing_text, places_apart, sides_of_view
-from backend.suggestions.queries import SuggestionView, seen_from, suggestion_for
+from backend.suggestions.queries import SuggestionForSide, seen_from, suggestion_for
 from backend.suggestions.reviews import (
     MOST_COMPARED,
     SHOWN,
@@ -43,7 +43,7 @@ from backend.suggestions.reviews import (
     votes_for_staff,
 )
 from backend.suggestions.services import (
-    answer,
+    answer_suggestion,
     cast_vote,
     remove_vote,
     set_answer_rule,
@@ -71,7 +71,7 @@ _SHOWN_LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class SuggestionCard:
-    view: SuggestionView
+    view: SuggestionForSide
     sides: list[Side]
     review: Review
 
@@ -203,11 +203,11 @@ def give_answer(request: HttpRequest, community_id: int, suggestion_id: int) -> 
     given = request.POST.get("answer", "")
     reason = request.POST.get("reason", "") if given == Decision.Answer.DECLINED else ""
     try:
-        answer(
+        answer_suggestion(
             by=user,
             suggestion_id=suggestion_id,
             community_id=community_id,
-            answer=given,
+            choice=given,
             reason=reason,
             comment=request.POST.get("comment", ""),
         )

@@ -437,7 +437,7 @@ def test_second_confirmation_begins_the_partnership_once(world: World) -> None:
         dt.date(2030, 5, 1),
         "agreement",
     )
-    assert card.pair.bar == "partners"
+    assert card.pair.block_reason == "partners"
     refused(lambda: confirmed(world, agreement, "b"), WrongState)
     refused(
         lambda: reopen_agreement(by=world.user("curator"), agreement_id=agreement.pk), WrongState

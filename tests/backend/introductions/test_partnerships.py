@@ -211,7 +211,11 @@ def test_one_sides_council_is_enough_to_end_and_the_pair_rests(
         "New priorities",
     )
     pair = Pair.objects.get(pk=partnership.pair_id)
-    assert pair.bar == "" and pair.closed_until is not None and pair.closed_until > database_now()
+    assert (
+        pair.block_reason == ""
+        and pair.closed_until is not None
+        and pair.closed_until > database_now()
+    )
     refused(lambda: activity(world, partnership), WrongState)
 
 

@@ -42,7 +42,7 @@ from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.queries import suggestion_for
 from backend.suggestions.services import (
-    answer,
+    answer_suggestion,
     expire_suggestions,
     hold,
     release,
@@ -255,11 +255,11 @@ class Workflow(RuleBasedStateMachine):
         user = self.world.user(who)
         if self.attempt(
             allowed,
-            lambda: answer(
+            lambda: answer_suggestion(
                 by=user,
                 suggestion_id=self.suggestion_id,
                 community_id=self.community(side),
-                answer=given,
+                choice=given,
                 reason=reason,
                 comment="x",
             ),

@@ -13,7 +13,7 @@ from backend.introductions.services.introductions import move_introduction, open
 from backend.suggestions.eligibility import open_introductions
 from backend.suggestions.models import Suggestion
 from backend.suggestions.scoring import freeze_snapshot
-from backend.suggestions.services import answer
+from backend.suggestions.services import answer_suggestion
 from backend.suggestions.services.answers import settle_due
 from tests.factories import (
     CommunityFactory,
@@ -68,7 +68,7 @@ def test_mutual_interest_and_its_introduction_take_one_place() -> None:
 def test_partnership_gives_its_place_back() -> None:
     home = with_one_place()
     suggestion = SuggestionFactory(
-        pair=PairFactory(a=home, bar="partners"),
+        pair=PairFactory(a=home, block_reason="partners"),
         status="introduced",
         a_state="interested",
         b_state="interested",
@@ -93,8 +93,8 @@ def test_two_accept_at_once_where_the_other_side_has_one_place_left() -> None:
         for role in others
     ]
     accept = [
-        lambda s=s, role=role: answer(
-            by=role.user, suggestion_id=s.pk, community_id=role.community_id, answer="interested"
+        lambda s=s, role=role: answer_suggestion(
+            by=role.user, suggestion_id=s.pk, community_id=role.community_id, choice="interested"
         )
         for s, role in zip(waiting, others, strict=True)
     ]

@@ -15,17 +15,17 @@ from backend.cities.permissions import reader_of
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
-from backend.suggestions.eligibility import bars_against
-from backend.suggestions.models import Bar, HandProposal, Pair, RankedPair, Suggestion
+from backend.suggestions.eligibility import rules_against
+from backend.suggestions.models import ExclusionRule, HandProposal, Pair, RankedPair, Suggestion
 from backend.suggestions.queries import visible_suggestions
 from backend.suggestions.services.curation import (
-    enforce_bars,
+    enforce_exclusion_rules,
     hold_many,
-    lift_bar,
+    lift_exclusion_rule,
     policy_history,
     policy_in_force,
     release_many,
-    set_bar,
+    set_exclusion_rule,
     set_policy,
 )
 from backend.suggestions.services.proposals import assess_pair, propose_pair
@@ -108,15 +108,15 @@ def test_next_run_releases_what_waited_but_not_what_is_held(curator: User) -> No
 @pytest.mark.parametrize("actor", NOT_CURATORS)
 def test_only_curators_curate(world: World, actor: str) -> None:
     suggestion = SuggestionFactory(pair=world.pair, proposed=True)
-    bar = set_bar(by=world.user("curator"), country="MX", **WHY)
+    bar = set_exclusion_rule(by=world.user("curator"), country="MX", **WHY)
     by, sides = world.user(actor), {"home_id": world.a.pk, "abroad_id": world.c.pk}
     before = Event.objects.count()
     acts: list[Any] = [
         lambda: set_policy(by=by, mode="all", because="Because."),
         lambda: release_many(by=by, suggestion_ids=[suggestion.pk]),
         lambda: hold_many(by=by, suggestion_ids=[suggestion.pk]),
-        lambda: set_bar(by=by, country="DE", **WHY),
-        lambda: lift_bar(by=by, bar_id=bar.pk, because="Over."),
+        lambda: set_exclusion_rule(by=by, country="DE", **WHY),
+        lambda: lift_exclusion_rule(by=by, bar_id=bar.pk, because="Over."),
         lambda: propose_pair(by=by, because="They met.", **sides),
         lambda: assess_pair(by, **sides),
     ]
@@ -184,7 +184,7 @@ def test_bar_takes_back_at_once_and_alike_whatever_was_answered(
     suggestion = SuggestionFactory(
         pair=world.pair, status=status, a_state=a, b_state=b, released_at=released_at
     )
-    set_bar(by=world.user("curator"), country="DE", **WHY)
+    set_exclusion_rule(by=world.user("curator"), country="DE", **WHY)
     suggestion.refresh_from_db()
     assert suggestion.status == S.SUPERSEDED
     assert not visible_suggestions(reader_of(world.user("official"), world.a.pk)).exists()
@@ -199,7 +199,7 @@ def test_bar_takes_back_at_once_and_alike_whatever_was_answered(
 
 def test_bar_tells_neither_side(world: World, drain: Any) -> None:
     SuggestionFactory(pair=world.pair)
-    set_bar(by=world.user("curator"), country="DE", **WHY)
+    set_exclusion_rule(by=world.user("curator"), country="DE", **WHY)
     drain()
     assert not Notification.objects.exists()
 
@@ -207,7 +207,7 @@ def test_bar_tells_neither_side(world: World, drain: Any) -> None:
 @pytest.mark.parametrize("status", [S.MUTUAL, S.INTRODUCED])
 def test_mutual_interest_under_a_bar_is_left_to_the_board(world: World, status: str) -> None:
     suggestion = SuggestionFactory(pair=world.pair, mutual=True, status=status)
-    set_bar(by=world.user("curator"), home_id=world.a.pk, abroad_id=world.b.pk, **WHY)
+    set_exclusion_rule(by=world.user("curator"), home_id=world.a.pk, abroad_id=world.b.pk, **WHY)
     suggestion.refresh_from_db()
     assert suggestion.status == status
 
@@ -240,12 +240,14 @@ def test_regions_bar_what_lies_in_them_and_nothing_else(world: World) -> None:
         place__admin1_code="02",
         place__admin1="Bavaria",
     )
-    set_bar(by=world.user("curator"), country="DE", home_admin1_code="TX", admin1_code="02", **WHY)
+    set_exclusion_rule(
+        by=world.user("curator"), country="DE", home_admin1_code="TX", admin1_code="02", **WHY
+    )
     for home, abroad, barred in (
         (inside, bavarian, True), (county, bavarian, True), (state, bavarian, True), (bavarian, inside, True),
         (inside, world.b, False), (world.a, bavarian, False), (inside, world.c, False),
     ):  # fmt: skip
-        assert bool(bars_against(home, abroad, TODAY)) == barred, (home, abroad)
+        assert bool(rules_against(home, abroad, TODAY)) == barred, (home, abroad)
 
 
 @pytest.mark.django_db
@@ -257,10 +259,10 @@ def test_run_leaves_out_what_is_barred(curator: User, kind: str) -> None:
     home, abroad = (barred.a, barred.b) if barred.a.is_home else (barred.b, barred.a)
     Suggestion.objects.all().delete()
     if kind == "pair":
-        set_bar(by=curator, home_id=home.pk, abroad_id=abroad.pk, **WHY)
+        set_exclusion_rule(by=curator, home_id=home.pk, abroad_id=abroad.pk, **WHY)
     else:
         Place.objects.filter(pk=home.place_id).update(admin1_code="TX", admin1="Texas")
-        set_bar(
+        set_exclusion_rule(
             by=curator,
             country=abroad.country_id,
             home_admin1_code="TX" if kind == "region" else "",
@@ -287,8 +289,10 @@ def test_bar_set_while_a_run_is_under_way_holds_for_what_the_run_makes(curator: 
     assert begun is not None
     for index in range(begun.shard_count):
         score_shard(begun.pk, index)
-    abroad = RankedPair.objects.filter(run=begun, meetings__isnull=False)[0].right.country_id
-    set_bar(by=curator, country=abroad, **WHY)
+    abroad = RankedPair.objects.filter(run=begun, expected_matches__isnull=False)[
+        0
+    ].right.country_id
+    set_exclusion_rule(by=curator, country=abroad, **WHY)
     derive_suggestions()
     assert not Suggestion.objects.filter(
         pair__in=Pair.objects.filter(a_country=abroad) | Pair.objects.filter(b_country=abroad)
@@ -297,30 +301,33 @@ def test_bar_set_while_a_run_is_under_way_holds_for_what_the_run_makes(curator: 
 
 def test_bar_holds_from_its_first_to_its_last_day(world: World) -> None:
     day = dt.timedelta(days=1)
-    bar = set_bar(
+    bar = set_exclusion_rule(
         by=world.user("curator"),
         country="DE",
         **(WHY | {"from_on": TODAY + day, "until_on": TODAY + 2 * day}),
     )
-    held = [bool(bars_against(world.a, world.b, TODAY + n * day)) for n in range(4)]
+    held = [bool(rules_against(world.a, world.b, TODAY + n * day)) for n in range(4)]
     assert held == [False, True, True, False]
     suggestion = SuggestionFactory(pair=world.pair)
-    assert enforce_bars() == 0
-    Bar.objects.filter(pk=bar.pk).update(from_on=TODAY)
-    assert (enforce_bars(), enforce_bars()) == (1, 0)
+    assert enforce_exclusion_rules() == 0
+    ExclusionRule.objects.filter(pk=bar.pk).update(from_on=TODAY)
+    assert (enforce_exclusion_rules(), enforce_exclusion_rules()) == (1, 0)
     suggestion.refresh_from_db()
     assert suggestion.status == S.SUPERSEDED
 
 
 def test_bar_is_lifted_once_with_a_reason(world: World) -> None:
     curator = world.user("curator")
-    bar = set_bar(by=curator, country="DE", **WHY)
+    bar = set_exclusion_rule(by=curator, country="DE", **WHY)
     with pytest.raises(InvalidFields):
-        lift_bar(by=curator, bar_id=bar.pk, because="")
-    assert lift_bar(by=curator, bar_id=bar.pk, because="The rule has ended.").lifted_by == curator
-    assert bars_against(world.a, world.b, TODAY) == []
+        lift_exclusion_rule(by=curator, bar_id=bar.pk, because="")
+    assert (
+        lift_exclusion_rule(by=curator, bar_id=bar.pk, because="The rule has ended.").lifted_by
+        == curator
+    )
+    assert rules_against(world.a, world.b, TODAY) == []
     with pytest.raises(WrongState):
-        lift_bar(by=curator, bar_id=bar.pk, because="Again.")
+        lift_exclusion_rule(by=curator, bar_id=bar.pk, because="Again.")
 
 
 @pytest.mark.parametrize(
@@ -340,9 +347,9 @@ def test_bar_is_lifted_once_with_a_reason(world: World) -> None:
 )
 def test_wrong_bars_are_named(world: World, values: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidFields) as caught:
-        set_bar(by=world.user("curator"), **(WHY | values))
+        set_exclusion_rule(by=world.user("curator"), **(WHY | values))
     assert field in caught.value.errors
-    assert not Bar.objects.exists()
+    assert not ExclusionRule.objects.exists()
 
 
 @pytest.mark.django_db
@@ -417,9 +424,9 @@ def test_wish_is_set_aside_only_with_a_reason_that_is_kept(world: World) -> None
 def test_what_no_reason_sets_aside(world: World, what: str) -> None:
     curator, abroad = world.user("curator"), world.b
     if what == "bar":
-        set_bar(by=curator, country="DE", **WHY)
+        set_exclusion_rule(by=curator, country="DE", **WHY)
     elif what in ("partners", "introduced"):
-        Pair.objects.filter(pk=world.pair.pk).update(bar=what)
+        Pair.objects.filter(pk=world.pair.pk).update(block_reason=what)
     elif what == "resting":
         Pair.objects.filter(pk=world.pair.pk).update(
             closed_until=dt.datetime.now(dt.UTC) + dt.timedelta(days=9)

@@ -12,7 +12,7 @@ from backend.common.errors import CapacityReached, Conflict, WrongState
 from backend.introductions.services.introductions import give_consent, open_card_for_mutual
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Suggestion
-from backend.suggestions.services import answer, hold, release
+from backend.suggestions.services import answer_suggestion, hold, release
 from tests.actors import World, make_world
 from tests.factories import PairFactory, SuggestionFactory, document
 from tests.simultaneous import at_once
@@ -37,11 +37,11 @@ def rounds(world: World) -> Iterator[Suggestion]:
 def give(world: World, side: str, given: str, suggestion: Suggestion) -> Callable[[], Any]:
     by, community = {"a": ("official", world.a), "b": ("chair", world.b)}[side]
     reason = "no_fit" if given == "declined" else ""
-    return lambda: answer(
+    return lambda: answer_suggestion(
         by=world.user(by),
         suggestion_id=suggestion.pk,
         community_id=community.pk,
-        answer=given,
+        choice=given,
         reason=reason,
     )
 

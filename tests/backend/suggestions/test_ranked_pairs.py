@@ -37,7 +37,7 @@ def test_best_pairs_come_first_within_the_room_and_the_last_one_is_not_left_out(
         (3, 11),
         (2, 10),
     }  # 2 has nobody else: its floor goes beyond 10's limit by one
-    assert all(0 <= meetings <= 1.001 for meetings in chosen.values())
+    assert all(0 <= expected_matches <= 1.001 for expected_matches in chosen.values())
 
 
 def test_shown_pair_gives_way_only_to_a_clearly_better_one() -> None:

@@ -22,7 +22,13 @@ from backend.suggestions.reviews import (
     reviews_of,
     votes_for_staff,
 )
-from backend.suggestions.services import answer, cast_vote, remove_vote, set_answer_rule, shortlist
+from backend.suggestions.services import (
+    answer_suggestion,
+    cast_vote,
+    remove_vote,
+    set_answer_rule,
+    shortlist,
+)
 from tests.actors import World, make_world
 from tests.factories import CommunityFactory, CommunityRoleFactory, SuggestionFactory, document
 
@@ -93,11 +99,11 @@ def test_vote_can_be_changed_until_the_community_has_answered(world: World) -> N
     assert list(Vote.objects.values_list("choice", "comment")) == [("no", "Second.")]
     assert Event.objects.filter(topic="vote_cast", community_id=world.b.pk).count() == 2
     assert "Second" not in str(list(Event.objects.values_list("payload", flat=True)))
-    answer(
+    answer_suggestion(
         by=world.user("chair"),
         suggestion_id=suggestion.pk,
         community_id=world.b.pk,
-        answer="interested",
+        choice="interested",
     )
     for act in (
         lambda: vote(world, "committee_member", suggestion),
@@ -215,11 +221,11 @@ def test_answer_follows_the_majority(world: World, choices: list[str], allowed: 
 
 def give(world: World, suggestion: Suggestion, given: str) -> None:
     reason = "no_fit" if given == "declined" else ""
-    answer(
+    answer_suggestion(
         by=world.user("chair"),
         suggestion_id=suggestion.pk,
         community_id=world.b.pk,
-        answer=given,
+        choice=given,
         reason=reason,
     )
 

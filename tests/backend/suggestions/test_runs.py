@@ -18,8 +18,8 @@ from backend.cities.vocabularies import vocabulary
 from backend.outbox.models import Event, Work
 from backend.outbox.topics import Topic
 from backend.suggestions.models import (
-    Bar,
     CurrentRun,
+    ExclusionRule,
     RankedPair,
     ScoringRun,
     ScoringShard,
@@ -341,7 +341,7 @@ def test_partners_and_resting_pairs_are_never_ranked(world: Any) -> None:
     ListedPartnershipFactory(place_a_id=a, place_b_id=b)
     resting = PairFactory(a=world[0][1], b=world[1][1], closed_until="2999-01-01T00:00:00Z")
     barred = PairFactory(a=world[0][2], b=world[1][2])
-    Bar.objects.create(
+    ExclusionRule.objects.create(
         pair=barred,
         because="The council says so",
         source="A letter",
@@ -363,7 +363,7 @@ def test_deriving_makes_suggestions_for_both_sides_once(world: Any) -> None:
         assert (
             (suggestion.a_rank or suggestion.b_rank)
             and suggestion.run_id == run.pk
-            and suggestion.meetings > 0
+            and suggestion.expected_matches > 0
         )
         for side in "ab":
             reasons = getattr(suggestion, f"{side}_reasons")

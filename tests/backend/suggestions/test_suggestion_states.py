@@ -15,7 +15,7 @@ from backend.accounts.models import User
 from backend.common.errors import DomainError, NotVisible, WrongState
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Pair, Suggestion
-from backend.suggestions.services import answer, expire_suggestions, hold, release
+from backend.suggestions.services import answer_suggestion, expire_suggestions, hold, release
 from backend.suggestions.states import SIDE_TRANSITIONS, SUGGESTION_TRANSITIONS
 from tests.actors import World, make_world
 from tests.factories import SuggestionFactory
@@ -35,11 +35,11 @@ Act = Callable[[World, User, Suggestion], Any]
 
 
 def _answer(side: str, given: str) -> Act:
-    return lambda world, by, suggestion: answer(
+    return lambda world, by, suggestion: answer_suggestion(
         by=by,
         suggestion_id=suggestion.pk,
         community_id=getattr(world, side).pk,
-        answer=given,
+        choice=given,
         reason="no_fit" if given == "declined" else "",
     )
 
@@ -190,9 +190,9 @@ def test_answer_after_the_time_is_refused_before_anybody_swept() -> None:
         pair=world.pair, released_at=past, expires_at=past + dt.timedelta(days=60)
     )
     with pytest.raises(WrongState):
-        answer(
+        answer_suggestion(
             by=world.user("official"),
             suggestion_id=suggestion.pk,
             community_id=world.a.pk,
-            answer="interested",
+            choice="interested",
         )

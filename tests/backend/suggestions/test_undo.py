@@ -16,7 +16,7 @@ from backend.common.errors import NotVisible, WrongState
 from backend.outbox.models import Event, Work
 from backend.suggestions.models import Decision, Pair, Suggestion
 from backend.suggestions.queries import suggestion_for
-from backend.suggestions.services import answer, expire_suggestions, undo_answer
+from backend.suggestions.services import answer_suggestion, expire_suggestions, undo_answer
 from tests.actors import World, make_world
 from tests.factories import SuggestionFactory
 
@@ -36,11 +36,11 @@ def world() -> World:
 
 def give(world: World, suggestion: Suggestion, side: str, given: str) -> None:
     reason = "no_fit" if given == "declined" else ""
-    answer(
+    answer_suggestion(
         by=world.user(PEOPLE[side]),
         suggestion_id=suggestion.pk,
         community_id=getattr(world, side).pk,
-        answer=given,
+        choice=given,
         reason=reason,
     )
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from django.utils.translation import get_language
 
-FOLDER = Path(__file__).parent / "data" / "vocabularies"
+FILE = Path(__file__).parent / "data" / "vocabularies.json"
 NAMES = (
     "sectors",
     "themes",
@@ -47,13 +48,18 @@ def _reader() -> str:
 
 
 @cache
+def _file() -> dict[str, list[dict[str, Any]]]:
+    lists: dict[str, list[dict[str, Any]]] = json.loads(FILE.read_text(encoding="utf-8"))
+    return lists
+
+
+@cache
 def vocabulary(name: str) -> Mapping[str, Term]:
     """The terms of one vocabulary by code, in their order. Raises KeyError for a name outside of
     NAMES.
     """
     if name not in NAMES:
         raise KeyError(name)
-    rows = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return MappingProxyType(
         {
             row["code"]: Term(
@@ -65,7 +71,7 @@ def vocabulary(name: str) -> Mapping[str, Term]:
                     language: tuple(words) for language, words in row.get("synonyms", {}).items()
                 },
             )
-            for row in rows
+            for row in _file()[name]
         }
     )
 

@@ -1,4 +1,4 @@
-"""Numbers that people send in place of a row."""
+"""Untrusted values that may be primary keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models import BigAutoField
 
 
 def valid_ids(values: Iterable[object]) -> set[int]:
-    """Those of the values that may number a row; the database refuses to look for any other."""
+    """Filters untrusted values down to valid primary keys; the database refuses any other."""
     return {
         value for value in values if type(value) is int and 0 < value <= BigAutoField.MAX_BIGINT
     }

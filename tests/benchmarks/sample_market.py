@@ -21,7 +21,7 @@ from matching.engine import build_problem
 from matching.features import FeatureBuilder
 from matching.types import PairProblem, ProfileRecord, Snapshot, Sought, Tie, Vocabulary
 
-VOCABULARIES = Path(__file__).parents[2] / "backend/cities/data/vocabularies"
+VOCABULARIES = Path(__file__).parents[2] / "backend/cities/data/vocabularies.json"
 KINDS = 40
 FACETS = (
     "needs_offers",
@@ -38,7 +38,7 @@ FACETS = (
 
 @cache
 def _entries(name: str) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = json.loads((VOCABULARIES / f"{name}.json").read_text())
+    entries: list[dict[str, Any]] = json.loads(VOCABULARIES.read_text())[name]
     return entries
 
 

@@ -41,7 +41,7 @@ def queue_length(queue: str) -> int:
         client.close()
 
 
-def publish_work(work_ids: Sequence[int], queue: str = QUEUE) -> None:
+def publish_jobs(job_ids: Sequence[int], queue: str = QUEUE) -> None:
     """Tells the workers to look at these rows.
 
     Each call makes a connection of its own: it declares the queue anew, which a broker that came
@@ -52,7 +52,7 @@ def publish_work(work_ids: Sequence[int], queue: str = QUEUE) -> None:
         transport_options={**app.conf.broker_transport_options, **_IMPATIENT}
     )
     with connection, connection.Producer(auto_declare=True) as producer:
-        for work_id in work_ids:
+        for job_id in job_ids:
             app.send_task(
-                "perform_work", args=[work_id], queue=queue, producer=producer, retry=False
+                "run_job_task", args=[job_id], queue=queue, producer=producer, retry=False
             )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from backend.outbox.leases import return_expired
-from backend.outbox.models import Work
+from backend.outbox.models import Job
 from tasks.app import app
+from tasks.jobs import run_job
 from tasks.relay import due_for_publishing, route_events
-from tasks.work import perform
 
 
 @cache
@@ -26,11 +26,9 @@ def step(limit: int = 100) -> int:
         pass
     return_expired()
     ids = list(
-        Work.objects.filter(due_for_publishing())
-        .order_by("id")
-        .values_list("pk", flat=True)[:limit]
+        Job.objects.filter(due_for_publishing()).order_by("id").values_list("pk", flat=True)[:limit]
     )
-    return sum(perform(work_id) for work_id in ids)
+    return sum(run_job(job_id) for job_id in ids)
 
 
 def drain() -> int:

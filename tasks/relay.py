@@ -21,12 +21,12 @@ from django.db.models.functions import Now
 
 from backend.common.dates import database_now
 from backend.outbox.leases import return_expired
-from backend.outbox.models import Event, Work
-from backend.outbox.services import beat, open_slot, open_works
+from backend.outbox.models import Event, Job
+from backend.outbox.services import add_jobs, open_tick, record_heartbeat
 from tasks.app import MAIL_QUEUE, QUEUE, QUEUES, RUN_QUEUE
-from tasks.broker import BROKER_ERRORS, publish_work, queue_length
-from tasks.routes import work_for
-from tasks.schedule import JOBS
+from tasks.broker import BROKER_ERRORS, publish_jobs, queue_length
+from tasks.routes import jobs_for
+from tasks.schedule import PERIODIC_TASKS
 
 log = structlog.get_logger(__name__)
 BATCH = 200
@@ -48,23 +48,23 @@ def route_events() -> int:
             .filter(routed_at__isnull=True)
             .order_by("id")[:BATCH]
         )
-        requests = [request for event in events for request in work_for(event)]
+        requests = [request for event in events for request in jobs_for(event)]
         if requests:
-            open_works(requests)
+            add_jobs(requests)
         Event.objects.filter(pk__in=[event.pk for event in events]).update(routed_at=Now())
     return len(events)
 
 
 def open_due_slots(opened: dict[str, dt.datetime]) -> None:
-    """Opens the slots that beat missed. ``opened`` remembers, between sweeps, what needs no second
+    """Opens the ticks that the scheduler missed. ``opened`` remembers, between sweeps, what needs no second
     look.
     """
     now = database_now()
-    for name, job in JOBS.items():
-        slot = job.slot_at(now)
-        if opened.get(name) != slot:
-            open_slot(name, slot)
-            opened[name] = slot
+    for name, periodic in PERIODIC_TASKS.items():
+        due_at = periodic.tick_at(now)
+        if opened.get(name) != due_at:
+            open_tick(name, due_at)
+            opened[name] = due_at
 
 
 def due_for_publishing() -> Q:
@@ -72,7 +72,7 @@ def due_for_publishing() -> Q:
     the message.
     """
     forgotten = Now() - dt.timedelta(seconds=settings.OUTBOX["republish_seconds"])
-    return Q(status=Work.Status.PENDING, available_at__lte=Now()) & (
+    return Q(status=Job.Status.PENDING, available_at__lte=Now()) & (
         Q(published_at__isnull=True) | Q(published_at__lt=forgotten)
     )
 
@@ -86,23 +86,23 @@ def publish_due() -> int:
 
 def _publish_due(queue: str) -> int:
     waiting = due_for_publishing() & _waits_in(queue)
-    if not Work.objects.filter(waiting).exists():
+    if not Job.objects.filter(waiting).exists():
         return 0
     room = WINDOW - queue_length(queue)
     if room <= 0:
         return 0
     with transaction.atomic():
-        due = Work.objects.select_for_update(skip_locked=True).filter(waiting)
+        due = Job.objects.select_for_update(skip_locked=True).filter(waiting)
         ids = list(
             due.order_by(F("published_at").asc(nulls_first=True), "id").values_list(
                 "pk", flat=True
             )[: min(room, BATCH)]
         )
-        Work.objects.filter(pk__in=ids).update(published_at=Now())
+        Job.objects.filter(pk__in=ids).update(published_at=Now())
     try:
-        publish_work(ids, queue)
+        publish_jobs(ids, queue)
     except BROKER_ERRORS:
-        Work.objects.filter(pk__in=ids, status=Work.Status.PENDING).update(published_at=None)
+        Job.objects.filter(pk__in=ids, status=Job.Status.PENDING).update(published_at=None)
         raise
     return len(ids)
 
@@ -159,7 +159,7 @@ class Relay:
         while more and not self.stopping.is_set():
             more = route_events() == BATCH
             more = self._publish() >= BATCH or more
-        beat("relay")
+        record_heartbeat("relay")
 
     def _publish(self) -> int:
         """Publishes what is due; a broker that is away is said once, and waited for."""

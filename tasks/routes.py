@@ -9,7 +9,7 @@ from backend.notifications.notices import notices_of
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringShard
-from tasks.schedule import JOBS
+from tasks.schedule import PERIODIC_TASKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ def _all(event: Event) -> list[str]:
     return ["all"]
 
 
-def _job(task: str) -> Callable[[Event], list[str]]:
-    return lambda event: ["all"] if JOBS[event.payload["job"]].task == task else []
+def _if_due(task: str) -> Callable[[Event], list[str]]:
+    return lambda event: ["all"] if PERIODIC_TASKS[event.payload["schedule"]].task == task else []
 
 
 NOTIFY = Route("notify_people", _event)
@@ -67,7 +67,9 @@ ROUTES: dict[Topic, tuple[Route, ...]] = {
     Topic.COMMUNITY_RESCORED: (Route("derive_from_community", _community),),
     Topic.BAR_SET: (Route("enforce_exclusion_rules", _all),),
     Topic.INTEREST_MUTUAL: (Route("open_card_for_mutual", _subject),),
-    Topic.SLOT_OPENED: tuple(Route(job.task, _job(job.task)) for job in JOBS.values()),
+    Topic.TICK_OPENED: tuple(
+        Route(periodic.task, _if_due(periodic.task)) for periodic in PERIODIC_TASKS.values()
+    ),
 }
 
 
@@ -76,7 +78,7 @@ def routes_of(topic: Topic) -> tuple[Route, ...]:
     return (*ROUTES.get(topic, ()), *((NOTIFY,) if notices_of(topic) else ()))
 
 
-def work_for(event: Event) -> list[tuple[str, str, Event | None]]:
+def jobs_for(event: Event) -> list[tuple[str, str, Event | None]]:
     """The (task, key, event) that the event asks for."""
     return [
         (route.task, str(key), event)

@@ -6,10 +6,10 @@ from backend.outbox.leases import Lease
 from backend.outbox.models import Event
 from backend.suggestions.services import runs
 from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
-from tasks.work import performs
+from tasks.jobs import handles
 
 
-@performs("begin_run")
+@handles("begin_run")
 def begin_run(lease: Lease) -> None:
     """A full run, unless one is under way; its reason and author are those of the event that asked."""
     if lease.event_id is None:
@@ -18,13 +18,13 @@ def begin_run(lease: Lease) -> None:
     runs.begin_run(by=event.by, reason=event.payload.get("reason", "nightly"))
 
 
-@performs("score_shard")
+@handles("score_shard")
 def score_shard(lease: Lease) -> None:
     run_id, _colon, index = lease.key.partition(":")
     runs.score_shard(int(run_id), int(index))
 
 
-@performs("derive_from_run")
+@handles("derive_from_run")
 def derive_from_run(lease: Lease) -> None:
     """Suggestions of a run that has become visible; then what was published while it was under way
     is rescored.
@@ -33,11 +33,11 @@ def derive_from_run(lease: Lease) -> None:
     runs.rescore_changed(int(lease.key))
 
 
-@performs("rescore_community")
+@handles("rescore_community")
 def rescore_community(lease: Lease) -> None:
     runs.rescore_community(int(lease.key))
 
 
-@performs("derive_from_community")
+@handles("derive_from_community")
 def derive_from_community(lease: Lease) -> None:
     derive_suggestions(int(lease.key))

@@ -1,4 +1,4 @@
-"""The schedule's jobs as work, and the task by which beat opens their slots."""
+"""Handlers of the periodic tasks, and the Celery task that opens their ticks."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from backend.introductions.services.partnerships import (
     mark_reviews_due,
 )
 from backend.outbox.leases import Lease
-from backend.outbox.services import clear_done_work
+from backend.outbox.services import clear_done_jobs
 from backend.suggestions.services import expire_suggestions, remind_of_expiry, settle_answer
 from backend.suggestions.services.curation import enforce_exclusion_rules
 from backend.suggestions.services.runs import clear_old_runs
 from tasks.app import app
-from tasks.schedule import open_due_slot
-from tasks.work import performs
+from tasks.jobs import handles
+from tasks.schedule import open_due_tick
 
 DONE_WORK_KEPT = dt.timedelta(days=30)
 
 
-@app.task(name="open_slot")
-def open_slot(job: str) -> None:
-    open_due_slot(job)
+@app.task(name="open_tick")
+def open_tick(schedule: str) -> None:
+    open_due_tick(schedule)
 
 
-@performs("expire_suggestions")
+@handles("expire_suggestions")
 def expire(lease: Lease) -> None:
     expire_suggestions()
 
 
-@performs("remind_of_expiry")
+@handles("remind_of_expiry")
 def remind(lease: Lease) -> None:
     remind_of_expiry()
 
 
-@performs("settle_answer")
+@handles("settle_answer")
 def settle(lease: Lease) -> None:
     settle_answer(int(lease.key.split(":")[0]))
 
 
-@performs("enforce_exclusion_rules")
+@handles("enforce_exclusion_rules")
 def enforce(lease: Lease) -> None:
     enforce_exclusion_rules()
 
 
-@performs("mark_stale_profiles")
+@handles("mark_stale_profiles")
 def mark_stale(lease: Lease) -> None:
     """A profile whose pause is over may be stale by now, and is asked about once."""
     resume_paused_profiles()
@@ -62,18 +62,18 @@ def mark_stale(lease: Lease) -> None:
     remind_owners()
 
 
-@performs("expire_invitations")
+@handles("expire_invitations")
 def expire_old_invitations(lease: Lease) -> None:
     expire_invitations()
 
 
-@performs("keep_memberships")
+@handles("keep_memberships")
 def keep_memberships(lease: Lease) -> None:
     lapse_memberships()
     announce_ending_memberships()
 
 
-@performs("look_after_partnerships")
+@handles("look_after_partnerships")
 def look_after_partnerships(lease: Lease) -> None:
     """Silence counts before a review: a partnership that sleeps is asked to wake, not to be
     reviewed.
@@ -83,8 +83,8 @@ def look_after_partnerships(lease: Lease) -> None:
     ask_for_reports()
 
 
-@performs("clear_old_rows")
+@handles("clear_old_rows")
 def clear_old_rows(lease: Lease) -> None:
     clear_old_mails(older_than=DONE_WORK_KEPT)
     clear_old_runs()
-    clear_done_work(older_than=DONE_WORK_KEPT)
+    clear_done_jobs(older_than=DONE_WORK_KEPT)

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from backend.accounts.models import User
 from backend.common.dates import database_now
-from backend.outbox.models import Slot
+from backend.outbox.models import ScheduledTick
 from backend.suggestions.scoring.coverage import forget_others
 from tests.factories import UserFactory
 
@@ -65,15 +65,15 @@ def admin(db: None) -> User:
 
 @pytest.fixture
 def nothing_due(transactional_db: None) -> None:
-    """The schedule's present and next slots are done, so that a relay's first sweep begins no run
+    """The schedule's present and next ticks are open, so that a relay's first sweep begins no run
     beside the test's own.
     """
-    from tasks.schedule import JOBS
+    from tasks.schedule import PERIODIC_TASKS
 
     now = database_now()
-    for name, job in JOBS.items():
-        for slot in (job.slot_at(now), job.slot_at(now) + job.period):
-            Slot.objects.create(job=name, slot=slot)
+    for name, periodic in PERIODIC_TASKS.items():
+        for due_at in (periodic.tick_at(now), periodic.tick_at(now) + periodic.period):
+            ScheduledTick.objects.create(schedule=name, due_at=due_at)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from django.test import Client
 
 from backend.common.dates import database_now
 from backend.notifications.models import Delivery, Notification
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.services import (
     answer_suggestion,
@@ -132,7 +132,7 @@ class Scene:
         Suggestion.objects.update(
             a_final_at=F("a_final_at") - minute, b_final_at=F("b_final_at") - minute
         )
-        Work.objects.filter(task="settle_answer").update(available_at=F("available_at") - minute)
+        Job.objects.filter(task="settle_answer").update(available_at=F("available_at") - minute)
         drain()
 
 

@@ -137,7 +137,7 @@ def stage(db: None) -> Stage:
         "bar_id": make.ExclusionRuleFactory().pk,
         "letter_id": make.VettingLetterFactory(profile=world.a.profile).pk,
         "run_id": make.ScoringRunFactory().pk,
-        "work_id": make.WorkFactory(status="dead", finished_at=make.MOMENT, event=event).pk,
+        "job_id": make.JobFactory(status="dead", finished_at=make.MOMENT, event=event).pk,
         "membership_id": make.MembershipFactory(community=world.b).pk,
         "import_id": make.MemberImportFactory().pk,
         "claim_id": make.ExistingPartnershipFactory(community=world.a).pk,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backend.cities.models import Community
 from backend.notifications.models import Delivery, Notification
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
@@ -69,8 +69,8 @@ def ranking_of(run: ScoringRun) -> list[tuple[object, ...]]:
 
 
 def everything_is_done() -> bool:
-    open_work = Work.objects.filter(status__in=(Work.Status.PENDING, Work.Status.LEASED))
-    return not Event.objects.filter(routed_at__isnull=True).exists() and not open_work.exists()
+    add_job = Job.objects.filter(status__in=(Job.Status.PENDING, Job.Status.LEASED))
+    return not Event.objects.filter(routed_at__isnull=True).exists() and not add_job.exists()
 
 
 def check_everybody_was_told_once(mail_folder: Path) -> None:
@@ -92,7 +92,7 @@ def check_everybody_was_told_once(mail_folder: Path) -> None:
     assert len(told) == len(set(told))
     assert set(told) == expected
     assert (
-        list(Work.objects.filter(status=Work.Status.DEAD).values_list("task", "key", "last_error"))
+        list(Job.objects.filter(status=Job.Status.DEAD).values_list("task", "key", "last_error"))
         == []
     )
     assert set(Delivery.objects.values_list("status", flat=True)) == {Delivery.Status.SENT}

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.grants import Actor, Resource, Verb, require
 from backend.accounts.models import AccountMail, User
 from backend.common.errors import Conflict, InvalidFields, NotVisible
-from backend.outbox.services import open_work, record
+from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
 
 # Mails to an address: written here, in the transaction of what they tell of; sent by a worker
@@ -47,7 +47,7 @@ def write_mail(
         message_id=once or uuid.uuid4(), defaults=values
     )
     if written:
-        open_work(SEND_ACCOUNT_MAIL, mail.pk)
+        add_job(SEND_ACCOUNT_MAIL, mail.pk)
     return mail
 
 

@@ -20,7 +20,7 @@ from django.utils import translation
 from backend.accounts.models import AccountMail
 from backend.notifications.models import Delivery
 from backend.notifications.notices import attachment_of, describe
-from backend.outbox.leases import GiveUp, TryLater
+from backend.outbox.leases import Reject, RetryLater
 
 # 30 s, 1 min, 2 min, … 1 h: a mail server may be down for a day, and no mail is lost.
 MAX_ATTEMPTS = 30
@@ -62,8 +62,8 @@ def _send_once(
     it arrived; it then has the same Message-ID, so the reader's mail program shows it once.
 
     Raises:
-        TryLater: the server cannot be reached, is slow, or says "not now" (4xx).
-        GiveUp: too many attempts; staff may ask for another.
+        RetryLater: the server cannot be reached, is slow, or says "not now" (4xx).
+        Reject: too many attempts; staff may ask for another.
     """
     rows = type(row)._default_manager.filter(pk=row.pk)
     claimed = rows.filter(status__in=("pending", "dead"), attempts=row.attempts)
@@ -79,9 +79,9 @@ def _send_once(
             return False
         if attempt >= MAX_ATTEMPTS:
             pending.update(status="dead", attempts=0, last_error=reason)
-            raise GiveUp(f"Not delivered in {attempt} attempts: {reason}") from error
+            raise Reject(f"Not delivered in {attempt} attempts: {reason}") from error
         pending.update(last_error=reason)
-        raise TryLater(reason, seconds=pause_seconds(attempt)) from error
+        raise RetryLater(reason, seconds=pause_seconds(attempt)) from error
     pending.update(status="sent", sent_at=Now(), last_error="", **at_end)
     return True
 

@@ -12,7 +12,7 @@ from backend.accounts.models import User
 from backend.notifications.models import Delivery, Notification
 from backend.notifications.notices import notifications_for
 from backend.outbox.models import Event
-from backend.outbox.services import open_works
+from backend.outbox.services import add_jobs
 
 DELIVER = "deliver"
 
@@ -37,7 +37,7 @@ def notify_people(event_id: int) -> int:
         "pk", flat=True
     )
     deliveries = Delivery.objects.bulk_create([Delivery(notification_id=pk) for pk in written])
-    open_works([(DELIVER, str(delivery.pk), event) for delivery in deliveries])
+    add_jobs([(DELIVER, str(delivery.pk), event) for delivery in deliveries])
     return len(deliveries)
 
 

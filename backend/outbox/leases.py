@@ -1,8 +1,8 @@
-"""Who works on what. Leases, attempts and outcomes are rows, changed by conditional UPDATEs on the
+"""Leases of jobs. Leases, attempts and outcomes are rows, changed by conditional UPDATEs on the
 database's clock.
 
-A broker may deliver a message twice, late or never: whoever holds the lease of a Work row does the
-work, and only its token can finish it.
+A broker may deliver a message twice, late or never: only the holder of a job's lease runs it, and
+only the lease's token can finish it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from django.db.models import F, QuerySet
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
-from backend.outbox.models import Work
+from backend.outbox.models import Job
 from backend.outbox.services import wake_relay
 
 BACKOFF_SECONDS = (2, 10, 60)
 ERROR_LENGTH = 4000
 
 
-class TryLater(Exception):
-    """Raised by work that cannot be done yet through no fault of its own; it comes back after
+class RetryLater(Exception):
+    """Raised by a job that cannot run yet through no fault of its own; it is retried after
     ``seconds``, uncounted.
     """
 
@@ -34,15 +34,15 @@ class TryLater(Exception):
         self.seconds = seconds
 
 
-class GiveUp(Exception):
-    """Raised by work that will not succeed by trying again: a dead letter at once."""
+class Reject(Exception):
+    """Raised by a job that no retry can make succeed: it becomes a dead letter at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to do one piece of work until the lease runs out. ``attempt`` counts from 1."""
 
-    work_id: int
+    job_id: int
     token: uuid.UUID
     task: str
     key: str
@@ -50,7 +50,7 @@ class Lease:
     attempt: int
 
 
-def claim(work_id: int) -> Lease | None:
+def claim(job_id: int) -> Lease | None:
     """Takes the lease of a piece of work that is due; None when it is not to be done now.
 
     That is so when it is done or dead, not due yet, in other hands, or when another row of the same
@@ -58,11 +58,11 @@ def claim(work_id: int) -> Lease | None:
     ended. The attempt counts from here, so that work which kills its process is counted too.
     """
     token = uuid.uuid4()
-    due = Work.objects.filter(pk=work_id, status=Work.Status.PENDING, available_at__lte=Now())
+    due = Job.objects.filter(pk=job_id, status=Job.Status.PENDING, available_at__lte=Now())
     try:
         with transaction.atomic():
             taken = due.update(
-                status=Work.Status.LEASED,
+                status=Job.Status.LEASED,
                 attempts=F("attempts") + 1,
                 lease_token=token,
                 leased_until=_lease_end(),
@@ -71,7 +71,7 @@ def claim(work_id: int) -> Lease | None:
         return None
     if not taken:
         return None
-    work = Work.objects.get(pk=work_id)
+    work = Job.objects.get(pk=job_id)
     return Lease(work.pk, token, work.task, work.key, work.event_id, work.attempts)
 
 
@@ -79,7 +79,7 @@ def extend(lease: Lease) -> bool:
     """Lengthens a lease that is still held. False when it was lost: somebody else may be at the
     work by now.
     """
-    return bool(_held(lease.work_id, lease.token).update(leased_until=_lease_end()))
+    return bool(_held(lease.job_id, lease.token).update(leased_until=_lease_end()))
 
 
 def finish(lease: Lease) -> bool:
@@ -87,8 +87,8 @@ def finish(lease: Lease) -> bool:
     next holder.
     """
     with transaction.atomic():
-        done = _held(lease.work_id, lease.token).update(
-            status=Work.Status.DONE,
+        done = _held(lease.job_id, lease.token).update(
+            status=Job.Status.DONE,
             finished_at=Now(),
             lease_token=None,
             leased_until=None,
@@ -100,15 +100,13 @@ def finish(lease: Lease) -> bool:
 
 
 def fail(lease: Lease, error: str) -> bool:
-    """Returns the work for another attempt after a pause, or buries it when it had its attempts.
+    """Returns the work for another attempt after a pause, or makes it a dead letter when it had its attempts.
     False when the lease was lost.
     """
     if lease.attempt >= settings.OUTBOX["max_attempts"]:
-        return bury(lease, error)
+        return dead_letter(lease, error)
     pause = BACKOFF_SECONDS[min(lease.attempt, len(BACKOFF_SECONDS)) - 1]
-    return _give_back(
-        lease.work_id, lease.token, error, pause_seconds=pause, attempts=lease.attempt
-    )
+    return _give_back(lease.job_id, lease.token, error, pause_seconds=pause, attempts=lease.attempt)
 
 
 def postpone(lease: Lease, error: str, *, seconds: float) -> bool:
@@ -116,19 +114,19 @@ def postpone(lease: Lease, error: str, *, seconds: float) -> bool:
     is not ready (a mail server is down).
     """
     return _give_back(
-        lease.work_id, lease.token, error, pause_seconds=seconds, attempts=lease.attempt - 1
+        lease.job_id, lease.token, error, pause_seconds=seconds, attempts=lease.attempt - 1
     )
 
 
-def bury(lease: Lease, error: str) -> bool:
+def dead_letter(lease: Lease, error: str) -> bool:
     """Makes the work a dead letter: no further attempt until staff ask for one. False when the
     lease was lost.
     """
     with transaction.atomic():
-        buried = _bury(lease.work_id, lease.token, error)
-        if buried:
+        dead = _dead_letter(lease.job_id, lease.token, error)
+        if dead:
             _wake_waiting(lease.task, lease.key)
-    return buried
+    return dead
 
 
 def return_expired(limit: int = 100) -> int:
@@ -137,8 +135,8 @@ def return_expired(limit: int = 100) -> int:
     """
     with transaction.atomic():
         expired = list(
-            Work.objects.select_for_update(skip_locked=True)
-            .filter(status=Work.Status.LEASED, leased_until__lt=Now())
+            Job.objects.select_for_update(skip_locked=True)
+            .filter(status=Job.Status.LEASED, leased_until__lt=Now())
             .order_by("id")[:limit]
         )
         for work in expired:
@@ -146,7 +144,7 @@ def return_expired(limit: int = 100) -> int:
                 f"Attempt {work.attempts} ended without a word (killed, or longer than its lease)."
             )
             if work.attempts >= settings.OUTBOX["max_attempts"]:
-                _bury(work.pk, work.lease_token, error)
+                _dead_letter(work.pk, work.lease_token, error)
             else:
                 _give_back(
                     work.pk, work.lease_token, error, pause_seconds=0, attempts=work.attempts
@@ -159,14 +157,14 @@ def _lease_end() -> CombinedExpression:
     return Now() + dt.timedelta(seconds=settings.OUTBOX["lease_seconds"])
 
 
-def _held(work_id: int, token: uuid.UUID | None) -> QuerySet[Work]:
-    return Work.objects.filter(pk=work_id, status=Work.Status.LEASED, lease_token=token)
+def _held(job_id: int, token: uuid.UUID | None) -> QuerySet[Job]:
+    return Job.objects.filter(pk=job_id, status=Job.Status.LEASED, lease_token=token)
 
 
-def _bury(work_id: int, token: uuid.UUID | None, error: str) -> bool:
+def _dead_letter(job_id: int, token: uuid.UUID | None, error: str) -> bool:
     return bool(
-        _held(work_id, token).update(
-            status=Work.Status.DEAD,
+        _held(job_id, token).update(
+            status=Job.Status.DEAD,
             finished_at=Now(),
             lease_token=None,
             leased_until=None,
@@ -176,14 +174,14 @@ def _bury(work_id: int, token: uuid.UUID | None, error: str) -> bool:
 
 
 def _give_back(
-    work_id: int, token: uuid.UUID | None, error: str, *, pause_seconds: float, attempts: int
+    job_id: int, token: uuid.UUID | None, error: str, *, pause_seconds: float, attempts: int
 ) -> bool:
     free = {"lease_token": None, "leased_until": None, "last_error": error[:ERROR_LENGTH]}
     try:
         with transaction.atomic():
             return bool(
-                _held(work_id, token).update(
-                    status=Work.Status.PENDING,
+                _held(job_id, token).update(
+                    status=Job.Status.PENDING,
                     attempts=attempts,
                     available_at=Now() + dt.timedelta(seconds=pause_seconds),
                     published_at=None,
@@ -193,8 +191,8 @@ def _give_back(
     except IntegrityError:
         # A newer request for the same key waits already and will do this work too.
         with transaction.atomic():
-            ended = _held(work_id, token).update(status=Work.Status.DONE, finished_at=Now(), **free)
-            work = Work.objects.only("task", "key").get(pk=work_id)
+            ended = _held(job_id, token).update(status=Job.Status.DONE, finished_at=Now(), **free)
+            work = Job.objects.only("task", "key").get(pk=job_id)
             _wake_waiting(work.task, work.key)
         return bool(ended)
 
@@ -203,7 +201,5 @@ def _wake_waiting(task: str, key: str) -> None:
     """A row of the same key whose message came while this one was leased must be published again,
     now.
     """
-    if Work.objects.filter(task=task, key=key, status=Work.Status.PENDING).update(
-        published_at=None
-    ):
+    if Job.objects.filter(task=task, key=key, status=Job.Status.PENDING).update(published_at=None):
         wake_relay()

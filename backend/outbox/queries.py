@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django.db.models import DurationField, ExpressionWrapper, Min, QuerySet
 from django.db.models.functions import Now
 
-from backend.outbox.models import Event, Heartbeat, Work
+from backend.outbox.models import Event, Heartbeat, Job
 
 
 def oldest_waiting_age(*, besides: Sequence[str] = ()) -> dt.timedelta | None:
@@ -20,7 +20,7 @@ def oldest_waiting_age(*, besides: Sequence[str] = ()) -> dt.timedelta | None:
     unrouted = Event.objects.filter(routed_at__isnull=True).aggregate(age=_since("recorded_at"))[
         "age"
     ]
-    due = Work.objects.filter(status=Work.Status.PENDING, available_at__lte=Now()).exclude(
+    due = Job.objects.filter(status=Job.Status.PENDING, available_at__lte=Now()).exclude(
         task__in=besides
     )
     untaken = due.aggregate(age=_since("available_at"))["age"]
@@ -40,10 +40,10 @@ def heartbeat_age(name: str) -> dt.timedelta | None:
     return max(row["now"] - row["beat_at"], dt.timedelta(0)) if row else None
 
 
-def dead_letters() -> QuerySet[Work]:
-    """Work that had its attempts, the latest first, with the event that asked for it."""
+def dead_letters() -> QuerySet[Job]:
+    """Jobs that had their attempts, the latest first, with the event that asked for it."""
     return (
-        Work.objects.filter(status=Work.Status.DEAD)
+        Job.objects.filter(status=Job.Status.DEAD)
         .select_related("event")
         .order_by("-finished_at", "-id")
     )

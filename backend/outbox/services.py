@@ -1,4 +1,4 @@
-"""Writing the trail and the work that follows from it: every change records its event in its own
+"""Writing the trail and the jobs that follow from it: every change records its event in its own
 commit.
 """
 
@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
 
 from backend.common.errors import Conflict, NotAllowed, NotVisible, WrongState
-from backend.outbox.models import Event, Heartbeat, Slot, Work
+from backend.outbox.models import Event, Heartbeat, Job, ScheduledTick
 from backend.outbox.topics import Topic
 
 _AT_ONCE = dt.timedelta(0)
@@ -48,7 +48,7 @@ def record(
     Raises:
         TransactionManagementError: there is no transaction, so the change could be lost without its
             event or the other way round.
-        ValueError: the subject has no id yet.
+        ValueError: the subject has no id yet, or the topic is unknown.
     """
     if not connection.in_atomic_block:
         raise TransactionManagementError(
@@ -59,7 +59,7 @@ def record(
         raise ValueError(f"The subject of {topic} has no id yet; save it first.")
     name = model if isinstance(model, str) else str(model._meta.model_name)
     return Event.objects.create(
-        topic=topic,
+        topic=Topic(topic),
         subject_type=name,
         subject_id=subject_id,
         by_id=by.pk if by else None,
@@ -84,7 +84,7 @@ def record_many(
     Event.objects.bulk_create(
         [
             Event(
-                topic=topic,
+                topic=Topic(topic),
                 subject_type=str(row._meta.model_name),
                 subject_id=row.pk,
                 by_id=by.pk if by else None,
@@ -97,7 +97,7 @@ def record_many(
     )
 
 
-def open_work(
+def add_job(
     task: str, key: str | int, *, event: Event | None = None, after: dt.timedelta = _AT_ONCE
 ) -> None:
     """Asks for ``task`` on ``key``. One row waits at most: a burst of requests is one piece of
@@ -106,20 +106,20 @@ def open_work(
     With ``after`` it is not done before that much time has passed; give such work a key of its own,
     for a row that waits already stays due when it was.
     """
-    open_works([(task, str(key), event)], after=after)
+    add_jobs([(task, str(key), event)], after=after)
 
 
-def open_works(
+def add_jobs(
     requests: list[tuple[str, str, Event | None]], *, after: dt.timedelta = _AT_ONCE
 ) -> None:
-    """Many of ``open_work`` in one statement."""
+    """Many of ``add_job`` in one statement."""
     rows = [
-        Work(task=task, key=key, event=event, available_at=Now() + after)
+        Job(task=task, key=key, event=event, available_at=Now() + after)
         for task, key, event in requests
     ]
     # A row that is just being claimed makes this wait for the claim's commit, so no request falls
     # between two chairs.
-    Work.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    Job.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
     wake_relay()
 
 
@@ -130,18 +130,24 @@ def wake_relay() -> None:
 
 
 @transaction.atomic
-def open_slot(job: str, slot: dt.datetime) -> Event | None:
-    """Opens one slot of the schedule and records it; None when it was opened already, by whomever."""
-    row, opened = Slot.objects.get_or_create(job=job, slot=slot)
+def open_tick(schedule: str, due_at: dt.datetime) -> Event | None:
+    """Opens one due time of a periodic task and records it; None if it has been opened already."""
+    row, opened = ScheduledTick.objects.get_or_create(schedule=schedule, due_at=due_at)
     return (
-        record(Topic.SLOT_OPENED, subject=row, by=None, job=job, slot=slot.isoformat())
+        record(
+            Topic.TICK_OPENED,
+            subject=row,
+            by=None,
+            schedule=schedule,
+            due_at=due_at.isoformat(),
+        )
         if opened
         else None
     )
 
 
 @transaction.atomic
-def retry_dead(*, by: Actor, work_id: int) -> Work:
+def retry_dead(*, by: Actor, job_id: int) -> Job:
     """Gives a dead letter its attempts back, on the word of staff.
 
     Raises:
@@ -154,8 +160,8 @@ def retry_dead(*, by: Actor, work_id: int) -> Work:
         raise NotAllowed("Only staff may send a dead letter again.")
     try:
         with transaction.atomic():
-            revived = Work.objects.filter(pk=work_id, status=Work.Status.DEAD).update(
-                status=Work.Status.PENDING,
+            revived = Job.objects.filter(pk=job_id, status=Job.Status.DEAD).update(
+                status=Job.Status.PENDING,
                 attempts=0,
                 available_at=Now(),
                 published_at=None,
@@ -163,7 +169,7 @@ def retry_dead(*, by: Actor, work_id: int) -> Work:
             )
     except IntegrityError:
         raise Conflict("The same work waits already; look again in a moment.") from None
-    work = Work.objects.filter(pk=work_id).first()
+    work = Job.objects.filter(pk=job_id).first()
     if work is None:
         raise NotVisible
     if not revived:
@@ -173,16 +179,16 @@ def retry_dead(*, by: Actor, work_id: int) -> Work:
     return work
 
 
-def clear_done_work(*, older_than: dt.timedelta) -> int:
+def clear_done_jobs(*, older_than: dt.timedelta) -> int:
     """Deletes work that was done before then; its events, the audit trail, stay. Returns how many
     rows went.
     """
-    return Work.objects.filter(
-        status=Work.Status.DONE, finished_at__lt=Now() - older_than
-    ).delete()[0]
+    return Job.objects.filter(status=Job.Status.DONE, finished_at__lt=Now() - older_than).delete()[
+        0
+    ]
 
 
-def beat(name: str) -> None:
+def record_heartbeat(name: str) -> None:
     """A sign of life of the process called ``name``, by the database's clock."""
     Heartbeat.objects.bulk_create(
         [Heartbeat(name=name, beat_at=Now())],

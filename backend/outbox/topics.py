@@ -92,7 +92,7 @@ class Topic(models.TextChoices):
     PARTNERSHIP_REPORT_DUE = "partnership_report_due"
     PARTNERSHIP_REPORT_SAVED = "partnership_report_saved"
     CONTACTS_READ = "contacts_read"
-    SLOT_OPENED = "slot_opened"
+    TICK_OPENED = "tick_opened"
     DEAD_LETTER_RETRIED = "dead_letter_retried"
 
 

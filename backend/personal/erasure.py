@@ -30,7 +30,7 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields
 from backend.notifications.models import Delivery, Notification
 from backend.notifications.services import DELIVER
-from backend.outbox.models import Work
+from backend.outbox.models import Job
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Vote
@@ -135,7 +135,7 @@ def _erase_words_about(user: User, address: str) -> None:
 
 def _scrub_errors(task: str, keys: QuerySet[Any, int]) -> None:
     """What a mail server said may name the address."""
-    Work.objects.filter(task=task, key__in=[str(key) for key in keys]).update(last_error="")
+    Job.objects.filter(task=task, key__in=[str(key) for key in keys]).update(last_error="")
 
 
 def _erase_ways_in(user: User) -> None:

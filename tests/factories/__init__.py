@@ -36,8 +36,8 @@ from tests.factories.operations import (
     DeliveryFactory,
     EventFactory,
     HeartbeatFactory,
+    JobFactory,
     NotificationFactory,
-    WorkFactory,
 )
 from tests.factories.suggestions import (
     CurrentRunFactory,
@@ -74,6 +74,7 @@ __all__ = [
     "IntroductionFactory",
     "IntroductionNoteFactory",
     "InvitationFactory",
+    "JobFactory",
     "JoinRequestFactory",
     "ListedPartnershipFactory",
     "MeetingFactory",
@@ -97,6 +98,5 @@ __all__ = [
     "VettingLetterFactory",
     "VettingNoteFactory",
     "VoteFactory",
-    "WorkFactory",
     "document",
 ]

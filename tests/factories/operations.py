@@ -8,7 +8,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from backend.notifications.models import Delivery, Notification
-from backend.outbox.models import Event, Heartbeat, Work
+from backend.outbox.models import Event, Heartbeat, Job
 from backend.outbox.topics import Topic
 from tests.factories.accounts import UserFactory
 from tests.factories.communities import CommunityFactory
@@ -24,9 +24,9 @@ class EventFactory(DjangoModelFactory):
     subject_id = 1
 
 
-class WorkFactory(DjangoModelFactory):
+class JobFactory(DjangoModelFactory):
     class Meta:
-        model = Work
+        model = Job
 
     task = "deliver"
     key = factory.Sequence(str)

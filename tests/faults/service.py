@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
-from backend.outbox.models import Work
+from backend.outbox.models import Job
 from backend.outbox.queries import heartbeat_age
 from backend.runtime import processes
 from backend.runtime.valkey import EmbeddedValkey
@@ -109,7 +109,7 @@ class Service:
                 path.name: path.read_text(errors="replace")[-2000:]
                 for path in self.folder.glob("*.log")
             }
-            waiting = list(Work.objects.exclude(status=Work.Status.DONE).values())
+            waiting = list(Job.objects.exclude(status=Job.Status.DONE).values())
             raise AssertionError(
                 f"not so after {seconds:.0f} s; work not done: {waiting}; the logs end with: {ends}"
             )

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from django.db import connection, transaction
 
-from backend.outbox.models import Event, Heartbeat, Slot, Work
-from backend.outbox.services import open_work, record
+from backend.outbox.models import Event, Heartbeat, Job, ScheduledTick
+from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
 from tasks import relay
-from tasks.broker import publish_work
+from tasks.broker import publish_jobs
 from tasks.relay import Relay, open_due_slots, publish_due, route_events
-from tasks.routes import routes_of, work_for
-from tasks.schedule import JOBS
-from tests.factories import MOMENT, EventFactory, ScoringShardFactory, WorkFactory
+from tasks.routes import jobs_for, routes_of
+from tasks.schedule import PERIODIC_TASKS
+from tests.factories import MOMENT, EventFactory, JobFactory, ScoringShardFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -32,11 +32,11 @@ def _publish_profile(community_id: int = 7) -> Event:
 
 def test_every_route_of_every_topic_has_its_performer() -> None:
     from tasks.app import app
-    from tasks.work import PERFORMERS
+    from tasks.jobs import HANDLERS
 
     app.loader.import_default_modules()
 
-    assert {route.task for topic in Topic for route in routes_of(topic)} <= set(PERFORMERS)
+    assert {route.task for topic in Topic for route in routes_of(topic)} <= set(HANDLERS)
 
 
 def test_published_profile_becomes_work_once() -> None:
@@ -45,7 +45,7 @@ def test_published_profile_becomes_work_once() -> None:
     assert route_events() == 1
     assert route_events() == 0
 
-    assert {(w.task, w.key, w.event) for w in Work.objects.all()} == {
+    assert {(w.task, w.key, w.event) for w in Job.objects.all()} == {
         ("rescore_community", "7", event),
         ("notify_people", str(event.pk), event),
     }
@@ -57,7 +57,7 @@ def test_hundred_edits_of_one_community_are_one_rescoring() -> None:
 
     route_events()
 
-    assert Work.objects.filter(task="rescore_community").count() == 1
+    assert Job.objects.filter(task="rescore_community").count() == 1
 
 
 def test_begun_run_becomes_one_piece_of_work_a_shard() -> None:
@@ -65,16 +65,18 @@ def test_begun_run_becomes_one_piece_of_work_a_shard() -> None:
     ScoringShardFactory(run=shard.run, index=1)
     event = EventFactory(topic=Topic.RUN_BEGUN, subject_id=shard.run_id)
 
-    assert [(task, key) for task, key, _event in work_for(event)] == [
+    assert [(task, key) for task, key, _event in jobs_for(event)] == [
         ("score_shard", f"{shard.run_id}:{i}") for i in (0, 1)
     ]
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_opened_slot_becomes_the_work_of_its_job(job: str) -> None:
-    event = EventFactory(topic=Topic.SLOT_OPENED, payload={"job": job})
+@pytest.mark.parametrize("schedule", PERIODIC_TASKS)
+def test_opened_tick_becomes_the_job_of_its_periodic_task(schedule: str) -> None:
+    event = EventFactory(topic=Topic.TICK_OPENED, payload={"schedule": schedule})
 
-    assert [(task, key) for task, key, _event in work_for(event)] == [(JOBS[job].task, "all")]
+    assert [(task, key) for task, key, _event in jobs_for(event)] == [
+        (PERIODIC_TASKS[schedule].task, "all")
+    ]
 
 
 def test_rolled_back_change_leaves_no_event_no_work_and_no_message(
@@ -86,8 +88,8 @@ def test_rolled_back_change_leaves_no_event_no_work_and_no_message(
 
     Relay().sweep()
 
-    assert not Event.objects.exclude(topic=Topic.SLOT_OPENED).exists()
-    assert not Work.objects.filter(task="rescore_community").exists()
+    assert not Event.objects.exclude(topic=Topic.TICK_OPENED).exists()
+    assert not Job.objects.filter(task="rescore_community").exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -110,7 +112,7 @@ def test_event_of_an_earlier_id_that_commits_later_is_routed() -> None:
     thread.join()
 
     assert (first, route_events()) == (1, 1)
-    assert set(Work.objects.filter(task="rescore_community").values_list("key", flat=True)) == {
+    assert set(Job.objects.filter(task="rescore_community").values_list("key", flat=True)) == {
         "1",
         "2",
     }
@@ -134,20 +136,20 @@ def test_two_relays_route_and_publish_everything_once(queued: Callable[[], int])
         thread.join()
     Relay().sweep()
 
-    published = Work.objects.filter(published_at__isnull=False).count()
-    assert Work.objects.filter(task="rescore_community").count() == 300
-    assert Work.objects.filter(task="notify_people").count() == 300
+    published = Job.objects.filter(published_at__isnull=False).count()
+    assert Job.objects.filter(task="rescore_community").count() == 300
+    assert Job.objects.filter(task="notify_people").count() == 300
     assert queued() == published >= relay.WINDOW
-    assert Slot.objects.count() == len(JOBS)
+    assert ScheduledTick.objects.count() == len(PERIODIC_TASKS)
 
 
 def test_message_lost_by_the_broker_is_published_again(broker, queued: Callable[[], int]) -> None:
-    work = WorkFactory()
+    work = JobFactory()
     assert publish_due() == 1
     assert publish_due() == 0
 
     broker.flushdb()
-    Work.objects.filter(pk=work.pk).update(published_at=MOMENT)
+    Job.objects.filter(pk=work.pk).update(published_at=MOMENT)
 
     assert publish_due() == 1
     assert queued() == 1
@@ -158,10 +160,10 @@ def test_messages_never_pile_up_beyond_the_window(
 ) -> None:
     monkeypatch.setattr(relay, "WINDOW", 3)
     for _ in range(5):
-        WorkFactory()
+        JobFactory()
 
     publish_due()
-    Work.objects.update(published_at=MOMENT)
+    Job.objects.update(published_at=MOMENT)
     publish_due()
 
     assert queued() == 3
@@ -172,8 +174,8 @@ def test_mails_wait_in_a_queue_of_their_own(
 ) -> None:
     monkeypatch.setattr(relay, "WINDOW", 2)
     for _ in range(4):
-        WorkFactory(task="deliver")
-    WorkFactory(task="rescore_community")
+        JobFactory(task="deliver")
+    JobFactory(task="rescore_community")
 
     publish_due()
 
@@ -185,9 +187,9 @@ def test_shards_of_a_run_do_not_wait_behind_notices(
 ) -> None:
     monkeypatch.setattr(relay, "WINDOW", 2)
     for _ in range(4):
-        WorkFactory(task="notify_people")
+        JobFactory(task="notify_people")
     for task in ("begin_run", "score_shard"):
-        WorkFactory(task=task)
+        JobFactory(task=task)
 
     publish_due()
 
@@ -195,8 +197,8 @@ def test_shards_of_a_run_do_not_wait_behind_notices(
 
 
 def test_work_is_published_when_it_is_due_and_not_before(queued: Callable[[], int]) -> None:
-    WorkFactory(available_at=MOMENT.replace(year=2100))
-    WorkFactory(status=Work.Status.DONE, finished_at=MOMENT)
+    JobFactory(available_at=MOMENT.replace(year=2100))
+    JobFactory(status=Job.Status.DONE, finished_at=MOMENT)
 
     assert publish_due() == 0
     assert queued() == 0
@@ -212,25 +214,25 @@ def test_broker_that_is_away_delays_and_loses_nothing(
     event.refresh_from_db()
 
     settings.REDIS_URL = address
-    waiting = Work.objects.filter(published_at__isnull=True, task="rescore_community").count()
+    waiting = Job.objects.filter(published_at__isnull=True, task="rescore_community").count()
     Relay().sweep()
 
     assert event.routed_at is not None
     assert waiting == 1
-    assert queued() == Work.objects.count()
+    assert queued() == Job.objects.count()
 
 
 def test_publishing_fails_half_way_and_is_done_again(
     queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_off(work_ids: list[int], queue: str) -> None:
-        publish_work(work_ids[:1], queue)
+    def break_off(job_ids: list[int], queue: str) -> None:
+        publish_jobs(job_ids[:1], queue)
         raise ConnectionResetError
 
-    WorkFactory()
-    WorkFactory()
+    JobFactory()
+    JobFactory()
     with monkeypatch.context() as broken:
-        broken.setattr(relay, "publish_work", break_off)
+        broken.setattr(relay, "publish_jobs", break_off)
         with pytest.raises(ConnectionResetError):
             publish_due()
 
@@ -243,8 +245,8 @@ def test_missed_slots_are_opened_by_the_sweep_once() -> None:
     open_due_slots(opened)
     open_due_slots({})
 
-    assert set(Slot.objects.values_list("job", flat=True)) == set(JOBS)
-    assert Event.objects.filter(topic=Topic.SLOT_OPENED).count() == len(JOBS)
+    assert set(ScheduledTick.objects.values_list("schedule", flat=True)) == set(PERIODIC_TASKS)
+    assert Event.objects.filter(topic=Topic.TICK_OPENED).count() == len(PERIODIC_TASKS)
 
 
 def test_relay_does_nothing_before_the_file_that_it_waits_for(tmp_path: Path) -> None:
@@ -275,7 +277,7 @@ def test_recorded_event_wakes_the_relay_at_once(settings, queued: Callable[[], i
         _until(
             lambda: (
                 Heartbeat.objects.filter(name="relay").exists()
-                and queued() == Work.objects.count() > 0
+                and queued() == Job.objects.count() > 0
             )
         )
         began, before = time.monotonic(), queued()
@@ -283,11 +285,11 @@ def test_recorded_event_wakes_the_relay_at_once(settings, queued: Callable[[], i
             record(Topic.PROFILE_PUBLISHED, subject=("profile", 1), by=None, community_id=7)
         _until(lambda: queued() == before + 2)
         routed = time.monotonic() - began
-        open_work("rescore_community", 8)
+        add_job("rescore_community", 8)
         _until(lambda: queued() == before + 3)
     finally:
         process.stop()
-        open_work("rescore_community", 9)  # wakes it, so that it sees that it is to stop
+        add_job("rescore_community", 9)  # wakes it, so that it sees that it is to stop
         thread.join(20)
 
     assert routed < 5

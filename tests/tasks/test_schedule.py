@@ -12,11 +12,11 @@ from celery.signals import beat_init, worker_init
 from django.conf import settings
 from django.db import connection
 
-from backend.outbox.models import Event, Slot
+from backend.outbox.models import Event, ScheduledTick
 from backend.outbox.topics import Topic
 from tasks.app import HARD_LIMIT_SECONDS, app
-from tasks.schedule import JOBS, open_due_slot
-from tasks.upkeep import open_slot
+from tasks.schedule import PERIODIC_TASKS, open_due_tick
+from tasks.upkeep import open_tick
 from tests.factories import UserFactory
 
 UTC = dt.UTC
@@ -41,14 +41,14 @@ UTC = dt.UTC
     ],
 )
 def test_slot_is_the_latest_that_has_begun(moment: dt.datetime, slot: dt.datetime) -> None:
-    assert JOBS["score_nightly"].slot_at(moment) == slot
+    assert PERIODIC_TASKS["score_nightly"].tick_at(moment) == slot
 
 
 def test_every_slot_of_a_year_of_hours_comes_once() -> None:
     hours = [dt.datetime(2026, 1, 1, tzinfo=UTC) + dt.timedelta(hours=n) for n in range(365 * 24)]
 
-    assert len({JOBS["expire_suggestions"].slot_at(hour) for hour in hours}) == len(hours)
-    assert len({JOBS["score_nightly"].slot_at(hour) for hour in hours}) == 366
+    assert len({PERIODIC_TASKS["expire_suggestions"].tick_at(hour) for hour in hours}) == len(hours)
+    assert len({PERIODIC_TASKS["score_nightly"].tick_at(hour) for hour in hours}) == 366
 
 
 @pytest.mark.django_db(transaction=True)
@@ -57,7 +57,7 @@ def test_two_beats_open_one_slot() -> None:
 
     def fire() -> None:
         start.wait()
-        open_slot("score_nightly")
+        open_tick("score_nightly")
         connection.close()
 
     beats = [threading.Thread(target=fire) for _ in range(4)]
@@ -66,22 +66,23 @@ def test_two_beats_open_one_slot() -> None:
     for thread in beats:
         thread.join()
 
-    assert Slot.objects.filter(job="score_nightly").count() == 1
-    assert Event.objects.filter(topic=Topic.SLOT_OPENED).count() == 1
+    assert ScheduledTick.objects.filter(schedule="score_nightly").count() == 1
+    assert Event.objects.filter(topic=Topic.TICK_OPENED).count() == 1
 
 
 @pytest.mark.django_db
 def test_unknown_job_is_an_error() -> None:
     with pytest.raises(KeyError):
-        open_due_slot("make_coffee")
+        open_due_tick("make_coffee")
 
 
 def test_beat_fires_every_job_at_its_hour() -> None:
     entries = app.conf.beat_schedule
 
-    assert set(entries) == set(JOBS) | {"heartbeat"}
+    assert set(entries) == set(PERIODIC_TASKS) | {"heartbeat"}
     assert all(
-        entries[name]["task"] == "open_slot" and entries[name]["args"] == [name] for name in JOBS
+        entries[name]["task"] == "open_tick" and entries[name]["args"] == [name]
+        for name in PERIODIC_TASKS
     )
     nightly = entries["score_nightly"]["schedule"]
     assert (nightly.hour, nightly.minute) == ({2}, {30})

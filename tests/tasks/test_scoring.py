@@ -12,8 +12,8 @@ from django.db import transaction
 
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.notifications.models import Notification
-from backend.outbox.models import Work
-from backend.outbox.services import beat
+from backend.outbox.models import Job
+from backend.outbox.services import record_heartbeat
 from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
 from backend.suggestions.services import request_run
 from backend.suggestions.services.runs import begin_run, current_run
@@ -58,7 +58,7 @@ def test_score_follows_the_run_under_way(world: list[Community]) -> None:
 def test_score_says_why_it_cannot_go_on(world: list[Community]) -> None:
     with transaction.atomic():
         request_run(by=None)
-    Work.objects.create(
+    Job.objects.create(
         task="begin_run",
         key="all",
         status="dead",
@@ -66,8 +66,8 @@ def test_score_says_why_it_cannot_go_on(world: list[Community]) -> None:
         available_at="2026-01-01T00:00Z",
         finished_at="2026-01-01T00:00Z",
     )
-    beat("relay")
-    beat("worker")
+    record_heartbeat("relay")
+    record_heartbeat("worker")
 
     with pytest.raises(CommandError, match=r"begin_run was given up \(ValueError: no\)"):
         _score("--quiet")

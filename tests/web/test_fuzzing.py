@@ -53,7 +53,7 @@ def things_that_exist(world: World) -> dict[str, Any]:
         "introduction_id": introduction.pk,
         "letter_id": make.VettingLetterFactory(profile=world.a.profile).pk,
         "run_id": make.ScoringRunFactory().pk,
-        "work_id": make.WorkFactory(
+        "job_id": make.JobFactory(
             status="dead", finished_at=make.MOMENT, event=make.EventFactory()
         ).pk,
         "name": "themes",

@@ -14,9 +14,9 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.test import Client, override_settings
 
-from backend.outbox.models import Heartbeat, Work
+from backend.outbox.models import Heartbeat, Job
 from backend.runtime.valkey import EmbeddedValkey
-from tests.factories import EventFactory, WorkFactory
+from tests.factories import EventFactory, JobFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -56,9 +56,9 @@ def test_silent_process_is_named(beating: None, name: str) -> None:
 
 
 def test_work_that_nobody_does_is_named(beating: None) -> None:
-    WorkFactory(task="deliver")
+    JobFactory(task="deliver")
     assert ask()[0] == 200  # mails may wait
-    WorkFactory(task="rescore_community")
+    JobFactory(task="rescore_community")
     status, body = ask()
     assert (status, body["parts"]["outbox"]["ok"]) == (503, False)
     assert body["parts"]["outbox"]["oldest_seconds"] > 1000
@@ -109,16 +109,16 @@ def test_alive_asks_nothing_of_the_database(django_assert_num_queries: Any) -> N
 
 def test_metrics_count_the_outbox_and_name_nobody(beating: None) -> None:
     EventFactory()
-    WorkFactory(
-        status=Work.Status.DEAD,
+    JobFactory(
+        status=Job.Status.DEAD,
         finished_at=Now(),
         last_error="private.person@example.org was refused",
     )
     text = Client().get("/metrics").content.decode()
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("csc_"))
     assert float(values["csc_outbox_unrouted_events"]) == 1
-    assert float(values['csc_outbox_work{status="dead"}']) == 1
-    assert float(values['csc_outbox_work{status="pending"}']) == 0
+    assert float(values['csc_outbox_jobs{status="dead"}']) == 1
+    assert float(values['csc_outbox_jobs{status="pending"}']) == 0
     assert float(values["csc_outbox_oldest_seconds"]) >= 0
     assert float(values['csc_heartbeat_age_seconds{name="worker"}']) < 60
     assert "@" not in text

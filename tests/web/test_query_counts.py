@@ -13,7 +13,7 @@ from django.urls import reverse
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Country, Profile
 from backend.introductions.models import Introduction, Partnership
-from backend.outbox.models import Work
+from backend.outbox.models import Job
 from backend.suggestions.models import ExclusionRule, Suggestion
 from backend.web.rest.base import ApiList
 from backend.web.urls import api_urls
@@ -28,6 +28,7 @@ from tests.factories import (
     ExclusionRuleFactory,
     IntroductionFactory,
     IntroductionNoteFactory,
+    JobFactory,
     ListedPartnershipFactory,
     MeetingFactory,
     MembershipFactory,
@@ -40,7 +41,6 @@ from tests.factories import (
     ScoringRunFactory,
     SuggestionFactory,
     VettingLetterFactory,
-    WorkFactory,
 )
 from tests.web.conftest import SignIn
 from tests.weights import make_version
@@ -153,7 +153,7 @@ STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
     "staff_runs": (lambda i: ScoringRunFactory(), 7),
     "staff_weights": (lambda i: make_version(f"learned-{i}"), 7),
     "staff_dead_letters": (
-        lambda i: WorkFactory(status="dead", finished_at="2026-03-01T09:00Z", event=EventFactory()),
+        lambda i: JobFactory(status="dead", finished_at="2026-03-01T09:00Z", event=EventFactory()),
         6,
     ),
     "staff_mails": (lambda i: DeliveryFactory(status="failed"), 5),
@@ -315,8 +315,8 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
     "staff-dead-letters": (
         "curator",
         "staff/dead-letters/",
-        lambda world: make.WorkFactory(
-            status=Work.Status.DEAD, finished_at=make.MOMENT, event=make.EventFactory()
+        lambda world: make.JobFactory(
+            status=Job.Status.DEAD, finished_at=make.MOMENT, event=make.EventFactory()
         ),
     ),
     "my-acts": ("official", "me/acts/", lambda world: make.EventFactory(by=world.user("official"))),

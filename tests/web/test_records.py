@@ -36,7 +36,7 @@ def shown(row: Model) -> str:
 @pytest.fixture
 def rows(db: None) -> dict[str, Model]:
     """One row of every table that has one."""
-    make.WorkFactory(event=make.EventFactory())
+    make.JobFactory(event=make.EventFactory())
     make.MembershipFactory()
     make.ScoringRunFactory()
     make.ListedPartnershipFactory()

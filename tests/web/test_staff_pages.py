@@ -12,15 +12,15 @@ from django.urls import reverse
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile, VettingLetter
 from backend.introductions.models import Introduction
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, Suggestion
 from tests.factories import (
     CommunityFactory,
     IntroductionFactory,
+    JobFactory,
     ScoringRunFactory,
     SuggestionFactory,
-    WorkFactory,
 )
 from tests.letters import pdf
 from tests.web.conftest import SignIn, profile_of
@@ -213,8 +213,8 @@ def test_run_is_asked_for_and_followed(staff: Client) -> None:
 
 
 def test_dead_letter_is_tried_again(staff: Client) -> None:
-    work = WorkFactory(
-        status=Work.Status.DEAD,
+    work = JobFactory(
+        status=Job.Status.DEAD,
         finished_at=dt.datetime.now(dt.UTC),
         last_error="It <broke>",
         attempts=3,
@@ -222,7 +222,7 @@ def test_dead_letter_is_tried_again(staff: Client) -> None:
     assert "It &lt;broke&gt;" in staff.get(url("staff_dead_letters")).content.decode()
     assert staff.post(url("staff_dead_letter_retry", work.pk)).status_code == 302
     work.refresh_from_db()
-    assert work.status == Work.Status.PENDING
+    assert work.status == Job.Status.PENDING
     assert staff.post(url("staff_dead_letter_retry", work.pk)).status_code == 409
 
 

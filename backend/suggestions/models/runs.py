@@ -57,7 +57,7 @@ class ScoringRun(models.Model):
 
 
 class ScoringShard(models.Model):
-    """A slice of left rows. Its lease is its Work row's; its outcome is here."""
+    """A slice of left rows. Its lease is that of its job; its outcome is here."""
 
     run = models.ForeignKey(ScoringRun, on_delete=models.CASCADE, related_name="shards")
     index = models.PositiveIntegerField()

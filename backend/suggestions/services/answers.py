@@ -26,7 +26,7 @@ from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state, check_transition
 from backend.outbox.models import Event
-from backend.outbox.services import open_work, record
+from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import has_room, lock_communities, require_room
 from backend.suggestions.models import Decision, Pair, Suggestion
@@ -241,7 +241,7 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
         answer=state,
     )
     if before != _A.PENDING:
-        open_work(SETTLE, f"{decision_id}:undone", event=event, after=window)
+        add_job(SETTLE, f"{decision_id}:undone", event=event, after=window)
     return suggestion
 
 
@@ -251,7 +251,7 @@ def _settle_after(
     if window:
         # The key is the answer's own: a request of the other side, due earlier, must not stand in
         # for it.
-        open_work(SETTLE, str(decision_id), event=event, after=window)
+        add_job(SETTLE, str(decision_id), event=event, after=window)
     else:
         settle(suggestion)
 

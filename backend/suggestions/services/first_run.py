@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from backend.common.dates import database_now
-from backend.outbox.models import Work
+from backend.outbox.models import Job
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, Suggestion
@@ -27,8 +27,8 @@ def fail_stuck_run() -> bool:
     run = ScoringRun.objects.filter(status=_S.RUNNING).defer("snapshot").first()
     if (
         run is None
-        or not Work.objects.filter(
-            task="score_shard", key__startswith=f"{run.pk}:", status=Work.Status.DEAD
+        or not Job.objects.filter(
+            task="score_shard", key__startswith=f"{run.pk}:", status=Job.Status.DEAD
         ).exists()
     ):
         return False
@@ -54,7 +54,7 @@ def has_first_suggestions() -> bool:
     """Whether a side can read a suggestion, or a run came to its end and found nothing that is
     promising to both sides.
     """
-    derived = Work.objects.filter(task="derive_from_run", status=Work.Status.DONE)
+    derived = Job.objects.filter(task="derive_from_run", status=Job.Status.DONE)
     return Suggestion.objects.filter(released_at__isnull=False).exists() or derived.exists()
 
 
@@ -94,5 +94,5 @@ def first_run_in_words() -> str:
     )
 
 
-def _dead_letters() -> QuerySet[Work]:
-    return Work.objects.filter(task__in=_TASKS, status=Work.Status.DEAD)
+def _dead_letters() -> QuerySet[Job]:
+    return Job.objects.filter(task__in=_TASKS, status=Job.Status.DEAD)

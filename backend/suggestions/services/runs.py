@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.common.dates import database_now
-from backend.outbox.services import open_work, record
+from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import CurrentRun, RankedPair, ScoringRun, ScoringShard
 from backend.suggestions.scoring import (
@@ -169,7 +169,7 @@ def rescore_changed(run_id: int) -> int:
     changed = changed_since_snapshot(run_id)
     with transaction.atomic():
         for community_id in changed:
-            open_work("rescore_community", community_id)
+            add_job("rescore_community", community_id)
     return len(changed)
 
 

@@ -28,7 +28,7 @@ from backend.cities.models import (
     Place,
     ReferenceLoad,
 )
-from backend.outbox.models import Event, Heartbeat, Slot, Work
+from backend.outbox.models import Event, Heartbeat, Job, ScheduledTick
 from backend.suggestions.models import CurrentRun, ScoringRun, ScoringShard, WeightSet
 from backend.web.access import Level, open_to
 from backend.web.html.errors import not_found
@@ -155,11 +155,11 @@ _SHOWN: dict[type[Model], tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("id", "topic", "subject_type", "subject_id", "community_id", "recorded_at", "routed_at"),
         ("topic", "=subject_id", "=id"),
     ),
-    Work: (
+    Job: (
         ("id", "task", "key", "status", "attempts", "available_at", "finished_at"),
         ("task", "key", "=id"),
     ),
-    Slot: (("job", "slot", "opened_at"), ("job",)),
+    ScheduledTick: (("schedule", "due_at", "opened_at"), ("schedule",)),
     Heartbeat: (("name", "beat_at"), ("name",)),
     ScoringRun: (
         ("id", "status", "reason", "pairs_scored", "suggestions_made", "begun_at", "finished_at"),

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from backend.cities.queries import whole_trail
 from backend.common.errors import NotVisible
 from backend.introductions.statistics import Scope, statistics_table
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.outbox.queries import dead_letters
 from backend.outbox.services import retry_dead
 from backend.suggestions.models import ScoringRun, WeightSet
@@ -62,11 +62,11 @@ class RunView(ApiView):
 
 @open_to(GET=Level.STAFF)
 class DeadLettersView(ApiList):
-    """Work that had its attempts, the latest first."""
+    """Jobs that had their attempts, the latest first."""
 
     serializer_class = serializers.DeadLetterSerializer
 
-    def get_queryset(self) -> QuerySet[Work]:
+    def get_queryset(self) -> QuerySet[Job]:
         self.filters()
         return dead_letters()
 
@@ -79,10 +79,10 @@ class RetryView(ApiView):
         responses=serializers.RetriedSerializer,
     )
     @idempotent
-    def post(self, request: Request, work_id: int) -> Response:
+    def post(self, request: Request, job_id: int) -> Response:
         return Response(
             serializers.RetriedSerializer(
-                retry_dead(by=current_user(request), work_id=work_id)
+                retry_dead(by=current_user(request), job_id=job_id)
             ).data
         )
 

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from backend.outbox.models import Event, Heartbeat, Work
+from backend.outbox.models import Event, Heartbeat, Job
 from backend.outbox.queries import heartbeat_age, oldest_waiting_age
 from backend.web.access import Level, open_to
 
@@ -31,7 +31,7 @@ BROKER_SECONDS = 0.8
 # A worker beats every ten seconds and the relay at each sweep: these leave room for a slow minute,
 # not for a dead process.
 OLDEST_HEARTBEAT = {"worker": 60.0, "relay": 30.0}
-# Work waits a minute behind a failed attempt at most; what waits for longer is not being done.
+# A job waits a minute after a failed attempt at most; what waits for longer is not being run.
 OLDEST_OUTBOX = 120.0
 Part = dict[str, Any]
 
@@ -150,15 +150,15 @@ def _outbox_gauges() -> Iterator[GaugeMetricFamily]:
     yield GaugeMetricFamily(
         "csc_outbox_unrouted_events", "Events that the relay has not seen.", value=unrouted
     )
-    open_statuses = (Work.Status.PENDING, Work.Status.LEASED, Work.Status.DEAD)
+    open_statuses = (Job.Status.PENDING, Job.Status.LEASED, Job.Status.DEAD)
     counts = dict(
-        Work.objects.filter(status__in=open_statuses)
+        Job.objects.filter(status__in=open_statuses)
         .values_list("status")
         .annotate(Count("id"))
         .order_by()
     )
     work = GaugeMetricFamily(
-        "csc_outbox_work", "Work by status; dead work waits for staff.", labels=["status"]
+        "csc_outbox_jobs", "Jobs by status; dead ones wait for staff.", labels=["status"]
     )
     for status in open_statuses:
         work.add_metric([str(status.value)], counts.get(status.value, 0))

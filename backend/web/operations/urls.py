@@ -17,7 +17,7 @@ page_urls: list[URLPattern] = [
     path("staff/weights/", views.weights_list, name="staff_weights"),
     path("staff/weights/<int:weight_set_id>/promote/", views.promote, name="staff_weights_promote"),
     path("staff/dead-letters/", views.dead_letter_list, name="staff_dead_letters"),
-    path("staff/dead-letters/<int:work_id>/retry/", views.retry, name="staff_dead_letter_retry"),
+    path("staff/dead-letters/<int:job_id>/retry/", views.retry, name="staff_dead_letter_retry"),
     path("staff/mails/", views.mails, name="staff_mails"),
     path("staff/mails/<str:name>/", views.mail, name="staff_mail"),
     path("staff/events/", views.events, name="staff_events"),
@@ -34,7 +34,7 @@ api_urls: list[URLPattern] = [
     ),
     path("staff/dead-letters/", api.DeadLettersView.as_view(), name="staff-dead-letters"),
     path(
-        "staff/dead-letters/<id:work_id>/retry/",
+        "staff/dead-letters/<id:job_id>/retry/",
         api.RetryView.as_view(),
         name="staff-dead-letter-retry",
     ),

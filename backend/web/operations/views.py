@@ -81,9 +81,9 @@ def dead_letter_list(request: HttpRequest) -> HttpResponse:
 
 @open_to(Level.STAFF)
 @require_POST
-def retry(request: HttpRequest, work_id: int) -> HttpResponse:
+def retry(request: HttpRequest, job_id: int) -> HttpResponse:
     require_staff(request.user, Verb.ACT, Resource.OPERATIONS)
-    retry_dead(by=current_user(request), work_id=work_id)
+    retry_dead(by=current_user(request), job_id=job_id)
     messages.success(request, "It is tried again.")
     return redirect("web:staff_dead_letters")
 

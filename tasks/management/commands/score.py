@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.common.errors import Conflict
-from backend.outbox.models import Work
+from backend.outbox.models import Job
 from backend.outbox.queries import heartbeat_age
 from backend.suggestions.models import ScoringRun
 from backend.suggestions.queries import run_progress
@@ -93,14 +93,14 @@ def _request() -> int:
 
 def _is_derived(run: ScoringRun) -> bool:
     _raise_if_dead("derive_from_run", str(run.pk))
-    return Work.objects.filter(
-        task="derive_from_run", key=str(run.pk), status=Work.Status.DONE
+    return Job.objects.filter(
+        task="derive_from_run", key=str(run.pk), status=Job.Status.DONE
     ).exists()
 
 
 def _raise_if_dead(task: str, key: str) -> None:
-    latest = Work.objects.filter(task=task, key=key).order_by("-pk").first()
-    if latest is not None and latest.status == Work.Status.DEAD:
+    latest = Job.objects.filter(task=task, key=key).order_by("-pk").first()
+    if latest is not None and latest.status == Job.Status.DEAD:
         reason = latest.last_error.strip().splitlines()[-1:] or [""]
         raise CommandError(
             f"The step {task} was given up ({reason[0]}); see the dead letters, work {latest.pk}."

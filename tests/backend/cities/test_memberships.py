@@ -25,7 +25,7 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
-from tasks.schedule import open_due_slot
+from tasks.schedule import open_due_tick
 from tests.actors import ACTORS, make_world
 from tests.factories import (
     CommunityFactory,
@@ -206,8 +206,8 @@ def test_nightly_slot_lapses_and_reminds_and_tells_the_owners(
         MembershipFactory(paid_through=today + DAY),
     )
     told = [CommunityRoleFactory(community=row.community).user for row in (over, ending)]
-    assert open_due_slot("keep_memberships") is not None
-    assert open_due_slot("keep_memberships") is None
+    assert open_due_tick("keep_memberships") is not None
+    assert open_due_tick("keep_memberships") is None
     drain()
     kinds = {row.recipient: row.kind for row in Notification.objects.all()}
     assert kinds == {told[0]: "membership_lapsed", told[1]: "membership_ending"}

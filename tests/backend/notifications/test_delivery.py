@@ -16,7 +16,7 @@ from backend.notifications import delivery as sending
 from backend.notifications.delivery import deliver
 from backend.notifications.models import Delivery
 from backend.notifications.services import undelivered
-from backend.outbox.leases import GiveUp, TryLater
+from backend.outbox.leases import Reject, RetryLater
 from backend.runtime import ports
 from tests.factories import DeliveryFactory
 
@@ -113,9 +113,9 @@ def test_refusal_for_good_stops_at_once_and_staff_see_it(mailbox: Mailbox, comma
 def test_not_now_is_tried_again_and_sent_once(mailbox: Mailbox, command: str) -> None:
     mailbox.answers[command] = "451 try again later"
     delivery = DeliveryFactory()
-    with pytest.raises(TryLater) as first:
+    with pytest.raises(RetryLater) as first:
         deliver(delivery.pk)
-    with pytest.raises(TryLater) as second:
+    with pytest.raises(RetryLater) as second:
         deliver(delivery.pk)
 
     mailbox.answers.clear()
@@ -129,7 +129,7 @@ def test_not_now_is_tried_again_and_sent_once(mailbox: Mailbox, command: str) ->
 def test_server_that_is_down_is_tried_again(mailbox: Mailbox, settings) -> None:
     delivery, port = DeliveryFactory(), settings.EMAIL_PORT
     settings.EMAIL_PORT = ports.pick_free(None)
-    with pytest.raises(TryLater):
+    with pytest.raises(RetryLater):
         deliver(delivery.pk)
 
     settings.EMAIL_PORT = port
@@ -142,7 +142,7 @@ def test_server_that_never_answers_is_left_and_tried_again(mailbox: Mailbox, set
     settings.EMAIL_TIMEOUT = 0.3
     mailbox.stall = True
     delivery = DeliveryFactory()
-    with pytest.raises(TryLater, match="timed out"):
+    with pytest.raises(RetryLater, match="timed out"):
         deliver(delivery.pk)
 
     mailbox.stall = False
@@ -156,7 +156,7 @@ def test_connection_that_breaks_after_the_mail_was_taken_repeats_the_same_messag
 ) -> None:
     mailbox.drop_after_data = True
     delivery = DeliveryFactory()
-    with pytest.raises(TryLater):
+    with pytest.raises(RetryLater):
         deliver(delivery.pk)
 
     mailbox.drop_after_data = False
@@ -172,9 +172,9 @@ def test_server_that_never_takes_it_is_given_up_until_staff_ask_again(
     monkeypatch.setattr(sending, "MAX_ATTEMPTS", 2)
     mailbox.answers["RCPT"] = "451 try again later"
     delivery = DeliveryFactory()
-    with pytest.raises(TryLater):
+    with pytest.raises(RetryLater):
         deliver(delivery.pk)
-    with pytest.raises(GiveUp, match="451"):
+    with pytest.raises(Reject, match="451"):
         deliver(delivery.pk)
     given_up = Delivery.objects.get(pk=delivery.pk).status
 

@@ -12,7 +12,7 @@ from backend.introductions.models import Introduction
 from backend.notifications.models import Delivery, Notification
 from backend.notifications.notices import NOTICES, Notice, declare, describe
 from backend.notifications.services import inbox, mark_read, notify_people, unread_count
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Suggestion
 from backend.web.accounts.serializers import NotificationSerializer
@@ -63,7 +63,7 @@ def test_new_suggestion_is_told_to_both_sides_once() -> None:
         ("new_suggestions", b, suggestion.pair.b_id),
     }
     assert Delivery.objects.count() == 2
-    assert set(Work.objects.filter(task="deliver").values_list("key", flat=True)) == {
+    assert set(Job.objects.filter(task="deliver").values_list("key", flat=True)) == {
         str(d.pk) for d in Delivery.objects.all()
     }
 
@@ -86,7 +86,7 @@ def test_event_handled_in_two_places_at_once_is_told_once() -> None:
     for thread in threads:
         thread.join()
 
-    assert Notification.objects.count() == Delivery.objects.count() == Work.objects.count() == 2
+    assert Notification.objects.count() == Delivery.objects.count() == Job.objects.count() == 2
 
 
 def test_only_people_who_may_see_suggestions_are_told() -> None:

@@ -12,23 +12,29 @@ from django.db.models.functions import Now
 
 from backend.common.errors import Conflict, NotAllowed, NotVisible, WrongState
 from backend.outbox import leases
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.outbox.queries import dead_letters, heartbeat_age, oldest_waiting_age
-from backend.outbox.services import beat, clear_done_work, open_slot, open_work, retry_dead
+from backend.outbox.services import (
+    add_job,
+    clear_done_jobs,
+    open_tick,
+    record_heartbeat,
+    retry_dead,
+)
 from backend.outbox.topics import Topic
-from tests.factories import MOMENT, EventFactory, UserFactory, WorkFactory
+from tests.factories import MOMENT, EventFactory, JobFactory, UserFactory
 
 LATER = dt.timedelta(hours=1)
 
 
-def _run_out(work: Work) -> None:
+def _run_out(work: Job) -> None:
     """The lease's time is over, by the clock of the database."""
-    Work.objects.filter(pk=work.pk).update(leased_until=Now() - dt.timedelta(seconds=1))
+    Job.objects.filter(pk=work.pk).update(leased_until=Now() - dt.timedelta(seconds=1))
 
 
 @pytest.mark.django_db
 def test_claim_is_had_once() -> None:
-    work = WorkFactory()
+    work = JobFactory()
 
     lease = leases.claim(work.pk)
 
@@ -39,7 +45,7 @@ def test_claim_is_had_once() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_claim_by_eight_at_once_is_had_by_one() -> None:
-    work = WorkFactory()
+    work = JobFactory()
     start, won = threading.Barrier(8), []
 
     def claim() -> None:
@@ -54,21 +60,21 @@ def test_claim_by_eight_at_once_is_had_by_one() -> None:
         thread.join()
 
     assert sum(lease is not None for lease in won) == 1
-    assert Work.objects.get(pk=work.pk).attempts == 1
+    assert Job.objects.get(pk=work.pk).attempts == 1
 
 
 @pytest.mark.django_db
 def test_claim_before_its_time_is_refused() -> None:
-    work = WorkFactory(available_at=dt.datetime.now(dt.UTC) + LATER)
+    work = JobFactory(available_at=dt.datetime.now(dt.UTC) + LATER)
 
     assert leases.claim(work.pk) is None
 
 
 @pytest.mark.django_db
 def test_second_row_of_a_key_waits_for_the_first_and_is_published_again() -> None:
-    first = WorkFactory(task="rescore_community", key="7")
+    first = JobFactory(task="rescore_community", key="7")
     lease = leases.claim(first.pk)
-    second = WorkFactory(task="rescore_community", key="7", published_at=MOMENT)
+    second = JobFactory(task="rescore_community", key="7", published_at=MOMENT)
 
     assert leases.claim(second.pk) is None
     assert lease is not None
@@ -82,14 +88,14 @@ def test_second_row_of_a_key_waits_for_the_first_and_is_published_again() -> Non
 @pytest.mark.django_db
 def test_hundred_requests_for_one_key_make_one_row() -> None:
     for _ in range(100):
-        open_work("rescore_community", 7)
+        add_job("rescore_community", 7)
 
-    assert Work.objects.count() == 1
+    assert Job.objects.count() == 1
 
 
 @pytest.mark.django_db
 def test_finish_after_the_lease_was_lost_changes_nothing() -> None:
-    work = WorkFactory()
+    work = JobFactory()
     first = leases.claim(work.pk)
     _run_out(work)
     leases.return_expired()
@@ -101,14 +107,14 @@ def test_finish_after_the_lease_was_lost_changes_nothing() -> None:
     assert not leases.fail(first, "too late")
     assert not leases.extend(first)
     assert leases.finish(second)
-    assert Work.objects.get(pk=work.pk).attempts == 2
+    assert Job.objects.get(pk=work.pk).attempts == 2
 
 
 @pytest.mark.django_db
 def test_failed_work_comes_back_after_a_pause_and_dies_at_its_last_attempt() -> None:
-    work = WorkFactory()
+    work = JobFactory()
     for attempt in range(1, settings.OUTBOX["max_attempts"] + 1):
-        Work.objects.filter(pk=work.pk).update(available_at=MOMENT)
+        Job.objects.filter(pk=work.pk).update(available_at=MOMENT)
         lease = leases.claim(work.pk)
         assert lease is not None
         assert lease.attempt == attempt
@@ -116,13 +122,13 @@ def test_failed_work_comes_back_after_a_pause_and_dies_at_its_last_attempt() -> 
         assert leases.claim(work.pk) is None
 
     work.refresh_from_db()
-    assert (work.status, work.attempts, work.last_error) == (Work.Status.DEAD, 3, "no 3")
+    assert (work.status, work.attempts, work.last_error) == (Job.Status.DEAD, 3, "no 3")
     assert list(dead_letters()) == [work]
 
 
 @pytest.mark.django_db
 def test_work_that_kills_its_process_dies_at_its_last_attempt() -> None:
-    work = WorkFactory()
+    work = JobFactory()
     for _ in range(settings.OUTBOX["max_attempts"]):
         assert leases.claim(work.pk) is not None
         assert leases.return_expired() == 0
@@ -130,80 +136,78 @@ def test_work_that_kills_its_process_dies_at_its_last_attempt() -> None:
         assert leases.return_expired() == 1
 
     work.refresh_from_db()
-    assert work.status == Work.Status.DEAD
+    assert work.status == Job.Status.DEAD
     assert "without a word" in work.last_error
 
 
 @pytest.mark.django_db
 def test_postponed_work_loses_no_attempt() -> None:
-    work = WorkFactory()
+    work = JobFactory()
     for _ in range(5):
-        Work.objects.filter(pk=work.pk).update(available_at=MOMENT)
+        Job.objects.filter(pk=work.pk).update(available_at=MOMENT)
         lease = leases.claim(work.pk)
         assert lease is not None
         leases.postpone(lease, "the mail server is away", seconds=30)
 
     work.refresh_from_db()
-    assert (work.status, work.attempts) == (Work.Status.PENDING, 0)
+    assert (work.status, work.attempts) == (Job.Status.PENDING, 0)
 
 
 @pytest.mark.django_db
 def test_failed_work_gives_way_to_a_newer_request_for_its_key() -> None:
-    first = WorkFactory(task="rescore_community", key="7")
+    first = JobFactory(task="rescore_community", key="7")
     lease = leases.claim(first.pk)
-    second = WorkFactory(task="rescore_community", key="7")
+    second = JobFactory(task="rescore_community", key="7")
 
     assert lease is not None
     leases.fail(lease, "broken")
 
     first.refresh_from_db()
-    assert (first.status, first.last_error) == (Work.Status.DONE, "broken")
+    assert (first.status, first.last_error) == (Job.Status.DONE, "broken")
     assert leases.claim(second.pk) is not None
 
 
 @pytest.mark.django_db
 def test_dead_letter_comes_back_on_the_word_of_staff(curator) -> None:
-    work = WorkFactory(status=Work.Status.DEAD, attempts=3, finished_at=MOMENT)
+    work = JobFactory(status=Job.Status.DEAD, attempts=3, finished_at=MOMENT)
 
-    retry_dead(by=curator, work_id=work.pk)
+    retry_dead(by=curator, job_id=work.pk)
 
     work.refresh_from_db()
-    assert (work.status, work.attempts) == (Work.Status.PENDING, 0)
+    assert (work.status, work.attempts) == (Job.Status.PENDING, 0)
     assert Event.objects.get(topic=Topic.DEAD_LETTER_RETRIED).by == curator
     with pytest.raises(WrongState):
-        retry_dead(by=curator, work_id=work.pk)
+        retry_dead(by=curator, job_id=work.pk)
 
 
 @pytest.mark.django_db
 def test_dead_letter_is_not_for_everybody_nor_twice(curator) -> None:
-    dead = WorkFactory(
-        task="rescore_community", key="7", status=Work.Status.DEAD, finished_at=MOMENT
-    )
-    WorkFactory(task="rescore_community", key="7")
+    dead = JobFactory(task="rescore_community", key="7", status=Job.Status.DEAD, finished_at=MOMENT)
+    JobFactory(task="rescore_community", key="7")
 
     with pytest.raises(NotAllowed):
-        retry_dead(by=UserFactory(), work_id=dead.pk)
+        retry_dead(by=UserFactory(), job_id=dead.pk)
     with pytest.raises(Conflict):
-        retry_dead(by=curator, work_id=dead.pk)
+        retry_dead(by=curator, job_id=dead.pk)
     with pytest.raises(NotVisible):
-        retry_dead(by=curator, work_id=dead.pk + 999)
+        retry_dead(by=curator, job_id=dead.pk + 999)
 
 
 @pytest.mark.django_db
 def test_slot_opens_once() -> None:
-    assert open_slot("score_nightly", MOMENT) is not None
-    assert open_slot("score_nightly", MOMENT) is None
-    assert open_slot("score_nightly", MOMENT + LATER) is not None
-    assert Event.objects.filter(topic=Topic.SLOT_OPENED).count() == 2
+    assert open_tick("score_nightly", MOMENT) is not None
+    assert open_tick("score_nightly", MOMENT) is None
+    assert open_tick("score_nightly", MOMENT + LATER) is not None
+    assert Event.objects.filter(topic=Topic.TICK_OPENED).count() == 2
 
 
 @pytest.mark.django_db
 def test_ages_are_told_by_the_clock_of_the_database() -> None:
     assert oldest_waiting_age() is None
     assert heartbeat_age("worker") is None
-    beat("worker")
-    beat("worker")
-    WorkFactory(available_at=dt.datetime.now(dt.UTC) - LATER)
+    record_heartbeat("worker")
+    record_heartbeat("worker")
+    JobFactory(available_at=dt.datetime.now(dt.UTC) - LATER)
     EventFactory()
 
     age, beat_age = oldest_waiting_age(), heartbeat_age("worker")
@@ -217,12 +221,12 @@ def test_ages_are_told_by_the_clock_of_the_database() -> None:
 @pytest.mark.django_db
 def test_clearing_deletes_only_what_was_done_long_ago() -> None:
     now = dt.datetime.now(dt.UTC)
-    WorkFactory(status=Work.Status.DONE, finished_at=now - 2 * LATER)
+    JobFactory(status=Job.Status.DONE, finished_at=now - 2 * LATER)
     kept = [
-        WorkFactory(status=Work.Status.DONE, finished_at=now),
-        WorkFactory(status=Work.Status.DEAD, finished_at=now - 2 * LATER),
-        WorkFactory(),
+        JobFactory(status=Job.Status.DONE, finished_at=now),
+        JobFactory(status=Job.Status.DEAD, finished_at=now - 2 * LATER),
+        JobFactory(),
     ]
 
-    assert clear_done_work(older_than=LATER) == 1
-    assert list(Work.objects.order_by("id")) == kept
+    assert clear_done_jobs(older_than=LATER) == 1
+    assert list(Job.objects.order_by("id")) == kept

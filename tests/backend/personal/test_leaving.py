@@ -20,7 +20,7 @@ from backend.accounts.services import write_mail
 from backend.cities.models import Contact, Invitation, JoinRequest, VettingLetter
 from backend.common.errors import Conflict, InvalidFields
 from backend.notifications.models import Notification
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.personal.erasure import erase_account, hindrances
 from backend.personal.export import LEFT_OUT, export_archive, export_data, references_to_people
 from backend.suggestions.models import Vote
@@ -59,7 +59,7 @@ def fill(world: World, user: User) -> None:
     make.UserFactory._meta.model.objects.filter(pk=user.pk).update(language="de")
     Authenticator.objects.create(user=user, type="totp", data={"secret": "TOPSECRET"})
     write_mail(to=user.email, subject="Code", text="123456", user=user)
-    Work.objects.filter(task="send_account_mail").update(last_error=f"550 {user.email} is not here")
+    Job.objects.filter(task="send_account_mail").update(last_error=f"550 {user.email} is not here")
     session = SessionStore()
     session.create()
     UserSession.objects.create(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management.base import CommandError
 
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.outbox.topics import Topic
 from backend.runtime.datafolder import DataFolder
 from backend.runtime.management.commands import prepare_service
@@ -20,21 +20,21 @@ from backend.suggestions.services.first_run import (
 )
 from tests.factories import (
     MOMENT,
+    JobFactory,
     ScoringRunFactory,
     ScoringShardFactory,
     SuggestionFactory,
-    WorkFactory,
 )
 
 pytestmark = pytest.mark.django_db
 _RUNNING = ScoringRun.Status.RUNNING
 
 
-def _dead(task: str, key: str = "all") -> Work:
-    return WorkFactory(
+def _dead(task: str, key: str = "all") -> Job:
+    return JobFactory(
         task=task,
         key=key,
-        status=Work.Status.DEAD,
+        status=Job.Status.DEAD,
         finished_at=MOMENT,
         last_error="Traceback\nValueError: no weights\n",
     )
@@ -49,13 +49,13 @@ def test_suggestions_are_there_when_a_side_can_read_one() -> None:
 
 
 def test_a_run_that_found_nothing_promising_is_not_waited_for() -> None:
-    WorkFactory(task="derive_from_run", status=Work.Status.DONE, finished_at=MOMENT)
+    JobFactory(task="derive_from_run", status=Job.Status.DONE, finished_at=MOMENT)
 
     assert has_first_suggestions()
 
 
 def test_run_under_way_is_not_asked_for_again() -> None:
-    WorkFactory(task="begin_run", key="all")
+    JobFactory(task="begin_run", key="all")
 
     assert ask_again_where_given_up() == 0
     assert not Event.objects.filter(topic=Topic.RUN_REQUESTED).exists()

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from backend.cities.models import Community, Place, Profile, ProfileVersion
 from backend.cities.vocabularies import vocabulary
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.outbox.topics import Topic
 from backend.suggestions.models import (
     CurrentRun,
@@ -169,7 +169,7 @@ def test_run_whose_shard_was_given_up_fails_and_makes_room(world: Any) -> None:
     stuck = runs.begin_run(reason="requested")
     assert stuck is not None
     moment = stuck.begun_at
-    Work.objects.create(
+    Job.objects.create(
         task="score_shard",
         key=f"{stuck.pk}:0",
         status="dead",
@@ -312,7 +312,7 @@ def test_profiles_published_during_a_run_are_asked_for_again(world: Any) -> None
     for shard in run.shards.all():
         runs.score_shard(run.pk, shard.index)
     assert runs.rescore_changed(run.pk) == 1
-    assert Work.objects.get(task="rescore_community").key == str(world[0][1].pk)
+    assert Job.objects.get(task="rescore_community").key == str(world[0][1].pk)
 
 
 def test_records_that_have_not_changed_are_kept_and_others_read_anew(world: Any) -> None:

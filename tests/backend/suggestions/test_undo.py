@@ -13,7 +13,7 @@ from django.db.models import F
 
 from backend.cities.permissions import reader_of
 from backend.common.errors import NotVisible, WrongState
-from backend.outbox.models import Event, Work
+from backend.outbox.models import Event, Job
 from backend.suggestions.models import Decision, Pair, Suggestion
 from backend.suggestions.queries import suggestion_for
 from backend.suggestions.services import answer_suggestion, expire_suggestions, undo_answer
@@ -59,7 +59,7 @@ def let_time_pass(suggestion: Suggestion, drain: Callable[[], int], seconds: int
     Suggestion.objects.filter(pk=suggestion.pk).update(
         a_final_at=F("a_final_at") - shift, b_final_at=F("b_final_at") - shift
     )
-    Work.objects.filter(task="settle_answer").update(available_at=F("available_at") - shift)
+    Job.objects.filter(task="settle_answer").update(available_at=F("available_at") - shift)
     drain()
     suggestion.refresh_from_db()
 
@@ -184,7 +184,7 @@ def test_answer_in_the_last_minute_counts(world: World, drain: Callable[[], int]
 def test_lost_task_is_made_good_by_the_hourly_sweep(world: World, drain: Callable[[], int]) -> None:
     suggestion = world.released(b_state="interested")
     give(world, suggestion, "a", "interested")
-    Work.objects.filter(task="settle_answer").delete()
+    Job.objects.filter(task="settle_answer").delete()
     let_time_pass(suggestion, drain)
     assert state(suggestion)[0] == "released"
     expire_suggestions()

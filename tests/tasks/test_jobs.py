@@ -12,19 +12,19 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from backend.notifications.models import Delivery, Notification
-from backend.outbox.leases import GiveUp, Lease, TryLater
-from backend.outbox.models import Event, Heartbeat, Work
+from backend.outbox.leases import Lease, Reject, RetryLater
+from backend.outbox.models import Event, Heartbeat, Job
 from backend.outbox.topics import Topic
-from tasks import work as work_module
+from tasks import jobs as jobs_module
 from tasks.app import app
-from tasks.work import PERFORMERS, perform, perform_work, performs
+from tasks.jobs import HANDLERS, handles, run_job, run_job_task
 from tests.factories import (
     MOMENT,
     CommunityRoleFactory,
     DeliveryFactory,
     EventFactory,
+    JobFactory,
     SuggestionFactory,
-    WorkFactory,
 )
 
 pytestmark = pytest.mark.django_db
@@ -35,27 +35,27 @@ def scratch() -> Iterator[Callable[[Callable[[Lease], object]], str]]:
     """Registers a performer for the length of a test and gives its name."""
 
     def register(function: Callable[[Lease], object]) -> str:
-        PERFORMERS["scratch"] = function
+        HANDLERS["scratch"] = function
         return "scratch"
 
     yield register
-    PERFORMERS.pop("scratch", None)
+    HANDLERS.pop("scratch", None)
 
 
-def _make_due(row: Work) -> None:
-    Work.objects.filter(pk=row.pk).update(available_at=MOMENT)
+def _make_due(row: Job) -> None:
+    Job.objects.filter(pk=row.pk).update(available_at=MOMENT)
 
 
 def test_work_is_performed_once(scratch) -> None:
     seen: list[Lease] = []
-    row = WorkFactory(task=scratch(seen.append), key="5")
+    row = JobFactory(task=scratch(seen.append), key="5")
 
-    assert perform(row.pk)
-    assert not perform(row.pk)
+    assert run_job(row.pk)
+    assert not run_job(row.pk)
 
     row.refresh_from_db()
     assert [(lease.key, lease.attempt) for lease in seen] == [("5", 1)]
-    assert row.status == Work.Status.DONE
+    assert row.status == Job.Status.DONE
 
 
 def test_poison_is_tried_three_times_and_harms_no_other_work(scratch) -> None:
@@ -67,35 +67,35 @@ def test_poison_is_tried_three_times_and_harms_no_other_work(scratch) -> None:
             raise RuntimeError("never works")
 
     poison, good = (
-        WorkFactory(task=scratch(fail), key="poison"),
-        WorkFactory(task="scratch", key="good"),
+        JobFactory(task=scratch(fail), key="poison"),
+        JobFactory(task="scratch", key="good"),
     )
     for _ in range(5):
         _make_due(poison)
-        perform(poison.pk)
-    perform(good.pk)
+        run_job(poison.pk)
+    run_job(good.pk)
 
     poison.refresh_from_db()
     assert attempts == ["poison"] * 3 + ["good"]
-    assert poison.status == Work.Status.DEAD
+    assert poison.status == Job.Status.DEAD
     assert "never works" in poison.last_error
-    assert Work.objects.get(pk=good.pk).status == Work.Status.DONE
+    assert Job.objects.get(pk=good.pk).status == Job.Status.DONE
 
 
 def test_work_without_a_performer_is_a_dead_letter_in_the_end() -> None:
-    row = WorkFactory(task="unheard_of")
+    row = JobFactory(task="unheard_of")
     for _ in range(4):
         _make_due(row)
-        perform(row.pk)
+        run_job(row.pk)
 
     row.refresh_from_db()
-    assert row.status == Work.Status.DEAD
+    assert row.status == Job.Status.DEAD
     assert "unheard_of" in row.last_error
 
 
 @pytest.mark.parametrize(
     ("outcome", "status", "attempts"),
-    [(TryLater("not yet", seconds=60), "pending", 0), (GiveUp("never"), "dead", 1)],
+    [(RetryLater("not yet", seconds=60), "pending", 0), (Reject("never"), "dead", 1)],
 )
 def test_work_may_say_itself_what_becomes_of_it(
     scratch, outcome: Exception, status: str, attempts: int
@@ -103,8 +103,8 @@ def test_work_may_say_itself_what_becomes_of_it(
     def speak(lease: Lease) -> None:
         raise outcome
 
-    row = WorkFactory(task=scratch(speak))
-    perform(row.pk)
+    row = JobFactory(task=scratch(speak))
+    run_job(row.pk)
 
     row.refresh_from_db()
     assert (row.status, row.attempts, row.last_error) == (status, attempts, str(outcome))
@@ -117,30 +117,30 @@ def test_lease_is_kept_while_the_work_takes_longer_than_it(scratch, settings) ->
     long_enough = threading.Event()
 
     def take_long(lease: Lease) -> None:
-        first = Work.objects.get(pk=lease.work_id).leased_until
+        first = Job.objects.get(pk=lease.job_id).leased_until
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and not ends:
-            now = Work.objects.get(pk=lease.work_id).leased_until
+            now = Job.objects.get(pk=lease.job_id).leased_until
             if now != first:
                 ends.append(now)
             long_enough.wait(0.02)
 
-    row = WorkFactory(task=scratch(take_long))
-    perform(row.pk)
+    row = JobFactory(task=scratch(take_long))
+    run_job(row.pk)
 
     assert ends
-    assert Work.objects.get(pk=row.pk).status == Work.Status.DONE
+    assert Job.objects.get(pk=row.pk).status == Job.Status.DONE
 
 
 @pytest.mark.django_db(transaction=True)
 def test_work_delivered_to_four_workers_at_once_is_done_by_one(scratch) -> None:
     seen: list[int] = []
-    row = WorkFactory(task=scratch(lambda lease: seen.append(lease.work_id)))
+    row = JobFactory(task=scratch(lambda lease: seen.append(lease.job_id)))
     start = threading.Barrier(4)
 
     def run() -> None:
         start.wait()
-        perform(row.pk)
+        run_job(row.pk)
         connection.close()
 
     threads = [threading.Thread(target=run) for _ in range(4)]
@@ -175,20 +175,20 @@ def test_new_suggestion_reaches_both_sides_by_page_and_mail_once(drain) -> None:
 def test_second_delivery_of_every_message_writes_and_sends_nothing(
     drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work_module, "show_life", lambda: None)
+    monkeypatch.setattr(jobs_module, "record_worker_heartbeat", lambda: None)
     _suggestion_event()
     SuggestionFactory(mutual=True)
     drain()
-    ids, sent = list(Work.objects.values_list("pk", flat=True)), len(mail.outbox)
+    ids, sent = list(Job.objects.values_list("pk", flat=True)), len(mail.outbox)
 
     with CaptureQueriesContext(connection) as queries:
-        for work_id in ids:
-            perform_work(work_id)
+        for job_id in ids:
+            run_job_task(job_id)
 
     changed = [q["sql"] for q in queries if q["sql"].startswith(("INSERT", "DELETE"))]
     assert changed == []
     assert len(mail.outbox) == sent
-    assert set(Work.objects.filter(pk__in=ids).values_list("attempts", flat=True)) == {1}
+    assert set(Job.objects.filter(pk__in=ids).values_list("attempts", flat=True)) == {1}
 
 
 @pytest.mark.parametrize(
@@ -212,10 +212,10 @@ def test_task_run_twice_changes_nothing_the_second_time(task: str) -> None:
     }
     CommunityRoleFactory(community=suggestion.pair.a)
     lease = Lease(1, None, task, str(keys.get(task, "all")), None, 1)  # type: ignore[arg-type]
-    PERFORMERS[task](lease)
+    HANDLERS[task](lease)
     sent, rows = len(mail.outbox), _row_counts()
 
-    PERFORMERS[task](lease)
+    HANDLERS[task](lease)
 
     assert (len(mail.outbox), _row_counts()) == (sent, rows)
 
@@ -230,12 +230,12 @@ def test_two_functions_cannot_perform_the_same_task() -> None:
     app.loader.import_default_modules()
 
     with pytest.raises(ValueError, match="deliver"):
-        performs("deliver")(lambda lease: None)
+        handles("deliver")(lambda lease: None)
 
 
 def test_performing_work_shows_that_the_worker_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work_module, "_last_beat", -1000.0)
+    monkeypatch.setattr(jobs_module, "_last_heartbeat", -1000.0)
 
-    perform_work(0)
+    run_job_task(0)
 
     assert Heartbeat.objects.filter(name="worker").exists()

@@ -96,7 +96,7 @@ def _email(url: str, data_dir: Path) -> dict[str, Any]:
     parts = _split("EMAIL_URL", url)
     if parts.scheme == "file":
         return {
-            "EMAIL_BACKEND": "backend.notifications.mail.FolderBackend",
+            "EMAIL_BACKEND": "backend.notifications.mail_files.FolderBackend",
             "EMAIL_FILE_PATH": str(data_dir / "mail"),
         }
     try:

@@ -85,7 +85,7 @@ app.conf.update(
     worker_max_memory_per_child=1_500_000,  # KiB
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
-    imports=["tasks.jobs", "tasks.scoring", "tasks.notifications", "tasks.upkeep"],
+    imports=["tasks.jobs", "tasks.handlers"],
     beat_schedule=beat_schedule(),
     timezone="UTC",
     enable_utc=True,

@@ -9,12 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.cities.notices import name_of, other_name, own_name, side_names, to_sides
-from backend.introductions.meeting_times import (
-    calendar_entry,
-    has_entry,
-    local_times,
-    method_of,
-)
+from backend.introductions.meeting_times import calendar_entry, has_entry, local_times, method_of
 from backend.introductions.models import Agreement, Consent, Introduction, Meeting, Partnership
 from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, Notice, declare, subject_page

@@ -8,14 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from backend.cities.notices import (
-    curators,
-    name_of,
-    own_name,
-    people_of,
-    side_names,
-    to_sides,
-)
+from backend.cities.notices import curators, name_of, own_name, people_of, side_names, to_sides
 from backend.common.formatting import comma_list
 from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, Notice, community_page, declare

@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLACES = ("0700", "0755", "spaces", "relative", "other-disk")
 SHORT = ("root/0700", "user/0700", "user/spaces")
 _ODD_NAME = "Städte suchen 都市"
-_ONE_TEST = "tests/backend/outbox/test_record.py"
+_ONE_TEST = "tests/backend/outbox/test_outbox.py"
 _READY_SECONDS, _TEST_SECONDS, _STOP_SECONDS = 300, 300, 60
 _OURS = re.compile(
     r"^(CSC_|PYTHON|VIRTUAL_ENV|GIT_DIR|XDG_|(DATABASE_URL|REDIS_URL|SECRET_KEY|ALLOWED_HOSTS|PUBLIC_URL|EMAIL_URL)$)"

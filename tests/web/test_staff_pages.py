@@ -227,7 +227,7 @@ def test_dead_letter_is_tried_again(staff: Client) -> None:
 
 
 def test_mails_written_as_files_are_read(staff: Client, settings: object, tmp_path: object) -> None:
-    settings.EMAIL_BACKEND = "backend.notifications.mail.FolderBackend"  # type: ignore[attr-defined]
+    settings.EMAIL_BACKEND = "backend.notifications.mail_files.FolderBackend"  # type: ignore[attr-defined]
     settings.EMAIL_FILE_PATH = str(tmp_path)  # type: ignore[attr-defined]
     EmailMessage("Hello", "See <b>here</b>", to=["someone@example.org"]).send()
     html = staff.get(url("staff_mails")).content.decode()

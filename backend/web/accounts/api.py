@@ -18,16 +18,16 @@ from backend.common.errors import NotAllowed
 from backend.notifications.models import Notification
 from backend.notifications.services import inbox, mark_read, unread_count
 from backend.outbox.models import Event
-from backend.personal.acts import acts_of
-from backend.personal.erasure import erase_account
-from backend.personal.export import export_data
-from backend.personal.tokens import (
+from backend.privacy.data import (
+    acts_of,
     all_tokens,
     create_token,
+    export_data,
     require_may_make_tokens,
     revoke_token,
     tokens_of,
 )
+from backend.privacy.erasure import erase_account
 from backend.web.access import Level, open_to
 from backend.web.accounts import serializers
 from backend.web.accounts.serializers import AccountChangeSerializer

@@ -39,16 +39,16 @@ from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, describe
 from backend.notifications.services import inbox as messages_of
 from backend.notifications.services import mark_read
-from backend.personal.acts import acts_of
-from backend.personal.erasure import erase_account, hindrances
-from backend.personal.export import export_archive
-from backend.personal.tokens import (
+from backend.privacy.data import (
+    acts_of,
     all_tokens,
     create_token,
+    export_archive,
     may_make_tokens,
     revoke_token,
     tokens_of,
 )
+from backend.privacy.erasure import erase_account, hindrances
 from backend.suggestions.queries import suggestions_for
 from backend.web.access import Level, open_to
 from backend.web.accounts.forms import AccountForm, EraseForm, StaffRoleForm, TokenForm

@@ -81,9 +81,7 @@ class RetryView(ApiView):
     @idempotent
     def post(self, request: Request, job_id: int) -> Response:
         return Response(
-            serializers.RetriedSerializer(
-                retry_dead(by=current_user(request), job_id=job_id)
-            ).data
+            serializers.RetriedSerializer(retry_dead(by=current_user(request), job_id=job_id)).data
         )
 
 

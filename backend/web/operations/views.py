@@ -23,7 +23,7 @@ from backend.common.formatting import csv_text
 from backend.introductions.models import Introduction
 from backend.introductions.queries.introductions import board
 from backend.introductions.statistics import TABLES, introduced_by_hand, statistics_table
-from backend.notifications.outgoing import read_mail, recent_mails
+from backend.notifications.mail_files import read_mail, recent_mails
 from backend.notifications.services import undelivered
 from backend.outbox.queries import dead_letters, oldest_waiting_age
 from backend.outbox.services import retry_dead

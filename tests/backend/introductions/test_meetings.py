@@ -405,7 +405,7 @@ def test_who_asks_is_not_told_and_the_owner_is(world: World, drain: Callable[[],
 def test_mail_backend_writes_the_file_into_the_folder(
     world: World, drain: Callable[[], int], settings: Any, tmp_path: Path
 ) -> None:
-    settings.EMAIL_BACKEND = "backend.notifications.mail.FolderBackend"
+    settings.EMAIL_BACKEND = "backend.notifications.mail_files.FolderBackend"
     settings.EMAIL_FILE_PATH = str(tmp_path)
     fixed(world)
     drain()

@@ -1,24 +1,32 @@
-"""Mails against a real SMTP server that accepts, refuses, stalls and drops."""
+"""Deliveries: what a mail server says decides; and mails as files, whole and private."""
 
 from __future__ import annotations
 
 import asyncio
 import email
 import email.policy
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
+from django.core.mail import EmailMultiAlternatives, get_connection
 
+from backend.common.errors import NotVisible
 from backend.notifications import delivery as sending
 from backend.notifications.delivery import deliver
+from backend.notifications.mail_files import read_mail, recent_mails
 from backend.notifications.models import Delivery
 from backend.notifications.services import undelivered
 from backend.outbox.leases import Reject, RetryLater
 from backend.runtime import ports
 from tests.factories import DeliveryFactory
+
+# Mails against a real SMTP server that accepts, refuses, stalls and drops.
+
 
 pytestmark = pytest.mark.django_db
 
@@ -183,3 +191,72 @@ def test_server_that_never_takes_it_is_given_up_until_staff_ask_again(
     assert given_up == Delivery.Status.DEAD
     assert deliver(delivery.pk)
     assert Delivery.objects.get(pk=delivery.pk).status == Delivery.Status.SENT
+
+
+# Mails as files: whole, private, readable by staff, and nothing else is readable through them.
+
+
+@pytest.fixture
+def folder(settings, tmp_path: Path) -> Path:
+    settings.EMAIL_BACKEND = "backend.notifications.mail_files.FolderBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
+    return tmp_path / "mail"
+
+
+def _send(subject: str, message_id: str = "<1-a@localhost>") -> None:
+    mail = EmailMultiAlternatives(
+        subject, "Grüße", "a@b.example", ["c@d.example"], headers={"Message-ID": message_id}
+    )
+    mail.attach_alternative("<p>Grüße</p>", "text/html")
+    get_connection().send_messages([mail])
+
+
+def test_mails_are_read_back_newest_first(folder: Path) -> None:
+    _send("first", "<1@localhost>")
+    _send("second", "<2@localhost>")
+
+    newest, oldest = recent_mails()
+
+    assert (newest.subject, oldest.subject) == ("second", "first")
+    assert (newest.to, newest.message_id, newest.text.strip(), newest.html.strip()) == (
+        "c@d.example",
+        "<2@localhost>",
+        "Grüße",
+        "<p>Grüße</p>",
+    )
+    assert recent_mails(limit=1) == [newest]
+    assert read_mail(oldest.name) == oldest
+
+
+def test_files_are_private_and_whole(folder: Path) -> None:
+    _send("subject", "<../../evil/..@x>")
+
+    (path,) = folder.iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert path.name.endswith("-evil.eml")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret",
+        "/etc/passwd",
+        "x.eml",
+        "20260101T000000.000000Z-../a.eml",
+        "20260101T000000.000000Z-a.eml",
+        "",
+    ],
+)
+def test_no_other_file_can_be_read(folder: Path, name: str) -> None:
+    _send("subject")
+    (folder.parent / "secret").write_text("secret")
+
+    with pytest.raises(NotVisible):
+        read_mail(name)
+
+
+def test_no_folder_means_no_mails(settings) -> None:
+    del settings.EMAIL_FILE_PATH
+
+    assert recent_mails() == []

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from backend.introductions.racing.rounds import run_rounds
+from backend.lab.workflow_races import run_rounds
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from backend.introductions.racing.rounds import run_rounds
+from backend.lab.workflow_races import run_rounds
 
 _TOLD_EVERY = 200  # rounds, where nobody watches a line that counts
 

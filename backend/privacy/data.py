@@ -1,0 +1,241 @@
+"""A person's own data across all apps: their acts, their tokens, and the export."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.apps import apps
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from backend.accounts.grants import Actor, Resource, Verb, may
+from backend.accounts.models import ApiToken, User
+from backend.accounts.services import must_set_up_second_factor
+from backend.cities.models import CommunityRole, VettingLetter
+from backend.cities.permissions import require_staff
+from backend.common.errors import Conflict, InvalidFields, NotAllowed, NotVisible
+from backend.outbox.models import Event
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+
+
+def acts_of(user: User) -> QuerySet[Event]:
+    """What the person did here, the latest first."""
+    return Event.objects.filter(by=user).order_by("-id")
+
+
+# Named tokens for the API. A token has its owner's rights, at the moment of each request, and
+# is shown once.
+
+
+def may_make_tokens(user: User) -> bool:
+    """Whether the person is, in any community, what the table of grants lets have tokens."""
+    roles = CommunityRole.objects.filter(
+        user=user, ended_at__isnull=True, vetted_at__isnull=False
+    ).values_list("role", flat=True)
+    return user.is_active and any(
+        may(Actor(role), Verb.CREATE, Resource.TOKENS) for role in set(roles)
+    )
+
+
+def require_may_make_tokens(user: User) -> None:
+    """Raises NotVisible for who may have no tokens."""
+    if not may_make_tokens(user):
+        raise NotVisible
+
+
+def _living() -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(Q(expiry__isnull=True) | Q(expiry__gt=Now()))
+
+
+def tokens_of(user: User) -> QuerySet[ApiToken]:
+    """The person's own tokens that have not expired, the newest first. Raises NotVisible for who
+    has none and may not have any.
+    """
+    mine = _living().filter(user=user).order_by("-created", "pk")
+    if not may_make_tokens(user) and not mine.exists():
+        raise NotVisible
+    return mine
+
+
+def all_tokens(user: User) -> QuerySet[ApiToken]:
+    """Everybody's tokens that have not expired, for staff, the newest first. Raises NotVisible."""
+    require_staff(user, Verb.READ, Resource.TOKENS)
+    return _living().select_related("user").order_by("-created", "pk")
+
+
+@transaction.atomic
+def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
+    """A token, and the words of it that are never shown again.
+
+    Args:
+        days: how long it is valid, 1 to ``API_TOKENS["longest_days"]``.
+
+    Raises:
+        NotVisible: the person may have none. NotAllowed: a member of staff without a second factor.
+        InvalidFields: no name, or too long a time. Conflict: as many tokens as one may have (code
+            ``too_many_tokens``).
+    """
+    require_may_make_tokens(by)
+    if must_set_up_second_factor(by):
+        raise NotAllowed(str(_("Set up a second factor first.")), code="second_factor_required")
+    name = " ".join(name.split())
+    errors: dict[str, list[str]] = {}
+    if not 1 <= len(name) <= 80 or "\x00" in name:
+        errors["name"] = [str(_("Say in at most 80 characters what the token is for."))]
+    if not 1 <= days <= settings.API_TOKENS["longest_days"]:
+        errors["days"] = [
+            str(_("Choose between 1 and %(days)d days."))
+            % {"days": settings.API_TOKENS["longest_days"]}
+        ]
+    if errors:
+        raise InvalidFields(errors)
+    User.objects.select_for_update().get(pk=by.pk)  # two at once are counted one after the other
+    if _living().filter(user=by).count() >= settings.API_TOKENS["most"]:
+        raise Conflict(
+            str(_("You have as many tokens as one person may have. End one of them first.")),
+            code="too_many_tokens",
+        )
+    token, words = ApiToken.objects.create(user=by, expiry=dt.timedelta(days=days), name=name)
+    record(Topic.TOKEN_CREATED, subject=(User, by.pk), by=by, token=str(token.public_id), days=days)
+    return token, words
+
+
+@transaction.atomic
+def revoke_token(*, by: User, public_id: uuid.UUID) -> None:
+    """Ends a token at once: one's own, or as an administrator anybody's. Raises NotVisible."""
+    found = ApiToken.objects.select_for_update().filter(public_id=public_id)
+    if not (by.is_active and by.is_admin and may(Actor.ADMIN, Verb.DELETE, Resource.TOKENS)):
+        found = found.filter(user=by)
+    token = found.first()
+    if token is None:
+        raise NotVisible
+    owner_id = token.user_id
+    token.delete()
+    record(Topic.TOKEN_REVOKED, subject=(User, owner_id), by=by, token=str(public_id))
+
+
+# All that the service holds about one person, for that person.
+#
+# Nothing is chosen by hand: each row of each table of ours that names the person is in it, so a
+# table added later is too. What is left out, and why, stands in LEFT_OUT.
+
+
+# (model, field): why it is not exported; a field that names a person stands for all rows that it
+# names them in.
+LEFT_OUT: dict[tuple[str, str], str] = {
+    (
+        "accounts.accountmail",
+        "text",
+    ): "holds codes and links that open the account until it is sent; deleted then",
+    ("accounts.apitoken", "digest"): "a secret",
+    ("accounts.apitoken", "token_key"): "the beginning of a secret",
+    ("accounts.user", "password"): "a secret",
+    ("web.idempotencykey", "body"): "answers that the person was given already, kept for a day",
+    (
+        "cities.joinrequest",
+        "answered_by",
+    ): "another person's words; that one answered is in the trail",
+}
+
+
+def references_to_people() -> Iterator[tuple[type[models.Model], models.ForeignKey[Any, Any]]]:
+    """Each model of ours with each of its columns that names a person."""
+    for model in apps.get_models():
+        if model.__module__.startswith("backend."):
+            for field in model._meta.concrete_fields:
+                if (
+                    isinstance(field, models.ForeignKey)
+                    and field.related_model is User
+                    and not _is_left_out(model, field.name)
+                ):
+                    yield model, field
+
+
+def _is_left_out(model: type[models.Model], field: str) -> bool:
+    return (model._meta.label_lower, field) in LEFT_OUT
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.datetime | dt.date | uuid.UUID):
+        return str(value)
+    if isinstance(value, models.fields.files.FieldFile):
+        return value.name
+    return value
+
+
+def _row(row: models.Model) -> dict[str, Any]:
+    names = [
+        field.attname
+        for field in row._meta.concrete_fields
+        if not _is_left_out(type(row), field.attname)
+    ]
+    return {name: _plain(getattr(row, name)) for name in names}
+
+
+@transaction.atomic
+def export_data(*, by: User) -> dict[str, Any]:
+    """The person's own data as plain JSON: the account, its addresses, sessions and factors, and
+    each row that names the person.
+
+    ``records`` maps a table and its column ("cities.communityrole.user") to rows;
+    ``outbox.event.by`` holds the person's acts.
+    """
+    by = User.objects.get(pk=by.pk)
+    record(Topic.DATA_EXPORTED, subject=by, by=by)
+    records = {
+        f"{model._meta.label_lower}.{field.name}": [
+            _row(row) for row in model._default_manager.filter(**{field.name: by}).order_by("pk")
+        ]
+        for model, field in references_to_people()
+    }
+    factors = Authenticator.objects.filter(user=by).order_by("pk")
+    return {
+        "account": _row(by),
+        "addresses": [
+            {"email": address.email, "confirmed": address.verified}
+            for address in EmailAddress.objects.filter(user=by).order_by("pk")
+        ],
+        "sessions": [
+            {
+                "begun_at": str(s.created_at),
+                "last_seen_at": str(s.last_seen_at),
+                "ip": s.ip,
+                "browser": s.user_agent,
+            }
+            for s in UserSession.objects.filter(user=by).order_by("pk")
+        ],
+        "second_factors": [
+            {
+                "kind": f.type,
+                "added_at": str(f.created_at),
+                "last_used_at": str(f.last_used_at or ""),
+            }
+            for f in factors
+        ],
+        "records": {name: rows for name, rows in sorted(records.items()) if rows},
+    }
+
+
+def export_archive(*, by: User) -> bytes:
+    """The same as a ZIP archive: ``data.json``, and the letters that the person sent."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data.json", json.dumps(export_data(by=by), ensure_ascii=False, indent=2))
+        for letter in VettingLetter.objects.filter(by=by).order_by("pk"):
+            suffix = letter.file.name.rpartition(".")[2]
+            with letter.file.open("rb") as file:
+                archive.writestr(f"letters/{letter.pk}.{suffix}", file.read())
+    return content.getvalue()

@@ -56,7 +56,7 @@ def test_marks_are_words_beside_their_signs(world: World) -> None:
         )
         assert "stuck for 40 days" in html
         assert "barred" in html
-    for address in (url("introduction", card.pk), url("desk")):
+    for address in (url("introduction", card.pk), url("dashboard")):
         assert "barred" not in page(world.client("official"), address)
 
 

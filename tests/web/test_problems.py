@@ -151,6 +151,33 @@ def test_wrong_filters_are_named(db: None, query: str) -> None:
     assert list(body["errors"]) == [query.split("=")[0]]
 
 
+STAFF_LISTS = {
+    "suggestions": ("country=XXX", "country=", "status=nothing", "search=%00"),
+    "partnerships": ("country=jp", "status=nothing", "colour=red"),
+    "introductions": ("owner=nobody1", "overdue=maybe", "stage=nothing", "stuck="),
+    "members": ("kind=nothing", "standing=", "dues_class=nothing", "colour=red"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "query"), [(name, query) for name in STAFF_LISTS for query in STAFF_LISTS[name]]
+)
+def test_wrong_filter_is_refused_by_the_api_and_passed_over_by_the_page(
+    world: World, name: str, query: str
+) -> None:
+    """One form describes the filters of both."""
+    client = world.client("curator")
+    body = assert_problem(client.get(f"/api/v1/staff/{name}/?{query}"), 422, "invalid")
+    assert list(body["errors"]) == [query.split("=")[0]]
+    assert client.get(f"/staff/{name}/?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("name", STAFF_LISTS)
+def test_api_takes_the_code_of_any_country(world: World, name: str) -> None:
+    response = world.client("curator").get(f"/api/v1/staff/{name}/?country=XX&page_size=5")
+    assert response.json()["results"] == []
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [(RuntimeError("boom"), 500, "internal"), (OperationalError("gone"), 503, "unavailable")],

@@ -30,6 +30,7 @@ from backend.suggestions.services.curation import (
 from backend.suggestions.services.proposals import assess_pair, propose_pair
 from backend.web.access import Level, open_to
 from backend.web.curation import serializers
+from backend.web.curation.forms import SuggestionFilters
 from backend.web.curation.serializers import StaffSuggestionSerializer
 from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
@@ -47,7 +48,7 @@ def _answer(user: User, suggestion_id: int) -> Response:
 @open_to(GET=Level.STAFF)
 class StaffSuggestionsView(ApiList):
     serializer_class = serializers.StaffSuggestionSerializer
-    filter_serializer = serializers.StaffSuggestionFilters
+    filter_form = SuggestionFilters
 
     def get_queryset(self) -> QuerySet[Suggestion]:
         return staff_suggestions(current_user(self.request), **self.filters())

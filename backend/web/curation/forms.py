@@ -10,7 +10,13 @@ from django.db.models import Q
 from backend.cities.models import Community, Country, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.suggestions.models import ReleasePolicy, Suggestion
-from backend.web.html.forms import DomainForm, Filters
+from backend.web.html.forms import (
+    COUNTRY_CODE,
+    DomainForm,
+    Filters,
+    OpenChoiceField,
+    countries_of_communities,
+)
 
 # Release policy, bars, and pairs proposed by hand.
 
@@ -150,14 +156,11 @@ class ProposalForm(DomainForm):
 
 
 class SuggestionFilters(Filters):
+    documented = {**Filters.documented, "country": "Of either side"}
+
     status = forms.ChoiceField(
         label="State", required=False, choices=[("", "Any"), *Suggestion.Status.choices]
     )
-    country = forms.ChoiceField(label="Country", required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        countries = (
-            Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
-        )
-        self.fields["country"].choices = [("", "Any"), *countries]  # type: ignore[attr-defined]
+    country = OpenChoiceField(
+        label="Country", pattern=COUNTRY_CODE, choices=lambda: countries_of_communities("Any")
+    )

@@ -11,7 +11,7 @@ from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from backend.suggestions.services.proposals import Assessment
 from backend.web.introductions.serializers import OwnerSerializer
 from backend.web.public.serializers import CommunityNameSerializer
-from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.rest.base import StrictSerializer
 from backend.web.suggestions.serializers import SideSerializer, side_values
 
 
@@ -61,12 +61,6 @@ class StaffSuggestionSerializer(serializers.Serializer):
         return super().to_representation(
             {name: getattr(suggestion, name) for name in names} | sides
         )
-
-
-class StaffSuggestionFilters(FilterSerializer):
-    status = serializers.ChoiceField(choices=Suggestion.Status.choices, required=False)
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of either side")
-    search = serializers.CharField(required=False, max_length=100, help_text="Words of either name")
 
 
 # Release policy, bars, and pairs proposed by hand.

@@ -31,13 +31,73 @@ class DomainForm(forms.Form):
                 self.add_error(path if path in self.fields else None, line)
 
 
+class OpenChoiceField(forms.ChoiceField):
+    """A choice of which the page offers those that lead to something; the API takes every value of
+    the pattern, for example the code of a country where nobody is registered yet.
+    """
+
+    def __init__(self, *, pattern: str, **options: Any) -> None:
+        super().__init__(required=False, **options)
+        self.pattern = pattern
+        self.is_open = False
+
+    def valid_value(self, value: Any) -> bool:
+        if self.is_open:
+            return re.fullmatch(self.pattern, str(value)) is not None
+        return super().valid_value(value)
+
+
+class _FlagInput(forms.CheckboxInput):
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
+        return data.get(name, "")
+
+
+class FlagField(forms.BooleanField):
+    """A box to tick: "on" from a page, "true" or "false" from the API; anything else is wrong."""
+
+    widget = _FlagInput
+    _VALUES = {"": False, "on": True, "true": True, "1": True, "false": False, "0": False}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, **options)
+
+    def to_python(self, value: Any) -> bool:
+        typed = str(value).lower()
+        if typed not in self._VALUES:
+            raise forms.ValidationError(_("Must be true or false."))
+        return self._VALUES[typed]
+
+
 class Filters(forms.Form):
+    """One description of a list's filters, for its page and its address of the API.
+
+    The page shows the form and passes over a wrong value (``chosen``). The API refuses it, and
+    names that are no filter (``rest.base.ApiList.filters``); it documents ``documented``, the name
+    of a filter → what to say of it.
+    """
+
+    documented: Mapping[str, str] = {"search": "Words of either name"}
     search = forms.CharField(label=_("Name"), required=False, max_length=100, strip=True)
+
+    def __init__(self, *args: Any, is_api: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, OpenChoiceField):
+                field.is_open = is_api
 
     def chosen(self) -> dict[str, Any]:
         """The valid, non-empty filters."""
         self.full_clean()
         return {name: value for name, value in self.cleaned_data.items() if value}
+
+
+COUNTRY_CODE = "[A-Z]{2}"
+
+
+def countries_of_communities(anything: str = "") -> list[tuple[str, Any]]:
+    """The countries of registered communities, as choices of a filter."""
+    found = Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
+    return [("", anything or _("Any")), *found]
 
 
 DATE = {"type": "date"}

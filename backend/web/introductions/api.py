@@ -29,6 +29,7 @@ from backend.introductions.services.introductions import (
 )
 from backend.web.access import Level, open_to
 from backend.web.introductions import serializers
+from backend.web.introductions.forms import BoardFilters
 from backend.web.rest.base import ApiList, ApiView, Private, current_reader, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
@@ -132,7 +133,7 @@ class BoardView(Private, ApiList):
     """Open introductions or those of one column, the newest first."""
 
     serializer_class = serializers.StaffIntroductionSerializer
-    filter_serializer = serializers.BoardFilters
+    filter_form = BoardFilters
 
     def get_queryset(self) -> QuerySet[Introduction]:
         return filtered_board(current_user(self.request), **self.filters()).order_by("-id")

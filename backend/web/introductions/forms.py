@@ -9,9 +9,15 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
-from backend.cities.models import Country
 from backend.introductions.models import Introduction
-from backend.web.html.forms import DomainForm, Filters
+from backend.web.html.forms import (
+    COUNTRY_CODE,
+    DomainForm,
+    Filters,
+    FlagField,
+    OpenChoiceField,
+    countries_of_communities,
+)
 
 # Moving a card and looking after it.
 
@@ -67,28 +73,27 @@ class NoteForm(DomainForm):
     )
 
 
+def _owners() -> list[tuple[str, str]]:
+    curators = User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True)
+    named = ((str(user.pk), str(user)) for user in curators.order_by("name", "email"))
+    return [("", "Anybody"), ("me", "Me"), ("nobody", "Nobody yet"), *named]
+
+
 class BoardFilters(Filters):
+    documented = {
+        **Filters.documented,
+        "stage": "Without it: all open columns",
+        "owner": "me, nobody, or a curator's id",
+        "country": "Of either side",
+        "stuck": "In its column for 30 days or longer",
+    }
+
     stage = forms.ChoiceField(
         label="Column", required=False, choices=[("", "All open"), *Introduction.Stage.choices]
     )
-    owner = forms.ChoiceField(label="Owner", required=False)
-    country = forms.ChoiceField(label="Country", required=False)
-    overdue = forms.BooleanField(label="Overdue", required=False)
-    stuck = forms.BooleanField(label="Stuck: 30 days in its column", required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        curators = User.objects.filter(staff_role=User.StaffRole.CURATOR, is_active=True).order_by(
-            "name", "email"
-        )
-        named = [
-            ("", "Anybody"),
-            ("me", "Me"),
-            ("nobody", "Nobody yet"),
-            *((str(user.pk), str(user)) for user in curators),
-        ]
-        self.fields["owner"].choices = named  # type: ignore[attr-defined]
-        abroad = (
-            Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
-        )
-        self.fields["country"].choices = [("", "Any"), *abroad]  # type: ignore[attr-defined]
+    owner = OpenChoiceField(label="Owner", pattern="me|nobody|[1-9][0-9]{0,17}", choices=_owners)
+    country = OpenChoiceField(
+        label="Country", pattern=COUNTRY_CODE, choices=lambda: countries_of_communities("Any")
+    )
+    overdue = FlagField(label="Overdue")
+    stuck = FlagField(label="Stuck: 30 days in its column")

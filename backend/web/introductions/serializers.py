@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from backend.introductions.models import Form, Introduction, Partnership
 from backend.web.public.serializers import CommunityNameSerializer
-from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.rest.base import StrictSerializer
 
 _LARGEST_ID = 2**63 - 1
 
@@ -153,18 +153,3 @@ class PartnershipSerializer(serializers.Serializer):
         return super().to_representation(
             names | {"communities": sides, "recognised": partnership.recognised}
         )
-
-
-class BoardFilters(FilterSerializer):
-    stage = serializers.ChoiceField(
-        choices=Introduction.Stage.choices, required=False, help_text="Without it: all open columns"
-    )
-    owner = serializers.RegexField(
-        r"^(me|nobody|[1-9][0-9]{0,17})$", required=False, help_text="me, nobody, or a curator's id"
-    )
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of either side")
-    overdue = serializers.BooleanField(required=False)
-    stuck = serializers.BooleanField(
-        required=False, help_text="In its column for 30 days or longer"
-    )
-    search = serializers.CharField(required=False, max_length=100, help_text="Words of either name")

@@ -21,7 +21,8 @@ from backend.common.errors import InvalidFields
 from backend.common.files import was_too_large
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
-from backend.web.rest.base import ApiList, ApiView, current_user, validated
+from backend.web.members.forms import MemberFilters
+from backend.web.rest.base import ApiList, ApiView, current_user, validated, validated_filters
 from backend.web.rest.idempotency import idempotent
 
 
@@ -30,7 +31,7 @@ class MembersView(ApiList):
     """Memberships by the community's name."""
 
     serializer_class = serializers.MemberSerializer
-    filter_serializer = serializers.MemberFilters
+    filter_form = MemberFilters
 
     def get_queryset(self) -> QuerySet[Membership]:
         return members(current_user(self.request), **self.filters())
@@ -160,13 +161,14 @@ class MemberImportApplyView(ApiView):
 
 @open_to(GET=Level.STAFF)
 class MembersExportView(ApiView):
+    filter_form = MemberFilters
+
     @extend_schema(
         summary="Memberships as a file that can be read in again",
-        parameters=[serializers.MemberFilters],
         responses={(200, "text/csv"): OpenApiTypes.BINARY, (200, XLSX_TYPE): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, kind: str) -> HttpResponse:
-        data = validated(serializers.MemberFilters, request.query_params.dict())
+        data = validated_filters(MemberFilters, request.query_params)
         rows = (
             member_cells(row)
             for row in members(current_user(request), **data).iterator(chunk_size=500)

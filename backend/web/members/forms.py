@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from backend.cities.models import Community, Country, Membership
-from backend.web.html.forms import DomainForm, Filters
+from backend.web.html.forms import COUNTRY_CODE, DomainForm, Filters, OpenChoiceField
 
 # Memberships, as staff keep them. The services check; these read days and show fields and
 # errors.
@@ -25,8 +25,15 @@ class DayField(forms.DateField):
         )
 
 
+def _countries_of_members() -> list[tuple[str, str]]:
+    found = Country.objects.filter(communities__memberships__isnull=False).distinct()
+    return [_ANY, *found.values_list("code", "name")]
+
+
 class MemberFilters(Filters):
-    country = forms.ChoiceField(label="Country", required=False)
+    documented = {"standing": "Those that have ended are left out otherwise"}
+
+    country = OpenChoiceField(label="Country", pattern=COUNTRY_CODE, choices=_countries_of_members)
     kind = forms.ChoiceField(
         label="Kind",
         required=False,
@@ -40,15 +47,6 @@ class MemberFilters(Filters):
     dues_class = forms.ChoiceField(
         label="Class", required=False, choices=[_ANY, *Membership.DuesClass.choices]
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        countries = (
-            Country.objects.filter(communities__memberships__isnull=False)
-            .distinct()
-            .values_list("code", "name")
-        )
-        self.fields["country"].choices = [_ANY, *countries]  # type: ignore[attr-defined]
 
 
 class BeginForm(DomainForm):

@@ -15,7 +15,7 @@ from backend.web.public.serializers import (
     CountryNameSerializer,
     PlaceNameSerializer,
 )
-from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.rest.base import StrictSerializer
 
 
 class MemberSerializer(serializers.Serializer):
@@ -32,20 +32,6 @@ class MemberSerializer(serializers.Serializer):
 
     def get_kind(self, row: Membership) -> str:
         return "us" if row.community.is_home else "global"
-
-
-class MemberFilters(FilterSerializer):
-    search = serializers.CharField(required=False, max_length=100)
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1 alpha-2")
-    kind = serializers.ChoiceField(
-        choices=[("us", "U.S. members"), ("global", "Global Members")], required=False
-    )
-    standing = serializers.ChoiceField(
-        choices=[*Membership.Standing.choices, ("ended", "Ended")],
-        required=False,
-        help_text="Those that have ended are left out otherwise",
-    )
-    dues_class = serializers.ChoiceField(choices=Membership.DuesClass.choices, required=False)
 
 
 class MemberBeginSerializer(StrictSerializer):

@@ -10,8 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.introductions.statistics import Scope
 from backend.outbox.topics import Topic
-from backend.web.html.forms import date_input
-from backend.web.partnerships.forms import _countries
+from backend.web.html.forms import countries_of_communities, date_input
 
 
 class EventFilters(forms.Form):
@@ -37,7 +36,7 @@ class FiguresForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["country"].choices = _countries()  # type: ignore[attr-defined]
+        self.fields["country"].choices = countries_of_communities()  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}

@@ -24,6 +24,7 @@ from backend.introductions.services.activities import log_activity, retract_acti
 from backend.introductions.services.partnerships import decide_partnership, renew_partnership
 from backend.web.access import Level, open_to
 from backend.web.partnerships import serializers
+from backend.web.partnerships.forms import PartnershipFilters
 from backend.web.rest.base import ApiList, ApiView, current_reader, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
@@ -182,7 +183,7 @@ class StaffPartnershipsView(ApiList):
     """All partnerships, the oldest first."""
 
     serializer_class = serializers.LivedPartnershipSerializer
-    filter_serializer = serializers.StaffPartnershipFilters
+    filter_form = PartnershipFilters
 
     def get_queryset(self) -> QuerySet[Partnership]:
         return partnerships_for_staff(current_user(self.request), **self.filters())

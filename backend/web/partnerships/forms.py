@@ -7,9 +7,16 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from backend.cities.models import Community, Country
+from backend.cities.models import Community
 from backend.introductions.models import Activity, Partnership
-from backend.web.html.forms import DomainForm, Filters, date_input
+from backend.web.html.forms import (
+    COUNTRY_CODE,
+    DomainForm,
+    Filters,
+    OpenChoiceField,
+    countries_of_communities,
+    date_input,
+)
 
 _TEXT = {"rows": 5}
 
@@ -97,17 +104,12 @@ class DecisionForm(DomainForm):
             del self.fields["reference"]
 
 
-def _countries() -> list[tuple[str, Any]]:
-    found = Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
-    return [("", _("Any")), *found]
-
-
 class PartnershipFilters(Filters):
+    documented = {**Filters.documented, "country": "Of either side"}
+
     status = forms.ChoiceField(
         label=_("Status"), required=False, choices=[("", _("Any")), *Partnership.Status.choices]
     )
-    country = forms.ChoiceField(label=_("Country"), required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["country"].choices = _countries()  # type: ignore[attr-defined]
+    country = OpenChoiceField(
+        label=_("Country"), pattern=COUNTRY_CODE, choices=countries_of_communities
+    )

@@ -11,7 +11,7 @@ from backend.introductions.models import Activity, Form, Partnership
 from backend.introductions.queries.partnerships import health_of
 from backend.introductions.services.partnerships import DECISIONS
 from backend.web.public.serializers import CommunityNameSerializer
-from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.rest.base import StrictSerializer
 
 
 class HealthSerializer(serializers.Serializer):
@@ -155,9 +155,3 @@ class WhySerializer(serializers.Serializer):
     why = serializers.JSONField(
         help_text="Frozen when the partnership began; a side reads its own votes, comments and declines alone"
     )
-
-
-class StaffPartnershipFilters(FilterSerializer):
-    status = serializers.ChoiceField(choices=Partnership.Status.choices, required=False)
-    country = serializers.CharField(max_length=2, required=False)
-    search = serializers.CharField(max_length=100, required=False)

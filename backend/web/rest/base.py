@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.generics import ListAPIView
@@ -19,6 +20,7 @@ from rest_framework.views import APIView
 from backend.accounts.models import User
 from backend.cities.permissions import Reader
 from backend.web.access import Access
+from backend.web.html.forms import Filters
 from backend.web.rest.schema import ApiSchema
 
 # Ids in addresses.
@@ -102,6 +104,24 @@ def validated(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
     return values
 
 
+def validated_filters(form_class: type[Filters], query: QueryDict) -> dict[str, Any]:
+    """What a request asks of a list. Raises ValidationError: a wrong or empty value, or a name that
+    is no filter.
+    """
+    given = query.dict()
+    form = form_class(given, is_api=True)
+    names = set(form.fields) | FilterSerializer.also_allowed
+    errors: dict[str, Any] = {name: ["There is no such field."] for name in set(given) - names}
+    for name in set(given) & set(form.fields):
+        if given[name] == "":
+            errors[name] = ["This field may not be blank."]
+    chosen = form.chosen()
+    errors |= {name: lines for name, lines in form.errors.items() if name not in errors}
+    if errors:
+        raise serializers.ValidationError(errors)
+    return chosen
+
+
 class ApiView(APIView):
     """One object, or one act."""
 
@@ -119,7 +139,12 @@ class ApiList(ListAPIView[Any]):
     filter_backends = []
     filter_serializer: type[FilterSerializer] = FilterSerializer
 
+    filter_form: type[Filters] | None = None
+
     def filters(self) -> dict[str, Any]:
+        """The chosen filters. Raises ValidationError: a wrong value, or a name that is no filter."""
+        if self.filter_form is not None:
+            return validated_filters(self.filter_form, self.request.query_params)
         return validated(self.filter_serializer, self.request.query_params.dict())
 
     def get_queryset(self) -> QuerySet[Any]:

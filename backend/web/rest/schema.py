@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from django import forms
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -17,6 +18,7 @@ from backend.cities.drafts import PROVENANCE, STANDINGS
 from backend.cities.profile_schema import GROUPS, Field
 from backend.common.errors import NotVisible
 from backend.web.access import Level, access_of, open_to
+from backend.web.html.forms import Filters, OpenChoiceField
 from backend.web.rest.access import AccessPermission
 from backend.web.rest.idempotency import HEADER, LONGEST_KEY
 from backend.web.rest.problems import CONTENT_TYPE, ProblemSerializer
@@ -65,6 +67,9 @@ class ApiSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         if self.method == "GET":
+            form = getattr(self.view, "filter_form", None)
+            if form is not None:
+                return [_parameter(name, field, form) for name, field in form.base_fields.items()]
             filters = getattr(self.view, "filter_serializer", None)
             return [filters] if filters and filters().fields else []
         if self.method != "POST":
@@ -72,6 +77,24 @@ class ApiSchema(AutoSchema):
         words = "The same key and body again answer alike and act once; kept for 24 hours."
         shape = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"}
         return [OpenApiParameter(HEADER, shape, OpenApiParameter.HEADER, description=words)]
+
+
+def _parameter(name: str, field: forms.Field, form: type[Filters]) -> OpenApiParameter:
+    """A filter of a list, as its form describes it."""
+    shape: dict[str, Any] = {"type": "string"}
+    if isinstance(field, OpenChoiceField):
+        shape["pattern"] = f"^{field.pattern}$"
+    elif isinstance(field, forms.ChoiceField):
+        choices: Any = field.choices
+        shape["enum"] = [str(code) for code, _label in choices if code != ""]
+    elif isinstance(field, forms.BooleanField):
+        shape = {"type": "boolean"}
+    elif isinstance(field, forms.IntegerField):
+        shape = {"type": "integer", "minimum": field.min_value, "maximum": field.max_value}
+    elif isinstance(field, forms.CharField):
+        shape |= {"minLength": 1, "maxLength": field.max_length}
+    about = form.documented.get(name, str(field.label))
+    return OpenApiParameter(name, shape, OpenApiParameter.QUERY, description=about)
 
 
 def _field_schema(field: Field) -> dict[str, Any]:

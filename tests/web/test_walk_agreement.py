@@ -170,7 +170,7 @@ def look_at_empty_pages(walk: Walk) -> None:
 
 def committee_reads_compares_and_votes(walk: Walk) -> None:
     member, album = walk.member, walk.album
-    member.open(at("desk"))
+    member.open(at("dashboard"))
     sees(member, "to read; your chair answers.")
     album.keep(member, "member-desk")
     follow(member, "See the suggestions")
@@ -198,7 +198,7 @@ def committee_reads_compares_and_votes(walk: Walk) -> None:
 
 def chair_reads_the_dossier(walk: Walk) -> None:
     chair, album = walk.chair, walk.album
-    chair.open(at("desk"))
+    chair.open(at("dashboard"))
     album.keep(chair, "chair-desk")
     follow(chair, "See the suggestions")
     sees(chair, "wait for your answer")
@@ -223,7 +223,7 @@ def both_answer_and_neither_learns_early(walk: Walk) -> None:
     chair, official, album = walk.chair, walk.official, walk.album
     theirs = at("suggestion", walk.there.pk, walk.suggestion.pk)
     watched = (
-        at("desk"),
+        at("dashboard"),
         at("inbox"),
         at("suggestions", walk.there.pk),
         theirs,
@@ -248,7 +248,7 @@ def both_answer_and_neither_learns_early(walk: Walk) -> None:
 
     chair.open(at("inbox"))
     told = chair.page.locator("li.unread").count()
-    official.open(at("desk"))
+    official.open(at("dashboard"))
     follow(official, "See the suggestions")
     sees(official, HERE)
     album.keep(official, "official-queue")
@@ -291,7 +291,7 @@ def contacts_appear_under_both_consents(walk: Walk) -> None:
     chair, official, album = walk.chair, walk.official, walk.album
     ours, theirs = (contact.email for contact in walk.contacts)
     for visitor, name, other in ((chair, "chair", theirs), (official, "official", ours)):
-        visitor.open(at("desk"))
+        visitor.open(at("dashboard"))
         follow(visitor, "Open")
         sees(visitor, "once both have consented")
         does_not_see(visitor, other)
@@ -390,7 +390,7 @@ def curator_drafts_the_agreement(walk: Walk) -> None:
 
 def both_sign(walk: Walk) -> None:
     official, chair, album = walk.official, walk.chair, walk.album
-    official.open(at("desk"))
+    official.open(at("dashboard"))
     sees(official, "waits for your side's signature")
     album.keep(official, "official-desk-agreement")
     follow(official, "Read and confirm")

@@ -328,7 +328,7 @@ def look_at_what_came(person: Newcomer, community: Community, language: str) -> 
     for name in ("suggestions", "profile", "community"):
         person.open(reverse(f"web:{name}", args=[community.pk]))
         person.look(f"{name}, published ({language})")
-    for name in ("inbox", "desk"):
+    for name in ("inbox", "dashboard"):
         person.open(reverse(f"web:{name}"))
         person.look(f"{name}, published ({language})")
     person.open(reverse("web:suggestion", args=[community.pk, with_partner(community).get().pk]))

@@ -28,6 +28,7 @@ from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import introduction_capacity, open_introductions
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.queries import status_for_side
+from backend.suggestions.sides import SuggestionSide
 
 # What must be true after every round, whatever came first.
 
@@ -107,7 +108,8 @@ def _told_early(suggestion: Suggestion) -> Iterator[str]:
         silent.status = _S.RELEASED
         setattr(silent, f"{other}_state", _A.PENDING)
         setattr(silent, f"{other}_final_at", None)
-        if status_for_side(suggestion, side, now) != status_for_side(silent, side, now):
+        sides = SuggestionSide(suggestion, side), SuggestionSide(silent, side)
+        if status_for_side(sides[0], now) != status_for_side(sides[1], now):
             yield f"side {side} can tell that {other} has answered"
 
 

@@ -18,6 +18,7 @@ from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.suggestions.models import ScoringRun, Suggestion
+from backend.suggestions.sides import SuggestionSide, side_of
 
 _S = Suggestion.Status
 _A = Suggestion.SideState
@@ -55,13 +56,13 @@ class SuggestionForSide:
         return self.status_for_side == "open"
 
 
-def status_for_side(suggestion: Suggestion, side: str, now: dt.datetime) -> str:
-    """Where the suggestion stands for side "a" or "b", from that side's own answer, the clock and
+def status_for_side(side: SuggestionSide, now: dt.datetime) -> str:
+    """Where the suggestion stands for a side, from that side's own answer, the clock and
     mutual interest alone.
     """
+    suggestion, own = side.suggestion, side.state
     if suggestion.status in _ADVANCED:
         return suggestion.status
-    own = getattr(suggestion, f"{side}_state")
     if (
         suggestion.status == _S.WITHDRAWN
         and suggestion.a_state == suggestion.b_state == _A.INTERESTED
@@ -69,36 +70,32 @@ def status_for_side(suggestion: Suggestion, side: str, now: dt.datetime) -> str:
         # After an introduction, which both know of: while blind, one of the two states is another
         return "closed"
     if own in (_A.DECLINED, _A.WITHDRAWN):
-        return str(own)
+        return own
     if own == _A.EXPIRED or (suggestion.expires_at and suggestion.expires_at <= now):
         return "closed"
     return "waiting" if own == _A.INTERESTED else "open"
 
 
 def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> SuggestionForSide:
-    own, other = ("a", "b") if suggestion.pair.a_id == community_id else ("b", "a")
-
-    def of(side: str, name: str) -> Any:
-        return getattr(suggestion, f"{side}_{name}")
-
-    status, final_at = status_for_side(suggestion, own, now), of(own, "final_at")
-    if status in ("open", "waiting") and getattr(suggestion.pair, own).profile.status in GONE:
+    own = side_of(suggestion, community_id)
+    other, final_at, status = own.other, own.final_at, status_for_side(own, now)
+    if status in ("open", "waiting") and own.community.profile.status in GONE:
         status = "closed"
     undoable = (
         final_at is not None and final_at > now and status in ("waiting", "declined", "withdrawn")
     )
     return SuggestionForSide(
         suggestion_id=suggestion.pk,
-        own=getattr(suggestion.pair, own),
-        other=getattr(suggestion.pair, other),
+        own=own.community,
+        other=other.community,
         status_for_side=status,
         score=suggestion.score,
-        own_preference=of(own, "preference"),
-        other_preference=of(other, "preference"),
-        own_coverage=of(own, "coverage"),
-        other_coverage=of(other, "coverage"),
-        own_reasons=of(own, "reasons"),
-        other_reasons=of(other, "reasons"),
+        own_preference=own.value("preference"),
+        other_preference=other.value("preference"),
+        own_coverage=own.value("coverage"),
+        other_coverage=other.value("coverage"),
+        own_reasons=own.value("reasons"),
+        other_reasons=other.value("reasons"),
         released_at=suggestion.released_at,
         expires_at=suggestion.expires_at,
         undo_until=final_at if undoable else None,

@@ -5,9 +5,13 @@ pair rests.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
+from backend.cities.models import Community
 from backend.common.dates import months_after
 from backend.common.errors import NotVisible
 from backend.suggestions.models import Pair, Suggestion
@@ -18,13 +22,71 @@ def cooling_end(moment: dt.datetime) -> dt.datetime:
     return months_after(moment, settings.SUGGESTIONS["cooling_months"])
 
 
-def side_of(suggestion: Suggestion, community_id: int) -> str:
-    """ "a" or "b". Raises NotVisible for a community that is no side of it."""
-    if community_id == suggestion.pair.a_id:
-        return "a"
-    if community_id == suggestion.pair.b_id:
-        return "b"
+@dataclass(frozen=True, slots=True)
+class SuggestionSide:
+    """One side of a suggestion: the columns that its row holds twice, as ``a_…`` and ``b_…``."""
+
+    suggestion: Suggestion
+    letter: str  # "a" or "b"
+
+    @property
+    def other(self) -> SuggestionSide:
+        return SuggestionSide(self.suggestion, "b" if self.letter == "a" else "a")
+
+    @property
+    def community(self) -> Community:
+        found: Community = getattr(self.suggestion.pair, self.letter)
+        return found
+
+    @property
+    def community_id(self) -> int:
+        return int(getattr(self.suggestion.pair, f"{self.letter}_id"))
+
+    @property
+    def state(self) -> str:
+        """The side's answer, a ``Suggestion.SideState``."""
+        return str(self.value("state"))
+
+    @property
+    def final_at(self) -> dt.datetime | None:
+        """From when the answer takes effect; None: at once, or there is none."""
+        found: dt.datetime | None = self.value("final_at")
+        return found
+
+    def column(self, name: str) -> str:
+        """The side's own column: "state" → "a_state"."""
+        return f"{self.letter}_{name}"
+
+    def value(self, name: str) -> Any:
+        """What the side's own column of that name holds."""
+        return getattr(self.suggestion, self.column(name))
+
+
+def sides_of(suggestion: Suggestion) -> tuple[SuggestionSide, SuggestionSide]:
+    """Side a and side b."""
+    return SuggestionSide(suggestion, "a"), SuggestionSide(suggestion, "b")
+
+
+def side_of(suggestion: Suggestion, community_id: int) -> SuggestionSide:
+    """The community's side. Raises NotVisible for a community that is no side of it."""
+    for side in sides_of(suggestion):
+        if side.community_id == community_id:
+            return side
     raise NotVisible
+
+
+def side_columns(
+    left_id: int, right_id: int, names: Sequence[str], left: Sequence[Any], right: Sequence[Any]
+) -> dict[str, Any]:
+    """Columns of a suggestion, ``a_…`` and ``b_…``, from values of two communities in any order:
+    side a is the one with the smaller id.
+    """
+    a, b = (left, right) if left_id < right_id else (right, left)
+    return {
+        f"{letter}_{name}": value
+        for letter, values in (("a", a), ("b", b))
+        for name, value in zip(names, values, strict=True)
+    }
 
 
 def lock_suggestion(suggestion_id: int) -> Suggestion:

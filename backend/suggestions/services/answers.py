@@ -32,7 +32,13 @@ from backend.suggestions.eligibility import has_room, lock_communities, require_
 from backend.suggestions.models import Decision, Pair, Suggestion
 from backend.suggestions.queries import GONE
 from backend.suggestions.services.reviews import require_quorum
-from backend.suggestions.sides import cooling_end, lock_suggestion, side_of
+from backend.suggestions.sides import (
+    SuggestionSide,
+    cooling_end,
+    lock_suggestion,
+    side_of,
+    sides_of,
+)
 from backend.suggestions.states import SIDE_TRANSITIONS, SUGGESTION_TRANSITIONS, UNDO_TRANSITIONS
 
 # What answers do to the pair, once they can no longer be undone. Safe to call at any time and
@@ -64,13 +70,13 @@ def settle(suggestion: Suggestion) -> None:
         return
     now = database_now()
     final = {
-        side: state for side in "ab" if (state := _final_state(suggestion, side, now)) is not None
+        side: state
+        for side in sides_of(suggestion)
+        if (state := _final_state(side, now)) is not None
     }
     closing = [side for side, state in final.items() if state in _CLOSING]
     if closing:
-        first = min(
-            closing, key=lambda side: (getattr(suggestion, f"{side}_final_at") or now, side)
-        )
+        first = min(closing, key=lambda side: (side.final_at or now, side.letter))
         change_state(
             suggestion, "status", _CLOSING[final[first]], SUGGESTION_TRANSITIONS, closed_at=now
         )
@@ -91,20 +97,19 @@ def settle(suggestion: Suggestion) -> None:
             record(Topic.INTEREST_MUTUAL, subject=suggestion, by=None)
 
 
-def _final_state(suggestion: Suggestion, side: str, now: dt.datetime) -> str | None:
+def _final_state(side: SuggestionSide, now: dt.datetime) -> str | None:
     """The side's answer if it can no longer be undone, else None."""
-    state: str = getattr(suggestion, f"{side}_state")
-    final_at = getattr(suggestion, f"{side}_final_at")
-    return state if state != _A.PENDING and (final_at is None or final_at <= now) else None
+    is_final = side.final_at is None or side.final_at <= now
+    return side.state if side.state != _A.PENDING and is_final else None
 
 
 def settle_due() -> int:
     """Settles every released suggestion with a final answer to act on; returns how many changed.
     What a lost or early task left undone is done here, and interests that waited for room find it."""
-    over = [
-        Q(**{f"{side}_final_at__isnull": True}) | Q(**{f"{side}_final_at__lte": Now()})
-        for side in "ab"
-    ]
+    over = (
+        Q(a_final_at__isnull=True) | Q(a_final_at__lte=Now()),
+        Q(b_final_at__isnull=True) | Q(b_final_at__lte=Now()),
+    )
     closing = Q(a_state__in=list(_CLOSING)) & over[0] | Q(b_state__in=list(_CLOSING)) & over[1]
     both = Q(a_state=_A.INTERESTED, b_state=_A.INTERESTED) & over[0] & over[1]
     changed = 0
@@ -162,7 +167,7 @@ def answer_suggestion(
     side = side_of(suggestion, community_id)
     now = database_now()
     _require_open(suggestion, now)
-    check_transition(SIDE_TRANSITIONS, getattr(suggestion, f"{side}_state"), choice)
+    check_transition(SIDE_TRANSITIONS, side.state, choice)
     require_quorum(suggestion, community_id, choice)
     if choice == _A.INTERESTED:
         communities = lock_communities(suggestion.pair.a_id, suggestion.pair.b_id)
@@ -182,10 +187,10 @@ def answer_suggestion(
     # waited for the pair's lock.
     change_state(
         suggestion,
-        f"{side}_state",
+        side.column("state"),
         choice,
         SIDE_TRANSITIONS,
-        **{f"{side}_final_at": now + window if window else None},
+        **{side.column("final_at"): now + window if window else None},
     )
     event = record(
         Topic.SUGGESTION_ANSWERED,
@@ -212,7 +217,7 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
     if suggestion.status not in Suggestion.VISIBLE:
         raise NotVisible
     now = database_now()
-    state, final_at = getattr(suggestion, f"{side}_state"), getattr(suggestion, f"{side}_final_at")
+    state, final_at = side.state, side.final_at
     if not UNDO_TRANSITIONS[state]:
         raise WrongState(_("There is no answer to undo."))
     if final_at is None or final_at <= now:
@@ -228,10 +233,10 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
     window = dt.timedelta(seconds=settings.SUGGESTIONS["undo_seconds"])
     change_state(
         suggestion,
-        f"{side}_state",
+        side.column("state"),
         before,
         UNDO_TRANSITIONS,
-        **{f"{side}_final_at": None if before == _A.PENDING else now + window},
+        **{side.column("final_at"): None if before == _A.PENDING else now + window},
     )
     event = record(
         Topic.SUGGESTION_ANSWER_UNDONE,
@@ -312,9 +317,9 @@ def _expire() -> int:
     )
     for suggestion in ended:
         open_sides = {
-            f"{side}_state": _A.EXPIRED
-            for side in "ab"
-            if getattr(suggestion, f"{side}_state") in (_A.PENDING, _A.INTERESTED)
+            side.column("state"): _A.EXPIRED
+            for side in sides_of(suggestion)
+            if side.state in (_A.PENDING, _A.INTERESTED)
         }
         change_state(
             suggestion, "status", _S.EXPIRED, SUGGESTION_TRANSITIONS, closed_at=now, **open_sides
@@ -361,9 +366,9 @@ def remind_of_expiry() -> int:
     Suggestion.objects.filter(pk__in=[row.pk for row in rows]).update(reminded_at=now)
     waiting: dict[int, list[int]] = defaultdict(list)
     for row in rows:
-        for side, community_id in (("a", row.pair.a_id), ("b", row.pair.b_id)):
-            if getattr(row, f"{side}_state") == _A.PENDING:
-                waiting[community_id].append(row.pk)
+        for side in sides_of(row):
+            if side.state == _A.PENDING:
+                waiting[side.community_id].append(row.pk)
     for community_id, ids in sorted(waiting.items()):
         record(
             Topic.SUGGESTIONS_EXPIRING,

@@ -35,6 +35,7 @@ from backend.suggestions.scoring import (
 )
 from backend.suggestions.services.curation import check_text, pair_of, release, two_sides
 from backend.suggestions.services.runs import current_run, run_builder
+from backend.suggestions.sides import side_columns
 
 # Rules of the engine that no reason of staff sets aside; every other one is a wish of a side.
 _HARD = {"same_country", "barred_jurisdiction", "barred_pair"}
@@ -223,14 +224,9 @@ def _values(assessment: Assessment, row: RankedRow) -> dict[str, Any]:
     """A suggestion's fields in the pair's order of sides."""
     home = (row.left_preference, row.left_coverage, assessment.home_reasons)
     abroad = (row.right_preference, row.right_coverage, assessment.abroad_reasons)
-    sides = (home, abroad) if assessment.home.pk < assessment.abroad.pk else (abroad, home)
-    values: dict[str, Any] = {"score": row.score}
-    for side, of in zip("ab", sides, strict=True):
-        values |= {
-            f"{side}_{name}": value
-            for name, value in zip(("preference", "coverage", "reasons"), of, strict=True)
-        }
-    return values
+    names = ("preference", "coverage", "reasons")
+    sides = side_columns(assessment.home.pk, assessment.abroad.pk, names, home, abroad)
+    return {"score": row.score} | sides
 
 
 def promising_threshold() -> float:

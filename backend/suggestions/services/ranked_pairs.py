@@ -24,6 +24,7 @@ from backend.suggestions.scoring import (
     allocate,
     allocate_around,
 )
+from backend.suggestions.sides import sides_of
 
 # Ranked pairs in the database: written by COPY, ranked across shards by the database.
 
@@ -234,14 +235,8 @@ class _OpenSuggestions:
                 )
             self.released[row[:2]] = row
         else:
-            unaware = [
-                side
-                for side in "ab"
-                if getattr(suggestion, f"{side}_state") in ("pending", "interested")
-            ]
-            self._closed_in_secret.update(
-                getattr(suggestion.pair, f"{side}_id") for side in unaware
-            )
+            unaware = [s for s in sides_of(suggestion) if s.state in ("pending", "interested")]
+            self._closed_in_secret.update(side.community_id for side in unaware)
 
     def released_rows(self, rooms: Mapping[int, Room]) -> list[PromisingRow]:
         """The released pairs as they were when they were released."""

@@ -109,7 +109,7 @@ def _lock_visible(suggestion_id: int, community_id: int) -> Suggestion:
 
 def _lock_unanswered(suggestion_id: int, community_id: int) -> Suggestion:
     suggestion = _lock_visible(suggestion_id, community_id)
-    if status_for_side(suggestion, side_of(suggestion, community_id), database_now()) != "open":
+    if status_for_side(side_of(suggestion, community_id), database_now()) != "open":
         raise WrongState(
             _(
                 "Your community has answered, or the time is over: votes and comments stay as they are."

@@ -25,6 +25,7 @@ from backend.suggestions.models import HandProposal, Pair, RankedPair, ScoringRu
 from backend.suggestions.scoring import pair_reasons
 from backend.suggestions.services.curation import policy_in_force
 from backend.suggestions.services.runs import current_run, lock_ranking, run_engine
+from backend.suggestions.sides import side_columns
 
 _S = Suggestion.Status
 # What was released stays as it was shown until its time is over. If only what nobody has answered
@@ -177,12 +178,8 @@ def _values(row: RankedPair, reasons: Reasons | None) -> dict[str, Any]:
     forth, back = ((reason,) for reason in reasons) if reasons else ((), ())
     left = (row.left_preference, row.left_coverage, row.left_rank, *forth)
     right = (row.right_preference, row.right_coverage, row.right_rank, *back)
-    a, b = (left, right) if row.left_id < row.right_id else (right, left)
-    return {"score": row.score, "expected_matches": row.expected_matches or 0.0} | {
-        f"{side}_{name}": value
-        for side, of in (("a", a), ("b", b))
-        for name, value in zip(names, of, strict=True)
-    }
+    values = side_columns(row.left_id, row.right_id, names, left, right)
+    return values | {"score": row.score, "expected_matches": row.expected_matches or 0.0}
 
 
 def _make(run: ScoringRun, rows: list[RankedPair], now: dt.datetime, derived: Derived) -> None:
@@ -318,11 +315,8 @@ def _is_explained(suggestion: Suggestion, row: RankedPair) -> bool:
         (row.left_preference, row.left_coverage),
         (row.right_preference, row.right_coverage),
     )
-    a, b = (left, right) if row.left_id < row.right_id else (right, left)
-    return a == (suggestion.a_preference, suggestion.a_coverage) and b == (
-        suggestion.b_preference,
-        suggestion.b_coverage,
-    )
+    ranked = side_columns(row.left_id, row.right_id, ("preference", "coverage"), left, right)
+    return all(getattr(suggestion, name) == value for name, value in ranked.items())
 
 
 def _is_same(suggestion: Suggestion, row: RankedPair) -> bool:

@@ -64,7 +64,7 @@ class FlagField(forms.BooleanField):
     def to_python(self, value: Any) -> bool:
         typed = str(value).lower()
         if typed not in self._VALUES:
-            raise forms.ValidationError(_("Must be true or false."))
+            raise forms.ValidationError("Must be true or false.")
         return self._VALUES[typed]
 
 

@@ -89,7 +89,8 @@ def check_text(text: str) -> str:
             {
                 "text": [
                     _(
-                        "These placeholders are not known: %(names)s. Take one of the list, or write the words."
+                        "These placeholders are not known: %(names)s. Take one of the list, or "
+                        "write the words."
                     )
                     % {"names": unknown}
                 ]
@@ -100,7 +101,8 @@ def check_text(text: str) -> str:
             {
                 "text": [
                     _(
-                        "A brace stands alone. Write placeholders like {first}, and no braces otherwise."
+                        "A brace stands alone. Write placeholders like {first}, and no braces "
+                        "otherwise."
                     )
                 ]
             }

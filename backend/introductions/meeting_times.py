@@ -66,12 +66,14 @@ def _moment(text: str, zone: ZoneInfo | None) -> dt.datetime:
 def _reason(wrong: ValueError | OverflowError) -> str:
     if isinstance(wrong, SkippedTime):
         words = _(
-            "On this day the clocks go forward from %(before)s to %(after)s, so this time does not exist. Choose another one."
+            "On this day the clocks go forward from %(before)s to %(after)s, so this time does "
+            "not exist. Choose another one."
         )
         return words % {"before": f"{wrong.before:%H:%M}", "after": f"{wrong.after:%H:%M}"}
     if isinstance(wrong, RepeatedTime):
         words = _(
-            "On this day the clocks go back and this time comes twice. Choose %(before)s or earlier, or %(after)s or later."
+            "On this day the clocks go back and this time comes twice. Choose %(before)s or "
+            "earlier, or %(after)s or later."
         )
         return words % {"before": f"{wrong.before:%H:%M}", "after": f"{wrong.after:%H:%M}"}
     return _("Write date and time, for example 2027-03-15T14:00.")

@@ -188,22 +188,37 @@ def _tell(story: _Story, curator: User, first: Community, other: Community) -> i
     since = dt.date(today.year - story.years, 5, 4)
     for community in (first, other):
         confirm_signature(
-            by=official_of(community), agreement_id=agreement.pk, community_id=community.pk, name="Alex Sample", office="Mayor",
-            is_highest_official=True, signed_on=since,
-        )  # fmt: skip
+            by=official_of(community),
+            agreement_id=agreement.pk,
+            community_id=community.pk,
+            name="Alex Sample",
+            office="Mayor",
+            is_highest_official=True,
+            signed_on=since,
+        )
     partnership = Partnership.objects.get(agreement=agreement)
     for index, days in enumerate(story.days):
         kind, text, own, others = _ACTIVITIES[index % len(_ACTIVITIES)]
         side = (first, other)[index % 2]
         log_activity(
-            by=official_of(side), partnership_id=partnership.pk, community_id=side.pk, kind=kind,
-            happened_on=max(since, today - dt.timedelta(days=days)), text=text, own_people=own, other_people=others,
-        )  # fmt: skip
+            by=official_of(side),
+            partnership_id=partnership.pk,
+            community_id=side.pk,
+            kind=kind,
+            happened_on=max(since, today - dt.timedelta(days=days)),
+            text=text,
+            own_people=own,
+            other_people=others,
+        )
     for community in (first, other) if story.reports else ():
         save_report(
-            by=official_of(community), partnership_id=partnership.pk, community_id=community.pk, year=today.year - 1,
-            achieved="A visit in spring and an exchange of two classes. (Sample)", plans="A concert of both youth orchestras. (Sample)",
-        )  # fmt: skip
+            by=official_of(community),
+            partnership_id=partnership.pk,
+            community_id=community.pk,
+            year=today.year - 1,
+            achieved="A visit in spring and an exchange of two classes. (Sample)",
+            plans="A concert of both youth orchestras. (Sample)",
+        )
     return 1
 
 
@@ -214,10 +229,20 @@ def _draft(story: _Story, curator: User, first: Community, other: Community) -> 
     agreement = begin_draft(by=curator, introduction_id=card.pk, form=story.form)
     version = agreement.versions.latest("number")
     save_version(
-        by=curator, agreement_id=agreement.pk, based_on=version.number, form=story.form, areas=story.areas, languages=["en"],
-        term_years=None, review_on=database_now().date() + dt.timedelta(days=story.review_in_days), text=version.text,
-        signatories=[{"community_id": side.pk, "name": "Alex Sample", "office": "Mayor"} for side in (low, high)],
-    )  # fmt: skip
+        by=curator,
+        agreement_id=agreement.pk,
+        based_on=version.number,
+        form=story.form,
+        areas=story.areas,
+        languages=["en"],
+        term_years=None,
+        review_on=database_now().date() + dt.timedelta(days=story.review_in_days),
+        text=version.text,
+        signatories=[
+            {"community_id": side.pk, "name": "Alex Sample", "office": "Mayor"}
+            for side in (low, high)
+        ],
+    )
     offer_agreement(by=curator, agreement_id=agreement.pk)
     upload = SimpleUploadedFile("signed-sample.png", _scan(f"{low.name} – {high.name}"))
     add_document(

@@ -99,7 +99,8 @@ def _refuse_while_needed(user: User, admins: list[User]) -> None:
         raise Conflict(
             str(
                 _(
-                    "You are the last official or chair of %(names)s. Invite somebody who takes over, or withdraw the profile; "
+                    "You are the last official or chair of %(names)s. Invite somebody who takes "
+                    "over, or withdraw the profile; "
                     "then you can leave."
                 )
             )

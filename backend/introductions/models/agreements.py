@@ -58,9 +58,12 @@ class Agreement(models.Model):
         Introduction, on_delete=models.PROTECT, related_name="agreements"
     )
     partnership = models.ForeignKey(
-        "introductions.Partnership", null=True, on_delete=models.PROTECT, related_name="agreements",
+        "introductions.Partnership",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="agreements",
         help_text="The partnership that it began or carries on",
-    )  # fmt: skip
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     form = models.CharField(max_length=12, choices=Form.choices)
     areas = models.JSONField(default=list, help_text="Theme codes")

@@ -96,9 +96,15 @@ class Card:
 
 
 def filtered_board(
-    user: User | AnonymousUser, *, stage: str = "", owner: str = "", country: str = "", overdue: bool = False, stuck: bool = False,
+    user: User | AnonymousUser,
+    *,
+    stage: str = "",
+    owner: str = "",
+    country: str = "",
+    overdue: bool = False,
+    stuck: bool = False,
     search: str = "",
-) -> QuerySet[Introduction]:  # fmt: skip
+) -> QuerySet[Introduction]:
     """Open introductions, or those of one column, with ``notes_count`` and ``next_meeting_at``; the
     soonest due first.
 

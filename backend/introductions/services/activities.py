@@ -32,9 +32,16 @@ def _require_not_over(partnership: Partnership) -> None:
 
 @transaction.atomic
 def log_activity(
-    *, by: User, partnership_id: int, community_id: int, kind: str, happened_on: dt.date, text: str, own_people: int = 0,
+    *,
+    by: User,
+    partnership_id: int,
+    community_id: int,
+    kind: str,
+    happened_on: dt.date,
+    text: str,
+    own_people: int = 0,
     other_people: int = 0,
-) -> Activity:  # fmt: skip
+) -> Activity:
     """Either side writes down a visit, an exchange or a project. A recent one wakes a partnership
     that was dormant.
 

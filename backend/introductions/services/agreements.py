@@ -60,7 +60,8 @@ def _lock_for_signing(agreement_id: int) -> Agreement:
     if agreement.status != _G.SIGNING or agreement.introduction.stage == Introduction.Stage.CLOSED:
         raise WrongState(
             _(
-                "This agreement does not wait for signatures (any more). Reload to see where it stands."
+                "This agreement does not wait for signatures (any more). Reload to see where it "
+                "stands."
             )
         )
     return agreement
@@ -100,7 +101,8 @@ def add_document(
     if agreement.signatories.exists():
         raise WrongState(
             _(
-                "A side has confirmed already. It takes its confirmation back before another document can be sent."
+                "A side has confirmed already. It takes its confirmation back before another "
+                "document can be sent."
             )
         )
     if agreement.documents.count() >= MOST_DOCUMENTS:

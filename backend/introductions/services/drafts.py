@@ -91,7 +91,8 @@ def _carried_on(introduction: Introduction) -> Partnership | None:
     if introduction.stage in (Introduction.Stage.TO_INTRODUCE, Introduction.Stage.CLOSED):
         raise WrongState(
             _(
-                "An agreement is drafted once the two are introduced, and until the introduction is closed."
+                "An agreement is drafted once the two are introduced, and until the introduction "
+                "is closed."
             )
         )
     if introduction.stage != Introduction.Stage.AGREEMENT:
@@ -140,9 +141,18 @@ def _add_version(
 
 @transaction.atomic
 def save_version(
-    *, by: User, agreement_id: int, based_on: int, form: str, areas: Sequence[str], languages: Sequence[str], term_years: int | None,
-    review_on: dt.date | None, signatories: Sequence[ExpectedSignatory], text: str,
-) -> AgreementVersion:  # fmt: skip
+    *,
+    by: User,
+    agreement_id: int,
+    based_on: int,
+    form: str,
+    areas: Sequence[str],
+    languages: Sequence[str],
+    term_years: int | None,
+    review_on: dt.date | None,
+    signatories: Sequence[ExpectedSignatory],
+    text: str,
+) -> AgreementVersion:
     """Staff write a further version of a draft. What the sides have read before stays as it was.
 
     Args:
@@ -160,7 +170,8 @@ def save_version(
     if based_on != latest.number:
         raise Conflict(
             _(
-                "Somebody else saved a version in the meantime. Open it again and bring in your changes."
+                "Somebody else saved a version in the meantime. Open it again and bring in your "
+                "changes."
             )
         )
     pair = Pair.objects.select_related("a__country", "b__country").get(
@@ -182,9 +193,14 @@ def save_version(
 
 
 def _checked_terms(
-    pair: Pair, form: str, areas: Sequence[str], languages: Sequence[str], term_years: int | None, review_on: dt.date | None,
+    pair: Pair,
+    form: str,
+    areas: Sequence[str],
+    languages: Sequence[str],
+    term_years: int | None,
+    review_on: dt.date | None,
     signatories: Sequence[ExpectedSignatory],
-) -> Terms:  # fmt: skip
+) -> Terms:
     """The terms as they are stored. They may still be incomplete, never wrong. Raises
     InvalidFields.
     """
@@ -334,7 +350,8 @@ def save_template(*, by: User, form: str, text: str, based_on: int) -> Agreement
     plain = check_text(text)
     changed = Conflict(
         _(
-            "Somebody else saved this template in the meantime. Open it again and bring in your changes."
+            "Somebody else saved this template in the meantime. Open it again and bring in your "
+            "changes."
         )
     )
     if based_on != latest:

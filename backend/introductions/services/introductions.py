@@ -265,7 +265,8 @@ def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consen
     if introduction.stage == _I.CLOSED:
         raise WrongState(
             _(
-                "Consent is asked for once staff have introduced you, and until the introduction is closed."
+                "Consent is asked for once staff have introduced you, and until the introduction "
+                "is closed."
             )
         )
     if introduction.consents.filter(community_id=community_id, withdrawn_at__isnull=True).exists():

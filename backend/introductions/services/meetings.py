@@ -48,7 +48,8 @@ def _lock(introduction_id: int, by: User, side_id: int | None) -> Introduction:
             raise NotVisible
         raise WrongState(
             _(
-                "Meetings are arranged once the two are introduced, and until the introduction is closed."
+                "Meetings are arranged once the two are introduced, and until the introduction "
+                "is closed."
             )
         )
     return introduction
@@ -98,9 +99,15 @@ def _store_times(
 
 @transaction.atomic
 def propose_meeting(
-    *, by: User, introduction_id: int, side_id: int | None, times: Sequence[str], minutes: int = 60, place: str = "",
+    *,
+    by: User,
+    introduction_id: int,
+    side_id: int | None,
+    times: Sequence[str],
+    minutes: int = 60,
+    place: str = "",
     zone_of_id: int | None = None,
-) -> Meeting:  # fmt: skip
+) -> Meeting:
     """Proposes two to five times for a meeting.
 
     Args:

@@ -53,9 +53,16 @@ DECISIONS: dict[str, DecisionRule] = {
 
 @transaction.atomic
 def change_status(
-    partnership: Partnership, new: Partnership.Status, *, by: User | None, community_id: int | None = None, decided_on: dt.date,
-    reference: str = "", reason: str = "", **values: object,
-) -> StatusChange:  # fmt: skip
+    partnership: Partnership,
+    new: Partnership.Status,
+    *,
+    by: User | None,
+    community_id: int | None = None,
+    decided_on: dt.date,
+    reference: str = "",
+    reason: str = "",
+    **values: object,
+) -> StatusChange:
     """One step of a partnership's life, with its row of history and its event. The caller holds the
     row's lock.
 
@@ -141,9 +148,15 @@ def decide_partnership(
     if decision.new in (_P.REVITALISING, _P.ACTIVE):
         values["awake_since"] = today
     change_status(
-        partnership, decision.new, by=by, community_id=community_id, decided_on=decided_on,
-        reference=reference.strip(), reason=reason.strip(), **values,
-    )  # fmt: skip
+        partnership,
+        decision.new,
+        by=by,
+        community_id=community_id,
+        decided_on=decided_on,
+        reference=reference.strip(),
+        reason=reason.strip(),
+        **values,
+    )
     return partnership
 
 
@@ -224,9 +237,14 @@ def renew_partnership(
     if answered.filter(community_id=community_id).exists():
         raise WrongState(_("Your side has said already that it wants to go on."))
     Renewal.objects.create(
-        partnership=partnership, community_id=community_id, review=partnership.review_on, next_review_on=next_review_on,
-        decided_on=decided_on, reference=reference.strip(), by=by,
-    )  # fmt: skip
+        partnership=partnership,
+        community_id=community_id,
+        review=partnership.review_on,
+        next_review_on=next_review_on,
+        decided_on=decided_on,
+        reference=reference.strip(),
+        by=by,
+    )
     dates = list(answered.values_list("next_review_on", flat=True))
     complete = len(dates) == 2
     record(

@@ -42,7 +42,8 @@ class Command(BaseCommand):
             raise CommandError(f"The scoring run {run.pk} failed: {run.error}")
         seconds = (run.finished_at - run.begun_at).total_seconds() if run.finished_at else 0.0
         self.stdout.write(
-            f"{run.pairs_scored:,} pairs scored, {run.suggestions_made:,} new suggestions, {seconds:.1f} s (run {run.pk})"
+            f"{run.pairs_scored:,} pairs scored, {run.suggestions_made:,} new suggestions, "
+            f"{seconds:.1f} s (run {run.pk})"
         )
 
     def _follow(self, after: int, helpers: Helpers, bar: ProgressBar) -> ScoringRun:

@@ -521,6 +521,9 @@ def test_table_is_total_and_every_change_leaves_its_event(world: World) -> None:
         "id"
     )
     assert [(e.payload["old"], e.payload["new"]) for e in told] == [
-        ("draft", "signing"), ("signing", "draft"), ("draft", "signing"), ("signing", "withdrawn"),
-    ]  # fmt: skip
+        ("draft", "signing"),
+        ("signing", "draft"),
+        ("draft", "signing"),
+        ("signing", "withdrawn"),
+    ]
     refused(lambda: offer_agreement(by=curator, agreement_id=agreement.pk), WrongState)

@@ -51,9 +51,16 @@ def confirmed(
     name = place.name if place is not None else partner
     country = place.country if place is not None else CommunityFactory(country_code="JP").country
     return ExistingPartnership.objects.create(
-        community=community, name=name, name_key=name.lower(), country=country, place=place, state=state,
-        claimed_at=MOMENT, answered_at=MOMENT, **values,
-    )  # fmt: skip
+        community=community,
+        name=name,
+        name_key=name.lower(),
+        country=country,
+        place=place,
+        state=state,
+        claimed_at=MOMENT,
+        answered_at=MOMENT,
+        **values,
+    )
 
 
 def listed(one: Any, other: Any) -> None:

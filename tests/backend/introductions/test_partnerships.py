@@ -119,9 +119,14 @@ def test_every_decision_from_every_state(world: World, partnership: Partnership,
             put(partnership, old)
             if old == S.SUSPENDED:
                 StatusChange.objects.create(
-                    partnership=partnership, old="active", new="suspended", community=world.a, decided_on=today(), reference="x",
+                    partnership=partnership,
+                    old="active",
+                    new="suspended",
+                    community=world.a,
+                    decided_on=today(),
+                    reference="x",
                     by=world.user("official"),
-                )  # fmt: skip
+                )
             before = Event.objects.filter(topic="partnership_status_changed").count()
             if DECISIONS[act].new in PARTNERSHIP_TRANSITIONS[old]:
                 decision(world, partnership, act)()
@@ -334,9 +339,12 @@ def test_report_is_one_a_side_and_year(world: World, partnership: Partnership) -
 
 def go_on(world: World, partnership: Partnership, side: str, years: int = 3) -> Partnership:
     return renew_partnership(
-        by=world.user(SIDES[side]), partnership_id=partnership.pk, community_id=getattr(world, side).pk,
-        next_review_on=today() + dt.timedelta(days=365 * years), decided_on=today(),
-    )  # fmt: skip
+        by=world.user(SIDES[side]),
+        partnership_id=partnership.pk,
+        community_id=getattr(world, side).pk,
+        next_review_on=today() + dt.timedelta(days=365 * years),
+        decided_on=today(),
+    )
 
 
 def test_renewal_takes_both_and_the_earlier_date(world: World, partnership: Partnership) -> None:

@@ -21,8 +21,19 @@ from tests.actors import World, make_world
 from tests.agreed import confirmed, signing
 
 TABLES: tuple[type[models.Model], ...] = (
-    Suggestion, Pair, Decision, Vote, AnswerRule, ShortlistEntry, Introduction, Consent, Agreement, Signatory, Partnership, Event,
-)  # fmt: skip
+    Suggestion,
+    Pair,
+    Decision,
+    Vote,
+    AnswerRule,
+    ShortlistEntry,
+    Introduction,
+    Consent,
+    Agreement,
+    Signatory,
+    Partnership,
+    Event,
+)
 
 
 class Broken(Exception):

@@ -409,9 +409,18 @@ class Workflow(RuleBasedStateMachine):
     @invariant()
     def audit_rows_are_the_transitions(self) -> None:
         topics = {
-            "suggestion_released", "suggestion_held", "suggestion_answered", "suggestion_answer_undone", "suggestion_closed",
-            "suggestion_expired", "interest_mutual", "introduction_opened", "introduction_moved", "consent_given", "consent_withdrawn",
-        }  # fmt: skip
+            "suggestion_released",
+            "suggestion_held",
+            "suggestion_answered",
+            "suggestion_answer_undone",
+            "suggestion_closed",
+            "suggestion_expired",
+            "interest_mutual",
+            "introduction_opened",
+            "introduction_moved",
+            "consent_given",
+            "consent_withdrawn",
+        }
         counted: dict[str, int] = {}
         for topic in Event.objects.filter(id__gt=self.before, topic__in=topics).values_list(
             "topic", flat=True

@@ -77,7 +77,7 @@ def test_every_name_of_allauth_has_an_address() -> None:
 def test_access_is_what_the_list_says() -> None:
     """One line for each address and method. Whoever changes an access changes its line too."""
     said = [f"{name} {method} {level}" for name in ROUTES for method, level in levels(name).items()]
-    assert sorted(said) == GOLDEN.read_text(encoding="utf-8").splitlines()
+    assert sorted(said) == sorted(GOLDEN.read_text(encoding="utf-8").splitlines())
 
 
 def test_every_address_has_a_name_of_its_own() -> None:

@@ -55,6 +55,45 @@ def icon(name: str) -> SafeString:
     )
 
 
+# Which colour the tag of a status has; a status that is not named here has a plain one.
+_TAG_TONES = {
+    "published": "tag-good",
+    "in_force": "tag-good",
+    "fixed": "tag-good",
+    "good": "tag-good",
+    "new": "tag-good",
+    "signing": "tag-a",
+    "proposed": "tag-a",
+    "changed": "tag-b",
+    "watch": "tag-sample",
+    "changes_requested": "tag-wrong",
+    "stale": "tag-wrong",
+    "silent": "tag-wrong",
+    "look": "tag-wrong",
+    "error": "tag-wrong",
+}
+
+
+@register.filter
+def tag_tone(status: str) -> str:
+    """The CSS class of a status, a level of health, or the outcome of a row of an import."""
+    return _TAG_TONES.get(status, "")
+
+
+@register.filter
+def dots(weight: int) -> str:
+    """A weight from 0 to 3 as full and empty dots: 2 → "●●○"."""
+    return "●" * weight + "○" * (3 - weight)
+
+
+@register.filter
+def button_class(tags: Iterable[str] | None) -> str:
+    """The CSS class of one of django-allauth's buttons, from the tags that it gives them."""
+    if "delete" in (tags or ()):
+        return "button-warn"
+    return "button-second" if "outline" in (tags or ()) else ""
+
+
 @register.filter
 def term(code: str, vocabulary: str) -> str:
     """The words for a vocabulary code."""

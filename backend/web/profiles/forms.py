@@ -57,7 +57,7 @@ def labels_of(question: Field) -> dict[str, str]:
 
 
 def widget_of(question: Field) -> str:
-    """How the page asks: the name of a template in ``web/profile/fields``."""
+    """How the page asks: a branch of the template ``profiles/field.html``."""
     if question.kind == "codes" and len(allowed_codes(question)) > _TICKABLE:
         return "typed"
     if question.kind == "choice":
@@ -188,8 +188,13 @@ class AskedField:
         return self.question.name
 
     @property
-    def template(self) -> str:
-        return f"profiles/fields/{self.widget}.html"
+    def is_group(self) -> bool:
+        """True if the answer takes several controls: a fieldset with a legend holds them."""
+        return self.widget not in ("text", "long_text", "select")
+
+    @property
+    def is_number(self) -> bool:
+        return self.question.kind in ("integer", "number")
 
     @property
     def described_by(self) -> str:

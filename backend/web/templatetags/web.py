@@ -81,6 +81,12 @@ def tag_tone(status: str) -> str:
 
 
 @register.filter
+def note_tone(level: str) -> str:
+    """The CSS class of a message's box, from the name of the message's level."""
+    return {"success": "note-good", "warning": "note-mark", "error": "note-wrong"}.get(level, "")
+
+
+@register.filter
 def dots(weight: int) -> str:
     """A weight from 0 to 3 as full and empty dots: 2 → "●●○"."""
     return "●" * weight + "○" * (3 - weight)

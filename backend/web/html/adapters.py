@@ -22,7 +22,26 @@ from backend.accounts.services import register_user, write_mail
 # addresses of the service's own.
 
 
+# django-allauth's messages that are not shown: the next page says the same.
+_SILENT_MESSAGES = {
+    "account/messages/email_confirmation_sent.txt",
+    "account/messages/logged_in.txt",
+    "account/messages/login_code_sent.txt",
+}
+
+
 class AccountAdapter(DefaultAccountAdapter):
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        if message_template not in _SILENT_MESSAGES:
+            super().add_message(request, level, message_template, *args, **kwargs)
+
     def save_user(
         self, request: HttpRequest, user: User, form: forms.Form, commit: bool = True
     ) -> User:

@@ -1,9 +1,15 @@
-"""Reads a page's forms as a browser without JavaScript would send them."""
+"""Reads a page's forms as a browser without JavaScript would send them, and its markup."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+
+def one_line(html: str) -> str:
+    """The markup without its layout: single spaces in the text, none beside a tag."""
+    return re.sub(r"\s*(<[^>]+>)\s*", r"\1", " ".join(html.split()))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from django.urls import reverse
 from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from tests.actors import World
 from tests.factories import CommunityFactory, PlaceFactory, SuggestionFactory, document
-from tests.web.html_forms import forms_of
+from tests.web.html_forms import forms_of, one_line
 
 # Policy, bars, several at once and pairs by hand, on staff's pages.
 
@@ -88,7 +88,7 @@ def test_jurisdiction_is_barred_by_the_name_of_its_region(world: World) -> None:
     )
     bar = ExclusionRule.objects.get()
     assert (bar.country_id, bar.admin1_code, bar.home_admin1_code) == ("DE", "02", "CA")
-    html = curator.get(url("staff_bars")).content.decode()
+    html = one_line(curator.get(url("staff_bars")).content.decode())
     assert "California – Bavaria, Germany" in html
     assert "A rule &lt;of&gt; law." in html
     assert curator.post(url("staff_bar_lift", bar.pk), {"because": "Ended."}).status_code == 302

@@ -23,7 +23,7 @@ from tests.factories import (
     document,
 )
 from tests.web.conftest import SignIn
-from tests.web.html_forms import form_to
+from tests.web.html_forms import form_to, one_line
 from tests.web.test_suggestion_pages import REASONS, answer_url, detail_url, list_url
 
 # The pages of a committee: queue with filters, votes, shortlist, comparison, rule, undo.
@@ -201,7 +201,7 @@ def test_comparison_shows_gaps_as_gaps_in_one_table(
 ) -> None:
     made = candidates(official, 3)
     url = at("suggestion_compare", official)
-    html = sign_in(official.user).get(url, {"s": [s.pk for s in made]}).content.decode()
+    html = one_line(sign_in(official.user).get(url, {"s": [s.pk for s in made]}).content.decode())
     for index in range(3):
         assert f"Candidate {index}" in html
     assert html.count("<table") >= 3 and "not answered" in html and "not known" in html

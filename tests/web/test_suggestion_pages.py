@@ -9,7 +9,7 @@ from backend.cities.models import CommunityRole
 from backend.suggestions.models import Decision, Suggestion
 from tests.factories import CommunityRoleFactory
 from tests.web.conftest import SignIn
-from tests.web.html_forms import form_to, forms_of
+from tests.web.html_forms import form_to, forms_of, one_line
 
 REASONS = {
     "preference": 0.7,
@@ -72,7 +72,7 @@ def test_card_shows_reasons_of_each_side_and_the_caveat(
 def test_bars_have_their_table_and_gaps_are_gaps(
     suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
 ) -> None:
-    html = sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
+    html = one_line(sign_in(official.user).get(detail_url(official, suggestion)).content.decode())
     assert 'aria-label="Existing ties: Homeport –, Fernstadt –"' in html
     assert re.search(r"Shared working language</th><td class=\"num\">100%</td>", html)
 

@@ -14,7 +14,7 @@ from backend.suggestions.scoring import weights_in_force
 from tests.actors import World
 from tests.factories import UserFactory
 from tests.web.conftest import SignIn
-from tests.web.html_forms import form_to
+from tests.web.html_forms import form_to, one_line
 from tests.weights import make_version
 
 # The page on which staff see what was learned from answers, and put it in force.
@@ -30,7 +30,7 @@ def staff(curator: User, sign_in: SignIn) -> Client:
 
 def test_a_better_version_is_promoted_from_the_page(staff: Client, curator: User) -> None:
     version = make_version()
-    html = staff.get(reverse(LIST)).content.decode()
+    html = one_line(staff.get(reverse(LIST)).content.decode())
     assert (
         "Rests on 90 decisions of 12 communities" in html and "0.1900" in html and "0.2100" in html
     )

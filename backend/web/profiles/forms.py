@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.http import QueryDict
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -202,6 +204,16 @@ class AskedField:
         ids = [f"{self.name}-help"] if self.question.help else []
         ids += [f"{self.name}-source"] if self.source else []
         return " ".join([*ids, *([f"{self.name}-error"] if self.errors else [])])
+
+    @property
+    def aria(self) -> SafeString:
+        """The attributes that tie a single control to its help, source and errors."""
+        attributes = {}
+        if self.described_by:
+            attributes["aria-describedby"] = self.described_by
+        if self.errors:
+            attributes["aria-invalid"] = "true"
+        return flatatt(attributes)
 
 
 def _grouped(question: Field, chosen: Any) -> list[tuple[str, list[Option]]]:

@@ -86,10 +86,14 @@ def build_engine(
     preference = Preference(weights).fit(left, right)
     eligibility = Eligibility(snapshot)
     problem = PairProblem(
-        left_ids=left.ids, right_ids=right.ids,
-        left_to_right=preference.left_to_right_, right_to_left=preference.right_to_left_,
-        eligibility=eligibility, exceptions=preference.exceptions_, coverage_floor=weights.coverage_floor,
-    )  # fmt: skip
+        left_ids=left.ids,
+        right_ids=right.ids,
+        left_to_right=preference.left_to_right_,
+        right_to_left=preference.right_to_left_,
+        eligibility=eligibility,
+        exceptions=preference.exceptions_,
+        coverage_floor=weights.coverage_floor,
+    )
     return Engine(
         snapshot,
         weights,

@@ -31,9 +31,15 @@ class _Term:
 
 
 def explain_direction(
-    parts: tuple[Part, ...], weights: Weights, chooser: FeatureMatrix, row: int, chosen: FeatureMatrix, col: int,
-    chooser_record: ProfileRecord, chosen_record: ProfileRecord,
-) -> Explanation:  # fmt: skip
+    parts: tuple[Part, ...],
+    weights: Weights,
+    chooser: FeatureMatrix,
+    row: int,
+    chosen: FeatureMatrix,
+    col: int,
+    chooser_record: ProfileRecord,
+    chosen_record: ProfileRecord,
+) -> Explanation:
     """Explain the preference of one community (its feature row and record) for another. Codes only;
     words are the caller's.
     """
@@ -68,9 +74,15 @@ def explain_direction(
 
 
 def _terms(
-    parts: tuple[Part, ...], weights: Weights, chooser: FeatureMatrix, row: int, chosen: FeatureMatrix, col: int,
-    chooser_record: ProfileRecord, chosen_record: ProfileRecord,
-) -> list[_Term]:  # fmt: skip
+    parts: tuple[Part, ...],
+    weights: Weights,
+    chooser: FeatureMatrix,
+    row: int,
+    chosen: FeatureMatrix,
+    col: int,
+    chooser_record: ProfileRecord,
+    chosen_record: ProfileRecord,
+) -> list[_Term]:
     part_weights = weights.part_weights(
         chooser.importances[row : row + 1], chooser.facets, chooser.shares
     )[0]

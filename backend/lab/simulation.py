@@ -208,18 +208,30 @@ def simulate(
         without[facet] = world.interests(blind)
         drawn.foretell(number, blind)
     return Simulation(
-        len(sample.left), len(sample.right), len(snapshot.left), len(snapshot.right),
+        len(sample.left),
+        len(sample.right),
+        len(snapshot.left),
+        len(snapshot.right),
         eligible=float(world.eligible.mean()),
         ways={name: _plain(outcome) for name, outcome in ways.items()},
-        ways_unfiltered={name: _plain(outcome) for name, outcome in world.ways(world.known, 0.0).items()},
+        ways_unfiltered={
+            name: _plain(outcome) for name, outcome in world.ways(world.known, 0.0).items()
+        },
         sizes=sizes,
         size_gini=(gini(np.array([m[0] for m in means])), gini(np.array([m[1] for m in means]))),
-        coverage=(_histogram(world.coverage[0][world.eligible]), _histogram(world.coverage[1][world.eligible])),
+        coverage=(
+            _histogram(world.coverage[0][world.eligible]),
+            _histogram(world.coverage[1][world.eligible]),
+        ),
         coverage_floor=stored.coverage_floor,
-        fusions={name: (_plain(plain), _plain(after)) for name in FUSIONS for plain, after in [world.fusion(name)]},
+        fusions={
+            name: (_plain(plain), _plain(after))
+            for name in FUSIONS
+            for plain, after in [world.fusion(name)]
+        },
         facets=without,
         answers=drawn.answers(),
-    )  # fmt: skip
+    )
 
 
 def _even(side: tuple[Any, ...]) -> tuple[Any, ...]:

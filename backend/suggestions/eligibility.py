@@ -1,4 +1,5 @@
-"""What keeps a pair or a community from being suggested: exclusion rules of staff, and open introductions.
+"""What keeps a pair or a community from being suggested: exclusion rules of staff, and open
+introductions.
 
 Exclusion rules are dated and sourced. They hold in every run, and at once for what is open.
 """
@@ -134,8 +135,8 @@ def barred_among(pairs: Iterable[Pair], on: dt.date) -> dict[int, ExclusionRule]
 
 @dataclass(frozen=True, slots=True)
 class BarredByStaff:
-    """What rules come to among given communities: whole countries abroad, and single pairs (home id,
-    abroad id).
+    """What rules come to among given communities: whole countries abroad, and single pairs (home
+    id, abroad id).
     """
 
     countries: frozenset[str]

@@ -1,4 +1,6 @@
-"""A pair in words: what speaks for the partner from each side, the one caveat, and where the two places lie."""
+"""A pair in words: what speaks for the partner from each side, the one caveat, and where the two
+places lie.
+"""
 
 from __future__ import annotations
 

@@ -104,9 +104,13 @@ def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> Sugges
 
 def _with_communities(suggestions: QuerySet[Suggestion]) -> QuerySet[Suggestion]:
     return suggestions.select_related(
-        "pair__a__country", "pair__b__country", "pair__a__profile__current_version", "pair__b__profile__current_version",
-        "pair__a__place", "pair__b__place",
-    )  # fmt: skip
+        "pair__a__country",
+        "pair__b__country",
+        "pair__a__profile__current_version",
+        "pair__b__profile__current_version",
+        "pair__a__place",
+        "pair__b__place",
+    )
 
 
 def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:

@@ -1,5 +1,5 @@
-"""The sides of a suggestion: the one lock of their pair, which of them a community is, and how long a
-pair rests.
+"""The sides of a suggestion: the one lock of their pair, which of them a community is, and how long
+a pair rests.
 """
 
 from __future__ import annotations

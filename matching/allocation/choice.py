@@ -35,9 +35,12 @@ def choose_pairs(
     Raises ValueError for arrays whose length does not fit, and for a ``keep`` below 1.
     """
     for name, values, size in (
-        ("mass", mass, len(candidates)), ("left_limit", left_limit, len(candidates.left_ids)),
-        ("right_limit", right_limit, len(candidates.right_ids)), ("shown", shown, len(candidates)), ("fixed", fixed, len(candidates)),
-    ):  # fmt: skip
+        ("mass", mass, len(candidates)),
+        ("left_limit", left_limit, len(candidates.left_ids)),
+        ("right_limit", right_limit, len(candidates.right_ids)),
+        ("shown", shown, len(candidates)),
+        ("fixed", fixed, len(candidates)),
+    ):
         if values is not None and len(values) != size:
             raise ValueError(f"{name} has {len(values)} values where {size} are needed")
     if not keep >= 1:

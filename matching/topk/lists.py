@@ -1,4 +1,6 @@
-"""The lists of one side: best candidates so far, the arrays that they become, and what an earlier ranking spares."""
+"""The lists of one side: best candidates so far, the arrays that they become, and what an earlier
+ranking spares.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Exact values of chosen pairs, in float64: what a ranking finally reports, whatever found the pair.
+"""Exact values of chosen pairs, in float64: what a ranking finally reports, whatever found the
+pair.
 
 Numerators are always added up in one order, dimension after dimension. A product of two float32 is
 exact in float64, and what is zero changes no sum. So it makes no difference to a single bit whose
-zeros are left out: most of a community's dimensions are (it has some of many topics), and its sparse
-row costs a fraction of its dense one.
+zeros are left out: most of a community's dimensions are (it has some of many topics), and its
+sparse row costs a fraction of its dense one.
 """
 
 from __future__ import annotations

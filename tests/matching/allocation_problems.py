@@ -19,9 +19,14 @@ def make_candidates(seed: int, n: int, m: int, density: float = 0.5) -> Candidat
 def transposed(candidates: Candidates) -> Candidates:
     order = np.lexsort((candidates.rows, candidates.cols))
     return Candidates(
-        candidates.right_ids, candidates.left_ids, candidates.cols[order], candidates.rows[order],
-        candidates.right_preference[order], candidates.left_preference[order], candidates.scores[order],
-    )  # fmt: skip
+        candidates.right_ids,
+        candidates.left_ids,
+        candidates.cols[order],
+        candidates.rows[order],
+        candidates.right_preference[order],
+        candidates.left_preference[order],
+        candidates.scores[order],
+    )
 
 
 def dense_oracle(

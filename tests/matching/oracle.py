@@ -18,9 +18,20 @@ from matching.types import ProfileRecord, Snapshot
 from matching.weights import Weights
 
 DEFAULT_IMPORTANCE = {
-    "needs_offers": 3, "ties": 3, "challenges": 3, "sectors": 2, "themes": 2, "institutions": 2, "geography": 2, "languages": 2, "size": 1,
-    "time_zone": 1, "distance": 0, "story": 1, "readiness": 1,
-}  # fmt: skip
+    "needs_offers": 3,
+    "ties": 3,
+    "challenges": 3,
+    "sectors": 2,
+    "themes": 2,
+    "institutions": 2,
+    "geography": 2,
+    "languages": 2,
+    "size": 1,
+    "time_zone": 1,
+    "distance": 0,
+    "story": 1,
+    "readiness": 1,
+}
 
 Similarity = tuple[str, float, float | None]  # facet, share of its weight, similarity or None
 

@@ -116,9 +116,14 @@ def test_popular_community_is_shared_out_and_the_overlooked_one_is_raised_to_the
 
 def test_lists_are_ordered_by_mass_then_score_then_id() -> None:
     candidates = Candidates(
-        np.array([1]), np.array([30, 20, 10]), np.zeros(3, np.int64), np.arange(3), np.array([0.5, 0.5, 0.7]), np.array([0.5, 0.5, 0.7]),
+        np.array([1]),
+        np.array([30, 20, 10]),
+        np.zeros(3, np.int64),
+        np.arange(3),
         np.array([0.5, 0.5, 0.7]),
-    )  # fmt: skip
+        np.array([0.5, 0.5, 0.7]),
+        np.array([0.5, 0.5, 0.7]),
+    )
     left, right = Allocation(0.1).fit(candidates, [2], [1, 1, 1]).lists(4)
     assert left.tolist() == [[2, 1, 0, -1]] and right.tolist() == [[0, -1, -1, -1]] * 3
 
@@ -131,8 +136,12 @@ def _side(ids: list[int], lists: list[list[int]], values: list[list[float]]) -> 
 def test_candidates_are_the_union_of_both_sides_lists_each_pair_once() -> None:
     ranking = Ranking(
         left=_side([1, 2], [[7, 8], [7, -1]], [[0.9, 0.8], [0.7, np.nan]]),
-        right=_side([7, 8], [[1, -1], [2, 1]], [[0.9, np.nan], [0.6, 0.8]]), k=2, fusion="harmonic", feature_version="", pairs_scored=4,
-    )  # fmt: skip
+        right=_side([7, 8], [[1, -1], [2, 1]], [[0.9, np.nan], [0.6, 0.8]]),
+        k=2,
+        fusion="harmonic",
+        feature_version="",
+        pairs_scored=4,
+    )
     found = Candidates.of(ranking)
     assert list(zip(found.rows.tolist(), found.cols.tolist(), strict=True)) == [
         (0, 0),

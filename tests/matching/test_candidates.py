@@ -61,9 +61,11 @@ def wish(**sought: Any) -> dict[str, Any]:
 )
 def test_each_rule(left: dict[str, Any], right: dict[str, Any], reasons: tuple[str, ...]) -> None:
     snapshot = Snapshot(
-        left=(replace(CITY, **left), replace(CITY, id=9)), right=(replace(ABROAD, **right),),
-        barred_pairs=frozenset({(1, 3), (1, 999)}), barred_countries=frozenset({("US", "CU"), ("*", "KP")}),
-    )  # fmt: skip
+        left=(replace(CITY, **left), replace(CITY, id=9)),
+        right=(replace(ABROAD, **right),),
+        barred_pairs=frozenset({(1, 3), (1, 999)}),
+        barred_countries=frozenset({("US", "CU"), ("*", "KP")}),
+    )
     eligibility = Eligibility(snapshot)
     assert eligibility.reasons(0, 0) == reasons
     assert eligibility.pairs(np.array([0]), np.array([0])).tolist() == [not reasons]

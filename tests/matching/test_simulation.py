@@ -24,10 +24,15 @@ from tests.matching.allocation_problems import make_candidates
 
 def _market(n: int = 2, m: int = 2, **changes: object) -> Market:
     values: dict[str, object] = {
-        "left_ids": np.arange(n), "right_ids": np.arange(m) + 50,
-        "left_preference": np.full((n, m), 0.5), "right_preference": np.full((n, m), 0.4), "allowed": np.ones((n, m), np.bool_),
-        "left_capacity": np.full(n, 2), "right_capacity": np.full(m, 2), "good": 0.4,
-    }  # fmt: skip
+        "left_ids": np.arange(n),
+        "right_ids": np.arange(m) + 50,
+        "left_preference": np.full((n, m), 0.5),
+        "right_preference": np.full((n, m), 0.4),
+        "allowed": np.ones((n, m), np.bool_),
+        "left_capacity": np.full(n, 2),
+        "right_capacity": np.full(m, 2),
+        "good": 0.4,
+    }
     return Market(**(values | changes))  # type: ignore[arg-type]
 
 

@@ -54,11 +54,14 @@ class World:
             np.where(self.right_version, b.eligibility.right_ok, a.eligibility.right_ok)[cols],
         )
         return PairProblem(
-            a.left_ids[rows], a.right_ids[cols],
+            a.left_ids[rows],
+            a.right_ids[cols],
             self._factors(a.left_to_right, b.left_to_right, rows, cols, owner_is_left=True),
             self._factors(a.right_to_left, b.right_to_left, rows, cols, owner_is_left=False),
-            eligibility, self._exceptions(rows, cols), a.coverage_floor,
-        )  # fmt: skip
+            eligibility,
+            self._exceptions(rows, cols),
+            a.coverage_floor,
+        )
 
     def _factors(
         self, a: Factors, b: Factors, rows: np.ndarray, cols: np.ndarray, *, owner_is_left: bool
@@ -70,10 +73,14 @@ class World:
             else (self.right_version, b.total_weight, a.total_weight)
         )
         return Factors(
-            np.where(left, b.numerator_left, a.numerator_left)[rows], np.where(right, b.numerator_right, a.numerator_right)[cols],
-            np.where(left, b.presence_left, a.presence_left)[rows], np.where(right, b.presence_right, a.presence_right)[cols],
-            total[rows if owner_is_left else cols], a.prior, a.prior_weight,
-        )  # fmt: skip
+            np.where(left, b.numerator_left, a.numerator_left)[rows],
+            np.where(right, b.numerator_right, a.numerator_right)[cols],
+            np.where(left, b.presence_left, a.presence_left)[rows],
+            np.where(right, b.presence_right, a.presence_right)[cols],
+            total[rows if owner_is_left else cols],
+            a.prior,
+            a.prior_weight,
+        )
 
     def _exceptions(self, rows: np.ndarray, cols: np.ndarray) -> PairExceptions:
         """Those of the first version for pairs whose left community has it."""

@@ -96,13 +96,23 @@ def random_problem(
         return np.ascontiguousarray(x, dtype=np.float32)
 
     forth = Factors(
-        flat(left * left_weights[:, :, None] * scale), flat(right), small(left_present * left_weights), small(right_present),
-        small(left_weights.sum(axis=1)), 0.5, prior_weight,
-    )  # fmt: skip
+        flat(left * left_weights[:, :, None] * scale),
+        flat(right),
+        small(left_present * left_weights),
+        small(right_present),
+        small(left_weights.sum(axis=1)),
+        0.5,
+        prior_weight,
+    )
     back = Factors(
-        flat(left), flat(right * right_weights[:, :, None] * scale), small(left_present), small(right_present * right_weights),
-        small(right_weights.sum(axis=1)), 0.5, prior_weight,
-    )  # fmt: skip
+        flat(left),
+        flat(right * right_weights[:, :, None] * scale),
+        small(left_present),
+        small(right_present * right_weights),
+        small(right_weights.sum(axis=1)),
+        0.5,
+        prior_weight,
+    )
     chosen = np.sort(rng.choice(n_left * n_right, min(exceptions, n_left * n_right), replace=False))
     values = quantised(rng.random((4, len(chosen))))
     return PairProblem(
@@ -111,11 +121,13 @@ def random_problem(
         left_to_right=forth,
         right_to_left=back,
         eligibility=TableEligibility(
-            rng.random((n_left, n_right)) < eligible, rng.random(n_left) < 0.95, rng.random(n_right) < 0.95
+            rng.random((n_left, n_right)) < eligible,
+            rng.random(n_left) < 0.95,
+            rng.random(n_right) < 0.95,
         ),
         exceptions=PairExceptions(chosen // max(n_right, 1), chosen % max(n_right, 1), *values),
         coverage_floor=floor,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)

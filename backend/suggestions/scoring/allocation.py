@@ -75,9 +75,14 @@ def allocate_around(
 
 
 def _chosen(
-    rows: Sequence[PromisingRow], rooms: Mapping[int, Room], threshold: float, *,
-    shown: Set[PairIds] = frozenset(), kept: Set[PairIds] = frozenset(), pool: Collection[bool] = (),
-) -> dict[PairIds, float]:  # fmt: skip
+    rows: Sequence[PromisingRow],
+    rooms: Mapping[int, Room],
+    threshold: float,
+    *,
+    shown: Set[PairIds] = frozenset(),
+    kept: Set[PairIds] = frozenset(),
+    pool: Collection[bool] = (),
+) -> dict[PairIds, float]:
     if not rows:
         return {}
     order = sorted(range(len(rows)), key=lambda at: rows[at][:2])
@@ -96,10 +101,14 @@ def _chosen(
         if is_in
     ]
     chosen = choose_pairs(
-        candidates.where(inside), mass[inside], left[:, 1], right[:, 1],
-        shown=np.array([pair in shown for pair in pairs], dtype=np.bool_), fixed=np.array([pair in kept for pair in pairs], dtype=np.bool_),
+        candidates.where(inside),
+        mass[inside],
+        left[:, 1],
+        right[:, 1],
+        shown=np.array([pair in shown for pair in pairs], dtype=np.bool_),
+        fixed=np.array([pair in kept for pair in pairs], dtype=np.bool_),
         keep=math.exp(KEEPS / BETA),
-    )  # fmt: skip
+    )
     return {
         pair: value
         for pair, value, is_chosen in zip(

@@ -1,4 +1,6 @@
-"""What staff do with suggestions and runs: release, hold, set the release policy and exclusion rules."""
+"""What staff do with suggestions and runs: release, hold, set the release policy and exclusion
+rules.
+"""
 
 from __future__ import annotations
 
@@ -273,9 +275,18 @@ _TAKEN_BACK = Q(status__in=(_S.PROPOSED, _S.HELD, _S.RELEASED)) | (
 
 @transaction.atomic
 def set_exclusion_rule(
-    *, by: User, because: str, source: str, from_on: dt.date, until_on: dt.date | None = None, home_id: int | None = None,
-    abroad_id: int | None = None, home_admin1_code: str = "", country: str = "", admin1_code: str = "",
-) -> ExclusionRule:  # fmt: skip
+    *,
+    by: User,
+    because: str,
+    source: str,
+    from_on: dt.date,
+    until_on: dt.date | None = None,
+    home_id: int | None = None,
+    abroad_id: int | None = None,
+    home_admin1_code: str = "",
+    country: str = "",
+    admin1_code: str = "",
+) -> ExclusionRule:
     """Bars one pair (``home_id`` and ``abroad_id``) or two jurisdictions (``country``, both
     narrowed by their divisions' codes).
 
@@ -305,9 +316,16 @@ def set_exclusion_rule(
     if errors:
         raise InvalidFields(errors)
     bar = ExclusionRule.objects.create(
-        pair=pair_of(home_id, abroad_id) if of_pair else None, country_id=country or None, home_admin1_code=home_admin1_code,
-        admin1_code=admin1_code, because=because.strip(), source=source.strip(), from_on=from_on, until_on=until_on, set_by=by,
-    )  # fmt: skip
+        pair=pair_of(home_id, abroad_id) if of_pair else None,
+        country_id=country or None,
+        home_admin1_code=home_admin1_code,
+        admin1_code=admin1_code,
+        because=because.strip(),
+        source=source.strip(),
+        from_on=from_on,
+        until_on=until_on,
+        set_by=by,
+    )
     record(
         Topic.BAR_SET,
         subject=bar,

@@ -1,4 +1,6 @@
-"""The first suggestions of a service, and runs that cannot go on. Nothing here loads the engine, which takes seconds."""
+"""The first suggestions of a service, and runs that cannot go on. Nothing here loads the engine,
+which takes seconds.
+"""
 
 from __future__ import annotations
 

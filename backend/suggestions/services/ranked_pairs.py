@@ -1,4 +1,6 @@
-"""Ranked pairs in the database: written by COPY, ranked across shards, and marked where they become suggestions."""
+"""Ranked pairs in the database: written by COPY, ranked across shards, and marked where they become
+suggestions.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,16 @@ from backend.suggestions.sides import sides_of
 
 
 _COLUMNS = (
-    "left_id", "right_id", "score", "left_preference", "right_preference", "left_coverage", "right_coverage", "left_rank", "right_rank",
-)  # fmt: skip
+    "left_id",
+    "right_id",
+    "score",
+    "left_preference",
+    "right_preference",
+    "left_coverage",
+    "right_coverage",
+    "left_rank",
+    "right_rank",
+)
 _ROUNDING = 1e-9
 _PACKED = np.dtype(
     [(name, "<i8" if name.endswith(("_id", "_rank")) else "<f8") for name in _COLUMNS]
@@ -121,9 +131,17 @@ def merge_shards(packed: Iterable[bytes], k: int) -> list[RankedRow]:
 
 _S = Suggestion.Status
 _STANDING = (
-    "status", "a_state", "b_state", "a_preference", "b_preference", "score",
-    "pair__a_id", "pair__b_id", "pair__a_country", "pair__b_country",
-)  # fmt: skip
+    "status",
+    "a_state",
+    "b_state",
+    "a_preference",
+    "b_preference",
+    "score",
+    "pair__a_id",
+    "pair__b_id",
+    "pair__a_country",
+    "pair__b_country",
+)
 # A known suggestion goes only when it has clearly fallen below the threshold, so that none comes
 # and goes with every run.
 STAYS_AT = 0.9

@@ -1,4 +1,5 @@
-"""What people of one side do while they make up their mind: vote, comment, shortlist, and set the rule for answers.
+"""What people of one side do while they make up their mind: vote, comment, shortlist, and set the
+rule for answers.
 
 The other side never learns of any of it.
 """

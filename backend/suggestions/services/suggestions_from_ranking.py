@@ -190,11 +190,12 @@ def _make(run: ScoringRun, rows: list[RankedPair], now: dt.datetime, derived: De
     policy = policy_in_force()
     made = [
         Suggestion(
-            pair=pairs[_pair_of(row)], run=run,
+            pair=pairs[_pair_of(row)],
+            run=run,
             **_values(row, pair_reasons(engine, row.left_id, row.right_id)),
         )
         for row in rows
-    ]  # fmt: skip
+    ]
     released = [suggestion for suggestion in made if policy.releases(suggestion.score)]
     for suggestion in released:
         _mark_released(suggestion, now)

@@ -1,4 +1,5 @@
-"""Pair features from open data alone: a U.S. place against a pool of places abroad, and how alike two names are.
+"""Pair features from open data alone: a U.S. place against a pool of places abroad, and how alike
+two names are.
 
 No partnership is looked at here.
 """

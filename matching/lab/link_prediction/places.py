@@ -1,4 +1,6 @@
-"""What is known of each place on its own, and of a U.S. city's people: columns that pair features are made of."""
+"""What is known of each place on its own, and of a U.S. city's people: columns that pair features
+are made of.
+"""
 
 from __future__ import annotations
 

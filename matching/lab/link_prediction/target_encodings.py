@@ -1,4 +1,5 @@
-"""What known partnerships of other U.S. cities say of a pair: target encodings of countries, sizes, regions and places.
+"""What known partnerships of other U.S. cities say of a pair: target encodings of countries, sizes,
+regions and places.
 
 Two rules keep them honest:
 

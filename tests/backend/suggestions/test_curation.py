@@ -170,10 +170,14 @@ def test_what_a_side_has_answered_is_not_held_with_the_others(world: World) -> N
 
 # What each side may see as open before the bar, by status and answers.
 OPEN_LIVES = [
-    (S.PROPOSED, "pending", "pending"), (S.HELD, "pending", "pending"), (S.RELEASED, "pending", "pending"),
-    (S.RELEASED, "interested", "pending"), (S.DECLINED, "declined", "pending"), (S.DECLINED, "interested", "declined"),
+    (S.PROPOSED, "pending", "pending"),
+    (S.HELD, "pending", "pending"),
+    (S.RELEASED, "pending", "pending"),
+    (S.RELEASED, "interested", "pending"),
+    (S.DECLINED, "declined", "pending"),
+    (S.DECLINED, "interested", "declined"),
     (S.WITHDRAWN, "withdrawn", "pending"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("status", "a", "b"), OPEN_LIVES)
@@ -244,9 +248,14 @@ def test_regions_bar_what_lies_in_them_and_nothing_else(world: World) -> None:
         by=world.user("curator"), country="DE", home_admin1_code="TX", admin1_code="02", **WHY
     )
     for home, abroad, barred in (
-        (inside, bavarian, True), (county, bavarian, True), (state, bavarian, True), (bavarian, inside, True),
-        (inside, world.b, False), (world.a, bavarian, False), (inside, world.c, False),
-    ):  # fmt: skip
+        (inside, bavarian, True),
+        (county, bavarian, True),
+        (state, bavarian, True),
+        (bavarian, inside, True),
+        (inside, world.b, False),
+        (world.a, bavarian, False),
+        (inside, world.c, False),
+    ):
         assert bool(rules_against(home, abroad, TODAY)) == barred, (home, abroad)
 
 

@@ -57,7 +57,8 @@ class Eligibility:
         }
         if len(forms) > MAX_FORMS:
             raise ValueError(
-                f"{len(forms)} different forms are sought, and {MAX_FORMS} can be told apart; use the forms of the vocabulary"
+                f"{len(forms)} different forms are sought, and {MAX_FORMS} can be told apart; use "
+                "the forms of the vocabulary"
             )
         self._left, self._right = (
             _rules(left, left_places, right_places, forms),

@@ -149,14 +149,16 @@ class _Table:
             unknown = set(decision.similarities) - set(FACET_NAMES)
             if unknown:
                 raise ValueError(
-                    f"a decision of community {decision.community_id} names unknown facets: {', '.join(sorted(unknown))}"
+                    f"a decision of community {decision.community_id} names unknown facets: "
+                    f"{', '.join(sorted(unknown))}"
                 )
             for facet, value in decision.similarities.items():
                 if value is None:
                     continue
                 if not -1e-6 <= value <= 1 + 1e-6:
                     raise ValueError(
-                        f"a decision of community {decision.community_id} has {facet!r} at {value!r}, not in [0, 1]"
+                        f"a decision of community {decision.community_id} has {facet!r} at "
+                        f"{value!r}, not in [0, 1]"
                     )
                 column = FACET_NAMES.index(facet)
                 similarity[row, column] = value
@@ -188,8 +190,10 @@ def _check_enough(table: _Table, communities: int, folds: int) -> None:
         or communities < folds
     ):
         raise TooFewDecisionsError(
-            f"{count} decisions that say something about fit ({interested} interested) of {communities} communities; learning needs "
-            f"{LEAST_DECISIONS}, with {LEAST_OF_EACH} interested and {LEAST_OF_EACH} declined for the fit, of {folds} communities"
+            f"{count} decisions that say something about fit ({interested} interested) of "
+            f"{communities} communities; learning needs "
+            f"{LEAST_DECISIONS}, with {LEAST_OF_EACH} interested and {LEAST_OF_EACH} declined for "
+            f"the fit, of {folds} communities"
         )
 
 

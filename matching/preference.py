@@ -59,7 +59,8 @@ class Preference:
             right.side,
         ) != ("left", "right"):
             raise SnapshotError(
-                f"features do not belong together: {left.side} of {left.version}, {right.side} of {right.version}"
+                f"features do not belong together: {left.side} of {left.version}, {right.side} of "
+                f"{right.version}"
             )
         self.left_, self.right_ = left, right
         self.left_to_right_, forth = self._factors(left, right)

@@ -93,7 +93,8 @@ class Weights:
             level = _LEVEL.get(facet, 1.0)
             if level == 0 and weight:
                 raise ValueError(
-                    f"{facet!r} counts only for those who state an importance for it; set Weights.unit instead"
+                    f"{facet!r} counts only for those who state an importance for it; set "
+                    "Weights.unit instead"
                 )
             if level:
                 unit[facet] = weight / level

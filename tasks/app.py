@@ -18,17 +18,15 @@ from django.db import OperationalError
 from kombu import Queue
 from kombu.connection import Connection
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+# Started as `celery -A tasks.app`, without manage.py: what is imported next reads models.
+if not apps.ready:
+    django.setup()
+
 from backend.cities.sample import refuse_sample_in_production
 from backend.runtime import processes
 from backend.suggestions.scoring.engine import warm
 from tasks.schedule import beat_schedule
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
-
-if (
-    not apps.ready
-):  # started as `celery -A tasks.app`, without manage.py: the schedule below reads models
-    django.setup()
 
 HARD_LIMIT_SECONDS = 300
 QUEUE = "work"
@@ -94,7 +92,9 @@ app.conf.update(
 
 @setup_logging.connect
 def _log_like_the_rest(**_: Any) -> None:
-    """Django's logging stands already; a receiver here keeps Celery from putting its own beside it."""
+    """Django's logging stands already; a receiver here keeps Celery from putting its own beside
+    it.
+    """
 
 
 @worker_init.connect

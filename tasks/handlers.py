@@ -64,7 +64,9 @@ def mail_invitation(lease: Lease) -> None:
 
 @handles("begin_run")
 def begin_run(lease: Lease) -> None:
-    """A full run, unless one is under way; its reason and author are those of the event that asked."""
+    """A full run, unless one is under way; its reason and author are those of the event that
+    asked.
+    """
     if lease.event_id is None:
         raise ValueError("A run is begun for an event that asks for it.")
     event = Event.objects.select_related("by").get(pk=lease.event_id)

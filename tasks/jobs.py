@@ -114,5 +114,7 @@ def give_heartbeat() -> None:
 
 @worker_ready.connect
 def request_heartbeat(**_: object) -> None:
-    """A worker that has just come up shows that it can work at once, not only at beat's next round."""
+    """A worker that has just come up shows that it can work at once, not only at beat's next
+    round.
+    """
     give_heartbeat.apply_async(expires=60)

@@ -56,8 +56,8 @@ def route_events() -> int:
 
 
 def open_due_slots(opened: dict[str, dt.datetime]) -> None:
-    """Opens the ticks that the scheduler missed. ``opened`` remembers, between sweeps, what needs no second
-    look.
+    """Opens the ticks that the scheduler missed. ``opened`` remembers, between sweeps, what needs
+    no second look.
     """
     now = database_now()
     for name, periodic in PERIODIC_TASKS.items():

@@ -124,7 +124,9 @@ def writes(call: ast.Call) -> bool:
 
 
 def test_views_write_through_services_alone() -> None:
-    """In every module of the web: the one exception keeps the web's own table of idempotency keys."""
+    """In every module of the web: the one exception keeps the web's own table of idempotency
+    keys.
+    """
     web = ROOT / "backend" / "web"
     wrong = [
         f"{name_of(path)}:{call.lineno}"

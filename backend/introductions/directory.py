@@ -225,7 +225,10 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-_ORDER = "ORDER BY CASE source WHEN 'recorded' THEN 0 WHEN 'confirmed' THEN 1 ELSE 2 END, a_name, b_name, source, row"
+_ORDER = (
+    "ORDER BY CASE source WHEN 'recorded' THEN 0 WHEN 'confirmed' THEN 1 ELSE 2 END, a_name, "
+    "b_name, source, row"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +363,9 @@ class Directory:
         return len(self)
 
     def __getitem__(self, wanted: slice) -> list[Entry]:
-        """What pages need: entries from one position to another. Recorded ones first, then by name."""
+        """What pages need: entries from one position to another. Recorded ones first, then by
+        name.
+        """
         start, stop = wanted.start or 0, wanted.stop
         limit = "" if stop is None else f" LIMIT {int(stop) - int(start)}"
         select = f"SELECT * FROM entry {_ORDER}{limit} OFFSET {int(start)}"  # noqa: S608 - numbers alone
@@ -378,7 +383,9 @@ class Directory:
         }
 
     def arcs(self) -> list[tuple[float, float, float, float]]:
-        """Longitude and latitude of both ends of the first MOST_ARCS entries whose ends are known."""
+        """Longitude and latitude of both ends of the first MOST_ARCS entries whose ends are
+        known.
+        """
         numbers = self._summary["arc"]
         return [
             tuple(json.loads(numbered.partition(":")[2]))

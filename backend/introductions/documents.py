@@ -173,7 +173,9 @@ def blocks(text: str) -> list[Block]:
 
 
 def _blocks_of(lines: Sequence[str]) -> Iterator[Block]:
-    """A paragraph may begin with headings and hold lists: each run of lines of one kind is a block."""
+    """A paragraph may begin with headings and hold lists: each run of lines of one kind is a
+    block.
+    """
     run: list[str] = []
     kind = ""
     for line in lines:

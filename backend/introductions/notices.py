@@ -255,7 +255,9 @@ declare(
 
 
 def _agreement_to_sign_recipients(event: Event) -> list[Notification]:
-    """Both sides, once a text waits for their signatures; of the drafts before it staff alone know."""
+    """Both sides, once a text waits for their signatures; of the drafts before it staff alone
+    know.
+    """
     if event.payload["new"] != Agreement.Status.SIGNING:
         return []
     agreement = Agreement.objects.select_related("introduction__pair").get(pk=event.subject_id)

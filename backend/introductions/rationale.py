@@ -77,7 +77,9 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
 
 
 def _reasons(suggestion: Suggestion, sides: tuple[Community, Community]) -> list[dict[str, Any]]:
-    """Each side's reasons for choosing the other: as figures, and as sentences in every language."""
+    """Each side's reasons for choosing the other: as figures, and as sentences in every
+    language.
+    """
     found = []
     a, b = sides
     for letter, own, other in (("a", a, b), ("b", b, a)):

@@ -98,7 +98,9 @@ _INTRODUCED = {_I.INTRODUCED, *_MET}
 
 @dataclass(frozen=True, slots=True)
 class FunnelRow:
-    """``label``: the month as "2026-11", or the country abroad as ISO alpha-2. ``counts`` by STEPS."""
+    """``label``: the month as "2026-11", or the country abroad as ISO alpha-2. ``counts`` by
+    STEPS.
+    """
 
     label: str
     counts: tuple[int, ...]

@@ -61,11 +61,14 @@ def write_page(measures: Measures) -> str:
         else f" (an even sample of {s.left_in_all:,} × {s.right_in_all:,})"
     )
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+        'content="width=device-width,initial-scale=1">'
         f"<title>How well the suggestions work</title><style>{STYLE}</style></head><body><main>"
         "<h1>How well the suggestions work</h1>"
-        f'<p class="soft">Measured on {world}: {s.left:,} communities in the United States and {s.right:,} abroad{drawn}. '
-        f"{100 * s.eligible:.0f} % of all pairs may be suggested. Weights <code>{escape(measures.weights_version)}</code>, "
+        f'<p class="soft">Measured on {world}: {s.left:,} communities in the United States and '
+        f"{s.right:,} abroad{drawn}. "
+        f"{100 * s.eligible:.0f} % of all pairs may be suggested. Weights "
+        f"<code>{escape(measures.weights_version)}</code>, "
         f"snapshot <code>{escape(measures.snapshot_version[:12])}</code>.</p>"
         f"{''.join(sections)}</main></body></html>\n"
     )
@@ -88,13 +91,17 @@ def _table(
         f"<tr{' class=best' if at == best else ''}>{line}</tr>" for at, line in enumerate(lines)
     )
     caption = f"<caption>{escape(caption)}</caption>"
-    return f'<div class="scroll"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        "<div "
+        f'class="scroll"><table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def _recovery(measures: Measures) -> str:
     title = "Recovering real partnerships"
     intro = _words(
-        "Foreign cities ranked for each U.S. city by open data alone; its real partners should stand high. This is resemblance to past "
+        "Foreign cities ranked for each U.S. city by open data alone; its real partners should "
+        "stand high. This is resemblance to past "
         "choices, not proof of quality. Public pairs of tiers A and B, five folds by U.S. city."
     )
     rows = [(name, *_recovered(*values)) for name, *values in BASELINES]
@@ -102,12 +109,14 @@ def _recovery(measures: Measures) -> str:
     best = None
     if measures.recovery is None:
         note = _words(
-            "<b>Not measured in this report.</b> Give it the data: <code>report_matching --data DIR --train FILE</code>."
+            "<b>Not measured in this report.</b> Give it the data: <code>report_matching --data "
+            "DIR --train FILE</code>."
         )
     else:
         m, best = measures.recovery.measures, len(rows)
         note = _words(
-            f"{measures.recovery.pairs:,} pairs of {measures.recovery.cities:,} cities, among {measures.recovery.pool_size:,}."
+            f"{measures.recovery.pairs:,} pairs of {measures.recovery.cities:,} cities, among "
+            f"{measures.recovery.pool_size:,}."
         )
         rows.append(
             ("this engine", *_recovered(m.hit_at_10, m.hit_at_50, m.mrr, m.percentile, m.auc))
@@ -134,10 +143,14 @@ def _recovered(
 def _market(measures: Measures) -> str:
     s = measures.simulation
     words = _words(
-        "Each community reads its list from the top (the place r is looked at with probability 1/r) and wants what it looks at with a "
-        "probability equal to its preference. A <b>mutual interest</b> needs both to look and both to want. The <b>Gini</b> coefficient "
-        "says how unevenly attention falls (0 even, 1 all on one); <b>served</b> is the share with at least one good suggestion that both "
-        "sides see; <b>over capacity</b> counts communities that more others want than they have room for."
+        "Each community reads its list from the top (the place r is looked at with probability "
+        "1/r) and wants what it looks at with a "
+        "probability equal to its preference. A <b>mutual interest</b> needs both to look and both "
+        "to want. The <b>Gini</b> coefficient "
+        "says how unevenly attention falls (0 even, 1 all on one); <b>served</b> is the share with "
+        "at least one good suggestion that both "
+        "sides see; <b>over capacity</b> counts communities that more others want than they have "
+        "room for."
     )
     names = list(s.ways)
     plot = bars(
@@ -211,9 +224,12 @@ def _sizes(measures: Measures) -> str:
     ]
     columns = ("population", "communities", "before", "after", "before / mean", "after / mean")
     words = _words(
-        "Exposure is the sum of 1/rank over the lists in which a community stands. Bars show each size beside the mean of all (1.00). "
-        f"Gini between sizes: {s.size_gini[0]:.3f} before, {s.size_gini[1]:.3f} after; among all communities: "
-        f"{s.ways['harmonic'].exposure_gini:.3f} before, {s.ways['allocated'].exposure_gini:.3f} after."
+        "Exposure is the sum of 1/rank over the lists in which a community stands. Bars show each "
+        "size beside the mean of all (1.00). "
+        f"Gini between sizes: {s.size_gini[0]:.3f} before, {s.size_gini[1]:.3f} after; among all "
+        "communities: "
+        f"{s.ways['harmonic'].exposure_gini:.3f} before, {s.ways['allocated'].exposure_gini:.3f} "
+        "after."
     )
     return _section(
         "Exposure by size, before and after allocation",
@@ -241,7 +257,8 @@ def _calibration(measures: Measures) -> str:
         for count, predicted, observed in answers.bins
     ]
     words = _words(
-        f"From {answers.decisions:,} decisions that say something about the fit. On the diagonal, preference equals interest."
+        f"From {answers.decisions:,} decisions that say something about the fit. On the diagonal, "
+        "preference equals interest."
     )
     table = _table(
         "Interest by preference", ("mean preference", "share interested", "decisions"), rows
@@ -254,9 +271,12 @@ def _calibration(measures: Measures) -> str:
 def _simulated_calibration(measures: Measures) -> str:
     drawn = measures.simulation.answers
     words = _words(
-        "<b>No community has answered yet, so these answers are simulated.</b> Each simulated community decides by its preference in full. "
-        "What is foretold is the preference that the engine would have worked out had one facet, drawn at random, been left empty. On the "
-        "diagonal, missing answers neither flatter nor harm. Whether people decide as the engine thinks, only real answers can show."
+        "<b>No community has answered yet, so these answers are simulated.</b> Each simulated "
+        "community decides by its preference in full. "
+        "What is foretold is the preference that the engine would have worked out had one facet, "
+        "drawn at random, been left empty. On the "
+        "diagonal, missing answers neither flatter nor harm. Whether people decide as the engine "
+        "thinks, only real answers can show."
     )
     if not drawn.bins:
         return _section("Calibration", words, _words("There was no pair to decide on."))
@@ -285,7 +305,8 @@ def _coverage(measures: Measures) -> str:
     s = measures.simulation
     series = [Series("U.S. communities", "a", s.coverage[0]), Series("abroad", "b", s.coverage[1])]
     words = _words(
-        "Coverage is the share of a community's weights on which a pair has data of both sides, over all eligible pairs. "
+        "Coverage is the share of a community's weights on which a pair has data of both sides, "
+        "over all eligible pairs. "
         f"Below {100 * s.coverage_floor:.0f} % nothing is suggested."
     )
     return _section(
@@ -318,8 +339,10 @@ def _ablations(measures: Measures) -> str:
     )
     facets = [(name.replace("_", " "), f"{-a:+.1f} %", f"{-b:+.1f} %") for b, a, name in lost]
     words = _words(
-        "One thing changed at a time. A facet left out is unknown to the ranking, while the simulated communities still decide by it: "
-        "the loss says how much the lists owe to it. A gain means that lists without it coincide more often by chance of crowding."
+        "One thing changed at a time. A facet left out is unknown to the ranking, while the "
+        "simulated communities still decide by it: "
+        "the loss says how much the lists owe to it. A gain means that lists without it coincide "
+        "more often by chance of crowding."
     )
     return _section(
         "Ablations",

@@ -34,16 +34,19 @@ def bars(
     for row, label in enumerate(labels):
         y = 26 + row * group
         parts.append(
-            f'<text class="label" x="{_LABEL - 8}" y="{y + _ROW * len(series) / 2 + 4:.1f}">{escape(label)}</text>'
+            f'<text class="label" x="{_LABEL - 8}" '
+            f'y="{y + _ROW * len(series) / 2 + 4:.1f}">{escape(label)}</text>'
         )
         for number, one in enumerate(series):
             width = _BAR * (one.values[row] - zero) / top
             at = y + number * _ROW
             parts.append(
-                f'<rect class="{one.css}" x="{_LABEL}" y="{at + 2}" width="{width:.1f}" height="{_ROW - 4}" rx="2"/>'
+                f'<rect class="{one.css}" x="{_LABEL}" y="{at + 2}" width="{width:.1f}" '
+                f'height="{_ROW - 4}" rx="2"/>'
             )
             parts.append(
-                f'<text class="value" x="{_LABEL + width + 6:.1f}" y="{at + 13}">{escape(form.format(one.values[row]))}</text>'
+                f'<text class="value" x="{_LABEL + width + 6:.1f}" '
+                f'y="{at + 13}">{escape(form.format(one.values[row]))}</text>'
             )
     return "".join([*parts, "</svg>"])
 
@@ -72,7 +75,8 @@ def histogram(title: str, series: Sequence[Series], floor: float) -> str:
             tall = plot_h * value / top
             x = left + bin_ * each + number * (wide + 0.5)
             parts.append(
-                f'<rect class="{one.css}" x="{x:.1f}" y="{26 + plot_h - tall:.1f}" width="{wide:.1f}" height="{tall:.1f}"/>'
+                f'<rect class="{one.css}" x="{x:.1f}" y="{26 + plot_h - tall:.1f}" '
+                f'width="{wide:.1f}" height="{tall:.1f}"/>'
             )
     parts += [
         f'<text class="tick" x="{left + plot_w * t:.1f}" y="{height - 10}">{100 * t:.0f} %</text>'
@@ -93,7 +97,8 @@ def reliability(title: str, points: Sequence[tuple[int, float, float]]) -> str:
     parts.append(f'<line class="grid" x1="{left}" y1="{14 + span}" x2="{left + span}" y2="14"/>')
     for tick in (0.0, 0.5, 1.0):
         parts.append(
-            f'<text class="label" x="{left - 6}" y="{14 + span * (1 - tick) + 4:.1f}">{tick:.1f}</text>'
+            f'<text class="label" x="{left - 6}" '
+            f'y="{14 + span * (1 - tick) + 4:.1f}">{tick:.1f}</text>'
         )
         parts.append(
             f'<text class="tick" x="{left + span * tick:.1f}" y="{size - 14}">{tick:.1f}</text>'
@@ -101,13 +106,17 @@ def reliability(title: str, points: Sequence[tuple[int, float, float]]) -> str:
     for count, predicted, observed in points:
         radius = 3 + 9 * (count / most) ** 0.5
         parts.append(
-            f'<circle class="a" cx="{left + span * predicted:.1f}" cy="{14 + span * (1 - observed):.1f}" r="{radius:.1f}"/>'
+            f'<circle class="a" cx="{left + span * predicted:.1f}" '
+            f'cy="{14 + span * (1 - observed):.1f}" r="{radius:.1f}"/>'
         )
     return "".join([*parts, "</svg>"])
 
 
 def _open(title: str, width: float, height: float) -> str:
-    return f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escape(title, quote=True)}">'
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" '
+        f'aria-label="{escape(title, quote=True)}">'
+    )
 
 
 def _legend(series: Sequence[Series], left: int = _LABEL) -> str:

@@ -30,7 +30,9 @@ _SEED = 20_240_611
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Outcome of one way to make lists, in plain numbers; see ``matching.lab.simulation.Outcome``."""
+    """Outcome of one way to make lists, in plain numbers; see
+    ``matching.lab.simulation.Outcome``.
+    """
 
     mutual_interests: float
     exposure_gini: float
@@ -164,7 +166,9 @@ class _Drawn:
         self._interested = (rng.random(len(wanted)) < wanted).astype(np.float64)
 
     def foretell(self, number: int, blind: simulation.Market) -> None:
-        """Takes over what is foretold of the pairs whose unknown facet is the one of this number."""
+        """Takes over what is foretold of the pairs whose unknown facet is the one of this
+        number.
+        """
         at = self._hidden == number
         self._foretold[at] = blind.left_preference[self._rows[at], self._cols[at]]
 

@@ -203,7 +203,10 @@ class Round:
 
     def __str__(self) -> str:
         acts = ", ".join(f"{act} ({way})" for act, way in zip(self.acts, self.ways, strict=True))
-        return f"round {self.number}: after [{', '.join(self.beginning)}] at once {acts}: {'; '.join(self.broken) or 'nothing broken'}"
+        return (
+            f"round {self.number}: after [{', '.join(self.beginning)}] at once {acts}: "
+            f"{'; '.join(self.broken) or 'nothing broken'}"
+        )
 
 
 def run_rounds(count: int, seed: int) -> Iterator[Round]:

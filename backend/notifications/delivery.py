@@ -1,5 +1,5 @@
-"""Sending mails: notifications to people, and codes, links and invitations to addresses. A mail that
-the server accepts is sent, one that it refuses is over, everything else is tried again.
+"""Sending mails: notifications to people, and codes, links and invitations to addresses. A mail
+that the server accepts is sent, one that it refuses is over, everything else is tried again.
 """
 
 from __future__ import annotations

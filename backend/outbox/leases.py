@@ -100,8 +100,8 @@ def finish(lease: Lease) -> bool:
 
 
 def fail(lease: Lease, error: str) -> bool:
-    """Returns the work for another attempt after a pause, or makes it a dead letter when it had its attempts.
-    False when the lease was lost.
+    """Returns the work for another attempt after a pause, or makes it a dead letter when it had its
+    attempts. False when the lease was lost.
     """
     if lease.attempt >= settings.OUTBOX["max_attempts"]:
         return dead_letter(lease, error)

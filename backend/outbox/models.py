@@ -119,7 +119,9 @@ class Job(models.Model):
 
 
 class ScheduledTick(models.Model):
-    """One row per periodic task and due time: two schedulers, or one and the sweep, open it once."""
+    """One row per periodic task and due time: two schedulers, or one and the sweep, open it
+    once.
+    """
 
     schedule = models.CharField(max_length=40)
     due_at = models.DateTimeField()

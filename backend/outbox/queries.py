@@ -50,7 +50,9 @@ def dead_letters() -> QuerySet[Job]:
 
 
 def trail(subject_type: str, subject_id: int) -> QuerySet[Event]:
-    """The audit trail of one row, oldest first; ``subject_type`` is its model's name in lower case."""
+    """The audit trail of one row, oldest first; ``subject_type`` is its model's name in lower
+    case.
+    """
     return (
         Event.objects.filter(subject_type=subject_type, subject_id=subject_id)
         .select_related("by")

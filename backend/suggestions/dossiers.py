@@ -179,10 +179,12 @@ def _next_steps(view: SuggestionForSide) -> list[str]:
         else _("Answer on the service; interest does not bind the community.")
     )
     introduced = _(
-        "If both sides are interested, staff introduce them; contacts are shown when both have consented."
+        "If both sides are interested, staff introduce them; contacts are shown when both have "
+        "consented."
     )
     resolution = _(
-        "A council resolution and an agreement signed by the highest officials of both sides come later."
+        "A council resolution and an agreement signed by the highest officials of both sides come "
+        "later."
     )
     if view.status_for_side == "open":
         return [answer_by, introduced, resolution]

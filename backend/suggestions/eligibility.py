@@ -146,7 +146,9 @@ class BarredByStaff:
 def barred_by_staff(
     home: Sequence[Community], abroad: Sequence[Community], on: dt.date
 ) -> BarredByStaff:
-    """What a run must leave out on that day, of the communities (with their places) that it knows."""
+    """What a run must leave out on that day, of the communities (with their places) that it
+    knows.
+    """
     rules = _with_pairs(active_rules(on))
     names = region_names(rules)
     countries, pairs = set(), set()
@@ -213,8 +215,10 @@ def require_room(community: Community) -> None:
     if not has_room(community):
         capacity = introduction_capacity(community)
         words = ngettext(
-            "You have %(count)d open introduction, as many as your profile allows. Close one or raise the number.",
-            "You have %(count)d open introductions, as many as your profile allows. Close one or raise the number.",
+            "You have %(count)d open introduction, as many as your profile allows. Close one or "
+            "raise the number.",
+            "You have %(count)d open introductions, as many as your profile allows. Close one or "
+            "raise the number.",
             capacity,
         )
         raise CapacityReached(words % {"count": capacity})

@@ -204,8 +204,10 @@ def closing_text(*, other: str) -> str:
     what, or did not.
     """
     return _(
-        "The time of this suggestion is over, and it did not lead to an introduction. That says nothing about your community: most often "
-        "the other side has as many partners as it can look after, or no time just now. Thank you for considering %(other)s."
+        "The time of this suggestion is over, and it did not lead to an introduction. That says "
+        "nothing about your community: most often "
+        "the other side has as many partners as it can look after, or no time just now. Thank you "
+        "for considering %(other)s."
     ) % {"other": other}
 
 

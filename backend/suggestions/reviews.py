@@ -214,7 +214,9 @@ class QueueCounts:
 
 
 def queue_counts(reader: Reader) -> QueueCounts:
-    """Counts over the whole queue, in one query, of what the side itself knows. Raises NotVisible."""
+    """Counts over the whole queue, in one query, of what the side itself knows. Raises
+    NotVisible.
+    """
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     now = database_now()
     rows = queue(reader).order_by().select_related(None)

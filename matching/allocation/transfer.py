@@ -169,7 +169,8 @@ class Allocation:
                 return a, b
             b = np.exp(mixing.step(_log(before), _log(b / _imbalance(left, a, right, b))))
         raise ConvergenceError(
-            f"no allocation within {self.max_iterations} iterations; raise beta, tolerance or max_iterations"
+            f"no allocation within {self.max_iterations} iterations; raise beta, tolerance or "
+            "max_iterations"
         )
 
     def totals(self) -> tuple[Float64Array, Float64Array]:
@@ -212,7 +213,8 @@ class Allocation:
         )
         if len(exponent) and np.abs(exponent).max() + self.subsidy / self.beta > _LARGEST_EXPONENT:
             raise ValueError(
-                f"beta {self.beta} is too small to compute with; use at least {1 / _LARGEST_EXPONENT:.4f}"
+                f"beta {self.beta} is too small to compute with; use at least "
+                f"{1 / _LARGEST_EXPONENT:.4f}"
             )
         shape = (len(candidates.left_ids), len(candidates.right_ids))
         return scipy.sparse.csr_array(
@@ -224,7 +226,8 @@ def _side(capacity: npt.ArrayLike, part: IntArray, name: str) -> _Side:
     values = np.asarray(capacity, dtype=np.float64)
     if values.shape != part.shape:
         raise ValueError(
-            f"{name} capacities must be {len(part)} numbers, one a community, not of shape {values.shape}"
+            f"{name} capacities must be {len(part)} numbers, one a community, not of shape "
+            f"{values.shape}"
         )
     if not ((values >= 0) & np.isfinite(values)).all():
         raise ValueError(f"{name} capacities must be finite numbers that are not negative")
@@ -232,7 +235,9 @@ def _side(capacity: npt.ArrayLike, part: IntArray, name: str) -> _Side:
 
 
 def _connected_parts(candidates: Candidates) -> IntArray:
-    """(n_left + n_right,) number of the connected part of the graph in which each community stands."""
+    """(n_left + n_right,) number of the connected part of the graph in which each community
+    stands.
+    """
     from scipy.sparse.csgraph import connected_components
 
     n, size = len(candidates.left_ids), len(candidates.left_ids) + len(candidates.right_ids)

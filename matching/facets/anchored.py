@@ -85,7 +85,10 @@ class AnchoredPart(Part):
         for value, at in number.items():
             if value not in column:
                 record = records[values.index(value)]
-                problem = f"{_shown(value)} has no column; encode both sides together with transform_sides"
+                problem = (
+                    f"{_shown(value)} has no column; encode both sides together with "
+                    "transform_sides"
+                )
                 raise UnseenValueError(record.id, self.field, problem)
             rows[at, column[value]] = 1.0
         return rows

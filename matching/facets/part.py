@@ -43,7 +43,9 @@ class EncodedPart:
 
 
 class Part(ABC):
-    """One similarity with its reason (the class docstring), its encoding, and the items behind it."""
+    """One similarity with its reason (the class docstring), its encoding, and the items behind
+    it.
+    """
 
     facet: str
     name: str

@@ -67,7 +67,10 @@ class Ties(Part):
                 if country in columns:
                     rows[at, columns[country]] = value
                 elif country in there:
-                    problem = f"a tie to {country} has no column; encode both sides together with transform_sides"
+                    problem = (
+                        f"a tie to {country} has no column; encode both sides together with "
+                        "transform_sides"
+                    )
                     raise UnseenValueError(record.id, "ties", problem)
         return rows
 
@@ -79,7 +82,10 @@ class Ties(Part):
             if column is not None:
                 rows[at, column] = 1.0
             elif record.country not in known:
-                problem = f"{record.country} has no column; encode both sides together with transform_sides"
+                problem = (
+                    f"{record.country} has no column; encode both sides together with "
+                    "transform_sides"
+                )
                 raise UnseenValueError(record.id, "country", problem)
         return rows
 

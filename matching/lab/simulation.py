@@ -47,7 +47,8 @@ class Market:
             or (len(self.left_capacity), len(self.right_capacity)) != shape
         ):
             raise ValueError(
-                f"preferences and eligibility of a market must be of shape {shape}, and each community needs a capacity"
+                f"preferences and eligibility of a market must be of shape {shape}, and each "
+                "community needs a capacity"
             )
 
 
@@ -84,7 +85,8 @@ def simulate(market: Market, lists: Lists) -> Outcome:
     n, m = market.allowed.shape
     if len(lists.left) != n or len(lists.right) != m:
         raise ValueError(
-            f"lists are of {len(lists.left)} and {len(lists.right)} communities, the market has {n} and {m}"
+            f"lists are of {len(lists.left)} and {len(lists.right)} communities, the market has "
+            f"{n} and {m}"
         )
     left_exposure, right_exposure = exposure(lists.right, n), exposure(lists.left, m)
     left_looks, right_looks = _examination(lists.left, m), _examination(lists.right, n).T

@@ -63,7 +63,8 @@ def check_factors(name: str, factors: Factors, n_left: int, n_right: int, weight
         if not np.isfinite(array.sum(dtype=np.float64)):
             row = int(np.argmin(np.isfinite(array.reshape(length, -1)).all(axis=1)))
             raise ValueError(
-                f"{name}.{field} holds NaN or infinity in row {row}: leave what is not known out of the presence instead"
+                f"{name}.{field} holds NaN or infinity in row {row}: leave what is not known out "
+                "of the presence instead"
             )
         if field.startswith(("presence", "total")) and array.size and array.min() < 0:
             raise ValueError(f"{name}.{field} must not be negative")

@@ -285,7 +285,9 @@ class DirectKernel:
         return joined([found, more])
 
     def _open(self, costs: FloatArray, limits: Float32Array, opened: IntArray) -> None:
-        """Sets the limits of those without a threshold just above their `optimistic`-th least cost."""
+        """Sets the limits of those without a threshold just above their `optimistic`-th least
+        cost.
+        """
         if len(opened):
             table = np.ascontiguousarray(costs[opened])
             table.partition(self.optimistic - 1, axis=1)

@@ -117,7 +117,8 @@ def affordable_threads(view: PairProblem, k: int, threads: int, max_bytes: int) 
     each = 4 * (8 * height * width + 3 * width * depth) + _GATHERED_BYTES
     if held + each > max_bytes:
         raise ValueError(
-            f"max_bytes is {max_bytes}, and {rows} x {cols} communities at k = {k} need at least {held + each}"
+            f"max_bytes is {max_bytes}, and {rows} x {cols} communities at k = {k} need at least "
+            f"{held + each}"
         )
     return min(threads, int((max_bytes - held) // each))
 

@@ -158,7 +158,9 @@ def nonnegative_dimensions(problem: PairProblem) -> BoolArray:
 
 
 def _root(sample: FloatArray) -> Float64Array:
-    """Lower Cholesky factor of the second moments, with a little of the identity so that it exists."""
+    """Lower Cholesky factor of the second moments, with a little of the identity so that it
+    exists.
+    """
     moments = (sample.T @ sample).astype(np.float64) / len(sample)
     return np.linalg.cholesky(
         moments + np.eye(len(moments)) * (np.trace(moments) / len(moments) * 1e-4 + 1e-12)

@@ -62,7 +62,8 @@ class RankingIndex:
             and np.array_equal(problem.right_ids, ranking.right.ids)
         ):
             raise ValueError(
-                "the ranking is of other communities than the problem: rank the problem by top_k first"
+                "the ranking is of other communities than the problem: rank the problem by top_k "
+                "first"
             )
         self.problem, self.k, self.fusion = problem, ranking.k if k is None else k, ranking.fusion
         if not 1 <= self.k <= ranking.k:
@@ -194,7 +195,8 @@ def _check_same_rules(before: PairProblem, now: PairProblem) -> None:
 
     if rules(before) != rules(now):
         raise ValueError(
-            "coverage floor, prior and prior weight concern every pair: rank the new problem by top_k"
+            "coverage floor, prior and prior weight concern every pair: rank the new problem by "
+            "top_k"
         )
 
 

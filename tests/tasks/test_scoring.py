@@ -1,4 +1,6 @@
-"""The main job as relay and worker do it, and ``manage.py score`` on a machine where neither runs."""
+"""The main job as relay and worker do it, and ``manage.py score`` on a machine where neither
+runs.
+"""
 
 from __future__ import annotations
 

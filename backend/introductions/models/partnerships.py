@@ -47,7 +47,8 @@ class Partnership(models.Model):
     )
     why = models.JSONField(
         default=dict,
-        help_text="Why this pair: reasons, run, votes, decisions and history, frozen at the beginning",
+        help_text="Why this pair: reasons, run, votes, decisions and history, frozen at the "
+        "beginning",
     )
 
     class Meta:

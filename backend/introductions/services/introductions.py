@@ -147,7 +147,10 @@ def _moved_words(introduction: Introduction) -> str:
     )
     who = str(last.by) if last and last.by else "The service"
     where = _I(introduction.stage).label
-    return f"{who} has moved this card to “{where}” in the meantime. It was not moved again; see whether it still should be."
+    return (
+        f"{who} has moved this card to “{where}” in the meantime. It was not moved again; see "
+        "whether it still should be."
+    )
 
 
 def _move_locked(

@@ -1,4 +1,6 @@
-"""Locks of introductions, agreements and partnerships: all changes of one queue up behind its row."""
+"""Locks of introductions, agreements and partnerships: all changes of one queue up behind its
+row.
+"""
 
 from __future__ import annotations
 

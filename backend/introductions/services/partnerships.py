@@ -36,7 +36,9 @@ YEARS_TO_REVIEW = 20  # at most, between one review and the next
 
 @dataclass(frozen=True, slots=True)
 class DecisionRule:
-    """``new``: where it leads. ``by_council``: the reference of a council's decision must be given."""
+    """``new``: where it leads. ``by_council``: the reference of a council's decision must be
+    given.
+    """
 
     new: Partnership.Status
     by_council: bool

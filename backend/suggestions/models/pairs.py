@@ -260,7 +260,9 @@ class Vote(models.Model):
 
 
 class AnswerRule(models.Model):
-    """What must come before a community's answer. A community without a row lets its chair decide."""
+    """What must come before a community's answer. A community without a row lets its chair
+    decide.
+    """
 
     class Kind(models.TextChoices):
         CHAIR = "chair", _("The chair decides")

@@ -67,7 +67,8 @@ class ScoringShard(models.Model):
     seconds = models.FloatField(null=True)
     result = models.BinaryField(
         null=True,
-        help_text="Its rows' k best and the other side's k best among them, packed; emptied when the run is over",
+        help_text="Its rows' k best and the other side's k best among them, packed; emptied when "
+        "the run is over",
     )
     done_at = models.DateTimeField(null=True)
 
@@ -108,7 +109,8 @@ class RankedPair(models.Model):
     right_rank = models.PositiveIntegerField(null=True, help_text="Among right's k best, 1 = best")
     expected_matches = models.FloatField(
         null=True,
-        help_text="Expected matches, where the allocation under both sides' capacity suggests the pair; empty: it does not",
+        help_text="Expected matches, where the allocation under both sides' capacity suggests the "
+        "pair; empty: it does not",
     )
 
     class Meta:

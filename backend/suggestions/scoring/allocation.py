@@ -33,7 +33,9 @@ class PromisingRow(NamedTuple):
 
 
 class Room(NamedTuple):
-    """What a community has room for: introductions, and suggestions that it has not answered yet."""
+    """What a community has room for: introductions, and suggestions that it has not answered
+    yet.
+    """
 
     introductions: int
     suggestions: int

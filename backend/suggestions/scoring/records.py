@@ -1,4 +1,6 @@
-"""Database rows become the engine's records; only what has changed in the database is read again."""
+"""Database rows become the engine's records; only what has changed in the database is read
+again.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ def engine_vocabulary() -> Vocabulary:
 
 @cache
 def tie_hints() -> Mapping[str, Mapping[str, float]]:
-    """Open-data hints by U.S. state: country → 0..1 (heritage; see the data folder's SOURCES.md)."""
+    """Open-data hints by U.S. state: country → 0..1 (heritage; see the data folder's
+    SOURCES.md).
+    """
     hints: dict[str, dict[str, float]] = defaultdict(dict)
     if HINTS_FILE.exists():
         with HINTS_FILE.open(encoding="utf-8", newline="") as file:

@@ -337,8 +337,10 @@ def _end_other_sides(now: dt.datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE suggestions_suggestion SET "
-            "a_state = CASE WHEN a_state IN ('pending', 'interested') THEN 'expired' ELSE a_state END, "
-            "b_state = CASE WHEN b_state IN ('pending', 'interested') THEN 'expired' ELSE b_state END "
+            "a_state = CASE WHEN a_state IN ('pending', 'interested') THEN 'expired' ELSE a_state "
+            "END, "
+            "b_state = CASE WHEN b_state IN ('pending', 'interested') THEN 'expired' ELSE b_state "
+            "END "
             "WHERE status IN ('declined', 'withdrawn') AND expires_at <= %s "
             "AND (a_state IN ('pending', 'interested') OR b_state IN ('pending', 'interested'))",
             [now],

@@ -98,7 +98,9 @@ MOST_AT_ONCE = 200
 
 @dataclass(slots=True)
 class Done:
-    """What one act on many came to: ids that it was done to, and why it was not done to the others."""
+    """What one act on many came to: ids that it was done to, and why it was not done to the
+    others.
+    """
 
     done: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
@@ -169,7 +171,9 @@ _MODE = ReleasePolicy.Mode
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How new suggestions are released; ``threshold`` (0 to 1) counts for the mode "above" alone."""
+    """How new suggestions are released; ``threshold`` (0 to 1) counts for the mode "above"
+    alone.
+    """
 
     mode: str
     threshold: float | None = None
@@ -188,7 +192,9 @@ def policy_in_force() -> Policy:
 
 
 def policy_history(user: User | AnonymousUser) -> QuerySet[ReleasePolicy]:
-    """All policies, the newest (the one in force) first. Raises NotVisible for others than staff."""
+    """All policies, the newest (the one in force) first. Raises NotVisible for others than
+    staff.
+    """
     require_staff(user, Verb.READ, Resource.SUGGESTION)
     return ReleasePolicy.objects.select_related("set_by").order_by("-id")
 

@@ -40,7 +40,8 @@ from backend.suggestions.sides import side_columns
 # Rules of the engine that no reason of staff sets aside; every other one is a wish of a side.
 _HARD = {"same_country", "barred_jurisdiction", "barred_pair"}
 _WISHES = {
-    "unavailable": "{own} takes no new suggestions now (paused, stale, or as many introductions as it allows).",
+    "unavailable": "{own} takes no new suggestions now (paused, stale, or as many introductions as "
+    "it allows).",
     "excluded_country": "{own} excludes {country}.",
     "not_a_wanted_place": "{own} looks for partners elsewhere than in {country}.",
     "partnered_there": "{own} has a partner in {country} and wants no second one there.",

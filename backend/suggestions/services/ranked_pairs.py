@@ -59,7 +59,9 @@ def copy_rows(run_id: int, rows: Iterable[RankedRow]) -> None:
 def stored_rows(
     run_id: int, left_ids: Sequence[int] | None = None, right_ids: Sequence[int] = ()
 ) -> dict[tuple[int, int], RankedRow]:
-    """Rows of a run by (left id, right id): all, or those of which a side is among the ids given."""
+    """Rows of a run by (left id, right id): all, or those of which a side is among the ids
+    given.
+    """
     rows = RankedPair.objects.filter(run_id=run_id).values_list(*_COLUMNS)
     if left_ids is not None:
         rows = rows.filter(Q(left_id__in=left_ids) | Q(right_id__in=right_ids))
@@ -77,7 +79,8 @@ def replace_rows(
     if gone:
         with connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM suggestions_rankedpair USING unnest(%s::bigint[], %s::bigint[]) AS gone(l, r) "
+                "DELETE FROM suggestions_rankedpair USING unnest(%s::bigint[], %s::bigint[]) AS "
+                "gone(l, r) "
                 "WHERE run_id = %s AND left_id = gone.l AND right_id = gone.r",
                 [[pair[0] for pair in gone], [pair[1] for pair in gone], run_id],
             )
@@ -302,10 +305,13 @@ def _mark(run_id: int, chosen: Mapping[PairIds, float]) -> None:
     pairs = sorted(chosen)
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH chosen AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS c(l, r, expected_matches)) "
-            "UPDATE suggestions_rankedpair AS p SET expected_matches = c.expected_matches FROM suggestions_rankedpair AS q "
+            "WITH chosen AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::float8[]) AS "
+            "c(l, r, expected_matches)) "
+            "UPDATE suggestions_rankedpair AS p SET expected_matches = c.expected_matches FROM "
+            "suggestions_rankedpair AS q "
             "LEFT JOIN chosen AS c ON c.l = q.left_id AND c.r = q.right_id "
-            "WHERE p.id = q.id AND q.run_id = %s AND q.expected_matches IS DISTINCT FROM c.expected_matches",
+            "WHERE p.id = q.id AND q.run_id = %s AND q.expected_matches IS DISTINCT FROM "
+            "c.expected_matches",
             [
                 [pair[0] for pair in pairs],
                 [pair[1] for pair in pairs],

@@ -113,7 +113,8 @@ def _lock_unanswered(suggestion_id: int, community_id: int) -> Suggestion:
     if status_for_side(side_of(suggestion, community_id), database_now()) != "open":
         raise WrongState(
             _(
-                "Your community has answered, or the time is over: votes and comments stay as they are."
+                "Your community has answered, or the time is over: votes and comments stay as they "
+                "are."
             )
         )
     return suggestion

@@ -139,7 +139,8 @@ def _complete(run: ScoringRun) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO suggestions_currentrun (id, run_id, flipped_at) VALUES (1, %s, %s) "
-            "ON CONFLICT (id) DO UPDATE SET run_id = excluded.run_id, flipped_at = excluded.flipped_at",
+            "ON CONFLICT (id) DO UPDATE SET run_id = excluded.run_id, flipped_at = "
+            "excluded.flipped_at",
             [run.pk, now],
         )
     record(Topic.RUN_COMPLETED, subject=run, by=run.requested_by, pairs=pairs)

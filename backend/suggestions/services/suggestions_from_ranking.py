@@ -353,7 +353,8 @@ def _supersede(
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE suggestions_suggestion SET status = 'superseded', closed_at = %s WHERE id = ANY(%s) AND status IN ('proposed', 'held')",
+            "UPDATE suggestions_suggestion SET status = 'superseded', closed_at = %s WHERE id = "
+            "ANY(%s) AND status IN ('proposed', 'held')",
             [now, [s.pk for s in gone]],
         )
     _record_many(Topic.SUGGESTION_SUPERSEDED, gone)

@@ -83,7 +83,10 @@ def why_not_promoted(version: WeightSet, in_force: str) -> str:
     if version.in_force:
         return "These weights are in force already."
     if version.metrics.get("compared_with") != in_force:
-        return "These weights were compared with others than those in force now; learn again and compare."
+        return (
+            "These weights were compared with others than those in force now; learn again and "
+            "compare."
+        )
     if not version.metrics.get("is_better"):
         return (
             "These weights are not better calibrated than those in force; they cannot be promoted."

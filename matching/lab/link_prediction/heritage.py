@@ -171,7 +171,9 @@ def over_representation(
 
 @dataclass(frozen=True)
 class TieHint:
-    """How likely a state's communities have ties of heritage to a country: ``strength`` in (0, 1)."""
+    """How likely a state's communities have ties of heritage to a country: ``strength`` in (0,
+    1).
+    """
 
     state: str
     country: str

@@ -59,7 +59,8 @@ class Partnerships:
         """Raises ``TableError`` without any pair."""
         if len(left_rows) == 0:
             raise TableError(
-                "no training pair is left to count; give --train more U.S. cities or use fewer folds"
+                "no training pair is left to count; give --train more U.S. cities or use fewer "
+                "folds"
             )
         left, row = np.unique(left_rows, return_inverse=True)
         right, column = np.unique(right_rows, return_inverse=True)
@@ -75,7 +76,9 @@ class Partnerships:
             raise CountedTwice("a U.S. city's own partnerships may not describe its pairs")
 
     def own(self, pool: IntArray) -> tuple[IntArray, IntArray]:
-        """Candidates that are counted themselves: their positions in the pool, and among ``right``."""
+        """Candidates that are counted themselves: their positions in the pool, and among
+        ``right``.
+        """
         position = {int(row): i for i, row in enumerate(self.right)}
         both = [(i, position[int(row)]) for i, row in enumerate(pool) if int(row) in position]
         return np.array([i for i, _ in both], dtype=np.int64), np.array(

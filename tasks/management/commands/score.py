@@ -25,7 +25,10 @@ _S = ScoringRun.Status
 
 
 class Command(BaseCommand):
-    help = "Score all pairs now: requests a full run, or follows the one under way, and shows its progress."
+    help = (
+        "Score all pairs now: requests a full run, or follows the one under way, and shows its "
+        "progress."
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--quiet", action="store_true", help="no progress bar, only the result")

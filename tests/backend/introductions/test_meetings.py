@@ -76,7 +76,9 @@ def in_days(days: int) -> str:
 def where(
     world: World, actor: str, introduction: Introduction, meeting: Meeting | None = None
 ) -> dict[str, Any]:
-    """Who acts, on what, and as whom: staff as staff, everybody else as the side that they claim."""
+    """Who acts, on what, and as whom: staff as staff, everybody else as the side that they
+    claim.
+    """
     side = {"committee_member": world.b, "chair": world.b}.get(actor, world.a)
     named = {
         "by": world.user(actor),

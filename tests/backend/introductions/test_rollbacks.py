@@ -117,7 +117,9 @@ def state() -> list[list[dict[str, Any]]]:
 def assert_all_or_nothing(
     act: Callable[[], Any], module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``module`` records an event that fails: its first one, or that of the number after a colon."""
+    """``module`` records an event that fails: its first one, or that of the number after a
+    colon.
+    """
     module, _, number = module.partition(":")
     calls = itertools.count(1)
     intact = importlib.import_module(module).record

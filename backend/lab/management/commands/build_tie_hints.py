@@ -14,7 +14,10 @@ TARGET = Path(suggestions.__file__).parent / "data" / "tie_hints.csv"
 
 
 class Command(BaseCommand):
-    help = "Rebuild suggestions/data/tie_hints.csv from us_states.csv and countries.csv of a data folder; see SOURCES.md beside it."
+    help = (
+        "Rebuild suggestions/data/tie_hints.csv from us_states.csv and countries.csv of a data "
+        "folder; see SOURCES.md beside it."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -13,7 +13,8 @@ from backend.lab.link_prediction import BASELINES, POOLS, Recovery, TableError, 
 
 class Command(BaseCommand):
     help = (
-        "Rank foreign cities for each U.S. city by open data alone and measure how its real partners come out "
+        "Rank foreign cities for each U.S. city by open data alone and measure how its real "
+        "partners come out "
         "(resemblance to past choices, not proof of quality)."
     )
     requires_system_checks: list[
@@ -89,10 +90,12 @@ def _as_json(found: Recovery) -> dict[str, float | int | str]:
 def _as_table(found: Recovery) -> str:
     m = found.measures
     lines = [
-        f"{found.pairs} pairs of {found.cities} U.S. cities to find among {found.pool_size} foreign cities (pool: {found.pool})",
+        f"{found.pairs} pairs of {found.cities} U.S. cities to find among {found.pool_size} "
+        f"foreign cities (pool: {found.pool})",
         "",
         f"{'':<34} hit@10  hit@50     mrr    pct     auc",
-        f"{'this ranking':<34} {m.hit_at_10:6.3f}  {m.hit_at_50:6.3f}  {m.mrr:6.3f}  {m.percentile:5.1f}  {m.auc:6.3f}",
+        f"{'this ranking':<34} {m.hit_at_10:6.3f}  {m.hit_at_50:6.3f}  {m.mrr:6.3f}  "
+        f"{m.percentile:5.1f}  {m.auc:6.3f}",
     ]
     if found.pool == "partners":
         lines += ["", "For comparison, on the public pairs with five folds:"]

@@ -19,7 +19,8 @@ _TOLD_EVERY = 200  # rounds, where nobody watches a line that counts
 
 class Command(BaseCommand):
     help = (
-        "Lets people answer, undo, withdraw, consent, leave and staff act at the same moment, on connections of their own, in a scratch "
+        "Lets people answer, undo, withdraw, consent, leave and staff act at the same moment, on "
+        "connections of their own, in a scratch "
         "database; prints rounds and violations and exits with 1 on any violation."
     )
 
@@ -58,7 +59,8 @@ class Command(BaseCommand):
                 self.stdout.flush()
         refused = sum(ways.values()) - ways["done"]
         self.stdout.write(
-            f"\nseed {seed}: {ways['done']} acts done, {refused} refused, {time.monotonic() - begun:.0f} s"
+            f"\nseed {seed}: {ways['done']} acts done, {refused} refused, "
+            f"{time.monotonic() - begun:.0f} s"
         )
         self.stdout.write(f"rounds {rounds}")
         self.stdout.write(f"violations {broken}")

@@ -13,7 +13,10 @@ from backend.lab.page import market_table, write_page
 
 
 class Command(BaseCommand):
-    help = "Write one HTML page, without outside assets, with the measures of the engine on the communities of this database."
+    help = (
+        "Write one HTML page, without outside assets, with the measures of the engine on the "
+        "communities of this database."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

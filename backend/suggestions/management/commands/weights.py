@@ -61,4 +61,7 @@ def _promote(version: int, email: str) -> WeightSet:
 def _line(row: WeightSet) -> str:
     state = "in force" if row.in_force else ("was in force" if row.promoted_at else "not promoted")
     better = "better calibrated" if row.metrics.get("is_better") else "not better calibrated"
-    return f"{row.pk:>4}  {row.source:<10} {row.created_at:%Y-%m-%d %H:%M}  {row.decisions:>6,} decisions  {better:<22} {state}"
+    return (
+        f"{row.pk:>4}  {row.source:<10} {row.created_at:%Y-%m-%d %H:%M}  {row.decisions:>6,} "
+        f"decisions  {better:<22} {state}"
+    )

@@ -172,6 +172,40 @@ def test_wrong_filter_is_refused_by_the_api_and_passed_over_by_the_page(
     assert client.get(f"/staff/{name}/?{query}").status_code == 200
 
 
+PUBLIC_LISTS = {
+    "/api/v1/communities/": ("/communities/", ("region=", "region=%00", "country=jp", "topic=x")),
+    "/api/v1/partnerships/": (
+        "/partnerships/",
+        ("status=unknown", "decade=198", "decade=x", "recognised=maybe", "theme=x", "place=0"),
+    ),
+    "/api/v1/confirmed-partnerships/": (
+        "/partnerships/",
+        ("status=emeritus", "decade=99999", "theme=culture", "recognised=true"),
+    ),
+    "/api/v1/listed-partnerships/": (
+        "/partnerships/",
+        ("status=active", "decade=1980", "kind=x", "place=9223372036854775808"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("api", "page", "query"),
+    [(api, page, query) for api, (page, queries) in PUBLIC_LISTS.items() for query in queries],
+)
+def test_public_lists_refuse_in_the_api_what_the_page_passes_over(
+    db: None, api: str, page: str, query: str
+) -> None:
+    body = assert_problem(Client().get(f"{api}?{query}"), 422, "invalid")
+    assert list(body["errors"]) == [query.split("=")[0]]
+    assert Client().get(f"{page}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("api", PUBLIC_LISTS)
+def test_public_lists_take_the_code_of_any_country(db: None, api: str) -> None:
+    assert Client().get(f"{api}?country=XX").json()["results"] == []
+
+
 @pytest.mark.parametrize("name", STAFF_LISTS)
 def test_api_takes_the_code_of_any_country(world: World, name: str) -> None:
     response = world.client("curator").get(f"/api/v1/staff/{name}/?country=XX&page_size=5")

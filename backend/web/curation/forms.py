@@ -13,8 +13,8 @@ from backend.suggestions.models import ReleasePolicy, Suggestion
 from backend.web.html.forms import (
     COUNTRY_CODE,
     DomainForm,
-    Filters,
     OpenChoiceField,
+    SearchFilters,
     countries_of_communities,
 )
 
@@ -155,8 +155,8 @@ class ProposalForm(DomainForm):
 # Filters of staff's lists.
 
 
-class SuggestionFilters(Filters):
-    documented = {**Filters.documented, "country": "Of either side"}
+class SuggestionFilters(SearchFilters):
+    documented = {**SearchFilters.documented, "country": "Of either side"}
 
     status = forms.ChoiceField(
         label="State", required=False, choices=[("", "Any"), *Suggestion.Status.choices]

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community, Country
 from backend.cities.names import fold
+from backend.cities.vocabularies import vocabulary
 from backend.common.errors import InvalidFields
 
 # Errors that services find, beside the fields that they are about.
@@ -76,19 +77,32 @@ class Filters(forms.Form):
     of a filter → what to say of it.
     """
 
-    documented: Mapping[str, str] = {"search": "Words of either name"}
-    search = forms.CharField(label=_("Name"), required=False, max_length=100, strip=True)
+    documented: Mapping[str, str] = {}
 
     def __init__(self, *args: Any, is_api: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if isinstance(field, OpenChoiceField):
                 field.is_open = is_api
+                if not is_api:  # looked up once, not at each use
+                    choices: Any = field.choices
+                    field.choices = list(choices)
 
     def chosen(self) -> dict[str, Any]:
         """The valid, non-empty filters."""
         self.full_clean()
-        return {name: value for name, value in self.cleaned_data.items() if value}
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if value not in (None, "") and value is not False
+        }
+
+
+class SearchFilters(Filters):
+    """Filters of a list whose rows have names."""
+
+    documented = {"search": "Words of either name"}
+    search = forms.CharField(label=_("Name"), required=False, max_length=100, strip=True)
 
 
 COUNTRY_CODE = "[A-Z]{2}"
@@ -98,6 +112,12 @@ def countries_of_communities(anything: str = "") -> list[tuple[str, Any]]:
     """The countries of registered communities, as choices of a filter."""
     found = Country.objects.filter(communities__isnull=False).distinct().values_list("code", "name")
     return [("", anything or _("Any")), *found]
+
+
+def terms(name: str) -> list[tuple[str, Any]]:
+    """The terms of a vocabulary by their labels, as choices of a filter."""
+    found = ((code, term.label()) for code, term in vocabulary(name).items())
+    return [("", _("Any")), *sorted(found, key=lambda choice: choice[1])]
 
 
 DATE = {"type": "date"}

@@ -13,9 +13,9 @@ from backend.introductions.models import Introduction
 from backend.web.html.forms import (
     COUNTRY_CODE,
     DomainForm,
-    Filters,
     FlagField,
     OpenChoiceField,
+    SearchFilters,
     countries_of_communities,
 )
 
@@ -79,9 +79,9 @@ def _owners() -> list[tuple[str, str]]:
     return [("", "Anybody"), ("me", "Me"), ("nobody", "Nobody yet"), *named]
 
 
-class BoardFilters(Filters):
+class BoardFilters(SearchFilters):
     documented = {
-        **Filters.documented,
+        **SearchFilters.documented,
         "stage": "Without it: all open columns",
         "owner": "me, nobody, or a curator's id",
         "country": "Of either side",

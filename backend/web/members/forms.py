@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from backend.cities.models import Community, Country, Membership
-from backend.web.html.forms import COUNTRY_CODE, DomainForm, Filters, OpenChoiceField
+from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, SearchFilters
 
 # Memberships, as staff keep them. The services check; these read days and show fields and
 # errors.
@@ -30,7 +30,7 @@ def _countries_of_members() -> list[tuple[str, str]]:
     return [_ANY, *found.values_list("code", "name")]
 
 
-class MemberFilters(Filters):
+class MemberFilters(SearchFilters):
     documented = {"standing": "Those that have ended are left out otherwise"}
 
     country = OpenChoiceField(label="Country", pattern=COUNTRY_CODE, choices=_countries_of_members)

@@ -12,8 +12,8 @@ from backend.introductions.models import Activity, Partnership
 from backend.web.html.forms import (
     COUNTRY_CODE,
     DomainForm,
-    Filters,
     OpenChoiceField,
+    SearchFilters,
     countries_of_communities,
     date_input,
 )
@@ -104,8 +104,8 @@ class DecisionForm(DomainForm):
             del self.fields["reference"]
 
 
-class PartnershipFilters(Filters):
-    documented = {**Filters.documented, "country": "Of either side"}
+class PartnershipFilters(SearchFilters):
+    documented = {**SearchFilters.documented, "country": "Of either side"}
 
     status = forms.ChoiceField(
         label=_("Status"), required=False, choices=[("", _("Any")), *Partnership.Status.choices]

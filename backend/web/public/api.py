@@ -34,6 +34,12 @@ from backend.web.access import Level, open_to
 from backend.web.introductions.serializers import PartnershipSerializer
 from backend.web.members.serializers import ConfirmedPartnershipSerializer
 from backend.web.public import serializers
+from backend.web.public.forms import (
+    ConfirmedFilters,
+    ListedFilters,
+    RecordedFilters,
+    SeekingFilters,
+)
 from backend.web.rest.base import ApiList, ApiView, current_user, validated
 from backend.web.rest.idempotency import idempotent
 
@@ -41,7 +47,7 @@ from backend.web.rest.idempotency import idempotent
 @open_to(GET=Level.PUBLIC, POST=Level.SIGNED_IN)
 class CommunitiesView(ApiList):
     serializer_class = serializers.CommunityCardSerializer
-    filter_serializer = serializers.SeekingFilters
+    filter_form = SeekingFilters
 
     def get_queryset(self) -> QuerySet[Community]:
         return seeking_communities(**self.filters())
@@ -146,7 +152,7 @@ class PartnershipsView(ApiList):
     """
 
     serializer_class = PartnershipSerializer
-    filter_serializer = serializers.RecordedFilters
+    filter_form = RecordedFilters
 
     def get_queryset(self) -> QuerySet[Partnership]:
         return recorded_partnerships(Filters(**self.filters()))
@@ -159,7 +165,7 @@ class ConfirmedPartnershipsView(ApiList):
     """
 
     serializer_class = ConfirmedPartnershipSerializer
-    filter_serializer = serializers.ConfirmedFilters
+    filter_form = ConfirmedFilters
 
     def get_queryset(self) -> QuerySet[ExistingPartnership]:
         return confirmed_of_members(Filters(**self.filters()))
@@ -172,7 +178,7 @@ class ListedPartnershipsView(ApiList):
     """
 
     serializer_class = serializers.ListedPartnershipSerializer
-    filter_serializer = serializers.DirectoryFilters
+    filter_form = ListedFilters
 
     def get_queryset(self) -> QuerySet[ListedPartnership]:
         return listed_of_members(Filters(**self.filters()))

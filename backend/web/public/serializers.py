@@ -8,16 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.cities.models import Community, Profile
-from backend.cities.profile_schema import PARTNERSHIP_STATUS
-from backend.cities.vocabularies import vocabulary
-from backend.introductions.models import Partnership
-from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.rest.base import StrictSerializer
 from backend.web.rest.schema import published_document_schema
-
-# Of the living ones: the directory shows no others.
-PARTNERSHIP_STATES = [
-    choice for choice in Partnership.Status.choices if choice[0] not in ("ended", "emeritus")
-]
 
 
 class CountrySerializer(serializers.Serializer):
@@ -132,25 +124,6 @@ class RegisteredSerializer(CommunityNameSerializer):
     revision = serializers.IntegerField(source="profile.draft_revision")
 
 
-def _codes(name: str) -> list[tuple[str, str]]:
-    return [(code, term.label()) for code, term in vocabulary(name).items()]
-
-
-class SeekingFilters(FilterSerializer):
-    search = serializers.CharField(
-        required=False, max_length=100, help_text="Words of names; forgives accents"
-    )
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1 alpha-2")
-    region = serializers.CharField(
-        required=False, max_length=60, help_text="UN subregion, as `/countries/` names it"
-    )
-    theme = serializers.ChoiceField(choices=_codes("themes"), required=False)
-    sector = serializers.ChoiceField(choices=_codes("sectors"), required=False)
-    topic = serializers.ChoiceField(
-        choices=_codes("topics"), required=False, help_text="Needed or offered"
-    )
-
-
 class PlaceFilters(StrictSerializer):
     q = serializers.CharField(
         min_length=2,
@@ -162,39 +135,6 @@ class PlaceFilters(StrictSerializer):
         required=False,
         default="",
         help_text="ISO 3166-1 alpha-2; its places come first",
-    )
-
-
-class DirectoryFilters(FilterSerializer):
-    search = serializers.CharField(required=False, max_length=100, help_text="Words of either name")
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of either side")
-    kind = serializers.ChoiceField(
-        choices=[("us", "Of U.S. members"), ("global", "Of Global Members")], required=False
-    )
-    place = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**63 - 1, help_text="GeoNames id of either side"
-    )
-
-
-class ConfirmedFilters(DirectoryFilters):
-    status = serializers.ChoiceField(
-        choices=[(code, str(label)) for code, label in PARTNERSHIP_STATUS.items()], required=False
-    )
-    decade = serializers.IntegerField(
-        required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980"
-    )
-
-
-class RecordedFilters(DirectoryFilters):
-    status = serializers.ChoiceField(choices=PARTNERSHIP_STATES, required=False)
-    decade = serializers.IntegerField(
-        required=False, min_value=1000, max_value=2990, help_text="Its first year: 1980"
-    )
-    theme = serializers.ChoiceField(
-        choices=_codes("themes"), required=False, help_text="Among its areas of cooperation"
-    )
-    recognised = serializers.BooleanField(
-        required=False, help_text="Only officially recognised ones"
     )
 
 

@@ -366,7 +366,8 @@ def test_queue_is_narrowed_and_counted_alike(world: World) -> None:
             len(client.get(api_path(world, f"suggestions/?shown={shown}")).json()["results"])
             == count
         ), shown
-    assert client.get(api_path(world, "suggestions/?theme=nonsense")).status_code == 422
+    for query in ("theme=nonsense", "shown=nonsense", "country=de", "country=", "search=x"):
+        assert client.get(api_path(world, f"suggestions/?{query}")).status_code == 422, query
     assert (
         len(client.get(api_path(world, "suggestions/?theme=trade&country=US")).json()["results"])
         == 2

@@ -36,7 +36,8 @@ from backend.web.access import Level, open_to
 from backend.web.rest.base import ApiList, ApiView, current_reader, current_user, validated
 from backend.web.rest.idempotency import idempotent
 from backend.web.suggestions import serializers
-from backend.web.suggestions.serializers import QueueFilterSerializer, SuggestionSerializer
+from backend.web.suggestions.forms import QueueForm
+from backend.web.suggestions.serializers import SuggestionSerializer
 
 # A community's suggestions, from its own side, and its answers.
 
@@ -46,7 +47,7 @@ class SuggestionsView(ApiList):
     """Suggested partners, the best first."""
 
     serializer_class = serializers.SuggestionSerializer
-    filter_serializer = QueueFilterSerializer
+    filter_form = QueueForm
 
     def get_queryset(self) -> QuerySet[Suggestion]:
         filters = QueueFilters(**self.filters())

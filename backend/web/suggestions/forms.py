@@ -7,10 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from backend.cities.vocabularies import vocabulary
 from backend.suggestions.models import AnswerRule, Decision, Vote
-from backend.suggestions.reviews import QueueCounts, QueueFilters
-from backend.web.html.forms import DomainForm
+from backend.suggestions.reviews import SHOWN, QueueCounts, QueueFilters
+from backend.web.html.forms import COUNTRY_CODE, DomainForm, Filters, OpenChoiceField, terms
 
 # The form beside a suggestion's "decline".
 
@@ -65,26 +64,31 @@ class RuleForm(DomainForm):
     )
 
 
-class QueueForm(forms.Form):
+class QueueForm(Filters):
     """The filters of the queue. A value that is not a choice does not filter, and is said to be
     wrong.
     """
 
-    country = forms.ChoiceField(label=_("Country"), required=False)
-    theme = forms.ChoiceField(label=_("Theme that they want"), required=False)
+    documented = {
+        "shown": "Which part of the queue; all of it by default",
+        "country": "Of the other side",
+        "theme": "A theme that the other side wants exchange in",
+    }
 
-    def __init__(self, *args: Any, counts: QueueCounts, **kwargs: Any) -> None:
+    shown = forms.ChoiceField(
+        required=False, choices=[(code, code) for code in SHOWN], widget=forms.HiddenInput
+    )
+    country = OpenChoiceField(label=_("Country"), pattern=COUNTRY_CODE)
+    theme = forms.ChoiceField(
+        label=_("Theme that they want"), required=False, choices=lambda: terms("themes")
+    )
+
+    def __init__(self, *args: Any, counts: QueueCounts | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        countries = [(code, f"{name} ({count})") for code, name, count in counts.countries]
-        themes = sorted(
-            ((term.code, term.label()) for term in vocabulary("themes").values()),
-            key=lambda pair: pair[1],
-        )
-        self.fields["country"].choices = [("", _("Any")), *countries]  # type: ignore[attr-defined]
-        self.fields["theme"].choices = [("", _("Any")), *themes]  # type: ignore[attr-defined]
+        if counts is not None:
+            countries = [(code, f"{name} ({count})") for code, name, count in counts.countries]
+            self.fields["country"].choices = [("", _("Any")), *countries]  # type: ignore[attr-defined]
 
-    def filters(self, shown: str) -> QueueFilters:
-        self.full_clean()
-        return QueueFilters(
-            shown, self.cleaned_data.get("country", ""), self.cleaned_data.get("theme", "")
-        )
+    def asked(self) -> QueueFilters:
+        """The valid filters."""
+        return QueueFilters(**self.chosen())

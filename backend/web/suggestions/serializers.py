@@ -6,10 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.cities.vocabularies import vocabulary
 from backend.suggestions.models import AnswerRule, Decision, Vote
 from backend.suggestions.pair_text import caveat_sentence, reason_sentences
-from backend.suggestions.reviews import MOST_COMPARED, SHOWN, Review
+from backend.suggestions.reviews import MOST_COMPARED, Review
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import FilterSerializer, StrictSerializer
 
@@ -127,23 +126,6 @@ class AnswerSerializer(StrictSerializer):
 
 # Votes, comments, the rule of a community's answers, its shortlist, and candidates side by
 # side.
-
-
-class QueueFilterSerializer(FilterSerializer):
-    shown = serializers.ChoiceField(
-        choices=SHOWN, required=False, help_text="Which part of the queue; all of it by default"
-    )
-    country = serializers.RegexField(r"^[A-Z]{2}$", required=False, help_text="Of the other side")
-    theme = serializers.CharField(
-        required=False, max_length=40, help_text="A theme that the other side wants exchange in"
-    )
-
-    def validate_theme(self, value: str) -> str:
-        if value not in vocabulary("themes"):
-            raise serializers.ValidationError(
-                "There is no such theme; see the vocabulary `themes`."
-            )
-        return value
 
 
 class CountsSerializer(serializers.Serializer):

@@ -104,10 +104,9 @@ def _tabs(request: HttpRequest, counts: dict[str, int], shown: str) -> list[Queu
 def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
     reader = current_reader(request)
     counts = queue_counts(reader)
-    shown = request.GET.get("shown", "all")
-    shown = shown if shown in SHOWN else "all"
     form = QueueForm(request.GET, counts=counts)
-    rows = queue(reader, form.filters(shown))
+    asked = form.asked()
+    rows = queue(reader, asked)
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     now = database_now()
     views = [seen_from(row, community_id, now=now) for row in page]
@@ -121,7 +120,7 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
         if views
         else Community.objects.select_related("country").get(pk=community_id),
         "form": form,
-        "tabs": _tabs(request, counts.shown, shown),
+        "tabs": _tabs(request, counts.shown, asked.shown),
         "counts": counts.shown,
         "page": page,
         "cards": cards,

@@ -156,6 +156,7 @@ STAFF_LISTS = {
     "partnerships": ("country=jp", "status=nothing", "colour=red"),
     "introductions": ("owner=nobody1", "overdue=maybe", "stage=nothing", "stuck="),
     "members": ("kind=nothing", "standing=", "dues_class=nothing", "colour=red"),
+    "events": ("topic=nothing", "subject_id=x", "subject_type=%00", "community_id=0", "search=x"),
 }
 
 
@@ -206,7 +207,7 @@ def test_public_lists_take_the_code_of_any_country(db: None, api: str) -> None:
     assert Client().get(f"{api}?country=XX").json()["results"] == []
 
 
-@pytest.mark.parametrize("name", STAFF_LISTS)
+@pytest.mark.parametrize("name", sorted(STAFF_LISTS.keys() - {"events"}))
 def test_api_takes_the_code_of_any_country(world: World, name: str) -> None:
     response = world.client("curator").get(f"/api/v1/staff/{name}/?country=XX&page_size=5")
     assert response.json()["results"] == []

@@ -19,6 +19,7 @@ from backend.suggestions.services import request_run
 from backend.suggestions.services.weights import all_weights, promote_weights
 from backend.web.access import Level, open_to
 from backend.web.operations import serializers
+from backend.web.operations.forms import EventFilters
 from backend.web.operations.serializers import (
     FiguresFilters,
     FiguresSerializer,
@@ -90,7 +91,7 @@ class EventsView(ApiList):
     """What happened, the latest first."""
 
     serializer_class = serializers.EventSerializer
-    filter_serializer = serializers.EventFilters
+    filter_form = EventFilters
 
     def get_queryset(self) -> QuerySet[Event]:
         return whole_trail(current_user(self.request)).filter(**self.filters())

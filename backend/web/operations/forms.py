@@ -6,22 +6,34 @@ import datetime as dt
 from typing import Any
 
 from django import forms
+from django.db.models import BigIntegerField
 from django.utils.translation import gettext_lazy as _
 
 from backend.introductions.statistics import Scope
+from backend.outbox.models import Event
 from backend.outbox.topics import Topic
-from backend.web.html.forms import countries_of_communities, date_input
+from backend.web.html.forms import Filters, countries_of_communities, date_input
+
+_SUBJECT_TYPE = Event._meta.get_field("subject_type")
+_LARGEST_ID = BigIntegerField.MAX_BIGINT
 
 
-class EventFilters(forms.Form):
+class EventFilters(Filters):
+    documented = {
+        "subject_type": "What the event is about",
+        "subject_id": "Number of what the event is about",
+    }
+
     topic = forms.ChoiceField(label="Topic", required=False, choices=[("", "Any"), *Topic.choices])
-    community_id = forms.IntegerField(
-        label="Community number", required=False, min_value=1, max_value=2**31 - 1
+    subject_type = forms.CharField(
+        required=False, max_length=_SUBJECT_TYPE.max_length, widget=forms.HiddenInput
     )
-
-    def chosen(self) -> dict[str, Any]:
-        self.full_clean()
-        return {name: value for name, value in self.cleaned_data.items() if value}
+    subject_id = forms.IntegerField(
+        required=False, min_value=0, max_value=_LARGEST_ID, widget=forms.HiddenInput
+    )
+    community_id = forms.IntegerField(
+        label="Community number", required=False, min_value=1, max_value=_LARGEST_ID
+    )
 
 
 class FiguresForm(forms.Form):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, WeightSet
-from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.rest.base import StrictSerializer
 
 # What staff see of the service's own work: scoring runs, dead letters, events.
 
@@ -70,13 +70,6 @@ class DeadLetterSerializer(serializers.Serializer):
 class RetriedSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     status = serializers.CharField()
-
-
-class EventFilters(FilterSerializer):
-    topic = serializers.ChoiceField(choices=Topic.choices, required=False)
-    subject_type = serializers.CharField(required=False, max_length=40)
-    subject_id = serializers.IntegerField(required=False, min_value=0, max_value=2**63 - 1)
-    community_id = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
 
 
 # Versions of the weights as staff see them.

@@ -93,7 +93,7 @@ def _parameter(name: str, field: forms.Field, form: type[Filters]) -> OpenApiPar
         shape = {"type": "integer", "minimum": field.min_value, "maximum": field.max_value}
     elif isinstance(field, forms.CharField):
         shape |= {"minLength": 1, "maxLength": field.max_length}
-    about = form.documented.get(name, str(field.label))
+    about = form.documented.get(name, str(field.label or ""))
     return OpenApiParameter(name, shape, OpenApiParameter.QUERY, description=about)
 
 

@@ -27,7 +27,9 @@ from matching.weights import Weights
 Float64Array = npt.NDArray[np.float64]
 
 FIT_REASONS = frozenset({"no_fit", "too_far_apart"})
-"""Declines that say something about the fit. "We are full", "no support", "not this country" say nothing of it and teach nothing."""
+"""Declines that say something about the fit. "We are full", "no support", "not this country" say
+nothing of it and teach nothing.
+"""
 LEAST_DECISIONS = 40
 LEAST_OF_EACH = 8
 # The least slope γ of acceptance by preference: decisions that ignore the preference must not

@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 
 FUSIONS: tuple[str, ...] = ("harmonic", "product", "min", "mean")
-"""``harmonic`` is RECON's (Pizzato et al., RecSys 2010): it needs both sides to want the pair. The others stay as ablations."""
+"""``harmonic`` is RECON's (Pizzato et al., RecSys 2010): it needs both sides to want the pair. The
+others stay as ablations.
+"""
 
 SENSITIVITY: dict[str, float] = {"harmonic": 2.0, "product": 2.0, "min": 1.0, "mean": 1.0}
-"""By how much a score can move, at most, when both preferences (in [0, 1]) move by one unit: turns an error of preferences into one
-of scores."""
+"""By how much a score can move, at most, when both preferences (in [0, 1]) move by one unit: turns
+an error of preferences into one of scores."""
 
 
 def check_fusion(fusion: str) -> None:

@@ -30,7 +30,9 @@ class Vocabulary:
     institutions: tuple[str, ...]
     languages: tuple[str, ...]  # ISO 639-1, or 639-3 where there is no two-letter code
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """Words by which a story may mention a code, in any language: "topic:port_logistics" -> ("port logistics", "logística portuaria")."""
+    """Words by which a story may mention a code, in any language: "topic:port_logistics" -> ("port
+    logistics", "logística portuaria").
+    """
 
 
 @dataclass(frozen=True, slots=True)

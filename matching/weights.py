@@ -14,7 +14,9 @@ import numpy.typing as npt
 from matching.facets import FACET_NAMES, FACETS
 
 QUANTUM = 1.0 / 4096.0
-"""Every part's weight is a multiple of it: sums of such weights are exact in float32, so presence and coverage carry no rounding."""
+"""Every part's weight is a multiple of it: sums of such weights are exact in float32, so presence
+and coverage carry no rounding.
+"""
 
 _LEVEL: Mapping[str, float] = MappingProxyType(
     {facet.name: facet.default_importance for facet in FACETS}
@@ -22,13 +24,16 @@ _LEVEL: Mapping[str, float] = MappingProxyType(
 PRIORS_FROM_PARTNERSHIPS: Mapping[str, float] = MappingProxyType(
     {"ties": 3.08, "institutions": 1.83, "geography": 1.58, "size": 1.52}
 )
-"""Weights at default importance that real partnerships advise, half way from the defaults (``matching.lab.link_prediction.priors``).
+"""Weights at default importance that real partnerships advise, half way from the defaults
+(``matching.lab.link_prediction.priors``).
 
-A non-negative ridge logistic model on the engine's own similarities, 2,012 partnerships of 706 U.S. cities against 30 random others each:
-log-odds from similarity 0 to 1 (standard error) ties by heritage 2.39 (.20), size 1.55 (.07), institutions 1.26 (.11), geography .87 (.09),
-time zone .45 (.07), languages 0 (.05). Languages and time zone are feasibility and keep their defaults. Labels: lists of Wikipedia
-(CC BY-SA 4.0), Wikidata (CC0) and sistercity.info, none of which is carried here; facts: GeoNames (CC BY 4.0), Natural Earth and Census
-(public domain), OpenFlights (ODbL 1.0), Köppen–Geiger by Rubel et al. 2017. Past choices are resemblance, not proof of quality.
+A non-negative ridge logistic model on the engine's own similarities, 2,012 partnerships of 706 U.S.
+cities against 30 random others each: log-odds from similarity 0 to 1 (standard error) ties by
+heritage 2.39 (.20), size 1.55 (.07), institutions 1.26 (.11), geography .87 (.09), time zone .45
+(.07), languages 0 (.05). Languages and time zone are feasibility and keep their defaults. Labels:
+lists of Wikipedia (CC BY-SA 4.0), Wikidata (CC0) and sistercity.info, none of which is carried
+here; facts: GeoNames (CC BY 4.0), Natural Earth and Census (public domain), OpenFlights (ODbL 1.0),
+Köppen–Geiger by Rubel et al. 2017. Past choices are resemblance, not proof of quality.
 """
 
 _UNIT: Mapping[str, float] = MappingProxyType(

@@ -219,10 +219,14 @@ RECORDED, CONFIRMED, LISTED = "recorded", "confirmed", "listed"
 MOST_ARCS = 200
 
 
+_OF_A_SIDE = ("name", "country", "place", "community", "latitude", "longitude")
+_OF_BOTH = ("form", "status", "year", "themes", "is_recognised", "is_sample", "lists")
 _COLUMNS = (
-    "source", "row", "a_name", "a_country", "a_place", "a_community", "a_latitude", "a_longitude", "b_name", "b_country", "b_place",
-    "b_community", "b_latitude", "b_longitude", "form", "status", "year", "themes", "is_recognised", "is_sample", "lists",
-)  # fmt: skip
+    "source",
+    "row",
+    *(f"{side}_{part}" for side in "ab" for part in _OF_A_SIDE),
+    *_OF_BOTH,
+)
 
 
 _ORDER = (
@@ -282,41 +286,92 @@ def _parts(asked: Filters) -> list[QuerySet[Any, Any]]:
     either_sample = Q(pair__a__is_sample=True) | Q(pair__b__is_sample=True)
     parts = [
         recorded.annotate(
-            source=as_text(Value(RECORDED)), row=F("id"),
+            source=as_text(Value(RECORDED)),
+            row=F("id"),
             **_side(
-                "a", F("pair__a__name"), "pair__a_country", F("pair__a__place"), "pair__a", F("pair__a__latitude"),
+                "a",
+                F("pair__a__name"),
+                "pair__a_country",
+                F("pair__a__place"),
+                "pair__a",
+                F("pair__a__latitude"),
                 F("pair__a__longitude"),
             ),
             **_side(
-                "b", F("pair__b__name"), "pair__b_country", F("pair__b__place"), "pair__b", F("pair__b__latitude"),
+                "b",
+                F("pair__b__name"),
+                "pair__b_country",
+                F("pair__b__place"),
+                "pair__b",
+                F("pair__b__latitude"),
                 F("pair__b__longitude"),
             ),
-            year=Cast(ExtractYear("since"), IntegerField()), themes=F("agreement__areas"), is_recognised=F("recognised"),
-            is_sample=Case(When(either_sample, then=Value(True)), default=Value(False), output_field=BooleanField()), lists=no_lists,
+            year=Cast(ExtractYear("since"), IntegerField()),
+            themes=F("agreement__areas"),
+            is_recognised=F("recognised"),
+            is_sample=Case(
+                When(either_sample, then=Value(True)),
+                default=Value(False),
+                output_field=BooleanField(),
+            ),
+            lists=no_lists,
         ),
         confirmed.annotate(
-            source=as_text(Value(CONFIRMED)), row=F("id"),
+            source=as_text(Value(CONFIRMED)),
+            row=F("id"),
             **_side(
-                "a", F("community__name"), "community__country", F("community__place"), "community", F("community__latitude"),
+                "a",
+                F("community__name"),
+                "community__country",
+                F("community__place"),
+                "community",
+                F("community__latitude"),
                 F("community__longitude"),
             ),
-            **_side("b", F("name"), "country", F("place"), "place__community", F("place__latitude"), F("place__longitude")),
-            themes=no_themes, is_recognised=Value(False), is_sample=F("community__is_sample"), lists=no_lists,
+            **_side(
+                "b",
+                F("name"),
+                "country",
+                F("place"),
+                "place__community",
+                F("place__latitude"),
+                F("place__longitude"),
+            ),
+            themes=no_themes,
+            is_recognised=Value(False),
+            is_sample=F("community__is_sample"),
+            lists=no_lists,
         ),
         listed.annotate(
-            source=as_text(Value(LISTED)), row=F("id"),
+            source=as_text(Value(LISTED)),
+            row=F("id"),
             **_side(
-                "a", F("place_a__name"), "place_a__country", F("place_a"), "place_a__community", F("place_a__latitude"),
+                "a",
+                F("place_a__name"),
+                "place_a__country",
+                F("place_a"),
+                "place_a__community",
+                F("place_a__latitude"),
                 F("place_a__longitude"),
             ),
             **_side(
-                "b", F("place_b__name"), "place_b__country", F("place_b"), "place_b__community", F("place_b__latitude"),
+                "b",
+                F("place_b__name"),
+                "place_b__country",
+                F("place_b"),
+                "place_b__community",
+                F("place_b__latitude"),
                 F("place_b__longitude"),
             ),
-            form=as_text(Value("")), status=as_text(Value(UNKNOWN)), year=Cast(NullIf(Value(0), Value(0)), IntegerField()),
-            themes=no_themes, is_recognised=Value(False), is_sample=Value(False), lists=F("sources"),
+            form=as_text(Value("")),
+            status=as_text(Value(UNKNOWN)),
+            year=Cast(NullIf(Value(0), Value(0)), IntegerField()),
+            themes=no_themes,
+            is_recognised=Value(False),
+            is_sample=Value(False),
+            lists=F("sources"),
         ),
-    ]  # fmt: skip
+    ]
     return [part.values_list(*_COLUMNS) for part in parts]
 
 
@@ -396,14 +451,18 @@ class Directory:
 _COUNTED = """
 SELECT 'count', 'all', count(*) FROM entry
 UNION ALL SELECT 'status', status, count(*) FROM entry GROUP BY status
-UNION ALL SELECT 'decade', (year / 10 * 10)::text, count(*) FROM entry WHERE year IS NOT NULL GROUP BY 2
+UNION ALL SELECT 'decade', (year / 10 * 10)::text, count(*) FROM entry
+    WHERE year IS NOT NULL GROUP BY 2
 UNION ALL SELECT 'recognised', 'yes', count(*) FROM entry WHERE is_recognised HAVING count(*) > 0
-UNION ALL SELECT 'theme', code, count(*) FROM entry, jsonb_array_elements_text(themes) AS code GROUP BY code
+UNION ALL SELECT 'theme', code, count(*)
+    FROM entry, jsonb_array_elements_text(themes) AS code GROUP BY code
 UNION ALL SELECT 'country', code, count(*) FROM (
-    SELECT a_country AS code FROM entry UNION ALL SELECT b_country FROM entry WHERE b_country <> a_country
+    SELECT a_country AS code FROM entry
+    UNION ALL SELECT b_country FROM entry WHERE b_country <> a_country
 ) AS side GROUP BY code
 UNION ALL SELECT 'arc', concat(number, ':', ends), number FROM (
-    SELECT json_build_array(a_longitude, a_latitude, b_longitude, b_latitude)::text AS ends, row_number() OVER (ORDERED) AS number
+    SELECT json_build_array(a_longitude, a_latitude, b_longitude, b_latitude)::text AS ends,
+        row_number() OVER (ORDERED) AS number
     FROM entry WHERE a_latitude IS NOT NULL AND b_latitude IS NOT NULL ORDERED LIMIT MOST
 ) AS arc"""
 
@@ -413,24 +472,6 @@ _SUMMARY = _COUNTED.replace("ORDERED", _ORDER).replace("MOST", str(MOST_ARCS))
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     values = dict(zip(_COLUMNS, row, strict=True))
-    a, b = (
-        Side(
-            name=values[f"{side}_name"], country=values[f"{side}_country"], place=values[f"{side}_place"],
-            community=values[f"{side}_community"], latitude=values[f"{side}_latitude"], longitude=values[f"{side}_longitude"],
-        )
-        for side in "ab"
-    )  # fmt: skip
-    rest = {
-        name: values[name]
-        for name in (
-            "source",
-            "row",
-            "form",
-            "status",
-            "year",
-            "is_recognised",
-            "is_sample",
-            "lists",
-        )
-    }
+    a, b = (Side(**{part: values[f"{side}_{part}"] for part in _OF_A_SIDE}) for side in "ab")
+    rest = {name: values[name] for name in ("source", "row", *_OF_BOTH) if name != "themes"}
     return Entry(a=a, b=b, **rest)

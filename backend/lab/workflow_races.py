@@ -181,7 +181,8 @@ def _consents(scene: Scene, card: Introduction) -> Iterator[str]:
     due = active == {scene.a.pk, scene.b.pk} and card.stage not in (_I.TO_INTRODUCE, _I.CLOSED)
     for letter in "ab":
         if bool(contacts_for(scene.people[letter], card.pk, scene.community(letter).pk)) != due:
-            yield f"contacts {'hidden from' if due else 'shown to'} {letter.upper()} under consents of {len(active)} sides"
+            shown = "hidden from" if due else "shown to"
+            yield f"contacts {shown} {letter.upper()} under consents of {len(active)} sides"
 
 
 # Rounds of the race: a scene, a beginning, some acts let go at one moment, and what was broken.

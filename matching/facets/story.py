@@ -20,7 +20,9 @@ _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
-"""Scripts that write no spaces, or join particles to their words (Korean): read by pairs of characters."""
+"""Scripts that write no spaces, or join particles to their words (Korean): read by pairs of
+characters.
+"""
 _MENTION_COUNTS = 3  # a mention of the vocabulary says more than a word does
 _ENOUGH = (
     3  # stories: the mean of fewer is those stories themselves, and nothing of them would be left

@@ -149,7 +149,9 @@ def numerators_of_row(row: FloatArray, columns: FloatArray, cols: IntArray) -> F
 
 
 COVERAGE_TOLERANCE = 1e-6
-"""Weights are float32, so a coverage that equals the floor may come out this much below it and still reach it."""
+"""Weights are float32, so a coverage that equals the floor may come out this much below it and
+still reach it.
+"""
 
 _IN_CACHE = 2**18  # float64 that fit in a core's cache together with what they are multiplied by
 # Pairs gathered at once: small enough for the cache, and for memory that is not mapped anew each

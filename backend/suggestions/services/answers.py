@@ -105,7 +105,9 @@ def _final_state(side: SuggestionSide, now: dt.datetime) -> str | None:
 
 def settle_due() -> int:
     """Settles every released suggestion with a final answer to act on; returns how many changed.
-    What a lost or early task left undone is done here, and interests that waited for room find it."""
+
+    What a lost or early task left undone is done here, and interests that waited for room find it.
+    """
     over = (
         Q(a_final_at__isnull=True) | Q(a_final_at__lte=Now()),
         Q(b_final_at__isnull=True) | Q(b_final_at__lte=Now()),

@@ -35,7 +35,8 @@ def learn_weights() -> WeightSet:
     TooFewDecisionsError.
     """
     in_use = weights_in_force()
-    version = f"learned-{(WeightSet.objects.order_by('-pk').values_list('pk', flat=True).first() or 0) + 1}"
+    last = WeightSet.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    version = f"learned-{last + 1}"
     weights, metrics = learn(_answers(in_use), in_use, version)
     return WeightSet.objects.create(
         weights=weights, source="learned", metrics=metrics, decisions=metrics["decisions"]

@@ -121,10 +121,11 @@ def terms(name: str) -> list[tuple[str, Any]]:
 
 
 DATE = {"type": "date"}
+ISO_DAYS = ["%Y-%m-%d"]
 
 
 def date_input() -> forms.DateInput:
-    return forms.DateInput(attrs=DATE, format="%Y-%m-%d")
+    return forms.DateInput(attrs=DATE, format=ISO_DAYS[0])
 
 
 # Codes and numbers by the names that people type.

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from backend.cities.queries import whole_trail
 from backend.common.errors import NotVisible
-from backend.introductions.statistics import Scope, statistics_table
+from backend.introductions.statistics import statistics_table
 from backend.outbox.models import Event, Job
 from backend.outbox.queries import dead_letters
 from backend.outbox.services import retry_dead
@@ -19,13 +19,12 @@ from backend.suggestions.services import request_run
 from backend.suggestions.services.weights import all_weights, promote_weights
 from backend.web.access import Level, open_to
 from backend.web.operations import serializers
-from backend.web.operations.forms import EventFilters
+from backend.web.operations.forms import EventFilters, FiguresForm, scope_of
 from backend.web.operations.serializers import (
-    FiguresFilters,
     FiguresSerializer,
     WeightSetSerializer,
 )
-from backend.web.rest.base import ApiList, ApiView, current_user, validated
+from backend.web.rest.base import ApiList, ApiView, current_user, validated_filters
 from backend.web.rest.idempotency import idempotent
 
 # Staff: scoring runs, dead letters and the whole trail.
@@ -135,15 +134,15 @@ class PromoteView(ApiView):
 class FiguresView(ApiView):
     """`funnel`, `responses`, `exposure` or `stuck`."""
 
+    filter_form = FiguresForm
+
     @extend_schema(
         summary="One table of the overview",
-        parameters=[FiguresFilters],
         responses=FiguresSerializer,
     )
     def get(self, request: Request, name: str) -> Response:
-        data = validated(FiguresFilters, request.query_params.dict())
-        by = data.pop("by")
-        table, rows = statistics_table(current_user(request), name, Scope(**data), by)
+        scope, by = scope_of(validated_filters(FiguresForm, request.query_params, paged=False))
+        table, rows = statistics_table(current_user(request), name, scope, by)
         return Response(
             {"name": name, "columns": table.columns, "rows": [list(row) for row in rows]}
         )

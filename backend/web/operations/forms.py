@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from django import forms
@@ -12,7 +11,14 @@ from django.utils.translation import gettext_lazy as _
 from backend.introductions.statistics import Scope
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
-from backend.web.html.forms import Filters, countries_of_communities, date_input
+from backend.web.html.forms import (
+    COUNTRY_CODE,
+    ISO_DAYS,
+    Filters,
+    OpenChoiceField,
+    countries_of_communities,
+    date_input,
+)
 
 _SUBJECT_TYPE = Event._meta.get_field("subject_type")
 _LARGEST_ID = BigIntegerField.MAX_BIGINT
@@ -36,19 +42,28 @@ class EventFilters(Filters):
     )
 
 
-class FiguresForm(forms.Form):
-    since = forms.DateField(label=_("From"), required=False, widget=date_input())
-    until = forms.DateField(label=_("Until"), required=False, widget=date_input())
-    country = forms.ChoiceField(label=_("Country"), required=False)
+class FiguresForm(Filters):
+    documented = {
+        "since": "First day, UTC",
+        "until": "Last day, UTC",
+        "country": "ISO 3166-1 alpha-2, of either side",
+        "by": "For funnel and responses; by month if it is left out",
+    }
+
+    since = forms.DateField(
+        label=_("From"), required=False, widget=date_input(), input_formats=ISO_DAYS
+    )
+    until = forms.DateField(
+        label=_("Until"), required=False, widget=date_input(), input_formats=ISO_DAYS
+    )
+    country = OpenChoiceField(
+        label=_("Country"), pattern=COUNTRY_CODE, choices=countries_of_communities
+    )
     by = forms.ChoiceField(
         label=_("Rows by"),
         required=False,
         choices=[("month", _("Month")), ("country", _("Country"))],
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["country"].choices = countries_of_communities()  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
@@ -59,9 +74,10 @@ class FiguresForm(forms.Form):
 
     def scope(self) -> tuple[Scope, Any]:
         """The scope and by what rows are made; of a form with errors the parts that are right."""
-        self.full_clean()
-        data = getattr(self, "cleaned_data", {})
-        since: dt.date | None = data.get("since")
-        return Scope(
-            since=since, until=data.get("until"), country=data.get("country") or ""
-        ), data.get("by") or "month"
+        return scope_of(self.chosen())
+
+
+def scope_of(chosen: dict[str, Any]) -> tuple[Scope, Any]:
+    """What the chosen filters of figures ask: the scope, and by what rows are made."""
+    by = chosen.get("by", "month")
+    return Scope(**{name: value for name, value in chosen.items() if name != "by"}), by

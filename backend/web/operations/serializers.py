@@ -8,7 +8,6 @@ from rest_framework import serializers
 
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, WeightSet
-from backend.web.rest.base import StrictSerializer
 
 # What staff see of the service's own work: scoring runs, dead letters, events.
 
@@ -141,25 +140,6 @@ class WeightSetSerializer(serializers.Serializer):
 
 
 # The staff overview's figures.
-
-
-class FiguresFilters(StrictSerializer):
-    since = serializers.DateField(required=False, help_text="First day, UTC")
-    until = serializers.DateField(required=False, help_text="Last day, UTC")
-    country = serializers.RegexField(
-        r"^[A-Z]{2}\Z", required=False, help_text="ISO 3166-1 alpha-2, of either side"
-    )
-    by = serializers.ChoiceField(
-        choices=["month", "country"],
-        required=False,
-        default="month",
-        help_text="For funnel and responses",
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs.get("since") and attrs.get("until") and attrs["since"] > attrs["until"]:
-            raise serializers.ValidationError({"until": ["The last day lies before the first."]})
-        return attrs
 
 
 class FiguresSerializer(serializers.Serializer):

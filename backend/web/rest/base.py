@@ -104,13 +104,15 @@ def validated(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
     return values
 
 
-def validated_filters(form_class: type[Filters], query: QueryDict) -> dict[str, Any]:
+def validated_filters(
+    form_class: type[Filters], query: QueryDict, *, paged: bool = True
+) -> dict[str, Any]:
     """What a request asks of a list. Raises ValidationError: a wrong or empty value, or a name that
-    is no filter.
+    is no filter; the paginator's own names are allowed if ``paged``.
     """
     given = query.dict()
     form = form_class(given, is_api=True)
-    names = set(form.fields) | FilterSerializer.also_allowed
+    names = set(form.fields) | (FilterSerializer.also_allowed if paged else set())
     errors: dict[str, Any] = {name: ["There is no such field."] for name in set(given) - names}
     for name in set(given) & set(form.fields):
         if given[name] == "":

@@ -89,6 +89,8 @@ def _parameter(name: str, field: forms.Field, form: type[Filters]) -> OpenApiPar
         shape["enum"] = [str(code) for code, _label in choices if code != ""]
     elif isinstance(field, forms.BooleanField):
         shape = {"type": "boolean"}
+    elif isinstance(field, forms.DateField):
+        shape["format"] = "date"
     elif isinstance(field, forms.IntegerField):
         shape = {"type": "integer", "minimum": field.min_value, "maximum": field.max_value}
     elif isinstance(field, forms.CharField):

@@ -1,5 +1,4 @@
-"""Texts of agreements (placeholders, headings, lists, changes between two versions) and the
-certificate of a partnership.
+"""Texts of agreements: placeholders, headings, lists, and the changes between two versions.
 
 A text is plain: paragraphs divided by empty lines, ``# `` and ``## `` for headings, ``- `` for the
 items of a list. It is parsed into blocks and shown by templates that escape everything, so no text
@@ -17,18 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
-from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from backend.cities.permissions import Reader
 from backend.cities.vocabularies import label
-from backend.common.dates import database_now
-from backend.common.errors import InvalidFields, WrongState
-from backend.common.pdf import render_pdf
-from backend.introductions.models import Form, Partnership
-from backend.introductions.queries.partnerships import OVER, partnership_for
+from backend.common.errors import InvalidFields
+from backend.introductions.models import Form
 from backend.suggestions.models import Pair
 
 LONGEST_TEXT = 20_000
@@ -217,43 +210,3 @@ def compare(old: str, new: str) -> list[Change]:
             changes += [Change("gone", line) for line in before[i1:i2]]
             changes += [Change("new", line) for line in after[j1:j2]]
     return changes
-
-
-# The certificate of a partnership as a PDF of one page, from what both sides confirmed.
-
-
-def certificate_for(reader: Reader, partnership_id: int) -> bytes:
-    """The certificate in the reader's language, for both sides and staff.
-
-    Raises:
-        NotVisible: no such partnership, or not theirs. WrongState: it has ended; a certificate
-            would say what is not so.
-    """
-    partnership, _reader = partnership_for(reader, partnership_id)
-    if partnership.status in OVER:
-        raise WrongState(_("This partnership is at rest; a certificate is made for a living one."))
-    return render_pdf(_html(partnership))
-
-
-def _html(partnership: Partnership) -> str:
-    language = translation.get_language() or "en"
-    pair = partnership.pair
-    signatories = sorted(
-        partnership.agreement.signatories.all(), key=lambda signatory: signatory.community_id
-    )
-    context = {
-        "language": language,
-        "bidi": translation.get_language_bidi(),
-        "title": _("Certificate of Partnership"),
-        "form": partnership.get_form_display(),
-        "recognised": partnership.recognised,  # type: ignore[attr-defined]  # annotated by partnership_for
-        "first": pair.a,
-        "second": pair.b,
-        "since": partnership.since,
-        "areas": [label("themes", code, language) for code in partnership.agreement.areas],
-        "signatories": signatories,
-        "number": partnership.pk,
-        "today": date_format(database_now().date()),
-        "sample": pair.a.is_sample or pair.b.is_sample,
-    }
-    return render_to_string("introductions/certificate.html", context)

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.common.dates import database_now
-from backend.introductions.documents import certificate_for
+from backend.introductions.certificates import certificate_for
 from backend.introductions.models import Partnership
 from backend.introductions.queries.partnerships import (
     partnership_for,

@@ -22,7 +22,7 @@ from backend.cities.models import Community
 from backend.cities.permissions import Reader
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible
-from backend.introductions.documents import certificate_for
+from backend.introductions.certificates import certificate_for
 from backend.introductions.models import Introduction, Partnership
 from backend.introductions.queries.partnerships import (
     OVER,

@@ -133,15 +133,15 @@ class ApiView(APIView):
 
 
 class ApiList(ListAPIView[Any]):
-    """A list in cursor pages, narrowed by ``filter_serializer``."""
+    """A list in cursor pages, narrowed by ``filter_form``, or by ``filter_serializer`` where no page
+    has such filters.
+    """
 
     access: Access | None = None
     http_method_names = METHODS
     schema = ApiSchema()
-    filter_backends = []
-    filter_serializer: type[FilterSerializer] = FilterSerializer
-
     filter_form: type[Filters] | None = None
+    filter_serializer: type[FilterSerializer] = FilterSerializer
 
     def filters(self) -> dict[str, Any]:
         """The chosen filters. Raises ValidationError: a wrong value, or a name that is no filter."""

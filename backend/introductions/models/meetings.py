@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from backend.cities.models import Community
 from backend.introductions.models.introductions import Introduction
 
+SHORTEST_MINUTES, USUAL_MINUTES, LONGEST_MINUTES = 15, 60, 480
+
 
 class Meeting(models.Model):
     """One meeting within an introduction. ``uid`` and ``sequence`` are those of its calendar entry
@@ -27,7 +29,7 @@ class Meeting(models.Model):
         Introduction, on_delete=models.PROTECT, related_name="meetings"
     )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PROPOSED)
-    minutes = models.PositiveSmallIntegerField(default=60)
+    minutes = models.PositiveSmallIntegerField(default=USUAL_MINUTES)
     place = models.CharField(
         max_length=300, blank=True, help_text="A room, or the link of a video call"
     )
@@ -55,7 +57,8 @@ class Meeting(models.Model):
                 condition=Q(status__in=["proposed", "fixed", "cancelled"]),
             ),
             models.CheckConstraint(
-                name="meeting_lasts_a_while", condition=Q(minutes__gte=15, minutes__lte=480)
+                name="meeting_lasts_a_while",
+                condition=Q(minutes__gte=SHORTEST_MINUTES, minutes__lte=LONGEST_MINUTES),
             ),
             models.CheckConstraint(
                 name="meeting_fixed_complete",

@@ -142,6 +142,9 @@ class Renewal(models.Model):
         ]
 
 
+MOST_PEOPLE = 100_000  # of one side in one activity
+
+
 class Activity(models.Model):
     """Something that the two did together, as one side wrote it down. Taken back, never deleted."""
 

@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 from backend.accounts.grants import Resource, Verb, may
 from backend.accounts.models import User
 from backend.cities.permissions import actor_kind
+from backend.common.bounds import longest
 from backend.common.dates import database_now, months_before
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.introductions.models import Activity, Partnership, YearlyReport
+from backend.introductions.models.partnerships import MOST_PEOPLE
 from backend.introductions.queries.partnerships import DORMANT_MONTHS
 from backend.introductions.services.locks import lock_partnership_as_side
 from backend.introductions.services.partnerships import change_status
@@ -20,8 +22,6 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
 _P = Partnership.Status
-LONGEST_TEXT = 4000
-MOST_PEOPLE = 100_000
 _REPORT_PARTS = ("achieved", "difficulties", "plans")
 
 
@@ -96,7 +96,7 @@ def _check_activity(
         errors["happened_on"] = [
             _("Choose a day between the beginning of the partnership and today.")
         ]
-    if not text.strip() or len(text) > LONGEST_TEXT or "\x00" in text:
+    if not text.strip() or len(text) > longest(Activity, "text") or "\x00" in text:
         errors["text"] = [_("Say in 1 to 4,000 characters what you did.")]
     for path, number in zip(("own_people", "other_people"), people, strict=True):
         if not 0 <= number <= MOST_PEOPLE:
@@ -176,7 +176,7 @@ def save_report(
     errors = {
         path: [_("Write at most 4,000 characters.")]
         for path, text in texts.items()
-        if len(text) > LONGEST_TEXT or "\x00" in text
+        if len(text) > longest(YearlyReport, path) or "\x00" in text
     }
     if not achieved.strip():
         errors["achieved"] = [_("Say in a few sentences what you achieved.")]

@@ -13,6 +13,7 @@ from backend.accounts.grants import Actor, Resource, Verb, may
 from backend.accounts.models import User
 from backend.cities.models import Contact
 from backend.cities.permissions import actor_kind, require_in, require_staff
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
@@ -354,7 +355,7 @@ def write_note(*, by: User, introduction_id: int, text: str) -> IntroductionNote
     """
     require_staff(by, Verb.UPDATE, Resource.INTRODUCTION)
     introduction = lock_introduction(introduction_id)
-    if not text.strip() or len(text) > 4000 or "\x00" in text:
+    if not text.strip() or len(text) > longest(IntroductionNote, "text") or "\x00" in text:
         raise InvalidFields({"text": ["Write 1 to 4,000 characters."]})
     note = IntroductionNote.objects.create(introduction=introduction, by=by, text=text.strip())
     record(Topic.NOTE_WRITTEN, subject=introduction, by=by, note=note.pk)

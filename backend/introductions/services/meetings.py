@@ -13,12 +13,14 @@ from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import require_in, require_staff
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.local_times import zone_of
 from backend.common.transitions import change_state
 from backend.introductions.meeting_times import read_times
 from backend.introductions.models import Introduction, Meeting, MeetingTime, TimeAcceptance
+from backend.introductions.models.meetings import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from backend.introductions.queries.meetings import times_now
 from backend.introductions.services.locks import lock_introduction
 from backend.introductions.states import MEETING_TRANSITIONS
@@ -66,9 +68,9 @@ def _lock_meeting(introduction_id: int, meeting_id: int, by: User, side_id: int 
 
 def _check_details(minutes: int, place: str) -> None:
     errors = {}
-    if not 15 <= minutes <= 480:
+    if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
         errors["minutes"] = [_("Choose a length from 15 minutes to 8 hours.")]
-    if len(place) > 300 or any(ord(sign) < 32 for sign in place):
+    if len(place) > longest(Meeting, "place") or any(ord(sign) < 32 for sign in place):
         errors["place"] = [_("Write the place or the link on one line of at most 300 characters.")]
     if errors:
         raise InvalidFields(errors)
@@ -104,7 +106,7 @@ def propose_meeting(
     introduction_id: int,
     side_id: int | None,
     times: Sequence[str],
-    minutes: int = 60,
+    minutes: int = USUAL_MINUTES,
     place: str = "",
     zone_of_id: int | None = None,
 ) -> Meeting:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_staff
+from backend.common.bounds import longest
 from backend.common.dates import database_now, months_before, years_after
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
@@ -29,8 +30,6 @@ from backend.suggestions.models import Pair
 from backend.suggestions.sides import cooling_end
 
 _P = Partnership.Status
-LONGEST_REFERENCE = 200
-LONGEST_REASON = 2000
 YEARS_TO_REVIEW = 20  # at most, between one review and the next
 
 
@@ -181,9 +180,9 @@ def _check_decision(
         errors["reference"] = [
             _("Name the council's decision, for example its number in the minutes.")
         ]
-    elif len(reference) > LONGEST_REFERENCE or "\x00" in reference:
+    elif len(reference) > longest(StatusChange, "reference") or "\x00" in reference:
         errors["reference"] = [_("Write at most 200 characters.")]
-    if len(reason) > LONGEST_REASON or "\x00" in reason:
+    if len(reason) > longest(StatusChange, "reason") or "\x00" in reason:
         errors["reason"] = [_("Write at most 2,000 characters.")]
     if errors:
         raise InvalidFields(errors)
@@ -231,7 +230,7 @@ def renew_partnership(
         errors["decided_on"] = [
             _("Choose a day between the beginning of the partnership and today.")
         ]
-    if len(reference) > LONGEST_REFERENCE or "\x00" in reference:
+    if len(reference) > longest(StatusChange, "reference") or "\x00" in reference:
         errors["reference"] = [_("Write at most 200 characters.")]
     if errors:
         raise InvalidFields(errors)

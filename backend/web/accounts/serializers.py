@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole
+from backend.common.bounds import LARGEST_ID
 from backend.notifications.notices import kind_choices
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
@@ -42,7 +43,7 @@ class NotificationSerializer(serializers.Serializer):
 
 class MarkReadSerializer(StrictSerializer):
     ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
         max_length=500,
         required=False,
         allow_null=True,

@@ -7,18 +7,16 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backend.common.bounds import LARGEST_ID, LARGEST_NUMBER
 from backend.introductions.documents import LONGEST_TEXT
 from backend.introductions.models import Agreement, Form
 from backend.introductions.services.agreements import is_recognised
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import FilterSerializer, StrictSerializer
 
-_LARGEST_ID = 2**63 - 1
-_LARGEST_NUMBER = 2**31 - 1
-
 
 class ExpectedSignatorySerializer(StrictSerializer):
-    community_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
+    community_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
     name = serializers.CharField(max_length=120, allow_blank=True)
     office = serializers.CharField(max_length=120, allow_blank=True)
 
@@ -103,7 +101,7 @@ class BeginDraftSerializer(StrictSerializer):
 
 class SaveVersionSerializer(StrictSerializer):
     based_on = serializers.IntegerField(
-        min_value=1, max_value=_LARGEST_NUMBER, help_text="The number of the version you began from"
+        min_value=1, max_value=LARGEST_NUMBER, help_text="The number of the version you began from"
     )
     form = serializers.ChoiceField(choices=Form.choices)
     areas = serializers.ListField(
@@ -134,8 +132,8 @@ class DocumentUploadSerializer(StrictSerializer):
 
 
 class ChangesFilters(FilterSerializer):
-    old = serializers.IntegerField(min_value=1, max_value=_LARGEST_NUMBER)
-    new = serializers.IntegerField(min_value=1, max_value=_LARGEST_NUMBER)
+    old = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
+    new = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
 
 
 class ChangeSerializer(serializers.Serializer):
@@ -166,7 +164,7 @@ class TemplatesSerializer(serializers.Serializer):
 
 class SaveTemplateSerializer(StrictSerializer):
     text = serializers.CharField(max_length=LONGEST_TEXT, trim_whitespace=False)
-    based_on = serializers.IntegerField(min_value=0, max_value=_LARGEST_NUMBER)
+    based_on = serializers.IntegerField(min_value=0, max_value=LARGEST_NUMBER)
 
 
 class StaffAgreementFilters(FilterSerializer):

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backend.common.bounds import LARGEST_ID
 from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from backend.suggestions.services.proposals import Assessment
 from backend.web.introductions.serializers import OwnerSerializer
@@ -66,9 +67,6 @@ class StaffSuggestionSerializer(serializers.Serializer):
 # Release policy, bars, and pairs proposed by hand.
 
 
-_LARGEST_ID = 2**63 - 1
-
-
 class PolicySerializer(serializers.Serializer):
     """A release policy; the newest is in force."""
 
@@ -118,9 +116,9 @@ class BarSerializer(serializers.Serializer):
 
 class SetBarSerializer(StrictSerializer):
     home_id = serializers.IntegerField(
-        min_value=1, max_value=_LARGEST_ID, required=False, help_text="With `abroad_id`: one pair"
+        min_value=1, max_value=LARGEST_ID, required=False, help_text="With `abroad_id`: one pair"
     )
-    abroad_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID, required=False)
+    abroad_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID, required=False)
     country = serializers.RegexField(
         r"^[A-Z]{2}$", required=False, help_text="Without a pair: the country abroad"
     )
@@ -143,8 +141,8 @@ class LiftSerializer(StrictSerializer):
 
 
 class SidesSerializer(StrictSerializer):
-    home_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
-    abroad_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
+    home_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+    abroad_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
 
 
 class ProposePairSerializer(SidesSerializer):
@@ -208,7 +206,7 @@ class AssessmentSerializer(serializers.Serializer):
 
 class ManySerializer(StrictSerializer):
     suggestion_ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=_LARGEST_ID),
+        child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
         min_length=1,
         max_length=200,
     )

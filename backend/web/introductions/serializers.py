@@ -7,11 +7,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backend.common.bounds import LARGEST_ID, longest
 from backend.introductions.models import Form, Introduction, Partnership
+from backend.introductions.models.introductions import IntroductionNote
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
-
-_LARGEST_ID = 2**63 - 1
 
 
 class IntroductionSerializer(serializers.Serializer):
@@ -96,7 +96,7 @@ class StaffIntroductionSerializer(serializers.Serializer):
 
 
 class OpenSerializer(StrictSerializer):
-    pair_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
+    pair_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
     because = serializers.CharField(
         max_length=2000, help_text="Why these two should meet; recorded"
     )
@@ -125,12 +125,12 @@ class NoteSerializer(serializers.Serializer):
 
 
 class WriteNoteSerializer(StrictSerializer):
-    text = serializers.CharField(max_length=4000)
+    text = serializers.CharField(max_length=longest(IntroductionNote, "text"))
 
 
 class AssignSerializer(StrictSerializer):
     owner_id = serializers.IntegerField(
-        min_value=1, max_value=_LARGEST_ID, allow_null=True, help_text="A curator"
+        min_value=1, max_value=LARGEST_ID, allow_null=True, help_text="A curator"
     )
     due_on = serializers.DateField(allow_null=True)
 

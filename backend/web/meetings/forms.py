@@ -8,7 +8,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
+from backend.common.bounds import longest
 from backend.introductions.meeting_times import MOST
+from backend.introductions.models import Meeting
+from backend.introductions.models.meetings import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from backend.web.html.forms import DomainForm
 
 
@@ -17,13 +20,15 @@ class DetailsForm(DomainForm):
 
     minutes = forms.IntegerField(
         label=_("Length in minutes"),
-        min_value=15,
-        max_value=480,
-        initial=60,
+        min_value=SHORTEST_MINUTES,
+        max_value=LONGEST_MINUTES,
+        initial=USUAL_MINUTES,
         widget=forms.NumberInput(attrs={"class": "short"}),
     )
     place = forms.CharField(
-        label=_("Place, or link of the video call (optional)"), required=False, max_length=300
+        label=_("Place, or link of the video call (optional)"),
+        required=False,
+        max_length=longest(Meeting, "place"),
     )
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.common.bounds import LARGEST_ID, longest
 from backend.introductions.models import Meeting
+from backend.introductions.models.meetings import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from backend.introductions.queries.meetings import MeetingForReader
 from backend.web.rest.base import StrictSerializer
-
-_LARGEST_ID = 2**63 - 1
 
 
 class ClockSerializer(serializers.Serializer):
@@ -64,27 +64,33 @@ class TimesSerializer(StrictSerializer):
         help_text="Two to five, ISO 8601. Without an offset: local time of your side, or of the one that `zone_of_id` names",
     )
     zone_of_id = serializers.IntegerField(
-        min_value=1, max_value=_LARGEST_ID, required=False, allow_null=True, default=None
+        min_value=1, max_value=LARGEST_ID, required=False, allow_null=True, default=None
     )
 
 
 class DetailsSerializer(StrictSerializer):
-    minutes = serializers.IntegerField(min_value=15, max_value=480)
-    place = serializers.CharField(max_length=300, allow_blank=True)
+    minutes = serializers.IntegerField(min_value=SHORTEST_MINUTES, max_value=LONGEST_MINUTES)
+    place = serializers.CharField(max_length=longest(Meeting, "place"), allow_blank=True)
 
 
 class ProposeSerializer(TimesSerializer):
-    minutes = serializers.IntegerField(min_value=15, max_value=480, required=False, default=60)
+    minutes = serializers.IntegerField(
+        min_value=SHORTEST_MINUTES, max_value=LONGEST_MINUTES, required=False, default=USUAL_MINUTES
+    )
     place = serializers.CharField(
-        max_length=300, allow_blank=True, required=False, default="", help_text="A room, or a link"
+        max_length=longest(Meeting, "place"),
+        allow_blank=True,
+        required=False,
+        default="",
+        help_text="A room, or a link",
     )
 
 
 class AcceptSerializer(StrictSerializer):
     time_ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=_LARGEST_ID), max_length=5
+        child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID), max_length=5
     )
 
 
 class FixSerializer(StrictSerializer):
-    time_id = serializers.IntegerField(min_value=1, max_value=_LARGEST_ID)
+    time_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)

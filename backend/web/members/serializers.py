@@ -10,6 +10,7 @@ from backend.cities.memberships import ACTION_LABELS
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.cities.services import counts_of
+from backend.common.bounds import LARGEST_ID
 from backend.web.public.serializers import (
     CommunityNameSerializer,
     CountryNameSerializer,
@@ -35,7 +36,7 @@ class MemberSerializer(serializers.Serializer):
 
 
 class MemberBeginSerializer(StrictSerializer):
-    community_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    community_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
     started_on = serializers.DateField()
     paid_through = serializers.DateField(required=False, allow_null=True, default=None)
     dues_class = serializers.ChoiceField(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.db.models import BigIntegerField
 from django.utils.translation import gettext_lazy as _
 
+from backend.common.bounds import LARGEST_ID
 from backend.introductions.statistics import Scope
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
@@ -21,7 +21,6 @@ from backend.web.html.forms import (
 )
 
 _SUBJECT_TYPE = Event._meta.get_field("subject_type")
-_LARGEST_ID = BigIntegerField.MAX_BIGINT
 
 
 class EventFilters(Filters):
@@ -35,10 +34,10 @@ class EventFilters(Filters):
         required=False, max_length=_SUBJECT_TYPE.max_length, widget=forms.HiddenInput
     )
     subject_id = forms.IntegerField(
-        required=False, min_value=0, max_value=_LARGEST_ID, widget=forms.HiddenInput
+        required=False, min_value=0, max_value=LARGEST_ID, widget=forms.HiddenInput
     )
     community_id = forms.IntegerField(
-        label="Community number", required=False, min_value=1, max_value=_LARGEST_ID
+        label="Community number", required=False, min_value=1, max_value=LARGEST_ID
     )
 
 

@@ -8,7 +8,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
-from backend.introductions.models import Activity, Partnership
+from backend.common.bounds import longest
+from backend.introductions.models import Activity, Partnership, StatusChange, YearlyReport
+from backend.introductions.models.partnerships import MOST_PEOPLE
 from backend.web.html.forms import (
     COUNTRY_CODE,
     DomainForm,
@@ -27,10 +29,12 @@ class ActivityForm(DomainForm):
     )
     happened_on = forms.DateField(label=_("When"), widget=date_input())
     text = forms.CharField(
-        label=_("What you did together"), max_length=4000, widget=forms.Textarea(attrs=_TEXT)
+        label=_("What you did together"),
+        max_length=longest(Activity, "text"),
+        widget=forms.Textarea(attrs=_TEXT),
     )
-    own_people = forms.IntegerField(min_value=0, max_value=100_000, required=False)
-    other_people = forms.IntegerField(min_value=0, max_value=100_000, required=False)
+    own_people = forms.IntegerField(min_value=0, max_value=MOST_PEOPLE, required=False)
+    other_people = forms.IntegerField(min_value=0, max_value=MOST_PEOPLE, required=False)
 
     def __init__(self, *args: Any, own: Community, other: Community, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -51,17 +55,19 @@ class ActivityForm(DomainForm):
 class ReportForm(DomainForm):
     year = forms.TypedChoiceField(label=_("Year"), coerce=int)
     achieved = forms.CharField(
-        label=_("What you achieved"), max_length=4000, widget=forms.Textarea(attrs=_TEXT)
+        label=_("What you achieved"),
+        max_length=longest(YearlyReport, "achieved"),
+        widget=forms.Textarea(attrs=_TEXT),
     )
     difficulties = forms.CharField(
         label=_("What was difficult"),
-        max_length=4000,
+        max_length=longest(YearlyReport, "difficulties"),
         required=False,
         widget=forms.Textarea(attrs=_TEXT),
     )
     plans = forms.CharField(
         label=_("What you plan"),
-        max_length=4000,
+        max_length=longest(YearlyReport, "plans"),
         required=False,
         widget=forms.Textarea(attrs=_TEXT),
     )
@@ -75,7 +81,9 @@ class RenewalForm(DomainForm):
     next_review_on = forms.DateField(label=_("Look at it together again on"), widget=date_input())
     decided_on = forms.DateField(label=_("Decided on"), widget=date_input())
     reference = forms.CharField(
-        label=_("The council's decision, if there is one"), max_length=200, required=False
+        label=_("The council's decision, if there is one"),
+        max_length=longest(StatusChange, "reference"),
+        required=False,
     )
 
 
@@ -87,13 +95,13 @@ class DecisionForm(DomainForm):
     decided_on = forms.DateField(label=_("Decided on"), widget=date_input())
     reference = forms.CharField(
         label=_("The council's decision"),
-        max_length=200,
+        max_length=longest(StatusChange, "reference"),
         required=False,
         help_text=_("For example its number in the minutes."),
     )
     reason = forms.CharField(
         label=_("Why, in your words"),
-        max_length=2000,
+        max_length=longest(StatusChange, "reason"),
         required=False,
         widget=forms.Textarea(attrs=_TEXT),
     )

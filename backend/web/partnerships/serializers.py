@@ -6,8 +6,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.common.bounds import longest
 from backend.common.dates import database_now
-from backend.introductions.models import Activity, Form, Partnership
+from backend.introductions.models import Activity, Form, Partnership, StatusChange, YearlyReport
+from backend.introductions.models.partnerships import MOST_PEOPLE
 from backend.introductions.queries.partnerships import health_of
 from backend.introductions.services.partnerships import DECISIONS
 from backend.web.public.serializers import CommunityNameSerializer
@@ -111,44 +113,57 @@ class PartnershipDetailSerializer(LivedPartnershipSerializer):
 class ActivityEntrySerializer(StrictSerializer):
     kind = serializers.ChoiceField(choices=Activity.Kind.choices)
     happened_on = serializers.DateField()
-    text = serializers.CharField(max_length=4000)
-    own_people = serializers.IntegerField(min_value=0, max_value=100_000, required=False, default=0)
+    text = serializers.CharField(max_length=longest(Activity, "text"))
+    own_people = serializers.IntegerField(
+        min_value=0, max_value=MOST_PEOPLE, required=False, default=0
+    )
     other_people = serializers.IntegerField(
-        min_value=0, max_value=100_000, required=False, default=0
+        min_value=0, max_value=MOST_PEOPLE, required=False, default=0
     )
 
 
 class ReportEntrySerializer(StrictSerializer):
     year = serializers.IntegerField(min_value=1900, max_value=9999)
-    achieved = serializers.CharField(max_length=4000)
+    achieved = serializers.CharField(max_length=longest(YearlyReport, "achieved"))
     difficulties = serializers.CharField(
-        max_length=4000, required=False, default="", allow_blank=True
+        max_length=longest(YearlyReport, "difficulties"),
+        required=False,
+        default="",
+        allow_blank=True,
     )
-    plans = serializers.CharField(max_length=4000, required=False, default="", allow_blank=True)
+    plans = serializers.CharField(
+        max_length=longest(YearlyReport, "plans"), required=False, default="", allow_blank=True
+    )
 
 
 class DecisionSerializer(StrictSerializer):
     act = serializers.ChoiceField(choices=list(DECISIONS))
     decided_on = serializers.DateField()
     reference = serializers.CharField(
-        max_length=200,
+        max_length=longest(StatusChange, "reference"),
         required=False,
         default="",
         allow_blank=True,
         help_text="Of the council's decision",
     )
-    reason = serializers.CharField(max_length=2000, required=False, default="", allow_blank=True)
+    reason = serializers.CharField(
+        max_length=longest(StatusChange, "reason"), required=False, default="", allow_blank=True
+    )
 
 
 class HonourSerializer(StrictSerializer):
     decided_on = serializers.DateField()
-    reason = serializers.CharField(max_length=2000, required=False, default="", allow_blank=True)
+    reason = serializers.CharField(
+        max_length=longest(StatusChange, "reason"), required=False, default="", allow_blank=True
+    )
 
 
 class RenewalSerializer(StrictSerializer):
     next_review_on = serializers.DateField()
     decided_on = serializers.DateField()
-    reference = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    reference = serializers.CharField(
+        max_length=longest(StatusChange, "reference"), required=False, default="", allow_blank=True
+    )
 
 
 class WhySerializer(serializers.Serializer):

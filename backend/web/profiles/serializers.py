@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from backend.cities.models import ExistingPartnership, Profile, VettingNote
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
+from backend.common.bounds import LARGEST_NUMBER
 from backend.web.introductions.serializers import ContactSerializer
 from backend.web.public.serializers import (
     CommunityNameSerializer,
@@ -72,7 +73,7 @@ class DraftSerializer(serializers.Serializer):
 
 class DraftChangesSerializer(StrictSerializer):
     revision = serializers.IntegerField(
-        min_value=0, max_value=2**31 - 1, help_text="The revision that you began from"
+        min_value=0, max_value=LARGEST_NUMBER, help_text="The revision that you began from"
     )
     changes = DraftDocumentField(
         help_text="Groups with the answers that change; null removes an answer"

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
-from django.db.models import BigIntegerField
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Country
 from backend.cities.profile_schema import PARTNERSHIP_STATUS
+from backend.common.bounds import LARGEST_ID
 from backend.introductions.directory import UNKNOWN
 from backend.introductions.directory import Filters as RowFilters
 from backend.introductions.models import Partnership
@@ -89,7 +89,7 @@ class ListedFilters(SearchFilters):
         choices=[_ANY, ("us", _("U.S. members")), ("global", _("Global Members"))],
     )
     place = forms.IntegerField(
-        required=False, min_value=1, max_value=BigIntegerField.MAX_BIGINT, widget=forms.HiddenInput
+        required=False, min_value=1, max_value=LARGEST_ID, widget=forms.HiddenInput
     )
 
 

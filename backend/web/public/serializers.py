@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.cities.models import Community, Profile
+from backend.common.bounds import LARGEST_ID
 from backend.web.rest.base import StrictSerializer
 from backend.web.rest.schema import published_document_schema
 
@@ -104,7 +105,7 @@ class RegistrationSerializer(StrictSerializer):
         required=False,
         allow_null=True,
         min_value=1,
-        max_value=2**63 - 1,
+        max_value=LARGEST_ID,
         help_text="Needed for a city",
     )
     kind = serializers.CharField(required=False, default="city", max_length=10)

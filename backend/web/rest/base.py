@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.cities.permissions import Reader
+from backend.common.bounds import LARGEST_ID
 from backend.web.access import Access
 from backend.web.html.forms import Filters
 from backend.web.rest.schema import ApiSchema
@@ -35,7 +36,7 @@ class IdConverter:
 
     def to_python(self, value: str) -> int:
         number = int(value)
-        if number >= 2**63:
+        if number > LARGEST_ID:
             raise ValueError(value)
         return number
 

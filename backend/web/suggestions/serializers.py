@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.common.bounds import LARGEST_ID
 from backend.suggestions.models import AnswerRule, Decision, Vote
 from backend.suggestions.pair_text import caveat_sentence, reason_sentences
 from backend.suggestions.reviews import MOST_COMPARED, Review
@@ -237,7 +238,7 @@ class CastVoteSerializer(StrictSerializer):
 class RemoveVoteSerializer(StrictSerializer):
     voter_id = serializers.IntegerField(
         min_value=1,
-        max_value=2**63 - 1,
+        max_value=LARGEST_ID,
         help_text="Your own, or anybody's if you answer for the community",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from backend.cities.models import Profile, VettingNote
+from backend.common.bounds import LARGEST_NUMBER
 from backend.web.profiles.serializers import (
     DraftDocumentField,
     LetterSerializer,
@@ -83,5 +84,5 @@ class RequestChangesSerializer(StrictSerializer):
 
 class PublishSerializer(StrictSerializer):
     revision = serializers.IntegerField(
-        min_value=0, max_value=2**31 - 1, help_text="The revision that you have read"
+        min_value=0, max_value=LARGEST_NUMBER, help_text="The revision that you have read"
     )

@@ -15,6 +15,7 @@ from backend.accounts.models import User
 from backend.cities.documents import LETTER_LIMIT, SafeLetter, check_letter, too_large
 from backend.cities.models import Membership
 from backend.cities.permissions import require_in
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
@@ -192,7 +193,7 @@ def confirm_signature(
 def _check_signature(name: str, office: str, signed_on: dt.date) -> None:
     errors = {}
     for path, value in (("name", name), ("office", office)):
-        if not value.strip() or len(value) > 120 or "\x00" in value:
+        if not value.strip() or len(value) > longest(Signatory, path) or "\x00" in value:
             errors[path] = [_("Write 1 to 120 characters.")]
     if signed_on > database_now().date():
         errors["signed_on"] = [_("A signature cannot lie in the future.")]

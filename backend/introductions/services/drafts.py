@@ -16,6 +16,7 @@ from backend.cities.models import Community
 from backend.cities.permissions import require_staff
 from backend.cities.profile_schema import document_value
 from backend.cities.vocabularies import vocabulary
+from backend.common.bounds import longest
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.transitions import change_state
 from backend.introductions.documents import ExpectedSignatory, Terms, check_text, fill
@@ -26,6 +27,7 @@ from backend.introductions.models import (
     Form,
     Introduction,
     Partnership,
+    Signatory,
 )
 from backend.introductions.queries.agreements import template_in_force
 from backend.introductions.services.locks import lock_agreement, lock_introduction
@@ -117,7 +119,9 @@ def _official_of(community: Community) -> ExpectedSignatory:
         for name in ("name", "office")
     }
     return ExpectedSignatory(
-        community_id=community.pk, name=str(said["name"])[:120], office=str(said["office"])[:120]
+        community_id=community.pk,
+        name=str(said["name"])[: longest(Signatory, "name")],
+        office=str(said["office"])[: longest(Signatory, "office")],
     )
 
 
@@ -218,7 +222,7 @@ def _checked_terms(
     if sorted(entry["community_id"] for entry in signatories) != [pair.a_id, pair.b_id]:
         errors["signatories"] = [_("Each of the two communities has exactly one signatory.")]
     if any(
-        len(entry[name]) > 120 or "\x00" in entry[name]
+        len(entry[name]) > longest(Signatory, name) or "\x00" in entry[name]
         for entry in signatories
         for name in ("name", "office")
     ):

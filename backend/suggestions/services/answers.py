@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_in
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state, check_transition
@@ -282,7 +283,7 @@ def _check_answer(answer: str, reason: str, comment: str) -> None:
         errors["reason"] = [_("Choose a reason. Only staff read it.")]
     if answer != Decision.Answer.DECLINED and reason:
         errors["reason"] = [_("Only a decline has a reason.")]
-    if len(comment) > 2000 or "\x00" in comment:
+    if len(comment) > longest(Decision, "comment") or "\x00" in comment:
         errors["comment"] = [_("Write at most 2,000 characters of plain text.")]
     if errors:
         raise InvalidFields(errors)

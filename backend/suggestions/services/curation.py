@@ -18,6 +18,7 @@ from backend.accounts.models import User
 from backend.cities.models import Community, Country, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.permissions import require_staff
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
@@ -219,7 +220,7 @@ def set_policy(
         ]
     if mode != _MODE.ABOVE and threshold is not None:
         errors["threshold"] = ["Only the policy “above a score” has a score; leave it empty."]
-    if not because.strip() or len(because) > 1000 or "\x00" in because:
+    if not because.strip() or len(because) > longest(ReleasePolicy, "because") or "\x00" in because:
         errors["because"] = ["Say in 1 to 1,000 characters why the policy changes."]
     if errors:
         raise InvalidFields(errors)
@@ -306,8 +307,12 @@ def set_exclusion_rule(
     require_staff(by, Verb.ACT, Resource.CURATION)
     errors = check_text(
         {
-            "because": (because, 2000, "why"),
-            "source": (source, 1000, "where the rule comes from, a link or a reference,"),
+            "because": (because, longest(ExclusionRule, "because"), "why"),
+            "source": (
+                source,
+                longest(ExclusionRule, "source"),
+                "where the rule comes from, a link or a reference,",
+            ),
         }
     )
     if until_on is not None and until_on < from_on:
@@ -367,7 +372,7 @@ def lift_exclusion_rule(*, by: User, bar_id: int, because: str) -> ExclusionRule
     Raises NotVisible, InvalidFields (no reason), WrongState (lifted already).
     """
     require_staff(by, Verb.ACT, Resource.CURATION)
-    errors = check_text({"because": (because, 2000, "why")})
+    errors = check_text({"because": (because, longest(ExclusionRule, "lifted_because"), "why")})
     if errors:
         raise InvalidFields(errors)
     bar = all_exclusion_rules(by).filter(pk=bar_id).first()

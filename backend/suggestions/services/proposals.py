@@ -18,6 +18,7 @@ from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import require_staff
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.outbox.services import record
@@ -178,7 +179,7 @@ def propose_pair(
     """
     require_staff(by, Verb.CREATE, Resource.SUGGESTION)
     home, abroad = two_sides(home_id, abroad_id)
-    errors = check_text({"because": (because, 2000, "why these two")})
+    errors = check_text({"because": (because, longest(HandProposal, "because"), "why these two")})
     assessment = _assess(home, abroad, database_now())
     row = assessment.row
     if not assessment.is_possible or row is None:
@@ -191,7 +192,7 @@ def propose_pair(
             {
                 "overridden_because": (
                     overridden_because,
-                    2000,
+                    longest(HandProposal, "overridden_because"),
                     "why the wishes named above are set aside",
                 )
             }

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.permissions import require_in
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record
@@ -43,7 +44,7 @@ def cast_vote(
     errors = {}
     if choice not in Vote.Choice.values:
         errors["choice"] = [_("Choose yes, maybe or no.")]
-    if len(comment) > 2000 or "\x00" in comment:
+    if len(comment) > longest(Vote, "comment") or "\x00" in comment:
         errors["comment"] = [_("Write at most 2,000 characters of plain text.")]
     if errors:
         raise InvalidFields(errors)

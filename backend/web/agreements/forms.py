@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 from backend.cities.vocabularies import vocabulary
+from backend.common.bounds import longest
 from backend.common.errors import InvalidFields
 from backend.introductions.documents import LONGEST_TEXT
-from backend.introductions.models import AgreementVersion, Form
+from backend.introductions.models import AgreementVersion, Form, Signatory
 from backend.web.html.forms import DomainForm, date_input
 
 
@@ -55,12 +56,17 @@ class VersionForm(DomainForm):
         for index, community in enumerate(communities):
             words = {"community": community.name}
             self.fields[f"name_{index}"] = forms.CharField(
-                label=_("Who signs for %(community)s") % words, max_length=120, required=False,
-                help_text=_("The highest elected or appointed official, if the partnership is to be recognised."),
-            )  # fmt: skip
+                label=_("Who signs for %(community)s") % words,
+                max_length=longest(Signatory, "name"),
+                required=False,
+                help_text=_(
+                    "The highest elected or appointed official, if the partnership is to be"
+                    " recognised."
+                ),
+            )
             self.fields[f"office_{index}"] = forms.CharField(
                 label=_("Office of who signs for %(community)s") % words,
-                max_length=120,
+                max_length=longest(Signatory, "office"),
                 required=False,
             )
         self.fields["text"] = forms.CharField(
@@ -128,8 +134,14 @@ class TemplateForm(DomainForm):
 
 
 class ConfirmForm(DomainForm):
-    name = forms.CharField(label=_("Who signed for your community"), max_length=120)
-    office = forms.CharField(label=_("Office"), max_length=120, help_text=_("For example: Mayor"))
+    name = forms.CharField(
+        label=_("Who signed for your community"), max_length=longest(Signatory, "name")
+    )
+    office = forms.CharField(
+        label=_("Office"),
+        max_length=longest(Signatory, "office"),
+        help_text=_("For example: Mayor"),
+    )
     signed_on = forms.DateField(label=_("Signed on"), widget=date_input())
     is_highest_official = forms.BooleanField(
         label=_("This person is the highest elected or appointed official of our community"),

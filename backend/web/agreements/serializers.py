@@ -7,18 +7,19 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.common.bounds import LARGEST_ID, LARGEST_NUMBER
+from backend.common.bounds import LARGEST_ID, LARGEST_NUMBER, longest
 from backend.introductions.documents import LONGEST_TEXT
-from backend.introductions.models import Agreement, Form
+from backend.introductions.models import Agreement, Form, Signatory
 from backend.introductions.services.agreements import is_recognised
+from backend.introductions.services.drafts import LONGEST_TERM
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import FilterSerializer, StrictSerializer
 
 
 class ExpectedSignatorySerializer(StrictSerializer):
     community_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
-    name = serializers.CharField(max_length=120, allow_blank=True)
-    office = serializers.CharField(max_length=120, allow_blank=True)
+    name = serializers.CharField(max_length=longest(Signatory, "name"), allow_blank=True)
+    office = serializers.CharField(max_length=longest(Signatory, "office"), allow_blank=True)
 
 
 class TermsSerializer(serializers.Serializer):
@@ -111,7 +112,7 @@ class SaveVersionSerializer(StrictSerializer):
         child=serializers.CharField(max_length=10), max_length=50, help_text="Of equal text"
     )
     term_years = serializers.IntegerField(
-        allow_null=True, required=False, default=None, min_value=1, max_value=99
+        allow_null=True, required=False, default=None, min_value=1, max_value=LONGEST_TERM
     )
     review_on = serializers.DateField(allow_null=True, required=False, default=None)
     signatories = ExpectedSignatorySerializer(many=True, min_length=2, max_length=2)  # type: ignore[call-arg]  # of the list that many= makes
@@ -119,8 +120,8 @@ class SaveVersionSerializer(StrictSerializer):
 
 
 class ConfirmationSerializer(StrictSerializer):
-    name = serializers.CharField(max_length=120)
-    office = serializers.CharField(max_length=120)
+    name = serializers.CharField(max_length=longest(Signatory, "name"))
+    office = serializers.CharField(max_length=longest(Signatory, "office"))
     is_highest_official = serializers.BooleanField(
         help_text="The highest elected or appointed official of the community"
     )

@@ -9,7 +9,8 @@ from django.db.models import Q
 
 from backend.cities.models import Community, Country, Place
 from backend.cities.models.communities import HOME_COUNTRY
-from backend.suggestions.models import ReleasePolicy, Suggestion
+from backend.common.bounds import longest
+from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from backend.web.html.forms import (
     COUNTRY_CODE,
     DomainForm,
@@ -64,7 +65,11 @@ class BarForm(DomainForm):
     )
     home_admin1_code = forms.ChoiceField(label="U.S. side", required=False)
     because = forms.CharField(label="Why", required=False, widget=forms.Textarea(attrs=_LONG))
-    source = forms.CharField(label="Source: a link or a reference", required=False, max_length=1000)
+    source = forms.CharField(
+        label="Source: a link or a reference",
+        required=False,
+        max_length=longest(ExclusionRule, "source"),
+    )
     from_on = forms.DateField(
         label="First day", widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d")
     )

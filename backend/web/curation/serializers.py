@@ -7,8 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.common.bounds import LARGEST_ID
-from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
+from backend.common.bounds import LARGEST_ID, longest
+from backend.suggestions.models import ExclusionRule, HandProposal, ReleasePolicy, Suggestion
+from backend.suggestions.services.curation import MOST_AT_ONCE
 from backend.suggestions.services.proposals import Assessment
 from backend.web.introductions.serializers import OwnerSerializer
 from backend.web.public.serializers import CommunityNameSerializer
@@ -88,7 +89,9 @@ class SetPolicySerializer(StrictSerializer):
         default=None,
         help_text="For `above` alone",
     )
-    because = serializers.CharField(max_length=1000, help_text="Recorded")
+    because = serializers.CharField(
+        max_length=longest(ReleasePolicy, "because"), help_text="Recorded"
+    )
 
 
 class BarSerializer(serializers.Serializer):
@@ -123,13 +126,19 @@ class SetBarSerializer(StrictSerializer):
         r"^[A-Z]{2}$", required=False, help_text="Without a pair: the country abroad"
     )
     home_admin1_code = serializers.CharField(
-        max_length=20, required=False, help_text="Narrows it to one U.S. state"
+        max_length=longest(ExclusionRule, "home_admin1_code"),
+        required=False,
+        help_text="Narrows it to one U.S. state",
     )
     admin1_code = serializers.CharField(
-        max_length=20, required=False, help_text="Narrows it to one division of the country"
+        max_length=longest(ExclusionRule, "admin1_code"),
+        required=False,
+        help_text="Narrows it to one division of the country",
     )
-    because = serializers.CharField(max_length=2000)
-    source = serializers.CharField(max_length=1000, help_text="A link or a reference")  # type: ignore[assignment]  # as above
+    because = serializers.CharField(max_length=longest(ExclusionRule, "because"))
+    source = serializers.CharField(  # type: ignore[assignment]  # as above
+        max_length=longest(ExclusionRule, "source"), help_text="A link or a reference"
+    )
     from_on = serializers.DateField(help_text="First day, UTC")
     until_on = serializers.DateField(
         required=False, allow_null=True, default=None, help_text="Last day"
@@ -137,7 +146,7 @@ class SetBarSerializer(StrictSerializer):
 
 
 class LiftSerializer(StrictSerializer):
-    because = serializers.CharField(max_length=2000)
+    because = serializers.CharField(max_length=longest(ExclusionRule, "lifted_because"))
 
 
 class SidesSerializer(StrictSerializer):
@@ -146,9 +155,11 @@ class SidesSerializer(StrictSerializer):
 
 
 class ProposePairSerializer(SidesSerializer):
-    because = serializers.CharField(max_length=2000, help_text="Recorded; neither side reads it")
+    because = serializers.CharField(
+        max_length=longest(HandProposal, "because"), help_text="Recorded; neither side reads it"
+    )
     overridden_because = serializers.CharField(
-        max_length=2000,
+        max_length=longest(HandProposal, "overridden_because"),
         required=False,
         allow_blank=True,
         default="",
@@ -208,7 +219,7 @@ class ManySerializer(StrictSerializer):
     suggestion_ids = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
         min_length=1,
-        max_length=200,
+        max_length=MOST_AT_ONCE,
     )
 
 

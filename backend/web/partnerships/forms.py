@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 from backend.common.bounds import longest
-from backend.introductions.models import Activity, Partnership, StatusChange, YearlyReport
+from backend.introductions.models import Activity, Partnership, Renewal, StatusChange, YearlyReport
 from backend.introductions.models.partnerships import MOST_PEOPLE
 from backend.web.html.forms import (
     COUNTRY_CODE,
@@ -82,7 +82,7 @@ class RenewalForm(DomainForm):
     decided_on = forms.DateField(label=_("Decided on"), widget=date_input())
     reference = forms.CharField(
         label=_("The council's decision, if there is one"),
-        max_length=longest(StatusChange, "reference"),
+        max_length=longest(Renewal, "reference"),
         required=False,
     )
 

@@ -8,7 +8,14 @@ from rest_framework import serializers
 
 from backend.common.bounds import longest
 from backend.common.dates import database_now
-from backend.introductions.models import Activity, Form, Partnership, StatusChange, YearlyReport
+from backend.introductions.models import (
+    Activity,
+    Form,
+    Partnership,
+    Renewal,
+    StatusChange,
+    YearlyReport,
+)
 from backend.introductions.models.partnerships import MOST_PEOPLE
 from backend.introductions.queries.partnerships import health_of
 from backend.introductions.services.partnerships import DECISIONS
@@ -162,7 +169,7 @@ class RenewalSerializer(StrictSerializer):
     next_review_on = serializers.DateField()
     decided_on = serializers.DateField()
     reference = serializers.CharField(
-        max_length=longest(StatusChange, "reference"), required=False, default="", allow_blank=True
+        max_length=longest(Renewal, "reference"), required=False, default="", allow_blank=True
     )
 
 

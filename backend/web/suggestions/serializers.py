@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.common.bounds import LARGEST_ID
+from backend.common.bounds import LARGEST_ID, longest
 from backend.suggestions.models import AnswerRule, Decision, Vote
 from backend.suggestions.pair_text import caveat_sentence, reason_sentences
 from backend.suggestions.reviews import MOST_COMPARED, Review
@@ -120,7 +120,7 @@ class AnswerSerializer(StrictSerializer):
         required=False,
         default="",
         allow_blank=True,
-        max_length=2000,
+        max_length=longest(Decision, "comment"),
         help_text="For staff; the other side never reads it",
     )
 
@@ -230,7 +230,7 @@ class CastVoteSerializer(StrictSerializer):
         required=False,
         default="",
         allow_blank=True,
-        max_length=2000,
+        max_length=longest(Vote, "comment"),
         help_text="For those who answer for your community, and staff",
     )
 

@@ -1,4 +1,6 @@
-"""A real Chromium for tests: pages with their console watched, and accessibility checked with axe."""
+"""A real Chromium for tests: pages with their console watched, and accessibility checked with
+axe.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,14 @@ from tests.second_factor import current_code
 from tests.web import fonts
 
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
     "--disable-sync",
-]  # fmt: skip
+]
 WIDTHS = (320, 1280)
 _AXE = Axe()
 # All rules that are on by default. One of them waits for sound and video to load; the styles, which

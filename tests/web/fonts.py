@@ -37,7 +37,8 @@ _present: dict[str, FontSet] | None = None
 # For each set: changes every list of fonts in the style sheets (also one kept in a variable),
 # measures, and puts all back.
 _MEASURE = r"""sets => {
-  const too_wide = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  const root = document.documentElement;
+  const too_wide = () => root.scrollWidth - root.clientWidth;
   const lists = [];
   const collect = rules => {
     for (const rule of rules) {
@@ -45,7 +46,10 @@ _MEASURE = r"""sets => {
         const list = rule.style.getPropertyValue(name);
         const generic = /(?:^|,)\s*(sans-serif|serif|monospace)\s*(?:,|$)/.exec(list)?.[1];
         if (generic && (name === 'font-family' || name.startsWith('--')))
-          lists.push({style: rule.style, name, list, generic, priority: rule.style.getPropertyPriority(name)});
+          lists.push({
+            style: rule.style, name, list, generic,
+            priority: rule.style.getPropertyPriority(name),
+          });
       }
       collect(rule.cssRules ?? []);
     }
@@ -69,7 +73,9 @@ def present() -> dict[str, FontSet]:
 
 
 def too_wide(page: Page) -> dict[str, int]:
-    """By how many pixels the page is wider than the window, for each set of fonts with which it is."""
+    """By how many pixels the page is wider than the window, for each set of fonts with which it
+    is.
+    """
     measured: dict[str, int] = page.evaluate(
         _MEASURE, {name: asdict(fonts) for name, fonts in present().items()}
     )

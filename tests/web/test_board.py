@@ -63,11 +63,17 @@ def test_marks_are_words_beside_their_signs(world: World) -> None:
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ({"owner": "me"}, True), ({"owner": "nobody"}, False), ({"country": "DE"}, True), ({"country": "MX"}, False),
-        ({"overdue": "on"}, True), ({"stuck": "on"}, False), ({"stage": "introduced"}, True), ({"stage": "closed"}, False),
+        ({"owner": "me"}, True),
+        ({"owner": "nobody"}, False),
+        ({"country": "DE"}, True),
+        ({"country": "MX"}, False),
+        ({"overdue": "on"}, True),
+        ({"stuck": "on"}, False),
+        ({"stage": "introduced"}, True),
+        ({"stage": "closed"}, False),
         ({"owner": "someone"}, True),
     ],
-)  # fmt: skip
+)
 def test_filters(world: World, query: dict[str, str], shown: bool) -> None:
     world.introduced(owner=world.user("curator"), due_on=NOW.date() - dt.timedelta(days=2))
     assert (

@@ -64,7 +64,8 @@ def test_a_page_is_measured_with_each_set_of_fonts(
     named = {"sans-serif": "Noto Sans", "serif": "Noto Serif"}[generic]
     rule = where.replace("LIST", f"'{named}', {generic}")
     visitor.page.set_content(
-        f"<style>body {{ margin: 0 }} p {{ margin: 0; font-size: 20px }} {rule}</style><p>{'a' * 27}"
+        f"<style>body {{ margin: 0 }} p {{ margin: 0; font-size: 20px }} "
+        f"{rule}</style><p>{'a' * 27}"
     )
     before = visitor.page.locator("p").bounding_box()
     (found,) = [line for line in visitor.overflow() if "CJK" not in line]

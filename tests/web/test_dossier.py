@@ -108,14 +108,22 @@ def test_dossier_is_one_page_with_both_names_in_their_scripts(
     # Where a font lacks a letter, its box is shown instead, and the font gets an encoding of its
     # own.
     assert {font["/Encoding"] for font in fonts_of(reader)} == {"/Identity-H"}
-    for said in ("You need water management; Farplace offers it.", "Farplace needs water management; Homeport offers it.",
-                 "Your working hours hardly overlap.", "Existing ties", "1,234,567", "Next steps"):  # fmt: skip
+    for said in (
+        "You need water management; Farplace offers it.",
+        "Farplace needs water management; Homeport offers it.",
+        "Your working hours hardly overlap.",
+        "Existing ties",
+        "1,234,567",
+        "Next steps",
+    ):
         assert said in " ".join(text.split()), said
 
 
 @needs_libraries
 def test_arabic_letters_are_joined(official: CommunityRole, sign_in: SignIn) -> None:
-    """The same letter three times: its initial, medial and final form are three different glyphs."""
+    """The same letter three times: its initial, medial and final form are three different
+    glyphs.
+    """
     client = sign_in(official.user)
     joined, apart = (
         make_pair(official, local_name=name, country="EG") for name in ("ببب", "ب ب ب")
@@ -174,7 +182,8 @@ def test_without_libraries_the_page_says_so_and_can_be_printed(
 ) -> None:
     def missing(*args: Any, **kwargs: Any) -> bytes:
         raise Unavailable(
-            "A PDF cannot be made on this machine just now. The same page can be printed from the browser."
+            "A PDF cannot be made on this machine just now. The same page can be printed from the "
+            "browser."
         )
 
     monkeypatch.setattr("backend.suggestions.dossiers.render_pdf", missing)

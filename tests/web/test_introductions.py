@@ -269,10 +269,16 @@ def test_board_is_narrowed_down(world: World) -> None:
         stage_since=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
     )
     for query, found in {
-        "": {mine.pk, other.pk}, "owner=me": {mine.pk}, f"owner={curator.pk}": {mine.pk}, "owner=nobody": {other.pk},
-        "country=JP": {other.pk}, "overdue=true": {mine.pk}, "stuck=true": {mine.pk}, "stage=exploring": {other.pk},
+        "": {mine.pk, other.pk},
+        "owner=me": {mine.pk},
+        f"owner={curator.pk}": {mine.pk},
+        "owner=nobody": {other.pk},
+        "country=JP": {other.pk},
+        "overdue=true": {mine.pk},
+        "stuck=true": {mine.pk},
+        "stage=exploring": {other.pk},
         "search=alpha": {mine.pk},
-    }.items():  # fmt: skip
+    }.items():
         rows = (
             world.client("curator").get(f"/api/v1/staff/introductions/?{query}").json()["results"]
         )

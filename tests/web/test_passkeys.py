@@ -16,9 +16,13 @@ from tests.web.browser import Browser, Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # A device with a screen lock that unlocks whenever it is asked to.
 _DEVICE = {
-    "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True,
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
     "automaticPresenceSimulation": True,
-}  # fmt: skip
+}
 
 
 @pytest.fixture

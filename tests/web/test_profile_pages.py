@@ -35,21 +35,51 @@ from tests.web.html_forms import form_to, forms_of, one_line
 # Every kind of question answered, so that each widget is asked to give back what it was given.
 FULL: dict[str, dict[str, Any]] = document(
     identity={"local_name": "北九州市", "website": "https://www.city.example/a?b=c"},
-    organisation={"structure": "municipal", "office": "mayors_office", "year_founded": 1956, "volunteers": 12500},
-    facts={"population": 238005, "area_km2": 249.5, "coastal": True, "seaport": False, "elevation_m": -2.5, "institutions": ["museum"]},
+    organisation={
+        "structure": "municipal",
+        "office": "mayors_office",
+        "year_founded": 1956,
+        "volunteers": 12500,
+    },
+    facts={
+        "population": 238005,
+        "area_km2": 249.5,
+        "coastal": True,
+        "seaport": False,
+        "elevation_m": -2.5,
+        "institutions": ["museum"],
+    },
     challenges={"challenges": ["flooding"]},
-    ties={"ties": [{"kind": "mayoral", "country": "DE", "strength": 2, "evidence": "Met “in 2019” & since"}]},
+    ties={
+        "ties": [
+            {"kind": "mayoral", "country": "DE", "strength": 2, "evidence": "Met “in 2019” & since"}
+        ]
+    },
     languages={"working": ["en", "de"]},
     sought={
-        "countries": ["DE", "JP"], "regions": ["Eastern Asia"], "excluded_countries": ["MX"],
-        "forms": ["sister"], "not_where_partnered": True,
+        "countries": ["DE", "JP"],
+        "regions": ["Eastern Asia"],
+        "excluded_countries": ["MX"],
+        "forms": ["sister"],
+        "not_where_partnered": True,
     },
     readiness={"council_support": "partly"},
-    partnerships={"existing": [{"name": "Lyon", "country": "DE", "year": 1992, "form": "sister", "status": "active", "place_id": 7}]},
+    partnerships={
+        "existing": [
+            {
+                "name": "Lyon",
+                "country": "DE",
+                "year": 1992,
+                "form": "sister",
+                "status": "active",
+                "place_id": 7,
+            }
+        ]
+    },
     capacity={"new_partnerships": 2},
     story={"text": "Two lines,\n<b>not</b> markup.", "language": "en", "english": "x"},
     importances={"facets": {"needs_offers": 3, "distance": 0}},
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -107,12 +137,14 @@ def test_all_topics_can_be_filled_from_nothing_to_published(
             "themes": {"importances.trade": "3"},
             "needs_offers": {"needs": ["water_management"], "offers": ["public_transport"]},
             "authority": {
-                "registrant_role": "employee", "registrant_office": "Office",
-                "highest_official_name": "A", "highest_official_office": "Mayor",
+                "registrant_role": "employee",
+                "registrant_office": "Office",
+                "highest_official_name": "A",
+                "highest_official_office": "Mayor",
             },
             "languages": {"working": ["English", "  german "]},
             "story": {"text": "Hello", "language": "en"},
-        }.get(group.code, {})  # fmt: skip
+        }.get(group.code, {})
         assert owner.post(address, {**form.values, **typed, "next": "1"}).status_code == 302
     assert owner.post(url("profile_publish", official)).status_code == 302
     version = profile_of(official.community).current_version
@@ -379,21 +411,45 @@ def test_committee_members_do_not_see_the_draft(official: CommunityRole, sign_in
 
 @pytest.mark.parametrize(
     ("text", "whole", "value"),
-    [("12,500", True, 12500), ("12 500", True, 12500), ("1,234.5", False, 1234.5), ("1,2", True, "1,2"), ("1.5", False, 1.5),
-     ("1.5", True, "1.5"), ("1,234 567", True, "1,234 567"), ("1234,567", True, "1234,567"), ("-5", True, -5), ("nan", False, "nan"),
-     ("1e9", False, "1e9"), ("٣", True, 3), ("１２３", True, 123), ("٣٫٥", False, 3.5), ("", True, ""), ("9" * 30, True, "9" * 30)],
-)  # fmt: skip
+    [
+        ("12,500", True, 12500),
+        ("12 500", True, 12500),
+        ("1,234.5", False, 1234.5),
+        ("1,2", True, "1,2"),
+        ("1.5", False, 1.5),
+        ("1.5", True, "1.5"),
+        ("1,234 567", True, "1,234 567"),
+        ("1234,567", True, "1234,567"),
+        ("-5", True, -5),
+        ("nan", False, "nan"),
+        ("1e9", False, "1e9"),
+        ("٣", True, 3),
+        ("１２３", True, 123),
+        ("٣٫٥", False, 3.5),
+        ("", True, ""),
+        ("9" * 30, True, "9" * 30),
+    ],
+)
 def test_number_is_read_or_kept_as_typed(text: str, whole: bool, value: object) -> None:
     assert read_number(text, whole=whole) == value
 
 
 @pytest.mark.parametrize(
     ("language", "text", "whole", "value"),
-    [("de", "249.500", True, 249500), ("de", "249.500", False, 249500), ("de", "1.234,5", False, 1234.5), ("de", "3.5", False, "3.5"),
-     ("de", "3,5", True, "3,5"), ("es", "249.500", True, "249.500"), ("fr", "249\u202f500", True, 249500),
-     ("fr", "249 500,25", False, 249500.25), ("fr", "249.500", True, "249.500"),
-     ("ja", "249,500", True, 249500), ("ar", "249,500.5", False, 249500.5)],
-)  # fmt: skip
+    [
+        ("de", "249.500", True, 249500),
+        ("de", "249.500", False, 249500),
+        ("de", "1.234,5", False, 1234.5),
+        ("de", "3.5", False, "3.5"),
+        ("de", "3,5", True, "3,5"),
+        ("es", "249.500", True, "249.500"),
+        ("fr", "249\u202f500", True, 249500),
+        ("fr", "249 500,25", False, 249500.25),
+        ("fr", "249.500", True, "249.500"),
+        ("ja", "249,500", True, 249500),
+        ("ar", "249,500.5", False, 249500.5),
+    ],
+)
 def test_number_is_read_with_the_separators_of_the_language(
     language: str, text: str, whole: bool, value: object
 ) -> None:

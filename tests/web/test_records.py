@@ -139,11 +139,29 @@ def test_the_site_itself_admits_administrators_alone(rf: Any, db: None) -> None:
 
 def test_what_belongs_to_people_and_sides_is_not_there() -> None:
     private = {
-        "Contact", "VettingLetter", "User", "ApiToken", "AccountMail", "Authenticator", "Vote", "ShortlistEntry", "Suggestion",
-        "Decision", "Consent",
-        "IntroductionNote", "Notification", "Delivery", "Invitation", "JoinRequest", "Session", "UserSession", "IdempotencyKey", "Profile",
-        "ProfileVersion", "SignedDocument",
-    }  # fmt: skip
+        "Contact",
+        "VettingLetter",
+        "User",
+        "ApiToken",
+        "AccountMail",
+        "Authenticator",
+        "Vote",
+        "ShortlistEntry",
+        "Suggestion",
+        "Decision",
+        "Consent",
+        "IntroductionNote",
+        "Notification",
+        "Delivery",
+        "Invitation",
+        "JoinRequest",
+        "Session",
+        "UserSession",
+        "IdempotencyKey",
+        "Profile",
+        "ProfileVersion",
+        "SignedDocument",
+    }
     assert private <= {model.__name__ for model in apps.get_models()}, (
         "a name that no model has guards nothing"
     )

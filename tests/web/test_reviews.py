@@ -184,8 +184,15 @@ def test_shortlist_and_filters(
     assert ShortlistEntry.objects.count() == 1
     page = list_url(official)
     assert "Shortlist (1)" in client.get(page).content.decode()
-    for query, shown in (("shown=shortlist", True), ("shown=answered", False), ("country=DE", True), ("theme=youth", False),
-                         ("country=XX", True), ("shown=nonsense", True), ("shown=awaiting_me&theme=trade", True)):  # fmt: skip
+    for query, shown in (
+        ("shown=shortlist", True),
+        ("shown=answered", False),
+        ("country=DE", True),
+        ("theme=youth", False),
+        ("country=XX", True),
+        ("shown=nonsense", True),
+        ("shown=awaiting_me&theme=trade", True),
+    ):
         html = client.get(f"{page}?{query}").content.decode()
         assert ("Fernstadt</p>" in html) is shown, query
     assert "Show all" in client.get(f"{page}?shown=answered").content.decode()

@@ -159,7 +159,9 @@ def what_is_shown(response: Any, email: str) -> str:
 def test_answer_does_not_tell_who_has_an_account(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Same addresses, same words, one mail each, and the costly work (hashing a password) as often."""
+    """Same addresses, same words, one mail each, and the costly work (hashing a password) as
+    often.
+    """
     known = {
         "has password": UserFactory(email="one@example.org"),
         "has none": UserFactory(email="two@example.org", password="!"),

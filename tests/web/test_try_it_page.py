@@ -39,7 +39,9 @@ def test_writing_from_the_page_carries_the_token(
     visitor.page.wait_for_selector(".opblock-tag")
     status = visitor.page.evaluate(
         """async (path) => {
-            const request = await ui.getConfigs().requestInterceptor({method: "POST", credentials: "same-origin", headers: {}});
+            const intercept = ui.getConfigs().requestInterceptor;
+            const request = await intercept(
+                {method: "POST", credentials: "same-origin", headers: {}});
             return (await fetch(path, {method: "POST", headers: request.headers})).status;
         }""",
         f"/api/v1/communities/{official.community_id}/profile/pause/",

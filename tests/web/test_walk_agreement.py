@@ -90,12 +90,20 @@ def walk(service: WholeService, browser: Browser) -> Walk:
     """Two communities that fit well, in a world of others; nothing is suggested yet."""
     make_communities(home=2, abroad=3)
     here = CommunityFactory(
-        name=HERE, published=True, published__document=document(needs_offers={"needs": NEEDS, "offers": OFFERS}),
-    )  # fmt: skip
+        name=HERE,
+        published=True,
+        published__document=document(needs_offers={"needs": NEEDS, "offers": OFFERS}),
+    )
     there = CommunityFactory(
-        name=THERE, country_code="DE", place__admin1="Rhineland-Palatinate", place__latitude=49.35, place__longitude=8.14,
-        place__timezone="Europe/Berlin", published=True, published__document=document(needs_offers={"needs": OFFERS, "offers": NEEDS}),
-    )  # fmt: skip
+        name=THERE,
+        country_code="DE",
+        place__admin1="Rhineland-Palatinate",
+        place__latitude=49.35,
+        place__longitude=8.14,
+        place__timezone="Europe/Berlin",
+        published=True,
+        published__document=document(needs_offers={"needs": OFFERS, "offers": NEEDS}),
+    )
     MembershipFactory(community=here)
     people = {
         "member": UserFactory(email="member@example.org", name="Mara Member"),
@@ -162,8 +170,10 @@ def look_at_empty_pages(walk: Walk) -> None:
         assert walk.chair.shows(at(name, walk.here.pk), words)
         walk.album.keep(walk.chair, f"empty-{name}")
     for name, words in (
-        ("staff_introductions", "No open introductions."), ("staff_agreements", "No draft is open."), ("staff_partnerships", "begin when"),
-    ):  # fmt: skip
+        ("staff_introductions", "No open introductions."),
+        ("staff_agreements", "No draft is open."),
+        ("staff_partnerships", "begin when"),
+    ):
         assert walk.curator.shows(at(name), words)
         walk.album.keep(walk.curator, f"empty-{name}")
 

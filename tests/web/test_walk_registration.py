@@ -122,8 +122,10 @@ def make_world() -> None:
     for address in STAFF:
         UserFactory(email=address, curator=True)
     for code, country, name, ascii_name in (
-        ("SE", "Sweden", "Göteborg", "goteborg"), ("NO", "Norway", "Ålesund", "alesund"), ("DK", "Denmark", "Sønderborg", "sonderborg"),
-    ):  # fmt: skip
+        ("SE", "Sweden", "Göteborg", "goteborg"),
+        ("NO", "Norway", "Ålesund", "alesund"),
+        ("DK", "Denmark", "Sønderborg", "sonderborg"),
+    ):
         home = CountryFactory(
             code=code, name=country, region="Europe", subregion="Northern Europe", languages=["en"]
         )
@@ -364,7 +366,8 @@ def test_from_the_landing_page_to_the_first_suggestion(
     role_of_partner = Community.objects.get(name="Partnerport")
     assert partner.shows(reverse("web:suggestions", args=[role_of_partner.pk]), "Göteborg")
     print(
-        f"\nfrom the landing page to a submitted profile: {clicks} clicks, {lines} lines written, {walked:.1f} s with all looks; "
+        f"\nfrom the landing page to a submitted profile: {clicks} clicks, {lines} lines written, "
+        f"{walked:.1f} s with all looks; "
         f"curators: {first.clicks} and {second.clicks} clicks after sign-in; "
         f"suggestion and mails on both sides {curated:.2f} s after the second approval"
     )

@@ -130,7 +130,8 @@ def test_publishing_reaches_both_sides_and_mutual_interest_reaches_staff(
         "both mails",
     )
     print(
-        f"\nseconds after the click on Publish: suggestion seen at home {seen_here:.2f}, abroad {seen_there:.2f}; "
+        f"\nseconds after the click on Publish: suggestion seen at home {seen_here:.2f}, abroad "
+        f"{seen_there:.2f}; "
         f"message at home {told_here:.2f}, abroad {told_there:.2f}; both mails written {mailed:.2f}"
     )
 

@@ -29,7 +29,8 @@ class SignUpForm(SignupForm):
         self.fields["email"].label = _("E-mail address")
         self.fields["password1"].label = _("Password (may stay empty)")
         self.fields["password1"].help_text = _(
-            "At least 10 characters, not one of the common ones, and not like your name or address. Leave it empty to sign in "
+            "At least 10 characters, not one of the common ones, and not like your name or "
+            "address. Leave it empty to sign in "
             "by a code that you get by mail each time."
         )
         for field in self.fields.values():

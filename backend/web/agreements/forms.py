@@ -75,7 +75,8 @@ class VersionForm(DomainForm):
             strip=False,
             widget=forms.Textarea(attrs={"rows": 26, "class": "draft-text"}),
             help_text=_(
-                "Paragraphs are divided by empty lines. “# ” begins a heading, “- ” an item of a list."
+                "Paragraphs are divided by empty lines. “# ” begins a heading, “- ” an item of a "
+                "list."
             ),
         )
 

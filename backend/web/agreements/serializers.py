@@ -1,4 +1,6 @@
-"""Agreements: versions, signed documents, confirmations, and the templates from which they begin."""
+"""Agreements: versions, signed documents, confirmations, and the templates from which they
+begin.
+"""
 
 from __future__ import annotations
 

@@ -201,7 +201,8 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
             messages.success(
                 request,
                 _(
-                    "Your side has confirmed. The agreement comes into force when the other side confirms too."
+                    "Your side has confirmed. The agreement comes into force when the other side "
+                    "confirms too."
                 ),
             )
             return redirect("web:agreement", found.pk)

@@ -95,7 +95,9 @@ class SetPolicySerializer(StrictSerializer):
 
 
 class BarSerializer(serializers.Serializer):
-    """A bar of one pair (`communities`) or of two jurisdictions (`country`, narrowed by divisions)."""
+    """A bar of one pair (`communities`) or of two jurisdictions (`country`, narrowed by
+    divisions).
+    """
 
     id = serializers.IntegerField()
     communities = serializers.SerializerMethodField()

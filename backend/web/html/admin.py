@@ -4,8 +4,8 @@ none.
 Acts belong to the services, which check, lock and write the trail; a form that writes past them
 would break what the rest rests on. So every model here is only to be read, and contacts, letters,
 votes, comments and messages are not here at all: of what the sides did, no more than the trail that
-staff read anyway. The door is that of every other page: ``backend.web.html.access``, with the second
-factor that it asks of staff.
+staff read anyway. The door is that of every other page: ``backend.web.html.access``, with the
+second factor that it asks of staff.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class ReadOnlyAdminSite(AdminSite):
 
 
 class ReadOnlyModelAdmin(ModelAdmin):
-    """A table to look things up in. Every view of it has come through ``ReadOnlyAdminSite.admin_view``,
-    which has asked who looks.
+    """A table to look things up in. Every view of it has come through
+    ``ReadOnlyAdminSite.admin_view``, which has asked who looks.
     """
 
     actions = None

@@ -22,8 +22,8 @@ from backend.common.errors import InvalidFields
 
 
 class DomainForm(forms.Form):
-    """A form whose values a service checks: ``add_service_errors`` puts its InvalidFields where the form shows
-    its own errors.
+    """A form whose values a service checks: ``add_service_errors`` puts its InvalidFields where the
+    form shows its own errors.
     """
 
     def add_service_errors(self, invalid: InvalidFields) -> None:

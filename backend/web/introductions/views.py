@@ -102,11 +102,13 @@ def _next_step(card: Introduction, own_consented: bool, both_consented: bool) ->
         return ""
     if not own_consented:
         return _(
-            "Next: decide whether to share your contacts with the other side, and propose times for a first meeting."
+            "Next: decide whether to share your contacts with the other side, and propose times "
+            "for a first meeting."
         )
     if not both_consented:
         return _(
-            "Next: the other side decides about its contacts. You can propose times for a meeting meanwhile."
+            "Next: the other side decides about its contacts. You can propose times for a meeting "
+            "meanwhile."
         )
     later = {
         Introduction.Stage.INTRODUCED: _(
@@ -141,7 +143,8 @@ def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
             messages.success(
                 request,
                 _(
-                    "Your side has consented. Contacts open as soon as the other side has consented too."
+                    "Your side has consented. Contacts open as soon as the other side has "
+                    "consented too."
                 ),
             )
     elif act == "withdraw":
@@ -167,7 +170,8 @@ def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
         messages.success(
             request,
             _(
-                "The introduction is closed. Contacts are hidden again and meetings to come are cancelled."
+                "The introduction is closed. Contacts are hidden again and meetings to come are "
+                "cancelled."
             ),
         )
         return redirect("web:introduction", introduction_id)

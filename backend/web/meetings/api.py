@@ -73,7 +73,8 @@ class MeetingsView(Private, ApiList):
 
     @extend_schema(
         summary="Propose times for a meeting",
-        description="A local time that the clocks skip or repeat is refused with what to write instead.",
+        description="A local time that the clocks skip or repeat is refused with what to write "
+        "instead.",
         request=serializers.ProposeSerializer,
         responses={201: serializers.MeetingSerializer},
     )

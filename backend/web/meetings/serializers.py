@@ -61,7 +61,8 @@ class TimesSerializer(StrictSerializer):
     times = serializers.ListField(
         child=serializers.CharField(max_length=40),
         max_length=20,
-        help_text="Two to five, ISO 8601. Without an offset: local time of your side, or of the one that `zone_of_id` names",
+        help_text="Two to five, ISO 8601. Without an offset: local time of your side, or of the "
+        "one that `zone_of_id` names",
     )
     zone_of_id = serializers.IntegerField(
         min_value=1, max_value=LARGEST_ID, required=False, allow_null=True, default=None

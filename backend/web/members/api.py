@@ -146,7 +146,8 @@ class MemberImportView(ApiView):
 class MemberImportApplyView(ApiView):
     @extend_schema(
         summary="Apply a checked list, whole or not at all",
-        description="409 `changed_since`: memberships changed after it was checked; check it again.",
+        description="409 `changed_since`: memberships changed after it was checked; check it "
+        "again.",
         request=None,
         responses=serializers.MemberImportSerializer,
     )

@@ -114,7 +114,8 @@ class WeightSetsView(ApiList):
 class PromoteView(ApiView):
     @extend_schema(
         summary="Put a version of the weights in force",
-        description="For the runs that begin from now on. 409 unless it is better calibrated than the weights in force.",
+        description="For the runs that begin from now on. 409 unless it is better calibrated than "
+        "the weights in force.",
         request=None,
         responses=WeightSetSerializer,
     )

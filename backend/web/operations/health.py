@@ -123,7 +123,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 class OutboxCollector(Collector):
-    """Gauges read at each scrape. Without a database there is ``csc_database_up 0`` and no other."""
+    """Gauges read at each scrape. Without a database there is ``csc_database_up 0`` and no
+    other.
+    """
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         return []

@@ -1,4 +1,6 @@
-"""What staff see of the service's own work: figures, scoring runs, weights, dead letters, events."""
+"""What staff see of the service's own work: figures, scoring runs, weights, dead letters,
+events.
+"""
 
 from __future__ import annotations
 

@@ -312,9 +312,15 @@ def figures(request: HttpRequest) -> HttpResponse:
         if name == "exposure":
             headings[0] = "Side and size"
         tables.append(
-            {"name": name, "table": table, "rows": listed, "headings": headings, "bars": _bars(name, listed, table.columns),
-             "unit": _heading(table.columns[_BARS[name]]) if name in _BARS else ""}
-        )  # fmt: skip
+            {
+                "name": name,
+                "table": table,
+                "rows": listed,
+                "headings": headings,
+                "bars": _bars(name, listed, table.columns),
+                "unit": _heading(table.columns[_BARS[name]]) if name in _BARS else "",
+            }
+        )
     context = {"form": form, "tables": tables, "by_hand": introduced_by_hand(user, scope), "by": by}
     return render(
         request, "operations/staff_figures.html", context, status=422 if form.errors else 200

@@ -175,5 +175,6 @@ class RenewalSerializer(StrictSerializer):
 
 class WhySerializer(serializers.Serializer):
     why = serializers.JSONField(
-        help_text="Frozen when the partnership began; a side reads its own votes, comments and declines alone"
+        help_text="Frozen when the partnership began; a side reads its own votes, comments and "
+        "declines alone"
     )

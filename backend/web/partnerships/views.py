@@ -285,10 +285,14 @@ def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
     language = get_language() or "en"
     named = {entry["id"]: entry["name"] for entry in told.get("communities", ())}
     reasons = [
-        {**part, "name": named.get(part["community_id"], ""), "words": part["sentences"].get(language) or part["sentences"]["en"],
-         "but": part["caveat"].get(language) or part["caveat"]["en"]}
+        {
+            **part,
+            "name": named.get(part["community_id"], ""),
+            "words": part["sentences"].get(language) or part["sentences"]["en"],
+            "but": part["caveat"].get(language) or part["caveat"]["en"],
+        }
         for part in told.get("reasons", ())
-    ]  # fmt: skip
+    ]
     stages = dict(Introduction.Stage.choices)
     context = {
         "partnership": found,

@@ -171,7 +171,8 @@ def join(request: HttpRequest, community_id: int) -> HttpResponse:
             messages.success(
                 request,
                 _(
-                    "Your request is with the people of this community. You get a message when they answer."
+                    "Your request is with the people of this community. You get a message when "
+                    "they answer."
                 ),
             )
             return redirect("web:join", community_id)

@@ -52,8 +52,10 @@ class ProfileView(ApiView):
     @extend_schema(
         summary="Save answers",
         description=(
-            "Answers that are not valid are kept, and named in `errors`. 409 `newer_draft`: somebody else changed the same answers since "
-            "your `revision`; the problem's `conflicts` gives both values by `group.question`, its `revision` the one to save with next."
+            "Answers that are not valid are kept, and named in `errors`. 409 `newer_draft`: "
+            "somebody else changed the same answers since "
+            "your `revision`; the problem's `conflicts` gives both values by `group.question`, its "
+            "`revision` the one to save with next."
         ),
         request=serializers.DraftChangesSerializer,
         responses=serializers.DraftSerializer,

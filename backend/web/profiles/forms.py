@@ -38,14 +38,26 @@ from backend.web.html.forms import (
 SPARE_ROWS = 2
 # What the vocabularies' terms are sorted under; UN regions keep their own names.
 GROUP_WORDS: Mapping[str, Words] = {
-    "business": gettext_lazy("Business"), "city": gettext_lazy("City"), "community": gettext_lazy("Community"),
-    "culture": gettext_lazy("Culture"), "economy": gettext_lazy("Economy"), "education": gettext_lazy("Education"),
-    "environment": gettext_lazy("Environment"), "governance": gettext_lazy("Governance"), "health": gettext_lazy("Health"),
-    "main": gettext_lazy("Main themes"), "mobility": gettext_lazy("Mobility"), "municipal": gettext_lazy("Municipal"),
-    "nature": gettext_lazy("Nature"), "people": gettext_lazy("People"), "rural": gettext_lazy("Rural areas"),
-    "safety": gettext_lazy("Safety"), "sport": gettext_lazy("Sport"), "trade": gettext_lazy("Trade"),
+    "business": gettext_lazy("Business"),
+    "city": gettext_lazy("City"),
+    "community": gettext_lazy("Community"),
+    "culture": gettext_lazy("Culture"),
+    "economy": gettext_lazy("Economy"),
+    "education": gettext_lazy("Education"),
+    "environment": gettext_lazy("Environment"),
+    "governance": gettext_lazy("Governance"),
+    "health": gettext_lazy("Health"),
+    "main": gettext_lazy("Main themes"),
+    "mobility": gettext_lazy("Mobility"),
+    "municipal": gettext_lazy("Municipal"),
+    "nature": gettext_lazy("Nature"),
+    "people": gettext_lazy("People"),
+    "rural": gettext_lazy("Rural areas"),
+    "safety": gettext_lazy("Safety"),
+    "sport": gettext_lazy("Sport"),
+    "trade": gettext_lazy("Trade"),
     "transport": gettext_lazy("Transport"),
-}  # fmt: skip
+}
 # Longer lists are typed with suggestions instead of ticked.
 _TICKABLE = 70
 
@@ -65,9 +77,19 @@ def widget_of(question: Field) -> str:
     if question.kind == "choice":
         return "select" if len(allowed_codes(question)) > 8 else "radios"
     return {
-        "text": "text", "url": "text", "integer": "text", "number": "text", "long_text": "long_text", "boolean": "radios", "codes": "ticks",
-        "weighted": "scale", "countries": "typed", "regions": "ticks", "ties": "ties", "partnerships": "partnerships",
-    }[question.kind]  # fmt: skip
+        "text": "text",
+        "url": "text",
+        "integer": "text",
+        "number": "text",
+        "long_text": "long_text",
+        "boolean": "radios",
+        "codes": "ticks",
+        "weighted": "scale",
+        "countries": "typed",
+        "regions": "ticks",
+        "ties": "ties",
+        "partnerships": "partnerships",
+    }[question.kind]
 
 
 def _line(post: QueryDict, name: str) -> str:
@@ -369,7 +391,9 @@ class RegistrationForm(DomainForm):
     )
 
     nearly: Sequence[Community] = ()
-    """Registered communities with nearly the name that was typed: the person says whether one of them is theirs."""
+    """Registered communities with nearly the name that was typed: the person says whether one of
+    them is theirs.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -38,7 +38,8 @@ def freshness_words(profile: Profile) -> str:
     out_on = months_after(profile.confirmed_at, settings.PROFILES["unsuggested_months"])
     if now >= out_on:
         return _(
-            "It gets no new suggestions, because nobody has confirmed it for so long. One click brings it back."
+            "It gets no new suggestions, because nobody has confirmed it for so long. One click "
+            "brings it back."
         )
     if now >= stale_on:
         return _("On %(day)s it stops getting new suggestions, unless you confirm it.") % {

@@ -79,9 +79,12 @@ class DraftChangesSerializer(StrictSerializer):
         help_text="Groups with the answers that change; null removes an answer"
     )
     confirm = serializers.ListField(
-        child=serializers.CharField(max_length=80), required=False, max_length=50,
-        help_text="`group.question` of answers from open data that are right as they are; see `profile/sources/`",
-    )  # fmt: skip
+        child=serializers.CharField(max_length=80),
+        required=False,
+        max_length=50,
+        help_text="`group.question` of answers from open data that are right as they are; see "
+        "`profile/sources/`",
+    )
 
 
 class PauseSerializer(StrictSerializer):
@@ -183,9 +186,16 @@ class PreviewSerializer(serializers.Serializer):
     )
 
 
-@extend_schema_field({"description": "A number, true or false, or codes", "oneOf": [
-    {"type": "number"}, {"type": "boolean"}, {"type": "array", "items": {"type": "string"}},
-]})  # fmt: skip
+@extend_schema_field(
+    {
+        "description": "A number, true or false, or codes",
+        "oneOf": [
+            {"type": "number"},
+            {"type": "boolean"},
+            {"type": "array", "items": {"type": "string"}},
+        ],
+    }
+)
 class ValueField(serializers.JSONField):
     pass
 

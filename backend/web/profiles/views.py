@@ -415,7 +415,8 @@ def own_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
             messages.success(
                 request,
                 _(
-                    "The contacts are saved. Nobody else sees them before both sides of an introduction consent."
+                    "The contacts are saved. Nobody else sees them before both sides of an "
+                    "introduction consent."
                 ),
             )
             return redirect("web:profile_contacts", community_id)

@@ -42,7 +42,9 @@ from backend.web.templatetags.web import LIST_SOURCES, arc_between
 
 
 def _home_figures() -> dict[str, int]:
-    """Answers to what a newcomer asks: is anybody there, from where, and does it lead to something?"""
+    """Answers to what a newcomer asks: is anybody there, from where, and does it lead to
+    something?
+    """
     seeking = Community.objects.seeking().aggregate(
         communities=Count("id"), countries=Count("country", distinct=True)
     )

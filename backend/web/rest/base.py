@@ -134,8 +134,8 @@ class ApiView(APIView):
 
 
 class ApiList(ListAPIView[Any]):
-    """A list in cursor pages, narrowed by ``filter_form``, or by ``filter_serializer`` where no page
-    has such filters.
+    """A list in cursor pages, narrowed by ``filter_form``, or by ``filter_serializer`` where no
+    page has such filters.
     """
 
     access: Access | None = None
@@ -145,7 +145,9 @@ class ApiList(ListAPIView[Any]):
     filter_serializer: type[FilterSerializer] = FilterSerializer
 
     def filters(self) -> dict[str, Any]:
-        """The chosen filters. Raises ValidationError: a wrong value, or a name that is no filter."""
+        """The chosen filters. Raises ValidationError: a wrong value, or a name that is no
+        filter.
+        """
         if self.filter_form is not None:
             return validated_filters(self.filter_form, self.request.query_params)
         return validated(self.filter_serializer, self.request.query_params.dict())

@@ -85,7 +85,8 @@ def _reserve(request: Request, key: str) -> tuple[IdempotencyKey, bool]:
     mine.filter(created_at__lt=Now() - KEPT).delete()
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO web_idempotencykey (user_id, key, fingerprint, body, created_at) VALUES (%s, %s, %s, '', now()) "
+            "INSERT INTO web_idempotencykey (user_id, key, fingerprint, body, created_at) VALUES "
+            "(%s, %s, %s, '', now()) "
             "ON CONFLICT (user_id, key) DO NOTHING",
             [request.user.pk, key, fingerprint_of(request)],
         )

@@ -172,7 +172,8 @@ class ProblemSerializer(serializers.Serializer):
     errors = serializers.DictField(  # type: ignore[assignment]  # the name is the document's
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
-        help_text="For wrong values: messages by dotted field path; the empty path is the whole document.",
+        help_text="For wrong values: messages by dotted field path; the empty path is the whole "
+        "document.",
     )
     revision = serializers.IntegerField(
         required=False, help_text="For `newer_draft`: the draft's revision now."

@@ -42,7 +42,8 @@ class ApiSchema(AutoSchema):
         if operation is not None:
             problem = self.resolve_serializer(ProblemSerializer, "response").ref
             operation["responses"]["default"] = {
-                "description": "A problem (RFC 9457). `code` is stable; `errors` names fields by their path.",
+                "description": "A problem (RFC 9457). `code` is stable; `errors` names fields by "
+                "their path.",
                 "content": {CONTENT_TYPE: {"schema": problem}},
             }
         return operation
@@ -142,7 +143,8 @@ def published_document_schema() -> dict[str, Any]:
 
 _PROVENANCE_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "description": "Answers that open data filled, by `group.question`: what the source said, and whether the community confirmed it.",
+    "description": "Answers that open data filled, by `group.question`: what the source said, and "
+    "whether the community confirmed it.",
     "additionalProperties": {
         "type": "object",
         "additionalProperties": False,
@@ -158,7 +160,8 @@ _PROVENANCE_SCHEMA: dict[str, Any] = {
 
 DRAFT_DOCUMENT_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "description": "Answers by group and question as the owner wrote them; they may hold values that are not valid yet.",
+    "description": "Answers by group and question as the owner wrote them; they may hold values "
+    "that are not valid yet.",
     "additionalProperties": {"type": "object", "additionalProperties": True},
 }
 

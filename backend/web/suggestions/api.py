@@ -76,7 +76,8 @@ class SuggestionDetailView(ApiView):
 class AnswerView(ApiView):
     @extend_schema(
         summary="Answer for your community",
-        description="Neither side learns the other's answer before both are interested; a decline is never shown.",
+        description="Neither side learns the other's answer before both are interested; a decline "
+        "is never shown.",
         request=serializers.AnswerSerializer,
         responses=serializers.SuggestionSerializer,
     )
@@ -209,7 +210,8 @@ class ShortlistView(ApiView):
 class UndoView(ApiView):
     @extend_schema(
         summary="Undo your community's answer",
-        description="While it has not taken effect: until `undo_until`. Nobody has been told of it.",
+        description="While it has not taken effect: until `undo_until`. Nobody has been told of "
+        "it.",
         request=None,
         responses=SuggestionSerializer,
     )

@@ -88,9 +88,13 @@ def sides_of_suggestion(suggestion: Suggestion) -> list[Side]:
 
     def of(name: str, partner: str, letter: str) -> Side:
         return side(
-            getattr(suggestion.pair, name), getattr(suggestion.pair, partner), letter,
-            getattr(suggestion, f"{name}_preference"), getattr(suggestion, f"{name}_coverage"), getattr(suggestion, f"{name}_reasons"),
-        )  # fmt: skip
+            getattr(suggestion.pair, name),
+            getattr(suggestion.pair, partner),
+            letter,
+            getattr(suggestion, f"{name}_preference"),
+            getattr(suggestion, f"{name}_coverage"),
+            getattr(suggestion, f"{name}_reasons"),
+        )
 
     return [of(mine, theirs, "a"), of(theirs, mine, "b")]
 
@@ -121,7 +125,9 @@ def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Face
 
 @dataclass(frozen=True, slots=True)
 class CandidateFacet:
-    """One kind of fit over all candidates: for each, how far it meets our wishes and we meet its."""
+    """One kind of fit over all candidates: for each, how far it meets our wishes and we meet
+    its.
+    """
 
     label: str
     cells: list[FacetRow]

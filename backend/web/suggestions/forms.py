@@ -1,4 +1,6 @@
-"""Answering and voting on a suggestion, narrowing the queue, and the rule of a community's answers."""
+"""Answering and voting on a suggestion, narrowing the queue, and the rule of a community's
+answers.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,8 @@ class RuleForm(DomainForm):
     votes_needed = forms.IntegerField(
         label=_("How many must have voted"),
         help_text=_(
-            "For a majority alone. More than half of all votes must then be “yes” for interest; else the answer is a decline."
+            "For a majority alone. More than half of all votes must then be “yes” for interest; "
+            "else the answer is a decline."
         ),
         required=False,
         widget=forms.NumberInput(attrs={"class": "short", "min": 1, "inputmode": "numeric"}),

@@ -184,7 +184,8 @@ def detail(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpR
 
 _WORDS = {
     Decision.Answer.INTERESTED: gettext_lazy(
-        "Thank you. The other side learns of it only if it is interested too; then staff introduce you."
+        "Thank you. The other side learns of it only if it is interested too; then staff introduce "
+        "you."
     ),
     Decision.Answer.DECLINED: gettext_lazy(
         "Thank you. The other side is not told; your reason helps us to suggest better."

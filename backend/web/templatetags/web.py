@@ -153,7 +153,10 @@ def arc_between(
         (84 - b_latitude) * 2,
     )
     lift = min(110.0, abs(x2 - x1) * 0.35 + 12)
-    return f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {max(4.0, min(y1, y2) - lift):.1f} {x2:.1f} {y2:.1f}"
+    return (
+        f"M{x1:.1f} {y1:.1f}Q{(x1 + x2) / 2:.1f} {max(4.0, min(y1, y2) - lift):.1f} {x2:.1f} "
+        f"{y2:.1f}"
+    )
 
 
 @register.filter
@@ -213,7 +216,9 @@ def iso_day(text: str | None) -> str:
 
 @register.simple_tag
 def offered_agreements(introduction_id: int) -> list[Agreement]:
-    """The agreements of an introduction that both sides may read; the page has checked who reads."""
+    """The agreements of an introduction that both sides may read; the page has checked who
+    reads.
+    """
     return list(
         Agreement.objects.filter(
             introduction_id=introduction_id, offered_number__isnull=False
@@ -259,7 +264,9 @@ def clock_difference(hours: float) -> str:
 
 @register.filter
 def degrees(value: float | None, signs: str) -> str:
-    """Degrees with a hemisphere: ``signs`` names the positive and the negative one, "NS" or "EW"."""
+    """Degrees with a hemisphere: ``signs`` names the positive and the negative one, "NS" or
+    "EW".
+    """
     return "–" if value is None else f"{abs(value):.2f}° {signs[0] if value >= 0 else signs[1]}"
 
 

@@ -108,7 +108,8 @@ class AnswerView(ApiView):
 class PublishView(ApiView):
     @extend_schema(
         summary="Approve it",
-        description="Publishes it and vets its registrant; the first profile of a country by the approval of a second curator. "
+        description="Publishes it and vets its registrant; the first profile of a country by the "
+        "approval of a second curator. "
         "`version` is null where that one is still needed.",
         request=serializers.PublishSerializer,
         responses={201: serializers.ApprovalSerializer},

@@ -91,7 +91,8 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
     if approval.version is None:
         messages.success(
             request,
-            "Approved by you. It is the first profile of its country: another curator must approve it too.",
+            "Approved by you. It is the first profile of its country: another curator must approve "
+            "it too.",
         )
     else:
         messages.success(
@@ -148,7 +149,8 @@ def answer(request: HttpRequest, community_id: int) -> HttpResponse:
             messages.success(
                 request,
                 _(
-                    "Your answer and the profile are with staff again. You get a message when they have read them."
+                    "Your answer and the profile are with staff again. You get a message when they "
+                    "have read them."
                 ),
             )
             return redirect("web:profile", community_id)

@@ -10,7 +10,10 @@ from backend.web.html import catalogues as html_catalogues
 
 
 class Command(BaseCommand):
-    help = "Collects the words to translate into backend/locale, checks that every language has them all, or compiles them."
+    help = (
+        "Collects the words to translate into backend/locale, checks that every language has them "
+        "all, or compiles them."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,5 +38,6 @@ class Command(BaseCommand):
                 self.stderr.write(str(fault))
             if any(found.values()):
                 raise CommandError(
-                    "the catalogues are not complete: run `manage.py translations extract`, then translate what is empty"
+                    "the catalogues are not complete: run `manage.py translations extract`, then "
+                    "translate what is empty"
                 )

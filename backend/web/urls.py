@@ -1,6 +1,4 @@
-"""Addresses of the pages and of the API, subject by subject. Each has its entry in one of the two
-access tables.
-"""
+"""Addresses of the pages and of the API, subject by subject. Who may ask stands at each view."""
 
 from __future__ import annotations
 

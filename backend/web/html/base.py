@@ -11,7 +11,7 @@ from backend.common.errors import NotVisible
 
 
 def current_user(request: HttpRequest) -> User:
-    """The person; the access table has let nobody else in. Raises NotVisible."""
+    """The person; the access of the view has let nobody else in. Raises NotVisible."""
     if not isinstance(request.user, User):
         raise NotVisible
     return request.user

@@ -27,6 +27,8 @@ TEST_LOCK = Path("tests/requirements.lock")
 _UV_LOCK = Path("backend/runtime/uv-requirements.lock")
 _ENVIRONMENT_BYTES = 900 * 2**20
 STARTED = "CSC_STARTED_AT"
+# Set while a command starts itself again in .venv: it must do so once.
+_ENTERING = "CSC_ENTERING"
 
 
 def enter(lock: Path | None, root: Path = ROOT) -> None:
@@ -48,8 +50,12 @@ def enter(lock: Path | None, root: Path = ROOT) -> None:
             "service"
         )
     if Path(sys.prefix).resolve() != (root / ".venv").resolve():
+        if os.environ.get(_ENTERING) == str(root):
+            raise SetupError(f"{root / '.venv'} is damaged; delete it and start again")
+        os.environ[_ENTERING] = str(root)
         python = str(root / ".venv" / "bin" / "python")
         os.execv(python, [python, *sys.argv])
+    os.environ.pop(_ENTERING, None)
 
 
 def ensure_environment(root: Path, lock: Path) -> None:
@@ -131,19 +137,16 @@ def _is_installed(venv: Path, root: Path, lock: Path) -> bool:
 
 
 def _works(venv: Path) -> bool:
-    """Whether the environment's Python runs: the system's Python may be gone since, or the folder
-    moved.
+    """Whether the environment's Python runs and leads inside: the system's Python may be gone, the
+    folder moved, or half of it deleted.
     """
     python = venv / "bin" / "python"
     if Path(sys.prefix).resolve() == venv.resolve():
         return True
+    inside = "import sys; sys.exit(sys.prefix == sys.base_prefix)"
     try:
-        return (
-            subprocess.run(
-                [python, "-I", "-S", "-c", ""], capture_output=True, check=False
-            ).returncode
-            == 0
-        )
+        asked = subprocess.run([python, "-I", "-c", inside], capture_output=True, check=False)
+        return asked.returncode == 0
     except OSError:
         return False
 
@@ -177,7 +180,7 @@ def _make_venv(venv: Path) -> None:
         raise SetupError(
             "this Python has no venv module; install it with: apt install python3-venv"
         )
-    shutil.rmtree(venv, ignore_errors=True)
+    _set_aside(venv)
     venv.mkdir(exist_ok=True)
     _unfinished(venv).touch()
     made = subprocess.run(
@@ -195,6 +198,14 @@ def _make_venv(venv: Path) -> None:
                 "install python3-venv"
             )
         raise SetupError(f"the folder {venv} cannot be made: {_last_line(made.stdout)}")
+
+
+def _set_aside(venv: Path) -> None:
+    """Take the environment away in one step: half deleted it could pass for a whole one."""
+    if venv.exists():
+        venv.rename(venv.with_name(f"{venv.name}.old-{os.getpid()}"))
+    for old in venv.parent.glob(f"{venv.name}.old-*"):
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _base_python() -> str:

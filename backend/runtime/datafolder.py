@@ -18,6 +18,7 @@ from backend.runtime.bootstrap import ROOT
 from backend.runtime.errors import SetupError
 
 SMALLEST_FREE_BYTES = 300 * 2**20
+_CLEARED = ("postgres", "valkey", "logs", "mail", "uploads", "static")
 
 
 class DataFolder:
@@ -34,7 +35,7 @@ class DataFolder:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> DataFolder:
         """The folder of CSC_DATA_DIR, else ``var`` beside manage.py."""
-        return cls(Path(environ.get("CSC_DATA_DIR") or ROOT / "var").expanduser().resolve())
+        return cls(resolved(Path(environ.get("CSC_DATA_DIR") or ROOT / "var")))
 
     def prepare(self) -> None:
         """Make the folder and check that it can be written and has room.
@@ -159,17 +160,38 @@ class DataFolder:
         """
         return self.world_file.read_text().strip() if self.world_file.exists() else ""
 
+    def check_may_be_cleared(self) -> None:
+        """Raises SetupError when what `clear` would delete was not made by this service."""
+        named = [name for name in (*_CLEARED, self.world_file.name) if (self.path / name).exists()]
+        ours = ("run/lock", "secret-key", "postgres/password", "valkey/valkey.conf")
+        if named and not any((self.path / name).exists() for name in ours):
+            raise SetupError(
+                f"{self.path} holds {', '.join(named)}, but no data of this service; "
+                "--fresh deletes nothing there, choose another folder with --data DIR"
+            )
+
     def clear(self) -> None:
         """Delete all data of the service, but not the lock this process holds, nor a file that is
         not ours.
         """
-        for name in ("postgres", "valkey", "logs", "mail", "uploads", "static"):
+        for name in _CLEARED:
             if (self.path / name).exists():
                 shutil.rmtree(self.path / name)
         for entry in (self.world_file, self.path / "secret-key", *self.run.iterdir()):
             if entry.name != "lock":
                 entry.unlink(missing_ok=True)
         self._make_folders()
+
+
+def resolved(path: Path) -> Path:
+    """The whole path, with ``~`` replaced. Raises SetupError for the home of an unknown user."""
+    try:
+        return path.expanduser().resolve()
+    except RuntimeError:
+        raise SetupError(
+            f"{path} begins with the home of a user that this machine does not know; "
+            "write the whole path"
+        ) from None
 
 
 def write_private(path: Path, text: str) -> None:

@@ -140,8 +140,11 @@ def _copied(parts: Iterable[Path], home: Path, name: str) -> Path:
                 if not path.is_symlink():
                     executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
                     path.chmod(0o755 if executable else 0o644)
-            with contextlib.suppress(FileExistsError):  # another command made it meanwhile
+            try:
                 new.rename(copy)
+            except OSError as error:  # another command made it meanwhile
+                if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
+                    raise
         finally:
             shutil.rmtree(new, ignore_errors=True)
     return copy

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from backend.environment import ConfigurationError, read_environment
 from backend.runtime import ports
-from backend.runtime.datafolder import DataFolder
+from backend.runtime.datafolder import DataFolder, resolved
 from backend.runtime.errors import SetupError
 from backend.runtime.output import print_quietly
 from backend.runtime.processes import wait_until
@@ -41,7 +41,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--data",
-        type=Path,
+        type=_folder,
         metavar="DIR",
         help="the folder of all data (default: var beside manage.py)",
     )
@@ -62,6 +62,12 @@ def parse(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--yes", action="store_true", help="with --fresh: do not ask")
     return parser.parse_args(words)
+
+
+def _folder(word: str) -> Path:
+    if not word.strip():
+        raise argparse.ArgumentTypeError("it names no folder")
+    return Path(word)
 
 
 def _port(word: str) -> int:
@@ -91,7 +97,7 @@ def check(options: argparse.Namespace) -> DataFolder:
     if mode != "local":
         raise SetupError(f"CSC_MODE is {mode!r}, and `up` runs in the mode local; unset CSC_MODE")
     if options.data is not None:
-        os.environ["CSC_DATA_DIR"] = str(options.data.expanduser().resolve())
+        os.environ["CSC_DATA_DIR"] = str(resolved(options.data))
     os.environ["CSC_MODE"] = "local"
     check_addresses()
     if options.fresh and os.environ.get("DATABASE_URL"):
@@ -100,6 +106,8 @@ def check(options: argparse.Namespace) -> DataFolder:
             "one yourself or unset it"
         )
     folder = DataFolder.from_environment(os.environ)
+    if options.fresh:
+        folder.check_may_be_cleared()
     folder.prepare()
     _check_port(folder, options)
     return folder

@@ -212,12 +212,28 @@ def test_second_service_on_the_same_folder(data: Path, port: str) -> None:
 def test_clearing_is_refused_where_nobody_can_be_asked(data: Path, port: str) -> None:
     (data / "postgres").mkdir(parents=True)
     (data / "postgres" / "precious").touch()
+    (data / "postgres" / "password").touch()
     _assert_one_line(
         _up("--data", data, "--port", port, "--fresh"),
         f"--fresh deletes all data in {data}",
         "add --yes",
     )
     assert (data / "postgres" / "precious").exists()
+
+
+def test_folders_that_are_not_of_the_service_are_not_cleared(data: Path, port: str) -> None:
+    (data / "mail").mkdir(parents=True)
+    (data / "mail" / "letter").touch()
+    ended = _up("--data", data, "--port", port, "--fresh", "--yes")
+    _assert_one_line(ended, f"{data} holds mail, but no data of this service", "--data DIR")
+    assert [entry.name for entry in data.iterdir()] == ["mail"]
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"), [("", "it names no folder"), ("~nobody-here/d", "write the whole path")]
+)
+def test_data_folder_that_cannot_be_meant(word: str, advice: str, port: str) -> None:
+    _assert_one_line(_up("--data", word, "--port", port), advice)
 
 
 def test_clearing_leaves_files_that_are_not_of_the_service(data: Path) -> None:
@@ -388,6 +404,14 @@ class TestEnvironment:
         assert not (root / ".venv" / "half").exists()
         ensure_environment(root, lock)
         assert installs == [lock]
+
+    def test_environment_that_does_not_lead_inside_is_told_not_tried_for_ever(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._pretend(root / ".venv")
+        monkeypatch.setenv("CSC_ENTERING", str(root))
+        with pytest.raises(SetupError, match="is damaged; delete it and start again"):
+            bootstrap.enter(None, root)
 
     def test_ordinary_command_installs_nothing(self, root: Path, installs: list[Path]) -> None:
         with pytest.raises(

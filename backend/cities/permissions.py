@@ -13,12 +13,6 @@ from backend.accounts.models import User
 from backend.cities.models import CommunityRole
 from backend.common.errors import NotVisible
 
-_ROLE_ACTORS = {
-    CommunityRole.Role.OFFICIAL.value: Actor.OFFICIAL,
-    CommunityRole.Role.COMMITTEE_MEMBER.value: Actor.COMMITTEE_MEMBER,
-    CommunityRole.Role.CHAIR.value: Actor.CHAIR,
-}
-
 
 def role_in(user: User | AnonymousUser, community_id: int) -> CommunityRole | None:
     """The person's active role in the community, or None."""
@@ -46,7 +40,7 @@ def _actor(user: User | AnonymousUser, role: CommunityRole | None) -> Actor:
         return Actor.CURATOR
     if role is None:
         return Actor.VISITOR
-    return Actor.UNVETTED if role.vetted_at is None else _ROLE_ACTORS[role.role]
+    return Actor.UNVETTED if role.vetted_at is None else Actor(role.role)
 
 
 @dataclass(frozen=True, slots=True)

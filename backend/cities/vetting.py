@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db.models import QuerySet
 
-from backend.accounts.grants import Resource, Verb
+from backend.accounts.grants import Resource, Role, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, Profile, ProfileVersion, VettingApproval, VettingNote
 from backend.cities.names import edit_distances, searched_name
@@ -206,7 +206,7 @@ def _active(profile: Profile) -> list[str]:
     return [
         role.user.email
         for role in profile.community.roles.all()
-        if role.ended_at is None and role.role == "official"
+        if role.ended_at is None and role.role == Role.OFFICIAL
     ]
 
 

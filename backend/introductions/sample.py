@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from PIL import Image, ImageDraw
 
+from backend.accounts.grants import RESPONSIBLE
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.cities.models.communities import HOME_COUNTRY
@@ -39,9 +40,8 @@ _PLACE = "https://meet.sample.example/first-talk"
 
 def official_of(community: Community) -> User:
     """Who answers for the community."""
-    deciding = (CommunityRole.Role.OFFICIAL, CommunityRole.Role.CHAIR)
     roles = CommunityRole.objects.filter(
-        community=community, role__in=deciding, vetted_at__isnull=False, ended_at__isnull=True
+        community=community, role__in=RESPONSIBLE, vetted_at__isnull=False, ended_at__isnull=True
     )
     return roles.select_related("user").order_by("id")[0].user
 

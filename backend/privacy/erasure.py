@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from backend.accounts.grants import RESPONSIBLE
 from backend.accounts.models import AccountMail, ApiToken, User
 from backend.accounts.services import SEND_ACCOUNT_MAIL, end_sessions
 from backend.cities.models import (
@@ -24,7 +25,7 @@ from backend.cities.models import (
     VettingNote,
 )
 from backend.cities.services.invitations import revoke_all_to, withdraw_request
-from backend.cities.services.people import RESPONSIBLE, close_role
+from backend.cities.services.people import close_role
 from backend.cities.services.vetting import erase_letters_of
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields

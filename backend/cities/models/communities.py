@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from backend.accounts.grants import Role
 from backend.cities.models.places import Country, Place
 from backend.cities.names import community_key, searched_name
 from backend.common.ids import valid_ids
@@ -130,10 +131,7 @@ class Community(models.Model):
 class CommunityRole(models.Model):
     """What a person does for a community. Several people, several roles; ended, never deleted."""
 
-    class Role(models.TextChoices):
-        OFFICIAL = "official", _("Official")
-        COMMITTEE_MEMBER = "committee_member", _("Committee member")
-        CHAIR = "chair", _("Committee chair")
+    Role = Role
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="community_roles"
@@ -153,9 +151,7 @@ class CommunityRole(models.Model):
                 condition=Q(ended_at__isnull=True),
                 name="role_one_active_per_person",
             ),
-            models.CheckConstraint(
-                name="role_known", condition=Q(role__in=["official", "committee_member", "chair"])
-            ),
+            models.CheckConstraint(name="role_known", condition=Q(role__in=Role.values)),
         ]
 
 

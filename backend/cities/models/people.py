@@ -8,7 +8,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from backend.cities.models.communities import Community, CommunityRole
+from backend.accounts.grants import Role
+from backend.cities.models.communities import Community
 
 # How people come to a community: invited by those who are there, or asking to join.
 
@@ -26,7 +27,7 @@ class Invitation(models.Model):
     email = models.EmailField(
         help_text="In lower case; only an account with this address can accept."
     )
-    role = models.CharField(max_length=20, choices=CommunityRole.Role.choices)
+    role = models.CharField(max_length=20, choices=Role.choices)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
@@ -54,7 +55,7 @@ class Invitation(models.Model):
             ),
             models.CheckConstraint(
                 name="invitation_role_known",
-                condition=Q(role__in=["official", "committee_member", "chair"]),
+                condition=Q(role__in=Role.values),
             ),
             models.CheckConstraint(
                 name="invitation_settled_complete",
@@ -86,7 +87,7 @@ class JoinRequest(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="join_requests"
     )
-    role = models.CharField(max_length=20, choices=CommunityRole.Role.choices)
+    role = models.CharField(max_length=20, choices=Role.choices)
     line = models.CharField(
         max_length=300,
         blank=True,
@@ -112,7 +113,7 @@ class JoinRequest(models.Model):
             ),
             models.CheckConstraint(
                 name="join_request_role_known",
-                condition=Q(role__in=["official", "committee_member", "chair"]),
+                condition=Q(role__in=Role.values),
             ),
             models.CheckConstraint(
                 name="join_request_answer_complete",

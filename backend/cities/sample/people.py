@@ -14,6 +14,7 @@ from typing import Literal
 from allauth.account.models import EmailAddress
 from django.conf import settings
 
+from backend.accounts.grants import Role
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.cities.sample.places import (
@@ -38,7 +39,7 @@ class SampleActor:
     name: str
     what_to_try: str
     place_id: int | None = None
-    role: Literal["official", "chair", "committee_member", ""] = ""
+    role: Role | Literal[""] = ""
     staff_role: str = User.StaffRole.NONE
     vetted: bool = True
 
@@ -53,35 +54,35 @@ ACTORS = (
         "Official abroad (sample)",
         "a city abroad: its suggestions, its profile, its answers",
         OFFICIAL_ABROAD,
-        "official",
+        Role.OFFICIAL,
     ),
     SampleActor(
         "us.official",
         "U.S. official (sample)",
         "a U.S. city without a committee: the other side",
         OFFICIAL_AT_HOME,
-        "official",
+        Role.OFFICIAL,
     ),
     SampleActor(
         "chair",
         "Committee chair (sample)",
         "a U.S. committee: read suggestions, answer for the city",
         COMMITTEE_AT_HOME,
-        "chair",
+        Role.CHAIR,
     ),
     SampleActor(
         "member",
         "Committee member (sample)",
         "the same committee: read suggestions",
         COMMITTEE_AT_HOME,
-        "committee_member",
+        Role.COMMITTEE_MEMBER,
     ),
     SampleActor(
         "newcomer",
         "Newcomer (sample)",
         "a registrant who waits for vetting",
         NEWCOMER_ABROAD,
-        "official",
+        Role.OFFICIAL,
         vetted=False,
     ),
     SampleActor(
@@ -191,7 +192,6 @@ def statuses_of(facts: Sequence[PlaceFacts], rng: random.Random) -> list[SampleS
 # some, staff.
 
 
-_R = CommunityRole.Role
 _BATCH = 1000
 COMMITTEES = 19  # besides the one of the named actors
 
@@ -215,7 +215,7 @@ def add_people(
     """An official for each community, so that both sides of any suggestion have somebody to notify,
     and the committees.
     """
-    named = {actor.place_id: actor for actor in ACTORS if actor.role == _R.OFFICIAL}
+    named = {actor.place_id: actor for actor in ACTORS if actor.role == Role.OFFICIAL}
     entries: list[tuple[User, Community, str, bool]] = []
     for place, community, sample_status in zip(facts, communities, statuses, strict=True):
         actor = named.get(place.place_id) if place.place_id else None
@@ -224,7 +224,7 @@ def add_people(
             if actor
             else _person(_mailbox("official", place, community), community, password_hash)
         )
-        entries.append((user, community, _R.OFFICIAL, sample_status.published))
+        entries.append((user, community, Role.OFFICIAL, sample_status.published))
     entries += _committees(facts, communities, statuses, password_hash, rng)
     people = [user for user, *_ in entries]
     User.objects.bulk_create(people, batch_size=_BATCH)
@@ -269,11 +269,11 @@ def _committees(
         if place.country == "US" and place.place_id not in taken and sample_status == PUBLISHED
     ]
     for actor in ACTORS:
-        if actor.role in {_R.CHAIR, _R.COMMITTEE_MEMBER} and actor.place_id:
+        if actor.role in {Role.CHAIR, Role.COMMITTEE_MEMBER} and actor.place_id:
             entries.append(
                 (_account(actor, password_hash), by_place[actor.place_id], actor.role, True)
             )
-    city = next(actor.place_id for actor in ACTORS if actor.role == _R.CHAIR)
+    city = next(actor.place_id for actor in ACTORS if actor.role == Role.CHAIR)
     seats = [
         (place, community, 0, rng.randint(2, 5))
         for place, community in rng.sample(free, COMMITTEES)
@@ -286,7 +286,7 @@ def _committees(
     for place, community, first, last in seats:
         for number in range(first, last + 1):
             mailbox = _mailbox("chair" if number == 0 else f"member{number}", place, community)
-            role = _R.CHAIR if number == 0 else _R.COMMITTEE_MEMBER
+            role = Role.CHAIR if number == 0 else Role.COMMITTEE_MEMBER
             entries.append((_person(mailbox, community, password_hash), community, role, True))
     return entries
 

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.grants import Actor, Resource, Verb
+from backend.accounts.grants import RESPONSIBLE, Actor, Resource, Role, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Contact, Organisation
 from backend.cities.permissions import require_in
@@ -21,10 +21,6 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
 # Who belongs to a community, and as what. Somebody who may answer for it always stays.
-
-
-# Either may answer, publish or invite: one of them is always left.
-RESPONSIBLE = (CommunityRole.Role.OFFICIAL, CommunityRole.Role.CHAIR)
 
 
 def people_of_community(user: User, community_id: int) -> QuerySet[CommunityRole]:
@@ -51,7 +47,7 @@ def lock_community(community_id: int) -> Community:
 
 def check_role(role: str) -> None:
     """Raises InvalidFields for a role that there is not."""
-    if role not in CommunityRole.Role.values:
+    if role not in Role.values:
         raise InvalidFields({"role": [str(_("Choose one of the roles."))]})
 
 

@@ -243,7 +243,7 @@ def republish_profile(*, by: User, community_id: int) -> ProfileVersion:
             published, or withdrawn.
     """
     actor = require_in(by, community_id, Verb.ACT, Resource.DRAFT)
-    if actor != Actor.OFFICIAL:
+    if actor == Actor.UNVETTED:
         raise NotAllowed("Staff publish the first version, after they have confirmed who you are.")
     profile = profile_for_update(community_id)
     if profile.current_version_id is None:

@@ -18,8 +18,7 @@ from backend.common.dates import database_now
 from backend.introductions.models import Agreement, Partnership
 from backend.introductions.services.activities import log_activity
 from backend.introductions.services.drafts import offer_agreement
-from tests.actors import ACTORS, World, make_world
-from tests.agreed import agreed, document, drafted, terms
+from tests.actors import ACTORS, World, agreed, drafted, make_world, signed_document, terms
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -82,7 +81,7 @@ class Scene:
         for actor, side in (("official", self.paired_of(self.signing)[0]),):
             self.world.client(actor).post(
                 f"{API}communities/{side}/agreements/{self.signing.pk}/documents/",
-                {"document": document()},
+                {"document": signed_document()},
             )
 
     def paired_of(self, agreement: Agreement) -> tuple[int, int]:
@@ -120,7 +119,7 @@ def api(
     def ask(scene: Scene, client: Client, actor: str) -> Any:
         address = API + path(scene, actor)
         if method == "file":
-            return client.post(address, {"document": document()})
+            return client.post(address, {"document": signed_document()})
         if method == "delete":
             return client.delete(address)
         return (
@@ -256,7 +255,7 @@ TABLE: dict[str, tuple[Ask, Ask | None, Ask | None, set[str]]] = {
         READERS | STAFF,
     ),
     "agreement: send the document": (
-        page("agreement_document", signing_id, body=lambda s: {"document": document()}),
+        page("agreement_document", signing_id, body=lambda s: {"document": signed_document()}),
         api(of_agreement("documents/"), method="file"),
         api(staff(lambda s: f"agreements/{s.signing.pk}/documents/"), method="file"),
         DECIDERS | {"curator"},

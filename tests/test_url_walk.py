@@ -24,8 +24,7 @@ from backend.introductions.services.activities import log_activity
 from backend.web.access import access_of
 from backend.web.html.access import ALLAUTH
 from tests import factories as make
-from tests.actors import ACTORS, World, contact_of, make_world
-from tests.agreed import agreed
+from tests.actors import ACTORS, World, agreed, contact_of, make_world
 
 GOLDEN = Path(__file__).parent / "web" / "access.txt"
 ALLOWED, SIGN_IN, HIDDEN = "allowed", "sign in", "hidden"

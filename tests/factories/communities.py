@@ -1,14 +1,22 @@
-"""Places, communities, their people, profiles and memberships."""
+"""Accounts, places, communities, their people, profiles and memberships."""
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
+import time
+from functools import cache
 from typing import Any
 
 import factory
+from allauth.account.models import EmailAddress
+from allauth.mfa import app_settings
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from backend.accounts.models import ApiToken, User
 from backend.cities.models import (
     Community,
     CommunityRole,
@@ -28,8 +36,90 @@ from backend.cities.models import (
     VettingLetter,
     VettingNote,
 )
-from tests.factories.accounts import UserFactory
-from tests.factories.documents import COUNTRIES, MOMENT, document
+
+PASSWORD = "correct horse battery"
+MOMENT = dt.datetime(2026, 3, 1, 9, 0, tzinfo=dt.UTC)
+COUNTRIES = {
+    "US": ("United States", "Americas", "Northern America", ["en"]),
+    "DE": ("Germany", "Europe", "Western Europe", ["de"]),
+    "JP": ("Japan", "Asia", "Eastern Asia", ["ja"]),
+    "MX": ("Mexico", "Americas", "Central America", ["es"]),
+}
+# What a community must answer before it can submit, and enough besides for a preference.
+DOCUMENT: dict[str, dict[str, Any]] = {
+    "authority": {
+        "registrant_role": "employee",
+        "registrant_office": "International affairs",
+        "highest_official_name": "Alex Doe",
+        "highest_official_office": "Mayor",
+    },
+    "sectors": {"strengths": {"logistics": 2, "tourism": 1}},
+    "themes": {"importances": {"trade": 2, "culture": 1}},
+    "needs_offers": {"needs": ["water_management"], "offers": ["heritage_conservation"]},
+    "facts": {"population": 100_000},
+    "languages": {"working": ["en"]},
+    "story": {"text": "A city by the water that likes guests.", "language": "en"},
+}
+
+
+def document(**groups: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """A complete profile document; ``groups`` replace those of the same name."""
+    return {**copy.deepcopy(DOCUMENT), **groups}
+
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def current_code(secret: str = SECRET) -> str:
+    """What the app shows now. One code opens an account once."""
+    return format_hotp_value(hotp_value(secret, int(time.time()) // app_settings.TOTP_PERIOD))
+
+
+@cache
+def _password_hash() -> str:
+    return make_password(PASSWORD)
+
+
+class UserFactory(DjangoModelFactory):
+    """An account with a confirmed address. Staff hold a second factor (``current_code``)
+    unless ``factor=False``.
+    """
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    email = factory.Sequence(lambda n: f"person{n}@example.org")
+    name = factory.Sequence(lambda n: f"Person {n}")
+    password = factory.LazyFunction(_password_hash)
+
+    class Params:
+        curator = factory.Trait(staff_role=User.StaffRole.CURATOR)
+        admin = factory.Trait(staff_role=User.StaffRole.ADMIN)
+
+    @factory.post_generation
+    def address(obj: User, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        if create and extracted is not False:
+            EmailAddress.objects.create(user=obj, email=obj.email, verified=True, primary=True)
+
+    @factory.post_generation
+    def factor(obj: User, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        if create and (extracted or (extracted is None and obj.is_staff_member)):
+            TOTP.activate(obj, SECRET)
+
+
+class ApiTokenFactory(DjangoModelFactory):
+    class Meta:
+        model = ApiToken
+
+    user = factory.SubFactory(UserFactory)
+    name = "Our website"
+    expiry = dt.timedelta(days=90)
+
+    @classmethod
+    def _create(cls, model_class: type[ApiToken], *args: Any, **kwargs: Any) -> ApiToken:
+        token: ApiToken = model_class.objects.create(*args, **kwargs)[0]
+        return token
 
 
 class CountryFactory(DjangoModelFactory):

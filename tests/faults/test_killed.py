@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.test import Client
 
@@ -14,7 +17,7 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, ScoringShard, Suggestion
 from backend.suggestions.services.runs import begin_run
-from tests.faults.service import Service
+from tests.faults.service import Service, running
 from tests.world import (
     check_everybody_was_told_once,
     everything_is_done,
@@ -23,7 +26,6 @@ from tests.world import (
     ranking_of,
 )
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 takes_minutes = pytest.mark.usefixtures("long_form")
 
 
@@ -41,6 +43,8 @@ def _shards_done(run: ScoringRun) -> int:
     return ScoringShard.objects.filter(run=run, done_at__isnull=False).count()
 
 
+@pytest.mark.faults
+@pytest.mark.django_db(transaction=True)
 def test_worker_killed_in_mid_run_then_broker_wiped(
     service: Service, finer_shards: None, drain
 ) -> None:
@@ -64,6 +68,8 @@ def test_worker_killed_in_mid_run_then_broker_wiped(
     assert len(ranking_of(run)) > 0
 
 
+@pytest.mark.faults
+@pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_children_of_the_worker_killed_twenty_times(service: Service, finer_shards: None) -> None:
     make_communities(home=12, abroad=24)
@@ -87,6 +93,8 @@ def test_children_of_the_worker_killed_twenty_times(service: Service, finer_shar
     check_everybody_was_told_once(service.folder / "mail")
 
 
+@pytest.mark.faults
+@pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_worker_killed_five_times(service: Service, finer_shards: None) -> None:
     make_communities(home=12, abroad=24)
@@ -101,6 +109,8 @@ def test_worker_killed_five_times(service: Service, finer_shards: None) -> None:
     check_everybody_was_told_once(service.folder / "mail")
 
 
+@pytest.mark.faults
+@pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_broker_killed_and_wiped_ten_times(service: Service, finer_shards: None) -> None:
     communities = make_communities(home=6, abroad=12)
@@ -117,6 +127,8 @@ def test_broker_killed_and_wiped_ten_times(service: Service, finer_shards: None)
     check_everybody_was_told_once(service.folder / "mail")
 
 
+@pytest.mark.faults
+@pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_broker_frozen_for_forty_seconds(service: Service) -> None:
     communities = make_communities(home=6, abroad=12)
@@ -141,6 +153,8 @@ def test_broker_frozen_for_forty_seconds(service: Service) -> None:
     check_everybody_was_told_once(service.folder / "mail")
 
 
+@pytest.mark.faults
+@pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_database_crashes_ten_times(
     durable_commits: None, service: Service, finer_shards: None
@@ -178,3 +192,37 @@ def _database_answers() -> bool:
         connection.close()
         return False
     return True
+
+
+@pytest.fixture
+def service(nothing_due: None, tmp_path: Path) -> Iterator[Service]:
+    """A running relay, worker and broker on the test database."""
+    with running(Service(tmp_path)) as started:
+        yield started
+
+
+@pytest.fixture
+def durable_commits(transactional_db: None) -> Iterator[None]:
+    """What is committed survives a crash of the server, as it does outside of tests. Ask for it
+    before the service.
+    """
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
+    connection.close()
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
+
+
+@pytest.fixture
+def finer_shards(settings: settings) -> None:
+    """A run of few communities is cut into enough shards to be killed in the middle."""
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "shards": 12, "shard_rows_min": 1}
+
+
+@pytest.fixture
+def long_form(request: pytest.FixtureRequest) -> None:
+    """Skips what takes minutes unless it is asked for."""
+    if request.config.getoption("--faults") != "long":
+        pytest.skip("takes minutes: python3 manage.py test tests/faults --faults=long")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from matching.allocation import Allocation, Candidates, ConvergenceError, choose_pairs
 from matching.types import NotFittedError, RankedSide, Ranking
-from tests.matching.allocation_problems import dense_oracle, make_candidates, transposed
+from tests.matching.problems import dense_oracle, make_candidates, transposed
 
 problems = st.tuples(
     st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9), st.sampled_from([0.2, 0.6, 1.0])

@@ -19,7 +19,7 @@ from matching.lab.simulation import (
     reciprocal_lists,
     simulate,
 )
-from tests.matching.allocation_problems import make_candidates
+from tests.matching.problems import make_candidates
 
 
 def _market(n: int = 2, m: int = 2, **changes: object) -> Market:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matching.topk import FUSIONS, admission, operands, pairs, plan, ranking, top_k, two_sided
 from matching.topk.lists import Positions, positions_of
 from matching.types import Factors, PairProblem, Ranking
-from tests.matching.topk_problems import (
+from tests.matching.problems import (
     assert_exact,
     no_exceptions,
     random_problem,

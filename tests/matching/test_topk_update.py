@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from matching.topk import RankingIndex, kept, scan, top_k, update
 from matching.types import Factors, PairExceptions, PairProblem
-from tests.matching.topk_problems import TableEligibility, assert_exact, random_problem
+from tests.matching.problems import TableEligibility, assert_exact, random_problem
 
 
 @dataclass

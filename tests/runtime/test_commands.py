@@ -1,4 +1,6 @@
-"""Plain Django commands find the servers of the running service, or bring their own."""
+"""Plain Django commands find the servers of the running service, or bring their own; each process
+of the service can be imported without ``manage.py``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from backend.runtime.bootstrap import ROOT
 from backend.runtime.datafolder import DataFolder
@@ -72,3 +76,11 @@ def test_announcement_ends_with_its_service(tmp_path: Path) -> None:
         assert json.loads(folder.service_file.read_text()) == {"DATABASE_URL": "postgresql://x"}
     assert folder.announced() is None
     assert folder.holder() == (0, "")
+
+
+@pytest.mark.parametrize("module", ["backend.wsgi", "tasks.app", "tasks.beat"])
+def test_entry_point_is_imported_first(module: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    subprocess.run(
+        [sys.executable, "-c", f"import {module}"], cwd=ROOT, env=environment, check=True
+    )

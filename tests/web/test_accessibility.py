@@ -28,8 +28,8 @@ from tests.factories import (
     ScoringRunFactory,
     SuggestionFactory,
     UserFactory,
+    current_code,
 )
-from tests.second_factor import current_code
 from tests.web.browser import Browser, Visitor
 from tests.web.test_profile_pages import FULL
 from tests.web.test_suggestion_pages import REASONS

@@ -12,8 +12,7 @@ from django.test import Client
 from backend.common.dates import database_now
 from backend.introductions.models import Agreement, Introduction, Partnership, SignedDocument
 from backend.runtime import pdf_libraries
-from tests.actors import World
-from tests.agreed import agreed, document, drafted, signing, terms
+from tests.actors import World, agreed, drafted, signed_document, signing, terms
 from tests.factories import MembershipFactory
 from tests.letters import pdf
 
@@ -87,7 +86,7 @@ def test_from_a_draft_to_a_recognised_partnership(world: World, callers: dict[st
         2,
         1,
     ], "up to the one before them"
-    sent = official.post(f"{own}documents/", {"document": document()})
+    sent = official.post(f"{own}documents/", {"document": signed_document()})
     assert sent.status_code == 201
     (kept,) = sent.json()["documents"]
     assert b"".join(chair.get(f"{theirs}documents/{kept['id']}/").streaming_content) == pdf(), (
@@ -145,7 +144,7 @@ def test_the_same_key_sends_one_document(world: World, callers: dict[str, Caller
     before = SignedDocument.objects.count()
     own = f"communities/{world.a.pk}/agreements/{agreement.pk}/documents/"
     answers = [
-        callers["official"].post(own, {"document": document()}, key="once") for _ in range(2)
+        callers["official"].post(own, {"document": signed_document()}, key="once") for _ in range(2)
     ]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert SignedDocument.objects.count() == before + 1

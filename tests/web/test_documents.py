@@ -1,4 +1,6 @@
-"""The OpenAPI document, the try-it page, and that each view says the access of its methods."""
+"""The OpenAPI document, the try-it page (also in a real browser), and the access that each view
+declares.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,10 @@ import yaml
 from django.core.management import call_command
 from django.test import Client
 
+from backend.cities.models import CommunityRole
 from backend.web.access import access_of
 from backend.web.urls import api_urls
+from tests.web.browser import Browser, Visitor
 
 METHODS = ("get", "post", "put", "patch", "delete")
 OPEN = {
@@ -77,3 +81,44 @@ def test_try_it_page_keeps_the_strict_policy(db: None) -> None:
 @pytest.mark.parametrize("path", ["/api/v1/communities", "/api/v1/no-such"])
 def test_address_without_its_slash_is_sent_on(db: None, path: str) -> None:
     assert Client().get(path)["Location"] == f"{path}/"
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_request_sent_from_the_page_is_answered(
+    browser: Browser, live_server: object, official: CommunityRole
+) -> None:
+    visitor = Visitor.at(browser, str(live_server))
+    visitor.sign_in(official.user.email)
+    visitor.open("/api/v1/docs/")
+    page = visitor.page
+    page.click("#operations-tag-accounts")
+    page.click("#operations-accounts-me_retrieve .opblock-summary-control")
+    assert page.locator(".opblock-tag").count() > 5
+    page.click("#operations-accounts-me_retrieve .try-out__btn")
+    with page.expect_response("**/api/v1/me/") as answer:
+        page.click("#operations-accounts-me_retrieve .execute")
+    assert answer.value.json()["email"] == official.user.email
+    page.wait_for_selector("#operations-accounts-me_retrieve .live-responses-table")
+    assert visitor.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_writing_from_the_page_carries_the_token(
+    browser: Browser, live_server: object, official: CommunityRole
+) -> None:
+    visitor = Visitor.at(browser, str(live_server))
+    visitor.sign_in(official.user.email)
+    visitor.open("/api/v1/docs/")
+    visitor.page.wait_for_selector(".opblock-tag")
+    status = visitor.page.evaluate(
+        """async (path) => {
+            const intercept = ui.getConfigs().requestInterceptor;
+            const request = await intercept(
+                {method: "POST", credentials: "same-origin", headers: {}});
+            return (await fetch(path, {method: "POST", headers: request.headers})).status;
+        }""",
+        f"/api/v1/communities/{official.community_id}/profile/pause/",
+    )
+    assert status == 200

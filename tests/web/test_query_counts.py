@@ -41,9 +41,9 @@ from tests.factories import (
     ScoringRunFactory,
     SuggestionFactory,
     VettingLetterFactory,
+    make_version,
 )
 from tests.web.conftest import SignIn
-from tests.weights import make_version
 
 # The number of queries of a list page does not grow with its rows.
 

@@ -1,5 +1,5 @@
-"""Signing up and in: by code, by password, with a second factor; alike for who has an account and
-who has none.
+"""Signing up and in: by code, password, second factor or passkey (Chromium's virtual
+authenticator); the same answers whether or not an account exists.
 """
 
 from __future__ import annotations
@@ -16,15 +16,21 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from backend.accounts.models import AccountMail, User
 from backend.accounts.services import change_staff_role
 from backend.outbox.models import Event
-from tests.factories import PASSWORD, UserFactory
-from tests.second_factor import current_code
+from tests.factories import (
+    PASSWORD,
+    CommunityFactory,
+    CommunityRoleFactory,
+    UserFactory,
+    current_code,
+)
+from tests.web.browser import Browser, Visitor
 from tests.web.html_forms import form_to, forms_of
 
-pytestmark = pytest.mark.django_db
 LOGIN, SIGN_UP, BY_CODE = (
     reverse("account_login"),
     reverse("account_signup"),
@@ -57,6 +63,7 @@ def is_in(client: Client) -> bool:
     return client.get(reverse("web:account")).status_code == 200
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("password", ["", "a long enough secret"])
 def test_sign_up_with_and_without_a_password(
     client: Client, password: str, drain: Callable[[], int], mailoutbox: list
@@ -82,6 +89,7 @@ def test_sign_up_with_and_without_a_password(
     assert EmailAddress.objects.get(user=user).verified
 
 
+@pytest.mark.django_db
 def test_language_of_the_page_is_kept_and_used_for_pages_and_mails(client: Client) -> None:
     client.cookies["django_language"] = "de"
     assert (
@@ -98,12 +106,14 @@ def test_language_of_the_page_is_kept_and_used_for_pages_and_mails(client: Clien
     assert "Anmelde" in AccountMail.objects.latest("pk").subject
 
 
+@pytest.mark.django_db
 def test_name_is_asked(client: Client) -> None:
     html = sign_up(client, name=" ").content.decode()
     assert "There is a problem" in html
     assert not User.objects.exists()
 
 
+@pytest.mark.django_db
 def test_sign_in_by_code_without_a_password(client: Client) -> None:
     user = UserFactory(password="!")
     assert client.post(BY_CODE, {"email": user.email}).url == TYPE_CODE
@@ -113,6 +123,7 @@ def test_sign_in_by_code_without_a_password(client: Client) -> None:
     assert is_in(client)
 
 
+@pytest.mark.django_db
 def test_sign_in_leads_back_to_where_one_wanted_to_go(client: Client) -> None:
     user = UserFactory()
     wanted = reverse("web:inbox")
@@ -124,6 +135,7 @@ def test_sign_in_leads_back_to_where_one_wanted_to_go(client: Client) -> None:
     )
 
 
+@pytest.mark.django_db
 def test_three_wrong_codes_end_the_try(client: Client) -> None:
     user = UserFactory()
     client.post(BY_CODE, {"email": user.email})
@@ -153,6 +165,7 @@ def what_is_shown(response: Any, email: str) -> str:
     return html.replace(email, "ADDRESS")
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "kind", ["sign up", "sign up without password", "sign in", "code", "reset"]
 )
@@ -189,6 +202,7 @@ def test_answer_does_not_tell_who_has_an_account(
     assert seen[0] == seen[1] == seen[2]
 
 
+@pytest.mark.django_db
 def test_wrong_code_is_answered_alike_for_who_has_no_account() -> None:
     user = UserFactory(email="one@example.org")
     shown = []
@@ -203,6 +217,7 @@ def test_wrong_code_is_answered_alike_for_who_has_no_account() -> None:
     assert shown[0] == shown[1]
 
 
+@pytest.mark.django_db
 def test_second_account_for_one_address_is_not_made(client: Client) -> None:
     user = UserFactory(email="new@example.org")
     assert sign_up(client, password1="a long enough secret").url == CONFIRM
@@ -213,6 +228,7 @@ def test_second_account_for_one_address_is_not_made(client: Client) -> None:
     assert user.check_password(PASSWORD)
 
 
+@pytest.mark.django_db
 def test_fifty_people_behind_one_address_sign_in() -> None:
     people = [UserFactory() for _number in range(50)]
     for user in people:
@@ -221,6 +237,7 @@ def test_fifty_people_behind_one_address_sign_in() -> None:
         assert is_in(client)
 
 
+@pytest.mark.django_db
 def test_fifty_people_behind_one_address_ask_for_codes_and_sign_up() -> None:
     for number in range(50):
         client = Client(REMOTE_ADDR="203.0.113.7")
@@ -231,6 +248,7 @@ def test_fifty_people_behind_one_address_ask_for_codes_and_sign_up() -> None:
         )
 
 
+@pytest.mark.django_db
 def test_guessing_one_account_is_slowed_down_while_others_get_in() -> None:
     victim, colleague = UserFactory(), UserFactory()
     for _try in range(10):
@@ -249,6 +267,7 @@ def test_guessing_one_account_is_slowed_down_while_others_get_in() -> None:
     )
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "address"),
     [
@@ -273,6 +292,7 @@ def test_address_of_the_client_behind_one_proxy(
     assert UserSession.objects.get(user=user).ip == address
 
 
+@pytest.mark.django_db
 def test_password_is_reset_by_a_link_of_the_public_address(client: Client, settings) -> None:
     settings.PUBLIC_URL = "https://cities.example.org"
     user = UserFactory()
@@ -291,6 +311,7 @@ def test_password_is_reset_by_a_link_of_the_public_address(client: Client, setti
     assert not is_in(client), "the link alone does not sign in: a second factor would be passed by"
 
 
+@pytest.mark.django_db
 def test_staff_without_a_factor_are_led_to_set_one_up_before_anything_opens(client: Client) -> None:
     curator = UserFactory(curator=True, factor=False)
     client.post(LOGIN, {"login": curator.email, "password": PASSWORD})
@@ -312,6 +333,7 @@ def set_up_app(client: Client, user: User) -> None:
     assert client.post(address, {"code": current_code(secret)}).status_code == 302
 
 
+@pytest.mark.django_db
 @pytest.mark.django_db(transaction=True)
 def test_factor_that_is_set_up_opens_the_staff_pages_and_ends_other_sessions(
     client: Client,
@@ -331,6 +353,7 @@ def test_factor_that_is_set_up_opens_the_staff_pages_and_ends_other_sessions(
     assert {change["added"] for change in changes} == {"totp", "recovery_codes"}
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("way", ["password", "code"])
 def test_who_has_a_factor_is_asked_for_it(client: Client, way: str) -> None:
     curator = UserFactory(curator=True)
@@ -347,6 +370,7 @@ def test_who_has_a_factor_is_asked_for_it(client: Client, way: str) -> None:
     assert client.get(reverse("web:staff")).status_code == 200
 
 
+@pytest.mark.django_db
 def test_sample_staff_try_the_service_without_a_factor_here_and_not_in_production(
     client: Client, settings
 ) -> None:
@@ -357,6 +381,7 @@ def test_sample_staff_try_the_service_without_a_factor_here_and_not_in_productio
     assert client.get(reverse("web:staff")).url == reverse("web:second_factor")
 
 
+@pytest.mark.django_db
 def test_new_staff_role_ends_sessions_that_never_passed_a_factor(client: Client) -> None:
     person = UserFactory()
     client.post(LOGIN, {"login": person.email, "password": PASSWORD})
@@ -365,15 +390,94 @@ def test_new_staff_role_ends_sessions_that_never_passed_a_factor(client: Client)
     assert not is_in(client)
 
 
+@pytest.mark.django_db
 def test_wrong_password_says_so_in_our_own_page(client: Client) -> None:
     html = client.post(LOGIN, {"login": "no@example.org", "password": "wrong"}).content.decode()
     assert "There is a problem" in html
     assert 'class="brand"' in html
 
 
+@pytest.mark.django_db
 def test_too_many_tries_have_a_page(client: Client, settings) -> None:
     settings.ACCOUNT_RATE_LIMITS = {"signup": "1/m/ip"}
     sign_up(client)
     response = sign_up(Client(), email="other@example.org")
     assert response.status_code == 429
     assert "Too many tries" in response.content.decode()
+
+
+# A device with a screen lock that unlocks whenever it is asked to.
+_DEVICE = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+@pytest.fixture
+def visitor(live_server, browser: Browser) -> Visitor:
+    cache.clear()
+    # No passkey is for an address in numbers.
+    visitor = Visitor.at(browser, live_server.url.replace("127.0.0.1", "localhost"), width=320)
+    session = visitor.page.context.new_cdp_session(visitor.page)
+    session.send("WebAuthn.enable")
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": _DEVICE})
+    return visitor
+
+
+def add_passkey(visitor: Visitor, name: str) -> None:
+    visitor.open(reverse("mfa_add_webauthn"))
+    visitor.page.fill("#id_password", PASSWORD)  # who adds a key shows first that it is them
+    visitor.page.click("main form:first-of-type button[type=submit]")
+    print(visitor.page.inner_html("main"))
+    visitor.page.fill("#id_name", name)
+    visitor.page.check("#id_passwordless")
+    visitor.page.click("#mfa_webauthn_add")
+    visitor.page.wait_for_function("!location.pathname.endsWith('/add/')")
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("who", ["official", "staff"])
+def test_passkey_is_made_and_replaces_password_and_second_factor(
+    visitor: Visitor, who: str
+) -> None:
+    if who == "staff":
+        user: User = UserFactory(curator=True, email="curator.staff@example.org")
+    else:
+        user = CommunityRoleFactory(
+            user=UserFactory(email="official@example.org"),
+            community=CommunityFactory(published=True),
+        ).user
+    page = visitor.page
+    visitor.sign_in(user.email)
+    add_passkey(visitor, "Town hall laptop")
+    assert user.authenticator_set.filter(type="webauthn").count() == 1
+    page.context.clear_cookies()
+
+    visitor.open(reverse("account_login"))
+    page.click("#passkey_login")
+    page.wait_for_url("**/staff/" if who == "staff" else "**/desk/")
+    assert visitor.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_passkey_of_nobody_is_refused_in_words(visitor: Visitor) -> None:
+    user = CommunityRoleFactory(
+        user=UserFactory(email="official@example.org"), community=CommunityFactory(published=True)
+    ).user
+    visitor.sign_in(user.email)
+    add_passkey(visitor, "Lost laptop")
+    user.authenticator_set.all().delete()
+    visitor.page.context.clear_cookies()
+
+    visitor.open(reverse("account_login"))
+    visitor.page.click("#passkey_login")
+    expect(visitor.page.locator("body")).to_contain_text(
+        "a passkey has to be listed in your account still"
+    )
+    assert reverse("account_login") in visitor.page.url

@@ -1,7 +1,7 @@
 """From a released suggestion to a recognised sister city, as four people walk it through the
 running service in real browsers.
 
-Each page on the way is kept as a picture (``tests.web.album``) and looked at by axe.
+Each page on the way is kept as a picture (``tests.web.browser.Album``) and looked at by axe.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ from tests.factories import (
     document,
 )
 from tests.letters import pdf
-from tests.web.album import Album
-from tests.web.browser import Browser, Visitor
+from tests.web.browser import Album, Browser, Visitor
 from tests.web.service import WholeService
 from tests.world import everything_is_done, make_communities
 

@@ -12,10 +12,9 @@ from backend.outbox.topics import Topic
 from backend.suggestions.models import WeightSet
 from backend.suggestions.scoring import weights_in_force
 from tests.actors import World
-from tests.factories import UserFactory
+from tests.factories import UserFactory, make_version
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, one_line
-from tests.weights import make_version
 
 # The page on which staff see what was learned from answers, and put it in force.
 

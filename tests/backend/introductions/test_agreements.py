@@ -49,8 +49,16 @@ from backend.introductions.services.introductions import open_introduction
 from backend.introductions.states import AGREEMENT_TRANSITIONS
 from backend.notifications.notices import describe, notifications_for
 from backend.outbox.models import Event
-from tests.actors import World, make_world
-from tests.agreed import agreed, confirmed, document, drafted, signing, terms
+from tests.actors import (
+    World,
+    agreed,
+    confirmed,
+    drafted,
+    make_world,
+    signed_document,
+    signing,
+    terms,
+)
 from tests.factories import MembershipFactory
 
 I = Introduction.Stage  # noqa: E741
@@ -337,7 +345,10 @@ def test_confirmation_needs_the_document_of_this_very_version(world: World) -> N
     offer_agreement(by=world.user("curator"), agreement_id=agreement.pk)
     refused(lambda: confirmed(world, agreement, "a"), WrongState)
     add_document(
-        by=world.user("curator"), agreement_id=agreement.pk, community_id=None, upload=document()
+        by=world.user("curator"),
+        agreement_id=agreement.pk,
+        community_id=None,
+        upload=signed_document(),
     )
     confirmed(world, agreement, "a")
 
@@ -350,7 +361,7 @@ def test_side_learns_nothing_of_a_draft_that_it_has_not_been_shown(world: World)
         "community_id": world.a.pk,
     }
     refused(lambda: confirmed(world, agreement, "a"), NotVisible)
-    refused(lambda: add_document(**side, upload=document()), NotVisible)
+    refused(lambda: add_document(**side, upload=signed_document()), NotVisible)
     refused(lambda: withdraw_confirmation(**side), NotVisible)
 
 
@@ -362,7 +373,7 @@ def test_what_a_side_confirmed_does_not_change_under_it(world: World) -> None:
             by=world.user("chair"),
             agreement_id=agreement.pk,
             community_id=world.b.pk,
-            upload=document(),
+            upload=signed_document(),
         ),
         WrongState,
     )
@@ -373,7 +384,7 @@ def test_what_a_side_confirmed_does_not_change_under_it(world: World) -> None:
         by=world.user("chair"),
         agreement_id=agreement.pk,
         community_id=world.b.pk,
-        upload=document(),
+        upload=signed_document(),
     )
     confirmed(world, agreement, "a")
     reopen_agreement(by=world.user("curator"), agreement_id=agreement.pk)
@@ -388,7 +399,10 @@ def test_who_sends_the_document(world: World, actor: str) -> None:
 
     def act() -> Any:
         return add_document(
-            by=world.user(actor), agreement_id=agreement.pk, community_id=side, upload=document()
+            by=world.user(actor),
+            agreement_id=agreement.pk,
+            community_id=side,
+            upload=signed_document(),
         )
 
     if actor in {"official", "chair", "curator"}:

@@ -32,8 +32,7 @@ from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.notifications.notices import notifications_for
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Pair, Suggestion, Vote
-from tests.actors import World, make_world
-from tests.agreed import SIDES, agreed
+from tests.actors import SIDES, World, agreed, make_world
 
 S = Partnership.Status
 EVERYBODY = (

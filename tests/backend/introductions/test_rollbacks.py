@@ -17,8 +17,7 @@ from backend.introductions.services import introductions
 from backend.outbox.models import Event
 from backend.suggestions import services as suggestions
 from backend.suggestions.models import AnswerRule, Decision, Pair, ShortlistEntry, Suggestion, Vote
-from tests.actors import World, make_world
-from tests.agreed import confirmed, signing
+from tests.actors import World, confirmed, make_world, signing
 
 TABLES: tuple[type[models.Model], ...] = (
     Suggestion,

@@ -1,14 +1,31 @@
-"""Every error in one shape, and nothing to tell the hidden from the absent."""
+"""What every address of the API keeps to: errors of one shape that do not tell the hidden from the
+absent, idempotency keys, and cursor pages.
+"""
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
+from django.urls import URLPattern
+from django.utils import timezone
 
+from backend.cities.models import Community, Profile
+from backend.outbox.models import Event
+from backend.web.models import IdempotencyKey
+from backend.web.urls import api_urls
 from tests.actors import World
+from tests.factories import (
+    CommunityFactory,
+    EventFactory,
+    PlaceFactory,
+    ProfileFactory,
+    UserFactory,
+)
 
 JSON = "application/json"
 NOWHERE = "/api/v1/no/such/address/"
@@ -258,3 +275,182 @@ def test_unforeseen_errors_say_nothing_of_the_inside(
     assert_problem(response, status, code)
     assert b"boom" not in response.content
     assert b"gone" not in response.content
+
+
+KEY = {"headers": {"Idempotency-Key": "9d5c2f6e"}}
+ADDRESS = "/api/v1/communities/"
+
+
+def register(client: Client, place_id: int, **more: Any) -> Any:
+    return client.post(ADDRESS, {"place_id": place_id}, content_type="application/json", **more)
+
+
+def test_same_key_and_body_act_once_and_answer_alike(world: World) -> None:
+    client, place = world.client("stranger"), PlaceFactory()
+    first = register(client, place.pk, **KEY)
+    again = register(client, place.pk, **KEY)
+    assert first.status_code == again.status_code == 201
+    assert first.content == again.content
+    assert "Idempotency-Replayed" not in first
+    assert again["Idempotency-Replayed"] == "true"
+    assert Community.objects.filter(place=place).count() == 1
+    assert Event.objects.filter(topic="community_registered").count() == 1
+
+
+def test_without_a_key_the_second_act_is_its_own(world: World) -> None:
+    client, place = world.client("stranger"), PlaceFactory()
+    assert register(client, place.pk).status_code == 201
+    assert register(client, place.pk).status_code == 409
+
+
+def test_same_key_with_another_body_is_refused(world: World) -> None:
+    client, places = world.client("stranger"), [PlaceFactory(), PlaceFactory()]
+    register(client, places[0].pk, **KEY)
+    other = register(client, places[1].pk, **KEY)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert not Community.objects.filter(place=places[1]).exists()
+
+
+def test_key_belongs_to_one_person(world: World) -> None:
+    places = [PlaceFactory(), PlaceFactory()]
+    assert register(world.client("stranger"), places[0].pk, **KEY).status_code == 201
+    assert register(world.client("official"), places[1].pk, **KEY).status_code == 201
+
+
+def test_failed_request_is_not_remembered(world: World) -> None:
+    client, place = world.client("stranger"), PlaceFactory()
+    assert register(client, 1, **KEY).status_code == 422
+    assert not IdempotencyKey.objects.exists()
+    assert register(client, place.pk, **KEY).status_code == 201
+
+
+def test_keys_are_forgotten_after_a_day(world: World) -> None:
+    client, places = world.client("stranger"), [PlaceFactory(), PlaceFactory()]
+    register(client, places[0].pk, **KEY)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE web_idempotencykey SET created_at = now() - interval '25 hours'")
+    assert register(client, places[1].pk, **KEY).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+def test_key_that_is_none_is_named(world: World, key: str) -> None:
+    response = register(
+        world.client("stranger"), PlaceFactory().pk, headers={"Idempotency-Key": key}
+    )
+    assert response.status_code == 422
+    assert list(response.json()["errors"]) == ["Idempotency-Key"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_requests_at_once_act_once() -> None:
+    user, place = UserFactory(), PlaceFactory()
+    start, answers = threading.Barrier(4), []
+
+    def send() -> None:
+        try:
+            client = Client()
+            client.force_login(user)
+            start.wait(timeout=10)
+            answers.append(register(client, place.pk, **KEY))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1
+    assert Event.objects.filter(topic="community_registered").count() == 1
+
+
+# A kept answer would keep the secret that is shown once; and nobody is left to ask again.
+WITHOUT_KEYS = {"my-tokens", "erase-me"}
+
+
+def posting_views() -> list[URLPattern]:
+    posting = [route for route in api_urls if hasattr(getattr(route.callback, "cls", None), "post")]
+    return [route for route in posting if route.name not in WITHOUT_KEYS]
+
+
+@pytest.mark.parametrize("route", posting_views(), ids=lambda route: str(route.name))
+def test_every_post_takes_a_key(route: URLPattern) -> None:
+    assert getattr(route.callback.cls.post, "is_idempotent", False)  # type: ignore[attr-defined]
+
+
+def pages(client: Client, address: str) -> list[list[dict[str, Any]]]:
+    found = []
+    following: str | None = address
+    while following:
+        response = client.get(following)
+        assert response.status_code == 200, response.content
+        found.append(response.json()["results"])
+        following = response.json()["next"]
+        assert len(found) < 50
+    return found
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
+def test_every_row_comes_once_in_order_with_ties(size: int) -> None:
+    for name in (
+        "Springfield",
+        "Springfield",
+        "Springfield",
+        "Ålesund",
+        "aachen",
+        "Zürich",
+        "Springfield",
+    ):
+        CommunityFactory(name=name, published=True)
+    whole = pages(Client(), "/api/v1/communities/?page_size=100")
+    cut = pages(Client(), f"/api/v1/communities/?page_size={size}")
+    assert len(whole) == 1
+    assert [row["id"] for page in cut for row in page] == [row["id"] for row in whole[0]]
+    assert all(len(page) == size for page in cut[:-1])
+
+
+@pytest.mark.django_db
+def test_rows_added_before_the_cursor_do_not_shift_the_pages(world: World) -> None:
+    events = [EventFactory() for _ in range(6)]
+    curator = world.client("curator")
+    first = curator.get("/api/v1/staff/events/?page_size=3").json()
+    EventFactory()
+    second = curator.get(first["next"]).json()
+    assert [row["id"] for row in first["results"] + second["results"]] == [
+        event.pk for event in reversed(events)
+    ]
+    assert second["next"] is None
+
+
+@pytest.mark.django_db
+def test_cursor_of_another_list_or_a_changed_one_is_refused(world: World) -> None:
+    for _ in range(3):
+        EventFactory()
+    curator = world.client("curator")
+    cursor = (
+        curator.get("/api/v1/staff/events/?page_size=1")
+        .json()["next"]
+        .partition("cursor=")[2]
+        .partition("&")[0]
+    )
+    assert curator.get(f"/api/v1/communities/?cursor={cursor}").status_code == 422
+    assert curator.get(f"/api/v1/staff/events/?cursor={cursor[:-1]}").status_code == 422
+
+
+@pytest.mark.django_db
+def test_rows_without_a_value_come_last_and_once(world: World) -> None:
+    now = timezone.now()
+    for moment in (now, None, now, None, now - timedelta(days=1)):
+        ProfileFactory(status=Profile.Status.SUBMITTED, submitted_at=moment)
+    curator = world.client("curator")
+    whole = pages(curator, "/api/v1/staff/vetting/?page_size=100")
+    moments = [row["submitted_at"] for row in whole[0]]
+    assert moments[-3:] == [None] * 3
+    for size in (1, 2, 4):
+        cut = pages(curator, f"/api/v1/staff/vetting/?page_size={size}")
+        assert [row["community"]["id"] for page in cut for row in page] == [
+            row["community"]["id"] for row in whole[0]
+        ]

@@ -1,13 +1,19 @@
-"""Migrations can run while the previous release still serves: none after the initial ones locks a
-table for long or takes away what running code uses.
+"""Migrations can run while the previous release still serves (none after the initial ones locks a
+table for long or removes what running code uses), and the factories make valid rows.
 """
 
 from __future__ import annotations
+
+import inspect
 
 import pytest
 from django.apps import apps
 from django_migration_linter import MigrationLinter
 from django_migration_linter.sql_analyser import analyse_sql_statements, get_sql_analyser_class
+from factory.django import DjangoModelFactory
+
+from backend.cities.profile_validation import check_document
+from tests import factories
 
 OURS = [app.label for app in apps.get_app_configs() if app.name.startswith("backend.")]
 
@@ -42,3 +48,37 @@ def test_the_linter_finds_what_is_unsafe(statement: str, code: str) -> None:
     errors, _, warnings = analyse_sql_statements(analyser, [statement], [])
 
     assert code in {issue.code for issue in (*errors, *warnings)}
+
+
+FACTORIES = [
+    cls
+    for _name, cls in inspect.getmembers(factories, inspect.isclass)
+    if issubclass(cls, DjangoModelFactory) and cls is not DjangoModelFactory
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("cls", FACTORIES, ids=lambda cls: cls.__name__)
+def test_factory_makes_a_row_the_database_accepts(
+    cls: type[DjangoModelFactory], settings, tmp_path
+) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    }
+
+    row = cls()
+
+    assert type(row)._base_manager.filter(pk=row.pk).exists()
+
+
+@pytest.mark.django_db
+def test_document_is_complete() -> None:
+    assert check_document(factories.document(), complete=True) == factories.document()
+
+
+@pytest.mark.django_db
+def test_published_community_seeks_partners() -> None:
+    community = factories.CommunityFactory(published=True)
+
+    assert list(type(community).objects.seeking()) == [community]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matching.facets import FACET_NAMES, make_parts
+from matching.facets import FACET_NAMES, FACETS, FitOptions
 from matching.facets.part import EncodedPart, Part, Side
 from matching.facets.ties import named_ties
 from matching.types import (
@@ -105,7 +105,8 @@ class FeatureBuilder:
             if isinstance(snapshot, Snapshot)
             else (snapshot, snapshot)
         )
-        parts = make_parts(self.vocabulary, self.story_components, self.random_state)
+        options = FitOptions(self.vocabulary, self.story_components, self.random_state)
+        parts = tuple(part for facet in FACETS for part in facet.make_parts(options))
         for part in parts:
             part.fit(left, right)
             part.lay_out(left, right)

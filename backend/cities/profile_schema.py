@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-Words = str | Promise  # shown in the reader's language
+from backend.cities.facets import FACET_LABELS, Words
+
 Kind = Literal[
     "text",
     "long_text",
@@ -54,21 +54,6 @@ PARTNERSHIP_STATUS: Mapping[str, Words] = {
     "dormant": _("Dormant"),
     "ended": _("Ended"),
     "unknown": _("Not known"),
-}
-FACETS: Mapping[str, Words] = {
-    "needs_offers": _("Their offers meet our needs"),
-    "ties": _("Existing ties"),
-    "challenges": _("Shared challenges"),
-    "sectors": _("Similar sectors"),
-    "themes": _("Same themes of exchange"),
-    "institutions": _("Institutions and facts"),
-    "geography": _("Geography and climate"),
-    "languages": _("Shared working language"),
-    "size": _("Similar size"),
-    "time_zone": _("Overlapping working hours"),
-    "distance": _("Nearness"),
-    "story": _("Story"),
-    "readiness": _("Readiness of the partner"),
 }
 
 
@@ -324,7 +309,7 @@ GROUPS: tuple[Group, ...] = (
         "importances",
         _("What counts most"),
         _("How much each kind of fit counts for you: 0 not at all – 3 most."),
-        (Field("facets", _("Importance of each kind of fit"), "weighted", choices=FACETS),),
+        (Field("facets", _("Importance of each kind of fit"), "weighted", choices=FACET_LABELS),),
     ),
 )
 

@@ -13,9 +13,9 @@ from typing import Any
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from backend.cities.facets import FACET_LABELS, facet_words
 from backend.cities.models import Community
 from backend.cities.models.places import country_name
-from backend.cities.profile_schema import FACETS
 from backend.cities.vocabularies import label
 from backend.common.formatting import comma_list
 from backend.common.local_times import Season, known_zone, seasons
@@ -35,19 +35,6 @@ _VOCABULARIES = {
     "tie": "tie_kinds",
     "readiness": "readiness",
 }
-
-
-# How alike two communities must be before the likeness is worth saying; what is named by its items
-# is worth saying earlier.
-_WORTH_SAYING = {
-    "distance": 0.97,
-    "size": 0.6,
-    "geography": 0.6,
-    "institutions": 0.6,
-    "readiness": 0.6,
-    "story": 0.5,
-}
-_WORTH_SAYING_NAMED = 0.3
 
 
 def item_label(code: str, language: str | None = None) -> str:
@@ -73,30 +60,14 @@ def contribution_sentence(
     """One reason in words, seen from the side that has it: "you", or that side's name where ``own``
     gives it.
     """
-    named = _listed(contribution["items"], language)
-    values = {"own": own, "other": other, "items": named}
-    facet: str = contribution["facet"]
-    if facet == "needs_offers" and named:
-        return (
-            _("%(own)s needs %(items)s; %(other)s offers it.")
-            if own
-            else _("You need %(items)s; %(other)s offers it.")
-        ) % values
-    if facet == "challenges" and named:
-        return (
-            _("Both work on %(items)s.") if own else _("You share challenges: %(items)s.")
-        ) % values
-    if facet == "sectors" and named:
-        return _("Both stand on %(items)s.") % values
-    if facet == "themes" and named:
-        return _("Both want exchange in %(items)s.") % values
-    if facet == "ties":
-        return _ties_sentence(contribution["items"], values, language)
-    if facet == "languages" and named:
-        return (
-            _("Both can work in %(items)s.") if own else _("You can work together in %(items)s.")
-        ) % values
-    return _unnamed_sentence(facet, named_side=bool(own)) % values
+    words = facet_words(contribution["facet"])
+    stated = [item for item in contribution["items"] if not item[0].startswith("tie_hint:")]
+    named = _listed(stated, language)
+    reason = (named and words.reason_named) or words.reason
+    if reason is None:
+        return str(words.label)
+    sentence = reason.to_others if own else reason.to_side
+    return str(sentence) % {"own": own, "other": other, "items": named}
 
 
 def _in_sentence(code: str, words: str, language: str | None) -> str:
@@ -109,40 +80,6 @@ def _in_sentence(code: str, words: str, language: str | None) -> str:
         or words[1:2].isupper()
     )
     return words if keeps else words[:1].lower() + words[1:]
-
-
-def _ties_sentence(items: list[Any], values: Mapping[str, str], language: str | None) -> str:
-    """Ties that were declared, by their kinds; what only open data suggest is said to be that."""
-    declared = _listed([item for item in items if item[0].startswith("tie:")], language)
-    values = {**values, "items": declared}
-    if not declared:
-        return (
-            _("Open data: many people around %(own)s have roots there.") % values
-            if values["own"]
-            else _("Open data: many people around you have roots there.")
-        )
-    if values["own"]:
-        return _("%(own)s already has ties with %(other)s or its country: %(items)s.") % values
-    return _("You already have ties with %(other)s or its country: %(items)s.") % values
-
-
-def _unnamed_sentence(facet: str, *, named_side: bool) -> str:
-    """The words for a facet without items to name; a template with ``own`` and ``other``."""
-    templates = {
-        "languages": (_("You share a working language."), _("Both share a working language.")),
-        "institutions": _("Institutions and facts that go together."),
-        "geography": _("A similar setting: climate, coast, height."),
-        "size": (_("You are of similar size."), _("Both are of similar size.")),
-        "time_zone": (_("Your working hours overlap."), _("Their working hours overlap.")),
-        "story": (
-            _("Your stories speak of the same things."),
-            _("Their stories speak of the same things."),
-        ),
-        "readiness": _("%(other)s is ready: people and plans are committed."),
-        "distance": (_("You are near each other."), _("They are near each other.")),
-    }
-    words = templates.get(facet, str(FACETS.get(facet, facet)))
-    return words if isinstance(words, str) else words[named_side]
 
 
 def reason_sentences(
@@ -164,7 +101,7 @@ def reason_sentences(
         for c in reasons.get("contributions", ())
         if c["facet"] != "prior"
         and c["similarity"] is not None
-        and c["similarity"] >= _WORTH_SAYING.get(c["facet"], _WORTH_SAYING_NAMED)
+        and c["similarity"] >= facet_words(c["facet"]).reason_threshold
         and c["share"] >= 0.02
     ]
     return [
@@ -174,29 +111,15 @@ def reason_sentences(
 
 def caveat_sentence(reasons: Mapping[str, Any], *, other: str) -> str:
     """The one caveat that a reader should know; empty where there is none."""
-    missing = reasons.get("missing", ())
     caveat = reasons.get("caveat")
-    sentences = {
-        "coverage": ngettext(
+    if caveat == "coverage":
+        count = len(reasons.get("missing", ()))
+        return ngettext(
             "%(count)d kind of fit could not be compared: data is missing.",
             "%(count)d kinds of fit could not be compared: data is missing.",
-            len(missing),
-        )
-        % {"count": len(missing)},
-        "languages": _("No shared working language is known."),
-        "time_zone": _("Your working hours hardly overlap."),
-        "readiness": _("%(other)s has few commitments so far.") % {"other": other},
-        "needs_offers": _("%(other)s offers little of what you need.") % {"other": other},
-        "ties": _("There are no known ties yet."),
-        "challenges": _("Few challenges are shared."),
-        "sectors": _("The economies differ."),
-        "themes": _("The wished themes differ."),
-        "size": _("The two differ much in size."),
-        "geography": _("The two lie in different settings."),
-        "institutions": _("Institutions differ."),
-        "story": _("The stories speak of different things."),
-    }
-    return sentences.get(caveat, "") if caveat else ""
+            count,
+        ) % {"count": count}
+    return str(facet_words(caveat).caveat) % {"other": other} if caveat else ""
 
 
 def closing_text(*, other: str) -> str:
@@ -248,7 +171,9 @@ def side(
         coverage=coverage,
         reasons=reason_sentences(reasons, other=other.name, own="" if reads else community.name),
         caveat=caveat_sentence(reasons, other=other.name),
-        missing=[str(FACETS[name]) for name in reasons.get("missing", ()) if name in FACETS],
+        missing=[
+            str(FACET_LABELS[name]) for name in reasons.get("missing", ()) if name in FACET_LABELS
+        ],
     )
 
 

@@ -4,6 +4,7 @@ make them up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from matching.facets.anchored import Climate, Income, Languages, Seat, TimeZone
@@ -26,58 +27,84 @@ HIGH, MEDIUM, LOW, ZERO = 3.0, 2.0, 1.0, 0.0
 
 
 @dataclass(frozen=True, slots=True)
+class FitOptions:
+    """What the parts of all facets are made with; see ``FeatureBuilder``."""
+
+    vocabulary: Vocabulary
+    story_components: int
+    random_state: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facet:
     """``default_importance`` is what a community that says nothing gives it, on the scale 0..3 of
-    stated importances.
+    stated importances. ``make_parts`` gives fresh, unfitted parts whose shares sum to 1.
     """
 
     name: str
     default_importance: float
+    make_parts: Callable[[FitOptions], tuple[Part, ...]]
     feasibility: bool = False  # says whether working together is possible, not whether it is wanted
 
 
 FACETS: tuple[Facet, ...] = (
-    Facet("needs_offers", HIGH),
-    Facet("ties", HIGH),
-    Facet("challenges", HIGH),
-    Facet("sectors", MEDIUM),
-    Facet("themes", MEDIUM),
-    Facet("institutions", MEDIUM),
-    Facet("geography", MEDIUM),
-    Facet("languages", MEDIUM, feasibility=True),
-    Facet("size", LOW),
-    Facet("time_zone", LOW, feasibility=True),
-    Facet("distance", ZERO),
-    Facet("story", LOW),
-    Facet("readiness", LOW, feasibility=True),
+    Facet("needs_offers", HIGH, lambda given: (NeedsOffers(given.vocabulary.topics),)),
+    Facet("ties", HIGH, lambda _: (Ties(),)),
+    Facet(
+        "challenges",
+        HIGH,
+        lambda given: (Overlap("challenges", "challenge", given.vocabulary.challenges),),
+    ),
+    Facet(
+        "sectors",
+        MEDIUM,
+        lambda given: (
+            Strengths("sectors", "sector", given.vocabulary.sectors, rare_count_more=True),
+        ),
+    ),
+    Facet(
+        "themes",
+        MEDIUM,
+        lambda given: (
+            Strengths("themes", "theme", given.vocabulary.themes, rare_count_more=False),
+        ),
+    ),
+    Facet(
+        "institutions",
+        MEDIUM,
+        lambda given: (
+            Overlap("institutions", "institution", given.vocabulary.institutions, share=0.25),
+            SharedAbundance("universities", "universities", enough=10, share=0.125),
+            SharedTrait("institutions", "seaport", "seaport", neither=0.5, share=0.25),
+            SharedAbundance("air_links", "air_destinations", enough=100, share=0.125),
+            Income(),
+            median_age(),
+        ),
+    ),
+    Facet(
+        "geography",
+        MEDIUM,
+        lambda _: (
+            Climate(),
+            SharedTrait("geography", "coast", "coastal", neither=1.0, share=0.375),
+            elevation(),
+            Seat(),
+        ),
+    ),
+    Facet(
+        "languages",
+        MEDIUM,
+        lambda given: (Languages(given.vocabulary.languages),),
+        feasibility=True,
+    ),
+    Facet("size", LOW, lambda _: (size(),)),
+    Facet("time_zone", LOW, lambda _: (TimeZone(),), feasibility=True),
+    Facet("distance", ZERO, lambda _: (Distance(),)),
+    Facet(
+        "story",
+        LOW,
+        lambda given: (Story(given.vocabulary.labels, given.story_components, given.random_state),),
+    ),
+    Facet("readiness", LOW, lambda _: (Readiness(),), feasibility=True),
 )
 FACET_NAMES: tuple[str, ...] = tuple(facet.name for facet in FACETS)
-
-
-def make_parts(
-    vocabulary: Vocabulary, story_components: int, random_state: int
-) -> tuple[Part, ...]:
-    """Fresh, unfitted parts of all facets, in the order of ``FACETS``."""
-    return (
-        NeedsOffers(vocabulary.topics),
-        Ties(),
-        Overlap("challenges", "challenge", "challenges", vocabulary.challenges),
-        Strengths("sectors", "sector", vocabulary.sectors, rare_count_more=True),
-        Strengths("themes", "theme", vocabulary.themes, rare_count_more=False),
-        Overlap("institutions", "institution", "institutions", vocabulary.institutions, share=0.25),
-        SharedAbundance("universities", "universities", enough=10, share=0.125),
-        SharedTrait("institutions", "seaport", "seaport", neither=0.5, share=0.25),
-        SharedAbundance("air_links", "air_destinations", enough=100, share=0.125),
-        Income(),
-        median_age(),
-        Climate(),
-        SharedTrait("geography", "coast", "coastal", neither=1.0, share=0.375),
-        elevation(),
-        Seat(),
-        Languages(vocabulary.languages),
-        size(),
-        TimeZone(),
-        Distance(),
-        Story(vocabulary.labels, story_components, random_state),
-        Readiness(),
-    )

@@ -67,11 +67,9 @@ class Overlap(Part):
     The weighted Ochiai coefficient: 1 for equal sets, and ticking every box gains nothing.
     """
 
-    def __init__(
-        self, facet: str, prefix: str, field: str, codes: tuple[str, ...], share: float = 1.0
-    ) -> None:
+    def __init__(self, facet: str, prefix: str, codes: tuple[str, ...], share: float = 1.0) -> None:
         self.facet, self.name, self.share = facet, prefix, share
-        self.codes = CodeList.of(field, codes)
+        self.codes = CodeList.of(facet, codes)
         self.rarity_: Float64 = np.ones(len(codes))
 
     def fit(self, left: Records, right: Records) -> None:

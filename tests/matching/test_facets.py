@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matching.facets import FACET_NAMES, FACETS, make_parts
+from matching.facets import FACETS, FitOptions
 from matching.facets.anchored import Climate, Income, Languages, Seat, TimeZone
 from matching.facets.coded import NeedsOffers, Overlap, Strengths
 from matching.facets.facts import (
@@ -55,10 +55,10 @@ def codes(*some: str) -> frozenset[str]:
 
 
 def test_every_facet_has_parts_whose_shares_are_one() -> None:
-    shares = dict.fromkeys(FACET_NAMES, 0.0)
-    for part in make_parts(VOCABULARY, 5, 0):
-        shares[part.facet] += part.share
-    assert shares == dict.fromkeys(FACET_NAMES, 1.0)
+    for facet in FACETS:
+        parts = facet.make_parts(FitOptions(VOCABULARY, 5, 0))
+        assert {part.facet for part in parts} == {facet.name}
+        assert sum(part.share for part in parts) == 1.0
     assert [f.name for f in FACETS if f.feasibility] == ["languages", "time_zone", "readiness"]
 
 
@@ -92,7 +92,7 @@ def test_needs_offers_counts_a_rare_offer_more() -> None:
 
 
 def test_challenges_shared_by_equal_sets_and_by_ticking_every_box() -> None:
-    part = Overlap("challenges", "challenge", "challenges", VOCABULARY.challenges)
+    part = Overlap("challenges", "challenge", VOCABULARY.challenges)
     i = us(challenges=codes("flooding"))
     assert similarity(part, i, abroad(challenges=codes("flooding"))) == pytest.approx(1.0)
     everything = similarity(part, i, abroad(challenges=frozenset(VOCABULARY.challenges)))

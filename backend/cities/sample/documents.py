@@ -11,8 +11,8 @@ from math import log
 from pathlib import Path
 from typing import Any
 
+from backend.cities.facets import FACETS
 from backend.cities.names import fold, plain, searched_name
-from backend.cities.profile_schema import FACETS
 from backend.cities.sample.places import PlaceFacts
 from backend.cities.sample.traits import (
     add_following,

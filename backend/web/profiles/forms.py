@@ -13,8 +13,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from backend.cities.facets import Words
 from backend.cities.models import Community, Country
-from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group, Words
+from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group
 from backend.cities.profile_validation import allowed_codes
 from backend.cities.vocabularies import Term, vocabulary
 from backend.web.html.forms import (

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backend.cities.facets import FACET_LABELS
 from backend.cities.models import Community
-from backend.cities.profile_schema import FACETS, GROUPS
+from backend.cities.profile_schema import GROUPS
 from backend.suggestions.models import Suggestion
 from backend.suggestions.pair_text import Side, item_label, side
 from backend.suggestions.queries import SuggestionForSide
@@ -115,11 +116,12 @@ def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Face
     a, b = _bars(first), _bars(second)
     nothing = BarMark(None, 0.0, [])
     names = sorted(
-        (a.keys() | b.keys()) & FACETS.keys(),
+        (a.keys() | b.keys()) & FACET_LABELS.keys(),
         key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n),
     )
     return [
-        FacetRow(str(FACETS[name]), a.get(name, nothing), b.get(name, nothing)) for name in names
+        FacetRow(str(FACET_LABELS[name]), a.get(name, nothing), b.get(name, nothing))
+        for name in names
     ]
 
 

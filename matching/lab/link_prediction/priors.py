@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from matching.facets import FACETS, make_parts
+from matching.facets import FACETS, FitOptions
 from matching.lab.link_prediction.heritage import tie_hints
 from matching.lab.link_prediction.places import filled
 from matching.lab.link_prediction.protocol import training_pairs
@@ -93,9 +93,9 @@ def facet_similarities(
     languages = tuple(sorted({code for record in (*left, *right) for code in record.languages}))
     total = np.zeros((len(rows), len(OPEN_FACETS)))
     share = np.zeros_like(total)
-    for part in make_parts(Vocabulary((), (), (), (), (), languages), 1, 0):
-        if part.facet not in OPEN_FACETS:
-            continue
+    options = FitOptions(Vocabulary((), (), (), (), (), languages), 1, 0)
+    facets = [facet for facet in FACETS if facet.name in OPEN_FACETS]
+    for part in (part for facet in facets for part in facet.make_parts(options)):
         part.fit(left, right)
         part.lay_out(left, right)
         seeker, offered = part.encode(left, "left"), part.encode(right, "right")

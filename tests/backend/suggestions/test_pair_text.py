@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backend.cities.profile_schema import FACETS
+from backend.cities.facets import FACETS
 from backend.suggestions.pair_text import (
     caveat_sentence,
     contribution_sentence,
@@ -80,6 +80,7 @@ def test_reasons_leave_out_the_prior_what_is_missing_and_what_weighs_nothing() -
 
 @pytest.mark.parametrize("facet", sorted(FACETS))
 def test_every_facet_has_words_as_reason_and_all_but_distance_as_caveat(facet: str) -> None:
+    assert FACETS[facet].reason or FACETS[facet].reason_named
     assert contribution_sentence(contribution(facet, 1.0), other="Bremen")
     assert bool(caveat_sentence({"caveat": facet, "missing": []}, other="Bremen")) is (
         facet != "distance"

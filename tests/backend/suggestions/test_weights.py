@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.cities.profile_schema import FACETS
+from backend.cities.facets import FACETS
 from backend.common.errors import NotVisible, WrongState
 from backend.suggestions.models import Decision, Suggestion, WeightSet
 from backend.suggestions.scoring import weights_in_force

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.member_sheets import SheetRow
 from backend.cities.models import Community, Country, MemberImport, Membership, PlaceName
-from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.names import fold, searched_name
 from backend.cities.permissions import require_staff
 from backend.common.dates import database_now, years_after
@@ -78,42 +77,12 @@ def term_errors(
 # Reads of memberships, for staff.
 
 
-def members(
-    user: User,
-    *,
-    search: str = "",
-    country: str = "",
-    kind: str = "",
-    standing: str = "",
-    dues_class: str = "",
-) -> QuerySet[Membership]:
-    """Memberships by the community's name, for staff. Raises NotVisible for others.
-
-    Args:
-        kind: "us" or "global". standing: "good", "lapsed", or "ended" for those that have ended,
-            which are left out otherwise.
-    """
+def members(user: User) -> QuerySet[Membership]:
+    """Memberships by the community's name, for staff. Raises NotVisible for others."""
     require_staff(user, Verb.READ, Resource.MEMBERSHIP)
     found = Membership.objects.select_related("community__country", "community__place").defer(
         "community__place__search_text", "community__place__alternate_names"
     )
-    found = found.filter(ended_on__isnull=standing != "ended")
-    if standing in Membership.Standing.values:
-        found = found.filter(standing=standing)
-    if dues_class:
-        found = found.filter(dues_class=dues_class)
-    if country:
-        found = found.filter(community__country=country)
-    if kind:
-        found = found.filter(
-            Q(community__country=HOME_COUNTRY)
-            if kind == "us"
-            else ~Q(community__country=HOME_COUNTRY)
-        )
-    for word in fold(search.replace("\x00", "")).split():
-        found = found.filter(
-            Q(community__place__search_text__contains=word) | Q(community__name__icontains=word)
-        )
     return found.order_by("community__name", "id")
 
 

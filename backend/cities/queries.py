@@ -22,7 +22,7 @@ from backend.cities.models import (
     Profile,
     VettingLetter,
 )
-from backend.cities.names import fold, searched_name
+from backend.cities.names import searched_name
 from backend.cities.permissions import actor_kind, require_in, require_staff
 from backend.cities.profile_schema import GROUPS, Field, Group, Kind, document_value
 from backend.cities.profile_validation import missing_answers, valid_part
@@ -34,49 +34,13 @@ from backend.outbox.models import Event
 # in a bounded number of queries.
 
 
-def seeking_communities(
-    *,
-    search: str = "",
-    country: str = "",
-    theme: str = "",
-    sector: str = "",
-    topic: str = "",
-    region: str = "",
-) -> QuerySet[Community]:
-    """Published communities that look for partners, by name; each filter narrows.
-
-    Args:
-        country: ISO alpha-2. region: UN subregion. theme, sector, topic: vocabulary codes (a topic
-            counts as need or offer).
-    """
-    found = (
+def seeking_communities() -> QuerySet[Community]:
+    """Published communities that look for partners, by name."""
+    return (
         Community.objects.seeking()
         .select_related("country", "place", "profile__current_version")
         .order_by("name", "id")
     )
-    if country:
-        found = found.filter(country_id=country)
-    if region:
-        found = found.filter(country__subregion=region)
-    data = "profile__current_version__data"
-    if theme:
-        found = found.filter(**{f"{data}__themes__importances__has_key": theme})
-    if sector:
-        found = found.filter(**{f"{data}__sectors__strengths__has_key": sector})
-    if topic:
-        found = found.filter(
-            Q(**{f"{data}__contains": {"needs_offers": {"needs": [topic]}}})
-            | Q(**{f"{data}__contains": {"needs_offers": {"offers": [topic]}}})
-        )
-    for word in fold(search.replace("\x00", "")).split():
-        found = found.filter(
-            Q(place__search_text__contains=word)
-            | Q(name__icontains=word)
-            | Q(local_name__icontains=word)
-            | Q(admin1__icontains=word)
-            | Q(country__name__icontains=word)
-        )
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,17 +118,6 @@ class Review:
         return objection_to(answer, self.rule, self.tally) if self.rule is not None else ""
 
 
-@dataclass(frozen=True, slots=True)
-class QueueFilters:
-    """How a side narrows its queue. ``shown`` is one of SHOWN; ``theme`` a theme that the other
-    side wants exchange in.
-    """
-
-    shown: str = "all"
-    country: str = ""
-    theme: str = ""
-
-
 def _own(community_id: int, **values: object) -> Q:
     """A condition on the side's own columns: ``state="pending"`` asks for a_state or b_state,
     whichever is its own.
@@ -143,14 +132,16 @@ def _own(community_id: int, **values: object) -> Q:
     return sides[0] | sides[1]
 
 
-def _other(community_id: int, path: str, value: object) -> Q:
-    """The same for the other community: ``path`` begins at the community."""
+def of_other(reader: Reader, path: str, value: object) -> Q:
+    """A condition on the other community of a pair: ``path`` begins at the community."""
+    community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     return Q(**{"pair__a_id": community_id, f"pair__b__{path}": value}) | Q(
         **{"pair__b_id": community_id, f"pair__a__{path}": value}
     )
 
 
-def _shown(reader: Reader, shown: str, now: dt.datetime) -> Q:
+def shown_in(reader: Reader, shown: str, now: dt.datetime) -> Q:
+    """The condition for one part of the queue, one of SHOWN."""
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     seeks = ~Exists(Profile.objects.filter(community_id=community_id, status__in=GONE))
     open_to_us = (
@@ -179,28 +170,11 @@ def _shown(reader: Reader, shown: str, now: dt.datetime) -> Q:
     return Q()
 
 
-def queue(reader: Reader, filters: QueueFilters | None = None) -> QuerySet[Suggestion]:
-    """The community's suggestions in the order of the allocation, narrowed: rows to be shown
-    through ``seen_from`` alone.
-
-    Raises NotVisible for people without a role there.
+def queue(reader: Reader) -> QuerySet[Suggestion]:
+    """The community's suggestions in the order of the allocation: rows to be shown through
+    ``seen_from`` alone. Raises NotVisible for people without a role there.
     """
-    community_id = reader.require(Verb.READ, Resource.SUGGESTION)
-    chosen = filters or QueueFilters()
-    found = suggestions_of_community(community_id)
-    if chosen.country:
-        found = found.filter(_other(community_id, "country_id", chosen.country))
-    if chosen.theme:
-        found = found.filter(
-            _other(
-                community_id,
-                "profile__current_version__data__themes__importances__has_key",
-                chosen.theme,
-            )
-        )
-    if chosen.shown != "all":
-        found = found.filter(_shown(reader, chosen.shown, database_now()))
-    return found
+    return suggestions_of_community(reader.require(Verb.READ, Resource.SUGGESTION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +196,7 @@ def queue_counts(reader: Reader) -> QueueCounts:
     rows = queue(reader).order_by().select_related(None)
     counts = rows.aggregate(
         **{
-            f"n_{shown}": Count("pk", filter=_shown(reader, shown, now), distinct=True)
+            f"n_{shown}": Count("pk", filter=shown_in(reader, shown, now), distinct=True)
             for shown in SHOWN
             if shown != "all"
         },

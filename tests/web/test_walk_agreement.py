@@ -467,7 +467,7 @@ def the_partnership_lives(walk: Walk, reader: Visitor) -> None:
         "votes stay with their community"
     )
     for name in ("staff_partnerships", "staff_agreements", "staff_introductions"):
-        curator.open(at(name) + ("?show=all" if name == "staff_agreements" else ""))
+        curator.open(at(name) + ("?open_only=false" if name == "staff_agreements" else ""))
         sees(
             curator,
             "Sister city"

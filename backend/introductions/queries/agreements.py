@@ -58,13 +58,10 @@ def template_in_force(form: str) -> Template:
     return _versions_of(Form(form))[0]
 
 
-def agreements_for_staff(
-    user: User | AnonymousUser, *, open_only: bool = True
-) -> QuerySet[Agreement]:
+def agreements_for_staff(user: User | AnonymousUser) -> QuerySet[Agreement]:
     """Agreements for staff, the newest first. Raises NotVisible for others."""
     require_staff(user, Verb.READ, Resource.AGREEMENT)
-    found = _with_sides().order_by("-id")
-    return found.filter(status__in=OPEN) if open_only else found
+    return _with_sides().order_by("-id")
 
 
 def agreements_of(reader: Reader) -> QuerySet[Agreement]:

@@ -95,46 +95,17 @@ class Card:
         return later[0] if later else ""
 
 
-def filtered_board(
-    user: User | AnonymousUser,
-    *,
-    stage: str = "",
-    owner: str = "",
-    country: str = "",
-    overdue: bool = False,
-    stuck: bool = False,
-    search: str = "",
-) -> QuerySet[Introduction]:
-    """Open introductions, or those of one column, with ``notes_count`` and ``next_meeting_at``; the
-    soonest due first.
-
-    Args:
-        owner: "me", "nobody", or a curator's id. country: of either side, ISO 3166 alpha-2.
-        overdue: due before today (UTC). stuck: in their column for 30 days or longer. search: words
-            of either name.
-
-    Raises NotVisible for others than staff.
+def board_with_notes(user: User | AnonymousUser) -> QuerySet[Introduction]:
+    """The board with ``notes_count`` and ``next_meeting_at``; the soonest due first. Raises
+    NotVisible for others than staff.
     """
     now = database_now()
-    found = board(user)
-    found = found.filter(stage=stage) if stage else found.exclude(stage__in=OVER)
-    if owner == "nobody":
-        found = found.filter(owner__isnull=True)
-    elif owner:
-        found = found.filter(owner=user.pk if owner == "me" else int(owner))
-    if country:
-        found = found.filter(Q(pair__a_country=country) | Q(pair__b_country=country))
-    if overdue:
-        found = found.filter(due_on__lt=now.date()).exclude(stage__in=OVER)
-    if stuck:
-        found = found.filter(stage_since__lte=now - STUCK_AFTER).exclude(stage__in=OVER)
-    for word in search.replace("\x00", "").split():
-        found = found.filter(Q(pair__a__name__icontains=word) | Q(pair__b__name__icontains=word))
     coming = Meeting.objects.filter(
         introduction=OuterRef("pk"), status=Meeting.Status.FIXED, starts_at__gt=now
     ).order_by("starts_at")
     return (
-        found.select_related("pair__a__place", "pair__b__place")
+        board(user)
+        .select_related("pair__a__place", "pair__b__place")
         .annotate(
             notes_count=Count("notes", distinct=True),
             next_meeting_at=Subquery(coming.values("starts_at")[:1]),
@@ -144,7 +115,7 @@ def filtered_board(
 
 
 def cards_of(introductions: list[Introduction]) -> list[Card]:
-    """The cards of introductions that ``filtered_board`` found."""
+    """The cards of introductions of ``board_with_notes``."""
     now = database_now()
     bars = barred_among([introduction.pair for introduction in introductions], now.date())
     return [

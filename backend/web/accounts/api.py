@@ -65,7 +65,6 @@ class NotificationsView(ApiList):
     serializer_class = serializers.NotificationSerializer
 
     def get_queryset(self) -> QuerySet[Notification]:
-        self.filters()
         return inbox(current_user(self.request))
 
 
@@ -107,7 +106,6 @@ class ActsView(ApiList):
     serializer_class = serializers.ActSerializer
 
     def get_queryset(self) -> QuerySet[Event]:
-        self.filters()
         return acts_of(current_user(self.request))
 
 
@@ -118,7 +116,6 @@ class TokensView(ApiList):
     serializer_class = serializers.TokenSerializer
 
     def get_queryset(self) -> QuerySet[ApiToken]:
-        self.filters()
         return tokens_of(current_user(self.request))
 
     @extend_schema(
@@ -157,7 +154,6 @@ class AllTokensView(ApiList):
     serializer_class = serializers.OwnedTokenSerializer
 
     def get_queryset(self) -> QuerySet[ApiToken]:
-        self.filters()
         return all_tokens(current_user(self.request))
 
 
@@ -192,7 +188,6 @@ class StaffRolesView(ApiList):
     serializer_class = serializers.StaffMemberSerializer
 
     def get_queryset(self) -> QuerySet[User]:
-        self.filters()
         return staff_members(current_user(self.request))
 
     @extend_schema(

@@ -45,7 +45,15 @@ from backend.introductions.services.drafts import (
 )
 from backend.web.access import Level, open_to
 from backend.web.agreements import serializers
-from backend.web.rest.base import ApiList, ApiView, current_reader, current_user, validated
+from backend.web.agreements.forms import AgreementFilters, ChangesFilters
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    current_reader,
+    current_user,
+    read_filters,
+    validated,
+)
 from backend.web.rest.idempotency import idempotent
 
 # A side's agreements: read versions, send the signed document, confirm.
@@ -78,7 +86,6 @@ class AgreementsView(ApiList):
     serializer_class = serializers.AgreementSerializer
 
     def get_queryset(self) -> QuerySet[Agreement]:
-        self.filters()
         return agreements_of(current_reader(self.request))
 
 
@@ -106,13 +113,14 @@ class AgreementVersionsView(ApiView):
 
 @open_to(GET=Level.COMMUNITY)
 class AgreementChangesView(ApiView):
+    filter_form = ChangesFilters
+
     @extend_schema(
         summary="What changed between two versions",
-        parameters=[serializers.ChangesFilters],
         responses=serializers.ChangesSerializer,
     )
     def get(self, request: Request, community_id: int, agreement_id: int) -> Response:
-        data = validated(serializers.ChangesFilters, request.query_params.dict())
+        data = read_filters(ChangesFilters, request.query_params, paged=False).chosen()
         agreement, reader = agreement_for(current_reader(request), agreement_id)
         return Response(
             serializers.ChangesSerializer(
@@ -206,10 +214,10 @@ class StaffAgreementsView(ApiList):
     """Agreements, the newest first."""
 
     serializer_class = serializers.AgreementSerializer
-    filter_serializer = serializers.StaffAgreementFilters
+    filter_form = AgreementFilters
 
     def get_queryset(self) -> QuerySet[Agreement]:
-        return agreements_for_staff(current_user(self.request), **self.filters())
+        return agreements_for_staff(current_user(self.request))
 
 
 @open_to(GET=Level.STAFF)
@@ -244,13 +252,14 @@ class StaffVersionsView(ApiView):
 
 @open_to(GET=Level.STAFF)
 class StaffChangesView(ApiView):
+    filter_form = ChangesFilters
+
     @extend_schema(
         summary="What changed between two versions",
-        parameters=[serializers.ChangesFilters],
         responses=serializers.ChangesSerializer,
     )
     def get(self, request: Request, agreement_id: int) -> Response:
-        data = validated(serializers.ChangesFilters, request.query_params.dict())
+        data = read_filters(ChangesFilters, request.query_params, paged=False).chosen()
         agreement, reader = agreement_for(current_reader(request), agreement_id)
         return Response(
             serializers.ChangesSerializer(

@@ -8,12 +8,14 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
+from backend.cities.permissions import Reader
 from backend.cities.vocabularies import vocabulary
-from backend.common.bounds import longest
+from backend.common.bounds import LARGEST_NUMBER, longest
 from backend.common.errors import InvalidFields
 from backend.introductions.documents import LONGEST_TEXT
 from backend.introductions.models import AgreementVersion, Form, Signatory
-from backend.web.html.forms import DomainForm, date_input
+from backend.introductions.queries.agreements import OPEN
+from backend.web.html.forms import DomainForm, Filters, FlagField, Rows, date_input
 
 
 def _terms(name: str) -> list[tuple[str, str]]:
@@ -132,6 +134,21 @@ class TemplateForm(DomainForm):
         strip=False,
         widget=forms.Textarea(attrs={"rows": 30, "class": "draft-text"}),
     )
+
+
+class AgreementFilters(Filters):
+    documented = {"open_only": "Only drafts and what waits for signatures"}
+
+    open_only = FlagField(initial=True)
+
+    def narrow(self, rows: Rows, reader: Reader | None = None) -> Rows:
+        self.full_clean()
+        return rows.filter(status__in=OPEN) if self.cleaned_data.get("open_only", True) else rows
+
+
+class ChangesFilters(Filters):
+    old = forms.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
+    new = forms.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
 
 
 class ConfirmForm(DomainForm):

@@ -15,7 +15,7 @@ from backend.introductions.models import Agreement, Form, Signatory
 from backend.introductions.services.agreements import is_recognised
 from backend.introductions.services.drafts import LONGEST_TERM
 from backend.web.public.serializers import CommunityNameSerializer
-from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.rest.base import StrictSerializer
 
 
 class ExpectedSignatorySerializer(StrictSerializer):
@@ -134,11 +134,6 @@ class DocumentUploadSerializer(StrictSerializer):
     document = serializers.FileField(allow_empty_file=True)
 
 
-class ChangesFilters(FilterSerializer):
-    old = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
-    new = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
-
-
 class ChangeSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(choices=["same", "gone", "new"])
     line = serializers.CharField(allow_blank=True)
@@ -168,9 +163,3 @@ class TemplatesSerializer(serializers.Serializer):
 class SaveTemplateSerializer(StrictSerializer):
     text = serializers.CharField(max_length=LONGEST_TEXT, trim_whitespace=False)
     based_on = serializers.IntegerField(min_value=0, max_value=LARGEST_NUMBER)
-
-
-class StaffAgreementFilters(FilterSerializer):
-    open_only = serializers.BooleanField(
-        required=False, default=True, help_text="Only drafts and what waits for signatures"
-    )

@@ -46,7 +46,13 @@ from backend.introductions.services.drafts import (
 )
 from backend.outbox.queries import trail
 from backend.web.access import Level, open_to
-from backend.web.agreements.forms import BeginForm, ConfirmForm, TemplateForm, VersionForm
+from backend.web.agreements.forms import (
+    AgreementFilters,
+    BeginForm,
+    ConfirmForm,
+    TemplateForm,
+    VersionForm,
+)
 from backend.web.html.base import current_reader, current_user
 
 # An agreement as its two sides and staff read it: versions, what changed, the signed document,
@@ -255,13 +261,13 @@ def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
 @open_to(Level.STAFF)
 @require_safe
 def agreement_list(request: HttpRequest) -> HttpResponse:
-    everything = request.GET.get("show") == "all"
-    found = agreements_for_staff(current_user(request), open_only=not everything)
+    form = AgreementFilters(request.GET)
+    found = form.narrow(agreements_for_staff(current_user(request)))
     page = Paginator(found, 25).get_page(request.GET.get("page"))
     sample = any(a.introduction.pair.a.is_sample or a.introduction.pair.b.is_sample for a in page)
     context = {
         "page": page,
-        "everything": everything,
+        "open_only": form.cleaned_data.get("open_only", True),
         "forms": Form.choices,
         "shows_sample": sample,
     }

@@ -30,9 +30,9 @@ from backend.suggestions.services.curation import (
 from backend.suggestions.services.proposals import assess_pair, propose_pair
 from backend.web.access import Level, open_to
 from backend.web.curation import serializers
-from backend.web.curation.forms import SuggestionFilters
+from backend.web.curation.forms import SidesForm, SuggestionFilters
 from backend.web.curation.serializers import StaffSuggestionSerializer
-from backend.web.rest.base import ApiList, ApiView, current_user, validated
+from backend.web.rest.base import ApiList, ApiView, current_user, read_filters, validated
 from backend.web.rest.idempotency import idempotent
 
 # Staff: all suggestions, with both sides' answers.
@@ -51,7 +51,7 @@ class StaffSuggestionsView(ApiList):
     filter_form = SuggestionFilters
 
     def get_queryset(self) -> QuerySet[Suggestion]:
-        return staff_suggestions(current_user(self.request), **self.filters())
+        return staff_suggestions(current_user(self.request))
 
 
 @open_to(GET=Level.STAFF)
@@ -99,7 +99,6 @@ class PoliciesView(ApiList):
     serializer_class = serializers.PolicySerializer
 
     def get_queryset(self) -> QuerySet[ReleasePolicy]:
-        self.filters()
         return policy_history(current_user(self.request))
 
     @extend_schema(
@@ -122,7 +121,6 @@ class BarsView(ApiList):
     serializer_class = serializers.BarSerializer
 
     def get_queryset(self) -> QuerySet[ExclusionRule]:
-        self.filters()
         return all_exclusion_rules(current_user(self.request))
 
     @extend_schema(
@@ -158,13 +156,14 @@ class LiftView(ApiView):
 
 @open_to(GET=Level.CURATOR)
 class AssessmentView(ApiView):
+    filter_form = SidesForm
+
     @extend_schema(
         summary="How two communities would fit",
-        parameters=[serializers.SidesSerializer],
         responses=serializers.AssessmentSerializer,
     )
     def get(self, request: Request) -> Response:
-        data = validated(serializers.SidesSerializer, request.query_params.dict())
+        data = read_filters(SidesForm, request.query_params, paged=False).chosen()
         return Response(
             serializers.AssessmentSerializer(assess_pair(current_user(request), **data)).data
         )

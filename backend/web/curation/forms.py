@@ -9,15 +9,9 @@ from django.db.models import Q
 
 from backend.cities.models import Community, Country, Place
 from backend.cities.models.communities import HOME_COUNTRY
-from backend.common.bounds import longest
+from backend.common.bounds import LARGEST_ID, longest
 from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
-from backend.web.html.forms import (
-    COUNTRY_CODE,
-    DomainForm,
-    OpenChoiceField,
-    SearchFilters,
-    countries_of_communities,
-)
+from backend.web.html.forms import DomainForm, Filters, PairFilters
 
 # Release policy, bars, and pairs proposed by hand.
 
@@ -160,12 +154,14 @@ class ProposalForm(DomainForm):
 # Filters of staff's lists.
 
 
-class SuggestionFilters(SearchFilters):
-    documented = {**SearchFilters.documented, "country": "Of either side"}
-
+class SuggestionFilters(PairFilters):
     status = forms.ChoiceField(
         label="State", required=False, choices=[("", "Any"), *Suggestion.Status.choices]
     )
-    country = OpenChoiceField(
-        label="Country", pattern=COUNTRY_CODE, choices=lambda: countries_of_communities("Any")
-    )
+
+
+class SidesForm(Filters):
+    """The two communities of a pair, by their numbers."""
+
+    home_id = forms.IntegerField(min_value=1, max_value=LARGEST_ID)
+    abroad_id = forms.IntegerField(min_value=1, max_value=LARGEST_ID)

@@ -61,9 +61,8 @@ RELEASABLE = (Suggestion.Status.PROPOSED, Suggestion.Status.HELD)
 @require_safe
 def suggestion_list(request: HttpRequest) -> HttpResponse:
     form = SuggestionFilters(request.GET)
-    page = Paginator(staff_suggestions(current_user(request), **form.chosen()), PAGE).get_page(
-        request.GET.get("page")
-    )
+    found = form.narrow(staff_suggestions(current_user(request)))
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     rows = [(suggestion, sides_of_suggestion(suggestion)) for suggestion in page]
     shows_sample = any(
         suggestion.pair.a.is_sample or suggestion.pair.b.is_sample for suggestion in page

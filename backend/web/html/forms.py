@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community, Country
 from backend.cities.names import fold
+from backend.cities.permissions import Reader
 from backend.cities.vocabularies import vocabulary
 from backend.common.errors import InvalidFields
+
+Rows = QuerySet[Any]
 
 # Errors that services find, beside the fields that they are about.
 
@@ -48,7 +51,20 @@ class OpenChoiceField(forms.ChoiceField):
         return super().valid_value(value)
 
 
-class _FlagInput(forms.CheckboxInput):
+class PatternField(forms.CharField):
+    """Text that the whole ``pattern`` matches."""
+
+    def __init__(self, pattern: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.pattern = pattern
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if value and re.fullmatch(self.pattern, value) is None:
+            raise forms.ValidationError("This value does not match the required pattern.")
+
+
+class CheckboxInput(forms.CheckboxInput):
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
         return data.get(name, "")
 
@@ -56,7 +72,7 @@ class _FlagInput(forms.CheckboxInput):
 class FlagField(forms.BooleanField):
     """A box to tick: "on" from a page, "true" or "false" from the API; anything else is wrong."""
 
-    widget = _FlagInput
+    widget = CheckboxInput
     _VALUES = {"": False, "on": True, "true": True, "1": True, "false": False, "0": False}
 
     def __init__(self, **options: Any) -> None:
@@ -66,18 +82,20 @@ class FlagField(forms.BooleanField):
         typed = str(value).lower()
         if typed not in self._VALUES:
             raise forms.ValidationError("Must be true or false.")
-        return self._VALUES[typed]
+        return self._VALUES[typed] if typed else bool(self.initial)
 
 
 class Filters(forms.Form):
     """One description of a list's filters, for its page and its address of the API.
 
-    The page shows the form and passes over a wrong value (``chosen``). The API refuses it, and
-    names that are no filter (``rest.base.ApiList.filters``); it documents ``documented``, the name
-    of a filter → what to say of it.
+    A filter asks for rows whose column of its name has the value, unless a method
+    ``filter_NAME(rows, value)`` states another condition. The page shows the form and passes over a
+    wrong value. The API refuses it, and names that are no filter (``rest.base.read_filters``); it
+    documents ``documented``, the name of a filter → what to say of it.
     """
 
     documented: Mapping[str, str] = {}
+    reader: Reader | None = None
 
     def __init__(self, *args: Any, is_api: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,12 +115,40 @@ class Filters(forms.Form):
             if value not in (None, "") and value is not False
         }
 
+    def narrow(self, rows: Rows, reader: Reader | None = None) -> Rows:
+        """The rows that all chosen filters let through; ``reader`` is for filters that depend on
+        who asks.
+        """
+        self.reader = reader
+        for name, value in self.chosen().items():
+            condition = getattr(self, f"filter_{name}", None)
+            rows = condition(rows, value) if condition else rows.filter(**{name: value})
+        return rows
+
 
 class SearchFilters(Filters):
     """Filters of a list whose rows have names."""
 
     documented = {"search": "Words of either name"}
     search = forms.CharField(label=_("Name"), required=False, max_length=100, strip=True)
+
+
+class PairFilters(SearchFilters):
+    """Filters of staff's lists whose rows have a pair of communities."""
+
+    documented = {**SearchFilters.documented, "country": "Of either side"}
+
+    country = OpenChoiceField(
+        label="Country", pattern="[A-Z]{2}", choices=lambda: countries_of_communities("Any")
+    )
+
+    def filter_country(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(Q(pair__a_country=value) | Q(pair__b_country=value))
+
+    def filter_search(self, rows: Rows, value: str) -> Rows:
+        for word in value.split():
+            rows = rows.filter(Q(pair__a__name__icontains=word) | Q(pair__b__name__icontains=word))
+        return rows
 
 
 COUNTRY_CODE = "[A-Z]{2}"

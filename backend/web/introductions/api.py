@@ -12,11 +12,7 @@ from rest_framework.response import Response
 from backend.accounts.models import User
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, IntroductionNote
-from backend.introductions.queries.introductions import (
-    board,
-    filtered_board,
-    introductions_of,
-)
+from backend.introductions.queries.introductions import board, introductions_of
 from backend.introductions.services.introductions import (
     assign_introduction,
     contacts_for,
@@ -52,7 +48,6 @@ class IntroductionsView(Private, ApiList):
     serializer_class = serializers.IntroductionSerializer
 
     def get_queryset(self) -> QuerySet[Introduction]:
-        self.filters()
         return introductions_of(current_reader(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
@@ -136,7 +131,7 @@ class BoardView(Private, ApiList):
     filter_form = BoardFilters
 
     def get_queryset(self) -> QuerySet[Introduction]:
-        return filtered_board(current_user(self.request), **self.filters()).order_by("-id")
+        return board(current_user(self.request)).order_by("-id")
 
     @extend_schema(
         summary="Open one by hand",
@@ -191,7 +186,6 @@ class NotesView(Private, ApiList):
     serializer_class = serializers.NoteSerializer
 
     def get_queryset(self) -> QuerySet[IntroductionNote]:
-        self.filters()
         card = board(current_user(self.request)).filter(pk=self.kwargs["introduction_id"]).first()
         if card is None:
             raise NotVisible

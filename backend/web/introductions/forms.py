@@ -9,15 +9,11 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
+from backend.cities.permissions import Reader
+from backend.common.dates import database_now
 from backend.introductions.models import Introduction
-from backend.web.html.forms import (
-    COUNTRY_CODE,
-    DomainForm,
-    FlagField,
-    OpenChoiceField,
-    SearchFilters,
-    countries_of_communities,
-)
+from backend.introductions.queries.introductions import OVER, STUCK_AFTER
+from backend.web.html.forms import DomainForm, FlagField, OpenChoiceField, PairFilters, Rows
 
 # Moving a card and looking after it.
 
@@ -79,12 +75,11 @@ def _owners() -> list[tuple[str, str]]:
     return [("", "Anybody"), ("me", "Me"), ("nobody", "Nobody yet"), *named]
 
 
-class BoardFilters(SearchFilters):
+class BoardFilters(PairFilters):
     documented = {
-        **SearchFilters.documented,
+        **PairFilters.documented,
         "stage": "Without it: all open columns",
         "owner": "me, nobody, or a curator's id",
-        "country": "Of either side",
         "stuck": "In its column for 30 days or longer",
     }
 
@@ -92,8 +87,21 @@ class BoardFilters(SearchFilters):
         label="Column", required=False, choices=[("", "All open"), *Introduction.Stage.choices]
     )
     owner = OpenChoiceField(label="Owner", pattern="me|nobody|[1-9][0-9]{0,17}", choices=_owners)
-    country = OpenChoiceField(
-        label="Country", pattern=COUNTRY_CODE, choices=lambda: countries_of_communities("Any")
-    )
     overdue = FlagField(label="Overdue")
     stuck = FlagField(label="Stuck: 30 days in its column")
+
+    def narrow(self, rows: Rows, reader: Reader | None = None) -> Rows:
+        rows = super().narrow(rows, reader)
+        return rows if self.cleaned_data.get("stage") else rows.exclude(stage__in=OVER)
+
+    def filter_owner(self, rows: Rows, value: str) -> Rows:
+        if value == "nobody":
+            return rows.filter(owner__isnull=True)
+        return rows.filter(owner=self.reader.user.pk if value == "me" and self.reader else value)
+
+    def filter_overdue(self, rows: Rows, _value: bool) -> Rows:
+        return rows.filter(due_on__lt=database_now().date()).exclude(stage__in=OVER)
+
+    def filter_stuck(self, rows: Rows, _value: bool) -> Rows:
+        since = database_now() - STUCK_AFTER
+        return rows.filter(stage_since__lte=since).exclude(stage__in=OVER)

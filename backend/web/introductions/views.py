@@ -20,8 +20,8 @@ from backend.introductions.models import Introduction
 from backend.introductions.queries.introductions import (
     COLUMNS,
     board,
+    board_with_notes,
     cards_of,
-    filtered_board,
     introduction_for,
 )
 from backend.introductions.queries.meetings import may_arrange, meetings_in, view_of
@@ -187,12 +187,12 @@ _private = cache_control(no_store=True, private=True)
 
 
 def _board(request: HttpRequest, filters: QueryDict, *, status: int = 200) -> HttpResponse:
-    user = current_user(request)
     form = BoardFilters(filters)
-    chosen = form.chosen()
-    found = list(filtered_board(user, **chosen)[: SHOWN_ON_BOARD + 1])
+    rows = form.narrow(board_with_notes(current_user(request)), current_reader(request))
+    found = list(rows[: SHOWN_ON_BOARD + 1])
     cards = cards_of(found[:SHOWN_ON_BOARD])
-    shown = [STAGE(chosen["stage"])] if chosen.get("stage") else COLUMNS
+    stage = form.cleaned_data.get("stage")
+    shown = [STAGE(stage)] if stage else COLUMNS
     context = {
         "form": form,
         "columns": [

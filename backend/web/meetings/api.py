@@ -63,7 +63,6 @@ class MeetingsView(Private, ApiList):
     serializer_class = serializers.MeetingSerializer
 
     def get_queryset(self) -> QuerySet[Meeting]:
-        self.filters()
         return meetings_in(
             _introduction(current_reader(self.request), self.kwargs["introduction_id"])
         )

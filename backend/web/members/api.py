@@ -22,7 +22,7 @@ from backend.common.files import was_too_large
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
 from backend.web.members.forms import MemberFilters
-from backend.web.rest.base import ApiList, ApiView, current_user, validated, validated_filters
+from backend.web.rest.base import ApiList, ApiView, current_user, read_filters, validated
 from backend.web.rest.idempotency import idempotent
 
 
@@ -34,7 +34,7 @@ class MembersView(ApiList):
     filter_form = MemberFilters
 
     def get_queryset(self) -> QuerySet[Membership]:
-        return members(current_user(self.request), **self.filters())
+        return members(current_user(self.request))
 
     @extend_schema(
         summary="Add a member",
@@ -169,11 +169,9 @@ class MembersExportView(ApiView):
         responses={(200, "text/csv"): OpenApiTypes.BINARY, (200, XLSX_TYPE): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, kind: str) -> HttpResponse:
-        data = validated_filters(MemberFilters, request.query_params)
-        rows = (
-            member_cells(row)
-            for row in members(current_user(request), **data).iterator(chunk_size=500)
-        )
+        form = read_filters(MemberFilters, request.query_params)
+        found = form.narrow(members(current_user(request)))
+        rows = (member_cells(row) for row in found.iterator(chunk_size=500))
         if kind == "xlsx":
             response = HttpResponse(
                 write_excel(COLUMNS, rows, title="Members"), content_type=XLSX_TYPE
@@ -193,7 +191,6 @@ class ClaimsView(ApiList):
     serializer_class = serializers.ClaimSerializer
 
     def get_queryset(self) -> QuerySet[ExistingPartnership]:
-        self.filters()
         return partnerships_to_confirm(current_user(self.request))
 
 

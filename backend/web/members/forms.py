@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 
 from backend.cities.models import Community, Country, Membership
-from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, SearchFilters
+from backend.cities.models.communities import HOME_COUNTRY
+from backend.cities.names import fold
+from backend.cities.permissions import Reader
+from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, Rows, SearchFilters
 
 # Memberships, as staff keep them. The services check; these read days and show fields and
 # errors.
@@ -47,6 +51,26 @@ class MemberFilters(SearchFilters):
     dues_class = forms.ChoiceField(
         label="Class", required=False, choices=[_ANY, *Membership.DuesClass.choices]
     )
+
+    def narrow(self, rows: Rows, reader: Reader | None = None) -> Rows:
+        rows = super().narrow(rows, reader)
+        return rows.filter(ended_on__isnull=self.cleaned_data.get("standing") != "ended")
+
+    def filter_standing(self, rows: Rows, value: str) -> Rows:
+        return rows if value == "ended" else rows.filter(standing=value)
+
+    def filter_country(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(community__country=value)
+
+    def filter_kind(self, rows: Rows, value: str) -> Rows:
+        at_home = Q(community__country=HOME_COUNTRY)
+        return rows.filter(at_home if value == "us" else ~at_home)
+
+    def filter_search(self, rows: Rows, value: str) -> Rows:
+        for word in fold(value).split():
+            named = Q(community__name__icontains=word)
+            rows = rows.filter(named | Q(community__place__search_text__contains=word))
+        return rows
 
 
 class BeginForm(DomainForm):

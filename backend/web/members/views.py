@@ -64,9 +64,8 @@ PAGE = 50
 @require_safe
 def member_list(request: HttpRequest) -> HttpResponse:
     form = MemberFilters(request.GET)
-    page = Paginator(members(current_user(request), **form.chosen()), PAGE).get_page(
-        request.GET.get("page")
-    )
+    found = form.narrow(members(current_user(request)))
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     shows_sample = any(row.community.is_sample for row in page)
     return render(
         request,
@@ -238,10 +237,8 @@ def apply(request: HttpRequest, import_id: int) -> HttpResponse:
 @require_safe
 def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     form = MemberFilters(request.GET)
-    rows: Iterator[list[Any]] = (
-        member_cells(row)
-        for row in members(current_user(request), **form.chosen()).iterator(chunk_size=500)
-    )
+    found = form.narrow(members(current_user(request)))
+    rows: Iterator[list[Any]] = (member_cells(row) for row in found.iterator(chunk_size=500))
     if kind == "xlsx":
         response: HttpResponseBase = HttpResponse(
             write_excel(COLUMNS, rows, title="Members"), content_type=XLSX_TYPE

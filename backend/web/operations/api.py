@@ -19,12 +19,12 @@ from backend.suggestions.services import request_run
 from backend.suggestions.services.weights import all_weights, promote_weights
 from backend.web.access import Level, open_to
 from backend.web.operations import serializers
-from backend.web.operations.forms import EventFilters, FiguresForm, scope_of
+from backend.web.operations.forms import EventFilters, FiguresForm
 from backend.web.operations.serializers import (
     FiguresSerializer,
     WeightSetSerializer,
 )
-from backend.web.rest.base import ApiList, ApiView, current_user, validated_filters
+from backend.web.rest.base import ApiList, ApiView, current_user, read_filters
 from backend.web.rest.idempotency import idempotent
 
 # Staff: scoring runs, dead letters and the whole trail.
@@ -37,7 +37,6 @@ class RunsView(ApiList):
     serializer_class = serializers.RunSerializer
 
     def get_queryset(self) -> QuerySet[ScoringRun]:
-        self.filters()
         return recent_runs(current_user(self.request))
 
     @extend_schema(
@@ -67,7 +66,6 @@ class DeadLettersView(ApiList):
     serializer_class = serializers.DeadLetterSerializer
 
     def get_queryset(self) -> QuerySet[Job]:
-        self.filters()
         return dead_letters()
 
 
@@ -93,7 +91,7 @@ class EventsView(ApiList):
     filter_form = EventFilters
 
     def get_queryset(self) -> QuerySet[Event]:
-        return whole_trail(current_user(self.request)).filter(**self.filters())
+        return whole_trail(current_user(self.request))
 
 
 # Staff: versions of the weights, and which one is in force.
@@ -106,7 +104,6 @@ class WeightSetsView(ApiList):
     serializer_class = WeightSetSerializer
 
     def get_queryset(self) -> QuerySet[WeightSet]:
-        self.filters()
         return all_weights(current_user(self.request))
 
 
@@ -142,7 +139,7 @@ class FiguresView(ApiView):
         responses=FiguresSerializer,
     )
     def get(self, request: Request, name: str) -> Response:
-        scope, by = scope_of(validated_filters(FiguresForm, request.query_params, paged=False))
+        scope, by = read_filters(FiguresForm, request.query_params, paged=False).scope()
         table, rows = statistics_table(current_user(request), name, scope, by)
         return Response(
             {"name": name, "columns": table.columns, "rows": [list(row) for row in rows]}

@@ -73,10 +73,6 @@ class FiguresForm(Filters):
 
     def scope(self) -> tuple[Scope, Any]:
         """The scope and by what rows are made; of a form with errors the parts that are right."""
-        return scope_of(self.chosen())
-
-
-def scope_of(chosen: dict[str, Any]) -> tuple[Scope, Any]:
-    """What the chosen filters of figures ask: the scope, and by what rows are made."""
-    by = chosen.get("by", "month")
-    return Scope(**{name: value for name, value in chosen.items() if name != "by"}), by
+        chosen = self.chosen()
+        by = chosen.pop("by", "month")
+        return Scope(**chosen), by

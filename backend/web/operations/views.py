@@ -53,7 +53,7 @@ def waiting_for_staff(user: User) -> StaffWaiting:
     """Raises NotVisible for others than staff."""
     return StaffWaiting(
         submissions=vetting_queue(user).count(),
-        to_release=staff_suggestions(user, status="proposed").count(),
+        to_release=staff_suggestions(user).filter(status="proposed").count(),
         to_introduce=board(user).filter(stage=Introduction.Stage.TO_INTRODUCE).count(),
         dead=dead_letters().count(),
     )
@@ -111,7 +111,7 @@ def mail(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 def events(request: HttpRequest) -> HttpResponse:
     form = EventFilters(request.GET)
-    found = whole_trail(current_user(request)).select_related("by").filter(**form.chosen())
+    found = form.narrow(whole_trail(current_user(request)).select_related("by"))
     return render(
         request,
         "operations/staff_events.html",

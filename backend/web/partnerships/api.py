@@ -43,7 +43,6 @@ class LivedPartnershipsView(ApiList):
     serializer_class = serializers.LivedPartnershipSerializer
 
     def get_queryset(self) -> QuerySet[Partnership]:
-        self.filters()
         return partnerships_of(current_reader(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
@@ -186,7 +185,7 @@ class StaffPartnershipsView(ApiList):
     filter_form = PartnershipFilters
 
     def get_queryset(self) -> QuerySet[Partnership]:
-        return partnerships_for_staff(current_user(self.request), **self.filters())
+        return partnerships_for_staff(current_user(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
         return super().get_serializer_context() | {"today": database_now().date()}

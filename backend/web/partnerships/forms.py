@@ -11,14 +11,7 @@ from backend.cities.models import Community
 from backend.common.bounds import longest
 from backend.introductions.models import Activity, Partnership, Renewal, StatusChange, YearlyReport
 from backend.introductions.models.partnerships import MOST_PEOPLE
-from backend.web.html.forms import (
-    COUNTRY_CODE,
-    DomainForm,
-    OpenChoiceField,
-    SearchFilters,
-    countries_of_communities,
-    date_input,
-)
+from backend.web.html.forms import DomainForm, PairFilters, date_input
 
 _TEXT = {"rows": 5}
 
@@ -112,12 +105,7 @@ class DecisionForm(DomainForm):
             del self.fields["reference"]
 
 
-class PartnershipFilters(SearchFilters):
-    documented = {**SearchFilters.documented, "country": "Of either side"}
-
+class PartnershipFilters(PairFilters):
     status = forms.ChoiceField(
         label=_("Status"), required=False, choices=[("", _("Any")), *Partnership.Status.choices]
-    )
-    country = OpenChoiceField(
-        label=_("Country"), pattern=COUNTRY_CODE, choices=countries_of_communities
     )

@@ -86,7 +86,7 @@ def of_community(request: HttpRequest, community_id: int) -> HttpResponse:
 def for_staff(request: HttpRequest) -> HttpResponse:
     today = database_now().date()
     form = PartnershipFilters(request.GET)
-    found = partnerships_for_staff(current_user(request), today=today, **form.chosen())
+    found = form.narrow(partnerships_for_staff(current_user(request), today=today))
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     sample = any(row.pair.a.is_sample or row.pair.b.is_sample for row in page)
     context = {

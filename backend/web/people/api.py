@@ -35,7 +35,6 @@ class PeopleView(ApiList):
     serializer_class = serializers.PersonSerializer
 
     def get_queryset(self) -> QuerySet[CommunityRole]:
-        self.filters()
         return people_of_community(current_user(self.request), self.kwargs["community_id"])
 
 
@@ -74,7 +73,6 @@ class InvitationsView(ApiList):
     serializer_class = serializers.InvitationSerializer
 
     def get_queryset(self) -> QuerySet[Invitation]:
-        self.filters()
         return open_invitations(current_user(self.request), self.kwargs["community_id"])
 
     @extend_schema(
@@ -108,7 +106,6 @@ class OwnInvitationsView(ApiList):
     serializer_class = serializers.OwnInvitationSerializer
 
     def get_queryset(self) -> QuerySet[Invitation]:
-        self.filters()
         return invitations_to(current_user(self.request))
 
 
@@ -130,7 +127,6 @@ class JoinRequestsView(ApiList):
     serializer_class = serializers.JoinRequestSerializer
 
     def get_queryset(self) -> QuerySet[JoinRequest]:
-        self.filters()
         return waiting_requests(current_user(self.request), self.kwargs["community_id"])
 
     @extend_schema(
@@ -171,7 +167,6 @@ class OwnJoinRequestsView(ApiList):
     serializer_class = serializers.CommunityJoinRequestSerializer
 
     def get_queryset(self) -> QuerySet[JoinRequest]:
-        self.filters()
         return requests_of(current_user(self.request))
 
 
@@ -195,5 +190,4 @@ class StaffJoinRequestsView(ApiList):
     serializer_class = serializers.CommunityJoinRequestSerializer
 
     def get_queryset(self) -> QuerySet[JoinRequest]:
-        self.filters()
         return all_waiting_requests(current_user(self.request))

@@ -169,7 +169,6 @@ class CommunityEventsView(ApiList):
     serializer_class = EventSerializer
 
     def get_queryset(self) -> QuerySet[Event]:
-        self.filters()
         return trail_for(current_user(self.request), self.kwargs["community_id"])
 
 
@@ -254,5 +253,4 @@ class ExistingPartnershipsView(ApiList):
     serializer_class = serializers.ExistingPartnershipSerializer
 
     def get_queryset(self) -> QuerySet[ExistingPartnership]:
-        self.filters()
         return claims_of(current_user(self.request), self.kwargs["community_id"])

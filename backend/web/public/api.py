@@ -37,10 +37,11 @@ from backend.web.public import serializers
 from backend.web.public.forms import (
     ConfirmedFilters,
     ListedFilters,
+    PlaceFilters,
     RecordedFilters,
     SeekingFilters,
 )
-from backend.web.rest.base import ApiList, ApiView, current_user, validated
+from backend.web.rest.base import ApiList, ApiView, current_user, read_filters, validated
 from backend.web.rest.idempotency import idempotent
 
 
@@ -50,7 +51,7 @@ class CommunitiesView(ApiList):
     filter_form = SeekingFilters
 
     def get_queryset(self) -> QuerySet[Community]:
-        return seeking_communities(**self.filters())
+        return seeking_communities()
 
     @extend_schema(summary="Communities that seek partners")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -102,20 +103,20 @@ class CountriesView(ApiList):
     serializer_class = serializers.CountrySerializer
 
     def get_queryset(self) -> QuerySet[Country]:
-        self.filters()
         return Country.objects.order_by("code", "pk")
 
 
 @open_to(GET=Level.PUBLIC)
 class PlacesView(ApiView):
+    filter_form = PlaceFilters
+
     @extend_schema(
         summary="Places by name, forgiving accents and mistakes",
-        parameters=[serializers.PlaceFilters],
         responses=serializers.PlacesSerializer,
     )
     def get(self, request: Request) -> Response:
-        data = validated(serializers.PlaceFilters, request.query_params.dict())
-        places = search_places(data["q"], country=data["country"])
+        data = read_filters(PlaceFilters, request.query_params, paged=False).chosen()
+        places = search_places(data["q"], country=data.get("country", ""))
         return Response(serializers.PlacesSerializer({"results": places}).data)
 
 
@@ -145,8 +146,15 @@ class VocabularyView(ApiView):
         )
 
 
+class DirectoryList(ApiList):
+    filter_form: type[ListedFilters]
+
+    def asked(self) -> Filters:
+        return read_filters(self.filter_form, self.request.query_params).asked()
+
+
 @open_to(GET=Level.PUBLIC)
-class PartnershipsView(ApiList):
+class PartnershipsView(DirectoryList):
     """The directory: partnerships of members in good standing that are recorded here and have not
     ended.
     """
@@ -155,11 +163,11 @@ class PartnershipsView(ApiList):
     filter_form = RecordedFilters
 
     def get_queryset(self) -> QuerySet[Partnership]:
-        return recorded_partnerships(Filters(**self.filters()))
+        return recorded_partnerships(self.asked())
 
 
 @open_to(GET=Level.PUBLIC)
-class ConfirmedPartnershipsView(ApiList):
+class ConfirmedPartnershipsView(DirectoryList):
     """The directory: partnerships that members had before they came, as their officials say and
     staff have confirmed.
     """
@@ -168,11 +176,11 @@ class ConfirmedPartnershipsView(ApiList):
     filter_form = ConfirmedFilters
 
     def get_queryset(self) -> QuerySet[ExistingPartnership]:
-        return confirmed_of_members(Filters(**self.filters()))
+        return confirmed_of_members(self.asked())
 
 
 @open_to(GET=Level.PUBLIC)
-class ListedPartnershipsView(ApiList):
+class ListedPartnershipsView(DirectoryList):
     """The directory: pairs with a member in good standing that public lists name. Their status is
     not known.
     """
@@ -181,7 +189,7 @@ class ListedPartnershipsView(ApiList):
     filter_form = ListedFilters
 
     def get_queryset(self) -> QuerySet[ListedPartnership]:
-        return listed_of_members(Filters(**self.filters()))
+        return listed_of_members(self.asked())
 
     def present(self, row: ListedPartnership) -> dict[str, Any]:
         return serializers.listed_pair(row)

@@ -6,23 +6,29 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Country
+from backend.cities.names import fold
+from backend.cities.permissions import Reader
 from backend.cities.profile_schema import PARTNERSHIP_STATUS
 from backend.common.bounds import LARGEST_ID
-from backend.introductions.directory import UNKNOWN
+from backend.introductions.directory import UNKNOWN, any_of
 from backend.introductions.directory import Filters as RowFilters
 from backend.introductions.models import Partnership
 from backend.web.html.forms import (
     COUNTRY_CODE,
+    Filters,
     FlagField,
     OpenChoiceField,
+    Rows,
     SearchFilters,
     terms,
 )
 
 _ANY = ("", _("Any"))
+_DATA = "profile__current_version__data"
 _REGION = rf"[^\x00-\x1f]{{1,{Country._meta.get_field('subregion').max_length}}}"
 
 # Filters of the public lists. A value that is not a choice is said to be wrong, and does not
@@ -37,13 +43,13 @@ class SeekingFilters(SearchFilters):
         "topic": "Needed or offered",
     }
 
-    country = OpenChoiceField(label=_("Country"), pattern=COUNTRY_CODE)
-    region = OpenChoiceField(label=_("Region"), pattern=_REGION)
-    theme = forms.ChoiceField(label=_("Theme"), required=False, choices=lambda: terms("themes"))
-    sector = forms.ChoiceField(label=_("Sector"), required=False, choices=lambda: terms("sectors"))
     topic = forms.ChoiceField(
         label=_("Needs or offers"), required=False, choices=lambda: terms("topics")
     )
+    theme = forms.ChoiceField(label=_("Theme"), required=False, choices=lambda: terms("themes"))
+    sector = forms.ChoiceField(label=_("Sector"), required=False, choices=lambda: terms("sectors"))
+    country = OpenChoiceField(label=_("Country"), pattern=COUNTRY_CODE)
+    region = OpenChoiceField(label=_("Region"), pattern=_REGION)
 
     def __init__(self, *args: Any, is_api: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, is_api=is_api, **kwargs)
@@ -60,6 +66,40 @@ class SeekingFilters(SearchFilters):
         fields["country"].choices = [_ANY, *((code, name) for code, name, _region in countries)]
         fields["region"].choices = [_ANY, *((region, region) for region in regions)]
 
+    def filter_search(self, rows: Rows, value: str) -> Rows:
+        for word in fold(value).split():
+            rows = rows.filter(
+                Q(place__search_text__contains=word)
+                | Q(name__icontains=word)
+                | Q(local_name__icontains=word)
+                | Q(admin1__icontains=word)
+                | Q(country__name__icontains=word)
+            )
+        return rows
+
+    def filter_region(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(country__subregion=value)
+
+    def filter_theme(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(**{f"{_DATA}__themes__importances__has_key": value})
+
+    def filter_sector(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(**{f"{_DATA}__sectors__strengths__has_key": value})
+
+    def filter_topic(self, rows: Rows, value: str) -> Rows:
+        either = ({"needs_offers": {kind: [value]}} for kind in ("needs", "offers"))
+        return rows.filter(any_of(Q(**{f"{_DATA}__contains": part}) for part in either))
+
+
+class PlaceFilters(Filters):
+    documented = {
+        "q": "A name or its beginning, in any script; forgives accents and mistakes",
+        "country": "ISO 3166-1 alpha-2; its places come first",
+    }
+
+    q = forms.CharField(min_length=2, max_length=100)
+    country = OpenChoiceField(pattern=COUNTRY_CODE)
+
 
 # Filters of the directory: of each of its three lists in the API, and of the page that shows them
 # together, each with how many partnerships it leaves.
@@ -71,6 +111,8 @@ STATUS_WORDS: Mapping[str, Any] = {**dict(LIVING), UNKNOWN: _("Not known")}
 
 
 class ListedFilters(SearchFilters):
+    """Their conditions are in ``backend.introductions.directory``, one for all three lists."""
+
     documented = {
         **SearchFilters.documented,
         "country": "Of either side",
@@ -91,6 +133,13 @@ class ListedFilters(SearchFilters):
     place = forms.IntegerField(
         required=False, min_value=1, max_value=LARGEST_ID, widget=forms.HiddenInput
     )
+
+    def narrow(self, rows: Rows, reader: Reader | None = None) -> Rows:
+        return rows
+
+    def asked(self) -> RowFilters:
+        """The valid filters; a wrong one says so beside its field and does not filter."""
+        return RowFilters(**self.chosen())
 
 
 class ConfirmedFilters(ListedFilters):
@@ -124,10 +173,6 @@ class DirectoryFilters(RecordedFilters):
     status = forms.ChoiceField(
         label=_("Status"), required=False, choices=[_ANY, *STATUS_WORDS.items()]
     )
-
-    def asked(self) -> RowFilters:
-        """The valid filters; a wrong one says so beside its field and does not filter."""
-        return RowFilters(**self.chosen())
 
     def show_counts(self, facets: Mapping[str, Mapping[str, int]]) -> None:
         """Leaves the choices that lead to something, with how many; what is chosen stays."""

@@ -125,20 +125,6 @@ class RegisteredSerializer(CommunityNameSerializer):
     revision = serializers.IntegerField(source="profile.draft_revision")
 
 
-class PlaceFilters(StrictSerializer):
-    q = serializers.CharField(
-        min_length=2,
-        max_length=100,
-        help_text="A name or its beginning, in any script; forgives accents and mistakes",
-    )
-    country = serializers.RegexField(
-        r"^[A-Z]{2}$",
-        required=False,
-        default="",
-        help_text="ISO 3166-1 alpha-2; its places come first",
-    )
-
-
 class PlacesSerializer(serializers.Serializer):
     results = PlaceSerializer(many=True)
 

@@ -97,7 +97,7 @@ PAGE = 24
 @require_safe
 def seeking(request: HttpRequest) -> HttpResponse:
     form = SeekingFilters(request.GET)
-    page = Paginator(seeking_communities(**form.chosen()), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(form.narrow(seeking_communities()), PAGE).get_page(request.GET.get("page"))
     cards = [community_card(community) for community in page]
     context = {
         "form": form,

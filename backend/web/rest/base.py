@@ -5,7 +5,7 @@ addresses, the person who asks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 from django.http import QueryDict
@@ -23,6 +23,8 @@ from backend.common.bounds import LARGEST_ID
 from backend.web.access import Access
 from backend.web.html.forms import Filters
 from backend.web.rest.schema import ApiSchema
+
+FilterForm = TypeVar("FilterForm", bound=Filters)
 
 # Ids in addresses.
 
@@ -65,12 +67,6 @@ class StrictSerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
-class FilterSerializer(StrictSerializer):
-    """Query parameters of a list; those of its pages are the paginator's."""
-
-    also_allowed = frozenset({"cursor", "page_size"})
-
-
 # What all views of the API share: the shape of requests, pages of lists, and the person who
 # asks.
 
@@ -105,24 +101,26 @@ def validated(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
     return values
 
 
-def validated_filters(
-    form_class: type[Filters], query: QueryDict, *, paged: bool = True
-) -> dict[str, Any]:
-    """What a request asks of a list. Raises ValidationError: a wrong or empty value, or a name that
-    is no filter; the paginator's own names are allowed if ``paged``.
+PAGING = frozenset({"cursor", "page_size"})
+
+
+def read_filters(
+    form_class: type[FilterForm], query: QueryDict, *, paged: bool = True
+) -> FilterForm:
+    """The valid filters of a request. Raises ValidationError: a wrong or empty value, or a name
+    that is no filter; the paginator's own names are allowed if ``paged``.
     """
     given = query.dict()
     form = form_class(given, is_api=True)
-    names = set(form.fields) | (FilterSerializer.also_allowed if paged else set())
+    names = set(form.fields) | (PAGING if paged else set())
     errors: dict[str, Any] = {name: ["There is no such field."] for name in set(given) - names}
     for name in set(given) & set(form.fields):
         if given[name] == "":
             errors[name] = ["This field may not be blank."]
-    chosen = form.chosen()
     errors |= {name: lines for name, lines in form.errors.items() if name not in errors}
     if errors:
         raise serializers.ValidationError(errors)
-    return chosen
+    return form
 
 
 class ApiView(APIView):
@@ -134,23 +132,12 @@ class ApiView(APIView):
 
 
 class ApiList(ListAPIView[Any]):
-    """A list in cursor pages, narrowed by ``filter_form``, or by ``filter_serializer`` where no
-    page has such filters.
-    """
+    """A list in cursor pages: ``get_queryset``, narrowed by ``filter_form``."""
 
     access: Access | None = None
     http_method_names = METHODS
     schema = ApiSchema()
-    filter_form: type[Filters] | None = None
-    filter_serializer: type[FilterSerializer] = FilterSerializer
-
-    def filters(self) -> dict[str, Any]:
-        """The chosen filters. Raises ValidationError: a wrong value, or a name that is no
-        filter.
-        """
-        if self.filter_form is not None:
-            return validated_filters(self.filter_form, self.request.query_params)
-        return validated(self.filter_serializer, self.request.query_params.dict())
+    filter_form: type[Filters] = Filters
 
     def get_queryset(self) -> QuerySet[Any]:
         raise NotImplementedError
@@ -160,7 +147,9 @@ class ApiList(ListAPIView[Any]):
         return row
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self.get_queryset())
+        form = read_filters(self.filter_form, request.query_params)
+        rows = form.narrow(self.get_queryset(), getattr(request, "reader", None))
+        page = self.paginate_queryset(rows)
         serializer = self.get_serializer([self.present(row) for row in page or ()], many=True)
         return self.get_paginated_response(serializer.data)
 

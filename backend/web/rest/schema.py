@@ -18,7 +18,7 @@ from backend.cities.drafts import PROVENANCE, STANDINGS
 from backend.cities.profile_schema import GROUPS, Field
 from backend.common.errors import NotVisible
 from backend.web.access import Level, access_of, open_to
-from backend.web.html.forms import Filters, OpenChoiceField
+from backend.web.html.forms import Filters
 from backend.web.rest.access import AccessPermission
 from backend.web.rest.idempotency import HEADER, LONGEST_KEY
 from backend.web.rest.problems import CONTENT_TYPE, ProblemSerializer
@@ -71,8 +71,7 @@ class ApiSchema(AutoSchema):
             form = getattr(self.view, "filter_form", None)
             if form is not None:
                 return [_parameter(name, field, form) for name, field in form.base_fields.items()]
-            filters = getattr(self.view, "filter_serializer", None)
-            return [filters] if filters and filters().fields else []
+            return []
         if self.method != "POST":
             return []
         words = "The same key and body again answer alike and act once; kept for 24 hours."
@@ -83,8 +82,9 @@ class ApiSchema(AutoSchema):
 def _parameter(name: str, field: forms.Field, form: type[Filters]) -> OpenApiParameter:
     """A filter of a list, as its form describes it."""
     shape: dict[str, Any] = {"type": "string"}
-    if isinstance(field, OpenChoiceField):
-        shape["pattern"] = f"^{field.pattern}$"
+    pattern = getattr(field, "pattern", None)
+    if pattern:
+        shape["pattern"] = f"^{pattern}$"
     elif isinstance(field, forms.ChoiceField):
         choices: Any = field.choices
         shape["enum"] = [str(code) for code, _label in choices if code != ""]
@@ -95,9 +95,13 @@ def _parameter(name: str, field: forms.Field, form: type[Filters]) -> OpenApiPar
     elif isinstance(field, forms.IntegerField):
         shape = {"type": "integer", "minimum": field.min_value, "maximum": field.max_value}
     elif isinstance(field, forms.CharField):
-        shape |= {"minLength": 1, "maxLength": field.max_length}
+        shape |= {"minLength": field.min_length or 1, "maxLength": field.max_length}
+    if field.initial is not None:
+        shape["default"] = field.initial
     about = form.documented.get(name, str(field.label or ""))
-    return OpenApiParameter(name, shape, OpenApiParameter.QUERY, description=about)
+    return OpenApiParameter(
+        name, shape, OpenApiParameter.QUERY, required=field.required, description=about
+    )
 
 
 def _field_schema(field: Field) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from backend.suggestions.models import Suggestion
 from backend.suggestions.pair_text import places_apart
 from backend.suggestions.queries import SuggestionForSide, seen_from, suggestion_for
 from backend.suggestions.reviews import (
-    QueueFilters,
     compared,
     queue,
     queue_counts,
@@ -33,10 +32,17 @@ from backend.suggestions.reviews import (
 )
 from backend.suggestions.services import answer_suggestion
 from backend.web.access import Level, open_to
-from backend.web.rest.base import ApiList, ApiView, current_reader, current_user, validated
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    current_reader,
+    current_user,
+    read_filters,
+    validated,
+)
 from backend.web.rest.idempotency import idempotent
 from backend.web.suggestions import serializers
-from backend.web.suggestions.forms import QueueForm
+from backend.web.suggestions.forms import CompareForm, QueueForm
 from backend.web.suggestions.serializers import SuggestionSerializer
 
 # A community's suggestions, from its own side, and its answers.
@@ -50,10 +56,8 @@ class SuggestionsView(ApiList):
     filter_form = QueueForm
 
     def get_queryset(self) -> QuerySet[Suggestion]:
-        filters = QueueFilters(**self.filters())
-        return queue(current_reader(self.request), filters).order_by(
-            "-expected_matches", "-score", "id"
-        )
+        found = queue(current_reader(self.request))
+        return found.order_by("-expected_matches", "-score", "id")
 
     @cached_property
     def now(self) -> dt.datetime:
@@ -119,14 +123,14 @@ class QueueCountsView(ApiView):
 
 @open_to(GET=Level.COMMUNITY)
 class CompareView(ApiView):
-    filter_serializer = serializers.CompareFilterSerializer
+    filter_form = CompareForm
 
     @extend_schema(
         summary="Two to four candidates side by side", responses=serializers.ComparisonSerializer
     )
     def get(self, request: Request, community_id: int) -> Response:
         reader = current_reader(request)
-        data = validated(self.filter_serializer, request.query_params.dict())
+        data = read_filters(CompareForm, request.query_params, paged=False).chosen()
         views = compared(reader, [int(value) for value in data["ids"].split(",")])
         reviews, today = reviews_of(reader, views), database_now().date()
         candidates = []

@@ -9,9 +9,19 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from backend.cities.permissions import Reader
+from backend.common.dates import database_now
 from backend.suggestions.models import AnswerRule, Decision, Vote
-from backend.suggestions.reviews import SHOWN, QueueCounts, QueueFilters
-from backend.web.html.forms import COUNTRY_CODE, DomainForm, Filters, OpenChoiceField, terms
+from backend.suggestions.reviews import MOST_COMPARED, SHOWN, QueueCounts, of_other, shown_in
+from backend.web.html.forms import (
+    COUNTRY_CODE,
+    DomainForm,
+    Filters,
+    OpenChoiceField,
+    PatternField,
+    Rows,
+    terms,
+)
 
 # The form beside a suggestion's "decline".
 
@@ -92,6 +102,24 @@ class QueueForm(Filters):
             countries = [(code, f"{name} ({count})") for code, name, count in counts.countries]
             self.fields["country"].choices = [("", _("Any")), *countries]  # type: ignore[attr-defined]
 
-    def asked(self) -> QueueFilters:
-        """The valid filters."""
-        return QueueFilters(**self.chosen())
+    def filter_shown(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(shown_in(self._side, value, database_now()))
+
+    def filter_country(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(of_other(self._side, "country_id", value))
+
+    def filter_theme(self, rows: Rows, value: str) -> Rows:
+        path = "profile__current_version__data__themes__importances__has_key"
+        return rows.filter(of_other(self._side, path, value))
+
+    @property
+    def _side(self) -> Reader:
+        if self.reader is None:
+            raise TypeError("The queue is narrowed for a reader.")
+        return self.reader
+
+
+class CompareForm(Filters):
+    documented = {"ids": f"Two to {MOST_COMPARED} ids of suggestions, with commas between them"}
+
+    ids = PatternField(rf"\d{{1,18}}(,\d{{1,18}}){{1,{MOST_COMPARED - 1}}}")

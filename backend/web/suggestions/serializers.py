@@ -9,9 +9,9 @@ from rest_framework import serializers
 from backend.common.bounds import LARGEST_ID, longest
 from backend.suggestions.models import AnswerRule, Decision, Vote
 from backend.suggestions.pair_text import caveat_sentence, reason_sentences
-from backend.suggestions.reviews import MOST_COMPARED, Review
+from backend.suggestions.reviews import Review
 from backend.web.public.serializers import CommunityNameSerializer
-from backend.web.rest.base import FilterSerializer, StrictSerializer
+from backend.web.rest.base import StrictSerializer
 
 # Suggestions as one side sees them, and as staff do.
 
@@ -245,15 +245,6 @@ class RemoveVoteSerializer(StrictSerializer):
 
 class ShortlistSerializer(StrictSerializer):
     listed = serializers.BooleanField()
-
-
-class CompareFilterSerializer(FilterSerializer):
-    also_allowed = frozenset()
-
-    ids = serializers.RegexField(
-        r"^\d{1,18}(,\d{1,18}){1,3}$",
-        help_text=f"Two to {MOST_COMPARED} ids of suggestions, with commas between them",
-    )
 
 
 class StretchSerializer(serializers.Serializer):

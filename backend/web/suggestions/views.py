@@ -105,9 +105,7 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
     reader = current_reader(request)
     counts = queue_counts(reader)
     form = QueueForm(request.GET, counts=counts)
-    asked = form.asked()
-    rows = queue(reader, asked)
-    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    page = Paginator(form.narrow(queue(reader), reader), PAGE).get_page(request.GET.get("page"))
     now = database_now()
     views = [seen_from(row, community_id, now=now) for row in page]
     reviews = reviews_of(reader, views)
@@ -120,7 +118,7 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
         if views
         else Community.objects.select_related("country").get(pk=community_id),
         "form": form,
-        "tabs": _tabs(request, counts.shown, asked.shown),
+        "tabs": _tabs(request, counts.shown, form.chosen().get("shown", "all")),
         "counts": counts.shown,
         "page": page,
         "cards": cards,

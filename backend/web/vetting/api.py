@@ -52,7 +52,6 @@ class VettingView(ApiList):
     serializer_class = serializers.QueuedSerializer
 
     def get_queryset(self) -> QuerySet[Profile]:
-        self.filters()
         return vetting_queue(current_user(self.request))
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
@@ -129,7 +128,6 @@ class LettersView(ApiList):
     parser_classes = [MultiPartParser]
 
     def get_queryset(self) -> QuerySet[VettingLetter]:
-        self.filters()
         return letters_for(current_user(self.request), self.kwargs["community_id"])
 
     @extend_schema(

@@ -14,7 +14,6 @@ from backend.outbox.models import Event
 from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
 from backend.suggestions.queries import suggestion_for
 from backend.suggestions.reviews import (
-    QueueFilters,
     Review,
     compared,
     queue,
@@ -29,6 +28,7 @@ from backend.suggestions.services import (
     set_answer_rule,
     shortlist,
 )
+from backend.web.suggestions.forms import QueueForm
 from tests.actors import World, make_world
 from tests.factories import CommunityFactory, CommunityRoleFactory, SuggestionFactory, document
 
@@ -306,8 +306,9 @@ def test_queue_is_narrowed_by_what_the_side_itself_knows(world: World) -> None:
     names = {row.pk: name for name, row in rows.items()}
 
     def shown(user: Any = chair, **filters: str) -> list[str]:
+        reader = reader_of(user, world.b.pk)
         return [
-            names[row.pk] for row in queue(reader_of(user, world.b.pk), QueueFilters(**filters))
+            names[row.pk] for row in QueueForm(filters, is_api=True).narrow(queue(reader), reader)
         ]
 
     assert set(shown()) == set(rows) and shown()[0] == "old", "the best score first"

@@ -21,6 +21,7 @@ _WITHOUT_SERVERS = {
     "diffsettings",
     "startapp",
     "makemessages",
+    "makemigrations",
     "compilemessages",
     "collectstatic",
     "spectacular",
@@ -47,13 +48,20 @@ def run_django(argv: list[str]) -> None:
 @contextlib.contextmanager
 def _servers_at_hand() -> Iterator[None]:
     """The servers the environment names, else those of the running service, else our own for as
-    long as the command runs.
+    long as the command runs. Raises SetupError where ``up`` has not made a database yet.
     """
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         yield
         return
     folder = DataFolder.from_environment(os.environ)
-    folder.prepare()
+    has_url = bool(os.environ.get("DATABASE_URL"))
+    if has_url or os.path.exists(folder.path):
+        folder.prepare()
+    if not (has_url or folder.is_held() or folder.has_database()):
+        raise SetupError(
+            f"{folder.path} holds no database yet; `python3 manage.py up` sets one up "
+            "(another folder: --data DIR, or CSC_DATA_DIR)"
+        )
     os.environ.setdefault("CSC_DATA_DIR", str(folder.path))
     os.environ.setdefault("SECRET_KEY", folder.secret_key())
     with folder.locked("command") as ours:

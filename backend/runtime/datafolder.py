@@ -46,12 +46,13 @@ class DataFolder:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_folders()
+            self._check_owner()
             with tempfile.TemporaryFile(dir=self.run) as file:
                 file.write(b"x")
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise self._full() from None
-            advice = "choose another with --data DIR (CSC_DATA_DIR), or make it yours with chown"
+            advice = "choose another with --data DIR (CSC_DATA_DIR), or make it yours with chown -R"
             raise SetupError(
                 f"the data folder {self.path} cannot be written ({error.strerror}); {advice}"
             ) from None
@@ -61,6 +62,14 @@ class DataFolder:
     def _make_folders(self) -> None:
         for folder in (self.run, self.logs, self.path / "static"):
             folder.mkdir(mode=0o700, exist_ok=True)
+
+    def _check_owner(self) -> None:
+        """Raises PermissionError for an entry that this user may not change, such as one that root
+        has left.
+        """
+        for path in (*self.path.glob("*"), *self.path.glob("*/*")):
+            if not os.access(path, os.R_OK | os.W_OK) and path.exists():
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _full(self) -> SetupError:
         free = shutil.disk_usage(self.path).free // 2**20
@@ -150,6 +159,10 @@ class DataFolder:
             new.rename(path)
         return path.read_text().strip()
 
+    def has_database(self) -> bool:
+        """True if a first start has made the database's cluster here."""
+        return os.path.exists(self.path / "postgres" / "cluster" / "PG_VERSION")
+
     @property
     def world_file(self) -> Path:
         return self.path / "world"
@@ -162,9 +175,16 @@ class DataFolder:
 
     def check_may_be_cleared(self) -> None:
         """Raises SetupError when what `clear` would delete was not made by this service."""
-        named = [name for name in (*_CLEARED, self.world_file.name) if (self.path / name).exists()]
+        names = (*_CLEARED, self.world_file.name)
+        named = [name for name in names if os.path.lexists(self.path / name)]
+        links = [name for name in named if os.path.islink(self.path / name)]
+        if links:
+            raise SetupError(
+                f"{self.path / links[0]} is a symbolic link, which --fresh does not follow; delete "
+                "it and what it leads to yourself"
+            )
         ours = ("run/lock", "secret-key", "postgres/password", "valkey/valkey.conf")
-        if named and not any((self.path / name).exists() for name in ours):
+        if named and not any(os.path.exists(self.path / name) for name in ours):
             raise SetupError(
                 f"{self.path} holds {', '.join(named)}, but no data of this service; "
                 "--fresh deletes nothing there, choose another folder with --data DIR"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import sys
+from collections.abc import Iterator
 
 from backend.runtime.errors import SetupError
 
@@ -39,6 +41,28 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
                 ) from None
             return False
     return True
+
+
+@contextlib.contextmanager
+def reserved(port: int) -> Iterator[None]:
+    """Keep other services of this project off the port, also before it is listened on. The system
+    ends the reservation with the process; a system without abstract sockets has none.
+
+    Raises:
+        SetupError: another service has reserved it.
+    """
+    with socket.socket(socket.AF_UNIX) as name:
+        if sys.platform == "linux":
+            try:
+                name.bind(f"\0cities-seeking-cities-{port}")
+            except OSError:
+                raise taken(port) from None
+        yield
+
+
+def taken(port: int, who: str = "") -> SetupError:
+    """The error for a port that somebody else uses."""
+    return SetupError(f"port {port} is taken{who}; choose another, for example --port {port + 1}")
 
 
 def pick_free(preferred: int | None = None) -> int:

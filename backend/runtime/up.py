@@ -130,9 +130,7 @@ def _check_port(folder: DataFolder, options: argparse.Namespace) -> None:
     ):
         return
     who = f" by the {kind} (process {pid}) that runs on {folder.path}" if running and pid else ""
-    raise SetupError(
-        f"port {options.port} is taken{who}; choose another, for example --port {options.port + 1}"
-    )
+    raise ports.taken(options.port, who)
 
 
 def check_addresses() -> None:
@@ -155,7 +153,7 @@ def check_addresses() -> None:
 def run_service(options: argparse.Namespace) -> int:
     """Run until a signal asks to stop; returns the exit code. Raises SetupError, ServerError."""
     folder = check(options)
-    with folder.locked("service") as ours:
+    with ports.reserved(options.port), folder.locked("service") as ours:
         if not ours:
             pid, kind = folder.holder()
             raise SetupError(

@@ -83,6 +83,13 @@ def test_wrong_options_are_told_in_one_line(words: list[str]) -> None:
     _assert_one_line(_up(*words), "up --help")
 
 
+def test_port_of_a_service_that_is_starting(data: Path, port: str) -> None:
+    """Two services that start at the same moment on two data folders: one says so and ends."""
+    with ports.reserved(int(port)):
+        _assert_one_line(_up("--data", data, "--port", port), f"port {port} is taken; choose")
+    assert not (data / "postgres").exists()
+
+
 def test_port_of_a_killed_service_is_waited_for(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +155,16 @@ def test_data_folder_of_somebody_else(tmp_path: Path, port: str) -> None:
         )
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_data_folder_that_root_has_used_before(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is the user's, the lock in it is root's, as after a start with sudo."""
+    folder = DataFolder(data)
+    folder.prepare()
+    (folder.run / "lock").touch()
+    monkeypatch.setattr(os, "access", lambda path, _mode: path.name != "lock")
+    with pytest.raises(SetupError, match=r"cannot be written \(Permission denied\).*chown -R"):
+        folder.prepare()
 
 
 @pytest.mark.parametrize(
@@ -227,6 +244,17 @@ def test_folders_that_are_not_of_the_service_are_not_cleared(data: Path, port: s
     ended = _up("--data", data, "--port", port, "--fresh", "--yes")
     _assert_one_line(ended, f"{data} holds mail, but no data of this service", "--data DIR")
     assert [entry.name for entry in data.iterdir()] == ["mail"]
+
+
+def test_linked_folder_is_not_cleared(data: Path, tmp_path: Path, port: str) -> None:
+    folder = DataFolder(data)
+    folder.prepare()
+    folder.secret_key()
+    (tmp_path / "disk").mkdir()
+    (data / "postgres").symlink_to(tmp_path / "disk")
+    ended = _up("--data", data, "--port", port, "--fresh", "--yes")
+    _assert_one_line(ended, f"{data / 'postgres'} is a symbolic link")
+    assert (data / "secret-key").exists()
 
 
 @pytest.mark.parametrize(

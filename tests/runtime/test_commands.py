@@ -14,6 +14,7 @@ import pytest
 
 from backend.runtime.bootstrap import ROOT
 from backend.runtime.datafolder import DataFolder
+from backend.runtime.servers import running_servers
 
 _ASK = (
     "from django.db import connection as c; k = c.cursor(); k.execute('SELECT 40 + 2'); "
@@ -38,10 +39,29 @@ def _manage(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_command_without_a_service_runs_on_servers_of_its_own_and_stops_them(
     tmp_path: Path,
 ) -> None:
+    with running_servers(tmp_path / "data", durable=False, environ={}):
+        pass
     ended = _manage(tmp_path / "data", "shell", "-v", "0", "-c", _ASK)
     assert "answer 42" in ended.stdout, ended.stderr
     assert not (tmp_path / "data" / "postgres" / "cluster" / "postmaster.pid").exists()
     assert (tmp_path / "data" / "secret-key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_command_before_the_first_start_names_it_and_makes_nothing(
+    exists: bool, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    if exists:
+        DataFolder(data).prepare()
+    ended = _manage(data, "shell", "-c", _ASK)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(
+        f"error: {data} holds no database yet; `python3 manage.py up` sets one up"
+    )
+    assert ended.stderr.count("\n") == 1
+    assert not (data / "postgres").exists()
+    assert data.exists() == exists
 
 
 def test_command_beside_a_running_service_uses_its_servers(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-"""A small world in which each kind of actor exists once, for tests that ask who may do what; and
-the way from an introduction to a partnership, through the real services.
+"""A small world in which each kind of actor exists once, the requests of each actor, and the way
+from an introduction to a partnership, through the real services.
 
 A (U.S.) and B (Germany) are published and vetted; C (Mexico) has nothing to do with them; N is
 registered and not vetted yet.
@@ -8,10 +8,15 @@ registered and not vetted yet.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import json
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.files import File
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
 
 from backend.accounts.models import User
@@ -47,6 +52,10 @@ ACTORS = (
     "admin",
 )
 Role = CommunityRole.Role
+API = "/api/v1/"
+STAFF = {"curator", "admin"}
+MEMBERS = {"official", "committee_member", "chair"}  # of A, and of B
+SPEAKERS = {"official", "chair"}
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,65 @@ class World:
             ConsentFactory(introduction=introduction, community=community, by=self.people["admin"])
             for community in communities
         ]
+
+
+Ask = Callable[[Any, Client, str], Any]
+Body = dict[str, Any] | Callable[[Any], dict[str, Any]] | None
+
+
+def request(address: str, body: Body = None, method: str = "") -> Ask:
+    """How an actor asks: a GET, or with ``body`` a POST; to the API as JSON unless it holds a file.
+    The ``{names}`` in ``address`` come from ``scene.names(actor)``.
+    """
+
+    def ask(scene: Any, client: Client, actor: str) -> Any:
+        path = address.format_map(scene.names(actor))
+        data = body(scene) if callable(body) else body
+        if data is None and not method:
+            return client.get(path)
+        if not path.startswith(API) or any(isinstance(x, File) for x in (data or {}).values()):
+            return client.post(path, data)
+        return client.generic(
+            method or "POST", path, json.dumps(data or {}), content_type="application/json"
+        )
+
+    return ask
+
+
+def page(address: str, body: Body = None) -> Ask:
+    return request(f"/{address}", body)
+
+
+def api(address: str, body: Body = None, method: str = "") -> Ask:
+    return request(f"{API}{address}", body, method)
+
+
+def is_admitted(response: Any) -> bool:
+    """True for an actor who gets through. All others are sent to sign in, or find nothing there:
+    never a 403, which would confirm that it exists.
+    """
+    is_api = response.wsgi_request.path.startswith(API)
+    expected = {200, 201, 202, 204, 401, 404} if is_api else {200, 302, 404}
+    assert response.status_code in expected, (response.status_code, response.content[:500])
+    if response.streaming:
+        b"".join(response.streaming_content)
+    if response.status_code == 302:
+        return not response["Location"].startswith("/account/login/")
+    return bool(response.status_code < 400)
+
+
+def admitted_actors(scene: Any, *asks: Ask, also: Collection[int] = ()) -> set[str]:
+    """The actors who get through in one of these ways, each tried on the unchanged scene; ``also``
+    are status codes for a refusal by the state of an object that the actor may know.
+    """
+    found = set()
+    for actor, ask in itertools.product(ACTORS, asks):
+        with transaction.atomic():
+            response = ask(scene, scene.world.client(actor), actor)
+            if response.status_code in also or is_admitted(response):
+                found.add(actor)
+            transaction.set_rollback(True)
+    return found
 
 
 def contact_of(community: Community) -> Contact:

@@ -6,8 +6,6 @@ withdrawn and closed, and for somebody else's introduction.
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -16,12 +14,20 @@ from django.test import Client
 
 from backend.introductions.models import Introduction, Meeting, TimeAcceptance
 from tests import factories as make
-from tests.actors import ACTORS, World, contact_of, make_world
-
-SIDES = {"official", "committee_member", "chair"}
-SPEAKERS = {"official", "chair"}
-STAFF = {"curator", "admin"}
-JSON = "application/json"
+from tests.actors import (
+    ACTORS,
+    MEMBERS,
+    SPEAKERS,
+    STAFF,
+    Ask,
+    World,
+    admitted_actors,
+    api,
+    contact_of,
+    is_admitted,
+    make_world,
+    page,
+)
 
 
 class Scene:
@@ -29,17 +35,17 @@ class Scene:
 
     def __init__(self, stage: str = "introduced") -> None:
         self.world: World = make_world()
-        self.card: Introduction = self.world.introduced(
+        self.introduction: Introduction = self.world.introduced(
             stage=stage, close_reason="other" if stage == "closed" else ""
         )
         self.contacts = {side.pk: contact_of(side) for side in (self.world.a, self.world.b)}
-        self.meeting: Meeting = make.MeetingFactory(introduction=self.card)
+        self.meeting: Meeting = make.MeetingFactory(introduction=self.introduction)
         for time in self.meeting.times.all():
             for side in (self.world.a, self.world.b):
                 TimeAcceptance.objects.create(
                     time=time, community=side, by=self.world.user("curator")
                 )
-        make.MeetingFactory(introduction=self.card, fixed=True)
+        make.MeetingFactory(introduction=self.introduction, fixed=True)
 
     def side_id(self, actor: str) -> int:
         return self.world.b.pk if actor in {"committee_member", "chair"} else self.world.a.pk
@@ -47,46 +53,17 @@ class Scene:
     def other_id(self, actor: str) -> int:
         return self.world.a.pk if actor in {"committee_member", "chair"} else self.world.b.pk
 
-    def own(self, actor: str) -> str:
-        """The introduction's address in the API for the actor's side, for staff the board's."""
-        if actor in STAFF:
-            return f"/api/v1/staff/introductions/{self.card.pk}/"
-        return f"/api/v1/communities/{self.side_id(actor)}/introductions/{self.card.pk}/"
+    def names(self, actor: str) -> dict[str, Any]:
+        """``own``: the introduction's address in the API for the actor's side, for staff theirs."""
+        own = "staff" if actor in STAFF else f"communities/{self.side_id(actor)}"
+        return {
+            "own": f"{own}/introductions/{self.introduction.pk}",
+            "introduction": self.introduction.pk,
+            "meeting": self.meeting.pk,
+        }
 
     def page(self) -> str:
-        return f"/introductions/{self.card.pk}/"
-
-    def staff_page(self) -> str:
-        return f"/staff/introductions/{self.card.pk}/"
-
-
-Ask = Callable[[Scene, Client, str], Any]
-
-
-def api(
-    method: str, more: str = "", body: Callable[[Scene], dict[str, Any]] = lambda scene: {}
-) -> Ask:
-    def ask(scene: Scene, client: Client, actor: str) -> Any:
-        address = scene.own(actor) + more.format(meeting=scene.meeting.pk)
-        return (
-            client.get(address)
-            if method == "GET"
-            else client.generic(method, address, json.dumps(body(scene)), content_type=JSON)
-        )
-
-    return ask
-
-
-def page(
-    more: str = "", body: Callable[[Scene], dict[str, Any]] | None = None, *, staff: bool = False
-) -> Ask:
-    def ask(scene: Scene, client: Client, actor: str) -> Any:
-        address = (scene.staff_page() if staff else scene.page()) + more.format(
-            meeting=scene.meeting.pk
-        )
-        return client.get(address) if body is None else client.post(address, body(scene))
-
-    return ask
+        return f"/introductions/{self.introduction.pk}/"
 
 
 def soon(days: int) -> str:
@@ -110,113 +87,73 @@ def form(scene: Scene) -> dict[str, Any]:
     }
 
 
-MEETING = "meetings/{meeting}/"
-
-
-def act(name: str, **values: str) -> Callable[[Scene], dict[str, Any]]:
-    return lambda scene: (
-        {"act": name}
-        | {
-            key: str(first_time(scene)) if value == "time" else value
-            for key, value in values.items()
-        }
-    )
-
-
+PAGE, MEETING = "introductions/{introduction}", "introductions/{introduction}/meetings/{meeting}"
+ARRANGERS = SPEAKERS | {"curator"}
 # (what, how to ask, who may in an introduction that has been made)
 TABLE: dict[str, tuple[Ask, set[str]]] = {
-    "introduction: read by API": (api("GET"), SIDES | STAFF),
-    "introduction: read on its page": (page(), SIDES | STAFF),
-    "introduction: read on staff's page": (page(staff=True), STAFF),
-    "introduction: move by API": (
-        api("POST", "move/", lambda scene: {"stage": "exploring"}),
-        {"curator"},
-    ),
+    "introduction: read by API": (api("{own}/"), MEMBERS | STAFF),
+    "introduction: read on its page": (page(f"{PAGE}/"), MEMBERS | STAFF),
+    "introduction: read on staff's page": (page(f"staff/{PAGE}/"), STAFF),
+    "introduction: move by API": (api("{own}/move/", {"stage": "exploring"}), {"curator"}),
     "introduction: move on the board": (
-        page("move/", lambda scene: {"stage": "exploring"}, staff=True),
+        page(f"staff/{PAGE}/move/", {"stage": "exploring"}),
         {"curator"},
     ),
     "introduction: assign by API": (
-        api("POST", "assign/", lambda scene: {"owner_id": None, "due_on": None}),
+        api("{own}/assign/", {"owner_id": None, "due_on": None}),
         {"curator"},
     ),
-    "introduction: assign on the card": (
-        page("assign/", lambda scene: {"owner": "", "due_on": ""}, staff=True),
+    "introduction: assign on its page": (
+        page(f"staff/{PAGE}/assign/", {"owner": "", "due_on": ""}),
         {"curator"},
     ),
-    "introduction: note by API": (
-        api("POST", "notes/", lambda scene: {"text": "A note."}),
+    "introduction: note by API": (api("{own}/notes/", {"text": "A note."}), {"curator"}),
+    "introduction: note on its page": (
+        page(f"staff/{PAGE}/notes/", {"text": "A note."}),
         {"curator"},
     ),
-    "introduction: note on the card": (
-        page("notes/", lambda scene: {"text": "A note."}, staff=True),
-        {"curator"},
-    ),
-    "introduction: read notes": (api("GET", "notes/"), STAFF),
-    "introduction: leave by API": (api("POST", "leave/"), SPEAKERS),
-    "introduction: leave on its page": (page("leave/", lambda scene: {}), SPEAKERS),
-    "consent: give by API": (api("POST", "consent/"), SPEAKERS),
-    "consent: give on its page": (page("consent/", lambda scene: {"act": "give"}), SPEAKERS),
-    "meetings: read by API": (api("GET", "meetings/"), SIDES | STAFF),
-    "meeting: read by API": (api("GET", MEETING), SIDES | STAFF),
-    "meeting: read on its page": (page(MEETING), SIDES | STAFF),
-    "meeting: propose by API": (api("POST", "meetings/", times), SPEAKERS | {"curator"}),
-    "meeting: propose on its page": (page("meetings/new/", form), SPEAKERS | {"curator"}),
-    "meeting: other times by API": (api("POST", f"{MEETING}times/", times), SPEAKERS | {"curator"}),
+    "introduction: read notes": (api("{own}/notes/"), STAFF),
+    "introduction: leave by API": (api("{own}/leave/", {}), SPEAKERS),
+    "introduction: leave on its page": (page(f"{PAGE}/leave/", {}), SPEAKERS),
+    "consent: give by API": (api("{own}/consent/", {}), SPEAKERS),
+    "consent: give on its page": (page(f"{PAGE}/consent/", {"act": "give"}), SPEAKERS),
+    "meetings: read by API": (api("{own}/meetings/"), MEMBERS | STAFF),
+    "meeting: read by API": (api("{own}/meetings/{meeting}/"), MEMBERS | STAFF),
+    "meeting: read on its page": (page(f"{MEETING}/"), MEMBERS | STAFF),
+    "meeting: propose by API": (api("{own}/meetings/", times), ARRANGERS),
+    "meeting: propose on its page": (page(f"{PAGE}/meetings/new/", form), ARRANGERS),
+    "meeting: other times by API": (api("{own}/meetings/{meeting}/times/", times), ARRANGERS),
     "meeting: accept by API": (
-        api("POST", f"{MEETING}accept/", lambda scene: {"time_ids": []}),
+        api("{own}/meetings/{meeting}/accept/", {"time_ids": []}),
         SPEAKERS,
     ),
-    "meeting: accept on its page": (page(f"{MEETING}act/", act("accept")), SPEAKERS),
+    "meeting: accept on its page": (page(f"{MEETING}/act/", {"act": "accept"}), SPEAKERS),
     "meeting: fix by API": (
-        api("POST", f"{MEETING}fix/", lambda scene: {"time_id": first_time(scene)}),
-        SPEAKERS | {"curator"},
+        api("{own}/meetings/{meeting}/fix/", lambda scene: {"time_id": first_time(scene)}),
+        ARRANGERS,
     ),
     "meeting: fix on its page": (
-        page(f"{MEETING}act/", act("fix", time_id="time")),
-        SPEAKERS | {"curator"},
+        page(f"{MEETING}/act/", lambda scene: {"act": "fix", "time_id": first_time(scene)}),
+        ARRANGERS,
     ),
     "meeting: change by API": (
-        api("POST", f"{MEETING}details/", lambda scene: {"minutes": 30, "place": ""}),
-        SPEAKERS | {"curator"},
+        api("{own}/meetings/{meeting}/details/", {"minutes": 30, "place": ""}),
+        ARRANGERS,
     ),
     "meeting: change on its page": (
-        page(f"{MEETING}act/", act("change", minutes="30", place="")),
-        SPEAKERS | {"curator"},
+        page(f"{MEETING}/act/", {"act": "change", "minutes": "30", "place": ""}),
+        ARRANGERS,
     ),
-    "meeting: cancel by API": (api("POST", f"{MEETING}cancel/"), SPEAKERS | {"curator"}),
-    "meeting: cancel on its page": (page(f"{MEETING}act/", act("cancel")), SPEAKERS | {"curator"}),
+    "meeting: cancel by API": (api("{own}/meetings/{meeting}/cancel/", {}), ARRANGERS),
+    "meeting: cancel on its page": (page(f"{MEETING}/act/", {"act": "cancel"}), ARRANGERS),
 }
-
-
-def admitted(response: Any) -> bool:
-    """Whether the actor got through; who does not is told to sign in, or sees nothing there."""
-    assert response.status_code in {200, 201, 302, 401, 404}, (
-        response.status_code,
-        response.content[:500],
-    )
-    to_sign_in = response.status_code == 302 and response["Location"].startswith("/account/login/")
-    return response.status_code < 400 and not to_sign_in
-
-
-def who(what: str, scene: Scene, *, also: Collection[int] = ()) -> set[str]:
-    """Who gets through; ``also`` are status codes that an actor who may know the object meets where
-    its state refuses.
-    """
-    found = set()
-    for actor in ACTORS:
-        with transaction.atomic():
-            response = TABLE[what][0](scene, scene.world.client(actor), actor)
-            if response.status_code in also or admitted(response):
-                found.add(actor)
-            transaction.set_rollback(True)
-    return found
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("what", TABLE)
 def test_introduced(what: str) -> None:
-    assert who(what, Scene()) == TABLE[what][1]
+    ask, allowed = TABLE[what]
+    assert admitted_actors(Scene(), ask) == allowed
 
 
 NO_FORM = {
@@ -228,14 +165,14 @@ NO_FORM = {
 @pytest.mark.parametrize("what", TABLE)
 def test_before_the_introduction_staff_alone_know_of_it(what: str) -> None:
     allowed = set() if what in NO_FORM else TABLE[what][1] & STAFF
-    assert who(what, Scene("to_introduce"), also={409}) == allowed
+    assert admitted_actors(Scene("to_introduce"), TABLE[what][0], also={409}) == allowed
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("what", TABLE)
 def test_closed_introduction_is_read_and_not_acted_in(what: str) -> None:
     scene, allowed = Scene("closed"), set() if what in NO_FORM else TABLE[what][1]
-    assert who(what, scene, also={409}) == allowed
+    assert admitted_actors(scene, TABLE[what][0], also={409}) == allowed
     is_open_still = any(word in what for word in ("read", "note", "assign"))
     for actor in allowed:
         with transaction.atomic():
@@ -250,20 +187,20 @@ def seen_contacts(scene: Scene, actor: str, client: Client) -> tuple[bool, bool]
     """
     other = scene.contacts[scene.other_id(actor)].email.encode()
     both = [contact.email.encode() for contact in scene.contacts.values()]
-    side = f"/api/v1/communities/{scene.side_id(actor)}/introductions/{scene.card.pk}/"
+    side = f"/api/v1/communities/{scene.side_id(actor)}/introductions/{scene.introduction.pk}/"
     by_api = client.get(f"{side}contacts/")
     on_page = client.get(scene.page(), follow=True)
     for address in (
         side,
         f"{side}meetings/",
         f"{scene.page()}meetings/{scene.meeting.pk}/",
-        scene.staff_page(),
+        f"/staff/introductions/{scene.introduction.pk}/",
         "/desk/",
         "/inbox/",
     ):
         response = client.get(address)
         assert not any(email in response.content for email in both), (actor, address)
-    for meeting in scene.card.meetings.filter(starts_at__isnull=False):
+    for meeting in scene.introduction.meetings.filter(starts_at__isnull=False):
         entry = client.get(f"{scene.page()}meetings/{meeting.pk}/meeting.ics")
         assert not any(email in entry.content.replace(b"\r\n ", b"") for email in both), actor
     for response in (by_api, on_page):
@@ -287,16 +224,18 @@ def test_contacts_are_read_under_both_consents_and_hidden_on_the_next_read() -> 
     scene = Scene()
     world = scene.world
     assert readers(scene) == set()
-    world.consent(scene.card, world.a)
+    world.consent(scene.introduction, world.a)
     assert readers(scene) == set()
-    (second,) = world.consent(scene.card, world.b)
-    assert readers(scene) == SIDES
+    (second,) = world.consent(scene.introduction, world.b)
+    assert readers(scene) == MEMBERS
     second.withdrawn_at, second.withdrawn_by = make.MOMENT, second.by
     second.save()
     assert readers(scene) == set()
-    world.consent(scene.card, world.b)
-    assert readers(scene) == SIDES
-    Introduction.objects.filter(pk=scene.card.pk).update(stage="closed", close_reason="other")
+    world.consent(scene.introduction, world.b)
+    assert readers(scene) == MEMBERS
+    Introduction.objects.filter(pk=scene.introduction.pk).update(
+        stage="closed", close_reason="other"
+    )
     assert readers(scene) == set()
 
 
@@ -307,4 +246,4 @@ def test_contacts_are_read_under_both_consents_and_hidden_on_the_next_read() -> 
 def test_role_that_has_ended_opens_nothing(what: str) -> None:
     scene = Scene()
     scene.world.user("official").community_roles.update(ended_at=make.MOMENT)
-    assert not admitted(TABLE[what][0](scene, scene.world.client("official"), "official"))
+    assert not is_admitted(TABLE[what][0](scene, scene.world.client("official"), "official"))

@@ -16,6 +16,11 @@ LONGEST_MODULE = 500
 # Words that would name nothing here: suggestion, pair, candidate, pattern or equality say it.
 FORBIDDEN_FILES = {"utils.py", "helpers.py", "misc.py"}
 
+SHARED_CLASS_NAMES = {
+    *("Meta", "Command"),  # Django reads them by these names
+    *("Status", "Kind", "Reason"),  # the values of a model's field of the same name, said as A.Kind
+}
+
 
 def modules() -> list[Path]:
     return [
@@ -62,6 +67,15 @@ def test_module_has_one_subject_and_says_which(path: Path) -> None:
     assert lines <= LONGEST_MODULE, f"{lines} lines"
     trivial = path.name in {"apps.py", "__init__.py"}
     assert trivial or ast.get_docstring(tree), "says in no docstring what it is about"
+
+
+def test_class_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = {}
+    for path in modules():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ClassDef) and node.name not in SHARED_CLASS_NAMES:
+                places.setdefault(node.name, []).append(name_of(path))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 def services() -> list[Path]:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 Words = str | Promise  # shown in the reader's language
 
 
-class Reason(NamedTuple):
+class FacetReason(NamedTuple):
     """A sentence that may use %(own)s, %(other)s and %(items)s."""
 
     to_side: Words  # the side that has the reason is addressed as "you"
@@ -30,20 +30,20 @@ class FacetWords:
 
     label: Words
     caveat: Words = ""  # may use %(other)s
-    reason: Reason | None = None
-    reason_named: Reason | None = None
+    reason: FacetReason | None = None
+    reason_named: FacetReason | None = None
     reason_threshold: float = 0.3  # a reason needs this similarity
 
 
-def _same(sentence: Words) -> Reason:
-    return Reason(sentence, sentence)
+def _same(sentence: Words) -> FacetReason:
+    return FacetReason(sentence, sentence)
 
 
 FACETS: Mapping[str, FacetWords] = {
     "needs_offers": FacetWords(
         _("Their offers meet our needs"),
         _("%(other)s offers little of what you need."),
-        reason_named=Reason(
+        reason_named=FacetReason(
             _("You need %(items)s; %(other)s offers it."),
             _("%(own)s needs %(items)s; %(other)s offers it."),
         ),
@@ -51,11 +51,11 @@ FACETS: Mapping[str, FacetWords] = {
     "ties": FacetWords(
         _("Existing ties"),
         _("There are no known ties yet."),
-        reason=Reason(  # what only open data suggest is said to be that
+        reason=FacetReason(  # what only open data suggest is said to be that
             _("Open data: many people around you have roots there."),
             _("Open data: many people around %(own)s have roots there."),
         ),
-        reason_named=Reason(
+        reason_named=FacetReason(
             _("You already have ties with %(other)s or its country: %(items)s."),
             _("%(own)s already has ties with %(other)s or its country: %(items)s."),
         ),
@@ -63,7 +63,9 @@ FACETS: Mapping[str, FacetWords] = {
     "challenges": FacetWords(
         _("Shared challenges"),
         _("Few challenges are shared."),
-        reason_named=Reason(_("You share challenges: %(items)s."), _("Both work on %(items)s.")),
+        reason_named=FacetReason(
+            _("You share challenges: %(items)s."), _("Both work on %(items)s.")
+        ),
     ),
     "sectors": FacetWords(
         _("Similar sectors"),
@@ -90,31 +92,31 @@ FACETS: Mapping[str, FacetWords] = {
     "languages": FacetWords(
         _("Shared working language"),
         _("No shared working language is known."),
-        reason=Reason(_("You share a working language."), _("Both share a working language.")),
-        reason_named=Reason(
+        reason=FacetReason(_("You share a working language."), _("Both share a working language.")),
+        reason_named=FacetReason(
             _("You can work together in %(items)s."), _("Both can work in %(items)s.")
         ),
     ),
     "size": FacetWords(
         _("Similar size"),
         _("The two differ much in size."),
-        reason=Reason(_("You are of similar size."), _("Both are of similar size.")),
+        reason=FacetReason(_("You are of similar size."), _("Both are of similar size.")),
         reason_threshold=0.6,
     ),
     "time_zone": FacetWords(
         _("Overlapping working hours"),
         _("Your working hours hardly overlap."),
-        reason=Reason(_("Your working hours overlap."), _("Their working hours overlap.")),
+        reason=FacetReason(_("Your working hours overlap."), _("Their working hours overlap.")),
     ),
     "distance": FacetWords(
         _("Nearness"),
-        reason=Reason(_("You are near each other."), _("They are near each other.")),
+        reason=FacetReason(_("You are near each other."), _("They are near each other.")),
         reason_threshold=0.97,
     ),
     "story": FacetWords(
         _("Story"),
         _("The stories speak of different things."),
-        reason=Reason(
+        reason=FacetReason(
             _("Your stories speak of the same things."),
             _("Their stories speak of the same things."),
         ),

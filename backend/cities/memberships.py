@@ -148,7 +148,7 @@ class PlannedRow:
 
 def plan_members(rows: Sequence[SheetRow]) -> list[PlannedRow]:
     """The plan of each row, against the memberships as they are now. A fixed number of queries."""
-    world = _World(rows)
+    world = _Known(rows)
     planned = [_plan(row, world) for row in rows]
     seen: dict[tuple[int | None, int | None, str], int] = {}
     for entry in planned:
@@ -182,7 +182,7 @@ class _FreePlace:
     population: int | None
 
 
-class _World:
+class _Known:
     """Communities, countries and memberships that the rows may mean, fetched once."""
 
     def __init__(self, rows: Iterable[SheetRow]) -> None:
@@ -226,7 +226,7 @@ class _World:
             self.memberships[membership.community_id].append(membership)
 
 
-def _plan(row: SheetRow, world: _World) -> PlannedRow:
+def _plan(row: SheetRow, world: _Known) -> PlannedRow:
     entry = PlannedRow(row.number, row.values, problems=list(row.problems))
     if entry.problems:
         return entry
@@ -294,12 +294,12 @@ def _membership(known: Sequence[Membership], days: dict[str, dt.date | None]) ->
     return next((row for row in known if row.ended_on is None), None)
 
 
-def _community(entry: PlannedRow, world: _World) -> Community | _FreePlace | None:
+def _community(entry: PlannedRow, world: _Known) -> Community | _FreePlace | None:
     number, name = entry.values.get("community_id", ""), entry.values.get("community", "")
     return _by_number(entry, world, number, name) if number else _by_name(entry, world, name)
 
 
-def _by_number(entry: PlannedRow, world: _World, number: str, name: str) -> Community | None:
+def _by_number(entry: PlannedRow, world: _Known, number: str, name: str) -> Community | None:
     community = (
         world.by_id.get(int(number))
         if number.isascii() and number.isdecimal() and len(number) < 19
@@ -317,7 +317,7 @@ def _by_number(entry: PlannedRow, world: _World, number: str, name: str) -> Comm
     return community
 
 
-def _by_name(entry: PlannedRow, world: _World, name: str) -> Community | _FreePlace | None:
+def _by_name(entry: PlannedRow, world: _Known, name: str) -> Community | _FreePlace | None:
     """The one community or place of the gazetteer that is called so, registered or not; which of
     several is meant is not guessed.
     """

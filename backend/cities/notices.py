@@ -32,7 +32,7 @@ from backend.outbox.topics import Topic
 # Recipients
 
 
-class Pair(Protocol):
+class CommunityPair(Protocol):
     """Two communities, as far as this app, which lies below suggestions, needs to know them."""
 
     @property
@@ -70,7 +70,7 @@ def to_curators(event: Event, **payload: Any) -> list[Notification]:
     ]
 
 
-def to_sides(pair: Pair, subject_id: int, **payload: Any) -> list[Notification]:
+def to_sides(pair: CommunityPair, subject_id: int, **payload: Any) -> list[Notification]:
     """To the people of both sides; each payload names the other side."""
     other = {pair.a_id: pair.b_id, pair.b_id: pair.a_id}
     return [

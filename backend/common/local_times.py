@@ -104,7 +104,7 @@ def weekend(country: str) -> frozenset[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
+class UtcSpan:
     """A stretch (UTC) that lies in the same hours of the day in two places."""
 
     starts_at: dt.datetime
@@ -118,7 +118,7 @@ def overlaps(
     opens: dt.time = OPENS,
     closes: dt.time = CLOSES,
     countries: tuple[str, str] = ("", ""),
-) -> list[Overlap]:
+) -> list[UtcSpan]:
     """When both are between ``opens`` and ``closes`` on working days of their own ``countries``,
     during the first's ``day``.
     """
@@ -135,7 +135,7 @@ def _shared(
     opens: dt.time = OPENS,
     closes: dt.time = CLOSES,
     days_off: Collection[int] = (),
-) -> list[Overlap]:
+) -> list[UtcSpan]:
     """What the first one's hours of ``day`` share with the second one's, whose day may have begun a
     date earlier or end a date later.
     """
@@ -146,14 +146,14 @@ def _shared(
         if there.weekday() not in days_off
     ]
     met = [
-        Overlap(max(mine.starts_at, other.starts_at), min(mine.ends_at, other.ends_at))
+        UtcSpan(max(mine.starts_at, other.starts_at), min(mine.ends_at, other.ends_at))
         for other in others
     ]
     return [overlap for overlap in met if overlap.starts_at < overlap.ends_at]
 
 
-def _hours(zone: ZoneInfo, day: dt.date, opens: dt.time, closes: dt.time) -> Overlap:
-    return Overlap(
+def _hours(zone: ZoneInfo, day: dt.date, opens: dt.time, closes: dt.time) -> UtcSpan:
+    return UtcSpan(
         *(
             dt.datetime.combine(day, time, tzinfo=zone).astimezone(dt.UTC)
             for time in (opens, closes)
@@ -237,7 +237,7 @@ def shared_stretches(day: dt.date, first: ZoneInfo, second: ZoneInfo) -> list[St
     return [_by_both(met, first, second) for met in _shared(first, second, day)]
 
 
-def _by_both(shared: Overlap, first: ZoneInfo, second: ZoneInfo) -> Stretch:
+def _by_both(shared: UtcSpan, first: ZoneInfo, second: ZoneInfo) -> Stretch:
     ends = (shared.starts_at, shared.ends_at)
     return Stretch(*(end.astimezone(zone) for zone in (first, second) for end in ends))
 

@@ -41,7 +41,7 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class RowFilters:
     """What narrows the directory. ``kind`` is "us" or "global"; ``decade`` the first year of one;
     ``place`` a GeoNames id.
     """
@@ -73,7 +73,7 @@ def member_places(kind: str) -> list[int]:
     return [pk for pk in of_members.values_list("place", flat=True) if pk is not None]
 
 
-def recorded_partnerships(asked: Filters = Filters()) -> QuerySet[Partnership]:
+def recorded_partnerships(asked: RowFilters = RowFilters()) -> QuerySet[Partnership]:
     """Living partnerships recorded here of which a side is a member in good standing, oldest first;
     each with ``recognised``.
     """
@@ -99,7 +99,7 @@ def recorded_partnerships(asked: Filters = Filters()) -> QuerySet[Partnership]:
     return found.filter(recognised()) if asked.recognised else found
 
 
-def confirmed_of_members(asked: Filters = Filters()) -> QuerySet[ExistingPartnership]:
+def confirmed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ExistingPartnership]:
     """What staff have confirmed of officials' partnerships from before, where one of the two is a
     member in good standing.
 
@@ -139,7 +139,7 @@ def confirmed_of_members(asked: Filters = Filters()) -> QuerySet[ExistingPartner
     return found.none() if asked.theme or asked.recognised else found
 
 
-def listed_of_members(asked: Filters = Filters()) -> QuerySet[ListedPartnership]:
+def listed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ListedPartnership]:
     """Pairs that public lists name, where one of the two is a member in good standing: by the names
     of their places.
     """
@@ -185,7 +185,7 @@ def recorded_between(one: str, other: str) -> QuerySet[Partnership]:
     )
 
 
-def searched_words(asked: Filters) -> list[str]:
+def searched_words(asked: RowFilters) -> list[str]:
     return fold(asked.search.replace("\x00", "")).split()
 
 
@@ -236,7 +236,7 @@ _ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class DirectorySide:
     name: str
     country: str
     place: int | None
@@ -253,8 +253,8 @@ class Entry:
 
     source: str
     row: int
-    a: Side
-    b: Side
+    a: DirectorySide
+    b: DirectorySide
     form: str
     status: str
     year: int | None
@@ -276,7 +276,7 @@ def _side(
     }
 
 
-def _parts(asked: Filters) -> list[QuerySet[Any, Any]]:
+def _parts(asked: RowFilters) -> list[QuerySet[Any, Any]]:
     """The three sources with the same columns."""
     no_lists = Value([], output_field=ArrayField(CharField()))
     no_themes = Cast(Value("[]"), JSONField())
@@ -380,7 +380,7 @@ class Directory:
     arcs of its map. Two statements.
     """
 
-    def __init__(self, asked: Filters) -> None:
+    def __init__(self, asked: RowFilters) -> None:
         self._params: list[Any] = []
         selects = []
         for part in _parts(asked):
@@ -472,6 +472,8 @@ _SUMMARY = _COUNTED.replace("ORDERED", _ORDER).replace("MOST", str(MOST_ARCS))
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     values = dict(zip(_COLUMNS, row, strict=True))
-    a, b = (Side(**{part: values[f"{side}_{part}"] for part in _OF_A_SIDE}) for side in "ab")
+    a, b = (
+        DirectorySide(**{part: values[f"{side}_{part}"] for part in _OF_A_SIDE}) for side in "ab"
+    )
     rest = {name: values[name] for name in ("source", "row", *_OF_BOTH) if name != "themes"}
     return Entry(a=a, b=b, **rest)

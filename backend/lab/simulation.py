@@ -90,7 +90,7 @@ class Simulation:
     answers: SimulatedAnswers
 
 
-class _World:
+class _Market:
     """The market under several rankings; acceptance is always by the preference in full."""
 
     def __init__(
@@ -155,7 +155,7 @@ class _Drawn:
     facet unknown.
     """
 
-    def __init__(self, world: _World, facets: int) -> None:
+    def __init__(self, world: _Market, facets: int) -> None:
         rng = np.random.default_rng(_SEED)
         lists = simulation.reciprocal_lists(world.promising, world.k).left
         self._rows, places = np.nonzero(lists >= 0)
@@ -200,7 +200,7 @@ def simulate(
         raise ValueError("a market needs published communities on both sides")
     builder = fit_builder(snapshot)
     sample = dataclasses.replace(snapshot, left=_even(snapshot.left), right=_even(snapshot.right))
-    world = _World(engine_for(sample, weights, builder), capacities, k, threshold, places)
+    world = _Market(engine_for(sample, weights, builder), capacities, k, threshold, places)
     ways = world.ways(world.promising, threshold)
     sizes = _by_size(sample, ways["harmonic"], ways["allocated"])
     means = [(band.before, band.after) for band in sizes]

@@ -20,7 +20,7 @@ _AT_ONCE = dt.timedelta(0)
 Subject = models.Model | tuple[type[models.Model] | str, int]
 
 
-class Actor(Protocol):
+class EventAuthor(Protocol):
     """A user, as far as this app, which lies below accounts, needs to know one."""
 
     @property
@@ -34,7 +34,7 @@ def record(
     topic: Topic,
     *,
     subject: Subject,
-    by: Actor | None,
+    by: EventAuthor | None,
     community_id: int | None = None,
     **payload: Any,
 ) -> Event:
@@ -72,7 +72,7 @@ def record_many(
     topic: Topic,
     entries: Sequence[tuple[models.Model, int | None, dict[str, Any]]],
     *,
-    by: Actor | None,
+    by: EventAuthor | None,
 ) -> None:
     """``record`` for thousands of rows at once: each entry is (row, community's id, payload).
     Raises like it.
@@ -147,7 +147,7 @@ def open_tick(schedule: str, due_at: dt.datetime) -> Event | None:
 
 
 @transaction.atomic
-def retry_dead(*, by: Actor, job_id: int) -> Job:
+def retry_dead(*, by: EventAuthor, job_id: int) -> Job:
     """Gives a dead letter its attempts back, on the word of staff.
 
     Raises:

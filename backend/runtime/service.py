@@ -19,7 +19,7 @@ from backend.runtime.datafolder import DataFolder
 from backend.runtime.errors import ServerError
 from backend.runtime.output import print_quietly
 from backend.runtime.postgres import EmbeddedPostgres
-from backend.runtime.supervisor import Part, Supervisor
+from backend.runtime.supervisor import ServicePart, Supervisor
 from backend.runtime.valkey import EmbeddedValkey
 
 Command = Sequence[str | Path]
@@ -91,7 +91,7 @@ class Service:
         self._tell(signs)
         self.supervisor.run_for_ever()
 
-    def _run_prepare(self, part: Part, migrated: Path) -> None:
+    def _run_prepare(self, part: ServicePart, migrated: Path) -> None:
         """Prepare the database, with the first suggestions of a sample world.
 
         All others, slow to import, come up while the data are loaded, but never on an old schema.
@@ -133,7 +133,9 @@ class Service:
         ):
             if server is not None:
                 server.prepare()
-                self.supervisor.start(Part(name, server.launch_again, stop_signal, stop_seconds=60))
+                self.supervisor.start(
+                    ServicePart(name, server.launch_again, stop_signal, stop_seconds=60)
+                )
         if not self.supervisor.run_until(
             lambda: all(server.is_ready() for server in started), seconds=120, patience=0
         ):
@@ -181,11 +183,11 @@ class Service:
     def _has_compiled(self) -> bool:
         return self._compiler is None or self._compiler.poll() is not None
 
-    def _part(self, name: str, argv: Command) -> Part:
+    def _part(self, name: str, argv: Command) -> ServicePart:
         def launch(stdout: int) -> subprocess.Popen[bytes]:
             return processes.spawn(argv, env=self.environment, cwd=ROOT, stdout=stdout)
 
-        return Part(name, launch)
+        return ServicePart(name, launch)
 
     def _start_clients(self) -> None:
         python = sys.executable

@@ -28,7 +28,7 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Part:
+class ServicePart:
     """One process of the service.
 
     `launch` starts it with its output going to the given descriptor; on a restart it is called
@@ -60,7 +60,7 @@ class Supervisor:
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
-        self.parts: list[Part] = []
+        self.parts: list[ServicePart] = []
         self._selector = selectors.DefaultSelector()
         self._stop_requests = 0
 
@@ -78,7 +78,7 @@ class Supervisor:
     def _request_stop(self, *_: object) -> None:
         self._stop_requests += 1
 
-    def start(self, part: Part) -> None:
+    def start(self, part: ServicePart) -> None:
         """Start a part and supervise it from now on. Raises ServerError when it cannot even be
         launched.
         """
@@ -86,7 +86,7 @@ class Supervisor:
         self.parts.append(part)
         self._launch(part)
 
-    def _launch(self, part: Part) -> None:
+    def _launch(self, part: ServicePart) -> None:
         reading, writing = os.pipe()
         try:
             part.process = part.launch(writing)
@@ -128,7 +128,7 @@ class Supervisor:
         self.run_until(lambda: False)
 
     def run_once(
-        self, part: Part, *, meanwhile: Callable[[], None], seconds: float, patience: int
+        self, part: ServicePart, *, meanwhile: Callable[[], None], seconds: float, patience: int
     ) -> None:
         """Run a part that ends by itself, calling `meanwhile` again and again, while the others are
         supervised.
@@ -158,7 +158,7 @@ class Supervisor:
                 f"in {part.output.path})"
             )
 
-    def _look_after(self, part: Part, patience: int | None) -> None:
+    def _look_after(self, part: ServicePart, patience: int | None) -> None:
         if part.is_running():
             return
         now = time.monotonic()
@@ -172,7 +172,7 @@ class Supervisor:
                 part.output.feed(f"{error}\n".encode())
                 self._note_crash(part, now, patience)
 
-    def _note_crash(self, part: Part, now: float, patience: int | None) -> None:
+    def _note_crash(self, part: ServicePart, now: float, patience: int | None) -> None:
         if part.process is not None:
             self._read(0)
             signal_group(
@@ -213,7 +213,7 @@ class Supervisor:
             part.output.close()
         self.parts.clear()
 
-    def _end(self, parts: list[Part], hurried: Callable[[], bool] = lambda: False) -> None:
+    def _end(self, parts: list[ServicePart], hurried: Callable[[], bool] = lambda: False) -> None:
         """Signal the parts side by side, wait as long as each may take, then kill their groups."""
         for part in parts:
             if part.process is not None and part.is_running():

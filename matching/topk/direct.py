@@ -28,7 +28,7 @@ _MOSTLY = 0.9  # share of rows from which on hardly any pair is refused
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class BlockCandidates:
     """Admitted pairs of a block (positions within it) with their float32 scores; which of the two
     lists each may enter.
     """
@@ -108,7 +108,7 @@ class DirectKernel:
         certain: BoolArray,
         row_floor: Float32Array,
         col_floor: Float32Array,
-    ) -> Candidates:
+    ) -> BlockCandidates:
         """Pairs of some of the rows (positions) and the columns at hand whose score beats the
         threshold of its row or of its column.
 
@@ -133,7 +133,7 @@ class DirectKernel:
                 within = self._within_limits(left, columns, (forth, back), row_floor, col_floor)
                 found = self._admitted(within, rows, columns.cols, certain)
             scores = np.maximum(self._scores(found.costs), np.float32(0))
-        return Candidates(
+        return BlockCandidates(
             found.rows,
             found.cols,
             scores,

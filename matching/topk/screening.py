@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from matching.reciprocal import fuse
 from matching.topk.admission import Admission
-from matching.topk.direct import Candidates
+from matching.topk.direct import BlockCandidates
 from matching.topk.lists import NOTHING_YET
 from matching.topk.pairs import COVERAGE_TOLERANCE, row_dots
 from matching.topk.rotation import Rotation, stacked_left, stacked_right, total_weights
@@ -185,7 +185,7 @@ class ScreenKernel:
         certain: BoolArray,
         row_floor: Float32Array,
         col_floor: Float32Array,
-    ) -> Candidates | None:
+    ) -> BlockCandidates | None:
         """Pairs of some of the screen's rows (positions) and the columns at hand that beat a
         threshold; None if too many would need a look. ``certain`` says of which of the rows all
         pairs are eligible."""
@@ -218,7 +218,7 @@ class ScreenKernel:
         ]
         if len(parts) == 1:
             return parts[0]
-        return Candidates(
+        return BlockCandidates(
             *(
                 np.concatenate([getattr(part, name) for part in parts])
                 for name in ("rows", "cols", "scores", "for_row", "for_col")
@@ -234,7 +234,7 @@ class ScreenKernel:
         least: Float32Array,
         row_floor: Float32Array,
         col_floor: Float32Array,
-    ) -> Candidates:
+    ) -> BlockCandidates:
         at_row = found // product.shape[1]
         at_col = found - at_row * product.shape[1]
         threshold = np.minimum(row_floor.take(at_row), col_floor.take(at_col))
@@ -254,7 +254,7 @@ class ScreenKernel:
             kept = np.flatnonzero(eligible)
             at_row, at_col, rows, cols = at_row[kept], at_col[kept], rows[kept], cols[kept]
         scores = self._scores(rows, cols)
-        return Candidates(
+        return BlockCandidates(
             at_row, at_col, scores, scores > row_floor.take(at_row), scores > col_floor.take(at_col)
         )
 

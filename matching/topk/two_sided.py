@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.topk.admission import Admission, column_blocks
-from matching.topk.direct import Candidates, DirectColumns, DirectKernel
+from matching.topk.direct import BlockCandidates, DirectColumns, DirectKernel
 from matching.topk.lists import NOTHING_YET, BestLists, KeyArray, pack
 from matching.topk.operands import LeftOperands, layout, right_operands
 from matching.topk.pairs import score_pairs
@@ -255,7 +255,7 @@ class TwoSidedPass:
 
     def _collect(
         self,
-        found: Candidates,
+        found: BlockCandidates,
         positions: IntArray,
         start: int,
         for_rows: _Buffered,

@@ -15,7 +15,7 @@ import pytest
 from backend.runtime import processes
 from backend.runtime.errors import ServerError
 from backend.runtime.output import Output
-from backend.runtime.supervisor import Interrupted, Part, Supervisor
+from backend.runtime.supervisor import Interrupted, ServicePart, Supervisor
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     made.stop_all([[part.name for part in made.parts]])
 
 
-def _part(name: str, code: str, **options: float) -> Part:
+def _part(name: str, code: str, **options: float) -> ServicePart:
     def launch(stdout: int) -> subprocess.Popen[bytes]:
         return processes.spawn([sys.executable, "-u", "-c", code], stdout=stdout)
 
-    return Part(name, launch, **options)  # type: ignore[arg-type]
+    return ServicePart(name, launch, **options)  # type: ignore[arg-type]
 
 
-def _said(part: Part, text: str) -> Callable[[], bool]:
+def _said(part: ServicePart, text: str) -> Callable[[], bool]:
     return lambda: any(text in line for line in part.output.tail)
 
 

@@ -22,7 +22,7 @@ def _terms(name: str) -> list[tuple[str, str]]:
     return [(code, entry.label()) for code, entry in vocabulary(name).items()]
 
 
-class BeginForm(DomainForm):
+class BeginAgreementForm(DomainForm):
     form = forms.ChoiceField(
         label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect
     )

@@ -48,7 +48,7 @@ from backend.outbox.queries import trail
 from backend.web.access import Level, open_to
 from backend.web.agreements.forms import (
     AgreementFilters,
-    BeginForm,
+    BeginAgreementForm,
     ConfirmForm,
     TemplateForm,
     VersionForm,
@@ -234,7 +234,7 @@ def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
         raise NotVisible
     found = card.agreements.order_by("-id")
     running = found.filter(status__in=(Agreement.Status.DRAFT, Agreement.Status.SIGNING)).first()
-    form = BeginForm(request.POST or None)
+    form = BeginAgreementForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             made = begin_draft(

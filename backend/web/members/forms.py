@@ -73,7 +73,7 @@ class MemberFilters(SearchFilters):
         return rows
 
 
-class BeginForm(DomainForm):
+class BeginMembershipForm(DomainForm):
     community = forms.CharField(
         label="Community",
         max_length=200,

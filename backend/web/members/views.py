@@ -43,7 +43,7 @@ from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
 from backend.web.members.forms import (
-    BeginForm,
+    BeginMembershipForm,
     ChangeForm,
     ClaimForm,
     EndForm,
@@ -90,7 +90,7 @@ def _attempt(form: DomainForm, act: Callable[[dict[str, Any]], Any]) -> bool:
 @open_to(Level.CURATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
-    form = BeginForm(request.POST if request.method == "POST" else None)
+    form = BeginMembershipForm(request.POST if request.method == "POST" else None)
     user = current_user(request)
 
     def begin(typed: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ class PeopleView(ApiList):
 
 
 @open_to(PATCH=Level.COMMUNITY_OR_STAFF, DELETE=Level.COMMUNITY_OR_STAFF)
-class MemberView(ApiView):
+class PersonView(ApiView):
     @extend_schema(
         summary="Change what a person is",
         request=serializers.RoleChangeSerializer,

@@ -45,7 +45,7 @@ api_urls: list[URLPattern] = [
         name="my-join-request",
     ),
     path(f"{_API_COMMUNITY}people/", api.PeopleView.as_view(), name="people"),
-    path(f"{_API_COMMUNITY}people/<id:role_id>/", api.MemberView.as_view(), name="member"),
+    path(f"{_API_COMMUNITY}people/<id:role_id>/", api.PersonView.as_view(), name="member"),
     path(f"{_API_COMMUNITY}invitations/", api.InvitationsView.as_view(), name="invitations"),
     path(
         f"{_API_COMMUNITY}invitations/<id:invitation_id>/",

@@ -139,7 +139,7 @@ class CommunityCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DescribedAnswer:
     """One answered question: a line of text, a list, or rows of a table."""
 
     label: str
@@ -157,7 +157,7 @@ class Answer:
 class DescribedGroup:
     code: str
     label: str
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[DescribedAnswer] = field(default_factory=list)
 
 
 def published_data(community: Community) -> Mapping[str, Any]:
@@ -296,7 +296,7 @@ _SHOWN: Mapping[str, Callable[[Field, Any, _Names], tuple[str, Any]]] = {
 }
 
 
-def _answer(field: Field, value: Any, names: _Names) -> Answer:
+def _answer(field: Field, value: Any, names: _Names) -> DescribedAnswer:
     """A draft may hold what is not valid yet: that is shown as it was typed."""
     try:
         kind, shown = _SHOWN[field.kind](field, value, names)
@@ -304,7 +304,7 @@ def _answer(field: Field, value: Any, names: _Names) -> Answer:
         kind, shown = "line", str(value)
     if kind == "link" and not str(shown).startswith(("https://", "http://")):
         kind = "line"
-    return Answer(str(field.label), kind, shown)
+    return DescribedAnswer(str(field.label), kind, shown)
 
 
 def _language_of(document: Mapping[str, Any], community: Community, group: str, name: str) -> str:

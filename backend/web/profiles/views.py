@@ -42,7 +42,7 @@ from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.profiles.forms import AskedField, ask, read_group
 from backend.web.profiles.outlook import freshness_words, outlook_of
-from backend.web.profiles.presentation import Answer, describe, form_line
+from backend.web.profiles.presentation import DescribedAnswer, describe, form_line
 
 # My profile: the sixteen groups, one topic a page. Wrong values stay in the draft and are shown
 # with their errors.
@@ -255,7 +255,7 @@ def autosave(request: HttpRequest, community_id: int, group: str) -> HttpRespons
     return render(request, "profiles/autosaved.html", context)
 
 
-def _shown(profile: Profile, group: Group, name: str, value: Any) -> Answer | None:
+def _shown(profile: Profile, group: Group, name: str, value: Any) -> DescribedAnswer | None:
     described = describe({group.code: {name: value}}, profile.community, public=False)
     return described[0].answers[0] if described and described[0].answers else None
 

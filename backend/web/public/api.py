@@ -24,7 +24,7 @@ from backend.cities.services import register_community
 from backend.cities.vocabularies import NAMES, vocabulary
 from backend.common.errors import NotVisible
 from backend.introductions.directory import (
-    Filters,
+    RowFilters,
     confirmed_of_members,
     listed_of_members,
     recorded_partnerships,
@@ -149,7 +149,7 @@ class VocabularyView(ApiView):
 class DirectoryList(ApiList):
     filter_form: type[ListedFilters]
 
-    def asked(self) -> Filters:
+    def asked(self) -> RowFilters:
         return read_filters(self.filter_form, self.request.query_params).asked()
 
 

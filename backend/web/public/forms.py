@@ -14,8 +14,7 @@ from backend.cities.names import fold
 from backend.cities.permissions import Reader
 from backend.cities.profile_schema import PARTNERSHIP_STATUS
 from backend.common.bounds import LARGEST_ID
-from backend.introductions.directory import UNKNOWN, any_of
-from backend.introductions.directory import Filters as RowFilters
+from backend.introductions.directory import UNKNOWN, RowFilters, any_of
 from backend.introductions.models import Partnership
 from backend.web.html.forms import (
     COUNTRY_CODE,

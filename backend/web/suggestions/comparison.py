@@ -12,7 +12,7 @@ from backend.cities.profile_schema import GROUPS
 from backend.suggestions.models import Suggestion
 from backend.suggestions.pair_text import Side, item_label, side
 from backend.suggestions.queries import SuggestionForSide
-from backend.web.profiles.presentation import Answer, describe, published_data
+from backend.web.profiles.presentation import DescribedAnswer, describe, published_data
 
 BAR_WIDTH = 200
 
@@ -37,7 +37,7 @@ class ComparedQuestion:
     """
 
     label: str
-    answers: list[Answer | None]
+    answers: list[DescribedAnswer | None]
 
 
 @dataclass(frozen=True, slots=True)

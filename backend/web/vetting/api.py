@@ -84,7 +84,7 @@ class RequestChangesView(ApiView):
 
 
 @open_to(POST=Level.COMMUNITY)
-class AnswerView(ApiView):
+class AnswerChangesView(ApiView):
     @extend_schema(
         summary="Answer what staff asked for, and hand it in again",
         request=serializers.AnswerChangesSerializer,

@@ -26,7 +26,7 @@ page_urls: list[URLPattern] = [
     ),
 ]
 api_urls: list[URLPattern] = [
-    path(f"{_API_PROFILE}answer/", api.AnswerView.as_view(), name="profile-answer"),
+    path(f"{_API_PROFILE}answer/", api.AnswerChangesView.as_view(), name="profile-answer"),
     path(f"{_API_PROFILE}letters/", api.LettersView.as_view(), name="letters"),
     path(f"{_API_PROFILE}letters/<id:letter_id>/", api.LetterView.as_view(), name="letter"),
     path("staff/vetting/", api.VettingView.as_view(), name="staff-vetting"),

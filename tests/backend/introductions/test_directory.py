@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from backend.cities.models import Community, ExistingPartnership, Membership
-from backend.introductions.directory import Directory, Filters
+from backend.introductions.directory import Directory, RowFilters
 from backend.introductions.models import Partnership
 from tests.factories import (
     MOMENT,
@@ -69,7 +69,7 @@ def listed(one: Any, other: Any) -> None:
 
 
 def shown(**asked: Any) -> list[tuple[str, str, str]]:
-    return [(entry.source, entry.a.name, entry.b.name) for entry in Directory(Filters(**asked))]
+    return [(entry.source, entry.a.name, entry.b.name) for entry in Directory(RowFilters(**asked))]
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_ended_claim_is_not_there(cities: dict[str, Community]) -> None:
 def test_recognised_is_derived(cities: dict[str, Community]) -> None:
     partnership(cities["ames"], cities["bonn"], signed=True)
     partnership(cities["ames"], cities["osaka"])
-    assert [(entry.b.name, entry.is_recognised) for entry in Directory(Filters())] == [
+    assert [(entry.b.name, entry.is_recognised) for entry in Directory(RowFilters())] == [
         ("Bonn", True),
         ("Osaka", False),
     ]
@@ -183,7 +183,7 @@ def test_facets_and_arcs(cities: dict[str, Community]) -> None:
     )
     confirmed(cities["ames"], "Nara", year=1989, status="dormant")
     listed(cities["ames"].place, PlaceFactory(name="Kiel"))
-    directory = Directory(Filters())
+    directory = Directory(RowFilters())
     assert len(directory) == 3
     assert dict(directory.facets()) == {
         "status": {"active": 1, "dormant": 1, "unknown": 1},
@@ -193,13 +193,13 @@ def test_facets_and_arcs(cities: dict[str, Community]) -> None:
         "country": {"US": 3, "DE": 1, "JP": 1},
     }
     assert len(directory.arcs()) == 2, "nobody knows where Nara lies"
-    assert Directory(Filters(theme="sport", kind="global")).facets() == {}
+    assert Directory(RowFilters(theme="sport", kind="global")).facets() == {}
 
 
 def test_slices_follow_each_other(cities: dict[str, Community]) -> None:
     for number in range(7):
         listed(cities["ames"].place, PlaceFactory(name=f"Place {number}"))
-    directory = Directory(Filters())
+    directory = Directory(RowFilters())
     assert [
         entry.row for part in (directory[0:3], directory[3:6], directory[6:9]) for entry in part
     ] == [e.row for e in directory[:]]
@@ -212,6 +212,6 @@ def test_queries_do_not_grow(cities: dict[str, Community]) -> None:
         )
         listed(cities["ames"].place, PlaceFactory(name=f"Place {number}"))
     with CaptureQueriesContext(connection) as queries:
-        directory = Directory(Filters())
+        directory = Directory(RowFilters())
         assert len(directory[0:20]) == 20
     assert len(queries) == 2, "the members' places, then the page"

@@ -85,8 +85,8 @@ def recorded_partnerships(asked: RowFilters = RowFilters()) -> QuerySet[Partners
         found = found.filter(Q(pair__a__place=asked.place) | Q(pair__b__place=asked.place))
     for word in searched_words(asked):
         sides = (
-            Q(**{f"pair__{side}__{name}": word})
-            for side in "ab"
+            Q(**{f"{community}__{name}": word})
+            for community in ("pair__a", "pair__b")
             for name in ("name__icontains", "place__search_text__contains")
         )
         found = found.filter(any_of(sides))

@@ -15,13 +15,13 @@ from django.conf import settings
 from django.utils import translation
 
 from backend.accounts.models import User
-from backend.cities.models import Community
 from backend.common.dates import database_now
 from backend.introductions.models import Agreement, Introduction, Partnership
 from backend.outbox.queries import trail
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, Suggestion, Vote
 from backend.suggestions.pair_text import caveat_sentence, reason_sentences
+from backend.suggestions.sides import Fit, sides_of
 
 SHAPE = 1
 _SENTENCES = 5
@@ -45,7 +45,7 @@ def freeze_rationale(agreement: Agreement) -> dict[str, Any]:
         if introduction.opened_because
         else None,
         "suggestion": _suggestion(suggestion) if suggestion else None,
-        "reasons": _reasons(suggestion, sides) if suggestion else [],
+        "reasons": _reasons(suggestion) if suggestion else [],
         "decisions": [
             _decision(row) for row in suggestion.decisions.select_related("by").order_by("id")
         ]
@@ -76,43 +76,41 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
     }
 
 
-def _reasons(suggestion: Suggestion, sides: tuple[Community, Community]) -> list[dict[str, Any]]:
+def _reasons(suggestion: Suggestion) -> list[dict[str, Any]]:
     """Each side's reasons for choosing the other: as figures, and as sentences in every
     language.
     """
-    found = []
-    a, b = sides
-    for letter, own, other in (("a", a, b), ("b", b, a)):
-        given = getattr(suggestion, f"{letter}_reasons")
-        found.append(
-            {
-                "community_id": own.pk,
-                "preference": getattr(suggestion, f"{letter}_preference"),
-                "coverage": getattr(suggestion, f"{letter}_coverage"),
-                "rank": getattr(suggestion, f"{letter}_rank"),
-                "sentences": _in_every_language(given, own.name, other.name),
-                "caveat": {
-                    code: _caveat(given, other.name, code) for code, _label in settings.LANGUAGES
-                },
-                "figures": given,
-            }
-        )
-    return found
+    return [
+        {
+            "community_id": side.community_id,
+            "preference": side.fit.preference,
+            "coverage": side.fit.coverage,
+            "rank": side.value("rank"),
+            "sentences": _in_every_language(side.fit),
+            "caveat": {code: _caveat(side.fit, code) for code, _label in settings.LANGUAGES},
+            "figures": side.fit.reasons,
+        }
+        for side in sides_of(suggestion)
+    ]
 
 
-def _in_every_language(reasons: dict[str, Any], own: str, other: str) -> dict[str, list[str]]:
+def _in_every_language(fit: Fit) -> dict[str, list[str]]:
     sentences = {}
     for code, _label in settings.LANGUAGES:
         with translation.override(code):
             sentences[code] = reason_sentences(
-                reasons, own=own, other=other, language=code, limit=_SENTENCES
+                fit.reasons,
+                own=fit.community.name,
+                other=fit.other.name,
+                language=code,
+                limit=_SENTENCES,
             )
     return sentences
 
 
-def _caveat(reasons: dict[str, Any], other: str, language: str) -> str:
+def _caveat(fit: Fit, language: str) -> str:
     with translation.override(language):
-        return str(caveat_sentence(reasons, other=other))
+        return str(caveat_sentence(fit.reasons, other=fit.other.name))
 
 
 def _votes(suggestion: Suggestion) -> Iterable[Vote]:

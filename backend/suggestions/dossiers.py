@@ -30,7 +30,7 @@ from backend.cities.vocabularies import label
 from backend.common.dates import database_now
 from backend.common.formatting import comma_list
 from backend.common.pdf import render_pdf
-from backend.suggestions.pair_text import PlacesApart, places_apart, sides_of_view
+from backend.suggestions.pair_text import PlacesApart, places_apart, texts_for_side
 from backend.suggestions.queries import SuggestionForSide, suggestion_for
 
 Fact = tuple[str, str, str]
@@ -46,7 +46,7 @@ def dossier_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
         "view": view,
         "own_local": _local_name(view.own),
         "other_local": _local_name(view.other),
-        "sides": sides_of_view(view),
+        "sides": texts_for_side(view),
         "apart": apart,
         "facts": _facts(view, apart),
         "next_steps": _next_steps(view),

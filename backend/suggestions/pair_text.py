@@ -20,6 +20,7 @@ from backend.cities.vocabularies import label
 from backend.common.formatting import comma_list
 from backend.common.local_times import Season, known_zone, seasons
 from backend.suggestions.queries import SuggestionForSide
+from backend.suggestions.sides import Fit
 
 # Reasons in words. The engine gives codes and shares; people read sentences that name both
 # sides' benefit.
@@ -139,9 +140,9 @@ def closing_text(*, other: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a pair: who, what speaks for the partner from its point of view, the one caveat,
-    and what could not be compared.
+class SideText:
+    """One side of a pair: what speaks for the partner from its point of view, the one caveat, and
+    what could not be compared.
     """
 
     community: Community
@@ -153,51 +154,30 @@ class Side:
     missing: list[str]
 
 
-def side(
-    community: Community,
-    other: Community,
-    letter: str,
-    preference: float,
-    coverage: float,
-    reasons: Mapping[str, Any],
-    *,
-    reads: bool = False,
-) -> Side:
-    """``reads``: the reader belongs to this side and is addressed as "you"."""
-    return Side(
-        community=community,
+def side_texts(first: Fit, second: Fit, *, first_reads: bool = False) -> list[SideText]:
+    """Both sides in words, ``first`` in colour a. ``first_reads``: the reader belongs to the first
+    side and is addressed as "you".
+    """
+    return [_side_text(first, "a", reads=first_reads), _side_text(second, "b", reads=False)]
+
+
+def texts_for_side(view: SuggestionForSide) -> list[SideText]:
+    """The reader's own side first."""
+    return side_texts(view.own_fit, view.other_fit, first_reads=True)
+
+
+def _side_text(fit: Fit, letter: str, *, reads: bool) -> SideText:
+    own = "" if reads else fit.community.name
+    missing = (name for name in fit.reasons.get("missing", ()) if name in FACET_LABELS)
+    return SideText(
+        community=fit.community,
         letter=letter,
-        preference=preference,
-        coverage=coverage,
-        reasons=reason_sentences(reasons, other=other.name, own="" if reads else community.name),
-        caveat=caveat_sentence(reasons, other=other.name),
-        missing=[
-            str(FACET_LABELS[name]) for name in reasons.get("missing", ()) if name in FACET_LABELS
-        ],
+        preference=fit.preference,
+        coverage=fit.coverage,
+        reasons=reason_sentences(fit.reasons, other=fit.other.name, own=own),
+        caveat=caveat_sentence(fit.reasons, other=fit.other.name),
+        missing=[str(FACET_LABELS[name]) for name in missing],
     )
-
-
-def sides_of_view(view: SuggestionForSide) -> list[Side]:
-    """One's own side first."""
-    return [
-        side(
-            view.own,
-            view.other,
-            "a",
-            view.own_preference,
-            view.own_coverage,
-            view.own_reasons,
-            reads=True,
-        ),
-        side(
-            view.other,
-            view.own,
-            "b",
-            view.other_preference,
-            view.other_coverage,
-            view.other_reasons,
-        ),
-    ]
 
 
 # Where two places lie, how far apart, and when both are at work.

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Case, Count, Q, QuerySet, Value, When
@@ -18,13 +17,12 @@ from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.suggestions.models import ScoringRun, Suggestion
-from backend.suggestions.sides import SuggestionSide, side_of
+from backend.suggestions.sides import Fit, SuggestionSide, side_of, with_other_community
 
 _S = Suggestion.Status
 _A = Suggestion.SideState
 _ADVANCED = (_S.MUTUAL, _S.INTRODUCED)
-# Who has left, or found what it looked for, seeks nobody: anybody can read that on its public page,
-# so a suggestion may show it.
+# Communities that no longer seek a partner: their public pages say so, hence a suggestion may too.
 GONE = (Profile.Status.WITHDRAWN, Profile.Status.FULFILLED)
 
 
@@ -37,19 +35,21 @@ class SuggestionForSide:
     """
 
     suggestion_id: int
-    own: Community
-    other: Community
+    own_fit: Fit
+    other_fit: Fit
     status_for_side: str
     score: float
-    own_preference: float
-    other_preference: float
-    own_coverage: float
-    other_coverage: float
-    own_reasons: dict[str, Any]
-    other_reasons: dict[str, Any]
     released_at: dt.datetime | None
     expires_at: dt.datetime | None
     undo_until: dt.datetime | None = None  # until when the side's own last answer can be undone
+
+    @property
+    def own(self) -> Community:
+        return self.own_fit.community
+
+    @property
+    def other(self) -> Community:
+        return self.other_fit.community
 
     @property
     def can_answer(self) -> bool:
@@ -57,9 +57,7 @@ class SuggestionForSide:
 
 
 def status_for_side(side: SuggestionSide, now: dt.datetime) -> str:
-    """Where the suggestion stands for a side, from that side's own answer, the clock and
-    mutual interest alone.
-    """
+    """The status for a side: from its own answer, the clock and mutual interest alone."""
     suggestion, own = side.suggestion, side.state
     if suggestion.status in _ADVANCED:
         return suggestion.status
@@ -78,7 +76,7 @@ def status_for_side(side: SuggestionSide, now: dt.datetime) -> str:
 
 def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> SuggestionForSide:
     own = side_of(suggestion, community_id)
-    other, final_at, status = own.other, own.final_at, status_for_side(own, now)
+    final_at, status = own.final_at, status_for_side(own, now)
     if status in ("open", "waiting") and own.community.profile.status in GONE:
         status = "closed"
     undoable = (
@@ -86,16 +84,10 @@ def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> Sugges
     )
     return SuggestionForSide(
         suggestion_id=suggestion.pk,
-        own=own.community,
-        other=other.community,
+        own_fit=own.fit,
+        other_fit=own.other.fit,
         status_for_side=status,
         score=suggestion.score,
-        own_preference=own.value("preference"),
-        other_preference=other.value("preference"),
-        own_coverage=own.value("coverage"),
-        other_coverage=other.value("coverage"),
-        own_reasons=own.value("reasons"),
-        other_reasons=other.value("reasons"),
         released_at=suggestion.released_at,
         expires_at=suggestion.expires_at,
         undo_until=final_at if undoable else None,
@@ -124,12 +116,10 @@ def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
 
 
 def _seen_by(community_id: int) -> QuerySet[Suggestion]:
-    """What was released to the side, but for partners that have left the service or seek nobody any
-    more.
+    """What was released to the side, except partners that have left the service or no longer seek
+    anybody.
     """
-    gone = Q(pair__b_id=community_id, pair__a__profile__status__in=GONE) | Q(
-        pair__a_id=community_id, pair__b__profile__status__in=GONE
-    )
+    gone = with_other_community(community_id, profile__status__in=GONE)
     return (
         Suggestion.objects.visible_to_communities()
         .of_community(community_id)

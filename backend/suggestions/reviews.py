@@ -20,6 +20,7 @@ from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.suggestions.models import AnswerRule, Decision, ShortlistEntry, Suggestion, Vote
 from backend.suggestions.queries import GONE, SuggestionForSide, seen_from, suggestions_of_community
+from backend.suggestions.sides import with_other_community, with_own_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,26 +119,10 @@ class Review:
         return objection_to(answer, self.rule, self.tally) if self.rule is not None else ""
 
 
-def _own(community_id: int, **values: object) -> Q:
-    """A condition on the side's own columns: ``state="pending"`` asks for a_state or b_state,
-    whichever is its own.
-    """
-    sides = [
-        Q(
-            **{f"pair__{side}_id": community_id},
-            **{f"{side}_{name}": value for name, value in values.items()},
-        )
-        for side in "ab"
-    ]
-    return sides[0] | sides[1]
-
-
-def of_other(reader: Reader, path: str, value: object) -> Q:
-    """A condition on the other community of a pair: ``path`` begins at the community."""
+def of_other(reader: Reader, **fields: object) -> Q:
+    """A condition on the other community of a pair; lookups begin at the community."""
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
-    return Q(**{"pair__a_id": community_id, f"pair__b__{path}": value}) | Q(
-        **{"pair__b_id": community_id, f"pair__a__{path}": value}
-    )
+    return with_other_community(community_id, **fields)
 
 
 def shown_in(reader: Reader, shown: str, now: dt.datetime) -> Q:
@@ -145,7 +130,7 @@ def shown_in(reader: Reader, shown: str, now: dt.datetime) -> Q:
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     seeks = ~Exists(Profile.objects.filter(community_id=community_id, status__in=GONE))
     open_to_us = (
-        _own(community_id, state=_A.PENDING)
+        with_own_side(community_id, state=_A.PENDING)
         & (Q(expires_at__gt=now) | Q(expires_at__isnull=True))
         & Q(seeks)
     )
@@ -166,7 +151,7 @@ def shown_in(reader: Reader, shown: str, now: dt.datetime) -> Q:
             )
         )
     if shown == "answered":
-        return ~_own(community_id, state=_A.PENDING)
+        return ~with_own_side(community_id, state=_A.PENDING)
     return Q()
 
 

@@ -1,5 +1,5 @@
-"""The sides of a suggestion: the one lock of their pair, which of them a community is, and how long
-a pair rests.
+"""The sides of a suggestion: which of them a community is, how well each fits the other, the one
+lock of their pair, and how long a pair rests.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from backend.cities.models import Community
 from backend.common.dates import months_after
@@ -20,6 +21,17 @@ from backend.suggestions.models import Pair, Suggestion
 def cooling_end(moment: dt.datetime) -> dt.datetime:
     """Until when a pair rests that came to its end at ``moment``."""
     return months_after(moment, settings.SUGGESTIONS["cooling_months"])
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well one community fits another, from the point of view of the first."""
+
+    community: Community
+    other: Community
+    preference: float  # in [0, 1]
+    coverage: float  # in [0, 1], the share of the preference's weight that had data
+    reasons: dict[str, Any]  # an explanation as backend.suggestions.scoring writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,16 @@ class SuggestionSide:
         return str(self.value("state"))
 
     @property
+    def state_label(self) -> str:
+        return str(Suggestion.SideState(self.state).label)
+
+    @property
+    def fit(self) -> Fit:
+        """How well the other side fits this one."""
+        preference, coverage, reasons = map(self.value, ("preference", "coverage", "reasons"))
+        return Fit(self.community, self.other.community, preference, coverage, reasons)
+
+    @property
     def final_at(self) -> dt.datetime | None:
         """From when the answer takes effect; None: at once, or there is none."""
         found: dt.datetime | None = self.value("final_at")
@@ -65,6 +87,11 @@ class SuggestionSide:
 def sides_of(suggestion: Suggestion) -> tuple[SuggestionSide, SuggestionSide]:
     """Side a and side b."""
     return SuggestionSide(suggestion, "a"), SuggestionSide(suggestion, "b")
+
+
+def home_side_first(suggestion: Suggestion) -> tuple[SuggestionSide, SuggestionSide]:
+    a, b = sides_of(suggestion)
+    return (a, b) if a.community.is_home else (b, a)
 
 
 def side_of(suggestion: Suggestion, community_id: int) -> SuggestionSide:
@@ -87,6 +114,30 @@ def side_columns(
         for letter, values in (("a", a), ("b", b))
         for name, value in zip(names, values, strict=True)
     }
+
+
+def with_own_side(community_id: int, **columns: object) -> Q:
+    """Suggestions of the community whose own columns have these values: ``state="pending"`` asks
+    for a_state where the community is side a, else for b_state.
+    """
+    a, b = (
+        Q(**{f"pair__{letter}_id": community_id})
+        & Q(**{f"{letter}_{name}": value for name, value in columns.items()})
+        for letter in "ab"
+    )
+    return a | b
+
+
+def with_other_community(community_id: int, **fields: object) -> Q:
+    """Suggestions of the community whose other community has these values; lookups begin at the
+    other community.
+    """
+    a, b = (
+        Q(**{f"pair__{own}_id": community_id})
+        & Q(**{f"pair__{other}__{name}": value for name, value in fields.items()})
+        for own, other in ("ab", "ba")
+    )
+    return a | b
 
 
 def lock_suggestion(suggestion_id: int) -> Suggestion:

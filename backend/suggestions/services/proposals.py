@@ -26,7 +26,6 @@ from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import rules_against
 from backend.suggestions.models import HandProposal, Pair, Suggestion
 from backend.suggestions.scoring import (
-    RankedRow,
     engine_for,
     fit_builder,
     freeze_snapshot,
@@ -36,7 +35,7 @@ from backend.suggestions.scoring import (
 )
 from backend.suggestions.services.curation import check_text, pair_of, release, two_sides
 from backend.suggestions.services.runs import current_run, run_builder
-from backend.suggestions.sides import side_columns
+from backend.suggestions.sides import Fit, side_columns
 
 # Rules of the engine that no reason of staff sets aside; every other one is a wish of a side.
 _HARD = {"same_country", "barred_jurisdiction", "barred_pair"}
@@ -72,9 +71,8 @@ class Assessment:
 
     home: Community
     abroad: Community
-    row: RankedRow | None
-    home_reasons: dict[str, Any]
-    abroad_reasons: dict[str, Any]
+    score: float | None
+    fits: tuple[Fit, Fit] | None  # from home and from abroad
     problems: tuple[Problem, ...]
 
     @property
@@ -104,7 +102,7 @@ def _assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
         problems.append(
             Problem("not_published", f"{missing.name} has no published profile.", hard=True)
         )
-        return Assessment(home, abroad, None, {}, {}, tuple(problems))
+        return Assessment(home, abroad, None, None, tuple(problems))
     run = current_run()
     builder = run_builder(run.pk) if run else fit_builder(snapshot)
     engine = engine_for(
@@ -123,10 +121,13 @@ def _assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
             rule in _HARD and not known
         ):  # a bar, a partnership or a rest is told above by its own name
             problems.append(Problem(code, "The two may not be suggested to each other.", hard=True))
+    row = scored_pair(engine, home.pk, abroad.pk)
     forth, back = pair_reasons(engine, home.pk, abroad.pk)
-    return Assessment(
-        home, abroad, scored_pair(engine, home.pk, abroad.pk), forth, back, tuple(problems)
+    fits = (
+        Fit(home, abroad, row.left_preference, row.left_coverage, forth),
+        Fit(abroad, home, row.right_preference, row.right_coverage, back),
     )
+    return Assessment(home, abroad, row.score, fits, tuple(problems))
 
 
 def _standing_problems(home: Community, abroad: Community, now: dt.datetime) -> list[Problem]:
@@ -181,8 +182,8 @@ def propose_pair(
     home, abroad = two_sides(home_id, abroad_id)
     errors = check_text({"because": (because, longest(HandProposal, "because"), "why these two")})
     assessment = _assess(home, abroad, database_now())
-    row = assessment.row
-    if not assessment.is_possible or row is None:
+    score, fits = assessment.score, assessment.fits
+    if not assessment.is_possible or score is None or fits is None:
         raise WrongState(
             " ".join(problem.words for problem in assessment.problems if problem.hard),
             code="not_eligible",
@@ -205,7 +206,7 @@ def propose_pair(
     try:
         with transaction.atomic():
             suggestion = Suggestion.objects.create(
-                pair=pair, run=current_run(), **_values(assessment, row)
+                pair=pair, run=current_run(), **_values(score, fits)
             )
     except IntegrityError:
         raise Conflict(
@@ -222,13 +223,13 @@ def propose_pair(
     return release(by=by, suggestion_id=suggestion.pk) if release_now else suggestion
 
 
-def _values(assessment: Assessment, row: RankedRow) -> dict[str, Any]:
+def _values(score: float, fits: tuple[Fit, Fit]) -> dict[str, Any]:
     """A suggestion's fields in the pair's order of sides."""
-    home = (row.left_preference, row.left_coverage, assessment.home_reasons)
-    abroad = (row.right_preference, row.right_coverage, assessment.abroad_reasons)
+    home, abroad = fits
     names = ("preference", "coverage", "reasons")
-    sides = side_columns(assessment.home.pk, assessment.abroad.pk, names, home, abroad)
-    return {"score": row.score} | sides
+    values = ([getattr(fit, name) for name in names] for fit in fits)
+    sides = side_columns(home.community.pk, abroad.community.pk, names, *values)
+    return {"score": score} | sides
 
 
 def promising_threshold() -> float:

@@ -11,6 +11,7 @@ from backend.common.bounds import LARGEST_ID, longest
 from backend.suggestions.models import ExclusionRule, HandProposal, ReleasePolicy, Suggestion
 from backend.suggestions.services.curation import MOST_AT_ONCE
 from backend.suggestions.services.proposals import Assessment
+from backend.suggestions.sides import sides_of
 from backend.web.introductions.serializers import OwnerSerializer
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
@@ -38,17 +39,10 @@ class StaffSuggestionSerializer(serializers.Serializer):
     closed_at = serializers.DateTimeField(allow_null=True)
 
     def to_representation(self, suggestion: Any) -> Any:
-        sides = {}
-        for own, other in (("a", "b"), ("b", "a")):
-            community, partner = getattr(suggestion.pair, own), getattr(suggestion.pair, other)
-            preference, coverage, reasons = (
-                getattr(suggestion, f"{own}_{name}")
-                for name in ("preference", "coverage", "reasons")
-            )
-            sides[own] = side_values(community, partner, preference, coverage, reasons) | {
-                "state": getattr(suggestion, f"{own}_state"),
-                "rank": getattr(suggestion, f"{own}_rank"),
-            }
+        sides = {
+            side.letter: side_values(side.fit) | {"state": side.state, "rank": side.value("rank")}
+            for side in sides_of(suggestion)
+        }
         names = (
             "id",
             "pair_id",
@@ -188,32 +182,14 @@ class AssessmentSerializer(serializers.Serializer):
     problems = EligibilityProblemSerializer(many=True)
 
     def to_representation(self, found: Assessment) -> Any:
-        row = found.row
-        values: dict[str, Any] = {
-            "score": None,
-            "home": None,
-            "abroad": None,
+        home, abroad = found.fits or (None, None)
+        values = {
+            "score": found.score,
+            "home": side_values(home) if home else None,
+            "abroad": side_values(abroad) if abroad else None,
             "is_possible": found.is_possible,
             "problems": found.problems,
         }
-        if row is not None:
-            values |= {
-                "score": row.score,
-                "home": side_values(
-                    found.home,
-                    found.abroad,
-                    row.left_preference,
-                    row.left_coverage,
-                    found.home_reasons,
-                ),
-                "abroad": side_values(
-                    found.abroad,
-                    found.home,
-                    row.right_preference,
-                    row.right_coverage,
-                    found.abroad_reasons,
-                ),
-            }
         return super().to_representation(values)
 
 

@@ -21,6 +21,7 @@ from backend.common.errors import InvalidFields, NotVisible
 from backend.outbox.queries import trail
 from backend.suggestions.eligibility import all_exclusion_rules, region_names
 from backend.suggestions.models import HandProposal, Suggestion
+from backend.suggestions.pair_text import side_texts
 from backend.suggestions.queries import staff_suggestions
 from backend.suggestions.services import hold, release
 from backend.suggestions.services.curation import (
@@ -34,11 +35,11 @@ from backend.suggestions.services.curation import (
     two_sides,
 )
 from backend.suggestions.services.proposals import (
-    Assessment,
     assess_pair,
     promising_threshold,
     propose_pair,
 )
+from backend.suggestions.sides import Fit, home_side_first
 from backend.web.access import Level, open_to
 from backend.web.curation.forms import (
     BarForm,
@@ -48,7 +49,7 @@ from backend.web.curation.forms import (
     SuggestionFilters,
 )
 from backend.web.html.base import current_user, inside
-from backend.web.suggestions.comparison import facet_rows, side, sides_of_suggestion
+from backend.web.suggestions.comparison import facet_rows
 
 # Suggestions as staff see them: both sides' answers, release and hold.
 
@@ -63,7 +64,10 @@ def suggestion_list(request: HttpRequest) -> HttpResponse:
     form = SuggestionFilters(request.GET)
     found = form.narrow(staff_suggestions(current_user(request)))
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
-    rows = [(suggestion, sides_of_suggestion(suggestion)) for suggestion in page]
+    rows = [
+        (suggestion, side_texts(*(side.fit for side in home_side_first(suggestion))))
+        for suggestion in page
+    ]
     shows_sample = any(
         suggestion.pair.a.is_sample or suggestion.pair.b.is_sample for suggestion in page
     )
@@ -83,18 +87,11 @@ def detail(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     suggestion = staff_suggestions(current_user(request)).filter(pk=suggestion_id).first()
     if suggestion is None:
         raise NotVisible
-    sides = sides_of_suggestion(suggestion)
-    first, second = ("a", "b") if sides[0].community.pk == suggestion.pair.a_id else ("b", "a")
+    first, second = home_side_first(suggestion)
     context: dict[str, Any] = {
         "suggestion": suggestion,
-        "sides": sides,
-        "states": [
-            getattr(suggestion, f"get_{first}_state_display")(),
-            getattr(suggestion, f"get_{second}_state_display")(),
-        ],
-        "rows": facet_rows(
-            getattr(suggestion, f"{first}_reasons"), getattr(suggestion, f"{second}_reasons")
-        ),
+        "states": [first.state_label, second.state_label],
+        **_in_words(first.fit, second.fit),
         "decisions": suggestion.decisions.select_related("community", "by").order_by("id"),
         "events": trail("suggestion", suggestion.pk),
         "proposal": HandProposal.objects.select_related("by").filter(suggestion=suggestion).first(),
@@ -276,25 +273,16 @@ def propose(request: HttpRequest) -> HttpResponse:
         "form": form,
         "assessment": assessment,
         "promising": promising_threshold(),
-        **_fit(assessment),
+        **(_in_words(*assessment.fits) if assessment.fits else {}),
     }
     return render(
         request, "curation/staff_propose.html", context, status=422 if form.errors else 200
     )
 
 
-def _fit(assessment: Assessment) -> dict[str, Any]:
-    """The pair in words and bars, as a suggestion's page has it."""
-    home, abroad, row = assessment.home, assessment.abroad, assessment.row
-    if row is None:
-        return {}
-    sides = [
-        side(home, abroad, "a", row.left_preference, row.left_coverage, assessment.home_reasons),
-        side(
-            abroad, home, "b", row.right_preference, row.right_coverage, assessment.abroad_reasons
-        ),
-    ]
-    return {"sides": sides, "rows": facet_rows(assessment.home_reasons, assessment.abroad_reasons)}
+def _in_words(first: Fit, second: Fit) -> dict[str, Any]:
+    """A pair in words and bars."""
+    return {"sides": side_texts(first, second), "rows": facet_rows(first.reasons, second.reasons)}
 
 
 def _search(request: HttpRequest) -> HttpResponse:

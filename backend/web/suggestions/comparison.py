@@ -9,8 +9,7 @@ from typing import Any
 from backend.cities.facets import FACET_LABELS
 from backend.cities.models import Community
 from backend.cities.profile_schema import GROUPS
-from backend.suggestions.models import Suggestion
-from backend.suggestions.pair_text import Side, item_label, side
+from backend.suggestions.pair_text import item_label
 from backend.suggestions.queries import SuggestionForSide
 from backend.web.profiles.presentation import DescribedAnswer, describe, published_data
 
@@ -83,23 +82,6 @@ class FacetRow:
     second: BarMark
 
 
-def sides_of_suggestion(suggestion: Suggestion) -> list[Side]:
-    """For staff: the home side first, as lists name it."""
-    mine, theirs = ("a", "b") if suggestion.pair.a.is_home else ("b", "a")
-
-    def of(name: str, partner: str, letter: str) -> Side:
-        return side(
-            getattr(suggestion.pair, name),
-            getattr(suggestion.pair, partner),
-            letter,
-            getattr(suggestion, f"{name}_preference"),
-            getattr(suggestion, f"{name}_coverage"),
-            getattr(suggestion, f"{name}_reasons"),
-        )
-
-    return [of(mine, theirs, "a"), of(theirs, mine, "b")]
-
-
 def _bars(reasons: Mapping[str, Any]) -> dict[str, BarMark]:
     bars = {}
     for row in reasons.get("contributions", ()):
@@ -140,7 +122,7 @@ def candidate_facets(views: Sequence[SuggestionForSide]) -> list[CandidateFacet]
     weights; gaps are gaps.
     """
     rows = [
-        {row.label: row for row in facet_rows(view.own_reasons, view.other_reasons)}
+        {row.label: row for row in facet_rows(view.own_fit.reasons, view.other_fit.reasons)}
         for view in views
     ]
     labels = list(dict.fromkeys(label for of_one in rows for label in of_one))

@@ -106,11 +106,11 @@ class QueueForm(Filters):
         return rows.filter(shown_in(self._side, value, database_now()))
 
     def filter_country(self, rows: Rows, value: str) -> Rows:
-        return rows.filter(of_other(self._side, "country_id", value))
+        return rows.filter(of_other(self._side, country_id=value))
 
     def filter_theme(self, rows: Rows, value: str) -> Rows:
         path = "profile__current_version__data__themes__importances__has_key"
-        return rows.filter(of_other(self._side, path, value))
+        return rows.filter(of_other(self._side, **{path: value}))
 
     @property
     def _side(self) -> Reader:

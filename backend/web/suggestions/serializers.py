@@ -10,6 +10,7 @@ from backend.common.bounds import LARGEST_ID, longest
 from backend.suggestions.models import AnswerRule, Decision, Vote
 from backend.suggestions.pair_text import caveat_sentence, reason_sentences
 from backend.suggestions.reviews import Review
+from backend.suggestions.sides import Fit
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
@@ -53,15 +54,13 @@ def _reasons(reasons: dict[str, Any], other: str) -> dict[str, Any]:
     }
 
 
-def side_values(
-    community: Any, other: Any, preference: float, coverage: float, reasons: dict[str, Any]
-) -> dict[str, Any]:
+def side_values(fit: Fit) -> dict[str, Any]:
     """What ``SideSerializer`` shows of one side of a pair."""
     return {
-        "community": community,
-        "preference": preference,
-        "coverage": coverage,
-        "reasons": _reasons(reasons, other.name),
+        "community": fit.community,
+        "preference": fit.preference,
+        "coverage": fit.coverage,
+        "reasons": _reasons(fit.reasons, fit.other.name),
     }
 
 
@@ -90,16 +89,8 @@ class SuggestionSerializer(serializers.Serializer):
                 "id": view.suggestion_id,
                 "state": view.status_for_side,
                 "score": view.score,
-                "own": side_values(
-                    view.own, view.other, view.own_preference, view.own_coverage, view.own_reasons
-                ),
-                "other": side_values(
-                    view.other,
-                    view.own,
-                    view.other_preference,
-                    view.other_coverage,
-                    view.other_reasons,
-                ),
+                "own": side_values(view.own_fit),
+                "other": side_values(view.other_fit),
                 "released_at": view.released_at,
                 "expires_at": view.expires_at,
                 "undo_until": view.undo_until,

@@ -28,7 +28,7 @@ from backend.common.files import private_download
 from backend.introductions.queries.introductions import introductions_of
 from backend.suggestions.dossiers import dossier_bytes, dossier_context
 from backend.suggestions.models import AnswerRule, Decision
-from backend.suggestions.pair_text import Side, closing_text, places_apart, sides_of_view
+from backend.suggestions.pair_text import SideText, closing_text, places_apart, texts_for_side
 from backend.suggestions.queries import SuggestionForSide, seen_from, suggestion_for
 from backend.suggestions.reviews import (
     MOST_COMPARED,
@@ -72,7 +72,7 @@ _SHOWN_LABELS = {
 @dataclass(frozen=True, slots=True)
 class SuggestionCard:
     view: SuggestionForSide
-    sides: list[Side]
+    sides: list[SideText]
     review: Review
 
 
@@ -110,7 +110,7 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
     views = [seen_from(row, community_id, now=now) for row in page]
     reviews = reviews_of(reader, views)
     cards = [
-        SuggestionCard(view, sides_of_view(view), reviews[view.suggestion_id]) for view in views
+        SuggestionCard(view, texts_for_side(view), reviews[view.suggestion_id]) for view in views
     ]
     context = {
         "community_id": community_id,
@@ -147,8 +147,8 @@ def detail_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
     return {
         "community_id": view.own.pk,
         "view": view,
-        "sides": sides_of_view(view),
-        "rows": facet_rows(view.own_reasons, view.other_reasons),
+        "sides": texts_for_side(view),
+        "rows": facet_rows(view.own_fit.reasons, view.other_fit.reasons),
         "compared": compared_groups([view.own, view.other]),
         "compared_communities": [view.own, view.other],
         "apart": places_apart(view.own, view.other, now.date()),
@@ -331,7 +331,7 @@ def compare(request: HttpRequest, community_id: int) -> HttpResponse:
         "candidates": [
             (
                 view,
-                sides_of_view(view),
+                texts_for_side(view),
                 reviews[view.suggestion_id],
                 places_apart(own, view.other, today),
             )

@@ -25,7 +25,7 @@ from backend.cities.models import (
     VettingNote,
 )
 from backend.notifications.models import Notification
-from backend.notifications.notices import MessageText, Notice, community_page, declare
+from backend.notifications.notices import MessageText, community_page, notice
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 
@@ -143,6 +143,15 @@ def _join_requested_recipients(event: Event) -> list[Notification]:
     ]
 
 
+@notice(
+    "join_requested",
+    gettext_lazy("Somebody asks to join"),
+    Topic.JOIN_REQUESTED,
+    recipients=_join_requested_recipients,
+    path=lambda notification: reverse(
+        "web:people", kwargs={"community_id": notification.payload["community"]}
+    ),
+)
 def _join_requested(notification: Notification) -> MessageText:
     own = own_name(notification) or name_of(notification.payload["community"])
     return MessageText(
@@ -155,20 +164,6 @@ def _join_requested(notification: Notification) -> MessageText:
         ),
         _("See the request"),
     )
-
-
-declare(
-    Notice(
-        kind="join_requested",
-        label=gettext_lazy("Somebody asks to join"),
-        topics=(Topic.JOIN_REQUESTED,),
-        recipients=_join_requested_recipients,
-        words=_join_requested,
-        path=lambda notification: reverse(
-            "web:people", kwargs={"community_id": notification.payload["community"]}
-        ),
-    )
-)
 
 
 def _join_answered_recipients(event: Event) -> list[Notification]:
@@ -185,6 +180,13 @@ def _join_answered_recipients(event: Event) -> list[Notification]:
     ]
 
 
+@notice(
+    "join_answered",
+    gettext_lazy("Answer to a request to join"),
+    Topic.JOIN_ANSWERED,
+    recipients=_join_answered_recipients,
+    path=lambda notification: reverse("web:dashboard"),
+)
 def _join_answered(notification: Notification) -> MessageText:
     own = {"own": own_name(notification)}
     if notification.payload["answer"] == JoinRequest.Status.ACCEPTED:
@@ -203,18 +205,6 @@ def _join_answered(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="join_answered",
-        label=gettext_lazy("Answer to a request to join"),
-        topics=(Topic.JOIN_ANSWERED,),
-        recipients=_join_answered_recipients,
-        words=_join_answered,
-        path=lambda notification: reverse("web:dashboard"),
-    )
-)
-
-
 # Profiles
 
 
@@ -223,6 +213,13 @@ def _submission(notification: Notification) -> str:
     return reverse("web:staff_submission", kwargs={"community_id": community_id})
 
 
+@notice(
+    "profile_submitted",
+    gettext_lazy("Profile to vet"),
+    Topic.PROFILE_SUBMITTED,
+    recipients=lambda event: to_curators(event, community=event.community_id),
+    path=_submission,
+)
 def _profile_submitted(notification: Notification) -> MessageText:
     return MessageText(
         _("A profile waits to be vetted"),
@@ -234,18 +231,6 @@ def _profile_submitted(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="profile_submitted",
-        label=gettext_lazy("Profile to vet"),
-        topics=(Topic.PROFILE_SUBMITTED,),
-        recipients=lambda event: to_curators(event, community=event.community_id),
-        words=_profile_submitted,
-        path=_submission,
-    )
-)
-
-
 def _second_approval_recipients(event: Event) -> list[Notification]:
     """The other curators: one has approved, and a second one must."""
     return [
@@ -255,6 +240,13 @@ def _second_approval_recipients(event: Event) -> list[Notification]:
     ]
 
 
+@notice(
+    "second_approval",
+    gettext_lazy("Profile to approve too"),
+    Topic.PROFILE_APPROVED,
+    recipients=_second_approval_recipients,
+    path=_submission,
+)
 def _second_approval(notification: Notification) -> MessageText:
     return MessageText(
         _("A profile needs a second approval"),
@@ -269,18 +261,13 @@ def _second_approval(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="second_approval",
-        label=gettext_lazy("Profile to approve too"),
-        topics=(Topic.PROFILE_APPROVED,),
-        recipients=_second_approval_recipients,
-        words=_second_approval,
-        path=_submission,
-    )
+@notice(
+    "changes_requested",
+    gettext_lazy("Changes requested"),
+    Topic.PROFILE_CHANGES_REQUESTED,
+    recipients=lambda event: to_owners(event, reason=event.payload.get("reason", "")),
+    path=community_page("web:profile"),
 )
-
-
 def _changes_requested(notification: Notification) -> MessageText:
     reason = dict(VettingNote.Reason.choices).get(notification.payload.get("reason", ""), "")
     return MessageText(
@@ -294,23 +281,18 @@ def _changes_requested(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="changes_requested",
-        label=gettext_lazy("Changes requested"),
-        topics=(Topic.PROFILE_CHANGES_REQUESTED,),
-        recipients=lambda event: to_owners(event, reason=event.payload.get("reason", "")),
-        words=_changes_requested,
-        path=community_page("web:profile"),
-    )
-)
-
-
 def _profile_published_recipients(event: Event) -> list[Notification]:
     """Only where staff publish it after vetting: what its owners publish themselves they know."""
     return to_owners(event) if event.by is not None and event.by.is_staff_member else []
 
 
+@notice(
+    "profile_published",
+    gettext_lazy("Profile published"),
+    Topic.PROFILE_PUBLISHED,
+    recipients=_profile_published_recipients,
+    path=community_page("web:profile"),
+)
 def _profile_published(notification: Notification) -> MessageText:
     return MessageText(
         _("Your profile is published"),
@@ -320,18 +302,6 @@ def _profile_published(notification: Notification) -> MessageText:
         ),
         _("See the profile"),
     )
-
-
-declare(
-    Notice(
-        kind="profile_published",
-        label=gettext_lazy("Profile published"),
-        topics=(Topic.PROFILE_PUBLISHED,),
-        recipients=_profile_published_recipients,
-        words=_profile_published,
-        path=community_page("web:profile"),
-    )
-)
 
 
 def _confirmation_due_recipients(event: Event) -> list[Notification]:
@@ -345,6 +315,13 @@ def _confirmation_due_recipients(event: Event) -> list[Notification]:
     return to_owners(event, months=months) if due.exists() else []
 
 
+@notice(
+    "confirmation_due",
+    gettext_lazy("Is the profile still true?"),
+    Topic.PROFILE_CONFIRMATION_DUE,
+    recipients=_confirmation_due_recipients,
+    path=community_page("web:profile_confirm"),
+)
 def _confirmation_due(notification: Notification) -> MessageText:
     months, ends = notification.payload["months"], settings.PROFILES["unsuggested_months"]
     own = {"own": own_name(notification), "months": months, "ends": ends}
@@ -372,18 +349,6 @@ def _confirmation_due(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="confirmation_due",
-        label=gettext_lazy("Is the profile still true?"),
-        topics=(Topic.PROFILE_CONFIRMATION_DUE,),
-        recipients=_confirmation_due_recipients,
-        words=_confirmation_due,
-        path=community_page("web:profile_confirm"),
-    )
-)
-
-
 # Memberships
 
 
@@ -396,6 +361,13 @@ def _membership_ending_recipients(event: Event) -> list[Notification]:
     return to_owners(event, paid_through=day) if ends else []
 
 
+@notice(
+    "membership_ending",
+    gettext_lazy("Membership ends soon"),
+    Topic.MEMBERSHIP_ENDING,
+    recipients=_membership_ending_recipients,
+    path=community_page("web:community"),
+)
 def _membership_ending(notification: Notification) -> MessageText:
     day = date_format(dt.date.fromisoformat(notification.payload["paid_through"]))
     return MessageText(
@@ -412,18 +384,6 @@ def _membership_ending(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="membership_ending",
-        label=gettext_lazy("Membership ends soon"),
-        topics=(Topic.MEMBERSHIP_ENDING,),
-        recipients=_membership_ending_recipients,
-        words=_membership_ending,
-        path=community_page("web:community"),
-    )
-)
-
-
 def _membership_lapsed_recipients(event: Event) -> list[Notification]:
     lapsed = Membership.objects.filter(
         pk=event.subject_id, standing=Membership.Standing.LAPSED, ended_on__isnull=True
@@ -431,6 +391,13 @@ def _membership_lapsed_recipients(event: Event) -> list[Notification]:
     return to_owners(event) if lapsed else []
 
 
+@notice(
+    "membership_lapsed",
+    gettext_lazy("Membership has lapsed"),
+    Topic.MEMBERSHIP_LAPSED,
+    recipients=_membership_lapsed_recipients,
+    path=community_page("web:community"),
+)
 def _membership_lapsed(notification: Notification) -> MessageText:
     return MessageText(
         _("Your membership has lapsed"),
@@ -443,15 +410,3 @@ def _membership_lapsed(notification: Notification) -> MessageText:
         ),
         _("See your community's page"),
     )
-
-
-declare(
-    Notice(
-        kind="membership_lapsed",
-        label=gettext_lazy("Membership has lapsed"),
-        topics=(Topic.MEMBERSHIP_LAPSED,),
-        recipients=_membership_lapsed_recipients,
-        words=_membership_lapsed,
-        path=community_page("web:community"),
-    )
-)

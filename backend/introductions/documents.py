@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from backend.cities.vocabularies import label
 from backend.common.errors import InvalidFields
-from backend.introductions.models import Form
+from backend.introductions.models import AgreementType
 from backend.suggestions.models import Pair
 
 LONGEST_TEXT = 20_000
@@ -65,7 +65,7 @@ class Terms(TypedDict):
 @cache
 def delivered_text(form: str) -> str:
     """The text that the service is delivered with, for one form."""
-    return (_FOLDER / f"{Form(form).value}.txt").read_text(encoding="utf-8").strip()
+    return (_FOLDER / f"{AgreementType(form).value}.txt").read_text(encoding="utf-8").strip()
 
 
 def check_text(text: str) -> str:
@@ -121,7 +121,7 @@ def _values(terms: Terms, pair: Pair) -> dict[str, str]:
         "second": pair.b.name,
         "first_country": pair.a.country.name,
         "second_country": pair.b.country.name,
-        "form": str(Form(terms["form"]).label),
+        "form": str(AgreementType(terms["form"]).label),
         "areas": ", ".join(label("themes", code) for code in terms["areas"]),
         "languages": ", ".join(label("languages", code) for code in terms["languages"]),
         "term": "open-ended"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.mime.text import MIMEText
+from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -10,9 +11,16 @@ from django.utils.translation import gettext_lazy
 
 from backend.cities.notices import name_of, other_name, own_name, side_names, to_sides
 from backend.introductions.meeting_times import calendar_entry, has_entry, local_times, method_of
-from backend.introductions.models import Agreement, Consent, Introduction, Meeting, Partnership
+from backend.introductions.models import (
+    Agreement,
+    Consent,
+    Introduction,
+    Meeting,
+    Partnership,
+    YearlyReport,
+)
 from backend.notifications.models import Notification
-from backend.notifications.notices import MessageText, Notice, declare, subject_page
+from backend.notifications.notices import MessageText, notice, subject_page
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 
@@ -30,13 +38,23 @@ def _without(
 # Introductions and contacts
 
 
-def _introduced_recipients(event: Event) -> list[Notification]:
-    if event.payload.get("new") != Introduction.Stage.INTRODUCED:
-        return []
+def _sides_of_introduction(event: Event) -> list[Notification]:
     introduction = Introduction.objects.select_related("pair").get(pk=event.subject_id)
     return to_sides(introduction.pair, introduction.pk)
 
 
+def _introduced_recipients(event: Event) -> list[Notification]:
+    introduced = event.payload.get("new") == Introduction.Stage.INTRODUCED
+    return _sides_of_introduction(event) if introduced else []
+
+
+@notice(
+    "introduced",
+    gettext_lazy("Introduction"),
+    Topic.INTRODUCTION_MOVED,
+    recipients=_introduced_recipients,
+    path=_introduction_page,
+)
 def _introduced(notification: Notification) -> MessageText:
     return MessageText(
         _("You are introduced"),
@@ -46,18 +64,6 @@ def _introduced(notification: Notification) -> MessageText:
         ),
         _("See the introduction"),
     )
-
-
-declare(
-    Notice(
-        kind="introduced",
-        label=gettext_lazy("Introduction"),
-        topics=(Topic.INTRODUCTION_MOVED,),
-        recipients=_introduced_recipients,
-        words=_introduced,
-        path=_introduction_page,
-    )
-)
 
 
 def _contacts_open_recipients(event: Event) -> list[Notification]:
@@ -71,10 +77,16 @@ def _contacts_open_recipients(event: Event) -> list[Notification]:
     )
     if len(active) < 2 or active[-1].community_id != event.community_id:
         return []
-    introduction = Introduction.objects.select_related("pair").get(pk=event.subject_id)
-    return to_sides(introduction.pair, introduction.pk)
+    return _sides_of_introduction(event)
 
 
+@notice(
+    "contacts_open",
+    gettext_lazy("Contacts are open"),
+    Topic.CONSENT_GIVEN,
+    recipients=_contacts_open_recipients,
+    path=_introduction_page,
+)
 def _contacts_open(notification: Notification) -> MessageText:
     return MessageText(
         _("Contacts are open"),
@@ -84,18 +96,6 @@ def _contacts_open(notification: Notification) -> MessageText:
         ),
         _("See the contacts"),
     )
-
-
-declare(
-    Notice(
-        kind="contacts_open",
-        label=gettext_lazy("Contacts are open"),
-        topics=(Topic.CONSENT_GIVEN,),
-        recipients=_contacts_open_recipients,
-        words=_contacts_open,
-        path=_introduction_page,
-    )
-)
 
 
 # Meetings
@@ -141,6 +141,32 @@ def _meeting_names(notification: Notification) -> dict[str, str]:
     return {"own": own, "other": other_name(notification)}
 
 
+def _meeting_page(notification: Notification) -> str:
+    name = "web:introduction" if notification.community_id else "web:staff_introduction"
+    return reverse(name, kwargs={"introduction_id": notification.subject_id})
+
+
+def _calendar_file(notification: Notification) -> MIMEText | None:
+    """The calendar entry of the meeting as it is now, for this one reader."""
+    meeting = _meeting_of(notification)
+    if not has_entry(meeting):
+        return None
+    pair = meeting.introduction.pair
+    own = notification.community or (pair.a if pair.a.is_home else pair.b)
+    entry = calendar_entry(meeting, reader_email=notification.recipient.email, own=own)
+    part = MIMEText(entry.decode(), "calendar", "utf-8")
+    part.set_param("method", method_of(meeting))
+    part.add_header("Content-Disposition", "attachment", filename="meeting.ics")
+    return part
+
+
+@notice(
+    "meeting_proposed",
+    gettext_lazy("Times for a meeting"),
+    Topic.MEETING_PROPOSED,
+    recipients=_without_author,
+    path=_meeting_page,
+)
 def _meeting_proposed(notification: Notification) -> MessageText:
     return MessageText(
         _("Times for a meeting"),
@@ -155,6 +181,13 @@ def _meeting_proposed(notification: Notification) -> MessageText:
     )
 
 
+@notice(
+    "meeting_answered",
+    gettext_lazy("Times accepted"),
+    Topic.MEETING_ANSWERED,
+    recipients=_meeting_answered_recipients,
+    path=_meeting_page,
+)
 def _meeting_answered(notification: Notification) -> MessageText:
     return MessageText(
         _("Times for a meeting are accepted"),
@@ -166,6 +199,22 @@ def _meeting_answered(notification: Notification) -> MessageText:
     )
 
 
+@notice(
+    "meeting_fixed",
+    gettext_lazy("Meeting fixed"),
+    Topic.MEETING_FIXED,
+    recipients=_meeting_recipients,
+    path=_meeting_page,
+    attachment=_calendar_file,
+)
+@notice(
+    "meeting_cancelled",
+    gettext_lazy("Meeting cancelled"),
+    Topic.MEETING_CANCELLED,
+    recipients=_meeting_recipients,
+    path=_meeting_page,
+    attachment=_calendar_file,
+)
 def _meeting_settled(notification: Notification) -> MessageText:
     """Fixed or cancelled, as the meeting is now, on the clocks of both sides; a later change has a
     notice of its own.
@@ -188,69 +237,6 @@ def _meeting_settled(notification: Notification) -> MessageText:
     )
 
 
-def _meeting_page(notification: Notification) -> str:
-    name = "web:introduction" if notification.community_id else "web:staff_introduction"
-    return reverse(name, kwargs={"introduction_id": notification.subject_id})
-
-
-def _calendar_file(notification: Notification) -> MIMEText | None:
-    """The calendar entry of the meeting as it is now, for this one reader."""
-    meeting = _meeting_of(notification)
-    if not has_entry(meeting):
-        return None
-    pair = meeting.introduction.pair
-    own = notification.community or (pair.a if pair.a.is_home else pair.b)
-    entry = calendar_entry(meeting, reader_email=notification.recipient.email, own=own)
-    part = MIMEText(entry.decode(), "calendar", "utf-8")
-    part.set_param("method", method_of(meeting))
-    part.add_header("Content-Disposition", "attachment", filename="meeting.ics")
-    return part
-
-
-declare(
-    Notice(
-        kind="meeting_proposed",
-        label=gettext_lazy("Times for a meeting"),
-        topics=(Topic.MEETING_PROPOSED,),
-        recipients=_without_author,
-        words=_meeting_proposed,
-        path=_meeting_page,
-    )
-)
-declare(
-    Notice(
-        kind="meeting_answered",
-        label=gettext_lazy("Times accepted"),
-        topics=(Topic.MEETING_ANSWERED,),
-        recipients=_meeting_answered_recipients,
-        words=_meeting_answered,
-        path=_meeting_page,
-    )
-)
-declare(
-    Notice(
-        kind="meeting_fixed",
-        label=gettext_lazy("Meeting fixed"),
-        topics=(Topic.MEETING_FIXED,),
-        recipients=_meeting_recipients,
-        words=_meeting_settled,
-        path=_meeting_page,
-        attachment=_calendar_file,
-    )
-)
-declare(
-    Notice(
-        kind="meeting_cancelled",
-        label=gettext_lazy("Meeting cancelled"),
-        topics=(Topic.MEETING_CANCELLED,),
-        recipients=_meeting_recipients,
-        words=_meeting_settled,
-        path=_meeting_page,
-        attachment=_calendar_file,
-    )
-)
-
-
 # Agreements
 
 
@@ -264,6 +250,13 @@ def _agreement_to_sign_recipients(event: Event) -> list[Notification]:
     return to_sides(agreement.introduction.pair, agreement.pk)
 
 
+@notice(
+    "agreement_to_sign",
+    gettext_lazy("Agreement to sign"),
+    Topic.AGREEMENT_STATUS_CHANGED,
+    recipients=_agreement_to_sign_recipients,
+    path=_agreement_page,
+)
 def _agreement_to_sign(notification: Notification) -> MessageText:
     return MessageText(
         _("An agreement waits for your signature"),
@@ -279,18 +272,6 @@ def _agreement_to_sign(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="agreement_to_sign",
-        label=gettext_lazy("Agreement to sign"),
-        topics=(Topic.AGREEMENT_STATUS_CHANGED,),
-        recipients=_agreement_to_sign_recipients,
-        words=_agreement_to_sign,
-        path=_agreement_page,
-    )
-)
-
-
 def _agreement_confirmed_recipients(event: Event) -> list[Notification]:
     """The side that has not confirmed yet; when nobody is left, ``partnership_begun`` follows."""
     agreement = (
@@ -302,6 +283,13 @@ def _agreement_confirmed_recipients(event: Event) -> list[Notification]:
     return _without(to_sides(agreement.introduction.pair, agreement.pk), {*confirmed})
 
 
+@notice(
+    "agreement_confirmed",
+    gettext_lazy("The other side has signed"),
+    Topic.AGREEMENT_CONFIRMED,
+    recipients=_agreement_confirmed_recipients,
+    path=_agreement_page,
+)
 def _agreement_confirmed(notification: Notification) -> MessageText:
     return MessageText(
         _("The other side has confirmed the agreement"),
@@ -314,26 +302,21 @@ def _agreement_confirmed(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="agreement_confirmed",
-        label=gettext_lazy("The other side has signed"),
-        topics=(Topic.AGREEMENT_CONFIRMED,),
-        recipients=_agreement_confirmed_recipients,
-        words=_agreement_confirmed,
-        path=_agreement_page,
-    )
-)
-
-
 # Partnerships
 
 
-def _partnership_recipients(event: Event) -> list[Notification]:
+def _partnership_recipients(event: Event, **payload: Any) -> list[Notification]:
     partnership = Partnership.objects.select_related("pair").get(pk=event.subject_id)
-    return to_sides(partnership.pair, partnership.pk)
+    return to_sides(partnership.pair, partnership.pk, **payload)
 
 
+@notice(
+    "partnership_begun",
+    gettext_lazy("Partnership"),
+    Topic.PARTNERSHIP_BEGUN,
+    recipients=_partnership_recipients,
+    path=_partnership_page,
+)
 def _partnership_begun(notification: Notification) -> MessageText:
     return MessageText(
         _("A partnership has begun"),
@@ -345,25 +328,12 @@ def _partnership_begun(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="partnership_begun",
-        label=gettext_lazy("Partnership"),
-        topics=(Topic.PARTNERSHIP_BEGUN,),
-        recipients=_partnership_recipients,
-        words=_partnership_begun,
-        path=_partnership_page,
-    )
-)
-
-
 def _partnership_state_recipients(event: Event) -> list[Notification]:
     """Both sides, without the one that changed the state; or both, if a further agreement carries
     the partnership on (of a first one, ``partnership_begun`` notifies them).
     """
     if event.topic == Topic.PARTNERSHIP_STATUS_CHANGED:
-        partnership = Partnership.objects.select_related("pair").get(pk=event.subject_id)
-        both = to_sides(partnership.pair, partnership.pk, state=event.payload["new"])
+        both = _partnership_recipients(event, state=event.payload["new"])
         return _without(both, {event.community_id})
     if not event.payload.get("carries_on"):
         return []
@@ -372,6 +342,14 @@ def _partnership_state_recipients(event: Event) -> list[Notification]:
     return to_sides(pair, agreement.partnership_id or 0, state="carried_on")
 
 
+@notice(
+    "partnership_state",
+    gettext_lazy("State of a partnership"),
+    Topic.PARTNERSHIP_STATUS_CHANGED,
+    Topic.AGREEMENT_RECORDED,
+    recipients=_partnership_state_recipients,
+    path=_partnership_page,
+)
 def _partnership_state(notification: Notification) -> MessageText:
     sentences = {
         "active": _("The partnership of %(own)s and %(other)s is active again."),
@@ -400,18 +378,6 @@ def _partnership_state(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="partnership_state",
-        label=gettext_lazy("State of a partnership"),
-        topics=(Topic.PARTNERSHIP_STATUS_CHANGED, Topic.AGREEMENT_RECORDED),
-        recipients=_partnership_state_recipients,
-        words=_partnership_state,
-        path=_partnership_page,
-    )
-)
-
-
 def _renewal_asked_recipients(event: Event) -> list[Notification]:
     """The side that has not said yet that it wants to go on."""
     if event.payload["complete"]:
@@ -419,6 +385,13 @@ def _renewal_asked_recipients(event: Event) -> list[Notification]:
     return _without(_partnership_recipients(event), {event.community_id})
 
 
+@notice(
+    "renewal_asked",
+    gettext_lazy("The other side wants to go on"),
+    Topic.PARTNERSHIP_RENEWAL_GIVEN,
+    recipients=_renewal_asked_recipients,
+    path=_partnership_page,
+)
 def _renewal_asked(notification: Notification) -> MessageText:
     return MessageText(
         _("Your partner wants to go on"),
@@ -433,26 +406,23 @@ def _renewal_asked(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="renewal_asked",
-        label=gettext_lazy("The other side wants to go on"),
-        topics=(Topic.PARTNERSHIP_RENEWAL_GIVEN,),
-        recipients=_renewal_asked_recipients,
-        words=_renewal_asked,
-        path=_partnership_page,
-    )
-)
-
-
 def _report_due_recipients(event: Event) -> list[Notification]:
     """The sides that have not written theirs yet."""
-    partnership = Partnership.objects.select_related("pair").get(pk=event.subject_id)
     year = int(event.payload["year"])
-    written = set(partnership.reports.filter(year=year).values_list("community_id", flat=True))
-    return _without(to_sides(partnership.pair, partnership.pk, year=year), {*written})
+    written = YearlyReport.objects.filter(partnership_id=event.subject_id, year=year)
+    return _without(
+        _partnership_recipients(event, year=year),
+        set(written.values_list("community_id", flat=True)),
+    )
 
 
+@notice(
+    "report_due",
+    gettext_lazy("Yearly report"),
+    Topic.PARTNERSHIP_REPORT_DUE,
+    recipients=_report_due_recipients,
+    path=_partnership_page,
+)
 def _report_due(notification: Notification) -> MessageText:
     return MessageText(
         _("A yearly report is due"),
@@ -462,15 +432,3 @@ def _report_due(notification: Notification) -> MessageText:
         ),
         _("Write the report"),
     )
-
-
-declare(
-    Notice(
-        kind="report_due",
-        label=gettext_lazy("Yearly report"),
-        topics=(Topic.PARTNERSHIP_REPORT_DUE,),
-        recipients=_report_due_recipients,
-        words=_report_due,
-        path=_partnership_page,
-    )
-)

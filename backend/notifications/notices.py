@@ -30,6 +30,11 @@ class MessageText:
     path: str = ""
 
 
+Recipients = Callable[[Event], list[Notification]]
+Words = Callable[[Notification], MessageText]
+Attachment = Callable[[Notification], MIMEBase | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """One kind of notice.
@@ -48,10 +53,10 @@ class Notice:
     kind: str
     label: str | Promise
     topics: tuple[Topic, ...]
-    recipients: Callable[[Event], list[Notification]]
-    words: Callable[[Notification], MessageText]
+    recipients: Recipients
+    words: Words
     path: Callable[[Notification], str]
-    attachment: Callable[[Notification], MIMEBase | None] | None = None
+    attachment: Attachment | None = None
 
 
 NOTICES: dict[str, Notice] = {}
@@ -66,6 +71,33 @@ def declare(notice: Notice) -> None:
     if notice.kind in NOTICES:
         raise ValueError(f"Two notices have the kind {notice.kind!r}.")
     NOTICES[notice.kind] = notice
+
+
+def notice(
+    kind: str,
+    label: str | Promise,
+    *topics: Topic,
+    recipients: Recipients,
+    path: Callable[[Notification], str],
+    attachment: Attachment | None = None,
+) -> Callable[[Words], Words]:
+    """Declares a kind of notice; the decorated function makes its words. See ``Notice``."""
+
+    def with_words(words: Words) -> Words:
+        declare(
+            Notice(
+                kind=kind,
+                label=label,
+                topics=topics,
+                recipients=recipients,
+                words=words,
+                path=path,
+                attachment=attachment,
+            )
+        )
+        return words
+
+    return with_words
 
 
 def kind_choices() -> list[tuple[str, str | Promise]]:

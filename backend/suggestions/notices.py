@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from backend.cities.notices import curators, name_of, own_name, people_of, side_names, to_sides
 from backend.common.formatting import comma_list
 from backend.notifications.models import Notification
-from backend.notifications.notices import MessageText, Notice, community_page, declare
+from backend.notifications.notices import MessageText, community_page, notice
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Suggestion
@@ -44,6 +44,13 @@ def _new_suggestions_recipients(event: Event) -> list[Notification]:
     ]
 
 
+@notice(
+    "new_suggestions",
+    gettext_lazy("New suggested partners"),
+    Topic.SUGGESTIONS_CHANGED,
+    recipients=_new_suggestions_recipients,
+    path=community_page("web:suggestions"),
+)
 def _new_suggestions(notification: Notification) -> MessageText:
     count = int(notification.payload["count"])
     found = (
@@ -74,18 +81,6 @@ def _new_suggestions(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="new_suggestions",
-        label=gettext_lazy("New suggested partners"),
-        topics=(Topic.SUGGESTIONS_CHANGED,),
-        recipients=_new_suggestions_recipients,
-        words=_new_suggestions,
-        path=community_page("web:suggestions"),
-    )
-)
-
-
 def _suggestions_expiring_recipients(event: Event) -> list[Notification]:
     ids = event.payload["suggestions"]
     return [
@@ -98,6 +93,13 @@ def _suggestions_expiring_recipients(event: Event) -> list[Notification]:
     ]
 
 
+@notice(
+    "suggestions_expiring",
+    gettext_lazy("Time to answer ends soon"),
+    Topic.SUGGESTIONS_EXPIRING,
+    recipients=_suggestions_expiring_recipients,
+    path=community_page("web:suggestions"),
+)
 def _suggestions_expiring(notification: Notification) -> MessageText:
     """By what the reader's own side has answered alone; what it has answered since then is not
     named any more.
@@ -141,18 +143,6 @@ def _suggestions_expiring(notification: Notification) -> MessageText:
     )
 
 
-declare(
-    Notice(
-        kind="suggestions_expiring",
-        label=gettext_lazy("Time to answer ends soon"),
-        topics=(Topic.SUGGESTIONS_EXPIRING,),
-        recipients=_suggestions_expiring_recipients,
-        words=_suggestions_expiring,
-        path=community_page("web:suggestions"),
-    )
-)
-
-
 def _interest_mutual_recipients(event: Event) -> list[Notification]:
     """Both sides, and the curators, who introduce them."""
     pair = Suggestion.objects.select_related("pair").get(pk=event.subject_id).pair
@@ -167,6 +157,25 @@ def _interest_mutual_recipients(event: Event) -> list[Notification]:
     return to_sides(pair, event.subject_id) + staff
 
 
+def _interest_mutual_path(notification: Notification) -> str:
+    if notification.community_id is None:
+        return reverse("web:staff_introductions")
+    return reverse(
+        "web:suggestion",
+        kwargs={
+            "community_id": notification.community_id,
+            "suggestion_id": notification.subject_id,
+        },
+    )
+
+
+@notice(
+    "interest_mutual",
+    gettext_lazy("Mutual interest"),
+    Topic.INTEREST_MUTUAL,
+    recipients=_interest_mutual_recipients,
+    path=_interest_mutual_path,
+)
 def _interest_mutual(notification: Notification) -> MessageText:
     if notification.community_id is None:
         sides = {"a": name_of(notification.payload["a"]), "b": name_of(notification.payload["b"])}
@@ -184,27 +193,3 @@ def _interest_mutual(notification: Notification) -> MessageText:
         ),
         _("See the suggestion"),
     )
-
-
-def _interest_mutual_path(notification: Notification) -> str:
-    if notification.community_id is None:
-        return reverse("web:staff_introductions")
-    return reverse(
-        "web:suggestion",
-        kwargs={
-            "community_id": notification.community_id,
-            "suggestion_id": notification.subject_id,
-        },
-    )
-
-
-declare(
-    Notice(
-        kind="interest_mutual",
-        label=gettext_lazy("Mutual interest"),
-        topics=(Topic.INTEREST_MUTUAL,),
-        recipients=_interest_mutual_recipients,
-        words=_interest_mutual,
-        path=_interest_mutual_path,
-    )
-)

@@ -1,8 +1,8 @@
 from backend.introductions.models.agreements import (
     Agreement,
     AgreementTemplate,
+    AgreementType,
     AgreementVersion,
-    Form,
     Signatory,
     SignedDocument,
 )
@@ -20,9 +20,9 @@ __all__ = [
     "Activity",
     "Agreement",
     "AgreementTemplate",
+    "AgreementType",
     "AgreementVersion",
     "Consent",
-    "Form",
     "Introduction",
     "IntroductionNote",
     "Meeting",

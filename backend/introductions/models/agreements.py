@@ -13,7 +13,7 @@ from backend.cities.models import Community
 from backend.introductions.models.introductions import Introduction
 
 
-class Form(models.TextChoices):
+class AgreementType(models.TextChoices):
     FRIENDSHIP = "friendship", _("Friendship city")
     SISTER = "sister", _("Sister city")
     FIXED_TERM = "fixed_term", _("Fixed-term pact")
@@ -27,7 +27,7 @@ class AgreementTemplate(models.Model):
     Number 0 is not stored; it is the text that the service is delivered with.
     """
 
-    form = models.CharField(max_length=12, choices=Form.choices)
+    form = models.CharField(max_length=12, choices=AgreementType.choices)
     number = models.PositiveIntegerField()
     text = models.TextField(help_text="Paragraphs with placeholders in braces")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -37,7 +37,9 @@ class AgreementTemplate(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["form", "number"], name="template_number_once"),
             models.CheckConstraint(name="template_number_positive", condition=Q(number__gte=1)),
-            models.CheckConstraint(name="template_form_known", condition=Q(form__in=Form.values)),
+            models.CheckConstraint(
+                name="template_form_known", condition=Q(form__in=AgreementType.values)
+            ),
         ]
 
 
@@ -65,7 +67,7 @@ class Agreement(models.Model):
         help_text="The partnership that it began or carries on",
     )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
-    form = models.CharField(max_length=12, choices=Form.choices)
+    form = models.CharField(max_length=12, choices=AgreementType.choices)
     areas = models.JSONField(default=list, help_text="Theme codes")
     languages = models.JSONField(default=list, help_text="Languages of equal text")
     term_years = models.PositiveSmallIntegerField(null=True, help_text="Empty: open-ended")
@@ -81,7 +83,9 @@ class Agreement(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="agreement_form_known", condition=Q(form__in=Form.values)),
+            models.CheckConstraint(
+                name="agreement_form_known", condition=Q(form__in=AgreementType.values)
+            ),
             models.CheckConstraint(
                 name="agreement_status_known",
                 condition=Q(status__in=["draft", "signing", "in_force", "withdrawn"]),

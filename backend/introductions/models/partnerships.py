@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
-from backend.introductions.models.agreements import Agreement, Form
+from backend.introductions.models.agreements import Agreement, AgreementType
 from backend.suggestions.models import Pair
 
 
@@ -32,7 +32,7 @@ class Partnership(models.Model):
         related_name="in_force_for",
         help_text="The latest in force",
     )
-    form = models.CharField(max_length=12, choices=Form.choices)
+    form = models.CharField(max_length=12, choices=AgreementType.choices)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.ACTIVE)
     since = models.DateField()
     review_on = models.DateField(

@@ -16,8 +16,8 @@ from backend.introductions.documents import Change, compare, delivered_text
 from backend.introductions.models import (
     Agreement,
     AgreementTemplate,
+    AgreementType,
     AgreementVersion,
-    Form,
     SignedDocument,
 )
 
@@ -28,7 +28,7 @@ OPEN = (Agreement.Status.DRAFT, Agreement.Status.SIGNING)
 class Template:
     """One version of a form's template. Number 0 is the text that the service is delivered with."""
 
-    form: Form
+    form: AgreementType
     number: int
     text: str
     by: User | None
@@ -40,12 +40,12 @@ def template_versions(user: User | AnonymousUser, form: str) -> list[Template]:
     form.
     """
     require_staff(user, Verb.READ, Resource.AGREEMENT)
-    if form not in Form.values:
+    if form not in AgreementType.values:
         raise NotVisible
-    return _versions_of(Form(form))
+    return _versions_of(AgreementType(form))
 
 
-def _versions_of(form: Form) -> list[Template]:
+def _versions_of(form: AgreementType) -> list[Template]:
     written = AgreementTemplate.objects.filter(form=form).select_related("by").order_by("-number")
     return [
         *(Template(form, t.number, t.text, t.by, t.at) for t in written),
@@ -55,7 +55,7 @@ def _versions_of(form: Form) -> list[Template]:
 
 def template_in_force(form: str) -> Template:
     """The version from which a new draft begins."""
-    return _versions_of(Form(form))[0]
+    return _versions_of(AgreementType(form))[0]
 
 
 def agreements_for_staff(user: User | AnonymousUser) -> QuerySet[Agreement]:

@@ -23,8 +23,8 @@ from backend.introductions.documents import ExpectedSignatory, Terms, check_text
 from backend.introductions.models import (
     Agreement,
     AgreementTemplate,
+    AgreementType,
     AgreementVersion,
-    Form,
     Introduction,
     Partnership,
     Signatory,
@@ -37,7 +37,7 @@ from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
 
 _G = Agreement.Status
-_FIRST_TERM = {Form.FIXED_TERM: 3}
+_FIRST_TERM = {AgreementType.FIXED_TERM: 3}
 LONGEST_TERM = 99  # years
 
 
@@ -55,7 +55,7 @@ def begin_draft(*, by: User, introduction_id: int, form: str) -> Agreement:
         WrongState: not introduced yet, closed, or the partnership has ended.
     """
     require_staff(by, Verb.CREATE, Resource.AGREEMENT)
-    if form not in Form.values:
+    if form not in AgreementType.values:
         raise InvalidFields({"form": [_("Choose one of the forms.")]})
     introduction = lock_introduction(introduction_id)
     partnership = _carried_on(introduction)
@@ -65,7 +65,7 @@ def begin_draft(*, by: User, introduction_id: int, form: str) -> Agreement:
         form=form,
         areas=[],
         languages=[],
-        term_years=_FIRST_TERM.get(Form(form)),
+        term_years=_FIRST_TERM.get(AgreementType(form)),
         review_on=None,
         signatories=[_official_of(community) for community in (pair.a, pair.b)],
     )
@@ -209,9 +209,9 @@ def _checked_terms(
     InvalidFields.
     """
     errors: dict[str, list[str]] = {}
-    if form not in Form.values:
+    if form not in AgreementType.values:
         errors["form"] = [_("Choose one of the forms.")]
-    if form == Form.FIXED_TERM and not term_years:
+    if form == AgreementType.FIXED_TERM and not term_years:
         errors["term_years"] = [_("A fixed-term pact needs its term in years.")]
     if term_years is not None and not 1 <= term_years <= LONGEST_TERM:
         errors["term_years"] = [_("Write a term from 1 to 99 years, or leave it open.")]
@@ -342,7 +342,7 @@ def save_template(*, by: User, form: str, text: str, based_on: int) -> Agreement
             Conflict: somebody saved in the meantime.
     """
     require_staff(by, Verb.UPDATE, Resource.AGREEMENT)
-    if form not in Form.values:
+    if form not in AgreementType.values:
         raise InvalidFields({"form": [_("Choose one of the forms.")]})
     latest = (
         AgreementTemplate.objects.filter(form=form)

@@ -13,7 +13,7 @@ from backend.cities.vocabularies import vocabulary
 from backend.common.bounds import LARGEST_NUMBER, longest
 from backend.common.errors import InvalidFields
 from backend.introductions.documents import LONGEST_TEXT
-from backend.introductions.models import AgreementVersion, Form, Signatory
+from backend.introductions.models import AgreementType, AgreementVersion, Signatory
 from backend.introductions.queries.agreements import OPEN
 from backend.web.html.forms import DomainForm, Filters, FlagField, Rows, date_input
 
@@ -24,14 +24,14 @@ def _terms(name: str) -> list[tuple[str, str]]:
 
 class BeginAgreementForm(DomainForm):
     form = forms.ChoiceField(
-        label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect
+        label=_("Form of partnership"), choices=AgreementType.choices, widget=forms.RadioSelect
     )
 
 
 class VersionForm(DomainForm):
     based_on = forms.IntegerField(widget=forms.HiddenInput)
     form = forms.ChoiceField(
-        label=_("Form of partnership"), choices=Form.choices, widget=forms.RadioSelect
+        label=_("Form of partnership"), choices=AgreementType.choices, widget=forms.RadioSelect
     )
     areas = forms.MultipleChoiceField(
         label=_("Areas of cooperation"), required=False, widget=forms.CheckboxSelectMultiple

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from backend.common.bounds import LARGEST_ID, LARGEST_NUMBER, longest
 from backend.introductions.documents import LONGEST_TEXT
-from backend.introductions.models import Agreement, Form, Signatory
+from backend.introductions.models import Agreement, AgreementType, Signatory
 from backend.introductions.services.agreements import is_recognised
 from backend.introductions.services.drafts import LONGEST_TERM
 from backend.web.public.serializers import CommunityNameSerializer
@@ -25,7 +25,7 @@ class ExpectedSignatorySerializer(StrictSerializer):
 
 
 class TermsSerializer(serializers.Serializer):
-    form = serializers.ChoiceField(choices=Form.choices)
+    form = serializers.ChoiceField(choices=AgreementType.choices)
     areas = serializers.ListField(child=serializers.CharField(), help_text="Codes of themes")
     languages = serializers.ListField(child=serializers.CharField(), help_text="Of equal text")
     term_years = serializers.IntegerField(allow_null=True)
@@ -71,7 +71,7 @@ class AgreementSerializer(serializers.Serializer):
     introduction_id = serializers.IntegerField()
     partnership_id = serializers.IntegerField(allow_null=True)
     status = serializers.ChoiceField(choices=Agreement.Status.choices)
-    form = serializers.ChoiceField(choices=Form.choices)
+    form = serializers.ChoiceField(choices=AgreementType.choices)
     areas = serializers.ListField(child=serializers.CharField())
     languages = serializers.ListField(child=serializers.CharField())
     term_years = serializers.IntegerField(allow_null=True)
@@ -99,14 +99,14 @@ class AgreementDetailSerializer(AgreementSerializer):
 
 
 class BeginDraftSerializer(StrictSerializer):
-    form = serializers.ChoiceField(choices=Form.choices)
+    form = serializers.ChoiceField(choices=AgreementType.choices)
 
 
 class SaveVersionSerializer(StrictSerializer):
     based_on = serializers.IntegerField(
         min_value=1, max_value=LARGEST_NUMBER, help_text="The number of the version you began from"
     )
-    form = serializers.ChoiceField(choices=Form.choices)
+    form = serializers.ChoiceField(choices=AgreementType.choices)
     areas = serializers.ListField(
         child=serializers.CharField(max_length=60), max_length=50, help_text="Codes of themes"
     )
@@ -148,7 +148,7 @@ class VersionsSerializer(serializers.Serializer):
 
 
 class TemplateSerializer(serializers.Serializer):
-    form = serializers.ChoiceField(choices=Form.choices)
+    form = serializers.ChoiceField(choices=AgreementType.choices)
     number = serializers.IntegerField()
     text = serializers.CharField()
     at = serializers.DateTimeField(allow_null=True)

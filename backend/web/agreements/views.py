@@ -18,7 +18,7 @@ from backend.cities.documents import too_large
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.common.files import private_download, was_too_large
 from backend.introductions.documents import PLACEHOLDERS, blocks
-from backend.introductions.models import Agreement, Form
+from backend.introductions.models import Agreement, AgreementType
 from backend.introductions.queries.agreements import (
     agreement_for,
     agreements_for_staff,
@@ -268,7 +268,7 @@ def agreement_list(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "open_only": form.cleaned_data.get("open_only", True),
-        "forms": Form.choices,
+        "forms": AgreementType.choices,
         "shows_sample": sample,
     }
     return render(request, "agreements/staff_agreements.html", context)
@@ -373,7 +373,7 @@ def template(request: HttpRequest, form_code: str) -> HttpResponse:
         "blocks": blocks(current.text),
         "placeholders": PLACEHOLDERS,
         "conflict": conflict,
-        "forms": Form.choices,
+        "forms": AgreementType.choices,
         "code": form_code,
     }
     return render(

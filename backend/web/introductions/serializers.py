@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.common.bounds import LARGEST_ID, longest
-from backend.introductions.models import Form, Introduction, Partnership
+from backend.introductions.models import AgreementType, Introduction, Partnership
 from backend.introductions.models.introductions import IntroductionNote
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
@@ -141,7 +141,7 @@ class PartnershipSerializer(serializers.Serializer):
     """
 
     id = serializers.IntegerField()
-    form = serializers.ChoiceField(choices=Form.choices)
+    form = serializers.ChoiceField(choices=AgreementType.choices)
     status = serializers.ChoiceField(choices=Partnership.Status.choices)
     since = serializers.DateField()
     communities = CommunityNameSerializer(many=True)

@@ -10,7 +10,7 @@ from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.introductions.models import (
     Activity,
-    Form,
+    AgreementType,
     Partnership,
     Renewal,
     StatusChange,
@@ -35,7 +35,7 @@ class LivedPartnershipSerializer(serializers.Serializer):
     """A partnership as its sides and staff see it."""
 
     id = serializers.IntegerField()
-    form = serializers.ChoiceField(choices=Form.choices)
+    form = serializers.ChoiceField(choices=AgreementType.choices)
     status = serializers.ChoiceField(choices=Partnership.Status.choices)
     since = serializers.DateField()
     review_on = serializers.DateField(allow_null=True)
@@ -97,7 +97,7 @@ class RenewalGivenSerializer(serializers.Serializer):
 
 class PartnershipAgreementSerializer(serializers.Serializer):
     id = serializers.IntegerField()
-    form = serializers.ChoiceField(choices=Form.choices)
+    form = serializers.ChoiceField(choices=AgreementType.choices)
     in_force_on = serializers.DateField()
 
 

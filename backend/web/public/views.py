@@ -25,7 +25,7 @@ from backend.cities.profile_schema import GROUPS
 from backend.cities.queries import confirmed_partnerships, listed_partners, seeking_communities
 from backend.common.errors import NotVisible
 from backend.introductions.directory import CONFIRMED, LISTED, MOST_ARCS, RECORDED, Directory, Entry
-from backend.introductions.models import Form
+from backend.introductions.models import AgreementType
 from backend.introductions.queries.partnerships import living_partnerships
 from backend.web.access import Level, open_to
 from backend.web.profiles.presentation import (
@@ -178,7 +178,7 @@ class DirectoryRow:
         self.a_country, self.b_country = (
             countries[side.country].label for side in (entry.a, entry.b)
         )
-        self.form = dict(Form.choices).get(entry.form, "")
+        self.form = dict(AgreementType.choices).get(entry.form, "")
         self.status = STATUS_WORDS.get(entry.status, entry.status)
         self.source = source_words(entry)
 

@@ -19,7 +19,7 @@ from backend.cities.models import Profile
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.cities.vetting import first_approval_of, without_a_profile
 from backend.cities.vocabularies import label
-from backend.introductions.models import Agreement, Form
+from backend.introductions.models import Agreement, AgreementType
 from backend.suggestions.models import Decision, Vote
 from backend.web.html.languages import direction
 
@@ -193,7 +193,7 @@ def list_sources(tags: list[str]) -> str:
 
 @register.filter
 def form_label(code: str) -> str:
-    return str(dict(Form.choices).get(code, code))
+    return str(dict(AgreementType.choices).get(code, code))
 
 
 @register.filter

@@ -21,7 +21,7 @@ from backend.introductions.documents import (
     compare,
     delivered_text,
 )
-from backend.introductions.models import Agreement, Form, Introduction, Partnership
+from backend.introductions.models import Agreement, AgreementType, Introduction, Partnership
 from backend.introductions.queries.agreements import (
     agreement_for,
     comparison,
@@ -84,7 +84,7 @@ def refused(act: Callable[[], object], *errors: type[DomainError]) -> None:
         act()
 
 
-@pytest.mark.parametrize("form", Form.values)
+@pytest.mark.parametrize("form", AgreementType.values)
 def test_delivered_templates_can_be_saved_as_they_are(form: str) -> None:
     assert check_text(delivered_text(form)) == delivered_text(form)
     assert {"first", "second", "areas", "languages", "review"} <= {

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from django.core.files import File
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
@@ -21,6 +22,7 @@ from django.test import Client
 
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Contact, Organisation, Profile
+from backend.common.errors import DomainError
 from backend.introductions.models import Agreement, Consent, Introduction, Partnership
 from backend.introductions.services.agreements import add_document, confirm_signature
 from backend.introductions.services.drafts import begin_draft, offer_agreement, save_version
@@ -51,6 +53,7 @@ ACTORS = (
     "curator",
     "admin",
 )
+SIGNED_IN = ACTORS[1:]
 Role = CommunityRole.Role
 API = "/api/v1/"
 STAFF = {"curator", "admin"}
@@ -131,6 +134,13 @@ def page(address: str, body: Body = None) -> Ask:
 
 def api(address: str, body: Body = None, method: str = "") -> Ask:
     return request(f"{API}{address}", body, method)
+
+
+def refused(act: Callable[[], object], *errors: type[DomainError]) -> DomainError:
+    """The error, one of ``errors``, that the act must raise."""
+    with pytest.raises(errors) as caught, transaction.atomic():
+        act()
+    return caught.value
 
 
 def is_admitted(response: Any) -> bool:

@@ -14,6 +14,7 @@ from backend.accounts.models import User
 from backend.common.dates import database_now
 from backend.outbox.models import ScheduledTick
 from backend.suggestions.scoring.coverage import forget_others
+from tests.actors import World, make_world
 from tests.factories import UserFactory
 
 # A change stands or falls by itself, not by the luck of a draw: the same examples each time.
@@ -51,6 +52,11 @@ def one_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     third of the time.
     """
     monkeypatch.setattr("matching.lab.link_prediction.ranker.DRAWS", 1)
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return make_world()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from django.test import Client
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from backend.suggestions.models import Suggestion
-from tests.actors import World, make_world
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -100,8 +99,3 @@ def browser() -> Iterator[Browser]:
             del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
         else:
             os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
-
-
-@pytest.fixture
-def world(db: None) -> World:
-    return make_world()

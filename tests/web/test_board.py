@@ -14,17 +14,12 @@ from backend.accounts.models import User
 from backend.introductions.models import Introduction
 from backend.outbox.models import Event
 from backend.suggestions.services.curation import set_exclusion_rule
-from tests.actors import World, contact_of, make_world
+from tests.actors import World, contact_of
 from tests.factories import UserFactory
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, forms_of, one_line
 
 NOW = dt.datetime.now(dt.UTC)
-
-
-@pytest.fixture
-def world(db: None) -> World:
-    return make_world()
 
 
 def url(name: str, *args: object) -> str:

@@ -25,18 +25,13 @@ from backend.cities.services.invitations import (
 from backend.cities.states import INVITATION_TRANSITIONS
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.outbox.models import Event
-from tests.actors import ACTORS, World, make_world
+from tests.actors import ACTORS, World
 from tests.factories import InvitationFactory, UserFactory
 from tests.simultaneous import at_once
 
 pytestmark = pytest.mark.django_db
 _S = Invitation.Status
 EARLIER = dt.timedelta(days=20)
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def invited(world: World, **values: object) -> tuple[Invitation, User]:

@@ -23,7 +23,7 @@ from backend.cities.services.people import change_role, end_role, people_of_comm
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
-from tests.actors import World, make_world
+from tests.actors import World
 from tests.factories import CommunityFactory, CommunityRoleFactory, JoinRequestFactory
 from tests.simultaneous import at_once
 
@@ -32,11 +32,6 @@ from tests.simultaneous import at_once
 
 pytestmark = pytest.mark.django_db
 _S = JoinRequest.Status
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def role_of(world: World, actor: str) -> CommunityRole:

@@ -24,7 +24,7 @@ from backend.introductions.services.introductions import (
 from backend.introductions.states import INTRODUCTION_TRANSITIONS, PARTNERSHIP_TRANSITIONS
 from backend.outbox.models import Event
 from backend.suggestions.models import Pair, Suggestion
-from tests.actors import World, make_world
+from tests.actors import SIGNED_IN, World
 from tests.factories import SuggestionFactory
 
 I = Introduction.Stage  # noqa: E741
@@ -36,21 +36,6 @@ OPEN = [
     I.PROPOSAL,
     I.COUNCIL_RESOLUTION,
 ]
-ACTORS = (
-    "stranger",
-    "unvetted",
-    "official",
-    "committee_member",
-    "chair",
-    "other_official",
-    "curator",
-    "admin",
-)
-
-
-@pytest.fixture
-def world(db: None) -> World:
-    return make_world()
 
 
 def card(world: World, stage: str) -> Introduction:
@@ -83,7 +68,7 @@ def marks(introduction: Introduction) -> tuple[Any, ...]:
 def test_every_move_of_every_actor(world: World, old: str) -> None:
     introduction = card(world, old)
     before = marks(introduction)
-    for new, actor in itertools.product(I.values, ACTORS):
+    for new, actor in itertools.product(I.values, SIGNED_IN):
         reason = "other" if new == I.CLOSED else ""
         with transaction.atomic():
             refused: DomainError | None = None
@@ -121,7 +106,7 @@ def test_consent_in_every_column_by_every_actor_for_every_side(world: World, sta
     introduction = card(world, stage)
     before = marks(introduction)
     sides: dict[str, Community] = {"a": world.a, "b": world.b, "c": world.c}
-    for actor, side in itertools.product(ACTORS, sides):
+    for actor, side in itertools.product(SIGNED_IN, sides):
         with transaction.atomic():
             refused: DomainError | None = None
             try:
@@ -189,7 +174,7 @@ def test_no_card_for_an_interest_that_is_gone(world: World) -> None:
     assert open_card_for_mutual(suggestion.pk) is None
 
 
-@pytest.mark.parametrize("actor", ACTORS)
+@pytest.mark.parametrize("actor", SIGNED_IN)
 def test_who_may_assign_and_to_whom(world: World, actor: str) -> None:
     introduction = card(world, I.INTRODUCED)
 

@@ -39,19 +39,9 @@ from backend.introductions.services.meetings import (
 from backend.introductions.states import MEETING_TRANSITIONS
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
-from tests.actors import World, contact_of, make_world
+from tests.actors import SIGNED_IN, World, contact_of, make_world
 
 S = Meeting.Status
-ACTORS = (
-    "stranger",
-    "unvetted",
-    "official",
-    "committee_member",
-    "chair",
-    "other_official",
-    "curator",
-    "admin",
-)
 SPEAKERS = {"official": "a", "chair": "b"}
 NOW = dt.datetime(2027, 1, 4, 12, tzinfo=dt.UTC)
 
@@ -128,7 +118,7 @@ def test_who_may_do_what_in_which_column(world: World, act: str, stage: str) -> 
         stage=stage, close_reason="other" if stage == "closed" else ""
     )
     before = Event.objects.count()
-    for actor in ACTORS:
+    for actor in SIGNED_IN:
         with transaction.atomic():
             refused: DomainError | None = None
             try:

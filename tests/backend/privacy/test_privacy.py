@@ -37,16 +37,11 @@ from backend.privacy.data import (
 from backend.privacy.erasure import erase_account, hindrances
 from backend.suggestions.models import Vote
 from tests import factories as make
-from tests.actors import World, make_world
+from tests.actors import World
 from tests.factories import ApiTokenFactory, CommunityRoleFactory, UserFactory
 from tests.simultaneous import at_once
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 @pytest.mark.parametrize("actor", ["official", "chair", "other_official"])

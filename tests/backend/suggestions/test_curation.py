@@ -31,7 +31,7 @@ from backend.suggestions.services.curation import (
 from backend.suggestions.services.proposals import assess_pair, propose_pair
 from backend.suggestions.services.runs import begin_run, score_shard
 from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
-from tests.actors import World, make_world
+from tests.actors import World
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -49,11 +49,6 @@ WHY: dict[str, Any] = {
     "source": "https://example.org/rule",
     "from_on": TODAY,
 }
-
-
-@pytest.fixture
-def world(db: None) -> World:
-    return make_world()
 
 
 def run() -> int:

@@ -13,17 +13,12 @@ from backend.introductions.services.introductions import give_consent, open_card
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.services import answer_suggestion, hold, release
-from tests.actors import World, make_world
+from tests.actors import World
 from tests.factories import PairFactory, SuggestionFactory, document
 from tests.simultaneous import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 8
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def rounds(world: World) -> Iterator[Suggestion]:

@@ -29,15 +29,10 @@ from backend.suggestions.services import (
     shortlist,
 )
 from backend.web.suggestions.forms import QueueForm
-from tests.actors import World, make_world
+from tests.actors import World
 from tests.factories import CommunityFactory, CommunityRoleFactory, SuggestionFactory, document
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def vote(

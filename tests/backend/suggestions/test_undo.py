@@ -17,7 +17,7 @@ from backend.outbox.models import Event, Job
 from backend.suggestions.models import Decision, Pair, Suggestion
 from backend.suggestions.queries import suggestion_for
 from backend.suggestions.services import answer_suggestion, expire_suggestions, undo_answer
-from tests.actors import World, make_world
+from tests.actors import World
 from tests.factories import SuggestionFactory
 
 pytestmark = pytest.mark.django_db
@@ -27,11 +27,6 @@ PEOPLE = {"a": "official", "b": "chair"}
 @pytest.fixture(autouse=True)
 def window(settings: Any) -> None:
     settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def give(world: World, suggestion: Suggestion, side: str, given: str) -> None:

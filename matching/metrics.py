@@ -1,4 +1,10 @@
-"""How good a ranking, its probabilities and its exposure are."""
+"""How good a ranking, its probabilities and its exposure are.
+
+hit@k and recall@k as usual in recommendation; MRR, mean reciprocal rank of the best-placed relevant
+item (Voorhees 1999); NDCG@k with binary gains (Järvelin & Kekäläinen 2002); AUC, the probability
+that a relevant item scores above another (the Mann–Whitney statistic); percentile, the share of
+other items above a relevant one (0 best, 50 chance); Brier score (1950) and logarithmic loss.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from matching.types import FloatArray, IntArray
-
-# Measures of a ranking against known relevant items.
-#
-# Definitions: hit@k and recall@k as usual in recommendation; MRR, mean reciprocal rank of the
-# best-placed relevant item (Voorhees 1999); NDCG@k with binary gains (Järvelin & Kekäläinen
-# 2002); AUC, the probability that a relevant item scores above another, which is the
-# Mann–Whitney statistic; percentile, the share of other items above a relevant one, in percent
-# (0 best, 50 chance).
-
 
 _TIE = 1e-9  # relative size of the noise that breaks ties
 
@@ -99,10 +96,6 @@ class RankingMeasures:
         )
 
 
-# How well probabilities say what happens: Brier score (1950), logarithmic loss, and the
-# reliability table behind both.
-
-
 _SMALLEST = 1e-12
 
 
@@ -175,9 +168,6 @@ def expected_calibration_error(
     """
     table = reliability(probability, outcome, bins)
     return sum(b.count * abs(b.predicted - b.observed) for b in table) / sum(b.count for b in table)
-
-
-# How evenly attention is shared out: Gini coefficient of exposure, and coverage.
 
 
 def gini(amounts: FloatArray) -> float:

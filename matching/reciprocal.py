@@ -7,9 +7,6 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-# How two directional preferences become one reciprocal score.
-
-
 FUSIONS: tuple[str, ...] = ("harmonic", "product", "min", "mean")
 """``harmonic`` is RECON's (Pizzato et al., RecSys 2010): it needs both sides to want the pair. The
 others stay as ablations.
@@ -44,9 +41,6 @@ def fuse(p: npt.NDArray[Any], q: npt.NDArray[Any], fusion: str) -> npt.NDArray[A
         check_fusion(fusion)
         score = (p + q) / 2
     return np.asarray(score)
-
-
-# Fusion of the two directions into one reciprocal score, as an estimator-like object.
 
 
 Fusion = Literal["harmonic", "product", "min", "mean"]

@@ -35,10 +35,6 @@ from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.services import answer_suggestion, expire_suggestions, hold, undo_answer
 from backend.suggestions.services.answers import settle_due
 
-# A small world for each round: A may have one open introduction, and two communities abroad, B
-# and C, are suggested to it.
-
-
 _numbers = itertools.count(1)
 
 
@@ -128,9 +124,6 @@ def _suggestion(a: Community, other: Community, now: dt.datetime) -> Suggestion:
         released_at=now,
         expires_at=now + dt.timedelta(days=60),
     )
-
-
-# What people may do at the same moment, and how a round gets to the point where they do it.
 
 
 Act = Callable[[Scene], object]

@@ -30,9 +30,6 @@ from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.queries import status_for_side
 from backend.suggestions.sides import SuggestionSide
 
-# What must be true after every round, whatever came first.
-
-
 _S = Suggestion.Status
 _A = Suggestion.SideState
 _I = Introduction.Stage
@@ -183,9 +180,6 @@ def _consents(scene: Scene, card: Introduction) -> Iterator[str]:
         if bool(contacts_for(scene.people[letter], card.pk, scene.community(letter).pk)) != due:
             shown = "hidden from" if due else "shown to"
             yield f"contacts {shown} {letter.upper()} under consents of {len(active)} sides"
-
-
-# Rounds of the race: a scene, a beginning, some acts let go at one moment, and what was broken.
 
 
 _WAIT_SECONDS = 30

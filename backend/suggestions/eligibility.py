@@ -1,7 +1,8 @@
 """What keeps a pair or a community from being suggested: exclusion rules of staff, and open
 introductions.
 
-Exclusion rules are dated and sourced. They hold in every run, and at once for what is open.
+Exclusion rules are dated and sourced. They hold in every run, and at once for what is open. Neither
+side learns of a rule: what it takes back disappears for both, whatever each has answered.
 """
 
 from __future__ import annotations
@@ -22,12 +23,6 @@ from backend.cities.permissions import require_staff
 from backend.cities.profile_schema import document_value
 from backend.common.errors import CapacityReached
 from backend.suggestions.models import ExclusionRule, Pair, Suggestion
-
-# Bars: dated, sourced rules of staff on pairs and jurisdictions. They hold in every run, and at
-# once for what is open.
-#
-# Neither side is told of a rule: what it takes back disappears for both, whatever each has
-# answered.
 
 
 def all_exclusion_rules(user: User | AnonymousUser) -> QuerySet[ExclusionRule]:
@@ -162,9 +157,6 @@ def barred_by_staff(
             theirs = _inside(abroad, str(rule.country_id), rule.admin1_code, names)
             pairs |= {(a.pk, b.pk) for a in ours for b in theirs}
     return BarredByStaff(frozenset(countries), frozenset(pairs))
-
-
-# How many open introductions a community has, and how many it allows itself.
 
 
 DEFAULT_OPEN_INTRODUCTIONS = 3

@@ -22,10 +22,6 @@ from backend.common.local_times import Season, known_zone, seasons
 from backend.suggestions.queries import SuggestionForSide
 from backend.suggestions.sides import Fit
 
-# Reasons in words. The engine gives codes and shares; people read sentences that name both
-# sides' benefit.
-
-
 _VOCABULARIES = {
     "topic": "topics",
     "challenge": "challenges",
@@ -135,10 +131,6 @@ def closing_text(*, other: str) -> str:
     ) % {"other": other}
 
 
-# The two sides of a suggestion in words: what speaks for the partner from the point of view of
-# each.
-
-
 @dataclass(frozen=True, slots=True)
 class SideText:
     """One side of a pair: what speaks for the partner from its point of view, the one caveat, and
@@ -178,9 +170,6 @@ def _side_text(fit: Fit, letter: str, *, reads: bool) -> SideText:
         caveat=caveat_sentence(fit.reasons, other=fit.other.name),
         missing=[str(FACET_LABELS[name]) for name in missing],
     )
-
-
-# Where two places lie, how far apart, and when both are at work.
 
 
 EARTH_RADIUS_KM = 6371.0088

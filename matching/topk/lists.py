@@ -11,9 +11,6 @@ from matching.topk.pairs import PairScores, score_table, sparse_counterparts
 from matching.topk.scan import RowBest, eligible
 from matching.types import BoolArray, IntArray, PairProblem, RankedSide
 
-# The best candidates so far of many rows at once, as integers that sort like (score, id).
-
-
 KeyArray = npt.NDArray[np.uint64]
 Float32Array = npt.NDArray[np.float32]
 
@@ -116,9 +113,6 @@ class BestLists:
         return keys[:, : k + int(near[:, 1:].any(axis=0).sum())], near[:, -1]
 
 
-# The lists of one side as arrays: made empty, and written row by row or many rows at once.
-
-
 def write_best(
     side: RankedSide,
     view: PairProblem,
@@ -177,10 +171,6 @@ def write_row(side: RankedSide, row: int, best: RowBest, view: PairProblem) -> N
     ):
         target[row] = np.nan
         target[row, :count] = source
-
-
-# What an earlier ranking spares: its pairs are scored anew, and since they are as many as a
-# list holds, the k-th best is at least the worst of them.
 
 
 ROWS_AT_ONCE = 512  # enough to keep numpy busy

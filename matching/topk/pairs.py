@@ -21,14 +21,6 @@ import scipy
 from matching.reciprocal import fuse
 from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
 
-# Numerators of chosen pairs in float64, whatever found the pair, always added up in one order:
-# dimension after dimension.
-#
-# A product of two float32 is exact in float64, and what is zero changes no sum. So it makes no
-# difference to a single bit whose zeros are left out: most of a community's dimensions are (it
-# has some of many topics), and its sparse row costs a fraction of its dense one.
-
-
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -142,10 +134,6 @@ def numerators_of_row(row: FloatArray, columns: FloatArray, cols: IntArray) -> F
         columns[at].take(cols, out=taken, mode="clip")
         found += np.multiply(taken, row[at], out=products, dtype=np.float64)
     return found
-
-
-# Exact values of chosen pairs, in float64: what a ranking finally reports, whatever found the
-# pair.
 
 
 COVERAGE_TOLERANCE = 1e-6

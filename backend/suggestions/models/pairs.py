@@ -9,8 +9,6 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 
-# Pairs, the suggestions made of them and what each side answered.
-
 
 class Pair(models.Model):
     """Two communities of two countries, stored once: ``a`` has the smaller id."""
@@ -226,10 +224,6 @@ class Decision(models.Model):
                 name="decision_decline_has_reason", condition=~Q(answer="declined") | ~Q(reason="")
             ),
         ]
-
-
-# How a community makes up its mind: votes with private comments, the rule that binds its
-# answer, its shortlist.
 
 
 class Vote(models.Model):

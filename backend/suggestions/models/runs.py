@@ -8,8 +8,6 @@ from django.db.models import Q
 
 from backend.cities.models import Community
 
-# Scoring runs, their shards, and the ranked pairs that they leave.
-
 
 class ScoringRun(models.Model):
     """One full scoring: a frozen snapshot, cut into shards, made visible in one statement when the
@@ -116,9 +114,6 @@ class RankedPair(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "left", "right"], name="ranked_once")]
         indexes = [models.Index(fields=["run", "right"], name="ranked_by_right")]
-
-
-# Versions of the facet weights: learned ones wait to be promoted, promoted ones are kept.
 
 
 class WeightSet(models.Model):

@@ -22,9 +22,6 @@ from matching.topk import RankingIndex, top_k
 from matching.types import Explanation, RankedSide, Ranking, Snapshot
 from matching.weights import Weights
 
-# Rankings become rows, and pairs get their reasons.
-
-
 FUSION = "harmonic"
 log = structlog.get_logger(__name__)
 
@@ -250,10 +247,6 @@ def scored_pair(engine: Engine, left_id: int, right_id: int) -> RankedRow:
     )
 
 
-# Answers of communities become decisions that the engine learns from, and what it learned
-# becomes plain JSON.
-
-
 __all__ = ["Answered", "TooFewDecisionsError", "learn"]
 
 
@@ -302,10 +295,6 @@ def learn(
     }
 
 
-# Imports ahead of the first question: what the engine imports only where it uses it takes
-# seconds, which no page or change should wait.
-
-
 _IMPORTED_WHERE_USED = (
     "scipy.sparse.csgraph",
     "sklearn.decomposition",
@@ -314,7 +303,7 @@ _IMPORTED_WHERE_USED = (
 
 
 def warm() -> None:
-    """Imports what the engine imports only where it uses it."""
+    """Imports what the engine imports only where it uses it: seconds that no page should wait."""
     for name in _IMPORTED_WHERE_USED:
         import_module(name)
 

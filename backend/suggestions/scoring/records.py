@@ -25,9 +25,6 @@ from backend.common.dates import months_after
 from backend.suggestions.eligibility import DEFAULT_OPEN_INTRODUCTIONS
 from matching.types import ProfileRecord, Sought, Tie, Vocabulary
 
-# Database rows become the engine's records.
-
-
 HINTS_FILE = Path(__file__).parent.parent / "data" / "tie_hints.csv"
 READY = {"yes": 1.0, "partly": 0.5, "no": 0.0}
 
@@ -195,10 +192,6 @@ def community_record(
         has_us_sister=not home and HOME_COUNTRY in partnered,
         available=_is_available(community, document, standing, now),
     )
-
-
-# Communities as the engine's records, read anew only where the database says something else
-# than it did.
 
 
 _READ_AT_ONCE = 2_000

@@ -42,10 +42,6 @@ from backend.suggestions.sides import (
 )
 from backend.suggestions.states import SIDE_TRANSITIONS, SUGGESTION_TRANSITIONS, UNDO_TRANSITIONS
 
-# What answers do to the pair, once they can no longer be undone. Safe to call at any time and
-# any number of times.
-
-
 _S = Suggestion.Status
 _A = Suggestion.SideState
 _CLOSING = {_A.DECLINED.value: _S.DECLINED, _A.WITHDRAWN.value: _S.WITHDRAWN}
@@ -126,16 +122,6 @@ def settle_due() -> int:
             settle(suggestion)
             changed += suggestion.status != _S.RELEASED
     return changed
-
-
-# The answers of the two sides, and taking one's own answer back before it takes effect.
-#
-# An answer takes effect only when its window (SUGGESTIONS["undo_seconds"], by the database's
-# clock) is over. That is the design that leaks nothing: had the second interest made a pair
-# mutual at once, a side could answer, read the other's interest from the result, and undo; and
-# had a decline closed the pair at once, an undo would have to open it again. Until the window
-# is over nothing but the answering side's own row has changed, so nobody else can be told of
-# anything, and an answer that was undone was never given.
 
 
 SETTLE = "settle_answer"
@@ -287,9 +273,6 @@ def _check_answer(answer: str, reason: str, comment: str) -> None:
         errors["comment"] = [_("Write at most 2,000 characters of plain text.")]
     if errors:
         raise InvalidFields(errors)
-
-
-# The end of a suggestion's time, by the database's clock, and the reminder before it.
 
 
 def expire_suggestions() -> int:

@@ -30,9 +30,6 @@ from backend.suggestions.models import ExclusionRule, Pair, ReleasePolicy, Scori
 from backend.suggestions.sides import lock_suggestion
 from backend.suggestions.states import SUGGESTION_TRANSITIONS
 
-# What staff do with suggestions and runs.
-
-
 _S = Suggestion.Status
 _A = Suggestion.SideState
 
@@ -89,9 +86,6 @@ def request_run(*, by: User | None, reason: str = "requested") -> Event:
     if ScoringRun.objects.filter(status=ScoringRun.Status.RUNNING).exists():
         raise Conflict("A scoring run is under way; follow it on its page.", code="run_under_way")
     return record(Topic.RUN_REQUESTED, subject=(ScoringRun, 0), by=by, reason=reason)
-
-
-# Releasing and holding several suggestions at once.
 
 
 MOST_AT_ONCE = 200
@@ -164,9 +158,6 @@ def _each(by: User, suggestion_ids: Sequence[int], act: Callable[[int], object])
     return result
 
 
-# The release policy: what becomes of a new suggestion without anybody's doing.
-
-
 _MODE = ReleasePolicy.Mode
 
 
@@ -229,9 +220,6 @@ def set_policy(
     )
     record(Topic.RELEASE_POLICY_SET, subject=policy, by=by, mode=mode, threshold=threshold)
     return policy
-
-
-# The pair that two communities make, and the checks that curation's acts share.
 
 
 def two_sides(home_id: int | None, abroad_id: int | None) -> tuple[Community, Community]:

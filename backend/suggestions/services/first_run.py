@@ -15,10 +15,6 @@ from backend.suggestions.models import ScoringRun, Suggestion
 from backend.suggestions.queries import run_progress
 from backend.suggestions.services.curation import request_run
 
-# Runs that cannot go on. Apart from ``runs``, so that who only follows a run need not load the
-# engine, which takes seconds.
-
-
 _S = ScoringRun.Status
 
 
@@ -42,10 +38,6 @@ def fail_stuck_run() -> bool:
         if moved:
             record(Topic.RUN_FAILED, subject=run, by=None)
     return bool(moved)
-
-
-# The first suggestions of a service: whether they are there, and what holds them up. Who waits
-# for them needs no engine for it.
 
 
 _TASKS = ("begin_run", "score_shard", "derive_from_run")

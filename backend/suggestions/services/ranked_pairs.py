@@ -28,9 +28,6 @@ from backend.suggestions.scoring import (
 )
 from backend.suggestions.sides import sides_of
 
-# Ranked pairs in the database: written by COPY, ranked across shards by the database.
-
-
 _COLUMNS = (
     "left_id",
     "right_id",
@@ -127,9 +124,6 @@ def merge_shards(packed: Iterable[bytes], k: int) -> list[RankedRow]:
     rows["right_rank"] = np.where(place <= k, place, 0)
     kept = rows[(rows["left_rank"] > 0) | (rows["right_rank"] > 0)]
     return [RankedRow._make((*row[:-2], row[-2] or None, row[-1] or None)) for row in kept.tolist()]
-
-
-# Marks the ranked pairs that become suggestions, for a run as a whole or around one community.
 
 
 _S = Suggestion.Status

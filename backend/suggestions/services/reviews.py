@@ -24,9 +24,6 @@ from backend.suggestions.queries import status_for_side
 from backend.suggestions.reviews import count_votes, objection_to, rule_of, voters
 from backend.suggestions.sides import lock_suggestion, side_of
 
-# What people of one side do while they make up their mind: vote, comment, shortlist. The other
-# side never learns of any of it.
-
 
 @transaction.atomic
 def cast_vote(
@@ -119,10 +116,6 @@ def _lock_unanswered(suggestion_id: int, community_id: int) -> Suggestion:
             )
         )
     return suggestion
-
-
-# The rule by which a community comes to its answers: asked before each answer, and set by those
-# who give them.
 
 
 def require_quorum(suggestion: Suggestion, community_id: int, answer: str) -> None:

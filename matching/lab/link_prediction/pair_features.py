@@ -25,10 +25,6 @@ from matching.lab.link_prediction.places import (
 from matching.lab.link_prediction.tables import OpenData
 from matching.types import FloatArray, IntArray
 
-# Place names: one spelling, what U.S. names say about their origin, and how alike two names
-# are.
-
-
 _FOLD = str.maketrans(
     {
         "ø": "o",
@@ -135,10 +131,6 @@ class NameIndex:
             "shared_word": word,
             "alike_letters": letters,
         }
-
-
-# Pair features from open data alone: a U.S. place against a pool of places abroad. No
-# partnership is looked at here.
 
 
 _CONTINENTS = ("AF", "AS", "EU", "NA", "OC", "SA")

@@ -12,9 +12,6 @@ from scipy import sparse
 from matching.lab.link_prediction.tables import CityTable, KeyedTable, OpenData, world_graph
 from matching.types import FloatArray, IntArray
 
-# What is known of each place on its own, as columns that pair features are made of.
-
-
 CLIMATES = "ABCDE"
 
 
@@ -149,9 +146,6 @@ def country_column(
     return np.where(np.isnan(values), blank, values)
 
 
-# What is known of a U.S. city's people and place, as numbers to compare U.S. cities by.
-
-
 _COMPONENTS = 10
 
 
@@ -201,10 +195,6 @@ def describe_origins(data: OpenData, places: Places, rows: IntArray) -> FloatArr
             places.seat[rows],
         ]
     )
-
-
-# What the partnerships of the rest of the world say of a candidate: pairs that involve no U.S.
-# city.
 
 
 _ENGLISH = ("GB", "CA", "AU", "NZ", "IE", "ZA")

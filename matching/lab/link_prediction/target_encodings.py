@@ -25,16 +25,6 @@ from matching.lab.link_prediction.places import Places, describe_origins
 from matching.lab.link_prediction.tables import OpenData, TableError
 from matching.types import FloatArray, IntArray
 
-# Known partnerships of other U.S. cities, and the two rules that keep what is told from them
-# honest.
-#
-# - The U.S. cities asked about must not be among those counted (``CountedTwice`` otherwise), so
-# that rows to learn from get their values from other folds, as rows to rank do. - A candidate's
-# own partnerships never count for the candidate itself: a pool made of partners would give the
-# answer away, since a city whose known partners are missing is in the pool for the sake of the
-# pair to be found.
-
-
 POOL_BLOCK = 4096  # candidates described at a time
 
 
@@ -94,7 +84,7 @@ class Partnerships:
 
 
 class TargetEncoding(ABC):
-    """Features told from partnerships of other cities."""
+    """Features counted from partnerships of other cities."""
 
     names: ClassVar[tuple[str, ...]]
 
@@ -104,10 +94,6 @@ class TargetEncoding(ABC):
     @abstractmethod
     def features(self, rows: IntArray, pool: IntArray) -> FloatArray:
         """(len(rows), len(pool), len(names)) float32. Raises ``CountedTwice``."""
-
-
-# Which countries a U.S. city chooses: multinomial logistic regression on its place, people and
-# size.
 
 
 _FEWEST = 4  # partnerships for a country to be a class of its own; the rest are one class together
@@ -162,14 +148,6 @@ class ChosenCountries(TargetEncoding):
         )
 
 
-# Which sizes of partner are chosen in which country: a ratio of densities of the log population
-# ratio.
-#
-# For each country, the density of log(population abroad / population here) over known
-# partnerships is divided by its density over all pairs of the same U.S. cities and foreign
-# cities. Countries of few partnerships are shrunk to the common ratio.
-
-
 _WIDTH, _LOW, _HIGH = 0.25, -9.0, 12.0
 _BANDWIDTH = 0.6
 _SHRINKAGE = 8.0  # partnerships
@@ -184,7 +162,12 @@ def _smoothing() -> FloatArray:
 
 
 class ChosenSizes(TargetEncoding):
-    """``h_size_country``: log density ratio in the candidate's country; ``h_size``: in all."""
+    """``h_size_country``: log density ratio in the candidate's country; ``h_size``: in all.
+
+    The density of log(population abroad / population here) over known partnerships is divided by
+    its density over all pairs of the same cities. Countries of few partnerships are shrunk to the
+    common ratio.
+    """
 
     names = ("h_size_country", "h_size")
 
@@ -240,12 +223,6 @@ class ChosenSizes(TargetEncoding):
         return np.stack(
             [np.log(share / expected + 1e-3), np.log(self._common[bins])], axis=2
         ).astype(np.float32)
-
-
-# What other U.S. cities' partnerships say of a pair: the countries, regions and places that
-# similar cities chose.
-#
-# Kernel-smoothed counts over known partnerships, under the two rules of ``partnerships``.
 
 
 # name, evidence needed before a group's own counts outweigh the common ones

@@ -72,10 +72,8 @@ class Eligibility:
                 } & snapshot.barred_countries:
                     self._left.accepts[self._left.place == a, b] = False
         self._barred = self._barred_keys()
-        self._settled = (
-            self.left_ok.copy(),
-            self.right_ok.copy(),
-        )  # no rule on single pairs or other qualities touches them
+        # No rule on single pairs or other qualities touches them
+        self._settled = (self.left_ok.copy(), self.right_ok.copy())
         if len(self._barred):
             barred_rows, barred_cols = np.divmod(self._barred, len(self.right_ok))
             self._settled[0][barred_rows], self._settled[1][barred_cols] = False, False
@@ -133,10 +131,8 @@ class Eligibility:
         places = np.flatnonzero(np.bincount(others.place[those]))
         take, taken = mine.accepts[ones[:, None], places], others.accepts[those]
         place = mine.place[ones]
-        by_some, by_all = (
-            np.asarray(taken.any(axis=0)),
-            np.asarray(taken.all(axis=0)),
-        )  # (places of this side,)
+        # (places of this side,)
+        by_some, by_all = (np.asarray(taken.any(axis=0)), np.asarray(taken.all(axis=0)))
         certain: BoolArray = self._settled[side][ones] & take.all(axis=1) & by_all[place]
         if (
             self._bounded

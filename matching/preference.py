@@ -22,9 +22,8 @@ from matching.types import (
 from matching.weights import Weights
 
 Float64 = npt.NDArray[np.float64]
-Columns = tuple[
-    tuple[tuple[int, tuple[int, ...]], ...], tuple[tuple[int, ...], ...]
-]  # (part, its columns) of numerators; parts of presence
+# (part, its columns) of numerators; parts of presence
+Columns = tuple[tuple[tuple[int, tuple[int, ...]], ...], tuple[tuple[int, ...], ...]]
 _CHUNK = 16_384  # pairs gathered at once
 
 
@@ -117,9 +116,8 @@ class Preference:
         groups = list(together.values())
         numerators = _numerators(chooser, chosen, weighing, used)
         presences = _presences(weighing, offers, groups)
-        flip = (
-            slice(None) if chooser.side == "left" else slice(None, None, -1)
-        )  # left always stands first
+        # Left always stands first
+        flip = slice(None) if chooser.side == "left" else slice(None, None, -1)
         (numerator_left, numerator_right), (presence_left, presence_right) = (
             numerators[flip],
             presences[flip],

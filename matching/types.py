@@ -85,29 +85,24 @@ class ProfileRecord:
     universities: int | None = None
     median_age: float | None = None
     income_band: int | None = None  # 1 low .. 4 high
-    sectors: Mapping[str, int] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # strength 1..3
-    themes: Mapping[str, int] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # importance 1..3
+    # Strength 1..3
+    sectors: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    # Importance 1..3
+    themes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     needs: frozenset[str] = frozenset()
     offers: frozenset[str] = frozenset()
     challenges: frozenset[str] = frozenset()
     institutions: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
     ties: tuple[Tie, ...] = ()
-    tie_hints: Mapping[str, float] = field(
-        default_factory=lambda: _EMPTY
-    )  # country -> 0..1 from open data (heritage, air links, …)
-    readiness: Mapping[str, float] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # 0 not in place .. 1 in place
+    # country -> 0..1 from open data (heritage, air links, …)
+    tie_hints: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    # 0 not in place .. 1 in place
+    readiness: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     story: str | None = None
     story_language: str | None = None
-    importances: Mapping[str, float] = field(
-        default_factory=lambda: _EMPTY
-    )  # facet -> 0..3; missing = the facet's default
+    # facet -> 0..3; missing = the facet's default
+    importances: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     sought: Sought = Sought()
     partner_countries: frozenset[str] = frozenset()
     has_us_sister: bool = False
@@ -122,12 +117,10 @@ class Snapshot:
 
     left: tuple[ProfileRecord, ...]
     right: tuple[ProfileRecord, ...]
-    barred_pairs: frozenset[tuple[int, int]] = (
-        frozenset()
-    )  # (left id, right id): partners already, cooling, barred by staff
-    barred_countries: frozenset[tuple[str, str]] = (
-        frozenset()
-    )  # (left country or "*", right country): jurisdictions
+    # (left id, right id): partners already, cooling, barred by staff
+    barred_pairs: frozenset[tuple[int, int]] = frozenset()
+    # (left country or "*", right country): jurisdictions
+    barred_countries: frozenset[tuple[str, str]] = frozenset()
     version: str = ""
 
 
@@ -220,15 +213,12 @@ class RankedSide:
     ids: IntArray  # (n,) the side's own ids
     counterpart_ids: IntArray  # (n, k)
     scores: npt.NDArray[np.float64]  # (n, k) reciprocal score
-    outgoing: npt.NDArray[
-        np.float64
-    ]  # (n, k) preference of the row's community for the counterpart
-    incoming: npt.NDArray[
-        np.float64
-    ]  # (n, k) preference of the counterpart for the row's community
-    outgoing_coverage: npt.NDArray[
-        np.float32
-    ]  # (n, k) as exact as the weights that it is a share of
+    # (n, k) preference of the row's community for the counterpart
+    outgoing: npt.NDArray[np.float64]
+    # (n, k) preference of the counterpart for the row's community
+    incoming: npt.NDArray[np.float64]
+    # (n, k) as exact as the weights that it is a share of
+    outgoing_coverage: npt.NDArray[np.float32]
     incoming_coverage: npt.NDArray[np.float32]
 
 
@@ -254,9 +244,8 @@ class Contribution:
     share: float  # weight * similarity / (presence + prior weight)
     similarity: float | None  # None: not known for this pair
     weight: float
-    items: tuple[
-        tuple[str, float], ...
-    ] = ()  # ("topic:port_logistics", part of the facet's similarity), largest first
+    # ("topic:port_logistics", part of the facet's similarity), largest first
+    items: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,14 +79,12 @@ class Simulation:
     ways_unfiltered: Mapping[str, Shown]  # all eligible pairs
     sizes: tuple[SizeBand, ...]
     size_gini: tuple[float, float]  # between the bands' means, before and after
-    coverage: tuple[
-        tuple[float, ...], tuple[float, ...]
-    ]  # left's and right's shares of eligible pairs by coverage, in equal bins
+    # Left's and right's shares of eligible pairs by coverage, in equal bins
+    coverage: tuple[tuple[float, ...], tuple[float, ...]]
     coverage_floor: float
     fusions: Mapping[str, tuple[Shown, Shown]]  # lists alone, allocated
-    facets: Mapping[
-        str, tuple[float, float]
-    ]  # mutual interests without the facet: lists alone, allocated
+    # Mutual interests without the facet: lists alone, allocated
+    facets: Mapping[str, tuple[float, float]]
     answers: SimulatedAnswers
 
 

@@ -38,9 +38,8 @@ class NeedsOffers(Part):
         self.rarity_: Float64 = np.ones(len(topics))
 
     def fit(self, left: Records, right: Records) -> None:
-        self.rarity_ = self.offers.rarity(
-            left, right
-        )  # a need that few can meet is worth more when it is met
+        # A need that few can meet is worth more when it is met
+        self.rarity_ = self.offers.rarity(left, right)
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
         needs, seeks = self.needs.multi_hot(records)

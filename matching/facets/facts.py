@@ -199,9 +199,8 @@ class Readiness(Part):
             (sum(record.readiness.values()) for record in records), np.float64, len(records)
         )
         offered = (in_place / np.maximum(stated, 1))[:, None].astype(np.float32)
-        everyone = np.ones(
-            len(records), dtype=np.bool_
-        )  # anyone can prefer a ready partner, whatever is known of themselves
+        # Anyone can prefer a ready partner, whatever is known of themselves
+        everyone = np.ones(len(records), dtype=np.bool_)
         return EncodedPart(
             np.ones((len(records), 1), dtype=np.float32), offered, everyone, stated > 0
         )

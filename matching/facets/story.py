@@ -51,9 +51,8 @@ class Story(Part):
     ) -> None:
         self.components, self.random_state = components, random_state
         self.joined: list[tuple[str, str]] = []  # phrases to be found anywhere in the text
-        self.spaced: dict[
-            str, list[tuple[list[str], str]]
-        ] = {}  # phrases of whole words, by their first word
+        # Phrases of whole words, by their first word
+        self.spaced: dict[str, list[tuple[list[str], str]]] = {}
         for code, phrase in sorted(
             {(code, phrase.casefold()) for code, phrases in labels.items() for phrase in phrases}
         ):
@@ -107,9 +106,8 @@ class Story(Part):
         depth = min(self.components, len(tfidf.vocabulary_) - 1, len(told) - 1)
         if depth < 1:
             return
-        with np.errstate(
-            divide="ignore", invalid="ignore"
-        ):  # its share of explained variance, unused here, is 0 / 0 for equal stories
+        # Its share of explained variance, unused here, is 0 / 0 for equal stories
+        with np.errstate(divide="ignore", invalid="ignore"):
             self.tfidf_, self.svd_ = (
                 tfidf,
                 TruncatedSVD(depth, random_state=self.random_state).fit(weighted),

@@ -28,10 +28,8 @@ class Ties(Part):
     name = "ties"
 
     def __init__(self) -> None:
-        self.columns_: dict[Side, dict[str, int]] = {
-            "left": {},
-            "right": {},
-        }  # by the side that chooses: the countries it has ties to
+        # By the side that chooses: the countries it has ties to
+        self.columns_: dict[Side, dict[str, int]] = {"left": {}, "right": {}}
         self.countries_: dict[Side, frozenset[str]] = {"left": frozenset(), "right": frozenset()}
 
     def lay_out(self, left: Records, right: Records) -> None:

@@ -60,10 +60,8 @@ class Admission:
         cols = problem.eligibility.right_ok & (best_col >= self.col_least * np.float32(0.9999))
         if needed:
             rows, cols = rows & (forth.total_weight > 0), cols & (back.total_weight > 0)
-        rows[problem.exceptions.rows], cols[problem.exceptions.cols] = (
-            True,
-            True,
-        )  # these bring a coverage of their own
+        # These bring a coverage of their own
+        rows[problem.exceptions.rows], cols[problem.exceptions.cols] = (True, True)
         return np.flatnonzero(rows & problem.eligibility.left_ok), np.flatnonzero(
             cols & problem.eligibility.right_ok
         )

@@ -20,9 +20,8 @@ from matching.types import BoolArray, FloatArray, IntArray
 
 Float32Array = npt.NDArray[np.float32]
 
-_IN_CACHE = (
-    2**16
-)  # pairs whose numerators and denominators are worked on at once, in a megabyte or so
+# Pairs whose numerators and denominators are worked on at once, in a megabyte or so
+_IN_CACHE = 2**16
 _FEW = 12
 _MOSTLY = 0.9  # share of rows from which on hardly any pair is refused
 
@@ -89,9 +88,8 @@ class DirectKernel:
     ) -> None:
         size = block[0] * block[1]
         self.admission, self.left, self.rows = admission, left, rows
-        self.optimistic = (
-            2 * k + 8
-        )  # candidates taken where no threshold is known yet; usually k of them may be suggested
+        # Candidates taken where no threshold is known yet; usually k of them may be suggested
+        self.optimistic = 2 * k + 8
         self.k = k
         self.margin = np.float32(margin)
         self.fusion = fusion
@@ -205,9 +203,8 @@ class DirectKernel:
         layout, right = self.left.layout, columns.operands.packed
         np.matmul(left[:, layout.part(2)], right[layout.part(2)], out=d1)
         np.matmul(left[:, layout.part(3)], right[layout.part(3)], out=d2)
-        if (
-            self.signed
-        ):  # rounding may push a numerator below zero, where the fractions below would run wild
+        # Rounding may push a numerator below zero, where the fractions below would run wild
+        if self.signed:
             np.maximum(n1, np.float32(1e-18), out=n1)
             np.maximum(n2, np.float32(1e-18), out=n2)
         if self.fusion == "harmonic":

@@ -52,9 +52,8 @@ class KeptLists:
         # after. -inf: it holds everyone.
         self._complete_score = np.empty(len(side.ids))
         self._complete_id = np.empty(len(side.ids), dtype=np.int64)
-        self._least: Float32Array = np.empty(
-            len(side.ids), dtype=np.float32
-        )  # the same score for comparisons; -1 for everyone
+        # The same score for comparisons; -1 for everyone
+        self._least: Float32Array = np.empty(len(side.ids), dtype=np.float32)
         self.note_ranked(np.arange(len(side.ids)))
 
     @property
@@ -119,11 +118,12 @@ class KeptLists:
         enter by its scores, which lie within ``error`` of the truth; and its place in each,
         ``width`` where it does not stand in it. A score of -1 enters nowhere."""
         starts = range(0, len(self._at), _ROWS_AT_ONCE)
+        # 1e-7: _least is rounded
         draw, wanted, margin = (
             share_out(starts),
             self._at.dtype.type(position),
             np.float32(error + 1e-7),
-        )  # 1e-7: _least is rounded
+        )
         parts: dict[int, tuple[IntArray, IntArray]] = {}
 
         def work() -> None:

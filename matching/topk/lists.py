@@ -195,9 +195,8 @@ class Positions:
     def __init__(self, ids: IntArray) -> None:
         self._ids, self._table, self._order = ids, np.empty(0, dtype=np.int32), None
         if len(ids) and ids.min() >= 0 and ids.max() < _DENSE * len(ids):
-            self._table = np.full(
-                int(ids.max()) + 2, -1, dtype=np.int32
-            )  # the last one for whatever lies beyond
+            # The last one for whatever lies beyond
+            self._table = np.full(int(ids.max()) + 2, -1, dtype=np.int32)
             self._table[ids] = np.arange(len(ids), dtype=np.int32)
         else:
             self._order = np.argsort(ids, kind="stable")

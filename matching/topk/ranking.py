@@ -110,9 +110,8 @@ def affordable_threads(view: PairProblem, k: int, threads: int, max_bytes: int) 
     """
     depth = view.left_to_right.numerator_left.shape[1] + view.right_to_left.numerator_left.shape[1]
     rows, cols = len(view.left_ids), len(view.right_ids)
-    held = 8 * (rows + cols) * (k + SPARE) + 2 * 4 * rows * (
-        depth + 64
-    )  # lists; rows arranged for direct products and for the screen
+    # Lists; rows arranged for direct products and for the screen
+    held = 8 * (rows + cols) * (k + SPARE) + 2 * 4 * rows * (depth + 64)
     height, width = min(BLOCK[0], rows), min(BLOCK[1], cols)
     each = 4 * (8 * height * width + 3 * width * depth) + _GATHERED_BYTES
     if held + each > max_bytes:
@@ -151,9 +150,8 @@ def finished(
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         keys, overflowed[part] = lists.ordered(part)
-        candidates = by_rank.take(
-            packed_ranks(keys), mode="clip"
-        )  # empty places name any column, and are not listed
+        # Empty places name any column, and are not listed
+        candidates = by_rank.take(packed_ranks(keys), mode="clip")
         most = packed_scores(keys).astype(np.float64) + error
         _finish_rows(
             side,

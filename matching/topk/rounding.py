@@ -84,9 +84,8 @@ def preference_error(factors: Factors, size: Magnitudes) -> float:
     whatever order it is summed. Where no term is negative that is a share of the preference itself;
     otherwise Cauchy–Schwarz bounds the sum, over the smallest denominator.
     """
-    depth = (
-        factors.numerator_left.shape[1] + factors.presence_left.shape[1] + 16
-    )  # 16: constants, division, fusion, the tiny addend
+    # 16: constants, division, fusion, the tiny addend
+    depth = factors.numerator_left.shape[1] + factors.presence_left.shape[1] + 16
     gamma = depth * _UNIT / (1 - depth * _UNIT)
     if size.nonnegative:
         return float(2 * gamma)

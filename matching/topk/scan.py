@@ -30,9 +30,8 @@ _CHUNK = 8_192  # columns whose scores are finished while they are in cache
 _WIDE = 131_072
 # Pairs of a row scored exactly at once: what they have in one dimension fits in the cache
 _FINISHED = 4_096
-_NEXT_TO_NOTHING = np.float32(
-    1e-15
-)  # in place of preferences of 0, so that 0/0 cannot arise: far below any rounding
+# In place of preferences of 0, so that 0/0 cannot arise: far below any rounding
+_NEXT_TO_NOTHING = np.float32(1e-15)
 _IMPOSSIBLE = np.float32(-1)  # below every score: the pair cannot reach the coverage floor
 
 

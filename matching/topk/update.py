@@ -119,10 +119,8 @@ class RankingIndex:
         )
         check_changed(problem, left, right)
         now = _magnitudes(problem, left, right)
-        self._sizes = (
-            self._sizes[0].joined(now[0]),
-            self._sizes[1].joined(now[1]),
-        )  # what held of the unchanged ones still holds
+        # What held of the unchanged ones still holds
+        self._sizes = (self._sizes[0].joined(now[0]), self._sizes[1].joined(now[1]))
         error = score_error(problem, self.fusion, *self._sizes)
         # Who is gone leaves the lists of others while its position still means something.
         lost_right = self._right.side.ids[_taken_out(self._right, self.problem.left_ids, gone_left)]
@@ -332,6 +330,5 @@ class _Turn:
         allowed = values.suggestible(self.view.coverage_floor)
         allowed[allowed] = eligible(self.view, np.full(int(allowed.sum()), row), cols[allowed])
         new = self.others.place(cols, places, row, values, allowed, threads)
-        return cols[
-            np.minimum(places, new) < self.others.k
-        ]  # what moves among the reserve alone shows nowhere
+        # What moves among the reserve alone shows nowhere
+        return cols[np.minimum(places, new) < self.others.k]

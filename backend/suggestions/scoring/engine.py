@@ -132,9 +132,8 @@ class FollowedRanking:
     """The exact ranking of an engine's communities, which follows the engine."""
 
     def __init__(self, engine: Engine, k: int) -> None:
-        reserve = -(
-            -k // 2
-        )  # places beyond k: a list that loses an entry then seldom needs a pass of its own
+        # Places beyond k: a list that loses an entry then seldom needs a pass of its own
+        reserve = -(-k // 2)
         ranked = top_k(
             engine.problem, k + reserve, fusion=FUSION, feature_version=engine.builder.version_
         )
@@ -265,9 +264,8 @@ class Answered(NamedTuple):
 
 def _decision(answer: Answered) -> DirectionalDecision:
     unit = weights_from_json(answer.weights).unit
-    usable = [
-        c for c in answer.reasons["contributions"] if unit.get(c["facet"])
-    ]  # without a weight, its importance is not known
+    # Without a weight, its importance is not known
+    usable = [c for c in answer.reasons["contributions"] if unit.get(c["facet"])]
     return DirectionalDecision(
         answer.community_id,
         answer.at,

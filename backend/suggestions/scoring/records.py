@@ -226,9 +226,8 @@ def current_records(
     changed = [
         pk for pk, content in made_of.items() if pk not in before or before[pk][0] != content
     ]
-    versions = {
-        pk: communities[pk].profile.current_version_id or 0 for pk in changed
-    }  # public communities have one
+    # Public communities have one
+    versions = {pk: communities[pk].profile.current_version_id or 0 for pk in changed}
     documents = _documents(versions.values())
     fresh = {
         pk: community_record(communities[pk], standing[pk], now, documents[version])

@@ -117,9 +117,7 @@ def _assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
         if rule in _WISHES:
             words = _WISHES[rule].format(own=own.name, other=other.name, country=other.country.name)
             problems.append(Problem(code, words, hard=False))
-        elif (
-            rule in _HARD and not known
-        ):  # a bar, a partnership or a rest is told above by its own name
+        elif rule in _HARD and not known:  # exclusion rules and partnerships are named above
             problems.append(Problem(code, "The two may not be suggested to each other.", hard=True))
     row = scored_pair(engine, home.pk, abroad.pk)
     forth, back = pair_reasons(engine, home.pk, abroad.pk)

@@ -211,12 +211,10 @@ class _OpenSuggestions:
 
     def __init__(self) -> None:
         self.unreleased: set[PairIds] = set()
-        self.released: dict[
-            PairIds, PromisingRow
-        ] = {}  # by left and right; they stay, and take up room of both sides
-        self.settled: set[PairIds] = (
-            set()
-        )  # released, introduced, closed or resting: neither chosen again nor taken back
+        # By left and right; they stay, and take up room of both sides
+        self.released: dict[PairIds, PromisingRow] = {}
+        # Released, introduced, closed or resting: neither chosen again nor taken back
+        self.settled: set[PairIds] = set()
         self._closed_in_secret: Counter[int] = Counter()  # for the side that does not know
         self._introduced: Counter[int] = Counter()
         now = database_now()

@@ -59,10 +59,8 @@ class FollowedRun:
         The ranking's lock must be held.
         """
         engine = self.engine(snapshot)
-        followed, self._ranking = (
-            self._ranking,
-            None,
-        )  # what an error leaves half done is not used again
+        # What an error leaves half done is not used again
+        followed, self._ranking = (self._ranking, None)
         lists = None if followed is None else followed.follow(engine)
         followed = followed or FollowedRanking(engine, self.k)
         if lists is None or self._stored_at != last_rescoring():

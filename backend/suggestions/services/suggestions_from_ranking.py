@@ -119,9 +119,8 @@ def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggest
         .select_for_update(of=("self",))
         .annotate(is_by_hand=by_hand)
     )
-    found = found.defer(
-        "a_reasons", "b_reasons"
-    )  # thousands of documents, of which a derivation reads none
+    # Thousands of documents, of which a derivation reads none
+    found = found.defer("a_reasons", "b_reasons")
     if community_id is not None:
         found = found.of_community(community_id)
     return {(s.pair.a_id, s.pair.b_id): s for s in found}

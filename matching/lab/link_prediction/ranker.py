@@ -54,9 +54,8 @@ class TrainingPairs:
     left: IntArray
     right: IntArray
     unsure: frozenset[tuple[int, int]] = frozenset()
-    others: IntArray = field(
-        default_factory=lambda: np.empty(0, np.int64)
-    )  # foreign rows that negatives are drawn from
+    # Foreign rows that negatives are drawn from
+    others: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def of(self, keep: BoolArray) -> TrainingPairs:
         return TrainingPairs(self.left[keep], self.right[keep], self.unsure, self.others)

@@ -87,9 +87,8 @@ class CityTable:
     ids: IntArray
     number: Mapping[str, FloatArray]
     text: Mapping[str, tuple[str, ...]]
-    aliases: Mapping[int, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # GeoNames id -> other names, Latin script
+    # GeoNames id -> other names, Latin script
+    aliases: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     index: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod

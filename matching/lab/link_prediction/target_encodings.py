@@ -182,15 +182,13 @@ class ChosenSizes(TargetEncoding):
         smoothing = _smoothing()
         row, column = known.chosen.nonzero()
         bins = self._bins(known.left, known.right)
-        partners = np.zeros(
-            (len(self._country) + 1, _BINS)
-        )  # the last one: a country without partnerships
+        # The last one: a country without partnerships
+        partners = np.zeros((len(self._country) + 1, _BINS))
         np.add.at(partners, (of_right[column], bins[row, column]), 1.0)
         pairs = np.zeros_like(partners)
         np.add.at(pairs, (np.broadcast_to(of_right, bins.shape).ravel(), bins.ravel()), 1.0)
-        own = np.zeros(
-            (len(known.right) + 1, _BINS)
-        )  # the last one: a candidate that is not counted
+        # The last one: a candidate that is not counted
+        own = np.zeros((len(known.right) + 1, _BINS))
         np.add.at(own, (column, bins[row, column]), 1.0)
         self._partners, pairs, self._own = partners @ smoothing, pairs @ smoothing, own @ smoothing
         pairs[-1] = pairs.sum(0)

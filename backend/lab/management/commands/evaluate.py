@@ -17,9 +17,8 @@ class Command(BaseCommand):
         "partners come out "
         "(resemblance to past choices, not proof of quality)."
     )
-    requires_system_checks: list[
-        str
-    ] = []  # reads files only: neither database nor broker is needed
+    # Reads files only: neither database nor broker is needed
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -26,9 +26,7 @@ from backend.suggestions.models import ExclusionRule, Pair, Suggestion
 
 
 def all_exclusion_rules(user: User | AnonymousUser) -> QuerySet[ExclusionRule]:
-    """Every rule, lifted and expired ones too, the newest first. Raises NotVisible for others than
-    staff.
-    """
+    """Every rule, also lifted and expired ones, newest first. Only staff: else NotVisible."""
     require_staff(user, Verb.READ, Resource.SUGGESTION)
     return ExclusionRule.objects.select_related(
         "pair__a__country", "pair__b__country", "country", "set_by", "lifted_by"
@@ -46,9 +44,7 @@ def active_rules(on: dt.date) -> list[ExclusionRule]:
 
 
 def is_in_region(community: Community, code: str, name: str) -> bool:
-    """Whether a community lies in, or is, a first-level division; those without a place in the
-    gazetteer are known by its name.
-    """
+    """Whether a community lies in, or is, a first-level division; by name where it has no place."""
     if community.place is not None:
         return community.place.admin1_code == code
     return bool(name) and name.casefold() in (
@@ -114,9 +110,7 @@ def _with_pairs(rules: list[ExclusionRule]) -> list[ExclusionRule]:
 
 
 def barred_among(pairs: Iterable[Pair], on: dt.date) -> dict[int, ExclusionRule]:
-    """Pair id → a rule that holds on that day, of the pairs given (with both communities and their
-    places).
-    """
+    """Pair id → a rule that holds on that day, of pairs with both communities and their places."""
     rules = _with_pairs(active_rules(on))
     names = region_names(rules)
     found = {}
@@ -130,9 +124,7 @@ def barred_among(pairs: Iterable[Pair], on: dt.date) -> dict[int, ExclusionRule]
 
 @dataclass(frozen=True, slots=True)
 class BarredByStaff:
-    """What rules come to among given communities: whole countries abroad, and single pairs (home
-    id, abroad id).
-    """
+    """What rules exclude among communities: whole countries abroad, pairs (home id, abroad id)."""
 
     countries: frozenset[str]
     pairs: frozenset[tuple[int, int]]
@@ -141,9 +133,7 @@ class BarredByStaff:
 def barred_by_staff(
     home: Sequence[Community], abroad: Sequence[Community], on: dt.date
 ) -> BarredByStaff:
-    """What a run must leave out on that day, of the communities (with their places) that it
-    knows.
-    """
+    """What a run must leave out on that day among these communities (with their places)."""
     rules = _with_pairs(active_rules(on))
     names = region_names(rules)
     countries, pairs = set(), set()
@@ -163,9 +153,7 @@ DEFAULT_OPEN_INTRODUCTIONS = 3
 
 
 def pairs_being_introduced() -> QuerySet[Pair]:
-    """Pairs past mutual interest, or introduced by hand, that are neither closed nor partners yet:
-    each takes a place on both sides.
-    """
+    """Pairs with mutual interest, or introduced by hand, neither closed nor partners yet."""
     past = (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED)
     interested = Exists(Suggestion.objects.filter(pair=OuterRef("pk"), status__in=past))
     return Pair.objects.exclude(block_reason=Pair.BlockReason.PARTNERS).filter(
@@ -201,9 +189,7 @@ def has_room(community: Community) -> bool:
 
 
 def require_room(community: Community) -> None:
-    """Raises CapacityReached where a locked community has as many open introductions as it allows
-    itself.
-    """
+    """Raises CapacityReached where a locked community has no room for another introduction."""
     if not has_room(community):
         capacity = introduction_capacity(community)
         words = ngettext(

@@ -101,9 +101,7 @@ def _suggestions_expiring_recipients(event: Event) -> list[Notification]:
     path=community_page("web:suggestions"),
 )
 def _suggestions_expiring(notification: Notification) -> MessageText:
-    """By what the reader's own side has answered alone; what it has answered since then is not
-    named any more.
-    """
+    """By what the reader's own side has answered alone, without what it has answered since."""
     own = notification.community_id
     pending = Q(pair__a_id=own, a_state=Suggestion.SideState.PENDING) | Q(
         pair__b_id=own, b_state=Suggestion.SideState.PENDING

@@ -1,6 +1,4 @@
-"""A pair in words: what speaks for the partner from each side, the one caveat, and where the two
-places lie.
-"""
+"""A pair in words: reasons for the partner from each side, the one caveat, and where they lie."""
 
 from __future__ import annotations
 
@@ -54,9 +52,7 @@ def _listed(items: list[Any], language: str | None) -> str:
 def contribution_sentence(
     contribution: Mapping[str, Any], *, other: str, own: str = "", language: str | None = None
 ) -> str:
-    """One reason in words, seen from the side that has it: "you", or that side's name where ``own``
-    gives it.
-    """
+    """One reason in words, to the side that has it ("you"), or naming that side as ``own``."""
     words = facet_words(contribution["facet"])
     stated = [item for item in contribution["items"] if not item[0].startswith("tie_hint:")]
     named = _listed(stated, language)
@@ -68,9 +64,7 @@ def contribution_sentence(
 
 
 def _in_sentence(code: str, words: str, language: str | None) -> str:
-    """English labels begin with a capital only where they stand alone; names of languages and
-    abbreviations keep theirs.
-    """
+    """English labels lose their capital within a sentence, except languages and abbreviations."""
     keeps = (
         not (language or get_language() or "en").startswith("en")
         or code.startswith("language:")
@@ -120,9 +114,7 @@ def caveat_sentence(reasons: Mapping[str, Any], *, other: str) -> str:
 
 
 def closing_text(*, other: str) -> str:
-    """What a side reads when the time of a suggestion is over: the same words whoever answered
-    what, or did not.
-    """
+    """What a side reads when the time is over: the same words whatever anybody answered."""
     return _(
         "The time of this suggestion is over, and it did not lead to an introduction. That says "
         "nothing about your community: most often "
@@ -133,9 +125,7 @@ def closing_text(*, other: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SideText:
-    """One side of a pair: what speaks for the partner from its point of view, the one caveat, and
-    what could not be compared.
-    """
+    """One side of a pair: its reasons for the partner, the one caveat, and what is not known."""
 
     community: Community
     letter: str  # "a" or "b": its colour
@@ -177,9 +167,7 @@ EARTH_RADIUS_KM = 6371.0088
 
 @dataclass(frozen=True, slots=True)
 class PlacesApart:
-    """Two communities on the map and on the clock. ``seasons`` is empty where a time zone is not
-    known.
-    """
+    """Two communities on the map and on the clock. ``seasons`` is empty without a time zone."""
 
     own: Community
     other: Community

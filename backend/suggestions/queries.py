@@ -1,6 +1,4 @@
-"""What each reader may see of suggestions. A side sees nothing that depends on the other side
-before both are interested.
-"""
+"""What each reader may see: before mutual interest nothing that depends on the other side."""
 
 from __future__ import annotations
 
@@ -106,9 +104,7 @@ def _with_communities(suggestions: QuerySet[Suggestion]) -> QuerySet[Suggestion]
 
 
 def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
-    """Visible suggestions of a community, ordered by what its side can know: mutual first, then as
-    allocated.
-    """
+    """Visible suggestions in the order that the side can know: mutual first, then as allocated."""
     advanced = Case(When(status__in=_ADVANCED, then=Value(0)), default=Value(1))
     return _with_communities(
         _seen_by(community_id).order_by(advanced, "-expected_matches", "-score", "id")
@@ -116,9 +112,7 @@ def suggestions_of_community(community_id: int) -> QuerySet[Suggestion]:
 
 
 def _seen_by(community_id: int) -> QuerySet[Suggestion]:
-    """What was released to the side, except partners that have left the service or no longer seek
-    anybody.
-    """
+    """What was released to the side, except partners that no longer seek anybody."""
     gone = with_other_community(community_id, profile__status__in=GONE)
     return (
         Suggestion.objects.visible_to_communities()
@@ -128,9 +122,7 @@ def _seen_by(community_id: int) -> QuerySet[Suggestion]:
 
 
 def visible_suggestions(reader: Reader) -> QuerySet[Suggestion]:
-    """The rows behind ``suggestions_for``: never shown as they are, only through ``seen_from``.
-    Raises NotVisible.
-    """
+    """The rows behind ``suggestions_for``, to be shown through ``seen_from``. Raises NotVisible."""
     return suggestions_of_community(reader.require(Verb.READ, Resource.SUGGESTION))
 
 
@@ -142,9 +134,7 @@ def seen_from(
 
 
 def suggestions_for(reader: Reader, *, now: dt.datetime | None = None) -> list[SuggestionForSide]:
-    """The community's suggestions as its side sees them. Raises NotVisible for people without a
-    role there.
-    """
+    """The community's suggestions as its side sees them. Raises NotVisible without a role there."""
     moment = now or database_now()
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     return [_view(s, community_id, moment) for s in suggestions_of_community(community_id)]
@@ -175,9 +165,7 @@ def staff_suggestions(user: User | AnonymousUser) -> QuerySet[Suggestion]:
 
 
 def recent_runs(user: User | AnonymousUser) -> QuerySet[ScoringRun]:
-    """Scoring runs, newest first, without their snapshots, with ``shards_done``. Raises NotVisible
-    for others than staff.
-    """
+    """Scoring runs, newest first, with ``shards_done``. Raises NotVisible except for staff."""
     require_staff(user, Verb.READ, Resource.OPERATIONS)
     done = Count("shards", filter=Q(shards__done_at__isnull=False))
     return ScoringRun.objects.defer("snapshot").annotate(shards_done=done).order_by("-id")

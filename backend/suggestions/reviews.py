@@ -101,9 +101,7 @@ MOST_COMPARED = 4
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One suggestion as its side's people discuss it. ``votes`` are those whose comments the reader
-    may read; the tally counts all.
-    """
+    """A suggestion as its side discusses it. ``votes`` are those whose comments may be read."""
 
     suggestion_id: int
     tally: Tally
@@ -164,18 +162,14 @@ def queue(reader: Reader) -> QuerySet[Suggestion]:
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """How many suggestions each filter would show, and the countries there are to choose from
-    (code, name, how many).
-    """
+    """How many suggestions each filter would show; countries as (code, name, count)."""
 
     shown: dict[str, int]
     countries: list[tuple[str, str, int]]
 
 
 def queue_counts(reader: Reader) -> QueueCounts:
-    """Counts over the whole queue, in one query, of what the side itself knows. Raises
-    NotVisible.
-    """
+    """Counts over the whole queue in one query, of what the side knows. Raises NotVisible."""
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     now = database_now()
     rows = queue(reader).order_by().select_related(None)
@@ -248,9 +242,7 @@ def reviews_of(reader: Reader, views: Sequence[SuggestionForSide]) -> dict[int, 
 
 
 def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionForSide]:
-    """Those of the community's suggestions, in the order asked for. Raises NotVisible when one of
-    them is not there.
-    """
+    """Those of the community's suggestions, in that order. Raises NotVisible if one is missing."""
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     wanted = list(dict.fromkeys(suggestion_ids))
     now = database_now()

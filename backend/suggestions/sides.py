@@ -105,9 +105,7 @@ def side_of(suggestion: Suggestion, community_id: int) -> SuggestionSide:
 def side_columns(
     left_id: int, right_id: int, names: Sequence[str], left: Sequence[Any], right: Sequence[Any]
 ) -> dict[str, Any]:
-    """Columns of a suggestion, ``a_…`` and ``b_…``, from values of two communities in any order:
-    side a is the one with the smaller id.
-    """
+    """Columns ``a_…`` and ``b_…`` from two communities in any order: a has the smaller id."""
     a, b = (left, right) if left_id < right_id else (right, left)
     return {
         f"{letter}_{name}": value
@@ -129,9 +127,7 @@ def with_own_side(community_id: int, **columns: object) -> Q:
 
 
 def with_other_community(community_id: int, **fields: object) -> Q:
-    """Suggestions of the community whose other community has these values; lookups begin at the
-    other community.
-    """
+    """Suggestions of the community by fields of the other one; lookups begin at the other."""
     a, b = (
         Q(**{f"pair__{own}_id": community_id})
         & Q(**{f"pair__{other}__{name}": value for name, value in fields.items()})
@@ -141,9 +137,7 @@ def with_other_community(community_id: int, **fields: object) -> Q:
 
 
 def lock_suggestion(suggestion_id: int) -> Suggestion:
-    """The suggestion with its pair's row locked: all acts on a pair queue up behind this one lock.
-    Raises NotVisible.
-    """
+    """The suggestion, its pair's row locked: one lock for all acts on a pair. Raises NotVisible."""
     pair_id = Suggestion.objects.filter(pk=suggestion_id).values_list("pair_id", flat=True).first()
     if pair_id is None:
         raise NotVisible

@@ -13,9 +13,7 @@ from backend.suggestions.models.pairs import Pair, Suggestion
 
 
 class ReleasePolicy(models.Model):
-    """What becomes of a new suggestion. Rows are added, never changed: the newest is in force, the
-    others are its history.
-    """
+    """What becomes of a new suggestion. Rows are only added: the newest is in force."""
 
     class Mode(models.TextChoices):
         ALL = "all", "Release all at once"
@@ -102,9 +100,7 @@ class ExclusionRule(models.Model):
 
 
 class HandProposal(models.Model):
-    """That staff, not a run, proposed a suggestion, and why. Such a suggestion stays until it is
-    answered, held or barred.
-    """
+    """A suggestion that staff proposed, and why. It stays until it is answered or held."""
 
     suggestion = models.OneToOneField(
         Suggestion, on_delete=models.CASCADE, related_name="hand_proposal"

@@ -176,9 +176,7 @@ class Suggestion(models.Model):
 
 
 class Decision(models.Model):
-    """What one side answered. A later act of the same side (an interest withdrawn) is a further
-    row; undone ones are marked.
-    """
+    """What one side answered. A withdrawal is a further row; undone answers are marked."""
 
     class Answer(models.TextChoices):
         INTERESTED = "interested", _("Interested")
@@ -227,9 +225,7 @@ class Decision(models.Model):
 
 
 class Vote(models.Model):
-    """What one person of a side thinks of a suggestion. Belongs to that community and to staff
-    alone.
-    """
+    """What one person of a side thinks of a suggestion; only that community and staff read it."""
 
     class Choice(models.TextChoices):
         YES = "yes", _("Yes")
@@ -254,9 +250,7 @@ class Vote(models.Model):
 
 
 class AnswerRule(models.Model):
-    """What must come before a community's answer. A community without a row lets its chair
-    decide.
-    """
+    """What must precede a community's answer. Without a row its chair decides."""
 
     class Kind(models.TextChoices):
         CHAIR = "chair", _("The chair decides")
@@ -283,9 +277,7 @@ class AnswerRule(models.Model):
 
 
 class ShortlistEntry(models.Model):
-    """A suggestion that a community looks at more closely. One list a community: a second one would
-    need a meeting of its own.
-    """
+    """A suggestion that a community looks at more closely. One list per community."""
 
     suggestion = models.ForeignKey(
         Suggestion, on_delete=models.CASCADE, related_name="shortlist_entries"

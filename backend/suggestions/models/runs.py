@@ -10,9 +10,7 @@ from backend.cities.models import Community
 
 
 class ScoringRun(models.Model):
-    """One full scoring: a frozen snapshot, cut into shards, made visible in one statement when the
-    last shard is done.
-    """
+    """One full scoring: a frozen snapshot, cut into shards, visible when the last shard is done."""
 
     class Status(models.TextChoices):
         RUNNING = "running", "Running"
@@ -117,9 +115,7 @@ class RankedPair(models.Model):
 
 
 class WeightSet(models.Model):
-    """Facet weights with what they were learned from and how well they did. New runs use the one in
-    force, or the defaults.
-    """
+    """Facet weights and how well they did. New runs use those in force, or the defaults."""
 
     weights = models.JSONField(help_text="As backend.suggestions.scoring reads them")
     source = models.CharField(max_length=60, help_text="learned, or who set them")

@@ -33,9 +33,7 @@ class PromisingRow(NamedTuple):
 
 
 class Room(NamedTuple):
-    """What a community has room for: introductions, and suggestions that it has not answered
-    yet.
-    """
+    """What a community has room for: introductions, and suggestions without its answer."""
 
     introductions: int
     suggestions: int
@@ -66,9 +64,7 @@ def allocate_around(
     community_id: int,
     threshold: float,
 ) -> dict[PairIds, float]:
-    """The same after one community changed: ``kept`` pairs stay, and its own others are chosen into
-    the room that these leave.
-    """
+    """The same after one community changed: ``kept`` pairs stay, its others fill the rest."""
     mine = [
         (row.left_id, row.right_id) in kept or community_id in (row.left_id, row.right_id)
         for row in rows

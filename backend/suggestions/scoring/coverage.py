@@ -1,6 +1,4 @@
-"""How much of a profile others can be compared by, and what each missing answer would add: by the
-engine's own presence and weights.
-"""
+"""How much of a profile can be compared, and what each missing answer would add."""
 
 from __future__ import annotations
 
@@ -71,9 +69,7 @@ class _Others(NamedTuple):
 
 
 def coverage_outlook(community: Community, document: Mapping[str, Any]) -> CoverageOutlook:
-    """The coverage of a community if ``document`` were its profile. ``document`` is valid; reads
-    place, country and profile.
-    """
+    """The coverage if ``document`` (valid) were the profile; reads place, country, profile."""
     at_home = community.country_id == HOME_COUNTRY
     others = _others(at_home)
     now = timezone.now()
@@ -129,9 +125,7 @@ _lock = threading.Lock()
 
 
 def _others(at_home: bool) -> _Others:
-    """The other side's means, kept in this process for as long as the visible run stands, ten
-    minutes at most.
-    """
+    """The other side's means, kept while the visible run is the same, at most ten minutes."""
     run_id = CurrentRun.objects.values_list("run_id", flat=True).first()
     now = timezone.now()
     with _lock:
@@ -216,9 +210,7 @@ def _missing(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _example(field: Field) -> Any:
-    """An answer of the right kind, None for questions whose answers are words: the engine compares
-    none of those but the story.
-    """
+    """An answer of the right kind; None for texts, which the engine does not compare."""
     if field.kind in ("integer", "number"):
         return field.minimum if field.minimum is not None and field.minimum > 0 else 1
     if field.kind == "boolean":

@@ -27,9 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class RankedRow(NamedTuple):
-    """One row of RankedPair without its run; a rank is None where the pair is not among that side's
-    k best.
-    """
+    """One row of RankedPair without its run; a rank is None outside that side's k best."""
 
     left_id: int
     right_id: int
@@ -67,9 +65,7 @@ def weights_from_json(stored: Mapping[str, Any]) -> Weights:
 
 
 def fit_builder(snapshot: Snapshot) -> FeatureBuilder:
-    """Features fitted on a run's frozen snapshot: what is rare, what stories say. Rescorings of
-    that run keep to the same fit.
-    """
+    """Features fitted on a run's frozen snapshot; rescorings of that run keep the same fit."""
     return FeatureBuilder(engine_vocabulary()).fit(snapshot)
 
 
@@ -145,9 +141,7 @@ class FollowedRanking:
         return self._index.ranking
 
     def follow(self, engine: Engine) -> tuple[list[int], list[int]]:
-        """Goes over to another engine of the same run. Returns the ids, left and right, whose lists
-        may have changed or are gone.
-        """
+        """Moves to another engine of the same run. Returns ids whose lists may have changed."""
         before, self._engine = self._engine, engine
         changes = changes_between(before, engine)
         lists = self._index.update(
@@ -218,17 +212,13 @@ def _explanation_json(explanation: Explanation) -> dict[str, Any]:
 def pair_reasons(
     engine: Engine, left_id: int, right_id: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Why left would choose right, and right left, as stored with a suggestion. Raises KeyError
-    outside the snapshot.
-    """
+    """Why left would choose right, and right left. Raises KeyError outside the snapshot."""
     forth, back = engine.explain(left_id, right_id)
     return _explanation_json(forth), _explanation_json(back)
 
 
 def scored_pair(engine: Engine, left_id: int, right_id: int) -> RankedRow:
-    """One pair as a run would rank it, whether or not it is eligible, without ranks. Raises
-    KeyError outside the snapshot.
-    """
+    """One pair as a run would rank it, without ranks. Raises KeyError outside the snapshot."""
     row, col = np.array([engine.rows[left_id]]), np.array([engine.cols[right_id]])
     found = engine.preference.pairs(row, col)
     forth, back = float(found.left_to_right[0]), float(found.right_to_left[0])
@@ -250,9 +240,7 @@ __all__ = ["Answered", "TooFewDecisionsError", "learn"]
 
 
 class Answered(NamedTuple):
-    """One side's answer with the reasons it was shown, as ``pair_reasons`` wrote them, and the
-    weights behind these.
-    """
+    """One side's answer with the reasons it was shown, and the weights behind these."""
 
     community_id: int
     at: float
@@ -279,9 +267,7 @@ def _decision(answer: Answered) -> DirectionalDecision:
 def learn(
     answers: Iterable[Answered], in_use: Mapping[str, Any], version: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Learned weights and the report on them, both as JSON. Raises TooFewDecisionsError, ValueError
-    for answers it cannot read.
-    """
+    """Learned weights and the report, as JSON. Raises TooFewDecisionsError, ValueError."""
     weights: Weights = weights_from_json(in_use)
     learned, report = fit_weights(
         [_decision(answer) for answer in answers], weights, version=version

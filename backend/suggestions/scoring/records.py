@@ -1,6 +1,4 @@
-"""Database rows become the engine's records; only what has changed in the database is read
-again.
-"""
+"""Database rows become the engine's records; only what has changed is read again."""
 
 from __future__ import annotations
 
@@ -58,9 +56,7 @@ def engine_vocabulary() -> Vocabulary:
 
 @cache
 def tie_hints() -> Mapping[str, Mapping[str, float]]:
-    """Open-data hints by U.S. state: country → 0..1 (heritage; see the data folder's
-    SOURCES.md).
-    """
+    """Hints from open data by U.S. state: country → 0..1 (heritage; see data/SOURCES.md)."""
     hints: dict[str, dict[str, float]] = defaultdict(dict)
     if HINTS_FILE.exists():
         with HINTS_FILE.open(encoding="utf-8", newline="") as file:
@@ -101,9 +97,7 @@ def _sought(document: Mapping[str, Any]) -> Sought:
 
 
 def is_overdue(profile: Profile, now: dt.datetime) -> bool:
-    """Whether nobody has confirmed the profile for so long, or ever, that it is no longer
-    suggested.
-    """
+    """Whether the profile was not confirmed for so long that it is no longer suggested."""
     if profile.confirmed_at is None:
         return True
     return now >= months_after(profile.confirmed_at, settings.PROFILES["unsuggested_months"])
@@ -203,9 +197,7 @@ _kept: dict[int, tuple[Hashable, ProfileRecord]] = {}
 
 
 def public_communities() -> models.QuerySet[Community]:
-    """Every community with a published version, and all that its record is made of but the
-    documents, which are large and never change.
-    """
+    """Public communities with all that their records are made of, except the large documents."""
     wanted = Community.objects.public().select_related(
         "country", "place", "profile__current_version"
     )
@@ -217,9 +209,7 @@ def public_communities() -> models.QuerySet[Community]:
 def current_records(
     communities: Mapping[int, Community], standing: Mapping[int, Commitments], now: dt.datetime
 ) -> list[ProfileRecord]:
-    """The records of communities (from ``public_communities``), in their order; those that have not
-    changed are the same objects.
-    """
+    """The records of ``public_communities``, in order; unchanged ones are the same objects."""
     global _kept
     before, after = _kept, {}
     made_of = {pk: _content(community, standing[pk], now) for pk, community in communities.items()}
@@ -242,9 +232,7 @@ def current_records(
 
 
 def _content(community: Community, standing: Commitments, now: dt.datetime) -> Hashable:
-    """All that ``community_record`` can read: every column of community, place and country, the
-    profile's state, and its version.
-    """
+    """All that ``community_record`` can read: columns, the profile's state, and its version."""
     profile = community.profile
     rows = (community, community.place, community.country)
     columns = tuple(

@@ -23,9 +23,7 @@ from matching.types import ProfileRecord, Snapshot, Sought, Tie
 
 
 def _listed() -> list[tuple[int, int, str, str]]:
-    """Listed partnerships with a registered community on either side: both places and their
-    countries.
-    """
+    """Listed partnerships with a registered community: both places and their countries."""
     fields = ("place_a_id", "place_b_id", "place_a__country_id", "place_b__country_id")
     registered = Q(place_a__community__isnull=False) | Q(place_b__community__isnull=False)
     return list(ListedPartnership.objects.filter(registered).values_list(*fields))
@@ -58,9 +56,7 @@ def _barred_pairs(
 def _partner_countries(
     listed: Iterable[tuple[int, int, str, str]], by_place: Mapping[int, int]
 ) -> dict[int, set[str]]:
-    """Countries in which a community has a listed partner, whether or not that partner is
-    registered here.
-    """
+    """Countries in which a community has a listed partner, registered here or not."""
     found: dict[int, set[str]] = defaultdict(set)
     for a, b, a_country, b_country in listed:
         if a in by_place:
@@ -71,9 +67,7 @@ def _partner_countries(
 
 
 def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
-    """Everything a run is computed from, as of now: every community with a published version, both
-    sides ordered by id.
-    """
+    """What a run is computed from: communities with a published version, each side by id."""
     moment = now or timezone.now()
     communities = {c.pk: c for c in public_communities()}
     by_place = {c.place_id: c.pk for c in communities.values() if c.place_id}

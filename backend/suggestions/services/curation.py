@@ -1,6 +1,4 @@
-"""What staff do with suggestions and runs: release, hold, set the release policy and exclusion
-rules.
-"""
+"""What staff do: release, hold, propose rules; set the release policy and exclusion rules."""
 
 from __future__ import annotations
 
@@ -64,9 +62,7 @@ def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestio
 
 @transaction.atomic
 def hold(*, by: User, suggestion_id: int) -> Suggestion:
-    """Takes a suggestion out of both sides' sight, as long as neither has answered. Raises
-    NotVisible, WrongState.
-    """
+    """Hides a suggestion that neither side has answered. Raises NotVisible, WrongState."""
     require_staff(by, Verb.ACT, Resource.CURATION)
     suggestion = lock_suggestion(suggestion_id)
     if not suggestion.a_state == suggestion.b_state == _A.PENDING:
@@ -78,9 +74,7 @@ def hold(*, by: User, suggestion_id: int) -> Suggestion:
 
 @transaction.atomic
 def request_run(*, by: User | None, reason: str = "requested") -> Event:
-    """Asks for a full scoring now. Raises NotVisible for a person who may not, Conflict while one
-    is running.
-    """
+    """Asks for a full scoring now. Raises NotVisible, or Conflict while one is running."""
     if by is not None:
         require_staff(by, Verb.ACT, Resource.OPERATIONS)
     if ScoringRun.objects.filter(status=ScoringRun.Status.RUNNING).exists():
@@ -93,9 +87,7 @@ MOST_AT_ONCE = 200
 
 @dataclass(slots=True)
 class Done:
-    """What one act on many came to: ids that it was done to, and why it was not done to the
-    others.
-    """
+    """Outcome of one act on many: the ids done, and for the others why not."""
 
     done: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
@@ -163,9 +155,7 @@ _MODE = ReleasePolicy.Mode
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How new suggestions are released; ``threshold`` (0 to 1) counts for the mode "above"
-    alone.
-    """
+    """How new suggestions are released; ``threshold`` (0 to 1) is for the mode "above"."""
 
     mode: str
     threshold: float | None = None
@@ -184,9 +174,7 @@ def policy_in_force() -> Policy:
 
 
 def policy_history(user: User | AnonymousUser) -> QuerySet[ReleasePolicy]:
-    """All policies, the newest (the one in force) first. Raises NotVisible for others than
-    staff.
-    """
+    """All policies, the newest (in force) first. Raises NotVisible except for staff."""
     require_staff(user, Verb.READ, Resource.SUGGESTION)
     return ReleasePolicy.objects.select_related("set_by").order_by("-id")
 
@@ -223,9 +211,7 @@ def set_policy(
 
 
 def two_sides(home_id: int | None, abroad_id: int | None) -> tuple[Community, Community]:
-    """The community of the U.S. side and the one abroad. Raises InvalidFields where one is unknown
-    or on the wrong side.
-    """
+    """The community at home and the one abroad. Raises InvalidFields for a wrong id."""
     found = Community.objects.select_related(
         "country", "place", "profile__current_version"
     ).in_bulk([i for i in (home_id, abroad_id) if i])
@@ -376,16 +362,12 @@ def lift_exclusion_rule(*, by: User, bar_id: int, because: str) -> ExclusionRule
 
 @transaction.atomic
 def enforce_exclusion_rules() -> int:
-    """Takes back what bars cover that came into force by their date, or that a run made while one
-    was set. Returns how many.
-    """
+    """Takes back what a rule that is in force by now excludes. Returns how many."""
     return take_back_barred(None)
 
 
 def take_back_barred(by: User | None) -> int:
-    """Supersedes every suggestion under a bar that a side may still see as open; pairs with mutual
-    interest are left to the board.
-    """
+    """Supersedes what rules exclude and a side may still see as open, unless it is mutual."""
     bars = active_rules(database_now().date())
     if not bars:
         return 0

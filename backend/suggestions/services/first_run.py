@@ -1,6 +1,4 @@
-"""The first suggestions of a service, and runs that cannot go on. Nothing here loads the engine,
-which takes seconds.
-"""
+"""The first suggestions of a service, and stuck runs; without loading the engine (seconds)."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ _S = ScoringRun.Status
 
 
 def fail_stuck_run() -> bool:
-    """Marks the running run failed when one of its shards was given up, so that another can begin;
-    True if it did.
-    """
+    """Marks the running run failed when one of its shards was given up; True if it did."""
     run = ScoringRun.objects.filter(status=_S.RUNNING).defer("snapshot").first()
     if (
         run is None
@@ -45,17 +41,13 @@ _RUNNING = ScoringRun.Status.RUNNING
 
 
 def has_first_suggestions() -> bool:
-    """Whether a side can read a suggestion, or a run came to its end and found nothing that is
-    promising to both sides.
-    """
+    """Whether a side can read a suggestion, or a run has ended without promising pairs."""
     derived = Job.objects.filter(task="derive_from_run", status=Job.Status.DONE)
     return Suggestion.objects.filter(released_at__isnull=False).exists() or derived.exists()
 
 
 def ask_again_where_given_up() -> int:
-    """Asks for another run where one was given up; else the one that was asked for goes on. Returns
-    the last dead letter's id, or 0.
-    """
+    """Asks for another run where one was given up. Returns the last dead letter's id, or 0."""
     last = _dead_letters().order_by("-pk").values_list("pk", flat=True).first() or 0
     if last:
         fail_stuck_run()

@@ -1,6 +1,4 @@
-"""A pair that staff propose by hand: scored and explained like any other, with what speaks against
-it.
-"""
+"""A pair that staff propose by hand: scored and explained, with what speaks against it."""
 
 from __future__ import annotations
 
@@ -54,9 +52,7 @@ _WISHES = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What speaks against a pair. A hard one cannot be set aside; a soft one a curator may, for a
-    reason that is kept.
-    """
+    """What speaks against a pair; a curator may set aside one that is not hard."""
 
     code: str  # the engine's: "left:too_small"; or of the service
     words: str
@@ -65,9 +61,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A pair as the engine sees it now: its scores and reasons (None where a side has no published
-    profile) and what speaks against it.
-    """
+    """A pair as the engine sees it now; no score or fits where a side is not published."""
 
     home: Community
     abroad: Community
@@ -85,9 +79,7 @@ class Assessment:
 
 
 def assess_pair(user: User | AnonymousUser, *, home_id: int, abroad_id: int) -> Assessment:
-    """Scores a pair by the weights of the visible run, and collects what speaks against it. Raises
-    NotVisible, InvalidFields.
-    """
+    """Scores a pair by the visible run's weights. Raises NotVisible, InvalidFields."""
     require_staff(user, Verb.CREATE, Resource.SUGGESTION)
     return _assess(*two_sides(home_id, abroad_id), timezone.now())
 
@@ -231,7 +223,5 @@ def _values(score: float, fits: tuple[Fit, Fit]) -> dict[str, Any]:
 
 
 def promising_threshold() -> float:
-    """The preference that runs ask of each side before they suggest a pair: shown beside what is
-    proposed by hand.
-    """
+    """The preference that runs ask of each side before they suggest a pair."""
     return float(settings.SUGGESTIONS["promising"])

@@ -1,6 +1,4 @@
-"""Ranked pairs in the database: written by COPY, ranked across shards, and marked where they become
-suggestions.
-"""
+"""Ranked pairs in the database: written by COPY, ranked across shards, marked as chosen."""
 
 from __future__ import annotations
 
@@ -56,9 +54,7 @@ def copy_rows(run_id: int, rows: Iterable[RankedRow]) -> None:
 def stored_rows(
     run_id: int, left_ids: Sequence[int] | None = None, right_ids: Sequence[int] = ()
 ) -> dict[tuple[int, int], RankedRow]:
-    """Rows of a run by (left id, right id): all, or those of which a side is among the ids
-    given.
-    """
+    """Rows of a run by (left id, right id): all, or those with a side among the ids."""
     rows = RankedPair.objects.filter(run_id=run_id).values_list(*_COLUMNS)
     if left_ids is not None:
         rows = rows.filter(Q(left_id__in=left_ids) | Q(right_id__in=right_ids))
@@ -68,9 +64,7 @@ def stored_rows(
 def replace_rows(
     run_id: int, old: dict[tuple[int, int], RankedRow], new: dict[tuple[int, int], RankedRow]
 ) -> int:
-    """Brings the stored rows from ``old`` to ``new``, touching only those that differ; returns how
-    many were written.
-    """
+    """Brings the stored rows from ``old`` to ``new``; returns how many were written."""
     gone = [pair for pair, row in old.items() if pair not in new or not _is_same(row, new[pair])]
     fresh = [row for pair, row in new.items() if pair not in old or not _is_same(old[pair], row)]
     if gone:
@@ -87,9 +81,7 @@ def replace_rows(
 
 
 def _is_same(row: RankedRow, other: RankedRow) -> bool:
-    """Sums that were taken in another order, over more or fewer communities, differ in their last
-    bits.
-    """
+    """Sums in another order differ in their last bits."""
     if row == other:
         return True
     ranks, other_ranks = row[-2:], other[-2:]
@@ -145,9 +137,7 @@ STAYS_AT = 0.9
 
 
 def allocate_run(run_id: int) -> int:
-    """Chooses among all promising pairs of a run; returns how many. The ranking's lock must be
-    held.
-    """
+    """Chooses among all promising pairs of a run; returns how many. Needs the ranking's lock."""
     standing = _OpenSuggestions()
     rooms = standing.rooms()
     rows = [*_promising_rows(run_id, standing), *standing.released_rows(rooms)]
@@ -273,9 +263,7 @@ class _OpenSuggestions:
 def _promising_rows(
     run_id: int, standing: _OpenSuggestions, known: Iterable[PairIds] = ()
 ) -> list[PromisingRow]:
-    """Ranked pairs whose preferences both reach the threshold; those that are suggested already may
-    be a little below it.
-    """
+    """Pairs whose preferences both reach the threshold, or nearly if suggested already."""
     threshold = settings.SUGGESTIONS["promising"]
     lowered = threshold * STAYS_AT
     known = standing.unreleased.union(known)

@@ -31,9 +31,7 @@ from backend.suggestions.services import ranked_pairs
 
 @lru_cache(maxsize=2)
 def frozen_run(run_id: int) -> tuple[Snapshot, FeatureBuilder]:
-    """A run's snapshot and the features fitted on it, kept in the process between shards and
-    rescorings.
-    """
+    """A run's snapshot and its fitted features, kept in the process between shards."""
     run = ScoringRun.objects.only("snapshot", "snapshot_version").get(pk=run_id)
     snapshot = unpack_snapshot(bytes(run.snapshot), run.snapshot_version)
     return snapshot, fit_builder(snapshot)
@@ -55,9 +53,7 @@ class FollowedRun:
         return self._engine
 
     def store(self, snapshot: Snapshot) -> int:
-        """Brings the stored ranking up to date with a snapshot; returns how many rows were written.
-        The ranking's lock must be held.
-        """
+        """Brings the stored ranking up to date; returns rows written. Needs its lock."""
         engine = self.engine(snapshot)
         # What an error leaves half done is not used again
         followed, self._ranking = (self._ranking, None)
@@ -73,16 +69,12 @@ class FollowedRun:
         return ranked_pairs.replace_rows(self.run_id, old, new)
 
     def note_stored(self, event: Event) -> None:
-        """``event`` records the rescoring that was stored last. Undone with it: no other event will
-        ever bear its number.
-        """
+        """``event`` records the rescoring stored last; undone with it, its number never recurs."""
         self._stored_at = event.pk
 
 
 def last_rescoring() -> int | None:
-    """The number of the last rescoring of any community by any process: the stored ranking is as it
-    left it.
-    """
+    """The number of the last rescoring by any process: the stored ranking is as it left it."""
     return (
         Event.objects.filter(topic=Topic.COMMUNITY_RESCORED)
         .order_by("-id")

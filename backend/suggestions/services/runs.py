@@ -1,6 +1,4 @@
-"""Scoring runs: begun with a frozen snapshot, done shard by shard on any worker, flipped visible in
-one statement.
-"""
+"""Scoring runs: a frozen snapshot, shards on any worker, made visible in one statement."""
 
 from __future__ import annotations
 
@@ -46,9 +44,7 @@ def lock_ranking() -> None:
 
 
 def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
-    """Freezes snapshot and weights, cuts shards, and records RUN_BEGUN in one commit; None if a run
-    is under way already.
-    """
+    """Freezes snapshot and weights, cuts shards, records RUN_BEGUN; None while a run goes on."""
     fail_stuck_run()
     snapshot = freeze_snapshot()
     packed = pack_snapshot(snapshot)
@@ -83,9 +79,7 @@ def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
 
 
 def score_shard(run_id: int, index: int) -> None:
-    """Scores one shard's rows against the whole other side; whoever completes the last shard
-    completes the run. May run twice.
-    """
+    """Scores one shard's rows; the last shard completes the run. May run twice."""
     shard = (
         ScoringShard.objects.select_related("run")
         .defer("run__snapshot")
@@ -107,9 +101,7 @@ def score_shard(run_id: int, index: int) -> None:
 
 
 def finish_run(run_id: int) -> bool:
-    """Completes a run whose shards are all done and makes it the visible one; True if this call did
-    it.
-    """
+    """Makes a run whose shards are all done the visible one; True if this call did it."""
     with transaction.atomic():
         run = ScoringRun.objects.select_for_update().defer("snapshot").get(pk=run_id)
         if run.status != _S.RUNNING or run.shards.filter(done_at__isnull=True).exists():
@@ -153,9 +145,7 @@ def current_run() -> ScoringRun | None:
 
 
 def changed_since_snapshot(run_id: int) -> list[int]:
-    """Communities whose record today differs from the one that the run froze: published, paused or
-    partnered since.
-    """
+    """Communities whose record today differs from the one that the run froze."""
     frozen, _builder = frozen_run(run_id)
     before = {r.id: r for r in (*frozen.left, *frozen.right)}
     live = freeze_snapshot()
@@ -164,9 +154,7 @@ def changed_since_snapshot(run_id: int) -> list[int]:
 
 
 def rescore_changed(run_id: int) -> int:
-    """Asks for a rescoring of each community that changed while the run was under way; returns how
-    many. May run twice.
-    """
+    """Asks for a rescoring of each community that changed meanwhile. May run twice."""
     changed = changed_since_snapshot(run_id)
     with transaction.atomic():
         for community_id in changed:
@@ -217,9 +205,7 @@ def run_engine(run: ScoringRun) -> Engine:
 
 
 def clear_old_runs() -> int:
-    """Deletes ranked pairs, shards and snapshots of runs that are neither visible nor among the
-    last few; returns how many runs.
-    """
+    """Deletes pairs, shards and snapshots of old invisible runs; returns how many runs."""
     current = current_run()
     keep = set(
         ScoringRun.objects.order_by("-id").values_list("pk", flat=True)[

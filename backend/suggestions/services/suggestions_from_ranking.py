@@ -1,6 +1,4 @@
-"""From the visible ranking to suggestions: what is promising to both sides becomes one, what no
-longer is goes.
-"""
+"""From the visible ranking to suggestions: promising pairs become one, others go."""
 
 from __future__ import annotations
 
@@ -90,9 +88,7 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
 def _ranked(
     run: ScoringRun, community_id: int | None, known: Collection[tuple[int, int]]
 ) -> dict[tuple[int, int], RankedPair]:
-    """The run's rows that are chosen, and those of the pairs given: of tens of thousands the few
-    that matter here.
-    """
+    """The run's chosen rows, and those of the pairs given."""
     rows = RankedPair.objects.filter(run=run)
     if community_id is not None:
         rows = rows.filter(Q(left=community_id) | Q(right=community_id))
@@ -170,9 +166,7 @@ Reasons = tuple[dict[str, Any], dict[str, Any]]
 
 
 def _values(row: RankedPair, reasons: Reasons | None) -> dict[str, Any]:
-    """A suggestion's fields in the pair's order of sides; without reasons, those that change with a
-    ranking alone.
-    """
+    """A suggestion's fields by side; without reasons, those that change with a ranking."""
     names = ("preference", "coverage", "rank", *(("reasons",) if reasons else ()))
     forth, back = ((reason,) for reason in reasons) if reasons else ((), ())
     left = (row.left_preference, row.left_coverage, row.left_rank, *forth)
@@ -219,9 +213,7 @@ def _release_waiting(
     now: dt.datetime,
     derived: Derived,
 ) -> None:
-    """Releases what the policy in force lets through by now; what staff hold, or proposed by hand,
-    is for them to release.
-    """
+    """Releases what the policy lets through, except what staff hold or proposed by hand."""
     policy = policy_in_force()
     chosen = [
         s
@@ -286,9 +278,7 @@ def _refresh(
 
 
 def _store(changed: list[tuple[Suggestion, dict[str, Any]]]) -> None:
-    """Writes the same fields of each. One prepared statement a row, pipelined: a CASE over
-    thousands of documents takes minutes.
-    """
+    """One prepared, pipelined statement per row: a CASE over thousands takes minutes."""
     if not changed:
         return
     assignments = ", ".join(f"{name} = %s" for name in changed[0][1])
@@ -338,9 +328,7 @@ def _supersede(
     now: dt.datetime,
     derived: Derived,
 ) -> None:
-    """Takes back what was not released and is no longer ranked by either side, clearly below the
-    threshold, or clearly beaten.
-    """
+    """Takes back what was not released and is unranked, below the threshold, or beaten."""
     gone = [
         suggestion
         for pair, suggestion in known.items()

@@ -1,6 +1,4 @@
-"""Weights learned from decisions: kept as versions, and promoted by staff only when they are better
-calibrated.
-"""
+"""Weights learned from decisions: versions that staff promote when better calibrated."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ __all__ = [
 
 
 def learn_weights() -> WeightSet:
-    """Learns from all decisions so far and keeps the result as a new version, not in force. Raises
-    TooFewDecisionsError.
-    """
+    """Keeps what all decisions teach as a new version. Raises TooFewDecisionsError."""
     in_use = weights_in_force()
     last = WeightSet.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     version = f"learned-{last + 1}"
@@ -44,9 +40,7 @@ def learn_weights() -> WeightSet:
 
 
 def _answers(in_use: dict[str, object]) -> Iterator[Answered]:
-    """Every first answer with the reasons that its side saw. An interest withdrawn later was an
-    interest all the same.
-    """
+    """Every first answer with its side's reasons; an interest withdrawn later counts too."""
     decisions = Decision.objects.filter(undone_at__isnull=True).exclude(
         answer=Decision.Answer.WITHDRAWN
     )
@@ -78,9 +72,7 @@ def all_weights(user: User | AnonymousUser) -> QuerySet[WeightSet]:
 
 
 def why_not_promoted(version: WeightSet, in_force: str) -> str:
-    """What keeps a version from being promoted where weights of the name ``in_force`` are used;
-    empty if nothing does.
-    """
+    """What keeps a version from promotion over the weights ``in_force``; empty if nothing."""
     if version.in_force:
         return "These weights are in force already."
     if version.metrics.get("compared_with") != in_force:

@@ -20,6 +20,7 @@ SECRET_KEY = ENV.secret_key
 DEBUG = False
 ALLOWED_HOSTS = ENV.allowed_hosts
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "backend.web.html.errors.csrf_failure"
 
 INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",

@@ -8,7 +8,11 @@ from backend.web.html.admin import admin_site
 from backend.web.operations import health
 from backend.web.urls import api_urls, page_urls
 
+handler400 = "backend.web.html.errors.bad_request"
+handler403 = "backend.web.html.errors.forbidden"
 handler404 = "backend.web.html.errors.not_found"
+handler429 = "backend.web.html.errors.too_many_requests"  # read by django-allauth
+handler500 = "backend.web.html.errors.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("allauth.urls")),

@@ -168,7 +168,7 @@ def addresses(scene: Scene) -> list[str]:
         f"communities/{b}/answer-rule/",
         "notifications/",
         "me/",
-        "me/acts/",
+        "me/audit-log/",
         "me/data/",
         f"communities/{scene.world.a.pk}/",
     ]

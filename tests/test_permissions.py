@@ -103,7 +103,7 @@ SIGNED_IN = EVERYBODY - {"visitor"}
 READERS_OF_A = {"official", *STAFF}
 CONTACTS = {"contacts": [{"name": "Kim", "email": "kim@city.example"}]}
 IN_CHARGE = {"official", "other_official", "chair"}
-# The rows "members and invitations", "export", "audit trail" (own acts), "API tokens" and "roles".
+# The rows "members and invitations", "export", "audit trail" (own), "API tokens" and "roles".
 PEOPLE_TABLE: dict[str, tuple[Ask, set[str]]] = {
     "people of A: read": (api("communities/{a}/people/"), READERS_OF_A),
     "own people: read": (
@@ -142,7 +142,7 @@ PEOPLE_TABLE: dict[str, tuple[Ask, set[str]]] = {
     ),
     "requests to join anywhere: read": (api("staff/join-requests/"), STAFF),
     "own data: export": (api("me/data/"), SIGNED_IN),
-    "own acts: read": (api("me/acts/"), SIGNED_IN),
+    "own audit log: read": (api("me/audit-log/"), SIGNED_IN),
     "API token: make": (api("me/tokens/", {"name": "Website"}), IN_CHARGE),
     "API tokens of all: read": (api("staff/tokens/"), STAFF),
     "API token of another: end": (api("staff/tokens/{token}/", None, "DELETE"), {"admin"}),
@@ -341,12 +341,12 @@ PAGES: dict[str, tuple[Ask, set[str]]] = {
         READERS_OF_A,
     ),
     "ask to join": (page("communities/{elsewhere}/join/", {"role": "official"}), SIGNED_IN),
-    "trail of A": (page("communities/{a}/acts/"), READERS_OF_A),
+    "trail of A": (page("communities/{a}/audit-log/"), READERS_OF_A),
     "own trail": (
-        page("communities/{own}/acts/"),
+        page("communities/{own}/audit-log/"),
         IN_CHARGE | {"unvetted", "committee_member"} | STAFF,
     ),
-    "own acts": (page("account/acts/"), SIGNED_IN),
+    "own audit log": (page("account/audit-log/"), SIGNED_IN),
     "own data": (page("account/data/"), SIGNED_IN),
     "own tokens": (page("account/tokens/"), IN_CHARGE),
     "tokens of all": (page("staff/tokens/"), STAFF),

@@ -31,7 +31,7 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
 
-def acts_of(user: User) -> QuerySet[Event]:
+def audit_log_of(user: User) -> QuerySet[Event]:
     """What the person did here, the latest first."""
     return Event.objects.filter(by=user).order_by("-id")
 

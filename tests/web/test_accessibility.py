@@ -249,7 +249,7 @@ def world() -> World:
 def addresses(world: World) -> list[str]:
     names = (
         "web:account",
-        "web:account_acts",
+        "web:account_audit_log",
         "web:account_data",
         "web:account_tokens",
         "web:account_erase",
@@ -262,7 +262,7 @@ def addresses(world: World) -> list[str]:
         "mfa_index",
         "usersessions_list",
     )
-    of_a = ("web:people", "web:community_acts")
+    of_a = ("web:people", "web:community_audit_log")
     pages = [reverse(name) for name in (*names, *allauth)] + [
         reverse(name, args=[world.a.pk]) for name in of_a
     ]

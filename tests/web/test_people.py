@@ -450,7 +450,7 @@ def test_name_and_language_are_changed_one_at_a_time(world: World) -> None:
 def test_data_are_read_and_the_account_is_erased(world: World) -> None:
     client = world.client("stranger")
     assert client.get(f"{API}me/data/").json()["account"]["email"] == "stranger@example.org"
-    assert [row["topic"] for row in client.get(f"{API}me/acts/").json()["results"]] == [
+    assert [row["topic"] for row in client.get(f"{API}me/audit-log/").json()["results"]] == [
         "data_exported"
     ]
     assert ask(client, "POST", "me/erase/", {"email": "else@example.org"}).status_code == 422

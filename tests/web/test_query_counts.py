@@ -319,7 +319,11 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
             status=Job.Status.DEAD, finished_at=make.MOMENT, event=make.EventFactory()
         ),
     ),
-    "my-acts": ("official", "me/acts/", lambda world: make.EventFactory(by=world.user("official"))),
+    "my-audit-log": (
+        "official",
+        "me/audit-log/",
+        lambda world: make.EventFactory(by=world.user("official")),
+    ),
     "my-tokens": (
         "official",
         "me/tokens/",

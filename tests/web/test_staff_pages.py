@@ -201,13 +201,13 @@ def test_introduction_by_hand_wants_a_reason(suggestion: Suggestion, staff: Clie
 def test_run_is_asked_for_and_followed(staff: Client) -> None:
     run = ScoringRunFactory(status=ScoringRun.Status.RUNNING, shard_count=4)
     html = staff.get(url("staff_run", run.pk)).content.decode()
-    assert f'hx-get="{url("staff_run_progress", run.pk)}"' in html
-    assert "0 of 4 slices" in staff.get(url("staff_run_progress", run.pk)).content.decode()
+    assert f'hx-get="{url("staff_run", run.pk)}" hx-select="#progress"' in html
+    assert "0 of 4 slices" in html
     assert staff.post(url("staff_run_start")).status_code == 409
     ScoringRun.objects.filter(pk=run.pk).update(
         status="complete", finished_at=dt.datetime.now(dt.UTC)
     )
-    assert "hx-get" not in staff.get(url("staff_run_progress", run.pk)).content.decode()
+    assert "hx-get" not in staff.get(url("staff_run", run.pk)).content.decode()
     assert staff.post(url("staff_run_start")).status_code == 302
     assert Event.objects.filter(topic=Topic.RUN_REQUESTED).exists()
 

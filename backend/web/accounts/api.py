@@ -19,8 +19,8 @@ from backend.notifications.models import Notification
 from backend.notifications.services import inbox, mark_read, unread_count
 from backend.outbox.models import Event
 from backend.privacy.data import (
-    acts_of,
     all_tokens,
+    audit_log_of,
     create_token,
     export_data,
     require_may_make_tokens,
@@ -100,13 +100,13 @@ def person_in_session(request: Request) -> User:
 
 
 @open_to(GET=Level.SIGNED_IN)
-class ActsView(ApiList):
+class AuditLogView(ApiList):
     """What you did here, the latest first."""
 
-    serializer_class = serializers.ActSerializer
+    serializer_class = serializers.AuditEntrySerializer
 
     def get_queryset(self) -> QuerySet[Event]:
-        return acts_of(current_user(self.request))
+        return audit_log_of(current_user(self.request))
 
 
 @open_to(GET=Level.SIGNED_IN, POST=Level.SIGNED_IN)

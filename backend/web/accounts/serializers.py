@@ -66,7 +66,7 @@ class AccountChangeSerializer(StrictSerializer):
     )
 
 
-class ActSerializer(serializers.Serializer):
+class AuditEntrySerializer(serializers.Serializer):
     id = serializers.IntegerField()
     topic = serializers.CharField()
     community_id = serializers.IntegerField(allow_null=True)

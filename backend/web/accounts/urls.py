@@ -12,7 +12,7 @@ page_urls: list[URLPattern] = [
     path("inbox/", views.inbox, name="inbox"),
     path("account/", views.account, name="account"),
     path("account/second-factor/", views.second_factor, name="second_factor"),
-    path("account/acts/", views.acts, name="account_acts"),
+    path("account/audit-log/", views.audit_log, name="account_audit_log"),
     path("account/data/", views.data, name="account_data"),
     path("account/data/export/", views.export, name="account_export"),
     path("account/erase/", views.erase, name="account_erase"),
@@ -24,7 +24,7 @@ page_urls: list[URLPattern] = [
 ]
 api_urls: list[URLPattern] = [
     path("me/", api.MeView.as_view(), name="me"),
-    path("me/acts/", api.ActsView.as_view(), name="my-acts"),
+    path("me/audit-log/", api.AuditLogView.as_view(), name="my-audit-log"),
     path("me/data/", api.PersonalDataView.as_view(), name="my-data"),
     path("me/erase/", api.EraseView.as_view(), name="erase-me"),
     path("me/tokens/", api.TokensView.as_view(), name="my-tokens"),

@@ -40,8 +40,8 @@ from backend.notifications.notices import MessageText, describe
 from backend.notifications.services import inbox as messages_of
 from backend.notifications.services import mark_read
 from backend.privacy.data import (
-    acts_of,
     all_tokens,
+    audit_log_of,
     create_token,
     export_archive,
     may_make_tokens,
@@ -59,7 +59,7 @@ from backend.web.operations.views import waiting_for_staff
 # about one.
 
 
-ACTS_PAGE = 50
+AUDIT_LOG_PAGE = 50
 
 
 @open_to(Level.SIGNED_IN, without_second_factor=True)
@@ -104,10 +104,12 @@ def second_factor(request: HttpRequest) -> HttpResponse:
 
 @open_to(Level.SIGNED_IN)
 @require_safe
-def acts(request: HttpRequest) -> HttpResponse:
+def audit_log(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    page = Paginator(acts_of(user), ACTS_PAGE).get_page(request.GET.get("page"))
-    return render(request, "accounts/acts.html", {"page": page, "shows_sample": user.is_sample})
+    page = Paginator(audit_log_of(user), AUDIT_LOG_PAGE).get_page(request.GET.get("page"))
+    return render(
+        request, "accounts/audit_log.html", {"page": page, "shows_sample": user.is_sample}
+    )
 
 
 @open_to(Level.SIGNED_IN)

@@ -1,6 +1,4 @@
-"""What pages answer when something cannot be done: each kind of DomainError has its status and
-words, in this one place.
-"""
+"""Error pages: the status and the text of each kind of DomainError, and Django's error handlers."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from backend.common.errors import (
@@ -41,34 +40,73 @@ def _way_back(request: HttpRequest) -> str:
     )
 
 
+def _problem(
+    request: HttpRequest, status: int, heading: str, problem: str, **context: object
+) -> HttpResponse:
+    return render(
+        request, "problem.html", {"heading": heading, "problem": problem, **context}, status=status
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    text = exception.message if isinstance(exception, NotAllowed) else ""
+    return _problem(
+        request, 403, _("This is not yours to do"), text or _("Your account may not do this.")
+    )
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    text = _("Wait a minute, then try again. Nothing is lost and nobody is locked out.")
+    return _problem(request, 429, _("Too many tries"), text)
+
+
 def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     if isinstance(error, NotVisible):
         return not_found(request)
     if isinstance(error, NotAllowed):
-        return render(request, "403.html", {"problem": error.message}, status=403)
-    context = {
-        "problem": error.message,
-        "back": _way_back(request),
-        "errors": getattr(error, "errors", None),
+        return forbidden(request, error)
+    pages = {
+        InvalidFields: (400, _("Some answers need another look")),
+        Unavailable: (503, _("Not possible just now")),
+        Conflict: (409, _("Somebody was faster")),
+        WrongState: (409, _("This cannot be done now")),
+        CapacityReached: (409, _("You have as many open introductions as you allow")),
     }
-    if isinstance(error, InvalidFields):
-        return render(
-            request,
-            "problem.html",
-            context | {"heading": _("Some answers need another look")},
-            status=400,
-        )
-    if isinstance(error, Unavailable):
-        return render(
-            request, "problem.html", context | {"heading": _("Not possible just now")}, status=503
-        )
-    headings = {
-        Conflict: _("Somebody was faster"),
-        WrongState: _("This cannot be done now"),
-        CapacityReached: _("You have as many open introductions as you allow"),
-    }
-    heading = headings.get(type(error), _("This cannot be done"))
-    return render(request, "problem.html", context | {"heading": heading}, status=409)
+    status, heading = pages.get(type(error), (409, _("This cannot be done")))
+    errors = getattr(error, "errors", None)
+    return _problem(request, status, heading, error.message, back=_way_back(request), errors=errors)
+
+
+# Pages of requests that cannot be relied on: without a person, a menu or the database.
+
+
+def _plain_page(status: int, heading: str, problem: str) -> HttpResponse:
+    html = render_to_string("error.html", {"heading": heading, "problem": problem})
+    return HttpResponse(html, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    text = _(
+        "Something in it is not as it should be. Go back, reload the page and try again; if it "
+        "happens again, the address may be wrong or the upload too large."
+    )
+    return _plain_page(400, _("The request could not be read"), text)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    text = _(
+        "For your safety this form is no longer valid, or your browser refuses cookies. Go back, "
+        "reload the page, and send it again."
+    )
+    return _plain_page(403, _("The page was open too long"), text)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    text = _(
+        "What you had saved is safe. Wait a minute and try again; if it stays, tell the staff what "
+        "you were doing and when."
+    )
+    return _plain_page(500, _("Something went wrong on our side"), text)
 
 
 class DomainErrorMiddleware:

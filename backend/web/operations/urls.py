@@ -13,7 +13,6 @@ page_urls: list[URLPattern] = [
     path("staff/runs/", views.run_list, name="staff_runs"),
     path("staff/runs/start/", views.start, name="staff_run_start"),
     path("staff/runs/<int:run_id>/", views.run_page, name="staff_run"),
-    path("staff/runs/<int:run_id>/progress/", views.progress, name="staff_run_progress"),
     path("staff/weights/", views.weights_list, name="staff_weights"),
     path("staff/weights/<int:weight_set_id>/promote/", views.promote, name="staff_weights_promote"),
     path("staff/dead-letters/", views.dead_letter_list, name="staff_dead_letters"),

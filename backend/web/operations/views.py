@@ -136,13 +136,15 @@ def run_list(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _run_context(request: HttpRequest, run_id: int) -> dict[str, Any]:
+@open_to(Level.STAFF)
+@require_safe
+def run_page(request: HttpRequest, run_id: int) -> HttpResponse:
     run = recent_runs(current_user(request)).filter(pk=run_id).first()
     if run is None:
         raise NotVisible
     done, total = run_progress(run)
     share = round(100 * done / total) if total else 100
-    return {
+    context = {
         "run": run,
         "done": done,
         "total": total,
@@ -150,19 +152,7 @@ def _run_context(request: HttpRequest, run_id: int) -> dict[str, Any]:
         "seconds": seconds_of(run),
         "running": run.status == ScoringRun.Status.RUNNING,
     }
-
-
-@open_to(Level.STAFF)
-@require_safe
-def run_page(request: HttpRequest, run_id: int) -> HttpResponse:
-    return render(request, "operations/staff_run.html", _run_context(request, run_id))
-
-
-@open_to(Level.STAFF)
-@require_safe
-def progress(request: HttpRequest, run_id: int) -> HttpResponse:
-    """The bar alone, asked for again and again while the run goes on."""
-    return render(request, "operations/staff_run_progress.html", _run_context(request, run_id))
+    return render(request, "operations/staff_run.html", context)
 
 
 @open_to(Level.STAFF)

@@ -28,7 +28,7 @@ page_urls: list[URLPattern] = [
         views.answer_join,
         name="join_answer",
     ),
-    path(f"{_COMMUNITY}acts/", views.community_acts, name="community_acts"),
+    path(f"{_COMMUNITY}audit-log/", views.community_audit_log, name="community_audit_log"),
     path("staff/joining/", views.joining, name="staff_joining"),
 ]
 api_urls: list[URLPattern] = [

@@ -32,7 +32,7 @@ from backend.cities.services.people import change_role, end_role, people_of_comm
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.web.access import Level, open_to
-from backend.web.accounts.views import ACTS_PAGE, PAGE
+from backend.web.accounts.views import AUDIT_LOG_PAGE, PAGE
 from backend.web.html.base import current_user
 from backend.web.people.forms import InvitationForm, JoinForm, RoleForm
 
@@ -227,15 +227,15 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
 
 @open_to(Level.COMMUNITY_OR_STAFF)
 @require_safe
-def community_acts(request: HttpRequest, community_id: int) -> HttpResponse:
+def community_audit_log(request: HttpRequest, community_id: int) -> HttpResponse:
     """What happened in the community, for its people."""
     trail = trail_for(current_user(request), community_id).select_related("by")
-    page = Paginator(trail, ACTS_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(trail, AUDIT_LOG_PAGE).get_page(request.GET.get("page"))
     community = Community.objects.filter(pk=community_id).first()
     if community is None:
         raise NotVisible
     context = {"page": page, "community": community, "shows_sample": community.is_sample}
-    return render(request, "people/acts.html", context)
+    return render(request, "accounts/audit_log.html", context)
 
 
 @open_to(Level.STAFF)

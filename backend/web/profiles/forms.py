@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -194,6 +195,19 @@ class ScaleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RowPart:
+    """One control of a row: a menu where it has options, else a line of text. ``control``: text,
+    menu, number, country, evidence (as wide as the row) or hidden.
+    """
+
+    name: str
+    label: str
+    value: Any = ""
+    control: str = "text"
+    options: Sequence[Option] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AskedField:
     """A question with its present answer and errors, ready for its template."""
 
@@ -205,7 +219,8 @@ class AskedField:
     option_groups: list[tuple[str, list[Option]]] = field(default_factory=list)
     scale_steps: list[str] = field(default_factory=list)
     scale_rows: list[ScaleRow] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: Sequence[Any] = ()
+    row_label: str = ""
     names: list[str] = field(default_factory=list)
 
     @property
@@ -283,41 +298,52 @@ def _scale_rows(question: Field, value: Any) -> tuple[list[str], list[ScaleRow]]
     return ["–", *steps], rows
 
 
-def _options(codes: Mapping[str, Words], chosen: Any) -> list[Option]:
-    return [Option(code, str(words), code == chosen) for code, words in codes.items()]
+def _menu(name: str, label: str, codes: Mapping[Any, Words], row: Mapping[str, Any]) -> RowPart:
+    options = [Option(str(code), str(text), code == row.get(name)) for code, text in codes.items()]
+    return RowPart(name, label, control="menu", options=options)
 
 
-def _tie_rows(value: Any) -> list[dict[str, Any]]:
-    countries = country_names()
-    kinds = {code: entry.label() for code, entry in vocabulary("tie_kinds").items()}
+def _rows_of(value: Any) -> list[dict[str, Any]]:
+    """The rows of an answer and some empty ones."""
     given = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-    communities = Community.objects.public_names(row.get("community_id") for row in given)
+    return [*given, *({} for _ in range(SPARE_ROWS))]
+
+
+def _country_part(row: Mapping[str, Any]) -> RowPart:
+    shown = country_names().name(row["country"]) if "country" in row else ""
+    return RowPart("country", _("Country"), shown, "country")
+
+
+def _tie_rows(value: Any) -> list[list[RowPart]]:
+    kinds = {code: entry.label() for code, entry in vocabulary("tie_kinds").items()}
+    strengths = {1: _("1 weak"), 2: _("2 clear"), 3: _("3 strong")}
+    rows = _rows_of(value)
+    names = Community.objects.public_names(row.get("community_id") for row in rows)
+    shown = partial(community_shown, names=names)
+
     return [
-        {
-            "kinds": _options(kinds, row.get("kind")),
-            "country": countries.name(row["country"]) if "country" in row else "",
-            "community": community_shown(row.get("community_id", ""), communities),
-            "strengths": [
-                Option(str(n), words, row.get("strength") == n)
-                for n, words in ((1, _("1 weak")), (2, _("2 clear")), (3, _("3 strong")))
-            ],
-            "evidence": row.get("evidence", ""),
-        }
-        for row in [*given, *({} for _ in range(SPARE_ROWS))]
+        [
+            _menu("kind", _("Kind"), kinds, row),
+            _country_part(row),
+            RowPart("community", _("or community"), shown(row.get("community_id", ""))),
+            _menu("strength", _("Strength"), strengths, row),
+            RowPart("evidence", _("A line of evidence"), row.get("evidence", ""), "evidence"),
+        ]
+        for row in rows
     ]
 
 
-def _partnership_rows(value: Any) -> list[dict[str, Any]]:
-    countries = country_names()
-    given = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+def _partnership_rows(value: Any) -> list[list[RowPart]]:
     return [
-        {
-            **{part: row.get(part, "") for part in ("name", "year", "place_id")},
-            "country": countries.name(row["country"]) if "country" in row else "",
-            "forms": _options(FORMS, row.get("form")),
-            "statuses": _options(PARTNERSHIP_STATUS, row.get("status")),
-        }
-        for row in [*given, *({} for _ in range(SPARE_ROWS))]
+        [
+            RowPart("place_id", "", row.get("place_id", ""), "hidden"),
+            RowPart("name", _("Partner"), row.get("name", "")),
+            _country_part(row),
+            RowPart("year", _("Year"), row.get("year", ""), "number"),
+            _menu("form", _("Form"), FORMS, row),
+            _menu("status", _("Status"), PARTNERSHIP_STATUS, row),
+        ]
+        for row in _rows_of(value)
     ]
 
 
@@ -340,8 +366,15 @@ def ask(question: Field, value: Any, errors: list[str], source: str = "") -> Ask
         steps, rows = _scale_rows(question, value)
         extra = {"scale_steps": steps, "scale_rows": rows}
     elif widget in ("ties", "partnerships"):
-        rows_of = _tie_rows if widget == "ties" else _partnership_rows
-        extra = {"rows": rows_of(value), "names": sorted(country_names().labels.values())}
+        rows_of, row_label = {
+            "ties": (_tie_rows, _("Tie")),
+            "partnerships": (_partnership_rows, _("Partnership")),
+        }[widget]
+        extra = {
+            "rows": rows_of(value),
+            "row_label": row_label,
+            "names": sorted(country_names().labels.values()),
+        }
     if question.kind in ("integer", "number") and isinstance(value, int | float):
         value = written_number(value)
     shown = "" if value is None else value

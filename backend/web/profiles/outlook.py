@@ -16,7 +16,7 @@ from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.profile_validation import valid_part
 from backend.common.dates import database_now, months_after
 from backend.suggestions.scoring.coverage import CoverageOutlook, Gain, coverage_outlook
-from backend.web.profiles.presentation import CommunityCard, community_card
+from backend.web.profiles.presentation import CommunitySummary, community_summary
 
 # What time does to a profile, in words for its owner.
 
@@ -69,7 +69,7 @@ class ShownGain:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    card: CommunityCard
+    tile: CommunitySummary
     coverage: CoverageOutlook
     gains: list[ShownGain]
     more: int
@@ -95,7 +95,7 @@ def outlook_of(profile: Profile) -> Outlook:
     coverage = coverage_outlook(profile.community, document)
     gains = [_shown(profile, gain) for gain in coverage.gains[:SHOWN]]
     return Outlook(
-        community_card(profile.community, document),
+        community_summary(profile.community, document),
         coverage,
         gains,
         len(coverage.gains) - len(gains),

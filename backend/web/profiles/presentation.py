@@ -1,4 +1,4 @@
-"""Profiles in words: what cards and pages show of a published version, and where its answers come
+"""Profiles in words: what tiles and pages show of a published version, and where its answers come
 from.
 """
 
@@ -105,7 +105,7 @@ def form_line(document: Mapping[str, Any], path: str, sources: Mapping[str, Datu
     return _("%(source)s, %(date)s, says: %(value)s. Not confirmed yet.") % words
 
 
-# Profiles in words: what cards and pages show of a published version.
+# Profiles in words: what tiles and pages show of a published version.
 
 
 # Read by staff while they vet, not by the public. Claimed partnerships have rows of their own:
@@ -126,7 +126,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class CommunityCard:
+class CommunitySummary:
     """One community in a list."""
 
     community: Community
@@ -190,7 +190,9 @@ def by_weight(weights: Mapping[str, int] | None) -> list[str]:
     return sorted(weights or {}, key=lambda code: (-int((weights or {})[code]), code))
 
 
-def community_card(community: Community, data: Mapping[str, Any] | None = None) -> CommunityCard:
+def community_summary(
+    community: Community, data: Mapping[str, Any] | None = None
+) -> CommunitySummary:
     """Reads only what ``seeking_communities`` has fetched: no query. ``data`` stands in for the
     published version in a preview.
     """
@@ -198,7 +200,7 @@ def community_card(community: Community, data: Mapping[str, Any] | None = None) 
     population = document_value(data, "facts", "population") or (
         community.place.population if community.place else None
     )
-    return CommunityCard(
+    return CommunitySummary(
         community=community,
         local_name=local_name_of(community, data),
         population=population,

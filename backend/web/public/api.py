@@ -47,7 +47,7 @@ from backend.web.rest.idempotency import idempotent
 
 @open_to(GET=Level.PUBLIC, POST=Level.SIGNED_IN)
 class CommunitiesView(ApiList):
-    serializer_class = serializers.CommunityCardSerializer
+    serializer_class = serializers.CommunitySummarySerializer
     filter_form = SeekingFilters
 
     def get_queryset(self) -> QuerySet[Community]:

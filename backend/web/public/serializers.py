@@ -37,7 +37,7 @@ class CommunityNameSerializer(serializers.Serializer):
     )
 
 
-class CommunityCardSerializer(CommunityNameSerializer):
+class CommunitySummarySerializer(CommunityNameSerializer):
     kind = serializers.ChoiceField(choices=Community.Kind.choices)
     local_name = serializers.CharField()
     latitude = serializers.FloatField(allow_null=True)
@@ -87,7 +87,7 @@ class MembershipSerializer(serializers.Serializer):
     standing = serializers.CharField()
 
 
-class CommunitySerializer(CommunityCardSerializer):
+class CommunitySerializer(CommunitySummarySerializer):
     status = serializers.ChoiceField(source="profile.status", choices=Profile.Status.choices)
     website = serializers.CharField()
     version = serializers.IntegerField(source="profile.current_version.number")

@@ -29,7 +29,7 @@ from backend.introductions.models import AgreementType
 from backend.introductions.queries.partnerships import living_partnerships
 from backend.web.access import Level, open_to
 from backend.web.profiles.presentation import (
-    community_card,
+    community_summary,
     describe,
     local_name_of,
     published_data,
@@ -66,11 +66,11 @@ def _newest_of_both_sides() -> list[Community]:
 @open_to(Level.PUBLIC)
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    cards = [community_card(community) for community in _newest_of_both_sides()]
+    tiles = [community_summary(community) for community in _newest_of_both_sides()]
     context = {
         "figures": _home_figures(),
-        "cards": cards,
-        "shows_sample": any(card.community.is_sample for card in cards),
+        "tiles": tiles,
+        "shows_sample": any(tile.community.is_sample for tile in tiles),
     }
     return render(request, "public/home.html", context)
 
@@ -98,12 +98,12 @@ PAGE = 24
 def seeking(request: HttpRequest) -> HttpResponse:
     form = SeekingFilters(request.GET)
     page = Paginator(form.narrow(seeking_communities()), PAGE).get_page(request.GET.get("page"))
-    cards = [community_card(community) for community in page]
+    tiles = [community_summary(community) for community in page]
     context = {
         "form": form,
         "page": page,
-        "cards": cards,
-        "shows_sample": any(card.community.is_sample for card in cards),
+        "tiles": tiles,
+        "shows_sample": any(tile.community.is_sample for tile in tiles),
     }
     return render(request, "public/seeking.html", context)
 
@@ -175,9 +175,7 @@ class DirectoryRow:
 
     def __init__(self, entry: Entry, countries: dict[str, Country]) -> None:
         self.entry = entry
-        self.a_country, self.b_country = (
-            countries[side.country].label for side in (entry.a, entry.b)
-        )
+        self.sides = [(side, countries[side.country].label) for side in (entry.a, entry.b)]
         self.form = dict(AgreementType.choices).get(entry.form, "")
         self.status = STATUS_WORDS.get(entry.status, entry.status)
         self.source = source_words(entry)

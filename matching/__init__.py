@@ -1,3 +1,1 @@
-"""The science of Cities Seeking Cities: reciprocal, exact, explained matching. No Django, no
-Celery, no I/O.
-"""
+"""The science of Cities Seeking Cities: reciprocal, exact, explained. No Django, Celery or I/O."""

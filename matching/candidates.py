@@ -111,9 +111,7 @@ class Eligibility:
         return allowed
 
     def groups(self) -> tuple[IntArray, IntArray]:
-        """Country numbers of both sides, (n_left,) and (n_right,): the rules on places treat
-        communities of one country alike.
-        """
+        """Country numbers (n_left,) and (n_right,): place rules treat one country alike."""
         return self._left.country, self._right.country
 
     def reach(self, rows: IntArray, cols: IntArray) -> tuple[BoolArray, BoolArray]:

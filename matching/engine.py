@@ -30,9 +30,7 @@ class Engine:
     cols: Mapping[int, int]  # right id → column
 
     def explain(self, left_id: int, right_id: int) -> tuple[Explanation, Explanation]:
-        """Why left would choose right, and right left. Raises KeyError if one of them is not in the
-        snapshot.
-        """
+        """Why left would choose right, and right left. Raises KeyError outside the snapshot."""
         row, col = self._place(left_id, right_id)
         a, b = self.snapshot.left[row], self.snapshot.right[col]
         parts = self.builder.parts_
@@ -40,9 +38,7 @@ class Engine:
         return forth, explain_direction(parts, self.weights, self.right, col, self.left, row, b, a)
 
     def exclusions(self, left_id: int, right_id: int) -> tuple[str, ...]:
-        """The rules that keep a pair from being suggested; empty if none does. Raises KeyError as
-        ``explain``.
-        """
+        """The rules that exclude a pair; empty if none does. Raises KeyError as ``explain``."""
         return self.eligibility.reasons(*self._place(left_id, right_id))
 
     def _place(self, left_id: int, right_id: int) -> tuple[int, int]:
@@ -110,9 +106,7 @@ def build_engine(
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a kept ranking must be told of to follow from one engine's problem to another's; see
-    ``RankingIndex.update``.
-    """
+    """What ``RankingIndex.update`` needs to move from one engine's problem to another's."""
 
     left: tuple[int, ...]
     right: tuple[int, ...]
@@ -120,9 +114,7 @@ class Changes:
 
 
 def changes_between(before: Engine, after: Engine) -> Changes:
-    """Communities whose pairs are no longer what they were. Both engines are of one builder and of
-    the same weights.
-    """
+    """Communities whose pairs have changed between two engines of one builder and weights."""
     left, right = (
         _changed_records(*sides)
         for sides in (

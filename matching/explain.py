@@ -1,6 +1,4 @@
-"""Why i would choose j: contributions that sum to the preference, what is missing, and the
-strongest caveat.
-"""
+"""Why i would choose j: contributions that sum to the preference, gaps, the strongest caveat."""
 
 from __future__ import annotations
 
@@ -40,9 +38,7 @@ def explain_direction(
     chooser_record: ProfileRecord,
     chosen_record: ProfileRecord,
 ) -> Explanation:
-    """Explain the preference of one community (its feature row and record) for another. Codes only;
-    words are the caller's.
-    """
+    """Explain the preference of one community (feature row and record) for another, in codes."""
     terms = _terms(parts, weights, chooser, row, chosen, col, chooser_record, chosen_record)
     presence = sum(term.weight for term in terms if term.similarity is not None)
     total = sum(term.weight for term in terms)
@@ -135,9 +131,7 @@ def _contribution(facet: str, terms: list[_Term], denominator: float) -> Contrib
 
 
 def _caveat(contributions: list[Contribution], coverage: float, total: float) -> str | None:
-    """What costs the pair most: a facet well below half, one that stands in the way of working
-    together, or how little is known.
-    """
+    """What costs most: a weak facet, one that hinders working together, or missing data."""
     costs: list[tuple[float, str]] = []
     for c in contributions:
         if c.facet == "prior" or c.similarity is None:

@@ -31,9 +31,7 @@ SCHEMA = "features-1"  # raise it when the meaning of a column changes
 
 @dataclass(frozen=True, slots=True)
 class FeatureMatrix:
-    """One side, encoded: for each part the rows by which its n communities choose and are chosen
-    (float32), and what they weigh.
-    """
+    """One side, encoded: each part's rows to choose and be chosen by (float32), and weights."""
 
     side: Side
     version: str
@@ -97,9 +95,7 @@ class FeatureBuilder:
         return self
 
     def fit(self, snapshot: Snapshot | Sequence[ProfileRecord]) -> FeatureBuilder:
-        """Fit on both sides of a snapshot, or on records that choose among themselves. Raises
-        RecordErrors.
-        """
+        """Fit on both sides of a snapshot, or on records as both sides. Raises RecordErrors."""
         left, right = (
             (snapshot.left, snapshot.right)
             if isinstance(snapshot, Snapshot)

@@ -27,9 +27,7 @@ from matching.weights import Weights
 Float64Array = npt.NDArray[np.float64]
 
 FIT_REASONS = frozenset({"no_fit", "too_far_apart"})
-"""Declines that say something about the fit. "We are full", "no support", "not this country" say
-nothing of it and teach nothing.
-"""
+"""Declines that say something about the fit. "We are full" or "no support" teach nothing."""
 LEAST_DECISIONS = 40
 LEAST_OF_EACH = 8
 # The least slope γ of acceptance by preference: decisions that ignore the preference must not
@@ -44,9 +42,7 @@ class TooFewDecisionsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DirectionalDecision:
-    """What one community answered to one suggestion, with what it was shown: similarity (None: not
-    known) and importance by facet.
-    """
+    """An answer to one suggestion with similarity (None: not known) and importance by facet."""
 
     community_id: int
     at: float  # seconds of any clock; only the order counts
@@ -66,9 +62,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class LearningReport:
-    """What the learned weights rest on, and how they do on decisions that they did not see beside
-    the weights in use.
-    """
+    """What the learned weights rest on; their quality on held-out decisions beside those in use."""
 
     decisions: int
     interested: int
@@ -81,9 +75,7 @@ class LearningReport:
 
     @property
     def is_better(self) -> bool:
-        """Better calibrated than the weights in use by both measures, for communities and times not
-        seen.
-        """
+        """Better calibrated by both measures, for communities and for times not seen."""
         pairs = (
             (self.learned_by_community, self.in_use_by_community),
             (self.learned_by_time, self.in_use_by_time),
@@ -264,9 +256,7 @@ def _by_time(count: int, folds: int) -> Iterator[tuple[BoolArray, BoolArray]]:
 def _held_out(
     table: _Table, in_use: Weights, pull: float, splits: Iterator[tuple[BoolArray, BoolArray]]
 ) -> tuple[Scores, Scores]:
-    """Scores of the weights in use and of learned ones, each with α and γ from the training
-    decisions, over all held-out decisions.
-    """
+    """Scores of used and learned weights on held-out decisions; α and γ from training."""
     told: list[tuple[Float64Array, Float64Array, Float64Array]] = []
     for train_rows, test_rows in splits:
         train, test = table.where(train_rows), table.where(test_rows)

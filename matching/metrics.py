@@ -20,9 +20,7 @@ _TIE = 1e-9  # relative size of the noise that breaks ties
 
 @dataclass(frozen=True)
 class Recovered:
-    """One query: ranks (from 1, best first) of its relevant items in the whole list, and how many
-    others stand above each.
-    """
+    """One query: ranks (from 1) of its relevant items, and how many others are above each."""
 
     ranks: IntArray
     above: IntArray
@@ -67,9 +65,7 @@ class Recovered:
 
 @dataclass(frozen=True)
 class RankingMeasures:
-    """Means over queries, except ``percentile`` (median over relevant items) and ``auc`` (mean over
-    relevant items).
-    """
+    """Means over queries; ``percentile`` (median) and ``auc`` (mean) over relevant items."""
 
     hit_at_10: float
     hit_at_50: float
@@ -113,17 +109,13 @@ def _checked(probability: FloatArray, outcome: FloatArray) -> tuple[FloatArray, 
 
 
 def brier_score(probability: FloatArray, outcome: FloatArray) -> float:
-    """Mean squared difference, 0 best. Both (n,). Raises ``ValueError`` for values outside [0, 1]
-    or unequal lengths.
-    """
+    """Mean squared difference, 0 best. Both (n,). Raises ValueError outside [0, 1], unequal n."""
     p, y = _checked(probability, outcome)
     return float(np.mean((p - y) ** 2))
 
 
 def log_loss(probability: FloatArray, outcome: FloatArray) -> float:
-    """Mean negative log likelihood in nats; a certainty that proves wrong costs at most −ln 1e-12.
-    Raises as ``brier_score``.
-    """
+    """Mean negative log likelihood in nats, clipped at 1e-12. Raises as ``brier_score``."""
     p, y = _checked(probability, outcome)
     return float(
         -np.mean(
@@ -134,9 +126,7 @@ def log_loss(probability: FloatArray, outcome: FloatArray) -> float:
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Predictions of about the same probability: how many, their mean, and the share that came
-    true.
-    """
+    """Predictions of similar probability: how many, their mean, and the share that came true."""
 
     count: int
     predicted: float
@@ -146,9 +136,7 @@ class ReliabilityBin:
 def reliability(
     probability: FloatArray, outcome: FloatArray, bins: int = 10
 ) -> tuple[ReliabilityBin, ...]:
-    """Up to ``bins`` groups of nearly equal size, lowest probability first. Equal probabilities are
-    never split.
-    """
+    """Up to ``bins`` groups of similar size, lowest first; equal probabilities stay together."""
     p, y = _checked(probability, outcome)
     edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)))
     group = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, max(0, len(edges) - 2))
@@ -163,9 +151,7 @@ def reliability(
 def expected_calibration_error(
     probability: FloatArray, outcome: FloatArray, bins: int = 10
 ) -> float:
-    """Mean absolute gap between predicted and observed over the reliability table, weighted by
-    count.
-    """
+    """Mean absolute gap of predicted and observed in the table, weighted by count."""
     table = reliability(probability, outcome, bins)
     return sum(b.count * abs(b.predicted - b.observed) for b in table) / sum(b.count for b in table)
 

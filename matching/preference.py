@@ -1,6 +1,4 @@
-"""Directional preference, both ways: the weighted mean of facet similarities over present facets,
-shrunk to a prior, with its coverage.
-"""
+"""Directional preference: the weighted mean of present facets, shrunk to a prior, and coverage."""
 
 from __future__ import annotations
 
@@ -50,9 +48,7 @@ class Preference:
         self.weights = weights or Weights()
 
     def fit(self, left: FeatureMatrix, right: FeatureMatrix) -> Preference:
-        """Scale the features of both sides. Raises SnapshotError if they were not made by one
-        fitted builder, for two sides.
-        """
+        """Scale both sides' features. Raises SnapshotError unless one builder made them."""
         if (left.version, left.layout) != (right.version, right.layout) or (
             left.side,
             right.side,
@@ -159,9 +155,7 @@ class Preference:
         )
 
     def _named(self, side: str) -> tuple[IntArray, IntArray, Float64]:
-        """Row, column and similarity of the named ties of one side whose community stands on the
-        other.
-        """
+        """Row, column, similarity of one side's named ties to communities of the other."""
         chooser, chosen = (self.left_, self.right_) if side == "left" else (self.right_, self.left_)
         order = np.argsort(chosen.ids, kind="stable")
         at = np.searchsorted(chosen.ids[order], chooser.named_ids)
@@ -175,9 +169,7 @@ class Preference:
         return (mine, theirs, similarity) if side == "left" else (theirs, mine, similarity)
 
     def _named_gain(self, side: str, keys: IntArray) -> Float64:
-        """What a named tie adds to the preference, over the tie to the country that the factors
-        already hold.
-        """
+        """What a named tie adds to the preference over the tie to the country."""
         rows, cols, similarity = self._named(side)
         named = np.zeros(len(keys))
         np.maximum.at(
@@ -206,9 +198,7 @@ class Preference:
 def evaluate(
     factors: Factors, rows: IntArray, cols: IntArray, chooser: str
 ) -> tuple[Float64, Float64]:
-    """Preference and coverage, (c,) float64, of c pairs by the factors alone (no exceptions);
-    ``chooser`` is "left" or "right".
-    """
+    """Preference and coverage, (c,) float64, by the factors alone; ``chooser`` is a side."""
     numerator = _dots(factors.numerator_left, factors.numerator_right, rows, cols)
     presence = _dots(factors.presence_left, factors.presence_right, rows, cols)
     preference = (numerator + factors.prior_weight * factors.prior) / (
@@ -232,9 +222,7 @@ def _dots(a: FloatArray, b: FloatArray, rows: IntArray, cols: IntArray) -> Float
 def _numerators(
     chooser: FeatureMatrix, chosen: FeatureMatrix, weighing: Float64, used: Mapping[int, IntArray]
 ) -> tuple[FloatArray, FloatArray]:
-    """The used columns of all parts side by side, the chooser's times its weights; columns empty on
-    either side are left out.
-    """
+    """The used columns of all parts, the chooser's times its weights, without empty ones."""
     depth = max(1, sum(map(len, used.values())))
     a, b = (
         np.zeros((len(chooser), depth), dtype=np.float32),
@@ -257,9 +245,7 @@ def _numerators(
 def _presences(
     weighing: Float64, offers: npt.NDArray[np.bool_], groups: Sequence[Sequence[int]]
 ) -> tuple[FloatArray, FloatArray]:
-    """One column for all parts that the same counterparts have; the sums are exact, since weights
-    are multiples of a power of two.
-    """
+    """One column for parts that the same counterparts have; exact, by the weights' unit."""
     a = np.zeros((len(weighing), max(1, len(groups))), dtype=np.float32)
     b = np.zeros((len(offers), max(1, len(groups))), dtype=np.float32)
     for column, together in enumerate(groups):

@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 FUSIONS: tuple[str, ...] = ("harmonic", "product", "min", "mean")
-"""``harmonic`` is RECON's (Pizzato et al., RecSys 2010): it needs both sides to want the pair. The
-others stay as ablations.
-"""
+"""``harmonic`` is RECON's (Pizzato et al., RecSys 2010): both must want it. Others: ablations."""
 
 SENSITIVITY: dict[str, float] = {"harmonic": 2.0, "product": 2.0, "min": 1.0, "mean": 1.0}
 """By how much a score can move, at most, when both preferences (in [0, 1]) move by one unit: turns
@@ -63,9 +61,7 @@ class Reciprocal:
         return {"fusion": self.fusion}
 
     def fuse(self, p: npt.ArrayLike, q: npt.ArrayLike) -> Float64:
-        """Scores of the shape of ``p`` and ``q`` (preferences in [0, 1]), in [0, 1]. Raises
-        ValueError for NaN and negative numbers.
-        """
+        """Scores in [0, 1], shaped as ``p`` and ``q``. Raises ValueError for NaN, negatives."""
         forth, back = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
         if not ((forth >= 0).all() and (back >= 0).all()):
             raise ValueError("preferences to fuse must be numbers from 0 to 1, without NaN")

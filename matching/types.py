@@ -1,6 +1,4 @@
-"""Plain records that go into the engine and come out of it. Nothing here knows of databases or
-pages.
-"""
+"""Plain records that go into the engine and come out of it, without database or pages."""
 
 from __future__ import annotations
 
@@ -47,9 +45,7 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What a community says it looks for. Empty means: no wish. These are constraints, never
-    scores.
-    """
+    """What a community looks for; empty means no wish. Constraints, never scores."""
 
     countries: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
@@ -63,9 +59,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRecord:
-    """One community as the engine sees it. ``None`` and empty mean *not known*: they lower
-    coverage, never the score.
-    """
+    """One community. ``None`` and empty mean *not known*: they lower coverage, never the score."""
 
     id: int
     country: str  # ISO 3166 alpha-2
@@ -111,9 +105,7 @@ class ProfileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a run is computed from, frozen. ``left`` are U.S. communities, ``right`` those
-    abroad.
-    """
+    """What a run is computed from, frozen. ``left``: U.S. communities, ``right``: those abroad."""
 
     left: tuple[ProfileRecord, ...]
     right: tuple[ProfileRecord, ...]
@@ -145,9 +137,7 @@ class Factors:
 
 
 class EligibilityMask(Protocol):
-    """Which pairs may be suggested at all. Cheap on candidates; blocks only where thresholds are
-    seeded.
-    """
+    """Which pairs may be suggested. Cheap on candidates; blocks only to seed thresholds."""
 
     left_ok: BoolArray  # (n_left,)
     right_ok: BoolArray  # (n_right,)
@@ -161,17 +151,13 @@ class EligibilityMask(Protocol):
 
 @runtime_checkable
 class GroupedMask(EligibilityMask, Protocol):
-    """A mask that can say of whole groups of communities (countries) at once whom they are open to:
-    what is closed need not be scored.
-    """
+    """A mask that answers for whole groups (countries): closed ones need not be scored."""
 
     def groups(self) -> tuple[IntArray, IntArray]:
         """(n_left,) and (n_right,) numbers, from 0, of the groups that the two sides fall into."""
 
     def reach(self, rows: IntArray, cols: IntArray) -> tuple[BoolArray, BoolArray]:
-        """Of each row against a set of columns, two (r,) bools: possibly eligible with some of
-        them, certainly eligible with all.
-        """
+        """Rows against columns, two (r,) bools: eligible with some, certainly with all."""
 
     def reach_of_right(self, cols: IntArray, rows: IntArray) -> tuple[BoolArray, BoolArray]:
         """The same of each column against a set of rows."""
@@ -179,9 +165,7 @@ class GroupedMask(EligibilityMask, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PairExceptions:
-    """Pairs for which the product form does not hold (a tie to one named community). Their exact
-    values replace it. By (row, col).
-    """
+    """Exact values, by (row, col), of pairs outside the product form (ties to one community)."""
 
     rows: IntArray
     cols: IntArray
@@ -206,9 +190,7 @@ class PairProblem:
 
 @dataclass(frozen=True, slots=True)
 class RankedSide:
-    """For each row of one side its k best counterparts, best first; ties by smaller counterpart id.
-    Padding: id -1, NaN.
-    """
+    """Each row's k best counterparts; ties by smaller counterpart id. Padding: id -1, NaN."""
 
     ids: IntArray  # (n,) the side's own ids
     counterpart_ids: IntArray  # (n, k)
@@ -236,9 +218,7 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """A facet's share of one directional preference. Shares of all facets and the prior sum to the
-    preference.
-    """
+    """A facet's share of one directional preference; all shares and the prior sum to it."""
 
     facet: str
     share: float  # weight * similarity / (presence + prior weight)
@@ -250,9 +230,7 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why i would choose j: contributions that sum exactly to ``preference``, what is missing, and
-    the strongest caveat.
-    """
+    """Why i would choose j: shares that sum to ``preference``, gaps, the strongest caveat."""
 
     preference: float
     coverage: float
@@ -283,9 +261,7 @@ class DuplicateIdError(RecordError):
 
 
 class UnseenValueError(RecordError):
-    """A value for which the layout has no column: encode both sides together, with
-    ``FeatureBuilder.transform_sides``.
-    """
+    """A value without a column: encode both sides with ``FeatureBuilder.transform_sides``."""
 
 
 class NotFittedError(ValueError):

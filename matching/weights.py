@@ -14,9 +14,7 @@ import numpy.typing as npt
 from matching.facets import FACET_NAMES, FACETS
 
 QUANTUM = 1.0 / 4096.0
-"""Every part's weight is a multiple of it: sums of such weights are exact in float32, so presence
-and coverage carry no rounding.
-"""
+"""Every part's weight is a multiple of it, so float32 sums of weights are exact."""
 
 _LEVEL: Mapping[str, float] = MappingProxyType(
     {facet.name: facet.default_importance for facet in FACETS}
@@ -122,9 +120,7 @@ class Weights:
         return self.unit[facet] * _LEVEL[facet]
 
     def facet_weights(self, importances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """(n, facets) weights from (n, facets) stated importances, NaN where none was stated;
-        facets in the order of ``FACET_NAMES``.
-        """
+        """(n, facets) weights from stated importances, NaN for none; as ``FACET_NAMES``."""
         level = np.array([_LEVEL[facet] for facet in FACET_NAMES])
         unit = np.array([self.unit[facet] for facet in FACET_NAMES])
         return np.asarray(

@@ -86,9 +86,7 @@ class Candidates:
 def _listed(
     side: RankedSide, other_ids: IntArray
 ) -> tuple[IntArray, IntArray, npt.NDArray[np.float64]]:
-    """Row of the owner, row of the counterpart on the other side, and (3, c): outgoing, incoming,
-    score.
-    """
+    """Row of the owner, row of the counterpart, and (3, c): outgoing, incoming, score."""
     owners, places = np.nonzero(side.counterpart_ids >= 0)
     order = np.argsort(other_ids, kind="stable")
     ids = side.counterpart_ids[owners, places]

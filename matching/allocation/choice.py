@@ -1,6 +1,4 @@
-"""From expected matches to whole suggestions: which pairs both sides are shown, under a limit of
-each.
-"""
+"""From expected matches to whole suggestions: which pairs both sides see, within their limits."""
 
 from __future__ import annotations
 
@@ -90,9 +88,7 @@ def _give_each_one(
     left_room: list[int],
     right_room: list[int],
 ) -> None:
-    """Those with nothing, in the order of their best pair, each get the candidate whose community
-    is least beyond its limit.
-    """
+    """Those with nothing each get the candidate whose community is least beyond its limit."""
     empty_rows = set(
         np.flatnonzero(np.bincount(candidates.rows[chosen], minlength=len(left_room)) == 0).tolist()
     )

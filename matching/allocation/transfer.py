@@ -27,9 +27,7 @@ class Mixing:
         self._best = np.inf
 
     def step(self, x: Float64Array, result: Float64Array) -> Float64Array:
-        """The mixture of the last results whose steps cancel best; the result itself where mixing
-        made things worse.
-        """
+        """The mixture of the last results whose steps cancel best, unless mixing made it worse."""
         step = result - x
         size = float(np.abs(step).max(initial=0.0))
         if size > 10 * self._best:  # gone astray: begin again from a plain step
@@ -98,9 +96,7 @@ class Allocation:
         tolerance: float = 1e-4,
         max_iterations: int = 10_000,
     ) -> None:
-        """Raises ValueError for β, tolerance or max_iterations that are not positive, and for a
-        negative floor or subsidy.
-        """
+        """Raises ValueError unless β, tolerance, max_iterations > 0 and floor, subsidy ≥ 0."""
         if not (np.isfinite(beta) and beta > 0 and tolerance > 0 and max_iterations > 0):
             raise ValueError("beta, tolerance and max_iterations must be positive numbers")
         if not (0 <= outside <= 1 and 0 <= floor < np.inf and 0 <= subsidy <= 1):
@@ -235,9 +231,7 @@ def _side(capacity: npt.ArrayLike, part: IntArray, name: str) -> _Side:
 
 
 def _connected_parts(candidates: Candidates) -> IntArray:
-    """(n_left + n_right,) number of the connected part of the graph in which each community
-    stands.
-    """
+    """(n_left + n_right,) number of each community's connected part of the graph."""
     from scipy.sparse.csgraph import connected_components
 
     n, size = len(candidates.left_ids), len(candidates.left_ids) + len(candidates.right_ids)
@@ -264,9 +258,7 @@ def _log(values: Float64Array) -> Float64Array:
 def _raise(
     raised: Float64Array, met: Float64Array, side: _Side, floor: float, most: float
 ) -> Float64Array:
-    """How much K counts for those who fall short of the floor, so that they would reach it if
-    nobody else moved.
-    """
+    """The factor on K for those below the floor that would lift them to it, others unchanged."""
     short = np.divide(np.minimum(floor, side.capacity), met, out=np.ones_like(met), where=met > 0)
     return np.minimum(raised * np.where(short > 1.0 + _FLOOR_SLACK, short, 1.0), most)
 
@@ -296,9 +288,7 @@ def _imbalance(left: _Side, a: Float64Array, right: _Side, b: Float64Array) -> F
 def ranked_lists(
     owners: IntArray, others: IntArray, order: tuple[npt.NDArray[Any], ...], size: int, k: int
 ) -> IntArray:
-    """(size, k) others of each owner, sorted by ``order`` as lexsort reads it (last key first),
-    padded with -1.
-    """
+    """(size, k) others of each owner, sorted as ``np.lexsort(order)``, padded with -1."""
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     by_owner = np.lexsort((*order, owners))

@@ -1,6 +1,4 @@
-"""The facets: groups of features with one similarity, their default importance, and the parts that
-make them up.
-"""
+"""The facets: features with one similarity, their default importance, and their parts."""
 
 from __future__ import annotations
 

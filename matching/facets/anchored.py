@@ -31,9 +31,7 @@ WORKING_HOURS = 8.0
 
 
 class AnchoredPart(Part):
-    """A symmetric similarity between two distinct values; subclasses say what the value and the
-    similarity are.
-    """
+    """A symmetric similarity of two distinct values; subclasses define both."""
 
     field: str
 
@@ -106,9 +104,7 @@ def _shown(value: Hashable) -> str:
 
 
 class Languages(AnchoredPart):
-    """1 if the two share a working language, else 0: one shared language is enough to work
-    together.
-    """
+    """1 if the two share a working language, else 0: one is enough to work together."""
 
     facet = "languages"
     name = "languages"
@@ -131,9 +127,7 @@ class Languages(AnchoredPart):
 
 
 class TimeZone(AnchoredPart):
-    """Overlap of two working days of eight hours, as a share of one; the shorter way round the
-    clock.
-    """
+    """Overlap of two working days of eight hours, as a share of one, around the clock."""
 
     facet = "time_zone"
     name = "working_hours"
@@ -148,9 +142,7 @@ class TimeZone(AnchoredPart):
 
 
 class Climate(AnchoredPart):
-    """Köppen–Geiger: half for the same main group (A..E), the other half for the same second letter
-    within it.
-    """
+    """Köppen–Geiger: half for the same main group (A..E), half for the same second letter."""
 
     facet = "geography"
     name = "climate"
@@ -171,9 +163,7 @@ class Climate(AnchoredPart):
 
 
 class Seat(AnchoredPart):
-    """Capital or seat: 1 for the same rank (national capital, seat of a first-level division,
-    neither), else 0.
-    """
+    """1 for the same rank (national capital, seat of a first-level division, neither), else 0."""
 
     facet = "geography"
     name = "seat"

@@ -93,9 +93,7 @@ class Overlap(Part):
 
 
 class Strengths(Part):
-    """Cosine over levels 1..3 of codes; ``rare_count_more`` multiplies each level by its code's
-    rarity (sectors do, themes do not).
-    """
+    """Cosine over levels 1..3; ``rare_count_more`` multiplies each level by its code's rarity."""
 
     def __init__(
         self, facet: str, prefix: str, codes: tuple[str, ...], *, rare_count_more: bool

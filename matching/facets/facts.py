@@ -1,6 +1,4 @@
-"""Parts over single facts: size, elevation, age, coast, seaport, universities, air links, distance,
-readiness.
-"""
+"""Parts over single facts: size, elevation, age, coast, universities, distance, readiness."""
 
 from __future__ import annotations
 
@@ -63,17 +61,13 @@ class Closeness(Part):
 
 
 def size() -> Closeness:
-    """Similar size, on the logarithm of the population: .90 at twice the size, .67 at four times,
-    .32 at ten times. Guides say similar.
-    """
+    """Similar size by log population: .90 at twice the size, .67 at four times, .32 at ten."""
     ends = (3_000.0, 3_000_000.0)
     return Closeness("size", "population", "population", np.log, ends, (1, 1e9), degree=4)
 
 
 def elevation() -> Closeness:
-    """Similar elevation, on log(1 + metres / 100): the lowlands differ little among themselves, and
-    so do the highlands.
-    """
+    """Similar elevation, on log(1 + metres / 100): lowlands and highlands each differ little."""
     return Closeness(
         "geography",
         "elevation",
@@ -105,9 +99,7 @@ def median_age() -> Closeness:
 
 
 class SharedTrait(Part):
-    """1 if both have the trait, ``neither`` if neither has it, 0 if one has. Coastal and port pairs
-    are found together in real networks.
-    """
+    """1 if both have the trait, ``neither`` if neither has it, 0 if one has."""
 
     def __init__(self, facet: str, name: str, field: str, *, neither: float, share: float) -> None:
         self.facet, self.name, self.field, self.neither, self.share = (
@@ -125,9 +117,7 @@ class SharedTrait(Part):
 
 
 class SharedAbundance(Part):
-    """√(a_i · a_j) with a = min(1, log(1 + n) / log(1 + enough)): high only where both have the
-    thing (universities, direct air links).
-    """
+    """√(a_i · a_j) with a = min(1, log(1 + n) / log(1 + enough)): high where both have many."""
 
     def __init__(self, name: str, field: str, *, enough: int, share: float) -> None:
         self.facet, self.name, self.field, self.enough, self.share = (
@@ -178,9 +168,7 @@ class Distance(Part):
 
 
 class Readiness(Part):
-    """How ready j is: the mean degree to which what it stated is in place. Committed people and
-    budgets make partnerships live.
-    """
+    """How ready j is: the mean degree to which what it stated is in place."""
 
     facet = "readiness"
     name = "readiness"

@@ -43,32 +43,24 @@ class EncodedPart:
 
 
 class Part(ABC):
-    """One similarity with its reason (the class docstring), its encoding, and the items behind
-    it.
-    """
+    """One similarity with its reason (class docstring), its encoding, and its items."""
 
     facet: str
     name: str
     share: float = 1.0  # of the facet's weight; the shares of a facet sum to 1
 
     def fit(self, left: Records, right: Records) -> None:  # noqa: B027 - most parts learn nothing
-        """Learn what the similarity depends on (rarity, latent topics). ``left`` and ``right`` may
-        be empty.
-        """
+        """Learn what the similarity depends on (rarity, latent topics). A side may be empty."""
 
     def lay_out(self, left: Records, right: Records) -> None:  # noqa: B027 - most parts have fixed columns
-        """Choose columns for values that occur. Changes no similarity, so one fit serves snapshots
-        of different days and shards.
-        """
+        """Choose columns for values that occur. Changes no similarity: one fit serves all days."""
 
     @abstractmethod
     def encode(self, records: Records, side: Side) -> EncodedPart:
         """Encode n records of one side; raises a ``RecordError`` for values that cannot be used."""
 
     def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
-        """What the similarity of this pair is made of: (code, share of ``similarity``), summing to
-        ``similarity``.
-        """
+        """What the similarity of this pair is made of: (code, share), summing to ``similarity``."""
         return ((self.name, similarity),) if similarity > 0 else ()
 
     def state(self) -> Iterable[Any]:
@@ -86,9 +78,7 @@ def symmetric(rows: Float32, present: BoolArray) -> EncodedPart:
 
 
 def numbers(records: Records, field: str, low: float, high: float) -> Float64:
-    """(n,) float64 with NaN for ``None``. Raises OutOfRangeError for NaN and for values outside of
-    [low, high].
-    """
+    """(n,) float64, NaN for ``None``. Raises OutOfRangeError for NaN and outside [low, high]."""
     raw = list(map(attrgetter(field), records))
     values = np.array([np.nan if value is None else value for value in raw], dtype=np.float64)
     outside = ~((values >= low) & (values <= high))
@@ -135,9 +125,7 @@ class CodeList:
         return rows, cols
 
     def levels(self, records: Records, low: int, high: int) -> tuple[IntArray, IntArray, Float64]:
-        """Row, column and level of every code of a mapping code → level. Raises UnknownCodeError,
-        OutOfRangeError.
-        """
+        """Row, column and level of every code. Raises UnknownCodeError, OutOfRangeError."""
         rows, cols = self.entries(records)
         held = (getattr(record, self.field) for record in records)
         values = np.fromiter(
@@ -160,9 +148,7 @@ class CodeList:
         return hot, filled(hot)
 
     def rarity(self, *sides: Records) -> Float64:
-        """(codes,) smoothed inverse document frequency, 1 + ln((1 + N) / (1 + n_code)), N counting
-        the records that state any code.
-        """
+        """(codes,) smoothed inverse document frequency among the records that state any code."""
         counts, stating = np.zeros(len(self.codes)), 0
         for records in sides:
             counts += np.bincount(self.entries(records)[1], minlength=len(self.codes))

@@ -1,6 +1,4 @@
-"""Story: what two communities write about themselves, within a language by words, across languages
-only through the vocabulary.
-"""
+"""Story: what two communities write about themselves; across languages, by the vocabulary only."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 )
-"""Scripts that write no spaces, or join particles to their words (Korean): read by pairs of
-characters.
-"""
+"""Scripts without spaces, or with particles joined to words (Korean): read by character pairs."""
 _MENTION_COUNTS = 3  # a mention of the vocabulary says more than a word does
 _ENOUGH = (
     3  # stories: the mean of fewer is those stories themselves, and nothing of them would be left

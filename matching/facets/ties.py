@@ -1,6 +1,4 @@
-"""Ties: a declared tie of i to j or to its country, with strength; hints from open data are marked
-as such and count half.
-"""
+"""Ties: declared ones of i to j or its country, by strength; hints from open data count half."""
 
 from __future__ import annotations
 

@@ -26,9 +26,7 @@ Float64Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Both sides in full: memory grows with n_left · n_right, so for worlds of a few thousand.
-    Raises ValueError for unequal shapes.
-    """
+    """Both sides in full: memory grows as n_left · n_right. Raises ValueError for other shapes."""
 
     left_ids: IntArray
     right_ids: IntArray
@@ -54,9 +52,7 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """What each community is shown, best first: column numbers (n_left, k) and row numbers
-    (n_right, k'), padded with -1.
-    """
+    """Shown, best first: columns (n_left, k) and rows (n_right, k'), padded with -1."""
 
     left: IntArray
     right: IntArray
@@ -64,9 +60,7 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Measures of one way to make lists. ``left_exposure`` and ``right_exposure``: Σ 1/rank over
-    the lists of the other side.
-    """
+    """Measures of one way to make lists; exposure is Σ 1/rank over the other side's lists."""
 
     mutual_interests: float
     exposure_gini: float  # over all communities
@@ -123,9 +117,7 @@ def _examination(lists: IntArray, width: int) -> Float64Array:
 def best_lists(
     market: Market, left_scores: Float64Array, right_scores: Float64Array, k: int
 ) -> Lists:
-    """Each side's k best allowed by a score of its own, (n_left, n_right) each; ties by the
-    counterpart's id.
-    """
+    """Each side's k best allowed by its scores, (n_left, n_right) each; ties by id."""
     rows, cols = np.nonzero(market.allowed)
     forth, back = left_scores[rows, cols], right_scores[rows, cols]
     return Lists(
@@ -159,9 +151,7 @@ def reciprocal_lists(market: Market, k: int, fusion: str = "harmonic") -> Lists:
 def allocated_lists(
     market: Market, k: int, allocation: Allocation, places: int, fusion: str = "harmonic"
 ) -> Lists:
-    """The candidates of the reciprocal lists, allocated: at most ``places`` suggestions per
-    introduction that a community has room for.
-    """
+    """Candidates allocated: at most ``places`` suggestions per possible introduction."""
     candidates = candidates_of(market, reciprocal_lists(market, k, fusion), fusion)
     allocation.fit(candidates, market.left_capacity, market.right_capacity)
     chosen = choose_pairs(
@@ -211,9 +201,7 @@ def lists_of(pairs: Candidates, weight: Float64Array) -> Lists:
 
 
 def compare(market: Market, k: int, allocation: Allocation, places: int) -> dict[str, Outcome]:
-    """The four ways, each from the one before with one idea more: popularity, one_sided, harmonic,
-    allocated.
-    """
+    """Four ways, each with one more idea: popularity, one_sided, harmonic, allocated."""
     ways = {
         "popularity": popularity_lists(market, k),
         "one_sided": one_sided_lists(market, k),

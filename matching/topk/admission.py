@@ -1,6 +1,4 @@
-"""Which pairs may be suggested, and in which order columns are taken so that whole rows of a block
-can be left out.
-"""
+"""Which pairs may be suggested, and in which order columns let whole rows be left out."""
 
 from __future__ import annotations
 
@@ -21,18 +19,14 @@ _NARROW = 128  # columns of one group that are worth a block of their own
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Of rows against a block of columns: which may be left out, and of which every pair is
-    eligible.
-    """
+    """Of rows and a block of columns: which may be left out, which are wholly eligible."""
 
     possible: BoolArray
     certain: BoolArray
 
 
 class Admission:
-    """Whether candidate pairs may be suggested: coverage, evidence, exceptions (ranked apart) and
-    eligibility.
-    """
+    """Whether pairs may be suggested: coverage, evidence, exceptions (apart), eligibility."""
 
     def __init__(self, problem: PairProblem) -> None:
         self.problem = problem
@@ -45,9 +39,7 @@ class Admission:
         self.exceptional[problem.exceptions.rows] = True
 
     def reachable(self) -> tuple[IntArray, IntArray]:
-        """Available rows and columns that could reach the coverage floor with a counterpart that
-        knows everything.
-        """
+        """Available rows and columns that could reach the floor with a complete counterpart."""
         problem, forth, back = self.problem, self.problem.left_to_right, self.problem.right_to_left
         best_row = (
             forth.presence_left @ forth.presence_right.max(axis=0, initial=0.0) + forth.prior_weight
@@ -112,9 +104,7 @@ class Admission:
         forth_denominators: FloatArray,
         back_denominators: FloatArray,
     ) -> None:
-        """Makes the costs of a whole block's pairs infinite where a coverage cannot reach the
-        floor.
-        """
+        """Makes costs of a block's pairs infinite where coverage cannot reach the floor."""
         low = np.float32(1 - 1e-5)
         beyond = forth_denominators < (self.row_least.take(rows) * low)[:, None]
         beyond |= back_denominators < self.col_least.take(cols) * low

@@ -1,6 +1,4 @@
-"""What a problem must satisfy before anything is computed from it, and the same problem seen from
-the other side.
-"""
+"""What a problem must satisfy before it is computed, and its view from the other side."""
 
 from __future__ import annotations
 
@@ -44,9 +42,7 @@ def check_problem(problem: PairProblem) -> None:
 
 
 def check_factors(name: str, factors: Factors, n_left: int, n_right: int, weights: int) -> None:
-    """Raises ValueError when one direction's arrays do not fit together or hold numbers that cannot
-    be ranked.
-    """
+    """Raises ValueError when one direction's arrays do not fit or cannot be ranked."""
     expected = {
         "numerator_left": n_left,
         "numerator_right": n_right,
@@ -80,9 +76,7 @@ def check_factors(name: str, factors: Factors, n_left: int, n_right: int, weight
 
 
 def check_changed(problem: PairProblem, left: IntArray, right: IntArray) -> None:
-    """The checks of ``check_problem`` for some rows and columns of a problem that is known to be
-    sound elsewhere.
-    """
+    """``check_problem`` for some rows and columns of a problem checked before."""
     for name, factors in (
         ("left_to_right", problem.left_to_right),
         ("right_to_left", problem.right_to_left),
@@ -176,9 +170,7 @@ def _swapped(factors: Factors) -> Factors:
 
 
 def transposed(problem: PairProblem) -> PairProblem:
-    """The same problem with the sides exchanged, so that whatever ranks rows ranks columns too.
-    Copies nothing but the exceptions.
-    """
+    """The same problem with the sides exchanged; copies nothing but the exceptions."""
     exceptions = problem.exceptions
     order = np.lexsort((exceptions.rows, exceptions.cols))
     return PairProblem(

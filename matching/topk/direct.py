@@ -28,9 +28,7 @@ _MOSTLY = 0.9  # share of rows from which on hardly any pair is refused
 
 @dataclass(frozen=True, slots=True)
 class BlockCandidates:
-    """Admitted pairs of a block (positions within it) with their float32 scores; which of the two
-    lists each may enter.
-    """
+    """Admitted pairs of a block (positions in it), float32 scores, and lists to enter."""
 
     rows: IntArray
     cols: IntArray
@@ -147,9 +145,7 @@ class DirectKernel:
         row_floor: Float32Array,
         col_floor: Float32Array,
     ) -> Found:
-        """What keeps within the limit of its row or of its column, and a little more, a few rows at
-        a time that stay in the cache.
-        """
+        """What keeps within its row's or column's limit, or nearly; by rows that fit the cache."""
         height, width = numerators[0].shape
         row_limit, col_limit = self._limits(row_floor), self._limits(col_floor)
         step = max(1, _IN_CACHE // width)
@@ -232,9 +228,7 @@ class DirectKernel:
         return np.nextafter(limits, np.float32(np.inf))
 
     def _opened(self, floor: Float32Array, others: int) -> IntArray:
-        """Rows (or columns) without a threshold, where there are more counterparts than would be
-        taken anyway; of a few, all pairs are.
-        """
+        """Rows (or columns) without a threshold, if there are more counterparts than taken."""
         unknown = np.flatnonzero(floor <= NOTHING_YET)
         return unknown if others > self.optimistic and len(unknown) > _FEW else unknown[:0]
 
@@ -248,9 +242,7 @@ class DirectKernel:
         floors: tuple[Float32Array, Float32Array],
         opened: tuple[IntArray, IntArray],
     ) -> Found:
-        """The same where some thresholds are not known: as many of the best as a list is likely to
-        need, and all if those do not do.
-        """
+        """The same with some thresholds unknown: the likely best first, all if too few."""
         shape = numerators[0].shape
         denominators = tuple(
             buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._denominators
@@ -282,18 +274,14 @@ class DirectKernel:
         return joined([found, more])
 
     def _open(self, costs: FloatArray, limits: Float32Array, opened: IntArray) -> None:
-        """Sets the limits of those without a threshold just above their `optimistic`-th least
-        cost.
-        """
+        """Sets unknown limits just above the `optimistic`-th least cost."""
         if len(opened):
             table = np.ascontiguousarray(costs[opened])
             table.partition(self.optimistic - 1, axis=1)
             limits[opened] = np.nextafter(table[:, self.optimistic - 1], np.float32(np.inf))
 
     def _short(self, opened: IntArray, found: IntArray) -> IntArray:
-        """Those of the rows (or columns) selected without a threshold of which fewer than k
-        candidates were found safely within.
-        """
+        """Selected rows (or columns) for which fewer than k candidates lie safely within."""
         return opened[np.bincount(found, minlength=int(opened.max(initial=0)) + 1)[opened] < self.k]
 
     def _admitted(self, found: Found, rows: IntArray, cols: IntArray, certain: BoolArray) -> Found:

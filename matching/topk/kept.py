@@ -1,6 +1,4 @@
-"""Kept lists of one side: who stands where, who may enter, and how one counterpart changes its
-place in many lists at once.
-"""
+"""Kept lists of one side: members, thresholds, and moving one counterpart in many lists."""
 
 from __future__ import annotations
 
@@ -28,14 +26,10 @@ _TOGETHER = 8  # booleans that are one word
 
 
 class KeptLists:
-    """One side's lists, and what finds the few of them that a change concerns without looking at
-    each.
-    """
+    """One side's lists, with an index that finds the few that a change concerns."""
 
     def __init__(self, side: RankedSide, counterpart_ids: IntArray, k: int) -> None:
-        """``side`` holds at least k places; those beyond k are in reserve for lists that lose an
-        entry.
-        """
+        """``side`` holds at least k places; those beyond k are a reserve."""
         contiguous = {
             name: np.ascontiguousarray(getattr(side, name)) for name in ("counterpart_ids", *VALUES)
         }
@@ -62,9 +56,7 @@ class KeptLists:
         return int(self.side.scores.shape[1])
 
     def realigned(self, view: PairProblem) -> KeptLists:
-        """The same lists for a view whose communities are in another order; those that had no list
-        get an empty one, to be ranked.
-        """
+        """The lists in another view's order; communities without one get an empty list."""
         if np.array_equal(self.side.ids, view.left_ids):
             new, origin = self.side, np.arange(len(self.side.ids))
         else:
@@ -91,9 +83,7 @@ class KeptLists:
         )
 
     def note_ranked(self, rows: IntArray) -> None:
-        """Takes notice of lists that were ranked anew as a whole: complete down to their last
-        place.
-        """
+        """Registers lists that were ranked again: complete down to their last place."""
         ids = self.side.counterpart_ids[rows]
         full = ids[:, -1] >= 0
         self._complete_score[rows] = np.where(full, self.side.scores[rows, -1], -np.inf)
@@ -105,9 +95,7 @@ class KeptLists:
         self._least[rows] = np.maximum(self._complete_score[rows], -1.0)
 
     def holding(self, position: int, threads: int = 1) -> tuple[IntArray, IntArray]:
-        """Rows (ascending) in whose lists the counterpart at a position stands, and its place in
-        them.
-        """
+        """Rows (ascending) whose lists hold the counterpart at a position, and its place."""
         nowhere = np.full(len(self._at), -1, dtype=np.float32)
         return self.concerned(position, nowhere, 0.0, threads)
 
@@ -204,9 +192,7 @@ class KeptLists:
     def _places_for(
         self, rows: IntArray, places: IntArray, scores: npt.NDArray[np.float64], identifier: int
     ) -> IntArray:
-        """The place at which a score belongs in each list, not counting the place at which the
-        counterpart stands now.
-        """
+        """The place of a score in each list, without the counterpart's present place."""
         listed = self.side.scores[rows]
         before = listed > scores[:, None]
         equal = listed == scores[:, None]
@@ -220,9 +206,7 @@ class KeptLists:
         return new
 
     def _shift(self, rows: IntArray, old: IntArray, new: IntArray) -> None:
-        """Makes room at the new places and closes the old ones: only what stands between the two
-        moves, by one.
-        """
+        """Opens the new places and closes the old ones; entries between move by one."""
         last = self.width - 1
         up = new < old
         start = np.where(up, new, old + 1)
@@ -254,9 +238,7 @@ class KeptLists:
         self._note_bounds(rows)
 
     def uncertain(self, rows: IntArray) -> IntArray:
-        """Those of some rows whose lists have lost so many entries that their k best are no longer
-        known.
-        """
+        """Rows whose lists lost so many entries that their k best are no longer known."""
         return np.asarray(
             rows[
                 (self.side.counterpart_ids[rows, self.k - 1] < 0)
@@ -284,9 +266,7 @@ def _seen_from_the_other_side(values: PairScores) -> tuple[npt.NDArray[np.float6
 
 
 def distinct(*positions: IntArray) -> IntArray:
-    """All of some positions, ascending, each once; numpy's own way is several times slower on what
-    is nearly sorted.
-    """
+    """Unique positions, ascending; faster than numpy's on nearly sorted input."""
     together = np.sort(np.concatenate(positions), kind="stable")
     return (
         together[np.concatenate(([True], together[1:] != together[:-1]))]

@@ -1,6 +1,4 @@
-"""The lists of one side: best candidates so far, the arrays that they become, and what an earlier
-ranking spares.
-"""
+"""The lists of one side: best candidates, the arrays they become, reuse of an earlier ranking."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ NOTHING_YET = np.float32(-1)  # the threshold of a list that is not full: every 
 
 
 def pack(scores: Float32Array, ranks: npt.NDArray[np.uint32]) -> KeyArray:
-    """Keys of scores ≥ 0 (whose bit patterns sort like the scores) and of id ranks (the smaller the
-    better). No key is 0.
-    """
+    """Keys from scores ≥ 0 (their bits sort alike) and id ranks (smaller first). None is 0."""
     return (scores.view(np.uint32).astype(np.uint64) << _HALF) | (_LOW - ranks)
 
 
@@ -52,15 +48,11 @@ class BestLists:
         self.margin = margin
 
     def raise_thresholds(self, thresholds: Float32Array) -> None:
-        """Takes lower bounds of the final k-th best scores (margin already off) that are known from
-        elsewhere.
-        """
+        """Takes known lower bounds of the final k-th best scores, margin already subtracted."""
         np.maximum(self.thresholds, thresholds, out=self.thresholds)
 
     def merge(self, at: IntArray, keys: KeyArray, offset: int = 0) -> None:
-        """Puts candidates (row ``offset + at``, key) into their lists. A pair must be given only
-        once.
-        """
+        """Puts candidates (row ``offset + at``, key) into their lists, each pair once."""
         if len(at) == 0:
             return
         order = np.argsort(at.astype(np.uint16) if at.max() < 2**16 else at, kind="stable")
@@ -121,9 +113,7 @@ def write_best(
     listed: BoolArray,
     values: PairScores,
 ) -> None:
-    """Puts into the lists of some rows (r,) the best of their listed candidates: (r, c) each,
-    nearly in order, spoilt by this.
-    """
+    """Puts the best of (r, c) nearly sorted candidates into rows' lists; overwrites them."""
     k = side.scores.shape[1]
     values.score[~listed] = -np.inf
     # What float32 ranked, float64 seldom ranks otherwise; equal scores stand by id.
@@ -178,9 +168,7 @@ _DENSE = 16  # how many times more ids than there are communities may be looked 
 
 
 def positions_of(ids: IntArray, wanted: IntArray, order: IntArray | None = None) -> IntArray:
-    """For each wanted id (any shape) its position in ``ids``, -1 where it is not among them.
-    ``order`` sorts the ids, if known.
-    """
+    """Position in ``ids`` of each wanted id (any shape), or -1. ``order`` sorts ``ids``."""
     if len(ids) == 0:
         return np.full(wanted.shape, -1, dtype=np.int64)
     order = np.argsort(ids, kind="stable") if order is None else order

@@ -1,6 +1,4 @@
-"""Factors arranged for block products: constants folded in as further dimensions, right sides
-transposed, rare dimensions apart.
-"""
+"""Factors arranged for block products: constants as dimensions, right sides transposed."""
 
 from __future__ import annotations
 
@@ -106,9 +104,7 @@ class LeftOperands:
 
 @dataclass(frozen=True, slots=True)
 class RareRows:
-    """Rare dimensions that a block of columns has: the products of the few rows that have them too
-    are added to those of the others.
-    """
+    """Rare dimensions of a block of columns: products of the few rows that share them."""
 
     # (rare, all rows), shared by all blocks: a copy of those used is as large as all that a thread
     # needs beside it

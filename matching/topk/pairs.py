@@ -34,18 +34,14 @@ _GATHERED = 512  # rows looked through at once for what is not zero
 
 @dataclass(frozen=True, slots=True)
 class SparseCounterparts:
-    """What is not zero in the numerators of a view's right side, (n_right, depth) for either
-    direction.
-    """
+    """Nonzero numerators of a view's right side, (n_right, depth) for either direction."""
 
     forth: csr_array
     back: csr_array
 
 
 def sparse_counterparts(view: PairProblem) -> SparseCounterparts | None:
-    """The view's right side; None where that is large beside its left side or not sparse, and dense
-    rows do as well.
-    """
+    """The view's sparse right side; None where dense rows do as well."""
     forth, back = view.left_to_right.numerator_right, view.right_to_left.numerator_right
     if len(forth) > len(view.left_ids) or not all(
         _filled(factors) <= _SPARSE for factors in (forth, back)
@@ -59,9 +55,7 @@ def _filled(factors: FloatArray) -> float:
 
 
 def _sparse(factors: FloatArray) -> csr_array:
-    """Filled a few rows at a time into arrays of the right length: parts put together would need
-    the room twice.
-    """
+    """Filled a few rows at a time into arrays of full length, to avoid a second copy."""
     depth = factors.shape[1]
     starts = np.zeros(len(factors) + 1, dtype=np.int32)
     for at in range(0, len(factors), _GATHERED):
@@ -111,9 +105,7 @@ def numerator_table(
 def _sums(
     values: FloatArray, where: npt.NDArray[Any], starts: npt.NDArray[Any], dense: FloatArray
 ) -> Float64Array:
-    """Of each run of ``values`` that begins at one of the ``starts`` its product with what stands
-    in ``dense`` at ``where``.
-    """
+    """Products of each run of ``values``, from ``starts``, with ``dense`` at ``where``."""
     runs = scipy.sparse.csr_array(
         (values.astype(np.float64), where, starts), shape=(len(starts) - 1, dense.size)
     )
@@ -122,9 +114,7 @@ def _sums(
 
 
 def numerators_of_row(row: FloatArray, columns: FloatArray, cols: IntArray) -> Float64Array:
-    """(c,) of one row (depth,) with some of the columns, whose factors stand dimension by dimension
-    (depth, n).
-    """
+    """(c,) of one row (depth,) with some columns, whose factors are (depth, n)."""
     found, products, taken = (
         np.zeros(len(cols)),
         np.empty(len(cols)),
@@ -137,9 +127,7 @@ def numerators_of_row(row: FloatArray, columns: FloatArray, cols: IntArray) -> F
 
 
 COVERAGE_TOLERANCE = 1e-6
-"""Weights are float32, so a coverage that equals the floor may come out this much below it and
-still reach it.
-"""
+"""A coverage equal to the floor may be this much below it: weights are float32."""
 
 _IN_CACHE = 2**18  # float64 that fit in a core's cache together with what they are multiplied by
 # Pairs gathered at once: small enough for the cache, and for memory that is not mapped anew each
@@ -149,9 +137,7 @@ _SCORED_AT_ONCE = 1_024
 
 @dataclass(frozen=True, slots=True)
 class PairScores:
-    """Parallel arrays (c,). ``outgoing`` is the left side's preference; ``defined`` is False where
-    nothing at all is known of a pair.
-    """
+    """Arrays (c,). ``outgoing``: the left's preference; ``defined``: any evidence at all."""
 
     score: Float64Array
     outgoing: Float64Array
@@ -205,9 +191,7 @@ def score_table(
     fusion: str,
     counterparts: SparseCounterparts | None = None,
 ) -> PairScores:
-    """The same for every row with each of its own columns: rows (r,), cols (r, c); all values are
-    (r, c).
-    """
+    """The same for every row with its own columns: rows (r,), cols (r, c), values (r, c)."""
     forth, back = problem.left_to_right, problem.right_to_left
     sparse = (None, None) if counterparts is None else (counterparts.forth, counterparts.back)
     found = (
@@ -243,9 +227,7 @@ def scored(
     back: Float64Array,
     fusion: str,
 ) -> PairScores:
-    """Pairs (rows and cols of one shape, or broadcast to that of cols) of which both numerators,
-    spoilt by this, are known.
-    """
+    """Pairs of rows and cols (broadcast) from both numerators, which are overwritten."""
     p, cov_p = _direction(problem.left_to_right, rows, cols, forth, owners=rows)
     q, cov_q = _direction(problem.right_to_left, rows, cols, back, owners=cols)
     if len(problem.exceptions.rows):
@@ -261,9 +243,7 @@ def scored(
 def _direction(
     factors: Factors, rows: IntArray, cols: IntArray, numerator: Float64Array, owners: IntArray
 ) -> tuple[Float64Array, Float64Array]:
-    """Preference and coverage of one direction. Without any evidence or prior the preference is
-    NaN; without weights the coverage is 0.
-    """
+    """One direction's preference (NaN without evidence and prior) and coverage."""
     presence = row_dots(factors.presence_left, factors.presence_right, rows, cols)
     total = factors.total_weight[owners].astype(np.float64)
     numerator += factors.prior_weight * factors.prior
@@ -283,9 +263,7 @@ def row_dots(
     cols: IntArray,
     dtype: type = np.float64,
 ) -> npt.NDArray[Any]:
-    """Products of single rows, which are taken one by one so that a sum's order never depends on
-    its neighbours.
-    """
+    """Products of single rows, one by one: a sum's order must not depend on neighbours."""
     dots: npt.NDArray[Any] = np.empty(cols.shape, dtype=dtype)
     depth, each = left.shape[1], cols.shape[1] if cols.ndim == 2 else 1
     step = max(1, _IN_CACHE // max(1, depth * each))
@@ -298,9 +276,7 @@ def row_dots(
 
 
 class _Space(threading.local):
-    """Memory of a thread for rows taken from factors: memory that is mapped anew each time costs as
-    much as the work in it.
-    """
+    """A thread's buffer for rows of factors: fresh memory would cost as much as the work."""
 
     def __init__(self) -> None:
         self._raw = [np.empty(0, dtype=np.uint8)] * 4

@@ -1,6 +1,4 @@
-"""Whether screening pays for a problem, and at which rank: measured on a sample of its own rows and
-columns.
-"""
+"""Whether screening pays for a problem, and at which rank: measured on a sample of it."""
 
 from __future__ import annotations
 
@@ -133,9 +131,7 @@ def cheapest_rank(
 def _needed_numerators(
     problem: PairProblem, rows: IntArray, cols: IntArray, thresholds: Float32Array
 ) -> FloatArray:
-    """(rows, cols): what the sum of numerators, without priors, must reach; infinite where one
-    coverage cannot reach the floor.
-    """
+    """(rows, cols): the sum of numerators to reach; infinite below the coverage floor."""
     forth, back = problem.left_to_right, problem.right_to_left
     row_share, col_share = 1 / total_weights(forth, rows)[:, None], 1 / total_weights(back, cols)
     forth_coverage = (forth.presence_left[rows] @ forth.presence_right[cols].T) * row_share

@@ -105,9 +105,7 @@ def top_k(
 
 
 def affordable_threads(view: PairProblem, k: int, threads: int, max_bytes: int) -> int:
-    """As many of the threads as ``max_bytes`` allow. Raises ValueError, saying how much is needed,
-    if not even one is.
-    """
+    """As many threads as ``max_bytes`` allow. Raises ValueError if not even one."""
     depth = view.left_to_right.numerator_left.shape[1] + view.right_to_left.numerator_left.shape[1]
     rows, cols = len(view.left_ids), len(view.right_ids)
     # Lists; rows arranged for direct products and for the screen

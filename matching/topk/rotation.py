@@ -44,15 +44,11 @@ class Rotation:
 
     @property
     def extra(self) -> int:
-        """Columns beside the rank: the norm of the coordinates left out, two for rounding, and the
-        buckets.
-        """
+        """Columns beside the rank: the remaining norm, two for rounding, and buckets."""
         return 3 + len(self.starts)
 
     def reduced_left(self, stacked: FloatArray, rank: int) -> Float32Array:
-        """(n, rank + extra): leading coordinates, norm of the others, the norm times the own part
-        of the error, the norm, buckets.
-        """
+        """(n, rank + extra): leading coordinates, remaining norm, error terms, buckets."""
         out, norm, terms = self._reduced(stacked[:, self.dense] * self.scale, self.left, rank)
         out[:, rank + 1] = norm * (self.fixed_error + self.left_error * terms)
         out[:, rank + 2] = norm
@@ -82,9 +78,7 @@ class Rotation:
 
 
 def total_weights(factors: Factors, owners: IntArray) -> Float64Array:
-    """(owners,) total weights to divide by; 1 where there is none, and then there is nothing to
-    divide.
-    """
+    """(owners,) total weights as divisors; 1 instead of 0."""
     total = factors.total_weight[owners].astype(np.float64)
     return np.where(total > 0, total, 1.0)
 
@@ -108,9 +102,7 @@ def stacked_right(problem: PairProblem, cols: IntArray) -> FloatArray:
 
 
 def rotation(left: FloatArray, right: FloatArray, nonnegative: BoolArray) -> Rotation:
-    """Fitted to samples of both sides' stacked factors; ``nonnegative`` says of which dimensions no
-    entry at all is below zero.
-    """
+    """Fitted to samples of both sides; ``nonnegative``: dimensions without negative entries."""
     often_left, often_right = ((side != 0).mean(axis=0) for side in (left, right))
     seldom = nonnegative & (often_left * often_right < _SELDOM)
     rare = np.flatnonzero(seldom)
@@ -158,9 +150,7 @@ def nonnegative_dimensions(problem: PairProblem) -> BoolArray:
 
 
 def _root(sample: FloatArray) -> Float64Array:
-    """Lower Cholesky factor of the second moments, with a little of the identity so that it
-    exists.
-    """
+    """Lower Cholesky factor of the second moments, regularised by the identity."""
     moments = (sample.T @ sample).astype(np.float64) / len(sample)
     return np.linalg.cholesky(
         moments + np.eye(len(moments)) * (np.trace(moments) / len(moments) * 1e-4 + 1e-12)

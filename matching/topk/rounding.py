@@ -1,6 +1,4 @@
-"""How far a float32 score can lie from the exact one: the margin that keeps screening in float32
-exact.
-"""
+"""How far a float32 score can lie from the exact one: the margin that keeps screening exact."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ _UNIT = 2.0**-24  # float32 unit roundoff
 
 @dataclass(frozen=True, slots=True)
 class Magnitudes:
-    """Of one direction: the largest norm of either side's numerator factors, and the largest one
-    over what it is at least divided by.
-    """
+    """One direction: largest numerator norms, plain and over their least divisor."""
 
     owner_norm: (
         float  # max over owners of |row| / smallest denominator of a pair that may be suggested
@@ -38,9 +34,7 @@ class Magnitudes:
 
 
 def magnitudes(factors: Factors, coverage_floor: float, owner_is_left: bool) -> Magnitudes:
-    """One pass over the factors. ``smallest_denominator`` is that of a pair which reaches the
-    coverage floor.
-    """
+    """One pass; ``smallest_denominator`` is of a pair that reaches the coverage floor."""
     owner, other = factors.numerator_left, factors.numerator_right
     if not owner_is_left:
         owner, other = other, owner
@@ -64,9 +58,7 @@ def row_norms(array: FloatArray) -> FloatArray:
 
 
 def may_round_below_zero(factors: Factors) -> bool:
-    """Whether a float32 numerator with its prior, in truth never below the prior's part, might come
-    out below zero or nearly so.
-    """
+    """Whether rounding may bring a float32 numerator with its prior below zero."""
     left, right = factors.numerator_left, factors.numerator_right
     if left.min(initial=0.0) >= 0 and right.min(initial=0.0) >= 0:
         return False
@@ -100,9 +92,7 @@ def preference_error(factors: Factors, size: Magnitudes) -> float:
 
 
 def score_error(problem: PairProblem, fusion: str, forth: Magnitudes, back: Magnitudes) -> float:
-    """Bound on |float32 − exact| of the score of any pair that may be suggested; infinite when
-    nothing can be promised.
-    """
+    """Bound on |float32 − exact| of any suggestible pair's score; infinite without one."""
     return SENSITIVITY[fusion] * max(
         preference_error(problem.left_to_right, forth),
         preference_error(problem.right_to_left, back),

@@ -1,6 +1,4 @@
-"""Whole rows against all columns: the exact k best of some rows, whatever the ties. Rankings use it
-where their lists cannot decide.
-"""
+"""Whole rows against all columns: exact k best with ties, for lists that cannot decide."""
 
 from __future__ import annotations
 
@@ -36,9 +34,7 @@ _IMPOSSIBLE = np.float32(-1)  # below every score: the pair cannot reach the cov
 
 
 class ColumnMajor:
-    """A problem's right numerators with each dimension in one piece, for single rows: only
-    dimensions that a row has are then read.
-    """
+    """Right numerators with contiguous dimensions: a row reads only those it has."""
 
     def __init__(self, problem: PairProblem) -> None:
         self.forth: FloatArray = np.ascontiguousarray(problem.left_to_right.numerator_right.T)
@@ -107,9 +103,7 @@ def _taken(factors: Factors, rows: IntArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _summed(row: FloatArray, columns: FloatArray, part: slice) -> FloatArray:
-    """(1, part) numerators of one row (1, depth): only dimensions that it has are read, and each of
-    them once.
-    """
+    """(1, part) numerators of one row (1, depth), reading only its own dimensions."""
     sums = np.zeros((1, part.stop - part.start), dtype=np.float32)
     for at in np.flatnonzero(row[0]).tolist():
         scipy.linalg.blas.saxpy(columns[at, part], sums[0], a=row[0, at])
@@ -119,9 +113,7 @@ def _summed(row: FloatArray, columns: FloatArray, part: slice) -> FloatArray:
 def _preferences(
     factors: Factors, numerator: FloatArray, row_presence: FloatArray, part: slice
 ) -> tuple[FloatArray, FloatArray]:
-    """Preferences, in place of the numerators, and presence of some rows with a part of the
-    columns.
-    """
+    """Preferences (replacing numerators) and presence of rows with some columns."""
     presence = row_presence @ factors.presence_right[part].T
     numerator += np.float32(factors.prior_weight * factors.prior)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -130,9 +122,7 @@ def _preferences(
 
 
 def _fuse_into(out: Float32Array, p: FloatArray, q: FloatArray, fusion: str) -> None:
-    """The scores of preferences, which are spoilt by this; of the fusion that is used most without
-    arrays of its own.
-    """
+    """Scores of preferences, which are overwritten; harmonic needs no further arrays."""
     if fusion != "harmonic":
         out[...] = fuse(p, q, fusion)
         return
@@ -152,9 +142,7 @@ def score_row(
     columns: ColumnMajor,
     threads: int = 1,
 ) -> PairScores:
-    """Exact values of one row with some columns (c,), bit for bit those of ``score_pairs``.
-    ``columns`` are the problem's own.
-    """
+    """Exact values of one row with the problem's columns (c,), as ``score_pairs``."""
     starts = range(0, max(1, len(cols)), _FINISHED)
     draw, parts = share_out(starts), {}
     forth, back = (
@@ -213,9 +201,7 @@ def best_of_row(
 
 
 def _lower_bound(scores: Float32Array, wanted: int) -> np.float32:
-    """A value that at least ``wanted`` scores reach, without sorting them: the wanted-th largest of
-    the maxima of short runs.
-    """
+    """A value that at least ``wanted`` scores reach, from maxima of short runs."""
     run = max(1, len(scores) // (8 * wanted))
     maxima = scores[: len(scores) // run * run].reshape(-1, run).max(axis=1)
     return np.float32(np.partition(maxima, -wanted)[-wanted])

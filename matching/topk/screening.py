@@ -44,9 +44,7 @@ _UNIT = 2.0**-24
 
 @dataclass(frozen=True, slots=True)
 class ScreenedColumns:
-    """A block of columns arranged for the screen, and what it needs of every row beside the
-    columns.
-    """
+    """A block of columns arranged for the screen, and what it needs of every row."""
 
     cols: IntArray
     fixed: Float32Array  # (rank + turn.extra + 2, cols)
@@ -60,9 +58,7 @@ class ScreenedColumns:
 
 
 class Screen:
-    """The bound of one problem at one rank. Rows are held ready; columns are arranged block by
-    block.
-    """
+    """The bound of one problem at one rank: rows kept, columns arranged by block."""
 
     def __init__(
         self,
@@ -266,9 +262,7 @@ class ScreenKernel:
         least: FloatArray,
         threshold: FloatArray,
     ) -> IntArray:
-        """Survivors that reach the coverage floor and whose bound, with the pair's own
-        denominators, still beats its own thresholds.
-        """
+        """Survivors above the floor whose bound, by own denominators, beats the thresholds."""
         screen, columns, problem = self.screen, self.columns, self.screen.problem
         back = np.vecdot(
             screen.back_presence.take(position, axis=0), columns.back_presence.take(at_col, axis=0)

@@ -1,6 +1,4 @@
-"""A few threads of our own with one BLAS thread each: OpenBLAS's own fall far behind as soon as the
-machine is busy.
-"""
+"""Own threads with one BLAS thread each: OpenBLAS's own fall behind on a busy machine."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 @functools.cache
 def _blas() -> ThreadpoolController:
-    """Found once: looking through a process's libraries takes longer than a small update. scipy
-    brings a BLAS of its own.
-    """
+    """Cached: searching the process's libraries takes longer than a small update."""
     importlib.import_module("scipy.linalg.blas")
     return ThreadpoolController()
 
@@ -29,9 +25,7 @@ def single_blas_thread() -> AbstractContextManager[object]:
 
 
 def run_threads(work: Callable[[], None], threads: int) -> None:
-    """Runs ``work`` in some threads with BLAS at one thread each, and raises what any of them
-    raised.
-    """
+    """Runs ``work`` in threads with one BLAS thread each; raises what any of them raised."""
     errors: list[BaseException] = []
 
     def guarded() -> None:

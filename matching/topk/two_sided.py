@@ -215,9 +215,7 @@ class TwoSidedPass:
         direct: DirectKernel,
         screened: ScreenKernel | None,
     ) -> _Buffered:
-        """All rows against some columns: fills the columns' lists and returns the candidates for
-        the rows' lists.
-        """
+        """All rows against some columns: fills their lists, returns the rows' candidates."""
         cols, height = self.cols[start:stop], self.block[0]
         for_rows, for_cols = _Buffered(), _Buffered()
         reach = self.admission.reach(self.rows, cols)

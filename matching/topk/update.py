@@ -1,6 +1,4 @@
-"""A ranking kept exact while communities change, come and go: one row and one column for each, and
-the lists that depended on it.
-"""
+"""A ranking kept exact while communities change: their rows, columns and dependent lists."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ _FEW = (
 
 @dataclass(frozen=True, slots=True)
 class ChangedLists:
-    """Ids of the communities whose lists an update has written anew (some may hold what they held),
-    sorted.
-    """
+    """Ids of communities whose lists an update has rewritten, sorted."""
 
     left: IntArray
     right: IntArray
@@ -149,9 +145,7 @@ class RankingIndex:
         right: IntArray,
         same_columns: bool,
     ) -> None:
-        """Brings what is kept into the order of the new problem's communities; new ones have empty
-        lists for now.
-        """
+        """Reorders what is kept for the new problem; new communities have empty lists."""
         if _same(self.problem.left_ids, problem.left_ids) and _same(
             self.problem.right_ids, problem.right_ids
         ):
@@ -199,9 +193,7 @@ def _check_same_rules(before: PairProblem, now: PairProblem) -> None:
 
 
 def _same(before: IntArray, now: IntArray) -> bool:
-    """Whether the ids are the same in the same order: mostly they are one array, which need not be
-    read through.
-    """
+    """Whether ids and order are equal; mostly they are the same array."""
     return before is now or np.array_equal(before, now)
 
 
@@ -262,9 +254,7 @@ def _present(ids: IntArray, wanted: IntArray) -> IntArray:
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """One side's changed communities, seen as rows of ``view``; ``others`` are the lists of the
-    other side, rows of ``back``.
-    """
+    """One side's changed communities (rows of ``view``); ``others``: lists of ``back``."""
 
     view: PairProblem
     back: PairProblem
@@ -312,9 +302,7 @@ class _Turn:
     def _take_to_others(
         self, row: int, scores: Float32Array, changed_others: IntArray, threads: int
     ) -> IntArray:
-        """Gives one row its place in the lists of others; returns the positions of lists among
-        whose k best it stood or now stands.
-        """
+        """Places one row in others' lists; returns lists whose k best changed."""
         cols, places = self.others.concerned(row, scores, self.error, threads)
         first, last = np.searchsorted(self.view.exceptions.rows, [row, row + 1])
         if first < last:

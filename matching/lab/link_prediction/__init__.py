@@ -1,3 +1,1 @@
-"""Finding real partnerships from open data: tables, pair features, a learned ranker, and the
-protocol that measures it.
-"""
+"""Finding real partnerships from open data: tables, features, a learned ranker, its protocol."""

@@ -144,9 +144,7 @@ _SMOOTHING = 0.05  # percentage points, half of what the tables resolve
 
 
 def share(states: KeyedTable, state: str, country: str) -> float:
-    """Percent of the state's people with the country's heritage; NaN where no answer fits or the
-    Census suppressed it.
-    """
+    """Percent of the state's people with the country's heritage; NaN where not known."""
     answers = ANSWERS.get(country)
     if answers is None:
         return float("nan")
@@ -156,9 +154,7 @@ def share(states: KeyedTable, state: str, country: str) -> float:
 def over_representation(
     states: KeyedTable, codes: tuple[str, ...], countries: tuple[str, ...]
 ) -> FloatArray:
-    """(len(codes), len(countries)) log ratio of a state's heritage share to the mean of all states;
-    0 where not known.
-    """
+    """(codes, countries) log ratio of a state's heritage share to the states' mean; 0 unknown."""
     result = np.zeros((len(codes), len(countries)))
     for column, country in enumerate(countries):
         if country not in ANSWERS:
@@ -171,9 +167,7 @@ def over_representation(
 
 @dataclass(frozen=True)
 class TieHint:
-    """How likely a state's communities have ties of heritage to a country: ``strength`` in (0,
-    1).
-    """
+    """Ties of heritage that a state's communities likely have: ``strength`` in (0, 1)."""
 
     state: str
     country: str

@@ -78,9 +78,7 @@ def normalise(name: str) -> str:
 
 
 def core(name: str) -> str:
-    """A normalised name without the words settlers added: "new bern" -> "bern", "rome city" ->
-    "rome".
-    """
+    """A name without the words settlers added: "new bern" -> "bern", "rome city" -> "rome"."""
     for word in _LEADING:
         if name.startswith(word) and len(name) - len(word) > 3:
             name = name[len(word) :]
@@ -137,9 +135,7 @@ _CONTINENTS = ("AF", "AS", "EU", "NA", "OC", "SA")
 
 
 class PairFeatures:
-    """Features of pairs (U.S. row, pool). ``of(row)`` gives (n_pool, d) float32; ``names`` its d
-    columns.
-    """
+    """Features of pairs. ``of(row)`` gives (n_pool, d) float32; ``names`` its d columns."""
 
     def __init__(self, data: OpenData, places: Places, pool: IntArray) -> None:
         self.data, self.places, self.pool = data, places, pool
@@ -283,9 +279,7 @@ class PairFeatures:
         }
 
     def _flights(self, airports: list[str]) -> tuple[FloatArray, FloatArray]:
-        """Whether a direct flight links both places' airports, and log(1 + ways to fly with one
-        stop).
-        """
+        """Whether a direct flight links both, and log(1 + ways to fly with one stop)."""
         direct, stops = np.zeros(len(self.pool)), np.zeros(len(self.pool))
         reached: dict[str, int] = {}
         for airport in airports:

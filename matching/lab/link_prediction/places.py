@@ -1,6 +1,4 @@
-"""What is known of each place on its own, and of a U.S. city's people: columns that pair features
-are made of.
-"""
+"""What is known of each place, and of a U.S. city's people, as columns for pair features."""
 
 from __future__ import annotations
 
@@ -51,9 +49,7 @@ class Places:
 
 
 def describe(data: OpenData) -> Places:
-    """The columns for ``data.cities``. Population blank or below 100 counts as the median and as
-    100, as in the baseline.
-    """
+    """The columns for ``data.cities``. Population: blank as the median, at least 100."""
     cities = data.cities
     number = cities.number
     population = number["population"]
@@ -111,9 +107,7 @@ def describe(data: OpenData) -> Places:
 
 
 def _world_degrees(data: OpenData) -> tuple[FloatArray, FloatArray]:
-    """Log counts of partnerships that involve no U.S. city, and of the other countries they lead
-    to.
-    """
+    """Log counts of partnerships without a U.S. city, and of the countries they lead to."""
     graph = world_graph(data).tocoo()
     codes = {code: i for i, code in enumerate(sorted(set(data.cities.text["country"])))}
     country = np.array([codes[code] for code in data.cities.text["country"]])
@@ -150,18 +144,14 @@ _COMPONENTS = 10
 
 
 def filled(values: FloatArray) -> FloatArray:
-    """Blanks of (n, ...) replaced by the mean of what is known in the column; by 0 where nothing
-    is.
-    """
+    """Blanks of (n, ...) replaced by the mean of the column's known values, else by 0."""
     known = ~np.isnan(values)
     mean = np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     return np.where(known, values, mean)
 
 
 def state_profiles(states: KeyedTable) -> dict[str, FloatArray]:
-    """State -> (10,) principal components of log ancestry and origin shares (Census), the first of
-    unit variance.
-    """
+    """State -> (10,) principal components of log ancestry and origin shares (Census)."""
     columns = sorted(
         {name for row in states.rows.values() for name in row if name.startswith("pct_")}
     )
@@ -176,9 +166,7 @@ def state_profiles(states: KeyedTable) -> dict[str, FloatArray]:
 
 
 def describe_origins(data: OpenData, places: Places, rows: IntArray) -> FloatArray:
-    """(len(rows), 19): place on the sphere (3), state profile (10), log population, log share born
-    abroad, coast, air, elevation, seat.
-    """
+    """(len(rows), 19): sphere (3), state (10), log size, born abroad, coast, air, height, seat."""
     profiles = state_profiles(data.states)
     none = np.zeros(_COMPONENTS)
     state = np.stack([profiles.get(data.cities.text["admin1_code"][row], none) for row in rows])

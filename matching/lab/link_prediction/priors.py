@@ -28,9 +28,7 @@ _RIDGE = 1.0
 
 @dataclass(frozen=True)
 class FacetEvidence:
-    """Coefficient of each facet's similarity (log-odds from 0 to 1), its standard error, its mean
-    for partners and for others.
-    """
+    """A facet's coefficient (log-odds from 0 to 1), its error, its mean for partners and others."""
 
     facet: str
     coefficient: float
@@ -40,9 +38,7 @@ class FacetEvidence:
 
 
 def open_records(data: OpenData, rows: IntArray) -> list[ProfileRecord]:
-    """What open data says of places, as records; the first two languages of the country, and solar
-    time for the UTC offset.
-    """
+    """Places as records from open data; country's first two languages, solar time as offset."""
     number, text = data.cities.number, data.cities.text
     hints: dict[str, dict[str, float]] = {}
     for hint in tie_hints(data.states, data.countries):
@@ -87,9 +83,7 @@ def open_records(data: OpenData, rows: IntArray) -> list[ProfileRecord]:
 def facet_similarities(
     left: list[ProfileRecord], right: list[ProfileRecord], rows: IntArray, cols: IntArray
 ) -> FloatArray:
-    """(len(rows), len(OPEN_FACETS)) similarity left→right by facet, the mean of its present parts;
-    NaN without any.
-    """
+    """(rows, OPEN_FACETS) similarity left→right: mean of present parts; NaN without any."""
     languages = tuple(sorted({code for record in (*left, *right) for code in record.languages}))
     total = np.zeros((len(rows), len(OPEN_FACETS)))
     share = np.zeros_like(total)
@@ -111,9 +105,7 @@ def facet_similarities(
 def learn_priors(
     data: OpenData, pairs: PairTable, tiers: str = "AB", seed: int = 0
 ) -> tuple[FacetEvidence, ...]:
-    """One entry a facet of ``OPEN_FACETS``, largest coefficient first. An unknown similarity counts
-    as the facet's mean.
-    """
+    """One entry a facet, largest coefficient first. An unknown similarity counts as the mean."""
     known = training_pairs(data.cities, pairs, "partners", tiers)
     left, rows = np.unique(known.left, return_inverse=True)
     foreign, cols = known.others, np.searchsorted(known.others, known.right)
@@ -148,9 +140,7 @@ def learn_priors(
 def fit_non_negative(
     similarity: FloatArray, labels: FloatArray, ridge: float = _RIDGE
 ) -> tuple[list[float], list[float]]:
-    """Coefficients ≥ 0 (d) of a ridge logistic model with intercept on (n, d), and standard errors
-    from the information matrix.
-    """
+    """Coefficients ≥ 0 (d) of a ridge logistic model on (n, d), and standard errors."""
     design = np.column_stack([similarity, np.ones(len(similarity))])
     penalty = np.r_[np.full(similarity.shape[1], ridge), 0.0]
 

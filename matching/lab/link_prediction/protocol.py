@@ -89,9 +89,7 @@ class _Sought:
 
 
 def training_pairs(cities: CityTable, pairs: PairTable, pool: str, tiers: str) -> TrainingPairs:
-    """Partners to learn from; the others are drawn from these pairs' own foreign cities, or from
-    the open pool.
-    """
+    """Partners to learn from; the others come from their foreign cities or the open pool."""
     left, right = (
         cities.rows_of(pairs.left.tolist(), "training pairs"),
         cities.rows_of(pairs.right.tolist(), "training pairs"),

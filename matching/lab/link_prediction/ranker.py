@@ -47,9 +47,7 @@ _INCREASING = (
 
 @dataclass(frozen=True)
 class TrainingPairs:
-    """Rows of the city table: partners to learn from, and pairs of unsure label that are neither
-    partners nor others.
-    """
+    """Rows of the city table: partners to learn from, and pairs of unsure label."""
 
     left: IntArray
     right: IntArray
@@ -82,9 +80,7 @@ class Ranker:
         self.models: list[Any] = []
 
     def fit(self, pairs: TrainingPairs) -> Ranker:
-        """Learn from ``pairs``; what other cities' partnerships tell is taken out of fold for the
-        rows learned from.
-        """
+        """Learn from ``pairs``; features of other cities' partnerships are out of fold."""
         self.told = Told(Partnerships.of_pairs(self.data, self.places, pairs.left, pairs.right))
         features = PairFeatures(self.data, self.places, pairs.others)
         self.names = (*features.names, *self.told.names)
@@ -96,9 +92,7 @@ class Ranker:
     def _examples(
         self, pairs: TrainingPairs, features: PairFeatures, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
-        """Features and labels of partners and of drawn others, told by partnerships of other inner
-        folds.
-        """
+        """Features and labels of partners and drawn others, from other inner folds."""
         left = np.unique(pairs.left)
         fold = rng.permutation(len(left)) % INNER_FOLDS
         rows, labels = [], []
@@ -120,9 +114,7 @@ class Ranker:
     def _draw(
         self, row: int, pairs: TrainingPairs, rng: np.random.Generator
     ) -> tuple[IntArray, FloatArray]:
-        """Positions among ``pairs.others`` of a city's partners and of random others, and their
-        labels.
-        """
+        """Positions of a city's partners and of random others in ``pairs.others``; labels."""
         partners = pairs.right[pairs.left == row]
         position = {int(other): i for i, other in enumerate(pairs.others)}
         positive = np.array(
@@ -154,9 +146,7 @@ class Ranker:
         self.models += [trees.fit(rows, labels), linear.fit(rows, labels)]
 
     def score(self, rows: IntArray, pool: IntArray) -> FloatArray:
-        """(len(rows), len(pool)) float64. Raises ``CountedTwice`` for a U.S. city that was learned
-        from.
-        """
+        """(rows, pool) float64. Raises ``CountedTwice`` for a U.S. city that was learned from."""
         features = PairFeatures(self.data, self.places, pool)
         told = self.told.features(rows, pool)
         result = np.empty((len(rows), len(pool)))

@@ -22,9 +22,7 @@ US_TERRITORIES = frozenset({"PR", "GU", "VI", "AS", "MP", "UM"})
 
 
 class TableError(ValueError):
-    """Open data that cannot be used as given; the message says which table, column or value, and
-    what is expected.
-    """
+    """Unusable open data: the message names table, column or value, and what is expected."""
 
 
 def _number(value: str | None, table: str, column: str) -> float:
@@ -80,9 +78,7 @@ CITY_TEXTS = [
 
 @dataclass(frozen=True)
 class CityTable:
-    """One row a place, in the order given. ``number[c]`` is (n,) float64 with NaN for blank;
-    ``text[c]`` a tuple of n strings.
-    """
+    """One row a place. ``number[c]``: (n,) float64, NaN for blank; ``text[c]``: n strings."""
 
     ids: IntArray
     number: Mapping[str, FloatArray]
@@ -95,9 +91,7 @@ class CityTable:
     def from_rows(
         cls, rows: Iterable[Row], aliases: Mapping[int, tuple[str, ...]] | None = None
     ) -> CityTable:
-        """Raises ``TableError`` for a missing column, a number that is none, or a repeated
-        ``city_id``.
-        """
+        """Raises ``TableError`` for a missing column, no number, or a repeated ``city_id``."""
         ids: list[int] = []
         numbers: dict[str, list[float]] = {name: [] for name in CITY_NUMBERS}
         texts: dict[str, list[str]] = {name: [] for name in CITY_TEXTS}
@@ -132,9 +126,7 @@ class CityTable:
 
 @dataclass(frozen=True)
 class KeyedTable:
-    """A small table by text key (country or state code); ``get`` gives NaN for a blank or for an
-    unknown key.
-    """
+    """A small table by country or state; ``get`` gives NaN for a blank or unknown key."""
 
     keys: tuple[str, ...]
     rows: Mapping[str, Row]
@@ -159,9 +151,7 @@ class KeyedTable:
 
 @dataclass(frozen=True)
 class PairTable:
-    """Partnerships between a U.S. city and one abroad: ``left`` and ``right`` are (n,) city ids,
-    ``tier`` n letters.
-    """
+    """U.S.–foreign partnerships: ``left`` and ``right`` (n,) city ids, ``tier`` n letters."""
 
     left: IntArray
     right: IntArray
@@ -196,9 +186,7 @@ class PairTable:
 
 @dataclass(frozen=True)
 class OpenData:
-    """All that a ranking may look at. ``world_pairs`` are (a, b) ids of partnerships that join no
-    U.S. city with one abroad.
-    """
+    """What a ranking may look at. ``world_pairs``: (a, b) ids of pairs without a U.S. city."""
 
     cities: CityTable
     countries: KeyedTable  # by iso2
@@ -208,9 +196,7 @@ class OpenData:
 
 
 def world_graph(data: OpenData) -> sparse.csr_matrix:
-    """(n, n) 1 where two cities of the table are partners. Rows with a U.S. city are left out
-    (leakage rule of the baseline).
-    """
+    """(n, n) 1 where two cities are partners, without those of U.S. cities (no leakage)."""
     index, country = data.cities.index, data.cities.text["country"]
     ends = [
         (index[int(a)], index[int(b)])

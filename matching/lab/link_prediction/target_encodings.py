@@ -66,9 +66,7 @@ class Partnerships:
             raise CountedTwice("a U.S. city's own partnerships may not describe its pairs")
 
     def own(self, pool: IntArray) -> tuple[IntArray, IntArray]:
-        """Candidates that are counted themselves: their positions in the pool, and among
-        ``right``.
-        """
+        """Candidates that are counted themselves: positions in the pool and among ``right``."""
         position = {int(row): i for i, row in enumerate(self.right)}
         both = [(i, position[int(row)]) for i, row in enumerate(pool) if int(row) in position]
         return np.array([i for i, _ in both], dtype=np.int64), np.array(
@@ -76,9 +74,7 @@ class Partnerships:
         )
 
     def damped(self) -> FloatArray:
-        """(a,) weights of U.S. cities, so that one of many partners counts by the square root of
-        their number.
-        """
+        """(a,) weights: a U.S. city of many partners counts by their square root."""
         weights: FloatArray = 1.0 / np.sqrt(np.asarray(self.chosen.sum(1)).ravel())
         return weights
 
@@ -103,9 +99,7 @@ _SCALE = np.array([6.0] * 3 + [1.0] * 10 + [0.7, 1.0, 0.5, 1.0, 0.5, 0.33])
 
 
 class ChosenCountries(TargetEncoding):
-    """``h_likely_country``: log of the country's probability for the city over its share among all
-    partnerships.
-    """
+    """``h_likely_country``: log of the country's probability for the city over its share."""
 
     names = ("h_likely_country",)
 
@@ -130,9 +124,7 @@ class ChosenCountries(TargetEncoding):
             )
 
     def features(self, rows: IntArray, pool: IntArray) -> FloatArray:
-        """(len(rows), len(pool), 1) float32; 0 where a country was never chosen and no rest was
-        seen. Raises ``CountedTwice``.
-        """
+        """(rows, pool, 1) float32; 0 for a country never chosen. Raises ``CountedTwice``."""
         self.known.refuse_own(rows)
         lift = np.zeros((len(rows), len(self._classes) + 1))
         if self._model is not None:
@@ -246,9 +238,7 @@ NAMES = (
 def _kernels(
     places: Places, state: FloatArray, rows: IntArray, others: IntArray
 ) -> dict[str, FloatArray]:
-    """(rows, others) likeness of U.S. cities: same state, within about 60 and 250 km, of similar
-    size, and both of the latter.
-    """
+    """(rows, others) likeness of U.S. cities: state, 60 and 250 km, size, distance and size."""
     cosine = np.clip(places.unit[rows] @ places.unit[others].T, -1.0, 1.0)
     km = 6371.0 * np.arccos(cosine)
     size = np.abs(places.log_population[rows][:, None] - places.log_population[others][None, :])
@@ -348,9 +338,7 @@ class ChosenNearby(TargetEncoding):
         return columns
 
     def _places(self, kernels: dict[str, FloatArray], pool: IntArray) -> list[FloatArray]:
-        """How near the candidate lies to other partners of similar cities; a city of many partners
-        counts by their square root.
-        """
+        """How near the candidate lies to other partners of similar cities, damped."""
         many = self.known.damped()
         km = 6371.0 * np.arccos(
             np.clip(self.places.unit[self.right] @ self.places.unit[pool].T, -1.0, 1.0)

@@ -15,8 +15,8 @@ from backend.cities.models import Community, Country
 from backend.cities.names import searched_name
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
 from backend.cities.vocabularies import vocabulary
+from backend.common.bounds import valid_ids
 from backend.common.errors import InvalidFields
-from backend.common.ids import valid_ids
 
 
 class _Wrong(Exception):

@@ -26,8 +26,8 @@ from backend.cities.names import searched_name
 from backend.cities.permissions import actor_kind, require_in, require_staff
 from backend.cities.profile_schema import GROUPS, Field, Group, Kind, document_value
 from backend.cities.profile_validation import missing_answers, valid_part
+from backend.common.bounds import valid_ids
 from backend.common.errors import NotVisible
-from backend.common.ids import valid_ids
 from backend.outbox.models import Event
 
 # Reads over more than one table, for pages and the API. Each returns what its reader may see,

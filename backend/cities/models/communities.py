@@ -14,7 +14,7 @@ from django.utils.translation import pgettext_lazy
 from backend.accounts.grants import Role
 from backend.cities.models.places import Country, Place
 from backend.cities.names import community_key, searched_name
-from backend.common.ids import valid_ids
+from backend.common.bounds import valid_ids
 
 # Communities, the organisations that run their programmes, their people and their membership in
 # the network.

@@ -21,16 +21,20 @@ from django.db.models import (
     Value,
 )
 from django.db.models.functions import Coalesce, Greatest
+from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.formats import date_format
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Membership
 from backend.cities.permissions import Reader, require_staff
+from backend.cities.vocabularies import label
 from backend.common.dates import database_now, months_before, whole_months
-from backend.common.errors import NotVisible
+from backend.common.errors import NotVisible, WrongState
+from backend.common.pdf import render_pdf
 from backend.introductions.models import (
     Activity,
     Agreement,
@@ -89,7 +93,7 @@ def _in_a_sentence(words: str) -> str:
     """English writes a state small within a sentence; what is right elsewhere the catalogue has
     decided.
     """
-    return words.lower() if (get_language() or "en").startswith("en") else words
+    return words.lower() if (translation.get_language() or "en").startswith("en") else words
 
 
 def with_health(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet[Any]:
@@ -313,3 +317,43 @@ def partnership_for(
         raise NotVisible
     sides = (partnership.pair.a_id, partnership.pair.b_id)
     return partnership, reader.on_side(sides, Verb.READ, Resource.PARTNERSHIP)
+
+
+# The certificate: a PDF of one page, from what both sides confirmed.
+
+
+def certificate_for(reader: Reader, partnership_id: int) -> bytes:
+    """The certificate in the reader's language, for both sides and staff.
+
+    Raises:
+        NotVisible: no such partnership, or not theirs. WrongState: it has ended; a certificate
+            would say what is not so.
+    """
+    partnership, _reader = partnership_for(reader, partnership_id)
+    if partnership.status in OVER:
+        raise WrongState(_("This partnership is at rest; a certificate is made for a living one."))
+    return render_pdf(_certificate(partnership))
+
+
+def _certificate(partnership: Partnership) -> str:
+    language = translation.get_language() or "en"
+    pair = partnership.pair
+    signatories = sorted(
+        partnership.agreement.signatories.all(), key=lambda signatory: signatory.community_id
+    )
+    context = {
+        "language": language,
+        "bidi": translation.get_language_bidi(),
+        "title": _("Certificate of Partnership"),
+        "form": partnership.get_form_display(),
+        "recognised": partnership.recognised,  # type: ignore[attr-defined]  # annotated by partnership_for
+        "first": pair.a,
+        "second": pair.b,
+        "since": partnership.since,
+        "areas": [label("themes", code, language) for code in partnership.agreement.areas],
+        "signatories": signatories,
+        "number": partnership.pk,
+        "today": date_format(database_now().date()),
+        "sample": pair.a.is_sample or pair.b.is_sample,
+    }
+    return render_to_string("introductions/certificate.html", context)

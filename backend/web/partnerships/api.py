@@ -12,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.common.dates import database_now
-from backend.introductions.certificates import certificate_for
 from backend.introductions.models import Partnership
 from backend.introductions.queries.partnerships import (
+    certificate_for,
     partnership_for,
     partnerships_for_staff,
     partnerships_of,

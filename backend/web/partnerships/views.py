@@ -22,10 +22,10 @@ from backend.cities.models import Community
 from backend.cities.permissions import Reader
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible
-from backend.introductions.certificates import certificate_for
 from backend.introductions.models import Introduction, Partnership
 from backend.introductions.queries.partnerships import (
     OVER,
+    certificate_for,
     health_of,
     partnership_for,
     partnerships_for_staff,

@@ -96,7 +96,6 @@ class Command(BaseCommand):
         folder.world_file.write_text(world)
         if world == "sample unfinished":
             call_command("load_sample")
-            call_command("load_sample_partnerships")
             folder.world_file.write_text("sample")
         signs = run_folder / "sign-in.txt"
         signs.unlink(missing_ok=True)

@@ -1,4 +1,6 @@
-"""``python3 manage.py load_sample``: the sample world into an empty service."""
+"""``python3 manage.py load_sample``: the sample world into an empty service, with a few
+partnerships.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backend.cities.sample.world import load_sample
 from backend.common.errors import Conflict
+from backend.introductions.sample import load_sample_partnerships
 
 
 class Command(BaseCommand):
     help = (
         "Fills an empty service with the sample world: real places, invented profiles, plainly "
-        "marked."
+        "marked. May run again at any time."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,3 +41,4 @@ class Command(BaseCommand):
             f"sample world: {world.communities:,} communities, {world.published:,} "
             f"published profiles, {world.accounts:,} accounts, {how}"
         )
+        self.stdout.write(f"sample partnerships: {load_sample_partnerships()} begun")

@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class RuntimeConfig(AppConfig):
-    name = "backend.runtime"
-    label = "runtime"

@@ -71,9 +71,7 @@ def read_pairs(path: Path) -> PairTable:
 
 
 def read_open_data(folder: Path) -> OpenData:
-    """Cities, countries, states, air routes and the pairs that join no U.S. city with one abroad.
-    Raises ``TableError``.
-    """
+    """Cities, countries, states, air routes, pairs of the world. Raises ``TableError``."""
     with _open_table(folder / "cities.csv.gz") as file:
         cities = CityTable.from_rows(csv.DictReader(file), _read_aliases())
     with _open_table(folder / "countries.csv") as file:
@@ -116,9 +114,7 @@ def measure_recovery(
 
 
 def write_tie_hints(folder: Path, target: Path) -> int:
-    """Write ``state,country,hint`` for ``matching.lab.link_prediction.heritage.tie_hints``; returns
-    the number of rows. Raises ``TableError``.
-    """
+    """Write ``state,country,hint`` rows; returns how many. Raises ``TableError``."""
     with _open_table(folder / "us_states.csv") as file:
         states = KeyedTable.from_rows(csv.DictReader(file), "state", "us_states")
     with _open_table(folder / "countries.csv") as file:

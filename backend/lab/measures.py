@@ -1,6 +1,4 @@
-"""What the report shows, taken from the database as it is now and, if given, from a benchmark
-folder.
-"""
+"""What the report shows, from the database and, if given, from a benchmark folder."""
 
 from __future__ import annotations
 
@@ -26,9 +24,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Decisions by preference: for each of ``BINS`` bins of [0, 1], how many, their mean
-    preference, and the share interested.
-    """
+    """For each of ``BINS`` bins of preference: decisions, mean preference, share interested."""
 
     decisions: int
     bins: tuple[tuple[int, float, float], ...]
@@ -47,9 +43,7 @@ class Measures:
 
 
 def take_measures(data: Path | None = None, train: Path | None = None) -> Measures:
-    """Raises ValueError for a world with an empty side, TableError for a benchmark folder that
-    cannot be read.
-    """
+    """Raises ValueError for an empty side, TableError for an unreadable benchmark folder."""
     rules = settings.SUGGESTIONS
     snapshot, weights = freeze_snapshot(), weights_in_force()
     simulation = simulate(

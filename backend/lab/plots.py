@@ -52,9 +52,7 @@ def bars(
 
 
 def histogram(title: str, series: Sequence[Series], floor: float) -> str:
-    """Shares (each series sums to one) over equal bins of [0, 1], side by side, with a line at
-    ``floor``.
-    """
+    """Shares (each series sums to one) over equal bins of [0, 1], with a line at ``floor``."""
     width, height, left, bottom = 640, 240, 50, 30
     count = len(series[0].values)
     top = max(max(one.values) for one in series) or 1.0

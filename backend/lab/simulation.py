@@ -1,6 +1,4 @@
-"""The simulated market of a snapshot: ways to rank side by side, exposure by size, coverage, and
-what each fusion and facet adds.
-"""
+"""The simulated market of a snapshot: rankings compared, exposure, coverage, what facets add."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ _SEED = 20_240_611
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Outcome of one way to make lists, in plain numbers; see
-    ``matching.lab.simulation.Outcome``.
-    """
+    """One way to make lists, in plain numbers; see ``matching.lab.simulation.Outcome``."""
 
     mutual_interests: float
     exposure_gini: float
@@ -128,9 +124,7 @@ class _Market:
         )
 
     def blind_to(self, facet: str) -> simulation.Market:
-        """The market as a ranking sees it that does not know a facet, though communities still
-        decide by it.
-        """
+        """The market for a ranking without a facet, though communities still decide by it."""
         weights = self.engine.weights
         blind = dataclasses.replace(weights, unit={**weights.unit, facet: 0.0})
         found = Preference(blind).fit(self.engine.left, self.engine.right).dense()
@@ -149,9 +143,7 @@ class _Market:
 
 
 class _Drawn:
-    """One answer of the left side to each pair on its list, and what was foretold of it with one
-    facet unknown.
-    """
+    """An answer of the left side to each pair on its list; forecasts without one facet."""
 
     def __init__(self, world: _Market, facets: int) -> None:
         rng = np.random.default_rng(_SEED)
@@ -164,9 +156,7 @@ class _Drawn:
         self._interested = (rng.random(len(wanted)) < wanted).astype(np.float64)
 
     def foretell(self, number: int, blind: simulation.Market) -> None:
-        """Takes over what is foretold of the pairs whose unknown facet is the one of this
-        number.
-        """
+        """Takes over forecasts for the pairs whose unknown facet has this number."""
         at = self._hidden == number
         self._foretold[at] = blind.left_preference[self._rows[at], self._cols[at]]
 
@@ -191,9 +181,7 @@ def simulate(
     threshold: float,
     places: int,
 ) -> Simulation:
-    """The market of a snapshot, or of an even sample of it where a side is large. Raises ValueError
-    for an empty side.
-    """
+    """The market of a snapshot, or of an even sample. Raises ValueError for an empty side."""
     if not snapshot.left or not snapshot.right:
         raise ValueError("a market needs published communities on both sides")
     builder = fit_builder(snapshot)

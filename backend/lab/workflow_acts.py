@@ -40,9 +40,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Scene:
-    """``first`` is A's suggestion with B, ``second`` the one with C. ``people`` answer for their
-    community, by its letter.
-    """
+    """``first``: A's suggestion with B, ``second``: with C. ``people`` answer, by letter."""
 
     a: Community
     b: Community
@@ -74,9 +72,7 @@ def make_people() -> tuple[dict[str, User], User]:
 
 
 def make_scene(people: dict[str, User], curator: User) -> Scene:
-    """Fresh rows: a published A with room for one introduction, B and C with room for many, and two
-    released suggestions.
-    """
+    """Fresh rows: A with room for one introduction, B and C for many, two suggestions."""
     number, now = next(_numbers), database_now()
     a, b, c = (_community(letter, number, people[letter], now) for letter in "abc")
     first, second = (_suggestion(a, other, now) for other in (b, c))
@@ -158,9 +154,7 @@ def _undo(letter: str) -> Act:
 
 
 def _introduction(scene: Scene) -> int:
-    """The open card of the first pair; 0 where there is none, which is refused like any wrong
-    number.
-    """
+    """The open introduction of the first pair, or 0, which is refused like a wrong id."""
     cards = Introduction.objects.filter(pair_id=scene.first.pair_id).exclude(
         stage=Introduction.Stage.CLOSED
     )
@@ -327,9 +321,7 @@ BEGINNINGS: Mapping[tuple[str, ...], tuple[str, ...]] = {
 
 
 def draw(randomness: random.Random) -> tuple[tuple[str, ...], tuple[str, ...], int]:
-    """A beginning, two to four acts at the same moment, and how many seconds an answer can be
-    undone.
-    """
+    """A beginning, two to four simultaneous acts, and the undo window in seconds."""
     beginning = randomness.choice(list(BEGINNINGS))
     acts = tuple(randomness.choice(BEGINNINGS[beginning]) for _ in range(randomness.randint(2, 4)))
     return beginning, acts, randomness.choice((0, 60))

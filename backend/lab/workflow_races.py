@@ -90,9 +90,7 @@ def _outcome(suggestion: Suggestion) -> Iterator[str]:
 
 
 def _told_early(suggestion: Suggestion) -> Iterator[str]:
-    """What a side reads must be the same as if the other had not answered, until both are
-    interested.
-    """
+    """Before mutual interest a side reads the same as if the other had not answered."""
     if suggestion.status in (_S.MUTUAL, _S.INTRODUCED, _S.HELD) or _events(
         Topic.INTEREST_MUTUAL, "suggestion", suggestion.pk
     ):

@@ -1,6 +1,4 @@
-"""``race_workflow --rounds 2000``: answers, withdrawals, consents and capacity, raced on real
-connections.
-"""
+"""``race_workflow --rounds 2000``: answers, consents and capacity raced on real connections."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def build_engine(
     not encoded again.
 
     Raises ``RecordError`` subclasses that name record and field, among them DuplicateIdError if a
-    community stands on both sides.
+    community is on both sides.
     """
     weights = weights or Weights()
     if not hasattr(builder, "parts_"):
@@ -76,9 +76,7 @@ def build_engine(
     left, right = builder.transform_sides(snapshot, known)
     rows, cols = ({int(id_): at for at, id_ in enumerate(side.ids)} for side in (left, right))
     for id_ in rows.keys() & cols.keys():
-        raise DuplicateIdError(
-            id_, "id", "stands on both sides; a community is either left or right"
-        )
+        raise DuplicateIdError(id_, "id", "is on both sides; a community is either left or right")
     preference = Preference(weights).fit(left, right)
     eligibility = Eligibility(snapshot)
     problem = PairProblem(

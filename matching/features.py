@@ -264,7 +264,7 @@ def _unique_ids(records: Sequence[ProfileRecord]) -> IntArray:
     if len(np.unique(ids)) != len(ids):
         repeated = next(id_ for id_, count in Counter(ids.tolist()).items() if count > 1)
         raise DuplicateIdError(
-            repeated, "id", "stands twice on one side; give every community once"
+            repeated, "id", "occurs twice on one side; give every community once"
         )
     return ids
 

@@ -248,7 +248,7 @@ def _by_community(
 
 
 def _by_time(count: int, folds: int) -> Iterator[tuple[BoolArray, BoolArray]]:
-    """The later blocks of decisions, each told from all that came before it."""
+    """The later blocks of decisions, each tested against all earlier ones."""
     block = np.arange(count) * folds // count
     return ((block < number, block == number) for number in range(1, folds))
 
@@ -257,7 +257,7 @@ def _held_out(
     table: _Table, in_use: Weights, pull: float, splits: Iterator[tuple[BoolArray, BoolArray]]
 ) -> tuple[Scores, Scores]:
     """Scores of used and learned weights on held-out decisions; α and γ from training."""
-    told: list[tuple[Float64Array, Float64Array, Float64Array]] = []
+    tested: list[tuple[Float64Array, Float64Array, Float64Array]] = []
     for train_rows, test_rows in splits:
         train, test = table.where(train_rows), table.where(test_rows)
         if not len(train.outcome) or not len(test.outcome):
@@ -268,8 +268,8 @@ def _held_out(
             probabilities.append(
                 scipy.special.expit(alpha + gamma * (test.preference(unit, in_use) - in_use.prior))
             )
-        told.append((test.outcome, probabilities[0], probabilities[1]))
-    outcome, old, new = (np.concatenate(part) for part in zip(*told, strict=True))
+        tested.append((test.outcome, probabilities[0], probabilities[1]))
+    outcome, old, new = (np.concatenate(part) for part in zip(*tested, strict=True))
     return Scores(brier_score(old, outcome), log_loss(old, outcome)), Scores(
         brier_score(new, outcome), log_loss(new, outcome)
     )

@@ -257,7 +257,7 @@ class OutOfRangeError(RecordError):
 
 
 class DuplicateIdError(RecordError):
-    """The same id stands twice on one side."""
+    """The same id occurs twice on one side."""
 
 
 class UnseenValueError(RecordError):

@@ -105,7 +105,7 @@ def _told_early(suggestion: Suggestion) -> Iterator[str]:
         setattr(silent, f"{other}_final_at", None)
         sides = SuggestionSide(suggestion, side), SuggestionSide(silent, side)
         if status_for_side(sides[0], now) != status_for_side(sides[1], now):
-            yield f"side {side} can tell that {other} has answered"
+            yield f"side {side} can see that {other} has answered"
 
 
 def _audit_of_answers(suggestion: Suggestion) -> Iterator[str]:
@@ -144,7 +144,7 @@ def _cards(cards: list[Introduction], done: Counter[str]) -> Iterator[str]:
         if opened != 1:
             yield f"{opened} events of the opening of one introduction"
         if card.stage == _I.TO_INTRODUCE and moved:
-            yield "moved, and stands where it began"
+            yield "moved, and is where it began"
         if (
             card.suggestion_id
             and card.stage == _I.CLOSED
@@ -186,7 +186,7 @@ MOST_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class Round:
-    """``ways``: what each act came to, "done" or the code of its refusal."""
+    """``ways``: the outcome of each act, "done" or the code of its refusal."""
 
     number: int
     beginning: tuple[str, ...]

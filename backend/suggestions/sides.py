@@ -19,7 +19,7 @@ from backend.suggestions.models import Pair, Suggestion
 
 
 def cooling_end(moment: dt.datetime) -> dt.datetime:
-    """Until when a pair rests that came to its end at ``moment``."""
+    """Until when a pair rests whose suggestion ended at ``moment``."""
     return months_after(moment, settings.SUGGESTIONS["cooling_months"])
 
 

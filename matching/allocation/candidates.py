@@ -1,4 +1,4 @@
-"""The sparse graph that an allocation works on: every pair that stands in a list of either side."""
+"""The sparse graph that an allocation works on: every pair in a list of either side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Candidates:
     """Pairs (c,) by row and column of the two sides, ordered by row, then column, each once.
 
     Raises ValueError for arrays of unequal length, rows or columns outside of the sides, a pair
-    that stands twice, or preferences that are not numbers from 0 to 1.
+    that occurs twice, or preferences that are not numbers from 0 to 1.
     """
 
     left_ids: IntArray  # (n_left,)

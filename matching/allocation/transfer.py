@@ -65,7 +65,7 @@ class ConvergenceError(ValueError):
 
 class _Side(NamedTuple):
     capacity: Float64Array
-    part: IntArray  # the connected part of the graph in which each community stands
+    part: IntArray  # the connected part of the graph that each community is in
 
 
 class Allocation:
@@ -152,7 +152,7 @@ class Allocation:
     def _settle(
         self, kernel: csr_array, left: _Side, right: _Side, b: Float64Array
     ) -> tuple[Float64Array, Float64Array]:
-        """The potentials for a kernel, from where B stood last."""
+        """The potentials for a kernel, starting from the last B."""
         turned = kernel.T.tocsr()
         mixing = Mixing()
         for iterations in range(1, self.max_iterations + 1):

@@ -25,7 +25,7 @@ _ENOUGH = (
 )
 
 
-class _Told(NamedTuple):
+class _Terms(NamedTuple):
     row: int
     language: str
     terms: list[str]
@@ -87,8 +87,8 @@ class Story(Part):
     def fit(self, left: Records, right: Records) -> None:
         self.tfidf_ = self.svd_ = None
         self.means_ = {}
-        told = [*self._told(left), *self._told(right)]
-        if len(told) < 3:
+        stories = [*self._stories(left), *self._stories(right)]
+        if len(stories) < 3:
             return  # nothing can be learned from fewer: the facet is then not present for anybody
         # Only here: they take seconds to import, and most processes that know of the engine never
         # fit a story.
@@ -98,8 +98,8 @@ class Story(Part):
         tfidf = TfidfVectorizer(
             analyzer=list, max_features=20_000, sublinear_tf=True, dtype=np.float32
         )
-        weighted = tfidf.fit_transform([story.terms for story in told])
-        depth = min(self.components, len(tfidf.vocabulary_) - 1, len(told) - 1)
+        weighted = tfidf.fit_transform([story.terms for story in stories])
+        depth = min(self.components, len(tfidf.vocabulary_) - 1, len(stories) - 1)
         if depth < 1:
             return
         # Its share of explained variance, unused here, is 0 / 0 for equal stories
@@ -109,7 +109,7 @@ class Story(Part):
                 TruncatedSVD(depth, random_state=self.random_state).fit(weighted),
             )
         latent = np.asarray(self.svd_.transform(weighted), dtype=np.float64)
-        languages = np.array([story.language for story in told])
+        languages = np.array([story.language for story in stories])
         for language in np.unique(languages):
             of_language = latent[languages == language]
             if len(of_language) >= _ENOUGH:
@@ -121,24 +121,26 @@ class Story(Part):
             return symmetric(np.zeros((len(records), 0), dtype=np.float32), present)
         depth = self.svd_.components_.shape[0]
         rows = np.zeros((len(records), depth + 1), dtype=np.float32)
-        told = self._told(records)
-        if told:
-            at = np.array([story.row for story in told])
-            weighted = self.tfidf_.transform([story.terms for story in told])
+        stories = self._stories(records)
+        if stories:
+            at = np.array([story.row for story in stories])
+            weighted = self.tfidf_.transform([story.terms for story in stories])
             latent = np.asarray(self.svd_.transform(weighted), dtype=np.float64)
-            latent -= np.array([self.means_.get(story.language, np.zeros(depth)) for story in told])
+            latent -= np.array(
+                [self.means_.get(story.language, np.zeros(depth)) for story in stories]
+            )
             readable = (np.abs(latent).max(axis=1) > 1e-9) & (np.diff(weighted.indptr) > 0)
             direction = unit_rows(latent * readable[:, None])
             present[at], rows[at, 0], rows[at, 1:] = readable, readable, direction
         return symmetric(rows * np.float32(np.sqrt(0.5)), present)
 
-    def _told(self, records: Records) -> list[_Told]:
+    def _stories(self, records: Records) -> list[_Terms]:
         stories = (
             (at, record.story_language or "und", record.story)
             for at, record in enumerate(records)
             if record.story
         )
-        found = (_Told(at, language, self.terms(language, text)) for at, language, text in stories)
+        found = (_Terms(at, language, self.terms(language, text)) for at, language, text in stories)
         return [story for story in found if story.terms]
 
     def state(self) -> Iterable[Any]:

@@ -161,7 +161,7 @@ def allocated_lists(
 
 
 def candidates_of(market: Market, lists: Lists, fusion: str = "harmonic") -> Candidates:
-    """Every pair that stands in a list of either side."""
+    """Every pair in a list of either side."""
     listed = (_examination(lists.left, len(market.right_ids)) > 0) | (
         _examination(lists.right, len(market.left_ids)) > 0
     ).T

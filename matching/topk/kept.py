@@ -36,14 +36,14 @@ class KeptLists:
         self.side, self.k = replace(side, **contiguous), k
         self.counterpart_order = np.argsort(counterpart_ids, kind="stable")
         self._counterpart_ids = counterpart_ids
-        # Positions instead of ids, in as few bytes as they need: who stands where is looked up by
-        # reading through them all.
+        # Positions instead of ids, in as few bytes as they need: the place of a counterpart is
+        # found by a scan.
         fits = len(counterpart_ids) <= np.iinfo(np.int16).max
         self._at: npt.NDArray[Any] = np.empty(
             side.counterpart_ids.shape, dtype=np.int16 if fits else np.int32
         )
-        # Of each list the score and id down to which it is complete: whoever is not in it comes
-        # after. -inf: it holds everyone.
+        # Of each list the score and id down to which it is complete: any other id comes
+        # after. -inf: it holds every id.
         self._complete_score = np.empty(len(side.ids))
         self._complete_id = np.empty(len(side.ids), dtype=np.int64)
         # The same score for comparisons; -1 for everyone
@@ -102,9 +102,9 @@ class KeptLists:
     def concerned(
         self, position: int, scores: Float32Array, error: float, threads: int = 1
     ) -> tuple[IntArray, IntArray]:
-        """Rows (ascending) whose lists the counterpart at a position stands in, or may have to
-        enter by its scores, which lie within ``error`` of the truth; and its place in each,
-        ``width`` where it does not stand in it. A score of -1 enters nowhere."""
+        """Rows (ascending) whose lists hold the counterpart at a position, or may have to
+        take it by its scores, which lie within ``error`` of the truth; and its place in each,
+        ``width`` where it has none. A score of -1 enters nowhere."""
         starts = range(0, len(self._at), _ROWS_AT_ONCE)
         # 1e-7: _least is rounded
         draw, wanted, margin = (
@@ -146,10 +146,10 @@ class KeptLists:
         """Brings one counterpart to the place that its values (seen from the counterpart) give it
         in each of some lists, or out of them.
 
-        ``places`` is where it stands now, ``width`` for lists that do not hold it; ``allowed`` says
-        in which of them it may stand at all (without values: in none). What comes after the place
+        ``places`` are its present ones, ``width`` for lists that do not hold it; ``allowed`` says
+        in which of them it may be at all (without values: in none). What comes after the place
         down to which a list is complete is not kept: someone who was never listed may come before
-        it. Returns where it stands then.
+        it. Returns its new places.
         """
         starts = range(0, len(rows), _PLACED)
         draw, new = share_out(starts), np.empty(len(rows), dtype=np.int64)

@@ -130,8 +130,7 @@ COVERAGE_TOLERANCE = 1e-6
 """A coverage equal to the floor may be this much below it: weights are float32."""
 
 _IN_CACHE = 2**18  # float64 that fit in a core's cache together with what they are multiplied by
-# Pairs gathered at once: small enough for the cache, and for memory that is not mapped anew each
-# time
+# Pairs gathered at once: small enough for the cache, and for memory that stays mapped
 _SCORED_AT_ONCE = 1_024
 
 

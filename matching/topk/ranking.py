@@ -52,7 +52,7 @@ def top_k(
     are float64; equal scores are ordered by the counterpart's id. Rows with fewer than k such pairs
     are padded (id -1, NaN); empty sides give empty arrays. The result does not depend on
     ``threads``, ``max_bytes`` (bytes of working memory beside inputs and result) or ``warm`` (an
-    earlier ranking: its pairs, scored anew, tell early what cannot enter a list).
+    earlier ranking: its pairs, scored again, show early what cannot enter a list).
 
     Raises ValueError for k < 1, an unknown fusion, duplicate ids, factors that are not finite, and
     a ``max_bytes`` too small to work in.

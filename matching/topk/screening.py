@@ -152,7 +152,7 @@ class Screen:
         )
 
 
-# Pairs gathered at once: small enough for the cache and for memory that is not mapped anew
+# Pairs gathered at once: small enough for the cache, and for memory that stays mapped
 _FOUND_AT_ONCE = 2_048
 
 

@@ -59,7 +59,7 @@ class TwoSidedPass:
     """Lists of the k best of every row and column of a problem whose left side is the smaller one.
 
     Columns are taken block by block in phases that double; after each phase the rows' lists take up
-    their candidates, and rows are sorted by their thresholds anew. Within a phase nothing that
+    their candidates, and rows are sorted again by their thresholds. Within a phase nothing that
     threads share changes, so their timing cannot change what is computed.
     """
 
@@ -272,7 +272,7 @@ class TwoSidedPass:
 
 
 def _places(which: IntArray, of: int) -> IntArray:
-    """(of,) where each of so many stands among those that were chosen; only these have a place."""
+    """(of,) the position of each index among the chosen ones; only those have a position."""
     places = np.empty(of, dtype=np.int64)
     places[which] = np.arange(len(which))
     return places

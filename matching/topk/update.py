@@ -75,7 +75,7 @@ class RankingIndex:
 
     @property
     def ranking(self) -> Ranking:
-        """The ranking as it stands; its arrays change with the next update."""
+        """The present ranking; its arrays change with the next update."""
         scored = int(self.problem.eligibility.left_ok.sum()) * int(
             self.problem.eligibility.right_ok.sum()
         )
@@ -169,7 +169,7 @@ def update(
     """A new ranking for ``problem`` from one for ``before``, as ``RankingIndex.update`` makes it;
     the old one is left as it is.
 
-    Who updates often keeps a RankingIndex: what it notes of the lists is not made anew each time.
+    For frequent updates keep a RankingIndex, which does not rebuild its index each time.
     """
     index = RankingIndex(
         before, replace(ranking, left=copied(ranking.left), right=copied(ranking.right))
@@ -266,7 +266,7 @@ class _Turn:
     threads: int
 
     def absorb(self, changed: IntArray, changed_others: IntArray, losers: IntArray) -> IntArray:
-        """Ranks the changed rows anew and takes them into the others' lists, out of them, or to
+        """Ranks the changed rows again and takes them into the others' lists, out of them, or to
         another place in them.
 
         ``losers`` are positions on the other side whose lists lost a community that is gone.
@@ -311,7 +311,7 @@ class _Turn:
                 np.concatenate((cols, special)),
                 np.concatenate((places, np.full(len(special), self.others.width))),
             )
-        if len(changed_others):  # their own lists are ranked anew as a whole
+        if len(changed_others):  # their own lists are ranked again as a whole
             kept = ~np.isin(cols, changed_others)
             cols, places = cols[kept], places[kept]
         values = score_row(self.view, row, cols, self.fusion, self.columns, threads)

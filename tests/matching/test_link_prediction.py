@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from matching.lab.link_prediction.affinity import Affinity
-from matching.lab.link_prediction.hubness import without_hubs
 from matching.lab.link_prediction.places import describe
 from matching.lab.link_prediction.priors import (
     OPEN_FACETS,
@@ -19,7 +18,7 @@ from matching.lab.link_prediction.priors import (
     learn_priors,
 )
 from matching.lab.link_prediction.protocol import recover
-from matching.lab.link_prediction.ranker import TELLINGS
+from matching.lab.link_prediction.ranker import TARGET_ENCODINGS, without_hubs
 from matching.lab.link_prediction.tables import OpenData, PairTable, TableError
 from matching.lab.link_prediction.target_encodings import (
     ChosenNearby,
@@ -127,34 +126,34 @@ def split() -> tuple[OpenData, PairTable, IntArray, IntArray]:
     return data, sure.where(~np.isin(sure.left, ASKED)), data.cities.rows_of(ASKED, "asked"), abroad
 
 
-@pytest.mark.parametrize("telling", TELLINGS)
+@pytest.mark.parametrize("encoding", TARGET_ENCODINGS)
 def test_each_telling_gives_a_finite_number_for_every_pair_and_name(
-    telling: type[TargetEncoding],
+    encoding: type[TargetEncoding],
 ) -> None:
     data, rest, asked, abroad = split()
-    told = telling(known_of(data, rest)).features(asked, abroad)
-    assert told.shape == (len(asked), len(abroad), len(telling.names))
+    told = encoding(known_of(data, rest)).features(asked, abroad)
+    assert told.shape == (len(asked), len(abroad), len(encoding.names))
     assert np.isfinite(told).all()
 
 
-@pytest.mark.parametrize("telling", TELLINGS)
-def test_a_city_that_is_counted_cannot_be_asked_about(telling: type[TargetEncoding]) -> None:
+@pytest.mark.parametrize("encoding", TARGET_ENCODINGS)
+def test_a_city_that_is_counted_cannot_be_asked_about(encoding: type[TargetEncoding]) -> None:
     data, rest, _, abroad = split()
     known = known_of(data, rest)
     with pytest.raises(CountedTwice):
-        telling(known).features(known.left[:1], abroad)
+        encoding(known).features(known.left[:1], abroad)
 
 
-@pytest.mark.parametrize("telling", TELLINGS)
+@pytest.mark.parametrize("encoding", TARGET_ENCODINGS)
 def test_partners_of_similar_cities_are_told_apart_from_others(
-    telling: type[TargetEncoding],
+    encoding: type[TargetEncoding],
 ) -> None:
     data, rest, asked, abroad = split()
-    told = telling(known_of(data, rest)).features(asked[:1], abroad)[0]
+    told = encoding(known_of(data, rest)).features(asked[:1], abroad)[0]
     country = np.array(data.cities.text["country"])[abroad]
-    name = "h_country_state" if "h_country_state" in telling.names else telling.names[0]
-    values = told[:, telling.names.index(name)]
-    if telling.names[0] == "h_size_country":
+    name = "h_country_state" if "h_country_state" in encoding.names else encoding.names[0]
+    values = told[:, encoding.names.index(name)]
+    if encoding.names[0] == "h_size_country":
         gap = np.abs(
             data.cities.number["population"][abroad] / data.cities.number["population"][asked[0]]
         )
@@ -165,11 +164,11 @@ def test_partners_of_similar_cities_are_told_apart_from_others(
 
 
 @pytest.mark.parametrize(
-    ("telling", "names"),
+    ("encoding", "names"),
     [(Affinity, ["h_affinity"]), (ChosenNearby, ["h_region_state", "h_region_around"])],
 )
 def test_a_candidates_own_partnerships_do_not_count_for_it(
-    telling: type[TargetEncoding], names: list[str]
+    encoding: type[TargetEncoding], names: list[str]
 ) -> None:
     """Else a city of the pool without known partners would be known to be somebody's hidden
     partner.
@@ -181,9 +180,9 @@ def test_a_candidates_own_partnerships_do_not_count_for_it(
         if all((rest.left == own).sum() > 1 for own in rest.left[rest.right == other])
     )
     column = int(np.flatnonzero(data.cities.ids[abroad] == candidate)[0])
-    columns = [telling.names.index(name) for name in names]
+    columns = [encoding.names.index(name) for name in names]
     counted, not_counted = (
-        telling(known_of(data, pairs)).features(asked, abroad)[:, column][:, columns]
+        encoding(known_of(data, pairs)).features(asked, abroad)[:, column][:, columns]
         for pairs in (rest, rest.where(rest.right != candidate))
     )
     assert np.allclose(counted, not_counted, rtol=1e-3, atol=1e-4)

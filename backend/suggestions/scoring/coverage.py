@@ -139,7 +139,7 @@ def _others(at_home: bool) -> _Others:
 
 
 def forget_others() -> None:
-    """Looks at the other side anew at the next question."""
+    """Reads the other side again at the next question."""
     with _lock:
         _kept.clear()
 

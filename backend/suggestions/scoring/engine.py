@@ -78,7 +78,7 @@ def engine_for(
     earlier: Engine | None = None,
 ) -> Engine:
     """The engine over a snapshot, or over a slice of its left side. ``earlier``, of the same
-    builder, spares encoding what it holds.
+    builder, avoids encoding what it holds.
 
     Raises matching.types.RecordError (a ValueError) naming the community and the field that cannot
     be encoded.
@@ -109,7 +109,7 @@ def _rows_of(side: RankedSide, *, is_left: bool) -> Iterable[RankedRow]:
 
 
 def ranking_rows(ranking: Ranking) -> dict[tuple[int, int], RankedRow]:
-    """Every pair that stands in a list of either side, with its rank in both."""
+    """Every pair in a list of either side, with its rank in both."""
     rows = {(row.left_id, row.right_id): row for row in _rows_of(ranking.left, is_left=True)}
     for row in _rows_of(ranking.right, is_left=False):
         known = rows.get((row.left_id, row.right_id))
@@ -137,7 +137,7 @@ class FollowedRanking:
 
     @property
     def ranking(self) -> Ranking:
-        """The ranking as it stands."""
+        """The present ranking."""
         return self._index.ranking
 
     def follow(self, engine: Engine) -> tuple[list[int], list[int]]:

@@ -124,7 +124,7 @@ def community_record(
     """The engine's record of a community: its current version, filled up with open data where the
     version is silent.
 
-    ``document`` stands in for the current version: what the engine would make of a draft.
+    ``document`` replaces the current version: what the engine would make of a draft.
     """
     if document is None:
         version = community.profile.current_version
@@ -191,7 +191,7 @@ def community_record(
 _READ_AT_ONCE = 2_000
 
 # Community id → what its record was made of, and the record. A record is a function of what it is
-# made of, so a process may keep it for as long as it lives; replaced as a whole, so that threads
+# made of, so a process may always keep it; replaced as a whole, so that threads
 # may read while another writes.
 _kept: dict[int, tuple[Hashable, ProfileRecord]] = {}
 

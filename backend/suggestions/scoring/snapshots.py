@@ -148,7 +148,7 @@ def _unpack_record(fields: dict[str, Any]) -> ProfileRecord:
 
 
 def fingerprint(packed: bytes) -> str:
-    """What tells one snapshot from another: the hash of its bytes."""
+    """The identity of a snapshot: the hash of its bytes."""
     return hashlib.sha256(packed).hexdigest()
 
 

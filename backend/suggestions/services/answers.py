@@ -4,7 +4,7 @@ An answer takes effect only when its window (SUGGESTIONS["undo_seconds"], by the
 is over. That is the design that leaks nothing: had the second interest made a pair mutual at once,
 a side could answer, read the other's interest from the result, and undo; and had a decline closed
 the pair at once, an undo would have to open it again. Until the window is over nothing but the
-answering side's own row has changed, so nobody else can be told of anything, and an answer that was
+answering side's own row has changed, so nobody else can learn anything, and an answer that was
 undone was never given.
 """
 
@@ -49,7 +49,7 @@ _CLOSING = {_A.DECLINED.value: _S.DECLINED, _A.WITHDRAWN.value: _S.WITHDRAWN}
 
 @transaction.atomic
 def settle_answer(decision_id: int) -> None:
-    """Lets an answer take effect if it still stands and its window is over; else does nothing."""
+    """Lets an answer take effect if it was not undone and its window is over; else does nothing."""
     suggestion_id = (
         Decision.objects.filter(pk=decision_id).values_list("suggestion_id", flat=True).first()
     )
@@ -78,8 +78,8 @@ def settle(suggestion: Suggestion) -> None:
             suggestion, "status", _CLOSING[final[first]], SUGGESTION_TRANSITIONS, closed_at=now
         )
         # Counted from the end of the time that both were given: a pair that rested from the decline
-        # on would be suggested again earlier than one whose time ran out, and so tell the side that
-        # was declined.
+        # on would be suggested again earlier than one whose time ran out, which would show the
+        # declined side the decline.
         Pair.objects.filter(pk=suggestion.pair_id).update(
             closed_until=cooling_end(suggestion.expires_at or now)
         )
@@ -125,7 +125,7 @@ def settle_due() -> int:
 
 
 SETTLE = "settle_answer"
-# After one side has declined, the other must not be able to tell: its answer is taken all the same,
+# After one side has declined, the other must not notice: its answer is taken all the same,
 # and changes nothing.
 _ANSWERABLE = (_S.RELEASED, _S.DECLINED, _S.WITHDRAWN)
 

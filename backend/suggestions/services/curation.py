@@ -34,7 +34,7 @@ _A = Suggestion.SideState
 
 @transaction.atomic
 def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestion:
-    """Shows a proposed or held suggestion to both sides; the caller tells them of it where
+    """Shows a proposed or held suggestion to both sides; the caller notifies them where
     ``announce`` is off.
 
     Raises NotVisible (no curator), WrongState.
@@ -95,7 +95,7 @@ class Done:
 
 @transaction.atomic
 def release_many(*, by: User, suggestion_ids: Sequence[int]) -> Done:
-    """Releases what can be released, and tells each side once of all of it.
+    """Releases what can be released, with one notice to each side.
 
     Raises NotVisible (no curator), InvalidFields (none chosen, or too many).
     """
@@ -104,17 +104,20 @@ def release_many(*, by: User, suggestion_ids: Sequence[int]) -> Done:
         release(by=by, suggestion_id=suggestion_id, announce=False)
 
     result = _each(by, suggestion_ids, release_one)
-    told: dict[str, list[int]] = {}
+    notified: dict[str, list[int]] = {}
     for suggestion in (
         Suggestion.objects.filter(pk__in=result.done)
         .select_related("pair")
         .order_by("-score", "id")
     ):
         for side in (suggestion.pair.a_id, suggestion.pair.b_id):
-            told.setdefault(str(side), []).append(suggestion.pk)
-    if told:
+            notified.setdefault(str(side), []).append(suggestion.pk)
+    if notified:
         record(
-            Topic.SUGGESTIONS_CHANGED, subject=(Suggestion, result.done[0]), by=by, communities=told
+            Topic.SUGGESTIONS_CHANGED,
+            subject=(Suggestion, result.done[0]),
+            by=by,
+            communities=notified,
         )
     return result
 
@@ -248,7 +251,7 @@ _OPEN_TO_A_SIDE = Q(a_state__in=("pending", "interested")) | Q(
     b_state__in=("pending", "interested")
 )
 # What a side can still see as open. One that the other side has closed in secret goes as well, or
-# what stays would tell of it.
+# what stays would reveal it.
 _TAKEN_BACK = Q(status__in=(_S.PROPOSED, _S.HELD, _S.RELEASED)) | (
     Q(status__in=(_S.DECLINED, _S.WITHDRAWN)) & _OPEN_TO_A_SIDE
 )
@@ -268,7 +271,7 @@ def set_exclusion_rule(
     country: str = "",
     admin1_code: str = "",
 ) -> ExclusionRule:
-    """Bars one pair (``home_id`` and ``abroad_id``) or two jurisdictions (``country``, both
+    """Excludes one pair (``home_id`` and ``abroad_id``) or two jurisdictions (``country``, both
     narrowed by their divisions' codes).
 
     From ``from_on`` to ``until_on`` inclusive, days in UTC. Open suggestions that it covers are
@@ -300,7 +303,7 @@ def set_exclusion_rule(
         errors["country"] = ["A bar of two communities names no divisions."]
     if errors:
         raise InvalidFields(errors)
-    bar = ExclusionRule.objects.create(
+    rule = ExclusionRule.objects.create(
         pair=pair_of(home_id, abroad_id) if of_pair else None,
         country_id=country or None,
         home_admin1_code=home_admin1_code,
@@ -313,15 +316,15 @@ def set_exclusion_rule(
     )
     record(
         Topic.BAR_SET,
-        subject=bar,
+        subject=rule,
         by=by,
-        pair=bar.pair_id,
+        pair=rule.pair_id,
         country=country,
         home_admin1=home_admin1_code,
         admin1=admin1_code,
     )
     take_back_barred(by)
-    return bar
+    return rule
 
 
 def _check_jurisdiction(
@@ -340,8 +343,8 @@ def _check_jurisdiction(
 
 
 @transaction.atomic
-def lift_exclusion_rule(*, by: User, bar_id: int, because: str) -> ExclusionRule:
-    """Ends a bar now. What it took back stays so; the next run may suggest the pairs again.
+def lift_exclusion_rule(*, by: User, rule_id: int, because: str) -> ExclusionRule:
+    """Ends a rule now. What it took back stays so; the next run may suggest the pairs again.
 
     Raises NotVisible, InvalidFields (no reason), WrongState (lifted already).
     """
@@ -349,15 +352,15 @@ def lift_exclusion_rule(*, by: User, bar_id: int, because: str) -> ExclusionRule
     errors = check_text({"because": (because, longest(ExclusionRule, "lifted_because"), "why")})
     if errors:
         raise InvalidFields(errors)
-    bar = all_exclusion_rules(by).filter(pk=bar_id).first()
-    if bar is None:
+    rule = all_exclusion_rules(by).filter(pk=rule_id).first()
+    if rule is None:
         raise NotVisible
-    lifted = ExclusionRule.objects.filter(pk=bar_id, lifted_at__isnull=True)
+    lifted = ExclusionRule.objects.filter(pk=rule_id, lifted_at__isnull=True)
     if lifted.update(lifted_at=database_now(), lifted_by=by, lifted_because=because.strip()) != 1:
         raise WrongState("This bar is lifted already.")
-    record(Topic.BAR_LIFTED, subject=bar, by=by)
-    bar.refresh_from_db()
-    return bar
+    record(Topic.BAR_LIFTED, subject=rule, by=by)
+    rule.refresh_from_db()
+    return rule
 
 
 @transaction.atomic
@@ -368,27 +371,27 @@ def enforce_exclusion_rules() -> int:
 
 def take_back_barred(by: User | None) -> int:
     """Supersedes what rules exclude and a side may still see as open, unless it is mutual."""
-    bars = active_rules(database_now().date())
-    if not bars:
+    rules = active_rules(database_now().date())
+    if not rules:
         return 0
-    countries = [bar.country_id for bar in bars if bar.country_id is not None]
+    countries = [rule.country_id for rule in rules if rule.country_id is not None]
     of_bars = (
-        Q(pk__in=[bar.pair_id for bar in bars if bar.pair_id is not None])
+        Q(pk__in=[rule.pair_id for rule in rules if rule.pair_id is not None])
         | Q(a_country__in=countries)
         | Q(b_country__in=countries)
     )
     open_pairs = Suggestion.objects.filter(_TAKEN_BACK).order_by().values("pair_id")
     pairs = Pair.objects.filter(of_bars, pk__in=open_pairs).select_related("a__place", "b__place")
-    barred = barred_among(pairs, database_now().date())
+    excluded = barred_among(pairs, database_now().date())
     locked = (
         Pair.objects.select_for_update()
-        .filter(pk__in=barred)
+        .filter(pk__in=excluded)
         .order_by("pk")
         .values_list("pk", flat=True)
     )
     found = list(Suggestion.objects.filter(_TAKEN_BACK, pair_id__in=list(locked)))
     if any(_S.SUPERSEDED not in SUGGESTION_TRANSITIONS[s.status] for s in found):
-        raise WrongState("A suggestion under a bar cannot be taken back from where it is.")
+        raise WrongState("A suggestion under a rule cannot be taken back from where it is.")
     Suggestion.objects.filter(pk__in=[s.pk for s in found]).update(
         status=_S.SUPERSEDED, closed_at=database_now()
     )
@@ -398,7 +401,7 @@ def take_back_barred(by: User | None) -> int:
             subject_type="suggestion",
             subject_id=s.pk,
             by=by,
-            payload={"bar": barred[s.pair_id].pk},
+            payload={"bar": excluded[s.pair_id].pk},
         )
         for s in found
     )

@@ -196,7 +196,7 @@ class _OpenSuggestions:
     """Suggestions as they are now, and what room they leave.
 
     What takes up a side's room is what that side can see, never what the other side answered: else
-    a new suggestion, made because a declined one had left a gap, would tell of the decline.
+    a new suggestion, made because a declined one had left a gap, would reveal the decline.
     """
 
     def __init__(self) -> None:
@@ -249,11 +249,11 @@ class _OpenSuggestions:
 
     def rooms(self) -> dict[int, Room]:
         """What each community with a published version has room for."""
-        told = Profile.objects.filter(current_version__isnull=False).values_list(
+        stated = Profile.objects.filter(current_version__isnull=False).values_list(
             "community_id", "current_version__data__capacity__open_introductions"
         )
         rooms = {}
-        for community_id, capacity in told:
+        for community_id, capacity in stated:
             free = max(0, (capacity or DEFAULT_OPEN_INTRODUCTIONS) - self._introduced[community_id])
             most = settings.SUGGESTIONS["per_introduction"] * free
             rooms[community_id] = Room(free, max(0, most - self._closed_in_secret[community_id]))

@@ -136,7 +136,7 @@ def require_quorum(suggestion: Suggestion, community_id: int, answer: str) -> No
 def set_answer_rule(
     *, by: User, community_id: int, kind: str, votes_needed: int | None = None
 ) -> AnswerRule:
-    """Sets how the community comes to its answers.
+    """Sets the rule for the community's answers.
 
     Raises:
         NotVisible: nobody who answers for it. InvalidFields: an unknown rule, a number that does

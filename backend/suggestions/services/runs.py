@@ -164,7 +164,7 @@ def rescore_changed(run_id: int) -> int:
 
 def rescore_community(community_id: int) -> bool:
     """Brings the visible ranking up to date with one community: its row, its column, and the lists
-    in which it stood.
+    that held it.
 
     False where there is no visible run yet (the run under way, or the first one, will know the
     community).

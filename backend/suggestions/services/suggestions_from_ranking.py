@@ -27,14 +27,14 @@ from backend.suggestions.sides import side_columns
 
 _S = Suggestion.Status
 # What was released stays as it was shown until its time is over. If only what nobody has answered
-# followed new profiles, a side could change its own and see by what stands still which partners
+# followed new profiles, a side could change its own and see from what does not move which partners
 # have answered.
 _UNRELEASED = (_S.PROPOSED, _S.HELD)
 
 
 @dataclass(slots=True)
 class Derived:
-    """What one derivation did; ``announce`` is who is to be told of which suggestions."""
+    """What one derivation did; ``announce``: the suggestions that each community is notified of."""
 
     made: int = 0
     refreshed: int = 0
@@ -47,7 +47,7 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
     all, in one commit.
 
     What is suggested was chosen when the ranking was made: promising to both sides, and allocated
-    under both sides' capacity. One event names everybody to be told, of both sides. A second call
+    under both sides' capacity. One event names all communities to notify. A second call
     finds nothing to do.
     """
     with transaction.atomic():
@@ -74,13 +74,13 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
                 suggestions_made=F("suggestions_made") + derived.made
             )
         if derived.announce:
-            told = {str(community): ids for community, ids in sorted(derived.announce.items())}
+            notified = {str(community): ids for community, ids in sorted(derived.announce.items())}
             record(
                 Topic.SUGGESTIONS_CHANGED,
                 subject=run,
                 by=None,
                 community_id=community_id,
-                communities=told,
+                communities=notified,
             )
     return derived
 

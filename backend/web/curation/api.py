@@ -149,7 +149,7 @@ class LiftView(ApiView):
     def post(self, request: Request, bar_id: int) -> Response:
         me = current_user(request)
         lift_exclusion_rule(
-            by=me, bar_id=bar_id, **validated(serializers.LiftSerializer, request.data)
+            by=me, rule_id=bar_id, **validated(serializers.LiftSerializer, request.data)
         )
         return Response(serializers.BarSerializer(all_exclusion_rules(me).get(pk=bar_id)).data)
 

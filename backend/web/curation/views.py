@@ -241,7 +241,7 @@ def bars(request: HttpRequest) -> HttpResponse:
 @require_POST
 def lift(request: HttpRequest, bar_id: int) -> HttpResponse:
     lift_exclusion_rule(
-        by=current_user(request), bar_id=bar_id, because=request.POST.get("because", "")
+        by=current_user(request), rule_id=bar_id, because=request.POST.get("because", "")
     )
     messages.success(request, "The bar is lifted; the next run may suggest these again.")
     return redirect("web:staff_bars")

@@ -4,7 +4,7 @@ regression.
 Stock, Pahikkala, Airola, De Baets & Waegeman, "A comparative study of pairwise learning methods
 based on kernel ridge regression", Neural Computation 30 (2018). A candidate that has known partners
 is predicted from all others, by the closed form of leaving one out, so that known and unknown
-candidates are told alike.
+candidates are treated alike.
 """
 
 from __future__ import annotations

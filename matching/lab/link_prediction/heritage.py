@@ -182,7 +182,7 @@ def tie_hints(states: KeyedTable, countries: KeyedTable) -> Iterator[TieHint]:
 
     With s the percent of the state's people with the heritage and r its ratio to the mean of all
     states, the strength is s/(1+s) · r/(1+r): both how many they are and how particular to the
-    state. Where one answer stands for several countries ("Arab", "other Hispanic"), s is divided
+    state. Where one answer means several countries ("Arab", "other Hispanic"), s is divided
     among them by the square root of their populations.
     """
     sharing: dict[tuple[str, ...], float] = {}

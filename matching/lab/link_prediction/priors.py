@@ -2,7 +2,7 @@
 on their similarities.
 
 It sees each facet exactly as the engine does (``matching.facets``), for partners of tiers A and B
-against random other foreign cities of the same pairs. Coefficients tell resemblance to past
+against random other foreign cities of the same pairs. Coefficients show resemblance to past
 choices, so they advise prior weights and do not replace judgement.
 """
 

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matching.lab.link_prediction.hubness import without_hubs
 from matching.lab.link_prediction.places import Places, describe
-from matching.lab.link_prediction.ranker import Ranker, TrainingPairs
+from matching.lab.link_prediction.ranker import Ranker, TrainingPairs, without_hubs
 from matching.lab.link_prediction.tables import (
     US_TERRITORIES,
     CityTable,

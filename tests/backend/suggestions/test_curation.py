@@ -111,7 +111,7 @@ def test_only_curators_curate(world: World, actor: str) -> None:
         lambda: release_many(by=by, suggestion_ids=[suggestion.pk]),
         lambda: hold_many(by=by, suggestion_ids=[suggestion.pk]),
         lambda: set_exclusion_rule(by=by, country="DE", **WHY),
-        lambda: lift_exclusion_rule(by=by, bar_id=bar.pk, because="Over."),
+        lambda: lift_exclusion_rule(by=by, rule_id=bar.pk, because="Over."),
         lambda: propose_pair(by=by, because="They met.", **sides),
         lambda: assess_pair(by, **sides),
     ]
@@ -324,14 +324,14 @@ def test_bar_is_lifted_once_with_a_reason(world: World) -> None:
     curator = world.user("curator")
     bar = set_exclusion_rule(by=curator, country="DE", **WHY)
     with pytest.raises(InvalidFields):
-        lift_exclusion_rule(by=curator, bar_id=bar.pk, because="")
+        lift_exclusion_rule(by=curator, rule_id=bar.pk, because="")
     assert (
-        lift_exclusion_rule(by=curator, bar_id=bar.pk, because="The rule has ended.").lifted_by
+        lift_exclusion_rule(by=curator, rule_id=bar.pk, because="The rule has ended.").lifted_by
         == curator
     )
     assert rules_against(world.a, world.b, TODAY) == []
     with pytest.raises(WrongState):
-        lift_exclusion_rule(by=curator, bar_id=bar.pk, because="Again.")
+        lift_exclusion_rule(by=curator, rule_id=bar.pk, because="Again.")
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,56 @@ def document(**groups: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {**copy.deepcopy(DOCUMENT), **groups}
 
 
+# Every kind of question answered, so that each widget is asked to give back what it was given.
+FULL_DOCUMENT: dict[str, dict[str, Any]] = document(
+    identity={"local_name": "北九州市", "website": "https://www.city.example/a?b=c"},
+    organisation={
+        "structure": "municipal",
+        "office": "mayors_office",
+        "year_founded": 1956,
+        "volunteers": 12500,
+    },
+    facts={
+        "population": 238005,
+        "area_km2": 249.5,
+        "coastal": True,
+        "seaport": False,
+        "elevation_m": -2.5,
+        "institutions": ["museum"],
+    },
+    challenges={"challenges": ["flooding"]},
+    ties={
+        "ties": [
+            {"kind": "mayoral", "country": "DE", "strength": 2, "evidence": "Met “in 2019” & since"}
+        ]
+    },
+    languages={"working": ["en", "de"]},
+    sought={
+        "countries": ["DE", "JP"],
+        "regions": ["Eastern Asia"],
+        "excluded_countries": ["MX"],
+        "forms": ["sister"],
+        "not_where_partnered": True,
+    },
+    readiness={"council_support": "partly"},
+    partnerships={
+        "existing": [
+            {
+                "name": "Lyon",
+                "country": "DE",
+                "year": 1992,
+                "form": "sister",
+                "status": "active",
+                "place_id": 7,
+            }
+        ]
+    },
+    capacity={"new_partnerships": 2},
+    story={"text": "Two lines,\n<b>not</b> markup.", "language": "en", "english": "x"},
+    importances={"facets": {"needs_offers": 3, "distance": 0}},
+)
+
+
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 

@@ -17,6 +17,7 @@ from backend.introductions.models import Introduction
 from backend.suggestions.models import Suggestion
 from tests.actors import World, make_world
 from tests.factories import (
+    FULL_DOCUMENT,
     PASSWORD,
     ApiTokenFactory,
     CommunityRoleFactory,
@@ -31,7 +32,6 @@ from tests.factories import (
     current_code,
 )
 from tests.web.browser import Browser, Visitor
-from tests.web.test_profile_pages import FULL
 from tests.web.test_suggestion_pages import REASONS
 
 # Main pages in a real browser: no axe violation, no word of the console, no sideways scrolling
@@ -50,7 +50,7 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
     staff = UserFactory(email="staff@example.org", curator=True)
     suggestion.a_reasons = suggestion.b_reasons = REASONS
     suggestion.save()
-    official.community.profile.draft = FULL
+    official.community.profile.draft = FULL_DOCUMENT
     official.community.profile.save()
     ListedPartnershipFactory(place_a=official.community.place)
     NotificationFactory(recipient=official.user, community=official.community)

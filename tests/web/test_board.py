@@ -29,7 +29,7 @@ def url(name: str, *args: object) -> str:
 def page(client: Client, address: str, **query: str) -> str:
     response = client.get(address, query)
     assert response.status_code == 200
-    return response.content.decode()
+    return response.text
 
 
 def test_marks_are_words_beside_their_signs(world: World) -> None:
@@ -84,14 +84,14 @@ def test_two_curators_at_once_the_second_sees_the_conflict(world: World, sign_in
     assert first.post(address, {"stage": "exploring", "expected": "introduced"}).status_code == 302
     late = second.post(address, seen | {"stage": ["first_meeting"]})
     assert late.status_code == 409
-    html = late.content.decode()
+    html = late.text
     assert f"{world.user('curator')} has moved this card to “Exploring”" in html
     assert form_to(html, address).values["expected"] == ["exploring"]
     assert form_to(html, address).values["after"] == [url("staff_introductions") + "?owner=nobody"]
     assert Introduction.objects.get().stage == "exploring"
     on_its_page = second.post(address, {"stage": "first_meeting", "expected": "introduced"})
     assert on_its_page.status_code == 409
-    assert "has moved this card" in on_its_page.content.decode()
+    assert "has moved this card" in on_its_page.text
 
 
 def test_from_sign_in_to_an_introduction_in_two_clicks(world: World) -> None:
@@ -146,7 +146,7 @@ def test_barred_pair_is_not_introduced(world: World) -> None:
 def test_notes_are_kept_and_neither_side_reads_them(world: World) -> None:
     card, curator = world.introduced(), world.client("curator")
     address = url("staff_introduction_note", card.pk)
-    assert "Write 1 to 4,000 characters." in curator.post(address, {"text": " "}).content.decode()
+    assert "Write 1 to 4,000 characters." in curator.post(address, {"text": " "}).text
     assert curator.post(address, {"text": "Call <b>Monday</b>"}).status_code == 302
     assert "Call &lt;b&gt;Monday&lt;/b&gt;" in page(curator, url("staff_introduction", card.pk))
     assert "Monday" not in page(world.client("official"), url("introduction", card.pk))

@@ -30,7 +30,7 @@ def test_contacts_are_entered_kept_and_removed(official: CommunityRole, sign_in:
     }
     assert client.post(url(official), two).status_code == 302
     assert names() == [("Ana", True), ("Bo", False)]
-    form = form_to(client.get(url(official)).content.decode(), url(official))
+    form = form_to(client.get(url(official)).text, url(official))
     assert client.post(form.action, form.values).status_code == 302
     assert names() == [("Ana", True), ("Bo", False)]
     emptied = {name: [""] if name.endswith(".0") else value for name, value in form.values.items()}
@@ -44,7 +44,7 @@ def test_wrong_contact_is_explained_and_nothing_saved(
     response = sign_in(official.user).post(
         url(official), {"name.0": "Ana", "email.0": "nobody", "phone.3": "1"}
     )
-    html = response.content.decode()
+    html = response.text
     assert response.status_code == 422
     assert "Write an e-mail address" in html
     assert "Each contact needs a name." in html
@@ -71,18 +71,18 @@ def test_administrator_opens_contacts_by_a_reason_that_the_community_reads(
         organisation=OrganisationFactory(community=official.community), name="Ana Contact"
     )
     address, client = reverse("web:staff_contacts", args=[official.community_id]), sign_in(admin)
-    asked = client.get(address).content.decode()
+    asked = client.get(address).text
     assert "Ana Contact" not in asked
     refused = client.post(address, {"reason": "because"})
     assert refused.status_code == 422
-    assert "Ana Contact" not in refused.content.decode()
+    assert "Ana Contact" not in refused.text
     assert not Event.objects.filter(topic="contacts_read").exists()
     form = form_to(asked, address)
     opened = client.post(
         form.action,
         {**form.values, "reason": "Their office burnt down;  the mayor asked us to reach them."},
     )
-    assert "Ana Contact" in opened.content.decode()
+    assert "Ana Contact" in opened.text
     assert "no-store" in opened["Cache-Control"]
     left = Event.objects.get(topic="contacts_read")
     assert (left.by, left.payload["reason"]) == (

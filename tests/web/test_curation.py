@@ -23,7 +23,7 @@ def test_policy_is_set_in_percent_and_shown_with_its_history(world: World) -> No
     curator = world.client("curator")
     wrong = curator.post(url("staff_policy"), {"mode": "above", "because": "Try."})
     assert wrong.status_code == 422
-    assert "lowest score" in wrong.content.decode()
+    assert "lowest score" in wrong.text
     assert (
         curator.post(
             url("staff_policy"), {"mode": "above", "threshold": "62.5", "because": "Try."}
@@ -31,9 +31,9 @@ def test_policy_is_set_in_percent_and_shown_with_its_history(world: World) -> No
         == 302
     )
     assert ReleasePolicy.objects.get().threshold == 0.625
-    html = curator.get(url("staff_policy")).content.decode()
+    html = curator.get(url("staff_policy")).text
     assert "Try." in html
-    assert "62% and above" in curator.get(url("staff_suggestions")).content.decode()
+    assert "62% and above" in curator.get(url("staff_suggestions")).text
     assert world.client("admin").get(url("staff_policy")).status_code == 200
     assert (
         world.client("admin")
@@ -54,7 +54,7 @@ def test_several_are_released_with_a_word_on_each_that_was_not(world: World) -> 
         "after": url("staff_suggestions") + "?status=proposed",
     }
     response = world.client("curator").post(url("staff_suggestions_act"), posted, follow=True)
-    html = response.content.decode()
+    html = response.text
     assert response.redirect_chain == [(posted["after"], 302)]
     assert "1 suggestion is released." in html
     assert f"Suggestion {gone.pk}:" in html
@@ -78,7 +78,7 @@ def test_jurisdiction_is_barred_by_the_name_of_its_region(world: World) -> None:
     curator = world.client("curator")
     wrong = curator.post(url("staff_bars"), BAR_FORM | {"country": "DE", "admin1": "Atlantis"})
     assert wrong.status_code == 422
-    assert "Regions there are: Bavaria" in wrong.content.decode()
+    assert "Regions there are: Bavaria" in wrong.text
     assert (
         curator.post(
             url("staff_bars"),
@@ -88,22 +88,19 @@ def test_jurisdiction_is_barred_by_the_name_of_its_region(world: World) -> None:
     )
     bar = ExclusionRule.objects.get()
     assert (bar.country_id, bar.admin1_code, bar.home_admin1_code) == ("DE", "02", "CA")
-    html = one_line(curator.get(url("staff_bars")).content.decode())
+    html = one_line(curator.get(url("staff_bars")).text)
     assert "California – Bavaria, Germany" in html
     assert "A rule &lt;of&gt; law." in html
     assert curator.post(url("staff_bar_lift", bar.pk), {"because": "Ended."}).status_code == 302
-    assert "Ended." in curator.get(url("staff_bars")).content.decode()
+    assert "Ended." in curator.get(url("staff_bars")).text
 
 
 def test_pair_is_barred_from_its_suggestion(world: World) -> None:
     suggestion = SuggestionFactory(pair=world.pair)
     curator = world.client("curator")
     address = f"{url('staff_bars')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
-    assert (
-        address.replace("&", "&amp;")
-        in curator.get(url("staff_suggestion", suggestion.pk)).content.decode()
-    )
-    assert "Alpha – Beta" in curator.get(address).content.decode()
+    assert address.replace("&", "&amp;") in curator.get(url("staff_suggestion", suggestion.pk)).text
+    assert "Alpha – Beta" in curator.get(address).text
     assert curator.post(address, BAR_FORM).status_code == 302
     assert ExclusionRule.objects.get().pair == world.pair
     assert (
@@ -120,24 +117,22 @@ def test_pair_is_found_looked_at_and_proposed(world: World) -> None:
     curator = world.client("curator")
     assert (
         "No published community abroad"
-        in curator.get(url("staff_propose"), {"home": "Alp", "abroad": "Nowhere"}).content.decode()
+        in curator.get(url("staff_propose"), {"home": "Alp", "abroad": "Nowhere"}).text
     )
-    html = curator.get(url("staff_propose"), {"home": "Alp", "abroad": "Gam"}).content.decode()
+    html = curator.get(url("staff_propose"), {"home": "Alp", "abroad": "Gam"}).text
     assert f'value="{world.a.pk}"' in html and f'value="{world.c.pk}"' in html
     address = f"{url('staff_propose')}?home_id={world.a.pk}&abroad_id={world.c.pk}"
-    assert "What Alpha gains" in curator.get(address).content.decode()
+    assert "What Alpha gains" in curator.get(address).text
     assert curator.post(address, {"because": ""}).status_code == 422
     made = curator.post(address, {"because": "The mayors are cousins.", "release_now": "on"})
     suggestion = Suggestion.objects.get()
     assert made.url == url("staff_suggestion", suggestion.pk)
-    assert "The mayors are cousins." in curator.get(made.url).content.decode()
+    assert "The mayors are cousins." in curator.get(made.url).text
     assert (
         "cousins"
-        not in world.client("official")
-        .get(url("suggestion", world.a.pk, suggestion.pk))
-        .content.decode()
+        not in world.client("official").get(url("suggestion", world.a.pk, suggestion.pk)).text
     )
-    assert "have an open suggestion already" in curator.get(address).content.decode()
+    assert "have an open suggestion already" in curator.get(address).text
 
 
 def test_wish_is_shown_and_set_aside(world: World) -> None:
@@ -148,11 +143,8 @@ def test_wish_is_shown_and_set_aside(world: World) -> None:
     )
     address = f"{url('staff_propose')}?home_id={picky.pk}&abroad_id={world.b.pk}"
     curator = world.client("curator")
-    assert "Picky excludes Germany." in curator.get(address).content.decode()
-    assert (
-        "why the wishes named above"
-        in curator.post(address, {"because": "They met."}).content.decode()
-    )
+    assert "Picky excludes Germany." in curator.get(address).text
+    assert "why the wishes named above" in curator.post(address, {"because": "They met."}).text
     assert (
         curator.post(
             address, {"because": "They met.", "overridden_because": "The mayor asks."}
@@ -165,7 +157,7 @@ def test_bar_is_shown_and_leaves_no_form(world: World) -> None:
     curator = world.client("curator")
     curator.post(url("staff_bars"), BAR_FORM | {"country": "DE"})
     address = f"{url('staff_propose')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
-    html = curator.get(address).content.decode()
+    html = curator.get(address).text
     assert "Barred by staff" in html
     assert not [form for form in forms_of(html) if "because" in form.values]
     assert curator.post(address, {"because": "Still."}).status_code == 409

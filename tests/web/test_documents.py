@@ -63,7 +63,7 @@ def test_document_is_served_to_anybody(db: None) -> None:
 
 def test_try_it_page_keeps_the_strict_policy(db: None) -> None:
     page = Client().get("/api/v1/docs/")
-    html = page.content.decode()
+    html = page.text
     assert page.status_code == 200
     assert "unsafe-inline" not in page["Content-Security-Policy"]
     assert not re.search(r"<style|style=|<script(?![^>]*\bsrc=)| on\w+=", html)

@@ -190,14 +190,14 @@ def test_without_libraries_the_page_says_so_and_can_be_printed(
 
     monkeypatch.setattr("backend.suggestions.dossiers.render_pdf", missing)
     response = sign_in(official.user).get(address(official, pair))
-    html = response.content.decode()
+    html = response.text
     assert response.status_code == 503
     assert "can be printed from the browser" in html and "Next steps" in html and "Farplace" in html
 
 
 def test_map_shows_every_city(official: CommunityRole, pair: Suggestion, sign_in: SignIn) -> None:
     """The PDF is the same template. An arc lies between its ends and its control point."""
-    html = sign_in(official.user).get(address(official, pair, "dossier")).content.decode()
+    html = sign_in(official.user).get(address(official, pair, "dossier")).text
     (box,) = re.findall(r'class="map"\s+viewBox="([^"]+)"', html)
     left, top, width, height = map(float, box.split())
     cities = [

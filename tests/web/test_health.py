@@ -98,7 +98,7 @@ def test_absent_database_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert response.json()["parts"]["database"]["ok"] is False
     metrics = Client().get("/metrics")
     assert metrics.status_code == 200
-    assert "csc_database_up 0.0" in metrics.content.decode()
+    assert "csc_database_up 0.0" in metrics.text
 
 
 def test_alive_asks_nothing_of_the_database(django_assert_num_queries: Any) -> None:
@@ -114,7 +114,7 @@ def test_metrics_count_the_outbox_and_name_nobody(beating: None) -> None:
         finished_at=Now(),
         last_error="private.person@example.org was refused",
     )
-    text = Client().get("/metrics").content.decode()
+    text = Client().get("/metrics").text
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("csc_"))
     assert float(values["csc_outbox_unrouted_events"]) == 1
     assert float(values['csc_outbox_jobs{status="dead"}']) == 1

@@ -44,7 +44,7 @@ def consent(sign_in: SignIn, role: CommunityRole, card: Introduction, act: str =
 def page(sign_in: SignIn, user: User, card: Introduction) -> str:
     response = sign_in(user).get(reverse("web:introduction", args=[card.pk]))
     assert response.status_code == 200
-    return response.content.decode()
+    return response.text
 
 
 def test_contacts_open_under_both_consents_alone(

@@ -1,4 +1,6 @@
-"""Which language a page is shown in, and whether the catalogues are complete."""
+"""Which language a page is shown in, whether the catalogues are complete, and how numbers are read
+and written in each language.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,13 @@ from babel.messages.pofile import write_po
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from backend.accounts.models import User
 from backend.web.html import catalogues
-from tests.factories import UserFactory
+from backend.web.html.forms import read_number, written_number
+from backend.web.profiles.presentation import describe
+from tests.factories import CommunityFactory, UserFactory
 from tests.web.conftest import SignIn
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +26,7 @@ HOME = "/"
 
 
 def shown(client: Client, path: str = HOME, **headers: str) -> str:
-    html = client.get(path, headers=headers).content.decode()
+    html = client.get(path, headers=headers).text
     return html[html.index("<html") : html.index(">", html.index("<html"))]
 
 
@@ -153,3 +158,83 @@ def test_words_of_templates_python_and_plurals_are_found() -> None:
 @pytest.mark.parametrize("language", ["es", "fr", "de", "ja", "ar"])
 def test_every_language_is_complete(language: str) -> None:
     assert [str(fault) for fault in catalogues.faults(language, catalogues.extract())] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "value"),
+    [
+        ("12,500", True, 12500),
+        ("12 500", True, 12500),
+        ("1,234.5", False, 1234.5),
+        ("1,2", True, "1,2"),
+        ("1.5", False, 1.5),
+        ("1.5", True, "1.5"),
+        ("1,234 567", True, "1,234 567"),
+        ("1234,567", True, "1234,567"),
+        ("-5", True, -5),
+        ("nan", False, "nan"),
+        ("1e9", False, "1e9"),
+        ("٣", True, 3),
+        ("１２３", True, 123),
+        ("٣٫٥", False, 3.5),
+        ("", True, ""),
+        ("9" * 30, True, "9" * 30),
+    ],
+)
+def test_number_is_read_or_kept_as_typed(text: str, whole: bool, value: object) -> None:
+    assert read_number(text, whole=whole) == value
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "whole", "value"),
+    [
+        ("de", "249.500", True, 249500),
+        ("de", "249.500", False, 249500),
+        ("de", "1.234,5", False, 1234.5),
+        ("de", "3.5", False, "3.5"),
+        ("de", "3,5", True, "3,5"),
+        ("es", "249.500", True, "249.500"),
+        ("fr", "249\u202f500", True, 249500),
+        ("fr", "249 500,25", False, 249500.25),
+        ("fr", "249.500", True, "249.500"),
+        ("ja", "249,500", True, 249500),
+        ("ar", "249,500.5", False, 249500.5),
+    ],
+)
+def test_number_is_read_with_the_separators_of_the_language(
+    language: str, text: str, whole: bool, value: object
+) -> None:
+    with translation.override(language):
+        assert read_number(text, whole=whole) == value
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr", "de", "ja", "ar"])
+@pytest.mark.parametrize("value", [0, -3, 249_500, 2.0, 0.000001, 1234.5, -0.25])
+def test_number_that_a_page_shows_is_read_as_the_same(language: str, value: float) -> None:
+    with translation.override(language):
+        assert read_number(written_number(value), whole=False) == value
+
+
+@pytest.mark.parametrize(
+    ("language", "people", "area"),
+    [
+        ("en", "12,500", "1,249.5"),
+        ("de", "12.500", "1.249,5"),
+        ("fr", "12\u00a0500", "1\u00a0249,5"),
+        ("ar", "12,500", "1,249.5"),
+    ],
+)
+def test_numbers_are_written_as_the_reader_writes_them(
+    language: str, people: str, area: str
+) -> None:
+    answers = {
+        "organisation": {"volunteers": 12_500},
+        "facts": {"area_km2": 1249.54, "elevation_m": 12.0},
+    }
+    with translation.override(language):
+        shown = [
+            answer.value
+            for group in describe(answers, CommunityFactory())
+            for answer in group.answers
+        ]
+    assert shown == [people, area, "12"]

@@ -38,7 +38,7 @@ def url(name: str, *args: object) -> str:
 def page(client: Client, address: str) -> str:
     response = client.get(address)
     assert response.status_code == 200
-    return response.content.decode()
+    return response.text
 
 
 def propose(client: Client, card: Introduction, **more: str) -> Meeting:
@@ -49,7 +49,7 @@ def propose(client: Client, card: Introduction, **more: str) -> Meeting:
         "place": "Town hall",
     } | more
     response = client.post(url("meeting_new", card.pk), form)
-    assert response.status_code == 302, response.content.decode()
+    assert response.status_code == 302, response.text
     return Meeting.objects.order_by("-pk")[0]
 
 
@@ -81,7 +81,7 @@ def test_from_times_to_a_calendar_file(zoned_world: World) -> None:
     response = chair.get(url("meeting_file", card.pk, meeting.pk))
     assert response["Cache-Control"] == "no-store, private"
     assert (
-        Calendar.from_ical(response.content.decode()).walk("VEVENT")[0]["DTSTART"].dt.tzinfo.key
+        Calendar.from_ical(response.text).walk("VEVENT")[0]["DTSTART"].dt.tzinfo.key
         == "Europe/Berlin"
     )
     assert official.post(act, acts(page(official, address))["cancel"]).status_code == 302
@@ -129,7 +129,7 @@ def test_wrong_times_are_explained_and_nothing_is_lost(zoned_world: World) -> No
         url("meeting_new", card.pk),
         {"times.0": local(10), "times.1": "soon", "minutes": "60", "place": "Kept"},
     )
-    html = response.content.decode()
+    html = response.text
     assert response.status_code == 422
     assert "Write date and time, for example" in html
     assert local(10) in html and "soon" in html and "Kept" in html
@@ -255,7 +255,7 @@ def test_meeting_from_proposal_to_calendar(world: World) -> None:
         "text/calendar; charset=utf-8; method=REQUEST",
         "private, no-store",
     )
-    assert Calendar.from_ical(response.content.decode()).walk("VEVENT")[0]["SEQUENCE"] == 0
+    assert Calendar.from_ical(response.text).walk("VEVENT")[0]["SEQUENCE"] == 0
     assert (
         post(chair, f"{of_b}{number}/details/", {"minutes": 45, "place": ""}).json()["sequence"]
         == 1

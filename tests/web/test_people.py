@@ -45,21 +45,19 @@ def world() -> World:
 def test_official_invites_and_a_newcomer_comes_through_sign_up(world: World) -> None:
     official = world.client("official")
     people = reverse("web:people", args=[world.a.pk])
-    form = form_to(
-        official.get(people).content.decode(), reverse("web:people_invite", args=[world.a.pk])
-    )
+    form = form_to(official.get(people).text, reverse("web:people_invite", args=[world.a.pk]))
     assert (
         official.post(form.action, {**form.values, "email": "new@example.org", "role": "chair"}).url
         == people
     )
-    assert "new@example.org" in official.get(people).content.decode()
+    assert "new@example.org" in official.get(people).text
     link = invitation_path(world.a.invitations.get().pk)
     newcomer = Client()
-    page = newcomer.get(link).content.decode()
+    page = newcomer.get(link).text
     assert "You are invited to Alpha" in page
     sign_up = re.search(rf'href="({reverse("account_signup")}\?next=[^"]+)"', page)
     assert sign_up
-    form = form_to(newcomer.get(sign_up[1]).content.decode(), reverse("account_signup"))
+    form = form_to(newcomer.get(sign_up[1]).text, reverse("account_signup"))
     response = newcomer.post(
         form.action, {**form.values, "name": "New Person", "email": "new@example.org"}
     )
@@ -71,13 +69,11 @@ def test_official_invites_and_a_newcomer_comes_through_sign_up(world: World) -> 
         "sign-up leads back to the invitation"
     )
     form = next(
-        form
-        for form in forms_of(newcomer.get(link).content.decode())
-        if form.action.endswith("/accept/")
+        form for form in forms_of(newcomer.get(link).text) if form.action.endswith("/accept/")
     )
     assert newcomer.post(form.action, form.values).url == reverse("web:dashboard")
     assert CommunityRole.objects.get(user__email="new@example.org").role == "chair"
-    assert "This invitation has been accepted" in newcomer.get(link).content.decode()
+    assert "This invitation has been accepted" in newcomer.get(link).text
 
 
 def test_invitation_is_shown_on_the_start_page_of_who_has_an_account(world: World) -> None:
@@ -87,7 +83,7 @@ def test_invitation_is_shown_on_the_start_page_of_who_has_an_account(world: Worl
         email="stranger@example.org",
         role="official",
     )
-    html = world.client("stranger").get(reverse("web:dashboard")).content.decode()
+    html = world.client("stranger").get(reverse("web:dashboard")).text
     assert invitation_path(world.a.invitations.get().pk) in html
 
 
@@ -95,7 +91,7 @@ def test_somebody_else_with_the_link_is_told_whose_it_is_not(world: World) -> No
     invitation = InvitationFactory(community=world.a)
     link = invitation_path(invitation.pk)
     client = world.client("stranger")
-    html = client.get(link).content.decode()
+    html = client.get(link).text
     assert "another address" in html
     assert invitation.email not in html
     assert client.post(f"{link}accept/").status_code == 404
@@ -106,7 +102,7 @@ def test_wrong_invitation_says_what_is_wrong_and_keeps_what_was_typed(world: Wor
         reverse("web:people_invite", args=[world.a.pk]),
         {"email": "official@example.org", "role": "chair"},
     )
-    html = response.content.decode()
+    html = response.text
     assert response.status_code == 422
     assert "belongs to the community already" in html
     assert 'value="official@example.org"' in html
@@ -117,8 +113,7 @@ def test_role_is_changed_and_ended_on_the_page(world: World) -> None:
     client = world.client("official")
     people = reverse("web:people", args=[world.a.pk])
     form = form_to(
-        client.get(people).content.decode(),
-        reverse("web:people_change", args=[world.a.pk, member.pk]),
+        client.get(people).text, reverse("web:people_change", args=[world.a.pk, member.pk])
     )
     assert form.values["role"] == ["committee_member"]
     client.post(form.action, {**form.values, "role": "official"})
@@ -133,24 +128,24 @@ def test_last_official_who_leaves_is_told_why_not(world: World) -> None:
     role = world.user("official").community_roles.get()
     response = world.client("official").post(reverse("web:people_end", args=[world.a.pk, role.pk]))
     assert response.status_code == 409
-    assert "last official or chair" in response.content.decode()
+    assert "last official or chair" in response.text
 
 
 def test_second_registrant_asks_to_join_and_is_let_in(world: World) -> None:
     stranger, chair = world.client("stranger"), world.client("chair")
     join = reverse("web:join", args=[world.b.pk])
-    html = stranger.get(join).content.decode()
+    html = stranger.get(join).text
     assert "Beta is registered already" in html
     stranger.post(join, {"role": "committee_member", "line": "Sister cities office, ask Kim"})
-    assert "You asked on" in stranger.get(join).content.decode()
-    people = chair.get(reverse("web:people", args=[world.b.pk])).content.decode()
+    assert "You asked on" in stranger.get(join).text
+    people = chair.get(reverse("web:people", args=[world.b.pk])).text
     assert "Sister cities office, ask Kim" in people
     form = form_to(
         people, reverse("web:join_answer", args=[world.b.pk, JoinRequest.objects.get().pk])
     )
     chair.post(form.action, {**form.values, "answer": "accept"})
     assert world.user("stranger").community_roles.get().role == "committee_member"
-    assert "You belong to this community" in stranger.get(join).content.decode()
+    assert "You belong to this community" in stranger.get(join).text
 
 
 def test_request_is_taken_back(world: World) -> None:
@@ -172,7 +167,7 @@ def test_name_and_language_are_changed(world: World) -> None:
     )
     user = User.objects.get(pk=world.user("stranger").pk)
     assert (user.name, user.language) == ("New Name", "fr")
-    assert '<html lang="fr"' in client.get(reverse("web:account")).content.decode()
+    assert '<html lang="fr"' in client.get(reverse("web:account")).text
     assert client.post(reverse("web:account"), {"name": "", "language": "xx"}).status_code == 422
 
 
@@ -200,12 +195,10 @@ def test_what_a_stolen_session_must_not_do_asks_for_the_password_again(
 def test_token_is_shown_once_and_opens_the_api(world: World) -> None:
     official = world.user("official")
     client = signed_in_just_now(official)
-    html = client.post(
-        reverse("web:account_tokens"), {"name": "Website", "days": "30"}
-    ).content.decode()
+    html = client.post(reverse("web:account_tokens"), {"name": "Website", "days": "30"}).text
     words = re.search(r'class="token">(csc_\w+)<', html)
     assert words
-    assert words[1] not in client.get(reverse("web:account_tokens")).content.decode()
+    assert words[1] not in client.get(reverse("web:account_tokens")).text
     api = Client(headers={"authorization": f"Token {words[1]}"})
     assert api.get("/api/v1/me/").json()["email"] == official.email
     client.post(reverse("web:account_token_revoke", args=[ApiToken.objects.get().public_id]))
@@ -232,11 +225,11 @@ def test_data_are_downloaded_and_the_account_is_erased(world: World) -> None:
 
 def test_last_official_reads_what_to_do_before_leaving(world: World) -> None:
     client = signed_in_just_now(world.user("official"))
-    html = client.get(reverse("web:account_data")).content.decode()
+    html = client.get(reverse("web:account_data")).text
     assert reverse("web:people", args=[world.a.pk]) in html
     response = client.post(reverse("web:account_erase"), {"email": "official@example.org"})
     assert response.status_code == 422
-    assert "Alpha" in response.content.decode()
+    assert "Alpha" in response.text
 
 
 def test_administrator_makes_somebody_staff_on_the_page(world: World) -> None:
@@ -252,7 +245,7 @@ def test_administrator_makes_somebody_staff_on_the_page(world: World) -> None:
         reverse("web:staff_roles"), {"email": "admin@example.org", "staff_role": ""}
     )
     assert response.status_code == 422
-    assert "last administrator" in response.content.decode()
+    assert "last administrator" in response.text
 
 
 LISTS: dict[str, tuple[str, Callable[[World], object], int]] = {

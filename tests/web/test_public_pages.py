@@ -30,7 +30,7 @@ SAMPLE = 'class="sample"'
 def page(client: Client, name: str, *args: object, **query: str) -> str:
     response = client.get(reverse(f"web:{name}", args=args), query)
     assert response.status_code == 200
-    return response.content.decode()
+    return response.text
 
 
 @pytest.mark.parametrize("name", ["home", "about", "sources", "seeking", "directory"])
@@ -47,9 +47,7 @@ def test_page_holds_no_inline_style_or_script_and_nothing_from_elsewhere(
     db: None, client: Client, name: str
 ) -> None:
     CommunityFactory(published=True)
-    html = client.get(
-        reverse(name if name.startswith("account") else f"web:{name}")
-    ).content.decode()
+    html = client.get(reverse(name if name.startswith("account") else f"web:{name}")).text
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=", html)
     assert not re.search(r'<script(?![^>]*\s(?:src=|type="application/json"))', html), (
         "no script; data for one is none"
@@ -204,7 +202,7 @@ def member(db: None) -> Community:
 def directory(client: Client, **query: object) -> str:
     response = client.get(reverse("web:directory"), query)
     assert response.status_code == 200
-    return response.content.decode()
+    return response.text
 
 
 def test_table_and_map_tell_the_same(client: Client, member: Community) -> None:
@@ -247,13 +245,13 @@ def test_page_of_one_city(client: Client, member: Community) -> None:
 
 def test_city_is_found_however_it_is_spelled(client: Client, member: Community) -> None:
     place = PlaceFactory(name="Göteborg", search_text="goteborg|gothenburg")
-    listed = client.get(reverse("web:directory_cities"), {"search": "Gotheborg"}).content.decode()
+    listed = client.get(reverse("web:directory_cities"), {"search": "Gotheborg"}).text
     assert f'href="{reverse("web:directory")}?place={place.pk}"' in listed
     assert "<html" not in listed
     assert "Did you mean" in directory(client, search="Gotheborg"), "also without JavaScript"
     assert (
         "No city is called so"
-        in client.get(reverse("web:directory_cities"), {"search": "qqqqqqqq"}).content.decode()
+        in client.get(reverse("web:directory_cities"), {"search": "qqqqqqqq"}).text
     )
     assert client.get(reverse("web:directory_cities"), {"search": "\x00"}).status_code == 200
 

@@ -19,7 +19,7 @@ def test_city_is_found_and_registered_without_javascript(stranger: User, sign_in
         population=500_000,
     )
     client = sign_in(stranger)
-    html = client.get(URL, {"q": "GÖTE"}).content.decode()
+    html = client.get(URL, {"q": "GÖTE"}).text
     assert "Göteborg" in html
     form = next(form for form in forms_of(html) if form.values.get("kind") == ["city"])
     response = client.post(form.action, {**form.values, "place_id": place.pk})
@@ -31,7 +31,7 @@ def test_city_is_found_and_registered_without_javascript(stranger: User, sign_in
 
 def test_type_ahead_answers_with_places_alone(stranger: User, sign_in: SignIn) -> None:
     PlaceFactory(name="München", search_text="munchen")
-    html = sign_in(stranger).get(reverse("web:places"), {"q": "munc"}).content.decode()
+    html = sign_in(stranger).get(reverse("web:places"), {"q": "munc"}).text
     assert "München" in html
     assert "<html" not in html
 
@@ -39,13 +39,13 @@ def test_type_ahead_answers_with_places_alone(stranger: User, sign_in: SignIn) -
 def test_registered_city_cannot_be_chosen_again(stranger: User, sign_in: SignIn) -> None:
     taken = CommunityFactory(name="Taken")
     client = sign_in(stranger)
-    html = client.get(URL, {"q": "taken"}).content.decode()
+    html = client.get(URL, {"q": "taken"}).text
     assert "registered already" in html
     join = reverse("web:join", args=[taken.pk])
     assert f'href="{join}"' in html
     response = client.post(URL, {"kind": "city", "place_id": taken.place_id})
     assert response.url == join
-    assert "Somebody has registered this community already" in client.get(join).content.decode()
+    assert "Somebody has registered this community already" in client.get(join).text
 
 
 def test_county_with_nearly_the_same_name_is_asked_about(stranger: User, sign_in: SignIn) -> None:
@@ -55,7 +55,7 @@ def test_county_with_nearly_the_same_name_is_asked_about(stranger: User, sign_in
     client.post(URL, posted)
     (first,) = Community.objects.all()
     response = client.post(URL, posted | {"name": "Sonomma"})
-    html = response.content.decode()
+    html = response.text
     assert response.status_code == 422
     assert reverse("web:join", args=[first.pk]) in html
     assert 'name="is_another"' in html
@@ -81,7 +81,7 @@ def test_county_is_registered_by_hand(stranger: User, sign_in: SignIn) -> None:
 
 def test_missing_answers_are_named_beside_their_fields(stranger: User, sign_in: SignIn) -> None:
     response = sign_in(stranger).post(URL, {"kind": "county", "name": " "})
-    html = response.content.decode()
+    html = response.text
     assert response.status_code == 422
     assert "Write the name of the community." in html
     assert "Choose a country from the list." in html
@@ -91,4 +91,4 @@ def test_missing_answers_are_named_beside_their_fields(stranger: User, sign_in: 
 def test_city_without_a_choice_says_what_to_do(stranger: User, sign_in: SignIn) -> None:
     response = sign_in(stranger).post(URL, {"kind": "city"})
     assert response.status_code == 422
-    assert "Choose your city from the list of places." in response.content.decode()
+    assert "Choose your city from the list of places." in response.text

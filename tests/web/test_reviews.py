@@ -61,7 +61,7 @@ def test_member_votes_by_the_form_and_sees_it_again(
 ) -> None:
     client = sign_in(member.user)
     form = form_to(
-        client.get(detail_url(member, suggestion)).content.decode(),
+        client.get(detail_url(member, suggestion)).text,
         at("suggestion_vote", member, suggestion.pk),
     )
     assert (
@@ -70,10 +70,10 @@ def test_member_votes_by_the_form_and_sees_it_again(
         ).status_code
         == 302
     )
-    html = client.get(detail_url(member, suggestion)).content.decode()
+    html = client.get(detail_url(member, suggestion)).text
     assert "A &lt;b&gt;port&lt;/b&gt;?" in html
     assert "Change my vote" in html
-    assert "0 yes, 1 maybe, 0 no" in client.get(list_url(member)).content.decode()
+    assert "0 yes, 1 maybe, 0 no" in client.get(list_url(member)).text
     form = form_to(html, at("suggestion_unvote", member, suggestion.pk, member.user_id))
     assert client.post(form.action, form.values).status_code == 302
     assert not Vote.objects.exists()
@@ -86,10 +86,7 @@ def test_vote_without_a_choice_keeps_the_comment(
         at("suggestion_vote", member, suggestion.pk), {"comment": "Long thought"}
     )
     assert response.status_code == 422
-    assert (
-        "Choose yes, maybe or no." in response.content.decode()
-        and "Long thought" in response.content.decode()
-    )
+    assert "Choose yes, maybe or no." in response.text and "Long thought" in response.text
 
 
 def test_member_does_not_read_the_comments_of_others(
@@ -102,19 +99,11 @@ def test_member_does_not_read_the_comments_of_others(
     VoteFactory(
         suggestion=suggestion, community=official.community, by=official.user, comment="Between us."
     )
+    assert "Between us." not in sign_in(member.user).get(detail_url(member, suggestion)).text
+    assert "Between us." in sign_in(official.user).get(detail_url(official, suggestion)).text
     assert (
         "Between us."
-        not in sign_in(member.user).get(detail_url(member, suggestion)).content.decode()
-    )
-    assert (
-        "Between us."
-        in sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
-    )
-    assert (
-        "Between us."
-        not in sign_in(other_official.user)
-        .get(detail_url(other_official, suggestion))
-        .content.decode()
+        not in sign_in(other_official.user).get(detail_url(other_official, suggestion)).text
     )
 
 
@@ -125,7 +114,7 @@ def test_curator_reads_votes_of_both_sides_and_an_administrator_none(
         suggestion=suggestion, community=official.community, by=official.user, comment="Between us."
     )
     url = reverse("web:staff_votes", args=[suggestion.pk])
-    assert "Between us." in sign_in(curator).get(url).content.decode()
+    assert "Between us." in sign_in(curator).get(url).text
     assert sign_in(admin).get(url).status_code == 404
     assert sign_in(official.user).get(url).status_code == 404
 
@@ -137,22 +126,22 @@ def test_answer_is_undone_by_the_button_and_only_in_its_minute(
     client = sign_in(official.user)
     client.post(answer_url(official, suggestion), {"answer": "declined", "reason": "no_fit"})
     undo = at("suggestion_undo", official, suggestion.pk)
-    form = form_to(client.get(detail_url(official, suggestion)).content.decode(), undo)
+    form = form_to(client.get(detail_url(official, suggestion)).text, undo)
     assert client.post(form.action, form.values).status_code == 302
     suggestion.refresh_from_db()
     assert suggestion.a_state == "pending"
     client.post(answer_url(official, suggestion), {"answer": "interested"})
     Suggestion.objects.filter(pk=suggestion.pk).update(a_final_at="2026-01-01T00:00Z")
-    assert undo not in client.get(detail_url(official, suggestion)).content.decode()
+    assert undo not in client.get(detail_url(official, suggestion)).text
     refused = client.post(undo)
-    assert refused.status_code == 409 and "it has taken effect" in refused.content.decode()
+    assert refused.status_code == 409 and "it has taken effect" in refused.text
 
 
 def test_decline_shows_the_courteous_words_that_everybody_reads_at_the_end(
     suggestion: Suggestion, official: CommunityRole, other_official: CommunityRole, sign_in: SignIn
 ) -> None:
     words = "That says nothing about your community"
-    assert words in sign_in(official.user).get(detail_url(official, suggestion)).content.decode()
+    assert words in sign_in(official.user).get(detail_url(official, suggestion)).text
     Suggestion.objects.filter(pk=suggestion.pk).update(
         expires_at="2026-01-01T00:00Z", released_at="2025-11-01T00:00Z"
     )
@@ -163,10 +152,7 @@ def test_decline_shows_the_courteous_words_that_everybody_reads_at_the_end(
     ):
         Suggestion.objects.filter(pk=suggestion.pk).update(status=status, a_state=state)
         assert (
-            words
-            in sign_in(other_official.user)
-            .get(detail_url(other_official, suggestion))
-            .content.decode()
+            words in sign_in(other_official.user).get(detail_url(other_official, suggestion)).text
         )
 
 
@@ -175,15 +161,14 @@ def test_shortlist_and_filters(
 ) -> None:
     client = sign_in(official.user)
     form = form_to(
-        client.get(list_url(official)).content.decode(),
-        at("suggestion_shortlist", official, suggestion.pk),
+        client.get(list_url(official)).text, at("suggestion_shortlist", official, suggestion.pk)
     )
     assert client.post(form.action, form.values)["Location"] == list_url(official), (
         "back to the queue"
     )
     assert ShortlistEntry.objects.count() == 1
     page = list_url(official)
-    assert "Shortlist (1)" in client.get(page).content.decode()
+    assert "Shortlist (1)" in client.get(page).text
     for query, shown in (
         ("shown=shortlist", True),
         ("shown=answered", False),
@@ -193,9 +178,9 @@ def test_shortlist_and_filters(
         ("shown=nonsense", True),
         ("shown=awaiting_me&theme=trade", True),
     ):
-        html = client.get(f"{page}?{query}").content.decode()
+        html = client.get(f"{page}?{query}").text
         assert ("Fernstadt</p>" in html) is shown, query
-    assert "Show all" in client.get(f"{page}?shown=answered").content.decode()
+    assert "Show all" in client.get(f"{page}?shown=answered").text
     outside = client.post(
         at("suggestion_shortlist", official, suggestion.pk),
         {"listed": "no", "after": "//evil.example/"},
@@ -208,7 +193,7 @@ def test_comparison_shows_gaps_as_gaps_in_one_table(
 ) -> None:
     made = candidates(official, 3)
     url = at("suggestion_compare", official)
-    html = one_line(sign_in(official.user).get(url, {"s": [s.pk for s in made]}).content.decode())
+    html = one_line(sign_in(official.user).get(url, {"s": [s.pk for s in made]}).text)
     for index in range(3):
         assert f"Candidate {index}" in html
     assert html.count("<table") >= 3 and "not answered" in html and "not known" in html
@@ -225,9 +210,7 @@ def test_too_few_or_too_many_to_compare_is_said(
     response = sign_in(official.user).get(
         at("suggestion_compare", official), {"s": ids}, follow=True
     )
-    assert (
-        f"Mark two to four suggestions to compare; you marked {count}." in response.content.decode()
-    )
+    assert f"Mark two to four suggestions to compare; you marked {count}." in response.text
 
 
 @pytest.mark.parametrize("strange", ["x", "0", "99999999999999999999", "-1"])
@@ -248,13 +231,13 @@ def test_rule_is_set_by_the_form_and_binds(
 ) -> None:
     client, url = sign_in(official.user), at("answer_rule", official)
     assert sign_in(member.user).get(url).status_code == 404
-    assert 'value="chair"' in client.get(url).content.decode()
+    assert 'value="chair"' in client.get(url).text
     wrong = client.post(url, {"kind": "majority", "votes_needed": "7"})
-    assert wrong.status_code == 422 and "Give a number from 1 to 2" in wrong.content.decode()
+    assert wrong.status_code == 422 and "Give a number from 1 to 2" in wrong.text
     assert client.post(url, {"kind": "majority", "votes_needed": "many"}).status_code == 422
     assert client.post(url, {"kind": "majority", "votes_needed": "2"}).status_code == 302
     assert AnswerRule.objects.get().votes_needed == 2
-    html = client.get(detail_url(official, suggestion)).content.decode()
+    html = client.get(detail_url(official, suggestion)).text
     assert "2 more are needed" in html
     assert (
         client.post(answer_url(official, suggestion), {"answer": "interested"}).status_code == 409

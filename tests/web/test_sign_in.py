@@ -82,7 +82,7 @@ def test_sign_up_with_and_without_a_password(
     drain()
     (mail,) = mailoutbox
     assert code in mail.body
-    html = client.get(CONFIRM).content.decode()
+    html = client.get(CONFIRM).text
     assert user.email in html
     assert client.post(CONFIRM, {"code": code}).url == DESK
     assert is_in(client)
@@ -101,14 +101,14 @@ def test_language_of_the_page_is_kept_and_used_for_pages_and_mails(client: Clien
     assert User.objects.get().language == "de"
     client.post(CONFIRM, {"code": code_sent_to("ana@example.org")})
     del client.cookies["django_language"]
-    assert '<html lang="de"' in client.get(reverse("web:account")).content.decode()
+    assert '<html lang="de"' in client.get(reverse("web:account")).text
     Client().post(BY_CODE, {"email": "ana@example.org"}, headers={"accept-language": "ja"})
     assert "Anmelde" in AccountMail.objects.latest("pk").subject
 
 
 @pytest.mark.django_db
 def test_name_is_asked(client: Client) -> None:
-    html = sign_up(client, name=" ").content.decode()
+    html = sign_up(client, name=" ").text
     assert "There is a problem" in html
     assert not User.objects.exists()
 
@@ -128,7 +128,7 @@ def test_sign_in_leads_back_to_where_one_wanted_to_go(client: Client) -> None:
     user = UserFactory()
     wanted = reverse("web:inbox")
     response = client.get(wanted)
-    html = client.get(response.url).content.decode()
+    html = client.get(response.url).text
     form = form_to(html, LOGIN)
     assert (
         client.post(LOGIN, {**form.values, "login": user.email, "password": PASSWORD}).url == wanted
@@ -161,7 +161,7 @@ def ask(kind: str, email: str) -> tuple[Client, Any]:
 
 def what_is_shown(response: Any, email: str) -> str:
     """The page without what differs between any two requests."""
-    html = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.content.decode())
+    html = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.text)
     return html.replace(email, "ADDRESS")
 
 
@@ -256,7 +256,7 @@ def test_guessing_one_account_is_slowed_down_while_others_get_in() -> None:
     html = (
         Client(REMOTE_ADDR="198.51.100.1")
         .post(LOGIN, {"login": victim.email, "password": PASSWORD})
-        .content.decode()
+        .text
     )
     assert "Too many failed login attempts" in html
     assert (
@@ -303,7 +303,7 @@ def test_password_is_reset_by_a_link_of_the_public_address(client: Client, setti
     )
     assert link
     page = client.get(link[1], follow=True)
-    form = next(form for form in forms_of(page.content.decode()) if "password1" in form.values)
+    form = next(form for form in forms_of(page.text) if "password1" in form.values)
     posted = {**form.values, "password1": "another long secret", "password2": "another long secret"}
     assert client.post(form.action or page.request["PATH_INFO"], posted).status_code == 302
     user.refresh_from_db()
@@ -322,7 +322,7 @@ def test_staff_without_a_factor_are_led_to_set_one_up_before_anything_opens(clie
     for path in ("me/", "staff/vetting/", "notifications/"):
         response = client.get(f"/api/v1/{path}")
         assert (response.status_code, response.json()["code"]) == (403, "second_factor_required")
-    assert "Set up an app" in client.get(door).content.decode()
+    assert "Set up an app" in client.get(door).text
     assert client.get(reverse("web:account")).status_code == 200
 
 
@@ -392,7 +392,7 @@ def test_new_staff_role_ends_sessions_that_never_passed_a_factor(client: Client)
 
 @pytest.mark.django_db
 def test_wrong_password_says_so_in_our_own_page(client: Client) -> None:
-    html = client.post(LOGIN, {"login": "no@example.org", "password": "wrong"}).content.decode()
+    html = client.post(LOGIN, {"login": "no@example.org", "password": "wrong"}).text
     assert "There is a problem" in html
     assert 'class="brand"' in html
 
@@ -403,7 +403,7 @@ def test_too_many_tries_have_a_page(client: Client, settings) -> None:
     sign_up(client)
     response = sign_up(Client(), email="other@example.org")
     assert response.status_code == 429
-    assert "Too many tries" in response.content.decode()
+    assert "Too many tries" in response.text
 
 
 # A device with a screen lock that unlocks whenever it is asked to.

@@ -52,22 +52,22 @@ def submitted(newcomer: CommunityRole, sign_in: SignIn) -> CommunityRole:
 
 
 def test_submission_is_read_and_published(submitted: CommunityRole, staff: Client) -> None:
-    assert "Newtown" in staff.get(url("staff_vetting")).content.decode()
-    html = staff.get(url("staff_submission", submitted.community_id)).content.decode()
+    assert "Newtown" in staff.get(url("staff_vetting")).text
+    html = staff.get(url("staff_submission", submitted.community_id)).text
     assert "Alex Doe" in html
     form = form_to(html, url("staff_publish", submitted.community_id))
     assert staff.post(form.action, form.values).status_code == 302
     assert profile_of(submitted.community).status == Profile.Status.PUBLISHED
     submitted.refresh_from_db()
     assert submitted.vetted_at is not None
-    assert "Newtown" not in staff.get(url("staff_vetting")).content.decode()
+    assert "Newtown" not in staff.get(url("staff_vetting")).text
 
 
 def test_what_the_curator_has_not_read_is_not_published(
     submitted: CommunityRole, staff: Client, sign_in: SignIn
 ) -> None:
     form = form_to(
-        staff.get(url("staff_submission", submitted.community_id)).content.decode(),
+        staff.get(url("staff_submission", submitted.community_id)).text,
         url("staff_publish", submitted.community_id),
     )
     revision = profile_of(submitted.community).draft_revision
@@ -111,7 +111,7 @@ def test_letter_of_another_kind_is_refused_with_words(
     html = (
         sign_in(newcomer.user)
         .post(url("profile_letter", newcomer.community_id), {"letter": upload}, follow=True)
-        .content.decode()
+        .text
     )
     assert not VettingLetter.objects.exists()
     assert "note-wrong" in html
@@ -123,19 +123,19 @@ def test_changes_are_asked_with_reason_and_words(
     address = url("staff_changes", submitted.community_id)
     response = staff.post(address, {"reason": "nonsense", "text": ""})
     assert response.status_code == 422
-    assert "Say in 1 to 4,000 characters what is needed." in response.content.decode()
+    assert "Say in 1 to 4,000 characters what is needed." in response.text
     assert (
         staff.post(address, {"reason": "letter_missing", "text": "Please sign <it>."}).status_code
         == 302
     )
-    html = sign_in(submitted.user).get(url("profile", submitted.community_id)).content.decode()
+    html = sign_in(submitted.user).get(url("profile", submitted.community_id)).text
     assert "Please sign &lt;it&gt;." in html
 
 
 def test_suggestions_are_filtered_released_and_held(staff: Client) -> None:
     waiting = SuggestionFactory(proposed=True)
     SuggestionFactory(pair__a__name="Elsewhere")
-    html = staff.get(url("staff_suggestions"), {"status": "proposed"}).content.decode()
+    html = staff.get(url("staff_suggestions"), {"status": "proposed"}).text
     assert waiting.pair.a.name in html
     assert "Elsewhere" not in html
     act = url("staff_suggestion_act", waiting.pk)
@@ -167,7 +167,7 @@ def card(suggestion: Suggestion) -> Introduction:
 def test_card_is_moved_by_the_menu_assigned_and_closed(
     card: Introduction, staff: Client, curator: User
 ) -> None:
-    assert "Homeport – Fernstadt" in staff.get(url("staff_introductions")).content.decode()
+    assert "Homeport – Fernstadt" in staff.get(url("staff_introductions")).text
     board = url("staff_introductions") + "?owner=nobody"
     assert (
         staff.post(
@@ -179,7 +179,7 @@ def test_card_is_moved_by_the_menu_assigned_and_closed(
     assert staff.post(url("staff_introduction_assign", card.pk), posted).status_code == 302
     response = staff.post(url("staff_introduction_move", card.pk), {"stage": "closed"})
     assert response.status_code == 422
-    assert "Choose why it is closed." in response.content.decode()
+    assert "Choose why it is closed." in response.text
     assert (
         staff.post(
             url("staff_introduction_move", card.pk),
@@ -200,14 +200,14 @@ def test_introduction_by_hand_wants_a_reason(suggestion: Suggestion, staff: Clie
 
 def test_run_is_asked_for_and_followed(staff: Client) -> None:
     run = ScoringRunFactory(status=ScoringRun.Status.RUNNING, shard_count=4)
-    html = staff.get(url("staff_run", run.pk)).content.decode()
+    html = staff.get(url("staff_run", run.pk)).text
     assert f'hx-get="{url("staff_run", run.pk)}" hx-select="#progress"' in html
     assert "0 of 4 slices" in html
     assert staff.post(url("staff_run_start")).status_code == 409
     ScoringRun.objects.filter(pk=run.pk).update(
         status="complete", finished_at=dt.datetime.now(dt.UTC)
     )
-    assert "hx-get" not in staff.get(url("staff_run", run.pk)).content.decode()
+    assert "hx-get" not in staff.get(url("staff_run", run.pk)).text
     assert staff.post(url("staff_run_start")).status_code == 302
     assert Event.objects.filter(topic=Topic.RUN_REQUESTED).exists()
 
@@ -219,7 +219,7 @@ def test_dead_letter_is_tried_again(staff: Client) -> None:
         last_error="It <broke>",
         attempts=3,
     )
-    assert "It &lt;broke&gt;" in staff.get(url("staff_dead_letters")).content.decode()
+    assert "It &lt;broke&gt;" in staff.get(url("staff_dead_letters")).text
     assert staff.post(url("staff_dead_letter_retry", work.pk)).status_code == 302
     work.refresh_from_db()
     assert work.status == Job.Status.PENDING
@@ -230,10 +230,10 @@ def test_mails_written_as_files_are_read(staff: Client, settings: object, tmp_pa
     settings.EMAIL_BACKEND = "backend.notifications.mail_files.FolderBackend"  # type: ignore[attr-defined]
     settings.EMAIL_FILE_PATH = str(tmp_path)  # type: ignore[attr-defined]
     EmailMessage("Hello", "See <b>here</b>", to=["someone@example.org"]).send()
-    html = staff.get(url("staff_mails")).content.decode()
+    html = staff.get(url("staff_mails")).text
     assert "someone@example.org" in html
     name = next(found for found in re.findall(r"/staff/mails/([^/\"]+)/", html))
-    assert "See &lt;b&gt;here&lt;/b&gt;" in staff.get(url("staff_mail", name)).content.decode()
+    assert "See &lt;b&gt;here&lt;/b&gt;" in staff.get(url("staff_mail", name)).text
     assert staff.get("/staff/mails/..%2F..%2Fetc%2Fpasswd/").status_code == 404
 
 
@@ -252,6 +252,6 @@ def test_missing_object_answers_like_a_wrong_address(staff: Client) -> None:
 
 
 def test_events_are_filtered(staff: Client, submitted: CommunityRole) -> None:
-    html = staff.get(url("staff_events"), {"topic": "profile_submitted"}).content.decode()
+    html = staff.get(url("staff_events"), {"topic": "profile_submitted"}).text
     assert "profile_submitted" in html.lower().replace(" ", "_")
     assert staff.get(url("staff_events"), {"community_id": "99999999999999"}).status_code == 200

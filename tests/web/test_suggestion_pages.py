@@ -61,7 +61,7 @@ def without_tokens(html: str) -> str:
 def test_card_shows_reasons_of_each_side_and_the_caveat(
     suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
 ) -> None:
-    html = sign_in(official.user).get(list_url(official)).content.decode()
+    html = sign_in(official.user).get(list_url(official)).text
     assert "You need water management; Fernstadt offers it." in html
     assert "Fernstadt needs water management; Homeport offers it." in html
     assert "Your working hours hardly overlap." in html
@@ -72,7 +72,7 @@ def test_card_shows_reasons_of_each_side_and_the_caveat(
 def test_bars_have_their_table_and_gaps_are_gaps(
     suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
 ) -> None:
-    html = one_line(sign_in(official.user).get(detail_url(official, suggestion)).content.decode())
+    html = one_line(sign_in(official.user).get(detail_url(official, suggestion)).text)
     assert 'aria-label="Existing ties: Homeport –, Fernstadt –"' in html
     assert re.search(r"Shared working language</th><td class=\"num\">100%</td>", html)
 
@@ -91,7 +91,7 @@ def test_other_side_sees_the_same_bytes_whatever_was_answered(
         detail_url(other_official, suggestion),
         reverse("web:dashboard"),
     ]
-    before = [without_tokens(theirs.get(page).content.decode()) for page in pages]
+    before = [without_tokens(theirs.get(page).text) for page in pages]
     for given in answers:
         reason = "no_capacity" if given == "declined" else ""
         assert (
@@ -101,7 +101,7 @@ def test_other_side_sees_the_same_bytes_whatever_was_answered(
             ).status_code
             == 302
         )
-    assert [without_tokens(theirs.get(page).content.decode()) for page in pages] == before
+    assert [without_tokens(theirs.get(page).text) for page in pages] == before
 
 
 def test_both_interested_is_told_to_both(
@@ -109,12 +109,12 @@ def test_both_interested_is_told_to_both(
 ) -> None:
     for role in (official, other_official):
         client = sign_in(role.user)
-        form = form_to(client.get(list_url(role)).content.decode(), answer_url(role, suggestion))
+        form = form_to(client.get(list_url(role)).text, answer_url(role, suggestion))
         assert client.post(form.action, form.values).status_code == 302
     suggestion.refresh_from_db()
     assert suggestion.status == Suggestion.Status.MUTUAL
     for role in (official, other_official):
-        assert "Mutual interest" in sign_in(role.user).get(list_url(role)).content.decode()
+        assert "Mutual interest" in sign_in(role.user).get(list_url(role)).text
 
 
 def test_decline_without_a_reason_is_asked_again(
@@ -123,7 +123,7 @@ def test_decline_without_a_reason_is_asked_again(
     response = sign_in(official.user).post(
         answer_url(official, suggestion), {"answer": "declined", "comment": "We <b>tried</b>"}
     )
-    html = response.content.decode()
+    html = response.text
     assert response.status_code == 422
     assert "Choose a reason. Only staff read it." in html
     assert "We &lt;b&gt;tried&lt;/b&gt;" in html, "what was typed stays"
@@ -161,7 +161,7 @@ def test_committee_member_reads_and_does_not_answer(
         response = client.get(page)
         assert response.status_code == 200
         assert answer_url(member, suggestion) not in [
-            form.action for form in forms_of(response.content.decode())
+            form.action for form in forms_of(response.text)
         ]
     assert client.post(answer_url(member, suggestion), {"answer": "interested"}).status_code == 404
 
@@ -178,13 +178,13 @@ def test_suggestion_that_is_not_released_is_not_there(
     Suggestion.objects.filter(pk=suggestion.pk).update(status=status)
     client = sign_in(official.user)
     assert client.get(detail_url(official, suggestion)).status_code == 404
-    assert "Fernstadt" not in client.get(list_url(official)).content.decode()
+    assert "Fernstadt" not in client.get(list_url(official)).text
 
 
 def test_sample_is_marked(suggestion: Suggestion, official: CommunityRole, sign_in: SignIn) -> None:
     client = sign_in(official.user)
-    assert 'class="sample"' not in client.get(list_url(official)).content.decode()
+    assert 'class="sample"' not in client.get(list_url(official)).text
     suggestion.pair.b.is_sample = True
     suggestion.pair.b.save()
     for page in (list_url(official), detail_url(official, suggestion)):
-        assert 'class="sample"' in client.get(page).content.decode()
+        assert 'class="sample"' in client.get(page).text

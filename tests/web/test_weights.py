@@ -29,7 +29,7 @@ def staff(curator: User, sign_in: SignIn) -> Client:
 
 def test_a_better_version_is_promoted_from_the_page(staff: Client, curator: User) -> None:
     version = make_version()
-    html = one_line(staff.get(reverse(LIST)).content.decode())
+    html = one_line(staff.get(reverse(LIST)).text)
     assert (
         "Rests on 90 decisions of 12 communities" in html and "0.1900" in html and "0.2100" in html
     )
@@ -42,7 +42,7 @@ def test_a_better_version_is_promoted_from_the_page(staff: Client, curator: User
         curator,
         "learned-7",
     )
-    html = staff.get(reverse(LIST)).content.decode()
+    html = staff.get(reverse(LIST)).text
     assert (
         "in force</span>" in html
         and reverse("web:staff_weights_promote", args=[version.pk]) not in html
@@ -51,7 +51,7 @@ def test_a_better_version_is_promoted_from_the_page(staff: Client, curator: User
 
 def test_a_version_that_is_no_better_says_why_it_has_no_button(staff: Client) -> None:
     version = make_version(is_better=False)
-    html = staff.get(reverse(LIST)).content.decode()
+    html = staff.get(reverse(LIST)).text
     assert "not better calibrated than those in force" in html
     address = reverse("web:staff_weights_promote", args=[version.pk])
     assert address not in html
@@ -63,7 +63,7 @@ def test_a_version_that_is_no_better_says_why_it_has_no_button(staff: Client) ->
 
 
 def test_nothing_learned_yet(staff: Client) -> None:
-    assert "Nothing has been learned yet" in staff.get(reverse(LIST)).content.decode()
+    assert "Nothing has been learned yet" in staff.get(reverse(LIST)).text
 
 
 def test_for_others_than_staff_there_is_no_such_page(sign_in: SignIn, db: None) -> None:

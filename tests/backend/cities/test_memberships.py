@@ -440,9 +440,7 @@ def test_page_api_and_command_say_that_a_city_is_registered(
     assert "Eugene, Oregon, US: new member: registers the city" in capsys.readouterr().out
     client.force_login(curator)
     upload = SimpleUploadedFile("members.csv", file.read_bytes())
-    page = client.post(
-        reverse("web:staff_member_import_new"), {"file": upload}, follow=True
-    ).content.decode()
+    page = client.post(reverse("web:staff_member_import_new"), {"file": upload}, follow=True).text
     assert "registers the city" in page and "Apply 1 row" in page
     upload = SimpleUploadedFile("members.csv", file.read_bytes())
     sent = client.post("/api/v1/staff/member-imports/", {"file": upload}).json()

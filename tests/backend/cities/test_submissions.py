@@ -270,7 +270,7 @@ def page_after(client: Client, owner: CommunityRole, content: bytes) -> str:
     file = SimpleUploadedFile("letter.pdf", content, content_type="application/pdf")
     return client.post(
         f"/communities/{owner.community_id}/profile/letter/", {"letter": file}, follow=True
-    ).content.decode()
+    ).text
 
 
 def test_eleven_megabytes_are_thrown_away_while_they_come_and_the_page_says_so(
@@ -324,9 +324,7 @@ def test_page_says_why_a_letter_is_refused(owner: CommunityRole, client: Client)
     assert "scripts, attachments or commands" in page_after(client, owner, pdf(JAVASCRIPT))
     assert (
         "Choose a file first"
-        in client.post(
-            f"/communities/{owner.community_id}/profile/letter/", follow=True
-        ).content.decode()
+        in client.post(f"/communities/{owner.community_id}/profile/letter/", follow=True).text
     )
     assert "The letter is stored" in page_after(client, owner, pdf())
 

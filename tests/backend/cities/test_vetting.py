@@ -274,27 +274,27 @@ def test_owner_reads_where_it_stands_and_answers(first: Community, curator: User
         reverse("web:profile", args=[first.pk]),
         reverse("web:profile_answer", args=[first.pk]),
     )
-    html = owner.get(overview).content.decode()
+    html = owner.get(overview).text
     assert "two members of staff read it" in html
     assert "No letter has been sent yet" in html
     assert owner.get(answering).status_code == 302, "nothing is asked"
     approve(curator, first)
-    html = owner.get(overview).content.decode()
+    html = owner.get(overview).text
     assert "One member of staff has approved it" in html
     assert str(curator) not in html
     staff.post(
         reverse("web:staff_changes", args=[first.pk]),
         {"reason": "letter_missing", "text": "Send <the> letter."},
     )
-    assert "Send &lt;the&gt; letter." in owner.get(overview).content.decode()
-    assert "Send &lt;the&gt; letter." in owner.get(answering).content.decode()
+    assert "Send &lt;the&gt; letter." in owner.get(overview).text
+    assert "Send &lt;the&gt; letter." in owner.get(answering).text
     empty = owner.post(answering, {"answer": " "})
     assert empty.status_code == 422
-    assert "Say in 1 to 4,000 characters" in empty.content.decode()
+    assert "Say in 1 to 4,000 characters" in empty.text
     assert owner.post(answering, {"answer": "Sent <now>."}).status_code == 302
     assert status_of(first) == S.SUBMITTED
-    assert "Sent &lt;now&gt;." in owner.get(overview).content.decode()
-    html = staff.get(reverse("web:staff_submission", args=[first.pk])).content.decode()
+    assert "Sent &lt;now&gt;." in owner.get(overview).text
+    html = staff.get(reverse("web:staff_submission", args=[first.pk])).text
     assert "Sent &lt;now&gt;." in html
     assert "Profile Changes Requested" in html, "the trail"
 
@@ -306,7 +306,7 @@ def test_answer_with_a_wrong_profile_keeps_the_words_and_says_where_to_look(
     Profile.objects.filter(community=first).update(status=S.CHANGES_REQUESTED, draft={})
     answer = owner.post(reverse("web:profile_answer", args=[first.pk]), {"answer": "Here it is."})
     assert answer.status_code == 422
-    html = answer.content.decode()
+    html = answer.text
     assert "Here it is." in html
     assert reverse("web:profile_check", args=[first.pk]) in html
     assert VettingNote.objects.filter(profile__community=first).exclude(answer="").count() == 0
@@ -315,25 +315,23 @@ def test_answer_with_a_wrong_profile_keeps_the_words_and_says_where_to_look(
 def test_staff_see_who_approved_first(first: Community, admin: User) -> None:
     one, other = UserFactory(curator=True, name="Ada"), UserFactory(curator=True)
     page = reverse("web:staff_submission", args=[first.pk])
-    assert "two curators must approve it" in sign_in(one).get(page).content.decode()
+    assert "two curators must approve it" in sign_in(one).get(page).text
     posted = {"revision": 3}
     assert (
         "another curator must approve it too"
         in sign_in(one)
         .post(reverse("web:staff_publish", args=[first.pk]), posted, follow=True)
-        .content.decode()
+        .text
     )
-    assert (
-        "<strong>Ada</strong> approved this revision" in sign_in(other).get(page).content.decode()
-    )
-    assert "Approved by one" in sign_in(other).get(reverse("web:staff_vetting")).content.decode()
+    assert "<strong>Ada</strong> approved this revision" in sign_in(other).get(page).text
+    assert "Approved by one" in sign_in(other).get(reverse("web:staff_vetting")).text
     assert (
         f'action="{reverse("web:staff_publish", args=[first.pk])}"'
-        not in sign_in(one).get(page).content.decode()
+        not in sign_in(one).get(page).text
     )
     assert (
         f'action="{reverse("web:staff_publish", args=[first.pk])}"'
-        not in sign_in(admin).get(page).content.decode()
+        not in sign_in(admin).get(page).text
     )
     assert (
         sign_in(one).post(reverse("web:staff_publish", args=[first.pk]), posted).status_code == 409

@@ -177,29 +177,16 @@ def test_database_keeps_an_end_without_decision_out(world: World, partnership: P
 def test_one_sides_council_is_enough_to_end_and_the_pair_rests(
     world: World, partnership: Partnership
 ) -> None:
-    decision(
-        world,
-        partnership,
-        "end",
-        "b",
-        decided_on=dt.date(2026, 3, 3),
-        reference="Ratsbeschluss 7/2026",
-        reason="New priorities",
-    )()
+    given = {"reference": "Ratsbeschluss 7/2026", "reason": "New priorities"}
+    decision(world, partnership, "end", "b", decided_on=dt.date(2026, 3, 3), **given)()
     partnership.refresh_from_db()
     change = partnership.changes.get()
     assert (partnership.status, partnership.ended_on) == ("ended", dt.date(2026, 3, 3))
-    assert (change.community, change.reference, change.reason) == (
-        world.b,
-        "Ratsbeschluss 7/2026",
-        "New priorities",
-    )
+    assert change.community == world.b
+    assert {name: getattr(change, name) for name in given} == given
     pair = Pair.objects.get(pk=partnership.pair_id)
-    assert (
-        pair.block_reason == ""
-        and pair.closed_until is not None
-        and pair.closed_until > database_now()
-    )
+    assert pair.block_reason == ""
+    assert pair.closed_until is not None and pair.closed_until > database_now()
     refused(lambda: activity(world, partnership), WrongState)
 
 

@@ -149,15 +149,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Album:
-    """Pictures of one walk: ``artefacts/<walk>/`` in the repository, or below the folder that
-    CSC_SCREENSHOTS names.
+    """The pages of one walk, each looked at by axe and for sideways scrolling. Pictures of them are
+    kept where somebody may look at them: ``artefacts/<walk>/`` in the repository when the walk is
+    asked for by name, else only below the folder that CSC_SCREENSHOTS names.
     """
 
     def __init__(self, walk: str) -> None:
-        self.folder = Path(os.environ.get("CSC_SCREENSHOTS") or ROOT / "artefacts") / walk
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for old in self.folder.glob("*.png"):
-            old.unlink()
+        whole_suite = "PYTEST_XDIST_WORKER" in os.environ
+        above = os.environ.get("CSC_SCREENSHOTS") or (None if whole_suite else ROOT / "artefacts")
+        self.folder = Path(above) / walk if above else None
+        if self.folder:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for old in self.folder.glob("*.png"):
+                old.unlink()
         self.defects: dict[str, list[str]] = {}
         self._count = 0
 
@@ -170,8 +174,12 @@ class Album:
         visitor.wait_until_styled()
         page.set_viewport_size({"width": NARROW, "height": 800})
         wrong = [f"{NARROW} px: {line}" for line in visitor.overflow()]
-        page.screenshot(path=self.folder / f"{title}-{NARROW}.png", full_page=True)
+        self._take_picture(page, f"{title}-{NARROW}")
         page.set_viewport_size({"width": WIDE, "height": 800})
-        page.screenshot(path=self.folder / f"{title}-{WIDE}.png", full_page=True)
+        self._take_picture(page, f"{title}-{WIDE}")
         if wrong := wrong + visitor.violations():
             self.defects[title] = wrong
+
+    def _take_picture(self, page: Page, title: str) -> None:
+        if self.folder:
+            page.screenshot(path=self.folder / f"{title}.png", full_page=True)

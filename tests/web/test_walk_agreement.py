@@ -1,7 +1,8 @@
 """From a released suggestion to a recognised sister city, as four people walk it through the
 running service in real browsers.
 
-Each page on the way is kept as a picture (``tests.web.browser.Album``) and looked at by axe.
+Each page on the way is looked at by axe and, outside of the whole suite, kept as a picture
+(``tests.web.browser.Album``).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The Celery application. The broker only carries "look at this row": what is to be done, by whom
-and how often stands in PostgreSQL.
+and how often is in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ app.conf.update(
 
 @setup_logging.connect
 def _log_like_the_rest(**_: Any) -> None:
-    """Django's logging stands already; a receiver here keeps Celery from putting its own beside
+    """Django's logging is set up already; a receiver here keeps Celery from putting its own beside
     it.
     """
 

@@ -44,7 +44,7 @@ def queue_length(queue: str) -> int:
 def publish_jobs(job_ids: Sequence[int], queue: str = QUEUE) -> None:
     """Tells the workers to look at these rows.
 
-    Each call makes a connection of its own: it declares the queue anew, which a broker that came
+    Each call makes a connection of its own: it declares the queue again, which a broker that came
     back empty has forgotten. Raises one of BROKER_ERRORS; then any of the messages may or may not
     be there, which does no harm.
     """

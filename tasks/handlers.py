@@ -12,7 +12,7 @@ from backend.cities.services.profiles import (
     remind_owners,
     resume_paused_profiles,
 )
-from backend.introductions.services.introductions import open_card_for_mutual
+from backend.introductions.services.introductions import open_introduction_for_mutual
 from backend.introductions.services.partnerships import (
     ask_for_reports,
     mark_dormant,
@@ -44,9 +44,9 @@ def send_notification(lease: Lease) -> None:
     deliver(int(lease.key))
 
 
-@handles("open_card_for_mutual")
-def open_card(lease: Lease) -> None:
-    open_card_for_mutual(int(lease.key))
+@handles("open_introduction_for_mutual")
+def open_introduction_for_mutual_interest(lease: Lease) -> None:
+    open_introduction_for_mutual(int(lease.key))
 
 
 @handles(SEND_ACCOUNT_MAIL)

@@ -68,8 +68,8 @@ def open_due_slots(opened: dict[str, dt.datetime]) -> None:
 
 
 def due_for_publishing() -> Q:
-    """Pending work that is due and that the broker was not told of, or so long ago that it has lost
-    the message.
+    """Pending work that is due and that was not published to the broker, or so long ago that it has
+    lost the message.
     """
     forgotten = Now() - dt.timedelta(seconds=settings.OUTBOX["republish_seconds"])
     return Q(status=Job.Status.PENDING, available_at__lte=Now()) & (
@@ -126,12 +126,12 @@ class Relay:
         self.stopping.set()
 
     def wait_for(self, path: Path) -> None:
-        """Returns when the file is there, or at once when told to stop."""
+        """Returns when the file is there, or at once when asked to stop."""
         while not path.exists() and not self.stopping.wait(_LOOK_EVERY_SECONDS):
             pass
 
     def run(self) -> None:
-        """Sweeps and waits until told to stop. A database or broker that is away is waited for."""
+        """Sweeps and waits until asked to stop. Waits for an unavailable database or broker."""
         away = False
         while not self.stopping.is_set():
             try:
@@ -162,7 +162,7 @@ class Relay:
         record_heartbeat("relay")
 
     def _publish(self) -> int:
-        """Publishes what is due; a broker that is away is said once, and waited for."""
+        """Publishes what is due; an unavailable broker is reported once, and waited for."""
         try:
             published = publish_due()
         except BROKER_ERRORS as error:

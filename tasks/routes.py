@@ -65,8 +65,8 @@ ROUTES: dict[Topic, tuple[Route, ...]] = {
     Topic.RUN_BEGUN: (Route("score_shard", _shards),),
     Topic.RUN_COMPLETED: (Route("derive_from_run", _subject),),
     Topic.COMMUNITY_RESCORED: (Route("derive_from_community", _community),),
-    Topic.BAR_SET: (Route("enforce_exclusion_rules", _all),),
-    Topic.INTEREST_MUTUAL: (Route("open_card_for_mutual", _subject),),
+    Topic.EXCLUSION_RULE_SET: (Route("enforce_exclusion_rules", _all),),
+    Topic.INTEREST_MUTUAL: (Route("open_introduction_for_mutual", _subject),),
     Topic.TICK_OPENED: tuple(
         Route(periodic.task, _if_due(periodic.task)) for periodic in PERIODIC_TASKS.values()
     ),

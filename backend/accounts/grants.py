@@ -72,7 +72,7 @@ class Resource(StrEnum):
     PARTNERSHIP_DECISION = (
         "partnership_decision"  # report, renew, suspend, end, …: a side's own, never staff's
     )
-    FIGURES = "figures"  # the staff overview
+    STATISTICS = "statistics"  # the staff overview
     MEMBERSHIP = "membership"  # of communities in the network: kept by curators
     PEOPLE = "people"  # members and invitations of a community
     JOINING = "joining"  # requests to join a community: read and answered by its people and staff
@@ -149,7 +149,7 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
     },
     Resource.ACTIVITY: {Actor.OFFICIAL: "CD", Actor.COMMITTEE_MEMBER: "C", Actor.CHAIR: "CD"},
     Resource.PARTNERSHIP_DECISION: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
-    Resource.FIGURES: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
+    Resource.STATISTICS: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
     Resource.MEMBERSHIP: {Actor.CURATOR: "CRU", Actor.ADMIN: "R"},
     Resource.PEOPLE: {
         Actor.OFFICIAL: "CRUD",

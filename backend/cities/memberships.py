@@ -161,7 +161,7 @@ def plan_members(rows: Sequence[SheetRow]) -> list[PlannedRow]:
         )
         if key in seen:
             entry.problems.append(
-                f"The same membership stands in row {seen[key]}. Leave one of the two out."
+                f"The same membership is in row {seen[key]}. Leave one of the two out."
             )
         seen.setdefault(key, entry.row)
     for entry in planned:

@@ -101,7 +101,7 @@ def place_rows(
 def _of_package(places: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     for place, c in places.items():
         names = [name for name in c["alternatenames"] if name]
-        # 0 stands for "not known" in GeoNames.
+        # 0 means "not known" in GeoNames.
         population = c["population"] or ""
         yield (
             place,

@@ -103,7 +103,7 @@ def confirmed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ExistingP
     """What staff have confirmed of officials' partnerships from before, where one of the two is a
     member in good standing.
 
-    Where both have claimed one, the older row stands for it.
+    Where both have claimed one, the older row represents it.
     """
     members = member_communities(asked.kind)
     found = (

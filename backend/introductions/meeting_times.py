@@ -102,7 +102,7 @@ def method_of(meeting: Meeting) -> str:
 
 
 def calendar_entry(meeting: Meeting, *, reader_email: str, own: Community) -> bytes:
-    """The .ics file of a meeting as it stands, in the zone of the reader's side. Raises NotVisible
+    """The .ics file of a meeting as it is now, in the zone of the reader's side. Raises NotVisible
     while no time was ever fixed.
 
     UID stays, SEQUENCE rises with every change, DTSTAMP is when that change was made.

@@ -151,7 +151,7 @@ def rationale_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
     """What a reader may see of it: staff everything, a side everything but the other's votes,
     comments and earlier answers.
 
-    Of the other side's decisions only that it was interested is told, which both have known since
+    Of the other side's decisions only that it was interested is shown, which both have known since
     the introduction.
     """
     why: dict[str, Any] = dict(partnership.why)

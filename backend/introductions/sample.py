@@ -46,7 +46,9 @@ def official_of(community: Community) -> User:
     return roles.select_related("user").order_by("id")[0].user
 
 
-def open_card(curator: User, first: Community, other: Community, because: str) -> Introduction:
+def _open_introduction(
+    curator: User, first: Community, other: Community, because: str
+) -> Introduction:
     low, high = sorted((first, other), key=lambda community: community.pk)
     pair, _made = Pair.objects.get_or_create(
         a=low, b=high, defaults={"a_country": low.country_id, "b_country": high.country_id}
@@ -58,30 +60,36 @@ def begin_talks(
     *, stage: Introduction.Stage, because: str, curator: User, first: Community, other: Community
 ) -> Introduction:
     """An introduction at ``stage``. Past the introduction both sides have consented, and a meeting
-    stands in the calendar.
+    is in the calendar.
     """
-    card = open_card(curator, first, other, because)
-    move_introduction(by=curator, introduction_id=card.pk, stage=Introduction.Stage.INTRODUCED)
+    introduction = _open_introduction(curator, first, other, because)
+    move_introduction(
+        by=curator, introduction_id=introduction.pk, stage=Introduction.Stage.INTRODUCED
+    )
     write_note(
         by=curator,
-        introduction_id=card.pk,
+        introduction_id=introduction.pk,
         text=f"Both offices answered within a week; {first.name} asks for mornings. (Sample)",
     )
-    give_consent(by=official_of(first), introduction_id=card.pk, community_id=first.pk)
+    give_consent(by=official_of(first), introduction_id=introduction.pk, community_id=first.pk)
     if stage != Introduction.Stage.INTRODUCED:
-        give_consent(by=official_of(other), introduction_id=card.pk, community_id=other.pk)
-        _fix(_propose(card, first, days=9), other)
-        move_introduction(by=curator, introduction_id=card.pk, stage=stage)
-    _propose(card, first, days=23)
-    return card
+        give_consent(by=official_of(other), introduction_id=introduction.pk, community_id=other.pk)
+        _fix(_propose(introduction, first, days=9), other)
+        move_introduction(by=curator, introduction_id=introduction.pk, stage=stage)
+    _propose(introduction, first, days=23)
+    return introduction
 
 
-def _propose(card: Introduction, side: Community, *, days: int) -> Meeting:
+def _propose(introduction: Introduction, side: Community, *, days: int) -> Meeting:
     """Three mornings in the side's own time, from ``days`` ahead."""
     first_day = database_now().date() + dt.timedelta(days=days)
     times = [f"{first_day + dt.timedelta(days=later)}T09:30" for later in range(3)]
     return propose_meeting(
-        by=official_of(side), introduction_id=card.pk, side_id=side.pk, times=times, place=_PLACE
+        by=official_of(side),
+        introduction_id=introduction.pk,
+        side_id=side.pk,
+        times=times,
+        place=_PLACE,
     )
 
 
@@ -224,9 +232,11 @@ def _tell(story: _Story, curator: User, first: Community, other: Community) -> i
 
 def _draft(story: _Story, curator: User, first: Community, other: Community) -> Agreement:
     low, high = sorted((first, other), key=lambda community: community.pk)
-    card = open_card(curator, first, other, _BECAUSE)
-    move_introduction(by=curator, introduction_id=card.pk, stage=Introduction.Stage.INTRODUCED)
-    agreement = begin_draft(by=curator, introduction_id=card.pk, form=story.form)
+    introduction = _open_introduction(curator, first, other, _BECAUSE)
+    move_introduction(
+        by=curator, introduction_id=introduction.pk, stage=Introduction.Stage.INTRODUCED
+    )
+    agreement = begin_draft(by=curator, introduction_id=introduction.pk, form=story.form)
     version = agreement.versions.latest("number")
     save_version(
         by=curator,

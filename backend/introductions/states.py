@@ -14,8 +14,8 @@ _OPEN = (
     _I.PROPOSAL,
     _I.COUNCIL_RESOLUTION,
 )
-# Staff move cards freely among the open columns (people meet before anybody files it); only an
-# agreement leads to "agreement".
+# Staff move introductions freely among the open columns (people meet before anybody files it); only
+# an agreement leads to "agreement".
 INTRODUCTION_TRANSITIONS: Transitions = {
     **{
         stage: frozenset({other for other in _OPEN if other != stage} | {_I.AGREEMENT, _I.CLOSED})

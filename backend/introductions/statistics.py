@@ -110,7 +110,7 @@ def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> lis
     """The funnel of suggestions made within the scope, by month or country abroad. Raises
     NotVisible for others than staff.
     """
-    require_staff(user, Verb.READ, Resource.FIGURES)
+    require_staff(user, Verb.READ, Resource.STATISTICS)
     counted: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(STEPS))
     made = Suggestion.objects.filter(scope.within("created_at"), scope.of_pair())
     key = TruncMonth("created_at", tzinfo=dt.UTC) if by == "month" else country_abroad()
@@ -130,7 +130,7 @@ def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> lis
         row = counted[_label(label)]
         row[3] += (
             status not in _MUTUAL
-        )  # a card says that it was, also where the interest has gone since
+        )  # the board shows that it was, also where the interest has gone since
         row[4] += bool(reached & _INTRODUCED)
         row[5] += bool(reached & _MET)
         row[6] += _I.AGREEMENT in reached
@@ -144,25 +144,27 @@ def _label(key: dt.datetime | str) -> str:
 def _late_steps(
     made: QuerySet[Suggestion], by: By
 ) -> list[tuple[dt.datetime | str, str, set[str]]]:
-    """For each suggestion that has had a card: its row, its state now, and every column of the
-    board that a card of it has been in.
+    """For each suggestion that has been introduced: its row, its state now, and every column of the
+    board that an introduction of it has been in.
     """
     key = TruncMonth("suggestion__created_at", tzinfo=dt.UTC) if by == "month" else country_abroad()
     found = Introduction.objects.filter(suggestion__in=made).annotate(key=key)
-    cards = list(found.values_list("pk", "key", "stage", "suggestion_id", "suggestion__status"))
+    introductions = list(
+        found.values_list("pk", "key", "stage", "suggestion_id", "suggestion__status")
+    )
     reached: defaultdict[int, set[str]] = defaultdict(set)
     moves = Event.objects.filter(
         topic=Topic.INTRODUCTION_MOVED,
         subject_type="introduction",
-        subject_id__in=[card[0] for card in cards],
+        subject_id__in=[introduction[0] for introduction in introductions],
     )
-    for card, stage in moves.values_list("subject_id", "payload__new"):
+    for introduction, stage in moves.values_list("subject_id", "payload__new"):
         if stage:
-            reached[card].add(stage)
+            reached[introduction].add(stage)
     by_suggestion: dict[int, tuple[dt.datetime | str, str, set[str]]] = {}
-    for card, label, stage, suggestion, status in cards:
+    for introduction, label, stage, suggestion, status in introductions:
         _row, _status, stages = by_suggestion.setdefault(suggestion, (label, status, set()))
-        stages |= reached[card] | {stage}
+        stages |= reached[introduction] | {stage}
     return list(by_suggestion.values())
 
 
@@ -170,7 +172,7 @@ def introduced_by_hand(user: User | AnonymousUser, scope: Scope) -> int:
     """Introductions that staff opened without a suggestion: they are in no funnel. Raises
     NotVisible for others than staff.
     """
-    require_staff(user, Verb.READ, Resource.FIGURES)
+    require_staff(user, Verb.READ, Resource.STATISTICS)
     return Introduction.objects.filter(
         scope.within("opened_at"), scope.of_pair(), suggestion__isnull=True
     ).count()
@@ -214,7 +216,7 @@ def response_times(
     Raises:
         NotVisible: for others than staff.
     """
-    require_staff(user, Verb.READ, Resource.FIGURES)
+    require_staff(user, Verb.READ, Resource.STATISTICS)
     released = "suggestion__released_at"
     found = Decision.objects.filter(
         scope.within(released), answer__in=_FIRST, **{f"{released}__isnull": False}
@@ -271,7 +273,7 @@ def exposure_by_size(user: User | AnonymousUser, scope: Scope) -> list[ExposureR
     """Communities that seek now, by side and size, and what was released to them. Raises NotVisible
     for others than staff.
     """
-    require_staff(user, Verb.READ, Resource.FIGURES)
+    require_staff(user, Verb.READ, Resource.STATISTICS)
     shown: Counter[int] = Counter()
     released = Suggestion.objects.filter(
         scope.within("released_at"), released_at__isnull=False
@@ -299,7 +301,7 @@ def band(population: int | None) -> str:
     return next((label for limit, label in BANDS if population < limit), LARGE)
 
 
-# What does not move: cards that are overdue or that nobody has moved for a month, and
+# What does not move: introductions that are overdue or that nobody has moved for a month, and
 # agreements that wait for a signature.
 
 
@@ -309,8 +311,8 @@ _OVER = (Introduction.Stage.AGREEMENT, Introduction.Stage.CLOSED)
 
 @dataclass(frozen=True, slots=True)
 class StuckRow:
-    """``kind``: card | agreement, with its id. Days are whole; ``overdue_days`` is 0 where no date
-    has passed.
+    """``kind``: introduction | agreement, with its id. Days are whole; ``overdue_days`` is 0 where
+    no date has passed.
     """
 
     kind: str
@@ -326,10 +328,10 @@ def stuck(user: User | AnonymousUser, scope: Scope) -> list[StuckRow]:
     """What waits longest first; the scope's time is when it was opened. Raises NotVisible for
     others than staff.
     """
-    require_staff(user, Verb.READ, Resource.FIGURES)
+    require_staff(user, Verb.READ, Resource.STATISTICS)
     now = database_now()
     return sorted(
-        [*_cards(scope, now), *_agreements(scope, now)],
+        [*_introductions(scope, now), *_agreements(scope, now)],
         key=lambda row: (-row.idle_days, row.kind, row.id),
     )
 
@@ -343,7 +345,7 @@ def _last_event(kind: str) -> Subquery:
     return Subquery(moved.annotate(last=Max("recorded_at")).values("last"))
 
 
-def _cards(scope: Scope, now: dt.datetime) -> list[StuckRow]:
+def _introductions(scope: Scope, now: dt.datetime) -> list[StuckRow]:
     found = (
         Introduction.objects.filter(scope.within("opened_at"), scope.of_pair())
         .exclude(stage__in=_OVER)
@@ -353,15 +355,15 @@ def _cards(scope: Scope, now: dt.datetime) -> list[StuckRow]:
     )
     return [
         StuckRow(
-            "card",
-            card.pk,
-            f"{card.pair.a.name} – {card.pair.b.name}",
-            str(card.get_stage_display()),
-            str(card.owner) if card.owner else "",
-            max(0, (now - card.moved_at).days),
-            max(0, (now.date() - card.due_on).days) if card.due_on else 0,
+            "introduction",
+            introduction.pk,
+            f"{introduction.pair.a.name} – {introduction.pair.b.name}",
+            str(introduction.get_stage_display()),
+            str(introduction.owner) if introduction.owner else "",
+            max(0, (now - introduction.moved_at).days),
+            max(0, (now.date() - introduction.due_on).days) if introduction.due_on else 0,
         )
-        for card in found
+        for introduction in found
     ]
 
 

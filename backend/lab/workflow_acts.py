@@ -27,8 +27,8 @@ from backend.introductions.services.introductions import (
     give_consent,
     leave_introduction,
     move_introduction,
-    open_card_for_mutual,
     open_introduction,
+    open_introduction_for_mutual,
     withdraw_consent,
 )
 from backend.suggestions.models import Pair, Suggestion
@@ -155,10 +155,10 @@ def _undo(letter: str) -> Act:
 
 def _introduction(scene: Scene) -> int:
     """The open introduction of the first pair, or 0, which is refused like a wrong id."""
-    cards = Introduction.objects.filter(pair_id=scene.first.pair_id).exclude(
+    introductions = Introduction.objects.filter(pair_id=scene.first.pair_id).exclude(
         stage=Introduction.Stage.CLOSED
     )
-    return cards.values_list("pk", flat=True).first() or 0
+    return introductions.values_list("pk", flat=True).first() or 0
 
 
 def _consent(letter: str) -> Act:
@@ -171,12 +171,12 @@ def _consent(letter: str) -> Act:
 
 def _take_consent_back(letter: str) -> Act:
     def act(scene: Scene) -> None:
-        card, side = _introduction(scene), scene.community(letter).pk
-        withdraw_consent(by=scene.people[letter], introduction_id=card, community_id=side)
+        introduction, side = _introduction(scene), scene.community(letter).pk
+        withdraw_consent(by=scene.people[letter], introduction_id=introduction, community_id=side)
         other = "b" if letter == "a" else "a"
-        shown = contacts_for(scene.people[other], card, scene.community(other).pk)
+        shown = contacts_for(scene.people[other], introduction, scene.community(other).pk)
         given_again = (
-            Introduction.objects.get(pk=card)
+            Introduction.objects.get(pk=introduction)
             .consents.filter(community_id=side, withdrawn_at__isnull=True)
             .exists()
         )
@@ -240,13 +240,13 @@ ACTS: Mapping[str, Act] = {
     "staff open by hand": lambda scene: open_introduction(
         by=scene.curator, pair_id=scene.first.pair_id, because="Their mayors met."
     ),
-    "the card is opened": lambda scene: open_card_for_mutual(scene.first.pk),
-    "the card is opened again": lambda scene: open_card_for_mutual(scene.first.pk),
+    "the introduction is opened": lambda scene: open_introduction_for_mutual(scene.first.pk),
+    "the introduction is opened again": lambda scene: open_introduction_for_mutual(scene.first.pk),
     "time runs out": _run_out,
     "windows end": _end_windows,
 }
 _MUTUAL = ("A accepts", "B accepts", "windows end")
-_INTRODUCED = (*_MUTUAL, "the card is opened", "staff introduce")
+_INTRODUCED = (*_MUTUAL, "the introduction is opened", "staff introduce")
 # Each beginning, and the acts that mean something after it.
 BEGINNINGS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     (): (
@@ -276,7 +276,7 @@ BEGINNINGS: Mapping[tuple[str, ...], tuple[str, ...]] = {
         "B withdraws",
         "windows end",
         "time runs out",
-        "the card is opened",
+        "the introduction is opened",
     ),
     ("B accepts", "C accepts"): (
         "A accepts",
@@ -287,8 +287,8 @@ BEGINNINGS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ),
     ("A accepts", "A accepts C"): ("B accepts", "C accepts", "windows end", "A withdraws"),
     _MUTUAL: (
-        "the card is opened",
-        "the card is opened again",
+        "the introduction is opened",
+        "the introduction is opened again",
         "A withdraws",
         "B withdraws",
         "staff open by hand",

@@ -56,10 +56,10 @@ def violations(scene: Scene, done: Counter[str]) -> Iterator[str]:
         yield from _audit_of_answers(suggestion)
     if open_introductions(scene.a.pk) > introduction_capacity(scene.a):
         yield "A has more open introductions than it has room for"
-    cards = list(Introduction.objects.filter(pair_id=scene.first.pair_id).order_by("pk"))
-    yield from _cards(cards, done)
-    for card in cards:
-        yield from _consents(scene, card)
+    introductions = list(Introduction.objects.filter(pair_id=scene.first.pair_id).order_by("pk"))
+    yield from _introductions(introductions, done)
+    for introduction in introductions:
+        yield from _consents(scene, introduction)
 
 
 def _events(topic: Topic, subject_type: str, pk: int) -> int:
@@ -133,22 +133,23 @@ def _audit_of_answers(suggestion: Suggestion) -> Iterator[str]:
             yield f"side {side} is {state}, and its answers are {sorted(standing)}"
 
 
-def _cards(cards: list[Introduction], done: Counter[str]) -> Iterator[str]:
-    if sum(card.stage != _I.CLOSED for card in cards) > 1:
+def _introductions(introductions: list[Introduction], done: Counter[str]) -> Iterator[str]:
+    if sum(introduction.stage != _I.CLOSED for introduction in introductions) > 1:
         yield "two open introductions of one pair"
-    for card in cards:
+    for introduction in introductions:
         opened, moved = (
-            _events(t, "introduction", card.pk)
+            _events(t, "introduction", introduction.pk)
             for t in (Topic.INTRODUCTION_OPENED, Topic.INTRODUCTION_MOVED)
         )
         if opened != 1:
             yield f"{opened} events of the opening of one introduction"
-        if card.stage == _I.TO_INTRODUCE and moved:
+        if introduction.stage == _I.TO_INTRODUCE and moved:
             yield "moved, and is where it began"
         if (
-            card.suggestion_id
-            and card.stage == _I.CLOSED
-            and Suggestion.objects.get(pk=card.suggestion_id).status in (_S.MUTUAL, _S.INTRODUCED)
+            introduction.suggestion_id
+            and introduction.stage == _I.CLOSED
+            and Suggestion.objects.get(pk=introduction.suggestion_id).status
+            in (_S.MUTUAL, _S.INTRODUCED)
         ):
             yield "closed, and its suggestion still open"
     moves = sum(
@@ -161,21 +162,34 @@ def _cards(cards: list[Introduction], done: Counter[str]) -> Iterator[str]:
             "B leaves",
         )
     )
-    if sum(_events(Topic.INTRODUCTION_MOVED, "introduction", card.pk) for card in cards) != moves:
+    if (
+        sum(
+            _events(Topic.INTRODUCTION_MOVED, "introduction", introduction.pk)
+            for introduction in introductions
+        )
+        != moves
+    ):
         yield f"{moves} moves, and another number of events of moves"
 
 
-def _consents(scene: Scene, card: Introduction) -> Iterator[str]:
-    rows = Consent.objects.filter(introduction=card)
+def _consents(scene: Scene, introduction: Introduction) -> Iterator[str]:
+    rows = Consent.objects.filter(introduction=introduction)
     given, taken = (
-        _events(t, "introduction", card.pk) for t in (Topic.CONSENT_GIVEN, Topic.CONSENT_WITHDRAWN)
+        _events(t, "introduction", introduction.pk)
+        for t in (Topic.CONSENT_GIVEN, Topic.CONSENT_WITHDRAWN)
     )
     if given != rows.count() or taken != rows.filter(withdrawn_at__isnull=False).count():
         yield f"{rows.count()} consents, {given} events of giving, {taken} of taking back"
     active = set(rows.filter(withdrawn_at__isnull=True).values_list("community_id", flat=True))
-    due = active == {scene.a.pk, scene.b.pk} and card.stage not in (_I.TO_INTRODUCE, _I.CLOSED)
+    due = active == {scene.a.pk, scene.b.pk} and introduction.stage not in (
+        _I.TO_INTRODUCE,
+        _I.CLOSED,
+    )
     for letter in "ab":
-        if bool(contacts_for(scene.people[letter], card.pk, scene.community(letter).pk)) != due:
+        if (
+            bool(contacts_for(scene.people[letter], introduction.pk, scene.community(letter).pk))
+            != due
+        ):
             shown = "hidden from" if due else "shown to"
             yield f"contacts {shown} {letter.upper()} under consents of {len(active)} sides"
 

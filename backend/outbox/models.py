@@ -12,8 +12,8 @@ from backend.outbox.topics import topic_choices
 
 
 class Event(models.Model):
-    """What happened, written in the same commit as the change itself. Immutable but for
-    ``routed_at``.
+    """What happened, written in the same commit as the change itself. Immutable except
+    for ``routed_at``.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -76,7 +76,7 @@ class Job(models.Model):
     lease_token = models.UUIDField(
         null=True, help_text="Only the holder of the token may finish the work."
     )
-    published_at = models.DateTimeField(null=True, help_text="When the relay last told the broker.")
+    published_at = models.DateTimeField(null=True, help_text="When the relay last published it.")
     finished_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

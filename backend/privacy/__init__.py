@@ -1,3 +1,3 @@
-"""What belongs to one person across all apps: their acts, their tokens, their data, and their
+"""What belongs to one person across all apps: their audit log, their tokens, their data, and their
 leaving.
 """

@@ -1,4 +1,4 @@
-"""A person's own data across all apps: their acts, their tokens, and the export."""
+"""A person's own data across all apps: their audit log, their tokens, and the export."""
 
 from __future__ import annotations
 
@@ -130,10 +130,10 @@ def revoke_token(*, by: User, public_id: uuid.UUID) -> None:
 # All that the service holds about one person, for that person.
 #
 # Nothing is chosen by hand: each row of each table of ours that names the person is in it, so a
-# table added later is too. What is left out, and why, stands in LEFT_OUT.
+# table added later is too. LEFT_OUT says what is left out, and why.
 
 
-# (model, field): why it is not exported; a field that names a person stands for all rows that it
+# (model, field): why it is not exported; a field that names a person covers all rows that it
 # names them in.
 LEFT_OUT: dict[tuple[str, str], str] = {
     (
@@ -191,7 +191,7 @@ def export_data(*, by: User) -> dict[str, Any]:
     each row that names the person.
 
     ``records`` maps a table and its column ("cities.communityrole.user") to rows;
-    ``outbox.event.by`` holds the person's acts.
+    ``outbox.event.by`` holds the person's audit log.
     """
     by = User.objects.get(pk=by.pk)
     record(Topic.DATA_EXPORTED, subject=by, by=by)

@@ -194,7 +194,7 @@ def test_second_delivery_of_every_message_writes_and_sends_nothing(
 @pytest.mark.parametrize(
     "task",
     [
-        "open_card_for_mutual",
+        "open_introduction_for_mutual",
         "notify_people",
         "deliver",
         "expire_suggestions",
@@ -206,7 +206,7 @@ def test_task_run_twice_changes_nothing_the_second_time(task: str) -> None:
     app.loader.import_default_modules()
     suggestion = SuggestionFactory(mutual=True)
     keys = {
-        "open_card_for_mutual": suggestion.pk,
+        "open_introduction_for_mutual": suggestion.pk,
         "notify_people": EventFactory(topic=Topic.INTEREST_MUTUAL, subject_id=suggestion.pk).pk,
         "deliver": DeliveryFactory().pk if task == "deliver" else 0,
     }

@@ -198,7 +198,7 @@ def test_stale_move_is_told_who_was_faster(world: World) -> None:
     late = curator.post(
         f"{card}move/", {"stage": "proposal", "expected_stage": "introduced"}, content_type=JSON
     )
-    assert (late.status_code, late.json()["code"]) == (409, "card_moved")
+    assert (late.status_code, late.json()["code"]) == (409, "introduction_moved")
     assert "has moved this card to “Exploring”" in late.json()["detail"]
     assert Introduction.objects.get().stage == "exploring"
 

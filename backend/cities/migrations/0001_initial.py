@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                 ('latitude', models.FloatField(null=True)),
                 ('longitude', models.FloatField(null=True)),
                 ('timezone', models.CharField(blank=True, max_length=40)),
-                ('name_key', models.CharField(blank=True, help_text='Without a place: the name as duplicates are told by, see backend.cities.names.community_key', max_length=200)),
+                ('name_key', models.CharField(blank=True, help_text='Without a place: the name by which duplicates are found, see backend.cities.names.community_key', max_length=200)),
                 ('region_key', models.CharField(blank=True, help_text='Without a place: the region it lies in, likewise', max_length=200)),
                 ('website', models.URLField(blank=True)),
                 ('is_sample', models.BooleanField(default=False)),

@@ -74,7 +74,7 @@ class Community(models.Model):
     name_key = models.CharField(
         max_length=200,
         blank=True,
-        help_text="Without a place: the name as duplicates are told by, see "
+        help_text="Without a place: the name by which duplicates are found, see "
         "backend.cities.names.community_key",
     )
     region_key = models.CharField(
@@ -112,9 +112,7 @@ class Community(models.Model):
         super().save(*args, **kwargs)
 
     def fill_keys(self) -> None:
-        """A community without a place is told from others by its spelling; one with a place by the
-        place.
-        """
+        """Without a place a community is identified by its spelling, else by its place."""
         if self.place_id is None:
             is_region = self.kind in (self.Kind.STATE, self.Kind.PROVINCE)
             self.name_key, self.region_key = (

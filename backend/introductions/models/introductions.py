@@ -1,4 +1,4 @@
-"""Introductions: the cards of the staff's board, and the consents of both sides in them."""
+"""Introductions: the columns of the staff's board, and the consents of both sides in them."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Consent(models.Model):
 
 
 class IntroductionNote(models.Model):
-    """What staff write on a card. Neither side reads it."""
+    """What staff write on an introduction. Neither side reads it."""
 
     introduction = models.ForeignKey(Introduction, on_delete=models.CASCADE, related_name="notes")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

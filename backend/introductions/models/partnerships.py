@@ -197,7 +197,7 @@ class Activity(models.Model):
 
 
 class YearlyReport(models.Model):
-    """How one side saw one year. It may be written anew until the next one is due; the trail holds
+    """How one side saw one year. It may be rewritten until the next one is due; the trail holds
     every saving.
     """
 

@@ -118,7 +118,7 @@ def comparison(agreement: Agreement, side: int | None, old: int, new: int) -> li
 
 
 def document_for(reader: Reader, agreement_id: int, document_id: int) -> SignedDocument:
-    """One signed document, for whoever may read its agreement. Raises NotVisible."""
+    """One signed document, for those who may read its agreement. Raises NotVisible."""
     agreement, _reader = agreement_for(reader, agreement_id)
     document = agreement.documents.filter(pk=document_id).first()
     if document is None:

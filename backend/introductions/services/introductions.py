@@ -34,9 +34,9 @@ DAYS_TO_INTRODUCE = 7
 
 
 @transaction.atomic
-def open_card_for_mutual(suggestion_id: int) -> Introduction | None:
-    """The card that mutual interest puts before staff. Opened once, however often it is called;
-    None if the interest is gone.
+def open_introduction_for_mutual(suggestion_id: int) -> Introduction | None:
+    """The introduction that mutual interest puts before staff. Opened once, however often it is
+    called; None if the interest is gone.
     """
     suggestion = lock_suggestion(suggestion_id)
     existing = (
@@ -103,22 +103,22 @@ def _require_no_bar(pair_id: int) -> None:
 def move_introduction(
     *, by: User, introduction_id: int, stage: str, close_reason: str = "", expected_stage: str = ""
 ) -> Introduction:
-    """Moves a card to another column. "introduced" tells both sides; "closed" needs a reason;
-    "agreement" comes from a recorded agreement.
+    """Moves an introduction to another column. "introduced" tells both sides; "closed" needs a
+    reason; "agreement" comes from a recorded agreement.
 
     Args:
-        expected_stage: the column in which the curator saw the card; empty: wherever it is.
+        expected_stage: the column in which the curator saw it; empty: wherever it is.
 
     Raises:
         NotVisible: no curator. InvalidFields: an unknown column or reason. WrongState: not from
             where it is now, or barred.
-        Conflict: another curator has moved it since (code ``card_moved``).
+        Conflict: another curator has moved it since (code ``introduction_moved``).
     """
     require_staff(by, Verb.ACT, Resource.INTRODUCTION)
     _check_move(stage, close_reason)
     introduction = lock_introduction(introduction_id)
     if expected_stage and introduction.stage != expected_stage:
-        raise Conflict(_moved_words(introduction), code="card_moved")
+        raise Conflict(_moved_words(introduction), code="introduction_moved")
     if introduction.stage == _I.TO_INTRODUCE and stage != _I.CLOSED:
         _require_no_bar(introduction.pair_id)
     _move_locked(introduction, by, stage, close_reason)
@@ -157,7 +157,7 @@ def _moved_words(introduction: Introduction) -> str:
 def _move_locked(
     introduction: Introduction, by: User, stage: str, close_reason: str, side_id: int | None = None
 ) -> None:
-    """The move of a locked card, and what follows for suggestion, pair and meetings."""
+    """The move of a locked introduction, and what follows for suggestion, pair and meetings."""
     now = database_now()
     old = change_state(
         introduction,
@@ -219,8 +219,8 @@ def leave_introduction(*, by: User, introduction_id: int, side_id: int) -> Intro
 def assign_introduction(
     *, by: User, introduction_id: int, owner_id: int | None, due_on: dt.date | None
 ) -> Introduction:
-    """Sets who looks after a card and until when. Raises NotVisible, InvalidFields (the owner must
-    be a curator).
+    """Sets who looks after an introduction and until when. Raises NotVisible, InvalidFields (the
+    owner must be a curator).
     """
     require_staff(by, Verb.UPDATE, Resource.INTRODUCTION)
     if (
@@ -350,7 +350,7 @@ def contacts_for(
 
 @transaction.atomic
 def write_note(*, by: User, introduction_id: int, text: str) -> IntroductionNote:
-    """Adds a note that neither side reads. Raises NotVisible (no curator, no such card),
+    """Adds a note that neither side reads. Raises NotVisible (no curator, no such introduction),
     InvalidFields (no text, or too much).
     """
     require_staff(by, Verb.UPDATE, Resource.INTRODUCTION)

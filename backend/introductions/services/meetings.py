@@ -122,7 +122,7 @@ def propose_meeting(
         NotVisible: neither a speaker of that side nor a curator. WrongState: not introduced,
             closed, or too many meetings.
         InvalidFields: by ``times.<index>``, ``minutes``, ``place``; a time that the clocks skip or
-            repeat is told with its mend.
+            repeat is refused with a correction.
     """
     introduction = _lock(introduction_id, by, side_id)
     _check_details(minutes, place)
@@ -304,8 +304,8 @@ def change_meeting(
 def cancel_meeting(
     *, by: User, introduction_id: int, meeting_id: int, side_id: int | None
 ) -> Meeting:
-    """Cancels a meeting, proposed or fixed; calendars that hold it are told. Raises NotVisible,
-    WrongState (cancelled already).
+    """Cancels a meeting, proposed or fixed; calendars that hold it get the cancellation. Raises
+    NotVisible, WrongState (cancelled already).
     """
     meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
     _cancel(meeting, by)

@@ -278,7 +278,7 @@ REPORTS_FROM_MONTH = 2  # the report of a year is asked for from February of the
 
 
 def mark_reviews_due() -> int:
-    """Partnerships whose review has come; both sides are told. Returns how many."""
+    """Partnerships whose review has come; both sides are notified. Returns how many."""
     today = database_now().date()
     return _each(
         lambda: Partnership.objects.filter(status__in=_IS_REVIEWED, review_on__lte=today),
@@ -288,8 +288,8 @@ def mark_reviews_due() -> int:
 
 
 def mark_dormant() -> int:
-    """Partnerships without a recorded activity for 18 months; both sides are told, once a dormancy.
-    Returns how many.
+    """Partnerships without a recorded activity for 18 months; both sides are notified, once a
+    dormancy. Returns how many.
     """
     today = database_now().date()
     before = months_before(today, DORMANT_MONTHS)

@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('available_at', models.DateTimeField(help_text='Not before this moment (back-off after a failure).')),
                 ('leased_until', models.DateTimeField(null=True)),
                 ('lease_token', models.UUIDField(help_text='Only the holder of the token may finish the work.', null=True)),
-                ('published_at', models.DateTimeField(help_text='When the relay last told the broker.', null=True)),
+                ('published_at', models.DateTimeField(help_text='When the relay last published it.', null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('last_error', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

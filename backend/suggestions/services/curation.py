@@ -315,7 +315,7 @@ def set_exclusion_rule(
         set_by=by,
     )
     record(
-        Topic.BAR_SET,
+        Topic.EXCLUSION_RULE_SET,
         subject=rule,
         by=by,
         pair=rule.pair_id,
@@ -358,7 +358,7 @@ def lift_exclusion_rule(*, by: User, rule_id: int, because: str) -> ExclusionRul
     lifted = ExclusionRule.objects.filter(pk=rule_id, lifted_at__isnull=True)
     if lifted.update(lifted_at=database_now(), lifted_by=by, lifted_because=because.strip()) != 1:
         raise WrongState("This bar is lifted already.")
-    record(Topic.BAR_LIFTED, subject=rule, by=by)
+    record(Topic.EXCLUSION_RULE_LIFTED, subject=rule, by=by)
     rule.refresh_from_db()
     return rule
 

@@ -1,4 +1,4 @@
-"""``manage.py relay``: runs the relay until it is told to stop."""
+"""``manage.py relay``: runs the relay until a signal asks it to stop."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def test_rows_for_the_same_membership_are_errors(curator: Any, towns: dict[str, 
         curator, sheet("Springfield,IL,US,2026-01-01,,,", "Springfield,Illinois,US,2026-02-01,,,")
     )
     assert actions(checked) == ["new", "error"]
-    assert "stands in row 2" in problems(checked)
+    assert "is in row 2" in problems(checked)
 
 
 def test_number_and_name_must_agree(curator: Any, towns: dict[str, Any]) -> None:

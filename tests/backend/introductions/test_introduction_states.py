@@ -18,7 +18,7 @@ from backend.introductions.services.introductions import (
     assign_introduction,
     give_consent,
     move_introduction,
-    open_card_for_mutual,
+    open_introduction_for_mutual,
     withdraw_consent,
 )
 from backend.introductions.states import INTRODUCTION_TRANSITIONS, PARTNERSHIP_TRANSITIONS
@@ -160,7 +160,10 @@ def test_tables_are_total() -> None:
 
 def test_mutual_interest_opens_one_card_however_often_it_is_told(world: World) -> None:
     suggestion = SuggestionFactory(pair=world.pair, mutual=True)
-    first, second = open_card_for_mutual(suggestion.pk), open_card_for_mutual(suggestion.pk)
+    first, second = (
+        open_introduction_for_mutual(suggestion.pk),
+        open_introduction_for_mutual(suggestion.pk),
+    )
     assert first == second
     assert first is not None
     assert first.stage == I.TO_INTRODUCE
@@ -171,7 +174,7 @@ def test_no_card_for_an_interest_that_is_gone(world: World) -> None:
     suggestion = SuggestionFactory(
         pair=world.pair, status="withdrawn", a_state="withdrawn", b_state="interested"
     )
-    assert open_card_for_mutual(suggestion.pk) is None
+    assert open_introduction_for_mutual(suggestion.pk) is None
 
 
 @pytest.mark.parametrize("actor", SIGNED_IN)

@@ -35,7 +35,7 @@ from backend.introductions.services.introductions import (
     give_consent,
     leave_introduction,
     move_introduction,
-    open_card_for_mutual,
+    open_introduction_for_mutual,
     withdraw_consent,
 )
 from backend.outbox.models import Event
@@ -327,7 +327,7 @@ class Workflow(RuleBasedStateMachine):
 
     @rule()
     def the_card_is_opened(self) -> None:
-        open_card_for_mutual(self.suggestion_id)
+        open_introduction_for_mutual(self.suggestion_id)
         if self.model.status == "mutual" and not self.model.stage:
             self.model.stage = "to_introduce"
             self.model.record("introduction_opened")

@@ -192,7 +192,7 @@ def test_bar_takes_back_at_once_and_alike_whatever_was_answered(
         Event.objects.filter(topic="suggestion_superseded", subject_id=suggestion.pk).count() == 1
     )
     assert not Event.objects.filter(
-        topic__in=("suggestion_superseded", "bar_set"), community_id__isnull=False
+        topic__in=("suggestion_superseded", "exclusion_rule_set"), community_id__isnull=False
     ).exists()
 
 

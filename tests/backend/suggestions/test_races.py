@@ -9,7 +9,7 @@ import pytest
 
 from backend.cities.models import Community
 from backend.common.errors import CapacityReached, Conflict, WrongState
-from backend.introductions.services.introductions import give_consent, open_card_for_mutual
+from backend.introductions.services.introductions import give_consent, open_introduction_for_mutual
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.services import answer_suggestion, hold, release
@@ -128,7 +128,7 @@ def test_last_place_of_a_capacity_is_taken_once(world: World) -> None:
 
 def test_card_of_one_mutual_interest_is_opened_once(world: World) -> None:
     suggestion = SuggestionFactory(pair=world.pair, mutual=True)
-    assert at_once(*[lambda: open_card_for_mutual(suggestion.pk)] * 4) == [None] * 4
+    assert at_once(*[lambda: open_introduction_for_mutual(suggestion.pk)] * 4) == [None] * 4
     assert Event.objects.filter(topic="introduction_opened").count() == 1
 
 

@@ -192,7 +192,7 @@ def close_role(role: CommunityRole, *, by: User) -> CommunityRole:
 
 
 MOST_CONTACTS = 10
-_SHORTEST_REASON, _LONGEST_REASON = 10, 500
+_SHORTEST_REASON, LONGEST_REASON = 10, 500
 _LONGEST = {"name": 120, "office": 120, "email": 254, "phone": 40}
 
 
@@ -230,9 +230,9 @@ def break_glass(*, by: User, community_id: int, reason: str) -> list[Contact]:
     require_in(by, community_id, Verb.ACT, Resource.CONTACTS_BEFORE_CONSENT)
     community = _community(community_id)
     reason = " ".join(reason.split())
-    if not _SHORTEST_REASON <= len(reason) <= _LONGEST_REASON or "\x00" in reason:
+    if not _SHORTEST_REASON <= len(reason) <= LONGEST_REASON or "\x00" in reason:
         problem = (
-            f"Say in {_SHORTEST_REASON} to {_LONGEST_REASON} characters why you must read "
+            f"Say in {_SHORTEST_REASON} to {LONGEST_REASON} characters why you must read "
             "these contacts now."
         )
         raise InvalidFields({"reason": [problem]})

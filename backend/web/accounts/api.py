@@ -30,21 +30,29 @@ from backend.privacy.data import (
 from backend.privacy.erasure import erase_account
 from backend.web.access import Level, open_to
 from backend.web.accounts import serializers
+from backend.web.accounts.forms import EraseForm, StaffRoleForm
 from backend.web.accounts.serializers import AccountChangeSerializer
-from backend.web.rest.base import ApiList, ApiView, current_user, validated
-from backend.web.rest.idempotency import idempotent
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    Data,
+    body_of,
+    current_user,
+    operation,
+    validated,
+)
 
 # The signed-in person: who they are here, and their messages.
 
 
 @open_to(GET=Level.SIGNED_IN, PATCH=Level.SIGNED_IN)
 class MeView(ApiView):
-    @extend_schema(summary="Who you are, and your roles", responses=serializers.MeSerializer)
-    def get(self, request: Request) -> Response:
+    @operation("Who you are, and your roles", serializers.MeSerializer)
+    def get(self, request: Request) -> object:
         me = current_user(request)
         known = {"roles": communities_of(me), "unread_notifications": unread_count(me)}
         mine = {name: getattr(me, name) for name in ("email", "name", "language", "staff_role")}
-        return Response(serializers.MeSerializer(mine | known).data)
+        return mine | known
 
     @extend_schema(
         summary="Change your name, or the language of pages and mails",
@@ -70,17 +78,11 @@ class NotificationsView(ApiList):
 
 @open_to(POST=Level.SIGNED_IN)
 class NotificationsReadView(ApiView):
-    @extend_schema(
-        summary="Mark messages as read",
-        request=serializers.MarkReadSerializer,
-        responses=serializers.MarkedSerializer,
+    @operation(
+        "Mark messages as read", serializers.MarkedSerializer, takes=serializers.MarkReadSerializer
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        data = validated(serializers.MarkReadSerializer, request.data)
-        return Response(
-            {"marked": mark_read(by=current_user(request), notification_ids=data["ids"])}
-        )
+    def post(self, request: Request, data: Data) -> object:
+        return {"marked": mark_read(by=current_user(request), notification_ids=data["ids"])}
 
 
 # One's own account: acts, tokens, data, leaving. What a token could do to the account that it
@@ -170,13 +172,13 @@ class PersonalDataView(ApiView):
 class EraseView(ApiView):
     @extend_schema(
         summary="Erase your account for good",
-        request=serializers.EraseSerializer,
+        request=body_of(EraseForm),
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
         """Takes no idempotency key: afterwards there is nobody to ask again."""
         user = person_in_session(request)
-        erase_account(by=user, **validated(serializers.EraseSerializer, request.data))
+        erase_account(by=user, **validated(EraseForm, request.data))
         logout(request._request)
         return Response(status=204)
 
@@ -190,15 +192,12 @@ class StaffRolesView(ApiList):
     def get_queryset(self) -> QuerySet[User]:
         return staff_members(current_user(self.request))
 
-    @extend_schema(
-        summary="Make somebody staff, change what they are, or end it",
-        request=serializers.StaffRoleRequestSerializer,
-        responses=serializers.StaffRoleSerializer,
+    @operation(
+        "Make somebody staff, change what they are, or end it",
+        serializers.StaffRoleSerializer,
+        takes=StaffRoleForm,
     )
-    @idempotent
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        data = validated(serializers.StaffRoleRequestSerializer, request.data)
-        changed = change_staff_role(
+    def post(self, request: Request, data: Data, *args: Any, **kwargs: Any) -> object:
+        return change_staff_role(
             by=person_in_session(request), email=data["email"], role=data["staff_role"]
         )
-        return Response(serializers.StaffRoleSerializer(changed).data)

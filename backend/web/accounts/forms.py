@@ -12,13 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
+from backend.common.bounds import longest
 from backend.web.html.forms import DomainForm
 
 
 class SignUpForm(SignupForm):
     name = forms.CharField(
         label=_("Your name"),
-        max_length=120,
+        max_length=longest(User, "name"),
         help_text=_("As colleagues and staff shall read it."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
@@ -61,7 +62,9 @@ class SignInForm(LoginForm):
 
 class AccountForm(DomainForm):
     name = forms.CharField(
-        label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"})
+        label=_("Your name"),
+        max_length=longest(User, "name"),
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     language = forms.ChoiceField(label=_("Language of pages and mails"), choices=settings.LANGUAGES)
 
@@ -81,13 +84,24 @@ class TokenForm(DomainForm):
 
 
 class EraseForm(DomainForm):
+    documented = {"email": "The address of the account, to be sure. There is no way back."}
+
     email = forms.EmailField(
         label=_("Your e-mail address, to be sure"),
+        max_length=longest(User, "email"),
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
         help_text=_("Type it in full. There is no way back after this."),
     )
 
 
 class StaffRoleForm(DomainForm):
-    email = forms.EmailField(label="E-mail address of the account")
+    documented = {"staff_role": "Empty: not staff any more"}
+    needed = may_be_blank = frozenset({"staff_role"})
+
+    email = forms.EmailField(
+        label="E-mail address of the account", max_length=longest(User, "email")
+    )
     staff_role = forms.ChoiceField(label="Role", choices=User.StaffRole.choices, required=False)
+
+    def as_arguments(self) -> dict[str, Any]:
+        return {"email": self.cleaned_data["email"], "role": self.cleaned_data["staff_role"]}

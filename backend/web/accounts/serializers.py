@@ -105,25 +105,12 @@ class PersonalDataSerializer(serializers.Serializer):
     )
 
 
-class EraseSerializer(StrictSerializer):
-    email = serializers.EmailField(
-        help_text="The address of the account, to be sure. There is no way back."
-    )
-
-
 class StaffMemberSerializer(serializers.Serializer):
     id = serializers.IntegerField(source="pk")
     email = serializers.CharField()
     name = serializers.CharField()
     staff_role = serializers.ChoiceField(choices=User.StaffRole.choices)
     with_second_factor = serializers.BooleanField()
-
-
-class StaffRoleRequestSerializer(StrictSerializer):
-    email = serializers.EmailField()
-    staff_role = serializers.ChoiceField(
-        choices=User.StaffRole.choices, allow_blank=True, help_text="Empty: not staff any more"
-    )
 
 
 class StaffRoleSerializer(serializers.Serializer):

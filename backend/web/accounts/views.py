@@ -33,7 +33,7 @@ from backend.cities.models import CommunityRole, Invitation, JoinRequest, Profil
 from backend.cities.permissions import reader_with
 from backend.cities.queries import communities_of
 from backend.cities.services.invitations import invitation_path, invitations_to, requests_of
-from backend.common.errors import Conflict, InvalidFields
+from backend.common.errors import Conflict
 from backend.introductions.queries.introductions import introductions_of
 from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, describe
@@ -70,15 +70,10 @@ def account(request: HttpRequest) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         initial={"name": user.name, "language": user.language},
     )
-    if request.method == "POST" and form.is_valid():
-        try:
-            update_account(by=user, **form.cleaned_data)
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            with translation.override(user.language):
-                messages.success(request, _("Your name and language are saved."))
-            return redirect("web:account")
+    if request.method == "POST" and form.is_done(update_account, by=user):
+        with translation.override(user.language):
+            messages.success(request, _("Your name and language are saved."))
+        return redirect("web:account")
     context = {
         "form": form,
         "person": user,
@@ -141,17 +136,10 @@ def export(request: HttpRequest) -> HttpResponse:
 def erase(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     form = EraseForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            erase_account(by=user, **form.cleaned_data)
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        except Conflict as conflict:
-            form.add_error(None, conflict.message)
-        else:
-            logout(request)
-            messages.success(request, _("Your account is erased. Thank you for having been here."))
-            return redirect("web:home")
+    if request.method == "POST" and form.is_done(erase_account, refusals=(Conflict,), by=user):
+        logout(request)
+        messages.success(request, _("Your account is erased. Thank you for having been here."))
+        return redirect("web:home")
     context = {"hindrances": hindrances(user), "form": form, "shows_sample": user.is_sample}
     return render(request, "accounts/erase.html", context, status=422 if form.errors else 200)
 
@@ -165,15 +153,9 @@ def tokens(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     form = TokenForm(request.POST if request.method == "POST" else None)
     made = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            _token, made = create_token(by=user, **form.cleaned_data)
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        except Conflict as conflict:
-            form.add_error(None, conflict.message)
-        else:
-            form = TokenForm()
+    if request.method == "POST" and form.is_done(create_token, refusals=(Conflict,), by=user):
+        _token, made = form.result
+        form = TokenForm()
     context = {
         "tokens": tokens_of(user),
         "made": made,
@@ -288,20 +270,12 @@ PAGE = 50
 def roles(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     form = StaffRoleForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            changed = change_staff_role(
-                by=user, email=form.cleaned_data["email"], role=form.cleaned_data["staff_role"]
-            )
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        except Conflict as conflict:
-            form.add_error(None, conflict.message)
-        else:
-            messages.success(
-                request, f"{changed} is now: {changed.get_staff_role_display()}. They sign in anew."
-            )
-            return redirect("web:staff_roles")
+    if request.method == "POST" and form.is_done(change_staff_role, refusals=(Conflict,), by=user):
+        changed: User = form.result
+        messages.success(
+            request, f"{changed} is now: {changed.get_staff_role_display()}. They sign in anew."
+        )
+        return redirect("web:staff_roles")
     context = {
         "members": staff_members(user),
         "form": form,

@@ -127,7 +127,7 @@ class VersionForm(DomainForm):
 
 
 class TemplateForm(DomainForm):
-    based_on = forms.IntegerField(widget=forms.HiddenInput)
+    based_on = forms.IntegerField(min_value=0, max_value=LARGEST_NUMBER, widget=forms.HiddenInput)
     text = forms.CharField(
         label=_("Text"),
         max_length=LONGEST_TEXT,
@@ -152,6 +152,7 @@ class ChangesFilters(Filters):
 
 
 class ConfirmForm(DomainForm):
+    needed = frozenset({"is_highest_official"})
     name = forms.CharField(
         label=_("Who signed for your community"), max_length=longest(Signatory, "name")
     )

@@ -98,10 +98,6 @@ class AgreementDetailSerializer(AgreementSerializer):
         return is_recognised(agreement)
 
 
-class BeginDraftSerializer(StrictSerializer):
-    form = serializers.ChoiceField(choices=AgreementType.choices)
-
-
 class SaveVersionSerializer(StrictSerializer):
     based_on = serializers.IntegerField(
         min_value=1, max_value=LARGEST_NUMBER, help_text="The number of the version you began from"
@@ -119,15 +115,6 @@ class SaveVersionSerializer(StrictSerializer):
     review_on = serializers.DateField(allow_null=True, required=False, default=None)
     signatories = ExpectedSignatorySerializer(many=True, min_length=2, max_length=2)  # type: ignore[call-arg]  # of the list that many= makes
     text = serializers.CharField(max_length=LONGEST_TEXT, trim_whitespace=False)
-
-
-class ConfirmationSerializer(StrictSerializer):
-    name = serializers.CharField(max_length=longest(Signatory, "name"))
-    office = serializers.CharField(max_length=longest(Signatory, "office"))
-    is_highest_official = serializers.BooleanField(
-        help_text="The highest elected or appointed official of the community"
-    )
-    signed_on = serializers.DateField()
 
 
 class DocumentUploadSerializer(StrictSerializer):
@@ -158,8 +145,3 @@ class TemplatesSerializer(serializers.Serializer):
     versions = TemplateSerializer(
         many=True, help_text="The newest, which is in force, first; 0 is as delivered"
     )
-
-
-class SaveTemplateSerializer(StrictSerializer):
-    text = serializers.CharField(max_length=LONGEST_TEXT, trim_whitespace=False)
-    based_on = serializers.IntegerField(min_value=0, max_value=LARGEST_NUMBER)

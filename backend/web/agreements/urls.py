@@ -12,6 +12,8 @@ _API_AGREEMENT = f"{_API_COMMUNITY}agreements/<id:agreement_id>/"
 _API_STAFF_AGREEMENT = "staff/agreements/<id:agreement_id>/"
 _API_CARD = "staff/introductions/<id:introduction_id>/"
 
+_SIDE, _STAFF = open_to(GET=Level.COMMUNITY), open_to(GET=Level.STAFF)
+
 page_urls: list[URLPattern] = [
     path("agreements/<int:agreement_id>/", views.agreement, name="agreement"),
     path(
@@ -39,19 +41,23 @@ page_urls: list[URLPattern] = [
 ]
 api_urls: list[URLPattern] = [
     path(f"{_API_COMMUNITY}agreements/", api.AgreementsView.as_view(), name="agreements"),
-    path(_API_AGREEMENT, api.AgreementView.as_view(), name="agreement"),
+    path(_API_AGREEMENT, api.AgreementView.as_view(access=_SIDE), name="agreement"),
     path(
-        f"{_API_AGREEMENT}versions/", api.AgreementVersionsView.as_view(), name="agreement-versions"
+        f"{_API_AGREEMENT}versions/",
+        api.VersionsView.as_view(access=_SIDE),
+        name="agreement-versions",
     ),
-    path(f"{_API_AGREEMENT}changes/", api.AgreementChangesView.as_view(), name="agreement-changes"),
+    path(
+        f"{_API_AGREEMENT}changes/", api.ChangesView.as_view(access=_SIDE), name="agreement-changes"
+    ),
     path(
         f"{_API_AGREEMENT}documents/",
-        api.AgreementDocumentsView.as_view(),
+        api.DocumentsView.as_view(access=open_to(POST=Level.COMMUNITY)),
         name="agreement-documents",
     ),
     path(
         f"{_API_AGREEMENT}documents/<id:document_id>/",
-        api.AgreementDocumentView.as_view(access=open_to(GET=Level.COMMUNITY)),
+        api.DocumentView.as_view(access=_SIDE),
         name="agreement-document",
     ),
     path(
@@ -61,7 +67,7 @@ api_urls: list[URLPattern] = [
     ),
     path(f"{_API_CARD}agreement/", api.BeginDraftView.as_view(), name="staff-agreement-begin"),
     path("staff/agreements/", api.StaffAgreementsView.as_view(), name="staff-agreements"),
-    path(_API_STAFF_AGREEMENT, api.StaffAgreementView.as_view(), name="staff-agreement"),
+    path(_API_STAFF_AGREEMENT, api.AgreementView.as_view(access=_STAFF), name="staff-agreement"),
     path(
         f"{_API_STAFF_AGREEMENT}versions/",
         api.StaffVersionsView.as_view(),
@@ -69,7 +75,7 @@ api_urls: list[URLPattern] = [
     ),
     path(
         f"{_API_STAFF_AGREEMENT}changes/",
-        api.StaffChangesView.as_view(),
+        api.ChangesView.as_view(access=_STAFF),
         name="staff-agreement-changes",
     ),
     path(f"{_API_STAFF_AGREEMENT}offer/", api.OfferView.as_view(), name="staff-agreement-offer"),
@@ -79,12 +85,12 @@ api_urls: list[URLPattern] = [
     ),
     path(
         f"{_API_STAFF_AGREEMENT}documents/",
-        api.StaffDocumentsView.as_view(),
+        api.DocumentsView.as_view(access=open_to(POST=Level.CURATOR)),
         name="staff-agreement-documents",
     ),
     path(
         f"{_API_STAFF_AGREEMENT}documents/<id:document_id>/",
-        api.AgreementDocumentView.as_view(access=open_to(GET=Level.STAFF)),
+        api.DocumentView.as_view(access=_STAFF),
         name="staff-agreement-document",
     ),
     path(

@@ -190,28 +190,22 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
         messages.success(request, _("Your confirmation is taken back."))
         return redirect("web:agreement", agreement_id)
     form = ConfirmForm(request.POST)
-    if form.is_valid():
-        try:
-            done = confirm_signature(
-                by=user, agreement_id=agreement_id, community_id=side, **form.cleaned_data
-            )
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            if done.status == Agreement.Status.IN_FORCE and done.partnership_id:
-                messages.success(
-                    request,
-                    _("Both sides have confirmed: the agreement is in force. Congratulations!"),
-                )
-                return redirect("web:partnership", done.partnership_id)
+    if form.is_done(confirm_signature, by=user, agreement_id=agreement_id, community_id=side):
+        done: Agreement = form.result
+        if done.status == Agreement.Status.IN_FORCE and done.partnership_id:
             messages.success(
                 request,
-                _(
-                    "Your side has confirmed. The agreement comes into force when the other side "
-                    "confirms too."
-                ),
+                _("Both sides have confirmed: the agreement is in force. Congratulations!"),
             )
-            return redirect("web:agreement", found.pk)
+            return redirect("web:partnership", done.partnership_id)
+        messages.success(
+            request,
+            _(
+                "Your side has confirmed. The agreement comes into force when the other side "
+                "confirms too."
+            ),
+        )
+        return redirect("web:agreement", found.pk)
     return render(
         request,
         "agreements/agreement.html",

@@ -5,19 +5,16 @@ hand.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from backend.accounts.models import User
 from backend.common.errors import NotVisible
-from backend.suggestions import services
 from backend.suggestions.eligibility import all_exclusion_rules
 from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from backend.suggestions.queries import staff_suggestions
+from backend.suggestions.services import hold, release
 from backend.suggestions.services.curation import (
     Done,
     hold_many,
@@ -30,24 +27,30 @@ from backend.suggestions.services.curation import (
 from backend.suggestions.services.proposals import assess_pair, propose_pair
 from backend.web.access import Level, open_to
 from backend.web.curation import serializers
-from backend.web.curation.forms import SidesForm, SuggestionFilters
+from backend.web.curation.forms import ProposePairForm, SidesForm, SuggestionFilters
 from backend.web.curation.serializers import StaffSuggestionSerializer
-from backend.web.rest.base import ApiList, ApiView, current_user, read_filters, validated
-from backend.web.rest.idempotency import idempotent
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    Data,
+    current_user,
+    operation,
+    read_filters,
+)
 
 # Staff: all suggestions, with both sides' answers.
 
 
-def _answer(user: User, suggestion_id: int) -> Response:
+def _answer(user: User, suggestion_id: int) -> Suggestion:
     suggestion = staff_suggestions(user).filter(pk=suggestion_id).first()
     if suggestion is None:
         raise NotVisible
-    return Response(serializers.StaffSuggestionSerializer(suggestion).data)
+    return suggestion
 
 
 @open_to(GET=Level.STAFF)
 class StaffSuggestionsView(ApiList):
-    serializer_class = serializers.StaffSuggestionSerializer
+    serializer_class = StaffSuggestionSerializer
     filter_form = SuggestionFilters
 
     def get_queryset(self) -> QuerySet[Suggestion]:
@@ -56,35 +59,24 @@ class StaffSuggestionsView(ApiList):
 
 @open_to(GET=Level.STAFF)
 class StaffSuggestionView(ApiView):
-    @extend_schema(
-        summary="One suggestion with both answers", responses=serializers.StaffSuggestionSerializer
-    )
-    def get(self, request: Request, suggestion_id: int) -> Response:
+    @operation("One suggestion with both answers", StaffSuggestionSerializer)
+    def get(self, request: Request, suggestion_id: int) -> object:
         return _answer(current_user(request), suggestion_id)
 
 
-class StaffSuggestionActView(ApiView):
-    act = ""
+def _act(service: Callable[..., object], summary: str) -> type[ApiView]:
+    @open_to(POST=Level.CURATOR)
+    class ActView(ApiView):
+        @operation(summary, StaffSuggestionSerializer)
+        def post(self, request: Request, suggestion_id: int) -> Suggestion:
+            service(by=current_user(request), suggestion_id=suggestion_id)
+            return _answer(current_user(request), suggestion_id)
 
-    @extend_schema(request=None, responses=serializers.StaffSuggestionSerializer)
-    @idempotent
-    def post(self, request: Request, suggestion_id: int) -> Response:
-        cast("Callable[..., Any]", getattr(services, self.act))(
-            by=current_user(request), suggestion_id=suggestion_id
-        )
-        return _answer(current_user(request), suggestion_id)
-
-
-@open_to(POST=Level.CURATOR)
-@extend_schema(summary="Show it to both sides", methods=["POST"])
-class ReleaseView(StaffSuggestionActView):
-    act = "release"
+    return ActView
 
 
-@open_to(POST=Level.CURATOR)
-@extend_schema(summary="Take it out of both sides' sight", methods=["POST"])
-class HoldView(StaffSuggestionActView):
-    act = "hold"
+ReleaseView = _act(release, "Show it to both sides")
+HoldView = _act(hold, "Take it out of both sides' sight")
 
 
 # Staff: release policy, bars, several suggestions at once, and pairs proposed by hand.
@@ -101,17 +93,14 @@ class PoliciesView(ApiList):
     def get_queryset(self) -> QuerySet[ReleasePolicy]:
         return policy_history(current_user(self.request))
 
-    @extend_schema(
-        summary="Put a policy in force",
-        request=serializers.SetPolicySerializer,
-        responses={201: serializers.PolicySerializer},
+    @operation(
+        "Put a policy in force",
+        serializers.PolicySerializer,
+        takes=serializers.SetPolicySerializer,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        made = set_policy(
-            by=current_user(request), **validated(serializers.SetPolicySerializer, request.data)
-        )
-        return Response(serializers.PolicySerializer(made).data, status=201)
+    def post(self, request: Request, data: Data) -> object:
+        return set_policy(by=current_user(request), **data)
 
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)
@@ -123,95 +112,68 @@ class BarsView(ApiList):
     def get_queryset(self) -> QuerySet[ExclusionRule]:
         return all_exclusion_rules(current_user(self.request))
 
-    @extend_schema(
-        summary="Bar a pair or a jurisdiction",
+    @operation(
+        "Bar a pair or a jurisdiction",
+        serializers.BarSerializer,
+        takes=serializers.SetBarSerializer,
+        status=201,
         description="What is open under it is taken back at once; neither side is told why.",
-        request=serializers.SetBarSerializer,
-        responses={201: serializers.BarSerializer},
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, data: Data) -> object:
         me = current_user(request)
-        made = set_exclusion_rule(by=me, **validated(serializers.SetBarSerializer, request.data))
-        return Response(
-            serializers.BarSerializer(all_exclusion_rules(me).get(pk=made.pk)).data, status=201
-        )
+        made = set_exclusion_rule(by=me, **data)
+        return all_exclusion_rules(me).get(pk=made.pk)
 
 
 @open_to(POST=Level.CURATOR)
 class LiftView(ApiView):
-    @extend_schema(
-        summary="Lift a bar",
-        request=serializers.LiftSerializer,
-        responses=serializers.BarSerializer,
-    )
-    @idempotent
-    def post(self, request: Request, bar_id: int) -> Response:
+    @operation("Lift a bar", serializers.BarSerializer, takes=serializers.LiftSerializer)
+    def post(self, request: Request, bar_id: int, data: Data) -> object:
         me = current_user(request)
-        lift_exclusion_rule(
-            by=me, rule_id=bar_id, **validated(serializers.LiftSerializer, request.data)
-        )
-        return Response(serializers.BarSerializer(all_exclusion_rules(me).get(pk=bar_id)).data)
+        lift_exclusion_rule(by=me, rule_id=bar_id, **data)
+        return all_exclusion_rules(me).get(pk=bar_id)
 
 
 @open_to(GET=Level.CURATOR)
 class AssessmentView(ApiView):
     filter_form = SidesForm
 
-    @extend_schema(
-        summary="How two communities would fit",
-        responses=serializers.AssessmentSerializer,
-    )
-    def get(self, request: Request) -> Response:
+    @operation("How two communities would fit", serializers.AssessmentSerializer)
+    def get(self, request: Request) -> object:
         data = read_filters(SidesForm, request.query_params, paged=False).chosen()
-        return Response(
-            serializers.AssessmentSerializer(assess_pair(current_user(request), **data)).data
-        )
+        return assess_pair(current_user(request), **data)
 
 
 @open_to(POST=Level.CURATOR)
 class ProposalsView(ApiView):
-    @extend_schema(
-        summary="Propose a pair by hand",
-        request=serializers.ProposePairSerializer,
-        responses={201: StaffSuggestionSerializer},
+    @operation(
+        "Propose a pair by hand",
+        StaffSuggestionSerializer,
+        takes=ProposePairForm,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, data: Data) -> object:
         me = current_user(request)
-        made = propose_pair(by=me, **validated(serializers.ProposePairSerializer, request.data))
-        return Response(
-            StaffSuggestionSerializer(staff_suggestions(me).get(pk=made.pk)).data, status=201
+        made = propose_pair(by=me, **data)
+        return staff_suggestions(me).get(pk=made.pk)
+
+
+def _act_on_several(service: Callable[..., Done], name: str) -> type[ApiView]:
+    @open_to(POST=Level.CURATOR)
+    class ActOnSeveralView(ApiView):
+        @operation(
+            f"{name.capitalize()} several",
+            serializers.DoneSerializer,
+            takes=serializers.ManySerializer,
+            operation_id=f"staff_suggestions_{name}_several",
         )
+        def post(self, request: Request, data: Data) -> object:
+            result = service(by=current_user(request), **data)
+            refused = [{"suggestion_id": pk, "why": why} for pk, why in result.refused.items()]
+            return {"done": result.done, "refused": refused}
+
+    return ActOnSeveralView
 
 
-def _done(act: Callable[..., Done], user: User, data: Any) -> Response:
-    result = act(by=user, **validated(serializers.ManySerializer, data))
-    refused = [{"suggestion_id": pk, "why": why} for pk, why in result.refused.items()]
-    return Response(serializers.DoneSerializer({"done": result.done, "refused": refused}).data)
-
-
-@open_to(POST=Level.CURATOR)
-class ReleaseManyView(ApiView):
-    @extend_schema(
-        operation_id="staff_suggestions_release_several",
-        summary="Release several",
-        request=serializers.ManySerializer,
-        responses=serializers.DoneSerializer,
-    )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        return _done(release_many, current_user(request), request.data)
-
-
-@open_to(POST=Level.CURATOR)
-class HoldManyView(ApiView):
-    @extend_schema(
-        operation_id="staff_suggestions_hold_several",
-        summary="Hold several",
-        request=serializers.ManySerializer,
-        responses=serializers.DoneSerializer,
-    )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        return _done(hold_many, current_user(request), request.data)
+ReleaseManyView = _act_on_several(release_many, "release")
+HoldManyView = _act_on_several(hold_many, "hold")

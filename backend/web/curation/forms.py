@@ -10,7 +10,7 @@ from django.db.models import Q
 from backend.cities.models import Community, Country, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.common.bounds import LARGEST_ID, longest
-from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
+from backend.suggestions.models import ExclusionRule, HandProposal, ReleasePolicy, Suggestion
 from backend.web.html.forms import DomainForm, Filters, PairFilters
 
 # Release policy, bars, and pairs proposed by hand.
@@ -127,28 +127,39 @@ class SearchSidesForm(forms.Form):
 
 
 class ProposalForm(DomainForm):
-    """Only shows fields and errors; the service checks."""
+    documented = {
+        "because": "Recorded; neither side reads it",
+        "overridden_because": "Why wishes that speak against it are set aside",
+    }
+    needed = frozenset({"because"})
 
     because = forms.CharField(
         label="Why these two",
         required=False,
+        max_length=longest(HandProposal, "because"),
         widget=forms.Textarea(attrs=_LONG),
         help_text="Kept with the suggestion. Neither side reads it.",
     )
     overridden_because = forms.CharField(
         label="Why the wishes above are set aside",
         required=False,
+        max_length=longest(HandProposal, "overridden_because"),
         widget=forms.Textarea(attrs=_LONG),
         help_text="Kept as well.",
     )
-    release_now = forms.BooleanField(
-        label="Show it to both sides at once", required=False, initial=True
-    )
+    release_now = forms.BooleanField(label="Show it to both sides at once", required=False)
 
     def __init__(self, *args: Any, overrides: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not overrides:
             del self.fields["overridden_because"]
+
+
+class ProposePairForm(ProposalForm):
+    """The same with the pair, as the API takes it: the page's address names the two."""
+
+    home_id = forms.IntegerField(min_value=1, max_value=LARGEST_ID)
+    abroad_id = forms.IntegerField(min_value=1, max_value=LARGEST_ID)
 
 
 # Filters of staff's lists.

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.common.bounds import LARGEST_ID, longest
-from backend.suggestions.models import ExclusionRule, HandProposal, ReleasePolicy, Suggestion
+from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from backend.suggestions.services.curation import MOST_AT_ONCE
 from backend.suggestions.services.proposals import Assessment
 from backend.suggestions.sides import sides_of
@@ -143,25 +143,6 @@ class SetBarSerializer(StrictSerializer):
 
 class LiftSerializer(StrictSerializer):
     because = serializers.CharField(max_length=longest(ExclusionRule, "lifted_because"))
-
-
-class SidesSerializer(StrictSerializer):
-    home_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
-    abroad_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
-
-
-class ProposePairSerializer(SidesSerializer):
-    because = serializers.CharField(
-        max_length=longest(HandProposal, "because"), help_text="Recorded; neither side reads it"
-    )
-    overridden_because = serializers.CharField(
-        max_length=longest(HandProposal, "overridden_because"),
-        required=False,
-        allow_blank=True,
-        default="",
-        help_text="Why wishes that speak against it are set aside",
-    )
-    release_now = serializers.BooleanField(required=False, default=False)
 
 
 class EligibilityProblemSerializer(serializers.Serializer):

@@ -171,14 +171,9 @@ def policy(request: HttpRequest) -> HttpResponse:
         "threshold": None if now.threshold is None else round(now.threshold * 100, 1),
     }
     form = PolicyForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            set_policy(by=user, **form.as_arguments())
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            messages.success(request, "The policy is in force: runs follow it from now on.")
-            return redirect("web:staff_policy")
+    if request.method == "POST" and form.is_done(set_policy, by=user):
+        messages.success(request, "The policy is in force: runs follow it from now on.")
+        return redirect("web:staff_policy")
     context = {"form": form, "now": now, "history": history[:50]}
     return render(
         request, "curation/staff_policy.html", context, status=422 if form.errors else 200
@@ -213,17 +208,12 @@ def bars(request: HttpRequest) -> HttpResponse:
     sides = _chosen_sides(request)
     today = database_now().date()
     form = BarForm(request.POST or None, sides=sides, initial={"from_on": today})
-    if request.method == "POST" and form.is_valid():
-        try:
-            set_exclusion_rule(by=user, **form.as_arguments())
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            messages.success(
-                request,
-                "The bar is set. What was open under it is taken back; neither side is told why.",
-            )
-            return redirect("web:staff_bars")
+    if request.method == "POST" and form.is_done(set_exclusion_rule, by=user):
+        messages.success(
+            request,
+            "The bar is set. What was open under it is taken back; neither side is told why.",
+        )
+        return redirect("web:staff_bars")
     names = region_names(page)
     rows = [
         (
@@ -258,17 +248,14 @@ def propose(request: HttpRequest) -> HttpResponse:
     if sides is None:
         return _search(request)
     assessment = assess_pair(user, home_id=sides[0].pk, abroad_id=sides[1].pk)
-    form = ProposalForm(request.POST or None, overrides=bool(assessment.soft))
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = propose_pair(
-                by=user, home_id=sides[0].pk, abroad_id=sides[1].pk, **form.cleaned_data
-            )
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            messages.success(request, "The pair is proposed.")
-            return redirect("web:staff_suggestion", made.pk)
+    form = ProposalForm(
+        request.POST or None, overrides=bool(assessment.soft), initial={"release_now": True}
+    )
+    if request.method == "POST" and form.is_done(
+        propose_pair, by=user, home_id=sides[0].pk, abroad_id=sides[1].pk
+    ):
+        messages.success(request, "The pair is proposed.")
+        return redirect("web:staff_suggestion", form.result.pk)
     context = {
         "form": form,
         "assessment": assessment,

@@ -5,7 +5,7 @@ people type them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -17,7 +17,7 @@ from backend.cities.models import Community, Country
 from backend.cities.names import fold
 from backend.cities.permissions import Reader
 from backend.cities.vocabularies import vocabulary
-from backend.common.errors import InvalidFields
+from backend.common.errors import DomainError, InvalidFields
 
 Rows = QuerySet[Any]
 
@@ -25,9 +25,44 @@ Rows = QuerySet[Any]
 
 
 class DomainForm(forms.Form):
-    """A form whose values a service checks: ``add_service_errors`` puts its InvalidFields where the
-    form shows its own errors.
+    """What a person gives to an act, on its page and as the body of its request to the API
+    (``rest.base.body_of``). The service checks it: ``add_service_errors`` puts its InvalidFields
+    where the form shows its own errors.
+
+    Attributes:
+        documented: name of a field → what the API's document says of it.
+        needed: fields that the API wants given where the page leaves that to the service.
+        may_be_blank: those of them that may be an empty text.
     """
+
+    documented: Mapping[str, str] = {}
+    needed: frozenset[str] = frozenset()
+    may_be_blank: frozenset[str] = frozenset()
+    result: Any = None  # of the service, once ``is_done``
+
+    def as_arguments(self) -> dict[str, Any]:
+        """The values as the service takes them."""
+        return self.cleaned_data
+
+    def is_done(
+        self,
+        service: Callable[..., Any],
+        *,
+        refusals: tuple[type[DomainError], ...] = (),
+        **known: Any,
+    ) -> bool:
+        """True if the values are valid and the service took them; else the errors are beside their
+        fields, and those of ``refusals`` above the form.
+        """
+        if not self.is_valid():
+            return False
+        try:
+            self.result = service(**known, **self.as_arguments())
+        except InvalidFields as invalid:
+            self.add_service_errors(invalid)
+        except refusals as refusal:
+            self.add_error(None, refusal.message)
+        return not self.errors
 
     def add_service_errors(self, invalid: InvalidFields) -> None:
         for path, lines in invalid.errors.items():

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from backend.accounts.models import User
 from backend.common.errors import NotVisible
@@ -25,22 +23,25 @@ from backend.introductions.services.introductions import (
 )
 from backend.web.access import Level, open_to
 from backend.web.introductions import serializers
-from backend.web.introductions.forms import BoardFilters
-from backend.web.rest.base import ApiList, ApiView, Private, current_reader, current_user, validated
-from backend.web.rest.idempotency import idempotent
+from backend.web.introductions.forms import BoardFilters, NoteForm
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    Data,
+    Private,
+    current_reader,
+    current_user,
+    operation,
+)
 
 # A community's introductions: consent, and the contacts that open only under both.
 
 
-def _answer(request: Request, community_id: int, introduction_id: int) -> Response:
+def _answer(request: Request, introduction_id: int) -> Introduction:
     introduction = introductions_of(current_reader(request)).filter(pk=introduction_id).first()
     if introduction is None:
         raise NotVisible
-    return Response(
-        serializers.IntroductionSerializer(
-            introduction, context={"community_id": community_id}
-        ).data
-    )
+    return introduction
 
 
 @open_to(GET=Level.COMMUNITY)
@@ -56,71 +57,54 @@ class IntroductionsView(Private, ApiList):
 
 @open_to(GET=Level.COMMUNITY)
 class IntroductionView(Private, ApiView):
-    @extend_schema(summary="One introduction", responses=serializers.IntroductionSerializer)
-    def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
-        return _answer(request, community_id, introduction_id)
+    @operation("One introduction", serializers.IntroductionSerializer)
+    def get(self, request: Request, community_id: int, introduction_id: int) -> object:
+        return _answer(request, introduction_id)
 
 
 @open_to(POST=Level.COMMUNITY, DELETE=Level.COMMUNITY)
 class ConsentView(Private, ApiView):
-    @extend_schema(
-        summary="Let the other side read your contacts",
-        request=None,
-        responses=serializers.IntroductionSerializer,
-    )
-    @idempotent
-    def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
+    @operation("Let the other side read your contacts", serializers.IntroductionSerializer)
+    def post(self, request: Request, community_id: int, introduction_id: int) -> object:
         give_consent(
             by=current_user(request), introduction_id=introduction_id, community_id=community_id
         )
-        return _answer(request, community_id, introduction_id)
+        return _answer(request, introduction_id)
 
-    @extend_schema(
-        summary="Take the consent back",
-        request=None,
-        responses={200: serializers.IntroductionSerializer},
-    )
-    def delete(self, request: Request, community_id: int, introduction_id: int) -> Response:
+    @operation("Take the consent back", serializers.IntroductionSerializer)
+    def delete(self, request: Request, community_id: int, introduction_id: int) -> object:
         withdraw_consent(
             by=current_user(request), introduction_id=introduction_id, community_id=community_id
         )
-        return _answer(request, community_id, introduction_id)
+        return _answer(request, introduction_id)
 
 
 @open_to(POST=Level.COMMUNITY)
 class LeaveView(Private, ApiView):
-    @extend_schema(
-        summary="Close the introduction from your side",
-        request=None,
-        responses=serializers.IntroductionSerializer,
-    )
-    @idempotent
-    def post(self, request: Request, community_id: int, introduction_id: int) -> Response:
+    @operation("Close the introduction from your side", serializers.IntroductionSerializer)
+    def post(self, request: Request, community_id: int, introduction_id: int) -> object:
         leave_introduction(
             by=current_user(request), introduction_id=introduction_id, side_id=community_id
         )
-        return _answer(request, community_id, introduction_id)
+        return _answer(request, introduction_id)
 
 
 @open_to(GET=Level.COMMUNITY)
 class ContactsView(Private, ApiView):
-    @extend_schema(
-        summary="The other side's contacts, under both consents",
-        responses=serializers.ContactsSerializer,
-    )
-    def get(self, request: Request, community_id: int, introduction_id: int) -> Response:
+    @operation("The other side's contacts, under both consents", serializers.ContactsSerializer)
+    def get(self, request: Request, community_id: int, introduction_id: int) -> object:
         contacts = contacts_for(current_user(request), introduction_id, community_id)
-        return Response(serializers.ContactsSerializer({"contacts": contacts}).data)
+        return {"contacts": contacts}
 
 
 # Staff: the board of introductions, and notes on its cards.
 
 
-def _staff_answer(user: User, introduction_id: int, status: int = 200) -> Response:
+def _staff_answer(user: User, introduction_id: int) -> Introduction:
     introduction = board(user).filter(pk=introduction_id).first()
     if introduction is None:
         raise NotVisible
-    return Response(serializers.StaffIntroductionSerializer(introduction).data, status=status)
+    return introduction
 
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)
@@ -133,48 +117,44 @@ class BoardView(Private, ApiList):
     def get_queryset(self) -> QuerySet[Introduction]:
         return board(current_user(self.request)).order_by("-id")
 
-    @extend_schema(
-        summary="Open one by hand",
-        request=serializers.OpenSerializer,
-        responses={201: serializers.StaffIntroductionSerializer},
+    @operation(
+        "Open one by hand",
+        serializers.StaffIntroductionSerializer,
+        takes=serializers.OpenSerializer,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        me, data = current_user(request), validated(serializers.OpenSerializer, request.data)
-        return _staff_answer(me, open_introduction(by=me, **data).pk, status=201)
+    def post(self, request: Request, data: Data) -> object:
+        me = current_user(request)
+        return _staff_answer(me, open_introduction(by=me, **data).pk)
 
 
 @open_to(GET=Level.STAFF)
 class StaffIntroductionView(Private, ApiView):
-    @extend_schema(summary="One card", responses=serializers.StaffIntroductionSerializer)
-    def get(self, request: Request, introduction_id: int) -> Response:
+    @operation("One card", serializers.StaffIntroductionSerializer)
+    def get(self, request: Request, introduction_id: int) -> object:
         return _staff_answer(current_user(request), introduction_id)
 
 
 @open_to(POST=Level.CURATOR)
 class MoveView(ApiView):
-    @extend_schema(
-        summary="Move a card",
-        request=serializers.MoveSerializer,
-        responses=serializers.StaffIntroductionSerializer,
+    @operation(
+        "Move a card", serializers.StaffIntroductionSerializer, takes=serializers.MoveSerializer
     )
-    @idempotent
-    def post(self, request: Request, introduction_id: int) -> Response:
-        me, data = current_user(request), validated(serializers.MoveSerializer, request.data)
+    def post(self, request: Request, introduction_id: int, data: Data) -> object:
+        me = current_user(request)
         move_introduction(by=me, introduction_id=introduction_id, **data)
         return _staff_answer(me, introduction_id)
 
 
 @open_to(POST=Level.CURATOR)
 class AssignView(ApiView):
-    @extend_schema(
-        summary="Say who looks after it and until when",
-        request=serializers.AssignSerializer,
-        responses=serializers.StaffIntroductionSerializer,
+    @operation(
+        "Say who looks after it and until when",
+        serializers.StaffIntroductionSerializer,
+        takes=serializers.AssignSerializer,
     )
-    @idempotent
-    def post(self, request: Request, introduction_id: int) -> Response:
-        me, data = current_user(request), validated(serializers.AssignSerializer, request.data)
+    def post(self, request: Request, introduction_id: int, data: Data) -> object:
+        me = current_user(request)
         assign_introduction(by=me, introduction_id=introduction_id, **data)
         return _staff_answer(me, introduction_id)
 
@@ -191,13 +171,11 @@ class NotesView(Private, ApiList):
             raise NotVisible
         return card.notes.select_related("by").order_by("-id")
 
-    @extend_schema(
-        summary="Write a note",
-        request=serializers.WriteNoteSerializer,
-        responses={201: serializers.NoteSerializer},
+    @operation(
+        "Write a note",
+        serializers.NoteSerializer,
+        takes=NoteForm,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request, introduction_id: int) -> Response:
-        data = validated(serializers.WriteNoteSerializer, request.data)
-        note = write_note(by=current_user(request), introduction_id=introduction_id, **data)
-        return Response(serializers.NoteSerializer(note).data, status=201)
+    def post(self, request: Request, introduction_id: int, data: Data) -> object:
+        return write_note(by=current_user(request), introduction_id=introduction_id, **data)

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
 from backend.cities.permissions import Reader
+from backend.common.bounds import longest
 from backend.common.dates import database_now
-from backend.introductions.models import Introduction
+from backend.introductions.models import Introduction, IntroductionNote
 from backend.introductions.queries.introductions import OVER, STUCK_AFTER
 from backend.web.html.forms import DomainForm, FlagField, OpenChoiceField, PairFilters, Rows
 
@@ -56,16 +57,22 @@ class AssignForm(DomainForm):
             *((str(user.pk), str(user)) for user in curators),
         ]
 
-    def owner_id(self) -> int | None:
-        chosen = self.cleaned_data["owner"]
-        return int(chosen) if chosen else None
+    def as_arguments(self) -> dict[str, Any]:
+        owner = self.cleaned_data["owner"]
+        return {
+            "owner_id": int(owner) if owner else None,
+            "due_on": self.cleaned_data["due_on"],
+        }
 
 
 class NoteForm(DomainForm):
-    """Only shows the field and its errors; the service checks."""
+    needed = frozenset({"text"})
 
     text = forms.CharField(
-        label=_("A note for staff"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("A note for staff"),
+        required=False,
+        max_length=longest(IntroductionNote, "text"),
+        widget=forms.Textarea(attrs={"rows": 3}),
     )
 
 

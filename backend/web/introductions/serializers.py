@@ -7,9 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.common.bounds import LARGEST_ID, longest
+from backend.common.bounds import LARGEST_ID
 from backend.introductions.models import AgreementType, Introduction, Partnership
-from backend.introductions.models.introductions import IntroductionNote
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
@@ -122,10 +121,6 @@ class NoteSerializer(serializers.Serializer):
     by = OwnerSerializer()
     text = serializers.CharField()
     at = serializers.DateTimeField()
-
-
-class WriteNoteSerializer(StrictSerializer):
-    text = serializers.CharField(max_length=longest(IntroductionNote, "text"))
 
 
 class AssignSerializer(StrictSerializer):

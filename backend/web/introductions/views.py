@@ -330,21 +330,11 @@ def _after_conflict(
 @open_to(Level.CURATOR)
 @require_POST
 def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
-    user = current_user(request)
     form = AssignForm(request.POST)
-    if form.is_valid():
-        try:
-            assign_introduction(
-                by=user,
-                introduction_id=introduction_id,
-                owner_id=form.owner_id(),
-                due_on=form.cleaned_data["due_on"],
-            )
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            messages.success(request, "Owner and due date are saved.")
-            return redirect("web:staff_introduction", introduction_id)
+    user = current_user(request)
+    if form.is_done(assign_introduction, by=user, introduction_id=introduction_id):
+        messages.success(request, "Owner and due date are saved.")
+        return redirect("web:staff_introduction", introduction_id)
     return _detail(request, introduction_id, {"assign_form": form})
 
 
@@ -352,15 +342,7 @@ def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
 @require_POST
 def add_note(request: HttpRequest, introduction_id: int) -> HttpResponse:
     form = NoteForm(request.POST)
-    try:
-        write_note(
-            by=current_user(request),
-            introduction_id=introduction_id,
-            text=request.POST.get("text", ""),
-        )
-    except InvalidFields as invalid:
-        form.full_clean()
-        form.add_service_errors(invalid)
+    if not form.is_done(write_note, by=current_user(request), introduction_id=introduction_id):
         return _detail(request, introduction_id, {"note_form": form})
     messages.success(request, "The note is kept; only staff read it.")
     return redirect("web:staff_introduction", introduction_id)

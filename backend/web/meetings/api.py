@@ -12,8 +12,6 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 
 from backend.cities.models import Community
 from backend.cities.permissions import Reader
@@ -29,8 +27,17 @@ from backend.introductions.queries.meetings import (
 from backend.introductions.services import meetings as services
 from backend.web.access import Access, Level, open_to
 from backend.web.meetings import serializers
-from backend.web.rest.base import ApiList, ApiView, Private, current_reader, current_user, validated
-from backend.web.rest.idempotency import idempotent
+from backend.web.meetings.forms import DetailsForm
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    Body,
+    Data,
+    Private,
+    current_reader,
+    current_user,
+    operation,
+)
 
 
 def _introduction(reader: Reader, introduction_id: int) -> Introduction:
@@ -48,15 +55,6 @@ def _view(reader: Reader, introduction_id: int, meeting_id: int) -> MeetingForRe
     return view_of(meeting, reader.community_id)
 
 
-def _answer(request: Request, introduction_id: int, meeting_id: int, status: int = 200) -> Response:
-    return Response(
-        serializers.MeetingSerializer(
-            _view(current_reader(request), introduction_id, meeting_id)
-        ).data,
-        status=status,
-    )
-
-
 class MeetingsView(Private, ApiList):
     """Meetings, the newest first."""
 
@@ -70,64 +68,54 @@ class MeetingsView(Private, ApiList):
     def present(self, row: Any) -> MeetingForReader:
         return view_of(row, self.kwargs.get("community_id"))
 
-    @extend_schema(
-        summary="Propose times for a meeting",
+    @operation(
+        "Propose times for a meeting",
+        serializers.MeetingSerializer,
+        takes=serializers.ProposeSerializer,
+        status=201,
         description="A local time that the clocks skip or repeat is refused with what to write "
         "instead.",
-        request=serializers.ProposeSerializer,
-        responses={201: serializers.MeetingSerializer},
     )
-    @idempotent
     def post(
-        self, request: Request, introduction_id: int, community_id: int | None = None
-    ) -> Response:
-        me, data = current_user(request), validated(serializers.ProposeSerializer, request.data)
+        self, request: Request, data: Data, introduction_id: int, community_id: int | None = None
+    ) -> object:
+        me = current_user(request)
         made = services.propose_meeting(
             by=me, introduction_id=introduction_id, side_id=community_id, **data
         )
-        return _answer(request, introduction_id, made.pk, status=201)
+        return _view(current_reader(request), introduction_id, made.pk)
 
 
 class OneMeetingView(Private, ApiView):
-    @extend_schema(summary="One meeting", responses=serializers.MeetingSerializer)
+    @operation("One meeting", serializers.MeetingSerializer)
     def get(
         self,
         request: Request,
         introduction_id: int,
         meeting_id: int,
         community_id: int | None = None,
-    ) -> Response:
-        return _answer(request, introduction_id, meeting_id)
+    ) -> object:
+        return _view(current_reader(request), introduction_id, meeting_id)
 
 
 def _act_view(
-    act: Callable[..., Meeting],
-    summary: str,
-    shape: type[Serializer[Any]] | None,
-    *,
-    access: Access,
+    act: Callable[..., Meeting], summary: str, takes: Body | None, *, access: Access
 ) -> Any:
     """The view of one act on a meeting; ``act`` is the service that does it."""
 
     class MeetingActView(Private, ApiView):
-        @extend_schema(summary=summary, request=shape, responses=serializers.MeetingSerializer)
-        @idempotent
+        @operation(summary, serializers.MeetingSerializer, takes=takes)
         def post(
             self,
             request: Request,
             introduction_id: int,
             meeting_id: int,
             community_id: int | None = None,
-        ) -> Response:
-            me, data = current_user(request), validated(shape, request.data) if shape else {}
-            act(
-                by=me,
-                introduction_id=introduction_id,
-                meeting_id=meeting_id,
-                side_id=community_id,
-                **data,
-            )
-            return _answer(request, introduction_id, meeting_id)
+            data: Data | None = None,
+        ) -> object:
+            known = {"introduction_id": introduction_id, "meeting_id": meeting_id}
+            act(by=current_user(request), side_id=community_id, **known, **(data or {}))
+            return _view(current_reader(request), introduction_id, meeting_id)
 
     return MeetingActView.as_view(access=access)
 
@@ -159,7 +147,7 @@ class CalendarView(Private, ApiView):
         return response
 
 
-_ACTS: dict[str, tuple[Callable[..., Meeting], str, type[Serializer[Any]] | None]] = {
+_ACTS: dict[str, tuple[Callable[..., Meeting], str, Body | None]] = {
     "accept": (
         services.accept_times,
         "Say at which times you can come",
@@ -167,7 +155,7 @@ _ACTS: dict[str, tuple[Callable[..., Meeting], str, type[Serializer[Any]] | None
     ),
     "times": (services.propose_other_times, "Propose other times", serializers.TimesSerializer),
     "fix": (services.fix_meeting, "Fix it at one of the times", serializers.FixSerializer),
-    "details": (services.change_meeting, "Change length and place", serializers.DetailsSerializer),
+    "details": (services.change_meeting, "Change length and place", DetailsForm),
     "cancel": (services.cancel_meeting, "Cancel it", None),
 }
 

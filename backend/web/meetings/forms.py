@@ -16,7 +16,7 @@ from backend.web.html.forms import DomainForm
 
 
 class DetailsForm(DomainForm):
-    """Only shows fields and errors; the service checks."""
+    needed = may_be_blank = frozenset({"place"})
 
     minutes = forms.IntegerField(
         label=_("Length in minutes"),

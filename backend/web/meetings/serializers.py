@@ -69,11 +69,6 @@ class TimesSerializer(StrictSerializer):
     )
 
 
-class DetailsSerializer(StrictSerializer):
-    minutes = serializers.IntegerField(min_value=SHORTEST_MINUTES, max_value=LONGEST_MINUTES)
-    place = serializers.CharField(max_length=longest(Meeting, "place"), allow_blank=True)
-
-
 class ProposeSerializer(TimesSerializer):
     minutes = serializers.IntegerField(
         min_value=SHORTEST_MINUTES, max_value=LONGEST_MINUTES, required=False, default=USUAL_MINUTES

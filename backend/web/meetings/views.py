@@ -75,16 +75,10 @@ def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
     form = ProposeForm(
         request.POST or None, initial=filled, sides=_sides(card, own_id) if own_id is None else ()
     )
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = propose_meeting(
-                by=user, introduction_id=introduction_id, side_id=own_id, **form.as_arguments()
-            )
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            messages.success(request, _("The times are proposed; both sides are told."))
-            return redirect("web:meeting", introduction_id, made.pk)
+    asked: dict[str, Any] = {"introduction_id": introduction_id, "side_id": own_id}
+    if request.method == "POST" and form.is_done(propose_meeting, by=user, **asked):
+        messages.success(request, _("The times are proposed; both sides are told."))
+        return redirect("web:meeting", introduction_id, form.result.pk)
     context = _frame(card, own_id) | {"form": form, "suggested": suggested}
     return render(request, "meetings/new.html", context, status=422 if form.errors else 200)
 
@@ -174,29 +168,17 @@ def _other_times(
     request: HttpRequest, card: Introduction, where: dict[str, Any]
 ) -> HttpResponse | None:
     form = TimesForm(request.POST, sides=_sides(card, None) if where["side_id"] is None else ())
-    if form.is_valid():
-        try:
-            propose_other_times(**where, **form.as_arguments())
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            messages.success(request, _("The other times are proposed."))
-            return None
+    if form.is_done(propose_other_times, **where):
+        messages.success(request, _("The other times are proposed."))
+        return None
     return _page(request, where["introduction_id"], where["meeting_id"], {"times_form": form})
 
 
 def _change(request: HttpRequest, where: dict[str, Any]) -> HttpResponse | None:
     form = DetailsForm(request.POST)
-    if form.is_valid():
-        try:
-            change_meeting(
-                **where, minutes=form.cleaned_data["minutes"], place=form.cleaned_data["place"]
-            )
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            messages.success(request, _("Length and place are saved."))
-            return None
+    if form.is_done(change_meeting, **where):
+        messages.success(request, _("Length and place are saved."))
+        return None
     return _page(request, where["introduction_id"], where["meeting_id"], {"details_form": form})
 
 

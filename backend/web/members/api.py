@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -21,8 +19,16 @@ from backend.common.errors import InvalidFields
 from backend.common.files import was_too_large
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
-from backend.web.members.forms import MemberFilters
-from backend.web.rest.base import ApiList, ApiView, current_user, read_filters, validated
+from backend.web.members.forms import ChangeForm, ClaimForm, EndForm, MemberFilters, RenewForm
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    Data,
+    current_user,
+    operation,
+    read_filters,
+    validated,
+)
 from backend.web.rest.idempotency import idempotent
 
 
@@ -36,77 +42,67 @@ class MembersView(ApiList):
     def get_queryset(self) -> QuerySet[Membership]:
         return members(current_user(self.request))
 
-    @extend_schema(
-        summary="Add a member",
-        request=serializers.MemberBeginSerializer,
-        responses={201: serializers.MemberSerializer},
+    @operation(
+        "Add a member",
+        serializers.MemberSerializer,
+        takes=serializers.MemberBeginSerializer,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, data: Data) -> object:
         me = current_user(request)
-        row = services.begin_membership(
-            by=me, **validated(serializers.MemberBeginSerializer, request.data)
-        )
-        return Response(serializers.MemberSerializer(member(me, row.pk)).data, status=201)
+        row = services.begin_membership(by=me, **data)
+        return member(me, row.pk)
 
 
 @open_to(GET=Level.STAFF, PUT=Level.CURATOR)
 class MemberView(ApiView):
-    @extend_schema(summary="One membership", responses=serializers.MemberSerializer)
-    def get(self, request: Request, membership_id: int) -> Response:
-        return Response(
-            serializers.MemberSerializer(member(current_user(request), membership_id)).data
-        )
+    @operation("One membership", serializers.MemberSerializer)
+    def get(self, request: Request, membership_id: int) -> object:
+        return member(current_user(request), membership_id)
 
-    @extend_schema(
-        summary="Correct what is recorded",
-        request=serializers.MemberChangeSerializer,
-        responses=serializers.MemberSerializer,
+    @operation(
+        "Correct what is recorded",
+        serializers.MemberSerializer,
+        takes=ChangeForm,
     )
-    def put(self, request: Request, membership_id: int) -> Response:
+    def put(self, request: Request, membership_id: int, data: Data) -> object:
         me = current_user(request)
         services.change_membership(
             by=me,
             membership_id=membership_id,
-            **validated(serializers.MemberChangeSerializer, request.data),
+            **data,
         )
-        return Response(serializers.MemberSerializer(member(me, membership_id)).data)
+        return member(me, membership_id)
 
 
 @open_to(POST=Level.CURATOR)
 class MemberRenewView(ApiView):
-    @extend_schema(
-        summary="Dues came",
-        request=serializers.MemberRenewSerializer,
-        responses=serializers.MemberSerializer,
-    )
-    @idempotent
-    def post(self, request: Request, membership_id: int) -> Response:
+    @operation("Dues came", serializers.MemberSerializer, takes=RenewForm)
+    def post(self, request: Request, membership_id: int, data: Data) -> object:
         me = current_user(request)
         services.renew_membership(
             by=me,
             membership_id=membership_id,
-            **validated(serializers.MemberRenewSerializer, request.data),
+            **data,
         )
-        return Response(serializers.MemberSerializer(member(me, membership_id)).data)
+        return member(me, membership_id)
 
 
 @open_to(POST=Level.CURATOR)
 class MemberEndView(ApiView):
-    @extend_schema(
-        summary="The community leaves the network",
-        request=serializers.MemberEndSerializer,
-        responses=serializers.MemberSerializer,
+    @operation(
+        "The community leaves the network",
+        serializers.MemberSerializer,
+        takes=EndForm,
     )
-    @idempotent
-    def post(self, request: Request, membership_id: int) -> Response:
+    def post(self, request: Request, membership_id: int, data: Data) -> object:
         me = current_user(request)
         services.end_membership(
             by=me,
             membership_id=membership_id,
-            **validated(serializers.MemberEndSerializer, request.data),
+            **data,
         )
-        return Response(serializers.MemberSerializer(member(me, membership_id)).data)
+        return member(me, membership_id)
 
 
 @open_to(POST=Level.CURATOR)
@@ -133,31 +129,21 @@ class MemberImportsView(ApiView):
 
 @open_to(GET=Level.CURATOR)
 class MemberImportView(ApiView):
-    @extend_schema(
-        summary="A checked list, row by row", responses=serializers.MemberImportSerializer
-    )
-    def get(self, request: Request, import_id: int) -> Response:
-        return Response(
-            serializers.MemberImportSerializer(member_import(current_user(request), import_id)).data
-        )
+    @operation("A checked list, row by row", serializers.MemberImportSerializer)
+    def get(self, request: Request, import_id: int) -> object:
+        return member_import(current_user(request), import_id)
 
 
 @open_to(POST=Level.CURATOR)
 class MemberImportApplyView(ApiView):
-    @extend_schema(
-        summary="Apply a checked list, whole or not at all",
+    @operation(
+        "Apply a checked list, whole or not at all",
+        serializers.MemberImportSerializer,
         description="409 `changed_since`: memberships changed after it was checked; check it "
         "again.",
-        request=None,
-        responses=serializers.MemberImportSerializer,
     )
-    @idempotent
-    def post(self, request: Request, import_id: int) -> Response:
-        return Response(
-            serializers.MemberImportSerializer(
-                services.apply_members(by=current_user(request), import_id=import_id)
-            ).data
-        )
+    def post(self, request: Request, import_id: int) -> object:
+        return services.apply_members(by=current_user(request), import_id=import_id)
 
 
 @open_to(GET=Level.STAFF)
@@ -196,13 +182,8 @@ class ClaimsView(ApiList):
 
 @open_to(POST=Level.CURATOR)
 class ClaimAnswerView(ApiView):
-    @extend_schema(
-        summary="Confirm or refuse it",
-        request=serializers.ClaimAnswerSerializer,
-        responses=serializers.ClaimSerializer,
-    )
-    @idempotent
-    def post(self, request: Request, claim_id: int) -> Response:
-        data: dict[str, Any] = validated(serializers.ClaimAnswerSerializer, request.data)
-        row = services.answer_partnership(by=current_user(request), partnership_id=claim_id, **data)
-        return Response(serializers.ClaimSerializer(row).data)
+    @operation("Confirm or refuse it", serializers.ClaimSerializer, takes=ClaimForm)
+    def post(self, request: Request, claim_id: int, data: Data) -> object:
+        return services.answer_partnership(
+            by=current_user(request), partnership_id=claim_id, **data
+        )

@@ -7,10 +7,11 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 
-from backend.cities.models import Community, Country, Membership
+from backend.cities.models import Community, Country, ExistingPartnership, Membership
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.names import fold
 from backend.cities.permissions import Reader
+from backend.common.bounds import longest
 from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, Rows, SearchFilters
 
 # Memberships, as staff keep them. The services check; these read days and show fields and
@@ -106,6 +107,10 @@ class BeginMembershipForm(DomainForm):
             values["community_id"] = self._meant(typed, values.get("country", ""))
         return values
 
+    def as_arguments(self) -> dict[str, Any]:
+        names = ("community_id", "started_on", "paid_through", "dues_class")
+        return {name: self.cleaned_data[name] for name in names}
+
     def _meant(self, typed: str, country: str) -> int | None:
         if typed.isascii() and typed.isdecimal() and len(typed) < 19:
             found = Community.objects.filter(pk=int(typed))
@@ -131,6 +136,8 @@ class BeginMembershipForm(DomainForm):
 
 
 class ChangeForm(DomainForm):
+    needed = frozenset({"paid_through", "ended_on"})
+
     started_on = DayField(label="Member from")
     paid_through = DayField(
         label="Dues paid through",
@@ -161,11 +168,19 @@ class ListForm(DomainForm):
 
 
 class ClaimForm(DomainForm):
-    """Only shows field and errors; the service checks. One a row: ids are told apart by the claim's
-    number.
-    """
+    """One a row: ids are told apart by the claim's number."""
 
-    note = forms.CharField(label="Why not (its owners read this)", required=False, max_length=500)
+    documented = {"note": "Why not; its owners read this"}
+
+    answer = forms.ChoiceField(
+        choices=[("confirmed", "Confirmed"), ("refused", "Not confirmed")],
+        widget=forms.HiddenInput,
+    )
+    note = forms.CharField(
+        label="Why not (its owners read this)",
+        required=False,
+        max_length=longest(ExistingPartnership, "note"),
+    )
 
     def __init__(self, *args: Any, claim_id: int, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": f"claim-{claim_id}-%s", **kwargs})

@@ -48,21 +48,6 @@ class MemberBeginSerializer(StrictSerializer):
     )
 
 
-class MemberChangeSerializer(StrictSerializer):
-    started_on = serializers.DateField()
-    paid_through = serializers.DateField(allow_null=True)
-    dues_class = serializers.ChoiceField(choices=Membership.DuesClass.choices)
-    ended_on = serializers.DateField(allow_null=True)
-
-
-class MemberRenewSerializer(StrictSerializer):
-    paid_through = serializers.DateField()
-
-
-class MemberEndSerializer(StrictSerializer):
-    ended_on = serializers.DateField()
-
-
 class MemberListUploadSerializer(StrictSerializer):
     file = serializers.FileField(
         help_text="CSV or Excel (.xlsx), at most 5 MB and 10,000 rows", allow_empty_file=True
@@ -126,16 +111,3 @@ class ClaimSerializer(ConfirmedPartnershipSerializer):
     claimed_at = serializers.DateTimeField()
     answered_at = serializers.DateTimeField(allow_null=True)
     note = serializers.CharField(help_text="Why it was not confirmed")
-
-
-class ClaimAnswerSerializer(StrictSerializer):
-    answer = serializers.ChoiceField(
-        choices=[("confirmed", "Confirmed"), ("refused", "Not confirmed")]
-    )
-    note = serializers.CharField(
-        required=False,
-        default="",
-        allow_blank=True,
-        max_length=500,
-        help_text="Why not; its owners read this",
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -58,6 +58,7 @@ from backend.web.profiles.presentation import claim_words
 
 
 PAGE = 50
+REFUSALS = (Conflict, WrongState)
 
 
 @open_to(Level.STAFF)
@@ -74,33 +75,15 @@ def member_list(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _attempt(form: DomainForm, act: Callable[[dict[str, Any]], Any]) -> bool:
-    """Runs the service on what was typed; what it refuses stands beside its field afterwards."""
-    if not form.is_valid():
-        return False
-    try:
-        act(form.cleaned_data)
-    except InvalidFields as invalid:
-        form.add_service_errors(invalid)
-    except (Conflict, WrongState) as refused:
-        form.add_error(None, refused.message)
-    return not form.errors
-
-
 @open_to(Level.CURATOR)
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request: HttpRequest) -> HttpResponse:
     form = BeginMembershipForm(request.POST if request.method == "POST" else None)
     user = current_user(request)
 
-    def begin(typed: dict[str, Any]) -> None:
-        chosen = {
-            name: typed[name]
-            for name in ("community_id", "started_on", "paid_through", "dues_class")
-        }
-        services.begin_membership(by=user, **chosen)
-
-    if request.method == "POST" and _attempt(form, begin):
+    if request.method == "POST" and form.is_done(
+        services.begin_membership, refusals=REFUSALS, by=user
+    ):
         messages.success(request, "The membership is recorded.")
         return redirect("web:staff_members")
     return render(
@@ -161,10 +144,8 @@ _ACTS: dict[str, tuple[type[DomainForm], str, str]] = {
 def act(request: HttpRequest, membership_id: int, act: str) -> HttpResponse:
     kind, service, done = _ACTS[act]
     form, user = kind(request.POST), current_user(request)
-    if not _attempt(
-        form,
-        lambda typed: getattr(services, service)(by=user, membership_id=membership_id, **typed),
-    ):
+    asked = {"by": user, "membership_id": membership_id}
+    if not form.is_done(getattr(services, service), refusals=REFUSALS, **asked):
         return _detail(request, membership_id, **{act: form})
     messages.success(request, done)
     return redirect("web:staff_member", membership_id)
@@ -289,16 +270,9 @@ def claim_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 def answer_claim(request: HttpRequest, claim_id: int) -> HttpResponse:
     form = ClaimForm(request.POST, claim_id=claim_id)
-    try:
-        row = answer_partnership(
-            by=current_user(request),
-            partnership_id=claim_id,
-            answer=request.POST.get("answer", ""),
-            note=request.POST.get("note", ""),
-        )
-    except InvalidFields as invalid:
-        form.add_service_errors(invalid)
+    if not form.is_done(answer_partnership, by=current_user(request), partnership_id=claim_id):
         return _list(request, wrong=form, status=422)
+    row: ExistingPartnership = form.result
     confirmed = row.state == ExistingPartnership.State.CONFIRMED
     messages.success(
         request,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from backend.cities.queries import whole_trail
 from backend.common.errors import NotVisible
@@ -24,8 +22,7 @@ from backend.web.operations.serializers import (
     FiguresSerializer,
     WeightSetSerializer,
 )
-from backend.web.rest.base import ApiList, ApiView, current_user, read_filters
-from backend.web.rest.idempotency import idempotent
+from backend.web.rest.base import ApiList, ApiView, current_user, operation, read_filters
 
 # Staff: scoring runs, dead letters and the whole trail.
 
@@ -39,24 +36,19 @@ class RunsView(ApiList):
     def get_queryset(self) -> QuerySet[ScoringRun]:
         return recent_runs(current_user(self.request))
 
-    @extend_schema(
-        summary="Ask for a full scoring now",
-        request=None,
-        responses={202: serializers.RequestedSerializer},
-    )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        return Response({"event_id": request_run(by=current_user(request)).pk}, status=202)
+    @operation("Ask for a full scoring now", serializers.RequestedSerializer, status=202)
+    def post(self, request: Request) -> object:
+        return {"event_id": request_run(by=current_user(request)).pk}
 
 
 @open_to(GET=Level.STAFF)
 class RunView(ApiView):
-    @extend_schema(summary="One run with its progress", responses=serializers.RunSerializer)
-    def get(self, request: Request, run_id: int) -> Response:
+    @operation("One run with its progress", serializers.RunSerializer)
+    def get(self, request: Request, run_id: int) -> object:
         run = recent_runs(current_user(request)).filter(pk=run_id).first()
         if run is None:
             raise NotVisible
-        return Response(serializers.RunSerializer(run).data)
+        return run
 
 
 @open_to(GET=Level.STAFF)
@@ -71,16 +63,9 @@ class DeadLettersView(ApiList):
 
 @open_to(POST=Level.STAFF)
 class RetryView(ApiView):
-    @extend_schema(
-        summary="Give a dead letter its attempts back",
-        request=None,
-        responses=serializers.RetriedSerializer,
-    )
-    @idempotent
-    def post(self, request: Request, job_id: int) -> Response:
-        return Response(
-            serializers.RetriedSerializer(retry_dead(by=current_user(request), job_id=job_id)).data
-        )
+    @operation("Give a dead letter its attempts back", serializers.RetriedSerializer)
+    def post(self, request: Request, job_id: int) -> object:
+        return retry_dead(by=current_user(request), job_id=job_id)
 
 
 @open_to(GET=Level.STAFF)
@@ -109,20 +94,14 @@ class WeightSetsView(ApiList):
 
 @open_to(POST=Level.STAFF)
 class PromoteView(ApiView):
-    @extend_schema(
-        summary="Put a version of the weights in force",
+    @operation(
+        "Put a version of the weights in force",
+        WeightSetSerializer,
         description="For the runs that begin from now on. 409 unless it is better calibrated than "
         "the weights in force.",
-        request=None,
-        responses=WeightSetSerializer,
     )
-    @idempotent
-    def post(self, request: Request, weight_set_id: int) -> Response:
-        return Response(
-            WeightSetSerializer(
-                promote_weights(by=current_user(request), weight_set_id=weight_set_id)
-            ).data
-        )
+    def post(self, request: Request, weight_set_id: int) -> object:
+        return promote_weights(by=current_user(request), weight_set_id=weight_set_id)
 
 
 # Staff: the figures of the overview.
@@ -134,13 +113,8 @@ class FiguresView(ApiView):
 
     filter_form = FiguresForm
 
-    @extend_schema(
-        summary="One table of the overview",
-        responses=FiguresSerializer,
-    )
-    def get(self, request: Request, name: str) -> Response:
+    @operation("One table of the overview", FiguresSerializer)
+    def get(self, request: Request, name: str) -> object:
         scope, by = read_filters(FiguresForm, request.query_params, paged=False).scope()
         table, rows = statistics_table(current_user(request), name, scope, by)
-        return Response(
-            {"name": name, "columns": table.columns, "rows": [list(row) for row in rows]}
-        )
+        return {"name": name, "columns": table.columns, "rows": [list(row) for row in rows]}

@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from backend.common.dates import database_now
 from backend.introductions.models import Partnership
@@ -24,16 +23,26 @@ from backend.introductions.services.activities import log_activity, retract_acti
 from backend.introductions.services.partnerships import decide_partnership, renew_partnership
 from backend.web.access import Level, open_to
 from backend.web.partnerships import serializers
-from backend.web.partnerships.forms import PartnershipFilters
-from backend.web.rest.base import ApiList, ApiView, current_reader, current_user, validated
-from backend.web.rest.idempotency import idempotent
+from backend.web.partnerships.forms import (
+    ActivityForm,
+    DecisionForm,
+    HonourForm,
+    PartnershipFilters,
+    RenewalForm,
+    ReportForm,
+)
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    Data,
+    current_reader,
+    current_user,
+    operation,
+)
 
 
-def detail(
-    request: Request, partnership_id: int, community_id: int | None, status: int = 200
-) -> Response:
-    partnership, _reader = partnership_for(current_reader(request), partnership_id)
-    return Response(serializers.PartnershipDetailSerializer(partnership).data, status=status)
+def detail(request: Request, partnership_id: int) -> Partnership:
+    return partnership_for(current_reader(request), partnership_id)[0]
 
 
 @open_to(GET=Level.COMMUNITY)
@@ -50,115 +59,98 @@ class LivedPartnershipsView(ApiList):
 
 
 class PartnershipView(ApiView):
-    @extend_schema(
-        summary="One partnership with all that is recorded of it",
-        responses=serializers.PartnershipDetailSerializer,
+    @operation(
+        "One partnership with all that is recorded of it", serializers.PartnershipDetailSerializer
     )
-    def get(
-        self, request: Request, partnership_id: int, community_id: int | None = None
-    ) -> Response:
-        return detail(request, partnership_id, community_id)
+    def get(self, request: Request, partnership_id: int, community_id: int | None = None) -> object:
+        return detail(request, partnership_id)
 
 
 @open_to(POST=Level.COMMUNITY)
 class ActivitiesView(ApiView):
-    @extend_schema(
-        summary="Write down what you did together",
-        request=serializers.ActivityEntrySerializer,
-        responses={201: serializers.PartnershipDetailSerializer},
+    @operation(
+        "Write down what you did together",
+        serializers.PartnershipDetailSerializer,
+        takes=ActivityForm,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
-        data = validated(serializers.ActivityEntrySerializer, request.data)
+    def post(self, request: Request, community_id: int, partnership_id: int, data: Data) -> object:
         log_activity(
             by=current_user(request),
             partnership_id=partnership_id,
             community_id=community_id,
             **data,
         )
-        return detail(request, partnership_id, community_id, status=201)
+        return detail(request, partnership_id)
 
 
 @open_to(DELETE=Level.COMMUNITY)
 class ActivityView(ApiView):
-    @extend_schema(
-        summary="Take an entry of your side back",
-        request=None,
-        responses={200: serializers.ActivitySerializer},
-    )
-    def delete(self, request: Request, community_id: int, activity_id: int) -> Response:
-        taken = retract_activity(
+    @operation("Take an entry of your side back", serializers.ActivitySerializer)
+    def delete(self, request: Request, community_id: int, activity_id: int) -> object:
+        return retract_activity(
             by=current_user(request), activity_id=activity_id, community_id=community_id
         )
-        return Response(serializers.ActivitySerializer(taken).data)
 
 
 @open_to(POST=Level.COMMUNITY)
 class ReportsView(ApiView):
-    @extend_schema(
-        summary="Write your side's report of a year, or write it anew",
-        request=serializers.ReportEntrySerializer,
-        responses={201: serializers.ReportSerializer},
+    @operation(
+        "Write your side's report of a year, or write it anew",
+        serializers.ReportSerializer,
+        takes=ReportForm,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
-        data = validated(serializers.ReportEntrySerializer, request.data)
-        report = save_report(
+    def post(self, request: Request, community_id: int, partnership_id: int, data: Data) -> object:
+        return save_report(
             by=current_user(request),
             partnership_id=partnership_id,
             community_id=community_id,
             **data,
         )
-        return Response(serializers.ReportSerializer(report).data, status=201)
 
 
 @open_to(POST=Level.COMMUNITY)
 class DecisionView(ApiView):
     """Suspend, resume, revitalise, end, or keep in honour (emeritus)."""
 
-    @extend_schema(
-        summary="Record your side's decision",
-        request=serializers.DecisionSerializer,
-        responses=serializers.PartnershipDetailSerializer,
+    @operation(
+        "Record your side's decision",
+        serializers.PartnershipDetailSerializer,
+        takes=DecisionForm,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
-        data = validated(serializers.DecisionSerializer, request.data)
+    def post(self, request: Request, community_id: int, partnership_id: int, data: Data) -> object:
         decide_partnership(
             by=current_user(request),
             partnership_id=partnership_id,
             community_id=community_id,
             **data,
         )
-        return detail(request, partnership_id, community_id)
+        return detail(request, partnership_id)
 
 
 @open_to(POST=Level.COMMUNITY)
 class RenewalView(ApiView):
-    @extend_schema(
-        summary="Say that your side wants to go on",
-        request=serializers.RenewalSerializer,
-        responses=serializers.PartnershipDetailSerializer,
+    @operation(
+        "Say that your side wants to go on",
+        serializers.PartnershipDetailSerializer,
+        takes=RenewalForm,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, partnership_id: int) -> Response:
-        data = validated(serializers.RenewalSerializer, request.data)
+    def post(self, request: Request, community_id: int, partnership_id: int, data: Data) -> object:
         renew_partnership(
             by=current_user(request),
             partnership_id=partnership_id,
             community_id=community_id,
             **data,
         )
-        return detail(request, partnership_id, community_id)
+        return detail(request, partnership_id)
 
 
 class WhyView(ApiView):
-    @extend_schema(summary="Why this pair came together", responses=serializers.WhySerializer)
-    def get(
-        self, request: Request, partnership_id: int, community_id: int | None = None
-    ) -> Response:
+    @operation("Why this pair came together", serializers.WhySerializer)
+    def get(self, request: Request, partnership_id: int, community_id: int | None = None) -> object:
         partnership, reader = partnership_for(current_reader(request), partnership_id)
-        return Response({"why": rationale_for(partnership, reader.community_id)})
+        return {"why": rationale_for(partnership, reader.community_id)}
 
 
 class CertificateView(ApiView):
@@ -197,14 +189,12 @@ class HonourView(ApiView):
     any more.
     """
 
-    @extend_schema(
-        summary="Keep a dormant partnership in honour",
-        request=serializers.HonourSerializer,
-        responses=serializers.PartnershipDetailSerializer,
+    @operation(
+        "Keep a dormant partnership in honour",
+        serializers.PartnershipDetailSerializer,
+        takes=HonourForm,
     )
-    @idempotent
-    def post(self, request: Request, partnership_id: int) -> Response:
-        data = validated(serializers.HonourSerializer, request.data)
+    def post(self, request: Request, partnership_id: int, data: Data) -> object:
         decide_partnership(
             by=current_user(request),
             partnership_id=partnership_id,
@@ -212,4 +202,4 @@ class HonourView(ApiView):
             act="emeritus",
             **data,
         )
-        return detail(request, partnership_id, None)
+        return detail(request, partnership_id)

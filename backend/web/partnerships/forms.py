@@ -11,6 +11,7 @@ from backend.cities.models import Community
 from backend.common.bounds import longest
 from backend.introductions.models import Activity, Partnership, Renewal, StatusChange, YearlyReport
 from backend.introductions.models.partnerships import MOST_PEOPLE
+from backend.introductions.services.partnerships import DECISIONS
 from backend.web.html.forms import DomainForm, PairFilters, date_input
 
 _TEXT = {"rows": 5}
@@ -26,8 +27,8 @@ class ActivityForm(DomainForm):
         max_length=longest(Activity, "text"),
         widget=forms.Textarea(attrs=_TEXT),
     )
-    own_people = forms.IntegerField(min_value=0, max_value=MOST_PEOPLE, required=False)
-    other_people = forms.IntegerField(min_value=0, max_value=MOST_PEOPLE, required=False)
+    own_people = forms.IntegerField(min_value=0, max_value=MOST_PEOPLE, required=False, initial=0)
+    other_people = forms.IntegerField(min_value=0, max_value=MOST_PEOPLE, required=False, initial=0)
 
     def __init__(self, *args: Any, own: Community, other: Community, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -46,7 +47,7 @@ class ActivityForm(DomainForm):
 
 
 class ReportForm(DomainForm):
-    year = forms.TypedChoiceField(label=_("Year"), coerce=int)
+    year = forms.IntegerField(label=_("Year"), min_value=1900, max_value=9999, widget=forms.Select)
     achieved = forms.CharField(
         label=_("What you achieved"),
         max_length=longest(YearlyReport, "achieved"),
@@ -67,7 +68,7 @@ class ReportForm(DomainForm):
 
     def __init__(self, *args: Any, years: range, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["year"].choices = [(year, str(year)) for year in reversed(years)]  # type: ignore[attr-defined]
+        self.fields["year"].widget.choices = [(year, str(year)) for year in reversed(years)]
 
 
 class RenewalForm(DomainForm):
@@ -80,18 +81,8 @@ class RenewalForm(DomainForm):
     )
 
 
-class DecisionForm(DomainForm):
-    """``act`` is chosen by the page; the council's decision is asked for where the service wants
-    it.
-    """
-
+class HonourForm(DomainForm):
     decided_on = forms.DateField(label=_("Decided on"), widget=date_input())
-    reference = forms.CharField(
-        label=_("The council's decision"),
-        max_length=longest(StatusChange, "reference"),
-        required=False,
-        help_text=_("For example its number in the minutes."),
-    )
     reason = forms.CharField(
         label=_("Why, in your words"),
         max_length=longest(StatusChange, "reason"),
@@ -99,8 +90,26 @@ class DecisionForm(DomainForm):
         widget=forms.Textarea(attrs=_TEXT),
     )
 
+
+class DecisionForm(HonourForm):
+    """``act`` is chosen by the page; the council's decision is asked for where the service wants
+    it.
+    """
+
+    documented = {"reference": "Of the council's decision"}
+
+    act = forms.ChoiceField(choices=[(act, act) for act in DECISIONS], widget=forms.HiddenInput)
+    reference = forms.CharField(
+        label=_("The council's decision"),
+        max_length=longest(StatusChange, "reference"),
+        required=False,
+        help_text=_("For example its number in the minutes."),
+    )
+    field_order = ["decided_on", "reference", "reason"]
+
     def __init__(self, *args: Any, by_council: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        del self.fields["act"]
         if not by_council:
             del self.fields["reference"]
 

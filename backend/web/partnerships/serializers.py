@@ -6,21 +6,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.introductions.models import (
     Activity,
     AgreementType,
     Partnership,
-    Renewal,
-    StatusChange,
-    YearlyReport,
 )
-from backend.introductions.models.partnerships import MOST_PEOPLE
 from backend.introductions.queries.partnerships import health_of
-from backend.introductions.services.partnerships import DECISIONS
 from backend.web.public.serializers import CommunityNameSerializer
-from backend.web.rest.base import StrictSerializer
 
 
 class HealthSerializer(serializers.Serializer):
@@ -115,62 +108,6 @@ class PartnershipDetailSerializer(LivedPartnershipSerializer):
         "renewals": "given",
         "agreements": "in_order",
     }
-
-
-class ActivityEntrySerializer(StrictSerializer):
-    kind = serializers.ChoiceField(choices=Activity.Kind.choices)
-    happened_on = serializers.DateField()
-    text = serializers.CharField(max_length=longest(Activity, "text"))
-    own_people = serializers.IntegerField(
-        min_value=0, max_value=MOST_PEOPLE, required=False, default=0
-    )
-    other_people = serializers.IntegerField(
-        min_value=0, max_value=MOST_PEOPLE, required=False, default=0
-    )
-
-
-class ReportEntrySerializer(StrictSerializer):
-    year = serializers.IntegerField(min_value=1900, max_value=9999)
-    achieved = serializers.CharField(max_length=longest(YearlyReport, "achieved"))
-    difficulties = serializers.CharField(
-        max_length=longest(YearlyReport, "difficulties"),
-        required=False,
-        default="",
-        allow_blank=True,
-    )
-    plans = serializers.CharField(
-        max_length=longest(YearlyReport, "plans"), required=False, default="", allow_blank=True
-    )
-
-
-class DecisionSerializer(StrictSerializer):
-    act = serializers.ChoiceField(choices=list(DECISIONS))
-    decided_on = serializers.DateField()
-    reference = serializers.CharField(
-        max_length=longest(StatusChange, "reference"),
-        required=False,
-        default="",
-        allow_blank=True,
-        help_text="Of the council's decision",
-    )
-    reason = serializers.CharField(
-        max_length=longest(StatusChange, "reason"), required=False, default="", allow_blank=True
-    )
-
-
-class HonourSerializer(StrictSerializer):
-    decided_on = serializers.DateField()
-    reason = serializers.CharField(
-        max_length=longest(StatusChange, "reason"), required=False, default="", allow_blank=True
-    )
-
-
-class RenewalSerializer(StrictSerializer):
-    next_review_on = serializers.DateField()
-    decided_on = serializers.DateField()
-    reference = serializers.CharField(
-        max_length=longest(Renewal, "reference"), required=False, default="", allow_blank=True
-    )
 
 
 class WhySerializer(serializers.Serializer):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from backend.cities.models import CommunityRole, Invitation, JoinRequest
 from backend.cities.services.invitations import (
@@ -24,8 +22,8 @@ from backend.cities.services.invitations import (
 from backend.cities.services.people import change_role, end_role, people_of_community
 from backend.web.access import Level, open_to
 from backend.web.people import serializers
-from backend.web.rest.base import ApiList, ApiView, current_user, validated
-from backend.web.rest.idempotency import idempotent
+from backend.web.people.forms import AskForm, InvitationForm, RoleForm
+from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)
@@ -40,30 +38,19 @@ class PeopleView(ApiList):
 
 @open_to(PATCH=Level.COMMUNITY_OR_STAFF, DELETE=Level.COMMUNITY_OR_STAFF)
 class PersonView(ApiView):
-    @extend_schema(
-        summary="Change what a person is",
-        request=serializers.RoleChangeSerializer,
-        responses=serializers.PersonSerializer,
+    @operation(
+        "Change what a person is",
+        serializers.PersonSerializer,
+        takes=RoleForm,
     )
-    def patch(self, request: Request, community_id: int, role_id: int) -> Response:
-        data = validated(serializers.RoleChangeSerializer, request.data)
-        return Response(
-            serializers.PersonSerializer(
-                change_role(
-                    by=current_user(request), community_id=community_id, role_id=role_id, **data
-                )
-            ).data
+    def patch(self, request: Request, community_id: int, role_id: int, data: Data) -> object:
+        return change_role(
+            by=current_user(request), community_id=community_id, role_id=role_id, **data
         )
 
-    @extend_schema(
-        summary="End a person's role, or your own", responses={200: serializers.PersonSerializer}
-    )
-    def delete(self, request: Request, community_id: int, role_id: int) -> Response:
-        return Response(
-            serializers.PersonSerializer(
-                end_role(by=current_user(request), community_id=community_id, role_id=role_id)
-            ).data
-        )
+    @operation("End a person's role, or your own", serializers.PersonSerializer)
+    def delete(self, request: Request, community_id: int, role_id: int) -> object:
+        return end_role(by=current_user(request), community_id=community_id, role_id=role_id)
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF, POST=Level.COMMUNITY_OR_STAFF)
@@ -75,28 +62,23 @@ class InvitationsView(ApiList):
     def get_queryset(self) -> QuerySet[Invitation]:
         return open_invitations(current_user(self.request), self.kwargs["community_id"])
 
-    @extend_schema(
-        summary="Invite a colleague",
-        request=serializers.InvitationRequestSerializer,
-        responses={201: serializers.InvitationSerializer},
+    @operation(
+        "Invite a colleague",
+        serializers.InvitationSerializer,
+        takes=InvitationForm,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
-        data = validated(serializers.InvitationRequestSerializer, request.data)
-        made = invite_colleague(by=current_user(request), community_id=community_id, **data)
-        return Response(serializers.InvitationSerializer(made).data, status=201)
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        return invite_colleague(by=current_user(request), community_id=community_id, **data)
 
 
 @open_to(DELETE=Level.COMMUNITY_OR_STAFF)
 class InvitationView(ApiView):
-    @extend_schema(
-        summary="Take an invitation back", responses={200: serializers.InvitationSerializer}
-    )
-    def delete(self, request: Request, community_id: int, invitation_id: int) -> Response:
-        revoked = revoke_invitation(
+    @operation("Take an invitation back", serializers.InvitationSerializer)
+    def delete(self, request: Request, community_id: int, invitation_id: int) -> object:
+        return revoke_invitation(
             by=current_user(request), community_id=community_id, invitation_id=invitation_id
         )
-        return Response(serializers.InvitationSerializer(revoked).data)
 
 
 @open_to(GET=Level.SIGNED_IN)
@@ -111,13 +93,9 @@ class OwnInvitationsView(ApiList):
 
 @open_to(POST=Level.SIGNED_IN)
 class AcceptView(ApiView):
-    @extend_schema(
-        summary="Accept an invitation", request=None, responses={201: serializers.PersonSerializer}
-    )
-    @idempotent
-    def post(self, request: Request, invitation_id: int) -> Response:
-        role = accept_invitation(by=current_user(request), invitation_id=invitation_id)
-        return Response(serializers.PersonSerializer(role).data, status=201)
+    @operation("Accept an invitation", serializers.PersonSerializer, status=201)
+    def post(self, request: Request, invitation_id: int) -> object:
+        return accept_invitation(by=current_user(request), invitation_id=invitation_id)
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF, POST=Level.SIGNED_IN)
@@ -129,35 +107,32 @@ class JoinRequestsView(ApiList):
     def get_queryset(self) -> QuerySet[JoinRequest]:
         return waiting_requests(current_user(self.request), self.kwargs["community_id"])
 
-    @extend_schema(
-        summary="Ask to join a community that is registered already",
-        request=serializers.AskSerializer,
-        responses={201: serializers.JoinRequestSerializer},
+    @operation(
+        "Ask to join a community that is registered already",
+        serializers.JoinRequestSerializer,
+        takes=AskForm,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
-        data = ask_to_join(
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        return ask_to_join(
             by=current_user(request),
             community_id=community_id,
-            **validated(serializers.AskSerializer, request.data),
+            **data,
         )
-        return Response(serializers.JoinRequestSerializer(data).data, status=201)
 
 
 @open_to(POST=Level.COMMUNITY_OR_STAFF)
 class JoinAnswerView(ApiView):
-    @extend_schema(
-        summary="Let the person in, or refuse",
-        request=serializers.JoinAnswerSerializer,
-        responses=serializers.JoinRequestSerializer,
+    @operation(
+        "Let the person in, or refuse",
+        serializers.JoinRequestSerializer,
+        takes=serializers.JoinAnswerSerializer,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, request_id: int) -> Response:
-        said = validated(serializers.JoinAnswerSerializer, request.data)
-        answered = answer_request(
+    def post(self, request: Request, community_id: int, request_id: int, data: Data) -> object:
+        said = data
+        return answer_request(
             by=current_user(request), community_id=community_id, request_id=request_id, **said
         )
-        return Response(serializers.JoinRequestSerializer(answered).data)
 
 
 @open_to(GET=Level.SIGNED_IN)
@@ -172,15 +147,9 @@ class OwnJoinRequestsView(ApiList):
 
 @open_to(DELETE=Level.SIGNED_IN)
 class OwnJoinRequestView(ApiView):
-    @extend_schema(
-        summary="Take your request back", responses={200: serializers.JoinRequestSerializer}
-    )
-    def delete(self, request: Request, request_id: int) -> Response:
-        return Response(
-            serializers.JoinRequestSerializer(
-                withdraw_request(by=current_user(request), request_id=request_id)
-            ).data
-        )
+    @operation("Take your request back", serializers.JoinRequestSerializer)
+    def delete(self, request: Request, request_id: int) -> object:
+        return withdraw_request(by=current_user(request), request_id=request_id)
 
 
 @open_to(GET=Level.STAFF)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from backend.cities.models import CommunityRole
+from backend.cities.models import CommunityRole, Invitation
 from backend.cities.services.invitations import LONGEST_LINE
+from backend.common.bounds import longest
 from backend.web.html.forms import DomainForm
 
 
 class InvitationForm(DomainForm):
     email = forms.EmailField(
         label=_("E-mail address of your colleague"),
+        max_length=longest(Invitation, "email"),
         help_text=_("Only an account with this address can accept the invitation."),
     )
     role = forms.ChoiceField(label=_("What they will be"), choices=CommunityRole.Role.choices)
@@ -22,7 +24,9 @@ class RoleForm(DomainForm):
     role = forms.ChoiceField(label=_("Role"), choices=CommunityRole.Role.choices)
 
 
-class JoinForm(DomainForm):
+class AskForm(DomainForm):
+    documented = {"line": "Who you are there"}
+
     role = forms.ChoiceField(label=_("What you are there"), choices=CommunityRole.Role.choices)
     line = forms.CharField(
         label=_("Who are you, in one line?"),

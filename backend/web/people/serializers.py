@@ -5,7 +5,6 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from backend.cities.models import CommunityRole, Invitation, JoinRequest
-from backend.cities.services.invitations import LONGEST_LINE
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
@@ -22,10 +21,6 @@ class PersonSerializer(serializers.Serializer):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-class RoleChangeSerializer(StrictSerializer):
-    role = serializers.ChoiceField(choices=_ROLES)
-
-
 class InvitationSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     email = serializers.CharField()
@@ -38,11 +33,6 @@ class InvitationSerializer(serializers.Serializer):
 
 class OwnInvitationSerializer(InvitationSerializer):
     community = CommunityNameSerializer()
-
-
-class InvitationRequestSerializer(StrictSerializer):
-    email = serializers.EmailField(max_length=254)
-    role = serializers.ChoiceField(choices=_ROLES)
 
 
 class JoinRequestSerializer(serializers.Serializer):
@@ -58,17 +48,6 @@ class JoinRequestSerializer(serializers.Serializer):
 
 class CommunityJoinRequestSerializer(JoinRequestSerializer):
     community = CommunityNameSerializer()
-
-
-class AskSerializer(StrictSerializer):
-    role = serializers.ChoiceField(choices=_ROLES)
-    line = serializers.CharField(
-        required=False,
-        default="",
-        allow_blank=True,
-        max_length=LONGEST_LINE,
-        help_text="Who you are there",
-    )
 
 
 class JoinAnswerSerializer(StrictSerializer):

@@ -30,11 +30,11 @@ from backend.cities.services.invitations import (
 )
 from backend.cities.services.people import change_role, end_role, people_of_community
 from backend.common.dates import database_now
-from backend.common.errors import Conflict, InvalidFields, NotVisible
+from backend.common.errors import Conflict, NotVisible
 from backend.web.access import Level, open_to
 from backend.web.accounts.views import AUDIT_LOG_PAGE, PAGE
 from backend.web.html.base import current_user
-from backend.web.people.forms import InvitationForm, JoinForm, RoleForm
+from backend.web.people.forms import AskForm, InvitationForm, RoleForm
 
 # The people of a community: who is there, who is invited, who asks to join.
 
@@ -74,19 +74,11 @@ def people(request: HttpRequest, community_id: int) -> HttpResponse:
 def invite(request: HttpRequest, community_id: int) -> HttpResponse:
     user = current_user(request)
     form = InvitationForm(request.POST)
-    if form.is_valid():
-        try:
-            invitation = invite_colleague(by=user, community_id=community_id, **form.cleaned_data)
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        except Conflict as conflict:
-            form.add_error(None, conflict.message)
-        else:
-            messages.success(
-                request,
-                _("The invitation to %(email)s is on its way.") % {"email": invitation.email},
-            )
-            return redirect("web:people", community_id)
+    asked = {"by": user, "community_id": community_id}
+    if form.is_done(invite_colleague, refusals=(Conflict,), **asked):
+        said = _("The invitation to %(email)s is on its way.") % {"email": form.result.email}
+        messages.success(request, said)
+        return redirect("web:people", community_id)
     return _people_page(request, user, community_id, form)
 
 
@@ -159,23 +151,17 @@ def join(request: HttpRequest, community_id: int) -> HttpResponse:
     )
     if community is None:
         raise NotVisible
-    form = JoinForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            ask_to_join(by=user, community_id=community_id, **form.cleaned_data)
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        except Conflict as conflict:
-            form.add_error(None, conflict.message)
-        else:
-            messages.success(
-                request,
-                _(
-                    "Your request is with the people of this community. You get a message when "
-                    "they answer."
-                ),
-            )
-            return redirect("web:join", community_id)
+    form = AskForm(request.POST if request.method == "POST" else None)
+    asked = {"by": user, "community_id": community_id}
+    if request.method == "POST" and form.is_done(ask_to_join, refusals=(Conflict,), **asked):
+        messages.success(
+            request,
+            _(
+                "Your request is with the people of this community. You get a message when they "
+                "answer."
+            ),
+        )
+        return redirect("web:join", community_id)
     context = {
         "community": community,
         "waiting": JoinRequest.objects.filter(

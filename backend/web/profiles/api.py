@@ -6,12 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from backend.cities import services
 from backend.cities.drafts import open_data
@@ -24,13 +22,13 @@ from backend.suggestions.scoring.coverage import coverage_outlook
 from backend.web.access import Level, open_to
 from backend.web.operations.serializers import EventSerializer
 from backend.web.profiles import serializers
-from backend.web.rest.base import ApiList, ApiView, current_user, validated
-from backend.web.rest.idempotency import idempotent
+from backend.web.profiles.forms import BreakGlassForm
+from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation
 
 # A community's profile: its draft, its life, its letters and its trail.
 
 
-def draft_answer(profile: Profile) -> Response:
+def draft_answer(profile: Profile) -> Profile:
     errors = draft_errors(profile)
     missing = {
         path: words
@@ -38,33 +36,26 @@ def draft_answer(profile: Profile) -> Response:
         if path not in errors
     }
     profile.errors, profile.missing = errors, missing  # type: ignore[attr-defined]
-    return Response(serializers.DraftSerializer(profile).data)
+    return profile
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF, PATCH=Level.COMMUNITY_OR_STAFF)
 class ProfileView(ApiView):
-    @extend_schema(
-        summary="The draft with what is wrong or missing", responses=serializers.DraftSerializer
-    )
-    def get(self, request: Request, community_id: int) -> Response:
+    @operation("The draft with what is wrong or missing", serializers.DraftSerializer)
+    def get(self, request: Request, community_id: int) -> object:
         return draft_answer(profile_for(current_user(request), community_id))
 
-    @extend_schema(
-        summary="Save answers",
-        description=(
-            "Answers that are not valid are kept, and named in `errors`. 409 `newer_draft`: "
-            "somebody else changed the same answers since "
-            "your `revision`; the problem's `conflicts` gives both values by `group.question`, its "
-            "`revision` the one to save with next."
-        ),
-        request=serializers.DraftChangesSerializer,
-        responses=serializers.DraftSerializer,
+    @operation(
+        "Save answers",
+        serializers.DraftSerializer,
+        takes=serializers.DraftChangesSerializer,
+        description="Answers that are not valid are kept, and named in `errors`. 409 "
+        "`newer_draft`: somebody else changed the same answers since your `revision`; the "
+        "problem's `conflicts` gives both values by `group.question`, its `revision` the one to "
+        "save with next.",
     )
-    def patch(self, request: Request, community_id: int) -> Response:
-        me, data = (
-            current_user(request),
-            validated(serializers.DraftChangesSerializer, request.data),
-        )
+    def patch(self, request: Request, community_id: int, data: Data) -> object:
+        me = current_user(request)
         save_draft(
             by=me,
             community_id=community_id,
@@ -75,47 +66,39 @@ class ProfileView(ApiView):
         return draft_answer(profile_for(me, community_id))
 
 
-@open_to(POST=Level.COMMUNITY)
-class ProfileActView(ApiView):
-    """One step in the life of a profile; ``act`` is the name of its service."""
+def act_view(act: Callable[..., Profile], summary: str) -> Any:
+    """The view of one step in the life of a profile; ``act`` is the service that takes it."""
 
-    act = ""
+    @open_to(POST=Level.COMMUNITY)
+    class ProfileActView(ApiView):
+        @operation(summary, serializers.ProfileStatusSerializer)
+        def post(self, request: Request, community_id: int) -> Profile:
+            act(by=current_user(request), community_id=community_id)
+            return profile_for(current_user(request), community_id)
 
-    @extend_schema(request=None, responses=serializers.ProfileStatusSerializer)
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
-        me = current_user(request)
-        cast("Callable[..., Profile]", getattr(services, self.act))(
-            by=me, community_id=community_id
-        )
-        return Response(serializers.ProfileStatusSerializer(profile_for(me, community_id)).data)
+    return ProfileActView.as_view()
 
 
 @open_to(POST=Level.COMMUNITY)
 class ProfilePauseView(ApiView):
-    @extend_schema(
-        summary="No new suggestions until a day, or until resumed",
-        request=serializers.PauseSerializer,
-        responses=serializers.ProfileStatusSerializer,
+    @operation(
+        "No new suggestions until a day, or until resumed",
+        serializers.ProfileStatusSerializer,
+        takes=serializers.PauseSerializer,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
-        me, data = current_user(request), validated(serializers.PauseSerializer, request.data)
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        me = current_user(request)
         services.pause_profile(by=me, community_id=community_id, until=data.get("until"))
-        return Response(serializers.ProfileStatusSerializer(profile_for(me, community_id)).data)
+        return profile_for(me, community_id)
 
 
 @open_to(POST=Level.COMMUNITY)
 class ProfilePublishView(ApiView):
-    @extend_schema(
-        summary="Publish changes of a published profile",
-        request=None,
-        responses={201: serializers.ProfileVersionSerializer},
+    @operation(
+        "Publish changes of a published profile", serializers.ProfileVersionSerializer, status=201
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
-        version = republish_profile(by=current_user(request), community_id=community_id)
-        return Response(serializers.ProfileVersionSerializer(version).data, status=201)
+    def post(self, request: Request, community_id: int) -> object:
+        return republish_profile(by=current_user(request), community_id=community_id)
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF, PUT=Level.COMMUNITY)
@@ -124,22 +107,21 @@ class OwnContactsView(ApiView):
     both consents alone.
     """
 
-    @extend_schema(summary="Your own contacts", responses=serializers.OwnContactsSerializer)
-    def get(self, request: Request, community_id: int) -> Response:
+    @operation("Your own contacts", serializers.OwnContactsSerializer)
+    def get(self, request: Request, community_id: int) -> object:
         contacts = services.read_contacts(by=current_user(request), community_id=community_id)
-        return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
+        return {"contacts": contacts}
 
-    @extend_schema(
-        summary="Replace your contacts",
-        request=serializers.ContactEntriesSerializer,
-        responses=serializers.OwnContactsSerializer,
+    @operation(
+        "Replace your contacts",
+        serializers.OwnContactsSerializer,
+        takes=serializers.ContactEntriesSerializer,
     )
-    def put(self, request: Request, community_id: int) -> Response:
-        data = validated(serializers.ContactEntriesSerializer, request.data)
+    def put(self, request: Request, community_id: int, data: Data) -> object:
         contacts = services.replace_contacts(
             by=current_user(request), community_id=community_id, contacts=data["contacts"]
         )
-        return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
+        return {"contacts": contacts}
 
 
 @open_to(POST=Level.ADMIN)
@@ -148,18 +130,16 @@ class BreakGlassView(ApiView):
     which the community reads too.
     """
 
-    @extend_schema(
-        summary="Break the glass on contacts",
-        request=serializers.BreakGlassSerializer,
-        responses=serializers.OwnContactsSerializer,
+    @operation(
+        "Break the glass on contacts",
+        serializers.OwnContactsSerializer,
+        takes=BreakGlassForm,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
-        data = validated(serializers.BreakGlassSerializer, request.data)
+    def post(self, request: Request, community_id: int, data: Data) -> object:
         contacts = services.break_glass(
             by=current_user(request), community_id=community_id, reason=data["reason"]
         )
-        return Response(serializers.OwnContactsSerializer({"contacts": contacts}).data)
+        return {"contacts": contacts}
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)
@@ -172,29 +152,17 @@ class CommunityEventsView(ApiList):
         return trail_for(current_user(self.request), self.kwargs["community_id"])
 
 
-def act_view(act: str, summary: str) -> Any:
-    """A view of its own for each act, so that each has its words in the OpenAPI document."""
-    made: Any = type(
-        f"{act.title().replace('_', '')}View",
-        (ProfileActView,),
-        {"act": act, "__module__": __name__},
-    )
-    return extend_schema(summary=summary, methods=["POST"])(made).as_view()
-
-
 # What a draft would look like to others, what is missing in it, where its answers come from,
 # and the partnerships it claims.
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)
 class ProfileProgressView(ApiView):
-    @extend_schema(
-        summary="Topics done, answers still needed, minutes left",
-        responses=serializers.ProfileProgressSerializer,
+    @operation(
+        "Topics done, answers still needed, minutes left", serializers.ProfileProgressSerializer
     )
-    def get(self, request: Request, community_id: int) -> Response:
-        progress = progress_of(profile_for(current_user(request), community_id))
-        return Response(serializers.ProfileProgressSerializer(progress).data)
+    def get(self, request: Request, community_id: int) -> object:
+        return progress_of(profile_for(current_user(request), community_id))
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)
@@ -203,47 +171,38 @@ class ProfileCoverageView(ApiView):
     could be published counts.
     """
 
-    @extend_schema(
-        summary="How much others can compare, and what each missing answer would add",
-        responses=serializers.CoverageSerializer,
+    @operation(
+        "How much others can compare, and what each missing answer would add",
+        serializers.CoverageSerializer,
     )
-    def get(self, request: Request, community_id: int) -> Response:
+    def get(self, request: Request, community_id: int) -> object:
         profile = profile_for(current_user(request), community_id)
-        return Response(
-            serializers.CoverageSerializer(
-                coverage_outlook(profile.community, valid_part(profile.draft)[0])
-            ).data
-        )
+        return coverage_outlook(profile.community, valid_part(profile.draft)[0])
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)
 class ProfilePreviewView(ApiView):
-    @extend_schema(
-        summary="The draft as others would see it", responses=serializers.PreviewSerializer
-    )
-    def get(self, request: Request, community_id: int) -> Response:
+    @operation("The draft as others would see it", serializers.PreviewSerializer)
+    def get(self, request: Request, community_id: int) -> object:
         profile = profile_for(current_user(request), community_id)
         document, errors = valid_part(profile.draft)
-        shown = {"community": profile.community, "profile": document, "left_out": sorted(errors)}
-        return Response(serializers.PreviewSerializer(shown).data)
+        return {"community": profile.community, "profile": document, "left_out": sorted(errors)}
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)
 class ProfileSourcesView(ApiView):
-    @extend_schema(
-        summary="What open data say about the answers, and which partners public lists name",
-        responses=serializers.SourcesSerializer,
+    @operation(
+        "What open data say about the answers, and which partners public lists name",
+        serializers.SourcesSerializer,
     )
-    def get(self, request: Request, community_id: int) -> Response:
+    def get(self, request: Request, community_id: int) -> object:
         profile = profile_for(current_user(request), community_id)
         answers: list[dict[str, Any]] = [
             {"path": path, "value": datum.value, **asdict(datum.source)}
             for path, datum in open_data(profile.community).items()
         ]
         partners = partners_to_offer(profile.community, profile.draft)
-        return Response(
-            serializers.SourcesSerializer({"answers": answers, "listed_partners": partners}).data
-        )
+        return {"answers": answers, "listed_partners": partners}
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)

@@ -18,6 +18,7 @@ from backend.cities.facets import Words
 from backend.cities.models import Community, Country
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group
 from backend.cities.profile_validation import allowed_codes
+from backend.cities.services.people import LONGEST_REASON
 from backend.cities.vocabularies import Term, vocabulary
 from backend.web.html.forms import (
     DomainForm,
@@ -402,6 +403,16 @@ class PlaceSearch(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["place_country"].choices = country_choices(gettext_lazy("Any country"))  # type: ignore[attr-defined]
+
+
+class BreakGlassForm(DomainForm):
+    documented = {"reason": "Why these contacts must be read now; in the trail for good"}
+
+    reason = forms.CharField(
+        label="Why must you read them now?",
+        max_length=LONGEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
 
 
 class RegistrationForm(DomainForm):

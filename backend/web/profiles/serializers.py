@@ -125,12 +125,6 @@ class ContactEntriesSerializer(StrictSerializer):
     contacts = ContactEntrySerializer(many=True, help_text="The first is the one to write to")
 
 
-class BreakGlassSerializer(StrictSerializer):
-    reason = serializers.CharField(
-        max_length=500, help_text="Why these contacts must be read now; in the trail for good"
-    )
-
-
 class OwnContactsSerializer(serializers.Serializer):
     contacts = ContactSerializer(many=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.cities import services
 from backend.web.profiles import api, lifecycle, views
 
 _COMMUNITY = "communities/<int:community_id>/"
@@ -35,13 +36,13 @@ api_urls: list[URLPattern] = [
     path(_API_PROFILE, api.ProfileView.as_view(), name="profile"),
     path(
         f"{_API_PROFILE}submit/",
-        api.act_view("submit_profile", "Hand it to staff for vetting"),
+        api.act_view(services.submit_profile, "Hand it to staff for vetting"),
         name="profile-submit",
     ),
     path(f"{_API_PROFILE}publish/", api.ProfilePublishView.as_view(), name="profile-publish"),
     path(
         f"{_API_PROFILE}confirm/",
-        api.act_view("confirm_profile", "Everything is still true"),
+        api.act_view(services.confirm_profile, "Everything is still true"),
         name="profile-confirm",
     ),
     path(f"{_API_PROFILE}pause/", api.ProfilePauseView.as_view(), name="profile-pause"),
@@ -56,17 +57,17 @@ api_urls: list[URLPattern] = [
     ),
     path(
         f"{_API_PROFILE}resume/",
-        api.act_view("resume_profile", "Seek again"),
+        api.act_view(services.resume_profile, "Seek again"),
         name="profile-resume",
     ),
     path(
         f"{_API_PROFILE}fulfil/",
-        api.act_view("mark_fulfilled", "Found what you looked for"),
+        api.act_view(services.mark_fulfilled, "Found what you looked for"),
         name="profile-fulfil",
     ),
     path(
         f"{_API_PROFILE}withdraw/",
-        api.act_view("withdraw_profile", "Take it off the service"),
+        api.act_view(services.withdraw_profile, "Take it off the service"),
         name="profile-withdraw",
     ),
     path(f"{_API_COMMUNITY}contacts/", api.OwnContactsView.as_view(), name="own-contacts"),

@@ -40,7 +40,7 @@ from backend.cities.services import (
 from backend.common.errors import InvalidFields, NotVisible
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
-from backend.web.profiles.forms import AskedField, ask, read_group
+from backend.web.profiles.forms import AskedField, BreakGlassForm, ask, read_group
 from backend.web.profiles.outlook import freshness_words, outlook_of
 from backend.web.profiles.presentation import DescribedAnswer, describe, form_line
 
@@ -444,13 +444,11 @@ def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
     administrators by a reason.
     """
     user = current_user(request)
-    reason, errors = request.POST.get("reason", ""), {}
+    form = BreakGlassForm(request.POST or None)
     contacts: list[Contact] | None = None
     if request.method == "POST":
-        try:
-            contacts = break_glass(by=user, community_id=community_id, reason=reason)
-        except InvalidFields as invalid:
-            errors = invalid.errors
+        if form.is_done(break_glass, by=user, community_id=community_id):
+            contacts = form.result
     elif not may(actor_kind(user, community_id), Verb.ACT, Resource.CONTACTS_BEFORE_CONSENT):
         contacts = read_contacts(by=user, community_id=community_id)
     community = get_object_or_404(Community, pk=community_id)
@@ -458,7 +456,7 @@ def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
         "community": community,
         "contacts": contacts,
         "asks_reason": contacts is None,
-        "reason": reason,
-        "errors": errors,
+        "form": form,
     }
-    return render(request, "profiles/staff_contacts.html", context, status=422 if errors else 200)
+    status = 422 if form.errors else 200
+    return render(request, "profiles/staff_contacts.html", context, status=status)

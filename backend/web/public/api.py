@@ -41,8 +41,14 @@ from backend.web.public.forms import (
     RecordedFilters,
     SeekingFilters,
 )
-from backend.web.rest.base import ApiList, ApiView, current_user, read_filters, validated
-from backend.web.rest.idempotency import idempotent
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    Data,
+    current_user,
+    operation,
+    read_filters,
+)
 
 
 @open_to(GET=Level.PUBLIC, POST=Level.SIGNED_IN)
@@ -57,26 +63,20 @@ class CommunitiesView(ApiList):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(
-        summary="Register a community",
-        request=serializers.RegistrationSerializer,
-        responses={201: serializers.RegisteredSerializer},
+    @operation(
+        "Register a community",
+        serializers.RegisteredSerializer,
+        takes=serializers.RegistrationSerializer,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        community = register_community(
-            by=current_user(request), **validated(serializers.RegistrationSerializer, request.data)
-        )
-        return Response(serializers.RegisteredSerializer(community).data, status=201)
+    def post(self, request: Request, data: Data) -> object:
+        return register_community(by=current_user(request), **data)
 
 
 @open_to(GET=Level.PUBLIC)
 class CommunityView(ApiView):
-    @extend_schema(
-        summary="One community with its published profile",
-        responses=serializers.CommunitySerializer,
-    )
-    def get(self, request: Request, community_id: int) -> Response:
+    @operation("One community with its published profile", serializers.CommunitySerializer)
+    def get(self, request: Request, community_id: int) -> object:
         current = Prefetch(
             "memberships",
             Membership.objects.filter(ended_on__isnull=True),
@@ -95,7 +95,7 @@ class CommunityView(ApiView):
             community.pk, community.profile.current_version.data
         )
         community.listed_partners = listed_partners(community)
-        return Response(serializers.CommunitySerializer(community).data)
+        return community
 
 
 @open_to(GET=Level.PUBLIC)
@@ -110,40 +110,31 @@ class CountriesView(ApiList):
 class PlacesView(ApiView):
     filter_form = PlaceFilters
 
-    @extend_schema(
-        summary="Places by name, forgiving accents and mistakes",
-        responses=serializers.PlacesSerializer,
-    )
-    def get(self, request: Request) -> Response:
+    @operation("Places by name, forgiving accents and mistakes", serializers.PlacesSerializer)
+    def get(self, request: Request) -> object:
         data = read_filters(PlaceFilters, request.query_params, paged=False).chosen()
         places = search_places(data["q"], country=data.get("country", ""))
-        return Response(serializers.PlacesSerializer({"results": places}).data)
+        return {"results": places}
 
 
 @open_to(GET=Level.PUBLIC)
 class VocabulariesView(ApiView):
-    @extend_schema(
+    @operation(
+        "Names of the vocabularies",
+        serializers.VocabularyNamesSerializer,
         operation_id="vocabulary_names",
-        summary="Names of the vocabularies",
-        responses=serializers.VocabularyNamesSerializer,
     )
-    def get(self, request: Request) -> Response:
-        return Response({"names": list(NAMES)})
+    def get(self, request: Request) -> object:
+        return {"names": list(NAMES)}
 
 
 @open_to(GET=Level.PUBLIC)
 class VocabularyView(ApiView):
-    @extend_schema(
-        summary="The terms of one vocabulary", responses=serializers.VocabularySerializer
-    )
-    def get(self, request: Request, name: str) -> Response:
+    @operation("The terms of one vocabulary", serializers.VocabularySerializer)
+    def get(self, request: Request, name: str) -> object:
         if name not in NAMES:
             raise NotVisible
-        return Response(
-            serializers.VocabularySerializer(
-                {"name": name, "terms": list(vocabulary(name).values())}
-            ).data
-        )
+        return {"name": name, "terms": list(vocabulary(name).values())}
 
 
 class DirectoryList(ApiList):

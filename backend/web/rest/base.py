@@ -4,11 +4,14 @@ addresses, the person who asks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from django import forms
 from django.db.models import QuerySet
 from django.http import QueryDict
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.generics import ListAPIView
@@ -21,10 +24,13 @@ from backend.accounts.models import User
 from backend.cities.permissions import Reader
 from backend.common.bounds import LARGEST_ID
 from backend.web.access import Access
-from backend.web.html.forms import Filters
+from backend.web.html.forms import DomainForm, Filters
+from backend.web.rest.idempotency import idempotent
 from backend.web.rest.schema import ApiSchema
 
 FilterForm = TypeVar("FilterForm", bound=Filters)
+Body = type[Serializer[Any]] | type[DomainForm]
+Data = dict[str, Any]
 
 # Ids in addresses.
 
@@ -91,14 +97,98 @@ def current_reader(request: Request) -> Reader:
     return reader
 
 
-def validated(serializer: type[Serializer[Any]], data: Any) -> dict[str, Any]:
-    """The values of a body or of query parameters. Raises ValidationError where their shape is
-    wrong.
-    """
-    bound = serializer(data=data)
+def validated(body: Body, data: Any) -> Data:
+    """The values of a request's body. Raises ValidationError where their shape is wrong."""
+    bound = body_of(body)(data=data)
     bound.is_valid(raise_exception=True)
-    values: dict[str, Any] = bound.validated_data
+    values: Data = bound.validated_data
     return values
+
+
+@functools.cache
+def body_of(body: Body) -> type[Serializer[Any]]:
+    """The serializer of a request's body that a form describes; a serializer stays as it is."""
+    if issubclass(body, Serializer):
+        return body
+    fields = {name: _body_field(name, field, body) for name, field in body.base_fields.items()}
+    return type(f"{body.__name__.removesuffix('Form')}Serializer", (StrictSerializer,), fields)
+
+
+# Kind of a form's field → that of the body's; the first that fits.
+_KINDS: tuple[tuple[type[forms.Field], Any], ...] = (
+    (forms.EmailField, serializers.EmailField),
+    (forms.URLField, serializers.URLField),
+    (forms.CharField, serializers.CharField),
+    (forms.ChoiceField, serializers.ChoiceField),
+    (forms.FloatField, serializers.FloatField),
+    (forms.IntegerField, serializers.IntegerField),
+    (forms.BooleanField, serializers.BooleanField),
+    (forms.DateField, serializers.DateField),
+    (forms.FileField, serializers.FileField),
+)
+
+
+def _body_field(name: str, field: forms.Field, form: type[DomainForm]) -> Any:
+    """A field of a body, with the bounds of the form's. What may be left out is then the form's
+    ``initial``, or empty.
+    """
+    kind = next(made for found, made in _KINDS if isinstance(field, found))
+    required = field.required or name in form.needed
+    options: Data = {"help_text": form.documented.get(name)} | _bounds(field)
+    empty: Any = None
+    if isinstance(field, forms.ChoiceField | forms.CharField):
+        empty = ""
+        if not required or name in form.may_be_blank:
+            options["allow_blank"] = True
+    elif isinstance(field, forms.BooleanField):
+        empty = False
+    elif not field.required and field.initial is None:
+        options["allow_null"] = True
+    if not required:
+        options["default"] = empty if field.initial is None else field.initial
+    return kind(required=required, **options)
+
+
+def _bounds(field: forms.Field) -> Data:
+    if isinstance(field, forms.ChoiceField):
+        choices: Any = field.choices
+        return {"choices": [choice for choice in choices if choice[0] != ""]}
+    if isinstance(field, forms.CharField):
+        return {"max_length": field.max_length, "trim_whitespace": field.strip}
+    if isinstance(field, forms.IntegerField):
+        return {"min_value": field.min_value, "max_value": field.max_value}
+    return {"allow_empty_file": True} if isinstance(field, forms.FileField) else {}
+
+
+def operation(
+    summary: str,
+    answer: type[Serializer[Any]],
+    *,
+    takes: Body | None = None,
+    status: int = 200,
+    **more: Any,
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+    """Makes a method of a view an operation of the API: what it returns is answered through the
+    serializer ``answer``, a body as ``takes`` describes it is handed to it as ``data``, and a POST
+    honours an idempotency key. ``more`` is for ``extend_schema``.
+
+    Raises ValidationError where the body's shape is wrong.
+    """
+    body = None if takes is None else body_of(takes)
+
+    def decorate(method: Callable[..., Any]) -> Callable[..., Response]:
+        @functools.wraps(method)
+        def answered(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+            given = {} if takes is None else {"data": validated(takes, request.data)}
+            found = method(view, request, *args, **kwargs, **given)
+            return Response(answer(found, context=kwargs).data, status=status)
+
+        made = idempotent(answered) if method.__name__ == "post" else answered
+        words = {"summary": summary, "request": body, "responses": {status: answer}} | more
+        decorated: Callable[..., Response] = extend_schema(**words)(made)
+        return decorated
+
+    return decorate
 
 
 PAGING = frozenset({"cursor", "page_size"})

@@ -12,7 +12,6 @@ from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from backend.accounts.grants import Resource, Verb
 from backend.common.dates import database_now
@@ -23,6 +22,7 @@ from backend.suggestions.models import Suggestion
 from backend.suggestions.pair_text import places_apart
 from backend.suggestions.queries import SuggestionForSide, seen_from, suggestion_for
 from backend.suggestions.reviews import (
+    Review,
     compared,
     queue,
     queue_counts,
@@ -35,14 +35,14 @@ from backend.web.access import Level, open_to
 from backend.web.rest.base import (
     ApiList,
     ApiView,
+    Data,
     current_reader,
     current_user,
+    operation,
     read_filters,
-    validated,
 )
-from backend.web.rest.idempotency import idempotent
 from backend.web.suggestions import serializers
-from backend.web.suggestions.forms import CompareForm, QueueForm
+from backend.web.suggestions.forms import AnswerForm, CompareForm, QueueForm, VoteForm
 from backend.web.suggestions.serializers import SuggestionSerializer
 
 # A community's suggestions, from its own side, and its answers.
@@ -52,7 +52,7 @@ from backend.web.suggestions.serializers import SuggestionSerializer
 class SuggestionsView(ApiList):
     """Suggested partners, the best first."""
 
-    serializer_class = serializers.SuggestionSerializer
+    serializer_class = SuggestionSerializer
     filter_form = QueueForm
 
     def get_queryset(self) -> QuerySet[Suggestion]:
@@ -70,65 +70,55 @@ class SuggestionsView(ApiList):
 
 @open_to(GET=Level.COMMUNITY)
 class SuggestionDetailView(ApiView):
-    @extend_schema(summary="One suggestion", responses=serializers.SuggestionSerializer)
-    def get(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        view = suggestion_for(current_reader(request), suggestion_id)
-        return Response(serializers.SuggestionSerializer(view).data)
+    @operation("One suggestion", SuggestionSerializer)
+    def get(self, request: Request, community_id: int, suggestion_id: int) -> object:
+        return suggestion_for(current_reader(request), suggestion_id)
 
 
 @open_to(POST=Level.COMMUNITY)
 class AnswerView(ApiView):
-    @extend_schema(
-        summary="Answer for your community",
+    @operation(
+        "Answer for your community",
+        SuggestionSerializer,
+        takes=AnswerForm,
         description="Neither side learns the other's answer before both are interested; a decline "
         "is never shown.",
-        request=serializers.AnswerSerializer,
-        responses=serializers.SuggestionSerializer,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        me, data = current_user(request), validated(serializers.AnswerSerializer, request.data)
+    def post(self, request: Request, community_id: int, suggestion_id: int, data: Data) -> object:
+        me = current_user(request)
         choice = data.pop("answer")
         answer_suggestion(
             by=me, suggestion_id=suggestion_id, community_id=community_id, choice=choice, **data
         )
-        view = suggestion_for(current_reader(request), suggestion_id)
-        return Response(serializers.SuggestionSerializer(view).data)
+        return suggestion_for(current_reader(request), suggestion_id)
 
 
 # What a side's people do together before the answer, and taking an answer back.
 
 
-def _review(request: Request, suggestion_id: int) -> Response:
+def _review(request: Request, suggestion_id: int) -> Review:
     reader = current_reader(request)
     view = suggestion_for(reader, suggestion_id)
-    return Response(serializers.ReviewSerializer(reviews_of(reader, [view])[suggestion_id]).data)
+    return reviews_of(reader, [view])[suggestion_id]
 
 
 @open_to(GET=Level.COMMUNITY)
 class QueueCountsView(ApiView):
-    @extend_schema(
-        summary="How many suggestions each filter shows",
-        responses=serializers.QueueCountsSerializer,
-    )
-    def get(self, request: Request, community_id: int) -> Response:
+    @operation("How many suggestions each filter shows", serializers.QueueCountsSerializer)
+    def get(self, request: Request, community_id: int) -> object:
         counts = queue_counts(current_reader(request))
         countries = [
             {"code": code, "name": name, "count": count} for code, name, count in counts.countries
         ]
-        return Response(
-            serializers.QueueCountsSerializer({"shown": counts.shown, "countries": countries}).data
-        )
+        return {"shown": counts.shown, "countries": countries}
 
 
 @open_to(GET=Level.COMMUNITY)
 class CompareView(ApiView):
     filter_form = CompareForm
 
-    @extend_schema(
-        summary="Two to four candidates side by side", responses=serializers.ComparisonSerializer
-    )
-    def get(self, request: Request, community_id: int) -> Response:
+    @operation("Two to four candidates side by side", serializers.ComparisonSerializer)
+    def get(self, request: Request, community_id: int) -> object:
         reader = current_reader(request)
         data = read_filters(CompareForm, request.query_params, paged=False).chosen()
         views = compared(reader, [int(value) for value in data["ids"].split(",")])
@@ -144,47 +134,39 @@ class CompareView(ApiView):
                     "working_hours": apart.seasons,
                 }
             )
-        return Response(serializers.ComparisonSerializer({"candidates": candidates}).data)
+        return {"candidates": candidates}
 
 
 @open_to(GET=Level.COMMUNITY)
 class ReviewView(ApiView):
-    @extend_schema(
-        summary="Votes, comments and the rule for one suggestion",
-        responses=serializers.ReviewSerializer,
-    )
-    def get(self, request: Request, community_id: int, suggestion_id: int) -> Response:
+    @operation("Votes, comments and the rule for one suggestion", serializers.ReviewSerializer)
+    def get(self, request: Request, community_id: int, suggestion_id: int) -> object:
         return _review(request, suggestion_id)
 
 
 @open_to(POST=Level.COMMUNITY)
 class VoteView(ApiView):
-    @extend_schema(
-        summary="Vote, or change your vote",
+    @operation(
+        "Vote, or change your vote",
+        serializers.ReviewSerializer,
+        takes=VoteForm,
         description="Until your community has answered.",
-        request=serializers.CastVoteSerializer,
-        responses=serializers.ReviewSerializer,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        user, data = current_user(request), validated(serializers.CastVoteSerializer, request.data)
+    def post(self, request: Request, community_id: int, suggestion_id: int, data: Data) -> object:
+        user = current_user(request)
         services.cast_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, **data)
         return _review(request, suggestion_id)
 
 
 @open_to(POST=Level.COMMUNITY)
 class RemoveVoteView(ApiView):
-    @extend_schema(
-        summary="Take a vote back with its comment",
-        request=serializers.RemoveVoteSerializer,
-        responses=serializers.ReviewSerializer,
+    @operation(
+        "Take a vote back with its comment",
+        serializers.ReviewSerializer,
+        takes=serializers.RemoveVoteSerializer,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        user, data = (
-            current_user(request),
-            validated(serializers.RemoveVoteSerializer, request.data),
-        )
+    def post(self, request: Request, community_id: int, suggestion_id: int, data: Data) -> object:
+        user = current_user(request)
         services.remove_vote(
             by=user,
             suggestion_id=suggestion_id,
@@ -196,14 +178,13 @@ class RemoveVoteView(ApiView):
 
 @open_to(POST=Level.COMMUNITY)
 class ShortlistView(ApiView):
-    @extend_schema(
-        summary="Put it on your community's shortlist or take it off",
-        request=serializers.ShortlistSerializer,
-        responses=serializers.ReviewSerializer,
+    @operation(
+        "Put it on your community's shortlist or take it off",
+        serializers.ReviewSerializer,
+        takes=serializers.ShortlistSerializer,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
-        user, data = current_user(request), validated(serializers.ShortlistSerializer, request.data)
+    def post(self, request: Request, community_id: int, suggestion_id: int, data: Data) -> object:
+        user = current_user(request)
         services.shortlist(
             by=user, suggestion_id=suggestion_id, community_id=community_id, listed=data["listed"]
         )
@@ -212,41 +193,32 @@ class ShortlistView(ApiView):
 
 @open_to(POST=Level.COMMUNITY)
 class UndoView(ApiView):
-    @extend_schema(
-        summary="Undo your community's answer",
+    @operation(
+        "Undo your community's answer",
+        SuggestionSerializer,
         description="While it has not taken effect: until `undo_until`. Nobody has been told of "
         "it.",
-        request=None,
-        responses=SuggestionSerializer,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int, suggestion_id: int) -> Response:
+    def post(self, request: Request, community_id: int, suggestion_id: int) -> object:
         user = current_user(request)
         services.undo_answer(by=user, suggestion_id=suggestion_id, community_id=community_id)
-        return Response(
-            SuggestionSerializer(suggestion_for(current_reader(request), suggestion_id)).data
-        )
+        return suggestion_for(current_reader(request), suggestion_id)
 
 
 @open_to(GET=Level.COMMUNITY, POST=Level.COMMUNITY)
 class RuleView(ApiView):
-    @extend_schema(
-        summary="How your community comes to an answer", responses=serializers.RuleSerializer
-    )
-    def get(self, request: Request, community_id: int) -> Response:
+    @operation("How your community comes to an answer", serializers.RuleSerializer)
+    def get(self, request: Request, community_id: int) -> object:
         current_reader(request).require(Verb.READ, Resource.REVIEW)
-        return Response(serializers.RuleSerializer(rule_of(community_id)).data)
+        return rule_of(community_id)
 
-    @extend_schema(
-        summary="Set how your community comes to an answer",
-        request=serializers.SetRuleSerializer,
-        responses=serializers.RuleSerializer,
+    @operation(
+        "Set how your community comes to an answer",
+        serializers.RuleSerializer,
+        takes=serializers.SetRuleSerializer,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
-        data = validated(serializers.SetRuleSerializer, request.data)
-        rule = services.set_answer_rule(by=current_user(request), community_id=community_id, **data)
-        return Response(serializers.RuleSerializer(rule).data)
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        return services.set_answer_rule(by=current_user(request), community_id=community_id, **data)
 
 
 @open_to(GET=Level.COMMUNITY)
@@ -266,12 +238,6 @@ class DossierView(ApiView):
 
 @open_to(GET=Level.CURATOR)
 class StaffVotesView(ApiView):
-    @extend_schema(
-        summary="Votes and comments of both sides", responses=serializers.StaffVotesSerializer
-    )
-    def get(self, request: Request, suggestion_id: int) -> Response:
-        return Response(
-            serializers.StaffVotesSerializer(
-                {"votes": votes_for_staff(current_user(request), suggestion_id)}
-            ).data
-        )
+    @operation("Votes and comments of both sides", serializers.StaffVotesSerializer)
+    def get(self, request: Request, suggestion_id: int) -> object:
+        return {"votes": votes_for_staff(current_user(request), suggestion_id)}

@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.permissions import Reader
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.suggestions.models import AnswerRule, Decision, Vote
 from backend.suggestions.reviews import MOST_COMPARED, SHOWN, QueueCounts, of_other, shown_in
@@ -27,7 +28,10 @@ from backend.web.html.forms import (
 
 
 class DeclineForm(DomainForm):
-    """Only shows fields and errors; the service checks."""
+    documented = {
+        "reason": "For a decline",
+        "comment": "For staff; the other side never reads it",
+    }
 
     reason = forms.ChoiceField(
         label=_("Reason"), choices=Decision.Reason.choices, required=False, widget=forms.RadioSelect
@@ -35,18 +39,26 @@ class DeclineForm(DomainForm):
     comment = forms.CharField(
         label=_("Anything staff should know (optional)"),
         required=False,
+        max_length=longest(Decision, "comment"),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+
+
+class AnswerForm(DeclineForm):
+    """Any answer, as the API takes it: on the page each has its own button."""
+
+    answer = forms.ChoiceField(choices=Decision.Answer.choices)
 
 
 # Voting on a suggestion, narrowing the queue, and the rule of a community's answers.
 
 
 class VoteForm(DomainForm):
-    """Only shows fields and errors; the service checks."""
+    documented = {"comment": "For those who answer for your community, and staff"}
 
     choice = forms.ChoiceField(
         label=_("Should we say that we are interested?"),
+        error_messages={"required": _("Choose yes, maybe or no.")},
         choices=Vote.Choice.choices,
         widget=forms.RadioSelect,
     )
@@ -56,6 +68,7 @@ class VoteForm(DomainForm):
             "For those who answer for your community, and staff. The other side never reads it."
         ),
         required=False,
+        max_length=longest(Vote, "comment"),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
 

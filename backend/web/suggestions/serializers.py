@@ -6,8 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.common.bounds import LARGEST_ID, longest
-from backend.suggestions.models import AnswerRule, Decision, Vote
+from backend.common.bounds import LARGEST_ID
+from backend.suggestions.models import AnswerRule, Vote
 from backend.suggestions.pair_text import caveat_sentence, reason_sentences
 from backend.suggestions.reviews import Review
 from backend.suggestions.sides import Fit
@@ -96,24 +96,6 @@ class SuggestionSerializer(serializers.Serializer):
                 "undo_until": view.undo_until,
             }
         )
-
-
-class AnswerSerializer(StrictSerializer):
-    answer = serializers.ChoiceField(choices=Decision.Answer.choices)
-    reason = serializers.ChoiceField(
-        choices=Decision.Reason.choices,
-        required=False,
-        default="",
-        allow_blank=True,
-        help_text="For a decline",
-    )
-    comment = serializers.CharField(
-        required=False,
-        default="",
-        allow_blank=True,
-        max_length=longest(Decision, "comment"),
-        help_text="For staff; the other side never reads it",
-    )
 
 
 # Votes, comments, the rule of a community's answers, its shortlist, and candidates side by
@@ -213,17 +195,6 @@ class ReviewSerializer(serializers.Serializer):
         return super().to_representation(
             {name: getattr(review, name) for name in names} | {"objections": objections}
         )
-
-
-class CastVoteSerializer(StrictSerializer):
-    choice = serializers.ChoiceField(choices=Vote.Choice.choices)
-    comment = serializers.CharField(
-        required=False,
-        default="",
-        allow_blank=True,
-        max_length=longest(Vote, "comment"),
-        help_text="For those who answer for your community, and staff",
-    )
 
 
 class RemoveVoteSerializer(StrictSerializer):

@@ -235,19 +235,9 @@ def undo(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpRes
 @open_to(Level.COMMUNITY)
 @require_POST
 def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
-    user = current_user(request)
-    choice, comment = request.POST.get("choice", ""), request.POST.get("comment", "")
-    try:
-        cast_vote(
-            by=user,
-            suggestion_id=suggestion_id,
-            community_id=community_id,
-            choice=choice,
-            comment=comment,
-        )
-    except InvalidFields as invalid:
-        form = VoteForm(request.POST)
-        form.add_service_errors(invalid)
+    form = VoteForm(request.POST)
+    asked: dict[str, Any] = {"suggestion_id": suggestion_id, "community_id": community_id}
+    if not form.is_done(cast_vote, by=current_user(request), **asked):
         context = detail_context(current_reader(request), suggestion_id) | {"vote": form}
         return render(request, "suggestions/suggestion.html", context, status=422)
     messages.success(

@@ -10,7 +10,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from backend.cities.documents import too_large
 from backend.cities.models import Profile, VettingLetter
@@ -26,10 +25,14 @@ from backend.cities.services import (
 from backend.cities.vetting import submissions_of
 from backend.common.files import private_download, was_too_large
 from backend.web.access import Level, open_to
-from backend.web.profiles import serializers as profiles_serializers
-from backend.web.rest.base import ApiList, ApiView, current_user, validated
-from backend.web.rest.idempotency import idempotent
+from backend.web.profiles.serializers import (
+    LetterSerializer,
+    ProfileStatusSerializer,
+    VettingNoteSerializer,
+)
+from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation, validated
 from backend.web.vetting import serializers
+from backend.web.vetting.forms import AnswerChangesForm, ChangesForm
 
 # Staff: submitted profiles with their signals, and what staff and owner answer each other.
 
@@ -60,91 +63,73 @@ class VettingView(ApiList):
 
 @open_to(GET=Level.STAFF)
 class SubmissionView(ApiView):
-    @extend_schema(
-        summary="One profile as staff read it", responses=serializers.SubmissionSerializer
-    )
-    def get(self, request: Request, community_id: int) -> Response:
+    @operation("One profile as staff read it", serializers.SubmissionSerializer)
+    def get(self, request: Request, community_id: int) -> object:
         profile = submission_for(current_user(request), community_id)
         profile.errors = draft_errors(profile, complete=True)  # type: ignore[attr-defined]
-        return Response(serializers.SubmissionSerializer(_with_signals([profile])[0]).data)
+        return _with_signals([profile])[0]
 
 
 @open_to(POST=Level.CURATOR)
 class RequestChangesView(ApiView):
-    @extend_schema(
-        summary="Send it back",
-        request=serializers.RequestChangesSerializer,
-        responses={201: profiles_serializers.VettingNoteSerializer},
+    @operation(
+        "Send it back",
+        VettingNoteSerializer,
+        takes=ChangesForm,
+        status=201,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
-        data = validated(serializers.RequestChangesSerializer, request.data)
-        note = request_changes(by=current_user(request), community_id=community_id, **data)
-        return Response(profiles_serializers.VettingNoteSerializer(note).data, status=201)
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        return request_changes(by=current_user(request), community_id=community_id, **data)
 
 
 @open_to(POST=Level.COMMUNITY)
 class AnswerChangesView(ApiView):
-    @extend_schema(
-        summary="Answer what staff asked for, and hand it in again",
-        request=serializers.AnswerChangesSerializer,
-        responses=profiles_serializers.ProfileStatusSerializer,
+    @operation(
+        "Answer what staff asked for, and hand it in again",
+        ProfileStatusSerializer,
+        takes=AnswerChangesForm,
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
+    def post(self, request: Request, community_id: int, data: Data) -> object:
         me = current_user(request)
-        answer_changes(
-            by=me,
-            community_id=community_id,
-            **validated(serializers.AnswerChangesSerializer, request.data),
-        )
-        return Response(
-            profiles_serializers.ProfileStatusSerializer(profile_for(me, community_id)).data
-        )
+        answer_changes(by=me, community_id=community_id, **data)
+        return profile_for(me, community_id)
 
 
 @open_to(POST=Level.CURATOR)
 class PublishView(ApiView):
-    @extend_schema(
-        summary="Approve it",
+    @operation(
+        "Approve it",
+        serializers.ApprovalSerializer,
+        takes=serializers.PublishSerializer,
+        status=201,
         description="Publishes it and vets its registrant; the first profile of a country by the "
         "approval of a second curator. "
         "`version` is null where that one is still needed.",
-        request=serializers.PublishSerializer,
-        responses={201: serializers.ApprovalSerializer},
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
-        data = validated(serializers.PublishSerializer, request.data)
-        approval = approve_profile(
-            by=current_user(request), community_id=community_id, revision=data["revision"]
-        )
-        return Response(serializers.ApprovalSerializer(approval).data, status=201)
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        return approve_profile(by=current_user(request), community_id=community_id, **data)
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF, POST=Level.COMMUNITY)
 class LettersView(ApiList):
-    serializer_class = profiles_serializers.LetterSerializer
+    serializer_class = LetterSerializer
     parser_classes = [MultiPartParser]
 
     def get_queryset(self) -> QuerySet[VettingLetter]:
         return letters_for(current_user(self.request), self.kwargs["community_id"])
 
-    @extend_schema(
-        summary="Send the vetting letter",
+    @operation(
+        "Send the vetting letter",
+        LetterSerializer,
+        status=201,
         request=serializers.LetterUploadSerializer,
-        responses={201: profiles_serializers.LetterSerializer},
     )
-    @idempotent
-    def post(self, request: Request, community_id: int) -> Response:
+    def post(self, request: Request, community_id: int) -> object:
         data = request.data  # reads the files: only then it is known which was thrown away
         if was_too_large(request._request, "letter"):
             raise too_large()
-        asked = validated(serializers.LetterUploadSerializer, data)
-        letter = attach_letter(
-            by=current_user(request), community_id=community_id, upload=asked["letter"]
-        )
-        return Response(profiles_serializers.LetterSerializer(letter).data, status=201)
+        upload = validated(serializers.LetterUploadSerializer, data)["letter"]
+        return attach_letter(by=current_user(request), community_id=community_id, upload=upload)
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)

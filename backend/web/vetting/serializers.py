@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from backend.cities.models import Profile, VettingNote
+from backend.cities.models import Profile
 from backend.common.bounds import LARGEST_NUMBER
 from backend.web.profiles.serializers import (
     DraftDocumentField,
@@ -14,12 +14,6 @@ from backend.web.profiles.serializers import (
 )
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
-
-
-class AnswerChangesSerializer(StrictSerializer):
-    answer = serializers.CharField(
-        max_length=4000, help_text="What you changed, or why it should stay as it is"
-    )
 
 
 class LetterUploadSerializer(StrictSerializer):
@@ -75,11 +69,6 @@ class SubmissionSerializer(QueuedSerializer):
     draft = DraftDocumentField()
     notes = VettingNoteSerializer(source="vetting_notes.all", many=True)
     errors = MessagesField(help_text="What would stop it from being published, by `group.question`")  # type: ignore[assignment]
-
-
-class RequestChangesSerializer(StrictSerializer):
-    reason = serializers.ChoiceField(choices=VettingNote.Reason.choices)
-    text = serializers.CharField(max_length=4000)
 
 
 class PublishSerializer(StrictSerializer):

@@ -106,15 +106,7 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
 @require_POST
 def changes(request: HttpRequest, community_id: int) -> HttpResponse:
     form = ChangesForm(request.POST)
-    try:
-        request_changes(
-            by=current_user(request),
-            community_id=community_id,
-            reason=request.POST.get("reason", ""),
-            text=request.POST.get("text", ""),
-        )
-    except InvalidFields as invalid:
-        form.add_service_errors(invalid)
+    if not form.is_done(request_changes, by=current_user(request), community_id=community_id):
         return render(
             request,
             "vetting/staff_submission.html",

@@ -211,13 +211,13 @@ class StaffVersionsView(VersionsView):
 
 def _act(service: Callable[..., Agreement], summary: str) -> type[ApiView]:
     @open_to(POST=Level.CURATOR)
-    class ActView(ApiView):
+    class AgreementActView(ApiView):
         @operation(summary, AgreementDetailSerializer)
         def post(self, request: Request, agreement_id: int) -> Agreement:
             service(by=current_user(request), agreement_id=agreement_id)
             return detail(request, agreement_id)
 
-    return ActView
+    return AgreementActView
 
 
 OfferView = _act(offer_agreement, "Put the latest version before both sides")

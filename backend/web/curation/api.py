@@ -66,13 +66,13 @@ class StaffSuggestionView(ApiView):
 
 def _act(service: Callable[..., object], summary: str) -> type[ApiView]:
     @open_to(POST=Level.CURATOR)
-    class ActView(ApiView):
+    class SuggestionActView(ApiView):
         @operation(summary, StaffSuggestionSerializer)
         def post(self, request: Request, suggestion_id: int) -> Suggestion:
             service(by=current_user(request), suggestion_id=suggestion_id)
             return _answer(current_user(request), suggestion_id)
 
-    return ActView
+    return SuggestionActView
 
 
 ReleaseView = _act(release, "Show it to both sides")

@@ -19,10 +19,6 @@ from backend.cities.permissions import require_staff
 from backend.common.dates import database_now, years_after
 from backend.common.errors import NotVisible
 
-# What holds of every membership: its class of dues, its standing, and the
-# days that can be.
-
-
 _S = Membership.Standing
 _D = Membership.DuesClass
 _CLASSES = ((25_000, _D.UNDER_25K), (100_000, _D.UNDER_100K), (500_000, _D.UNDER_500K))

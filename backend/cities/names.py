@@ -1,14 +1,12 @@
-"""Names as people type them: normalised for a search, and compared by edit distance."""
+"""Names as people type them: normalised for a search, and compared by edit distance. One rule for
+the gazetteer's search text and for what people type.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Mapping
-
-# How names of places are compared and spelled plainly. One rule for the gazetteer's search text
-# and for what people type.
-
 
 NAME_SEPARATOR = "|"  # between the names of one place in its search text
 LONGEST_NAME = 200  # letters of a folded name, as PlaceName keeps it

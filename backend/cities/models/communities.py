@@ -16,10 +16,6 @@ from backend.cities.models.places import Country, Place
 from backend.cities.names import community_key, searched_name
 from backend.common.bounds import valid_ids
 
-# Communities, the organisations that run their programmes, their people and their membership in
-# the network.
-
-
 HOME_COUNTRY = "US"
 
 

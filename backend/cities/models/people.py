@@ -11,8 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.grants import Role
 from backend.cities.models.communities import Community
 
-# How people come to a community: invited by those who are there, or asking to join.
-
 
 class Invitation(models.Model):
     """One seat offered to one address, once, for a time."""

@@ -1,4 +1,4 @@
-"""Profiles with their versions, and their vetting."""
+"""Profiles: one living draft, immutable numbered versions, and what staff said while vetting."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models.communities import Community
-
-# Profiles: one living draft, immutable numbered versions, and what staff said while vetting.
 
 
 class Profile(models.Model):

@@ -24,10 +24,6 @@ from backend.cities.sample.traits import (
 )
 from backend.cities.vocabularies import vocabulary
 
-# Stories of the sample world: short texts from sentences in the place's language, each marked
-# as a sample.
-
-
 FILE = Path(__file__).parent.parent / "data" / "sample" / "stories.json"
 SMALL = 10_000
 # Countries whose official languages live in different places: the division decides, else the first

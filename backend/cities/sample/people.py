@@ -25,9 +25,6 @@ from backend.cities.sample.places import (
     PlaceFacts,
 )
 
-# The sample accounts with names of their own: who they are, and what each can try.
-
-
 DOMAIN = "sample.example"  # reserved by RFC 2606: no mail ever leaves for it
 
 

@@ -14,8 +14,6 @@ from django.db.models import Q
 from backend.cities.models import Country, ListedPartnership, Place
 from backend.cities.reference import read_csv
 
-# What the gazetteer knows of a place, as the generator of sample documents reads it.
-
 
 @dataclass(frozen=True, slots=True)
 class Partner:

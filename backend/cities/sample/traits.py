@@ -13,8 +13,6 @@ from backend.cities.profile_schema import FORMS
 from backend.cities.sample.places import PlaceFacts, heritage_of_states
 from backend.cities.vocabularies import vocabulary
 
-# Facts of a place → its traits, the words in which the affinities of the generator are written.
-
 
 def _codes(text: str) -> frozenset[str]:
     return frozenset(text.split())

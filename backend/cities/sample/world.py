@@ -43,9 +43,6 @@ from backend.common.errors import Conflict
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
-# Organisations, contacts and memberships of the sample world.
-
-
 _BATCH = 1000
 GLOBAL_MEMBERS = 0.25  # share of the communities abroad
 LAPSED = 0.04

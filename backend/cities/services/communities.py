@@ -30,8 +30,6 @@ from backend.common.transitions import change_state
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
-# Bringing a community into the service.
-
 
 class AlreadyRegistered(Conflict):
     """The community has its organisation; the official is led to it. ``community`` is the one that

@@ -31,9 +31,6 @@ from backend.common.transitions import change_state
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
-# Inviting colleagues to a community: one seat for one address, once, for a time.
-
-
 _S = Invitation.Status
 _signer = Signer(salt="invitation")
 

@@ -1,4 +1,6 @@
-"""Memberships of the network: begun, renewed and ended one by one, or by a list."""
+"""Memberships of the network: begun, changed, renewed and ended by staff, one by one or by a list;
+lapsed, and announced before, by the calendar.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,6 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record, record_many
 from backend.outbox.topics import Topic
-
-# Membership of the network: begun, changed, renewed and ended by staff; lapsed, and announced
-# before, by the calendar.
-
 
 _S = Membership.Standing
 

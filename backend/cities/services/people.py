@@ -1,4 +1,6 @@
-"""People of a community: their roles, and the contacts that a partner may read."""
+"""People of a community: their roles, and the contacts that a partner may read. Somebody who may
+answer for the community always stays.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,6 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-
-# Who belongs to a community, and as what. Somebody who may answer for it always stays.
 
 
 def people_of_community(user: User, community_id: int) -> QuerySet[CommunityRole]:

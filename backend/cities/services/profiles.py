@@ -38,8 +38,6 @@ from backend.common.transitions import change_state, check_transition
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
-# Writing and submitting a profile.
-
 
 def profile_for_update(community_id: int) -> Profile:
     """The profile's row, locked until the transaction ends. Raises NotVisible."""

@@ -32,9 +32,6 @@ from backend.common.transitions import change_state
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
-# The vetting letter: kept after it is checked, read with a trace, erased with its sender.
-
-
 MOST_LETTERS = 20  # of one profile
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import measures
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("matching", "backend", "tasks")
 LONGEST_MODULE = 500
@@ -76,6 +78,18 @@ def test_class_name_has_one_meaning() -> None:
             if isinstance(node, ast.ClassDef) and node.name not in SHARED_CLASS_NAMES:
                 places.setdefault(node.name, []).append(name_of(path))
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def test_modules_of_tests_are_as_short() -> None:
+    sizes = {name_of(path): len(measures.lines([path])) for path in measures.modules(of_tests=True)}
+    assert {name: size for name, size in sizes.items() if size > LONGEST_MODULE} == {}
+
+
+def test_number_of_files_and_width_of_templates_stay_within_their_limits() -> None:
+    if not measures.files():
+        pytest.skip("not a checkout of git")
+    assert len(measures.files()) <= measures.MOST_FILES
+    assert measures.wide_template_lines() <= measures.MOST_WIDE
 
 
 def services() -> list[Path]:

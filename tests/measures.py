@@ -68,14 +68,8 @@ def height(node: ast.stmt) -> int:
 
 def docstring_lines(tree: ast.AST) -> int:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    first = [n.body[0] for n in ast.walk(tree) if isinstance(n, documented) and n.body]
-    return sum(
-        height(n)
-        for n in first
-        if isinstance(n, ast.Expr)
-        and isinstance(n.value, ast.Constant)
-        and isinstance(n.value.value, str)
-    )
+    nodes = [node for node in ast.walk(tree) if isinstance(node, documented)]
+    return sum(height(node.body[0]) for node in nodes if ast.get_docstring(node) is not None)
 
 
 def function_lines(tree: ast.AST) -> list[int]:

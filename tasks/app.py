@@ -30,7 +30,7 @@ from tasks.schedule import beat_schedule
 
 HARD_LIMIT_SECONDS = 300
 QUEUE = "work"
-# A thousand mails must not stand before the rescoring that somebody waits for, nor hundreds of
+# A thousand mails must not delay the rescoring that somebody waits for, nor hundreds of
 # notices before the shards of a run: workers take from the three in turn.
 MAIL_QUEUE = "mail"
 RUN_QUEUE = "runs"
@@ -38,7 +38,7 @@ QUEUES = (RUN_QUEUE, QUEUE, MAIL_QUEUE)
 
 
 class PromptConnection(Connection):
-    """Comes back within seconds of the broker: by default a worker waits up to half a minute
+    """Reconnects within seconds of the broker: by default a worker waits up to half a minute
     between two attempts.
     """
 
@@ -59,7 +59,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     # A killed worker's messages come back after the visibility timeout; until then the leases in
-    # PostgreSQL and the relay see to the work.
+    # PostgreSQL and the relay hand the work on.
     broker_transport_options={
         "visibility_timeout": HARD_LIMIT_SECONDS * 2 + 120,
         "queue_order_strategy": "round_robin",
@@ -117,5 +117,5 @@ def _import_once(**_: Any) -> None:
 
 @worker_process_init.connect
 def _end_with_the_worker(**_: Any) -> None:
-    """A killed worker leaves no child behind that goes on working without anybody's knowledge."""
+    """A killed worker leaves no child process that goes on working unnoticed."""
     processes.die_with_parent(parent=os.getppid())

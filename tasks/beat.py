@@ -1,5 +1,5 @@
 """What `celery -A tasks.beat beat` loads: the schedule and the broker without the tasks' code. It
-sends names; the science stays out.
+sends names of tasks and does not load the engine.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def queue_length(queue: str) -> int:
 
 
 def publish_jobs(job_ids: Sequence[int], queue: str = QUEUE) -> None:
-    """Tells the workers to look at these rows.
+    """Publishes these rows to the workers.
 
     Each call makes a connection of its own: it declares the queue again, which a broker that came
     back empty has forgotten. Raises one of BROKER_ERRORS; then any of the messages may or may not

@@ -1,4 +1,4 @@
-"""The handlers of jobs: thin doors to the services of the apps. Each may run twice for one job."""
+"""The handlers of jobs: each calls a service of an app. Each may run twice for one job."""
 
 from __future__ import annotations
 
@@ -150,9 +150,7 @@ def keep_memberships(lease: Lease) -> None:
 
 @handles("look_after_partnerships")
 def look_after_partnerships(lease: Lease) -> None:
-    """Silence counts before a review: a partnership that sleeps is asked to wake, not to be
-    reviewed.
-    """
+    """Dormancy comes first: a dormant partnership is asked to become active, not to be reviewed."""
     mark_dormant()
     mark_reviews_due()
     ask_for_reports()

@@ -76,7 +76,7 @@ def _kept(lease: Lease) -> Iterator[None]:
         while not ended.wait(settings.OUTBOX["lease_seconds"] / 3):
             try:
                 held = leases.extend(lease)
-            except Exception as error:  # no database now: the next turn or holder takes care
+            except Exception as error:  # no database now: the next turn or holder does it
                 log.warning("lease_not_extended", job=lease.job_id, error=str(error))
                 held = True
             finally:
@@ -94,7 +94,7 @@ def _kept(lease: Lease) -> Iterator[None]:
 
 
 def record_worker_heartbeat() -> None:
-    """Notes that a worker of this service can do work and write, now and then."""
+    """Records, at intervals, that a worker of this service runs tasks and can write."""
     global _last_heartbeat
     if time.monotonic() - _last_heartbeat >= _HEARTBEAT_EVERY_SECONDS:
         services.record_heartbeat("worker")
@@ -114,7 +114,5 @@ def give_heartbeat() -> None:
 
 @worker_ready.connect
 def request_heartbeat(**_: object) -> None:
-    """A worker that has just come up shows that it can work at once, not only at beat's next
-    round.
-    """
+    """A worker that has just started records its heartbeat at once, not only at the next tick."""
     give_heartbeat.apply_async(expires=60)

@@ -1,4 +1,4 @@
-"""The relay: turns recorded events into work rows, and tells the broker of work that is due.
+"""The relay: turns recorded events into work rows, and publishes work that is due.
 
 LISTEN/NOTIFY wakes it at once, a sweep every OUTBOX["sweep_seconds"] guarantees that nothing is
 forgotten. It keeps no position: events commit in another order than that of their ids, so it asks
@@ -78,7 +78,7 @@ def due_for_publishing() -> Q:
 
 
 def publish_due() -> int:
-    """Tells the broker of due work, the oldest first; returns of how many. Raises one of
+    """Publishes due work, the oldest first; returns how many messages. Raises one of
     BROKER_ERRORS: then the next sweep tries again.
     """
     return sum(_publish_due(queue) for queue in QUEUES)
@@ -152,7 +152,7 @@ class Relay:
         connection.close()
 
     def sweep(self) -> None:
-        """Everything there is to do now."""
+        """One sweep: ticks, events, due work."""
         open_due_slots(self.opened)
         return_expired()
         more = True

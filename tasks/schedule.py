@@ -18,7 +18,7 @@ HEARTBEAT_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """One piece of upkeep, every ``period``, ``offset`` after its beginning (UTC: no hour comes
+    """One periodic task, every ``period``, ``offset`` after its beginning (UTC: no hour comes
     twice or never).
     """
 
@@ -44,7 +44,7 @@ PERIODIC_TASKS: dict[str, PeriodicTask] = {
     "remind_of_expiry": PeriodicTask("remind_of_expiry", _DAY, dt.timedelta(hours=8, minutes=20)),
     "enforce_exclusion_rules": PeriodicTask(
         "enforce_exclusion_rules", _DAY, dt.timedelta(minutes=1)
-    ),  # a bar's days are those of UTC
+    ),  # the days of an exclusion rule are those of UTC
     "mark_stale_profiles": PeriodicTask(
         "mark_stale_profiles", _DAY, dt.timedelta(hours=1, minutes=15)
     ),

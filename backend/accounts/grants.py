@@ -2,7 +2,7 @@
 of resource. Deny by default.
 
 Whose resource it is (own community, own introduction) is checked by the ``permissions`` module of
-the app that knows; this table only says whether that kind of actor may do it at all.
+its app; this table only says whether that kind of actor may do it at all.
 """
 
 from __future__ import annotations
@@ -188,8 +188,8 @@ def may(actor: Actor, verb: Verb, resource: Resource) -> bool:
 
 
 def require(actor: Actor, verb: Verb, resource: Resource) -> None:
-    """Raises NotVisible unless granted: what a person may not see answers like something that does
-    not exist.
+    """Raises NotVisible unless granted: an object that a person may not see is answered like one
+    that does not exist.
     """
     if not may(actor, verb, resource):
         raise NotVisible

@@ -1,4 +1,4 @@
-"""Who signs in. What they may do on a community is a role there (cities); what staff may do is
+"""Who signs in. Their rights in a community are a role there (cities); what staff may do is
 their staff role.
 """
 
@@ -103,9 +103,9 @@ class ApiToken(AbstractAuthToken):
 class AccountMail(models.Model):
     """A mail to an address rather than to a person's messages: codes, links, invitations.
 
-    It is written in the same commit as its cause and sent by a worker, so that no page waits for
-    a mail server, and an answer takes as long for an address with an account as for one without.
-    Its text is deleted once it is sent: codes and links do not linger.
+    It is written in the same commit as its cause and sent by a worker, so that no page waits for a
+    mail server, and a response takes as long for an address with an account as for one without. Its
+    text is deleted once it is sent: no code or link is kept.
     """
 
     class Status(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Acts on accounts, staff, second factors, mails to an address, and signals of django-allauth."""
+"""Services for accounts, staff, second factors, mails to an address, and signals of django-allauth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
 
-# Mails to an address: written here, in the transaction of what they tell of; sent by a worker
+# Mails to an address: written here, in the transaction of their cause; sent by a worker
 # (``notifications.delivery``).
 
 
@@ -53,7 +53,7 @@ def write_mail(
 
 def clear_old_mails(*, older_than: dt.timedelta) -> int:
     """Deletes mails that were written before then, sent or not: what they led to has long expired.
-    Returns how many went.
+    Returns how many were deleted.
     """
     return AccountMail.objects.filter(created_at__lt=Now() - older_than).delete()[0]
 
@@ -62,7 +62,7 @@ def clear_old_mails(*, older_than: dt.timedelta) -> int:
 # that sets it up.
 
 
-# Recovery codes alone are none: they are made beside one of these.
+# Recovery codes alone do not count: they are made together with one of these.
 _FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
@@ -106,7 +106,7 @@ def staff_members(user: User) -> QuerySet[User]:
     return staff.annotate(with_second_factor=Exists(factors)).order_by("staff_role", "email", "pk")
 
 
-# What changes an account itself. Who somebody is to a community lives in cities.
+# Changes of an account itself. Roles in a community are in cities.
 
 
 @transaction.atomic
@@ -122,7 +122,7 @@ def update_account(*, by: User, name: str, language: str) -> User:
     """The person's own name, and the language of their pages and mails.
 
     Raises:
-        InvalidFields: no name, or a language that the service does not speak.
+        InvalidFields: no name, or a language that the service does not have.
     """
     errors: dict[str, list[str]] = {}
     name = " ".join(name.split())

@@ -1,5 +1,5 @@
-"""Where the reference data come from, for the page that says so. backend/cities/data/SOURCES.md
-tells the same at length.
+"""Where the reference data come from, for the page that says so. backend/cities/data/SOURCES.md has
+the details.
 """
 
 from __future__ import annotations

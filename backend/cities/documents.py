@@ -1,5 +1,5 @@
-"""What may be kept as a vetting letter or a signed document: PDF, JPEG or PNG by its content, and
-nothing in it that acts.
+"""What may be kept as a vetting letter or a signed document: PDF, JPEG or PNG by its content,
+without active content.
 
 The content decides, never the name or what the browser claims. Images are decoded whole and written
 again, so that nothing of the sent file but its picture remains. A PDF is kept as it is, when qpdf
@@ -72,8 +72,7 @@ def check_letter(content: bytes, name: str) -> SafeLetter:
     """The letter as it may be stored.
 
     Raises:
-        InvalidFields: empty, too large, of another type, broken, locked, or with something in it
-            that acts.
+        InvalidFields: empty, too large, of another type, broken, locked, or with active content.
     """
     if not content:
         raise _refused(
@@ -194,7 +193,7 @@ def _opened(content: bytes) -> pikepdf.Pdf:
     Raises:
         InvalidFields: a part of it cannot be checked. pikepdf.PdfError: it cannot be read.
     """
-    # No PDF writer packs objects with LZW, which qpdf would unpack without a limit.
+    # No PDF writer compresses objects with LZW, which qpdf would unpack without a limit.
     if b"/LZWDecode" in content and b"/ObjStm" in content:
         raise _unreadable()
     pikepdf.settings.set_qpdf_limits(

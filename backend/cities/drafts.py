@@ -60,8 +60,8 @@ def changed_answers(draft: Mapping[str, Any], changes: Mapping[str, Mapping[str,
 
 
 def _equal(first: Any, second: Any) -> bool:
-    """As people tell answers apart: 1 and 1.0 are one, 1 and true are two, the order of keys says
-    nothing.
+    """A canonical form for comparison: 1 equals 1.0, 1 differs from true, the order of keys is
+    ignored.
     """
     return json.dumps(_plain(first), sort_keys=True) == json.dumps(_plain(second), sort_keys=True)
 

@@ -114,7 +114,7 @@ def _excel(content: bytes) -> Iterator[list[Any]]:
                     "the sheet with the list."
                 )
             for entry in entries:
-                # A size that the archive tells wrong ends here, before anything is read as XML.
+                # A wrong size in the archive ends here, before anything is read as XML.
                 if entry.filename.endswith((".xml", ".rels")) and _has_doctype(archive, entry):
                     raise broken
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
@@ -250,7 +250,7 @@ class _Echo:
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Lines of a CSV file, with the mark by which Excel knows UTF-8."""
+    """Lines of a CSV file, with the byte order mark by which Excel recognises UTF-8."""
     writer = csv.writer(_Echo())
     yield "\ufeff" + writer.writerow(header)
     for row in rows:

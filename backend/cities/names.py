@@ -103,8 +103,8 @@ _SMALL_WORDS = frozenset(["the", "of", "de", "del", "la", "le", "du", "das", "de
 
 
 def community_key(name: str, kind: str) -> str:
-    """What tells communities of one kind, country and region apart: the name without accents, case
-    and the word for its kind.
+    """The key that distinguishes communities of one kind, country and region: the name without
+    accents, case and the word for its kind.
 
     ("Sonoma County", "County of Sonoma" and "SONOMA" are one county; "County" alone stays as it
     is.)

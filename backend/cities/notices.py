@@ -33,7 +33,7 @@ from backend.outbox.topics import Topic
 
 
 class CommunityPair(Protocol):
-    """Two communities, as far as this app, which lies below suggestions, needs to know them."""
+    """What this app, which is below suggestions, needs of a pair."""
 
     @property
     def a_id(self) -> int: ...

@@ -1,4 +1,4 @@
-"""Who somebody is to a community, and whether that lets them do a resource there."""
+"""A person's role in a community, and what it permits there."""
 
 from __future__ import annotations
 

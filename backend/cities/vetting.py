@@ -357,7 +357,7 @@ _OF_VETTING = (
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A profile as staff vet it. ``first_approval``: one curator has said yes to this revision, and
+    """A profile as staff vet it. ``first_approval``: one curator has approved this revision, and
     a second one must.
     """
 
@@ -384,8 +384,8 @@ def without_a_profile(countries: set[str]) -> set[str]:
 
 
 def first_approval_of(profile: Profile) -> VettingApproval | None:
-    """The yes of the first of two curators to what is submitted now; a yes to an older revision
-    counts no more.
+    """The first of two approvals of what is submitted now; one of an older revision no longer
+    counts.
     """
     if profile.status != Profile.Status.SUBMITTED:
         return None

@@ -1,5 +1,5 @@
-"""What can go wrong in the domain. Services raise these; pages and the API turn them into words and
-status codes in one place each.
+"""What can go wrong in the domain. Services raise these; pages and the API each turn them into text
+and status codes in one place.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Conflict(DomainError):
 
 
 class CapacityReached(DomainError):
-    """The community has as many open introductions as it allows itself."""
+    """The community has reached its own limit of open introductions."""
 
     code = "capacity_reached"
 

@@ -59,8 +59,8 @@ def was_too_large(request: HttpRequest, field: str) -> bool:
 
 
 def private_download(file: File, *, name: str, content_type: str) -> FileResponse:
-    """Always a download, never a page: whatever the file turns out to be, no browser opens it in
-    our name or keeps it.
+    """Always a download, never a page: whatever the file turns out to be, no browser opens it as a
+    page of ours or caches it.
     """
     response = FileResponse(
         cast("BinaryIO", file), as_attachment=True, filename=name, content_type=content_type

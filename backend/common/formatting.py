@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from django.utils.translation import get_language
 
-# Own, since no list pattern of CLDR goes without an "and" in all of our languages.
+# Own code: no list pattern of CLDR omits "and" in all of our languages.
 _SEPARATORS = {"ar": "، ", "ja": "、"}
 
 

@@ -20,9 +20,7 @@ _DAY = dt.timedelta(days=1)
 
 
 class SkippedTime(ValueError):
-    """The clocks jump over this local time: ``before`` is when they jump, ``after`` where they
-    land.
-    """
+    """The clocks skip this local time: they go from ``before`` to ``after``."""
 
     def __init__(self, before: dt.datetime, after: dt.datetime) -> None:
         super().__init__(f"{before} is followed by {after}")
@@ -67,7 +65,7 @@ def instant(local: dt.datetime, zone: ZoneInfo) -> dt.datetime:
 
 
 def _jump(local: dt.datetime, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
-    """When the clocks that skip ``local`` jump, and where they land."""
+    """When the clocks that skip ``local`` are put forward, and to which time."""
     low, high = (local.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (1, 0))
     before, after = (
         moment.astimezone(zone).utcoffset() or dt.timedelta() for moment in (low, high)
@@ -210,7 +208,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """How two clocks lie to each other from ``day`` on.
+    """The difference of two clocks from ``day`` on.
 
     ``hours_ahead``: by how much the second clock is ahead of the first; negative where it is
     behind. ``work_day``: the first one's working day by both clocks. ``shared``: when both are at
@@ -243,7 +241,7 @@ def _by_both(shared: UtcSpan, first: ZoneInfo, second: ZoneInfo) -> Stretch:
 
 
 def season_on(day: dt.date, first: ZoneInfo, second: ZoneInfo) -> Season:
-    """How the two clocks lie to each other at noon of the first one's ``day``."""
+    """The difference of the two clocks at noon of the first one's ``day``."""
     ahead = _ahead(day, first, second).total_seconds() / 3600
     return Season(
         day,

@@ -1,4 +1,4 @@
-"""The one door to PDF: HTML in, bytes out, and nothing is ever fetched while it is made.
+"""The only way to make a PDF: HTML in, bytes out, and nothing is fetched while it is made.
 
 The first document of a process takes the time to load the libraries (about a second), the others
 some tenths of a second: short enough for a request, in which a person waits for one sheet of paper.
@@ -78,7 +78,7 @@ class _Printer:
     def _running(self) -> subprocess.Popen[bytes]:
         process = self._process
         if process is None or process.poll() is not None or self._owner != os.getpid():
-            # It ends by itself when our end of the pipe closes, so it never outlives us.
+            # It ends by itself when our end of the pipe closes, so it never outlives this process.
             process = subprocess.Popen(
                 [sys.executable, "-m", "backend.common.pdf_worker"],
                 cwd=_ROOT,

@@ -1,10 +1,10 @@
 """The process that makes PDFs: reads requests from its standard input, writes documents to its
 standard output, until that ends.
 
-A request is a length (4 bytes, big-endian) and JSON; an answer is one byte (0: a PDF, 1: words
+A request is a length (4 bytes, big-endian) and JSON; an answer is one byte (0: a PDF, 1: a message
 about what went wrong), a length and the bytes. It is a process of its own so that a document that
 takes too long can be stopped, and so that the libraries that draw text (Pango, with its fonts) may
-come from a private folder without the service being any the wiser.
+come from a private folder that the service itself does not load from.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _render(html: str, *, one_page: bool) -> bytes:
     from weasyprint.urls import URLFetcher
 
     class FetchesNothing(URLFetcher):
-        """A document brings everything with it; an address in it, from whomever, is never asked."""
+        """A document contains all that it needs; addresses in it are never fetched."""
 
         def fetch(self, url: str, headers: Any = None) -> Any:
             raise ValueError(f"A document may not fetch {url[:200]}.")

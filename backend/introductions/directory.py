@@ -66,8 +66,8 @@ def member_communities(kind: str = "") -> QuerySet[Membership, Any]:
 
 
 def member_places(kind: str) -> list[int]:
-    """Fetched rather than joined: with the numbers in hand the planner looks the few pairs up
-    instead of reading the whole gazetteer.
+    """Fetched rather than joined: with the ids known, the planner looks up the few pairs instead of
+    reading the whole gazetteer.
     """
     of_members = Community.objects.filter(pk__in=member_communities(kind), place__isnull=False)
     return [pk for pk in of_members.values_list("place", flat=True) if pk is not None]
@@ -209,7 +209,7 @@ def is_public(path: str) -> Any:
 # lists.
 #
 # Only partnerships of members in good standing are listed, of a U.S. or a Global Member with
-# whomever in the world; a tie of others is not invalid, it is unlisted (domain.md). One that is
+# anybody in the world; a tie of others is not invalid, it is unlisted (domain.md). One that is
 # recorded is not listed again because somebody claims it or a public list names it.
 
 

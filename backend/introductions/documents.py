@@ -139,7 +139,7 @@ def _values(terms: Terms, pair: Pair) -> dict[str, str]:
 
 
 def long_date(iso: str | None) -> str:
-    """ "2027-03-05" → "5 March 2027"; nothing stays nothing."""
+    """ "2027-03-05" → "5 March 2027"; an empty value stays empty."""
     if not iso:
         return ""
     day = dt.date.fromisoformat(iso)
@@ -198,7 +198,7 @@ class Change:
 
 
 def compare(old: str, new: str) -> list[Change]:
-    """Line by line what ``new`` made of ``old``."""
+    """The changes from ``old`` to ``new``, line by line."""
     before, after = old.split("\n"), new.split("\n")
     changes: list[Change] = []
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(

@@ -95,9 +95,7 @@ def has_entry(meeting: Meeting) -> bool:
 
 
 def method_of(meeting: Meeting) -> str:
-    """What the entry asks of a calendar: "REQUEST" to hold it as it is now, "CANCEL" to take it
-    out.
-    """
+    """What the entry asks of a calendar: "REQUEST" to store it as it is now, "CANCEL" to remove it."""
     return "CANCEL" if meeting.status == Meeting.Status.CANCELLED else "REQUEST"
 
 

@@ -39,7 +39,7 @@ _PLACE = "https://meet.sample.example/first-talk"
 
 
 def official_of(community: Community) -> User:
-    """Who answers for the community."""
+    """The responsible person of the community."""
     roles = CommunityRole.objects.filter(
         community=community, role__in=RESPONSIBLE, vetted_at__isnull=False, ended_at__isnull=True
     )
@@ -262,7 +262,7 @@ def _draft(story: _Story, curator: User, first: Community, other: Community) -> 
 
 
 def _scan(names: str) -> bytes:
-    """A page that says what it is."""
+    """A picture that names what it is."""
     page = Image.new("RGB", (620, 877), "white")
     ImageDraw.Draw(page).text(
         (60, 80),

@@ -403,7 +403,7 @@ _Read = Callable[[User | AnonymousUser, Scope, By], Sequence[Row]]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of figures. ``columns`` are stable codes; the first names the row."""
+    """One table of statistics. ``columns`` are stable codes; the first names the row."""
 
     title: str
     columns: tuple[str, ...]

@@ -45,7 +45,7 @@ class Notice:
         topics: the events that it follows from.
         recipients: an event → one unsaved notification for each recipient, without kind and event.
         words: a notification → its text. Made when it is shown or sent, from ids, so that nothing
-            is shown which was hidden in the meantime.
+            is shown that was hidden in the meantime.
         path: a notification → the page to open.
         attachment: a notification → a part of its mail, or None.
     """

@@ -1,5 +1,5 @@
-"""Writing the trail and the jobs that follow from it: every change records its event in its own
-commit.
+"""Writes the audit trail and the jobs that follow from it: every change records its event in its
+own commit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Subject = models.Model | tuple[type[models.Model] | str, int]
 
 
 class EventAuthor(Protocol):
-    """A user, as far as this app, which lies below accounts, needs to know one."""
+    """What this app, which is below accounts, needs of a user."""
 
     @property
     def pk(self) -> Any: ...
@@ -117,14 +117,14 @@ def add_jobs(
         Job(task=task, key=key, event=event, available_at=Now() + after)
         for task, key, event in requests
     ]
-    # A row that is just being claimed makes this wait for the claim's commit, so no request falls
-    # between two chairs.
+    # A row that is just being claimed makes this wait for the claim's commit, so no request is
+    # lost.
     Job.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
     wake_relay()
 
 
 def wake_relay() -> None:
-    """Wakes the relay when the transaction commits; its sweep would come by anyway."""
+    """Wakes the relay when the transaction commits; its sweep would find the work anyway."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify('outbox', '')")
 
@@ -148,7 +148,7 @@ def open_tick(schedule: str, due_at: dt.datetime) -> Event | None:
 
 @transaction.atomic
 def retry_dead(*, by: EventAuthor, job_id: int) -> Job:
-    """Gives a dead letter its attempts back, on the word of staff.
+    """Gives a dead letter its attempts back, at the request of staff.
 
     Raises:
         NotAllowed: only staff may.
@@ -181,7 +181,7 @@ def retry_dead(*, by: EventAuthor, job_id: int) -> Job:
 
 def clear_done_jobs(*, older_than: dt.timedelta) -> int:
     """Deletes work that was done before then; its events, the audit trail, stay. Returns how many
-    rows went.
+    rows were deleted.
     """
     return Job.objects.filter(status=Job.Status.DONE, finished_at__lt=Now() - older_than).delete()[
         0

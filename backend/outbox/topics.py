@@ -1,4 +1,4 @@
-"""Every topic an event can have, past tense, in one place. ``tasks.routes`` says who listens."""
+"""Every topic an event can have, past tense, in one place. ``tasks.routes`` says what follows."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def audit_log_of(user: User) -> QuerySet[Event]:
 
 
 def may_make_tokens(user: User) -> bool:
-    """Whether the person is, in any community, what the table of grants lets have tokens."""
+    """True if any role of the person may have tokens by the table of grants."""
     roles = CommunityRole.objects.filter(
         user=user, ended_at__isnull=True, vetted_at__isnull=False
     ).values_list("role", flat=True)
@@ -51,7 +51,7 @@ def may_make_tokens(user: User) -> bool:
 
 
 def require_may_make_tokens(user: User) -> None:
-    """Raises NotVisible for who may have no tokens."""
+    """Raises NotVisible for people who may have no tokens."""
     if not may_make_tokens(user):
         raise NotVisible
 
@@ -61,8 +61,8 @@ def _living() -> QuerySet[ApiToken]:
 
 
 def tokens_of(user: User) -> QuerySet[ApiToken]:
-    """The person's own tokens that have not expired, the newest first. Raises NotVisible for who
-    has none and may not have any.
+    """The person's own tokens that have not expired, the newest first. Raises NotVisible for people
+    who have none and may have none.
     """
     mine = _living().filter(user=user).order_by("-created", "pk")
     if not may_make_tokens(user) and not mine.exists():
@@ -78,7 +78,7 @@ def all_tokens(user: User) -> QuerySet[ApiToken]:
 
 @transaction.atomic
 def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
-    """A token, and the words of it that are never shown again.
+    """A token, and its text, which is never shown again.
 
     Args:
         days: how long it is valid, 1 to ``API_TOKENS["longest_days"]``.

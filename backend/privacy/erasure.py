@@ -1,5 +1,5 @@
-"""A person leaves: the account stays as an empty shell that the trail points to, everything that is
-the person goes.
+"""A person leaves: the account stays as an empty shell that the trail points to, everything about
+the person is deleted.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _GONE = "erased.invalid"  # reserved by RFC 2606: no mail ever leaves for it
 
 
 def hindrances(user: User) -> list[Community]:
-    """Published communities that nobody could answer for if the person left, by name."""
+    """Published communities, by name, that would have no responsible person if this one left."""
     mine = CommunityRole.objects.filter(
         user=user, ended_at__isnull=True, role__in=RESPONSIBLE
     ).values("community_id")
@@ -136,7 +136,7 @@ def _erase_words_about(user: User, address: str) -> None:
 
 
 def _scrub_errors(task: str, keys: QuerySet[Any, int]) -> None:
-    """What a mail server said may name the address."""
+    """A mail server's reply may contain the address."""
     Job.objects.filter(task=task, key__in=[str(key) for key in keys]).update(last_error="")
 
 

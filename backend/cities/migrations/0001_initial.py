@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('file_name', models.CharField(max_length=200)),
                 ('read_as', models.CharField(help_text='Kind of file and, for text, its encoding', max_length=40)),
-                ('rows', models.JSONField(help_text='What each row of the file would do, or why it cannot be taken; see cities.member_plans')),
+                ('rows', models.JSONField(help_text='What each row of the file would do, or why it cannot be taken; see cities.memberships')),
                 ('checked_at', models.DateTimeField(auto_now_add=True)),
                 ('applied_at', models.DateTimeField(null=True)),
                 ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

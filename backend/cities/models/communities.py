@@ -150,8 +150,8 @@ class CommunityRole(models.Model):
 
 
 class Organisation(models.Model):
-    """The independent body that runs a community's programme. One per community: nobody starts a
-    second one around it.
+    """The independent body that runs a community's programme. One per community: there is never a
+    second one.
     """
 
     class Structure(models.TextChoices):
@@ -204,11 +204,11 @@ class ExistingPartnership(models.Model):
     """One partnership of a profile's group "partnerships", as the owner last submitted or published
     it.
 
-    ``services.existing.propose_partnerships`` keeps the rows in step with the profile: a new or
+    ``services.communities.propose_partnerships`` keeps the rows in step with the profile: a new or
     changed row is CLAIMED, one taken out of the profile is DROPPED. Staff answer a claim (CONFIRMED
-    or REFUSED) by ``services.existing.answer_partnership``. The directory and the public page show
-    confirmed rows alone (``existing_queries.confirmed_partnerships``); pairs that public lists name
-    stand there anyway, as listed.
+    or REFUSED) by ``services.communities.answer_partnership``. The directory and the public page
+    show confirmed rows alone (``introductions.directory``); pairs that public lists name are there
+    anyway, as listed.
     """
 
     class State(models.TextChoices):

@@ -71,8 +71,8 @@ class Invitation(models.Model):
 
 
 class JoinRequest(models.Model):
-    """Somebody asks to belong to a community that is registered already: nobody starts a second one
-    around it.
+    """Somebody asks to belong to a community that is registered already: there is never a second
+    one.
     """
 
     class Status(models.TextChoices):
@@ -183,7 +183,7 @@ class MemberImport(models.Model):
     read_as = models.CharField(max_length=40, help_text="Kind of file and, for text, its encoding")
     rows = models.JSONField(
         help_text="What each row of the file would do, or why it cannot be taken; see "
-        "cities.member_plans"
+        "cities.memberships"
     )
     checked_at = models.DateTimeField(auto_now_add=True)
     applied_at = models.DateTimeField(null=True)

@@ -155,12 +155,12 @@ class VettingLetter(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
 
-# What curators say yes to while they vet.
+# Approvals by curators.
 
 
 class VettingApproval(models.Model):
-    """A curator's yes to one revision of a submitted profile. The first profile of a country needs
-    two of them.
+    """A curator's approval of one revision of a submitted profile. The first profile of a country
+    needs two of them.
     """
 
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="approvals")

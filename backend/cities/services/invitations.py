@@ -263,7 +263,7 @@ def write_invitation(invitation_id: int) -> AccountMail | None:
         )
 
 
-# Asking to join a community that is registered already: nobody starts a second one around it.
+# Asking to join a community that is registered already: there is never a second one.
 
 
 LONGEST_LINE = 300
@@ -344,7 +344,8 @@ def ask_to_join(*, by: User, community_id: int, role: str, line: str = "") -> Jo
 
 @transaction.atomic
 def answer_request(*, by: User, community_id: int, request_id: int, accept: bool) -> JoinRequest:
-    """Lets somebody in, with the role they asked for, or refuses. Who is let in counts as vetted.
+    """Lets somebody in, with the role they asked for, or refuses. A person who is let in counts as
+    vetted.
 
     Raises:
         NotVisible: not theirs to answer. WrongState: answered or withdrawn before. Conflict: the

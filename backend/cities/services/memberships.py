@@ -265,7 +265,7 @@ def check_members(*, by: User, file_name: str, content: bytes) -> MemberImport:
 
     Raises:
         NotVisible: no curator. InvalidFields: the file is no list of members
-            (``member_sheets.read_sheet``).
+            (``cities.member_sheets``).
     """
     require_staff(by, Verb.CREATE, Resource.MEMBERSHIP)
     read_as, rows = read_sheet(content)

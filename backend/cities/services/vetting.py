@@ -40,7 +40,7 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
 
     Raises:
         NotVisible: not theirs. InvalidFields: too large, empty, not what may be kept
-            (``letter_checks``), or one too many.
+            (``cities.documents``), or one too many.
     """
     require_in(by, community_id, Verb.CREATE, Resource.LETTER)
     if (upload.size or 0) > LETTER_LIMIT:
@@ -179,9 +179,9 @@ def answer_changes(*, by: User, community_id: int, answer: str) -> Profile:
 
 @transaction.atomic
 def approve_profile(*, by: User, community_id: int, revision: int) -> VettingApproval:
-    """A curator says yes to what they have read. The profile is published and its registrant is
-    vetted by this, or, for the first profile of a country, by the yes of a second curator to the
-    same revision (then ``version`` of the first stays empty).
+    """A curator approves what they have read. This publishes the profile and vets its registrant
+    or, for the first profile of a country, the approval of a second curator of the same revision
+    does (then ``version`` of the first stays empty).
 
     Args:
         revision: the draft's revision that the curator has read; what they have not read is not
@@ -191,7 +191,7 @@ def approve_profile(*, by: User, community_id: int, revision: int) -> VettingApp
         NotVisible: no curator. InvalidFields: the draft is not complete. WrongState: it is not
             submitted (any more).
         Conflict: the owner changed the draft after the curator had read it (code ``newer_draft``),
-        or the same curator has said yes already and another one must (code
+        or the same curator has approved already and another one must (code
         ``second_curator_needed``).
     """
     require_staff(by, Verb.ACT, Resource.CURATION)

@@ -74,8 +74,8 @@ STUCK_AFTER = dt.timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One introduction with what must be seen without opening it. ``bar``: staff have barred the
-    pair since.
+    """One introduction with what must be seen without opening it. ``bar``: the exclusion rule that
+    staff have set on the pair since.
     """
 
     introduction: Introduction

@@ -48,7 +48,7 @@ from backend.introductions.models import (
 
 def recognised() -> Q:
     """The condition, for any queryset of partnerships, under which one is officially recognised;
-    the words are those of `is_recognised`.
+    the rule is that of ``services.agreements.is_recognised``.
     """
     highest = Signatory.objects.filter(agreement=OuterRef("agreement"), is_highest_official=True)
     both = highest.order_by().values("agreement").annotate(signed=Count("pk")).filter(signed=2)
@@ -64,8 +64,8 @@ def living_partnerships(community_id: int | None = None) -> QuerySet[Partnership
     """Recorded partnerships that have not ended, of one community or all, oldest first. Public:
     this is the directory.
 
-    Each row has ``recognised``: what ``services.is_recognised`` says of its agreement, in the same
-    statement.
+    Each row has ``recognised``, the value of ``services.agreements.is_recognised`` for its
+    agreement, from the same statement.
     """
     found = Partnership.objects.exclude(
         status__in=(Partnership.Status.ENDED, Partnership.Status.EMERITUS)
@@ -90,9 +90,7 @@ _P = Partnership.Status
 
 
 def _in_a_sentence(words: str) -> str:
-    """English writes a state small within a sentence; what is right elsewhere the catalogue has
-    decided.
-    """
+    """English writes a state in lower case within a sentence; translations stay as they are."""
     return words.lower() if (translation.get_language() or "en").startswith("en") else words
 
 
@@ -116,7 +114,7 @@ def with_health(partnerships: QuerySet[Partnership], today: dt.date) -> QuerySet
     )
     return partnerships.annotate(
         last_activity_on=last,
-        # GREATEST passes over NULL in PostgreSQL.
+        # GREATEST ignores NULL in PostgreSQL.
         awake_on=Greatest(F("since"), F("awake_since"), last),
         reports_written=Coalesce(reports, Value(0)),
         people_of_a=_people("pair__a"),

@@ -106,7 +106,7 @@ def _check_activity(
 
 
 def _wake(partnership: Partnership, by: User, community_id: int, today: dt.date) -> None:
-    """Whoever does something together is not dormant: through revitalising to active."""
+    """A common activity ends dormancy: through revitalising to active."""
     if partnership.status == _P.DORMANT:
         change_status(
             partnership,
@@ -122,8 +122,8 @@ def _wake(partnership: Partnership, by: User, community_id: int, today: dt.date)
 
 @transaction.atomic
 def retract_activity(*, by: User, activity_id: int, community_id: int) -> Activity:
-    """Takes an entry of one's own side back: its writer, an official or the chair. The row stays,
-    nobody counts it any more.
+    """Takes an entry of one's own side back: its writer, an official or the chair. The row stays
+    and is counted no more.
 
     Raises:
         NotVisible: not theirs. WrongState: taken back already, or the partnership has ended.

@@ -94,7 +94,7 @@ def add_document(
         NotVisible: neither an official or chair of that side nor a curator. InvalidFields: not what
             may be kept, or one too many.
         WrongState: not before both sides, or a side has confirmed already: what it confirmed must
-            not change under it.
+            not change afterwards.
     """
     agreement = lock_agreement(agreement_id)
     _require_side(agreement, by, Verb.CREATE, community_id)

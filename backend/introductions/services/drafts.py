@@ -293,8 +293,8 @@ def _require_complete(terms: Terms) -> None:
 
 @transaction.atomic
 def reopen_agreement(*, by: User, agreement_id: int) -> Agreement:
-    """Staff take an agreement back from both sides to write on. What a side has confirmed falls: it
-    was another text.
+    """Staff take an agreement back from both sides to write on. Confirmations are withdrawn: they
+    were for another text.
 
     Raises:
         NotVisible: no curator. WrongState: not before both sides (any more).

@@ -1,6 +1,4 @@
-"""Locks of introductions, agreements and partnerships: all changes of one queue up behind its
-row.
-"""
+"""Locks of introductions, agreements and partnerships: changes of one object wait for its row."""
 
 from __future__ import annotations
 
@@ -59,7 +57,7 @@ def lock_partnership(partnership_id: int) -> Partnership:
 def lock_partnership_as_side(
     partnership_id: int, community_id: int, by: User, verb: Verb, resource: Resource
 ) -> Partnership:
-    """The same for an act of one side. Raises NotVisible: not theirs to do, or no side of it."""
+    """The same for a change by one side. Raises NotVisible: not theirs to do, or no side of it."""
     require_in(by, community_id, verb, resource)
     partnership = lock_partnership(partnership_id)
     if community_id not in (partnership.pair.a_id, partnership.pair.b_id):

@@ -303,8 +303,8 @@ def mark_dormant() -> int:
 
 
 def _each(due: Callable[[], QuerySet[Partnership]], new: Partnership.Status, today: dt.date) -> int:
-    """Turns each of ``due`` in a commit of its own, looking again under its lock: what was done
-    since then is not undone.
+    """Changes each of ``due`` in a commit of its own, checked again under its lock: later changes
+    are not undone.
     """
     turned = 0
     for partnership_id in list(due().order_by("id").values_list("pk", flat=True)):

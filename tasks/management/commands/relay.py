@@ -16,7 +16,7 @@ from tasks.relay import Relay
 
 class Command(BaseCommand):
     help = "Turn recorded events into work and tell the workers of it, until stopped."
-    # They would import every page, to a process that shows none.
+    # They would import every page into a process that shows none.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

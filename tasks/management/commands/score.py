@@ -72,8 +72,8 @@ class Command(BaseCommand):
 
 
 def _step() -> None:
-    # Loaded only here: engine and worker take seconds, and where a worker runs, this process does
-    # nothing but look on.
+    # Loaded only here: engine and worker take seconds, and where a worker runs, this process only
+    # watches.
     from tasks.inline import step
 
     step(limit=1)
@@ -112,8 +112,8 @@ def _raise_if_dead(task: str, key: str) -> None:
 
 
 class Helpers:
-    """Whether relay and worker are there to do the work. Looked at now and then: they may come or
-    go.
+    """Whether relay and worker are there to do the work. Checked at intervals: they may start or
+    end.
     """
 
     def __init__(self, tell: Any) -> None:
@@ -139,7 +139,7 @@ def _is_alive(name: str) -> bool:
 
 
 class ProgressBar:
-    """One line on the terminal, drawn over itself."""
+    """One line on the terminal that is overwritten."""
 
     WIDTH = 40
 

@@ -28,7 +28,7 @@ from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import introduction_capacity, open_introductions
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.queries import status_for_side
-from backend.suggestions.sides import SuggestionSide
+from backend.suggestions.sides import SuggestionSide, sides_of
 
 _S = Suggestion.Status
 _A = Suggestion.SideState
@@ -52,7 +52,7 @@ def violations(scene: Scene, done: Counter[str]) -> Iterator[str]:
         Suggestion.objects.select_related("pair").get(pk=s.pk) for s in scene.suggestions
     ):
         yield from _outcome(suggestion)
-        yield from _told_early(suggestion)
+        yield from _revealed_early(suggestion)
         yield from _audit_of_answers(suggestion)
     if open_introductions(scene.a.pk) > introduction_capacity(scene.a):
         yield "A has more open introductions than it has room for"
@@ -89,23 +89,23 @@ def _outcome(suggestion: Suggestion) -> Iterator[str]:
         yield f"{mutual} events of mutual interest while {suggestion.status}"
 
 
-def _told_early(suggestion: Suggestion) -> Iterator[str]:
+def _revealed_early(suggestion: Suggestion) -> Iterator[str]:
     """Before mutual interest a side reads the same as if the other had not answered."""
     if suggestion.status in (_S.MUTUAL, _S.INTRODUCED, _S.HELD) or _events(
         Topic.INTEREST_MUTUAL, "suggestion", suggestion.pk
     ):
         return
     now = database_now()
-    for side, other in (("a", "b"), ("b", "a")):
-        if getattr(suggestion, f"{side}_state") == _A.EXPIRED:
+    for side in sides_of(suggestion):
+        if side.state == _A.EXPIRED:
             continue
         silent = copy.copy(suggestion)
         silent.status = _S.RELEASED
-        setattr(silent, f"{other}_state", _A.PENDING)
-        setattr(silent, f"{other}_final_at", None)
-        sides = SuggestionSide(suggestion, side), SuggestionSide(silent, side)
-        if status_for_side(sides[0], now) != status_for_side(sides[1], now):
-            yield f"side {side} can see that {other} has answered"
+        setattr(silent, side.other.column("state"), _A.PENDING)
+        setattr(silent, side.other.column("final_at"), None)
+        unanswered = SuggestionSide(silent, side.letter)
+        if status_for_side(side, now) != status_for_side(unanswered, now):
+            yield f"side {side.letter} can see that {side.other.letter} has answered"
 
 
 def _audit_of_answers(suggestion: Suggestion) -> Iterator[str]:
@@ -116,21 +116,15 @@ def _audit_of_answers(suggestion: Suggestion) -> Iterator[str]:
     )
     if answered != decisions.count() or undone != decisions.filter(undone_at__isnull=False).count():
         yield f"{decisions.count()} answers, {answered} events of answers, {undone} of undoing"
-    for side, community_id in (("a", suggestion.pair.a_id), ("b", suggestion.pair.b_id)):
-        standing = set(
-            decisions.filter(community_id=community_id, undone_at__isnull=True).values_list(
-                "answer", flat=True
-            )
-        )
-        state = getattr(suggestion, f"{side}_state")
+    for side in sides_of(suggestion):
+        valid = decisions.filter(community_id=side.community_id, undone_at__isnull=True)
+        answers = set(valid.values_list("answer", flat=True))
         expected = {
             _A.WITHDRAWN.value: {_A.INTERESTED.value, _A.WITHDRAWN.value},
             _A.PENDING.value: set(),
-        }.get(state, {state})
-        if state == _A.EXPIRED:
-            continue
-        if standing != expected:
-            yield f"side {side} is {state}, and its answers are {sorted(standing)}"
+        }.get(side.state, {side.state})
+        if side.state != _A.EXPIRED and answers != expected:
+            yield f"side {side.letter} is {side.state}, and its answers are {sorted(answers)}"
 
 
 def _introductions(introductions: list[Introduction], done: Counter[str]) -> Iterator[str]:

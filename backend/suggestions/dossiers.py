@@ -170,7 +170,7 @@ def _facts(view: SuggestionForSide, apart: PlacesApart) -> list[Fact]:
 
 
 def _next_steps(view: SuggestionForSide) -> list[str]:
-    """What a council can decide now, from the side's own standing alone."""
+    """What a council can decide now, from the side's own answer alone."""
     until: dt.datetime | None = view.expires_at
     answer_by = (
         _("Answer on the service by %(day)s; interest does not bind the community.")

@@ -104,7 +104,7 @@ def is_overdue(profile: Profile, now: dt.datetime) -> bool:
 
 
 def _is_available(
-    community: Community, document: Mapping[str, Any], standing: Commitments, now: dt.datetime
+    community: Community, document: Mapping[str, Any], commitments: Commitments, now: dt.datetime
 ) -> bool:
     profile = community.profile
     if profile.status not in ("published", "stale") or is_overdue(profile, now):
@@ -112,12 +112,12 @@ def _is_available(
     capacity = (
         document_value(document, "capacity", "open_introductions") or DEFAULT_OPEN_INTRODUCTIONS
     )
-    return bool(standing.open_introductions < capacity)
+    return bool(commitments.open_introductions < capacity)
 
 
 def community_record(
     community: Community,
-    standing: Commitments,
+    commitments: Commitments,
     now: dt.datetime,
     document: Mapping[str, Any] | None = None,
 ) -> ProfileRecord:
@@ -137,7 +137,7 @@ def community_record(
         return own if own is not None else getattr(place, name, None)
 
     story = document.get("story") or {}
-    partnered = standing.partner_countries | {
+    partnered = commitments.partner_countries | {
         entry["country"] for entry in document_value(document, "partnerships", "existing") or ()
     }
     home = community.country_id == HOME_COUNTRY
@@ -184,7 +184,7 @@ def community_record(
         sought=_sought(document),
         partner_countries=frozenset(partnered - {community.country_id}),
         has_us_sister=not home and HOME_COUNTRY in partnered,
-        available=_is_available(community, document, standing, now),
+        available=_is_available(community, document, commitments, now),
     )
 
 
@@ -207,12 +207,14 @@ def public_communities() -> models.QuerySet[Community]:
 
 
 def current_records(
-    communities: Mapping[int, Community], standing: Mapping[int, Commitments], now: dt.datetime
+    communities: Mapping[int, Community], commitments: Mapping[int, Commitments], now: dt.datetime
 ) -> list[ProfileRecord]:
     """The records of ``public_communities``, in order; unchanged ones are the same objects."""
     global _kept
     before, after = _kept, {}
-    made_of = {pk: _content(community, standing[pk], now) for pk, community in communities.items()}
+    made_of = {
+        pk: _content(community, commitments[pk], now) for pk, community in communities.items()
+    }
     changed = [
         pk for pk, content in made_of.items() if pk not in before or before[pk][0] != content
     ]
@@ -220,7 +222,7 @@ def current_records(
     versions = {pk: communities[pk].profile.current_version_id or 0 for pk in changed}
     documents = _documents(versions.values())
     fresh = {
-        pk: community_record(communities[pk], standing[pk], now, documents[version])
+        pk: community_record(communities[pk], commitments[pk], now, documents[version])
         for pk, version in versions.items()
     }
     after = {
@@ -231,7 +233,7 @@ def current_records(
     return [record for _, record in after.values()]
 
 
-def _content(community: Community, standing: Commitments, now: dt.datetime) -> Hashable:
+def _content(community: Community, commitments: Commitments, now: dt.datetime) -> Hashable:
     """All that ``community_record`` can read: columns, the profile's state, and its version."""
     profile = community.profile
     rows = (community, community.place, community.country)
@@ -240,7 +242,13 @@ def _content(community: Community, standing: Commitments, now: dt.datetime) -> H
         for row in rows
         if row is not None
     )
-    return columns, profile.status, is_overdue(profile, now), profile.current_version_id, standing
+    return (
+        columns,
+        profile.status,
+        is_overdue(profile, now),
+        profile.current_version_id,
+        commitments,
+    )
 
 
 def _documents(version_ids: Iterable[int]) -> dict[int, Any]:

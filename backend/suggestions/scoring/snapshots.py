@@ -78,13 +78,13 @@ def freeze_snapshot(now: dt.datetime | None = None) -> Snapshot:
     for a, b in pairs_being_introduced().values_list("a_id", "b_id"):
         open_counts[a] += 1
         open_counts[b] += 1
-    standing = {}
+    commitments = {}
     for pk in communities:
         own = countries[pk] | {
             communities[other].country_id for other in partners[pk] if other in communities
         }
-        standing[pk] = Commitments(frozenset(own), open_counts[pk])
-    records = current_records(communities, standing, moment)
+        commitments[pk] = Commitments(frozenset(own), open_counts[pk])
+    records = current_records(communities, commitments, moment)
     left = tuple(r for r in records if r.country == HOME_COUNTRY)
     right = tuple(r for r in records if r.country != HOME_COUNTRY)
     left_ids, right_ids = {r.id for r in left}, {r.id for r in right}

@@ -85,7 +85,7 @@ def assess_pair(user: User | AnonymousUser, *, home_id: int, abroad_id: int) -> 
 
 
 def _assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
-    problems = _standing_problems(home, abroad, now)
+    problems = _problems_of_pair(home, abroad, now)
     snapshot = freeze_snapshot(now)
     left = tuple(record for record in snapshot.left if record.id == home.pk)
     right = tuple(record for record in snapshot.right if record.id == abroad.pk)
@@ -120,7 +120,7 @@ def _assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
     return Assessment(home, abroad, row.score, fits, tuple(problems))
 
 
-def _standing_problems(home: Community, abroad: Community, now: dt.datetime) -> list[Problem]:
+def _problems_of_pair(home: Community, abroad: Community, now: dt.datetime) -> list[Problem]:
     """What keeps the pair from being proposed whatever its score."""
     found = [
         Problem("barred", f"Barred by staff: {bar.because}", hard=True)

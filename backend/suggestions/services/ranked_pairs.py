@@ -138,14 +138,14 @@ STAYS_AT = 0.9
 
 def allocate_run(run_id: int) -> int:
     """Chooses among all promising pairs of a run; returns how many. Needs the ranking's lock."""
-    standing = _OpenSuggestions()
-    rooms = standing.rooms()
-    rows = [*_promising_rows(run_id, standing), *standing.released_rows(rooms)]
-    kept = standing.released.keys()
+    current = _OpenSuggestions()
+    rooms = current.rooms()
+    rows = [*_promising_rows(run_id, current), *current.released_rows(rooms)]
+    kept = current.released.keys()
     chosen = allocate(
         rows,
         rooms,
-        shown=standing.unreleased,
+        shown=current.unreleased,
         kept=kept,
         threshold=settings.SUGGESTIONS["promising"],
     )
@@ -172,12 +172,10 @@ def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, 
     What was chosen and is promising still stays; what others lost by the rescoring is made good by
     the next run.
     """
-    standing = _OpenSuggestions()
-    rooms = standing.rooms()
-    rows = [*_promising_rows(run_id, standing, before), *standing.released_rows(rooms)]
-    kept = {(row.left_id, row.right_id) for row in rows} & (
-        before.keys() | standing.released.keys()
-    )
+    current = _OpenSuggestions()
+    rooms = current.rooms()
+    rows = [*_promising_rows(run_id, current, before), *current.released_rows(rooms)]
+    kept = {(row.left_id, row.right_id) for row in rows} & (before.keys() | current.released.keys())
     chosen = allocate_around(
         rows,
         rooms,
@@ -261,12 +259,12 @@ class _OpenSuggestions:
 
 
 def _promising_rows(
-    run_id: int, standing: _OpenSuggestions, known: Iterable[PairIds] = ()
+    run_id: int, current: _OpenSuggestions, known: Iterable[PairIds] = ()
 ) -> list[PromisingRow]:
     """Pairs whose preferences both reach the threshold, or nearly if suggested already."""
     threshold = settings.SUGGESTIONS["promising"]
     lowered = threshold * STAYS_AT
-    known = standing.unreleased.union(known)
+    known = current.unreleased.union(known)
     fields = ("left_id", "right_id", "left_preference", "right_preference", "score")
     found = RankedPair.objects.filter(
         run_id=run_id, left_preference__gte=lowered, right_preference__gte=lowered
@@ -275,7 +273,7 @@ def _promising_rows(
     return [
         row
         for row in rows
-        if row[:2] not in standing.settled
+        if row[:2] not in current.settled
         and (row[:2] in known or min(row.left_preference, row.right_preference) >= threshold)
     ]
 

@@ -42,9 +42,10 @@ PERIODIC_TASKS: dict[str, PeriodicTask] = {
         "expire_suggestions", dt.timedelta(hours=1), dt.timedelta(minutes=5)
     ),
     "remind_of_expiry": PeriodicTask("remind_of_expiry", _DAY, dt.timedelta(hours=8, minutes=20)),
+    # The days of an exclusion rule are those of UTC
     "enforce_exclusion_rules": PeriodicTask(
         "enforce_exclusion_rules", _DAY, dt.timedelta(minutes=1)
-    ),  # the days of an exclusion rule are those of UTC
+    ),
     "mark_stale_profiles": PeriodicTask(
         "mark_stale_profiles", _DAY, dt.timedelta(hours=1, minutes=15)
     ),

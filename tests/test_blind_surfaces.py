@@ -181,21 +181,17 @@ def look(client: Client, address: str) -> tuple[int, list[tuple[str, str]], byte
     body = b"".join(response) if response.streaming else response.content
     body = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"', b"", body)
     body = re.sub(rb"in \d+ seconds?\.", b"in some seconds.", body)
-    body = re.sub(
-        rb"%3A[A-Za-z0-9]+%3A[\w-]+&", b"&", body
-    )  # when a cursor was signed, and its signature
+    # When a cursor was signed, and its signature
+    body = re.sub(rb"%3A[A-Za-z0-9]+%3A[\w-]+&", b"&", body)
     if any(part in address for part in ("notifications", "events", "me/acts", "me/data")):
-        body = re.sub(
-            rb'"id":\d+', b"", body
-        )  # counts whatever happens on the service, whoever does it
+        # Counts whatever happens on the service, whoever does it
+        body = re.sub(rb'"id":\d+', b"", body)
         body = re.sub(rb'"event_id":\d+', b"", body)
-        body = re.sub(
-            rb'("(?:\w+_at|at)":)"[^"]*"', rb"\1", body
-        )  # that there is a moment stays; each world has its own
+        # That there is a moment stays; each world has its own
+        body = re.sub(rb'("(?:\w+_at|at)":)"[^"]*"', rb"\1", body)
     if address == "/inbox/":
-        body = re.sub(
-            rb'datetime="[^"]*"|\d{1,2}:\d{2}', b"", body
-        )  # each world is looked at a little later than the one before
+        # Each world is looked at a little later than the one before
+        body = re.sub(rb'datetime="[^"]*"|\d{1,2}:\d{2}', b"", body)
     headers = sorted(
         (name, value) for name, value in response.items() if name not in {"Content-Length"}
     )

@@ -156,9 +156,8 @@ def test_introduced(what: str) -> None:
     assert admitted_actors(Scene(), ask) == allowed
 
 
-NO_FORM = {
-    "meeting: propose on its page"
-}  # where no meeting can be arranged, there is no page to propose one
+# Where no meeting can be arranged, there is no page to propose one
+NO_FORM = {"meeting: propose on its page"}
 
 
 @pytest.mark.django_db

@@ -279,10 +279,8 @@ PAGES: dict[str, tuple[Ask, set[str]]] = {
     "letter of A": (page("communities/{a}/profile/letters/{letter}/"), {"official"}),
     "letter of A, for staff": (page("staff/vetting/{a}/letters/{letter}/"), {"curator"}),
     "contacts of A": (page("communities/{a}/profile/contacts/"), {"official"}),
-    "contacts of A, for staff": (
-        page("staff/communities/{a}/contacts/"),
-        STAFF,
-    ),  # an administrator is asked why
+    # An administrator is asked why
+    "contacts of A, for staff": (page("staff/communities/{a}/contacts/"), STAFF),
     "contacts of A: break the glass": (
         page("staff/communities/{a}/contacts/", {"reason": "An emergency in their town hall."}),
         {"admin"},

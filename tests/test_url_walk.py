@@ -269,9 +269,8 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
 
 
 def outcome(response: Any, name: str) -> str:
-    if (
-        name == "mfa_login_webauthn"
-    ):  # what a passkey's script asks for; a page that is opened leads to signing in
+    # What a passkey's script asks for; a page that is opened leads to signing in
+    if name == "mfa_login_webauthn":
         return ALLOWED
     if name == "readyz":  # 503 says here that no worker runs beside this test
         return ALLOWED

@@ -135,11 +135,8 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
         Actor.CURATOR: "CRUX",
         Actor.ADMIN: "R",
     },
-    Resource.SIGNATURE: {
-        Actor.OFFICIAL: "CX",
-        Actor.CHAIR: "CX",
-        Actor.CURATOR: "C",
-    },  # staff never confirm for a side
+    # Staff never confirm for a side
+    Resource.SIGNATURE: {Actor.OFFICIAL: "CX", Actor.CHAIR: "CX", Actor.CURATOR: "C"},
     Resource.PARTNERSHIP: {
         Actor.OFFICIAL: "R",
         Actor.COMMITTEE_MEMBER: "R",

@@ -128,9 +128,8 @@ def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> lis
         counted[_label(label)][:4] = counts
     for label, status, reached in _late_steps(made, by):
         row = counted[_label(label)]
-        row[3] += (
-            status not in _MUTUAL
-        )  # the board shows that it was, also where the interest has gone since
+        # The board shows that it was, also where the interest has gone since
+        row[3] += status not in _MUTUAL
         row[4] += bool(reached & _INTRODUCED)
         row[5] += bool(reached & _MET)
         row[6] += _I.AGREEMENT in reached

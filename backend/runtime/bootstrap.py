@@ -226,9 +226,8 @@ def _install(venv: Path, root: Path, lock: Path) -> None:
         "PIP_NO_INPUT": "1",
     }
     if ssl.create_default_context().cert_store_stats()["x509_ca"]:
-        env.setdefault(
-            "UV_SYSTEM_CERTS", "1"
-        )  # a house with a certificate authority of its own has put it there
+        # A house with a certificate authority of its own has put it there
+        env.setdefault("UV_SYSTEM_CERTS", "1")
     pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
     uv = venv / "bin" / "uv"
     if not uv.exists():

@@ -37,9 +37,8 @@ def main(argv: list[str]) -> int:
             return run_tests(argv[2:])
         if word in {"help", "--help", "-h"} and len(argv) <= 2:
             print(USAGE, flush=True)
-        if (
-            os.environ.get("CSC_MODE") != "production"
-        ):  # an image for production has its packages already
+        # An image for production has its packages already
+        if os.environ.get("CSC_MODE") != "production":
             bootstrap.enter(None)
         from backend.runtime.commands import run_django
 

@@ -168,9 +168,8 @@ class EmbeddedPostgres:
     def _run_in(self, cluster: Path, program: str, *words: str, stdin: str) -> None:
         with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output:
             if is_root():
-                os.fchown(
-                    source.fileno(), NOBODY, NOBODY
-                )  # /dev/stdin opens it once more, as the user who reads it
+                # /dev/stdin opens it once more, as the user who reads it
+                os.fchown(source.fileno(), NOBODY, NOBODY)
             source.write(stdin.encode())
             source.seek(0)
             code = self._spawn(cluster, program, words, stdin=source, stdout=output).wait()

@@ -175,9 +175,8 @@ class Supervisor:
     def _note_crash(self, part: ServicePart, now: float, patience: int | None) -> None:
         if part.process is not None:
             self._read(0)
-            signal_group(
-                part.process, signal.SIGKILL
-            )  # what it started must not live beside its successor
+            # What it started must not live beside its successor
+            signal_group(part.process, signal.SIGKILL)
         part.crashes = 1 if now - part.started_at > _STEADY_SECONDS else part.crashes + 1
         code = part.process.returncode if part.process is not None else None
         what = f"{part.name} ended unasked ({_describe(code)})"

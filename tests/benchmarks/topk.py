@@ -68,9 +68,8 @@ def peak_alone(saved: Path, name: str) -> float:
 def _peak(saved: Path, name: str) -> float:
     with saved.open("rb") as file:
         work = contenders(*pickle.load(file))[name][0]
-    ctypes.CDLL(None).malloc_trim(
-        0
-    )  # what loading has left free must not be taken for memory that the work does not need
+    # What loading has left free must not be taken for memory that the work does not need
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # from here on the peak counts (proc(5))
     before = _status("VmRSS")
     kept = work()

@@ -219,9 +219,8 @@ def assert_side_exact(
 def assert_exact(ranking, problem: PairProblem, *, quantised: bool = False) -> None:  # type: ignore[no-untyped-def]
     """Both sides of a ranking against the oracle."""
     truth = oracle(problem, ranking.fusion)
-    score = (
-        np.round(truth.score, 13) if quantised else truth.score
-    )  # equal fractions may be summed in another order
+    # Equal fractions may be summed in another order
+    score = np.round(truth.score, 13) if quantised else truth.score
     assert_side_exact(
         ranking.left, problem.left_ids, problem.right_ids, score, truth.outgoing, ranking.k
     )

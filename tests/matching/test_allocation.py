@@ -74,9 +74,8 @@ def test_more_capacity_never_means_fewer_meetings_for_a_community(
     after = Allocation(0.05, tolerance=1e-10).fit(candidates, more, right).totals()
     assert after[0][row] >= before[0][row] - 1e-6
     others = np.arange(len(left)) != row
-    assert (
-        after[0][others] <= before[0][others] + 1e-6
-    ).all()  # substitutes: its gain is nobody else's on its side
+    # Substitutes: its gain is nobody else's on its side
+    assert (after[0][others] <= before[0][others] + 1e-6).all()
     assert (after[1] >= before[1] - 1e-6).all()
 
 
@@ -151,10 +150,8 @@ def test_candidates_are_the_union_of_both_sides_lists_each_pair_once() -> None:
     ]
     assert found.scores.tolist() == [0.9, 0.8, 0.7, 0.6]
     assert found.left_preference[:3].tolist() == [0.9, 0.8, 0.7]  # outgoing of the left list
-    assert (found.left_preference[3], found.right_preference[3]) == (
-        0.3,
-        0.6,
-    )  # found in the right list only: its incoming is left's
+    # Found in the right list only: its incoming is left's
+    assert (found.left_preference[3], found.right_preference[3]) == (0.3, 0.6)
 
 
 def test_empty_sides_and_no_candidates_give_empty_results() -> None:

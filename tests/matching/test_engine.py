@@ -76,9 +76,8 @@ def test_engine_and_ranking_follow_a_snapshot_as_if_made_anew(
             ours, theirs = (
                 getattr(getattr(engine.problem, direction), name) for engine in (followed, anew)
             )
-            np.testing.assert_allclose(
-                ours, theirs, rtol=0, atol=1e-6
-            )  # a story encoded alone differs in the last bits
+            # A story encoded alone differs in the last bits
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
     np.testing.assert_array_equal(followed.problem.exceptions.rows, anew.problem.exceptions.rows)
 
     index = RankingIndex(earlier.problem, top_k(earlier.problem, k + 1), k)

@@ -47,9 +47,8 @@ def test_items_of_unknown_label_neither_help_nor_stand_above() -> None:
 
 
 def test_measures_of_a_list_known_by_hand() -> None:
-    found = recovered(
-        [5.0, 4.0, 3.0, 2.0], relevant=[1, 3]
-    )  # ranks 2 and 4, one and two of two others above
+    # Ranks 2 and 4, one and two of two others above
+    found = recovered([5.0, 4.0, 3.0, 2.0], relevant=[1, 3])
     measures = RankingMeasures.of([found])
     assert measures.mrr == 0.5
     assert measures.hit_at_10 == 1.0

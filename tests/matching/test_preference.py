@@ -184,9 +184,8 @@ def test_presence_of_parts_that_all_have_is_one_column() -> None:
     weights = Weights(unit=dict.fromkeys(FACET_NAMES, 1.0))
     factors = build_engine(snapshot, FeatureBuilder(VOCABULARY), weights).problem.left_to_right
     assert factors.presence_left.shape == (3, 1)
-    assert (
-        factors.presence_left[0, 0] == 1.0 + 1.0 + 0.75
-    )  # size, time zone and the coast's share of geography
+    # Size, time zone and the coast's share of geography
+    assert factors.presence_left[0, 0] == 1.0 + 1.0 + 0.75
 
 
 def test_features_of_another_fit_are_refused() -> None:

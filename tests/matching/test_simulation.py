@@ -122,9 +122,8 @@ def test_allocated_lists_are_no_longer_than_the_room_for_introductions_allows() 
     lengths = (lists.left >= 0).sum(axis=1), (lists.right >= 0).sum(axis=1)
     beyond = lengths[0] - 2 * market.left_capacity
     assert (lengths[1] >= 1).all() and (lengths[1] <= 2 * market.right_capacity).all()
-    assert (
-        beyond > 0
-    ).mean() <= 0.25 and beyond.max() <= 2  # by the floor of others, who have nobody else
+    # By the floor of others, who have nobody else
+    assert (beyond > 0).mean() <= 0.25 and beyond.max() <= 2
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:

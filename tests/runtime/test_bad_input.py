@@ -323,9 +323,8 @@ def test_production_refuses_a_key_that_can_be_guessed(key: str) -> None:
 def test_random_keys_of_every_alphabet_are_accepted() -> None:
     for _ in range(200):
         for key in (secrets.token_urlsafe(50), secrets.token_hex(25)):
-            with pytest.raises(
-                ConfigurationError, match="PUBLIC_URL is not set"
-            ):  # the next that is asked for
+            # The next that is asked for
+            with pytest.raises(ConfigurationError, match="PUBLIC_URL is not set"):
                 read_environment({"CSC_MODE": "production", "SECRET_KEY": key})
 
 
@@ -451,9 +450,8 @@ class TestEnvironment:
     def test_clone_that_cannot_be_written_is_told_before_anything_is_made(
         self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(
-            os, "access", lambda path, mode: False
-        )  # root may write everywhere but on a read-only disk
+        # Root may write everywhere but on a read-only disk
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
         with pytest.raises(
             SetupError, match="which you may not write; clone the project into a folder of your own"
         ):

@@ -115,9 +115,8 @@ def test_ready_means_that_an_official_has_suggestions_after_a_killed_first_start
     assert _is_ready(second, log), log.read_text(errors="replace")[-4000:]
     found, counts = _ask(data, _OF_THE_OFFICIAL), _ask(data, _COUNTS)
     assert found is not None and found[0] > 0
-    assert (
-        counts is not None and counts[0] == 1
-    )  # the run that was killed went on: no other was begun
+    # The run that was killed went on: no other was begun
+    assert counts is not None and counts[0] == 1
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
 

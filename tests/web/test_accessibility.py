@@ -175,9 +175,8 @@ def test_pages_are_light(
         if "logout" in path:
             continue
         bodies.clear()
-        visitor.open(
-            path
-        )  # until all that the page names has come; nothing is asked for later without a click
+        # Until all that the page names has come; nothing is asked for later without a click
+        visitor.open(path)
         weights[path] = sum(len(gzip.compress(body)) for body in bodies)
     heaviest = max(weights, key=weights.__getitem__)
     print(f"heaviest page: {heaviest} with {weights[heaviest]:,} bytes, compressed")
@@ -235,9 +234,8 @@ def test_profile_page_without_javascript(
 @pytest.fixture
 def world() -> World:
     cache.clear()
-    Client().get(
-        reverse("account_login")
-    )  # all pages are imported by the first request, which may take longer than a browser waits
+    # All pages are imported by the first request, which may take longer than a browser waits
+    Client().get(reverse("account_login"))
     made = make_world()
     CommunityRoleFactory(community=made.a, role="committee_member")
     InvitationFactory(community=made.a)

@@ -272,11 +272,8 @@ def test_guessing_one_account_is_slowed_down_while_others_get_in() -> None:
     ("proxies", "forwarded", "address"),
     [
         (1, "192.0.2.99", "192.0.2.99"),
-        (
-            1,
-            "6.6.6.6, 192.0.2.99",
-            "192.0.2.99",
-        ),  # what the client made up stands before what the proxy saw
+        # What the client made up stands before what the proxy saw
+        (1, "6.6.6.6, 192.0.2.99", "192.0.2.99"),
         (0, "6.6.6.6", "203.0.113.7"),
     ],
 )

@@ -129,9 +129,8 @@ def _make(path: Path) -> str:
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(password + "\n")
-        os.link(
-            arriving, path
-        )  # fails where another process was faster: then theirs is the password
+        # Fails where another process was faster: then theirs is the password
+        os.link(arriving, path)
     except FileExistsError:
         return path.read_text(encoding="ascii").strip()
     finally:

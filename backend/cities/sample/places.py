@@ -144,13 +144,8 @@ OFFICIAL_AT_HOME = 4975802  # Portland, Maine
 # Under comprehensive U.S. sanctions in part or whole, or U.S. soil themselves: no sample invents
 # ties with them.
 _LEFT_OUT = ("US", "KP", "IR", "SY", "CU", "RU", "BY", "PR", "GU", "VI", "AS", "MP", "UM", "AQ")
-_BOROUGHS = (
-    5110302,
-    5133273,
-    5125771,
-    5110266,
-    5139568,
-)  # of New York City: in the gazetteer as places of their own
+# Of New York City: in the gazetteer as places of their own
+_BOROUGHS = (5110302, 5133273, 5125771, 5110266, 5139568)
 
 # Ranks places within their country (or U.S. state) and size class by a hash, those with listed
 # partners three times as likely.

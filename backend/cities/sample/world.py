@@ -248,9 +248,8 @@ def _add_profiles(
     ]
     Profile.objects.bulk_create(profiles, batch_size=_BATCH)
     every = list(zip(profiles, documents, statuses, strict=True))
-    with (
-        connection.cursor() as cursor
-    ):  # the documents are there already: no need to send them twice
+    # The documents are there already: no need to send them twice
+    with connection.cursor() as cursor:
         cursor.execute(
             _FIRST_VERSIONS,
             [curator.pk, [profile.pk for profile, _, standing in every if standing.published]],

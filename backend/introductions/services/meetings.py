@@ -39,9 +39,8 @@ def _lock(introduction_id: int, by: User, side_id: int | None) -> Introduction:
     if side_id is None:
         require_staff(by, Verb.ACT, Resource.INTRODUCTION)
     else:
-        require_in(
-            by, side_id, Verb.ACT, Resource.CONSENT
-        )  # who consents for a side also arranges its meetings; staff have their own way in
+        # Who consents for a side also arranges its meetings; staff have their own way in
+        require_in(by, side_id, Verb.ACT, Resource.CONSENT)
     introduction = lock_introduction(introduction_id)
     if side_id is not None and side_id not in (introduction.pair.a_id, introduction.pair.b_id):
         raise NotVisible

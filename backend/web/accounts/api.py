@@ -128,9 +128,8 @@ class TokensView(ApiList):
     def post(self, request: Request) -> Response:
         """Takes no idempotency key: its answer holds the token, and nothing of that is stored."""
         user = person_in_session(request)
-        require_may_make_tokens(
-            user
-        )  # before the values are looked at: to others there is nothing here
+        # Before the values are looked at: to others there is nothing here
+        require_may_make_tokens(user)
         token, words = create_token(
             by=user, **validated(serializers.TokenRequestSerializer, request.data)
         )

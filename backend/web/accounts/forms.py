@@ -42,9 +42,8 @@ class SignUpForm(SignupForm):
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         if self.account_already_exists and self.cleaned_data.get("password1"):
-            make_password(
-                self.cleaned_data["password1"]
-            )  # the work that a new account makes: time must not tell that there is one
+            # The work that a new account makes: time must not tell that there is one
+            make_password(self.cleaned_data["password1"])
         saved: tuple[User | None, HttpResponse | None] = super().try_save(request)
         return saved
 

@@ -86,9 +86,8 @@ def _bars(reasons: Mapping[str, Any]) -> dict[str, BarMark]:
     bars = {}
     for row in reasons.get("contributions", ()):
         named = [item_label(code) for code, _value in row.get("items", ())[:6]]
-        items = [
-            words for words in named if words
-        ]  # a likeness as a whole, such as that of the stories, names nothing
+        # A likeness as a whole, such as that of the stories, names nothing
+        items = [words for words in named if words]
         bars[row["facet"]] = BarMark(row.get("similarity"), row.get("weight", 0.0), items)
     return bars
 

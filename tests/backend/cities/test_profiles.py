@@ -310,9 +310,8 @@ def may(actor: str, act: str) -> bool:
 
 
 def community_in(status: str) -> Community:
-    CommunityFactory(
-        published=True
-    )  # the first of a country needs two curators: tests/backend/cities/test_vetting.py
+    # The first of a country needs two curators: tests/backend/cities/test_vetting.py
+    CommunityFactory(published=True)
     community = CommunityFactory()
     profile = Profile.objects.create(community=community, draft=document())
     if status in EVER_PUBLISHED:

@@ -136,10 +136,8 @@ def test_picture_is_drawn_anew_without_what_tells_where_it_was_taken() -> None:
         for word in (b"mayor", b"a comment", b"<script>", b"PK\x05\x06")
     )
     with Image.open(io.BytesIO(kept)) as image:
-        assert (image.size, dict(image.getexif())) == (
-            (30, 40),
-            {},
-        )  # upright: the camera was turned
+        # Upright: the camera was turned
+        assert (image.size, dict(image.getexif())) == ((30, 40), {})
 
 
 @pytest.mark.parametrize(

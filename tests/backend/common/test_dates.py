@@ -285,11 +285,8 @@ def test_overlap_lies_in_both_working_days(day: dt.date, first: str, second: str
 def test_overlap_follows_the_clocks_of_each_place() -> None:
     new_york, berlin = ZoneInfo("America/New_York"), ZoneInfo("Europe/Berlin")
     hours = {}
-    for day in (
-        dt.date(2027, 3, 12),
-        dt.date(2027, 3, 16),
-        dt.date(2027, 3, 30),
-    ):  # before, between and after both changes
+    # Before, between and after both changes
+    for day in (dt.date(2027, 3, 12), dt.date(2027, 3, 16), dt.date(2027, 3, 30)):
         (overlap,) = overlaps(new_york, berlin, day)
         hours[day.isoformat()] = (overlap.ends_at - overlap.starts_at).total_seconds() / 3600
     assert hours == {"2027-03-12": 2.0, "2027-03-16": 3.0, "2027-03-30": 2.0}

@@ -32,11 +32,8 @@ def test_best_pairs_come_first_within_the_room_and_the_last_one_is_not_left_out(
     rows = _rows((1, 10, 0.9), (2, 10, 0.6), (3, 10, 0.55), (3, 11, 0.5))
     rooms = {1: Room(1, 1), 2: Room(1, 1), 3: Room(1, 1), 10: Room(1, 1), 11: Room(1, 1)}
     chosen = allocate(rows, rooms, shown=set(), threshold=0.45)
-    assert chosen.keys() == {
-        (1, 10),
-        (3, 11),
-        (2, 10),
-    }  # 2 has nobody else: its floor goes beyond 10's limit by one
+    # 2 has nobody else: its floor goes beyond 10's limit by one
+    assert chosen.keys() == {(1, 10), (3, 11), (2, 10)}
     assert all(0 <= expected_matches <= 1.001 for expected_matches in chosen.values())
 
 
@@ -109,9 +106,8 @@ def test_run_is_allocated_within_capacity_and_everybody_gets_one(run: ScoringRun
     ranked_pairs.allocate_run(run.pk)
     loads = _loads(run)
     assert len(loads) == 13
-    assert (
-        max(loads.values()) <= 3 and sum(load > 2 for load in loads.values()) <= 1
-    )  # where the floor had to act
+    # Where the floor had to act
+    assert max(loads.values()) <= 3 and sum(load > 2 for load in loads.values()) <= 1
 
 
 def test_allocating_again_with_the_suggestions_open_changes_nothing(run: ScoringRun) -> None:

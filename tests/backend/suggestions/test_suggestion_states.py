@@ -80,10 +80,8 @@ def expected(status: str, a: str, b: str, act: str) -> tuple[str, str, str] | No
         return None
     sides = (given, other) if side == "a" else (other, given)
     if status != S.RELEASED:
-        return (
-            status,
-            *sides,
-        )  # closed by the other side in secret: the answer is taken and moves nothing
+        # Closed by the other side in secret: the answer is taken and moves nothing
+        return (status, *sides)
     if given == A.INTERESTED:
         return (S.MUTUAL if other == A.INTERESTED else S.RELEASED, *sides)
     return (S.DECLINED if given == A.DECLINED else S.WITHDRAWN, *sides)

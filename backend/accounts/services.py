@@ -1,4 +1,4 @@
-"""Services for accounts, staff, second factors, mails to an address, and signals of django-allauth."""
+"""Services for accounts, staff, second factors, mails to an address; signals of django-allauth."""
 
 from __future__ import annotations
 

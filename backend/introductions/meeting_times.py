@@ -95,7 +95,7 @@ def has_entry(meeting: Meeting) -> bool:
 
 
 def method_of(meeting: Meeting) -> str:
-    """What the entry asks of a calendar: "REQUEST" to store it as it is now, "CANCEL" to remove it."""
+    """What the entry asks of a calendar: "REQUEST" to store it, "CANCEL" to remove it."""
     return "CANCEL" if meeting.status == Meeting.Status.CANCELLED else "REQUEST"
 
 

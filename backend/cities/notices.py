@@ -277,7 +277,7 @@ def _changes_requested(notification: Notification) -> MessageText:
             % {"own": own_name(notification)},
             *([_("Reason: %(reason)s.") % {"reason": reason}] if reason else []),
         ),
-        _("Read what is asked and mend it"),
+        _("Read what is asked and correct it"),
     )
 
 

@@ -141,7 +141,7 @@ GROUPS: tuple[Group, ...] = (
         4,
         "sectors",
         _("Sectors"),
-        _("What your economy stands on. 1 present, 2 strong, 3 what we are known for."),
+        _("What your economy is based on. 1 present, 2 strong, 3 what we are known for."),
         (Field("strengths", _("Sectors and their strength"), "weighted", vocabulary="sectors"),),
     ),
     Group(

@@ -226,7 +226,7 @@ def _partnerships(field: Field, value: Any) -> list[dict[str, Any]]:
     keys = [(entry["country"], searched_name(entry["name"])) for entry in rows]
     twice = next((entry["name"] for at, entry in enumerate(rows) if keys[at] in keys[:at]), None)
     if twice is not None:
-        raise _Wrong(_("“%(name)s” stands there twice; keep one row.") % {"name": twice})
+        raise _Wrong(_("“%(name)s” is there twice; keep one row.") % {"name": twice})
     return rows
 
 
@@ -341,6 +341,6 @@ def _wrong_across(clean: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]
     both = sorted(set(sought.get("countries", ())) & set(sought.get("excluded_countries", ())))
     if both:
         errors["sought.excluded_countries"] = [
-            _("%(codes)s stands in both lists; keep it in one.") % {"codes": ", ".join(both)}
+            _("%(codes)s is in both lists; keep it in one.") % {"codes": ", ".join(both)}
         ]
     return errors

@@ -37,9 +37,7 @@ def change_state(
         .update(**{field: new}, **values)
     )
     if updated != 1:
-        raise WrongState(
-            "Somebody else changed this in the meantime; reload to see where it stands."
-        )
+        raise WrongState("Somebody else changed this meanwhile; reload to see its present state.")
     setattr(instance, field, new)
     for name, value in values.items():
         setattr(instance, name, value)

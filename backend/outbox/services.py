@@ -173,7 +173,7 @@ def retry_dead(*, by: EventAuthor, job_id: int) -> Job:
     if work is None:
         raise NotVisible
     if not revived:
-        raise WrongState("This is no dead letter any more; reload to see where it stands.")
+        raise WrongState("This is no dead letter any more; reload to see its present state.")
     # The event wakes the relay.
     record(Topic.DEAD_LETTER_RETRIED, subject=work, by=by, task=work.task, key=work.key)
     return work

@@ -179,7 +179,10 @@ def _interest_mutual(notification: Notification) -> MessageText:
         sides = {"a": name_of(notification.payload["a"]), "b": name_of(notification.payload["b"])}
         return MessageText(
             _("Mutual interest: introduce two communities"),
-            (_("%(a)s and %(b)s are both interested. A card waits on the board.") % sides,),
+            (
+                _("%(a)s and %(b)s are both interested. An introduction waits on the board.")
+                % sides,
+            ),
             _("Open the board"),
         )
     return MessageText(

@@ -137,7 +137,7 @@ def change_role(*, by: User, community_id: int, role_id: int, role: str) -> Comm
             != 1
         ):
             raise WrongState(
-                str(_("Somebody else changed this in the meantime; reload to see where it stands."))
+                str(_("Somebody else changed this meanwhile; reload to see its present state."))
             )
         found.role = role
         record(

@@ -157,7 +157,7 @@ def answer_changes(*, by: User, community_id: int, answer: str) -> Profile:
     require_in(by, community_id, Verb.ACT, Resource.DRAFT)
     profile = profile_for_update(community_id)
     if profile.status != Profile.Status.CHANGES_REQUESTED:
-        raise WrongState(_("Staff ask for nothing at the moment; reload to see where it stands."))
+        raise WrongState(_("Staff ask for nothing at the moment; reload to see the present state."))
     if not answer.strip() or not _storable(answer):
         raise InvalidFields(
             {

@@ -70,7 +70,7 @@ class PlannedRowSerializer(serializers.Serializer):
         help_text="By field: what is, and what will be",
     )
     problems = serializers.ListField(
-        child=serializers.CharField(), help_text="What is wrong, and how to mend it"
+        child=serializers.CharField(), help_text="What is wrong, and how to correct it"
     )
 
 

@@ -168,7 +168,7 @@ class ProblemSerializer(serializers.Serializer):
     title = serializers.CharField(help_text="The status in words.")
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="Stable; programs may branch on it.")
-    detail = serializers.CharField(help_text="What is wrong and how to mend it, for people.")
+    detail = serializers.CharField(help_text="What is wrong and how to correct it, for people.")
     errors = serializers.DictField(  # type: ignore[assignment]  # the name is the document's
         child=serializers.ListField(child=serializers.CharField()),
         required=False,

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.urls import reverse
 
 from backend.common.dates import database_now
 from backend.introductions.models import Agreement, Partnership
@@ -39,6 +38,7 @@ from tests.factories import (
     PairFactory,
     SuggestionFactory,
 )
+from tests.web.html_forms import url
 
 
 class Scene:
@@ -317,8 +317,8 @@ def test_what_is_not_open_reads_like_what_is_not_there() -> None:
         client = scene.world.client(actor)
         for name, there in things.items():
             one, none = (
-                client.get(reverse(f"web:{name}", args=[there])),
-                client.get(reverse(f"web:{name}", args=[999_999])),
+                client.get(url(name, there)),
+                client.get(url(name, 999_999)),
             )
             assert one.status_code == none.status_code == 404
             assert unmarked(one.content, there) == unmarked(none.content, 999_999)
@@ -333,7 +333,7 @@ def test_confirming_in_the_page_begins_the_partnership() -> None:
         response = confirm(scene, scene.world.client(actor), actor)
         assert response.status_code == 302
     begun = Partnership.objects.get(pair=scene.signing.introduction.pair)
-    assert response["Location"] == reverse("web:partnership", args=[begun.pk])
+    assert response["Location"] == url("partnership", begun.pk)
 
 
 @pytest.mark.django_db

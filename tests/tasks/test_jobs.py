@@ -26,6 +26,7 @@ from tests.factories import (
     JobFactory,
     SuggestionFactory,
 )
+from tests.simultaneous import outcomes_of
 
 pytestmark = pytest.mark.django_db
 
@@ -136,18 +137,8 @@ def test_lease_is_kept_while_the_work_takes_longer_than_it(scratch, settings) ->
 def test_work_delivered_to_four_workers_at_once_is_done_by_one(scratch) -> None:
     seen: list[int] = []
     row = JobFactory(task=scratch(lambda lease: seen.append(lease.job_id)))
-    start = threading.Barrier(4)
 
-    def run() -> None:
-        start.wait()
-        run_job(row.pk)
-        connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes_of(*[lambda: run_job(row.pk)] * 4)
 
     assert seen == [row.pk]
 

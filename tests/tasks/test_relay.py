@@ -24,6 +24,7 @@ from tasks.relay import Relay, open_due_slots, publish_due, route_events
 from tasks.routes import jobs_for, routes_of
 from tasks.schedule import PERIODIC_TASKS, open_due_tick
 from tests.factories import MOMENT, EventFactory, JobFactory, ScoringShardFactory, UserFactory
+from tests.simultaneous import outcomes_of
 
 # From recorded events to messages: nothing lost, nothing doubled, whatever the broker does.
 
@@ -130,18 +131,8 @@ def test_event_of_an_earlier_id_that_commits_later_is_routed() -> None:
 def test_two_relays_route_and_publish_everything_once(queued: Callable[[], int]) -> None:
     for community_id in range(300):
         _publish_profile(community_id)
-    start = threading.Barrier(2)
 
-    def sweep() -> None:
-        start.wait()
-        Relay().sweep()
-        connection.close()
-
-    relays = [threading.Thread(target=sweep) for _ in range(2)]
-    for thread in relays:
-        thread.start()
-    for thread in relays:
-        thread.join()
+    outcomes_of(*[lambda: Relay().sweep()] * 2)
     Relay().sweep()
 
     published = Job.objects.filter(published_at__isnull=False).count()
@@ -349,18 +340,7 @@ def test_every_slot_of_a_year_of_hours_comes_once() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_beats_open_one_slot() -> None:
-    start = threading.Barrier(4)
-
-    def fire() -> None:
-        start.wait()
-        open_tick("score_nightly")
-        connection.close()
-
-    beats = [threading.Thread(target=fire) for _ in range(4)]
-    for thread in beats:
-        thread.start()
-    for thread in beats:
-        thread.join()
+    outcomes_of(*[lambda: open_tick("score_nightly")] * 4)
 
     assert ScheduledTick.objects.filter(schedule="score_nightly").count() == 1
     assert Event.objects.filter(topic=Topic.TICK_OPENED).count() == 1

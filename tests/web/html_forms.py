@@ -1,10 +1,17 @@
-"""Reads a page's forms as a browser without JavaScript would send them, and its markup."""
+"""The addresses of pages; their forms, as a browser without JavaScript sends them; their markup."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+from django.urls import reverse
+
+
+def url(name: str, *args: object) -> str:
+    """The address of a page of ours."""
+    return reverse(f"web:{name}", args=args)
 
 
 def one_line(html: str) -> str:

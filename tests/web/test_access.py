@@ -16,6 +16,7 @@ from backend.web.html.access import ALLAUTH
 from backend.web.public.views import home
 from backend.web.urls import page_urls
 from tests.web.conftest import SignIn
+from tests.web.html_forms import url
 
 
 def view_names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
@@ -110,18 +111,18 @@ def test_page_of_a_community_does_not_exist_for_strangers_and_other_officials(
     for user in (stranger, other_official.user):
         client = sign_in(user)
         missing = client.get("/no/such/page/").content
-        url = address(name, suggestion.pair.a_id)
-        for response in (client.get(url), client.post(url)):
+        path = address(name, suggestion.pair.a_id)
+        for response in (client.get(path), client.post(path)):
             assert response.status_code == 404
             assert response.content == missing
 
 
 def test_former_role_opens_nothing(official: CommunityRole, sign_in: SignIn) -> None:
     client = sign_in(official.user)
-    url = reverse("web:profile", args=[official.community_id])
-    assert client.get(url).status_code == 200
+    path = url("profile", official.community_id)
+    assert client.get(path).status_code == 200
     CommunityRole.objects.filter(pk=official.pk).update(ended_at=official.started_at)
-    assert client.get(url).status_code == 404
+    assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -144,9 +145,7 @@ def test_state_changes_want_the_token(official: CommunityRole) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(official.user)
     assert (
-        client.post(
-            reverse("web:profile_status", args=[official.community_id]), {"act": "pause"}
-        ).status_code
+        client.post(url("profile_status", official.community_id), {"act": "pause"}).status_code
         == 403
     )
 

@@ -32,6 +32,7 @@ from tests.factories import (
     current_code,
 )
 from tests.web.browser import Browser, Visitor
+from tests.web.html_forms import url
 from tests.web.test_suggestion_pages import REASONS
 
 # Main pages in a real browser: no axe violation, no word of the console, no sideways scrolling
@@ -190,11 +191,11 @@ def test_autosave_in_a_browser(
     community_id = official.community_roles.get().community_id
     visitor = Visitor.at(browser, live_server.url)
     visitor.sign_in(official.email)
-    visitor.open(reverse("web:profile_group", args=[community_id, "story"]))
+    visitor.open(url("profile_group", community_id, "story"))
     visitor.page.fill("#text", "Written while nobody pressed a button.")
     visitor.page.press("#text", "Tab")
     visitor.page.locator("#autosave", has_text="Saved").wait_for()
-    visitor.open(reverse("web:profile_group", args=[community_id, "story"]))
+    visitor.open(url("profile_group", community_id, "story"))
     assert visitor.page.input_value("#text") == "Written while nobody pressed a button."
     assert visitor.complaints == []
 
@@ -217,7 +218,7 @@ def test_profile_page_without_javascript(
     community_id = official.community_roles.get().community_id
     visitor = Visitor.at(browser, live_server.url, javascript=False, width=320)
     visitor.sign_in(official.email)
-    visitor.open(reverse("web:profile_group", args=[community_id, "facts"]))
+    visitor.open(url("profile_group", community_id, "facts"))
     visitor.page.fill("#population", "many")
     visitor.page.click("text=Save and continue")
     assert "Write a whole number, for example" in visitor.page.inner_text(".errors")
@@ -266,7 +267,7 @@ def addresses(world: World) -> list[str]:
     ]
     return [
         *pages,
-        reverse("web:join", args=[world.b.pk]),
+        url("join", world.b.pk),
         invitation_path(world.a.invitations.get().pk),
     ]
 
@@ -304,7 +305,7 @@ def test_staff_set_up_a_second_factor_and_then_work(
     visitor.page.fill("#id_login", "fresh@example.org")
     visitor.page.fill("#id_password", PASSWORD)
     visitor.page.click("main form:first-of-type button[type=submit]")
-    visitor.page.wait_for_url("**" + reverse("web:second_factor"))
+    visitor.page.wait_for_url("**" + url("second_factor"))
     assert visitor.violations() == []
     visitor.page.click("text=Set up an app")
     visitor.page.fill("#id_password", PASSWORD)
@@ -320,6 +321,6 @@ def test_staff_set_up_a_second_factor_and_then_work(
         visitor,
         [
             reverse("mfa_add_webauthn"),
-            *[reverse(f"web:staff_{name}") for name in ("roles", "joining", "tokens")],
+            *[url(f"staff_{name}") for name in ("roles", "joining", "tokens")],
         ],
     )

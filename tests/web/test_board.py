@@ -8,7 +8,6 @@ import datetime as dt
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.introductions.models import Introduction
@@ -17,13 +16,9 @@ from backend.suggestions.services.curation import set_exclusion_rule
 from tests.actors import World, contact_of
 from tests.factories import UserFactory
 from tests.web.conftest import SignIn
-from tests.web.html_forms import form_to, forms_of, one_line
+from tests.web.html_forms import form_to, forms_of, one_line, url
 
 NOW = dt.datetime.now(dt.UTC)
-
-
-def url(name: str, *args: object) -> str:
-    return reverse(f"web:{name}", args=args)
 
 
 def page(client: Client, address: str, **query: str) -> str:

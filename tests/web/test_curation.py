@@ -5,18 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.test import Client
-from django.urls import reverse
 
 from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from tests.actors import World
 from tests.factories import CommunityFactory, PlaceFactory, SuggestionFactory, document
-from tests.web.html_forms import forms_of, one_line
+from tests.web.html_forms import forms_of, one_line, url
 
 # Policy, bars, several at once and pairs by hand, on staff's pages.
-
-
-def url(name: str, *args: object) -> str:
-    return reverse(f"web:{name}", args=args)
 
 
 def test_policy_is_set_in_percent_and_shown_with_its_history(world: World) -> None:

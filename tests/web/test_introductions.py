@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole
@@ -21,6 +20,7 @@ from tests.factories import (
     PairFactory,
 )
 from tests.web.conftest import SignIn
+from tests.web.html_forms import url
 
 
 @pytest.fixture
@@ -34,15 +34,11 @@ def introduced(suggestion: Suggestion) -> Introduction:
 
 
 def consent(sign_in: SignIn, role: CommunityRole, card: Introduction, act: str = "give") -> int:
-    return (
-        sign_in(role.user)
-        .post(reverse("web:introduction_consent", args=[card.pk]), {"act": act})
-        .status_code
-    )
+    return sign_in(role.user).post(url("introduction_consent", card.pk), {"act": act}).status_code
 
 
 def page(sign_in: SignIn, user: User, card: Introduction) -> str:
-    response = sign_in(user).get(reverse("web:introduction", args=[card.pk]))
+    response = sign_in(user).get(url("introduction", card.pk))
     assert response.status_code == 200
     return response.text
 
@@ -69,8 +65,8 @@ def test_introduction_belongs_to_its_sides(
     introduced: Introduction, stranger: User, sign_in: SignIn
 ) -> None:
     client = sign_in(stranger)
-    there = client.get(reverse("web:introduction", args=[introduced.pk]))
-    nowhere = client.get(reverse("web:introduction", args=[999_999]))
+    there = client.get(url("introduction", introduced.pk))
+    nowhere = client.get(url("introduction", 999_999))
     assert there.status_code == nowhere.status_code == 404
     assert there.content == nowhere.content
 
@@ -78,9 +74,7 @@ def test_introduction_belongs_to_its_sides(
 def test_staff_never_consent_for_a_side(
     introduced: Introduction, curator: User, sign_in: SignIn
 ) -> None:
-    response = sign_in(curator).post(
-        reverse("web:introduction_consent", args=[introduced.pk]), {"act": "give"}
-    )
+    response = sign_in(curator).post(url("introduction_consent", introduced.pk), {"act": "give"})
     assert response.status_code == 404
     assert not introduced.consents.exists()
 
@@ -89,10 +83,7 @@ def test_card_that_staff_have_not_introduced_is_not_shown(
     introduced: Introduction, official: CommunityRole, sign_in: SignIn
 ) -> None:
     Introduction.objects.filter(pk=introduced.pk).update(stage="to_introduce")
-    assert (
-        sign_in(official.user).get(reverse("web:introduction", args=[introduced.pk])).status_code
-        == 404
-    )
+    assert sign_in(official.user).get(url("introduction", introduced.pk)).status_code == 404
 
 
 # Consent, contacts, leaving, the board and its notes through the API.

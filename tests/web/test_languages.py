@@ -11,7 +11,6 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import write_po
 from django.conf import settings
 from django.test import Client
-from django.urls import reverse
 from django.utils import translation
 
 from backend.accounts.models import User
@@ -20,6 +19,7 @@ from backend.web.html.forms import read_number, written_number
 from backend.web.profiles.presentation import describe
 from tests.factories import CommunityFactory, UserFactory
 from tests.web.conftest import SignIn
+from tests.web.html_forms import url
 
 pytestmark = pytest.mark.django_db
 HOME = "/"
@@ -45,9 +45,7 @@ def test_visitor_with_a_language_we_do_not_have_reads_english(client: Client) ->
 
 
 def test_chosen_language_stays_and_leads_back(client: Client) -> None:
-    response = client.post(
-        reverse("web:language"), {"language": "ja", "next": "/communities/?search=port"}
-    )
+    response = client.post(url("language"), {"language": "ja", "next": "/communities/?search=port"})
     assert (response.status_code, response["Location"]) == (302, "/communities/?search=port")
     assert 'lang="ja"' in shown(client, accept_language="de")
 
@@ -56,34 +54,32 @@ def test_chosen_language_stays_and_leads_back(client: Client) -> None:
     "target", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", ""]
 )
 def test_choosing_a_language_never_leads_elsewhere(client: Client, target: str) -> None:
-    assert (
-        client.post(reverse("web:language"), {"language": "fr", "next": target})["Location"] == HOME
-    )
+    assert client.post(url("language"), {"language": "fr", "next": target})["Location"] == HOME
 
 
 def test_unknown_language_is_not_kept(client: Client) -> None:
-    response = client.post(reverse("web:language"), {"language": "../../etc", "next": HOME})
+    response = client.post(url("language"), {"language": "../../etc", "next": HOME})
     assert settings.LANGUAGE_COOKIE_NAME not in response.cookies
 
 
 def test_signed_in_person_reads_in_the_language_of_the_account(sign_in: SignIn) -> None:
     person = UserFactory(language="ar")
     client = sign_in(person)
-    assert 'lang="ar" dir="rtl"' in shown(client, reverse("web:dashboard"), accept_language="de")
-    client.post(reverse("web:language"), {"language": "es", "next": HOME})
+    assert 'lang="ar" dir="rtl"' in shown(client, url("dashboard"), accept_language="de")
+    client.post(url("language"), {"language": "es", "next": HOME})
     person.refresh_from_db()
     assert person.language == "es"
-    assert 'lang="es"' in shown(client, reverse("web:dashboard"))
+    assert 'lang="es"' in shown(client, url("dashboard"))
 
 
 def test_rooms_of_the_staff_are_in_english(curator: User, sign_in: SignIn) -> None:
     User.objects.filter(pk=curator.pk).update(language="fr")
     curator.refresh_from_db()
-    assert 'lang="en"' in shown(sign_in(curator), reverse("web:staff"))
+    assert 'lang="en"' in shown(sign_in(curator), url("staff"))
 
 
 def test_getting_the_address_of_the_choice_changes_nothing(client: Client) -> None:
-    assert client.get(reverse("web:language"), {"language": "fr"}).status_code == 405
+    assert client.get(url("language"), {"language": "fr"}).status_code == 405
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 from icalendar import Calendar
 
 from backend.introductions.models import Introduction, Meeting
 from tests.actors import World, make_world
-from tests.web.html_forms import forms_of
+from tests.web.html_forms import forms_of, url
 
 # Meetings on the pages of both sides and of staff: by forms alone, as a browser without
 # JavaScript sends them.
@@ -29,10 +28,6 @@ def zoned_world(db: None) -> World:
 
 def local(days: int) -> str:
     return (dt.datetime.now() + dt.timedelta(days=days)).strftime("%Y-%m-%dT15:00")
-
-
-def url(name: str, *args: object) -> str:
-    return reverse(f"web:{name}", args=args)
 
 
 def page(client: Client, address: str) -> str:

@@ -28,7 +28,7 @@ from tests.factories import (
     JoinRequestFactory,
     UserFactory,
 )
-from tests.web.html_forms import form_to, forms_of
+from tests.web.html_forms import form_to, forms_of, url
 
 # The people page, invitations from link to role, requests to join, and one's own account.
 
@@ -44,8 +44,8 @@ def world() -> World:
 
 def test_official_invites_and_a_newcomer_comes_through_sign_up(world: World) -> None:
     official = world.client("official")
-    people = reverse("web:people", args=[world.a.pk])
-    form = form_to(official.get(people).text, reverse("web:people_invite", args=[world.a.pk]))
+    people = url("people", world.a.pk)
+    form = form_to(official.get(people).text, url("people_invite", world.a.pk))
     assert (
         official.post(form.action, {**form.values, "email": "new@example.org", "role": "chair"}).url
         == people
@@ -71,7 +71,7 @@ def test_official_invites_and_a_newcomer_comes_through_sign_up(world: World) -> 
     form = next(
         form for form in forms_of(newcomer.get(link).text) if form.action.endswith("/accept/")
     )
-    assert newcomer.post(form.action, form.values).url == reverse("web:dashboard")
+    assert newcomer.post(form.action, form.values).url == url("dashboard")
     assert CommunityRole.objects.get(user__email="new@example.org").role == "chair"
     assert "This invitation has been accepted" in newcomer.get(link).text
 
@@ -83,7 +83,7 @@ def test_invitation_is_shown_on_the_start_page_of_who_has_an_account(world: Worl
         email="stranger@example.org",
         role="official",
     )
-    html = world.client("stranger").get(reverse("web:dashboard")).text
+    html = world.client("stranger").get(url("dashboard")).text
     assert invitation_path(world.a.invitations.get().pk) in html
 
 
@@ -99,7 +99,7 @@ def test_somebody_else_with_the_link_is_told_whose_it_is_not(world: World) -> No
 
 def test_wrong_invitation_says_what_is_wrong_and_keeps_what_was_typed(world: World) -> None:
     response = world.client("official").post(
-        reverse("web:people_invite", args=[world.a.pk]),
+        url("people_invite", world.a.pk),
         {"email": "official@example.org", "role": "chair"},
     )
     html = response.text
@@ -111,38 +111,34 @@ def test_wrong_invitation_says_what_is_wrong_and_keeps_what_was_typed(world: Wor
 def test_role_is_changed_and_ended_on_the_page(world: World) -> None:
     member = CommunityRoleFactory(community=world.a, role="committee_member")
     client = world.client("official")
-    people = reverse("web:people", args=[world.a.pk])
-    form = form_to(
-        client.get(people).text, reverse("web:people_change", args=[world.a.pk, member.pk])
-    )
+    people = url("people", world.a.pk)
+    form = form_to(client.get(people).text, url("people_change", world.a.pk, member.pk))
     assert form.values["role"] == ["committee_member"]
     client.post(form.action, {**form.values, "role": "official"})
     member.refresh_from_db()
     assert member.role == "official"
-    client.post(reverse("web:people_end", args=[world.a.pk, member.pk]))
+    client.post(url("people_end", world.a.pk, member.pk))
     member.refresh_from_db()
     assert member.ended_at is not None
 
 
 def test_last_official_who_leaves_is_told_why_not(world: World) -> None:
     role = world.user("official").community_roles.get()
-    response = world.client("official").post(reverse("web:people_end", args=[world.a.pk, role.pk]))
+    response = world.client("official").post(url("people_end", world.a.pk, role.pk))
     assert response.status_code == 409
     assert "last official or chair" in response.text
 
 
 def test_second_registrant_asks_to_join_and_is_let_in(world: World) -> None:
     stranger, chair = world.client("stranger"), world.client("chair")
-    join = reverse("web:join", args=[world.b.pk])
+    join = url("join", world.b.pk)
     html = stranger.get(join).text
     assert "Beta is registered already" in html
     stranger.post(join, {"role": "committee_member", "line": "Sister cities office, ask Kim"})
     assert "You asked on" in stranger.get(join).text
-    people = chair.get(reverse("web:people", args=[world.b.pk])).text
+    people = chair.get(url("people", world.b.pk)).text
     assert "Sister cities office, ask Kim" in people
-    form = form_to(
-        people, reverse("web:join_answer", args=[world.b.pk, JoinRequest.objects.get().pk])
-    )
+    form = form_to(people, url("join_answer", world.b.pk, JoinRequest.objects.get().pk))
     chair.post(form.action, {**form.values, "answer": "accept"})
     assert world.user("stranger").community_roles.get().role == "committee_member"
     assert "You belong to this community" in stranger.get(join).text
@@ -150,25 +146,19 @@ def test_second_registrant_asks_to_join_and_is_let_in(world: World) -> None:
 
 def test_request_is_taken_back(world: World) -> None:
     asked = JoinRequestFactory(community=world.a, user=world.user("stranger"))
-    assert (
-        world.client("official").post(reverse("web:join_withdraw", args=[asked.pk])).status_code
-        == 404
-    )
-    world.client("stranger").post(reverse("web:join_withdraw", args=[asked.pk]))
+    assert world.client("official").post(url("join_withdraw", asked.pk)).status_code == 404
+    world.client("stranger").post(url("join_withdraw", asked.pk))
     asked.refresh_from_db()
     assert asked.status == "withdrawn"
 
 
 def test_name_and_language_are_changed(world: World) -> None:
     client = world.client("stranger")
-    assert (
-        client.post(reverse("web:account"), {"name": "New Name", "language": "fr"}).status_code
-        == 302
-    )
+    assert client.post(url("account"), {"name": "New Name", "language": "fr"}).status_code == 302
     user = User.objects.get(pk=world.user("stranger").pk)
     assert (user.name, user.language) == ("New Name", "fr")
-    assert '<html lang="fr"' in client.get(reverse("web:account")).text
-    assert client.post(reverse("web:account"), {"name": "", "language": "xx"}).status_code == 422
+    assert '<html lang="fr"' in client.get(url("account")).text
+    assert client.post(url("account"), {"name": "", "language": "xx"}).status_code == 422
 
 
 def signed_in_just_now(user: User) -> Client:
@@ -183,9 +173,7 @@ def test_what_a_stolen_session_must_not_do_asks_for_the_password_again(
     world: World, name: str
 ) -> None:
     client = world.client("official")
-    response = client.post(
-        reverse(f"web:{name}"), {"email": "official@example.org", "name": "x", "days": "30"}
-    )
+    response = client.post(url(name), {"email": "official@example.org", "name": "x", "days": "30"})
     assert response.status_code == 302
     assert response.url.startswith(reverse("account_reauthenticate"))
     assert User.objects.get(pk=world.user("official").pk).is_active
@@ -195,39 +183,35 @@ def test_what_a_stolen_session_must_not_do_asks_for_the_password_again(
 def test_token_is_shown_once_and_opens_the_api(world: World) -> None:
     official = world.user("official")
     client = signed_in_just_now(official)
-    html = client.post(reverse("web:account_tokens"), {"name": "Website", "days": "30"}).text
+    html = client.post(url("account_tokens"), {"name": "Website", "days": "30"}).text
     words = re.search(r'class="token">(csc_\w+)<', html)
     assert words
-    assert words[1] not in client.get(reverse("web:account_tokens")).text
+    assert words[1] not in client.get(url("account_tokens")).text
     api = Client(headers={"authorization": f"Token {words[1]}"})
     assert api.get("/api/v1/me/").json()["email"] == official.email
-    client.post(reverse("web:account_token_revoke", args=[ApiToken.objects.get().public_id]))
+    client.post(url("account_token_revoke", ApiToken.objects.get().public_id))
     assert api.get("/api/v1/me/").status_code == 401
 
 
 def test_data_are_downloaded_and_the_account_is_erased(world: World) -> None:
     stranger = world.user("stranger")
     client = signed_in_just_now(stranger)
-    response = client.post(reverse("web:account_export"))
+    response = client.post(url("account_export"))
     assert response["Content-Disposition"] == 'attachment; filename="my-data.zip"'
     assert (
         stranger.email in zipfile.ZipFile(io.BytesIO(response.content)).read("data.json").decode()
     )
-    assert (
-        client.post(reverse("web:account_erase"), {"email": "wrong@example.org"}).status_code == 422
-    )
-    assert client.post(reverse("web:account_erase"), {"email": stranger.email}).url == reverse(
-        "web:home"
-    )
-    assert client.get(reverse("web:account")).status_code == 302
+    assert client.post(url("account_erase"), {"email": "wrong@example.org"}).status_code == 422
+    assert client.post(url("account_erase"), {"email": stranger.email}).url == url("home")
+    assert client.get(url("account")).status_code == 302
     assert User.objects.get(pk=stranger.pk).erased_at is not None
 
 
 def test_last_official_reads_what_to_do_before_leaving(world: World) -> None:
     client = signed_in_just_now(world.user("official"))
-    html = client.get(reverse("web:account_data")).text
-    assert reverse("web:people", args=[world.a.pk]) in html
-    response = client.post(reverse("web:account_erase"), {"email": "official@example.org"})
+    html = client.get(url("account_data")).text
+    assert url("people", world.a.pk) in html
+    response = client.post(url("account_erase"), {"email": "official@example.org"})
     assert response.status_code == 422
     assert "Alpha" in response.text
 
@@ -236,14 +220,12 @@ def test_administrator_makes_somebody_staff_on_the_page(world: World) -> None:
     admin = world.client("admin")
     assert (
         admin.post(
-            reverse("web:staff_roles"), {"email": "stranger@example.org", "staff_role": "curator"}
+            url("staff_roles"), {"email": "stranger@example.org", "staff_role": "curator"}
         ).status_code
         == 302
     )
     assert User.objects.get(email="stranger@example.org").is_curator
-    response = admin.post(
-        reverse("web:staff_roles"), {"email": "admin@example.org", "staff_role": ""}
-    )
+    response = admin.post(url("staff_roles"), {"email": "admin@example.org", "staff_role": ""})
     assert response.status_code == 422
     assert "last administrator" in response.text
 
@@ -262,16 +244,16 @@ LISTS: dict[str, tuple[str, Callable[[World], object], int]] = {
 def test_number_of_queries_does_not_grow_with_the_list(world: World, name: str) -> None:
     actor, add, at_most = LISTS[name]
     own = name in {"people", "invitations", "requests"}
-    url = reverse("web:people", args=[world.a.pk]) if own else reverse(f"web:staff_{name}")
+    path = url("people", world.a.pk) if own else url(f"staff_{name}")
     client = world.client(actor)
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            assert client.get(url).status_code == 200
+            assert client.get(path).status_code == 200
         return len(captured)
 
     add(world)
-    client.get(url)
+    client.get(path)
     few = queries()
     for _number in range(5):
         add(world)

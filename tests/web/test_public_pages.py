@@ -22,13 +22,13 @@ from tests.factories import (
     SignatoryFactory,
     document,
 )
-from tests.web.html_forms import one_line
+from tests.web.html_forms import one_line, url
 
 SAMPLE = 'class="sample"'
 
 
 def page(client: Client, name: str, *args: object, **query: str) -> str:
-    response = client.get(reverse(f"web:{name}", args=args), query)
+    response = client.get(url(name, *args), query)
     assert response.status_code == 200
     return response.text
 
@@ -160,8 +160,8 @@ def test_unpublished_community_answers_like_one_that_does_not_exist(
 ) -> None:
     profile = ProfileFactory(published=status == "withdrawn")
     Profile.objects.filter(pk=profile.pk).update(status=status)
-    hidden = client.get(reverse("web:community", args=[profile.community_id]))
-    nothing = client.get(reverse("web:community", args=[999_999_999]))
+    hidden = client.get(url("community", profile.community_id))
+    nothing = client.get(url("community", 999_999_999))
     wrong = client.get("/no/such/page/")
     assert hidden.status_code == nothing.status_code == wrong.status_code == 404
     assert hidden.content == nothing.content == wrong.content
@@ -177,7 +177,7 @@ def test_number_beyond_the_database_is_not_found(db: None, client: Client, numbe
 )
 def test_strange_query_is_no_error_of_the_server(db: None, client: Client, query: str) -> None:
     for name in ("seeking", "directory"):
-        assert client.get(reverse(f"web:{name}") + "?" + query).status_code == 200
+        assert client.get(url(name) + "?" + query).status_code == 200
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def member(db: None) -> Community:
 
 
 def directory(client: Client, **query: object) -> str:
-    response = client.get(reverse("web:directory"), query)
+    response = client.get(url("directory"), query)
     assert response.status_code == 200
     return response.text
 
@@ -212,7 +212,7 @@ def test_table_and_map_tell_the_same(client: Client, member: Community) -> None:
     assert len(re.findall(r"<tr><th scope=\"row\">", html)) == 2
     assert html.count(">Recognised</span>") == 1
     assert "Wikidata 2016" in html
-    assert f'href="{reverse("web:community", args=[member.pk])}"' in html
+    assert f'href="{url("community", member.pk)}"' in html
 
 
 def test_facets_name_how_many_and_leave_out_what_leads_to_nothing(
@@ -245,20 +245,19 @@ def test_page_of_one_city(client: Client, member: Community) -> None:
 
 def test_city_is_found_however_it_is_spelled(client: Client, member: Community) -> None:
     place = PlaceFactory(name="Göteborg", search_text="goteborg|gothenburg")
-    listed = client.get(reverse("web:directory_cities"), {"search": "Gotheborg"}).text
-    assert f'href="{reverse("web:directory")}?place={place.pk}"' in listed
+    listed = client.get(url("directory_cities"), {"search": "Gotheborg"}).text
+    assert f'href="{url("directory")}?place={place.pk}"' in listed
     assert "<html" not in listed
     assert "Did you mean" in directory(client, search="Gotheborg"), "also without JavaScript"
     assert (
-        "No city is called so"
-        in client.get(reverse("web:directory_cities"), {"search": "qqqqqqqq"}).text
+        "No city is called so" in client.get(url("directory_cities"), {"search": "qqqqqqqq"}).text
     )
-    assert client.get(reverse("web:directory_cities"), {"search": "\x00"}).status_code == 200
+    assert client.get(url("directory_cities"), {"search": "\x00"}).status_code == 200
 
 
 def test_file_holds_what_the_page_holds_and_no_formula(client: Client, member: Community) -> None:
     def rows(**query: str) -> list[list[str]]:
-        response = client.get(reverse("web:directory_export"), query)
+        response = client.get(url("directory_export"), query)
         assert response["Content-Type"].startswith("text/csv")
         text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
         return list(csv.reader(io.StringIO(text)))

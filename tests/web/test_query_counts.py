@@ -8,7 +8,6 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Country, Profile
@@ -44,35 +43,34 @@ from tests.factories import (
     make_version,
 )
 from tests.web.conftest import SignIn
+from tests.web.html_forms import url
 
 # The number of queries of a list page does not grow with its rows.
 
 
-def queries(client: Client, url: str) -> int:
+def queries(client: Client, path: str) -> int:
     with CaptureQueriesContext(
         connection,
     ) as captured:
-        assert client.get(url).status_code == 200
+        assert client.get(path).status_code == 200
     return len(captured)
 
 
-def check_constant(client: Client, url: str, add: Callable[[int], object], at_most: int) -> None:
+def check_constant(client: Client, path: str, add: Callable[[int], object], at_most: int) -> None:
     for index in range(2):
         add(index)
-    client.get(url)
-    few = queries(client, url)
+    client.get(path)
+    few = queries(client, path)
     for index in range(2, 9):
         add(index)
-    many = queries(client, url)
+    many = queries(client, path)
     assert many == few
     assert many <= at_most
 
 
 @pytest.mark.parametrize("name", ["home", "seeking"])
 def test_public_lists_of_communities(db: None, client: Client, name: str) -> None:
-    check_constant(
-        client, reverse(f"web:{name}"), lambda i: CommunityFactory(published=True), at_most=4
-    )
+    check_constant(client, url(name), lambda i: CommunityFactory(published=True), at_most=4)
 
 
 def test_directory(db: None, client: Client) -> None:
@@ -81,7 +79,7 @@ def test_directory(db: None, client: Client) -> None:
         MembershipFactory(community=partnership.pair.a)
         ListedPartnershipFactory(place_a=partnership.pair.a.place, place_b=PlaceFactory())
 
-    check_constant(client, reverse("web:directory"), add, at_most=5)
+    check_constant(client, url("directory"), add, at_most=5)
 
 
 def test_community_with_its_partners(db: None, client: Client) -> None:
@@ -93,7 +91,7 @@ def test_community_with_its_partners(db: None, client: Client) -> None:
         PartnershipFactory(agreement__introduction__suggestion__pair=pair)
         ListedPartnershipFactory(place_a=shown.place, place_b=other.place)
 
-    check_constant(client, reverse("web:community", args=[shown.pk]), add, at_most=7)
+    check_constant(client, url("community", shown.pk), add, at_most=7)
 
 
 def test_my_suggestions_and_desk(official: CommunityRole, sign_in: SignIn) -> None:
@@ -102,10 +100,8 @@ def test_my_suggestions_and_desk(official: CommunityRole, sign_in: SignIn) -> No
         SuggestionFactory(pair__a=official.community, pair__b=other)
 
     client = sign_in(official.user)
-    check_constant(
-        client, reverse("web:suggestions", args=[official.community_id]), add, at_most=14
-    )
-    assert queries(client, reverse("web:dashboard")) <= 10
+    check_constant(client, url("suggestions", official.community_id), add, at_most=14)
+    assert queries(client, url("dashboard")) <= 10
 
 
 def test_partnerships_of_a_community(official: CommunityRole, sign_in: SignIn) -> None:
@@ -117,7 +113,7 @@ def test_partnerships_of_a_community(official: CommunityRole, sign_in: SignIn) -
 
     check_constant(
         sign_in(official.user),
-        reverse("web:partnerships", args=[official.community_id]),
+        url("partnerships", official.community_id),
         add,
         at_most=9,
     )
@@ -127,7 +123,7 @@ def test_inbox(official: CommunityRole, sign_in: SignIn) -> None:
     def add(index: int) -> None:
         NotificationFactory(recipient=official.user, community=official.community)
 
-    check_constant(sign_in(official.user), reverse("web:inbox"), add, at_most=5)
+    check_constant(sign_in(official.user), url("inbox"), add, at_most=5)
 
 
 def add_submission(index: int) -> None:
@@ -166,7 +162,7 @@ STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
 @pytest.mark.parametrize("name", STAFF_LISTS)
 def test_staff_lists(curator: User, sign_in: SignIn, name: str) -> None:
     add, at_most = STAFF_LISTS[name]
-    check_constant(sign_in(curator), reverse(f"web:{name}"), add, at_most)
+    check_constant(sign_in(curator), url(name), add, at_most)
 
 
 def test_card_and_introduction_with_many_meetings(curator: User, sign_in: SignIn) -> None:
@@ -177,10 +173,8 @@ def test_card_and_introduction_with_many_meetings(curator: User, sign_in: SignIn
         MeetingFactory(introduction=card)
         IntroductionNoteFactory(introduction=card)
 
-    check_constant(
-        sign_in(curator), reverse("web:staff_introduction", args=[card.pk]), add, at_most=14
-    )
-    check_constant(sign_in(role.user), reverse("web:introduction", args=[card.pk]), add, at_most=15)
+    check_constant(sign_in(curator), url("staff_introduction", card.pk), add, at_most=14)
+    check_constant(sign_in(role.user), url("introduction", card.pk), add, at_most=15)
 
 
 # Every list asks the database as often for twelve rows as for three.

@@ -20,6 +20,7 @@ from backend.web.html.admin import admin_site
 from tests import factories as make
 from tests.web.browser import Browser, Visitor
 from tests.web.conftest import SignIn
+from tests.web.html_forms import url
 
 TABLES = list(admin_site._registry.items())
 NAMES = [model.__name__ for model, _records in TABLES]
@@ -118,7 +119,7 @@ def test_others_do_not_learn_that_it_is_there(
 
 def test_administrator_without_a_second_factor_sets_it_up_first(db: None, sign_in: SignIn) -> None:
     response = sign_in(make.UserFactory(admin=True, factor=False)).get(reverse("admin:index"))
-    assert (response.status_code, response["Location"]) == (302, reverse("web:second_factor"))
+    assert (response.status_code, response["Location"]) == (302, url("second_factor"))
 
 
 def test_the_site_itself_admits_administrators_alone(rf: Any, db: None) -> None:

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from django.urls import reverse
-
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Profile
 from tests.factories import CommunityFactory, CountryFactory, PlaceFactory
 from tests.web.conftest import SignIn
-from tests.web.html_forms import forms_of
+from tests.web.html_forms import forms_of, url
 
-URL = reverse("web:register")
+URL = url("register")
 
 
 def test_city_is_found_and_registered_without_javascript(stranger: User, sign_in: SignIn) -> None:
@@ -24,14 +22,14 @@ def test_city_is_found_and_registered_without_javascript(stranger: User, sign_in
     form = next(form for form in forms_of(html) if form.values.get("kind") == ["city"])
     response = client.post(form.action, {**form.values, "place_id": place.pk})
     community = Community.objects.get(place=place)
-    assert response.url == reverse("web:profile", args=[community.pk])
+    assert response.url == url("profile", community.pk)
     assert CommunityRole.objects.get(community=community).user == stranger
     assert Profile.objects.get(community=community).draft["facts"]["population"] == 500_000
 
 
 def test_type_ahead_answers_with_places_alone(stranger: User, sign_in: SignIn) -> None:
     PlaceFactory(name="München", search_text="munchen")
-    html = sign_in(stranger).get(reverse("web:places"), {"q": "munc"}).text
+    html = sign_in(stranger).get(url("places"), {"q": "munc"}).text
     assert "München" in html
     assert "<html" not in html
 
@@ -41,7 +39,7 @@ def test_registered_city_cannot_be_chosen_again(stranger: User, sign_in: SignIn)
     client = sign_in(stranger)
     html = client.get(URL, {"q": "taken"}).text
     assert "registered already" in html
-    join = reverse("web:join", args=[taken.pk])
+    join = url("join", taken.pk)
     assert f'href="{join}"' in html
     response = client.post(URL, {"kind": "city", "place_id": taken.place_id})
     assert response.url == join
@@ -57,12 +55,12 @@ def test_county_with_nearly_the_same_name_is_asked_about(stranger: User, sign_in
     response = client.post(URL, posted | {"name": "Sonomma"})
     html = response.text
     assert response.status_code == 422
-    assert reverse("web:join", args=[first.pk]) in html
+    assert url("join", first.pk) in html
     assert 'name="is_another"' in html
     assert client.post(URL, posted | {"name": "Sonomma", "is_another": "on"}).status_code == 302
-    assert client.post(
-        URL, posted | {"name": "County of SONOMA", "is_another": "on"}
-    ).url == reverse("web:join", args=[first.pk])
+    assert client.post(URL, posted | {"name": "County of SONOMA", "is_another": "on"}).url == url(
+        "join", first.pk
+    )
     assert Community.objects.count() == 2
 
 

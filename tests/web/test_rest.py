@@ -4,8 +4,8 @@ absent, idempotency keys, and cursor pages.
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,6 +26,7 @@ from tests.factories import (
     ProfileFactory,
     UserFactory,
 )
+from tests.simultaneous import outcomes_of
 
 JSON = "application/json"
 NOWHERE = "/api/v1/no/such/address/"
@@ -344,22 +345,10 @@ def test_key_that_is_none_is_named(world: World, key: str) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_requests_at_once_act_once() -> None:
     user, place = UserFactory(), PlaceFactory()
-    start, answers = threading.Barrier(4), []
-
-    def send() -> None:
-        try:
-            client = Client()
-            client.force_login(user)
-            start.wait(timeout=10)
-            answers.append(register(client, place.pk, **KEY))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
+    clients = [Client() for _ in range(4)]
+    for client in clients:
+        client.force_login(user)
+    answers = outcomes_of(*[partial(register, client, place.pk, **KEY) for client in clients])
     assert [answer.status_code for answer in answers] == [201] * 4
     assert len({answer.content for answer in answers}) == 1
     assert sum("Idempotency-Replayed" not in answer for answer in answers) == 1

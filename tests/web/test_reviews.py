@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from backend.cities.models import CommunityRole
 from backend.outbox.models import Event
@@ -23,7 +22,7 @@ from tests.factories import (
     document,
 )
 from tests.web.conftest import SignIn
-from tests.web.html_forms import form_to, one_line
+from tests.web.html_forms import form_to, one_line, url
 from tests.web.test_suggestion_pages import REASONS, answer_url, detail_url, list_url
 
 # The pages of a committee: queue with filters, votes, shortlist, comparison, rule, undo.
@@ -35,7 +34,7 @@ def member(suggestion: Suggestion) -> CommunityRole:
 
 
 def at(name: str, role: CommunityRole, *ids: int) -> str:
-    return reverse(f"web:{name}", args=[role.community_id, *ids])
+    return url(name, role.community_id, *ids)
 
 
 def candidates(role: CommunityRole, count: int) -> list[Suggestion]:
@@ -113,10 +112,10 @@ def test_curator_reads_votes_of_both_sides_and_an_administrator_none(
     VoteFactory(
         suggestion=suggestion, community=official.community, by=official.user, comment="Between us."
     )
-    url = reverse("web:staff_votes", args=[suggestion.pk])
-    assert "Between us." in sign_in(curator).get(url).text
-    assert sign_in(admin).get(url).status_code == 404
-    assert sign_in(official.user).get(url).status_code == 404
+    path = url("staff_votes", suggestion.pk)
+    assert "Between us." in sign_in(curator).get(path).text
+    assert sign_in(admin).get(path).status_code == 404
+    assert sign_in(official.user).get(path).status_code == 404
 
 
 def test_answer_is_undone_by_the_button_and_only_in_its_minute(
@@ -192,8 +191,8 @@ def test_comparison_shows_gaps_as_gaps_in_one_table(
     official: CommunityRole, sign_in: SignIn
 ) -> None:
     made = candidates(official, 3)
-    url = at("suggestion_compare", official)
-    html = one_line(sign_in(official.user).get(url, {"s": [s.pk for s in made]}).text)
+    path = at("suggestion_compare", official)
+    html = one_line(sign_in(official.user).get(path, {"s": [s.pk for s in made]}).text)
     for index in range(3):
         assert f"Candidate {index}" in html
     assert html.count("<table") >= 3 and "not answered" in html and "not known" in html
@@ -229,13 +228,13 @@ def test_comparing_what_is_not_there_is_not_found(
 def test_rule_is_set_by_the_form_and_binds(
     suggestion: Suggestion, official: CommunityRole, member: CommunityRole, sign_in: SignIn
 ) -> None:
-    client, url = sign_in(official.user), at("answer_rule", official)
-    assert sign_in(member.user).get(url).status_code == 404
-    assert 'value="chair"' in client.get(url).text
-    wrong = client.post(url, {"kind": "majority", "votes_needed": "7"})
+    client, path = sign_in(official.user), at("answer_rule", official)
+    assert sign_in(member.user).get(path).status_code == 404
+    assert 'value="chair"' in client.get(path).text
+    wrong = client.post(path, {"kind": "majority", "votes_needed": "7"})
     assert wrong.status_code == 422 and "Give a number from 1 to 2" in wrong.text
-    assert client.post(url, {"kind": "majority", "votes_needed": "many"}).status_code == 422
-    assert client.post(url, {"kind": "majority", "votes_needed": "2"}).status_code == 302
+    assert client.post(path, {"kind": "majority", "votes_needed": "many"}).status_code == 422
+    assert client.post(path, {"kind": "majority", "votes_needed": "2"}).status_code == 302
     assert AnswerRule.objects.get().votes_needed == 2
     html = client.get(detail_url(official, suggestion)).text
     assert "2 more are needed" in html
@@ -244,9 +243,9 @@ def test_rule_is_set_by_the_form_and_binds(
     )
 
 
-def queries(client: Any, url: str) -> int:
+def queries(client: Any, path: str) -> int:
     with CaptureQueriesContext(connection) as captured:
-        assert client.get(url).status_code == 200
+        assert client.get(path).status_code == 200
     return len(captured)
 
 

@@ -29,7 +29,7 @@ from tests.factories import (
     current_code,
 )
 from tests.web.browser import Browser, Visitor
-from tests.web.html_forms import form_to, forms_of
+from tests.web.html_forms import form_to, forms_of, url
 
 LOGIN, SIGN_UP, BY_CODE = (
     reverse("account_login"),
@@ -40,7 +40,7 @@ TYPE_CODE, CONFIRM = (
     reverse("account_confirm_login_code"),
     reverse("account_email_verification_sent"),
 )
-DESK = reverse("web:dashboard")
+DESK = url("dashboard")
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def sign_up(client: Client, **values: str) -> Any:
 
 
 def is_in(client: Client) -> bool:
-    return client.get(reverse("web:account")).status_code == 200
+    return client.get(url("account")).status_code == 200
 
 
 @pytest.mark.django_db
@@ -101,7 +101,7 @@ def test_language_of_the_page_is_kept_and_used_for_pages_and_mails(client: Clien
     assert User.objects.get().language == "de"
     client.post(CONFIRM, {"code": code_sent_to("ana@example.org")})
     del client.cookies["django_language"]
-    assert '<html lang="de"' in client.get(reverse("web:account")).text
+    assert '<html lang="de"' in client.get(url("account")).text
     Client().post(BY_CODE, {"email": "ana@example.org"}, headers={"accept-language": "ja"})
     assert "Anmelde" in AccountMail.objects.latest("pk").subject
 
@@ -126,7 +126,7 @@ def test_sign_in_by_code_without_a_password(client: Client) -> None:
 @pytest.mark.django_db
 def test_sign_in_leads_back_to_where_one_wanted_to_go(client: Client) -> None:
     user = UserFactory()
-    wanted = reverse("web:inbox")
+    wanted = url("inbox")
     response = client.get(wanted)
     html = client.get(response.url).text
     form = form_to(html, LOGIN)
@@ -312,15 +312,15 @@ def test_password_is_reset_by_a_link_of_the_public_address(client: Client, setti
 def test_staff_without_a_factor_are_led_to_set_one_up_before_anything_opens(client: Client) -> None:
     curator = UserFactory(curator=True, factor=False)
     client.post(LOGIN, {"login": curator.email, "password": PASSWORD})
-    door = reverse("web:second_factor")
+    door = url("second_factor")
     for name in ("web:staff", "web:staff_events", "web:dashboard", "web:inbox"):
         assert client.get(reverse(name)).url == door
-    assert client.post(reverse("web:staff_run_start")).url == door
+    assert client.post(url("staff_run_start")).url == door
     for path in ("me/", "staff/vetting/", "notifications/"):
         response = client.get(f"/api/v1/{path}")
         assert (response.status_code, response.json()["code"]) == (403, "second_factor_required")
     assert "Set up an app" in client.get(door).text
-    assert client.get(reverse("web:account")).status_code == 200
+    assert client.get(url("account")).status_code == 200
 
 
 def set_up_app(client: Client, user: User) -> None:
@@ -342,7 +342,7 @@ def test_factor_that_is_set_up_opens_the_staff_pages_and_ends_other_sessions(
     set_up_app(client, curator)
     assert Authenticator.objects.filter(user=curator, type="totp").exists()
     assert Authenticator.objects.filter(user=curator, type="recovery_codes").exists()
-    assert client.get(reverse("web:staff")).status_code == 200
+    assert client.get(url("staff")).status_code == 200
     assert not is_in(elsewhere), "it never passed the factor"
     changes = Event.objects.filter(topic="second_factor_changed", by=curator).values_list(
         "payload", flat=True
@@ -364,7 +364,7 @@ def test_who_has_a_factor_is_asked_for_it(client: Client, way: str) -> None:
     assert client.post(reverse("mfa_authenticate"), {"code": "000000"}).status_code == 200
     assert not is_in(client)
     assert client.post(reverse("mfa_authenticate"), {"code": current_code()}).url == DESK
-    assert client.get(reverse("web:staff")).status_code == 200
+    assert client.get(url("staff")).status_code == 200
 
 
 @pytest.mark.django_db
@@ -373,9 +373,9 @@ def test_sample_staff_try_the_service_without_a_factor_here_and_not_in_productio
 ) -> None:
     curator = UserFactory(curator=True, factor=False, is_sample=True)
     client.post(LOGIN, {"login": curator.email, "password": PASSWORD})
-    assert client.get(reverse("web:staff")).status_code == 200
+    assert client.get(url("staff")).status_code == 200
     settings.STAFF_SECOND_FACTOR = {"required": True, "spares_samples": False}
-    assert client.get(reverse("web:staff")).url == reverse("web:second_factor")
+    assert client.get(url("staff")).url == url("second_factor")
 
 
 @pytest.mark.django_db

@@ -7,7 +7,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.mail import EmailMessage
 from django.test import Client
-from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile, VettingLetter
@@ -24,16 +23,12 @@ from tests.factories import (
 )
 from tests.letters import pdf
 from tests.web.conftest import SignIn, profile_of
-from tests.web.html_forms import form_to
+from tests.web.html_forms import form_to, url
 
 
 @pytest.fixture
 def staff(curator: User, sign_in: SignIn) -> Client:
     return sign_in(curator)
-
-
-def url(name: str, *args: object) -> str:
-    return reverse(f"web:{name}", args=args)
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.urls import reverse
 
 from backend.cities.models import CommunityRole
 from backend.suggestions.models import Decision, Suggestion
 from tests.factories import CommunityRoleFactory
 from tests.web.conftest import SignIn
-from tests.web.html_forms import form_to, forms_of, one_line
+from tests.web.html_forms import form_to, forms_of, one_line, url
 
 REASONS = {
     "preference": 0.7,
@@ -43,15 +42,15 @@ def reasons(suggestion: Suggestion) -> None:
 
 
 def list_url(role: CommunityRole) -> str:
-    return reverse("web:suggestions", args=[role.community_id])
+    return url("suggestions", role.community_id)
 
 
 def detail_url(role: CommunityRole, suggestion: Suggestion) -> str:
-    return reverse("web:suggestion", args=[role.community_id, suggestion.pk])
+    return url("suggestion", role.community_id, suggestion.pk)
 
 
 def answer_url(role: CommunityRole, suggestion: Suggestion) -> str:
-    return reverse("web:suggestion_answer", args=[role.community_id, suggestion.pk])
+    return url("suggestion_answer", role.community_id, suggestion.pk)
 
 
 def without_tokens(html: str) -> str:
@@ -89,7 +88,7 @@ def test_other_side_sees_the_same_bytes_whatever_was_answered(
     pages = [
         list_url(other_official),
         detail_url(other_official, suggestion),
-        reverse("web:dashboard"),
+        url("dashboard"),
     ]
     before = [without_tokens(theirs.get(page).text) for page in pages]
     for given in answers:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-from django.urls import reverse
 
 from backend.cities.models import Community, CommunityRole
 from backend.runtime.processes import wait_until
@@ -17,6 +16,7 @@ from backend.suggestions.models import Suggestion
 from backend.suggestions.services.runs import begin_run
 from tests.factories import CommunityFactory, CommunityRoleFactory, UserFactory, document
 from tests.web.browser import Browser, Visitor
+from tests.web.html_forms import url
 from tests.web.service import WholeService
 from tests.world import everything_is_done, make_communities
 
@@ -54,7 +54,7 @@ def sides() -> tuple[CommunityRole, CommunityRole]:
 
 
 def suggestions_path(role: CommunityRole) -> str:
-    return reverse("web:suggestions", args=[role.community_id])
+    return url("suggestions", role.community_id)
 
 
 def are_suggested(home: Community, abroad: Community) -> bool:
@@ -64,14 +64,14 @@ def are_suggested(home: Community, abroad: Community) -> bool:
 def publish_through_the_page(official: Visitor, role: CommunityRole) -> float:
     """Changes needs, offers and languages, checks, publishes; the moment of the last click."""
     page = official.page
-    official.open(reverse("web:profile_group", args=[role.community_id, "needs_offers"]))
+    official.open(url("profile_group", role.community_id, "needs_offers"))
     for box in page.query_selector_all("#needs input:checked, #offers input:checked"):
         box.uncheck()
     for name, codes in (("needs", NEEDS), ("offers", OFFERS)):
         for code in codes:
             page.check(f'input[name="{name}"][value="{code}"]')
     page.click("text=Save and go back to the overview")
-    official.open(reverse("web:profile_group", args=[role.community_id, "languages"]))
+    official.open(url("profile_group", role.community_id, "languages"))
     page.locator('input[name="working"]').nth(1).fill("English")
     page.click("text=Save and go back to the overview")
     page.click("text=Check and publish")
@@ -146,10 +146,10 @@ def test_publishing_reaches_both_sides_and_mutual_interest_reaches_staff(
     staff.sign_in("staff@example.org")
     answered = time.monotonic()
     card = seconds_until(
-        lambda: staff.shows(reverse("web:staff_introductions"), "Walkport – Partnerstadt"),
+        lambda: staff.shows(url("staff_introductions"), "Walkport – Partnerstadt"),
         answered,
         "the card",
     )
     print(f"introduction card on the board {card:.2f} s after the second answer")
-    assert staff.shows(reverse("web:staff_mails"), "partner")
+    assert staff.shows(url("staff_mails"), "partner")
     assert here.complaints == there.complaints == staff.complaints == []

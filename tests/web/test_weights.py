@@ -14,7 +14,7 @@ from backend.suggestions.scoring import weights_in_force
 from tests.actors import World
 from tests.factories import UserFactory, make_version
 from tests.web.conftest import SignIn
-from tests.web.html_forms import form_to, one_line
+from tests.web.html_forms import form_to, one_line, url
 
 # The page on which staff see what was learned from answers, and put it in force.
 
@@ -33,7 +33,7 @@ def test_a_better_version_is_promoted_from_the_page(staff: Client, curator: User
     assert (
         "Rests on 90 decisions of 12 communities" in html and "0.1900" in html and "0.2100" in html
     )
-    form = form_to(html, reverse("web:staff_weights_promote", args=[version.pk]))
+    form = form_to(html, url("staff_weights_promote", version.pk))
     assert staff.post(form.action, form.values).url == reverse(LIST)  # type: ignore[attr-defined]
     assert weights_in_force()["version"] == "learned-7"
     event = Event.objects.get(topic=Topic.WEIGHTS_PROMOTED)
@@ -43,17 +43,14 @@ def test_a_better_version_is_promoted_from_the_page(staff: Client, curator: User
         "learned-7",
     )
     html = staff.get(reverse(LIST)).text
-    assert (
-        "in force</span>" in html
-        and reverse("web:staff_weights_promote", args=[version.pk]) not in html
-    )
+    assert "in force</span>" in html and url("staff_weights_promote", version.pk) not in html
 
 
 def test_a_version_that_is_no_better_says_why_it_has_no_button(staff: Client) -> None:
     version = make_version(is_better=False)
     html = staff.get(reverse(LIST)).text
     assert "not better calibrated than those in force" in html
-    address = reverse("web:staff_weights_promote", args=[version.pk])
+    address = url("staff_weights_promote", version.pk)
     assert address not in html
     assert staff.post(address).status_code == 409
     assert (

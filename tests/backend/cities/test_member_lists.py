@@ -16,7 +16,6 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
 
 from backend.cities import services
@@ -25,6 +24,7 @@ from backend.cities.models import MemberImport, Membership
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.outbox.models import Event
 from tests.factories import CommunityFactory, MembershipFactory, PlaceFactory
+from tests.web.html_forms import url
 
 HEAD = "community,state,country,started_on,paid_through,dues_class,ended_on"
 
@@ -326,7 +326,7 @@ def test_export_is_neutral_and_can_be_read_in_again(
     evil = CommunityFactory(name="=cmd|'/c calc'!A1", admin1="+1")
     MembershipFactory(community=evil, started_on=dt.date(2020, 1, 1))
     client.force_login(curator)
-    answer = client.get(reverse("web:staff_members_export", args=["csv"]))
+    answer = client.get(url("staff_members_export", "csv"))
     text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = list(csv.reader(io.StringIO(text)))
     assert tuple(rows[0]) == COLUMNS
@@ -334,7 +334,7 @@ def test_export_is_neutral_and_can_be_read_in_again(
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert any(cell.startswith("'=cmd") for cell in cells)
     assert actions(check(curator, text.encode())) == ["unchanged"] * 2
-    book = client.get(reverse("web:staff_members_export", args=["xlsx"])).content
+    book = client.get(url("staff_members_export", "xlsx")).content
     written = load_workbook(io.BytesIO(book)).active
     assert "f" not in {cell.data_type for row in written.iter_rows() for cell in row}
     assert actions(check(curator, book)) == ["unchanged"] * 2
@@ -356,7 +356,7 @@ def test_pages_of_staff_from_the_file_to_the_members(
     client, reader = Client(), Client()
     client.force_login(curator)
     reader.force_login(admin)
-    new = reverse("web:staff_member_import_new")
+    new = url("staff_member_import_new")
     assert (
         "must name the columns"
         in client.post(new, {"file": SimpleUploadedFile("a.csv", b"x\n1\n")}).text
@@ -377,17 +377,17 @@ def test_pages_of_staff_from_the_file_to_the_members(
     assert "1 row cannot be taken" in page
     assert "no Nowhere is registered" in page
     assert "<b>" not in page
-    apply = reverse("web:staff_member_import_apply", args=[MemberImport.objects.latest("id").pk])
+    apply = url("staff_member_import_apply", MemberImport.objects.latest("id").pk)
     assert client.post(apply).status_code == 400
     sent = client.post(
         new, {"file": SimpleUploadedFile("b.csv", sheet("Springfield,OH,US,2026-01-01,,large,"))}
     )
     assert "Apply 1 row" in client.get(sent.url).text
-    apply = reverse("web:staff_member_import_apply", args=[MemberImport.objects.latest("id").pk])
+    apply = url("staff_member_import_apply", MemberImport.objects.latest("id").pk)
     assert reader.get(sent.url).status_code == reader.post(apply).status_code == 404
     assert "1 new, 0 changed" in client.post(apply, follow=True).text
     listed = reader.get(
-        reverse("web:staff_members"), {"search": "springf", "kind": "us", "standing": "good"}
+        url("staff_members"), {"search": "springf", "kind": "us", "standing": "good"}
     ).text
     assert "Ohio" in listed
     assert "Ames" not in listed
@@ -396,7 +396,7 @@ def test_pages_of_staff_from_the_file_to_the_members(
 def test_pages_of_one_membership(curator: Any, towns: dict[str, Any]) -> None:
     client = Client()
     client.force_login(curator)
-    add = reverse("web:staff_member_add")
+    add = url("staff_member_add")
     assert (
         "Several are called so"
         in client.post(add, {"community": "springfield", "started_on": "2026-01-01"}).text
@@ -409,11 +409,11 @@ def test_pages_of_one_membership(curator: Any, towns: dict[str, Any]) -> None:
     assert client.post(add, ohio | {"paid_through": "2026-12-31"}).status_code == 302
     row = Membership.objects.get(community=towns["ohio"])
     assert "is a member already" in client.post(add, ohio).text
-    renew, end = (reverse(f"web:staff_member_{act}", args=[row.pk]) for act in ("renew", "end"))
+    renew, end = (url(f"staff_member_{act}", row.pk) for act in ("renew", "end"))
     assert client.post(renew, {"paid_through": "2026-06-30"}).status_code == 422
     assert "Give a day after" in client.post(renew, {"paid_through": "2026-06-30"}).text
     assert client.post(end, {"ended_on": "2026-02-01"}).status_code == 302
-    assert "has ended" in client.get(reverse("web:staff_member", args=[row.pk])).text
+    assert "has ended" in client.get(url("staff_member", row.pk)).text
 
 
 def test_api_checks_and_applies(curator: Any, towns: dict[str, Any], client: Client) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client
-from django.urls import reverse
 
 from backend.cities import services
 from backend.cities.memberships import dues_class_for
@@ -22,7 +20,7 @@ from backend.cities.place_search import search_places
 from backend.cities.services.communities import AlreadyRegistered
 from backend.cities.services.invitations import answer_request, ask_to_join
 from backend.common.dates import database_now
-from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
+from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
 from tasks.schedule import open_due_tick
@@ -35,6 +33,8 @@ from tests.factories import (
     PlaceFactory,
     UserFactory,
 )
+from tests.simultaneous import at_once
+from tests.web.html_forms import url
 
 # Membership: who may keep it, which days can be, lapsing and its reminder.
 
@@ -227,25 +227,9 @@ def test_who_renewed_meanwhile_is_not_told(
 @pytest.mark.django_db(transaction=True)
 def test_two_curators_at_once_make_one_membership() -> None:
     community, people = CommunityFactory(), [UserFactory(curator=True) for _ in range(3)]
-    start, refused = threading.Barrier(3), []
-
-    def begin(index: int) -> None:
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=10)
-            services.begin_membership(
-                by=people[index], community_id=community.pk, started_on=dt.date(2020, 1, 1)
-            )
-        except DomainError as error:
-            refused.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=begin, args=(index,)) for index in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
+    given = {"community_id": community.pk, "started_on": dt.date(2020, 1, 1)}
+    outcomes = at_once(*[partial(services.begin_membership, by=by, **given) for by in people])
+    refused = [error for error in outcomes if error]
     assert len(refused) == 2
     assert all(isinstance(error, Conflict) for error in refused)
     assert Membership.objects.filter(community=community).count() == 1
@@ -440,7 +424,7 @@ def test_page_api_and_command_say_that_a_city_is_registered(
     assert "Eugene, Oregon, US: new member: registers the city" in capsys.readouterr().out
     client.force_login(curator)
     upload = SimpleUploadedFile("members.csv", file.read_bytes())
-    page = client.post(reverse("web:staff_member_import_new"), {"file": upload}, follow=True).text
+    page = client.post(url("staff_member_import_new"), {"file": upload}, follow=True).text
     assert "registers the city" in page and "Apply 1 row" in page
     upload = SimpleUploadedFile("members.csv", file.read_bytes())
     sent = client.post("/api/v1/staff/member-imports/", {"file": upload}).json()

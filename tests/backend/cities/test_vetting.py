@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.test import Client
-from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.cities import services
@@ -36,6 +35,7 @@ from tests.factories import (
     document,
 )
 from tests.simultaneous import outcomes_of
+from tests.web.html_forms import url
 
 S = Profile.Status
 EVER_PUBLISHED = {S.PUBLISHED, S.STALE, S.PAUSED, S.FULFILLED, S.WITHDRAWN}
@@ -271,8 +271,8 @@ def sign_in(user: User) -> Client:
 def test_owner_reads_where_it_stands_and_answers(first: Community, curator: User) -> None:
     owner, staff = sign_in(first.roles.get().user), sign_in(curator)
     overview, answering = (
-        reverse("web:profile", args=[first.pk]),
-        reverse("web:profile_answer", args=[first.pk]),
+        url("profile", first.pk),
+        url("profile_answer", first.pk),
     )
     html = owner.get(overview).text
     assert "two members of staff read it" in html
@@ -283,7 +283,7 @@ def test_owner_reads_where_it_stands_and_answers(first: Community, curator: User
     assert "One member of staff has approved it" in html
     assert str(curator) not in html
     staff.post(
-        reverse("web:staff_changes", args=[first.pk]),
+        url("staff_changes", first.pk),
         {"reason": "letter_missing", "text": "Send <the> letter."},
     )
     assert "Send &lt;the&gt; letter." in owner.get(overview).text
@@ -294,7 +294,7 @@ def test_owner_reads_where_it_stands_and_answers(first: Community, curator: User
     assert owner.post(answering, {"answer": "Sent <now>."}).status_code == 302
     assert status_of(first) == S.SUBMITTED
     assert "Sent &lt;now&gt;." in owner.get(overview).text
-    html = staff.get(reverse("web:staff_submission", args=[first.pk])).text
+    html = staff.get(url("staff_submission", first.pk)).text
     assert "Sent &lt;now&gt;." in html
     assert "Profile Changes Requested" in html, "the trail"
 
@@ -304,38 +304,28 @@ def test_answer_with_a_wrong_profile_keeps_the_words_and_says_where_to_look(
 ) -> None:
     owner = sign_in(first.roles.get().user)
     Profile.objects.filter(community=first).update(status=S.CHANGES_REQUESTED, draft={})
-    answer = owner.post(reverse("web:profile_answer", args=[first.pk]), {"answer": "Here it is."})
+    answer = owner.post(url("profile_answer", first.pk), {"answer": "Here it is."})
     assert answer.status_code == 422
     html = answer.text
     assert "Here it is." in html
-    assert reverse("web:profile_check", args=[first.pk]) in html
+    assert url("profile_check", first.pk) in html
     assert VettingNote.objects.filter(profile__community=first).exclude(answer="").count() == 0
 
 
 def test_staff_see_who_approved_first(first: Community, admin: User) -> None:
     one, other = UserFactory(curator=True, name="Ada"), UserFactory(curator=True)
-    page = reverse("web:staff_submission", args=[first.pk])
+    page = url("staff_submission", first.pk)
     assert "two curators must approve it" in sign_in(one).get(page).text
     posted = {"revision": 3}
     assert (
         "another curator must approve it too"
-        in sign_in(one)
-        .post(reverse("web:staff_publish", args=[first.pk]), posted, follow=True)
-        .text
+        in sign_in(one).post(url("staff_publish", first.pk), posted, follow=True).text
     )
     assert "<strong>Ada</strong> approved this revision" in sign_in(other).get(page).text
-    assert "Approved by one" in sign_in(other).get(reverse("web:staff_vetting")).text
-    assert (
-        f'action="{reverse("web:staff_publish", args=[first.pk])}"'
-        not in sign_in(one).get(page).text
-    )
-    assert (
-        f'action="{reverse("web:staff_publish", args=[first.pk])}"'
-        not in sign_in(admin).get(page).text
-    )
-    assert (
-        sign_in(one).post(reverse("web:staff_publish", args=[first.pk]), posted).status_code == 409
-    )
+    assert "Approved by one" in sign_in(other).get(url("staff_vetting")).text
+    assert f'action="{url("staff_publish", first.pk)}"' not in sign_in(one).get(page).text
+    assert f'action="{url("staff_publish", first.pk)}"' not in sign_in(admin).get(page).text
+    assert sign_in(one).post(url("staff_publish", first.pk), posted).status_code == 409
     shown = sign_in(other).get(f"/api/v1/staff/vetting/{first.pk}/").json()
     assert (shown["needs_two_approvals"], shown["first_approval"]["by"]) == (True, one.email)
     done = sign_in(other).post(

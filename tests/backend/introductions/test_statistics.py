@@ -13,7 +13,6 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.common.dates import database_now
@@ -33,6 +32,7 @@ from tests.factories import (
     SuggestionFactory,
     UserFactory,
 )
+from tests.web.html_forms import url
 
 MARCH = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 
@@ -172,7 +172,7 @@ def test_csv_has_the_rows_of_the_table(curator: User) -> None:
     IntroductionFactory(suggestion=made, due_on=dt.date(2026, 1, 1))
     client = Client()
     client.force_login(curator)
-    answer = client.get(reverse("web:staff_figures_csv", args=["stuck"]))
+    answer = client.get(url("staff_figures_csv", "stuck"))
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     read = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert read[0] == list(TABLES["stuck"].columns)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
-from django.db import connection
 from django.urls import resolve
 
 from backend.introductions.models import Introduction
@@ -29,6 +26,7 @@ from tests.factories import (
     SuggestionFactory,
     UserFactory,
 )
+from tests.simultaneous import outcomes_of
 
 pytestmark = pytest.mark.django_db
 
@@ -73,18 +71,8 @@ def test_event_handled_in_two_places_at_once_is_told_once() -> None:
     suggestion = SuggestionFactory()
     _sides(suggestion)
     event = _new_suggestion_event(suggestion)
-    start = threading.Barrier(4)
 
-    def tell() -> None:
-        start.wait()
-        notify_people(event.pk)
-        connection.close()
-
-    threads = [threading.Thread(target=tell) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    outcomes_of(*[lambda: notify_people(event.pk)] * 4)
 
     assert Notification.objects.count() == Delivery.objects.count() == Job.objects.count() == 2
 

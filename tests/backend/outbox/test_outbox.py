@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 
 import psycopg
 import pytest
@@ -26,6 +25,7 @@ from backend.outbox.services import (
 )
 from backend.outbox.topics import Topic
 from tests.factories import MOMENT, CommunityFactory, EventFactory, JobFactory, UserFactory
+from tests.simultaneous import outcomes_of
 
 # Events and the change they tell of are one commit, and nobody rewrites them.
 
@@ -131,18 +131,8 @@ def test_claim_is_had_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_claim_by_eight_at_once_is_had_by_one() -> None:
     work = JobFactory()
-    start, won = threading.Barrier(8), []
 
-    def claim() -> None:
-        start.wait()
-        won.append(leases.claim(work.pk))
-        connection.close()
-
-    threads = [threading.Thread(target=claim) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    won = outcomes_of(*[lambda: leases.claim(work.pk)] * 8)
 
     assert sum(lease is not None for lease in won) == 1
     assert Job.objects.get(pk=work.pk).attempts == 1

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -158,7 +158,7 @@ class Service:
             for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         }
         self.environment = {
-            **_with_bytecode(os.environ),
+            **processes.with_bytecode(os.environ),
             **threads,
             **shared,
             "PYTHONUNBUFFERED": "1",
@@ -279,15 +279,3 @@ class Service:
             "",
         ]
         print_quietly("\n".join(lines))
-
-
-def _with_bytecode(environ: Mapping[str, str]) -> dict[str, str]:
-    """Lets Python keep compiled modules: six processes that compile a thousand files at each start
-    would double its time.
-
-    Who does not want them beside the sources finds them in .venv alone.
-    """
-    kept = dict(environ)
-    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
-        kept.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "bytecode"))
-    return kept

@@ -51,7 +51,8 @@ def run_tests(words: list[str]) -> int:
         _temporary_folder() as folder,
         running_servers(folder, durable=False, environ={}) as servers,
     ):
-        env = {k: v for k, v in os.environ.items() if k not in _SERVICE_VARIABLES}
+        env = processes.with_bytecode(os.environ)
+        env = {k: v for k, v in env.items() if k not in _SERVICE_VARIABLES}
         env |= servers.environment | {
             "CSC_MODE": "test",
             "CSC_DATA_DIR": str(folder / "data"),

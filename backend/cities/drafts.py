@@ -101,13 +101,13 @@ def with_answers(draft: Mapping[str, Any], changed: Answers) -> dict[str, Any]:
 # corrected them.
 #
 # A profile document keeps this beside its groups, under ``provenance``: ``{"facts.population":
-# {"source", "date", "value", "standing"}}``. ``value`` is what the source said when the owner
+# {"source", "date", "value", "state"}}``. ``value`` is what the source said when the owner
 # looked at it: a correction never hides what it corrects. The service alone writes it.
 
 
 PROVENANCE = "provenance"
 PREFILLED, CONFIRMED, CORRECTED = "prefilled", "confirmed", "corrected"
-STANDINGS = (PREFILLED, CONFIRMED, CORRECTED)
+PROVENANCE_STATES = (PREFILLED, CONFIRMED, CORRECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +170,13 @@ def same(answer: Any, value: Any) -> bool:
     return isinstance(answer, bool) == isinstance(value, bool) and bool(answer == value)
 
 
-def entry(datum: Datum, standing: str) -> dict[str, Any]:
+def entry(datum: Datum, state: str) -> dict[str, Any]:
     """What a document keeps of a datum."""
     return {
         "source": datum.source.name,
         "date": datum.source.date,
         "value": datum.value,
-        "standing": standing,
+        "state": state,
     }
 
 

@@ -353,9 +353,7 @@ def _topic(
 ) -> TopicProgress:
     prefix = f"{group.code}."
     unconfirmed = {
-        path
-        for path, kept in (draft.get(PROVENANCE) or {}).items()
-        if kept["standing"] == PREFILLED
+        path for path, kept in (draft.get(PROVENANCE) or {}).items() if kept["state"] == PREFILLED
     }
     answered = sum(answer_at(draft, prefix + field.name) not in EMPTY for field in group.fields)
     state: State

@@ -389,12 +389,12 @@ def first_approval_of(profile: Profile) -> VettingApproval | None:
     """
     if profile.status != Profile.Status.SUBMITTED:
         return None
-    standing = (
+    approvals = (
         row
         for row in profile.approvals.all()
         if row.version_id is None and row.revision == profile.draft_revision
     )
-    return next(standing, None)
+    return next(approvals, None)
 
 
 def submissions_of(profiles: Sequence[Profile]) -> list[Submission]:

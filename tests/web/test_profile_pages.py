@@ -414,8 +414,8 @@ def test_open_data_stand_beside_their_fields_and_are_confirmed_by_saving(
     assert "GeoNames (CC BY 4.0), November 2026, says: 100,000. Not confirmed yet." in html
     posted = owner.form("facts").values | {"median_age": "40"}
     owner.post("profile_autosave", "facts", **posted)
-    standings = {kept["standing"] for kept in owner.draft["provenance"].values()}
-    assert standings == {"prefilled"}, "saving while one types confirms nothing"
+    states = {kept["state"] for kept in owner.draft["provenance"].values()}
+    assert states == {"prefilled"}, "saving while one types confirms nothing"
     owner.send(owner.form("facts"), elevation_m="30", stop="1")
     html = owner.get("profile_group", "facts")
     assert "says: 100,000. You confirmed it." in html

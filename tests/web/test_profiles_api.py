@@ -219,10 +219,10 @@ def test_open_data_are_listed_and_confirmed_as_they_are(world: World) -> None:
         "confirm": ["facts.elevation_m", "facts.coastal"],
     }
     saved = stranger.patch(address(community), body, content_type=JSON).json()
-    standing = {path: kept["standing"] for path, kept in saved["draft"]["provenance"].items()}
-    assert standing["facts.population"] == "corrected"
-    assert standing["facts.elevation_m"] == standing["facts.coastal"] == "confirmed"
-    assert standing["facts.income_band"] == "prefilled"
+    state = {path: kept["state"] for path, kept in saved["draft"]["provenance"].items()}
+    assert state["facts.population"] == "corrected"
+    assert state["facts.elevation_m"] == state["facts.coastal"] == "confirmed"
+    assert state["facts.income_band"] == "prefilled"
     assert saved["draft"]["provenance"]["facts.population"]["value"] == 100_000, (
         "the source's value stays beside the correction"
     )

@@ -195,8 +195,8 @@ def _add_world(facts: Sequence[PlaceFacts], rng: random.Random, seed: int) -> No
     every = zip(facts, communities, statuses, strict=True)
     named = {
         place.place_id: community.pk
-        for place, community, standing in every
-        if place.place_id and standing.published
+        for place, community, planned in every
+        if place.place_id and planned.published
     }
     documents = list(generate_documents(facts, seed, named))
     curator = add_staff(password_hash)
@@ -234,17 +234,17 @@ def _add_profiles(
         Profile(
             community=community,
             # A constraint wants the version first: the final status comes below.
-            status=standing.status if not standing.published else Profile.Status.DRAFT,
-            draft=document if standing.complete else _half_written(document),
+            status=planned.status if not planned.published else Profile.Status.DRAFT,
+            draft=document if planned.complete else _half_written(document),
             draft_revision=rng.randint(1, 12),
             submitted_at=now - dt.timedelta(days=rng.randint(1, 20))
-            if standing.status != Profile.Status.DRAFT
+            if planned.status != Profile.Status.DRAFT
             else None,
-            confirmed_at=now - dt.timedelta(days=rng.randint(*standing.confirmed_days))
-            if standing.published
+            confirmed_at=now - dt.timedelta(days=rng.randint(*planned.confirmed_days))
+            if planned.published
             else None,
         )
-        for community, document, standing in zip(communities, documents, statuses, strict=True)
+        for community, document, planned in zip(communities, documents, statuses, strict=True)
     ]
     Profile.objects.bulk_create(profiles, batch_size=_BATCH)
     every = list(zip(profiles, documents, statuses, strict=True))
@@ -252,11 +252,11 @@ def _add_profiles(
     with connection.cursor() as cursor:
         cursor.execute(
             _FIRST_VERSIONS,
-            [curator.pk, [profile.pk for profile, _, standing in every if standing.published]],
+            [curator.pk, [profile.pk for profile, _, planned in every if planned.published]],
         )
     first_version = ProfileVersion.objects.filter(profile=OuterRef("pk")).values("pk")[:1]
-    for status in sorted({standing.status for standing in statuses if standing.published}):
-        ids = [profile.pk for profile, _, standing in every if standing.status == status]
+    for status in sorted({planned.status for planned in statuses if planned.published}):
+        ids = [profile.pk for profile, _, planned in every if planned.status == status]
         Profile.objects.filter(pk__in=ids).update(
             status=status, current_version=Subquery(first_version)
         )
@@ -267,8 +267,8 @@ def _add_profiles(
             text="Please attach a letter that names your highest official. (Sample)",
             by=curator,
         )
-        for profile, _, standing in every
-        if standing.status == Profile.Status.CHANGES_REQUESTED
+        for profile, _, planned in every
+        if planned.status == Profile.Status.CHANGES_REQUESTED
     )
 
 

@@ -73,12 +73,12 @@ def source_line(
             "source": datum.source.name,
             "date": datum.source.date,
             "value": datum.value,
-            "standing": "",
+            "state": "",
         }
     words = _named(path, kept)
-    if kept["standing"] == CORRECTED:
+    if kept["state"] == CORRECTED:
         return _("By the community itself. %(source)s, %(date)s, says: %(value)s.") % words
-    if kept["standing"] == CONFIRMED:
+    if kept["state"] == CONFIRMED:
         return _("Source: %(source)s, %(date)s; confirmed by the community.") % words
     return _("Source: %(source)s, %(date)s.") % words
 
@@ -95,12 +95,12 @@ def form_line(document: Mapping[str, Any], path: str, sources: Mapping[str, Datu
         "source": datum.source.name,  # type: ignore[union-attr]
         "date": datum.source.date,  # type: ignore[union-attr]
         "value": datum.value,  # type: ignore[union-attr]
-        "standing": "",
+        "state": "",
     }
     words = _named(path, shown)
-    if shown["standing"] == CORRECTED:
+    if shown["state"] == CORRECTED:
         return _("You corrected this. %(source)s, %(date)s, says: %(value)s.") % words
-    if shown["standing"] == CONFIRMED:
+    if shown["state"] == CONFIRMED:
         return _("%(source)s, %(date)s, says: %(value)s. You confirmed it.") % words
     return _("%(source)s, %(date)s, says: %(value)s. Not confirmed yet.") % words
 

@@ -14,7 +14,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from backend.cities.drafts import PROVENANCE, STANDINGS
+from backend.cities.drafts import PROVENANCE, PROVENANCE_STATES
 from backend.cities.profile_schema import GROUPS, Field
 from backend.common.errors import NotVisible
 from backend.web.access import Level, access_of, open_to
@@ -156,7 +156,7 @@ _PROVENANCE_SCHEMA: dict[str, Any] = {
             "source": {"type": "string"},
             "date": {"type": "string"},
             "value": {},
-            "standing": {"type": "string", "enum": list(STANDINGS)},
+            "state": {"type": "string", "enum": list(PROVENANCE_STATES)},
         },
     },
 }

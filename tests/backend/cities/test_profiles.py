@@ -34,7 +34,7 @@ from tests.factories import (
 )
 from tests.simultaneous import at_once
 
-# Saving drafts: two editors, open data with their standing, and what a save writes.
+# Saving drafts: two editors, open data with their state, and what a save writes.
 
 
 @pytest.fixture
@@ -114,8 +114,8 @@ def registered(**place: Any) -> tuple[Community, User]:
     ), user
 
 
-def standing(profile: Profile) -> dict[str, str]:
-    return {path: kept["standing"] for path, kept in profile.draft["provenance"].items()}
+def state(profile: Profile) -> dict[str, str]:
+    return {path: kept["state"] for path, kept in profile.draft["provenance"].items()}
 
 
 @pytest.mark.django_db
@@ -128,7 +128,7 @@ def test_registration_fills_in_what_open_data_know_and_says_so() -> None:
         "source": "GeoNames",
         "date": "2023-03",
         "value": 12.5,
-        "standing": "prefilled",
+        "state": "prefilled",
     }
     states = {topic.group.code: topic.state for topic in progress_of(community.profile).topics}
     assert states["facts"] == states["languages"] == "to_confirm"
@@ -145,7 +145,7 @@ def test_answers_are_confirmed_corrected_or_emptied() -> None:
         0,
         confirm=confirm,
     )
-    assert standing(saved) == {
+    assert state(saved) == {
         "facts.population": "confirmed",
         "facts.elevation_m": "corrected",
         "facts.income_band": "prefilled",
@@ -153,7 +153,7 @@ def test_answers_are_confirmed_corrected_or_emptied() -> None:
     }
     assert saved.draft["provenance"]["facts.elevation_m"]["value"] == 12.5
     again = save(user, community.profile, {"facts": {"elevation_m": 12.5}}, saved.draft_revision)
-    assert standing(again)["facts.elevation_m"] == "confirmed"
+    assert state(again)["facts.elevation_m"] == "confirmed"
 
 
 @pytest.mark.django_db
@@ -161,7 +161,7 @@ def test_published_document_keeps_where_its_answers_come_from() -> None:
     community, user = registered()
     saved = save(user, community.profile, document(facts={"population": 5}), 0)
     data = check_document(saved.draft, complete=True)
-    assert data["provenance"]["facts.population"]["standing"] == "corrected"
+    assert data["provenance"]["facts.population"]["state"] == "corrected"
     assert check_document(data, complete=True) == data
 
 

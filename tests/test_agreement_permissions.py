@@ -270,8 +270,12 @@ TABLE: dict[str, tuple[Ask, list[Ask], set[str]]] = {
         [api("staff/partnerships/{partnership}/emeritus/", {"decided_on": TODAY})],
         {"curator"},
     ),
-    "figures: read": (page("staff/figures/"), [api("staff/figures/funnel/")], STAFF),
-    "figures: CSV": (page("staff/figures/stuck.csv"), [api("staff/figures/stuck/")], STAFF),
+    "statistics: read": (page("staff/statistics/"), [api("staff/statistics/funnel/")], STAFF),
+    "statistics: CSV": (
+        page("staff/statistics/stuck.csv"),
+        [api("staff/statistics/stuck/")],
+        STAFF,
+    ),
 }
 
 

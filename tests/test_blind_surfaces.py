@@ -5,7 +5,7 @@ The surfaces, each of which is compared byte by byte below while the other side 
 suggestion pending, is interested, declines, withdraws, or undoes what it said; B is the side that
 looks:
 
-| surface | how it is kept blind | |---|---| | queue, its counts, filters and order; desk;
+| surface | how it is kept blind | |---|---| | queue, its counts, filters and order; dashboard;
 comparison; dossier | ``queries`` and ``reviewing`` ask B's own columns and the clock | | score,
 reasons, bars, allocation order, cursors of pages | what was released stays as it was shown
 (``deriving``) | | the API's fields, orders, cursors, ``ETag`` and other headers | the same queries;
@@ -140,7 +140,7 @@ def addresses(scene: Scene) -> list[str]:
     b, s = scene.world.b.pk, scene.suggestion.pk
     pair = f"{s},{scene.second.pk}"
     pages = [
-        "/desk/",
+        "/dashboard/",
         "/inbox/",
         f"/communities/{b}/suggestions/",
         *(

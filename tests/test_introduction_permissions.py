@@ -194,7 +194,7 @@ def seen_contacts(scene: Scene, actor: str, client: Client) -> tuple[bool, bool]
         f"{side}meetings/",
         f"{scene.page()}meetings/{scene.meeting.pk}/",
         f"/staff/introductions/{scene.introduction.pk}/",
-        "/desk/",
+        "/dashboard/",
         "/inbox/",
     ):
         response = client.get(address)

@@ -133,7 +133,7 @@ def stage(db: None) -> Stage:
         "pair_id": world.pair.pk,
         "meeting_id": make.MeetingFactory(introduction=introduction, fixed=True).pk,
         "abroad_id": world.b.pk,
-        "bar_id": make.ExclusionRuleFactory().pk,
+        "rule_id": make.ExclusionRuleFactory().pk,
         "letter_id": make.VettingLetterFactory(profile=world.a.profile).pk,
         "run_id": make.ScoringRunFactory().pk,
         "job_id": make.JobFactory(status="dead", finished_at=make.MOMENT, event=event).pk,
@@ -233,7 +233,7 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
     # No table of figures has the name of a vocabulary.
     **{
         (name, actor): HIDDEN
-        for name in ("web:staff_figures_csv", "api:staff-figures")
+        for name in ("web:staff_statistics_csv", "api:staff-statistics")
         for actor in ("curator", "admin")
     },
     ("api:letters", "admin"): HIDDEN,  # letters are for owners and curators

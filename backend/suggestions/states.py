@@ -14,8 +14,8 @@ SUGGESTION_TRANSITIONS: Transitions = {
     ),
     _S.MUTUAL: frozenset({_S.INTRODUCED, _S.WITHDRAWN}),
     _S.INTRODUCED: frozenset({_S.WITHDRAWN}),
-    # A bar takes back what a side still sees as open, also where the other side has closed it in
-    # secret.
+    # An exclusion rule takes back what a side still sees as open, also where the other side has
+    # closed it in secret.
     _S.DECLINED: frozenset({_S.SUPERSEDED}),
     _S.EXPIRED: frozenset(),
     _S.WITHDRAWN: frozenset({_S.SUPERSEDED}),

@@ -87,7 +87,7 @@ class Visitor:
         if "staff" in email:
             self.page.fill("#id_code", current_code())
             self.page.click("main form:first-of-type button[type=submit]")
-        self.page.wait_for_url("**/desk/" if "staff" not in email else "**/staff/")
+        self.page.wait_for_url("**/dashboard/" if "staff" not in email else "**/staff/")
 
     def shows(self, path: str, text: str) -> bool:
         """Whether the page, opened now, has the words in its main part."""

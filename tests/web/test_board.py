@@ -45,9 +45,9 @@ def test_marks_are_words_beside_their_signs(world: World) -> None:
             f"{card.due_on:%B}", f"{card.due_on:%b}"
         )
         assert "stuck for 40 days" in html
-        assert "barred" in html
+        assert "excluded" in html
     for address in (url("introduction", card.pk), url("dashboard")):
-        assert "barred" not in page(world.client("official"), address)
+        assert "excluded" not in page(world.client("official"), address)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_two_curators_at_once_the_second_sees_the_conflict(world: World, sign_in
     late = second.post(address, seen | {"stage": ["first_meeting"]})
     assert late.status_code == 409
     html = late.text
-    assert f"{world.user('curator')} has moved this card to “Exploring”" in html
+    assert f"{world.user('curator')} has moved it to “Exploring”" in html
     assert form_to(html, address).values["expected"] == ["exploring"]
     assert form_to(html, address).values["after"] == [url("staff_introductions") + "?owner=nobody"]
     assert Introduction.objects.get().stage == "exploring"
     on_its_page = second.post(address, {"stage": "first_meeting", "expected": "introduced"})
     assert on_its_page.status_code == 409
-    assert "has moved this card" in on_its_page.text
+    assert "has moved it" in on_its_page.text
 
 
 def test_from_sign_in_to_an_introduction_in_two_clicks(world: World) -> None:

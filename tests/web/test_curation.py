@@ -11,7 +11,7 @@ from tests.actors import World
 from tests.factories import CommunityFactory, PlaceFactory, SuggestionFactory, document
 from tests.web.html_forms import forms_of, one_line, url
 
-# Policy, bars, several at once and pairs by hand, on staff's pages.
+# Policy, exclusion rules, several at once and pairs by hand, on staff's pages.
 
 
 def test_policy_is_set_in_percent_and_shown_with_its_history(world: World) -> None:
@@ -61,7 +61,7 @@ def test_several_are_released_with_a_word_on_each_that_was_not(world: World) -> 
     )
 
 
-BAR_FORM = {
+RULE_FORM = {
     "because": "A rule <of> law.",
     "source": "https://example.org/law",
     "from_on": "2026-01-01",
@@ -71,39 +71,46 @@ BAR_FORM = {
 def test_jurisdiction_is_barred_by_the_name_of_its_region(world: World) -> None:
     PlaceFactory(country=world.b.country, admin1_code="02", admin1="Bavaria")
     curator = world.client("curator")
-    wrong = curator.post(url("staff_bars"), BAR_FORM | {"country": "DE", "admin1": "Atlantis"})
+    wrong = curator.post(
+        url("staff_exclusion_rules"), RULE_FORM | {"country": "DE", "admin1": "Atlantis"}
+    )
     assert wrong.status_code == 422
     assert "Regions there are: Bavaria" in wrong.text
     assert (
         curator.post(
-            url("staff_bars"),
-            BAR_FORM | {"country": "DE", "admin1": "bavaria", "home_admin1_code": "CA"},
+            url("staff_exclusion_rules"),
+            RULE_FORM | {"country": "DE", "admin1": "bavaria", "home_admin1_code": "CA"},
         ).status_code
         == 302
     )
-    bar = ExclusionRule.objects.get()
-    assert (bar.country_id, bar.admin1_code, bar.home_admin1_code) == ("DE", "02", "CA")
-    html = one_line(curator.get(url("staff_bars")).text)
+    rule = ExclusionRule.objects.get()
+    assert (rule.country_id, rule.admin1_code, rule.home_admin1_code) == ("DE", "02", "CA")
+    html = one_line(curator.get(url("staff_exclusion_rules")).text)
     assert "California – Bavaria, Germany" in html
     assert "A rule &lt;of&gt; law." in html
-    assert curator.post(url("staff_bar_lift", bar.pk), {"because": "Ended."}).status_code == 302
-    assert "Ended." in curator.get(url("staff_bars")).text
+    assert (
+        curator.post(url("staff_exclusion_rule_lift", rule.pk), {"because": "Ended."}).status_code
+        == 302
+    )
+    assert "Ended." in curator.get(url("staff_exclusion_rules")).text
 
 
 def test_pair_is_barred_from_its_suggestion(world: World) -> None:
     suggestion = SuggestionFactory(pair=world.pair)
     curator = world.client("curator")
-    address = f"{url('staff_bars')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
+    address = f"{url('staff_exclusion_rules')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
     assert address.replace("&", "&amp;") in curator.get(url("staff_suggestion", suggestion.pk)).text
     assert "Alpha – Beta" in curator.get(address).text
-    assert curator.post(address, BAR_FORM).status_code == 302
+    assert curator.post(address, RULE_FORM).status_code == 302
     assert ExclusionRule.objects.get().pair == world.pair
     assert (
         world.client("official").get(url("suggestion", world.a.pk, suggestion.pk)).status_code
         == 404
     )
     assert (
-        curator.get(f"{url('staff_bars')}?home_id={world.b.pk}&abroad_id={world.a.pk}").status_code
+        curator.get(
+            f"{url('staff_exclusion_rules')}?home_id={world.b.pk}&abroad_id={world.a.pk}"
+        ).status_code
         == 404
     )
 
@@ -150,10 +157,10 @@ def test_wish_is_shown_and_set_aside(world: World) -> None:
 
 def test_bar_is_shown_and_leaves_no_form(world: World) -> None:
     curator = world.client("curator")
-    curator.post(url("staff_bars"), BAR_FORM | {"country": "DE"})
+    curator.post(url("staff_exclusion_rules"), RULE_FORM | {"country": "DE"})
     address = f"{url('staff_propose')}?home_id={world.a.pk}&abroad_id={world.b.pk}"
     html = curator.get(address).text
-    assert "Barred by staff" in html
+    assert "Excluded by staff" in html
     assert not [form for form in forms_of(html) if "because" in form.values]
     assert curator.post(address, {"because": "Still."}).status_code == 409
 
@@ -163,7 +170,11 @@ def test_bar_is_shown_and_leaves_no_form(world: World) -> None:
 
 JSON = "application/json"
 API = "/api/v1/staff/"
-BAR = {"because": "The ministry says so.", "source": "https://example.org", "from_on": "2026-01-01"}
+RULE = {
+    "because": "The ministry says so.",
+    "source": "https://example.org",
+    "from_on": "2026-01-01",
+}
 
 
 def post(client: Client, path: str, body: dict[str, Any]) -> Any:
@@ -197,21 +208,29 @@ def test_policy_is_set_and_its_history_kept(world: World) -> None:
 
 def test_bar_is_set_and_lifted(world: World) -> None:
     curator, suggestion = world.client("curator"), SuggestionFactory(pair=world.pair)
-    assert post(curator, "bars/", BAR).status_code == 422
-    made = post(curator, "bars/", BAR | {"home_id": world.a.pk, "abroad_id": world.b.pk})
+    assert post(curator, "exclusion-rules/", RULE).status_code == 422
+    made = post(
+        curator, "exclusion-rules/", RULE | {"home_id": world.a.pk, "abroad_id": world.b.pk}
+    )
     assert made.status_code == 201, made.content
     assert [side["name"] for side in made.json()["communities"]] == ["Alpha", "Beta"]
     suggestion.refresh_from_db()
     assert suggestion.status == "superseded"
     number = made.json()["id"]
     assert (
-        post(curator, f"bars/{number}/lift/", {"because": "It has ended."}).json()["lifted_because"]
+        post(curator, f"exclusion-rules/{number}/lift/", {"because": "It has ended."}).json()[
+            "lifted_because"
+        ]
         == "It has ended."
     )
-    assert post(curator, f"bars/{number}/lift/", {"because": "Again."}).status_code == 409
-    assert [row["id"] for row in curator.get(f"{API}bars/").json()["results"]] == [number]
+    assert (
+        post(curator, f"exclusion-rules/{number}/lift/", {"because": "Again."}).status_code == 409
+    )
+    assert [row["id"] for row in curator.get(f"{API}exclusion-rules/").json()["results"]] == [
+        number
+    ]
     for actor in ("official", "chair", "stranger"):
-        assert world.client(actor).get(f"{API}bars/").status_code == 404
+        assert world.client(actor).get(f"{API}exclusion-rules/").status_code == 404
 
 
 def test_several_are_released_and_held(world: World) -> None:

@@ -190,7 +190,7 @@ def test_stale_move_is_told_who_was_faster(world: World) -> None:
         f"{card}move/", {"stage": "proposal", "expected_stage": "introduced"}, content_type=JSON
     )
     assert (late.status_code, late.json()["code"]) == (409, "introduction_moved")
-    assert "has moved this card to “Exploring”" in late.json()["detail"]
+    assert "has moved it to “Exploring”" in late.json()["detail"]
     assert Introduction.objects.get().stage == "exploring"
 
 

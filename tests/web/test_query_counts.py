@@ -94,7 +94,7 @@ def test_community_with_its_partners(db: None, client: Client) -> None:
     check_constant(client, url("community", shown.pk), add, at_most=7)
 
 
-def test_my_suggestions_and_desk(official: CommunityRole, sign_in: SignIn) -> None:
+def test_my_suggestions_and_dashboard(official: CommunityRole, sign_in: SignIn) -> None:
     def add(index: int) -> None:
         other = CommunityFactory(published=True, country_code="DE")
         SuggestionFactory(pair__a=official.community, pair__b=other)
@@ -141,7 +141,7 @@ STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
         lambda i: (IntroductionFactory(), ExclusionRuleFactory(country=None, pair=PairFactory())),
         12,
     ),
-    "staff_bars": (
+    "staff_exclusion_rules": (
         lambda i: (ExclusionRuleFactory(), ExclusionRuleFactory(country=None, pair=PairFactory())),
         9,
     ),
@@ -205,7 +205,7 @@ def _note(world: World) -> object:
     return make.IntroductionNoteFactory(introduction=_card(world))
 
 
-def _bar(world: World) -> ExclusionRule:
+def _exclusion_rule(world: World) -> ExclusionRule:
     """Now of a country, now of a pair."""
     return (
         make.ExclusionRuleFactory(country=None, pair=make.PairFactory())
@@ -298,7 +298,7 @@ LISTS: dict[str, tuple[str, str, Maker]] = {
     "meetings": ("official", "communities/{a}/introductions/{introduction}/meetings/", _meeting),
     "staff-meetings": ("curator", "staff/introductions/{introduction}/meetings/", _meeting),
     "staff-notes": ("curator", "staff/introductions/{introduction}/notes/", _note),
-    "staff-bars": ("curator", "staff/bars/", _bar),
+    "staff-exclusion-rules": ("curator", "staff/exclusion-rules/", _exclusion_rule),
     "staff-policies": (
         "curator",
         "staff/release-policies/",

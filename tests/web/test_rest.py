@@ -205,16 +205,16 @@ def test_wrong_filter_is_refused_by_the_api_and_passed_over_by_the_page(
 )
 def test_wrong_filters_of_figures_are_named(world: World, query: str, named: str) -> None:
     client = world.client("curator")
-    body = assert_problem(client.get(f"/api/v1/staff/figures/funnel/?{query}"), 422, "invalid")
+    body = assert_problem(client.get(f"/api/v1/staff/statistics/funnel/?{query}"), 422, "invalid")
     assert list(body["errors"]) == [named]
     is_wrong_on_page = query not in ("by=", "cursor=x")
-    page = client.get(f"/staff/figures/?{query}")
+    page = client.get(f"/staff/statistics/?{query}")
     assert page.status_code == (422 if is_wrong_on_page else 200)
 
 
 def test_figures_of_any_country_are_read(world: World) -> None:
     query = "country=XX&by=country&since=2026-01-01&until=2026-12-31"
-    response = world.client("curator").get(f"/api/v1/staff/figures/funnel/?{query}")
+    response = world.client("curator").get(f"/api/v1/staff/statistics/funnel/?{query}")
     assert response.status_code == 200
     assert response.json()["rows"] == []
 

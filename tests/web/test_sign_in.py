@@ -40,7 +40,7 @@ TYPE_CODE, CONFIRM = (
     reverse("account_confirm_login_code"),
     reverse("account_email_verification_sent"),
 )
-DESK = url("dashboard")
+DASHBOARD = url("dashboard")
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_sign_up_with_and_without_a_password(
     assert code in mail.body
     html = client.get(CONFIRM).text
     assert user.email in html
-    assert client.post(CONFIRM, {"code": code}).url == DESK
+    assert client.post(CONFIRM, {"code": code}).url == DASHBOARD
     assert is_in(client)
     assert EmailAddress.objects.get(user=user).verified
 
@@ -119,7 +119,7 @@ def test_sign_in_by_code_without_a_password(client: Client) -> None:
     assert client.post(BY_CODE, {"email": user.email}).url == TYPE_CODE
     assert client.post(TYPE_CODE, {"code": "WRONG1"}).status_code == 200
     assert not is_in(client)
-    assert client.post(TYPE_CODE, {"code": code_sent_to(user.email)}).url == DESK
+    assert client.post(TYPE_CODE, {"code": code_sent_to(user.email)}).url == DASHBOARD
     assert is_in(client)
 
 
@@ -233,7 +233,9 @@ def test_fifty_people_behind_one_address_sign_in() -> None:
     people = [UserFactory() for _number in range(50)]
     for user in people:
         client = Client(REMOTE_ADDR="203.0.113.7")
-        assert client.post(LOGIN, {"login": user.email, "password": PASSWORD}).url == DESK, user
+        assert client.post(LOGIN, {"login": user.email, "password": PASSWORD}).url == DASHBOARD, (
+            user
+        )
         assert is_in(client)
 
 
@@ -363,7 +365,7 @@ def test_who_has_a_factor_is_asked_for_it(client: Client, way: str) -> None:
     assert not is_in(client)
     assert client.post(reverse("mfa_authenticate"), {"code": "000000"}).status_code == 200
     assert not is_in(client)
-    assert client.post(reverse("mfa_authenticate"), {"code": current_code()}).url == DESK
+    assert client.post(reverse("mfa_authenticate"), {"code": current_code()}).url == DASHBOARD
     assert client.get(url("staff")).status_code == 200
 
 
@@ -457,7 +459,7 @@ def test_passkey_is_made_and_replaces_password_and_second_factor(
 
     visitor.open(reverse("account_login"))
     page.click("#passkey_login")
-    page.wait_for_url("**/staff/" if who == "staff" else "**/desk/")
+    page.wait_for_url("**/staff/" if who == "staff" else "**/dashboard/")
     assert visitor.complaints == []
 
 

@@ -182,7 +182,7 @@ def committee_reads_compares_and_votes(walk: Walk) -> None:
     member, album = walk.member, walk.album
     member.open(at("dashboard"))
     sees(member, "to read; your chair answers.")
-    album.keep(member, "member-desk")
+    album.keep(member, "member-dashboard")
     follow(member, "See the suggestions")
     sees(member, THERE, "wait for your vote", f"What {HERE} gains", f"What {THERE} gains")
     assert member.page.get_by_role("button", name="We are interested").count() == 0, (
@@ -209,7 +209,7 @@ def committee_reads_compares_and_votes(walk: Walk) -> None:
 def chair_reads_the_dossier(walk: Walk) -> None:
     chair, album = walk.chair, walk.album
     chair.open(at("dashboard"))
-    album.keep(chair, "chair-desk")
+    album.keep(chair, "chair-dashboard")
     follow(chair, "See the suggestions")
     sees(chair, "wait for your answer")
     album.keep(chair, "chair-queue")
@@ -279,7 +279,7 @@ def curator_introduces(walk: Walk) -> None:
     curator.open(at("staff"))
     album.keep(curator, "curator-overview")
     curator.page.locator("main").get_by_role("link", name="Introductions").first.click()
-    card = curator.page.locator('[data-stage="to_introduce"] .card')
+    card = curator.page.locator('[data-stage="to_introduce"] article')
     expect(card).to_contain_text(f"{HERE} – {THERE}")
     album.keep(curator, "curator-board")
     curator.open(at("staff_suggestion", walk.suggestion.pk))
@@ -363,11 +363,11 @@ def they_meet(walk: Walk) -> None:
 
     curator = walk.curator
     curator.open(at("staff_introductions"))
-    curator.page.locator('[data-stage="introduced"] .card h3').drag_to(
+    curator.page.locator('[data-stage="introduced"] article h3').drag_to(
         curator.page.locator('[data-stage="first_meeting"]')
     )
     sees(curator, "Moved to “First meeting”.")
-    expect(curator.page.locator('[data-stage="first_meeting"] .card')).to_contain_text("meets")
+    expect(curator.page.locator('[data-stage="first_meeting"] article')).to_contain_text("meets")
     album.keep(curator, "curator-dragged")
 
 
@@ -402,7 +402,7 @@ def both_sign(walk: Walk) -> None:
     official, chair, album = walk.official, walk.chair, walk.album
     official.open(at("dashboard"))
     sees(official, "waits for your side's signature")
-    album.keep(official, "official-desk-agreement")
+    album.keep(official, "official-dashboard-agreement")
     follow(official, "Read and confirm")
     sees(official, "Each side confirms once the signed document is stored here.")
     album.keep(official, "official-agreement")

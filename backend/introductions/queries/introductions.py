@@ -63,7 +63,7 @@ def introduction_for(reader: Reader, introduction_id: int) -> tuple[Introduction
     return introduction, reader
 
 
-# The board as staff narrow it down, and what its cards show at a glance.
+# The board as staff narrow it down, and what its entries show at a glance.
 
 
 _STAGE = Introduction.Stage
@@ -73,8 +73,8 @@ STUCK_AFTER = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One introduction with what must be seen without opening it. ``bar``: the exclusion rule that
+class BoardEntry:
+    """One introduction with what must be seen without opening it. ``rule``: the exclusion rule that
     staff have set on the pair since.
     """
 
@@ -82,11 +82,11 @@ class Card:
     is_overdue: bool
     days_in_column: int
     is_stuck: bool
-    bar: ExclusionRule | None
+    rule: ExclusionRule | None
 
     @property
     def next_stage(self) -> str:
-        """The column to which a card usually goes next: what the menu offers first."""
+        """The column to which an introduction usually goes next: what the menu offers first."""
         later = (
             COLUMNS[COLUMNS.index(_STAGE(self.introduction.stage)) + 1 :]
             if self.introduction.stage in COLUMNS
@@ -114,12 +114,12 @@ def board_with_notes(user: User | AnonymousUser) -> QuerySet[Introduction]:
     )
 
 
-def cards_of(introductions: list[Introduction]) -> list[Card]:
-    """The cards of introductions of ``board_with_notes``."""
+def board_entries(introductions: list[Introduction]) -> list[BoardEntry]:
+    """The board entries of introductions of ``board_with_notes``."""
     now = database_now()
-    bars = barred_among([introduction.pair for introduction in introductions], now.date())
+    rules = barred_among([introduction.pair for introduction in introductions], now.date())
     return [
-        Card(
+        BoardEntry(
             introduction=introduction,
             is_overdue=introduction.stage not in OVER
             and introduction.due_on is not None
@@ -127,7 +127,7 @@ def cards_of(introductions: list[Introduction]) -> list[Card]:
             days_in_column=(now - introduction.stage_since).days,
             is_stuck=introduction.stage not in OVER
             and now - introduction.stage_since >= STUCK_AFTER,
-            bar=bars.get(introduction.pair_id),
+            rule=rules.get(introduction.pair_id),
         )
         for introduction in introductions
     ]

@@ -60,7 +60,7 @@ def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
     """Staff open an introduction by hand, with a recorded reason.
 
     Raises:
-        NotVisible: no curator, or no such pair. InvalidFields: no reason. WrongState: barred.
+        NotVisible: no curator, or no such pair. InvalidFields: no reason. WrongState: excluded.
             Conflict: the pair has an open one.
     """
     require_staff(by, Verb.CREATE, Resource.INTRODUCTION)
@@ -71,7 +71,7 @@ def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
     pair = Pair.objects.select_for_update().filter(pk=pair_id).first()
     if pair is None:
         raise NotVisible
-    _require_no_bar(pair_id)
+    _require_not_excluded(pair_id)
     try:
         with transaction.atomic():
             introduction = Introduction.objects.create(
@@ -88,14 +88,14 @@ def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
     return introduction
 
 
-def _require_no_bar(pair_id: int) -> None:
-    """Raises WrongState (code ``barred``) for a pair that staff have barred."""
+def _require_not_excluded(pair_id: int) -> None:
+    """Raises WrongState (code ``excluded``) for a pair that staff have excluded."""
     pair = Pair.objects.select_related("a__place", "b__place").get(pk=pair_id)
-    bar = barred_among([pair], database_now().date()).get(pair_id)
-    if bar is not None:
+    rule = barred_among([pair], database_now().date()).get(pair_id)
+    if rule is not None:
         raise WrongState(
-            f"These two are barred: {bar.because} Lift the bar first, or close the introduction.",
-            code="barred",
+            f"This pair is excluded: {rule.because} Lift the rule or close the introduction.",
+            code="excluded",
         )
 
 
@@ -111,7 +111,7 @@ def move_introduction(
 
     Raises:
         NotVisible: no curator. InvalidFields: an unknown column or reason. WrongState: not from
-            where it is now, or barred.
+            where it is now, or excluded.
         Conflict: another curator has moved it since (code ``introduction_moved``).
     """
     require_staff(by, Verb.ACT, Resource.INTRODUCTION)
@@ -120,7 +120,7 @@ def move_introduction(
     if expected_stage and introduction.stage != expected_stage:
         raise Conflict(_moved_words(introduction), code="introduction_moved")
     if introduction.stage == _I.TO_INTRODUCE and stage != _I.CLOSED:
-        _require_no_bar(introduction.pair_id)
+        _require_not_excluded(introduction.pair_id)
     _move_locked(introduction, by, stage, close_reason)
     return introduction
 
@@ -136,7 +136,7 @@ def _check_move(stage: str, close_reason: str) -> None:
     if errors:
         raise InvalidFields(errors)
     if stage == _I.AGREEMENT:
-        raise WrongState("Record the agreement; the card moves by itself.")
+        raise WrongState("Record the agreement; the introduction moves by itself.")
 
 
 def _moved_words(introduction: Introduction) -> str:
@@ -149,7 +149,7 @@ def _moved_words(introduction: Introduction) -> str:
     who = str(last.by) if last and last.by else "The service"
     where = _I(introduction.stage).label
     return (
-        f"{who} has moved this card to “{where}” in the meantime. It was not moved again; see "
+        f"{who} has moved it to “{where}” in the meantime. It was not moved again; see "
         "whether it still should be."
     )
 

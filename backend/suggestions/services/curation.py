@@ -300,7 +300,7 @@ def set_exclusion_rule(
     elif not of_pair:
         errors |= _check_jurisdiction(country, home_admin1_code, admin1_code)
     elif home_admin1_code or admin1_code:
-        errors["country"] = ["A bar of two communities names no divisions."]
+        errors["country"] = ["A rule for two communities names no divisions."]
     if errors:
         raise InvalidFields(errors)
     rule = ExclusionRule.objects.create(
@@ -357,7 +357,7 @@ def lift_exclusion_rule(*, by: User, rule_id: int, because: str) -> ExclusionRul
         raise NotVisible
     lifted = ExclusionRule.objects.filter(pk=rule_id, lifted_at__isnull=True)
     if lifted.update(lifted_at=database_now(), lifted_by=by, lifted_because=because.strip()) != 1:
-        raise WrongState("This bar is lifted already.")
+        raise WrongState("This exclusion rule is lifted already.")
     record(Topic.EXCLUSION_RULE_LIFTED, subject=rule, by=by)
     rule.refresh_from_db()
     return rule
@@ -401,7 +401,7 @@ def take_back_barred(by: User | None) -> int:
             subject_type="suggestion",
             subject_id=s.pk,
             by=by,
-            payload={"bar": excluded[s.pair_id].pk},
+            payload={"rule": excluded[s.pair_id].pk},
         )
         for s in found
     )

@@ -123,8 +123,8 @@ def _assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
 def _problems_of_pair(home: Community, abroad: Community, now: dt.datetime) -> list[Problem]:
     """What keeps the pair from being proposed whatever its score."""
     found = [
-        Problem("barred", f"Barred by staff: {bar.because}", hard=True)
-        for bar in rules_against(home, abroad, now.date())
+        Problem("excluded", f"Excluded by staff: {rule.because}", hard=True)
+        for rule in rules_against(home, abroad, now.date())
     ]
     pair = Pair.objects.filter(a_id=min(home.pk, abroad.pk), b_id=max(home.pk, abroad.pk)).first()
     if pair is None:

@@ -8,7 +8,7 @@ from backend.web.access import Level, open_to
 from backend.web.accounts import api, views
 
 page_urls: list[URLPattern] = [
-    path("desk/", views.dashboard, name="dashboard"),
+    path("dashboard/", views.dashboard, name="dashboard"),
     path("inbox/", views.inbox, name="inbox"),
     path("account/", views.account, name="account"),
     path("account/second-factor/", views.second_factor, name="second_factor"),

@@ -10,7 +10,7 @@ from backend.web.agreements import api, views
 _API_COMMUNITY = "communities/<id:community_id>/"
 _API_AGREEMENT = f"{_API_COMMUNITY}agreements/<id:agreement_id>/"
 _API_STAFF_AGREEMENT = "staff/agreements/<id:agreement_id>/"
-_API_CARD = "staff/introductions/<id:introduction_id>/"
+_API_STAFF = "staff/introductions/<id:introduction_id>/"
 
 _SIDE, _STAFF = open_to(GET=Level.COMMUNITY), open_to(GET=Level.STAFF)
 
@@ -65,7 +65,7 @@ api_urls: list[URLPattern] = [
         api.ConfirmationView.as_view(),
         name="agreement-confirmation",
     ),
-    path(f"{_API_CARD}agreement/", api.BeginDraftView.as_view(), name="staff-agreement-begin"),
+    path(f"{_API_STAFF}agreement/", api.BeginDraftView.as_view(), name="staff-agreement-begin"),
     path("staff/agreements/", api.StaffAgreementsView.as_view(), name="staff-agreements"),
     path(_API_STAFF_AGREEMENT, api.AgreementView.as_view(access=_STAFF), name="staff-agreement"),
     path(

@@ -223,10 +223,10 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
 def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """Begins a draft, or leads to the one that is open."""
     user = current_user(request)
-    card, reader = introduction_for(current_reader(request), introduction_id)
+    introduction, reader = introduction_for(current_reader(request), introduction_id)
     if not reader.is_staff:
         raise NotVisible
-    found = card.agreements.order_by("-id")
+    found = introduction.agreements.order_by("-id")
     running = found.filter(status__in=(Agreement.Status.DRAFT, Agreement.Status.SIGNING)).first()
     form = BeginAgreementForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -240,12 +240,12 @@ def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
             messages.success(request, "The draft is begun from the template.")
             return redirect("web:staff_draft", made.pk)
     context = {
-        "card": card,
-        "pair": card.pair,
+        "introduction": introduction,
+        "pair": introduction.pair,
         "form": form,
         "running": running,
         "agreements": found,
-        "shows_sample": card.pair.a.is_sample or card.pair.b.is_sample,
+        "shows_sample": introduction.pair.a.is_sample or introduction.pair.b.is_sample,
     }
     return render(
         request, "agreements/staff_begin.html", context, status=422 if form.errors else 200

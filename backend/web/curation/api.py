@@ -1,5 +1,5 @@
-"""Staff: all suggestions with both sides' answers, release policy, bars, and pairs proposed by
-hand.
+"""Staff: all suggestions with both sides' answers, release policy, exclusion rules, and pairs
+proposed by hand.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ ReleaseView = _act(release, "Show it to both sides")
 HoldView = _act(hold, "Take it out of both sides' sight")
 
 
-# Staff: release policy, bars, several suggestions at once, and pairs proposed by hand.
+# Staff: release policy, exclusion rules, several suggestions at once, and pairs proposed by hand.
 
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)
@@ -104,18 +104,18 @@ class PoliciesView(ApiList):
 
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)
-class BarsView(ApiList):
-    """Bars with their history, the newest first."""
+class ExclusionRulesView(ApiList):
+    """Exclusion rules with their history, the newest first."""
 
-    serializer_class = serializers.BarSerializer
+    serializer_class = serializers.ExclusionRuleSerializer
 
     def get_queryset(self) -> QuerySet[ExclusionRule]:
         return all_exclusion_rules(current_user(self.request))
 
     @operation(
         "Bar a pair or a jurisdiction",
-        serializers.BarSerializer,
-        takes=serializers.SetBarSerializer,
+        serializers.ExclusionRuleSerializer,
+        takes=serializers.SetExclusionRuleSerializer,
         status=201,
         description="What is open under it is taken back at once; neither side is told why.",
     )
@@ -127,11 +127,15 @@ class BarsView(ApiList):
 
 @open_to(POST=Level.CURATOR)
 class LiftView(ApiView):
-    @operation("Lift a bar", serializers.BarSerializer, takes=serializers.LiftSerializer)
-    def post(self, request: Request, bar_id: int, data: Data) -> object:
+    @operation(
+        "Lift an exclusion rule",
+        serializers.ExclusionRuleSerializer,
+        takes=serializers.LiftSerializer,
+    )
+    def post(self, request: Request, rule_id: int, data: Data) -> object:
         me = current_user(request)
-        lift_exclusion_rule(by=me, rule_id=bar_id, **data)
-        return all_exclusion_rules(me).get(pk=bar_id)
+        lift_exclusion_rule(by=me, rule_id=rule_id, **data)
+        return all_exclusion_rules(me).get(pk=rule_id)
 
 
 @open_to(GET=Level.CURATOR)

@@ -1,4 +1,4 @@
-"""Filters of staff's suggestions, release policy, bars, and pairs proposed by hand."""
+"""Filters of staff's suggestions, release policy, exclusion rules, and pairs proposed by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.common.bounds import LARGEST_ID, longest
 from backend.suggestions.models import ExclusionRule, HandProposal, ReleasePolicy, Suggestion
 from backend.web.html.forms import DomainForm, Filters, PairFilters
 
-# Release policy, bars, and pairs proposed by hand.
+# Release policy, exclusion rules, and pairs proposed by hand.
 
 
 _LONG = {"rows": 3}
@@ -45,9 +45,9 @@ class PolicyForm(DomainForm):
         return {**self.cleaned_data, "threshold": None if percent is None else percent / 100}
 
 
-class BarForm(DomainForm):
-    """A bar of two jurisdictions or, where ``sides`` are given, of one pair. The service checks all
-    but the names of divisions.
+class ExclusionRuleForm(DomainForm):
+    """An exclusion rule of two jurisdictions or, where ``sides`` are given, of one pair. The
+    service checks everything except the names of divisions.
     """
 
     country = forms.ChoiceField(label="Country abroad")

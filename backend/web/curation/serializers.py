@@ -1,4 +1,4 @@
-"""Suggestions as staff see them, release policy, bars, and pairs proposed by hand."""
+"""Suggestions as staff see them, release policy, exclusion rules, and pairs proposed by hand."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class StaffSuggestionSerializer(serializers.Serializer):
         )
 
 
-# Release policy, bars, and pairs proposed by hand.
+# Release policy, exclusion rules, and pairs proposed by hand.
 
 
 class PolicySerializer(serializers.Serializer):
@@ -88,8 +88,8 @@ class SetPolicySerializer(StrictSerializer):
     )
 
 
-class BarSerializer(serializers.Serializer):
-    """A bar of one pair (`communities`) or of two jurisdictions (`country`, narrowed by
+class ExclusionRuleSerializer(serializers.Serializer):
+    """An exclusion rule of one pair (`communities`) or of two jurisdictions (`country`, narrowed by
     divisions).
     """
 
@@ -99,7 +99,7 @@ class BarSerializer(serializers.Serializer):
     country = serializers.CharField(source="country_id", allow_null=True)
     admin1_code = serializers.CharField()
     because = serializers.CharField()
-    source = serializers.CharField()  # type: ignore[assignment]  # a field of the bar, not of the serializer
+    source = serializers.CharField()  # type: ignore[assignment]  # a field of the rule, not of the serializer
     from_on = serializers.DateField()
     until_on = serializers.DateField(allow_null=True)
     set_by = OwnerSerializer()
@@ -109,11 +109,13 @@ class BarSerializer(serializers.Serializer):
     lifted_because = serializers.CharField()
 
     @extend_schema_field(CommunityNameSerializer(many=True))
-    def get_communities(self, bar: ExclusionRule) -> Any:
-        return CommunityNameSerializer([bar.pair.a, bar.pair.b] if bar.pair else [], many=True).data
+    def get_communities(self, rule: ExclusionRule) -> Any:
+        return CommunityNameSerializer(
+            [rule.pair.a, rule.pair.b] if rule.pair else [], many=True
+        ).data
 
 
-class SetBarSerializer(StrictSerializer):
+class SetExclusionRuleSerializer(StrictSerializer):
     home_id = serializers.IntegerField(
         min_value=1, max_value=LARGEST_ID, required=False, help_text="With `abroad_id`: one pair"
     )

@@ -11,8 +11,8 @@ page_urls: list[URLPattern] = [
     path("staff/suggestions/act/", views.act_on_several, name="staff_suggestions_act"),
     path("staff/suggestions/propose/", views.propose, name="staff_propose"),
     path("staff/suggestions/policy/", views.policy, name="staff_policy"),
-    path("staff/bars/", views.bars, name="staff_bars"),
-    path("staff/bars/<int:bar_id>/lift/", views.lift, name="staff_bar_lift"),
+    path("staff/exclusion-rules/", views.exclusion_rules, name="staff_exclusion_rules"),
+    path("staff/exclusion-rules/<int:rule_id>/lift/", views.lift, name="staff_exclusion_rule_lift"),
     path("staff/suggestions/<int:suggestion_id>/", views.detail, name="staff_suggestion"),
     path("staff/suggestions/<int:suggestion_id>/act/", views.act, name="staff_suggestion_act"),
 ]
@@ -38,6 +38,10 @@ api_urls: list[URLPattern] = [
     path("staff/proposals/", api.ProposalsView.as_view(), name="staff-proposals"),
     path("staff/proposals/assessment/", api.AssessmentView.as_view(), name="staff-assessment"),
     path("staff/release-policies/", api.PoliciesView.as_view(), name="staff-policies"),
-    path("staff/bars/", api.BarsView.as_view(), name="staff-bars"),
-    path("staff/bars/<id:bar_id>/lift/", api.LiftView.as_view(), name="staff-bar-lift"),
+    path("staff/exclusion-rules/", api.ExclusionRulesView.as_view(), name="staff-exclusion-rules"),
+    path(
+        "staff/exclusion-rules/<id:rule_id>/lift/",
+        api.LiftView.as_view(),
+        name="staff-exclusion-rule-lift",
+    ),
 ]

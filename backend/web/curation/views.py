@@ -1,5 +1,5 @@
-"""Suggestions as staff see them, release and hold, and the rules on them: policy, bars, pairs
-proposed by hand.
+"""Suggestions as staff see them, release and hold, and the rules on them: policy, exclusion rules,
+pairs proposed by hand.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from backend.suggestions.services.proposals import (
 from backend.suggestions.sides import Fit, home_side_first
 from backend.web.access import Level, open_to
 from backend.web.curation.forms import (
-    BarForm,
+    ExclusionRuleForm,
     PolicyForm,
     ProposalForm,
     SearchSidesForm,
@@ -153,10 +153,10 @@ def act_on_several(request: HttpRequest) -> HttpResponse:
     return redirect(inside(request.POST.get("after", ""), reverse("web:staff_suggestions")))
 
 
-# Staff's rules on suggestions: the release policy, bars, and pairs proposed by hand.
+# Staff's rules on suggestions: the release policy, exclusion rules, and pairs proposed by hand.
 
 
-BARS_PAGE = 25
+RULES_PAGE = 25
 _FOUND_AT_MOST = 10
 
 
@@ -199,42 +199,44 @@ def _chosen_sides(request: HttpRequest) -> tuple[Community, Community] | None:
 
 @open_to(Level.STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
-def bars(request: HttpRequest) -> HttpResponse:
-    """All bars with their history, and a further one: of two jurisdictions, or of the pair that the
-    address names.
+def exclusion_rules(request: HttpRequest) -> HttpResponse:
+    """All exclusion rules with their history, and a new one: of two jurisdictions, or of the pair
+    in the query string.
     """
     user = current_user(request)
-    page = Paginator(all_exclusion_rules(user), BARS_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(all_exclusion_rules(user), RULES_PAGE).get_page(request.GET.get("page"))
     sides = _chosen_sides(request)
     today = database_now().date()
-    form = BarForm(request.POST or None, sides=sides, initial={"from_on": today})
+    form = ExclusionRuleForm(request.POST or None, sides=sides, initial={"from_on": today})
     if request.method == "POST" and form.is_done(set_exclusion_rule, by=user):
         messages.success(
             request,
-            "The bar is set. What was open under it is taken back; neither side is told why.",
+            "The rule is set. What was open under it is taken back; neither side learns why.",
         )
-        return redirect("web:staff_bars")
+        return redirect("web:staff_exclusion_rules")
     names = region_names(page)
     rows = [
         (
-            bar,
-            names.get((HOME_COUNTRY, bar.home_admin1_code)),
-            names.get((str(bar.country_id), bar.admin1_code)),
+            rule,
+            names.get((HOME_COUNTRY, rule.home_admin1_code)),
+            names.get((str(rule.country_id), rule.admin1_code)),
         )
-        for bar in page
+        for rule in page
     ]
     context = {"form": form, "page": page, "rows": rows, "sides": sides, "today": today}
-    return render(request, "curation/staff_bars.html", context, status=422 if form.errors else 200)
+    return render(
+        request, "curation/staff_exclusion_rules.html", context, status=422 if form.errors else 200
+    )
 
 
 @open_to(Level.CURATOR)
 @require_POST
-def lift(request: HttpRequest, bar_id: int) -> HttpResponse:
+def lift(request: HttpRequest, rule_id: int) -> HttpResponse:
     lift_exclusion_rule(
-        by=current_user(request), rule_id=bar_id, because=request.POST.get("because", "")
+        by=current_user(request), rule_id=rule_id, because=request.POST.get("because", "")
     )
-    messages.success(request, "The bar is lifted; the next run may suggest these again.")
-    return redirect("web:staff_bars")
+    messages.success(request, "The rule is lifted; the next run may suggest these again.")
+    return redirect("web:staff_exclusion_rules")
 
 
 @open_to(Level.CURATOR)
@@ -268,7 +270,7 @@ def propose(request: HttpRequest) -> HttpResponse:
 
 
 def _in_words(first: Fit, second: Fit) -> dict[str, Any]:
-    """A pair in words and bars."""
+    """A pair in words and rule charts."""
     return {"sides": side_texts(first, second), "rows": facet_rows(first.reasons, second.reasons)}
 
 

@@ -97,7 +97,7 @@ class ContactsView(Private, ApiView):
         return {"contacts": contacts}
 
 
-# Staff: the board of introductions, and notes on its cards.
+# Staff: the board of introductions, and notes on its entries.
 
 
 def _staff_answer(user: User, introduction_id: int) -> Introduction:
@@ -130,7 +130,7 @@ class BoardView(Private, ApiList):
 
 @open_to(GET=Level.STAFF)
 class StaffIntroductionView(Private, ApiView):
-    @operation("One card", serializers.StaffIntroductionSerializer)
+    @operation("One introduction", serializers.StaffIntroductionSerializer)
     def get(self, request: Request, introduction_id: int) -> object:
         return _staff_answer(current_user(request), introduction_id)
 
@@ -138,7 +138,9 @@ class StaffIntroductionView(Private, ApiView):
 @open_to(POST=Level.CURATOR)
 class MoveView(ApiView):
     @operation(
-        "Move a card", serializers.StaffIntroductionSerializer, takes=serializers.MoveSerializer
+        "Move an introduction",
+        serializers.StaffIntroductionSerializer,
+        takes=serializers.MoveSerializer,
     )
     def post(self, request: Request, introduction_id: int, data: Data) -> object:
         me = current_user(request)
@@ -161,15 +163,17 @@ class AssignView(ApiView):
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)
 class NotesView(Private, ApiList):
-    """Staff's notes on a card, the newest first."""
+    """Staff's notes on an introduction, the newest first."""
 
     serializer_class = serializers.NoteSerializer
 
     def get_queryset(self) -> QuerySet[IntroductionNote]:
-        card = board(current_user(self.request)).filter(pk=self.kwargs["introduction_id"]).first()
-        if card is None:
+        introduction = (
+            board(current_user(self.request)).filter(pk=self.kwargs["introduction_id"]).first()
+        )
+        if introduction is None:
             raise NotVisible
-        return card.notes.select_related("by").order_by("-id")
+        return introduction.notes.select_related("by").order_by("-id")
 
     @operation(
         "Write a note",

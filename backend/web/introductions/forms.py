@@ -1,4 +1,4 @@
-"""The board's filters, moving a card and looking after it."""
+"""The board's filters, moving an introduction and looking after it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.introductions.models import Introduction, IntroductionNote
 from backend.introductions.queries.introductions import OVER, STUCK_AFTER
 from backend.web.html.forms import DomainForm, FlagField, OpenChoiceField, PairFilters, Rows
 
-# Moving a card and looking after it.
+# Moving an introduction and looking after it.
 
 
 class MoveForm(DomainForm):
@@ -32,8 +32,8 @@ class MoveForm(DomainForm):
     def __init__(self, *args: Any, stages: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         columns = [(stage, Introduction.Stage(stage).label) for stage in stages]
-        # Where no column comes next, none is chosen beforehand: a card must not fall back to the
-        # first one by a hasty click.
+        # Where no column comes next, none is chosen beforehand: a hasty click must not move an
+        # introduction back to the first one.
         self.fields["stage"].choices = (  # type: ignore[attr-defined]
             columns if self.initial.get("stage") else [("", "–"), *columns]
         )

@@ -74,7 +74,7 @@ class OwnerSerializer(serializers.Serializer):
 
 
 class StaffIntroductionSerializer(serializers.Serializer):
-    """A card of the board."""
+    """An introduction on the board."""
 
     id = serializers.IntegerField()
     pair_id = serializers.IntegerField()
@@ -115,7 +115,7 @@ class MoveSerializer(StrictSerializer):
 
 
 class NoteSerializer(serializers.Serializer):
-    """What staff wrote on a card."""
+    """What staff wrote on an introduction."""
 
     id = serializers.IntegerField()
     by = OwnerSerializer()

@@ -8,7 +8,7 @@ from backend.web.introductions import api, views
 
 _API_COMMUNITY = "communities/<id:community_id>/"
 _API_INTRODUCTION = f"{_API_COMMUNITY}introductions/<id:introduction_id>/"
-_API_CARD = "staff/introductions/<id:introduction_id>/"
+_API_STAFF = "staff/introductions/<id:introduction_id>/"
 
 page_urls: list[URLPattern] = [
     path("introductions/<int:introduction_id>/", views.introduction, name="introduction"),
@@ -25,7 +25,7 @@ page_urls: list[URLPattern] = [
     path("staff/introductions/<int:introduction_id>/", views.detail, name="staff_introduction"),
     path(
         "staff/introductions/<int:introduction_id>/move/",
-        views.move_card,
+        views.move,
         name="staff_introduction_move",
     ),
     path(
@@ -35,7 +35,7 @@ page_urls: list[URLPattern] = [
     ),
     path(
         "staff/introductions/<int:introduction_id>/assign/",
-        views.assign_card,
+        views.assign,
         name="staff_introduction_assign",
     ),
 ]
@@ -46,8 +46,8 @@ api_urls: list[URLPattern] = [
     path(f"{_API_INTRODUCTION}contacts/", api.ContactsView.as_view(), name="contacts"),
     path(f"{_API_INTRODUCTION}leave/", api.LeaveView.as_view(), name="introduction-leave"),
     path("staff/introductions/", api.BoardView.as_view(), name="staff-introductions"),
-    path(_API_CARD, api.StaffIntroductionView.as_view(), name="staff-introduction"),
-    path(f"{_API_CARD}move/", api.MoveView.as_view(), name="staff-introduction-move"),
-    path(f"{_API_CARD}notes/", api.NotesView.as_view(), name="staff-notes"),
-    path(f"{_API_CARD}assign/", api.AssignView.as_view(), name="staff-introduction-assign"),
+    path(_API_STAFF, api.StaffIntroductionView.as_view(), name="staff-introduction"),
+    path(f"{_API_STAFF}move/", api.MoveView.as_view(), name="staff-introduction-move"),
+    path(f"{_API_STAFF}notes/", api.NotesView.as_view(), name="staff-notes"),
+    path(f"{_API_STAFF}assign/", api.AssignView.as_view(), name="staff-introduction-assign"),
 ]

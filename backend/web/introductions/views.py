@@ -20,8 +20,8 @@ from backend.introductions.models import Introduction
 from backend.introductions.queries.introductions import (
     COLUMNS,
     board,
+    board_entries,
     board_with_notes,
-    cards_of,
     introduction_for,
 )
 from backend.introductions.queries.meetings import may_arrange, meetings_in, view_of
@@ -59,18 +59,20 @@ STAGES: list[Introduction.Stage] = [
 @require_safe
 def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
     user = current_user(request)
-    card, reader = introduction_for(current_reader(request), introduction_id)
+    introduction, reader = introduction_for(current_reader(request), introduction_id)
     own_id = reader.community_id
     if own_id is None:  # staff have a page of their own for it
         return redirect("web:staff_introduction", introduction_id)
-    pair = card.pair
+    pair = introduction.pair
     own, other = (pair.a, pair.b) if pair.a_id == own_id else (pair.b, pair.a)
     active = {
-        consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None
+        consent.community_id
+        for consent in introduction.consents.all()
+        if consent.withdrawn_at is None
     }
     contacts = contacts_for(user, introduction_id, own_id)
     context = {
-        "card": card,
+        "introduction": introduction,
         "own": own,
         "other": other,
         "own_consented": own_id in active,
@@ -78,27 +80,29 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "both_consented": len(active) == 2,
         "may_consent": reader.may(Verb.ACT, Resource.CONSENT),
         "may_edit": reader.may(Verb.UPDATE, Resource.CONTACTS_BEFORE_CONSENT),
-        "closed": card.stage == Introduction.Stage.CLOSED,
+        "closed": introduction.stage == Introduction.Stage.CLOSED,
         "stages": [(stage.value, stage.label, STAGES.index(stage)) for stage in STAGES],
-        "reached": STAGES.index(Introduction.Stage(card.stage)) if card.stage in STAGES else -1,
-        "meetings": [view_of(meeting, own_id) for meeting in meetings_in(card)],
-        "may_arrange": may_arrange(reader, card),
+        "reached": STAGES.index(Introduction.Stage(introduction.stage))
+        if introduction.stage in STAGES
+        else -1,
+        "meetings": [view_of(meeting, own_id) for meeting in meetings_in(introduction)],
+        "may_arrange": may_arrange(reader, introduction),
         "may_leave": reader.may(Verb.ACT, Resource.CONSENT)
-        and card.stage in STAGES
-        and card.stage != Introduction.Stage.AGREEMENT,
-        "next_step": _next_step(card, own_id in active, len(active) == 2),
+        and introduction.stage in STAGES
+        and introduction.stage != Introduction.Stage.AGREEMENT,
+        "next_step": _next_step(introduction, own_id in active, len(active) == 2),
         "shows_sample": own.is_sample or other.is_sample,
     }
     return render(request, "introductions/introduction.html", context)
 
 
-def _next_step(card: Introduction, own_consented: bool, both_consented: bool) -> str:
+def _next_step(introduction: Introduction, own_consented: bool, both_consented: bool) -> str:
     """What the side can do now, in a sentence; the other side's consent shows only in what both
     have opened.
     """
-    if card.stage == Introduction.Stage.AGREEMENT:
+    if introduction.stage == Introduction.Stage.AGREEMENT:
         return _("You have an agreement. What you do together now is the partnership.")
-    if card.stage == Introduction.Stage.CLOSED:
+    if introduction.stage == Introduction.Stage.CLOSED:
         return ""
     if not own_consented:
         return _(
@@ -123,21 +127,21 @@ def _next_step(card: Introduction, own_consented: bool, both_consented: bool) ->
             "Next: both highest officials sign the agreement."
         ),
     }
-    return later[Introduction.Stage(card.stage)]
+    return later[Introduction.Stage(introduction.stage)]
 
 
 @open_to(Level.SIGNED_IN)
 @require_POST
 def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
     user = current_user(request)
-    card, reader = introduction_for(current_reader(request), introduction_id)
+    introduction, reader = introduction_for(current_reader(request), introduction_id)
     own_id = reader.community_id
     if own_id is None:
         raise NotVisible
     act = request.POST.get("act", "")
     if act == "give":
         give_consent(by=user, introduction_id=introduction_id, community_id=own_id)
-        if card.consents.filter(withdrawn_at=None).count() == 2:
+        if introduction.consents.filter(withdrawn_at=None).count() == 2:
             messages.success(request, _("Both sides have consented: contacts are open."))
         else:
             messages.success(
@@ -162,9 +166,9 @@ def consent(request: HttpRequest, introduction_id: int) -> HttpResponse:
 def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """A side closes its introduction: asked for once, and done by a button."""
     user = current_user(request)
-    card, reader = introduction_for(current_reader(request), introduction_id)
+    introduction, reader = introduction_for(current_reader(request), introduction_id)
     own_id = reader.require(Verb.ACT, Resource.CONSENT)
-    other = card.pair.b if card.pair.a_id == own_id else card.pair.a
+    other = introduction.pair.b if introduction.pair.a_id == own_id else introduction.pair.a
     if request.method == "POST":
         leave_introduction(by=user, introduction_id=introduction_id, side_id=own_id)
         messages.success(
@@ -175,10 +179,12 @@ def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
             ),
         )
         return redirect("web:introduction", introduction_id)
-    return render(request, "introductions/leave.html", {"card": card, "other": other})
+    return render(
+        request, "introductions/leave.html", {"introduction": introduction, "other": other}
+    )
 
 
-# The board of introductions: move cards, look after them, write notes.
+# The board of introductions: move introductions, look after them, write notes.
 
 
 STAGE = Introduction.Stage
@@ -190,23 +196,24 @@ def _board(request: HttpRequest, filters: QueryDict, *, status: int = 200) -> Ht
     form = BoardFilters(filters)
     rows = form.narrow(board_with_notes(current_user(request)), current_reader(request))
     found = list(rows[: SHOWN_ON_BOARD + 1])
-    cards = cards_of(found[:SHOWN_ON_BOARD])
+    entries = board_entries(found[:SHOWN_ON_BOARD])
     stage = form.cleaned_data.get("stage")
     shown = [STAGE(stage)] if stage else COLUMNS
     context = {
         "form": form,
         "columns": [
-            (stage, [card for card in cards if card.introduction.stage == stage]) for stage in shown
+            (stage, [entry for entry in entries if entry.introduction.stage == stage])
+            for stage in shown
         ],
-        "total": len(cards),
+        "total": len(entries),
         "is_cut": len(found) > SHOWN_ON_BOARD,
         "move_stages": COLUMNS,
         "here": f"{reverse('web:staff_introductions')}?{filters.urlencode()}"
         if filters
         else reverse("web:staff_introductions"),
         "shows_sample": any(
-            card.introduction.pair.a.is_sample or card.introduction.pair.b.is_sample
-            for card in cards
+            entry.introduction.pair.a.is_sample or entry.introduction.pair.b.is_sample
+            for entry in entries
         ),
     }
     return render(request, "introductions/staff_board.html", context, status=status)
@@ -219,37 +226,44 @@ def introduction_board(request: HttpRequest) -> HttpResponse:
     return _board(request, request.GET)
 
 
-def _targets(card: Introduction) -> list[str]:
-    """The columns to which a card may be moved, in the board's order; an agreement is recorded, not
-    moved to.
+def _targets(introduction: Introduction) -> list[str]:
+    """The columns to which an introduction may be moved, in the board's order; an agreement is
+    recorded, not moved to.
     """
-    return sorted(INTRODUCTION_TRANSITIONS[card.stage] - {STAGE.AGREEMENT}, key=STAGE.values.index)
+    return sorted(
+        INTRODUCTION_TRANSITIONS[introduction.stage] - {STAGE.AGREEMENT}, key=STAGE.values.index
+    )
 
 
 def _detail_context(reader: Reader, introduction_id: int) -> dict[str, Any]:
-    card, reader = introduction_for(reader, introduction_id)
+    introduction, reader = introduction_for(reader, introduction_id)
     if not reader.is_staff:
         raise NotVisible
     active = {
-        consent.community_id for consent in card.consents.all() if consent.withdrawn_at is None
+        consent.community_id
+        for consent in introduction.consents.all()
+        if consent.withdrawn_at is None
     }
-    marks = cards_of([card])[0]
+    marks = board_entries([introduction])[0]
     return {
-        "card": card,
-        "pair": card.pair,
+        "introduction": introduction,
+        "pair": introduction.pair,
         "marks": marks,
         "consents": [
-            (community, community.pk in active) for community in (card.pair.a, card.pair.b)
+            (community, community.pk in active)
+            for community in (introduction.pair.a, introduction.pair.b)
         ],
-        "events": trail("introduction", card.pk),
-        "notes": card.notes.select_related("by").order_by("-id"),
-        "meetings": [view_of(meeting, None) for meeting in meetings_in(card)],
-        "may_arrange": may_arrange(reader, card),
-        "move_form": MoveForm(stages=_targets(card), initial={"stage": marks.next_stage}),
-        "assign_form": AssignForm(initial={"owner": card.owner_id, "due_on": card.due_on}),
+        "events": trail("introduction", introduction.pk),
+        "notes": introduction.notes.select_related("by").order_by("-id"),
+        "meetings": [view_of(meeting, None) for meeting in meetings_in(introduction)],
+        "may_arrange": may_arrange(reader, introduction),
+        "move_form": MoveForm(stages=_targets(introduction), initial={"stage": marks.next_stage}),
+        "assign_form": AssignForm(
+            initial={"owner": introduction.owner_id, "due_on": introduction.due_on}
+        ),
         "note_form": NoteForm(),
-        "open": bool(INTRODUCTION_TRANSITIONS[card.stage]),
-        "shows_sample": card.pair.a.is_sample or card.pair.b.is_sample,
+        "open": bool(INTRODUCTION_TRANSITIONS[introduction.stage]),
+        "shows_sample": introduction.pair.a.is_sample or introduction.pair.b.is_sample,
     }
 
 
@@ -274,9 +288,9 @@ def detail(request: HttpRequest, introduction_id: int) -> HttpResponse:
 
 @open_to(Level.CURATOR)
 @require_POST
-def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
+def move(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """By the menu, or dropped on a column. ``expected`` is the column in which the curator saw the
-    card.
+    introduction.
     """
     posted = {
         name: request.POST.get(name, "") for name in ("stage", "expected", "close_reason", "after")
@@ -285,7 +299,7 @@ def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
     to_board = posted["after"].startswith(reverse("web:staff_introductions"))
     reason = posted["close_reason"] if posted["stage"] == STAGE.CLOSED else ""
     try:
-        card = move_introduction(
+        introduction = move_introduction(
             by=user,
             introduction_id=introduction_id,
             stage=posted["stage"],
@@ -306,7 +320,7 @@ def move_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
             introduction_id,
             QueryDict(urlsplit(posted["after"]).query) if to_board else None,
         )
-    messages.success(request, f"Moved to “{STAGE(card.stage).label}”.")
+    messages.success(request, f"Moved to “{STAGE(introduction.stage).label}”.")
     detail_page = reverse("web:staff_introduction", args=[introduction_id])
     return redirect(inside(posted["after"], detail_page) if to_board else detail_page)
 
@@ -315,7 +329,7 @@ def _after_conflict(
     request: HttpRequest, introduction_id: int, filters: QueryDict | None
 ) -> HttpResponse:
     """The page that the curator came from, as it stands now; ``filters``: the board's, None for the
-    card's own page.
+    introduction's own page.
     """
     if filters is not None:
         return _board(request, filters, status=409)
@@ -329,7 +343,7 @@ def _after_conflict(
 
 @open_to(Level.CURATOR)
 @require_POST
-def assign_card(request: HttpRequest, introduction_id: int) -> HttpResponse:
+def assign(request: HttpRequest, introduction_id: int) -> HttpResponse:
     form = AssignForm(request.POST)
     user = current_user(request)
     if form.is_done(assign_introduction, by=user, introduction_id=introduction_id):
@@ -360,13 +374,13 @@ def open_by_hand(request: HttpRequest, pair_id: int) -> HttpResponse:
     errors: dict[str, list[str]] = {}
     if request.method == "POST":
         try:
-            card = open_introduction(
+            introduction = open_introduction(
                 by=user, pair_id=pair_id, because=request.POST.get("because", "")
             )
         except InvalidFields as invalid:
             errors = invalid.errors
         else:
-            return redirect("web:staff_introduction", card.pk)
+            return redirect("web:staff_introduction", introduction.pk)
     context = {
         "pair": pair,
         "errors": errors,

@@ -9,7 +9,7 @@ from backend.web.meetings import api, views
 
 _API_COMMUNITY = "communities/<id:community_id>/"
 _API_INTRODUCTION = f"{_API_COMMUNITY}introductions/<id:introduction_id>/"
-_API_CARD = "staff/introductions/<id:introduction_id>/"
+_API_STAFF = "staff/introductions/<id:introduction_id>/"
 _API_MEETING = "meetings/<id:meeting_id>/"
 
 page_urls: list[URLPattern] = [
@@ -51,22 +51,22 @@ api_urls: list[URLPattern] = [
         for name, view in api.side_acts()
     ),
     path(
-        f"{_API_CARD}meetings/",
+        f"{_API_STAFF}meetings/",
         api.MeetingsView.as_view(access=open_to(GET=Level.STAFF, POST=Level.CURATOR)),
         name="staff-meetings",
     ),
     path(
-        f"{_API_CARD}{_API_MEETING}",
+        f"{_API_STAFF}{_API_MEETING}",
         api.OneMeetingView.as_view(access=open_to(GET=Level.STAFF)),
         name="staff-meeting",
     ),
     path(
-        f"{_API_CARD}{_API_MEETING}calendar/",
+        f"{_API_STAFF}{_API_MEETING}calendar/",
         api.CalendarView.as_view(access=open_to(GET=Level.STAFF)),
         name="staff-meeting-calendar",
     ),
     *(
-        path(f"{_API_CARD}{_API_MEETING}{name}/", view, name=f"staff-meeting-{name}")
+        path(f"{_API_STAFF}{_API_MEETING}{name}/", view, name=f"staff-meeting-{name}")
         for name, view in api.staff_acts()
     ),
 ]

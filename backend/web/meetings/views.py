@@ -39,16 +39,22 @@ from backend.web.meetings.forms import DetailsForm, ProposeForm, TimesForm
 _private = cache_control(no_store=True, private=True)
 
 
-def _sides(card: Introduction, own_id: int | None) -> tuple[Any, Any]:
+def _sides(introduction: Introduction, own_id: int | None) -> tuple[Any, Any]:
     """One's own side first, the home side for staff."""
-    own_first = card.pair.a_id == own_id if own_id is not None else card.pair.a.is_home
-    return (card.pair.a, card.pair.b) if own_first else (card.pair.b, card.pair.a)
+    own_first = (
+        introduction.pair.a_id == own_id if own_id is not None else introduction.pair.a.is_home
+    )
+    return (
+        (introduction.pair.a, introduction.pair.b)
+        if own_first
+        else (introduction.pair.b, introduction.pair.a)
+    )
 
 
-def _frame(card: Introduction, own_id: int | None) -> dict[str, Any]:
-    first, second = _sides(card, own_id)
+def _frame(introduction: Introduction, own_id: int | None) -> dict[str, Any]:
+    first, second = _sides(introduction, own_id)
     return {
-        "card": card,
+        "introduction": introduction,
         "first": first,
         "second": second,
         "for_staff": own_id is None,
@@ -63,23 +69,25 @@ def _frame(card: Introduction, own_id: int | None) -> dict[str, Any]:
 def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """Propose a meeting, with times that suit both sides' working hours beside the form."""
     user = current_user(request)
-    card, reader = introduction_for(current_reader(request), introduction_id)
-    if not may_arrange(reader, card):
+    introduction, reader = introduction_for(current_reader(request), introduction_id)
+    if not may_arrange(reader, introduction):
         raise NotVisible
     own_id = reader.community_id
-    suggested = suggested_times(card, own_id)
+    suggested = suggested_times(introduction, own_id)
     filled = {
         f"times.{index}": f"{time.clocks[0].when:%Y-%m-%dT%H:%M}"
         for index, time in enumerate(suggested)
     }
     form = ProposeForm(
-        request.POST or None, initial=filled, sides=_sides(card, own_id) if own_id is None else ()
+        request.POST or None,
+        initial=filled,
+        sides=_sides(introduction, own_id) if own_id is None else (),
     )
     asked: dict[str, Any] = {"introduction_id": introduction_id, "side_id": own_id}
     if request.method == "POST" and form.is_done(propose_meeting, by=user, **asked):
         messages.success(request, _("The times are proposed; both sides are told."))
         return redirect("web:meeting", introduction_id, form.result.pk)
-    context = _frame(card, own_id) | {"form": form, "suggested": suggested}
+    context = _frame(introduction, own_id) | {"form": form, "suggested": suggested}
     return render(request, "meetings/new.html", context, status=422 if form.errors else 200)
 
 
@@ -89,15 +97,15 @@ def _page(
     meeting_id: int,
     forms: dict[str, DomainForm] | None = None,
 ) -> HttpResponse:
-    view, card, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
+    view, introduction, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
     own_id = reader.community_id
     wrong = next((form for form in (forms or {}).values() if form.errors), None)
-    context = _frame(card, own_id) | {
+    context = _frame(introduction, own_id) | {
         "view": view,
         "own_id": own_id,
-        "may_arrange": may_arrange(reader, card) and not view.is_over,
+        "may_arrange": may_arrange(reader, introduction) and not view.is_over,
         "has_file": has_entry(view.meeting),
-        "times_form": TimesForm(sides=_sides(card, own_id) if own_id is None else ()),
+        "times_form": TimesForm(sides=_sides(introduction, own_id) if own_id is None else ()),
         "details_form": DetailsForm(
             initial={"minutes": view.meeting.minutes, "place": view.meeting.place}
         ),
@@ -120,7 +128,7 @@ def meeting(request: HttpRequest, introduction_id: int, meeting_id: int) -> Http
 def act(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
     """One act on a meeting; ``act`` names it."""
     user = current_user(request)
-    _view, card, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
+    _view, introduction, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
     own_id = reader.community_id
     where: dict[str, Any] = {
         "by": user,
@@ -131,7 +139,7 @@ def act(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResp
     acts: dict[str, Callable[[], HttpResponse | None]] = {
         "accept": lambda: _accept(request, where),
         "fix": lambda: _fix(request, where),
-        "times": lambda: _other_times(request, card, where),
+        "times": lambda: _other_times(request, introduction, where),
         "change": lambda: _change(request, where),
         "cancel": lambda: _cancel(request, where),
     }
@@ -165,9 +173,11 @@ def _fix(request: HttpRequest, where: dict[str, Any]) -> None:
 
 
 def _other_times(
-    request: HttpRequest, card: Introduction, where: dict[str, Any]
+    request: HttpRequest, introduction: Introduction, where: dict[str, Any]
 ) -> HttpResponse | None:
-    form = TimesForm(request.POST, sides=_sides(card, None) if where["side_id"] is None else ())
+    form = TimesForm(
+        request.POST, sides=_sides(introduction, None) if where["side_id"] is None else ()
+    )
     if form.is_done(propose_other_times, **where):
         messages.success(request, _("The other times are proposed."))
         return None
@@ -193,8 +203,8 @@ def _cancel(request: HttpRequest, where: dict[str, Any]) -> None:
 def calendar_file(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
     """The .ics file as the meeting stands now, in the zone of the reader's side."""
     user = current_user(request)
-    view, card, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
-    own = _sides(card, reader.community_id)[0]
+    view, introduction, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
+    own = _sides(introduction, reader.community_id)[0]
     return calendar_response(view.meeting, user.email, own)
 
 

@@ -1,4 +1,4 @@
-"""Staff: figures, scoring runs, weights, dead letters and the whole trail."""
+"""Staff: statistics, scoring runs, weights, dead letters and the whole trail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.suggestions.services import request_run
 from backend.suggestions.services.weights import all_weights, promote_weights
 from backend.web.access import Level, open_to
 from backend.web.operations import serializers
-from backend.web.operations.forms import EventFilters, FiguresForm
+from backend.web.operations.forms import EventFilters, StatisticsForm
 from backend.web.operations.serializers import (
     FiguresSerializer,
     WeightSetSerializer,
@@ -104,17 +104,17 @@ class PromoteView(ApiView):
         return promote_weights(by=current_user(request), weight_set_id=weight_set_id)
 
 
-# Staff: the figures of the overview.
+# Staff: the statistics of the overview.
 
 
 @open_to(GET=Level.STAFF)
-class FiguresView(ApiView):
+class StatisticsView(ApiView):
     """`funnel`, `responses`, `exposure` or `stuck`."""
 
-    filter_form = FiguresForm
+    filter_form = StatisticsForm
 
     @operation("One table of the overview", FiguresSerializer)
     def get(self, request: Request, name: str) -> object:
-        scope, by = read_filters(FiguresForm, request.query_params, paged=False).scope()
+        scope, by = read_filters(StatisticsForm, request.query_params, paged=False).scope()
         table, rows = statistics_table(current_user(request), name, scope, by)
         return {"name": name, "columns": table.columns, "rows": [list(row) for row in rows]}

@@ -1,4 +1,4 @@
-"""Filters of the audit trail and of the figures."""
+"""Filters of the audit trail and of the statistics."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class EventFilters(Filters):
     )
 
 
-class FiguresForm(Filters):
+class StatisticsForm(Filters):
     documented = {
         "since": "First day, UTC",
         "until": "Last day, UTC",

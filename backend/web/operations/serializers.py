@@ -1,4 +1,4 @@
-"""What staff see of the service's own work: figures, scoring runs, weights, dead letters,
+"""What staff see of the service's own work: statistics, scoring runs, weights, dead letters,
 events.
 """
 
@@ -141,7 +141,7 @@ class WeightSetSerializer(serializers.Serializer):
         return super().to_representation(values)
 
 
-# The staff overview's figures.
+# The staff overview's statistics.
 
 
 class FiguresSerializer(serializers.Serializer):

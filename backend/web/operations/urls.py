@@ -8,8 +8,8 @@ from backend.web.operations import api, views
 
 page_urls: list[URLPattern] = [
     path("staff/", views.overview, name="staff"),
-    path("staff/figures/", views.figures, name="staff_figures"),
-    path("staff/figures/<slug:name>.csv", views.figures_csv, name="staff_figures_csv"),
+    path("staff/statistics/", views.statistics, name="staff_statistics"),
+    path("staff/statistics/<slug:name>.csv", views.statistics_csv, name="staff_statistics_csv"),
     path("staff/runs/", views.run_list, name="staff_runs"),
     path("staff/runs/start/", views.start, name="staff_run_start"),
     path("staff/runs/<int:run_id>/", views.run_page, name="staff_run"),
@@ -22,7 +22,7 @@ page_urls: list[URLPattern] = [
     path("staff/events/", views.events, name="staff_events"),
 ]
 api_urls: list[URLPattern] = [
-    path("staff/figures/<slug:name>/", api.FiguresView.as_view(), name="staff-figures"),
+    path("staff/statistics/<slug:name>/", api.StatisticsView.as_view(), name="staff-statistics"),
     path("staff/runs/", api.RunsView.as_view(), name="staff-runs"),
     path("staff/runs/<id:run_id>/", api.RunView.as_view(), name="staff-run"),
     path("staff/weights/", api.WeightSetsView.as_view(), name="staff-weights"),

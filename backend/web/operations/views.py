@@ -1,4 +1,4 @@
-"""Staff's start page, scoring runs, weights, figures, dead letters, outgoing mails as files, and
+"""Staff's start page, scoring runs, weights, statistics, dead letters, outgoing mails as files, and
 the audit trail.
 """
 
@@ -34,7 +34,7 @@ from backend.suggestions.services import request_run
 from backend.suggestions.services.weights import all_weights, promote_weights, why_not_promoted
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
-from backend.web.operations.forms import EventFilters, FiguresForm
+from backend.web.operations.forms import EventFilters, StatisticsForm
 
 # Staff's start page, dead letters, outgoing mails as files, and the audit trail.
 
@@ -287,9 +287,9 @@ def _bars(name: str, rows: list[Any], columns: tuple[str, ...]) -> list[dict[str
 
 @open_to(Level.STAFF)
 @require_safe
-def figures(request: HttpRequest) -> HttpResponse:
+def statistics(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    form = FiguresForm(request.GET)
+    form = StatisticsForm(request.GET)
     scope, by = form.scope()
     tables = []
     for name in TABLES:
@@ -313,14 +313,14 @@ def figures(request: HttpRequest) -> HttpResponse:
         )
     context = {"form": form, "tables": tables, "by_hand": introduced_by_hand(user, scope), "by": by}
     return render(
-        request, "operations/staff_figures.html", context, status=422 if form.errors else 200
+        request, "operations/staff_statistics.html", context, status=422 if form.errors else 200
     )
 
 
 @open_to(Level.STAFF)
 @require_safe
-def figures_csv(request: HttpRequest, name: str) -> HttpResponse:
-    scope, by = FiguresForm(request.GET).scope()
+def statistics_csv(request: HttpRequest, name: str) -> HttpResponse:
+    scope, by = StatisticsForm(request.GET).scope()
     table, rows = statistics_table(current_user(request), name, scope, by)
     headers = {
         "Content-Disposition": f'attachment; filename="{name}.csv"',

@@ -41,7 +41,7 @@ from backend.web.templatetags.web import LIST_SOURCES, arc_between
 # What anybody may read: what the service is, how it works, where its data come from.
 
 
-def _home_figures() -> dict[str, int]:
+def _home_counts() -> dict[str, int]:
     """Answers to what a newcomer asks: is anybody there, from where, and does it lead to
     something?
     """
@@ -68,7 +68,7 @@ def _newest_of_both_sides() -> list[Community]:
 def home(request: HttpRequest) -> HttpResponse:
     tiles = [community_summary(community) for community in _newest_of_both_sides()]
     context = {
-        "figures": _home_figures(),
+        "counts": _home_counts(),
         "tiles": tiles,
         "shows_sample": any(tile.community.is_sample for tile in tiles),
     }

@@ -70,7 +70,7 @@ _SHOWN_LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class SuggestionCard:
+class SuggestionRow:
     view: SuggestionForSide
     sides: list[SideText]
     review: Review
@@ -109,8 +109,8 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
     now = database_now()
     views = [seen_from(row, community_id, now=now) for row in page]
     reviews = reviews_of(reader, views)
-    cards = [
-        SuggestionCard(view, texts_for_side(view), reviews[view.suggestion_id]) for view in views
+    rows = [
+        SuggestionRow(view, texts_for_side(view), reviews[view.suggestion_id]) for view in views
     ]
     context = {
         "community_id": community_id,
@@ -121,11 +121,11 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
         "tabs": _tabs(request, counts.shown, form.chosen().get("shown", "all")),
         "counts": counts.shown,
         "page": page,
-        "cards": cards,
+        "rows": rows,
         "most_compared": MOST_COMPARED,
         "may_answer": reader.may(Verb.ACT, Resource.ANSWER),
         "may_edit": reader.may(Verb.UPDATE, Resource.DRAFT),
-        "shows_sample": any(card.view.own.is_sample or card.view.other.is_sample for card in cards),
+        "shows_sample": any(row.view.own.is_sample or row.view.other.is_sample for row in rows),
     }
     return render(request, "suggestions/suggestions.html", context)
 

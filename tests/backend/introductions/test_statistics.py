@@ -172,7 +172,7 @@ def test_csv_has_the_rows_of_the_table(curator: User) -> None:
     IntroductionFactory(suggestion=made, due_on=dt.date(2026, 1, 1))
     client = Client()
     client.force_login(curator)
-    answer = client.get(url("staff_figures_csv", "stuck"))
+    answer = client.get(url("staff_statistics_csv", "stuck"))
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     read = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert read[0] == list(TABLES["stuck"].columns)

@@ -1,5 +1,5 @@
-"""Release policy, several at once, bars on pairs and jurisdictions, and pairs that staff propose by
-hand.
+"""Release policy, several at once, exclusion rules on pairs and jurisdictions, and pairs that staff
+propose by hand.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def test_next_run_releases_what_waited_but_not_what_is_held(curator: User) -> No
 @pytest.mark.parametrize("actor", NOT_CURATORS)
 def test_only_curators_curate(world: World, actor: str) -> None:
     suggestion = SuggestionFactory(pair=world.pair, proposed=True)
-    bar = set_exclusion_rule(by=world.user("curator"), country="MX", **WHY)
+    rule = set_exclusion_rule(by=world.user("curator"), country="MX", **WHY)
     by, sides = world.user(actor), {"home_id": world.a.pk, "abroad_id": world.c.pk}
     before = Event.objects.count()
     acts: list[Any] = [
@@ -111,7 +111,7 @@ def test_only_curators_curate(world: World, actor: str) -> None:
         lambda: release_many(by=by, suggestion_ids=[suggestion.pk]),
         lambda: hold_many(by=by, suggestion_ids=[suggestion.pk]),
         lambda: set_exclusion_rule(by=by, country="DE", **WHY),
-        lambda: lift_exclusion_rule(by=by, rule_id=bar.pk, because="Over."),
+        lambda: lift_exclusion_rule(by=by, rule_id=rule.pk, because="Over."),
         lambda: propose_pair(by=by, because="They met.", **sides),
         lambda: assess_pair(by, **sides),
     ]
@@ -163,7 +163,7 @@ def test_what_a_side_has_answered_is_not_held_with_the_others(world: World) -> N
     assert list(result.refused) == [answered.pk]
 
 
-# What each side may see as open before the bar, by status and answers.
+# What each side may see as open before the rule, by status and answers.
 OPEN_LIVES = [
     (S.PROPOSED, "pending", "pending"),
     (S.HELD, "pending", "pending"),
@@ -287,7 +287,9 @@ def test_run_leaves_out_what_is_barred(curator: User, kind: str) -> None:
 
 
 @pytest.mark.django_db
-def test_bar_set_while_a_run_is_under_way_holds_for_what_the_run_makes(curator: User) -> None:
+def test_exclusion_rule_set_while_a_run_is_under_way_holds_for_what_the_run_makes(
+    curator: User,
+) -> None:
     make_communities(home=3, abroad=4)
     begun = begin_run(reason="requested")
     assert begun is not None
@@ -305,7 +307,7 @@ def test_bar_set_while_a_run_is_under_way_holds_for_what_the_run_makes(curator: 
 
 def test_bar_holds_from_its_first_to_its_last_day(world: World) -> None:
     day = dt.timedelta(days=1)
-    bar = set_exclusion_rule(
+    rule = set_exclusion_rule(
         by=world.user("curator"),
         country="DE",
         **(WHY | {"from_on": TODAY + day, "until_on": TODAY + 2 * day}),
@@ -314,7 +316,7 @@ def test_bar_holds_from_its_first_to_its_last_day(world: World) -> None:
     assert held == [False, True, True, False]
     suggestion = SuggestionFactory(pair=world.pair)
     assert enforce_exclusion_rules() == 0
-    ExclusionRule.objects.filter(pk=bar.pk).update(from_on=TODAY)
+    ExclusionRule.objects.filter(pk=rule.pk).update(from_on=TODAY)
     assert (enforce_exclusion_rules(), enforce_exclusion_rules()) == (1, 0)
     suggestion.refresh_from_db()
     assert suggestion.status == S.SUPERSEDED
@@ -322,16 +324,16 @@ def test_bar_holds_from_its_first_to_its_last_day(world: World) -> None:
 
 def test_bar_is_lifted_once_with_a_reason(world: World) -> None:
     curator = world.user("curator")
-    bar = set_exclusion_rule(by=curator, country="DE", **WHY)
+    rule = set_exclusion_rule(by=curator, country="DE", **WHY)
     with pytest.raises(InvalidFields):
-        lift_exclusion_rule(by=curator, rule_id=bar.pk, because="")
+        lift_exclusion_rule(by=curator, rule_id=rule.pk, because="")
     assert (
-        lift_exclusion_rule(by=curator, rule_id=bar.pk, because="The rule has ended.").lifted_by
+        lift_exclusion_rule(by=curator, rule_id=rule.pk, because="The rule has ended.").lifted_by
         == curator
     )
     assert rules_against(world.a, world.b, TODAY) == []
     with pytest.raises(WrongState):
-        lift_exclusion_rule(by=curator, rule_id=bar.pk, because="Again.")
+        lift_exclusion_rule(by=curator, rule_id=rule.pk, because="Again.")
 
 
 @pytest.mark.parametrize(
@@ -423,11 +425,11 @@ def test_wish_is_set_aside_only_with_a_reason_that_is_kept(world: World) -> None
 
 
 @pytest.mark.parametrize(
-    "what", ["bar", "partners", "introduced", "resting", "suggested", "unpublished"]
+    "what", ["rule", "partners", "introduced", "resting", "suggested", "unpublished"]
 )
 def test_what_no_reason_sets_aside(world: World, what: str) -> None:
     curator, abroad = world.user("curator"), world.b
-    if what == "bar":
+    if what == "rule":
         set_exclusion_rule(by=curator, country="DE", **WHY)
     elif what in ("partners", "introduced"):
         Pair.objects.filter(pk=world.pair.pk).update(block_reason=what)

@@ -1,4 +1,4 @@
-/* Cards can be dragged to another column. A drop sends the card's own "Move to" form, so both ways do the same. */
+/* Introductions can be dragged to another column. A drop sends the introduction's own "Move to" form, so both ways do the same. */
 "use strict";
 (() => {
   const board = document.querySelector(".board");
@@ -14,12 +14,12 @@
     for (const each of board.querySelectorAll(".column")) each.classList.toggle("column-target", each === column);
   };
   board.addEventListener("dragstart", (event) => {
-    const card = event.target.closest(".card[draggable=true]");
-    if (!card) return;
-    dragged = card;
-    card.classList.add("card-dragged");
+    const entry = event.target.closest(".board-entry[draggable=true]");
+    if (!entry) return;
+    dragged = entry;
+    entry.classList.add("entry-dragged");
     event.dataTransfer.effectAllowed = "move";
-    event.dataTransfer.setData("text/plain", card.id);
+    event.dataTransfer.setData("text/plain", entry.id);
   });
   board.addEventListener("dragover", (event) => {
     const column = columnOf(event);
@@ -37,7 +37,7 @@
     menu.form.requestSubmit();
   });
   board.addEventListener("dragend", () => {
-    if (dragged) dragged.classList.remove("card-dragged");
+    if (dragged) dragged.classList.remove("entry-dragged");
     dragged = null;
     mark(null);
   });

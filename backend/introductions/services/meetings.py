@@ -5,6 +5,7 @@ moved or cancelled.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -63,6 +64,19 @@ def _lock_meeting(introduction_id: int, meeting_id: int, by: User, side_id: int 
         raise NotVisible
     meeting.introduction = introduction
     return meeting
+
+
+def _lock_open_meeting(
+    introduction_id: int, meeting_id: int, by: User, side_id: int | None
+) -> Meeting:
+    meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
+    if meeting.status == _STATUS.CANCELLED:
+        raise WrongState(_("This meeting is cancelled; propose a new one."))
+    return meeting
+
+
+def _record(topic: Topic, meeting: Meeting, by: User, **payload: Any) -> None:
+    record(topic, subject=meeting.introduction, by=by, meeting=meeting.pk, **payload)
 
 
 def _check_details(minutes: int, place: str) -> None:
@@ -131,14 +145,7 @@ def propose_meeting(
         introduction=introduction, minutes=minutes, place=place.strip(), proposed_by=by
     )
     _store_times(meeting, times, by, side_id, zone_of_id)
-    record(
-        Topic.MEETING_PROPOSED,
-        subject=introduction,
-        by=by,
-        meeting=meeting.pk,
-        side=side_id,
-        times=len(times),
-    )
+    _record(Topic.MEETING_PROPOSED, meeting, by, side=side_id, times=len(times))
     return meeting
 
 
@@ -155,18 +162,9 @@ def propose_other_times(
     """Proposes other times for a meeting; one that is fixed stays so until another time is. Raises
     as ``propose_meeting``.
     """
-    meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
-    if meeting.status == _STATUS.CANCELLED:
-        raise WrongState(_("This meeting is cancelled; propose a new one."))
+    meeting = _lock_open_meeting(introduction_id, meeting_id, by, side_id)
     _store_times(meeting, times, by, side_id, zone_of_id)
-    record(
-        Topic.MEETING_PROPOSED,
-        subject=meeting.introduction,
-        by=by,
-        meeting=meeting.pk,
-        side=side_id,
-        times=len(times),
-    )
+    _record(Topic.MEETING_PROPOSED, meeting, by, side=side_id, times=len(times))
     return meeting
 
 
@@ -180,9 +178,7 @@ def accept_times(
     Raises NotVisible, WrongState (cancelled), InvalidFields (``time_ids``: not of the last
     proposal).
     """
-    meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
-    if meeting.status == _STATUS.CANCELLED:
-        raise WrongState(_("This meeting is cancelled; propose a new one."))
+    meeting = _lock_open_meeting(introduction_id, meeting_id, by, side_id)
     proposed = {row.pk for row in times_now(meeting)}
     chosen = set(time_ids)
     if chosen - proposed:
@@ -195,14 +191,7 @@ def accept_times(
     TimeAcceptance.objects.bulk_create(
         TimeAcceptance(time_id=pk, community_id=side_id, by=by) for pk in sorted(chosen - known)
     )
-    record(
-        Topic.MEETING_ANSWERED,
-        subject=meeting.introduction,
-        by=by,
-        meeting=meeting.pk,
-        side=side_id,
-        times=len(chosen),
-    )
+    _record(Topic.MEETING_ANSWERED, meeting, by, side=side_id, times=len(chosen))
     return meeting
 
 
@@ -241,14 +230,7 @@ def fix_meeting(
         fixed_by=by,
         **_next_sequence(meeting),
     )
-    record(
-        Topic.MEETING_FIXED,
-        subject=meeting.introduction,
-        by=by,
-        meeting=meeting.pk,
-        old=old,
-        sequence=meeting.sequence,
-    )
+    _record(Topic.MEETING_FIXED, meeting, by, old=old, sequence=meeting.sequence)
     return meeting
 
 
@@ -275,10 +257,8 @@ def change_meeting(
     """Changes length and place; calendars follow where the meeting is fixed. Raises NotVisible,
     WrongState (cancelled), InvalidFields.
     """
-    meeting = _lock_meeting(introduction_id, meeting_id, by, side_id)
+    meeting = _lock_open_meeting(introduction_id, meeting_id, by, side_id)
     _check_details(minutes, place)
-    if meeting.status == _STATUS.CANCELLED:
-        raise WrongState(_("This meeting is cancelled; propose a new one."))
     if (minutes, place.strip()) == (meeting.minutes, meeting.place):
         return meeting
     meeting.minutes, meeting.place = minutes, place.strip()
@@ -288,14 +268,7 @@ def change_meeting(
         fields += ["sequence", "changed_at"]
     meeting.save(update_fields=fields)
     topic = Topic.MEETING_FIXED if meeting.status == _STATUS.FIXED else Topic.MEETING_PROPOSED
-    record(
-        topic,
-        subject=meeting.introduction,
-        by=by,
-        meeting=meeting.pk,
-        side=side_id,
-        sequence=meeting.sequence,
-    )
+    _record(topic, meeting, by, side=side_id, sequence=meeting.sequence)
     return meeting
 
 
@@ -320,14 +293,7 @@ def _cancel(meeting: Meeting, by: User) -> None:
         cancelled_by=by,
         **_next_sequence(meeting),
     )
-    record(
-        Topic.MEETING_CANCELLED,
-        subject=meeting.introduction,
-        by=by,
-        meeting=meeting.pk,
-        old=old,
-        sequence=meeting.sequence,
-    )
+    _record(Topic.MEETING_CANCELLED, meeting, by, old=old, sequence=meeting.sequence)
 
 
 def cancel_meetings_to_come(introduction: Introduction, by: User) -> None:

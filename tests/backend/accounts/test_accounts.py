@@ -11,7 +11,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
 
-from backend.accounts.grants import GRANTS, Actor, Resource, may, require
+from backend.accounts.grants import GRANTS, RESPONSIBLE, Actor, Resource, Role, may, require
 from backend.accounts.models import User
 from backend.accounts.services import (
     change_staff_role,
@@ -29,7 +29,7 @@ from tests.simultaneous import at_once
 # The table of grants says what the design says, and nothing falls through it.
 
 
-def test_every_thing_is_in_the_table_with_known_verbs() -> None:
+def test_every_resource_is_in_the_table_with_known_verbs() -> None:
     assert set(GRANTS) == set(Resource)
     assert {
         verb for grants in GRANTS.values() for verbs in grants.values() for verb in verbs
@@ -63,6 +63,11 @@ def test_what_is_not_granted_is_not_visible(actor: Actor, resource: Resource) ->
         else:
             with pytest.raises(NotVisible):
                 require(actor, verb, resource)
+
+
+def test_each_role_is_an_actor_and_some_are_responsible() -> None:
+    assert {role.name: role.value for role in Role}.items() <= Actor.__members__.items()
+    assert 0 < len(RESPONSIBLE) < len(Role)
 
 
 @pytest.mark.django_db

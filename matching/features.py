@@ -102,7 +102,7 @@ class FeatureBuilder:
             else (snapshot, snapshot)
         )
         options = FitOptions(self.vocabulary, self.story_components, self.random_state)
-        parts = tuple(part for facet in FACETS for part in facet.make_parts(options))
+        parts = tuple(part for facet in FACETS for part in facet.parts(options))
         for part in parts:
             part.fit(left, right)
             part.lay_out(left, right)

@@ -36,13 +36,20 @@ class FitOptions:
 @dataclass(frozen=True, slots=True)
 class Facet:
     """``default_importance`` is what a community that says nothing gives it, on the scale 0..3 of
-    stated importances. ``make_parts`` gives fresh, unfitted parts whose shares sum to 1.
+    stated importances. The shares of its parts sum to 1; any kind of part serves any facet.
     """
 
     name: str
     default_importance: float
     make_parts: Callable[[FitOptions], tuple[Part, ...]]
     feasibility: bool = False  # says whether working together is possible, not whether it is wanted
+
+    def parts(self, options: FitOptions) -> tuple[Part, ...]:
+        """Fresh, unfitted parts."""
+        parts = self.make_parts(options)
+        for part in parts:
+            part.facet = self.name
+        return parts
 
 
 FACETS: tuple[Facet, ...] = (
@@ -73,7 +80,7 @@ FACETS: tuple[Facet, ...] = (
         lambda given: (
             Overlap("institutions", "institution", given.vocabulary.institutions, share=0.25),
             SharedAbundance("universities", "universities", enough=10, share=0.125),
-            SharedTrait("institutions", "seaport", "seaport", neither=0.5, share=0.25),
+            SharedTrait("seaport", "seaport", neither=0.5, share=0.25),
             SharedAbundance("air_links", "air_destinations", enough=100, share=0.125),
             Income(),
             median_age(),
@@ -84,7 +91,7 @@ FACETS: tuple[Facet, ...] = (
         MEDIUM,
         lambda _: (
             Climate(),
-            SharedTrait("geography", "coast", "coastal", neither=1.0, share=0.375),
+            SharedTrait("coast", "coastal", neither=1.0, share=0.375),
             elevation(),
             Seat(),
         ),

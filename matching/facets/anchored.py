@@ -106,7 +106,6 @@ def _shown(value: Hashable) -> str:
 class Languages(AnchoredPart):
     """1 if the two share a working language, else 0: one is enough to work together."""
 
-    facet = "languages"
     name = "languages"
     field = "languages"
 
@@ -129,7 +128,6 @@ class Languages(AnchoredPart):
 class TimeZone(AnchoredPart):
     """Overlap of two working days of eight hours, as a share of one, around the clock."""
 
-    facet = "time_zone"
     name = "working_hours"
     field = "utc_offset_hours"
 
@@ -144,7 +142,6 @@ class TimeZone(AnchoredPart):
 class Climate(AnchoredPart):
     """Köppen–Geiger: half for the same main group (A..E), half for the same second letter."""
 
-    facet = "geography"
     name = "climate"
     field = "climate"
     share = 0.375
@@ -165,7 +162,6 @@ class Climate(AnchoredPart):
 class Seat(AnchoredPart):
     """1 for the same rank (national capital, seat of a first-level division, neither), else 0."""
 
-    facet = "geography"
     name = "seat"
     field = "seat_level"
     share = 0.125
@@ -188,7 +184,6 @@ class Seat(AnchoredPart):
 class Income(AnchoredPart):
     """World Bank income group, 1 low .. 4 high: 1 − steps apart / 3."""
 
-    facet = "institutions"
     name = "income"
     field = "income_band"
     share = 0.125

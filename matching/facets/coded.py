@@ -30,7 +30,6 @@ class NeedsOffers(Part):
     willingness (Baycan-Levent 2010).
     """
 
-    facet = "needs_offers"
     name = "needs_offers"
 
     def __init__(self, topics: tuple[str, ...]) -> None:
@@ -66,9 +65,9 @@ class Overlap(Part):
     The weighted Ochiai coefficient: 1 for equal sets, and ticking every box gains nothing.
     """
 
-    def __init__(self, facet: str, prefix: str, codes: tuple[str, ...], share: float = 1.0) -> None:
-        self.facet, self.name, self.share = facet, prefix, share
-        self.codes = CodeList.of(facet, codes)
+    def __init__(self, field: str, prefix: str, codes: tuple[str, ...], share: float = 1.0) -> None:
+        self.name, self.share = prefix, share
+        self.codes = CodeList.of(field, codes)
         self.rarity_: Float64 = np.ones(len(codes))
 
     def fit(self, left: Records, right: Records) -> None:
@@ -96,10 +95,10 @@ class Strengths(Part):
     """Cosine over levels 1..3; ``rare_count_more`` multiplies each level by its code's rarity."""
 
     def __init__(
-        self, facet: str, prefix: str, codes: tuple[str, ...], *, rare_count_more: bool
+        self, field: str, prefix: str, codes: tuple[str, ...], *, rare_count_more: bool
     ) -> None:
-        self.facet, self.name, self.rare_count_more = facet, prefix, rare_count_more
-        self.codes = CodeList.of(facet, codes)
+        self.name, self.rare_count_more = prefix, rare_count_more
+        self.codes = CodeList.of(field, codes)
         self.rarity_: Float64 = np.ones(len(codes))
 
     def fit(self, left: Records, right: Records) -> None:

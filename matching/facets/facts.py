@@ -33,7 +33,6 @@ class Closeness(Part):
 
     def __init__(
         self,
-        facet: str,
         name: str,
         field: str,
         scale: Callable[[Float64], Float64],
@@ -43,7 +42,7 @@ class Closeness(Part):
         degree: int,
         share: float = 1.0,
     ) -> None:
-        self.facet, self.name, self.field, self.share = facet, name, field, share
+        self.name, self.field, self.share = name, field, share
         self.scale, self.ends, self.limits, self.degree = scale, ends, limits, degree
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
@@ -63,13 +62,12 @@ class Closeness(Part):
 def size() -> Closeness:
     """Similar size by log population: .90 at twice the size, .67 at four times, .32 at ten."""
     ends = (3_000.0, 3_000_000.0)
-    return Closeness("size", "population", "population", np.log, ends, (1, 1e9), degree=4)
+    return Closeness("population", "population", np.log, ends, (1, 1e9), degree=4)
 
 
 def elevation() -> Closeness:
     """Similar elevation, on log(1 + metres / 100): lowlands and highlands each differ little."""
     return Closeness(
-        "geography",
         "elevation",
         "elevation_m",
         _log_hectometres,
@@ -87,7 +85,6 @@ def _log_hectometres(metres: Float64) -> Float64:
 def median_age() -> Closeness:
     """Similar age structure: shrinking and growing cities face different work."""
     return Closeness(
-        "institutions",
         "median_age",
         "median_age",
         np.asarray,
@@ -101,14 +98,8 @@ def median_age() -> Closeness:
 class SharedTrait(Part):
     """1 if both have the trait, ``neither`` if neither has it, 0 if one has."""
 
-    def __init__(self, facet: str, name: str, field: str, *, neither: float, share: float) -> None:
-        self.facet, self.name, self.field, self.neither, self.share = (
-            facet,
-            name,
-            field,
-            neither,
-            share,
-        )
+    def __init__(self, name: str, field: str, *, neither: float, share: float = 1.0) -> None:
+        self.name, self.field, self.neither, self.share = name, field, neither, share
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
         values = flags(records, self.field)
@@ -119,14 +110,8 @@ class SharedTrait(Part):
 class SharedAbundance(Part):
     """√(a_i · a_j) with a = min(1, log(1 + n) / log(1 + enough)): high where both have many."""
 
-    def __init__(self, name: str, field: str, *, enough: int, share: float) -> None:
-        self.facet, self.name, self.field, self.enough, self.share = (
-            "institutions",
-            name,
-            field,
-            enough,
-            share,
-        )
+    def __init__(self, name: str, field: str, *, enough: int, share: float = 1.0) -> None:
+        self.name, self.field, self.enough, self.share = name, field, enough, share
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
         values = numbers(records, self.field, 0, 100_000)
@@ -143,7 +128,6 @@ class Distance(Part):
     No weight by default: distance has no influence in the world network (Kaltenbrunner 2013).
     """
 
-    facet = "distance"
     name = "distance"
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
@@ -170,7 +154,6 @@ class Distance(Part):
 class Readiness(Part):
     """How ready j is: the mean degree to which what it stated is in place."""
 
-    facet = "readiness"
     name = "readiness"
 
     def encode(self, records: Records, side: Side) -> EncodedPart:

@@ -45,7 +45,7 @@ class EncodedPart:
 class Part(ABC):
     """One similarity with its reason (class docstring), its encoding, and its items."""
 
-    facet: str
+    facet: str  # set by the Facet that the part belongs to
     name: str
     share: float = 1.0  # of the facet's weight; the shares of a facet sum to 1
 

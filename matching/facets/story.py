@@ -39,7 +39,6 @@ class Story(Part):
     is taken out, since otherwise all stories of one language would look alike.
     """
 
-    facet = "story"
     name = "story"
 
     def __init__(

@@ -22,7 +22,6 @@ class Ties(Part):
     product of this depth; ``named_ties`` lists them.
     """
 
-    facet = "ties"
     name = "ties"
 
     def __init__(self) -> None:

@@ -56,8 +56,7 @@ def codes(*some: str) -> frozenset[str]:
 
 def test_every_facet_has_parts_whose_shares_are_one() -> None:
     for facet in FACETS:
-        parts = facet.make_parts(FitOptions(VOCABULARY, 5, 0))
-        assert {part.facet for part in parts} == {facet.name}
+        parts = facet.parts(FitOptions(VOCABULARY, 5, 0))
         assert sum(part.share for part in parts) == 1.0
     assert [f.name for f in FACETS if f.feasibility] == ["languages", "time_zone", "readiness"]
 
@@ -206,7 +205,7 @@ def test_seats_of_the_same_rank(
     [(0.5, True, True, 1), (0.5, False, False, 0.5), (1.0, False, False, 1), (1.0, True, False, 0)],
 )
 def test_a_shared_trait(neither: float, a: bool, b: bool, expected: float) -> None:
-    part = SharedTrait("institutions", "seaport", "seaport", neither=neither, share=1)
+    part = SharedTrait("seaport", "seaport", neither=neither, share=1)
     assert similarity(part, us(seaport=a), abroad(seaport=b)) == pytest.approx(expected)
 
 

@@ -89,7 +89,7 @@ def facet_similarities(
     share = np.zeros_like(total)
     options = FitOptions(Vocabulary((), (), (), (), (), languages), 1, 0)
     facets = [facet for facet in FACETS if facet.name in OPEN_FACETS]
-    for part in (part for facet in facets for part in facet.make_parts(options)):
+    for part in (part for facet in facets for part in facet.parts(options)):
         part.fit(left, right)
         part.lay_out(left, right)
         seeker, offered = part.encode(left, "left"), part.encode(right, "right")

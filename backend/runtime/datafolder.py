@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -68,8 +69,10 @@ class DataFolder:
         has left.
         """
         for path in (*self.path.glob("*"), *self.path.glob("*/*")):
-            if not os.access(path, os.R_OK | os.W_OK) and path.exists():
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            with contextlib.suppress(FileNotFoundError):  # a running service removes files
+                may_be_written = path.stat().st_mode & stat.S_IWUSR
+                if may_be_written and not os.access(path, os.R_OK | os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def _full(self) -> SetupError:
         free = shutil.disk_usage(self.path).free // 2**20

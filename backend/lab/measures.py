@@ -69,10 +69,13 @@ def take_measures(data: Path | None = None, train: Path | None = None) -> Measur
 
 
 def _capacities() -> dict[int, int]:
-    told = Profile.objects.filter(current_version__isnull=False).values_list(
+    capacities = Profile.objects.filter(current_version__isnull=False).values_list(
         "community_id", "current_version__data__capacity__open_introductions"
     )
-    return {community_id: capacity or DEFAULT_OPEN_INTRODUCTIONS for community_id, capacity in told}
+    return {
+        community_id: capacity or DEFAULT_OPEN_INTRODUCTIONS
+        for community_id, capacity in capacities
+    }
 
 
 def _answers() -> Answers:

@@ -62,8 +62,7 @@ def ensure_environment(root: Path, lock: Path) -> None:
     """Make ``root/.venv`` and install `lock` (a path below `root`) unless a marker says it is in
     there already.
 
-    An environment whose installation was interrupted is made anew: nobody knows what is missing in
-    it.
+    An environment whose installation was interrupted is made again: what it lacks is unknown.
 
     Raises:
         SetupError: no virtual environment can be made, or the packages cannot be fetched or
@@ -94,7 +93,7 @@ def ensure_environment(root: Path, lock: Path) -> None:
 
 
 def _unfinished(venv: Path) -> Path:
-    """A file that stands in an environment for as long as packages are being installed into it."""
+    """A file that exists in an environment while packages are being installed into it."""
     return venv / "unfinished"
 
 
@@ -137,7 +136,7 @@ def _is_installed(venv: Path, root: Path, lock: Path) -> bool:
 
 
 def _works(venv: Path) -> bool:
-    """Whether the environment's Python runs and leads inside: the system's Python may be gone, the
+    """True if the environment's Python runs and belongs to it: the system's Python may be gone, the
     folder moved, or half of it deleted.
     """
     python = venv / "bin" / "python"
@@ -226,7 +225,7 @@ def _install(venv: Path, root: Path, lock: Path) -> None:
         "PIP_NO_INPUT": "1",
     }
     if ssl.create_default_context().cert_store_stats()["x509_ca"]:
-        # A house with a certificate authority of its own has put it there
+        # An organisation with its own certificate authority has put it there
         env.setdefault("UV_SYSTEM_CERTS", "1")
     pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
     uv = venv / "bin" / "uv"
@@ -251,7 +250,7 @@ def _install(venv: Path, root: Path, lock: Path) -> None:
 
 
 def _run(argv: Sequence[str | Path], env: dict[str, str]) -> str | None:
-    """Run quietly; None when it went well, else the last line it said."""
+    """Run without output; None on success, else the last line of the output."""
     ended = subprocess.run(
         [str(a) for a in argv],
         env=env,

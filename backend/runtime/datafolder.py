@@ -85,7 +85,7 @@ class DataFolder:
     @contextlib.contextmanager
     def locked(self, holder: str) -> Iterator[bool]:
         """Hold the folder's lock and yield True, or yield False when another process holds it. The
-        system frees it when we die.
+        system frees it when this process ends.
         """
         descriptor = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:

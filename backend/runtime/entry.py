@@ -1,4 +1,4 @@
-"""Which word of the command line leads where, and how errors of the set-up are told."""
+"""What each word of the command line runs, and how errors of the set-up are reported."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Cities Seeking Cities
 
 
 def main(argv: list[str]) -> int:
-    """Run the command line `argv`; returns the exit code (2: the set-up must be mended first, said
-    in one line).
+    """Run the command line `argv`; returns the exit code (2: the set-up must be corrected first,
+    said in one line).
     """
     word = argv[1] if len(argv) > 1 else "help"
     try:

@@ -1,4 +1,4 @@
-"""The one error a person at the terminal is meant to read."""
+"""Errors for the person at the terminal."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ EXIT_SETUP = 2
 
 
 class SetupError(Exception):
-    """The machine or the command line must be mended first. The message is one line: what is wrong,
-    and what to do.
+    """The machine or the command line must be corrected first. The message is one line: what is
+    wrong, and what to do.
     """
 
 

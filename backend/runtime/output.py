@@ -1,4 +1,4 @@
-"""What the parts of the service say: to the terminal with a prefix, and to files of bounded
+"""The output of the parts of the service: to the terminal with a prefix, and to files of bounded
 size.
 """
 
@@ -40,7 +40,7 @@ class Output:
             self._line(line.decode(errors="replace").rstrip("\r"))
 
     def end(self) -> None:
-        """The process is gone: what it left unfinished is a line too."""
+        """The process has ended: an unfinished line is written too."""
         if self._pending:
             self.feed(b"\n")
 
@@ -59,7 +59,7 @@ class Output:
 
 
 def print_quietly(text: str) -> None:
-    """Print for a person who may have gone: a closed terminal must not end the service."""
+    """Print; a closed terminal must not end the service."""
     try:
         print(text, flush=True)
     except (BrokenPipeError, OSError):

@@ -23,7 +23,7 @@ LIBRARIES = (
     "libharfbuzz-subset.so.0",
     "libfontconfig.so.1",
 )
-# Noto has nearly every script but those of East Asia; Droid Fallback has Chinese and Japanese,
+# Noto has nearly every script except those of East Asia; Droid Fallback has Chinese and Japanese,
 # Nanum has Korean.
 PACKAGES = (
     "libpango-1.0-0",
@@ -48,8 +48,8 @@ _PATIENT = [
 
 
 def _fonts_are_there(private: Path) -> bool:
-    """Whether the fonts were installed, or unpacked by us. Where no Debian keeps a list of
-    packages, whoever looks after it knows.
+    """Whether the fonts were installed, or unpacked by us. Not known, so taken as installed, where
+    there is no list of Debian packages.
     """
     if (private / "complete").exists() or shutil.which("dpkg-query") is None:
         return True
@@ -154,9 +154,7 @@ _FONTS = """<?xml version="1.0"?>
 
 
 def _missing_packages(options: list[str]) -> list[str]:
-    """What is to be fetched: the packages and all that they depend on, but for what is
-    installed.
-    """
+    """What is to be fetched: the packages and all that they depend on, except what is installed."""
     no = [
         f"--no-{kind}"
         for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
@@ -192,7 +190,7 @@ def _is_installed(package: str) -> bool:
 
 
 def _run(argv: Sequence[str | Path], *, cwd: Path | None = None) -> str:
-    """Runs quietly; "" when it went well, else the last line it said."""
+    """Runs without output; "" on success, else the last line of the output."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
         ended = subprocess.run(

@@ -30,7 +30,7 @@ _CALM = "ignore:You're running the worker with superuser privileges"
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - chosen by the person who starts it
 _PATIENCE = 2
 _READY_SECONDS = 180.0
-# What web, worker, beat and relay import, by name: this room lies below the tasks.
+# What web, worker, beat and relay import, by name: this package is below the tasks.
 _IMPORT_ALL = """
 import django
 django.setup()
@@ -65,7 +65,7 @@ class Service:
         self._compiler: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
-        """Bring everything up, say so, and supervise until a signal raises Interrupted."""
+        """Start everything, report it, and supervise until a signal raises Interrupted."""
         self._start_servers()
         self._compile_ahead()
         migrated, signs = self.folder.run / "migrated", self.folder.run / "sign-in.txt"
@@ -95,8 +95,7 @@ class Service:
         """Prepare the database, with the first suggestions of a sample world.
 
         All others, slow to import, come up while the data are loaded, but never on an old schema.
-        The relay begins when they are loaded: it would set the worker to work on a world half
-        there.
+        The relay begins when they are loaded: it would start work on half-loaded data.
         """
         started = False
 

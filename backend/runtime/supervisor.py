@@ -1,6 +1,4 @@
-"""Runs the parts of the service, reads what they say, starts again what crashed, and stops all of
-it.
-"""
+"""Runs the parts of the service, reads their output, restarts those that crash, and stops all."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _processes(words: list[str]) -> list[str]:
         not word.startswith("-") or word in {"--pdb", "-s", "-n"} or word.startswith("-n")
         for word in words
     )
-    # A file's tests stay together: many share a world or a running service that is dear to make.
+    # A file's tests stay together: many share a world or a running service that is slow to make.
     return (
         []
         if alone

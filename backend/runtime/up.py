@@ -26,7 +26,7 @@ _ORPHAN_SECONDS = 15
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells what is wrong in one line, as everything else of the set-up does."""
+    """Reports what is wrong in one line, as all of the set-up does."""
 
     def error(self, message: str) -> NoReturn:
         raise SetupError(f"{message}; `python3 manage.py up --help` shows the options")

@@ -146,5 +146,5 @@ class EmbeddedValkey:
 
 
 def _quoted(folder: Path) -> str:
-    """A path as it stands between quotation marks in Valkey's configuration."""
+    """A path as it is quoted in Valkey's configuration."""
     return str(folder).replace("\\", r"\\").replace('"', r"\"")

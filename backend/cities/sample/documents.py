@@ -96,8 +96,8 @@ def tell_story(
     """
     words = templates()[language]
     parts = [_opening(facts, words, language, rng)]
-    told = [trait for trait in words["traits"] if trait in traits]
-    parts += [rng.choice(words["traits"][trait]) for trait in rng.sample(told, min(len(told), 2))]
+    known = [trait for trait in words["traits"] if trait in traits]
+    parts += [rng.choice(words["traits"][trait]) for trait in rng.sample(known, min(len(known), 2))]
     for slot, name, most in (
         ("known", "sectors", 3),
         ("offers", "offers", 3),

@@ -172,8 +172,8 @@ def _look_at_others(at_home: bool, now: dt.datetime) -> _Others:
         )
     seeks, offers, weighing = _presence(matrix, weights)
     shares = weighing * seeks / np.maximum(weighing.sum(axis=1), 1e-12)[:, None]
-    told = next((r for r in records if r.story), None)
-    story = {"text": told.story, "language": told.story_language} if told else {}
+    with_story = next((r for r in records if r.story), None)
+    story = {"text": with_story.story, "language": with_story.story_language} if with_story else {}
     return _Others(builder, weights, offers.mean(axis=0), shares.mean(axis=0), story, len(records))
 
 

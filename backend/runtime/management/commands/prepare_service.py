@@ -84,14 +84,14 @@ class Command(BaseCommand):
             libraries.join(_PATIENCE_SECONDS)
 
     def _see_to_pdf_libraries(self) -> None:
-        """Without them there are pages to print instead of PDFs, and all else works."""
+        """Without them pages are printed instead of PDFs; everything else works."""
         if lacking := ensure_pdf_libraries():
             self.stderr.write(
                 f"No PDFs on this machine: {lacking}. The pages can be printed instead."
             )
 
     def _load_world(self, folder: DataFolder, run_folder: Path, first: str) -> None:
-        """The choice of the first start holds for ever; an interrupted load is taken up again."""
+        """The choice of the first start is final; an interrupted load is resumed."""
         world = folder.world() or first
         folder.world_file.write_text(world)
         if world == "sample unfinished":

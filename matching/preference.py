@@ -112,7 +112,7 @@ class Preference:
         groups = list(together.values())
         numerators = _numerators(chooser, chosen, weighing, used)
         presences = _presences(weighing, offers, groups)
-        # Left always stands first
+        # Left always comes first
         flip = slice(None) if chooser.side == "left" else slice(None, None, -1)
         (numerator_left, numerator_right), (presence_left, presence_right) = (
             numerators[flip],

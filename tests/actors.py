@@ -11,10 +11,11 @@ import datetime as dt
 import itertools
 import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files import File
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
@@ -69,13 +70,21 @@ class World:
     newcomer: Community
     pair: Pair
     people: dict[str, User]
+    sessions: dict[str, str] = field(default_factory=dict)
+
+    def sign_in_everybody(self) -> None:
+        """From now on every client of an actor has the same session."""
+        for actor in SIGNED_IN:
+            self.sessions[actor] = self.client(actor).cookies[settings.SESSION_COOKIE_NAME].value
 
     def user(self, actor: str) -> User:
         return self.people[actor]
 
     def client(self, actor: str) -> Client:
         client = Client()
-        if actor != "visitor":
+        if actor in self.sessions:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[actor]
+        elif actor != "visitor":
             client.force_login(self.people[actor])
         return client
 

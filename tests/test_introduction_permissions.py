@@ -149,35 +149,48 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
 }
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("what", TABLE)
-def test_introduced(what: str) -> None:
-    ask, allowed = TABLE[what]
-    assert admitted_actors(Scene(), ask) == allowed
+@pytest.fixture(scope="class")
+def scene(request: pytest.FixtureRequest, class_db: None) -> Scene:
+    made = Scene(request.cls.STAGE)
+    made.world.sign_in_everybody()
+    return made
+
+
+class TestIntroduced:
+    STAGE = "introduced"
+
+    @pytest.mark.parametrize("what", TABLE)
+    def test_table_holds(self, scene: Scene, what: str) -> None:
+        ask, allowed = TABLE[what]
+        assert admitted_actors(scene, ask) == allowed
 
 
 # Where no meeting can be arranged, there is no page to propose one
 NO_FORM = {"meeting: propose on its page"}
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("what", TABLE)
-def test_before_the_introduction_staff_alone_know_of_it(what: str) -> None:
-    allowed = set() if what in NO_FORM else TABLE[what][1] & STAFF
-    assert admitted_actors(Scene("to_introduce"), TABLE[what][0], also={409}) == allowed
+class TestBeforeTheIntroduction:
+    STAGE = "to_introduce"
+
+    @pytest.mark.parametrize("what", TABLE)
+    def test_staff_alone_know_of_it(self, scene: Scene, what: str) -> None:
+        allowed = set() if what in NO_FORM else TABLE[what][1] & STAFF
+        assert admitted_actors(scene, TABLE[what][0], also={409}) == allowed
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("what", TABLE)
-def test_closed_introduction_is_read_and_not_acted_in(what: str) -> None:
-    scene, allowed = Scene("closed"), set() if what in NO_FORM else TABLE[what][1]
-    assert admitted_actors(scene, TABLE[what][0], also={409}) == allowed
-    is_open_still = any(word in what for word in ("read", "note", "assign"))
-    for actor in allowed:
-        with transaction.atomic():
-            status = TABLE[what][0](scene, scene.world.client(actor), actor).status_code
-            assert (status < 400) == is_open_still, (actor, status)
-            transaction.set_rollback(True)
+class TestClosed:
+    STAGE = "closed"
+
+    @pytest.mark.parametrize("what", TABLE)
+    def test_it_is_read_and_not_acted_in(self, scene: Scene, what: str) -> None:
+        allowed = set() if what in NO_FORM else TABLE[what][1]
+        assert admitted_actors(scene, TABLE[what][0], also={409}) == allowed
+        is_open_still = any(word in what for word in ("read", "note", "assign"))
+        for actor in allowed:
+            with transaction.atomic():
+                status = TABLE[what][0](scene, scene.world.client(actor), actor).status_code
+                assert (status < 400) == is_open_still, (actor, status)
+                transaction.set_rollback(True)
 
 
 def seen_contacts(scene: Scene, actor: str, client: Client) -> tuple[bool, bool]:

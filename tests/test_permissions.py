@@ -358,18 +358,23 @@ PAGES: dict[str, tuple[Ask, set[str]]] = {
 }
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("what", PAGES)
-def test_pages_hold_to_the_table_for_every_actor(what: str) -> None:
-    ask, allowed = PAGES[what]
-    assert admitted_actors(Scene(), ask) == allowed
+@pytest.fixture(scope="class")
+def scene(class_db: None) -> Scene:
+    made = Scene()
+    made.world.sign_in_everybody()
+    return made
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("what", TABLE)
-def test_table_holds_for_every_actor(what: str) -> None:
-    ask, allowed = TABLE[what]
-    assert admitted_actors(Scene(), ask) == allowed
+class TestTables:
+    @pytest.mark.parametrize("what", PAGES)
+    def test_pages_hold_to_the_table_for_every_actor(self, scene: Scene, what: str) -> None:
+        ask, allowed = PAGES[what]
+        assert admitted_actors(scene, ask) == allowed
+
+    @pytest.mark.parametrize("what", TABLE)
+    def test_table_holds_for_every_actor(self, scene: Scene, what: str) -> None:
+        ask, allowed = TABLE[what]
+        assert admitted_actors(scene, ask) == allowed
 
 
 def readers_of_contacts(scene: Scene) -> set[str]:

@@ -20,6 +20,10 @@ from backend.cities.permissions import Reader, reader_of
 View = TypeVar("View", bound=Callable[..., Any])
 
 
+# The part of an address that names the community of ``Level.COMMUNITY``.
+COMMUNITY = "communities/<id:community_id>/"
+
+
 class Level(StrEnum):
     """Who may ask. ``COMMUNITY``: an active role in the community that the address names.
     ``STAFF``: curators and administrators.

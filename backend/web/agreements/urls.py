@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from backend.web.access import Level, open_to
+from backend.web.access import COMMUNITY, Level, open_to
 from backend.web.agreements import api, views
 
-_API_COMMUNITY = "communities/<id:community_id>/"
-_API_AGREEMENT = f"{_API_COMMUNITY}agreements/<id:agreement_id>/"
+_API_AGREEMENT = f"{COMMUNITY}agreements/<id:agreement_id>/"
 _API_STAFF_AGREEMENT = "staff/agreements/<id:agreement_id>/"
 _API_STAFF = "staff/introductions/<id:introduction_id>/"
 
@@ -40,7 +39,7 @@ page_urls: list[URLPattern] = [
     path("staff/agreement-templates/<slug:form_code>/", views.template, name="staff_template"),
 ]
 api_urls: list[URLPattern] = [
-    path(f"{_API_COMMUNITY}agreements/", api.AgreementsView.as_view(), name="agreements"),
+    path(f"{COMMUNITY}agreements/", api.AgreementsView.as_view(), name="agreements"),
     path(_API_AGREEMENT, api.AgreementView.as_view(access=_SIDE), name="agreement"),
     path(
         f"{_API_AGREEMENT}versions/",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.web.access import COMMUNITY
 from backend.web.introductions import api, views
 
-_API_COMMUNITY = "communities/<id:community_id>/"
-_API_INTRODUCTION = f"{_API_COMMUNITY}introductions/<id:introduction_id>/"
+_API_INTRODUCTION = f"{COMMUNITY}introductions/<id:introduction_id>/"
 _API_STAFF = "staff/introductions/<id:introduction_id>/"
 
 page_urls: list[URLPattern] = [
@@ -40,7 +40,7 @@ page_urls: list[URLPattern] = [
     ),
 ]
 api_urls: list[URLPattern] = [
-    path(f"{_API_COMMUNITY}introductions/", api.IntroductionsView.as_view(), name="introductions"),
+    path(f"{COMMUNITY}introductions/", api.IntroductionsView.as_view(), name="introductions"),
     path(_API_INTRODUCTION, api.IntroductionView.as_view(), name="introduction"),
     path(f"{_API_INTRODUCTION}consent/", api.ConsentView.as_view(), name="consent"),
     path(f"{_API_INTRODUCTION}contacts/", api.ContactsView.as_view(), name="contacts"),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from backend.web.access import Level, open_to
+from backend.web.access import COMMUNITY, Level, open_to
 from backend.web.meetings import api, views
 
-_API_COMMUNITY = "communities/<id:community_id>/"
-_API_INTRODUCTION = f"{_API_COMMUNITY}introductions/<id:introduction_id>/"
+_API_INTRODUCTION = f"{COMMUNITY}introductions/<id:introduction_id>/"
 _API_STAFF = "staff/introductions/<id:introduction_id>/"
 _API_MEETING = "meetings/<id:meeting_id>/"
 

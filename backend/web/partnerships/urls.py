@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from backend.web.access import Level, open_to
+from backend.web.access import COMMUNITY, Level, open_to
 from backend.web.partnerships import api, views
 
-_COMMUNITY = "communities/<int:community_id>/"
-_API_COMMUNITY = "communities/<id:community_id>/"
-_API_PARTNERSHIP = f"{_API_COMMUNITY}partnerships/<id:partnership_id>/"
+_API_PARTNERSHIP = f"{COMMUNITY}partnerships/<id:partnership_id>/"
 _API_STAFF_PARTNERSHIP = "staff/partnerships/<id:partnership_id>/"
 
 page_urls: list[URLPattern] = [
-    path(f"{_COMMUNITY}partnerships/", views.of_community, name="partnerships"),
+    path(f"{COMMUNITY}partnerships/", views.of_community, name="partnerships"),
     path("partnerships/<int:partnership_id>/", views.partnership, name="partnership"),
     path(
         "partnerships/<int:partnership_id>/write/<slug:what>/",
@@ -36,7 +34,7 @@ page_urls: list[URLPattern] = [
 ]
 api_urls: list[URLPattern] = [
     path(
-        f"{_API_COMMUNITY}partnerships/",
+        f"{COMMUNITY}partnerships/",
         api.LivedPartnershipsView.as_view(),
         name="lived-partnerships",
     ),
@@ -46,9 +44,7 @@ api_urls: list[URLPattern] = [
         name="partnership",
     ),
     path(f"{_API_PARTNERSHIP}activities/", api.ActivitiesView.as_view(), name="activities"),
-    path(
-        f"{_API_COMMUNITY}activities/<id:activity_id>/", api.ActivityView.as_view(), name="activity"
-    ),
+    path(f"{COMMUNITY}activities/<id:activity_id>/", api.ActivityView.as_view(), name="activity"),
     path(f"{_API_PARTNERSHIP}reports/", api.ReportsView.as_view(), name="reports"),
     path(f"{_API_PARTNERSHIP}decision/", api.DecisionView.as_view(), name="partnership-decision"),
     path(f"{_API_PARTNERSHIP}renewal/", api.RenewalView.as_view(), name="partnership-renewal"),

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.web.access import COMMUNITY
 from backend.web.people import api, views
-
-_COMMUNITY = "communities/<int:community_id>/"
-_API_COMMUNITY = "communities/<id:community_id>/"
 
 page_urls: list[URLPattern] = [
     path("invitations/<str:token>/", views.invitation, name="invitation"),
     path("invitations/<str:token>/accept/", views.accept, name="invitation_accept"),
     path("join-requests/<int:request_id>/withdraw/", views.withdraw, name="join_withdraw"),
-    path(f"{_COMMUNITY}join/", views.join, name="join"),
-    path(f"{_COMMUNITY}people/", views.people, name="people"),
-    path(f"{_COMMUNITY}people/invite/", views.invite, name="people_invite"),
-    path(f"{_COMMUNITY}people/<int:role_id>/change/", views.change, name="people_change"),
-    path(f"{_COMMUNITY}people/<int:role_id>/end/", views.end, name="people_end"),
+    path(f"{COMMUNITY}join/", views.join, name="join"),
+    path(f"{COMMUNITY}people/", views.people, name="people"),
+    path(f"{COMMUNITY}people/invite/", views.invite, name="people_invite"),
+    path(f"{COMMUNITY}people/<int:role_id>/change/", views.change, name="people_change"),
+    path(f"{COMMUNITY}people/<int:role_id>/end/", views.end, name="people_end"),
     path(
-        f"{_COMMUNITY}people/invitations/<int:invitation_id>/revoke/",
+        f"{COMMUNITY}people/invitations/<int:invitation_id>/revoke/",
         views.revoke,
         name="invitation_revoke",
     ),
     path(
-        f"{_COMMUNITY}people/requests/<int:request_id>/answer/",
+        f"{COMMUNITY}people/requests/<int:request_id>/answer/",
         views.answer_join,
         name="join_answer",
     ),
-    path(f"{_COMMUNITY}audit-log/", views.community_audit_log, name="community_audit_log"),
+    path(f"{COMMUNITY}audit-log/", views.community_audit_log, name="community_audit_log"),
     path("staff/joining/", views.joining, name="staff_joining"),
 ]
 api_urls: list[URLPattern] = [
@@ -44,17 +42,17 @@ api_urls: list[URLPattern] = [
         api.OwnJoinRequestView.as_view(),
         name="my-join-request",
     ),
-    path(f"{_API_COMMUNITY}people/", api.PeopleView.as_view(), name="people"),
-    path(f"{_API_COMMUNITY}people/<id:role_id>/", api.PersonView.as_view(), name="member"),
-    path(f"{_API_COMMUNITY}invitations/", api.InvitationsView.as_view(), name="invitations"),
+    path(f"{COMMUNITY}people/", api.PeopleView.as_view(), name="people"),
+    path(f"{COMMUNITY}people/<id:role_id>/", api.PersonView.as_view(), name="member"),
+    path(f"{COMMUNITY}invitations/", api.InvitationsView.as_view(), name="invitations"),
     path(
-        f"{_API_COMMUNITY}invitations/<id:invitation_id>/",
+        f"{COMMUNITY}invitations/<id:invitation_id>/",
         api.InvitationView.as_view(),
         name="invitation",
     ),
-    path(f"{_API_COMMUNITY}join-requests/", api.JoinRequestsView.as_view(), name="join-requests"),
+    path(f"{COMMUNITY}join-requests/", api.JoinRequestsView.as_view(), name="join-requests"),
     path(
-        f"{_API_COMMUNITY}join-requests/<id:request_id>/answer/",
+        f"{COMMUNITY}join-requests/<id:request_id>/answer/",
         api.JoinAnswerView.as_view(),
         name="join-answer",
     ),

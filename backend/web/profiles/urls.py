@@ -5,12 +5,11 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from backend.cities import services
+from backend.web.access import COMMUNITY
 from backend.web.profiles import api, lifecycle, views
 
-_COMMUNITY = "communities/<int:community_id>/"
-_PROFILE = f"{_COMMUNITY}profile/"
-_API_COMMUNITY = "communities/<id:community_id>/"
-_API_PROFILE = f"{_API_COMMUNITY}profile/"
+_PROFILE = f"{COMMUNITY}profile/"
+_API_PROFILE = f"{COMMUNITY}profile/"
 
 page_urls: list[URLPattern] = [
     path("register/", lifecycle.register, name="register"),
@@ -70,11 +69,11 @@ api_urls: list[URLPattern] = [
         api.act_view(services.withdraw_profile, "Take it off the service"),
         name="profile-withdraw",
     ),
-    path(f"{_API_COMMUNITY}contacts/", api.OwnContactsView.as_view(), name="own-contacts"),
+    path(f"{COMMUNITY}contacts/", api.OwnContactsView.as_view(), name="own-contacts"),
     path(
-        f"{_API_COMMUNITY}contacts/break-glass/",
+        f"{COMMUNITY}contacts/break-glass/",
         api.BreakGlassView.as_view(),
         name="contacts-break-glass",
     ),
-    path(f"{_API_COMMUNITY}events/", api.CommunityEventsView.as_view(), name="community-events"),
+    path(f"{COMMUNITY}events/", api.CommunityEventsView.as_view(), name="community-events"),
 ]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.web.access import COMMUNITY
 from backend.web.html import languages as html_languages
 from backend.web.public import api, views
-
-_COMMUNITY = "communities/<int:community_id>/"
-_API_COMMUNITY = "communities/<id:community_id>/"
 
 page_urls: list[URLPattern] = [
     path("", views.home, name="home"),
@@ -16,14 +14,14 @@ page_urls: list[URLPattern] = [
     path("language/", html_languages.choose_language, name="language"),
     path("sources/", views.sources, name="sources"),
     path("communities/", views.seeking, name="seeking"),
-    path(_COMMUNITY, views.community, name="community"),
+    path(COMMUNITY, views.community, name="community"),
     path("partnerships/", views.directory, name="directory"),
     path("partnerships/cities/", views.cities, name="directory_cities"),
     path("partnerships/export.csv", views.export, name="directory_export"),
 ]
 api_urls: list[URLPattern] = [
     path("communities/", api.CommunitiesView.as_view(), name="communities"),
-    path(_API_COMMUNITY, api.CommunityView.as_view(), name="community"),
+    path(COMMUNITY, api.CommunityView.as_view(), name="community"),
     path("countries/", api.CountriesView.as_view(), name="countries"),
     path("places/", api.PlacesView.as_view(), name="places"),
     path("vocabularies/", api.VocabulariesView.as_view(), name="vocabularies"),

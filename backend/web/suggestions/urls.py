@@ -4,44 +4,43 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.web.access import COMMUNITY
 from backend.web.suggestions import api, views
 
-_COMMUNITY = "communities/<int:community_id>/"
-_API_COMMUNITY = "communities/<id:community_id>/"
-_API_SUGGESTION = f"{_API_COMMUNITY}suggestions/<id:suggestion_id>/"
+_API_SUGGESTION = f"{COMMUNITY}suggestions/<id:suggestion_id>/"
 
 page_urls: list[URLPattern] = [
-    path(f"{_COMMUNITY}suggestions/", views.suggestion_list, name="suggestions"),
-    path(f"{_COMMUNITY}suggestions/<int:suggestion_id>/", views.detail, name="suggestion"),
+    path(f"{COMMUNITY}suggestions/", views.suggestion_list, name="suggestions"),
+    path(f"{COMMUNITY}suggestions/<int:suggestion_id>/", views.detail, name="suggestion"),
     path(
-        f"{_COMMUNITY}suggestions/<int:suggestion_id>/answer/",
+        f"{COMMUNITY}suggestions/<int:suggestion_id>/answer/",
         views.give_answer,
         name="suggestion_answer",
     ),
-    path(f"{_COMMUNITY}suggestions/<int:suggestion_id>/undo/", views.undo, name="suggestion_undo"),
-    path(f"{_COMMUNITY}suggestions/<int:suggestion_id>/vote/", views.vote, name="suggestion_vote"),
+    path(f"{COMMUNITY}suggestions/<int:suggestion_id>/undo/", views.undo, name="suggestion_undo"),
+    path(f"{COMMUNITY}suggestions/<int:suggestion_id>/vote/", views.vote, name="suggestion_vote"),
     path(
-        f"{_COMMUNITY}suggestions/<int:suggestion_id>/votes/<int:voter_id>/remove/",
+        f"{COMMUNITY}suggestions/<int:suggestion_id>/votes/<int:voter_id>/remove/",
         views.unvote,
         name="suggestion_unvote",
     ),
     path(
-        f"{_COMMUNITY}suggestions/<int:suggestion_id>/shortlist/",
+        f"{COMMUNITY}suggestions/<int:suggestion_id>/shortlist/",
         views.change_shortlist,
         name="suggestion_shortlist",
     ),
-    path(f"{_COMMUNITY}suggestions/<int:suggestion_id>/dossier/", views.dossier, name="dossier"),
+    path(f"{COMMUNITY}suggestions/<int:suggestion_id>/dossier/", views.dossier, name="dossier"),
     path(
-        f"{_COMMUNITY}suggestions/<int:suggestion_id>/dossier.pdf",
+        f"{COMMUNITY}suggestions/<int:suggestion_id>/dossier.pdf",
         views.dossier_pdf,
         name="dossier_pdf",
     ),
-    path(f"{_COMMUNITY}suggestions/compare/", views.compare, name="suggestion_compare"),
-    path(f"{_COMMUNITY}answer-rule/", views.answer_rule, name="answer_rule"),
+    path(f"{COMMUNITY}suggestions/compare/", views.compare, name="suggestion_compare"),
+    path(f"{COMMUNITY}answer-rule/", views.answer_rule, name="answer_rule"),
     path("staff/suggestions/<int:suggestion_id>/votes/", views.staff_votes, name="staff_votes"),
 ]
 api_urls: list[URLPattern] = [
-    path(f"{_API_COMMUNITY}suggestions/", api.SuggestionsView.as_view(), name="suggestions"),
+    path(f"{COMMUNITY}suggestions/", api.SuggestionsView.as_view(), name="suggestions"),
     path(_API_SUGGESTION, api.SuggestionDetailView.as_view(), name="suggestion"),
     path(f"{_API_SUGGESTION}answer/", api.AnswerView.as_view(), name="suggestion-answer"),
     path(f"{_API_SUGGESTION}undo/", api.UndoView.as_view(), name="suggestion-undo"),
@@ -55,16 +54,16 @@ api_urls: list[URLPattern] = [
     path(f"{_API_SUGGESTION}shortlist/", api.ShortlistView.as_view(), name="suggestion-shortlist"),
     path(f"{_API_SUGGESTION}dossier/", api.DossierView.as_view(), name="dossier"),
     path(
-        f"{_API_COMMUNITY}suggestions/counts/",
+        f"{COMMUNITY}suggestions/counts/",
         api.QueueCountsView.as_view(),
         name="suggestion-counts",
     ),
     path(
-        f"{_API_COMMUNITY}suggestions/compare/",
+        f"{COMMUNITY}suggestions/compare/",
         api.CompareView.as_view(),
         name="suggestion-compare",
     ),
-    path(f"{_API_COMMUNITY}answer-rule/", api.RuleView.as_view(), name="answer-rule"),
+    path(f"{COMMUNITY}answer-rule/", api.RuleView.as_view(), name="answer-rule"),
     path(
         "staff/suggestions/<id:suggestion_id>/votes/",
         api.StaffVotesView.as_view(),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from backend.web.access import COMMUNITY
 from backend.web.vetting import api, views
 
-_COMMUNITY = "communities/<int:community_id>/"
-_PROFILE = f"{_COMMUNITY}profile/"
-_API_COMMUNITY = "communities/<id:community_id>/"
-_API_PROFILE = f"{_API_COMMUNITY}profile/"
+_PROFILE = f"{COMMUNITY}profile/"
+_API_PROFILE = f"{COMMUNITY}profile/"
 
 page_urls: list[URLPattern] = [
     path(f"{_PROFILE}answer/", views.answer, name="profile_answer"),

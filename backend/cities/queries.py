@@ -25,7 +25,7 @@ from backend.cities.models import (
     VettingLetter,
 )
 from backend.cities.names import searched_name
-from backend.cities.permissions import actor_kind, require_in, require_staff
+from backend.cities.permissions import Reader, reader_of, require_staff
 from backend.cities.profile_schema import GROUPS, Field, Group, Kind, document_value
 from backend.cities.profile_validation import missing_answers, valid_part
 from backend.common.bounds import valid_ids
@@ -99,11 +99,11 @@ def vetting_queue(user: User) -> QuerySet[Profile]:
 # Reads of drafts, letters and trails, each after the grant that it needs.
 
 
-def profile_for(user: User, community_id: int) -> Profile:
+def profile_for(reader: Reader) -> Profile:
     """The profile with its draft and what staff asked. Raises NotVisible for others than its owners
     and staff.
     """
-    require_in(user, community_id, Verb.READ, Resource.DRAFT)
+    community_id = reader.require(Verb.READ, Resource.DRAFT)
     found = Profile.objects.select_related(
         "community__place", "community__country", "current_version"
     ).prefetch_related("vetting_notes")
@@ -134,33 +134,32 @@ def submission_for(user: User, community_id: int) -> Profile:
     return profile
 
 
-def letters_for(user: User, community_id: int) -> QuerySet[VettingLetter]:
+def letters_for(reader: Reader) -> QuerySet[VettingLetter]:
     """The community's vetting letters, the newest first. Raises NotVisible."""
-    require_in(user, community_id, Verb.READ, Resource.LETTER)
+    community_id = reader.require(Verb.READ, Resource.LETTER)
     return VettingLetter.objects.filter(profile__community_id=community_id).order_by("-id")
 
 
 def letter_for(user: User, community_id: int, letter_id: int) -> VettingLetter:
     """One vetting letter. Raises NotVisible."""
-    letter = letters_for(user, community_id).filter(pk=letter_id).first()
+    letter = letters_for(reader_of(user, community_id)).filter(pk=letter_id).first()
     if letter is None:
         raise NotVisible
     return letter
 
 
-def trail_for(user: User, community_id: int) -> QuerySet[Event]:
+def trail_for(reader: Reader) -> QuerySet[Event]:
     """The audit trail of a community, the latest first; a registrant who is not vetted yet sees
     their own acts. Raises NotVisible.
     """
-    actor = actor_kind(user, community_id)
-    if actor in (Actor.CURATOR, Actor.ADMIN):
-        return whole_trail(user).filter(community_id=community_id)
-    require_in(user, community_id, Verb.READ, Resource.AUDIT_OWN)
+    if reader.is_staff:
+        return whole_trail(reader.user).filter(community_id=reader.community_id)
+    community_id = reader.require(Verb.READ, Resource.AUDIT_OWN)
     events = Event.objects.filter(community_id=community_id).order_by("-id")
-    return events.filter(by=user) if actor == Actor.UNVETTED else events
+    return events.filter(by=reader.user.pk) if reader.actor == Actor.UNVETTED else events
 
 
-def whole_trail(user: User) -> QuerySet[Event]:
+def whole_trail(user: User | AnonymousUser) -> QuerySet[Event]:
     """The audit trail of everything, the latest first. Raises NotVisible for others than staff."""
     require_staff(user, Verb.READ, Resource.AUDIT_ALL)
     return Event.objects.order_by("-id")
@@ -198,12 +197,11 @@ def confirmed_partnerships(community_id: int | None = None) -> QuerySet[Existing
     return found.order_by("name", "id")
 
 
-def claims_of(user: User, community_id: int) -> QuerySet[ExistingPartnership]:
+def claims_of(reader: Reader) -> QuerySet[ExistingPartnership]:
     """A community's own rows with the state of each. Raises NotVisible for others than its owners
     and staff.
     """
-    require_in(user, community_id, Verb.READ, Resource.DRAFT)
-    return own_claims(community_id)
+    return own_claims(reader.require(Verb.READ, Resource.DRAFT))
 
 
 def own_claims(community_id: int) -> QuerySet[ExistingPartnership]:

@@ -17,7 +17,7 @@ from backend.accounts.grants import Resource, Role, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, Profile, ProfileVersion, VettingApproval, VettingNote
 from backend.cities.names import edit_distances, searched_name
-from backend.cities.permissions import require_in, require_staff
+from backend.cities.permissions import Reader, require_staff
 from backend.cities.profile_schema import document_value
 from backend.common.dates import database_now, years_after
 from backend.outbox.models import Event
@@ -426,9 +426,9 @@ def vetting_trail(user: User, community_id: int) -> QuerySet[Event]:
     )
 
 
-def notes_for(user: User, community_id: int) -> list[VettingNote]:
+def notes_for(reader: Reader) -> list[VettingNote]:
     """What staff asked and what was answered, the latest first. Raises NotVisible for others than
     owners and staff.
     """
-    require_in(user, community_id, Verb.READ, Resource.DRAFT)
+    community_id = reader.require(Verb.READ, Resource.DRAFT)
     return list(VettingNote.objects.filter(profile__community_id=community_id).order_by("-id"))

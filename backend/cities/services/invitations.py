@@ -22,7 +22,7 @@ from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import AccountMail, User
 from backend.accounts.services import write_mail
 from backend.cities.models import Community, CommunityRole, Invitation, JoinRequest
-from backend.cities.permissions import require_in, require_staff, role_in
+from backend.cities.permissions import Reader, require_in, require_staff, role_in
 from backend.cities.services.people import check_role, give_role, lock_community
 from backend.cities.states import INVITATION_TRANSITIONS, JOIN_TRANSITIONS
 from backend.common.dates import database_now
@@ -58,9 +58,9 @@ def invitation_by_token(token: str) -> Invitation:
     return invitation
 
 
-def open_invitations(user: User, community_id: int) -> QuerySet[Invitation]:
+def open_invitations(reader: Reader) -> QuerySet[Invitation]:
     """The community's invitations that wait, the oldest first. Raises NotVisible."""
-    require_in(user, community_id, Verb.READ, Resource.PEOPLE)
+    community_id = reader.require(Verb.READ, Resource.PEOPLE)
     waiting = Invitation.objects.filter(
         community_id=community_id, status=_S.PENDING, expires_at__gt=Now()
     )
@@ -270,9 +270,9 @@ LONGEST_LINE = 300
 _J = JoinRequest.Status
 
 
-def waiting_requests(user: User, community_id: int) -> QuerySet[JoinRequest]:
+def waiting_requests(reader: Reader) -> QuerySet[JoinRequest]:
     """Who asks to join the community, the longest waiting first. Raises NotVisible."""
-    require_in(user, community_id, Verb.READ, Resource.JOINING)
+    community_id = reader.require(Verb.READ, Resource.JOINING)
     if not Community.objects.filter(pk=community_id).exists():
         raise NotVisible
     return (

@@ -16,16 +16,16 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.grants import RESPONSIBLE, Actor, Resource, Role, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Contact, Organisation
-from backend.cities.permissions import require_in
+from backend.cities.permissions import Reader, require_in
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 
 
-def people_of_community(user: User, community_id: int) -> QuerySet[CommunityRole]:
+def people_of_community(reader: Reader) -> QuerySet[CommunityRole]:
     """The community's active roles with their people, the oldest first. Raises NotVisible."""
-    require_in(user, community_id, Verb.READ, Resource.PEOPLE)
+    community_id = reader.require(Verb.READ, Resource.PEOPLE)
     if not Community.objects.filter(pk=community_id).exists():
         raise NotVisible
     return (

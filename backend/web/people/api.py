@@ -23,7 +23,7 @@ from backend.cities.services.people import change_role, end_role, people_of_comm
 from backend.web.access import Level, open_to
 from backend.web.people import serializers
 from backend.web.people.forms import AskForm, InvitationForm, RoleForm
-from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation
+from backend.web.rest.base import ApiList, ApiView, Data, current_reader, current_user, operation
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)
@@ -33,7 +33,7 @@ class PeopleView(ApiList):
     serializer_class = serializers.PersonSerializer
 
     def get_queryset(self) -> QuerySet[CommunityRole]:
-        return people_of_community(current_user(self.request), self.kwargs["community_id"])
+        return people_of_community(current_reader(self.request))
 
 
 @open_to(PATCH=Level.COMMUNITY_OR_STAFF, DELETE=Level.COMMUNITY_OR_STAFF)
@@ -60,7 +60,7 @@ class InvitationsView(ApiList):
     serializer_class = serializers.InvitationSerializer
 
     def get_queryset(self) -> QuerySet[Invitation]:
-        return open_invitations(current_user(self.request), self.kwargs["community_id"])
+        return open_invitations(current_reader(self.request))
 
     @operation(
         "Invite a colleague",
@@ -105,7 +105,7 @@ class JoinRequestsView(ApiList):
     serializer_class = serializers.JoinRequestSerializer
 
     def get_queryset(self) -> QuerySet[JoinRequest]:
-        return waiting_requests(current_user(self.request), self.kwargs["community_id"])
+        return waiting_requests(current_reader(self.request))
 
     @operation(
         "Ask to join a community that is registered already",

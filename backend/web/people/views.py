@@ -11,10 +11,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Resource, Verb, may
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, JoinRequest
-from backend.cities.permissions import actor_kind, role_in
+from backend.cities.permissions import role_in
 from backend.cities.queries import trail_for
 from backend.cities.services.invitations import (
     accept_invitation,
@@ -33,30 +33,26 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, NotVisible
 from backend.web.access import Level, open_to
 from backend.web.accounts.views import AUDIT_LOG_PAGE, PAGE
-from backend.web.html.base import current_user
+from backend.web.html.base import current_reader, current_user
 from backend.web.people.forms import AskForm, InvitationForm, RoleForm
 
 # The people of a community: who is there, who is invited, who asks to join.
 
 
-def _people_page(
-    request: HttpRequest, user: User, community_id: int, form: InvitationForm
-) -> HttpResponse:
-    roles = people_of_community(user, community_id)
-    actor = actor_kind(user, community_id)
+def _people_page(request: HttpRequest, community_id: int, form: InvitationForm) -> HttpResponse:
+    reader = current_reader(request)
+    roles = people_of_community(reader)
     context: dict[str, Any] = {
         "community": Community.objects.select_related("country").get(pk=community_id),
         "people": [
             (role, RoleForm(initial={"role": role.role}, auto_id=f"id_%s_{role.pk}"))
             for role in roles
         ],
-        "invitations": open_invitations(user, community_id),
-        "requests": waiting_requests(user, community_id)
-        if may(actor, Verb.READ, Resource.JOINING)
-        else None,
-        "may_invite": may(actor, Verb.CREATE, Resource.PEOPLE),
-        "may_change": may(actor, Verb.UPDATE, Resource.PEOPLE),
-        "me": user.pk,
+        "invitations": open_invitations(reader),
+        "requests": waiting_requests(reader) if reader.may(Verb.READ, Resource.JOINING) else None,
+        "may_invite": reader.may(Verb.CREATE, Resource.PEOPLE),
+        "may_change": reader.may(Verb.UPDATE, Resource.PEOPLE),
+        "me": reader.user.pk,
         "form": form,
     }
     context["shows_sample"] = context["community"].is_sample
@@ -66,7 +62,7 @@ def _people_page(
 @open_to(Level.COMMUNITY_OR_STAFF)
 @require_safe
 def people(request: HttpRequest, community_id: int) -> HttpResponse:
-    return _people_page(request, current_user(request), community_id, InvitationForm())
+    return _people_page(request, community_id, InvitationForm())
 
 
 @open_to(Level.COMMUNITY_OR_STAFF)
@@ -79,7 +75,7 @@ def invite(request: HttpRequest, community_id: int) -> HttpResponse:
         said = _("The invitation to %(email)s is on its way.") % {"email": form.result.email}
         messages.success(request, said)
         return redirect("web:people", community_id)
-    return _people_page(request, user, community_id, form)
+    return _people_page(request, community_id, form)
 
 
 @open_to(Level.COMMUNITY_OR_STAFF)
@@ -215,7 +211,7 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 def community_audit_log(request: HttpRequest, community_id: int) -> HttpResponse:
     """What happened in the community, for its people."""
-    trail = trail_for(current_user(request), community_id).select_related("by")
+    trail = trail_for(current_reader(request)).select_related("by")
     page = Paginator(trail, AUDIT_LOG_PAGE).get_page(request.GET.get("page"))
     community = Community.objects.filter(pk=community_id).first()
     if community is None:

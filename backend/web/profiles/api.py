@@ -23,7 +23,7 @@ from backend.web.access import Level, open_to
 from backend.web.operations.serializers import EventSerializer
 from backend.web.profiles import serializers
 from backend.web.profiles.forms import BreakGlassForm
-from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation
+from backend.web.rest.base import ApiList, ApiView, Data, current_reader, current_user, operation
 
 # A community's profile: its draft, its life, its letters and its trail.
 
@@ -43,7 +43,7 @@ def draft_answer(profile: Profile) -> Profile:
 class ProfileView(ApiView):
     @operation("The draft with what is wrong or missing", serializers.DraftSerializer)
     def get(self, request: Request, community_id: int) -> object:
-        return draft_answer(profile_for(current_user(request), community_id))
+        return draft_answer(profile_for(current_reader(request)))
 
     @operation(
         "Save answers",
@@ -63,7 +63,7 @@ class ProfileView(ApiView):
             revision=data["revision"],
             confirm=data.get("confirm", ()),
         )
-        return draft_answer(profile_for(me, community_id))
+        return draft_answer(profile_for(current_reader(request)))
 
 
 def act_view(act: Callable[..., Profile], summary: str) -> Any:
@@ -74,7 +74,7 @@ def act_view(act: Callable[..., Profile], summary: str) -> Any:
         @operation(summary, serializers.ProfileStatusSerializer)
         def post(self, request: Request, community_id: int) -> Profile:
             act(by=current_user(request), community_id=community_id)
-            return profile_for(current_user(request), community_id)
+            return profile_for(current_reader(request))
 
     return ProfileActView.as_view()
 
@@ -89,7 +89,7 @@ class ProfilePauseView(ApiView):
     def post(self, request: Request, community_id: int, data: Data) -> object:
         me = current_user(request)
         services.pause_profile(by=me, community_id=community_id, until=data.get("until"))
-        return profile_for(me, community_id)
+        return profile_for(current_reader(request))
 
 
 @open_to(POST=Level.COMMUNITY)
@@ -149,7 +149,7 @@ class CommunityEventsView(ApiList):
     serializer_class = EventSerializer
 
     def get_queryset(self) -> QuerySet[Event]:
-        return trail_for(current_user(self.request), self.kwargs["community_id"])
+        return trail_for(current_reader(self.request))
 
 
 # What a draft would look like to others, what is missing in it, where its answers come from,
@@ -162,7 +162,7 @@ class ProfileProgressView(ApiView):
         "Topics done, answers still needed, minutes left", serializers.ProfileProgressSerializer
     )
     def get(self, request: Request, community_id: int) -> object:
-        return progress_of(profile_for(current_user(request), community_id))
+        return progress_of(profile_for(current_reader(request)))
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)
@@ -176,7 +176,7 @@ class ProfileCoverageView(ApiView):
         serializers.CoverageSerializer,
     )
     def get(self, request: Request, community_id: int) -> object:
-        profile = profile_for(current_user(request), community_id)
+        profile = profile_for(current_reader(request))
         return coverage_outlook(profile.community, valid_part(profile.draft)[0])
 
 
@@ -184,7 +184,7 @@ class ProfileCoverageView(ApiView):
 class ProfilePreviewView(ApiView):
     @operation("The draft as others would see it", serializers.PreviewSerializer)
     def get(self, request: Request, community_id: int) -> object:
-        profile = profile_for(current_user(request), community_id)
+        profile = profile_for(current_reader(request))
         document, errors = valid_part(profile.draft)
         return {"community": profile.community, "profile": document, "left_out": sorted(errors)}
 
@@ -196,7 +196,7 @@ class ProfileSourcesView(ApiView):
         serializers.SourcesSerializer,
     )
     def get(self, request: Request, community_id: int) -> object:
-        profile = profile_for(current_user(request), community_id)
+        profile = profile_for(current_reader(request))
         answers: list[dict[str, Any]] = [
             {"path": path, "value": datum.value, **asdict(datum.source)}
             for path, datum in open_data(profile.community).items()
@@ -212,4 +212,4 @@ class ExistingPartnershipsView(ApiList):
     serializer_class = serializers.ExistingPartnershipSerializer
 
     def get_queryset(self) -> QuerySet[ExistingPartnership]:
-        return claims_of(current_user(self.request), self.kwargs["community_id"])
+        return claims_of(current_reader(self.request))

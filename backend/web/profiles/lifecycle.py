@@ -17,7 +17,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from backend.accounts.grants import Verb
 from backend.accounts.models import User
 from backend.cities.models import Place, Profile
-from backend.cities.permissions import role_in
 from backend.cities.place_search import search_places
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.profile_validation import valid_part
@@ -36,7 +35,7 @@ from backend.cities.services import (
 from backend.cities.services.communities import AlreadyRegistered, LooksRegistered
 from backend.common.errors import InvalidFields
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_user
+from backend.web.html.base import current_reader, current_user
 from backend.web.profiles.forms import PlaceSearch, RegistrationForm
 from backend.web.profiles.outlook import freshness_words, outlook_of
 from backend.web.profiles.presentation import describe
@@ -159,26 +158,26 @@ def _check_context(
     }
 
 
-def _vetted(request: HttpRequest, community_id: int) -> bool:
-    role = role_in(request.user, community_id)
+def _vetted(request: HttpRequest) -> bool:
+    role = current_reader(request).role
     return role is not None and role.vetted_at is not None
 
 
 @open_to(Level.COMMUNITY)
 @require_safe
 def check(request: HttpRequest, community_id: int) -> HttpResponse:
-    profile = own_profile(current_user(request), community_id, Verb.UPDATE)
+    profile = own_profile(current_reader(request), Verb.UPDATE)
     errors = draft_errors(profile, complete=True)
     return render(
         request,
         "profiles/check.html",
-        _check_context(profile, errors, vetted=_vetted(request, community_id)),
+        _check_context(profile, errors, vetted=_vetted(request)),
     )
 
 
 def _check_again(request: HttpRequest, community_id: int, invalid: InvalidFields) -> HttpResponse:
-    profile = own_profile(current_user(request), community_id, Verb.UPDATE)
-    context = _check_context(profile, invalid.errors, vetted=_vetted(request, community_id))
+    profile = own_profile(current_reader(request), Verb.UPDATE)
+    context = _check_context(profile, invalid.errors, vetted=_vetted(request))
     return render(request, "profiles/check.html", context, status=422)
 
 
@@ -214,7 +213,7 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
 @require_safe
 def preview(request: HttpRequest, community_id: int) -> HttpResponse:
     """The public page, made from the draft: what cannot be published yet is left out."""
-    profile = own_profile(current_user(request), community_id)
+    profile = own_profile(current_reader(request))
     document, errors = valid_part(profile.draft)
     shown = profile.community
     shown.current_memberships = list(shown.memberships.filter(ended_on__isnull=True))  # type: ignore[attr-defined]
@@ -232,7 +231,7 @@ def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
         confirm_profile(by=user, community_id=community_id)
         messages.success(request, _("Thank you: confirmed as still true."))
         return redirect("web:profile", community_id)
-    profile = own_profile(user, community_id, Verb.ACT)
+    profile = own_profile(current_reader(request), Verb.ACT)
     version = profile.current_version
     words = freshness_words(profile) or _(
         "The profile is not published, so there is nothing to confirm."

@@ -15,8 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Resource, Verb, may
-from backend.accounts.models import User
+from backend.accounts.grants import Resource, Verb
 from backend.cities.drafts import (
     SOURCES,
     Answers,
@@ -26,7 +25,7 @@ from backend.cities.drafts import (
     open_data,
 )
 from backend.cities.models import Community, Contact, Profile
-from backend.cities.permissions import actor_kind, require_in
+from backend.cities.permissions import Reader
 from backend.cities.profile_schema import GROUP_BY_CODE, Group
 from backend.cities.queries import WALK, own_claims, partners_to_offer, progress_of, rows_of_listed
 from backend.cities.services import (
@@ -39,7 +38,7 @@ from backend.cities.services import (
 )
 from backend.common.errors import InvalidFields, NotVisible
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_user
+from backend.web.html.base import current_reader, current_user
 from backend.web.profiles.forms import AskedField, BreakGlassForm, ask, read_group
 from backend.web.profiles.outlook import freshness_words, outlook_of
 from backend.web.profiles.presentation import DescribedAnswer, describe, form_line
@@ -48,11 +47,11 @@ from backend.web.profiles.presentation import DescribedAnswer, describe, form_li
 # with their errors.
 
 
-def own_profile(user: User, community_id: int, verb: Verb = Verb.READ) -> Profile:
-    """The community's profile with its draft. Raises NotVisible unless the person may do ``verb``
+def own_profile(reader: Reader, verb: Verb = Verb.READ) -> Profile:
+    """The community's profile with its draft. Raises NotVisible unless the reader may do ``verb``
     with it.
     """
-    require_in(user, community_id, verb, Resource.DRAFT)
+    community_id = reader.require(verb, Resource.DRAFT)
     return Profile.objects.select_related(
         "community__country", "community__place__country", "current_version"
     ).get(community_id=community_id)
@@ -61,7 +60,7 @@ def own_profile(user: User, community_id: int, verb: Verb = Verb.READ) -> Profil
 @open_to(Level.COMMUNITY)
 @require_safe
 def overview(request: HttpRequest, community_id: int) -> HttpResponse:
-    profile = own_profile(current_user(request), community_id)
+    profile = own_profile(current_reader(request))
     context = {
         "profile": profile,
         "community": profile.community,
@@ -185,14 +184,14 @@ def group_page(request: HttpRequest, community_id: int, group: str) -> HttpRespo
     """Saving by the page's button also confirms the open data on it."""
     user, topic = current_user(request), _group(group)
     if request.method != "POST":
-        profile = own_profile(user, community_id, Verb.UPDATE)
+        profile = own_profile(current_reader(request), Verb.UPDATE)
         answers = _with_defaults(topic, profile.draft.get(topic.code) or {})
         show_errors = any(
             draft_errors(profile).keys() & {f"{topic.code}.{field.name}" for field in topic.fields}
         )
         fields = _asked(profile, topic, answers, with_errors=show_errors)
         return render(request, "profiles/group.html", _group_context(profile, topic, fields))
-    changes = _changes(request, own_profile(user, community_id, Verb.UPDATE), topic)
+    changes = _changes(request, own_profile(current_reader(request), Verb.UPDATE), topic)
     try:
         save_draft(
             by=user,
@@ -204,12 +203,12 @@ def group_page(request: HttpRequest, community_id: int, group: str) -> HttpRespo
     except DraftConflict as conflict:
         return _conflict_page(
             request,
-            own_profile(user, community_id, Verb.UPDATE),
+            own_profile(current_reader(request), Verb.UPDATE),
             topic,
             changes[topic.code],
             conflict,
         )
-    profile = own_profile(user, community_id, Verb.UPDATE)
+    profile = own_profile(current_reader(request), Verb.UPDATE)
     fields = _asked(profile, topic, profile.draft.get(topic.code) or {}, with_errors=True)
     if any(field.errors for field in fields):
         return render(
@@ -239,12 +238,12 @@ def autosave(request: HttpRequest, community_id: int, group: str) -> HttpRespons
     now; never moves the page.
     """
     user, topic = current_user(request), _group(group)
-    changes = _changes(request, own_profile(user, community_id, Verb.UPDATE), topic)
+    changes = _changes(request, own_profile(current_reader(request), Verb.UPDATE), topic)
     try:
         save_draft(by=user, community_id=community_id, changes=changes, revision=_revision(request))
     except DraftConflict:
         return render(request, "profiles/autosaved.html", {"conflict": True})
-    profile = own_profile(user, community_id, Verb.UPDATE)
+    profile = own_profile(current_reader(request), Verb.UPDATE)
     context = {
         "profile": profile,
         "community": profile.community,
@@ -313,7 +312,7 @@ def settle(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
     open_still = [
         name for name in undecided if request.POST.get(f"keep.{name}") not in ("mine", "theirs")
     ]
-    profile = own_profile(user, community_id, Verb.UPDATE)
+    profile = own_profile(current_reader(request), Verb.UPDATE)
     if open_still:
         collisions = {
             f"{topic.code}.{name}": (
@@ -335,7 +334,7 @@ def settle(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
         )
     except DraftConflict as conflict:
         return _conflict_page(
-            request, own_profile(user, community_id, Verb.UPDATE), topic, kept, conflict
+            request, own_profile(current_reader(request), Verb.UPDATE), topic, kept, conflict
         )
     messages.success(request, _("“%(group)s” is saved as you chose.") % {"group": topic.label})
     return redirect(reverse("web:profile_group", args=[community_id, topic.code]))
@@ -449,7 +448,7 @@ def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
     if request.method == "POST":
         if form.is_done(break_glass, by=user, community_id=community_id):
             contacts = form.result
-    elif not may(actor_kind(user, community_id), Verb.ACT, Resource.CONTACTS_BEFORE_CONSENT):
+    elif not current_reader(request).may(Verb.ACT, Resource.CONTACTS_BEFORE_CONSENT):
         contacts = read_contacts(by=user, community_id=community_id)
     community = get_object_or_404(Community, pk=community_id)
     context = {

@@ -30,7 +30,15 @@ from backend.web.profiles.serializers import (
     ProfileStatusSerializer,
     VettingNoteSerializer,
 )
-from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation, validated
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    Data,
+    current_reader,
+    current_user,
+    operation,
+    validated,
+)
 from backend.web.vetting import serializers
 from backend.web.vetting.forms import AnswerChangesForm, ChangesForm
 
@@ -92,7 +100,7 @@ class AnswerChangesView(ApiView):
     def post(self, request: Request, community_id: int, data: Data) -> object:
         me = current_user(request)
         answer_changes(by=me, community_id=community_id, **data)
-        return profile_for(me, community_id)
+        return profile_for(current_reader(request))
 
 
 @open_to(POST=Level.CURATOR)
@@ -116,7 +124,7 @@ class LettersView(ApiList):
     parser_classes = [MultiPartParser]
 
     def get_queryset(self) -> QuerySet[VettingLetter]:
-        return letters_for(current_user(self.request), self.kwargs["community_id"])
+        return letters_for(current_reader(self.request))
 
     @operation(
         "Send the vetting letter",

@@ -30,7 +30,7 @@ from backend.cities.vetting import notes_for, submissions_of, vetting_trail
 from backend.common.errors import InvalidFields
 from backend.common.files import private_download, was_too_large
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_user
+from backend.web.html.base import current_reader, current_user
 from backend.web.profiles.presentation import describe
 from backend.web.vetting.forms import AnswerChangesForm, ChangesForm
 
@@ -124,7 +124,7 @@ def changes(request: HttpRequest, community_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer(request: HttpRequest, community_id: int) -> HttpResponse:
     user = current_user(request)
-    profile = profile_for(user, community_id)
+    profile = profile_for(current_reader(request))
     form = AnswerChangesForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
         try:
@@ -150,7 +150,7 @@ def answer(request: HttpRequest, community_id: int) -> HttpResponse:
         return redirect("web:profile", community_id)
     context = {
         "community": profile.community,
-        "notes": notes_for(user, community_id),
+        "notes": notes_for(current_reader(request)),
         "form": form,
         "incomplete": bool(draft_errors(profile, complete=True)),
         "profile_url": reverse("web:profile", args=[community_id]),

@@ -17,6 +17,7 @@ from backend.cities.models import (
     Profile,
     ProfileVersion,
 )
+from backend.cities.permissions import reader_of
 from backend.cities.queries import (
     claims_of,
     confirmed_partnerships,
@@ -360,7 +361,7 @@ def test_refused_row_is_not_claimed_again_by_publishing_it_again(
     publish(official, community, LYON)
     answer(curator, community, "refused")
     assert publish(official, community, LYON) == {"Lyon": "refused"}
-    assert claims_of(official, community.pk).get().note == "Because."
+    assert claims_of(reader_of(official, community.pk)).get().note == "Because."
 
 
 def test_row_taken_out_is_dropped_and_comes_back_as_a_claim(

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from backend.accounts.models import AccountMail, User
 from backend.cities.models import CommunityRole, Invitation
+from backend.cities.permissions import reader_of
 from backend.cities.services.invitations import (
     accept_invitation,
     expire_invitations,
@@ -175,10 +176,10 @@ def test_who_invites_and_who_takes_back(world: World, actor: str) -> None:
 def test_committee_member_and_curator_read(world: World) -> None:
     InvitationFactory(community=world.b)
     for actor in ("committee_member", "chair", "curator", "admin"):
-        assert open_invitations(world.user(actor), world.b.pk).count() == 1
+        assert open_invitations(reader_of(world.user(actor), world.b.pk)).count() == 1
     for actor in ("unvetted", "official", "stranger"):
         with pytest.raises(NotVisible):
-            open_invitations(world.user(actor), world.b.pk)
+            open_invitations(reader_of(world.user(actor), world.b.pk))
 
 
 def test_invitation_is_for_its_confirmed_address_alone(world: World) -> None:

@@ -27,6 +27,7 @@ from backend.common.local_times import RepeatedTime, SkippedTime, instant, zone_
 from backend.introductions.models import Meeting
 
 FEWEST, MOST = 2, 5
+LONGEST_TIME = 40  # characters of a time as it is typed
 
 
 def read_times(times: Sequence[str], zone: ZoneInfo | None, now: dt.datetime) -> list[dt.datetime]:

@@ -76,6 +76,9 @@ def all_tokens(user: User) -> QuerySet[ApiToken]:
     return _living().select_related("user").order_by("-created", "pk")
 
 
+LONGEST_TOKEN_NAME = 80
+
+
 @transaction.atomic
 def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
     """A token, and its text, which is never shown again.
@@ -93,7 +96,7 @@ def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
         raise NotAllowed(str(_("Set up a second factor first.")), code="second_factor_required")
     name = " ".join(name.split())
     errors: dict[str, list[str]] = {}
-    if not 1 <= len(name) <= 80 or "\x00" in name:
+    if not 1 <= len(name) <= LONGEST_TOKEN_NAME or "\x00" in name:
         errors["name"] = [str(_("Say in at most 80 characters what the token is for."))]
     if not 1 <= days <= settings.API_TOKENS["longest_days"]:
         errors["days"] = [

@@ -24,6 +24,7 @@ from backend.cities.names import edit_distances, searched_name
 from backend.cities.permissions import require_staff
 from backend.cities.profile_schema import document_value
 from backend.cities.states import EXISTING_TRANSITIONS
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.common.transitions import change_state
@@ -235,7 +236,7 @@ def _registered_as(community: Community) -> Community:
 
 
 _S = ExistingPartnership.State
-LONGEST_NOTE = 500
+LONGEST_NOTE = longest(ExistingPartnership, "note")
 
 
 def partnership_key(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from backend.cities.models import Community, CommunityRole, Invitation, JoinRequ
 from backend.cities.permissions import Reader, require_in, require_staff, role_in
 from backend.cities.services.people import check_role, give_role, lock_community
 from backend.cities.states import INVITATION_TRANSITIONS, JOIN_TRANSITIONS
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
@@ -82,7 +83,7 @@ def _checked_address(email: str) -> str:
         raise InvalidFields(
             {"email": [str(_("Write an e-mail address, for example name@city.example."))]}
         ) from None
-    if len(email) > 254:
+    if len(email) > longest(Invitation, "email"):
         raise InvalidFields({"email": [str(_("This address is too long."))]})
     return email
 

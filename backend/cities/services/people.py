@@ -17,6 +17,7 @@ from backend.accounts.grants import RESPONSIBLE, Actor, Resource, Role, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Contact, Organisation
 from backend.cities.permissions import Reader, require_in
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record
@@ -193,7 +194,7 @@ def close_role(role: CommunityRole, *, by: User) -> CommunityRole:
 
 MOST_CONTACTS = 10
 _SHORTEST_REASON, LONGEST_REASON = 10, 500
-_LONGEST = {"name": 120, "office": 120, "email": 254, "phone": 40}
+_LONGEST = {name: longest(Contact, name) for name in ("name", "office", "email", "phone")}
 
 
 class ContactEntry(TypedDict):
@@ -265,11 +266,11 @@ def _check(contacts: Sequence[ContactEntry]) -> None:
     if len(contacts) > MOST_CONTACTS:
         errors["contacts"] = [f"At most {MOST_CONTACTS} contacts; keep those who answer."]
     for index, contact in enumerate(contacts):
-        for name, longest in _LONGEST.items():
+        for name, most in _LONGEST.items():
             value = str(contact[name])  # type: ignore[literal-required]
-            if len(value) > longest or "\x00" in value:
+            if len(value) > most or "\x00" in value:
                 errors[f"contacts.{index}.{name}"] = [
-                    f"Write at most {longest} characters of plain text."
+                    f"Write at most {most} characters of plain text."
                 ]
         if not contact["name"].strip():
             errors[f"contacts.{index}.name"] = ["Each contact needs a name."]

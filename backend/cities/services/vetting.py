@@ -26,6 +26,7 @@ from backend.cities.queries import letter_for
 from backend.cities.services.profiles import profile_for_update, publish_version, submit_profile
 from backend.cities.states import PROFILE_TRANSITIONS
 from backend.cities.vetting import without_a_profile
+from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.transitions import change_state
@@ -109,7 +110,7 @@ def _delete_files(names: Sequence[str | None]) -> None:
 # owner answers.
 
 
-LONGEST_TEXT = 4000
+LONGEST_TEXT = longest(VettingNote, "text")
 
 
 def _storable(text: str) -> bool:

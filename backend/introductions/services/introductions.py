@@ -55,6 +55,9 @@ def open_introduction_for_mutual(suggestion_id: int) -> Introduction | None:
     return introduction
 
 
+LONGEST_BECAUSE = 2000
+
+
 @transaction.atomic
 def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
     """Staff open an introduction by hand, with a recorded reason.
@@ -64,7 +67,7 @@ def open_introduction(*, by: User, pair_id: int, because: str) -> Introduction:
             Conflict: the pair has an open one.
     """
     require_staff(by, Verb.CREATE, Resource.INTRODUCTION)
-    if not because.strip() or len(because) > 2000:
+    if not because.strip() or len(because) > LONGEST_BECAUSE:
         raise InvalidFields(
             {"because": ["Record in 1 to 2,000 characters why these two should meet."]}
         )

@@ -30,7 +30,7 @@ from backend.privacy.data import (
 from backend.privacy.erasure import erase_account
 from backend.web.access import Level, open_to
 from backend.web.accounts import serializers
-from backend.web.accounts.forms import EraseForm, StaffRoleForm
+from backend.web.accounts.forms import EraseForm, StaffRoleForm, TokenForm
 from backend.web.accounts.serializers import AccountChangeSerializer
 from backend.web.rest.base import (
     ApiList,
@@ -122,7 +122,7 @@ class TokensView(ApiList):
 
     @extend_schema(
         summary="Make a token",
-        request=serializers.TokenRequestSerializer,
+        request=body_of(TokenForm),
         responses={201: serializers.NewTokenSerializer},
     )
     def post(self, request: Request) -> Response:
@@ -130,9 +130,7 @@ class TokensView(ApiList):
         user = person_in_session(request)
         # Before the values are looked at: to others there is nothing here
         require_may_make_tokens(user)
-        token, words = create_token(
-            by=user, **validated(serializers.TokenRequestSerializer, request.data)
-        )
+        token, words = create_token(by=user, **validated(TokenForm, request.data))
         token.token = words
         return Response(
             serializers.NewTokenSerializer(token).data,

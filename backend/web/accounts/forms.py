@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
 from backend.common.bounds import longest
+from backend.privacy.data import LONGEST_TOKEN_NAME
 from backend.web.html.forms import DomainForm
 
 
@@ -69,17 +70,24 @@ class AccountForm(DomainForm):
 
 
 class TokenForm(DomainForm):
+    documented = {"name": "What it is for", "days": "How long it is valid"}
+
     name = forms.CharField(
         label=_("What the token is for"),
-        max_length=80,
+        max_length=LONGEST_TOKEN_NAME,
         help_text=_("For example: our city's website."),
     )
-    days = forms.TypedChoiceField(
+    days = forms.IntegerField(
         label=_("Valid for"),
-        coerce=int,
-        choices=[(30, _("30 days")), (90, _("90 days")), (365, _("a year"))],
+        required=False,
         initial=90,
+        min_value=1,
+        max_value=settings.API_TOKENS["longest_days"],
+        widget=forms.Select(choices=[(30, _("30 days")), (90, _("90 days")), (365, _("a year"))]),
     )
+
+    def as_arguments(self) -> dict[str, Any]:
+        return self.cleaned_data | {"days": self.cleaned_data["days"] or 90}
 
 
 class EraseForm(DomainForm):

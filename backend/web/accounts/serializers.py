@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole
-from backend.common.bounds import LARGEST_ID
+from backend.common.bounds import LARGEST_ID, longest
 from backend.notifications.notices import kind_choices
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
@@ -60,9 +60,11 @@ class MarkedSerializer(serializers.Serializer):
 
 
 class AccountChangeSerializer(StrictSerializer):
-    name = serializers.CharField(max_length=120, required=False)
+    name = serializers.CharField(max_length=longest(User, "name"), required=False)
     language = serializers.CharField(
-        max_length=10, required=False, help_text="One of the languages of the service, as `en`"
+        max_length=longest(User, "language"),
+        required=False,
+        help_text="One of the languages of the service, as `en`",
     )
 
 
@@ -82,13 +84,6 @@ class TokenSerializer(serializers.Serializer):
 
 class NewTokenSerializer(TokenSerializer):
     token = serializers.CharField(help_text="Shown this once. Send it as `Authorization: Token …`")
-
-
-class TokenRequestSerializer(StrictSerializer):
-    name = serializers.CharField(max_length=80, help_text="What it is for")
-    days = serializers.IntegerField(
-        min_value=1, max_value=365, default=90, help_text="How long it is valid"
-    )
 
 
 class OwnedTokenSerializer(TokenSerializer):

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from backend.common.bounds import LARGEST_ID
 from backend.introductions.models import AgreementType, Introduction, Partnership
+from backend.introductions.services.introductions import LONGEST_BECAUSE
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
@@ -97,7 +98,7 @@ class StaffIntroductionSerializer(serializers.Serializer):
 class OpenSerializer(StrictSerializer):
     pair_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
     because = serializers.CharField(
-        max_length=2000, help_text="Why these two should meet; recorded"
+        max_length=LONGEST_BECAUSE, help_text="Why these two should meet; recorded"
     )
 
 

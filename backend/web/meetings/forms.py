@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
 from backend.common.bounds import longest
-from backend.introductions.meeting_times import MOST
+from backend.introductions.meeting_times import LONGEST_TIME, MOST
 from backend.introductions.models import Meeting
 from backend.introductions.models.meetings import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from backend.web.html.forms import DomainForm
@@ -46,7 +46,7 @@ class TimesForm(DomainForm):
             self.fields[f"times.{index}"] = forms.CharField(
                 label=_("Time %(number)d") % {"number": index + 1},
                 required=False,
-                max_length=40,
+                max_length=LONGEST_TIME,
                 widget=forms.TextInput(attrs={"type": "datetime-local"}),
             )
 

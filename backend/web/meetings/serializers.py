@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.common.bounds import LARGEST_ID, longest
+from backend.introductions.meeting_times import LONGEST_TIME, MOST
 from backend.introductions.models import Meeting
 from backend.introductions.models.meetings import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from backend.introductions.queries.meetings import MeetingForReader
@@ -59,7 +60,7 @@ class MeetingSerializer(serializers.Serializer):
 
 class TimesSerializer(StrictSerializer):
     times = serializers.ListField(
-        child=serializers.CharField(max_length=40),
+        child=serializers.CharField(max_length=LONGEST_TIME),
         max_length=20,
         help_text="Two to five, ISO 8601. Without an offset: local time of your side, or of the "
         "one that `zone_of_id` names",
@@ -84,7 +85,7 @@ class ProposeSerializer(TimesSerializer):
 
 class AcceptSerializer(StrictSerializer):
     time_ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID), max_length=5
+        child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID), max_length=MOST
     )
 
 

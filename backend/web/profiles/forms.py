@@ -20,6 +20,7 @@ from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Grou
 from backend.cities.profile_validation import allowed_codes
 from backend.cities.services.people import LONGEST_REASON
 from backend.cities.vocabularies import Term, vocabulary
+from backend.common.bounds import longest
 from backend.web.html.forms import (
     DomainForm,
     Names,
@@ -423,10 +424,16 @@ class RegistrationForm(DomainForm):
         initial="city",
         required=False,
     )
-    name = forms.CharField(label=gettext_lazy("Name in English"), required=False, max_length=200)
+    name = forms.CharField(
+        label=gettext_lazy("Name in English"),
+        required=False,
+        max_length=longest(Community, "name"),
+    )
     country = forms.ChoiceField(label=gettext_lazy("Country"), required=False)
     admin1 = forms.CharField(
-        label=gettext_lazy("State, province or region it lies in"), required=False, max_length=120
+        label=gettext_lazy("State, province or region it lies in"),
+        required=False,
+        max_length=longest(Community, "admin1"),
     )
     website = forms.URLField(
         label=gettext_lazy("Official website"), required=False, assume_scheme="https"

@@ -8,8 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.cities.models import ExistingPartnership, Profile, VettingNote
+from backend.cities.models.communities import Contact
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
-from backend.common.bounds import LARGEST_NUMBER
+from backend.common.bounds import LARGEST_NUMBER, longest
 from backend.web.introductions.serializers import ContactSerializer
 from backend.web.public.serializers import (
     CommunityNameSerializer,
@@ -115,10 +116,14 @@ class ProfileVersionSerializer(serializers.Serializer):
 
 
 class ContactEntrySerializer(StrictSerializer):
-    name = serializers.CharField(max_length=120)
-    office = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
-    email = serializers.CharField(max_length=254)
-    phone = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+    name = serializers.CharField(max_length=longest(Contact, "name"))
+    office = serializers.CharField(
+        max_length=longest(Contact, "office"), required=False, default="", allow_blank=True
+    )
+    email = serializers.CharField(max_length=longest(Contact, "email"))
+    phone = serializers.CharField(
+        max_length=longest(Contact, "phone"), required=False, default="", allow_blank=True
+    )
 
 
 class ContactEntriesSerializer(StrictSerializer):

@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.cities.models import Community, Profile
-from backend.common.bounds import LARGEST_ID
+from backend.cities.models import Community, Country, Profile
+from backend.common.bounds import LARGEST_ID, longest
 from backend.web.rest.base import StrictSerializer
 from backend.web.rest.schema import published_document_schema
 
@@ -108,11 +108,21 @@ class RegistrationSerializer(StrictSerializer):
         max_value=LARGEST_ID,
         help_text="Needed for a city",
     )
-    kind = serializers.CharField(required=False, default="city", max_length=10)
-    name = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
-    country = serializers.CharField(required=False, default="", allow_blank=True, max_length=2)
-    admin1 = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
-    website = serializers.URLField(required=False, default="", allow_blank=True, max_length=200)
+    kind = serializers.CharField(
+        required=False, default="city", max_length=longest(Community, "kind")
+    )
+    name = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=longest(Community, "name")
+    )
+    country = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=longest(Country, "code")
+    )
+    admin1 = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=longest(Community, "admin1")
+    )
+    website = serializers.URLField(
+        required=False, default="", allow_blank=True, max_length=longest(Community, "website")
+    )
     is_another = serializers.BooleanField(
         required=False,
         default=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from backend.cities.documents import LETTER_LIMIT
 from backend.cities.models import Profile
 from backend.common.bounds import LARGEST_NUMBER
 from backend.web.profiles.serializers import (
@@ -17,7 +18,9 @@ from backend.web.rest.base import StrictSerializer
 
 
 class LetterUploadSerializer(StrictSerializer):
-    letter = serializers.FileField(help_text="PDF, JPEG or PNG, at most 10 MB", max_length=200)
+    letter = serializers.FileField(
+        help_text=f"PDF, JPEG or PNG, at most {LETTER_LIMIT // 2**20} MB", max_length=200
+    )
 
 
 class RegistrantSerializer(serializers.Serializer):

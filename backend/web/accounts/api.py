@@ -42,8 +42,6 @@ from backend.web.rest.base import (
     validated,
 )
 
-# The signed-in person: who they are here, and their messages.
-
 
 @open_to(GET=Level.SIGNED_IN, PATCH=Level.SIGNED_IN)
 class MeView(ApiView):
@@ -83,10 +81,6 @@ class NotificationsReadView(ApiView):
     )
     def post(self, request: Request, data: Data) -> object:
         return {"marked": mark_read(by=current_user(request), notification_ids=data["ids"])}
-
-
-# One's own account: acts, tokens, data, leaving. What a token could do to the account that it
-# belongs to, it may not.
 
 
 def person_in_session(request: Request) -> User:

@@ -11,8 +11,6 @@ from backend.notifications.notices import kind_choices
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
-# The signed-in person: roles and messages.
-
 
 class RoleSerializer(serializers.Serializer):
     community = CommunityNameSerializer()
@@ -54,9 +52,6 @@ class MarkReadSerializer(StrictSerializer):
 
 class MarkedSerializer(serializers.Serializer):
     marked = serializers.IntegerField(help_text="How many were unread")
-
-
-# One's own account, its tokens and its data; and who is staff.
 
 
 class AccountChangeSerializer(StrictSerializer):

@@ -55,10 +55,6 @@ from backend.web.accounts.forms import AccountForm, EraseForm, StaffRoleForm, To
 from backend.web.html.base import current_user
 from backend.web.operations.views import waiting_for_staff
 
-# One's own account: who one is, how one signs in, what one did, and all that the service holds
-# about one.
-
-
 AUDIT_LOG_PAGE = 50
 
 
@@ -174,9 +170,6 @@ def revoke(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return redirect("web:account_tokens")
 
 
-# The signed-in start: what waits for this person, and their messages.
-
-
 INBOX_PAGE = 15
 
 
@@ -257,9 +250,6 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "accounts/inbox.html",
         {"page": page, "lines": lines, "shows_sample": user.is_sample},
     )
-
-
-# Staff: who is staff, who asks to join where, and everybody's API tokens.
 
 
 PAGE = 50

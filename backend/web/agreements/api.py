@@ -61,8 +61,6 @@ from backend.web.rest.base import (
     validated,
 )
 
-# A side's agreements: read versions, send the signed document, confirm.
-
 
 def sent_document(request: Request) -> UploadedFile:
     """Raises InvalidFields: too large. ValidationError: none there."""
@@ -168,9 +166,6 @@ class ConfirmationView(ApiView):
             by=current_user(request), agreement_id=agreement_id, community_id=community_id
         )
         return detail(request, agreement_id)
-
-
-# Staff: templates, drafts and their versions.
 
 
 @open_to(POST=Level.CURATOR)

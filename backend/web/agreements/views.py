@@ -55,9 +55,6 @@ from backend.web.agreements.forms import (
 )
 from backend.web.html.base import current_reader, current_user
 
-# An agreement as its two sides and staff read it: versions, what changed, the signed document,
-# each side's confirmation.
-
 
 def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
     agreement, reader = agreement_for(current_reader(request), agreement_id)
@@ -212,10 +209,6 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
         _context(request, agreement_id) | {"confirm_form": form},
         status=422,
     )
-
-
-# Staff write agreements: begin one from a template, write versions, put one before both sides;
-# and keep the templates.
 
 
 @open_to(Level.STAFF)

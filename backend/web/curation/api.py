@@ -38,8 +38,6 @@ from backend.web.rest.base import (
     read_filters,
 )
 
-# Staff: all suggestions, with both sides' answers.
-
 
 def _answer(user: User, suggestion_id: int) -> Suggestion:
     suggestion = staff_suggestions(user).filter(pk=suggestion_id).first()
@@ -77,9 +75,6 @@ def _act(service: Callable[..., object], summary: str) -> type[ApiView]:
 
 ReleaseView = _act(release, "Show it to both sides")
 HoldView = _act(hold, "Take it out of both sides' sight")
-
-
-# Staff: release policy, exclusion rules, several suggestions at once, and pairs proposed by hand.
 
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)

@@ -13,9 +13,6 @@ from backend.common.bounds import LARGEST_ID, longest
 from backend.suggestions.models import ExclusionRule, HandProposal, ReleasePolicy, Suggestion
 from backend.web.html.forms import DomainForm, Filters, PairFilters
 
-# Release policy, exclusion rules, and pairs proposed by hand.
-
-
 _LONG = {"rows": 3}
 _DATE = {"type": "date"}
 
@@ -160,9 +157,6 @@ class ProposePairForm(ProposalForm):
 
     home_id = forms.IntegerField(min_value=1, max_value=LARGEST_ID)
     abroad_id = forms.IntegerField(min_value=1, max_value=LARGEST_ID)
-
-
-# Filters of staff's lists.
 
 
 class SuggestionFilters(PairFilters):

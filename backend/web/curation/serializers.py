@@ -59,9 +59,6 @@ class StaffSuggestionSerializer(serializers.Serializer):
         )
 
 
-# Release policy, exclusion rules, and pairs proposed by hand.
-
-
 class PolicySerializer(serializers.Serializer):
     """A release policy; the newest is in force."""
 

@@ -51,9 +51,6 @@ from backend.web.curation.forms import (
 from backend.web.html.base import current_user, inside
 from backend.web.suggestions.comparison import facet_rows
 
-# Suggestions as staff see them: both sides' answers, release and hold.
-
-
 PAGE = 25
 RELEASABLE = (Suggestion.Status.PROPOSED, Suggestion.Status.HELD)
 
@@ -151,9 +148,6 @@ def act_on_several(request: HttpRequest) -> HttpResponse:
     for suggestion_id, why in result.refused.items():
         messages.warning(request, f"Suggestion {suggestion_id}: {why}")
     return redirect(inside(request.POST.get("after", ""), reverse("web:staff_suggestions")))
-
-
-# Staff's rules on suggestions: the release policy, exclusion rules, and pairs proposed by hand.
 
 
 RULES_PAGE = 25

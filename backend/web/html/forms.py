@@ -21,8 +21,6 @@ from backend.common.errors import DomainError, InvalidFields
 
 Rows = QuerySet[Any]
 
-# Errors that services find, beside the fields that they are about.
-
 
 class DomainForm(forms.Form):
     """What a person gives to an act, on its page and as the body of its request to the API
@@ -207,9 +205,6 @@ ISO_DAYS = ["%Y-%m-%d"]
 
 def date_input() -> forms.DateInput:
     return forms.DateInput(attrs=DATE, format=ISO_DAYS[0])
-
-
-# Codes and numbers by the names that people type.
 
 
 _LONGEST_NUMBER = 18  # digits that the database's own numbers always hold

@@ -34,8 +34,6 @@ from backend.web.rest.base import (
     operation,
 )
 
-# A community's introductions: consent, and the contacts that open only under both.
-
 
 def _answer(request: Request, introduction_id: int) -> Introduction:
     introduction = introductions_of(current_reader(request)).filter(pk=introduction_id).first()
@@ -95,9 +93,6 @@ class ContactsView(Private, ApiView):
     def get(self, request: Request, community_id: int, introduction_id: int) -> object:
         contacts = contacts_for(current_user(request), introduction_id, community_id)
         return {"contacts": contacts}
-
-
-# Staff: the board of introductions, and notes on its entries.
 
 
 def _staff_answer(user: User, introduction_id: int) -> Introduction:

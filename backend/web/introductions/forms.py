@@ -16,8 +16,6 @@ from backend.introductions.models import Introduction, IntroductionNote
 from backend.introductions.queries.introductions import OVER, STUCK_AFTER
 from backend.web.html.forms import DomainForm, FlagField, OpenChoiceField, PairFilters, Rows
 
-# Moving an introduction and looking after it.
-
 
 class MoveForm(DomainForm):
     """Only shows fields and errors; the service checks."""

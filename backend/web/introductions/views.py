@@ -43,10 +43,6 @@ from backend.web.html.base import current_reader, current_user, inside
 from backend.web.html.forms import DomainForm
 from backend.web.introductions.forms import AssignForm, BoardFilters, MoveForm, NoteForm
 
-# An introduction as the two sides see it: where it stands, consent, and the contacts once both
-# have consented.
-
-
 STAGES: list[Introduction.Stage] = [
     stage
     for stage in Introduction.Stage
@@ -182,9 +178,6 @@ def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
     return render(
         request, "introductions/leave.html", {"introduction": introduction, "other": other}
     )
-
-
-# The board of introductions: move introductions, look after them, write notes.
 
 
 STAGE = Introduction.Stage

@@ -14,10 +14,6 @@ from backend.cities.permissions import Reader
 from backend.common.bounds import longest
 from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, Rows, SearchFilters
 
-# Memberships, as staff keep them. The services check; these read days and show fields and
-# errors.
-
-
 _ANY = ("", "Any")
 
 
@@ -162,9 +158,6 @@ class ListForm(DomainForm):
         help_text="CSV or Excel (.xlsx), up to 10,000 rows.",
         required=False,
     )
-
-
-# The answer to a partnership that an official says the community has had before.
 
 
 class ClaimForm(DomainForm):

@@ -53,10 +53,6 @@ from backend.web.members.forms import (
 )
 from backend.web.profiles.presentation import claim_words
 
-# Members of the network, as staff keep them: list, add, correct, renew and end, and lists in
-# and out.
-
-
 PAGE = 50
 REFUSALS = (Conflict, WrongState)
 
@@ -231,9 +227,6 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     response["Content-Disposition"] = f'attachment; filename="members.{kind}"'
     response["Cache-Control"] = "private, no-store"
     return response
-
-
-# Partnerships that officials say they have had before: confirmed or refused by staff.
 
 
 CLAIMS_PAGE = 20

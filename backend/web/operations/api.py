@@ -24,8 +24,6 @@ from backend.web.operations.serializers import (
 )
 from backend.web.rest.base import ApiList, ApiView, current_user, operation, read_filters
 
-# Staff: scoring runs, dead letters and the whole trail.
-
 
 @open_to(GET=Level.STAFF, POST=Level.STAFF)
 class RunsView(ApiList):
@@ -79,9 +77,6 @@ class EventsView(ApiList):
         return whole_trail(current_user(self.request))
 
 
-# Staff: versions of the weights, and which one is in force.
-
-
 @open_to(GET=Level.STAFF)
 class WeightSetsView(ApiList):
     """Versions of the weights, the newest first."""
@@ -102,9 +97,6 @@ class PromoteView(ApiView):
     )
     def post(self, request: Request, weight_set_id: int) -> object:
         return promote_weights(by=current_user(request), weight_set_id=weight_set_id)
-
-
-# Staff: the statistics of the overview.
 
 
 @open_to(GET=Level.STAFF)

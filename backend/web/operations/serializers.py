@@ -11,8 +11,6 @@ from rest_framework import serializers
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, WeightSet
 
-# What staff see of the service's own work: scoring runs, dead letters, events.
-
 
 class ProgressSerializer(serializers.Serializer):
     done = serializers.IntegerField()
@@ -71,9 +69,6 @@ class DeadLetterSerializer(serializers.Serializer):
 class RetriedSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     status = serializers.CharField()
-
-
-# Versions of the weights as staff see them.
 
 
 class CalibrationSerializer(serializers.Serializer):
@@ -139,9 +134,6 @@ class WeightSetSerializer(serializers.Serializer):
                 {"learned": learned, "in_use": in_use} if learned and in_use else None
             )
         return super().to_representation(values)
-
-
-# The staff overview's statistics.
 
 
 class FiguresSerializer(serializers.Serializer):

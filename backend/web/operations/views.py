@@ -36,8 +36,6 @@ from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.operations.forms import EventFilters, StatisticsForm
 
-# Staff's start page, dead letters, outgoing mails as files, and the audit trail.
-
 
 @dataclass(frozen=True, slots=True)
 class StaffWaiting:
@@ -119,9 +117,6 @@ def events(request: HttpRequest) -> HttpResponse:
     )
 
 
-# Scoring runs: the list, one run with its progress, and a run on demand.
-
-
 @open_to(Level.STAFF)
 @require_safe
 def run_list(request: HttpRequest) -> HttpResponse:
@@ -161,10 +156,6 @@ def start(request: HttpRequest) -> HttpResponse:
     request_run(by=current_user(request))
     messages.success(request, "A scoring run is asked for; it appears here within seconds.")
     return redirect("web:staff_runs")
-
-
-# Versions of the weights: what each rests on, how it does beside the weights then in use, and
-# which one new runs use.
 
 
 PAGE = 25
@@ -224,9 +215,6 @@ def promote(request: HttpRequest, weight_set_id: int) -> HttpResponse:
         ),
     )
     return redirect("web:staff_weights")
-
-
-# The staff overview: four tables with their bars, and each as CSV.
 
 
 _HEADINGS = {

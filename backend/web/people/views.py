@@ -36,8 +36,6 @@ from backend.web.accounts.views import AUDIT_LOG_PAGE, PAGE
 from backend.web.html.base import current_reader, current_user
 from backend.web.people.forms import AskForm, InvitationForm, RoleForm
 
-# The people of a community: who is there, who is invited, who asks to join.
-
 
 def _people_page(request: HttpRequest, community_id: int, form: InvitationForm) -> HttpResponse:
     reader = current_reader(request)

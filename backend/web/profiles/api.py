@@ -25,8 +25,6 @@ from backend.web.profiles import serializers
 from backend.web.profiles.forms import BreakGlassForm
 from backend.web.rest.base import ApiList, ApiView, Data, current_reader, current_user, operation
 
-# A community's profile: its draft, its life, its letters and its trail.
-
 
 def draft_answer(profile: Profile) -> Profile:
     errors = draft_errors(profile)
@@ -150,10 +148,6 @@ class CommunityEventsView(ApiList):
 
     def get_queryset(self) -> QuerySet[Event]:
         return trail_for(current_reader(self.request))
-
-
-# What a draft would look like to others, what is missing in it, where its answers come from,
-# and the partnerships it claims.
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)

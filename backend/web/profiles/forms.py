@@ -1,4 +1,8 @@
-"""The profile's questions as form fields, and the form of registration."""
+"""The profile's questions as form fields, and the form of registration.
+
+The schema drives both ways. What cannot be read as the kind of answer that it should be is kept as
+it was typed, so that the draft shows it again with its error.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +34,6 @@ from backend.web.html.forms import (
     read_number,
     written_number,
 )
-
-# The profile's questions as form fields: what a page posts becomes a document's answers, and
-# back.
-#
-# The schema (``backend.cities.profile_schema``) drives both ways. Nothing is guessed: what
-# cannot be read as the kind of answer that it should be is kept as it was typed, so that the
-# draft shows it again with its error.
-
 
 SPARE_ROWS = 2
 # What the vocabularies' terms are sorted under; UN regions keep their own names.
@@ -383,9 +379,6 @@ def ask(question: Field, value: Any, errors: list[str], source: str = "") -> Ask
     return AskedField(
         question=question, widget=widget, value=shown, errors=errors, source=source, **extra
     )
-
-
-# Forms of registration.
 
 
 def country_choices(empty: Any) -> list[tuple[str, Any]]:

@@ -42,9 +42,6 @@ from backend.web.profiles.presentation import describe
 from backend.web.profiles.views import own_profile
 from backend.web.public.views import page_of
 
-# Registering a community: a city from the gazetteer, or a county, state, district or province
-# by name.
-
 
 def _found_places(form: PlaceSearch) -> list[Place]:
     if not form.is_valid() or not form.cleaned_data["q"]:
@@ -109,9 +106,6 @@ def register(request: HttpRequest) -> HttpResponse:
         context,
         status=422 if form.is_bound and form.errors else 200,
     )
-
-
-# Check your answers, submit, publish again, pause and the rest of a profile's life.
 
 
 def _labelled(errors: Mapping[str, list[str]], community_id: int) -> list[dict[str, Any]]:

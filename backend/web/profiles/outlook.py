@@ -18,8 +18,6 @@ from backend.common.dates import database_now, months_after
 from backend.suggestions.scoring.coverage import CoverageOutlook, Gain, coverage_outlook
 from backend.web.profiles.presentation import CommunitySummary, community_summary
 
-# What time does to a profile, in words for its owner.
-
 
 def freshness_words(profile: Profile) -> str:
     """What time will do to the profile next, in one sentence; empty where nothing does."""
@@ -48,10 +46,6 @@ def freshness_words(profile: Profile) -> str:
     return _("On %(day)s we ask you whether it is still true.") % {
         "day": date_format(stale_on, "DATE_FORMAT")
     }
-
-
-# How others will see a profile, and what a further answer would be worth: both from the draft
-# as it stands.
 
 
 SHOWN = 6

@@ -20,9 +20,6 @@ from backend.cities.vocabularies import label
 from backend.common.formatting import comma_list
 from backend.web.html.languages import direction, local_language
 
-# Where answers come from, in words: the source, its date, and whether the community has
-# confirmed or corrected it.
-
 
 def month_of(iso: str) -> str:
     """ "2026-11" → "November 2026", in the reader's language."""
@@ -103,9 +100,6 @@ def form_line(document: Mapping[str, Any], path: str, sources: Mapping[str, Datu
     if shown["state"] == CONFIRMED:
         return _("%(source)s, %(date)s, says: %(value)s. You confirmed it.") % words
     return _("%(source)s, %(date)s, says: %(value)s. Not confirmed yet.") % words
-
-
-# Profiles in words: what tiles and pages show of a published version.
 
 
 # Read by staff while they vet, not by the public. Claimed partnerships have rows of their own:

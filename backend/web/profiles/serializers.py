@@ -21,8 +21,6 @@ from backend.web.public.serializers import (
 from backend.web.rest.base import StrictSerializer
 from backend.web.rest.schema import DRAFT_DOCUMENT_SCHEMA
 
-# A profile as its owner and staff work on it.
-
 
 class MessagesField(serializers.DictField):
     """Messages by ``group.question``."""
@@ -132,9 +130,6 @@ class ContactEntriesSerializer(StrictSerializer):
 
 class OwnContactsSerializer(serializers.Serializer):
     contacts = ContactSerializer(many=True)
-
-
-# A draft as its owner looks at it from outside.
 
 
 class TopicSerializer(serializers.Serializer):

@@ -43,9 +43,6 @@ from backend.web.profiles.forms import AskedField, BreakGlassForm, ask, read_gro
 from backend.web.profiles.outlook import freshness_words, outlook_of
 from backend.web.profiles.presentation import DescribedAnswer, describe, form_line
 
-# My profile: the sixteen groups, one topic a page. Wrong values stay in the draft and are shown
-# with their errors.
-
 
 def own_profile(reader: Reader, verb: Verb = Verb.READ) -> Profile:
     """The community's profile with its draft. Raises NotVisible unless the reader may do ``verb``
@@ -354,9 +351,6 @@ def _own_answers(request: HttpRequest, group: Group) -> Answers:
             }
         )
     return mine
-
-
-# A community's own contacts: entered here, read by the other side under both consents alone.
 
 
 _PARTS = ("name", "office", "email", "phone")

@@ -30,9 +30,6 @@ _ANY = ("", _("Any"))
 _DATA = "profile__current_version__data"
 _REGION = rf"[^\x00-\x1f]{{1,{Country._meta.get_field('subregion').max_length}}}"
 
-# Filters of the public lists. A value that is not a choice is said to be wrong, and does not
-# filter.
-
 
 class SeekingFilters(SearchFilters):
     documented = {
@@ -98,10 +95,6 @@ class PlaceFilters(Filters):
 
     q = forms.CharField(min_length=2, max_length=100)
     country = OpenChoiceField(pattern=COUNTRY_CODE)
-
-
-# Filters of the directory: of each of its three lists in the API, and of the page that shows them
-# together, each with how many partnerships it leaves.
 
 
 GONE = (Partnership.Status.ENDED, Partnership.Status.EMERITUS)

@@ -38,8 +38,6 @@ from backend.web.profiles.presentation import (
 from backend.web.public.forms import STATUS_WORDS, DirectoryFilters, SeekingFilters
 from backend.web.templatetags.web import LIST_SOURCES, arc_between
 
-# What anybody may read: what the service is, how it works, where its data come from.
-
 
 def _home_counts() -> dict[str, int]:
     """Answers to what a newcomer asks: is anybody there, from where, and does it lead to
@@ -85,9 +83,6 @@ def about(request: HttpRequest) -> HttpResponse:
 @require_safe
 def sources(request: HttpRequest) -> HttpResponse:
     return render(request, "public/sources.html", {"sources": data_sources()})
-
-
-# Communities that seek partners, and a community's page.
 
 
 PAGE = 24
@@ -161,9 +156,6 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
 def community(request: HttpRequest, community_id: int) -> HttpResponse:
     shown = _public_community(community_id)
     return render(request, "public/community.html", page_of(shown, published_data(shown)))
-
-
-# The directory of members' partnerships: as a table with a map, by city, and as CSV.
 
 
 DIRECTORY_PAGE = 50

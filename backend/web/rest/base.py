@@ -32,8 +32,6 @@ FilterForm = TypeVar("FilterForm", bound=Filters)
 Body = type[Serializer[Any]] | type[DomainForm]
 Data = dict[str, Any]
 
-# Ids in addresses.
-
 
 class IdConverter:
     """A primary key: 1 to 2⁶³−1. A larger number is no address at all, so it cannot reach the
@@ -52,10 +50,6 @@ class IdConverter:
         return str(value)
 
 
-# Requests that say what they mean: a name that is not known is an error, never dropped in
-# silence.
-
-
 class StrictSerializer(serializers.Serializer):
     """The shape of a request's body or filters. Raises ValidationError for names beyond its fields
     (and ``also_allowed``).
@@ -71,10 +65,6 @@ class StrictSerializer(serializers.Serializer):
                     {name: ["There is no such field."] for name in unknown}
                 )
         return super().to_internal_value(data)
-
-
-# What all views of the API share: the shape of requests, pages of lists, and the person who
-# asks.
 
 
 METHODS = ["get", "head", "post", "put", "patch", "delete"]
@@ -242,9 +232,6 @@ class ApiList(ListAPIView[Any]):
         page = self.paginate_queryset(rows)
         serializer = self.get_serializer([self.present(row) for row in page or ()], many=True)
         return self.get_paginated_response(serializer.data)
-
-
-# Answers that nobody may keep: what they show can be withdrawn the next moment.
 
 
 class Private(APIView):

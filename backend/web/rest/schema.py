@@ -170,9 +170,6 @@ DRAFT_DOCUMENT_SCHEMA: dict[str, Any] = {
 }
 
 
-# The OpenAPI document, the page to try it, and the answer to every address that does not exist.
-
-
 @open_to(GET=Level.PUBLIC)
 class SchemaView(SpectacularAPIView):
     permission_classes = [AccessPermission]

@@ -45,8 +45,6 @@ from backend.web.suggestions import serializers
 from backend.web.suggestions.forms import AnswerForm, CompareForm, QueueForm, VoteForm
 from backend.web.suggestions.serializers import SuggestionSerializer
 
-# A community's suggestions, from its own side, and its answers.
-
 
 @open_to(GET=Level.COMMUNITY)
 class SuggestionsView(ApiList):
@@ -91,9 +89,6 @@ class AnswerView(ApiView):
             by=me, suggestion_id=suggestion_id, community_id=community_id, choice=choice, **data
         )
         return suggestion_for(current_reader(request), suggestion_id)
-
-
-# What a side's people do together before the answer, and taking an answer back.
 
 
 def _review(request: Request, suggestion_id: int) -> Review:

@@ -24,8 +24,6 @@ from backend.web.html.forms import (
     terms,
 )
 
-# The form beside a suggestion's "decline".
-
 
 class DeclineForm(DomainForm):
     documented = {
@@ -48,9 +46,6 @@ class AnswerForm(DeclineForm):
     """Any answer, as the API takes it: on the page each has its own button."""
 
     answer = forms.ChoiceField(choices=Decision.Answer.choices)
-
-
-# Voting on a suggestion, narrowing the queue, and the rule of a community's answers.
 
 
 class VoteForm(DomainForm):

@@ -14,9 +14,6 @@ from backend.suggestions.sides import Fit
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
-# Suggestions as one side sees them, and as staff do.
-
-
 _SIDE_STATES = ["open", "waiting", "declined", "withdrawn", "mutual", "introduced", "closed"]
 
 
@@ -96,10 +93,6 @@ class SuggestionSerializer(serializers.Serializer):
                 "undo_until": view.undo_until,
             }
         )
-
-
-# Votes, comments, the rule of a community's answers, its shortlist, and candidates side by
-# side.
 
 
 class CountsSerializer(serializers.Serializer):

@@ -55,10 +55,6 @@ from backend.web.html.base import current_reader, current_user
 from backend.web.suggestions.comparison import candidate_facets, compared_groups, facet_rows
 from backend.web.suggestions.forms import DeclineForm, QueueForm, RuleForm, VoteForm
 
-# The queue of suggestions, one of them, and the answer. Nothing here depends on the other
-# side's answer before both are interested.
-
-
 PAGE = 10
 _SHOWN_LABELS = {
     "all": gettext_lazy("All"),
@@ -228,10 +224,6 @@ def undo(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpRes
     return redirect("web:suggestion", community_id, suggestion_id)
 
 
-# What a side's people do together before the answer: vote, shortlist, compare, agree on the
-# rule.
-
-
 @open_to(Level.COMMUNITY)
 @require_POST
 def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
@@ -378,9 +370,6 @@ def staff_votes(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     return render(
         request, "suggestions/staff_votes.html", {"suggestion_id": suggestion_id, "votes": votes}
     )
-
-
-# The dossier of a suggestion: to read and print, and as a PDF.
 
 
 @open_to(Level.COMMUNITY)

@@ -23,9 +23,6 @@ from backend.introductions.models import Agreement, AgreementType
 from backend.suggestions.models import Decision, Vote
 from backend.web.html.languages import direction
 
-# The public lists behind listed partnerships, in words.
-
-
 LIST_SOURCES: Mapping[str, str] = {
     "wikipedia2023": "Wikipedia 2023",
     "wikipedia2023b": "Wikipedia 2023",
@@ -33,9 +30,6 @@ LIST_SOURCES: Mapping[str, str] = {
     "wikidata2016": "Wikidata 2016",
     "wikidata2017_eu": "Wikidata 2017",
 }
-
-
-# Words, icons and small pictures for templates.
 
 
 register = template.Library()
@@ -187,10 +181,6 @@ def list_sources(tags: list[str]) -> str:
     return ", ".join(dict.fromkeys(LIST_SOURCES.get(tag, tag) for tag in tags))
 
 
-# Words for what is kept as codes and ISO days in agreements and in the account of why a pair
-# came together.
-
-
 @register.filter
 def form_label(code: str) -> str:
     return str(dict(AgreementType.choices).get(code, code))
@@ -238,9 +228,6 @@ def agreements_to_sign(community_id: int) -> list[Agreement]:
     )
 
 
-# Clocks, coordinates and columns for pages about two places.
-
-
 @register.filter
 def clock(moment: dt.datetime) -> str:
     """The time of day by the moment's own zone, not the page's."""
@@ -274,9 +261,6 @@ def degrees(value: float | None, signs: str) -> str:
 def beside(values: Iterable[Any], owners: Iterable[Any]) -> list[tuple[Any, Any]]:
     """(owner, value) for each column of a row."""
     return list(zip(owners, values, strict=True))
-
-
-# Where the vetting of a profile stands, for its owner.
 
 
 @register.inclusion_tag("vetting/standing.html")

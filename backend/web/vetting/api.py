@@ -42,8 +42,6 @@ from backend.web.rest.base import (
 from backend.web.vetting import serializers
 from backend.web.vetting.forms import AnswerChangesForm, ChangesForm
 
-# Staff: submitted profiles with their signals, and what staff and owner answer each other.
-
 
 def _with_signals(profiles: list[Profile]) -> list[Any]:
     for entry in submissions_of(profiles):

@@ -34,8 +34,6 @@ from backend.web.html.base import current_reader, current_user
 from backend.web.profiles.presentation import describe
 from backend.web.vetting.forms import AnswerChangesForm, ChangesForm
 
-# Vetting: submitted profiles with their signals, what staff read of them, and their answer.
-
 
 @open_to(Level.STAFF)
 @require_safe
@@ -117,9 +115,6 @@ def changes(request: HttpRequest, community_id: int) -> HttpResponse:
     return redirect("web:staff_vetting")
 
 
-# The owner's answer to what staff asked for: words, and the profile handed in again.
-
-
 @open_to(Level.COMMUNITY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer(request: HttpRequest, community_id: int) -> HttpResponse:
@@ -159,10 +154,6 @@ def answer(request: HttpRequest, community_id: int) -> HttpResponse:
     return render(
         request, "vetting/answer.html", context, status=422 if request.method == "POST" else 200
     )
-
-
-# The vetting letter: sent by the registrant, read by staff. Always a download, never shown
-# inside a page.
 
 
 @open_to(Level.COMMUNITY)

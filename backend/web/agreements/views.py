@@ -222,16 +222,11 @@ def begin(request: HttpRequest, introduction_id: int) -> HttpResponse:
     found = introduction.agreements.order_by("-id")
     running = found.filter(status__in=(Agreement.Status.DRAFT, Agreement.Status.SIGNING)).first()
     form = BeginAgreementForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = begin_draft(
-                by=user, introduction_id=introduction_id, form=form.cleaned_data["form"]
-            )
-        except InvalidFields as invalid:
-            form.add_service_errors(invalid)
-        else:
-            messages.success(request, "The draft is begun from the template.")
-            return redirect("web:staff_draft", made.pk)
+    if request.method == "POST" and form.is_done(
+        begin_draft, by=user, introduction_id=introduction_id
+    ):
+        messages.success(request, "The draft is begun from the template.")
+        return redirect("web:staff_draft", form.result.pk)
     context = {
         "introduction": introduction,
         "pair": introduction.pair,

@@ -4,9 +4,9 @@ why this pair.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -17,11 +17,10 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from backend.accounts.grants import Actor, Resource, Verb
-from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.cities.permissions import Reader
 from backend.common.dates import database_now
-from backend.common.errors import InvalidFields, NotVisible
+from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, Partnership
 from backend.introductions.queries.partnerships import (
     OVER,
@@ -215,36 +214,26 @@ def write(request: HttpRequest, partnership_id: int, what: str) -> HttpResponse:
     if what not in sent:
         raise NotVisible
     form = sent[what]
-    if not form.is_valid():
+    service, known, said = _writing(what)
+    asked: dict[str, Any] = {"partnership_id": found.pk, "community_id": side}
+    if not form.is_done(service, by=current_user(request), **asked, **known):
         return _again(request, reader, found, sent)
-    try:
-        said = _write(current_user(request), found.pk, side, what, form)
-    except InvalidFields as invalid:
-        form.add_service_errors(invalid)
-        return _again(request, reader, found, sent)
+    if what == "renewal" and form.result.status == Partnership.Status.RENEWED:
+        said = _("The partnership is renewed.")
     messages.success(request, said)
     return redirect("web:partnership", partnership_id)
 
 
-def _write(user: User, partnership_id: int, side: int, what: str, form: forms.Form) -> str:
-    """Does what the form asks and returns what to say of it."""
-    asked: dict[str, Any] = {"by": user, "partnership_id": partnership_id, "community_id": side}
-    if isinstance(form, ActivityForm):
-        log_activity(**asked, **form.as_arguments())
-        return _("Written down. Both sides see it.")
+def _writing(what: str) -> tuple[Callable[..., Any], dict[str, Any], str]:
+    """The service of one of the forms, what it takes beside the form, and what to say after it."""
+    if what == "activity":
+        return log_activity, {}, _("Written down. Both sides see it.")
     if what == "report":
-        save_report(**asked, **form.cleaned_data)
-        return _("The report is saved. Both sides and staff can read it.")
+        return save_report, {}, _("The report is saved. Both sides and staff can read it.")
     if what == "renewal":
-        done = renew_partnership(**asked, **form.cleaned_data)
-        renewed = done.status == Partnership.Status.RENEWED
-        return (
-            _("The partnership is renewed.")
-            if renewed
-            else _("Noted. It is renewed when the other side says so too.")
-        )
-    decide_partnership(**asked, act=what, **form.cleaned_data)
-    return _("Your side's decision is recorded, and the other side is told.")
+        return renew_partnership, {}, _("Noted. It is renewed when the other side says so too.")
+    said = _("Your side's decision is recorded, and the other side is told.")
+    return decide_partnership, {"act": what}, said
 
 
 @open_to(Level.SIGNED_IN)

@@ -162,9 +162,7 @@ class PersonalDataView(ApiView):
 @open_to(POST=Level.SIGNED_IN)
 class EraseView(ApiView):
     @extend_schema(
-        summary="Erase your account for good",
-        request=body_of(EraseForm),
-        responses={204: None},
+        summary="Erase your account for good", request=body_of(EraseForm), responses={204: None}
     )
     def post(self, request: Request) -> Response:
         """Takes no idempotency key: afterwards there is nobody to ask again."""

@@ -29,14 +29,7 @@ from backend.web.access import Level, open_to
 from backend.web.curation import serializers
 from backend.web.curation.forms import ProposePairForm, SidesForm, SuggestionFilters
 from backend.web.curation.serializers import StaffSuggestionSerializer
-from backend.web.rest.base import (
-    ApiList,
-    ApiView,
-    Data,
-    current_user,
-    operation,
-    read_filters,
-)
+from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation, read_filters
 
 
 def _answer(user: User, suggestion_id: int) -> Suggestion:
@@ -146,10 +139,7 @@ class AssessmentView(ApiView):
 @open_to(POST=Level.CURATOR)
 class ProposalsView(ApiView):
     @operation(
-        "Propose a pair by hand",
-        StaffSuggestionSerializer,
-        takes=ProposePairForm,
-        status=201,
+        "Propose a pair by hand", StaffSuggestionSerializer, takes=ProposePairForm, status=201
     )
     def post(self, request: Request, data: Data) -> object:
         me = current_user(request)

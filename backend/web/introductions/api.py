@@ -170,11 +170,6 @@ class NotesView(Private, ApiList):
             raise NotVisible
         return introduction.notes.select_related("by").order_by("-id")
 
-    @operation(
-        "Write a note",
-        serializers.NoteSerializer,
-        takes=NoteForm,
-        status=201,
-    )
+    @operation("Write a note", serializers.NoteSerializer, takes=NoteForm, status=201)
     def post(self, request: Request, introduction_id: int, data: Data) -> object:
         return write_note(by=current_user(request), introduction_id=introduction_id, **data)

@@ -19,11 +19,7 @@ from backend.common.errors import NotVisible
 from backend.introductions.meeting_times import calendar_entry, method_of
 from backend.introductions.models import Introduction, Meeting
 from backend.introductions.queries.introductions import board, introductions_of
-from backend.introductions.queries.meetings import (
-    MeetingForReader,
-    meetings_in,
-    view_of,
-)
+from backend.introductions.queries.meetings import MeetingForReader, meetings_in, view_of
 from backend.introductions.services import meetings as services
 from backend.web.access import Access, Level, open_to
 from backend.web.meetings import serializers

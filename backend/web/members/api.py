@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -23,6 +25,7 @@ from backend.web.members.forms import ChangeForm, ClaimForm, EndForm, MemberFilt
 from backend.web.rest.base import (
     ApiList,
     ApiView,
+    Body,
     Data,
     current_user,
     operation,
@@ -60,49 +63,26 @@ class MemberView(ApiView):
     def get(self, request: Request, membership_id: int) -> object:
         return member(current_user(request), membership_id)
 
-    @operation(
-        "Correct what is recorded",
-        serializers.MemberSerializer,
-        takes=ChangeForm,
-    )
+    @operation("Correct what is recorded", serializers.MemberSerializer, takes=ChangeForm)
     def put(self, request: Request, membership_id: int, data: Data) -> object:
         me = current_user(request)
-        services.change_membership(
-            by=me,
-            membership_id=membership_id,
-            **data,
-        )
+        services.change_membership(by=me, membership_id=membership_id, **data)
         return member(me, membership_id)
 
 
-@open_to(POST=Level.CURATOR)
-class MemberRenewView(ApiView):
-    @operation("Dues came", serializers.MemberSerializer, takes=RenewForm)
-    def post(self, request: Request, membership_id: int, data: Data) -> object:
-        me = current_user(request)
-        services.renew_membership(
-            by=me,
-            membership_id=membership_id,
-            **data,
-        )
-        return member(me, membership_id)
+def _act(service: Callable[..., object], summary: str, takes: Body) -> type[ApiView]:
+    @open_to(POST=Level.CURATOR)
+    class MemberActView(ApiView):
+        @operation(summary, serializers.MemberSerializer, takes=takes)
+        def post(self, request: Request, membership_id: int, data: Data) -> Membership:
+            service(by=current_user(request), membership_id=membership_id, **data)
+            return member(current_user(request), membership_id)
+
+    return MemberActView
 
 
-@open_to(POST=Level.CURATOR)
-class MemberEndView(ApiView):
-    @operation(
-        "The community leaves the network",
-        serializers.MemberSerializer,
-        takes=EndForm,
-    )
-    def post(self, request: Request, membership_id: int, data: Data) -> object:
-        me = current_user(request)
-        services.end_membership(
-            by=me,
-            membership_id=membership_id,
-            **data,
-        )
-        return member(me, membership_id)
+MemberRenewView = _act(services.renew_membership, "Dues came", RenewForm)
+MemberEndView = _act(services.end_membership, "The community leaves the network", EndForm)
 
 
 @open_to(POST=Level.CURATOR)

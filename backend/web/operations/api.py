@@ -18,10 +18,7 @@ from backend.suggestions.services.weights import all_weights, promote_weights
 from backend.web.access import Level, open_to
 from backend.web.operations import serializers
 from backend.web.operations.forms import EventFilters, StatisticsForm
-from backend.web.operations.serializers import (
-    FiguresSerializer,
-    WeightSetSerializer,
-)
+from backend.web.operations.serializers import FiguresSerializer, WeightSetSerializer
 from backend.web.rest.base import ApiList, ApiView, current_user, operation, read_filters
 
 

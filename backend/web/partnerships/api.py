@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -34,6 +35,7 @@ from backend.web.partnerships.forms import (
 from backend.web.rest.base import (
     ApiList,
     ApiView,
+    Body,
     Data,
     current_reader,
     current_user,
@@ -66,22 +68,34 @@ class PartnershipView(ApiView):
         return detail(request, partnership_id)
 
 
-@open_to(POST=Level.COMMUNITY)
-class ActivitiesView(ApiView):
-    @operation(
-        "Write down what you did together",
-        serializers.PartnershipDetailSerializer,
-        takes=ActivityForm,
-        status=201,
-    )
-    def post(self, request: Request, community_id: int, partnership_id: int, data: Data) -> object:
-        log_activity(
-            by=current_user(request),
-            partnership_id=partnership_id,
-            community_id=community_id,
-            **data,
-        )
-        return detail(request, partnership_id)
+def _side_act(
+    service: Callable[..., object], summary: str, takes: Body, *, status: int = 200, about: str = ""
+) -> type[ApiView]:
+    """The view of one act of a side, answered with the partnership; ``service`` does it."""
+
+    class SideActView(ApiView):
+        @operation(summary, serializers.PartnershipDetailSerializer, takes=takes, status=status)
+        def post(
+            self, request: Request, community_id: int, partnership_id: int, data: Data
+        ) -> Partnership:
+            known = {"partnership_id": partnership_id, "community_id": community_id}
+            service(by=current_user(request), **known, **data)
+            return detail(request, partnership_id)
+
+    SideActView.__doc__ = about
+    return open_to(POST=Level.COMMUNITY)(SideActView)
+
+
+ActivitiesView = _side_act(
+    log_activity, "Write down what you did together", ActivityForm, status=201
+)
+DecisionView = _side_act(
+    decide_partnership,
+    "Record your side's decision",
+    DecisionForm,
+    about="Suspend, resume, revitalise, end, or keep in honour (emeritus).",
+)
+RenewalView = _side_act(renew_partnership, "Say that your side wants to go on", RenewalForm)
 
 
 @open_to(DELETE=Level.COMMUNITY)
@@ -108,42 +122,6 @@ class ReportsView(ApiView):
             community_id=community_id,
             **data,
         )
-
-
-@open_to(POST=Level.COMMUNITY)
-class DecisionView(ApiView):
-    """Suspend, resume, revitalise, end, or keep in honour (emeritus)."""
-
-    @operation(
-        "Record your side's decision",
-        serializers.PartnershipDetailSerializer,
-        takes=DecisionForm,
-    )
-    def post(self, request: Request, community_id: int, partnership_id: int, data: Data) -> object:
-        decide_partnership(
-            by=current_user(request),
-            partnership_id=partnership_id,
-            community_id=community_id,
-            **data,
-        )
-        return detail(request, partnership_id)
-
-
-@open_to(POST=Level.COMMUNITY)
-class RenewalView(ApiView):
-    @operation(
-        "Say that your side wants to go on",
-        serializers.PartnershipDetailSerializer,
-        takes=RenewalForm,
-    )
-    def post(self, request: Request, community_id: int, partnership_id: int, data: Data) -> object:
-        renew_partnership(
-            by=current_user(request),
-            partnership_id=partnership_id,
-            community_id=community_id,
-            **data,
-        )
-        return detail(request, partnership_id)
 
 
 class WhyView(ApiView):

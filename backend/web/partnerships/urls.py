@@ -34,9 +34,7 @@ page_urls: list[URLPattern] = [
 ]
 api_urls: list[URLPattern] = [
     path(
-        f"{COMMUNITY}partnerships/",
-        api.LivedPartnershipsView.as_view(),
-        name="lived-partnerships",
+        f"{COMMUNITY}partnerships/", api.LivedPartnershipsView.as_view(), name="lived-partnerships"
     ),
     path(
         _API_PARTNERSHIP,

@@ -38,11 +38,7 @@ class PeopleView(ApiList):
 
 @open_to(PATCH=Level.COMMUNITY_OR_STAFF, DELETE=Level.COMMUNITY_OR_STAFF)
 class PersonView(ApiView):
-    @operation(
-        "Change what a person is",
-        serializers.PersonSerializer,
-        takes=RoleForm,
-    )
+    @operation("Change what a person is", serializers.PersonSerializer, takes=RoleForm)
     def patch(self, request: Request, community_id: int, role_id: int, data: Data) -> object:
         return change_role(
             by=current_user(request), community_id=community_id, role_id=role_id, **data
@@ -63,10 +59,7 @@ class InvitationsView(ApiList):
         return open_invitations(current_reader(self.request))
 
     @operation(
-        "Invite a colleague",
-        serializers.InvitationSerializer,
-        takes=InvitationForm,
-        status=201,
+        "Invite a colleague", serializers.InvitationSerializer, takes=InvitationForm, status=201
     )
     def post(self, request: Request, community_id: int, data: Data) -> object:
         return invite_colleague(by=current_user(request), community_id=community_id, **data)
@@ -114,11 +107,7 @@ class JoinRequestsView(ApiList):
         status=201,
     )
     def post(self, request: Request, community_id: int, data: Data) -> object:
-        return ask_to_join(
-            by=current_user(request),
-            community_id=community_id,
-            **data,
-        )
+        return ask_to_join(by=current_user(request), community_id=community_id, **data)
 
 
 @open_to(POST=Level.COMMUNITY_OR_STAFF)

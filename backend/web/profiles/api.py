@@ -129,9 +129,7 @@ class BreakGlassView(ApiView):
     """
 
     @operation(
-        "Break the glass on contacts",
-        serializers.OwnContactsSerializer,
-        takes=BreakGlassForm,
+        "Break the glass on contacts", serializers.OwnContactsSerializer, takes=BreakGlassForm
     )
     def post(self, request: Request, community_id: int, data: Data) -> object:
         contacts = services.break_glass(

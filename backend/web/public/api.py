@@ -41,14 +41,7 @@ from backend.web.public.forms import (
     RecordedFilters,
     SeekingFilters,
 )
-from backend.web.rest.base import (
-    ApiList,
-    ApiView,
-    Data,
-    current_user,
-    operation,
-    read_filters,
-)
+from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation, read_filters
 
 
 @open_to(GET=Level.PUBLIC, POST=Level.SIGNED_IN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +36,7 @@ from backend.web.access import Level, open_to
 from backend.web.rest.base import (
     ApiList,
     ApiView,
+    Body,
     Data,
     current_reader,
     current_user,
@@ -139,51 +141,38 @@ class ReviewView(ApiView):
         return _review(request, suggestion_id)
 
 
-@open_to(POST=Level.COMMUNITY)
-class VoteView(ApiView):
-    @operation(
-        "Vote, or change your vote",
-        serializers.ReviewSerializer,
-        takes=VoteForm,
-        description="Until your community has answered.",
-    )
-    def post(self, request: Request, community_id: int, suggestion_id: int, data: Data) -> object:
-        user = current_user(request)
-        services.cast_vote(by=user, suggestion_id=suggestion_id, community_id=community_id, **data)
-        return _review(request, suggestion_id)
+def _review_act(
+    service: Callable[..., object], summary: str, takes: Body, **words: Any
+) -> type[ApiView]:
+    """The view of one act before the answer, answered with the review; ``service`` does it."""
+
+    @open_to(POST=Level.COMMUNITY)
+    class ReviewActView(ApiView):
+        @operation(summary, serializers.ReviewSerializer, takes=takes, **words)
+        def post(
+            self, request: Request, community_id: int, suggestion_id: int, data: Data
+        ) -> Review:
+            known = {"suggestion_id": suggestion_id, "community_id": community_id}
+            service(by=current_user(request), **known, **data)
+            return _review(request, suggestion_id)
+
+    return ReviewActView
 
 
-@open_to(POST=Level.COMMUNITY)
-class RemoveVoteView(ApiView):
-    @operation(
-        "Take a vote back with its comment",
-        serializers.ReviewSerializer,
-        takes=serializers.RemoveVoteSerializer,
-    )
-    def post(self, request: Request, community_id: int, suggestion_id: int, data: Data) -> object:
-        user = current_user(request)
-        services.remove_vote(
-            by=user,
-            suggestion_id=suggestion_id,
-            community_id=community_id,
-            voter_id=data["voter_id"],
-        )
-        return _review(request, suggestion_id)
-
-
-@open_to(POST=Level.COMMUNITY)
-class ShortlistView(ApiView):
-    @operation(
-        "Put it on your community's shortlist or take it off",
-        serializers.ReviewSerializer,
-        takes=serializers.ShortlistSerializer,
-    )
-    def post(self, request: Request, community_id: int, suggestion_id: int, data: Data) -> object:
-        user = current_user(request)
-        services.shortlist(
-            by=user, suggestion_id=suggestion_id, community_id=community_id, listed=data["listed"]
-        )
-        return _review(request, suggestion_id)
+VoteView = _review_act(
+    services.cast_vote,
+    "Vote, or change your vote",
+    VoteForm,
+    description="Until your community has answered.",
+)
+RemoveVoteView = _review_act(
+    services.remove_vote, "Take a vote back with its comment", serializers.RemoveVoteSerializer
+)
+ShortlistView = _review_act(
+    services.shortlist,
+    "Put it on your community's shortlist or take it off",
+    serializers.ShortlistSerializer,
+)
 
 
 @open_to(POST=Level.COMMUNITY)

@@ -54,15 +54,9 @@ api_urls: list[URLPattern] = [
     path(f"{_API_SUGGESTION}shortlist/", api.ShortlistView.as_view(), name="suggestion-shortlist"),
     path(f"{_API_SUGGESTION}dossier/", api.DossierView.as_view(), name="dossier"),
     path(
-        f"{COMMUNITY}suggestions/counts/",
-        api.QueueCountsView.as_view(),
-        name="suggestion-counts",
+        f"{COMMUNITY}suggestions/counts/", api.QueueCountsView.as_view(), name="suggestion-counts"
     ),
-    path(
-        f"{COMMUNITY}suggestions/compare/",
-        api.CompareView.as_view(),
-        name="suggestion-compare",
-    ),
+    path(f"{COMMUNITY}suggestions/compare/", api.CompareView.as_view(), name="suggestion-compare"),
     path(f"{COMMUNITY}answer-rule/", api.RuleView.as_view(), name="answer-rule"),
     path(
         "staff/suggestions/<id:suggestion_id>/votes/",

@@ -78,12 +78,7 @@ class SubmissionView(ApiView):
 
 @open_to(POST=Level.CURATOR)
 class RequestChangesView(ApiView):
-    @operation(
-        "Send it back",
-        VettingNoteSerializer,
-        takes=ChangesForm,
-        status=201,
-    )
+    @operation("Send it back", VettingNoteSerializer, takes=ChangesForm, status=201)
     def post(self, request: Request, community_id: int, data: Data) -> object:
         return request_changes(by=current_user(request), community_id=community_id, **data)
 

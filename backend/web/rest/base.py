@@ -51,15 +51,11 @@ class IdConverter:
 
 
 class StrictSerializer(serializers.Serializer):
-    """The shape of a request's body or filters. Raises ValidationError for names beyond its fields
-    (and ``also_allowed``).
-    """
-
-    also_allowed: frozenset[str] = frozenset()
+    """The shape of a request's body. Raises ValidationError for names that are not its fields."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            unknown = sorted(set(data) - set(self.fields) - self.also_allowed)
+            unknown = sorted(set(data) - set(self.fields))
             if unknown:
                 raise serializers.ValidationError(
                     {name: ["There is no such field."] for name in unknown}

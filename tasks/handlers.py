@@ -125,7 +125,7 @@ def settle(lease: Lease) -> None:
 
 
 @handles("enforce_exclusion_rules")
-def enforce_all_bars(lease: Lease) -> None:
+def enforce_rules(lease: Lease) -> None:
     enforce_exclusion_rules()
 
 
@@ -142,14 +142,14 @@ def expire_old_invitations(lease: Lease) -> None:
     expire_invitations()
 
 
-@handles("keep_memberships")
-def keep_memberships(lease: Lease) -> None:
+@handles("update_memberships")
+def update_memberships(lease: Lease) -> None:
     lapse_memberships()
     announce_ending_memberships()
 
 
-@handles("look_after_partnerships")
-def look_after_partnerships(lease: Lease) -> None:
+@handles("update_partnerships")
+def update_partnerships(lease: Lease) -> None:
     """Dormancy comes first: a dormant partnership is asked to become active, not to be reviewed."""
     mark_dormant()
     mark_reviews_due()

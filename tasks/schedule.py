@@ -52,9 +52,11 @@ PERIODIC_TASKS: dict[str, PeriodicTask] = {
     "expire_invitations": PeriodicTask(
         "expire_invitations", _DAY, dt.timedelta(hours=3, minutes=35)
     ),
-    "keep_memberships": PeriodicTask("keep_memberships", _DAY, dt.timedelta(hours=1, minutes=30)),
-    "look_after_partnerships": PeriodicTask(
-        "look_after_partnerships", _DAY, dt.timedelta(hours=1, minutes=45)
+    "update_memberships": PeriodicTask(
+        "update_memberships", _DAY, dt.timedelta(hours=1, minutes=30)
+    ),
+    "update_partnerships": PeriodicTask(
+        "update_partnerships", _DAY, dt.timedelta(hours=1, minutes=45)
     ),
     "clear_old_rows": PeriodicTask("clear_old_rows", _DAY, dt.timedelta(hours=4, minutes=45)),
 }

@@ -121,7 +121,7 @@ def move_introduction(
     _check_move(stage, close_reason)
     introduction = lock_introduction(introduction_id)
     if expected_stage and introduction.stage != expected_stage:
-        raise Conflict(_moved_words(introduction), code="introduction_moved")
+        raise Conflict(_moved_message(introduction), code="introduction_moved")
     if introduction.stage == _I.TO_INTRODUCE and stage != _I.CLOSED:
         _require_not_excluded(introduction.pair_id)
     _move_locked(introduction, by, stage, close_reason)
@@ -142,7 +142,7 @@ def _check_move(stage: str, close_reason: str) -> None:
         raise WrongState("Record the agreement; the introduction moves by itself.")
 
 
-def _moved_words(introduction: Introduction) -> str:
+def _moved_message(introduction: Introduction) -> str:
     last = (
         Event.objects.filter(topic=Topic.INTRODUCTION_MOVED, subject_id=introduction.pk)
         .select_related("by")

@@ -46,7 +46,7 @@ def has_first_suggestions() -> bool:
     return Suggestion.objects.filter(released_at__isnull=False).exists() or derived.exists()
 
 
-def ask_again_where_given_up() -> int:
+def retry_first_run() -> int:
     """Asks for another run where one was given up. Returns the last dead letter's id, or 0."""
     last = _dead_letters().order_by("-pk").values_list("pk", flat=True).first() or 0
     if last:
@@ -56,7 +56,7 @@ def ask_again_where_given_up() -> int:
     return last
 
 
-def given_up_since(dead_letter: int) -> str:
+def failure_since(dead_letter: int) -> str:
     """Which step was given up after that dead letter, and why; "" when none was."""
     work = _dead_letters().filter(pk__gt=dead_letter).order_by("pk").first()
     if work is None:
@@ -65,7 +65,7 @@ def given_up_since(dead_letter: int) -> str:
     return f"the step {work.task} was given up ({reason[0][:200]})"
 
 
-def first_run_in_words() -> str:
+def first_run_progress() -> str:
     """How far the run has come."""
     run = ScoringRun.objects.defer("snapshot").order_by("-pk").first()
     if run is None:

@@ -206,8 +206,8 @@ def test_nightly_slot_lapses_and_reminds_and_tells_the_owners(
         MembershipFactory(paid_through=today + DAY),
     )
     told = [CommunityRoleFactory(community=row.community).user for row in (over, ending)]
-    assert open_due_tick("keep_memberships") is not None
-    assert open_due_tick("keep_memberships") is None
+    assert open_due_tick("update_memberships") is not None
+    assert open_due_tick("update_memberships") is None
     drain()
     kinds = {row.recipient: row.kind for row in Notification.objects.all()}
     assert kinds == {told[0]: "membership_lapsed", told[1]: "membership_ending"}

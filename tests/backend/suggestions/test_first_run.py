@@ -13,10 +13,10 @@ from backend.runtime.datafolder import DataFolder
 from backend.runtime.management.commands import prepare_service
 from backend.suggestions.models import ScoringRun
 from backend.suggestions.services.first_run import (
-    ask_again_where_given_up,
-    first_run_in_words,
-    given_up_since,
+    failure_since,
+    first_run_progress,
     has_first_suggestions,
+    retry_first_run,
 )
 from tests.factories import (
     MOMENT,
@@ -57,7 +57,7 @@ def test_a_run_that_found_nothing_promising_is_not_waited_for() -> None:
 def test_run_under_way_is_not_asked_for_again() -> None:
     JobFactory(task="begin_run", key="all")
 
-    assert ask_again_where_given_up() == 0
+    assert retry_first_run() == 0
     assert not Event.objects.filter(topic=Topic.RUN_REQUESTED).exists()
 
 
@@ -66,18 +66,18 @@ def test_run_that_was_given_up_is_failed_and_asked_for_again() -> None:
     ScoringShardFactory(run=run, index=0)
     dead = _dead("score_shard", f"{run.pk}:0")
 
-    assert ask_again_where_given_up() == dead.pk
+    assert retry_first_run() == dead.pk
 
     run.refresh_from_db()
     assert run.status == ScoringRun.Status.FAILED
     assert Event.objects.filter(topic=Topic.RUN_REQUESTED).count() == 1
-    assert given_up_since(dead.pk) == ""
+    assert failure_since(dead.pk) == ""
 
 
 def test_step_given_up_ends_the_start_with_one_line_that_says_where_to_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare_service, "ask_again_where_given_up", lambda: 0)
+    monkeypatch.setattr(prepare_service, "retry_first_run", lambda: 0)
     _dead("begin_run")
 
     with pytest.raises(
@@ -98,6 +98,6 @@ def test_run_that_takes_too_long_ends_the_start_with_how_far_it_has_come(
 
 
 def test_progress_in_words() -> None:
-    assert first_run_in_words() == "the run has not begun"
+    assert first_run_progress() == "the run has not begun"
     ScoringRunFactory()
-    assert first_run_in_words() == "suggestions are being made"
+    assert first_run_progress() == "suggestions are being made"

@@ -21,10 +21,10 @@ from backend.outbox.models import Heartbeat
 from backend.runtime.datafolder import DataFolder, write_private
 from backend.runtime.pdf_libraries import ensure_pdf_libraries
 from backend.suggestions.services.first_run import (
-    ask_again_where_given_up,
-    first_run_in_words,
-    given_up_since,
+    failure_since,
+    first_run_progress,
     has_first_suggestions,
+    retry_first_run,
 )
 
 # How much longer than the data the libraries for PDFs may take to arrive, before the start goes on
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"DATABASE_URL is refused by its server: {said}; check user, password and name"
             ) from None
-        libraries = Thread(target=self._see_to_pdf_libraries, daemon=True)
+        libraries = Thread(target=self._install_pdf_libraries, daemon=True)
         if run_folder is not None:
             libraries.start()  # beside the data, which take longer
         call_command("translations", "compile", stdout=StringIO())
@@ -83,7 +83,7 @@ class Command(BaseCommand):
                 self._await_first_suggestions(folder)
             libraries.join(_PATIENCE_SECONDS)
 
-    def _see_to_pdf_libraries(self) -> None:
+    def _install_pdf_libraries(self) -> None:
         """Without them pages are printed instead of PDFs; everything else works."""
         if lacking := ensure_pdf_libraries():
             self.stderr.write(
@@ -100,7 +100,7 @@ class Command(BaseCommand):
         signs = run_folder / "sign-in.txt"
         signs.unlink(missing_ok=True)
         write_private(
-            signs, _said_by("sample_accounts") if folder.world() == "sample" else _FIRST_ACCOUNT
+            signs, _output_of("sample_accounts") if folder.world() == "sample" else _FIRST_ACCOUNT
         )
 
     def _await_first_suggestions(self, folder: DataFolder) -> None:
@@ -113,18 +113,18 @@ class Command(BaseCommand):
         """
         if has_first_suggestions():
             return
-        earlier, began = ask_again_where_given_up(), time.monotonic()
+        earlier, began = retry_first_run(), time.monotonic()
         while not has_first_suggestions():
-            lost, late = given_up_since(earlier), time.monotonic() - began > _FIRST_RUN_SECONDS
+            lost, late = failure_since(earlier), time.monotonic() - began > _FIRST_RUN_SECONDS
             if lost or late:
-                why = lost or f"after {_FIRST_RUN_SECONDS} s {first_run_in_words()}"
+                why = lost or f"after {_FIRST_RUN_SECONDS} s {first_run_progress()}"
                 raise CommandError(
                     f"there are no suggestions: {why}; see {folder.logs / 'worker.log'}"
                 )
             time.sleep(_LOOK_EVERY_SECONDS)
 
 
-def _said_by(name: str) -> str:
+def _output_of(name: str) -> str:
     said = StringIO()
     call_command(name, stdout=said)
     return said.getvalue()

@@ -315,7 +315,7 @@ def test_each_actor_gets_where_the_tables_say(stage: Stage, actor: str) -> None:
 
 @pytest.mark.parametrize("actor", ACTORS)
 def test_each_actor_is_refused_writing_where_the_table_says(stage: Stage, actor: str) -> None:
-    """Empty POST, PATCH and DELETE on every address of the API: whoever may not is told 401 or 404
+    """Empty POST, PATCH and DELETE on every address of the API: who may not gets 401 or 404
     before anything is looked at.
     """
     world, things = stage

@@ -70,7 +70,7 @@ FACETS: Mapping[str, FacetWords] = {
     "sectors": FacetWords(
         _("Similar sectors"),
         _("The economies differ."),
-        reason_named=_same(_("Both stand on %(items)s.")),
+        reason_named=_same(_("Both rely on %(items)s.")),
     ),
     "themes": FacetWords(
         _("Same themes of exchange"),

@@ -104,7 +104,7 @@ GROUPS: tuple[Group, ...] = (
         2,
         "authority",
         _("Who speaks for it"),
-        _("Staff read this to confirm that the community stands behind the profile."),
+        _("Staff read this to confirm that the community supports the profile."),
         (
             Field(
                 "registrant_role", _("Your role"), "choice", choices=REGISTRANT_ROLES, needed=True

@@ -94,7 +94,7 @@ def check_text(text: str) -> str:
             {
                 "text": [
                     _(
-                        "A brace stands alone. Write placeholders like {first}, and no braces "
+                        "There is a single brace. Write placeholders like {first}, and no braces "
                         "otherwise."
                     )
                 ]

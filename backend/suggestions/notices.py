@@ -133,8 +133,8 @@ def _suggestions_expiring(notification: Notification) -> MessageText:
             % {"own": own_name(notification)},
             *lines,
             _(
-                "No answer is an answer too: then the suggestion closes by itself, and nobody is"
-                " told why."
+                "No answer is an answer too: then the suggestion closes by itself, and nobody "
+                "learns why."
             ),
         ),
         _("See the suggestions"),

@@ -1,4 +1,4 @@
-"""Addresses of the pages and of the API, subject by subject. Who may ask stands at each view."""
+"""Addresses of the pages and of the API, subject by subject. Each view says who may ask."""
 
 from __future__ import annotations
 

@@ -387,7 +387,7 @@ def test_preview_is_the_public_page_of_the_draft(owner: Editor) -> None:
     assert "Two lines," in html
     assert ">many<" not in one_line(html), "what cannot be published is not shown"
     assert "7.2" in html
-    assert "without 1 answer that needs mending" in html
+    assert "without 1 answer that needs correcting" in html
     assert "Alex Doe" not in html, "who speaks for it is for staff"
     assert "Two lines," not in Client().get(owner.url("community")).text
 

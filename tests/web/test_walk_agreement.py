@@ -341,7 +341,7 @@ def they_meet(walk: Walk) -> None:
     official.page.get_by_label("Time 3", exact=True).fill("")
     official.page.get_by_label("Place, or link of the video call (optional)").fill("Video call")
     press(official, "Propose these times")
-    sees(official, "The times are proposed; both sides are told.", "once the other side can come")
+    sees(official, "times are proposed; both sides are notified.", "once the other side can come")
     album.keep(official, "official-proposed")
     chair.page.reload()
     follow(chair, "Open the meeting")
@@ -394,7 +394,7 @@ def curator_drafts_the_agreement(walk: Walk) -> None:
         "the sides see no draft"
     )
     press(curator, "Put version 2 before both sides")
-    sees(curator, "Both sides can read and sign it now; they are told.")
+    sees(curator, "Both sides can read and sign it now; they are notified.")
     album.keep(curator, "curator-put-it-before-both")
 
 

@@ -61,8 +61,8 @@ def _lock_for_signing(agreement_id: int) -> Agreement:
     if agreement.status != _G.SIGNING or agreement.introduction.stage == Introduction.Stage.CLOSED:
         raise WrongState(
             _(
-                "This agreement does not wait for signatures (any more). Reload to see where it "
-                "stands."
+                "This agreement does not wait for signatures (any more). Reload to see its current "
+                "state."
             )
         )
     return agreement

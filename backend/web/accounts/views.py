@@ -263,7 +263,8 @@ def roles(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_done(change_staff_role, refusals=(Conflict,), by=user):
         changed: User = form.result
         messages.success(
-            request, f"{changed} is now: {changed.get_staff_role_display()}. They sign in anew."
+            request,
+            f"{changed} is now: {changed.get_staff_role_display()}. They sign in again.",
         )
         return redirect("web:staff_roles")
     context = {

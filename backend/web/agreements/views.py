@@ -302,7 +302,7 @@ def draft(request: HttpRequest, agreement_id: int) -> HttpResponse:
 
 
 _ACTS: dict[str, tuple[Callable[..., Agreement], str]] = {
-    "offer": (offer_agreement, "Both sides can read and sign it now; they are told."),
+    "offer": (offer_agreement, "Both sides can read and sign it now; they are notified."),
     "reopen": (reopen_agreement, "It is a draft again. What a side had confirmed has fallen."),
     "give_up": (give_up_agreement, "It is given up; its versions stay."),
 }

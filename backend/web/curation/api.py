@@ -105,7 +105,7 @@ class ExclusionRulesView(ApiList):
         serializers.ExclusionRuleSerializer,
         takes=serializers.SetExclusionRuleSerializer,
         status=201,
-        description="What is open under it is taken back at once; neither side is told why.",
+        description="What is open under it is taken back at once; neither side learns why.",
     )
     def post(self, request: Request, data: Data) -> object:
         me = current_user(request)

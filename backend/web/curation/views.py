@@ -108,7 +108,7 @@ def act(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     chosen = request.POST.get("act", "")
     if chosen == "release":
         release(by=user, suggestion_id=suggestion_id)
-        messages.success(request, "Released: both sides are told.")
+        messages.success(request, "Released: both sides are notified.")
     elif chosen == "hold":
         hold(by=user, suggestion_id=suggestion_id)
         messages.success(request, "Held: neither side sees it.")

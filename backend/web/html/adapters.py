@@ -78,7 +78,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return f"{settings.PUBLIC_URL}{path}"
 
 
-# What django-allauth says of second factors, in words that name the mend.
+# What django-allauth says of second factors, in words that name the remedy.
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):

@@ -196,7 +196,7 @@ def _filled(message: Message) -> bool:
 def _distortions(source: Message, found: Message) -> Iterator[str]:
     originals = [source.id] if isinstance(source.id, str) else list(source.id)
     known = set().union(*map(_placeholders, originals))
-    # A language may say "one" in words; every other placeholder has to stand in each form.
+    # A language may say "one" in words; each form must contain every other placeholder.
     needed = known - _COUNTS if len(originals) > 1 else known
     for form in _forms(found):
         has = _placeholders(form)

@@ -23,7 +23,7 @@ class IntroductionSerializer(serializers.Serializer):
     other = CommunityNameSerializer()
     own_consent = serializers.BooleanField(help_text="Your side lets the other read its contacts")
     contacts_open = serializers.BooleanField(
-        help_text="Both sides do; the other side's consent alone is not told"
+        help_text="Both sides do; the other side's consent alone is not shown"
     )
     close_reason = serializers.CharField()
     opened_at = serializers.DateTimeField()

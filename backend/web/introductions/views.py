@@ -321,8 +321,8 @@ def move(request: HttpRequest, introduction_id: int) -> HttpResponse:
 def _after_conflict(
     request: HttpRequest, introduction_id: int, filters: QueryDict | None
 ) -> HttpResponse:
-    """The page that the curator came from, as it stands now; ``filters``: the board's, None for the
-    introduction's own page.
+    """The page that the curator came from, in its present state; ``filters``: the board's, None for
+    the introduction's own page.
     """
     if filters is not None:
         return _board(request, filters, status=409)

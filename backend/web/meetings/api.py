@@ -118,7 +118,7 @@ def _act_view(
 
 class CalendarView(Private, ApiView):
     @extend_schema(
-        summary="The calendar file, as the meeting stands now",
+        summary="The calendar file of the meeting as it is now",
         responses={(200, "text/calendar"): OpenApiTypes.STR},
     )
     def get(

@@ -85,7 +85,7 @@ def new(request: HttpRequest, introduction_id: int) -> HttpResponse:
     )
     asked: dict[str, Any] = {"introduction_id": introduction_id, "side_id": own_id}
     if request.method == "POST" and form.is_done(propose_meeting, by=user, **asked):
-        messages.success(request, _("The times are proposed; both sides are told."))
+        messages.success(request, _("The times are proposed; both sides are notified."))
         return redirect("web:meeting", introduction_id, form.result.pk)
     context = _frame(introduction, own_id) | {"form": form, "suggested": suggested}
     return render(request, "meetings/new.html", context, status=422 if form.errors else 200)
@@ -194,14 +194,14 @@ def _change(request: HttpRequest, where: dict[str, Any]) -> HttpResponse | None:
 
 def _cancel(request: HttpRequest, where: dict[str, Any]) -> None:
     cancel_meeting(**where)
-    messages.success(request, _("The meeting is cancelled; both sides are told."))
+    messages.success(request, _("The meeting is cancelled; both sides are notified."))
 
 
 @open_to(Level.SIGNED_IN)
 @_private
 @require_safe
 def calendar_file(request: HttpRequest, introduction_id: int, meeting_id: int) -> HttpResponse:
-    """The .ics file as the meeting stands now, in the zone of the reader's side."""
+    """The .ics file of the meeting as it is now, in the zone of the reader's side."""
     user = current_user(request)
     view, introduction, reader = meeting_for(current_reader(request), introduction_id, meeting_id)
     own = _sides(introduction, reader.community_id)[0]

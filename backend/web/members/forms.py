@@ -161,7 +161,7 @@ class ListForm(DomainForm):
 
 
 class ClaimForm(DomainForm):
-    """One a row: ids are told apart by the claim's number."""
+    """One a row: ids are distinguished by the claim's number."""
 
     documented = {"note": "Why not; its owners read this"}
 

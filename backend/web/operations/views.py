@@ -225,7 +225,7 @@ _HEADINGS = {
     "median_days": "Median, days",
     "p90_days": "90 % within, days",
     "id": "No.",
-    "where": "Stands at",
+    "where": "Stage",
     "idle_days": "Days without a move",
     "overdue_days": "Days overdue",
 }

@@ -110,7 +110,7 @@ class ActivityView(ApiView):
 @open_to(POST=Level.COMMUNITY)
 class ReportsView(ApiView):
     @operation(
-        "Write your side's report of a year, or write it anew",
+        "Write your side's report of a year, or rewrite it",
         serializers.ReportSerializer,
         takes=ReportForm,
         status=201,

@@ -232,7 +232,7 @@ def _writing(what: str) -> tuple[Callable[..., Any], dict[str, Any], str]:
         return save_report, {}, _("The report is saved. Both sides and staff can read it.")
     if what == "renewal":
         return renew_partnership, {}, _("Noted. It is renewed when the other side says so too.")
-    said = _("Your side's decision is recorded, and the other side is told.")
+    said = _("Your side's decision is recorded, and the other side is notified.")
     return decide_partnership, {"act": what}, said
 
 
@@ -270,9 +270,9 @@ def honour(request: HttpRequest, partnership_id: int) -> HttpResponse:
 def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
     reader, found = _read(request, partnership_id)
     side = reader.community_id
-    told = rationale_for(found, side)
+    rationale = rationale_for(found, side)
     language = get_language() or "en"
-    named = {entry["id"]: entry["name"] for entry in told.get("communities", ())}
+    named = {entry["id"]: entry["name"] for entry in rationale.get("communities", ())}
     reasons = [
         {
             **part,
@@ -280,23 +280,25 @@ def why(request: HttpRequest, partnership_id: int) -> HttpResponse:
             "words": part["sentences"].get(language) or part["sentences"]["en"],
             "but": part["caveat"].get(language) or part["caveat"]["en"],
         }
-        for part in told.get("reasons", ())
+        for part in rationale.get("reasons", ())
     ]
     stages = dict(Introduction.Stage.choices)
     context = {
         "partnership": found,
         "pair": found.pair,
         "side": side,
-        "why": told,
+        "why": rationale,
         "reasons": reasons,
         "decisions": [
-            {**row, "name": named.get(row["community_id"], "")} for row in told.get("decisions", ())
+            {**row, "name": named.get(row["community_id"], "")}
+            for row in rationale.get("decisions", ())
         ],
         "votes": [
-            {**row, "name": named.get(row["community_id"], "")} for row in told.get("votes", ())
+            {**row, "name": named.get(row["community_id"], "")}
+            for row in rationale.get("votes", ())
         ],
         "history": [
-            {**row, "label": stages.get(row["stage"], "")} for row in told.get("history", ())
+            {**row, "label": stages.get(row["stage"], "")} for row in rationale.get("history", ())
         ],
         "shows_sample": found.pair.a.is_sample or found.pair.b.is_sample,
     }

@@ -179,8 +179,8 @@ def withdraw(request: HttpRequest, request_id: int) -> HttpResponse:
 @open_to(Level.PUBLIC)
 @require_safe
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """What is offered, for whoever holds the link; who is not signed in is led through sign-in or
-    sign-up and back.
+    """What is offered to the holder of the link. A visitor signs in or signs up first and comes
+    back.
     """
     found = invitation_by_token(token)
     user = request.user if isinstance(request.user, User) else None

@@ -109,7 +109,7 @@ def register(request: HttpRequest) -> HttpResponse:
 
 
 def _labelled(errors: Mapping[str, list[str]], community_id: int) -> list[dict[str, Any]]:
-    """Each error with the words of its question and the page where it is mended."""
+    """Each error with the words of its question and the page where it is corrected."""
     rows = []
     for path, lines in errors.items():
         code, _dot, name = path.partition(".")

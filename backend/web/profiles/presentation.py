@@ -187,7 +187,7 @@ def by_weight(weights: Mapping[str, int] | None) -> list[str]:
 def community_summary(
     community: Community, data: Mapping[str, Any] | None = None
 ) -> CommunitySummary:
-    """Reads only what ``seeking_communities`` has fetched: no query. ``data`` stands in for the
+    """Reads only what ``seeking_communities`` has fetched: no query. ``data`` replaces the
     published version in a preview.
     """
     data = published_data(community) if data is None else data

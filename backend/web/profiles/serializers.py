@@ -147,7 +147,7 @@ class ProfileProgressSerializer(serializers.Serializer):
         child=serializers.CharField(), help_text="`group.question` without which nobody can submit"
     )
     wrong = serializers.ListField(
-        child=serializers.CharField(), help_text="`group.question` that must be mended"
+        child=serializers.CharField(), help_text="`group.question` that must be corrected"
     )
     minutes_needed = serializers.IntegerField(help_text="About, for what is needed")
     minutes_left = serializers.IntegerField(help_text="About, for everything")

@@ -26,7 +26,7 @@ class CountryNameSerializer(serializers.Serializer):
 
 
 class CommunityNameSerializer(serializers.Serializer):
-    """A community as far as it must be told from others."""
+    """A community as far as needed to distinguish it from others."""
 
     id = serializers.IntegerField()
     name = serializers.CharField()

@@ -33,7 +33,7 @@ Act = Callable[..., Response]
 
 
 class KeyReused(InvalidFields):
-    """The key stands for another request."""
+    """The key was used for another request."""
 
     code = "idempotency_key_reused"
 

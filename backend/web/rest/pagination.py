@@ -25,7 +25,7 @@ _SALT = "api.cursor"
 class CursorPages(BasePagination):
     """Pages through a queryset whose ``order_by`` names columns and ends with the primary key.
 
-    Empty values stand where PostgreSQL puts them: last in ascending order, first in descending.
+    Empty values come where PostgreSQL puts them: last in ascending order, first in descending.
 
     The cursor is signed: a client cannot make one up.
     """

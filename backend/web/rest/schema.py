@@ -25,7 +25,7 @@ from backend.web.rest.problems import CONTENT_TYPE, ProblemSerializer
 
 _AUDIENCE: dict[Level, str] = {
     Level.PUBLIC: "anybody",
-    Level.SIGNED_IN: "whoever is signed in",
+    Level.SIGNED_IN: "everybody who is signed in",
     Level.COMMUNITY: "people with a role in the community",
     Level.COMMUNITY_OR_STAFF: "people with a role in the community, and staff",
     Level.STAFF: "curators and administrators",

@@ -180,8 +180,7 @@ class UndoView(ApiView):
     @operation(
         "Undo your community's answer",
         SuggestionSerializer,
-        description="While it has not taken effect: until `undo_until`. Nobody has been told of "
-        "it.",
+        description="While it has not taken effect: until `undo_until`. Nobody has learnt of it.",
     )
     def post(self, request: Request, community_id: int, suggestion_id: int) -> object:
         user = current_user(request)

@@ -182,10 +182,10 @@ _WORDS = {
         "you."
     ),
     Decision.Answer.DECLINED: gettext_lazy(
-        "Thank you. The other side is not told; your reason helps us to suggest better."
+        "Thank you. The other side is not notified; your reason helps us to suggest better."
     ),
     Decision.Answer.WITHDRAWN: gettext_lazy(
-        "Your interest is withdrawn. The other side is not told."
+        "Your interest is withdrawn. The other side is not notified."
     ),
 }
 
@@ -219,7 +219,8 @@ def give_answer(request: HttpRequest, community_id: int, suggestion_id: int) -> 
 def undo(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
     undo_answer(by=current_user(request), suggestion_id=suggestion_id, community_id=community_id)
     messages.success(
-        request, _("Your answer is undone, as if it had never been given. Nobody was told of it.")
+        request,
+        _("Your answer is undone, as if it had never been given. Nobody was notified of it."),
     )
     return redirect("web:suggestion", community_id, suggestion_id)
 

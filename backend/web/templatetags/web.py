@@ -263,8 +263,8 @@ def beside(values: Iterable[Any], owners: Iterable[Any]) -> list[tuple[Any, Any]
     return list(zip(owners, values, strict=True))
 
 
-@register.inclusion_tag("vetting/standing.html")
-def vetting_standing(profile: Profile) -> dict[str, Any]:
+@register.inclusion_tag("vetting/state.html")
+def vetting_state(profile: Profile) -> dict[str, Any]:
     """What is asked, what was answered, and who waits for whom. Only for readers of the draft."""
     submitted = profile.status == Profile.Status.SUBMITTED
     return {

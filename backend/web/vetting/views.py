@@ -95,7 +95,7 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
     else:
         messages.success(
             request,
-            f"Published as version {approval.version.number}; the registrant is vetted and told.",
+            f"Published as version {approval.version.number}; the registrant is vetted and knows.",
         )
     return redirect("web:staff_vetting")
 

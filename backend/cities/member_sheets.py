@@ -52,6 +52,10 @@ def _refused(words: str) -> InvalidFields:
     return InvalidFields({"file": [words]})
 
 
+def too_large() -> InvalidFields:
+    return _refused(f"The file is larger than {LARGEST_FILE // 2**20} MB. Split the list.")
+
+
 def read_sheet(content: bytes) -> tuple[str, list[SheetRow]]:
     """How the file was read (for people), and its rows.
 
@@ -62,7 +66,7 @@ def read_sheet(content: bytes) -> tuple[str, list[SheetRow]]:
     if not content.strip():
         raise _refused("The file is empty.")
     if len(content) > LARGEST_FILE:
-        raise _refused("The file is larger than 5 MB. Split the list.")
+        raise too_large()
     read_as, table = (
         ("Excel", _excel(content)) if content.startswith(b"PK\x03\x04") else _csv(content)
     )

@@ -10,14 +10,19 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from backend.cities import services
-from backend.cities.member_sheets import COLUMNS, XLSX_TYPE, member_cells, write_csv, write_excel
+from backend.cities.member_sheets import (
+    COLUMNS,
+    XLSX_TYPE,
+    member_cells,
+    too_large,
+    write_csv,
+    write_excel,
+)
 from backend.cities.memberships import member, member_import, members
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.queries import partnerships_to_confirm
-from backend.common.errors import InvalidFields
 from backend.common.files import was_too_large
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
@@ -32,7 +37,6 @@ from backend.web.rest.base import (
     read_filters,
     validated,
 )
-from backend.web.rest.idempotency import idempotent
 
 
 @open_to(GET=Level.STAFF, POST=Level.CURATOR)
@@ -89,22 +93,21 @@ MemberEndView = _act(services.end_membership, "The community leaves the network"
 class MemberImportsView(ApiView):
     parser_classes = [MultiPartParser]
 
-    @extend_schema(
-        summary="Check a list of members",
+    @operation(
+        "Check a list of members",
+        serializers.MemberImportSerializer,
+        status=201,
+        request=serializers.MemberListUploadSerializer,
         description="Says what each row would do; changes nothing. Apply it by its id.",
-        request={"multipart/form-data": serializers.MemberListUploadSerializer},
-        responses={201: serializers.MemberImportSerializer},
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> object:
         data = request.data  # reads the files: only then it is known which was thrown away
         if was_too_large(request._request, "file"):
-            raise InvalidFields({"file": ["The file is larger than 5 MB. Split the list."]})
+            raise too_large()
         sent = validated(serializers.MemberListUploadSerializer, data)["file"]
-        kept = services.check_members(
+        return services.check_members(
             by=current_user(request), file_name=sent.name or "", content=sent.read()
         )
-        return Response(serializers.MemberImportSerializer(kept).data, status=201)
 
 
 @open_to(GET=Level.CURATOR)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.cities.member_sheets import LARGEST_FILE
 from backend.cities.memberships import ACTION_LABELS
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
@@ -50,7 +51,8 @@ class MemberBeginSerializer(StrictSerializer):
 
 class MemberListUploadSerializer(StrictSerializer):
     file = serializers.FileField(
-        help_text="CSV or Excel (.xlsx), at most 5 MB and 10,000 rows", allow_empty_file=True
+        help_text=f"CSV or Excel (.xlsx), at most {LARGEST_FILE // 2**20} MB and 10,000 rows",
+        allow_empty_file=True,
     )
 
 

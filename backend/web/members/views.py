@@ -20,6 +20,7 @@ from backend.cities.member_sheets import (
     LARGEST_FILE,
     XLSX_TYPE,
     member_cells,
+    too_large,
     write_csv,
     write_excel,
 )
@@ -161,7 +162,7 @@ def import_list(request: HttpRequest) -> HttpResponse:
             if was_too_large(request, "file") or (
                 sent is not None and (sent.size or 0) > LARGEST_FILE
             ):
-                raise InvalidFields({"file": ["The file is larger than 5 MB. Split the list."]})
+                raise too_large()
             if sent is None:
                 raise InvalidFields({"file": ["Choose a file first: CSV or Excel (.xlsx)."]})
             checked = services.check_members(

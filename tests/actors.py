@@ -239,10 +239,10 @@ def signed_document() -> SimpleUploadedFile:
 
 def drafted(world: World, introduction: Introduction | None = None, **values: Any) -> Agreement:
     """A complete draft in its second version."""
-    card = introduction or world.introduced()
+    introduction = introduction or world.introduced()
     given = terms(world, **values)
     curator = world.user("curator")
-    agreement = begin_draft(by=curator, introduction_id=card.pk, form=given["form"])
+    agreement = begin_draft(by=curator, introduction_id=introduction.pk, form=given["form"])
     save_version(by=curator, agreement_id=agreement.pk, based_on=1, **given)
     return agreement
 

@@ -19,7 +19,7 @@ from backend.suggestions.scoring.coverage import forget_others
 from tests.actors import World, make_world
 from tests.factories import UserFactory
 
-# A change stands or falls by itself, not by the luck of a draw: the same examples each time.
+# The same examples in each run, so that a failure is due to the change and not to the draw.
 # ``--hypothesis-profile=default`` draws others.
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.load_profile("same")
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def static_files_found_when_asked_for() -> None:
-    """Each test client begins the middleware anew; WhiteNoise would look through all static files
+    """Each test client builds the middleware again; WhiteNoise would look through all static files
     each time.
     """
     settings.WHITENOISE_AUTOREFRESH = True

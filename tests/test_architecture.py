@@ -58,7 +58,7 @@ def test_import_contracts_hold() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_no_room_without_a_subject() -> None:
+def test_no_module_name_without_a_subject() -> None:
     assert [name_of(path) for path in modules() if path.name in FORBIDDEN_FILES] == []
 
 
@@ -99,7 +99,7 @@ def services() -> list[Path]:
 
 
 @pytest.mark.parametrize("path", services(), ids=name_of)
-def test_writing_services_are_atomic_and_say_by_whom(path: Path) -> None:
+def test_writing_services_are_atomic_and_take_by(path: Path) -> None:
     """A public function that takes ``by`` writes; it runs in a transaction, and everything after
     ``*`` is named.
     """

@@ -301,14 +301,14 @@ def assert_same(seen: dict[str, Any], plain: dict[str, Any], life: str) -> None:
 
 
 @pytest.mark.parametrize("own", OWN)
-def test_no_surface_tells_the_other_sides_answer(scene: Scene, own: str) -> None:
+def test_no_surface_reveals_the_other_sides_answer(scene: Scene, own: str) -> None:
     with_b(scene, OWN[own])
     plain = seen_while(scene, [])
     for life in LIVES if own == "pending" else SETTLED:
         assert_same(seen_while(scene, LIVES[life]), plain, life)
 
 
-def test_interest_of_ones_own_learns_nothing_of_a_no(scene: Scene) -> None:
+def test_own_interest_reveals_nothing_of_a_decline(scene: Scene) -> None:
     """B is interested, so A's interest would be mutual, and told; every other life of A looks
     alike.
     """

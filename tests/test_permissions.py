@@ -59,8 +59,8 @@ class Scene:
         self.elsewhere = make.CommunityFactory(name="Elsewhere")
 
     def german_of_the_committee(self) -> Community:
-        """A second community of chair and committee member, so that a released suggestion can stand
-        beside the introduction.
+        """A second community of chair and committee member, so that a released suggestion can
+        exist beside the introduction.
         """
         second = make.CommunityFactory(name="Beta Two", country_code="DE", published=True)
         for actor, role in (("committee_member", "committee_member"), ("chair", "chair")):

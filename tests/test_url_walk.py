@@ -74,7 +74,7 @@ def test_every_name_of_allauth_has_an_address() -> None:
 
 
 def test_access_is_what_the_list_says() -> None:
-    """One line for each address and method. Whoever changes an access changes its line too."""
+    """One line for each address and method. A changed access changes its line too."""
     said = [f"{name} {method} {level}" for name in ROUTES for method, level in levels(name).items()]
     assert sorted(said) == sorted(GOLDEN.read_text(encoding="utf-8").splitlines())
 
@@ -298,7 +298,7 @@ def looks(client: Client, address: str) -> Any:
 
 
 @pytest.mark.parametrize("actor", ACTORS)
-def test_each_actor_gets_where_the_tables_say(stage: Stage, actor: str) -> None:
+def test_each_actor_reads_what_the_tables_allow(stage: Stage, actor: str) -> None:
     world, things = stage
     wrong = []
     client = world.client(actor)

@@ -1,4 +1,4 @@
-"""A small world with people to tell, and what must hold of it whatever was killed."""
+"""A small world with people to notify, and what must hold of it whatever was killed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def everything_is_done() -> bool:
 
 def check_everybody_was_told_once(mail_folder: Path) -> None:
     """Each official heard of each of their suggestions exactly once, in the page and by mail."""
-    told = [
+    notified = [
         (notification.recipient_id, notification.community_id, suggestion)
         for notification in Notification.objects.filter(kind="new_suggestions")
         for suggestion in notification.payload["suggestions"]
@@ -89,8 +89,8 @@ def check_everybody_was_told_once(mail_folder: Path) -> None:
         for side in (s.pair.a_id, s.pair.b_id)
     }
     assert expected, "the world has no suggestion, so nothing was tested"
-    assert len(told) == len(set(told))
-    assert set(told) == expected
+    assert len(notified) == len(set(notified))
+    assert set(notified) == expected
     assert (
         list(Job.objects.filter(status=Job.Status.DEAD).values_list("task", "key", "last_error"))
         == []

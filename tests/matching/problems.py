@@ -293,7 +293,7 @@ def transposed(candidates: Candidates) -> Candidates:
 def dense_oracle(
     candidates: Candidates, c_left: np.ndarray, c_right: np.ndarray, beta: float
 ) -> np.ndarray:
-    """μ (n_left, n_right) by the formula as it stands in the paper, on full matrices, until nothing
+    """μ (n_left, n_right) by the formula of the paper, on full matrices, until nothing
     moves any more: where capacities are equal and next to nothing is left over, that takes tens of
     thousands of turns."""
     kernel = np.zeros((len(candidates.left_ids), len(candidates.right_ids)))

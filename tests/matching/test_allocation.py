@@ -80,7 +80,7 @@ def test_more_capacity_never_means_fewer_meetings_for_a_community(
 
 
 def test_pairs_apart_from_all_others_settle_whatever_beta() -> None:
-    """Equal capacities of a part that stands alone leave next to nothing over, where the plain
+    """Equal capacities of an isolated part leave next to nothing over, where the plain
     iteration creeps.
     """
     alone = Candidates(

@@ -55,7 +55,7 @@ def test_ranking_equals_all_pairs_sorted(
 
 @settings(max_examples=80, deadline=None)
 @given(snapshots(max_side=6), snapshots(max_side=6), st.integers(1, 3))
-def test_engine_and_ranking_follow_a_snapshot_as_if_made_anew(
+def test_engine_and_ranking_follow_a_snapshot_as_if_built_from_scratch(
     before: Snapshot, after: Snapshot, k: int
 ) -> None:
     """Two unrelated snapshots whose ids overlap: communities change, come and go, columns appear
@@ -63,8 +63,8 @@ def test_engine_and_ranking_follow_a_snapshot_as_if_made_anew(
     """
     builder = FeatureBuilder(VOCABULARY, story_components=3).fit(before)
     earlier = build_engine(before, builder)
-    followed, anew = build_engine(after, builder, earlier=earlier), build_engine(after, builder)
-    assert np.array_equal(followed.left.importances, anew.left.importances, equal_nan=True)
+    followed, fresh = build_engine(after, builder, earlier=earlier), build_engine(after, builder)
+    assert np.array_equal(followed.left.importances, fresh.left.importances, equal_nan=True)
     for direction in ("left_to_right", "right_to_left"):
         for name in (
             "numerator_left",
@@ -74,16 +74,16 @@ def test_engine_and_ranking_follow_a_snapshot_as_if_made_anew(
             "total_weight",
         ):
             ours, theirs = (
-                getattr(getattr(engine.problem, direction), name) for engine in (followed, anew)
+                getattr(getattr(engine.problem, direction), name) for engine in (followed, fresh)
             )
             # A story encoded alone differs in the last bits
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(followed.problem.exceptions.rows, anew.problem.exceptions.rows)
+    np.testing.assert_array_equal(followed.problem.exceptions.rows, fresh.problem.exceptions.rows)
 
     index = RankingIndex(earlier.problem, top_k(earlier.problem, k + 1), k)
     changes = changes_between(earlier, followed)
     index.update(followed.problem, changes.left, changes.right, same_columns=changes.same_columns)
-    expected = top_k(anew.problem, k)
+    expected = top_k(fresh.problem, k)
     for side in ("left", "right"):
         ours, theirs = getattr(index.ranking, side), getattr(expected, side)
         np.testing.assert_array_equal(ours.counterpart_ids >= 0, theirs.counterpart_ids >= 0)

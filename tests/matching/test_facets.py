@@ -38,7 +38,7 @@ def abroad(**known: Any) -> ProfileRecord:
 def similarity(
     part: Part, i: ProfileRecord, j: ProfileRecord, *others: ProfileRecord
 ) -> float | None:
-    """i→j as the engine computes it: fitted on both sides (``others`` stand on the right), a dot
+    """i→j as the engine computes it: fitted on both sides (``others`` are the right side), a dot
     product where both are present.
     """
     left, right = [i], [j, *others]
@@ -307,19 +307,19 @@ def test_stories_of_one_language_are_not_alike_for_that() -> None:
     that is unrelated, .5.
     """
     subjects = ("opera", "steel", "wine", "chess", "rowing", "bees", "glass", "jazz")
-    told = [
+    records = [
         ProfileRecord(
             k, "DE", story=f"Our city welcomes people {word} {word}s", story_language="en"
         )
         for k, word in enumerate(subjects, 10)
     ]
-    told += [
+    records += [
         ProfileRecord(k, "FR", story=f"Notre ville accueille {word} {word}s", story_language="fr")
         for k, word in enumerate(subjects, 30)
     ]
     part = Story({}, 6, 0)
-    part.fit([], told)
-    rows = part.encode(told[:8], "right").offered
+    part.fit([], records)
+    rows = part.encode(records[:8], "right").offered
     between = (rows @ rows.T)[~np.eye(8, dtype=bool)]
     assert abs(between.mean() - 0.5) < 0.1
 

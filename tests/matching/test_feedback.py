@@ -70,7 +70,7 @@ def test_few_decisions_or_a_strong_pull_leave_the_prior_weights_nearly_as_they_w
     assert _moved(held) < 1e-3
 
 
-def test_decisions_by_the_weights_in_use_or_by_chance_give_nothing_better() -> None:
+def test_decisions_by_the_weights_in_use_or_by_chance_improve_nothing() -> None:
     for seed in (1, 2):
         by_chance = _decisions(400, truth={}, slope=0.0, seed=seed)
         learned, report = fit_weights(by_chance, Weights(), version="x")

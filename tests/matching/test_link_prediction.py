@@ -131,9 +131,9 @@ def test_each_telling_gives_a_finite_number_for_every_pair_and_name(
     encoding: type[TargetEncoding],
 ) -> None:
     data, rest, asked, abroad = split()
-    told = encoding(known_of(data, rest)).features(asked, abroad)
-    assert told.shape == (len(asked), len(abroad), len(encoding.names))
-    assert np.isfinite(told).all()
+    encoded = encoding(known_of(data, rest)).features(asked, abroad)
+    assert encoded.shape == (len(asked), len(abroad), len(encoding.names))
+    assert np.isfinite(encoded).all()
 
 
 @pytest.mark.parametrize("encoding", TARGET_ENCODINGS)
@@ -145,14 +145,14 @@ def test_a_city_that_is_counted_cannot_be_asked_about(encoding: type[TargetEncod
 
 
 @pytest.mark.parametrize("encoding", TARGET_ENCODINGS)
-def test_partners_of_similar_cities_are_told_apart_from_others(
+def test_partners_of_similar_cities_are_distinguished_from_others(
     encoding: type[TargetEncoding],
 ) -> None:
     data, rest, asked, abroad = split()
-    told = encoding(known_of(data, rest)).features(asked[:1], abroad)[0]
+    encoded = encoding(known_of(data, rest)).features(asked[:1], abroad)[0]
     country = np.array(data.cities.text["country"])[abroad]
     name = "h_country_state" if "h_country_state" in encoding.names else encoding.names[0]
-    values = told[:, encoding.names.index(name)]
+    values = encoded[:, encoding.names.index(name)]
     if encoding.names[0] == "h_size_country":
         gap = np.abs(
             data.cities.number["population"][abroad] / data.cities.number["population"][asked[0]]

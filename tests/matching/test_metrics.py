@@ -41,7 +41,7 @@ def test_ranks_count_all_better_items_best_relevant_first() -> None:
     assert found.others == 3
 
 
-def test_items_of_unknown_label_neither_help_nor_stand_above() -> None:
+def test_items_of_unknown_label_neither_help_nor_outrank() -> None:
     assert recovered([0.1, 0.9, 0.5], relevant=[2], ignored=[1]).ranks.tolist() == [1]
     assert recovered([0.1, 0.9, 0.5], relevant=[2]).ranks.tolist() == [2]
 

@@ -55,7 +55,7 @@ def _lopsided(seed: int = 4, n: int = 40, m: int = 90) -> Market:
 
 def test_measures_by_hand() -> None:
     found = simulate(_market(), Lists(np.array([[0, 1], [0, -1]]), np.array([[0, 1], [-1, -1]])))
-    # 0–0: both first; 1–0: first of left 1, second of right 0; 0–1 stands on left's list alone.
+    # 0–0: both first; 1–0: first of left 1, second of right 0; 0–1 is on left's list alone.
     assert found.mutual_interests == pytest.approx(0.5 * 0.4 * (1 + 1 / 2))
     assert found.left_exposure.tolist() == [1.0, 0.5] and found.right_exposure.tolist() == [
         2.0,
@@ -72,7 +72,7 @@ def test_measures_by_hand() -> None:
     )
 
 
-def test_pairs_that_are_not_allowed_stand_on_no_list() -> None:
+def test_pairs_that_are_not_allowed_are_on_no_list() -> None:
     market = _market(allowed=np.array([[True, False], [False, False]]))
     for lists in (
         popularity_lists(market, 3),

@@ -227,7 +227,7 @@ def test_bad_input_is_named() -> None:
 
 
 # Parts of the ranking that have a plain equal: looking up positions, and sums that agree to the
-# last bit whoever adds them up.
+# last bit in whatever order they are added.
 
 
 _ANYTHING = st.integers(-(2**62), 2**62)

@@ -1,4 +1,4 @@
-"""Updates against ranking everything anew, which in turn stands against the oracle."""
+"""Updates against a fresh ranking, which other tests compare with the oracle."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ changes = st.lists(
     steps=st.lists(changes, min_size=1, max_size=5),
 )
 @settings(max_examples=120, deadline=None)
-def test_a_sequence_of_updates_equals_ranking_anew(
+def test_a_sequence_of_updates_equals_a_fresh_ranking(
     seed: int, levels: int | None, k: int, reserve: int, steps: list[list[tuple[str, str, int]]]
 ) -> None:
     world = World(seed, levels=levels)
@@ -227,11 +227,11 @@ def test_more_counterparts_than_two_bytes_can_name() -> None:
         right_to_left=with_row(wide.right_to_left, other.right_to_left, False),
     )
     index.update(after, changed_left=[int(wide.left_ids[-1])])
-    anew = top_k(after, 3)
+    fresh = top_k(after, 3)
     for name in ("counterpart_ids", "scores"):
         for side in ("left", "right"):
             np.testing.assert_array_equal(
-                getattr(getattr(index.ranking, side), name), getattr(getattr(anew, side), name)
+                getattr(getattr(index.ranking, side), name), getattr(getattr(fresh, side), name)
             )
 
 

@@ -79,7 +79,7 @@ def test_impossible_port(word: str) -> None:
 @pytest.mark.parametrize(
     "words", [["--prot", "1"], ["--port"], ["--workers", "0"], ["now"], ["--por", "8001"]]
 )
-def test_wrong_options_are_told_in_one_line(words: list[str]) -> None:
+def test_wrong_options_are_reported_in_one_line(words: list[str]) -> None:
     _assert_one_line(_up(*words), "up --help")
 
 

@@ -76,7 +76,7 @@ def test_command_beside_a_running_service_uses_its_servers(tmp_path: Path) -> No
     assert not (folder.path / "postgres").exists()
 
 
-def test_command_beside_another_command_is_told_to_wait(tmp_path: Path) -> None:
+def test_command_beside_another_command_must_wait(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
     folder.prepare()
     with folder.locked("command"):

@@ -94,7 +94,7 @@ def test_stale_lock_whose_number_belongs_to_another_program_is_cleared(
         processes.stop(stranger)
 
 
-def test_interrupted_set_up_is_thrown_away(postgres: EmbeddedPostgres) -> None:
+def test_interrupted_set_up_is_discarded(postgres: EmbeddedPostgres) -> None:
     half = postgres.folder / "cluster.partial"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -202,7 +202,7 @@ class TestProgramsUnderRoot:
 
 
 @pytest.mark.skipif(not is_root(), reason="only root can mount a small disk")
-def test_full_disk_is_told_in_one_line_and_leaves_no_half_cluster(tmp_path: Path) -> None:
+def test_full_disk_is_reported_in_one_line_and_leaves_no_half_cluster(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(

@@ -78,12 +78,12 @@ def test_delay_before_a_restart_doubles(
     supervisor.start(_part("broken", "raise SystemExit(3)"))
     with pytest.raises(ServerError):
         supervisor.run_until(lambda: False, seconds=30, patience=2)
-    told = [
+    delays = [
         line.rsplit(" in ", 1)[1]
         for line in capsys.readouterr().out.splitlines()
         if "starting it again" in line
     ]
-    assert told == ["0.5 s", "1 s"]
+    assert delays == ["0.5 s", "1 s"]
 
 
 def test_signal_interrupts_and_parts_stop_group_after_group(

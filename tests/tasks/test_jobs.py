@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def scratch() -> Iterator[Callable[[Callable[[Lease], object]], str]]:
-    """Registers a performer for the length of a test and gives its name."""
+    """Registers a handler for the length of a test and gives its name."""
 
     def register(function: Callable[[Lease], object]) -> str:
         HANDLERS["scratch"] = function
@@ -83,7 +83,7 @@ def test_poison_is_tried_three_times_and_harms_no_other_work(scratch) -> None:
     assert Job.objects.get(pk=good.pk).status == Job.Status.DONE
 
 
-def test_work_without_a_performer_is_a_dead_letter_in_the_end() -> None:
+def test_job_without_a_handler_becomes_a_dead_letter() -> None:
     row = JobFactory(task="unheard_of")
     for _ in range(4):
         _make_due(row)
@@ -134,7 +134,7 @@ def test_lease_is_kept_while_the_work_takes_longer_than_it(scratch, settings) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_work_delivered_to_four_workers_at_once_is_done_by_one(scratch) -> None:
+def test_job_delivered_to_four_workers_at_once_runs_once(scratch) -> None:
     seen: list[int] = []
     row = JobFactory(task=scratch(lambda lease: seen.append(lease.job_id)))
 

@@ -203,7 +203,7 @@ def test_work_is_published_when_it_is_due_and_not_before(queued: Callable[[], in
     assert queued() == 0
 
 
-def test_broker_that_is_away_delays_and_loses_nothing(
+def test_unreachable_broker_delays_and_loses_nothing(
     settings, queued: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = settings.REDIS_URL
@@ -248,7 +248,7 @@ def test_missed_slots_are_opened_by_the_sweep_once() -> None:
     assert Event.objects.filter(topic=Topic.TICK_OPENED).count() == len(PERIODIC_TASKS)
 
 
-def test_relay_does_nothing_before_the_file_that_it_waits_for(tmp_path: Path) -> None:
+def test_relay_waits_for_its_file(tmp_path: Path) -> None:
     process, file = Relay(), tmp_path / "loaded"
     waiting = threading.Thread(target=process.wait_for, args=[file])
     waiting.start()
@@ -310,7 +310,7 @@ UTC = dt.UTC
 
 
 @pytest.mark.parametrize(
-    ("moment", "slot"),
+    ("moment", "tick"),
     [
         (
             dt.datetime(2026, 3, 29, 2, 29, 59, tzinfo=UTC),
@@ -327,8 +327,8 @@ UTC = dt.UTC
         ),
     ],
 )
-def test_slot_is_the_latest_that_has_begun(moment: dt.datetime, slot: dt.datetime) -> None:
-    assert PERIODIC_TASKS["score_nightly"].tick_at(moment) == slot
+def test_tick_is_the_latest_that_has_begun(moment: dt.datetime, tick: dt.datetime) -> None:
+    assert PERIODIC_TASKS["score_nightly"].tick_at(moment) == tick
 
 
 def test_every_slot_of_a_year_of_hours_comes_once() -> None:
@@ -339,7 +339,7 @@ def test_every_slot_of_a_year_of_hours_comes_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_beats_open_one_slot() -> None:
+def test_four_beats_open_one_tick() -> None:
     outcomes_of(*[lambda: open_tick("score_nightly")] * 4)
 
     assert ScheduledTick.objects.filter(schedule="score_nightly").count() == 1

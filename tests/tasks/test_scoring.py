@@ -75,7 +75,7 @@ def test_score_says_why_it_cannot_go_on(world: list[Community]) -> None:
         _score("--quiet")
 
 
-def test_run_tells_both_sides_of_each_promising_pair(
+def test_run_notifies_both_sides_of_each_promising_pair(
     world: list[Community], drain: Callable[[], int]
 ) -> None:
     with transaction.atomic():
@@ -92,7 +92,7 @@ def test_run_tells_both_sides_of_each_promising_pair(
     assert len(mail.outbox) == Notification.objects.count()
 
 
-def test_publishing_a_profile_makes_suggestions_told_to_both_sides_of_each(
+def test_publishing_a_profile_suggests_pairs_and_notifies_both_sides(
     world: list[Community], drain: Callable[[], int]
 ) -> None:
     newcomer = world[-1]
@@ -132,7 +132,7 @@ def test_rescoring_twice_leaves_the_ranking_as_it_is(
     rows = sorted(
         RankedPair.objects.values_list("left_id", "right_id", "score", "left_rank", "right_rank")
     )
-    told = Notification.objects.count()
+    notified = Notification.objects.count()
 
     for _ in range(times):
         with transaction.atomic():
@@ -147,4 +147,4 @@ def test_rescoring_twice_leaves_the_ranking_as_it_is(
         )
         == rows
     )
-    assert Notification.objects.count() == told
+    assert Notification.objects.count() == notified

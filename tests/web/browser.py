@@ -29,7 +29,7 @@ ARGUMENTS = [
 WIDTHS = (320, 1280)
 _AXE = Axe()
 # All rules that are on by default. One of them waits for sound and video to load; the styles, which
-# axe would read anew at each run, are for a rule that is off.
+# axe would read again at each run, are for a rule that is off.
 _OPTIONS = "{resultTypes: ['violations'], preload: {assets: ['media']}}"
 
 
@@ -166,7 +166,7 @@ class Album:
         self._count = 0
 
     def keep(self, visitor: Visitor, name: str) -> None:
-        """The page as it stands, at both widths. What is wrong with it is collected, so that one
+        """The present page, at both widths. What is wrong with it is collected, so that one
         run tells of every page.
         """
         self._count += 1

@@ -56,7 +56,7 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
     ListedPartnershipFactory(place_a=official.community.place)
     NotificationFactory(recipient=official.user, community=official.community)
     third = SuggestionFactory(pair__a=official.community, mutual=True)
-    card = IntroductionFactory(suggestion=third, stage=Introduction.Stage.INTRODUCED)
+    introduction = IntroductionFactory(suggestion=third, stage=Introduction.Stage.INTRODUCED)
     submitted = CommunityRoleFactory(vetted_at=None).community
     run = ScoringRunFactory(status="running", shard_count=3)
     pk = official.community_id
@@ -76,7 +76,7 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
         "web:suggestions": f"{pk}",
         "web:suggestion": f"{pk} {suggestion.pk}",
         "web:dossier": f"{pk} {suggestion.pk}",
-        "web:introduction": f"{card.pk}",
+        "web:introduction": f"{introduction.pk}",
         "account_login": "",
         "account_signup": "",
         "account_reset_password": "",
@@ -86,8 +86,8 @@ def busy(suggestion: Suggestion, official: CommunityRole) -> tuple[User, User, d
         "web:staff_suggestions": "",
         "web:staff_suggestion": f"{suggestion.pk}",
         "web:staff_introductions": "",
-        "web:staff_introduction": f"{card.pk}",
-        "web:staff_agreement": f"{card.pk}",
+        "web:staff_introduction": f"{introduction.pk}",
+        "web:staff_agreement": f"{introduction.pk}",
         "web:staff_runs": "",
         "web:staff_run": f"{run.pk}",
         "web:staff_dead_letters": "",

@@ -152,7 +152,7 @@ def test_the_same_key_sends_one_document(world: World, callers: dict[str, Caller
     assert (bad.status_code, list(bad.json()["errors"])) == (422, ["document"])
 
 
-def test_reopened_draft_asks_both_sides_anew(world: World, callers: dict[str, Caller]) -> None:
+def test_reopened_draft_asks_both_sides_again(world: World, callers: dict[str, Caller]) -> None:
     agreement = signing(world)
     callers["official"].post(
         f"communities/{world.a.pk}/agreements/{agreement.pk}/confirmation/", signature()

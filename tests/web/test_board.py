@@ -28,7 +28,7 @@ def page(client: Client, address: str, **query: str) -> str:
 
 
 def test_marks_are_words_beside_their_signs(world: World) -> None:
-    card = world.introduced(
+    introduction = world.introduced(
         due_on=NOW.date() - dt.timedelta(days=2), stage_since=NOW - dt.timedelta(days=40)
     )
     set_exclusion_rule(
@@ -39,14 +39,14 @@ def test_marks_are_words_beside_their_signs(world: World) -> None:
         from_on=NOW.date(),
     )
     curator = world.client("curator")
-    for address in (url("staff_introductions"), url("staff_introduction", card.pk)):
+    for address in (url("staff_introductions"), url("staff_introduction", introduction.pk)):
         html = one_line(page(curator, address))
-        assert f"overdue since {card.due_on:%-d %b}" in html.replace(
-            f"{card.due_on:%B}", f"{card.due_on:%b}"
+        assert f"overdue since {introduction.due_on:%-d %b}" in html.replace(
+            f"{introduction.due_on:%B}", f"{introduction.due_on:%b}"
         )
         assert "stuck for 40 days" in html
         assert "excluded" in html
-    for address in (url("introduction", card.pk), url("dashboard")):
+    for address in (url("introduction", introduction.pk), url("dashboard")):
         assert "excluded" not in page(world.client("official"), address)
 
 
@@ -72,9 +72,9 @@ def test_filters(world: World, query: dict[str, str], shown: bool) -> None:
 
 
 def test_two_curators_at_once_the_second_sees_the_conflict(world: World, sign_in: SignIn) -> None:
-    card = world.introduced()
+    introduction = world.introduced()
     first, second = world.client("curator"), sign_in(UserFactory(curator=True, name="Second"))
-    address = url("staff_introduction_move", card.pk)
+    address = url("staff_introduction_move", introduction.pk)
     seen = form_to(page(second, url("staff_introductions"), owner="nobody"), address).values
     assert first.post(address, {"stage": "exploring", "expected": "introduced"}).status_code == 302
     late = second.post(address, seen | {"stage": ["first_meeting"]})
@@ -90,14 +90,14 @@ def test_two_curators_at_once_the_second_sees_the_conflict(world: World, sign_in
 
 
 def test_from_sign_in_to_an_introduction_in_two_clicks(world: World) -> None:
-    card = world.introduced(stage="to_introduce")
+    introduction = world.introduced(stage="to_introduce")
     curator = world.client("curator")
     overview = page(curator, url("staff"))
     assert f'href="{url("staff_introductions")}' in overview  # the first click
     (form,) = [
         form
         for form in forms_of(page(curator, url("staff_introductions")))
-        if form.action == url("staff_introduction_move", card.pk)
+        if form.action == url("staff_introduction_move", introduction.pk)
     ]
     assert form.values["stage"] == ["introduced"], "the menu already says what comes next"
     assert curator.post(form.action, form.values).status_code == 302  # the second
@@ -105,9 +105,9 @@ def test_from_sign_in_to_an_introduction_in_two_clicks(world: World) -> None:
 
 
 def test_menu_of_the_last_column_chooses_nothing_beforehand(world: World) -> None:
-    card = world.introduced(stage="council_resolution")
-    curator, address = world.client("curator"), url("staff_introduction_move", card.pk)
-    for shown in (url("staff_introductions"), url("staff_introduction", card.pk)):
+    introduction = world.introduced(stage="council_resolution")
+    curator, address = world.client("curator"), url("staff_introduction_move", introduction.pk)
+    for shown in (url("staff_introductions"), url("staff_introduction", introduction.pk)):
         values = form_to(page(curator, shown), address).values
         assert values["stage"] == [""]
         assert curator.post(address, values).status_code == 422
@@ -115,13 +115,12 @@ def test_menu_of_the_last_column_chooses_nothing_beforehand(world: World) -> Non
         "a hasty click moves nothing back"
     )
     Introduction.objects.update(stage="introduced")
-    assert form_to(page(curator, url("staff_introduction", card.pk)), address).values["stage"] == [
-        "first_meeting"
-    ]
+    html = page(curator, url("staff_introduction", introduction.pk))
+    assert form_to(html, address).values["stage"] == ["first_meeting"]
 
 
 def test_barred_pair_is_not_introduced(world: World) -> None:
-    card = world.introduced(stage="to_introduce")
+    introduction = world.introduced(stage="to_introduce")
     set_exclusion_rule(
         by=world.user("curator"),
         country="DE",
@@ -129,46 +128,44 @@ def test_barred_pair_is_not_introduced(world: World) -> None:
         source="Law 1",
         from_on=NOW.date(),
     )
-    curator = world.client("curator")
-    assert (
-        curator.post(url("staff_introduction_move", card.pk), {"stage": "introduced"}).status_code
-        == 409
-    )
-    posted = {"stage": "closed", "close_reason": "other"}
-    assert curator.post(url("staff_introduction_move", card.pk), posted).status_code == 302
+    curator, move = world.client("curator"), url("staff_introduction_move", introduction.pk)
+    assert curator.post(move, {"stage": "introduced"}).status_code == 409
+    assert curator.post(move, {"stage": "closed", "close_reason": "other"}).status_code == 302
 
 
 def test_notes_are_kept_and_neither_side_reads_them(world: World) -> None:
-    card, curator = world.introduced(), world.client("curator")
-    address = url("staff_introduction_note", card.pk)
+    introduction, curator = world.introduced(), world.client("curator")
+    address = url("staff_introduction_note", introduction.pk)
     assert "Write 1 to 4,000 characters." in curator.post(address, {"text": " "}).text
     assert curator.post(address, {"text": "Call <b>Monday</b>"}).status_code == 302
-    assert "Call &lt;b&gt;Monday&lt;/b&gt;" in page(curator, url("staff_introduction", card.pk))
-    assert "Monday" not in page(world.client("official"), url("introduction", card.pk))
+    html = page(curator, url("staff_introduction", introduction.pk))
+    assert "Call &lt;b&gt;Monday&lt;/b&gt;" in html
+    assert "Monday" not in page(world.client("official"), url("introduction", introduction.pk))
 
 
 def test_administrator_reads_and_moves_nothing(world: World) -> None:
-    card, admin = world.introduced(), world.client("admin")
-    for address in (url("staff_introductions"), url("staff_introduction", card.pk)):
+    introduction, admin = world.introduced(), world.client("admin")
+    for address in (url("staff_introductions"), url("staff_introduction", introduction.pk)):
         assert not [
             form
             for form in forms_of(page(admin, address))
             if form.action.startswith("/staff/") and form.method == "post"
         ]
-    assert (
-        admin.post(url("staff_introduction_move", card.pk), {"stage": "exploring"}).status_code
-        == 404
-    )
+    move = url("staff_introduction_move", introduction.pk)
+    assert admin.post(move, {"stage": "exploring"}).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["staff_introductions", "staff_introduction"])
 def test_pages_of_introductions_are_stored_by_no_cache(
     world: World, curator: User, name: str
 ) -> None:
-    card = world.introduced()
-    address = url(name, card.pk) if name == "staff_introduction" else url(name)
+    introduction = world.introduced()
+    address = url(name, introduction.pk) if name == "staff_introduction" else url(name)
     assert "no-store" in world.client("curator").get(address)["Cache-Control"]
-    assert "no-store" in world.client("official").get(url("introduction", card.pk))["Cache-Control"]
+    assert (
+        "no-store"
+        in world.client("official").get(url("introduction", introduction.pk))["Cache-Control"]
+    )
 
 
 def test_curator_reads_contacts_and_leaves_a_trace(world: World) -> None:

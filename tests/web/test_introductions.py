@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.http import HttpResponse
+from django.test import Client
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole
@@ -33,12 +35,15 @@ def introduced(suggestion: Suggestion) -> Introduction:
     return IntroductionFactory(suggestion=suggestion, stage=Introduction.Stage.INTRODUCED)
 
 
-def consent(sign_in: SignIn, role: CommunityRole, card: Introduction, act: str = "give") -> int:
-    return sign_in(role.user).post(url("introduction_consent", card.pk), {"act": act}).status_code
+def consent(
+    sign_in: SignIn, role: CommunityRole, introduction: Introduction, act: str = "give"
+) -> int:
+    address = url("introduction_consent", introduction.pk)
+    return sign_in(role.user).post(address, {"act": act}).status_code
 
 
-def page(sign_in: SignIn, user: User, card: Introduction) -> str:
-    response = sign_in(user).get(url("introduction", card.pk))
+def page(sign_in: SignIn, user: User, introduction: Introduction) -> str:
+    response = sign_in(user).get(url("introduction", introduction.pk))
     assert response.status_code == 200
     return response.text
 
@@ -79,7 +84,7 @@ def test_staff_never_consent_for_a_side(
     assert not introduced.consents.exists()
 
 
-def test_card_that_staff_have_not_introduced_is_not_shown(
+def test_introduction_that_staff_have_not_made_is_not_shown(
     introduced: Introduction, official: CommunityRole, sign_in: SignIn
 ) -> None:
     Introduction.objects.filter(pk=introduced.pk).update(stage="to_introduce")
@@ -89,7 +94,17 @@ def test_card_that_staff_have_not_introduced_is_not_shown(
 # Consent, contacts, leaving, the board and its notes through the API.
 
 
-JSON = "application/json"
+STAFF = "/api/v1/staff/introductions/"
+
+
+def send(client: Client, address: str, body: dict[str, object]) -> HttpResponse:
+    return client.post(address, body, content_type="application/json")
+
+
+def contacts(client: Client, world: World, introduction: Introduction) -> list[str]:
+    """The addresses that a person of A reads."""
+    response = client.get(address(world, introduction, more="contacts/"))
+    return [row["email"] for row in response.json()["contacts"]]
 
 
 def address(world: World, introduction: Introduction, side: str = "a", more: str = "") -> str:
@@ -100,95 +115,56 @@ def test_contacts_open_under_both_consents_and_close_with_one(world: World) -> N
     introduction, contact = world.introduced(), contact_of(world.b)
     official, chair = world.client("official"), world.client("chair")
 
-    def seen() -> list[str]:
-        return [
-            row["email"]
-            for row in official.get(address(world, introduction, more="contacts/")).json()[
-                "contacts"
-            ]
-        ]
-
-    assert seen() == []
-    assert (
-        official.post(address(world, introduction, more="consent/")).json()["own_consent"] is True
-    )
-    assert seen() == []
-    both = chair.post(address(world, introduction, "b", "consent/")).json()
+    own, theirs = (address(world, introduction, side, "consent/") for side in "ab")
+    assert contacts(official, world, introduction) == []
+    assert official.post(own).json()["own_consent"] is True
+    assert contacts(official, world, introduction) == []
+    both = chair.post(theirs).json()
     assert both["own_consent"] and both["contacts_open"]
-    assert seen() == [contact.email]
-    assert (
-        chair.delete(address(world, introduction, "b", "consent/")).json()["own_consent"] is False
-    )
-    assert seen() == []
-    assert chair.delete(address(world, introduction, "b", "consent/")).status_code == 409
+    assert contacts(official, world, introduction) == [contact.email]
+    assert chair.delete(theirs).json()["own_consent"] is False
+    assert contacts(official, world, introduction) == []
+    assert chair.delete(theirs).status_code == 409
 
 
 def test_staff_and_members_never_consent_for_a_side(world: World) -> None:
-    introduction = world.introduced()
+    theirs = address(world, world.introduced(), "b", "consent/")
     for actor in ("curator", "admin", "committee_member", "other_official", "official"):
-        assert (
-            world.client(actor).post(address(world, introduction, "b", "consent/")).status_code
-            == 404
-        ), actor
+        assert world.client(actor).post(theirs).status_code == 404, actor
 
 
 def test_introduction_under_the_wrong_community_is_not_found(world: World) -> None:
     introduction = world.introduced()
-    assert world.client("other_official").get(address(world, introduction, "c")).status_code == 404
-    assert (
-        world.client("other_official")
-        .get(address(world, introduction, "c", "contacts/"))
-        .status_code
-        == 404
-    )
+    client = world.client("other_official")
+    for more in ("", "contacts/"):
+        assert client.get(address(world, introduction, "c", more)).status_code == 404
 
 
-def test_card_before_the_introduction_is_for_staff_alone(world: World) -> None:
+def test_before_the_introduction_only_staff_read_it(world: World) -> None:
     introduction = world.introduced(stage="to_introduce")
     assert world.client("official").get(address(world, introduction)).status_code == 404
-    assert (
-        world.client("curator")
-        .get(f"/api/v1/staff/introductions/{introduction.pk}/")
-        .json()["stage"]
-        == "to_introduce"
-    )
+    response = world.client("curator").get(f"{STAFF}{introduction.pk}/")
+    assert response.json()["stage"] == "to_introduce"
 
 
-def test_card_is_moved_assigned_and_not_closed_without_a_reason(world: World) -> None:
+def test_introduction_is_moved_assigned_and_not_closed_without_a_reason(world: World) -> None:
     introduction, curator = world.introduced(stage="to_introduce"), world.client("curator")
-    card = f"/api/v1/staff/introductions/{introduction.pk}/"
-    assert (
-        curator.post(f"{card}move/", {"stage": "introduced"}, content_type=JSON).json()["stage"]
-        == "introduced"
-    )
+    path = f"{STAFF}{introduction.pk}/"
+    assert send(curator, f"{path}move/", {"stage": "introduced"}).json()["stage"] == "introduced"
     owner = {"owner_id": world.user("curator").pk, "due_on": "2027-01-31"}
-    assert curator.post(f"{card}assign/", owner, content_type=JSON).json()["due_on"] == "2027-01-31"
-    assert (
-        curator.post(
-            f"{card}assign/", owner | {"owner_id": world.user("official").pk}, content_type=JSON
-        ).status_code
-        == 422
-    )
-    assert curator.post(f"{card}move/", {"stage": "closed"}, content_type=JSON).status_code == 422
-    assert (
-        curator.post(f"{card}move/", {"stage": "agreement"}, content_type=JSON).status_code == 409
-    )
+    assert send(curator, f"{path}assign/", owner).json()["due_on"] == "2027-01-31"
+    wrong = owner | {"owner_id": world.user("official").pk}
+    assert send(curator, f"{path}assign/", wrong).status_code == 422
+    assert send(curator, f"{path}move/", {"stage": "closed"}).status_code == 422
+    assert send(curator, f"{path}move/", {"stage": "agreement"}).status_code == 409
 
 
-def test_stale_move_is_told_who_was_faster(world: World) -> None:
+def test_stale_move_is_refused_and_names_the_present_stage(world: World) -> None:
     introduction, curator = world.introduced(), world.client("curator")
-    card = f"/api/v1/staff/introductions/{introduction.pk}/"
-    assert (
-        curator.post(
-            f"{card}move/",
-            {"stage": "exploring", "expected_stage": "introduced"},
-            content_type=JSON,
-        ).status_code
-        == 200
-    )
-    late = curator.post(
-        f"{card}move/", {"stage": "proposal", "expected_stage": "introduced"}, content_type=JSON
-    )
+    path = f"{STAFF}{introduction.pk}/"
+    move = {"stage": "exploring", "expected_stage": "introduced"}
+    assert send(curator, f"{path}move/", move).status_code == 200
+    late = send(curator, f"{path}move/", move | {"stage": "proposal"})
     assert (late.status_code, late.json()["code"]) == (409, "introduction_moved")
     assert "has moved it to “Exploring”" in late.json()["detail"]
     assert Introduction.objects.get().stage == "exploring"
@@ -198,21 +174,13 @@ def test_side_leaves_once_and_its_contacts_close(world: World) -> None:
     introduction, contact = world.introduced(), contact_of(world.b)
     world.consent(introduction, world.a, world.b)
     official, chair = world.client("official"), world.client("chair")
-    assert (
-        official.get(address(world, introduction, more="contacts/")).json()["contacts"][0]["email"]
-        == contact.email
-    )
-    left = chair.post(address(world, introduction, "b", "leave/"), content_type=JSON)
-    assert (left.status_code, left.json()["stage"], left.json()["close_reason"]) == (
-        200,
-        "closed",
-        "side_withdrew",
-    )
-    assert official.get(address(world, introduction, more="contacts/")).json()["contacts"] == []
-    assert (
-        chair.post(address(world, introduction, "b", "leave/"), content_type=JSON).status_code
-        == 409
-    )
+    assert contacts(official, world, introduction) == [contact.email]
+    leave = address(world, introduction, "b", "leave/")
+    left = send(chair, leave, {})
+    assert left.status_code == 200
+    assert (left.json()["stage"], left.json()["close_reason"]) == ("closed", "side_withdrew")
+    assert contacts(official, world, introduction) == []
+    assert send(chair, leave, {}).status_code == 409
     introduction.pair.refresh_from_db()
     assert introduction.pair.closed_until is not None
 
@@ -233,7 +201,7 @@ def test_reading_contacts_is_recorded_with_those_who_are_read(world: World) -> N
     )
 
 
-def test_consent_of_the_other_side_alone_is_not_told(world: World) -> None:
+def test_consent_of_the_other_side_alone_is_not_revealed(world: World) -> None:
     introduction, official = world.introduced(), world.client("official")
     before = official.get(address(world, introduction)).content
     world.consent(introduction, world.b)
@@ -270,20 +238,16 @@ def test_board_is_narrowed_down(world: World) -> None:
         "stage=exploring": {other.pk},
         "search=alpha": {mine.pk},
     }.items():
-        rows = (
-            world.client("curator").get(f"/api/v1/staff/introductions/?{query}").json()["results"]
-        )
+        rows = world.client("curator").get(f"{STAFF}?{query}").json()["results"]
         assert {row["id"] for row in rows} == found, query
 
 
 def test_notes_are_for_staff_alone(world: World) -> None:
     introduction = world.introduced()
-    notes = f"/api/v1/staff/introductions/{introduction.pk}/notes/"
+    notes = f"{STAFF}{introduction.pk}/notes/"
     curator = world.client("curator")
-    assert curator.post(notes, {"text": " "}, content_type=JSON).status_code == 422
-    assert (
-        curator.post(notes, {"text": "They call on Monday."}, content_type=JSON).status_code == 201
-    )
+    assert send(curator, notes, {"text": " "}).status_code == 422
+    assert send(curator, notes, {"text": "They call on Monday."}).status_code == 201
     assert [row["text"] for row in curator.get(notes).json()["results"]] == ["They call on Monday."]
     assert world.client("admin").get(notes).status_code == 200
     for actor in ("official", "chair", "stranger"):
@@ -293,19 +257,9 @@ def test_notes_are_for_staff_alone(world: World) -> None:
 
 def test_introduction_by_hand_needs_its_reason(world: World) -> None:
     curator = world.client("curator")
-    assert (
-        curator.post(
-            "/api/v1/staff/introductions/",
-            {"pair_id": world.pair.pk, "because": " "},
-            content_type=JSON,
-        ).status_code
-        == 422
-    )
-    opened = curator.post(
-        "/api/v1/staff/introductions/",
-        {"pair_id": world.pair.pk, "because": "The mayors met."},
-        content_type=JSON,
-    )
+    by_hand = {"pair_id": world.pair.pk, "because": " "}
+    assert send(curator, STAFF, by_hand).status_code == 422
+    opened = send(curator, STAFF, by_hand | {"because": "The mayors met."})
     assert (opened.status_code, opened.json()["opened_because"]) == (201, "The mayors met.")
-    board = curator.get("/api/v1/staff/introductions/?stage=to_introduce").json()["results"]
-    assert [card["id"] for card in board] == [opened.json()["id"]]
+    board = curator.get(f"{STAFF}?stage=to_introduce").json()["results"]
+    assert [introduction["id"] for introduction in board] == [opened.json()["id"]]

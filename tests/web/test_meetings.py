@@ -36,16 +36,21 @@ def page(client: Client, address: str) -> str:
     return response.text
 
 
-def propose(client: Client, card: Introduction, **more: str) -> Meeting:
-    form = {
-        "times.0": local(10),
-        "times.1": local(11),
-        "minutes": "60",
-        "place": "Town hall",
-    } | more
-    response = client.post(url("meeting_new", card.pk), form)
+def propose(client: Client, introduction: Introduction, **more: str) -> Meeting:
+    form = {"times.0": local(10), "times.1": local(11), "minutes": "60", "place": "Town hall"}
+    response = client.post(url("meeting_new", introduction.pk), form | more)
     assert response.status_code == 302, response.text
     return Meeting.objects.order_by("-pk")[0]
+
+
+def meeting_page(client: Client, meeting: Meeting) -> str:
+    return page(client, url("meeting", meeting.introduction_id, meeting.pk))
+
+
+def send(client: Client, meeting: Meeting, posted: dict[str, Any]) -> int:
+    """The status code of an act on the meeting's page."""
+    address = url("meeting_act", meeting.introduction_id, meeting.pk)
+    return client.post(address, posted).status_code
 
 
 def acts(html: str) -> dict[str, dict[str, list[str]]]:
@@ -58,70 +63,56 @@ def acts(html: str) -> dict[str, dict[str, list[str]]]:
 
 
 def test_from_times_to_a_calendar_file(zoned_world: World) -> None:
-    card = zoned_world.introduced()
+    introduction = zoned_world.introduced()
     official, chair = zoned_world.client("official"), zoned_world.client("chair")
-    assert "Times that suit both" in page(official, url("meeting_new", card.pk))
-    meeting = propose(official, card)
-    address, act = url("meeting", card.pk, meeting.pk), url("meeting_act", card.pk, meeting.pk)
-    assert "fix" not in acts(page(official, address)), (
+    assert "Times that suit both" in page(official, url("meeting_new", introduction.pk))
+    meeting = propose(official, introduction)
+    assert "fix" not in acts(meeting_page(official, meeting)), (
         "the other side has not said when it can come"
     )
-    html = page(chair, address)
+    html = meeting_page(chair, meeting)
     assert "15:00" in html
     assert "21:00" in html or "20:00" in html
-    assert chair.post(act, acts(html)["fix"]).status_code == 302
+    assert send(chair, meeting, acts(html)["fix"]) == 302
     meeting.refresh_from_db()
     assert meeting.status == "fixed"
-    assert url("meeting", card.pk, meeting.pk) in page(official, url("introduction", card.pk))
-    response = chair.get(url("meeting_file", card.pk, meeting.pk))
+    introduction_page = page(official, url("introduction", introduction.pk))
+    assert url("meeting", introduction.pk, meeting.pk) in introduction_page
+    response = chair.get(url("meeting_file", introduction.pk, meeting.pk))
     assert response["Cache-Control"] == "no-store, private"
-    assert (
-        Calendar.from_ical(response.text).walk("VEVENT")[0]["DTSTART"].dt.tzinfo.key
-        == "Europe/Berlin"
-    )
-    assert official.post(act, acts(page(official, address))["cancel"]).status_code == 302
-    assert "Cancelled" in page(chair, address)
-    assert "act/" not in page(chair, address)
+    (event,) = Calendar.from_ical(response.text).walk("VEVENT")
+    assert event["DTSTART"].dt.tzinfo.key == "Europe/Berlin"
+    assert send(official, meeting, acts(meeting_page(official, meeting))["cancel"]) == 302
+    assert "Cancelled" in meeting_page(chair, meeting)
+    assert "act/" not in meeting_page(chair, meeting)
 
 
 def test_times_that_suit_both_are_filled_in_and_times_come_first(zoned_world: World) -> None:
-    card, official = zoned_world.introduced(), zoned_world.client("official")
-    html = page(official, url("meeting_new", card.pk))
+    introduction, official = zoned_world.introduced(), zoned_world.client("official")
+    html = page(official, url("meeting_new", introduction.pk))
     (form,) = [form for form in forms_of(html) if "times.0" in form.values]
     assert list(form.values).index("times.0") < list(form.values).index("minutes")
     assert all(
         value.endswith(("T09:00", "T10:00", "T11:00")) for value in form.values["times.0"]
     ), "both are at work then"
-    assert official.post(url("meeting_new", card.pk), form.values).status_code == 302
+    assert official.post(url("meeting_new", introduction.pk), form.values).status_code == 302
     assert Meeting.objects.get().times.count() == 3
 
 
 def test_ticked_times_are_accepted(zoned_world: World) -> None:
-    card = zoned_world.introduced()
-    meeting = propose(zoned_world.client("official"), card)
-    chair, times = zoned_world.client("chair"), list(meeting.times.values_list("pk", flat=True))
-    assert (
-        chair.post(
-            url("meeting_act", card.pk, meeting.pk), {"act": "accept", "time_ids": times[:1]}
-        ).status_code
-        == 302
-    )
-    assert "fix" in acts(page(zoned_world.client("official"), url("meeting", card.pk, meeting.pk)))
-    assert (
-        chair.post(
-            url("meeting_act", card.pk, meeting.pk), {"act": "accept", "time_ids": "x"}
-        ).status_code
-        == 400
-    )
-    assert (
-        chair.post(url("meeting_act", card.pk, meeting.pk), {"act": "nonsense"}).status_code == 400
-    )
+    official, chair = zoned_world.client("official"), zoned_world.client("chair")
+    meeting = propose(official, zoned_world.introduced())
+    times = list(meeting.times.values_list("pk", flat=True))
+    assert send(chair, meeting, {"act": "accept", "time_ids": times[:1]}) == 302
+    assert "fix" in acts(meeting_page(official, meeting))
+    assert send(chair, meeting, {"act": "accept", "time_ids": "x"}) == 400
+    assert send(chair, meeting, {"act": "nonsense"}) == 400
 
 
 def test_wrong_times_are_explained_and_nothing_is_lost(zoned_world: World) -> None:
-    card, official = zoned_world.introduced(), zoned_world.client("official")
+    introduction, official = zoned_world.introduced(), zoned_world.client("official")
     response = official.post(
-        url("meeting_new", card.pk),
+        url("meeting_new", introduction.pk),
         {"times.0": local(10), "times.1": "soon", "minutes": "60", "place": "Kept"},
     )
     html = response.text
@@ -132,76 +123,46 @@ def test_wrong_times_are_explained_and_nothing_is_lost(zoned_world: World) -> No
 
 
 def test_staff_choose_whose_clocks_they_write_on(zoned_world: World) -> None:
-    card = zoned_world.introduced()
-    meeting = propose(zoned_world.client("curator"), card, zone_of=str(zoned_world.b.pk))
-    html = page(zoned_world.client("curator"), url("meeting", card.pk, meeting.pk))
+    curator = zoned_world.client("curator")
+    meeting = propose(curator, zoned_world.introduced(), zone_of=str(zoned_world.b.pk))
+    html = meeting_page(curator, meeting)
     assert "accept" not in acts(html), "staff accept for no side"
-    assert (
-        zoned_world.client("curator")
-        .post(url("meeting_act", card.pk, meeting.pk), {"act": "accept"})
-        .status_code
-        == 404
-    )
-    assert (
-        zoned_world.client("curator")
-        .post(url("meeting_act", card.pk, meeting.pk), acts(html)["fix"])
-        .status_code
-        == 302
-    )
+    assert send(curator, meeting, {"act": "accept"}) == 404
+    assert send(curator, meeting, acts(html)["fix"]) == 302
     details = {"act": "change", "minutes": "5", "place": ""}
-    assert (
-        zoned_world.client("curator")
-        .post(url("meeting_act", card.pk, meeting.pk), details)
-        .status_code
-        == 422
-    )
-    assert (
-        zoned_world.client("curator")
-        .post(url("meeting_act", card.pk, meeting.pk), details | {"minutes": "30"})
-        .status_code
-        == 302
-    )
-    other = {
-        "act": "times",
-        "times.0": local(20),
-        "times.1": local(21),
-        "zone_of": str(zoned_world.a.pk),
-    }
-    assert (
-        zoned_world.client("curator")
-        .post(url("meeting_act", card.pk, meeting.pk), other)
-        .status_code
-        == 302
-    )
-    assert "stands until another one is fixed" in page(
-        zoned_world.client("chair"), url("meeting", card.pk, meeting.pk)
-    )
+    assert send(curator, meeting, details) == 422
+    assert send(curator, meeting, details | {"minutes": "30"}) == 302
+    times = {"times.0": local(20), "times.1": local(21), "zone_of": str(zoned_world.a.pk)}
+    assert send(curator, meeting, {"act": "times"} | times) == 302
+    assert "stands until another one is fixed" in meeting_page(zoned_world.client("chair"), meeting)
 
 
 def test_committee_members_and_administrators_read_and_do_not_act(zoned_world: World) -> None:
-    card = zoned_world.introduced()
-    meeting = propose(zoned_world.client("official"), card)
+    introduction = zoned_world.introduced()
+    meeting = propose(zoned_world.client("official"), introduction)
     for actor in ("committee_member", "admin"):
         client = zoned_world.client(actor)
-        assert acts(page(client, url("meeting", card.pk, meeting.pk))) == {}
-        assert client.get(url("meeting_new", card.pk)).status_code == 404
-        assert (
-            client.post(url("meeting_act", card.pk, meeting.pk), {"act": "cancel"}).status_code
-            == 404
-        )
+        assert acts(meeting_page(client, meeting)) == {}
+        assert client.get(url("meeting_new", introduction.pk)).status_code == 404
+        assert send(client, meeting, {"act": "cancel"}) == 404
 
 
 def test_side_closes_its_introduction_by_a_button_of_its_own(zoned_world: World) -> None:
-    card, chair = zoned_world.introduced(), zoned_world.client("chair")
-    assert url("introduction_leave", card.pk) in page(chair, url("introduction", card.pk))
-    assert "hidden again for both sides" in page(chair, url("introduction_leave", card.pk))
+    introduction, chair = zoned_world.introduced(), zoned_world.client("chair")
+    assert url("introduction_leave", introduction.pk) in page(
+        chair, url("introduction", introduction.pk)
+    )
+    assert "hidden again for both sides" in page(chair, url("introduction_leave", introduction.pk))
     assert Introduction.objects.get().stage == "introduced", "looking closes nothing"
-    assert chair.post(url("introduction_leave", card.pk)).status_code == 302
+    assert chair.post(url("introduction_leave", introduction.pk)).status_code == 302
     assert "This introduction is closed." in page(
-        zoned_world.client("official"), url("introduction", card.pk)
+        zoned_world.client("official"), url("introduction", introduction.pk)
     )
     for actor in ("committee_member", "curator", "other_official"):
-        assert zoned_world.client(actor).get(url("introduction_leave", card.pk)).status_code == 404
+        assert (
+            zoned_world.client(actor).get(url("introduction_leave", introduction.pk)).status_code
+            == 404
+        )
 
 
 # Meetings through the API: both sides and staff, one act a key, and the calendar file.
@@ -276,7 +237,7 @@ def test_staff_propose_in_a_sides_time_and_fix(world: World) -> None:
     assert post(curator, f"{address}{made['id']}/accept/", {"time_ids": []}).status_code == 404
 
 
-def test_time_in_a_gap_is_refused_with_its_mend(world: World) -> None:
+def test_time_in_a_gap_is_refused_with_a_correction(world: World) -> None:
     world.a.timezone = "America/New_York"
     world.a.save()
     year = dt.datetime.now(dt.UTC).year + 1

@@ -87,7 +87,7 @@ def test_invitation_is_shown_on_the_start_page_of_who_has_an_account(world: Worl
     assert invitation_path(world.a.invitations.get().pk) in html
 
 
-def test_somebody_else_with_the_link_is_told_whose_it_is_not(world: World) -> None:
+def test_link_of_an_invitation_is_useless_to_somebody_else(world: World) -> None:
     invitation = InvitationFactory(community=world.a)
     link = invitation_path(invitation.pk)
     client = world.client("stranger")
@@ -122,7 +122,7 @@ def test_role_is_changed_and_ended_on_the_page(world: World) -> None:
     assert member.ended_at is not None
 
 
-def test_last_official_who_leaves_is_told_why_not(world: World) -> None:
+def test_last_official_cannot_leave_and_learns_why(world: World) -> None:
     role = world.user("official").community_roles.get()
     response = world.client("official").post(url("people_end", world.a.pk, role.pk))
     assert response.status_code == 409

@@ -297,7 +297,7 @@ def test_life_of_a_profile(owner: Editor, acts: list[str], status: str) -> None:
     assert owner.profile.status == status
 
 
-def test_unknown_act_is_refused(owner: Editor) -> None:
+def test_unknown_status_change_is_refused(owner: Editor) -> None:
     assert owner.post("profile_status", act="explode").status_code == 400
 
 
@@ -403,7 +403,7 @@ def test_pause_with_a_day(owner: Editor) -> None:
     assert "seeks again by itself" in owner.client.get(reverse("web:dashboard")).text
 
 
-def test_open_data_stand_beside_their_fields_and_are_confirmed_by_saving(
+def test_open_data_are_shown_beside_their_fields_and_confirmed_by_saving(
     stranger: User, sign_in: SignIn
 ) -> None:
     client = sign_in(stranger)

@@ -90,7 +90,7 @@ def test_partner_at_no_place_of_the_gazetteer_is_an_error_of_the_field(
     assert client.get(address(world.a, "preview/")).status_code == 200
 
 
-def test_missing_answers_are_told_apart_from_wrong_ones(world: World) -> None:
+def test_missing_answers_are_distinguished_from_wrong_ones(world: World) -> None:
     body = save(world.client("official"), world.a, {"languages": {"working": None}}, 0).json()
     assert body["errors"] == {}
     assert list(body["missing"]) == ["languages.working"]
@@ -159,7 +159,7 @@ def test_from_registration_to_a_published_profile(world: World) -> None:
         ("withdraw", "withdrawn"),
     ],
 )
-def test_acts_of_the_owner(world: World, act: str, then: str) -> None:
+def test_owner_changes_the_status(world: World, act: str, then: str) -> None:
     client = world.client("official")
     assert client.post(address(world.a, f"{act}/"), content_type=JSON).json()["status"] == then
     assert client.post(address(world.a, "resume/")).status_code == (
@@ -245,7 +245,7 @@ def test_preview_coverage_and_progress_follow_the_draft(world: World) -> None:
     assert save(client, world.a, changes, 0).status_code == 200
     after = client.get(address(world.a, "coverage/")).json()
     assert best["path"] == "readiness.council_support", (
-        "whoever chooses may look at it, and nobody has stated it yet"
+        "anybody who chooses may look at it, and nobody has stated it yet"
     )
     assert after["coverage"] == pytest.approx(before["coverage"] + best["adds"])
     assert not any(gain["path"].startswith("readiness.") for gain in after["gains"])
@@ -304,7 +304,7 @@ def test_claimed_partnerships_are_public_once_staff_confirm_them(world: World) -
     assert Client().get(public).json()["profile"]["partnerships"] == {"existing": [row]}
 
 
-def test_second_registrant_is_told_whom_to_join(world: World) -> None:
+def test_second_registrant_learns_whom_to_join(world: World) -> None:
     place = world.a.place_id
     response = world.client("stranger").post(
         "/api/v1/communities/", {"place_id": place}, content_type=JSON

@@ -165,16 +165,18 @@ def test_staff_lists(curator: User, sign_in: SignIn, name: str) -> None:
     check_constant(sign_in(curator), url(name), add, at_most)
 
 
-def test_card_and_introduction_with_many_meetings(curator: User, sign_in: SignIn) -> None:
-    card = IntroductionFactory(stage="introduced")
-    role = CommunityRoleFactory(community=card.pair.a)
+def test_introduction_of_staff_and_of_a_side_with_many_meetings(
+    curator: User, sign_in: SignIn
+) -> None:
+    introduction = IntroductionFactory(stage="introduced")
+    role = CommunityRoleFactory(community=introduction.pair.a)
 
     def add(index: int) -> None:
-        MeetingFactory(introduction=card)
-        IntroductionNoteFactory(introduction=card)
+        MeetingFactory(introduction=introduction)
+        IntroductionNoteFactory(introduction=introduction)
 
-    check_constant(sign_in(curator), url("staff_introduction", card.pk), add, at_most=14)
-    check_constant(sign_in(role.user), url("introduction", card.pk), add, at_most=15)
+    check_constant(sign_in(curator), url("staff_introduction", introduction.pk), add, at_most=14)
+    check_constant(sign_in(role.user), url("introduction", introduction.pk), add, at_most=15)
 
 
 # Every list asks the database as often for twelve rows as for three.

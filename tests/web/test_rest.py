@@ -117,7 +117,7 @@ def test_method_that_the_address_does_not_take(world: World) -> None:
         ('{"revision": 0, "changes": {}, "extra": 1}', JSON, 422, "invalid"),
     ],
 )
-def test_bad_bodies_are_answered_and_change_nothing(
+def test_bad_bodies_get_an_answer_and_change_nothing(
     world: World, body: str, content_type: str, status: int, code: str
 ) -> None:
     address = f"/api/v1/communities/{world.a.pk}/profile/"
@@ -263,7 +263,7 @@ def test_api_takes_the_code_of_any_country(world: World, name: str) -> None:
     ("error", "status", "code"),
     [(RuntimeError("boom"), 500, "internal"), (OperationalError("gone"), 503, "unavailable")],
 )
-def test_unforeseen_errors_say_nothing_of_the_inside(
+def test_unforeseen_errors_reveal_no_internals(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, code: str
 ) -> None:
     def broken(*args: object, **kwargs: object) -> None:

@@ -152,38 +152,42 @@ def test_return_address_stays_inside(staff: Client, after: str) -> None:
 
 
 @pytest.fixture
-def card(suggestion: Suggestion) -> Introduction:
+def introduction(suggestion: Suggestion) -> Introduction:
     Suggestion.objects.filter(pk=suggestion.pk).update(
         status="mutual", a_state="interested", b_state="interested"
     )
     return IntroductionFactory(suggestion=suggestion)
 
 
-def test_card_is_moved_by_the_menu_assigned_and_closed(
-    card: Introduction, staff: Client, curator: User
+def test_introduction_is_moved_by_the_menu_assigned_and_closed(
+    introduction: Introduction, staff: Client, curator: User
 ) -> None:
     assert "Homeport – Fernstadt" in staff.get(url("staff_introductions")).text
     board = url("staff_introductions") + "?owner=nobody"
     assert (
         staff.post(
-            url("staff_introduction_move", card.pk), {"stage": "introduced", "after": board}
+            url("staff_introduction_move", introduction.pk), {"stage": "introduced", "after": board}
         ).url
         == board
     )
     posted = {"owner": curator.pk, "due_on": "2027-01-31"}
-    assert staff.post(url("staff_introduction_assign", card.pk), posted).status_code == 302
-    response = staff.post(url("staff_introduction_move", card.pk), {"stage": "closed"})
+    assert staff.post(url("staff_introduction_assign", introduction.pk), posted).status_code == 302
+    response = staff.post(url("staff_introduction_move", introduction.pk), {"stage": "closed"})
     assert response.status_code == 422
     assert "Choose why it is closed." in response.text
     assert (
         staff.post(
-            url("staff_introduction_move", card.pk),
+            url("staff_introduction_move", introduction.pk),
             {"stage": "closed", "close_reason": "no_response"},
         ).status_code
         == 302
     )
-    card.refresh_from_db()
-    assert (card.stage, card.owner, card.due_on) == ("closed", curator, dt.date(2027, 1, 31))
+    introduction.refresh_from_db()
+    assert (introduction.stage, introduction.owner, introduction.due_on) == (
+        "closed",
+        curator,
+        dt.date(2027, 1, 31),
+    )
 
 
 def test_introduction_by_hand_wants_a_reason(suggestion: Suggestion, staff: Client) -> None:

@@ -57,7 +57,7 @@ def without_tokens(html: str) -> str:
     return re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", html)
 
 
-def test_card_shows_reasons_of_each_side_and_the_caveat(
+def test_suggestion_shows_reasons_of_each_side_and_the_caveat(
     suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
 ) -> None:
     html = sign_in(official.user).get(list_url(official)).text
@@ -103,7 +103,7 @@ def test_other_side_sees_the_same_bytes_whatever_was_answered(
     assert [without_tokens(theirs.get(page).text) for page in pages] == before
 
 
-def test_both_interested_is_told_to_both(
+def test_mutual_interest_is_shown_to_both(
     suggestion: Suggestion, official: CommunityRole, other_official: CommunityRole, sign_in: SignIn
 ) -> None:
     for role in (official, other_official):

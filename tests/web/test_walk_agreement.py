@@ -126,7 +126,7 @@ def sees(visitor: Visitor, *texts: str) -> None:
 
 
 def does_not_see(visitor: Visitor, *texts: str) -> None:
-    """On the page as it stands; call it after something of that page was seen."""
+    """On the present page; call it after something of that page was seen."""
     shown = visitor.page.content()
     assert [text for text in texts if text in shown] == []
 

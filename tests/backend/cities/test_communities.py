@@ -346,7 +346,7 @@ def test_publishing_claims_and_publishing_again_changes_nothing(
     assert Event.objects.filter(topic="existing_partnerships_claimed").count() == events == 1
 
 
-def test_answer_stands_until_the_row_changes(
+def test_answer_is_kept_until_the_row_changes(
     official: User, community: Community, curator: User
 ) -> None:
     publish(official, community, LYON)

@@ -75,7 +75,7 @@ def test_owner_is_asked_at_eleven_months_at_stale_and_at_fourteen_once_each(offi
             assert asked() == so_far, months
 
 
-def test_confirming_begins_anew(official: User) -> None:
+def test_confirming_restarts_the_period(official: User) -> None:
     age(official, 14)
     upkeep()
     assert asked() == [14], "what was due meanwhile is asked once"

@@ -1,4 +1,4 @@
-"""Invitations of colleagues: one seat, one address, once, for a time; whoever races."""
+"""Invitations of colleagues: one seat, one address, used once, limited in time, under races too."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_settled_invitation_never_moves(world: World, status: str) -> None:
         )
 
 
-def test_link_that_we_did_not_write_opens_nothing(world: World) -> None:
+def test_forged_link_opens_nothing(world: World) -> None:
     invitation, _user = invited(world)
     token = invitation_path(invitation.pk).split("/")[2]
     assert invitation_by_token(token) == invitation

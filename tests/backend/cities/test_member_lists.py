@@ -326,8 +326,8 @@ def test_export_is_neutral_and_can_be_read_in_again(
     evil = CommunityFactory(name="=cmd|'/c calc'!A1", admin1="+1")
     MembershipFactory(community=evil, started_on=dt.date(2020, 1, 1))
     client.force_login(curator)
-    answer = client.get(url("staff_members_export", "csv"))
-    text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    response = client.get(url("staff_members_export", "csv"))
+    text = b"".join(response.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
     rows = list(csv.reader(io.StringIO(text)))
     assert tuple(rows[0]) == COLUMNS
     cells = [cell for row in rows for cell in row]

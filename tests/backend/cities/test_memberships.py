@@ -198,22 +198,22 @@ def test_reminder_comes_once_a_term(today: dt.date, curator: Any) -> None:
     assert services.announce_ending_memberships() == 1, "another term, another reminder"
 
 
-def test_nightly_slot_lapses_and_reminds_and_tells_the_owners(
+def test_nightly_task_lapses_reminds_and_notifies_the_owners(
     today: dt.date, drain: Callable[[], int]
 ) -> None:
     over, ending = (
         MembershipFactory(paid_through=today - DAY),
         MembershipFactory(paid_through=today + DAY),
     )
-    told = [CommunityRoleFactory(community=row.community).user for row in (over, ending)]
+    owners = [CommunityRoleFactory(community=row.community).user for row in (over, ending)]
     assert open_due_tick("update_memberships") is not None
     assert open_due_tick("update_memberships") is None
     drain()
     kinds = {row.recipient: row.kind for row in Notification.objects.all()}
-    assert kinds == {told[0]: "membership_lapsed", told[1]: "membership_ending"}
+    assert kinds == {owners[0]: "membership_lapsed", owners[1]: "membership_ending"}
 
 
-def test_who_renewed_meanwhile_is_not_told(
+def test_who_renewed_meanwhile_is_not_notified(
     today: dt.date, curator: Any, drain: Callable[[], int]
 ) -> None:
     row = MembershipFactory(paid_through=today + DAY)
@@ -334,7 +334,7 @@ def test_which_of_several_places_is_meant_is_not_guessed(curator: Any, db: None)
     assert other_name["shown"] == "Winston, Oregon, US"
 
 
-def test_registered_city_and_another_of_its_name_are_told_apart_by_the_state(
+def test_registered_city_and_another_of_its_name_are_distinguished_by_the_state(
     curator: Any, eugene: Place
 ) -> None:
     community = CommunityFactory(

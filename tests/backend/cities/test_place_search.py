@@ -145,7 +145,7 @@ def test_among_equals_the_preferred_country_comes_first_then_the_larger() -> Non
     assert found("praisb") == ["Parisb"]
 
 
-def test_preference_holds_among_mended_names_too() -> None:
+def test_preference_holds_among_corrected_names_too() -> None:
     place("Springfield", country="US", population=160_000)
     place("Springfields", "Springfield", country="CA", population=10)
 
@@ -214,7 +214,7 @@ def test_what_no_name_can_hold_is_left_out(typed: str) -> None:
         "\U0010ffff",
     ],
 )
-def test_signs_that_mean_something_to_a_database_mean_nothing_here(typed: str) -> None:
+def test_wildcards_of_the_database_are_plain_text_here(typed: str) -> None:
     assert set(found(typed)) <= {"Moscow"}
     assert Place.objects.count() == 11
 
@@ -291,7 +291,7 @@ def test_triggers_can_be_removed_and_made_again() -> None:
     )
 
 
-def test_one_mistake_away_is_one_mistake_away() -> None:
+def test_search_finds_names_one_mistake_away() -> None:
     spellings = one_mistake_away("lima")
 
     assert {"lma", "ilma", "limma", "lina", "alima", "li ma", "limas"} <= set(spellings)

@@ -93,7 +93,7 @@ def test_revision_that_never_was_collides_with_every_change(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_saves_at_one_moment_one_is_told() -> None:
+def test_of_two_simultaneous_saves_one_gets_the_conflict() -> None:
     profile = ProfileFactory(draft=document())
     first, second = (CommunityRoleFactory(community=profile.community).user for _ in range(2))
     outcomes = at_once(

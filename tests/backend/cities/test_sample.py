@@ -228,7 +228,7 @@ def test_facts_are_the_real_ones_and_unknown_stays_empty() -> None:
     assert set(unknown) <= {"institutions"}
 
 
-def test_listed_partnerships_are_told_without_year_and_status() -> None:
+def test_listed_partnerships_have_no_year_and_no_status() -> None:
     document = next(generate_documents([PORT], 1))
 
     assert document["partnerships"]["existing"] == [

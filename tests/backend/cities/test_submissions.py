@@ -128,7 +128,7 @@ def test_bomb_in_true_object_streams_is_refused_without_being_unpacked() -> None
         check_letter(real_pdf(Array([String("x" * 1_000_000)] * 100)), "letter.pdf")
 
 
-def test_picture_is_drawn_anew_without_what_tells_where_it_was_taken() -> None:
+def test_picture_is_encoded_again_without_its_metadata() -> None:
     sent = picture(exif=True) + b"<script>alert(1)</script>" + zipped()
     kept = check_letter(sent, "photo.jpg").content
     assert all(
@@ -171,7 +171,9 @@ def attach(owner: CommunityRole, content: bytes = b"", name: str = "letter.pdf")
     )
 
 
-def test_letter_lies_under_a_random_name_outside_of_what_is_served(owner: CommunityRole) -> None:
+def test_letter_is_stored_under_a_random_name_outside_of_what_is_served(
+    owner: CommunityRole,
+) -> None:
     first, second = attach(owner, name="../mayor.pdf"), attach(owner, name="../mayor.pdf")
     assert first.file.name != second.file.name
     assert "mayor" not in str(first.file.name)
@@ -200,7 +202,7 @@ def test_file_does_not_outlive_a_change_that_failed(
     assert not VettingLetter.objects.exists()
 
 
-def test_there_is_an_end_to_how_many_letters_a_profile_has(owner: CommunityRole) -> None:
+def test_number_of_letters_of_a_profile_is_limited(owner: CommunityRole) -> None:
     VettingLetterFactory.create_batch(20, profile=owner.community.profile)
     with pytest.raises(InvalidFields):
         attach(owner)
@@ -271,7 +273,7 @@ def page_after(client: Client, owner: CommunityRole, content: bytes) -> str:
     ).text
 
 
-def test_eleven_megabytes_are_thrown_away_while_they_come_and_the_page_says_so(
+def test_eleven_megabytes_are_discarded_while_they_arrive_and_the_page_says_so(
     owner: CommunityRole, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[int] = []
@@ -327,7 +329,7 @@ def test_page_says_why_a_letter_is_refused(owner: CommunityRole, client: Client)
     assert "The letter is stored" in page_after(client, owner, pdf())
 
 
-# What a curator is told of a submission: sentences, never gates.
+# What a curator reads about a submission: sentences, never conditions.
 
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)

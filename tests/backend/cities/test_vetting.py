@@ -42,7 +42,7 @@ EVER_PUBLISHED = {S.PUBLISHED, S.STALE, S.PAUSED, S.FULFILLED, S.WITHDRAWN}
 
 
 def in_state(status: str) -> Community:
-    """A community whose profile stands there; staff have asked for something once."""
+    """A community whose profile has that status; staff have asked for something once."""
     community = CommunityFactory()
     profile = Profile.objects.create(community=community, draft=document(), draft_revision=3)
     if status in EVER_PUBLISHED:
@@ -268,7 +268,7 @@ def sign_in(user: User) -> Client:
     return client
 
 
-def test_owner_reads_where_it_stands_and_answers(first: Community, curator: User) -> None:
+def test_owner_reads_the_status_and_answers(first: Community, curator: User) -> None:
     owner, staff = sign_in(first.roles.get().user), sign_in(curator)
     overview, answering = (
         url("profile", first.pk),

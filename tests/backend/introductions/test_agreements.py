@@ -126,7 +126,7 @@ def test_text_becomes_blocks_and_never_markup() -> None:
     ]
 
 
-def test_comparison_tells_every_line_of_both() -> None:
+def test_comparison_lists_every_line_of_both() -> None:
     changes = compare("a\nb\nc", "a\nx\nc\nd")
     assert [(c.kind, c.line) for c in changes] == [
         ("same", "a"),

@@ -1,4 +1,4 @@
-"""The directory: whose partnerships stand in it, each once, and what narrows it."""
+"""The directory: whose partnerships it lists, each once, and its filters."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_global_member_is_listed_with_all_its_partnerships_worldwide(
     assert len(shown(kind="global")) == 2
 
 
-def test_each_partnership_stands_once(cities: dict[str, Community]) -> None:
+def test_each_partnership_is_listed_once(cities: dict[str, Community]) -> None:
     partnership(cities["ames"], cities["bonn"])
     listed(cities["ames"].place, cities["bonn"].place)
     confirmed(cities["ames"], cities["bonn"].place)

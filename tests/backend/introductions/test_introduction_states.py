@@ -38,7 +38,7 @@ OPEN = [
 ]
 
 
-def card(world: World, stage: str) -> Introduction:
+def make_introduction(world: World, stage: str) -> Introduction:
     suggestion = SuggestionFactory(pair=world.pair, mutual=True)
     if stage != I.TO_INTRODUCE:
         Suggestion.objects.filter(pk=suggestion.pk).update(status="introduced")
@@ -66,7 +66,7 @@ def marks(introduction: Introduction) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("old", I.values)
 def test_every_move_of_every_actor(world: World, old: str) -> None:
-    introduction = card(world, old)
+    introduction = make_introduction(world, old)
     before = marks(introduction)
     for new, actor in itertools.product(I.values, SIGNED_IN):
         reason = "other" if new == I.CLOSED else ""
@@ -103,7 +103,7 @@ def test_every_move_of_every_actor(world: World, old: str) -> None:
 
 @pytest.mark.parametrize("stage", I.values)
 def test_consent_in_every_column_by_every_actor_for_every_side(world: World, stage: str) -> None:
-    introduction = card(world, stage)
+    introduction = make_introduction(world, stage)
     before = marks(introduction)
     sides: dict[str, Community] = {"a": world.a, "b": world.b, "c": world.c}
     for actor, side in itertools.product(SIGNED_IN, sides):
@@ -158,7 +158,7 @@ def test_tables_are_total() -> None:
     assert set(PARTNERSHIP_TRANSITIONS) == set(Partnership.Status.values)
 
 
-def test_mutual_interest_opens_one_card_however_often_it_is_told(world: World) -> None:
+def test_mutual_interest_opens_one_introduction_however_often_it_is_delivered(world: World) -> None:
     suggestion = SuggestionFactory(pair=world.pair, mutual=True)
     first, second = (
         open_introduction_for_mutual(suggestion.pk),
@@ -170,7 +170,7 @@ def test_mutual_interest_opens_one_card_however_often_it_is_told(world: World) -
     assert Event.objects.filter(topic="introduction_opened").count() == 1
 
 
-def test_no_card_for_an_interest_that_is_gone(world: World) -> None:
+def test_withdrawn_interest_opens_no_introduction(world: World) -> None:
     suggestion = SuggestionFactory(
         pair=world.pair, status="withdrawn", a_state="withdrawn", b_state="interested"
     )
@@ -179,7 +179,7 @@ def test_no_card_for_an_interest_that_is_gone(world: World) -> None:
 
 @pytest.mark.parametrize("actor", SIGNED_IN)
 def test_who_may_assign_and_to_whom(world: World, actor: str) -> None:
-    introduction = card(world, I.INTRODUCED)
+    introduction = make_introduction(world, I.INTRODUCED)
 
     def give(owner: str) -> Introduction:
         due = dt.date(2027, 1, 31)

@@ -218,20 +218,22 @@ def test_time_that_has_passed_is_not_fixed(world: World) -> None:
 def test_local_times_are_those_of_the_side_that_writes(world: World) -> None:
     year = dt.datetime.now(dt.UTC).year + 1
     written = [f"{year}-02-10T09:00", f"{year}-02-11T09:00"]
-    card = world.introduced()
-    of_a = propose_meeting(**where(world, "official", card), times=written)
-    of_b = propose_meeting(**where(world, "chair", card), times=written)
+    introduction = world.introduced()
+    of_a = propose_meeting(**where(world, "official", introduction), times=written)
+    of_b = propose_meeting(**where(world, "chair", introduction), times=written)
     by_staff = propose_meeting(
-        **where(world, "curator", card), times=written, zone_of_id=world.b.pk
+        **where(world, "curator", introduction), times=written, zone_of_id=world.b.pk
     )
     starts = [
         times_now(meeting)[0].starts_at.isoformat()[:16] for meeting in (of_a, of_b, by_staff)
     ]
     assert starts == [f"{year}-02-10T14:00", f"{year}-02-10T08:00", f"{year}-02-10T08:00"]
     with pytest.raises(InvalidFields):
-        propose_meeting(**where(world, "curator", card), times=written)
+        propose_meeting(**where(world, "curator", introduction), times=written)
     with pytest.raises(InvalidFields):
-        propose_meeting(**where(world, "curator", card), times=written, zone_of_id=world.c.pk)
+        propose_meeting(
+            **where(world, "curator", introduction), times=written, zone_of_id=world.c.pk
+        )
 
 
 @pytest.mark.parametrize(
@@ -253,7 +255,7 @@ def test_local_times_are_those_of_the_side_that_writes(world: World) -> None:
         (["2027-03-15T10:00", ""], "times.1", "for example"),
     ],
 )
-def test_wrong_times_are_named_with_their_mend(times: list[str], field: str, words: str) -> None:
+def test_wrong_times_are_named_with_a_correction(times: list[str], field: str, words: str) -> None:
     with pytest.raises(InvalidFields) as caught:
         read_times(times, ZoneInfo("America/New_York"), NOW)
     assert words in caught.value.errors[field][0]
@@ -361,9 +363,9 @@ def test_both_sides_get_the_meeting_its_change_and_its_end_by_mail(
     cancel_meeting(**where(world, "chair", meeting.introduction, meeting))
     drain()
     people = {world.user(actor).email for actor in ("official", "committee_member", "chair")}
-    told = calendar_mails()
+    notified = calendar_mails()
     for address in people:
-        mine = [calendar for recipient, calendar in told if recipient == address]
+        mine = [calendar for recipient, calendar in notified if recipient == address]
         events = [calendar.walk("VEVENT")[0] for calendar in mine]
         assert [str(calendar["METHOD"]) for calendar in mine] == ["REQUEST", "REQUEST", "CANCEL"]
         assert [event["SEQUENCE"] for event in events] == [0, 1, 2]
@@ -371,18 +373,20 @@ def test_both_sides_get_the_meeting_its_change_and_its_end_by_mail(
         assert {str(event["ATTENDEE"]) for event in events} == {f"mailto:{address}"}
         zone = "America/New_York" if address == world.user("official").email else "Europe/Berlin"
         assert {str(event["DTSTART"].params["TZID"]) for event in events} == {zone}
-    assert {recipient for recipient, _calendar in told} == people
+    assert {recipient for recipient, _calendar in notified} == people
     assert all(
         contact not in sent.message().as_string() for sent in mail.outbox for contact in contacts
     )
 
 
-def test_who_asks_is_not_told_and_the_owner_is(world: World, drain: Callable[[], int]) -> None:
-    card = world.introduced(owner=world.user("curator"))
-    meeting = proposed(world, introduction=card)
-    accept_times(**where(world, "chair", card, meeting), time_ids=[times_now(meeting)[0].pk])
+def test_who_asks_is_not_notified_and_the_owner_is(world: World, drain: Callable[[], int]) -> None:
+    introduction = world.introduced(owner=world.user("curator"))
+    meeting = proposed(world, introduction=introduction)
+    accept_times(
+        **where(world, "chair", introduction, meeting), time_ids=[times_now(meeting)[0].pk]
+    )
     drain()
-    told = {
+    notified = {
         kind: set(Notification.objects.filter(kind=kind).values_list("recipient__email", flat=True))
         for kind in ("meeting_proposed", "meeting_answered")
     }
@@ -390,8 +394,12 @@ def test_who_asks_is_not_told_and_the_owner_is(world: World, drain: Callable[[],
         actor: world.user(actor).email
         for actor in ("official", "committee_member", "chair", "curator")
     }
-    assert told["meeting_proposed"] == {mails["committee_member"], mails["chair"], mails["curator"]}
-    assert told["meeting_answered"] == {mails["official"], mails["curator"]}
+    assert notified["meeting_proposed"] == {
+        mails["committee_member"],
+        mails["chair"],
+        mails["curator"],
+    }
+    assert notified["meeting_answered"] == {mails["official"], mails["curator"]}
 
 
 def test_mail_backend_writes_the_file_into_the_folder(

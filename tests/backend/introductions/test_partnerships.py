@@ -360,9 +360,9 @@ def test_what_was_taken_back_keeps_nobody_awake_and_revitalising_does(
     assert mark_dormant() == 1
     decision(world, partnership, "revitalise", "b")()
     assert mark_dormant() == 0
-    told = Event.objects.filter(topic="partnership_status_changed").latest("id")
-    assert {n.community_id for n in notifications_for(told)} == {world.a.pk}, (
-        "the other side is told, not the one that acted"
+    event = Event.objects.filter(topic="partnership_status_changed").latest("id")
+    assert {n.community_id for n in notifications_for(event)} == {world.a.pk}, (
+        "the other side is notified, not the one that acted"
     )
 
 
@@ -447,7 +447,7 @@ def test_why_outlives_suggestion_vocabulary_and_names(world: World) -> None:
         assert rationale_for(partnership, None) == why
 
 
-def test_history_tells_the_columns_and_neither_consents_nor_who_read_contacts(world: World) -> None:
+def test_history_lists_the_stages_and_neither_consents_nor_who_read_contacts(world: World) -> None:
     introduction = world.introduced()
     for side, actor in ((world.a, "official"), (world.b, "chair")):
         give_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=side.pk)

@@ -87,21 +87,24 @@ OF_SUGGESTIONS: dict[str, tuple[str, Callable[[World, Suggestion], Any]]] = {
 OF_INTRODUCTIONS: dict[str, tuple[str, Callable[[World, Introduction], Any]]] = {
     "consent": (
         "introductions",
-        lambda world, card: introductions.give_consent(
-            by=world.user("official"), introduction_id=card.pk, community_id=world.a.pk
+        lambda world, introduction: introductions.give_consent(
+            by=world.user("official"), introduction_id=introduction.pk, community_id=world.a.pk
         ),
     ),
     "close": (
         "introductions",
-        lambda world, card: introductions.move_introduction(
-            by=world.user("curator"), introduction_id=card.pk, stage="closed", close_reason="other"
+        lambda world, introduction: introductions.move_introduction(
+            by=world.user("curator"),
+            introduction_id=introduction.pk,
+            stage="closed",
+            close_reason="other",
         ),
     ),
     "assign": (
         "introductions",
-        lambda world, card: introductions.assign_introduction(
+        lambda world, introduction: introductions.assign_introduction(
             by=world.user("curator"),
-            introduction_id=card.pk,
+            introduction_id=introduction.pk,
             owner_id=world.user("curator").pk,
             due_on=None,
         ),

@@ -53,10 +53,12 @@ def test_funnel_counts_how_far_each_came_also_when_closed_since(curator: User) -
     suggestion()
     suggestion(status="declined", a_state="declined")
     suggestion(mutual=True)  # no card yet
-    card = IntroductionFactory(suggestion=suggestion(mutual=True))
+    introduction = IntroductionFactory(suggestion=suggestion(mutual=True))
     for stage in ("introduced", "first_meeting", "exploring"):
-        move_introduction(by=curator, introduction_id=card.pk, stage=stage)
-    move_introduction(by=curator, introduction_id=card.pk, stage="closed", close_reason="other")
+        move_introduction(by=curator, introduction_id=introduction.pk, stage=stage)
+    move_introduction(
+        by=curator, introduction_id=introduction.pk, stage="closed", close_reason="other"
+    )
     IntroductionFactory(suggestion=suggestion(mutual=True), stage=Introduction.Stage.AGREEMENT)
     #                                            suggested, released, answered, mutual, introduced,
     #                                            met, agreed
@@ -88,8 +90,8 @@ def test_response_times_are_median_and_ninth_decile_of_first_answers(curator: Us
     released = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
     for days in (1, 2, 3, 4, 10):
         made = SuggestionFactory(released_at=released, expires_at=released + dt.timedelta(days=60))
-        answer = DecisionFactory(suggestion=made)
-        Decision.objects.filter(pk=answer.pk).update(at=released + dt.timedelta(days=days))
+        response = DecisionFactory(suggestion=made)
+        Decision.objects.filter(pk=response.pk).update(at=released + dt.timedelta(days=days))
         later = DecisionFactory(suggestion=made, answer="withdrawn")
         Decision.objects.filter(pk=later.pk).update(at=released + dt.timedelta(days=50))
     assert rows(curator, "responses") == [("2026-03", 5, 3.0, 7.6)]
@@ -172,8 +174,8 @@ def test_csv_has_the_rows_of_the_table(curator: User) -> None:
     IntroductionFactory(suggestion=made, due_on=dt.date(2026, 1, 1))
     client = Client()
     client.force_login(curator)
-    answer = client.get(url("staff_statistics_csv", "stuck"))
-    assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    read = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    response = client.get(url("staff_statistics_csv", "stuck"))
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    read = list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
     assert read[0] == list(TABLES["stuck"].columns)
     assert read[1][0].startswith("'=HYPERLINK(1)")

@@ -34,7 +34,7 @@ from tests.factories import (
 )
 from tests.matching.link_prediction_world import made_up_rows
 
-# The report: one page that stands alone, the same for the same world, with the measures that
+# The report: one page that needs no other file, the same for the same world, with the measures that
 # were taken.
 
 
@@ -72,7 +72,7 @@ def world(db: None) -> None:
         CommunityFactory(published=True, published__document=answers, country_code=country)
 
 
-def test_page_stands_alone_and_is_the_same_for_the_same_world(world: None) -> None:
+def test_page_needs_no_other_file_and_is_the_same_for_the_same_world(world: None) -> None:
     page = write_page(take_measures())
     assert page == write_page(take_measures())
     parser = _Balanced()
@@ -253,7 +253,7 @@ def test_a_missing_column_is_named(folder: Path) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_acts_at_the_same_moment_break_no_promise() -> None:
+def test_simultaneous_acts_break_no_rule() -> None:
     rounds = list(run_rounds(40, seed=20))
     assert [str(outcome) for outcome in rounds if outcome.broken] == []
     ways = Counter(way for outcome in rounds for way in outcome.ways)

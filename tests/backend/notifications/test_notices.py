@@ -48,7 +48,7 @@ def _new_suggestion_event(suggestion: Suggestion) -> Event:
     return EventFactory(topic=Topic.SUGGESTIONS_CHANGED, payload={"communities": sides})
 
 
-def test_new_suggestion_is_told_to_both_sides_once() -> None:
+def test_new_suggestion_notifies_both_sides_once() -> None:
     suggestion = SuggestionFactory()
     a, b = _sides(suggestion)
     event = _new_suggestion_event(suggestion)
@@ -67,7 +67,7 @@ def test_new_suggestion_is_told_to_both_sides_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_event_handled_in_two_places_at_once_is_told_once() -> None:
+def test_event_handled_in_four_threads_at_once_notifies_once() -> None:
     suggestion = SuggestionFactory()
     _sides(suggestion)
     event = _new_suggestion_event(suggestion)
@@ -77,7 +77,7 @@ def test_event_handled_in_two_places_at_once_is_told_once() -> None:
     assert Notification.objects.count() == Delivery.objects.count() == Job.objects.count() == 2
 
 
-def test_only_people_who_may_see_suggestions_are_told() -> None:
+def test_only_people_who_may_see_suggestions_are_notified() -> None:
     suggestion = SuggestionFactory()
     side = suggestion.pair.a
     wanted = {
@@ -95,7 +95,7 @@ def test_only_people_who_may_see_suggestions_are_told() -> None:
     assert {recipient for _kind, recipient, _side in _told()} == wanted
 
 
-def test_person_who_speaks_for_both_sides_is_told_for_each() -> None:
+def test_person_who_speaks_for_both_sides_is_notified_for_each() -> None:
     suggestion = SuggestionFactory()
     person = UserFactory()
     for side in (suggestion.pair.a, suggestion.pair.b):
@@ -106,7 +106,7 @@ def test_person_who_speaks_for_both_sides_is_told_for_each() -> None:
     assert {side for _kind, _who, side in _told()} == {suggestion.pair.a_id, suggestion.pair.b_id}
 
 
-def test_suggestion_that_staff_took_back_meanwhile_is_not_told() -> None:
+def test_suggestion_that_staff_took_back_meanwhile_notifies_nobody() -> None:
     kept = SuggestionFactory()
     held = SuggestionFactory(pair__a=kept.pair.a, status=Suggestion.Status.HELD)
     _sides(kept)
@@ -119,7 +119,7 @@ def test_suggestion_that_staff_took_back_meanwhile_is_not_told() -> None:
     assert {tuple(n.payload["suggestions"]) for n in Notification.objects.all()} == {(kept.pk,)}
 
 
-def test_mutual_interest_is_told_to_both_sides_and_to_curators(curator) -> None:
+def test_mutual_interest_notifies_both_sides_and_curators(curator) -> None:
     suggestion = SuggestionFactory(mutual=True)
     a, b = _sides(suggestion)
 
@@ -135,7 +135,7 @@ def test_mutual_interest_is_told_to_both_sides_and_to_curators(curator) -> None:
 @pytest.mark.parametrize(
     "topic", [Topic.SUGGESTION_ANSWERED, Topic.SUGGESTION_EXPIRED, Topic.SUGGESTION_SUPERSEDED]
 )
-def test_answer_of_one_side_is_told_to_nobody(topic: Topic, curator) -> None:
+def test_answer_of_one_side_notifies_nobody(topic: Topic, curator) -> None:
     suggestion = SuggestionFactory(a_state=Suggestion.SideState.INTERESTED)
     _sides(suggestion)
 
@@ -148,7 +148,7 @@ def test_answer_of_one_side_is_told_to_nobody(topic: Topic, curator) -> None:
 
 
 @pytest.mark.parametrize(("stage", "told"), [("introduced", 2), ("exploring", 0), ("closed", 0)])
-def test_sides_are_told_when_they_are_introduced(stage: str, told: int) -> None:
+def test_sides_are_notified_when_they_are_introduced(stage: str, told: int) -> None:
     introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
     _sides(introduction.suggestion)
     event = EventFactory(
@@ -158,7 +158,7 @@ def test_sides_are_told_when_they_are_introduced(stage: str, told: int) -> None:
     assert notify_people(event.pk) == told
 
 
-def test_first_consent_is_told_to_nobody_and_the_second_to_both_once() -> None:
+def test_first_consent_notifies_nobody_and_the_second_both_once() -> None:
     introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
     pair = introduction.pair
     _sides(introduction.suggestion)

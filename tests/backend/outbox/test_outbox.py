@@ -27,7 +27,7 @@ from backend.outbox.topics import Topic
 from tests.factories import MOMENT, CommunityFactory, EventFactory, JobFactory, UserFactory
 from tests.simultaneous import outcomes_of
 
-# Events and the change they tell of are one commit, and nobody rewrites them.
+# An event and the change that it records are one commit, and nobody rewrites events.
 
 
 @pytest.mark.django_db
@@ -129,7 +129,7 @@ def test_claim_is_had_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_claim_by_eight_at_once_is_had_by_one() -> None:
+def test_of_eight_simultaneous_claims_one_succeeds() -> None:
     work = JobFactory()
 
     won = outcomes_of(*[lambda: leases.claim(work.pk)] * 8)
@@ -243,7 +243,7 @@ def test_failed_work_gives_way_to_a_newer_request_for_its_key() -> None:
 
 
 @pytest.mark.django_db
-def test_dead_letter_comes_back_on_the_word_of_staff(curator) -> None:
+def test_dead_letter_is_retried_by_staff(curator) -> None:
     work = JobFactory(status=Job.Status.DEAD, attempts=3, finished_at=MOMENT)
 
     retry_dead(by=curator, job_id=work.pk)
@@ -277,7 +277,7 @@ def test_slot_opens_once() -> None:
 
 
 @pytest.mark.django_db
-def test_ages_are_told_by_the_clock_of_the_database() -> None:
+def test_ages_are_measured_by_the_clock_of_the_database() -> None:
     assert oldest_waiting_age() is None
     assert heartbeat_age("worker") is None
     record_heartbeat("worker")

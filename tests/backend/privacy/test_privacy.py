@@ -162,7 +162,7 @@ def fill(world: World, user: User) -> None:
 
 
 def everything_stored() -> str:
-    """Every row of every table as text, but for those that hold what anybody else is."""
+    """Every row of every table as text, except those that hold what anybody else is."""
     rows: list[Any] = []
     for model in apps.get_models():
         rows += list(model._default_manager.values())
@@ -274,7 +274,7 @@ def test_another_address_erases_nobody(world: World) -> None:
     assert User.objects.get(pk=world.user("stranger").pk).is_active
 
 
-def test_last_official_of_a_published_community_is_told_what_to_do_first(world: World) -> None:
+def test_last_official_of_a_published_community_learns_what_to_do_first(world: World) -> None:
     official = world.user("official")
     assert hindrances(official) == [world.a]
     with pytest.raises(Conflict) as caught:

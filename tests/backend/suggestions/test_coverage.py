@@ -108,7 +108,7 @@ def test_weights_in_force_decide_what_is_worth_most() -> None:
     assert heavy.gains[0].adds > 0.4
 
 
-def test_first_of_a_side_is_compared_with_nobody_and_told_so() -> None:
+def test_first_of_a_side_is_compared_with_nobody_and_learns_it() -> None:
     mine = CommunityFactory()
     Profile.objects.create(community=mine, draft={})
     outlook = coverage_outlook(loaded(mine), {})

@@ -138,7 +138,9 @@ def test_wrong_policy_is_named(curator: User, values: dict[str, Any], field: str
     assert policy_in_force().mode == "all"
 
 
-def test_several_are_released_at_once_and_each_side_is_told_once(world: World, drain: Any) -> None:
+def test_several_are_released_at_once_and_each_side_is_notified_once(
+    world: World, drain: Any
+) -> None:
     pairs = [
         world.pair,
         PairFactory(a=world.a, b=CommunityFactory(country_code="DE", published=True)),
@@ -196,7 +198,7 @@ def test_bar_takes_back_at_once_and_alike_whatever_was_answered(
     ).exists()
 
 
-def test_bar_tells_neither_side(world: World, drain: Any) -> None:
+def test_exclusion_is_shown_to_neither_side(world: World, drain: Any) -> None:
     SuggestionFactory(pair=world.pair)
     set_exclusion_rule(by=world.user("curator"), country="DE", **WHY)
     drain()
@@ -218,7 +220,7 @@ def texas(name: str, **values: Any) -> Community:
     return made
 
 
-def test_regions_bar_what_lies_in_them_and_nothing_else(world: World) -> None:
+def test_regions_exclude_what_lies_in_them_and_nothing_else(world: World) -> None:
     inside = texas("Austin")
     county: Community = CommunityFactory(
         name="Travis County",
@@ -467,7 +469,7 @@ def test_pair_wants_one_of_each_side(world: World, sides: tuple[str, str]) -> No
     assert not HandProposal.objects.exists()
 
 
-def test_official_of_both_is_told_of_a_pair_by_hand(world: World, drain: Any) -> None:
+def test_official_of_both_is_notified_of_a_pair_by_hand(world: World, drain: Any) -> None:
     CommunityRoleFactory(community=world.c)
     propose_pair(
         by=world.user("curator"),

@@ -126,7 +126,7 @@ def test_last_place_of_a_capacity_is_taken_once(world: World) -> None:
     assert Suggestion.objects.filter(status="mutual").count() == 1
 
 
-def test_card_of_one_mutual_interest_is_opened_once(world: World) -> None:
+def test_introduction_of_one_mutual_interest_is_opened_once(world: World) -> None:
     suggestion = SuggestionFactory(pair=world.pair, mutual=True)
     assert at_once(*[lambda: open_introduction_for_mutual(suggestion.pk)] * 4) == [None] * 4
     assert Event.objects.filter(topic="introduction_opened").count() == 1

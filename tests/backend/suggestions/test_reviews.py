@@ -142,7 +142,7 @@ def test_chair_removes_any_vote_and_a_member_only_its_own(world: World) -> None:
     ("choice", "comment", "path"),
     [("perhaps", "", "choice"), ("", "", "choice"), ("yes", "x" * 2001, "comment")],
 )
-def test_wrong_votes_are_told_what_is_wrong(
+def test_wrong_votes_are_refused_with_the_reason(
     world: World, choice: str, comment: str, path: str
 ) -> None:
     with pytest.raises(InvalidFields) as refused:

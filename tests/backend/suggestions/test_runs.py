@@ -315,7 +315,7 @@ def test_profiles_published_during_a_run_are_asked_for_again(world: Any) -> None
     assert Job.objects.get(task="rescore_community").key == str(world[0][1].pk)
 
 
-def test_records_that_have_not_changed_are_kept_and_others_read_anew(world: Any) -> None:
+def test_records_that_have_not_changed_are_kept_and_others_read_again(world: Any) -> None:
     before = {r.id: r for side in (freeze_snapshot().left, freeze_snapshot().right) for r in side}
     renamed, partnered, unanswered, untouched = world[0][0], world[0][1], world[1][0], world[0][5]
     Community.objects.filter(pk=renamed.pk).update(timezone="America/Denver")
@@ -331,8 +331,8 @@ def test_records_that_have_not_changed_are_kept_and_others_read_anew(world: Any)
         and after[world[1][3].pk].climate == "Dfb"
     )
     records._kept = {}
-    anew = freeze_snapshot()
-    assert (anew.left, anew.right) == (now.left, now.right)
+    fresh = freeze_snapshot()
+    assert (fresh.left, fresh.right) == (now.left, now.right)
 
 
 def test_partners_and_resting_pairs_are_never_ranked(world: Any) -> None:
@@ -392,7 +392,7 @@ def test_deriving_by_hand_release_shows_nothing(world: Any, settings: Any) -> No
 
 
 def test_what_is_not_released_follows_a_pause_and_what_is_released_stays(world: Any) -> None:
-    """Whoever answered what: a pause that took back only unanswered suggestions would show which
+    """A pause that took back only unanswered suggestions would show which
     ones were answered.
     """
     _perform_run()

@@ -1,4 +1,4 @@
-"""An answer takes effect when it can no longer be undone, and until then nobody else can tell that
+"""An answer takes effect when it can no longer be undone, and until then nobody else can see that
 it was given.
 """
 

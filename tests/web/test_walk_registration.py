@@ -103,7 +103,7 @@ def service(
 
 
 @pytest.fixture(autouse=True)
-def closed_connections(service: WholeService, browser: Browser) -> Iterator[None]:
+def closed_connections(browser: Browser, service: WholeService) -> Iterator[None]:
     """Under Playwright's event loop Django opens connections of its own, which nothing closes from
     outside of it.
     """

@@ -4,10 +4,14 @@ groups.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.utils.translation import get_language
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -170,8 +174,22 @@ DRAFT_DOCUMENT_SCHEMA: dict[str, Any] = {
 }
 
 
+@functools.lru_cache(maxsize=len(settings.LANGUAGES))
+def _document(language: str) -> dict[str, Any]:
+    document: dict[str, Any] = SchemaGenerator().get_schema(public=True)
+    return document
+
+
+class _KeptDocument(SchemaGenerator):
+    """The document is the same for everybody: a process makes it once in each language."""
+
+    def get_schema(self, request: Request | None = None, public: bool = False) -> dict[str, Any]:
+        return _document(get_language() or "")
+
+
 @open_to(GET=Level.PUBLIC)
 class SchemaView(SpectacularAPIView):
+    generator_class = _KeptDocument
     permission_classes = [AccessPermission]
     http_method_names = ["get", "head"]
 

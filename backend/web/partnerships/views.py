@@ -153,7 +153,7 @@ def _context(
     possible = PARTNERSHIP_TRANSITIONS[partnership.status]
     decides = side is not None and reader.may(Verb.ACT, Resource.PARTNERSHIP_DECISION)
     shown = sent or (_forms(partnership, side) if side is not None else {})
-    open_acts = [act for act in DECISION_LABELS if decides and DECISIONS[act].new in possible]
+    open_decisions = [act for act in DECISION_LABELS if decides and DECISIONS[act].new in possible]
     return {
         "partnership": partnership,
         "pair": pair,
@@ -174,7 +174,7 @@ def _context(
         "renewed_by": [
             given.community for given in partnership.given if given.review == partnership.review_on
         ],
-        "acts": [(act, DECISION_LABELS[act], shown[act]) for act in open_acts],
+        "decisions": [(act, DECISION_LABELS[act], shown[act]) for act in open_decisions],
         "forms": shown,
         "wrong": next((form for form in shown.values() if form.errors), None),
         "honours": side is None

@@ -23,7 +23,7 @@ from backend.introductions.services.introductions import (
 )
 from backend.web.access import Level, open_to
 from backend.web.introductions import serializers
-from backend.web.introductions.forms import BoardFilters, NoteForm
+from backend.web.introductions.forms import BoardFilters, MoveForm, NoteForm
 from backend.web.rest.base import (
     ApiList,
     ApiView,
@@ -135,7 +135,7 @@ class MoveView(ApiView):
     @operation(
         "Move an introduction",
         serializers.StaffIntroductionSerializer,
-        takes=serializers.MoveSerializer,
+        takes=MoveForm,
     )
     def post(self, request: Request, introduction_id: int, data: Data) -> object:
         me = current_user(request)

@@ -18,17 +18,21 @@ from backend.web.html.forms import DomainForm, FlagField, OpenChoiceField, PairF
 
 
 class MoveForm(DomainForm):
-    """Only shows fields and errors; the service checks."""
+    """On the page it only shows fields and errors; the service checks."""
 
-    stage = forms.ChoiceField(label=_("Move to"))
+    documented = {"expected_stage": "Where you saw it: 409 if another curator has moved it since"}
+
+    stage = forms.ChoiceField(label=_("Move to"), choices=Introduction.Stage.choices)
     close_reason = forms.ChoiceField(
         label=_("Reason, if closed"),
         required=False,
         choices=[("", "–"), *Introduction.CloseReason.choices],
     )
+    expected_stage = forms.ChoiceField(required=False, choices=Introduction.Stage.choices)
 
     def __init__(self, *args: Any, stages: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        del self.fields["expected_stage"]
         columns = [(stage, Introduction.Stage(stage).label) for stage in stages]
         # Where no column comes next, none is chosen beforehand: a hasty click must not move an
         # introduction back to the first one.

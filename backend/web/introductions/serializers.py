@@ -102,19 +102,6 @@ class OpenSerializer(StrictSerializer):
     )
 
 
-class MoveSerializer(StrictSerializer):
-    stage = serializers.ChoiceField(choices=Introduction.Stage.choices)
-    close_reason = serializers.ChoiceField(
-        choices=Introduction.CloseReason.choices, required=False, default="", allow_blank=True
-    )
-    expected_stage = serializers.ChoiceField(
-        choices=Introduction.Stage.choices,
-        required=False,
-        default="",
-        help_text="Where you saw it: 409 if another curator has moved it since",
-    )
-
-
 class NoteSerializer(serializers.Serializer):
     """What staff wrote on an introduction."""
 

@@ -73,7 +73,7 @@ def everything_is_done() -> bool:
     return not Event.objects.filter(routed_at__isnull=True).exists() and not add_job.exists()
 
 
-def check_everybody_was_told_once(mail_folder: Path) -> None:
+def check_everybody_was_notified_once(mail_folder: Path) -> None:
     """Each official heard of each of their suggestions exactly once, in the page and by mail."""
     notified = [
         (notification.recipient_id, notification.community_id, suggestion)

@@ -19,7 +19,7 @@ from backend.suggestions.models import ScoringRun, ScoringShard, Suggestion
 from backend.suggestions.services.runs import begin_run
 from tests.faults.service import Service, running
 from tests.world import (
-    check_everybody_was_told_once,
+    check_everybody_was_notified_once,
     everything_is_done,
     make_communities,
     publish_again,
@@ -60,7 +60,7 @@ def test_worker_killed_in_mid_run_then_broker_wiped(
     service.until(everything_is_done, seconds=60)
 
     assert cut_short, "the run was over before the worker was killed"
-    check_everybody_was_told_once(service.folder / "mail")
+    check_everybody_was_notified_once(service.folder / "mail")
     service.stop()
     again = _begin()
     drain()
@@ -90,7 +90,7 @@ def test_children_of_the_worker_killed_twenty_times(service: Service, finer_shar
     service.until(everything_is_done, seconds=90)
 
     print(f"last run complete after {time.monotonic() - began:.0f} s")
-    check_everybody_was_told_once(service.folder / "mail")
+    check_everybody_was_notified_once(service.folder / "mail")
 
 
 @pytest.mark.faults
@@ -106,7 +106,7 @@ def test_worker_killed_five_times(service: Service, finer_shards: None) -> None:
         service.until(lambda run=run: _is_complete(run), seconds=90)  # type: ignore[misc]
         service.until(everything_is_done, seconds=60)
 
-    check_everybody_was_told_once(service.folder / "mail")
+    check_everybody_was_notified_once(service.folder / "mail")
 
 
 @pytest.mark.faults
@@ -124,7 +124,7 @@ def test_broker_killed_and_wiped_ten_times(service: Service, finer_shards: None)
             publish_again(communities[-1 - number])
         service.until(everything_is_done, seconds=30)
 
-    check_everybody_was_told_once(service.folder / "mail")
+    check_everybody_was_notified_once(service.folder / "mail")
 
 
 @pytest.mark.faults
@@ -150,7 +150,7 @@ def test_broker_frozen_for_forty_seconds(service: Service) -> None:
     service.until(everything_is_done, seconds=60)
 
     assert sorted(waits)[int(len(waits) * 0.99)] < 1
-    check_everybody_was_told_once(service.folder / "mail")
+    check_everybody_was_notified_once(service.folder / "mail")
 
 
 @pytest.mark.faults
@@ -170,7 +170,7 @@ def test_database_crashes_ten_times(
     service.until(everything_is_done, seconds=60)
 
     assert Suggestion.objects.exists()
-    check_everybody_was_told_once(service.folder / "mail")
+    check_everybody_was_notified_once(service.folder / "mail")
 
 
 def _crash_database() -> None:

@@ -432,7 +432,7 @@ class TestEnvironment:
         ensure_environment(root, lock)
         assert installs == [lock]
 
-    def test_environment_that_does_not_lead_inside_is_told_not_tried_for_ever(
+    def test_environment_that_does_not_lead_inside_is_reported_and_not_retried(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self._pretend(root / ".venv")
@@ -447,7 +447,7 @@ class TestEnvironment:
             bootstrap.enter(None, root)
         assert not (root / ".venv").exists()
 
-    def test_clone_that_cannot_be_written_is_told_before_anything_is_made(
+    def test_clone_that_cannot_be_written_is_reported_before_anything_is_made(
         self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         # Root may write everywhere but on a read-only disk
@@ -471,7 +471,7 @@ class TestEnvironment:
             ensure_environment(root, Path("requirements.lock"))
         assert not (root / ".venv").exists()
 
-    def test_too_little_room_is_told_before_anything_is_made(
+    def test_too_little_room_is_reported_before_anything_is_made(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         usage = namedtuple("usage", "total used free")

@@ -177,7 +177,9 @@ class TestProgramsUnderRoot:
         good.mkdir()
         assert self._find(program, planted, good).is_relative_to(good)
 
-    def test_no_place_is_told_in_one_line(self, program: Path, tmp_path: Path) -> None:
+    def test_lack_of_a_usable_folder_is_reported_in_one_line(
+        self, program: Path, tmp_path: Path
+    ) -> None:
         closed = tmp_path / "closed"
         closed.mkdir(mode=0o700)
         with pytest.raises(

@@ -195,16 +195,16 @@ def _introduction(world: World) -> Introduction:
     return introduction
 
 
-def _card(world: World) -> Introduction:
+def _shared_introduction(world: World) -> Introduction:
     return Introduction.objects.filter(pair=world.pair).first() or world.introduced()
 
 
 def _meeting(world: World) -> object:
-    return make.MeetingFactory(introduction=_card(world), fixed=True)
+    return make.MeetingFactory(introduction=_shared_introduction(world), fixed=True)
 
 
 def _note(world: World) -> object:
-    return make.IntroductionNoteFactory(introduction=_card(world))
+    return make.IntroductionNoteFactory(introduction=_shared_introduction(world))
 
 
 def _exclusion_rule(world: World) -> ExclusionRule:
@@ -397,7 +397,7 @@ def test_no_list_is_left_out() -> None:
 @pytest.mark.parametrize("name", LISTS)
 def test_queries_do_not_grow_with_the_rows(world: World, name: str) -> None:
     actor, path, make_row = LISTS[name]
-    introduction = _card(world).pk if "{introduction}" in path else None
+    introduction = _shared_introduction(world).pk if "{introduction}" in path else None
     client, address = (
         world.client(actor),
         f"/api/v1/{path.format(a=world.a.pk, introduction=introduction)}?page_size=100",

@@ -31,7 +31,7 @@ from tests.simultaneous import outcomes_of
 pytestmark = pytest.mark.django_db
 
 
-def _told() -> set[tuple[str, int, int | None]]:
+def _notified() -> set[tuple[str, int, int | None]]:
     return {(n.kind, n.recipient_id, n.community_id) for n in Notification.objects.all()}
 
 
@@ -56,7 +56,7 @@ def test_new_suggestion_notifies_both_sides_once() -> None:
     assert notify_people(event.pk) == 2
     assert notify_people(event.pk) == 0
 
-    assert _told() == {
+    assert _notified() == {
         ("new_suggestions", a, suggestion.pair.a_id),
         ("new_suggestions", b, suggestion.pair.b_id),
     }
@@ -92,7 +92,7 @@ def test_only_people_who_may_see_suggestions_are_notified() -> None:
 
     notify_people(_new_suggestion_event(suggestion).pk)
 
-    assert {recipient for _kind, recipient, _side in _told()} == wanted
+    assert {recipient for _kind, recipient, _side in _notified()} == wanted
 
 
 def test_person_who_speaks_for_both_sides_is_notified_for_each() -> None:
@@ -103,7 +103,10 @@ def test_person_who_speaks_for_both_sides_is_notified_for_each() -> None:
 
     notify_people(_new_suggestion_event(suggestion).pk)
 
-    assert {side for _kind, _who, side in _told()} == {suggestion.pair.a_id, suggestion.pair.b_id}
+    assert {side for _kind, _who, side in _notified()} == {
+        suggestion.pair.a_id,
+        suggestion.pair.b_id,
+    }
 
 
 def test_suggestion_that_staff_took_back_meanwhile_notifies_nobody() -> None:
@@ -125,7 +128,7 @@ def test_mutual_interest_notifies_both_sides_and_curators(curator) -> None:
 
     notify_people(EventFactory(topic=Topic.INTEREST_MUTUAL, subject_id=suggestion.pk).pk)
 
-    assert _told() == {
+    assert _notified() == {
         ("interest_mutual", a, suggestion.pair.a_id),
         ("interest_mutual", b, suggestion.pair.b_id),
         ("interest_mutual", curator.pk, None),

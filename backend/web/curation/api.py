@@ -101,7 +101,7 @@ class ExclusionRulesView(ApiList):
         return all_exclusion_rules(current_user(self.request))
 
     @operation(
-        "Bar a pair or a jurisdiction",
+        "Exclude a pair or a jurisdiction",
         serializers.ExclusionRuleSerializer,
         takes=serializers.SetExclusionRuleSerializer,
         status=201,

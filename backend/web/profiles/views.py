@@ -231,8 +231,8 @@ def _after_saving(request: HttpRequest, community_id: int, group: Group) -> Http
 @open_to(Level.COMMUNITY)
 @require_POST
 def autosave(request: HttpRequest, community_id: int, group: str) -> HttpResponse:
-    """Saves while people write: answers a line of text, the new revision and how the profile stands
-    now; never moves the page.
+    """Saves while people write: answers a line of text, the new revision and the profile's present
+    state; never moves the page.
     """
     user, topic = current_user(request), _group(group)
     changes = _changes(request, own_profile(current_reader(request), Verb.UPDATE), topic)

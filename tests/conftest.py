@@ -61,14 +61,17 @@ def world(db: None) -> World:
     return make_world()
 
 
-@pytest.fixture(scope="class")
-def class_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """One transaction for all tests of a class, rolled back after the last: for tests that leave
-    the rows as they find them.
+def _one_transaction(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """One transaction around all tests of a class or module, for rows that they share. They are
+    marked django_db as well, so that each is rolled back by itself.
     """
     with django_db_blocker.unblock(), transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+class_db = pytest.fixture(_one_transaction, scope="class")
+module_db = pytest.fixture(_one_transaction, scope="module")
 
 
 @pytest.fixture

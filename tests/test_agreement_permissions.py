@@ -298,6 +298,7 @@ def scene(class_db: None) -> Scene:
     return made
 
 
+@pytest.mark.django_db
 class TestTable:
     @pytest.mark.parametrize("what", TABLE)
     def test_it_holds_for_every_actor_through_page_and_api(self, scene: Scene, what: str) -> None:

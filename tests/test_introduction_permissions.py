@@ -156,6 +156,7 @@ def scene(request: pytest.FixtureRequest, class_db: None) -> Scene:
     return made
 
 
+@pytest.mark.django_db
 class TestIntroduced:
     STAGE = "introduced"
 
@@ -169,6 +170,7 @@ class TestIntroduced:
 NO_FORM = {"meeting: propose on its page"}
 
 
+@pytest.mark.django_db
 class TestBeforeTheIntroduction:
     STAGE = "to_introduce"
 
@@ -178,6 +180,7 @@ class TestBeforeTheIntroduction:
         assert admitted_actors(scene, TABLE[what][0], also={409}) == allowed
 
 
+@pytest.mark.django_db
 class TestClosed:
     STAGE = "closed"
 
@@ -235,6 +238,7 @@ def readers(scene: Scene) -> set[str]:
 def test_contacts_are_read_under_both_consents_and_hidden_on_the_next_read() -> None:
     scene = Scene()
     world = scene.world
+    world.sign_in_everybody()
     assert readers(scene) == set()
     world.consent(scene.introduction, world.a)
     assert readers(scene) == set()

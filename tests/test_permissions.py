@@ -365,6 +365,7 @@ def scene(class_db: None) -> Scene:
     return made
 
 
+@pytest.mark.django_db
 class TestTables:
     @pytest.mark.parametrize("what", PAGES)
     def test_pages_hold_to_the_table_for_every_actor(self, scene: Scene, what: str) -> None:

@@ -91,11 +91,12 @@ def test_every_address_has_a_name_of_its_own() -> None:
     )
 
 
+pytestmark = pytest.mark.django_db
 Stage = tuple[World, dict[str, Any]]
 
 
-@pytest.fixture
-def stage(db: None) -> Stage:
+@pytest.fixture(scope="module")
+def stage(module_db: None) -> Stage:
     """A world, and a real value for each parameter of an address; the community is that of the
     official.
     """

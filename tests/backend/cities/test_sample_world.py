@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import stat
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,14 +41,13 @@ from backend.introductions.models import Agreement, Partnership
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture(scope="module", autouse=True)
-def world(django_db_setup: None, django_db_blocker) -> Iterator[None]:  # type: ignore[no-untyped-def]
-    with django_db_blocker.unblock(), transaction.atomic():
-        load_reference()
-        load_sample()
-        yield
-        transaction.set_rollback(True)
+def world(module_db: None) -> None:
+    load_reference()
+    load_sample()
 
 
 def test_the_gazetteer_is_whole_and_its_facts_are_right() -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
 from django.conf import settings
 from django.core.files import File
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -86,6 +88,7 @@ class World:
             client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[actor]
         elif actor != "visitor":
             client.force_login(self.people[actor])
+            sign_in_again(client, self.people[actor])
         return client
 
     def home_of(self, actor: str) -> Community | None:
@@ -112,6 +115,15 @@ class World:
             ConsentFactory(introduction=introduction, community=community, by=self.people["admin"])
             for community in communities
         ]
+
+
+def sign_in_again(client: Client, user: User, *, at: float | None = None) -> None:
+    """The client's session has proved itself again at that time (Unix, seconds), or just now."""
+    session = client.session
+    records = [{"method": "password", "at": at or time.time(), "reauthenticated": True}]
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = records
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
 
 
 Ask = Callable[[Any, Client, str], Any]

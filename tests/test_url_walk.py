@@ -257,6 +257,13 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
         for actor in ACTORS
         if actor != "visitor"
     },
+    # There is no key of that number to rename or remove.
+    **{
+        (f"mfa_{act}_webauthn", actor): HIDDEN
+        for act in ("edit", "remove")
+        for actor in ACTORS
+        if actor != "visitor"
+    },
     # Tokens are for officials and chairs.
     **{
         (name, actor): HIDDEN

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -16,12 +14,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from backend.accounts.models import AccountMail, ApiToken, User
+from backend.accounts.models import AccountMail, User
 from backend.cities.models import CommunityRole, JoinRequest
 from backend.cities.services.invitations import invitation_path, invite_colleague
 from tests.actors import World, make_world
 from tests.factories import (
-    PASSWORD,
     ApiTokenFactory,
     CommunityRoleFactory,
     InvitationFactory,
@@ -161,75 +158,6 @@ def test_name_and_language_are_changed(world: World) -> None:
     assert client.post(url("account"), {"name": "", "language": "xx"}).status_code == 422
 
 
-def signed_in_just_now(user: User) -> Client:
-    client = Client()
-    client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
-    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
-    return client
-
-
-@pytest.mark.parametrize("name", ["account_export", "account_erase", "account_tokens"])
-def test_what_a_stolen_session_must_not_do_asks_for_the_password_again(
-    world: World, name: str
-) -> None:
-    client = world.client("official")
-    response = client.post(url(name), {"email": "official@example.org", "name": "x", "days": "30"})
-    assert response.status_code == 302
-    assert response.url.startswith(reverse("account_reauthenticate"))
-    assert User.objects.get(pk=world.user("official").pk).is_active
-    assert not ApiToken.objects.exists()
-
-
-def test_token_is_shown_once_and_opens_the_api(world: World) -> None:
-    official = world.user("official")
-    client = signed_in_just_now(official)
-    html = client.post(url("account_tokens"), {"name": "Website", "days": "30"}).text
-    words = re.search(r'class="token">(csc_\w+)<', html)
-    assert words
-    assert words[1] not in client.get(url("account_tokens")).text
-    api = Client(headers={"authorization": f"Token {words[1]}"})
-    assert api.get("/api/v1/me/").json()["email"] == official.email
-    client.post(url("account_token_revoke", ApiToken.objects.get().public_id))
-    assert api.get("/api/v1/me/").status_code == 401
-
-
-def test_data_are_downloaded_and_the_account_is_erased(world: World) -> None:
-    stranger = world.user("stranger")
-    client = signed_in_just_now(stranger)
-    response = client.post(url("account_export"))
-    assert response["Content-Disposition"] == 'attachment; filename="my-data.zip"'
-    assert (
-        stranger.email in zipfile.ZipFile(io.BytesIO(response.content)).read("data.json").decode()
-    )
-    assert client.post(url("account_erase"), {"email": "wrong@example.org"}).status_code == 422
-    assert client.post(url("account_erase"), {"email": stranger.email}).url == url("home")
-    assert client.get(url("account")).status_code == 302
-    assert User.objects.get(pk=stranger.pk).erased_at is not None
-
-
-def test_last_official_reads_what_to_do_before_leaving(world: World) -> None:
-    client = signed_in_just_now(world.user("official"))
-    html = client.get(url("account_data")).text
-    assert url("people", world.a.pk) in html
-    response = client.post(url("account_erase"), {"email": "official@example.org"})
-    assert response.status_code == 422
-    assert "Alpha" in response.text
-
-
-def test_administrator_makes_somebody_staff_on_the_page(world: World) -> None:
-    admin = world.client("admin")
-    assert (
-        admin.post(
-            url("staff_roles"), {"email": "stranger@example.org", "staff_role": "curator"}
-        ).status_code
-        == 302
-    )
-    assert User.objects.get(email="stranger@example.org").is_curator
-    response = admin.post(url("staff_roles"), {"email": "admin@example.org", "staff_role": ""})
-    assert response.status_code == 422
-    assert "last administrator" in response.text
-
-
 LISTS: dict[str, tuple[str, Callable[[World], object], int]] = {
     "people": ("official", lambda world: CommunityRoleFactory(community=world.a), 15),
     "invitations": ("official", lambda world: InvitationFactory(community=world.a), 15),
@@ -353,66 +281,6 @@ def test_request_to_join_is_asked_answered_and_taken_back(world: World) -> None:
     ]
 
 
-def token_client(world: World, actor: str = "official") -> Client:
-    made = ask(world.client(actor), "POST", "me/tokens/", {"name": "Website", "days": 30})
-    assert made.status_code == 201
-    assert made["Cache-Control"] == "no-store"
-    return Client(headers={"authorization": f"Token {made.json()['token']}"})
-
-
-def test_token_has_its_owners_rights_and_no_others(world: World) -> None:
-    api = token_client(world)
-    assert api.get(f"{API}communities/{world.a.pk}/profile/").status_code == 200
-    assert api.get(f"{API}communities/{world.b.pk}/profile/").status_code == 404
-    assert api.get(f"{API}staff/vetting/").status_code == 404
-    (listed,) = api.get(f"{API}me/tokens/").json()["results"]
-    assert set(listed) == {"id", "name", "created_at", "expires_at"}
-    world.user("official").community_roles.update(ended_at=world.a.registered_at)
-    assert api.get(f"{API}communities/{world.a.pk}/profile/").status_code == 404
-
-
-def test_token_makes_no_token_takes_no_data_and_erases_nobody(world: World) -> None:
-    api = token_client(world)
-    for method, path, body in (
-        ("POST", "me/tokens/", {"name": "x"}),
-        ("GET", "me/data/", None),
-        ("POST", "me/erase/", {"email": "official@example.org"}),
-    ):
-        response = ask(api, method, path, body)
-        assert (response.status_code, response.json()["code"]) == (403, "session_needed")
-    assert ApiToken.objects.count() == 1
-    assert User.objects.get(pk=world.user("official").pk).is_active
-
-
-def test_ended_expired_and_wrong_tokens_open_nothing(world: World) -> None:
-    api = token_client(world)
-    (listed,) = api.get(f"{API}me/tokens/").json()["results"]
-    assert ask(api, "DELETE", f"me/tokens/{listed['id']}/").status_code == 204
-    assert api.get(f"{API}me/").status_code == 401
-    api = token_client(world)
-    ApiToken.objects.update(expiry=world.a.registered_at)
-    assert api.get(f"{API}me/").status_code == 401
-    for words in ("csc_" + "0" * 64, "x", ""):
-        assert (
-            Client(headers={"authorization": f"Token {words}"}).get(f"{API}me/").status_code == 401
-        )
-
-
-def test_somebody_elses_token_is_ended_by_administrators_alone(world: World) -> None:
-    token = ApiTokenFactory(user=world.user("official"))
-    for actor in ("chair", "curator"):
-        assert (
-            ask(world.client(actor), "DELETE", f"me/tokens/{token.public_id}/").status_code == 404
-        )
-    assert (
-        ask(world.client("curator"), "DELETE", f"staff/tokens/{token.public_id}/").status_code
-        == 404
-    )
-    assert (
-        ask(world.client("admin"), "DELETE", f"staff/tokens/{token.public_id}/").status_code == 204
-    )
-
-
 def test_name_and_language_are_changed_one_at_a_time(world: World) -> None:
     client = world.client("stranger")
     assert ask(client, "PATCH", "me/", {"language": "ja"}).json()["language"] == "ja"
@@ -420,46 +288,6 @@ def test_name_and_language_are_changed_one_at_a_time(world: World) -> None:
     response = ask(client, "PATCH", "me/", {"language": "xx"})
     assert (response.status_code, set(response.json()["errors"])) == (422, {"language"})
     assert client.patch(f"{API}me/", "[1]", content_type=JSON).status_code == 422
-
-
-def test_data_are_read_and_the_account_is_erased(world: World) -> None:
-    client = world.client("stranger")
-    assert client.get(f"{API}me/data/").json()["account"]["email"] == "stranger@example.org"
-    assert [row["topic"] for row in client.get(f"{API}me/audit-log/").json()["results"]] == [
-        "data_exported"
-    ]
-    assert ask(client, "POST", "me/erase/", {"email": "else@example.org"}).status_code == 422
-    assert ask(client, "POST", "me/erase/", {"email": "stranger@example.org"}).status_code == 204
-    assert client.get(f"{API}me/").status_code == 401
-
-
-def test_last_official_cannot_erase_the_account(world: World) -> None:
-    response = ask(world.client("official"), "POST", "me/erase/", {"email": "official@example.org"})
-    assert (response.status_code, response.json()["code"]) == (409, "last_responsible")
-
-
-def test_staff_roles_are_given_and_the_last_administrator_stays(world: World) -> None:
-    admin = world.client("admin")
-    assert (
-        ask(
-            admin,
-            "POST",
-            "staff/roles/",
-            {"email": "stranger@example.org", "staff_role": "curator"},
-        ).json()["staff_role"]
-        == "curator"
-    )
-    listed = {
-        row["email"]: row["with_second_factor"]
-        for row in admin.get(f"{API}staff/roles/").json()["results"]
-    }
-    assert listed == {
-        "admin@example.org": True,
-        "curator@example.org": True,
-        "stranger@example.org": False,
-    }
-    response = ask(admin, "POST", "staff/roles/", {"email": "admin@example.org", "staff_role": ""})
-    assert (response.status_code, response.json()["code"]) == (409, "last_admin")
 
 
 def test_invitation_of_another_community_is_not_reached_through_ones_own(world: World) -> None:

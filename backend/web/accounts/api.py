@@ -5,8 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from django.conf import settings
 from django.contrib.auth import logout
 from django.db.models import QuerySet
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -95,6 +99,24 @@ def person_in_session(request: Request) -> User:
     return user
 
 
+def person_just_signed_in(request: Request) -> User:
+    """The person, whose last sign-in is as recent as pages ask for the same act. Raises NotAllowed:
+    a token, or a session that has to prove itself again (code ``reauthentication_required``, with
+    the address of the page where that is done).
+    """
+    user = person_in_session(request)
+    if is_reauthentication_required(request._request, app="allauth.account"):
+        ways = get_adapter().get_reauthentication_methods(user)
+        path = ways[0]["url"] if ways else reverse("account_login")
+        error = NotAllowed(
+            "Sign in again first: this session has not done so in the last minutes.",
+            code="reauthentication_required",
+        )
+        error.details = {"sign_in_at": f"{settings.PUBLIC_URL}{path}"}
+        raise error
+    return user
+
+
 @open_to(GET=Level.SIGNED_IN)
 class AuditLogView(ApiList):
     """What you did here, the latest first."""
@@ -121,9 +143,9 @@ class TokensView(ApiList):
     )
     def post(self, request: Request) -> Response:
         """Takes no idempotency key: its answer holds the token, and nothing of that is stored."""
-        user = person_in_session(request)
         # Before the values are looked at: to others there is nothing here
-        require_may_make_tokens(user)
+        require_may_make_tokens(current_user(request))
+        user = person_just_signed_in(request)
         token, words = create_token(by=user, **validated(TokenForm, request.data))
         token.token = words
         return Response(
@@ -156,7 +178,7 @@ class PersonalDataView(ApiView):
         summary="All that the service holds about you", responses=serializers.PersonalDataSerializer
     )
     def get(self, request: Request) -> Response:
-        return Response(export_data(by=person_in_session(request)))
+        return Response(export_data(by=person_just_signed_in(request)))
 
 
 @open_to(POST=Level.SIGNED_IN)
@@ -166,7 +188,7 @@ class EraseView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Takes no idempotency key: afterwards there is nobody to ask again."""
-        user = person_in_session(request)
+        user = person_just_signed_in(request)
         erase_account(by=user, **validated(EraseForm, request.data))
         logout(request._request)
         return Response(status=204)
@@ -188,5 +210,5 @@ class StaffRolesView(ApiList):
     )
     def post(self, request: Request, data: Data, *args: Any, **kwargs: Any) -> object:
         return change_staff_role(
-            by=person_in_session(request), email=data["email"], role=data["staff_role"]
+            by=person_just_signed_in(request), email=data["email"], role=data["staff_role"]
         )

@@ -257,6 +257,7 @@ PAGE = 50
 
 @open_to(Level.ADMIN)
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required(allow_get=True)
 def roles(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     form = StaffRoleForm(request.POST if request.method == "POST" else None)

@@ -175,6 +175,10 @@ class ProblemSerializer(serializers.Serializer):
         help_text="For wrong values: messages by dotted field path; the empty path is the whole "
         "document.",
     )
+    sign_in_at = serializers.CharField(
+        required=False,
+        help_text="For `reauthentication_required`: the page where the person signs in again.",
+    )
     revision = serializers.IntegerField(
         required=False, help_text="For `newer_draft`: the draft's revision now."
     )

@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 Mode = Literal["local", "test", "production"]
 # Even 50 random hexadecimal digits hold 12 different ones; a key with fewer was typed or repeated.
 _SECRET_KEY_LENGTH, _SECRET_KEY_DIFFERENT = 50, 12
+_METRICS_TOKEN_LENGTH = 20
 
 
 class ConfigurationError(Exception):
@@ -36,6 +37,7 @@ class Environment:
     default_from_email: str
     log_json: bool
     undo_seconds: int
+    metrics_token: str
 
 
 def _split(name: str, url: str) -> SplitResult:
@@ -129,6 +131,15 @@ def _undo_seconds(value: str) -> int:
     return int(value)
 
 
+def _metrics_token(value: str) -> str:
+    if value and len(value) < _METRICS_TOKEN_LENGTH:
+        raise ConfigurationError(
+            f"METRICS_TOKEN is shorter than {_METRICS_TOKEN_LENGTH} characters; leave it out or "
+            "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return value
+
+
 def _check_secret_key(key: str) -> None:
     """What Django's ``check --deploy`` warns of (security.W009), as an error."""
     recipe = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
@@ -188,5 +199,6 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
             "DEFAULT_FROM_EMAIL", "Cities Seeking Cities <no-reply@localhost>"
         ),
         undo_seconds=_undo_seconds(env.get("CSC_UNDO_SECONDS", "60")),
+        metrics_token=_metrics_token(env.get("METRICS_TOKEN", "")),
         log_json=env.get("CSC_LOG", "json" if production else "console") == "json",
     )

@@ -17,6 +17,7 @@ PRODUCTION = MODE == "production"
 DATA_DIR = ENV.data_dir
 PUBLIC_URL = ENV.public_url
 SECRET_KEY = ENV.secret_key
+METRICS_TOKEN = ENV.metrics_token
 DEBUG = False
 ALLOWED_HOSTS = ENV.allowed_hosts
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]

@@ -127,3 +127,28 @@ def test_metrics_count_the_outbox_and_name_nobody(beating: None) -> None:
 @pytest.mark.parametrize("address", ["/healthz", "/readyz", "/metrics"])
 def test_probes_take_no_writing(address: str) -> None:
     assert Client().post(address).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "status"),
+    [
+        ("127.0.0.1", {}, 200),
+        ("10.4.5.6", {}, 200),
+        ("198.41.0.4", {}, 404),
+        ("10.4.5.6", {"X-Forwarded-For": "10.1.1.1"}, 404),
+        ("127.0.0.1", {"X-Forwarded-Proto": "https"}, 404),
+        ("", {}, 404),
+    ],
+)
+def test_metrics_are_for_machines_of_the_operator(
+    db: None, address: str, headers: dict[str, str], status: int
+) -> None:
+    assert Client(REMOTE_ADDR=address).get("/metrics", headers=headers).status_code == status
+
+
+def test_metrics_ask_for_the_token_where_one_is_set(db: None, settings: Any) -> None:
+    settings.METRICS_TOKEN = "0123456789abcdefghij"
+    for given, status in (("", 404), ("Bearer wrong", 404), ("Bearer 0123456789abcdefghij", 200)):
+        for address in ("127.0.0.1", "198.41.0.4"):
+            client = Client(REMOTE_ADDR=address)
+            assert client.get("/metrics", headers={"Authorization": given}).status_code == status

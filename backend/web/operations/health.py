@@ -1,11 +1,12 @@
 """Is it alive, can it work, how is it doing: three addresses for machines.
 
 They need no sign-in and hold nothing about people or communities: states, ages in seconds, counts,
-and the names of views.
+and the names of views. Counts tell when somebody acts, so only the operator's machines read them.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
@@ -116,10 +118,28 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text: requests and queries of this web process, and the outbox as the database
-    knows it.
+    knows it. 404 for others than the operator's machines.
     """
+    if not _is_operator(request):
+        raise Http404
     response: HttpResponse = ExportToDjangoView(request)
     return response
+
+
+def _is_operator(request: HttpRequest) -> bool:
+    """Bearer of METRICS_TOKEN; without one, a private address that no proxy speaks for."""
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "")
+        return constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}")
+    forwarded = any(
+        name in request.headers
+        for name in ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-Ip")
+    )
+    try:
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    return address.is_private and not forwarded
 
 
 class OutboxCollector(Collector):

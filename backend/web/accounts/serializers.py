@@ -64,7 +64,7 @@ class AccountChangeSerializer(StrictSerializer):
 
 
 class AuditEntrySerializer(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = serializers.CharField(source="public_id")
     topic = serializers.CharField()
     community_id = serializers.IntegerField(allow_null=True)
     recorded_at = serializers.DateTimeField()

@@ -50,6 +50,12 @@ class EventSerializer(serializers.Serializer):
     recorded_at = serializers.DateTimeField()
 
 
+class CommunityEventSerializer(EventSerializer):
+    """An event as its community reads it."""
+
+    id = serializers.CharField(source="public_id")  # type: ignore[assignment]
+
+
 class RequestedSerializer(serializers.Serializer):
     event_id = serializers.IntegerField(
         help_text="The request; a worker begins the run within seconds"

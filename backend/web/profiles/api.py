@@ -20,7 +20,7 @@ from backend.cities.services import draft_errors, republish_profile, save_draft
 from backend.outbox.models import Event
 from backend.suggestions.scoring.coverage import coverage_outlook
 from backend.web.access import Level, open_to
-from backend.web.operations.serializers import EventSerializer
+from backend.web.operations.serializers import CommunityEventSerializer
 from backend.web.profiles import serializers
 from backend.web.profiles.forms import BreakGlassForm
 from backend.web.rest.base import ApiList, ApiView, Data, current_reader, current_user, operation
@@ -142,7 +142,7 @@ class BreakGlassView(ApiView):
 class CommunityEventsView(ApiList):
     """The trail of a community: its own acts and what staff did to its profile."""
 
-    serializer_class = EventSerializer
+    serializer_class = CommunityEventSerializer
 
     def get_queryset(self) -> QuerySet[Event]:
         return trail_for(current_reader(self.request))

@@ -134,7 +134,9 @@ def test_staff_choose_whose_clocks_they_write_on(zoned_world: World) -> None:
     assert send(curator, meeting, details | {"minutes": "30"}) == 302
     times = {"times.0": local(20), "times.1": local(21), "zone_of": str(zoned_world.a.pk)}
     assert send(curator, meeting, {"act": "times"} | times) == 302
-    assert "stands until another one is fixed" in meeting_page(zoned_world.client("chair"), meeting)
+    assert "remains until another one is fixed" in meeting_page(
+        zoned_world.client("chair"), meeting
+    )
 
 
 def test_committee_members_and_administrators_read_and_do_not_act(zoned_world: World) -> None:

@@ -1,5 +1,5 @@
-"""What keeps a pair or a community from being suggested: exclusion rules of staff, and open
-introductions.
+"""What keeps a pair or a community from being suggested: exclusion rules of staff, an answer, and
+open introductions.
 
 Exclusion rules are dated and sourced. They hold in every run, and at once for what is open. Neither
 side learns of a rule: what it takes back disappears for both, whatever each has answered.
@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import ngettext
@@ -150,6 +151,37 @@ def barred_by_staff(
 
 
 DEFAULT_OPEN_INTRODUCTIONS = 3
+
+
+# What a side has done to a suggestion that it has closed.
+CLOSING = (Suggestion.SideState.DECLINED.value, Suggestion.SideState.WITHDRAWN.value)
+
+
+def over_before(now: dt.datetime) -> dt.datetime:
+    """Suggestions whose ``expires_at`` is not after this moment are over.
+
+    An answer of the last minute can be undone in its window, and an undone withdrawal has a whole
+    window again. Everybody's time ends that much later, so that the end does not tell whether the
+    other side has just answered.
+    """
+    return now - 2 * dt.timedelta(seconds=settings.SUGGESTIONS["undo_seconds"])
+
+
+def closed_in_secret(now: dt.datetime) -> Q:
+    """Suggestions that one side has closed, while the other may believe them open."""
+    closed = (Suggestion.Status.DECLINED, Suggestion.Status.WITHDRAWN)
+    return Q(status__in=closed, expires_at__gt=over_before(now))
+
+
+def unavailable_pairs(now: dt.datetime) -> QuerySet[Pair]:
+    """Pairs that may not be suggested, whatever their score: blocked, or resting.
+
+    A pair rests from the end of its suggestion's time on, whether it was closed before or not.
+    """
+    of_pair = Suggestion.objects.filter(pair=OuterRef("pk"))
+    overdue = of_pair.filter(status=Suggestion.Status.RELEASED, expires_at__lte=over_before(now))
+    rests = Q(closed_until__gt=now) & ~Exists(of_pair.filter(closed_in_secret(now)))
+    return Pair.objects.filter(rests | Exists(overdue) | ~Q(block_reason=""))
 
 
 def pairs_being_introduced() -> QuerySet[Pair]:

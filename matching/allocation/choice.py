@@ -17,6 +17,8 @@ def choose_pairs(
     *,
     shown: BoolArray | None = None,
     fixed: BoolArray | None = None,
+    left_closed: BoolArray | None = None,
+    right_closed: BoolArray | None = None,
     keep: float = 1.0,
     floor: bool = True,
 ) -> BoolArray:
@@ -30,19 +32,31 @@ def choose_pairs(
     one. Ties go by score, then ids. Choosing again with the result as ``shown`` gives the same,
     unless the floor had to act.
 
-    Raises ValueError for arrays whose length does not fit, and for a ``keep`` below 1.
+    ``left_closed`` and ``right_closed`` are fixed pairs that one side has closed and the other may
+    not know of. First everybody is served as if nothing were closed, then who closed a pair gets
+    others for it, out of the room that is left: so nobody else's share depends on it.
+
+    Raises ValueError for arrays whose length does not fit, for closed pairs that are not fixed, and
+    for a ``keep`` below 1.
     """
+    none = np.zeros(len(candidates), dtype=np.bool_)
+    fixed = none if fixed is None else fixed
+    closed = [none if side is None else side for side in (left_closed, right_closed)]
     for name, values, size in (
         ("mass", mass, len(candidates)),
         ("left_limit", left_limit, len(candidates.left_ids)),
         ("right_limit", right_limit, len(candidates.right_ids)),
         ("shown", shown, len(candidates)),
         ("fixed", fixed, len(candidates)),
+        ("left_closed", closed[0], len(candidates)),
+        ("right_closed", closed[1], len(candidates)),
     ):
         if values is not None and len(values) != size:
             raise ValueError(f"{name} has {len(values)} values where {size} are needed")
     if not keep >= 1:
         raise ValueError(f"keep must be at least 1, not {keep}")
+    if ((closed[0] | closed[1]) & ~fixed).any():
+        raise ValueError("only fixed pairs can be closed by a side")
     weight = mass if shown is None else np.where(shown, mass * keep, mass)
     order = np.lexsort(
         (
@@ -52,17 +66,24 @@ def choose_pairs(
             -weight,
         )
     )
-    chosen = np.zeros(len(candidates), dtype=np.bool_) if fixed is None else fixed.copy()
-    room = [
+    open_to_all = (np.asarray(left_limit) > 0)[candidates.rows] & (np.asarray(right_limit) > 0)[
+        candidates.cols
+    ]
+    floor_order = order[open_to_all[order]] if floor else order[:0]
+    chosen = fixed.copy()
+    left_room, right_room = (
         (np.asarray(limit) - np.bincount(at[chosen], minlength=len(limit))).tolist()
         for limit, at in ((left_limit, candidates.rows), (right_limit, candidates.cols))
-    ]
-    _fill(chosen, order, candidates, *room)
-    if floor:
-        open_to_all = (np.asarray(left_limit) > 0)[candidates.rows] & (np.asarray(right_limit) > 0)[
-            candidates.cols
-        ]
-        _give_each_one(chosen, order[open_to_all[order]], candidates, *room)
+    )
+    _fill(chosen, order, candidates, left_room, right_room)
+    _give_each_one(chosen, floor_order, candidates, left_room, right_room, none, none)
+    if closed[0].any() or closed[1].any():
+        for place in candidates.rows[closed[0]].tolist():
+            left_room[place] += 1
+        for place in candidates.cols[closed[1]].tolist():
+            right_room[place] += 1
+        _fill(chosen, order, candidates, left_room, right_room)
+        _give_each_one(chosen, floor_order, candidates, left_room, right_room, closed[0], closed[1])
     return chosen
 
 
@@ -87,18 +108,19 @@ def _give_each_one(
     candidates: Candidates,
     left_room: list[int],
     right_room: list[int],
+    left_closed: BoolArray,
+    right_closed: BoolArray,
 ) -> None:
     """Those with nothing each get the candidate whose community is least beyond its limit."""
-    empty_rows = set(
-        np.flatnonzero(np.bincount(candidates.rows[chosen], minlength=len(left_room)) == 0).tolist()
-    )
-    empty_cols = set(
-        np.flatnonzero(
-            np.bincount(candidates.cols[chosen], minlength=len(right_room)) == 0
-        ).tolist()
+    empty_rows, empty_cols = (
+        set(np.flatnonzero(np.bincount(at[chosen & ~gone], minlength=size) == 0).tolist())
+        for at, gone, size in (
+            (candidates.rows, left_closed, len(left_room)),
+            (candidates.cols, right_closed, len(right_room)),
+        )
     )
     options: dict[tuple[int, int], list[int]] = {}
-    for at in order.tolist():
+    for at in order[~chosen[order]].tolist():
         row, col = int(candidates.rows[at]), int(candidates.cols[at])
         if row in empty_rows:
             options.setdefault((0, row), []).append(at)

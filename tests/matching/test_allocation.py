@@ -225,6 +225,43 @@ def test_choice_keeps_limits_leaves_nobody_out_and_chooses_the_same_again(
     ).all()
 
 
+@settings(max_examples=80, deadline=None)
+@given(problem=problems, seed=st.integers(0, 2**32 - 1))
+def test_closed_pairs_take_nothing_from_others_and_free_only_who_closed_them(
+    problem: tuple[int, int, int, float], seed: int
+) -> None:
+    candidates = make_candidates(*problem)
+    left, right = capacities(*problem[:3])
+    mass = Allocation(0.05).fit(candidates, left, right).mass_
+    rng = np.random.default_rng(seed)
+    fixed = choose_pairs(candidates, mass, left, right, floor=False)
+    by_left, by_right = (fixed & (rng.random(len(fixed)) < 0.4) for _ in range(2))
+    unaware = choose_pairs(candidates, mass, left, right, fixed=fixed)
+    chosen = choose_pairs(
+        candidates, mass, left, right, fixed=fixed, left_closed=by_left, right_closed=by_right
+    )
+    assert (chosen >= unaware).all()
+    closers_left, closers_right = set(candidates.rows[by_left]), set(candidates.cols[by_right])
+    for at in np.flatnonzero(chosen & ~unaware):
+        assert candidates.rows[at] in closers_left or candidates.cols[at] in closers_right
+
+
+def test_who_closed_its_only_pair_gets_another_and_the_other_side_does_not() -> None:
+    candidates = make_candidates(1, 2, 2, 1.0)
+    order = [(int(r), int(c)) for r, c in zip(candidates.rows, candidates.cols, strict=True)]
+    mass = np.ones(4)
+    fixed = np.array([pair in ((0, 0), (1, 1)) for pair in order])
+    closed = np.array([pair == (0, 0) for pair in order])
+    chosen = choose_pairs(candidates, mass, [1, 1], [9, 9], fixed=fixed, left_closed=closed)
+    assert {pair for pair, is_in in zip(order, chosen, strict=True) if is_in} == {
+        (0, 0),
+        (1, 1),
+        (0, 1),
+    }
+    with pytest.raises(ValueError, match="only fixed pairs"):
+        choose_pairs(candidates, mass, [1, 1], [9, 9], left_closed=closed)
+
+
 def test_shown_pairs_are_favoured_fixed_ones_stay_and_limits_of_zero_get_nothing() -> None:
     candidates = make_candidates(1, 1, 3, 1.0)
     mass = np.array([1.0, 1.2, 2.0])

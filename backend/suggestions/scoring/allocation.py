@@ -20,6 +20,7 @@ KEEPS = 0.03
 _TRIES = 6
 
 PairIds = tuple[int, int]
+NONE_CLOSED: Mapping[PairIds, Set[int]] = {}
 
 
 class PromisingRow(NamedTuple):
@@ -45,15 +46,17 @@ def allocate(
     *,
     shown: Set[PairIds],
     kept: Set[PairIds] = frozenset(),
+    closed_by: Mapping[PairIds, Set[int]] = NONE_CLOSED,
     threshold: float,
 ) -> dict[PairIds, float]:
     """The pairs to suggest, with their expected matches.
 
     ``shown`` are suggestions that were made before: they stay unless clearly beaten. ``kept`` ones
-    were released, and stay. Every community with room and a row gets at least one. Raises
+    were released, and stay; ``closed_by`` says which sides have closed one of them, unknown to the
+    other, and get others for it. Every community with room and a row gets at least one. Raises
     ValueError for a community whose room is not given.
     """
-    return _chosen(rows, rooms, threshold, shown=shown, kept=kept)
+    return _chosen(rows, rooms, threshold, shown=shown, kept=kept, closed_by=closed_by)
 
 
 def allocate_around(
@@ -61,6 +64,7 @@ def allocate_around(
     rooms: Mapping[int, Room],
     *,
     kept: Set[PairIds],
+    closed_by: Mapping[PairIds, Set[int]] = NONE_CLOSED,
     community_id: int,
     threshold: float,
 ) -> dict[PairIds, float]:
@@ -69,7 +73,7 @@ def allocate_around(
         (row.left_id, row.right_id) in kept or community_id in (row.left_id, row.right_id)
         for row in rows
     ]
-    return _chosen(rows, rooms, threshold, kept=kept, pool=mine)
+    return _chosen(rows, rooms, threshold, kept=kept, closed_by=closed_by, pool=mine)
 
 
 def _chosen(
@@ -79,6 +83,7 @@ def _chosen(
     *,
     shown: Set[PairIds] = frozenset(),
     kept: Set[PairIds] = frozenset(),
+    closed_by: Mapping[PairIds, Set[int]] = NONE_CLOSED,
     pool: Collection[bool] = (),
 ) -> dict[PairIds, float]:
     if not rows:
@@ -98,6 +103,9 @@ def _chosen(
         for row, is_in in zip(rows, inside.tolist(), strict=True)
         if is_in
     ]
+    closed = np.array(
+        [[side in closed_by.get(pair, ()) for side in pair] for pair in pairs], dtype=np.bool_
+    ).reshape(-1, 2)
     chosen = choose_pairs(
         candidates.where(inside),
         mass[inside],
@@ -105,6 +113,8 @@ def _chosen(
         right[:, 1],
         shown=np.array([pair in shown for pair in pairs], dtype=np.bool_),
         fixed=np.array([pair in kept for pair in pairs], dtype=np.bool_),
+        left_closed=closed[:, 0],
+        right_closed=closed[:, 1],
         keep=math.exp(KEEPS / BETA),
     )
     return {

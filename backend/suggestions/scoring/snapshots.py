@@ -16,7 +16,11 @@ from django.utils import timezone
 
 from backend.cities.models import ListedPartnership
 from backend.cities.models.communities import HOME_COUNTRY
-from backend.suggestions.eligibility import barred_by_staff, pairs_being_introduced
+from backend.suggestions.eligibility import (
+    barred_by_staff,
+    pairs_being_introduced,
+    unavailable_pairs,
+)
 from backend.suggestions.models import Pair
 from backend.suggestions.scoring.records import Commitments, current_records, public_communities
 from matching.types import ProfileRecord, Snapshot, Sought, Tie
@@ -45,11 +49,7 @@ def _barred_pairs(
         barred.add((a, b))
         partners[a].add(b)
         partners[b].add(a)
-    barred.update(
-        Pair.objects.filter(Q(closed_until__gt=now) | ~Q(block_reason="")).values_list(
-            "a_id", "b_id"
-        )
-    )
+    barred.update(unavailable_pairs(now).values_list("a_id", "b_id"))
     return barred, partners
 
 

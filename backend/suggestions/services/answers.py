@@ -29,7 +29,7 @@ from backend.common.transitions import change_state, check_transition
 from backend.outbox.models import Event
 from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import has_room, lock_communities, require_room
+from backend.suggestions.eligibility import has_room, lock_communities, over_before, require_room
 from backend.suggestions.models import Decision, Pair, Suggestion
 from backend.suggestions.queries import GONE
 from backend.suggestions.services.reviews import require_quorum
@@ -279,8 +279,7 @@ def expire_suggestions() -> int:
     """Ends released suggestions whose time is over by the database's clock; returns how many. Safe
     to run twice.
 
-    Answers that were given in time take effect first; one that can still be undone keeps its
-    suggestion open until it is final.
+    Answers that were given in time take effect first: the end comes when none can be undone.
     """
     settle_due()
     with transaction.atomic():
@@ -290,9 +289,7 @@ def expire_suggestions() -> int:
 def _expire() -> int:
     check_transition(SUGGESTION_TRANSITIONS, _S.RELEASED, _S.EXPIRED)
     now = database_now()
-    overdue = Suggestion.objects.filter(status=_S.RELEASED, expires_at__lte=now).exclude(
-        Q(a_final_at__gt=now) | Q(b_final_at__gt=now)
-    )
+    overdue = Suggestion.objects.filter(status=_S.RELEASED, expires_at__lte=over_before(now))
     pairs = (
         Pair.objects.select_for_update(skip_locked=True)
         .filter(pk__in=overdue.order_by().values("pair_id"))
@@ -329,7 +326,7 @@ def _end_other_sides(now: dt.datetime) -> None:
             "END "
             "WHERE status IN ('declined', 'withdrawn') AND expires_at <= %s "
             "AND (a_state IN ('pending', 'interested') OR b_state IN ('pending', 'interested'))",
-            [now],
+            [over_before(now)],
         )
 
 

@@ -14,8 +14,14 @@ from django.db.models import Q
 from backend.cities.models import Profile
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.common.dates import database_now
-from backend.suggestions.eligibility import DEFAULT_OPEN_INTRODUCTIONS
-from backend.suggestions.models import Pair, RankedPair, Suggestion
+from backend.suggestions.eligibility import (
+    CLOSING,
+    DEFAULT_OPEN_INTRODUCTIONS,
+    closed_in_secret,
+    over_before,
+    unavailable_pairs,
+)
+from backend.suggestions.models import RankedPair, Suggestion
 from backend.suggestions.scoring import (
     PairIds,
     PromisingRow,
@@ -147,6 +153,7 @@ def allocate_run(run_id: int) -> int:
         rooms,
         shown=current.unreleased,
         kept=kept,
+        closed_by=current.closed_by,
         threshold=settings.SUGGESTIONS["promising"],
     )
     _mark(run_id, chosen)
@@ -180,6 +187,7 @@ def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, 
         rows,
         rooms,
         kept=kept,
+        closed_by=current.closed_by,
         community_id=community_id,
         threshold=settings.SUGGESTIONS["promising"],
     )
@@ -193,29 +201,29 @@ def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, 
 class _OpenSuggestions:
     """Suggestions as they are now, and what room they leave.
 
-    What takes up a side's room is what that side can see, never what the other side answered: else
-    a new suggestion, made because a declined one had left a gap, would reveal the decline.
+    What one side has declined or withdrawn keeps its place until its time is over, as if nobody had
+    answered: else a new suggestion in the gap that it left would reveal the answer. Only who closed
+    it is served again, from what the others leave.
     """
 
     def __init__(self) -> None:
         self.unreleased: set[PairIds] = set()
         # By left and right; they stay, and take up room of both sides
         self.released: dict[PairIds, PromisingRow] = {}
+        self.closed_by: dict[PairIds, set[int]] = {}
         # Released, introduced, closed or resting: neither chosen again nor taken back
         self.settled: set[PairIds] = set()
-        self._closed_in_secret: Counter[int] = Counter()  # for the side that does not know
         self._introduced: Counter[int] = Counter()
         now = database_now()
-        secret = Q(status__in=(_S.DECLINED, _S.WITHDRAWN), expires_at__gt=now)
+        overdue = Q(status=_S.RELEASED, expires_at__lte=over_before(now))
         for suggestion in (
-            Suggestion.objects.filter(Q(status__in=Suggestion.OPEN) | secret)
+            Suggestion.objects.filter(Q(status__in=Suggestion.OPEN) | closed_in_secret(now))
+            .exclude(overdue)
             .only(*_STANDING)
             .select_related("pair")
         ):
             self._count(suggestion)
-        for a, b in Pair.objects.filter(Q(closed_until__gt=now) | ~Q(block_reason="")).values_list(
-            "a_id", "b_id"
-        ):
+        for a, b in unavailable_pairs(now).values_list("a_id", "b_id"):
             self.settled |= {(a, b), (b, a)}
 
     def _count(self, suggestion: Suggestion) -> None:
@@ -226,18 +234,17 @@ class _OpenSuggestions:
         self.settled |= {(a, b), (b, a)}
         if suggestion.status in (_S.MUTUAL, _S.INTRODUCED):
             self._introduced.update((a, b))
-        elif suggestion.status == _S.RELEASED:
+            return
+        row = PromisingRow(a, b, suggestion.a_preference, suggestion.b_preference, suggestion.score)
+        if suggestion.pair.b_country == HOME_COUNTRY:
             row = PromisingRow(
-                a, b, suggestion.a_preference, suggestion.b_preference, suggestion.score
+                b, a, suggestion.b_preference, suggestion.a_preference, suggestion.score
             )
-            if suggestion.pair.b_country == HOME_COUNTRY:
-                row = PromisingRow(
-                    b, a, suggestion.b_preference, suggestion.a_preference, suggestion.score
-                )
-            self.released[row[:2]] = row
-        else:
-            unaware = [s for s in sides_of(suggestion) if s.state in ("pending", "interested")]
-            self._closed_in_secret.update(side.community_id for side in unaware)
+        self.released[row[:2]] = row
+        if suggestion.status != _S.RELEASED:
+            self.closed_by[row[:2]] = {
+                side.community_id for side in sides_of(suggestion) if side.state in CLOSING
+            }
 
     def released_rows(self, rooms: Mapping[int, Room]) -> list[PromisingRow]:
         """The released pairs as they were when they were released."""
@@ -253,8 +260,7 @@ class _OpenSuggestions:
         rooms = {}
         for community_id, capacity in stated:
             free = max(0, (capacity or DEFAULT_OPEN_INTRODUCTIONS) - self._introduced[community_id])
-            most = settings.SUGGESTIONS["per_introduction"] * free
-            rooms[community_id] = Room(free, max(0, most - self._closed_in_secret[community_id]))
+            rooms[community_id] = Room(free, settings.SUGGESTIONS["per_introduction"] * free)
         return rooms
 
 

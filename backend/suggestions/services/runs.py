@@ -181,15 +181,17 @@ def rescore_community(community_id: int) -> bool:
             written = followed.store(freeze_snapshot())
             allocate_community(run.pk, community_id, chosen)
             subject = ("community", community_id)
+            # How many rows were written is for the log alone: the community reads its trail, and
+            # rankings of others are among them.
             event = record(
                 Topic.COMMUNITY_RESCORED,
                 subject=subject,
                 by=None,
                 community_id=community_id,
-                rows=written,
                 run=run.pk,
             )
             followed.note_stored(event)
+        log.info("community_rescored", community=community_id, rows=written)
     return True
 
 

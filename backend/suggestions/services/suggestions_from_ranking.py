@@ -18,7 +18,7 @@ from backend.common.dates import database_now
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import barred_by_staff
+from backend.suggestions.eligibility import barred_by_staff, unavailable_pairs
 from backend.suggestions.models import HandProposal, Pair, RankedPair, ScoringRun, Suggestion
 from backend.suggestions.scoring import pair_reasons
 from backend.suggestions.services.curation import policy_in_force
@@ -138,12 +138,11 @@ def _without_resting(rows: list[RankedPair], now: dt.datetime) -> list[RankedPai
         if (r.left_id, r.right_id) not in bars.pairs
         and communities[r.right_id].country_id not in bars.countries
     ]
-    resting = set(
-        Pair.objects.filter(Q(closed_until__gt=now) | ~Q(block_reason="")).values_list(
-            "a_id", "b_id"
-        )
-    )
-    return [row for row in rows if _pair_of(row) not in resting]
+    # A decline sets ``closed_until`` itself: what was closed in secret is chosen, to keep its
+    # place, but not made again.
+    unavailable = unavailable_pairs(now) | Pair.objects.filter(closed_until__gt=now)
+    found = set(unavailable.values_list("a_id", "b_id"))
+    return [row for row in rows if _pair_of(row) not in found]
 
 
 def _pairs_for(rows: list[RankedPair]) -> dict[tuple[int, int], Pair]:

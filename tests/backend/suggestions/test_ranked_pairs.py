@@ -4,6 +4,7 @@ steady from run to run.
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections import Counter
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from backend.cities.models import Community
+from backend.common.dates import database_now
 from backend.suggestions.models import RankedPair, ScoringRun, Suggestion
 from backend.suggestions.scoring import PromisingRow, Room, allocate, allocate_around
 from backend.suggestions.services import ranked_pairs, ranking_cache, runs, suggestions_from_ranking
@@ -171,7 +173,8 @@ def test_who_declined_has_room_again(run: ScoringRun) -> None:
 def test_resting_pairs_are_not_chosen(run: ScoringRun) -> None:
     ranked_pairs.allocate_run(run.pk)
     pair = next(iter(ranked_pairs.chosen_pairs(run.pk)))
-    resting = _open(pair, status="declined", a_state="declined").pair
+    over = database_now() - dt.timedelta(minutes=3)
+    resting = _open(pair, status="declined", a_state="declined", expires_at=over).pair
     resting.closed_until = "2999-01-01T00:00:00Z"
     resting.save()
     ranked_pairs.allocate_run(run.pk)

@@ -1,0 +1,216 @@
+"""Blind mutual opt-in over time: what A answered in secret changes nothing that B gets afterwards.
+
+Each answer of A is followed by what the service does by itself or B can ask for: a nightly run, a
+rescoring of either side, both. B's suggestions, rankings, trail, counts and notices are then those
+of the world in which A has not answered.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models import F
+from django.test import Client
+
+from backend.accounts.models import User
+from backend.common.dates import database_now
+from backend.notifications.models import Notification
+from backend.outbox.models import Job
+from backend.suggestions.models import RankedPair, Suggestion
+from backend.suggestions.services import (
+    answer_suggestion,
+    expire_suggestions,
+    ranking_cache,
+    runs,
+    suggestions_from_ranking,
+    undo_answer,
+)
+from tasks.inline import drain
+from tests.factories import CommunityFactory, CommunityRoleFactory, document
+
+pytestmark = pytest.mark.django_db
+LIVES: dict[str, list[str]] = {
+    "interested": ["interested", "|"],
+    "declined": ["declined", "|"],
+    "declined a moment ago": ["declined"],
+    "withdrawn": ["interested", "|", "withdrawn", "|"],
+    "undone": ["declined", "undo", "|"],
+}
+
+
+def nightly_run() -> None:
+    begun = runs.begin_run(reason="requested")
+    assert begun is not None
+    for index in range(begun.shard_count):
+        runs.score_shard(begun.pk, index)
+    suggestions_from_ranking.derive_suggestions()
+
+
+def rescore(community_id: int) -> None:
+    assert runs.rescore_community(community_id)
+    suggestions_from_ranking.derive_suggestions(community_id)
+
+
+class Scene:
+    """A suggestion of A and B in a small world in which each has more partners to be had."""
+
+    def __init__(self, home_capacity: int) -> None:
+        """With little room at home, communities abroad get one suggestion each, though they have
+        room for more; B is one of those with the fewest, or the most.
+        """
+        for country in ["US"] * 4 + ["DE", "JP"] * 3:
+            room = home_capacity if country == "US" else 3
+            answers = document(capacity={"open_introductions": room})
+            made = CommunityFactory(
+                published=True, country_code=country, published__document=answers
+            )
+            CommunityRoleFactory(community=made)
+        nightly_run()
+        drain()
+        shown = Suggestion.objects.visible_to_communities().select_related("pair")
+        own = {s: shown.of_community(s.pair.b_id).count() for s in shown.order_by("pk")}
+        self.suggestion = (min if home_capacity == 1 else max)(own, key=lambda s: (own[s], s.pk))
+        self.held = own[self.suggestion]
+        self.a_id, self.b_id = self.suggestion.pair.a_id, self.suggestion.pair.b_id  # home, abroad
+
+    def official(self, community_id: int) -> User:
+        return User.objects.get(community_roles__community_id=community_id)
+
+    def act(self, side_id: int, acts: list[str]) -> None:
+        by, pk = self.official(side_id), self.suggestion.pk
+        for act in acts:
+            if act == "|":
+                minute = dt.timedelta(seconds=61)
+                Suggestion.objects.update(
+                    a_final_at=F("a_final_at") - minute, b_final_at=F("b_final_at") - minute
+                )
+                Job.objects.update(available_at=F("available_at") - minute)
+                drain()
+            elif act == "undo":
+                undo_answer(by=by, suggestion_id=pk, community_id=side_id)
+            else:
+                reason = "country" if act == "declined" else ""
+                answer_suggestion(
+                    by=by, suggestion_id=pk, community_id=side_id, choice=act, reason=reason
+                )
+
+    def seen_by_b(self) -> dict[str, Any]:
+        """All that B can read or count, each suggestion named by its pair."""
+        client = Client()
+        me = self.official(self.b_id)
+        client.force_login(me)
+        pairs = {
+            s.pk: (s.pair.a_id, s.pair.b_id) for s in Suggestion.objects.select_related("pair")
+        }
+        base = f"/api/v1/communities/{self.b_id}"
+        seen: dict[str, Any] = {}
+        for path in (f"{base}/suggestions/", f"{base}/suggestions/counts/", f"{base}/events/"):
+            body = json.dumps(client.get(path).json(), sort_keys=True)
+            body = re.sub(r'"(?:\w+_at|id|run)": ("[^"]*"|\d+)', "", body)
+            # Each world numbers the suggestions that it makes further on.
+            seen[path] = re.sub(r"\[(\d+)\]", lambda found: str(pairs[int(found[1])]), body)
+        visible = Suggestion.objects.visible_to_communities().of_community(self.b_id)
+        seen["suggestions"] = {pairs[s.pk] for s in visible}
+        columns = [f.attname for f in RankedPair._meta.concrete_fields]
+        columns = [name for name in columns if name not in ("id", "run_id")]
+        seen["ranking"] = set(
+            RankedPair.objects.filter(run=runs.current_run(), right_id=self.b_id).values_list(
+                *columns
+            )
+        ) | set(
+            RankedPair.objects.filter(run=runs.current_run(), left_id=self.b_id).values_list(
+                *columns
+            )
+        )
+        seen["notices"] = [
+            (note.kind, [pairs.get(pk, pk) for pk in note.payload.get("suggestions", [])])
+            for note in Notification.objects.filter(recipient=self.official(self.b_id)).order_by(
+                "pk"
+            )
+        ]
+        seen["rescorings"] = Job.objects.filter(
+            task="rescore_community", key=str(self.b_id)
+        ).count()
+        return seen
+
+
+# "run": the nightly run; "a", "b": a rescoring of that side, as after each edit of its profile.
+FOLLOWING = ["run", "run run", "b", "a b", "b run", "run b"]
+
+
+def follow(scene: Scene, steps: str) -> None:
+    for step in steps.split():
+        if step == "run":
+            nightly_run()
+        else:
+            rescore(scene.a_id if step == "a" else scene.b_id)
+
+
+@pytest.fixture(params=[1, 4], ids=["one suggestion", "several"])
+def scene(request: pytest.FixtureRequest, db: None, settings: Any) -> Scene:
+    settings.SUGGESTIONS = {
+        **settings.SUGGESTIONS,
+        "undo_seconds": 60,
+        "k": 6,
+        "shards": 1,
+        "per_introduction": 1,
+    }
+    ranking_cache.forget()
+    scene = Scene(home_capacity=request.param)
+    assert (scene.held == 1) == (request.param == 1)
+    return scene
+
+
+def after(scene: Scene, acts: list[str], steps: str) -> dict[str, Any]:
+    """What B sees when A has acted and the service went on; afterwards nothing has happened."""
+    with transaction.atomic():
+        ranking_cache.forget()
+        scene.act(scene.a_id, acts)
+        drain()
+        follow(scene, steps)
+        drain()
+        seen = scene.seen_by_b()
+        transaction.set_rollback(True)
+    ranking_cache.forget()
+    return seen
+
+
+@pytest.mark.parametrize("own", [[], ["declined", "|"]], ids=["B pending", "B declined"])
+@pytest.mark.parametrize("following", FOLLOWING)
+def test_nothing_that_follows_tells_the_other_sides_answer(
+    scene: Scene, following: str, own: list[str]
+) -> None:
+    scene.act(scene.b_id, own)
+    drain()
+    plain = after(scene, [], following)
+    for life, acts in LIVES.items():
+        seen = after(scene, acts, following)
+        for surface, value in plain.items():
+            assert seen[surface] == value, (life, surface)
+
+
+def test_who_declined_gets_another_at_the_next_run(scene: Scene) -> None:
+    scene.act(scene.a_id, ["declined", "|"])
+    nightly_run()
+    of_a = Suggestion.objects.open().of_community(scene.a_id)
+    assert of_a.exclude(pair=scene.suggestion.pair).exists()
+    assert not Suggestion.objects.open().filter(pair=scene.suggestion.pair).exists()
+
+
+@pytest.mark.parametrize("own", ["interested", "declined"])
+@pytest.mark.parametrize("life", [*LIVES, "pending"])
+def test_answer_of_the_last_minute_can_be_undone_whatever_the_other_said(
+    scene: Scene, life: str, own: str
+) -> None:
+    scene.act(scene.a_id, LIVES.get(life, []))
+    scene.act(scene.b_id, [own])
+    Suggestion.objects.update(expires_at=database_now() - dt.timedelta(seconds=1))
+    expire_suggestions()
+    scene.act(scene.b_id, ["undo"])
+    scene.suggestion.refresh_from_db()
+    assert scene.suggestion.b_state == "pending"

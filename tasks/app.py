@@ -31,10 +31,13 @@ from tasks.schedule import beat_schedule
 HARD_LIMIT_SECONDS = 300
 QUEUE = "work"
 # A thousand mails must not delay the rescoring that somebody waits for, nor hundreds of
-# notices before the shards of a run: workers take from the three in turn.
+# notices before the shards of a run: workers take from the queues in turn.
 MAIL_QUEUE = "mail"
 RUN_QUEUE = "runs"
-QUEUES = (RUN_QUEUE, QUEUE, MAIL_QUEUE)
+# What a person waits for. A worker of its own takes from this queue alone (`--queues prompt`), so
+# that neither runs nor mails can fill it; the other workers take from it in turn too.
+PROMPT_QUEUE = "prompt"
+QUEUES = (PROMPT_QUEUE, RUN_QUEUE, QUEUE, MAIL_QUEUE)
 
 
 class PromptConnection(Connection):
@@ -90,6 +93,11 @@ app.conf.update(
 )
 
 
+def is_prompt_worker() -> bool:
+    """Whether this process is, or belongs to, a worker that takes from the prompt queue alone."""
+    return set(app.amqp.queues.consume_from) == {PROMPT_QUEUE}
+
+
 @setup_logging.connect
 def _log_like_the_rest(**_: Any) -> None:
     """Django's logging is set up already; a receiver here keeps Celery from putting its own beside
@@ -110,9 +118,10 @@ def _refuse_sample(**_: Any) -> None:
 @worker_init.connect
 def _import_once(**_: Any) -> None:
     """Before the pool forks, so that its children share the libraries and no first change waits for
-    them.
+    them. Prompt jobs need none of them.
     """
-    warm()
+    if not is_prompt_worker():
+        warm()
 
 
 @worker_process_init.connect

@@ -20,7 +20,7 @@ from backend.introductions.services.partnerships import (
 )
 from backend.notifications.delivery import deliver, send_account_mail
 from backend.notifications.services import DELIVER, notify_people
-from backend.outbox.leases import Lease
+from backend.outbox.leases import Lease, claim_alike
 from backend.outbox.models import Event
 from backend.outbox.services import clear_done_jobs
 from backend.suggestions.services import expire_suggestions, remind_of_expiry, runs, settle_answer
@@ -90,12 +90,17 @@ def derive_from_run(lease: Lease) -> None:
 
 @handles("rescore_community")
 def rescore_community(lease: Lease) -> None:
-    runs.rescore_community(int(lease.key))
+    """One pass brings the ranking up to date with everything that has changed."""
+    with runs.reserved_ranking():
+        claim_alike(lease)
+        runs.rescore_communities([int(key) for key in lease.keys])
 
 
 @handles("derive_from_community")
 def derive_from_community(lease: Lease) -> None:
-    derive_suggestions(int(lease.key))
+    with runs.reserved_ranking():
+        claim_alike(lease)
+        derive_suggestions([int(key) for key in lease.keys])
 
 
 # Periodic tasks, and the Celery task that opens their ticks.

@@ -15,7 +15,7 @@ from django.db import connection
 
 from backend.outbox import leases, services
 from backend.outbox.leases import Lease, Reject, RetryLater
-from tasks.app import app
+from tasks.app import app, is_prompt_worker
 
 log = structlog.get_logger(__name__)
 Handler = Callable[[Lease], object]
@@ -49,19 +49,23 @@ def run_job(job_id: int) -> bool:
         with _kept(lease):
             HANDLERS[lease.task](lease)
     except RetryLater as later:
-        leases.postpone(lease, str(later), seconds=later.seconds)
+        for one in (lease, *lease.others):
+            leases.postpone(one, str(later), seconds=later.seconds)
     except Reject as reason:
         log.warning(
             "job_rejected", task=lease.task, key=lease.key, job=lease.job_id, reason=str(reason)
         )
-        leases.dead_letter(lease, str(reason))
+        for one in (lease, *lease.others):
+            leases.dead_letter(one, str(reason))
     except Exception as error:
         log.exception(
             "job_failed", task=lease.task, key=lease.key, job=lease.job_id, attempt=lease.attempt
         )
-        leases.fail(lease, "".join(traceback.format_exception(error)[-6:]))
+        for one in (lease, *lease.others):
+            leases.fail(one, "".join(traceback.format_exception(error)[-6:]))
     else:
-        leases.finish(lease)
+        for one in (lease, *lease.others):
+            leases.finish(one)
     return True
 
 
@@ -94,9 +98,12 @@ def _kept(lease: Lease) -> Iterator[None]:
 
 
 def record_worker_heartbeat() -> None:
-    """Records, at intervals, that a worker of this service runs tasks and can write."""
+    """Records, at intervals, that a worker of this service runs tasks and can write. A worker for
+    prompt jobs alone says nothing of the others.
+    """
     global _last_heartbeat
-    if time.monotonic() - _last_heartbeat >= _HEARTBEAT_EVERY_SECONDS:
+    is_due = time.monotonic() - _last_heartbeat >= _HEARTBEAT_EVERY_SECONDS
+    if is_due and not is_prompt_worker():
         services.record_heartbeat("worker")
         _last_heartbeat = time.monotonic()
 

@@ -19,11 +19,13 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from backend.accounts.services import SEND_ACCOUNT_MAIL
 from backend.common.dates import database_now
+from backend.notifications.services import DELIVER
 from backend.outbox.leases import return_expired
 from backend.outbox.models import Event, Job
 from backend.outbox.services import add_jobs, open_tick, record_heartbeat
-from tasks.app import MAIL_QUEUE, QUEUE, QUEUES, RUN_QUEUE
+from tasks.app import MAIL_QUEUE, PROMPT_QUEUE, QUEUE, QUEUES, RUN_QUEUE
 from tasks.broker import BROKER_ERRORS, publish_jobs, queue_length
 from tasks.routes import jobs_for
 from tasks.schedule import PERIODIC_TASKS
@@ -31,7 +33,11 @@ from tasks.schedule import PERIODIC_TASKS
 log = structlog.get_logger(__name__)
 BATCH = 200
 # What waits in a queue of its own; all other work waits in QUEUE.
-TASKS_OF = {MAIL_QUEUE: ("deliver",), RUN_QUEUE: ("begin_run", "score_shard", "derive_from_run")}
+TASKS_OF = {
+    PROMPT_QUEUE: (SEND_ACCOUNT_MAIL, "settle_answer", "open_introduction_for_mutual"),
+    MAIL_QUEUE: (DELIVER,),
+    RUN_QUEUE: ("begin_run", "score_shard", "derive_from_run"),
+}
 # About as many messages wait in each queue at most: when no worker takes them, more would only fill
 # its memory.
 WINDOW = 500

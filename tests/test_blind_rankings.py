@@ -52,8 +52,8 @@ def nightly_run() -> None:
 
 
 def rescore(community_id: int) -> None:
-    assert runs.rescore_community(community_id)
-    suggestions_from_ranking.derive_suggestions(community_id)
+    assert runs.rescore_communities([community_id])
+    suggestions_from_ranking.derive_suggestions([community_id])
 
 
 class Scene:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
@@ -40,7 +40,9 @@ class Reject(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to do one piece of work until the lease runs out. ``attempt`` counts from 1."""
+    """The right to do one job until the lease runs out, with the jobs that its handler took into
+    the same pass. ``attempt`` counts from 1.
+    """
 
     job_id: int
     token: uuid.UUID
@@ -48,6 +50,11 @@ class Lease:
     key: str
     event_id: int | None
     attempt: int
+    others: list[Lease] = field(default_factory=list, compare=False)
+
+    @property
+    def keys(self) -> list[str]:
+        return [self.key, *(other.key for other in self.others)]
 
 
 def claim(job_id: int) -> Lease | None:
@@ -75,11 +82,49 @@ def claim(job_id: int) -> Lease | None:
     return Lease(work.pk, token, work.task, work.key, work.event_id, work.attempts)
 
 
+def claim_alike(lease: Lease) -> None:
+    """Takes the other jobs of the same task that are due into ``lease.others``, for a handler that
+    does all of them in one pass. Each attempt counts; the last one that a job has is made alone, so
+    that a job that always fails takes no other with it.
+    """
+    last = settings.OUTBOX["max_attempts"]
+    if lease.attempt >= last:
+        return
+    leased = Job.objects.filter(task=lease.task, key=OuterRef("key"), status=Job.Status.LEASED)
+    with transaction.atomic():
+        taken = list(
+            Job.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(
+                ~Exists(leased),
+                task=lease.task,
+                status=Job.Status.PENDING,
+                available_at__lte=Now(),
+                attempts__lt=last - 1,
+            )
+            .order_by("id")
+        )
+        Job.objects.filter(pk__in=[job.pk for job in taken]).update(
+            status=Job.Status.LEASED,
+            attempts=F("attempts") + 1,
+            lease_token=lease.token,
+            leased_until=_lease_end(),
+        )
+    lease.others.extend(
+        Lease(job.pk, lease.token, job.task, job.key, job.event_id, job.attempts + 1)
+        for job in taken
+    )
+
+
 def extend(lease: Lease) -> bool:
     """Lengthens a lease that is still held. False when it was lost: somebody else may be at the
     work by now.
     """
-    return bool(_held(lease.job_id, lease.token).update(leased_until=_lease_end()))
+    held = Job.objects.filter(
+        pk__in=[lease.job_id, *(other.job_id for other in lease.others)],
+        status=Job.Status.LEASED,
+        lease_token=lease.token,
+    )
+    return bool(held.update(leased_until=_lease_end()))
 
 
 def finish(lease: Lease) -> bool:

@@ -23,7 +23,7 @@ from backend.runtime.supervisor import ServicePart, Supervisor
 from backend.runtime.valkey import EmbeddedValkey
 
 Command = Sequence[str | Path]
-STOP_ORDER = [["web", "worker", "beat", "relay"], ["valkey"], ["postgres"]]
+STOP_ORDER = [["web", "worker", "prompt", "beat", "relay"], ["valkey"], ["postgres"]]
 # Celery warns of root because of pickle; this project's tasks carry JSON alone.
 _CALM = "ignore:You're running the worker with superuser privileges"
 # An address to listen on, and the one to be asked at.
@@ -203,16 +203,10 @@ class Service:
         ]
         quiet = ["--no-control-socket", "--graceful-timeout", "5", "--log-level", "warning"]
         celery: Command = [python, "-m", "celery", "--quiet", "-A"]
-        pool = [
-            "--concurrency",
-            str(self.workers),
-            "-O",
-            "fair",
-            "--without-gossip",
-            "--without-mingle",
-            "--loglevel",
-            "info",
-        ]
+        pool = ["-O", "fair", "--without-gossip", "--without-mingle", "--loglevel", "info"]
+        several = ["--concurrency", str(self.workers), "-n", "worker@%h"]
+        # What a person waits for never stands behind runs and mails
+        prompt = ["--queues", "prompt", "--concurrency", "2", "-n", "prompt@%h"]
         schedule: Command = [
             "--schedule",
             self.folder.run / "beat-schedule",
@@ -224,7 +218,10 @@ class Service:
         # Work that has not ended when its time is over is killed: its lease runs out, and another
         # worker does it again.
         self.supervisor.start(
-            self._part("worker", [*celery, "tasks.app", "worker", *pool, "-n", "worker@%h"])
+            self._part("worker", [*celery, "tasks.app", "worker", *pool, *several])
+        )
+        self.supervisor.start(
+            self._part("prompt", [*celery, "tasks.app", "worker", *pool, *prompt])
         )
         self.supervisor.start(
             self._part("web", [python, "-m", "gunicorn", *web, *quiet, "backend.wsgi"])

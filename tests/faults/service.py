@@ -32,6 +32,7 @@ class Service:
         self.folder = folder
         self.broker = EmbeddedValkey(folder / "valkey")
         self.worker: subprocess.Popen[bytes] | None = None
+        self.prompt: subprocess.Popen[bytes] | None = None
         self.relay: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -62,7 +63,15 @@ class Service:
             "fair",
             "--without-gossip",
         ]
-        self.worker = self._spawn([*argv, "--without-mingle", "--loglevel", "info"], "worker.log")
+        argv += ["--without-mingle", "--loglevel", "info"]
+        self.worker = self._spawn([*argv, "-n", "worker@%h"], "worker.log")
+
+    def start_prompt_worker(self) -> None:
+        """The worker that takes what a person waits for, beside or without the other one."""
+        argv = [sys.executable, "-m", "celery", "--quiet", "-A", "tasks.app", "worker"]
+        argv += ["--queues", "prompt", "--concurrency", "2", "-O", "fair", "--without-gossip"]
+        argv += ["--without-mingle", "--loglevel", "info", "-n", "prompt@%h"]
+        self.prompt = self._spawn(argv, "prompt.log")
 
     def start_relay(self) -> None:
         self.relay = self._spawn([sys.executable, "-m", "django", "relay"], "relay.log")
@@ -100,7 +109,7 @@ class Service:
         self.broker.kill()
 
     def _processes(self) -> list[subprocess.Popen[bytes]]:
-        return [process for process in (self.worker, self.relay) if process is not None]
+        return [process for process in (self.worker, self.prompt, self.relay) if process]
 
     def until(self, condition: Callable[[], bool], *, seconds: float) -> None:
         """Polls; fails with the ends of the logs when it does not come true in time."""

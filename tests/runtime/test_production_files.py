@@ -27,7 +27,7 @@ _SECRETS = {
     "ALLOWED_HOSTS": "cities.example.org",
     "EMAIL_URL": "smtp://mail.example.org",
 }
-_PARTS = {"web", "relay", "worker", "beat"}
+_PARTS = {"web", "relay", "worker", "prompt", "beat"}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,16 @@ def test_every_part_runs_without_privileges_on_a_read_only_system(compose: Compo
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_deployed_workers_have_the_options_of_the_tested_ones(compose: Compose) -> None:
+    """A broken broker ends a worker that gossips with others. One takes from the prompt queue
+    alone, the other from every queue.
+    """
+    for name, queues in (("worker", None), ("prompt", "prompt")):
+        words = compose["services"][name]["command"]
+        assert {"--without-gossip", "--without-mingle"} <= set(words)
+        assert (words[words.index("--queues") + 1] if "--queues" in words else None) == queues
 
 
 def test_no_secret_has_a_default() -> None:

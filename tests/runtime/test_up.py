@@ -110,6 +110,7 @@ def test_service_is_ready_leaves_nothing_when_killed_and_comes_back_with_its_dat
         "bin/postgres -c",
         "valkey-server",
         "tasks.app worker",
+        "--queues prompt",
         "tasks.beat beat",
         "manage.py relay",
         "gunicorn",

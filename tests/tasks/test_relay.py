@@ -17,7 +17,7 @@ from backend.outbox.models import Event, Heartbeat, Job, ScheduledTick
 from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
 from tasks import relay
-from tasks.app import HARD_LIMIT_SECONDS, app
+from tasks.app import HARD_LIMIT_SECONDS, QUEUES, app
 from tasks.broker import publish_jobs
 from tasks.handlers import open_tick
 from tasks.relay import Relay, open_due_slots, publish_due, route_events
@@ -179,6 +179,21 @@ def test_mails_wait_in_a_queue_of_their_own(
     publish_due()
 
     assert (queued("mail"), queued("work")) == (2, 1)
+
+
+def test_what_a_person_waits_for_has_a_queue_of_its_own(
+    queued: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "WINDOW", 3)
+    for task in ("deliver", "notify_people", "score_shard"):
+        for _ in range(5):
+            JobFactory(task=task)
+    for task in ("send_account_mail", "settle_answer", "open_introduction_for_mutual"):
+        JobFactory(task=task)
+
+    publish_due()
+
+    assert {name: queued(name) for name in QUEUES} == dict.fromkeys(QUEUES, 3)
 
 
 def test_shards_of_a_run_do_not_wait_behind_notices(

@@ -65,12 +65,12 @@ def allocate_around(
     *,
     kept: Set[PairIds],
     closed_by: Mapping[PairIds, Set[int]] = NONE_CLOSED,
-    community_id: int,
+    community_ids: Set[int],
     threshold: float,
 ) -> dict[PairIds, float]:
-    """The same after one community changed: ``kept`` pairs stay, its others fill the rest."""
+    """The same after these communities changed: ``kept`` pairs stay, theirs fill the rest."""
     mine = [
-        (row.left_id, row.right_id) in kept or community_id in (row.left_id, row.right_id)
+        row[:2] in kept or row.left_id in community_ids or row.right_id in community_ids
         for row in rows
     ]
     return _chosen(rows, rooms, threshold, kept=kept, closed_by=closed_by, pool=mine)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 from django.conf import settings
@@ -172,9 +172,11 @@ def chosen_pairs(run_id: int) -> dict[PairIds, float]:
     }
 
 
-def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, float]) -> int:
-    """Chooses again around one community that was rescored; ``before`` is what was chosen until
-    then. Returns how many pairs it has now.
+def allocate_communities(
+    run_id: int, community_ids: Set[int], before: Mapping[PairIds, float]
+) -> int:
+    """Chooses again around communities that were rescored; ``before`` is what was chosen until
+    then. Returns how many pairs they have now.
 
     What was chosen and is promising still stays; what others lost by the rescoring is made good by
     the next run.
@@ -188,14 +190,14 @@ def allocate_community(run_id: int, community_id: int, before: Mapping[PairIds, 
         rooms,
         kept=kept,
         closed_by=current.closed_by,
-        community_id=community_id,
+        community_ids=community_ids,
         threshold=settings.SUGGESTIONS["promising"],
     )
     _mark(
         run_id,
         {pair: before.get(pair, expected_matches) for pair, expected_matches in chosen.items()},
     )
-    return sum(community_id in pair for pair in chosen)
+    return sum(not community_ids.isdisjoint(pair) for pair in chosen)
 
 
 class _OpenSuggestions:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connection, transaction
 from django.db.models import Sum
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.common.dates import database_now
+from backend.outbox.leases import RetryLater
 from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import CurrentRun, RankedPair, ScoringRun, ScoringShard
@@ -28,19 +31,48 @@ from backend.suggestions.scoring import (
 )
 from backend.suggestions.services import ranked_pairs
 from backend.suggestions.services.first_run import fail_stuck_run
-from backend.suggestions.services.ranked_pairs import allocate_community, allocate_run, chosen_pairs
+from backend.suggestions.services.ranked_pairs import (
+    allocate_communities,
+    allocate_run,
+    chosen_pairs,
+)
 from backend.suggestions.services.ranking_cache import followed_run, frozen_run
 
 log = structlog.get_logger(__name__)
 _S = ScoringRun.Status
-# All writers of rankings and of the suggestions made from them queue up behind this one lock.
+# All writers of rankings and of the suggestions made from them take turns by this one lock.
 _RANKING_LOCK = 7_305_001
+_RANKING_BUSY_SECONDS = 0.5
 
 
 def lock_ranking() -> None:
-    """Held until the transaction ends."""
+    """Held until the transaction ends.
+
+    Raises RetryLater at once where another job holds it: a job that waited here would keep a worker
+    process from all other jobs, and a kill while it waits would count as an attempt.
+    """
+    _take_ranking("pg_try_advisory_xact_lock")
+
+
+@contextmanager
+def reserved_ranking() -> Iterator[None]:
+    """Holds the ranking's lock across several transactions of this connection. Raises RetryLater
+    like ``lock_ranking``, which may be called inside.
+    """
+    _take_ranking("pg_try_advisory_lock")
+    try:
+        yield
+    finally:
+        # A connection that is lost has given the lock back
+        with suppress(DatabaseError, InterfaceError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_RANKING_LOCK])
+
+
+def _take_ranking(function: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_RANKING_LOCK])
+        cursor.execute(f"SELECT {function}(%s)", [_RANKING_LOCK])
+        if not cursor.fetchone()[0]:
+            raise RetryLater("Another job holds the ranking.", seconds=_RANKING_BUSY_SECONDS)
 
 
 def begin_run(*, by: User | None = None, reason: str) -> ScoringRun | None:
@@ -162,16 +194,15 @@ def rescore_changed(run_id: int) -> int:
     return len(changed)
 
 
-def rescore_community(community_id: int) -> bool:
-    """Brings the visible ranking up to date with one community: its row, its column, and the lists
-    that held it.
+def rescore_communities(community_ids: Collection[int]) -> bool:
+    """Brings the visible ranking up to date with these communities in one pass: their rows, their
+    columns, and the lists that held them.
 
     False where there is no visible run yet (the run under way, or the first one, will know the
     community).
     """
     with transaction.atomic():
-        # Frozen under the lock: a rescoring that waited must not write what another's newer profile
-        # has overtaken.
+        # Frozen under the lock: what is written is never older than what another pass has written.
         lock_ranking()
         run = current_run()
         if run is None:
@@ -179,19 +210,19 @@ def rescore_community(community_id: int) -> bool:
         chosen = chosen_pairs(run.pk)
         with followed_run(run) as followed:
             written = followed.store(freeze_snapshot())
-            allocate_community(run.pk, community_id, chosen)
-            subject = ("community", community_id)
+            allocate_communities(run.pk, set(community_ids), chosen)
             # How many rows were written is for the log alone: the community reads its trail, and
             # rankings of others are among them.
-            event = record(
-                Topic.COMMUNITY_RESCORED,
-                subject=subject,
-                by=None,
-                community_id=community_id,
-                run=run.pk,
-            )
+            for community_id in community_ids:
+                event = record(
+                    Topic.COMMUNITY_RESCORED,
+                    subject=("community", community_id),
+                    by=None,
+                    community_id=community_id,
+                    run=run.pk,
+                )
             followed.note_stored(event)
-        log.info("community_rescored", community=community_id, rows=written)
+        log.info("communities_rescored", communities=len(community_ids), rows=written)
     return True
 
 

@@ -42,9 +42,9 @@ class Derived:
     announce: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
-def derive_suggestions(community_id: int | None = None) -> Derived:
-    """Makes, refreshes and supersedes suggestions from the visible ranking, of one community or of
-    all, in one commit.
+def derive_suggestions(community_ids: Collection[int] | None = None) -> Derived:
+    """Makes, refreshes and supersedes suggestions from the visible ranking, of these communities or
+    of all, in one commit.
 
     What is suggested was chosen when the ranking was made: promising to both sides, and allocated
     under both sides' capacity. One event names all communities to notify. A second call
@@ -57,8 +57,8 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
         if run is None:
             return derived
         now = database_now()
-        known = _open_suggestions(community_id)
-        ranked = _ranked(run, community_id, known)
+        known = _open_suggestions(community_ids)
+        ranked = _ranked(run, community_ids, known)
         fresh = [
             row
             for pair, row in ranked.items()
@@ -69,29 +69,30 @@ def derive_suggestions(community_id: int | None = None) -> Derived:
         _refresh(run, ranked, known, derived)
         _release_waiting(ranked, known, now, derived)
         _supersede(ranked, known, now, derived)
-        if community_id is None:
+        if community_ids is None:
             ScoringRun.objects.filter(pk=run.pk).update(
                 suggestions_made=F("suggestions_made") + derived.made
             )
         if derived.announce:
             notified = {str(community): ids for community, ids in sorted(derived.announce.items())}
+            about = list(community_ids or ())[:2]
             record(
                 Topic.SUGGESTIONS_CHANGED,
                 subject=run,
                 by=None,
-                community_id=community_id,
+                community_id=about[0] if len(about) == 1 else None,
                 communities=notified,
             )
     return derived
 
 
 def _ranked(
-    run: ScoringRun, community_id: int | None, known: Collection[tuple[int, int]]
+    run: ScoringRun, community_ids: Collection[int] | None, known: Collection[tuple[int, int]]
 ) -> dict[tuple[int, int], RankedPair]:
     """The run's chosen rows, and those of the pairs given."""
     rows = RankedPair.objects.filter(run=run)
-    if community_id is not None:
-        rows = rows.filter(Q(left=community_id) | Q(right=community_id))
+    if community_ids is not None:
+        rows = rows.filter(Q(left__in=community_ids) | Q(right__in=community_ids))
     chosen = {_pair_of(row): row for row in rows.filter(expected_matches__isnull=False)}
     missing = set(known) - chosen.keys()
     ids = {community for pair in missing for community in pair}
@@ -107,7 +108,9 @@ def _pair_of(row: RankedPair) -> tuple[int, int]:
     return min(row.left_id, row.right_id), max(row.left_id, row.right_id)
 
 
-def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggestion]:
+def _open_suggestions(
+    community_ids: Collection[int] | None,
+) -> dict[tuple[int, int], Suggestion]:
     by_hand = Exists(HandProposal.objects.filter(suggestion=OuterRef("pk")))
     found = (
         Suggestion.objects.open()
@@ -117,8 +120,8 @@ def _open_suggestions(community_id: int | None) -> dict[tuple[int, int], Suggest
     )
     # Thousands of documents, of which a derivation reads none
     found = found.defer("a_reasons", "b_reasons")
-    if community_id is not None:
-        found = found.of_community(community_id)
+    if community_ids is not None:
+        found = found.filter(Q(pair__a__in=community_ids) | Q(pair__b__in=community_ids))
     return {(s.pair.a_id, s.pair.b_id): s for s in found}
 
 

@@ -49,10 +49,10 @@ def test_shown_pair_gives_way_only_to_a_clearly_better_one() -> None:
 def test_choosing_around_one_community_keeps_what_others_have() -> None:
     rows = _rows((1, 10, 0.9), (2, 10, 0.6), (2, 11, 0.6), (3, 11, 0.6), (3, 12, 0.8))
     rooms = {i: Room(1, 2) for i in (1, 2, 3, 10, 11, 12)}
-    chosen = allocate_around(rows, rooms, kept={(1, 10)}, community_id=3, threshold=0.45)
+    chosen = allocate_around(rows, rooms, kept={(1, 10)}, community_ids={3}, threshold=0.45)
     assert chosen.keys() == {(1, 10), (3, 11), (3, 12)}
     assert (
-        allocate_around(rows, rooms, kept=chosen.keys(), community_id=3, threshold=0.45).keys()
+        allocate_around(rows, rooms, kept=chosen.keys(), community_ids={3}, threshold=0.45).keys()
         == chosen.keys()
     )
 
@@ -198,7 +198,7 @@ def test_newcomer_and_those_it_meets_keep_to_their_room_and_nobody_else_is_touch
             right_preference=0.7,
             score=0.7,
         )
-    count = ranked_pairs.allocate_community(run.pk, newcomer.pk, before)
+    count = ranked_pairs.allocate_communities(run.pk, {newcomer.pk}, before)
     after = ranked_pairs.chosen_pairs(run.pk)
     assert 1 <= count <= 2 and {pair: after[pair] for pair in before} == before
     assert {pair for pair in after if pair not in before} == {

@@ -145,7 +145,7 @@ def test_visible_run_of_an_older_version_stays_readable(world: Any) -> None:
     run.snapshot = zlib.compress(json.dumps(content).encode())
     run.save()
     ranking_cache.forget()
-    assert runs.rescore_community(world[0][0].pk)
+    assert runs.rescore_communities([world[0][0].pk])
     assert _rows(run) == before
 
 
@@ -195,7 +195,7 @@ def test_rescoring_one_community_gives_what_a_full_pass_would(world: Any, side: 
     rng = random.Random(99)
     for community in (world[side][3], world[side][0]):
         _publish(community, _answers(rng))
-        assert runs.rescore_community(community.pk)
+        assert runs.rescore_communities([community.pk])
     _frozen, builder = ranking_cache.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
     stored = ranked_pairs.stored_rows(run.pk)
@@ -212,13 +212,13 @@ def test_new_paused_and_returning_communities_are_rescored_exactly(world: Any) -
     paused = world[1][2]
     Profile.objects.filter(community=paused).update(status="paused")
     for community in (newcomer, paused):
-        assert runs.rescore_community(community.pk)
+        assert runs.rescore_communities([community.pk])
     stored = ranked_pairs.stored_rows(run.pk)
     assert any(newcomer.pk in pair for pair in stored) and not any(
         paused.pk in pair for pair in stored
     )
     Profile.objects.filter(community=paused).update(status="published")
-    runs.rescore_community(paused.pk)
+    runs.rescore_communities([paused.pk])
     _frozen, builder = ranking_cache.frozen_run(run.pk)
     whole = ranking_rows(rank(engine_for(freeze_snapshot(), run.weights, builder), run.k))
     assert ranked_pairs.stored_rows(run.pk).keys() == whole.keys()
@@ -237,14 +237,14 @@ def test_a_kept_ranking_writes_only_what_changed(
 ) -> None:
     run = _perform_run()
     rng = random.Random(4)
-    runs.rescore_community(world[0][0].pk)
+    runs.rescore_communities([world[0][0].pk])
     asked: list[tuple[Any, ...]] = []
     stored_rows = ranked_pairs.stored_rows
     monkeypatch.setattr(
         ranked_pairs, "stored_rows", lambda *args: asked.append(args) or stored_rows(*args)
     )
     _publish(world[0][6], _answers(rng))
-    runs.rescore_community(world[0][6].pk)
+    runs.rescore_communities([world[0][6].pk])
     assert len(asked) == 1 and asked[0][1] == [world[0][6].pk] and len(asked[0][2]) < 18
     monkeypatch.undo()
     _assert_stored_is_exact(run)
@@ -267,34 +267,34 @@ def test_rescorings_by_two_workers_and_after_a_restart_agree(world: Any) -> None
     for worker, community, answers in [*edits, (1, world[0][2], _answers(rng))]:
         ranking_cache._followed = kept[worker]
         _publish(community, answers)
-        assert runs.rescore_community(community.pk)
+        assert runs.rescore_communities([community.pk])
         kept[worker] = ranking_cache._followed
         _assert_stored_is_exact(run)
     ranking_cache.forget()
     _publish(world[1][0], _answers(rng))
-    runs.rescore_community(world[1][0].pk)
+    runs.rescore_communities([world[1][0].pk])
     _assert_stored_is_exact(run)
 
 
 def test_a_rescoring_that_is_rolled_back_leaves_nothing_wrong_behind(world: Any) -> None:
     run = _perform_run()
     rng = random.Random(21)
-    runs.rescore_community(world[0][0].pk)
+    runs.rescore_communities([world[0][0].pk])
     with transaction.atomic():
         _publish(world[0][3], _answers(rng))
-        runs.rescore_community(world[0][3].pk)
+        runs.rescore_communities([world[0][3].pk])
         transaction.set_rollback(True)
     _publish(world[1][3], _answers(rng))
-    runs.rescore_community(world[1][3].pk)
+    runs.rescore_communities([world[1][3].pk])
     _assert_stored_is_exact(run)
 
 
 def test_withdrawn_communities_leave_every_list(world: Any) -> None:
     run = _perform_run()
-    runs.rescore_community(world[0][0].pk)
+    runs.rescore_communities([world[0][0].pk])
     for community in (world[0][5], world[1][5]):
         Profile.objects.filter(community=community).update(status="withdrawn")
-        runs.rescore_community(community.pk)
+        runs.rescore_communities([community.pk])
         assert not RankedPair.objects.filter(
             Q(left=community) | Q(right=community), run=run
         ).exists()
@@ -302,7 +302,7 @@ def test_withdrawn_communities_leave_every_list(world: Any) -> None:
 
 
 def test_rescoring_without_a_run_says_so(world: Any) -> None:
-    assert runs.rescore_community(world[0][0].pk) is False
+    assert runs.rescore_communities([world[0][0].pk]) is False
 
 
 def test_profiles_published_during_a_run_are_asked_for_again(world: Any) -> None:
@@ -409,8 +409,8 @@ def test_what_is_not_released_follows_a_pause_and_what_is_released_stays(world: 
     )
     Suggestion.objects.filter(pk=mine[1].pk).update(a_state="interested")
     Profile.objects.filter(community_id=busiest).update(status="paused")
-    runs.rescore_community(busiest)
-    derived = suggestions_from_ranking.derive_suggestions(busiest)
+    runs.rescore_communities([busiest])
+    derived = suggestions_from_ranking.derive_suggestions([busiest])
     assert derived.superseded == 1
     assert list(Suggestion.objects.open().of_community(busiest).order_by("pk")) == mine[1:]
     assert Event.objects.filter(topic=Topic.SUGGESTION_SUPERSEDED).count() == 1

@@ -168,7 +168,13 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 # printed on the terminal anyway.
 STAFF_SECOND_FACTOR: dict[str, bool] = {"required": True, "spares_samples": not PRODUCTION}
 REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token", "TOKEN_PREFIX": "csc_"}
-API_TOKENS: dict[str, int] = {"longest_days": 365, "most": 10}
+# Whether members of staff may have tokens is a policy; theirs open what staff see.
+API_TOKENS: dict[str, int] = {
+    "longest_days": 365,
+    "most": 10,
+    "for_staff": True,
+    "longest_days_of_staff": 90,
+}
 INVITATIONS: dict[str, int] = {"days": 14, "most_waiting": 50}
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}

@@ -143,7 +143,10 @@ PEOPLE_TABLE: dict[str, tuple[Ask, set[str]]] = {
     "requests to join anywhere: read": (api("staff/join-requests/"), STAFF),
     "own data: export": (api("me/data/"), SIGNED_IN),
     "own audit log: read": (api("me/audit-log/"), SIGNED_IN),
-    "API token: make": (api("me/tokens/", {"name": "Website"}), IN_CHARGE),
+    "API token: make": (
+        api("me/tokens/", {"name": "Website"}),
+        IN_CHARGE | {"unvetted", "committee_member"} | STAFF,
+    ),
     "API tokens of all: read": (api("staff/tokens/"), STAFF),
     "API token of another: end": (api("staff/tokens/{token}/", None, "DELETE"), {"admin"}),
     "roles: read": (api("staff/roles/"), {"admin"}),
@@ -346,7 +349,10 @@ PAGES: dict[str, tuple[Ask, set[str]]] = {
     ),
     "own audit log": (page("account/audit-log/"), SIGNED_IN),
     "own data": (page("account/data/"), SIGNED_IN),
-    "own tokens": (page("account/tokens/"), IN_CHARGE),
+    "own tokens": (
+        page("account/tokens/"),
+        IN_CHARGE | {"unvetted", "committee_member"} | STAFF,
+    ),
     "tokens of all": (page("staff/tokens/"), STAFF),
     "end another's token": (page("staff/tokens/{token}/end/", {}), {"admin"}),
     "requests to join anywhere": (page("staff/joining/"), STAFF),

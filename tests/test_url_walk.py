@@ -200,7 +200,6 @@ def expected(name: str, level: str, actor: str) -> str:
     return SIGN_IN if actor == "visitor" else HIDDEN
 
 
-_TOKEN_HOLDERS = {"official", "other_official", "chair", "visitor"}
 _SIDES = {"official", "committee_member", "chair", "curator", "admin"}
 _OF_THE_PAIR = (
     "web:agreement",
@@ -264,13 +263,8 @@ OBJECT_DECIDES: dict[tuple[str, str], str] = {
         for actor in ACTORS
         if actor != "visitor"
     },
-    # Tokens are for officials and chairs.
-    **{
-        (name, actor): HIDDEN
-        for name in ("web:account_tokens", "api:my-tokens")
-        for actor in ACTORS
-        if actor not in _TOKEN_HOLDERS
-    },
+    # Tokens are for people of a community and staff.
+    **{(name, "stranger"): HIDDEN for name in ("web:account_tokens", "api:my-tokens")},
     # No mail of that name was sent.
     **{("web:staff_mail", actor): HIDDEN for actor in ("curator", "admin")},
 }

@@ -162,10 +162,12 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
         Actor.ADMIN: "RX",
     },
     Resource.TOKENS: {
+        Actor.UNVETTED: "CRD",
         Actor.OFFICIAL: "CRD",
+        Actor.COMMITTEE_MEMBER: "CRD",
         Actor.CHAIR: "CRD",
-        Actor.CURATOR: "R",
-        Actor.ADMIN: "RD",
+        Actor.CURATOR: "CR",
+        Actor.ADMIN: "CRD",
     },
     Resource.AUDIT_ALL: {Actor.CURATOR: "R", Actor.ADMIN: "R"},
     Resource.AUDIT_OWN: {

@@ -90,14 +90,39 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # knox ha
 
 
 class ApiToken(AbstractAuthToken):
-    """A named token for the API, with its owner's rights. Only its digest is kept: the token itself
-    is shown once, when it is made.
+    """A named token for the API, with its owner's rights as far as its scope goes. Only its digest
+    is kept: the token itself is shown once, when it is made.
     """
+
+    class TokenScope(models.TextChoices):
+        """What requests with the token may do. One for a community's people opens nothing to staff,
+        and the other way round: a staff role that is given or ended later widens no token.
+        """
+
+        READ = "read", _("Read what you may read")
+        ACT = "act", _("Read, and act for your community")
+        STAFF_READ = "staff_read", _("Read what staff may read")
+        STAFF_ACT = "staff_act", _("Read, and act as staff")
 
     public_id: Any = models.UUIDField(
         default=uuid.uuid4, unique=True, editable=False, help_text="What addresses name it by."
     )
     name: Any = models.CharField(max_length=80, help_text="What it is for, in its owner's words.")
+    scope: Any = models.CharField(max_length=10, choices=TokenScope.choices)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="api_token_scope_known",
+                condition=Q(scope__in=["read", "act", "staff_read", "staff_act"]),
+            ),
+        ]
+
+    def covers(self, scope: str) -> bool:
+        """True if requests that need ``scope`` may come with this token."""
+        known = self.TokenScope
+        acts = {known.ACT: known.READ, known.STAFF_ACT: known.STAFF_READ}
+        return scope in (self.scope, acts.get(self.scope))
 
 
 class AccountMail(models.Model):

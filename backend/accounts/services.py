@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from allauth.account.signals import email_changed
+from allauth.account.signals import email_changed, password_changed, password_reset, password_set
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed
 from allauth.usersessions.models import UserSession
@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.grants import Actor, Resource, Verb, require
-from backend.accounts.models import AccountMail, User
+from backend.accounts.models import AccountMail, ApiToken, User
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
@@ -161,6 +161,16 @@ def end_sessions(user: User, *, but: str | None = None) -> int:
 
 
 @transaction.atomic
+def end_tokens(user: User, *, by: User) -> int:
+    """Ends all API tokens of the person, each with its event; returns how many."""
+    tokens = list(ApiToken.objects.select_for_update().filter(user=user).order_by("created", "pk"))
+    for token in tokens:
+        token.delete()
+        record(Topic.TOKEN_REVOKED, subject=(User, user.pk), by=by, token=str(token.public_id))
+    return len(tokens)
+
+
+@transaction.atomic
 def note_new_factor(user: User, *, kind: str, session_key: str | None) -> None:
     """Records a new second factor. The person's other sessions end: none that never passed a factor
     stays open.
@@ -229,6 +239,7 @@ def change_staff_role(*, by: User, email: str, role: str) -> User:
         user.save(update_fields=["staff_role"])
         record(Topic.STAFF_ROLE_CHANGED, subject=user, by=by, old=old, new=role)
         end_sessions(user)
+        end_tokens(user, by=by)
     return user
 
 
@@ -245,6 +256,12 @@ def factor_added(
 @receiver(authenticator_removed)
 def factor_removed(user: User, authenticator: Authenticator, **kwargs: Any) -> None:
     note_removed_factor(user, kind=authenticator.type)
+
+
+@receiver([password_changed, password_reset, password_set])
+def password_replaced(user: User, **kwargs: Any) -> None:
+    """Whoever knew the old password may have made tokens with it."""
+    end_tokens(user, by=user)
 
 
 @receiver(email_changed)

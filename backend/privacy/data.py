@@ -24,7 +24,7 @@ from backend.accounts.grants import Actor, Resource, Verb, may
 from backend.accounts.models import ApiToken, User
 from backend.accounts.services import must_set_up_second_factor
 from backend.cities.models import CommunityRole, VettingLetter
-from backend.cities.permissions import require_staff
+from backend.cities.permissions import actor_kind, reader_with, require_staff
 from backend.common.errors import Conflict, InvalidFields, NotAllowed, NotVisible
 from backend.outbox.models import Event
 from backend.outbox.services import record
@@ -36,18 +36,36 @@ def audit_log_of(user: User) -> QuerySet[Event]:
     return Event.objects.filter(by=user).order_by("-id")
 
 
-# Named tokens for the API. A token has its owner's rights, at the moment of each request, and
-# is shown once.
+# Named tokens for the API. A token has its owner's rights, at the moment of each request and as far
+# as its scope goes, and is shown once.
 
 
 def may_make_tokens(user: User) -> bool:
-    """True if any role of the person may have tokens by the table of grants."""
-    roles = CommunityRole.objects.filter(
-        user=user, ended_at__isnull=True, vetted_at__isnull=False
-    ).values_list("role", flat=True)
-    return user.is_active and any(
-        may(Actor(role), Verb.CREATE, Resource.TOKENS) for role in set(roles)
-    )
+    """True if the staff role, or any role of the person, may have tokens by the table of grants;
+    for staff ``API_TOKENS["for_staff"]`` must allow it as well.
+    """
+    if not user.is_active:
+        return False
+    if user.is_staff_member:
+        return bool(settings.API_TOKENS["for_staff"]) and may(
+            actor_kind(user), Verb.CREATE, Resource.TOKENS
+        )
+    roles = CommunityRole.objects.filter(user=user, ended_at__isnull=True)
+    return any(may(reader_with(user, role).actor, Verb.CREATE, Resource.TOKENS) for role in roles)
+
+
+def token_scopes(user: User) -> list[ApiToken.TokenScope]:
+    """The scopes that a token of this person may have, the narrowest first."""
+    scope = ApiToken.TokenScope
+    if user.is_staff_member:
+        return [scope.STAFF_READ, scope.STAFF_ACT]
+    return [scope.READ, scope.ACT]
+
+
+def longest_token_days(user: User) -> int:
+    """How many days a token of this person may be valid."""
+    rule = settings.API_TOKENS
+    return rule["longest_days_of_staff" if user.is_staff_member else "longest_days"]
 
 
 def require_may_make_tokens(user: User) -> None:
@@ -80,16 +98,17 @@ LONGEST_TOKEN_NAME = 80
 
 
 @transaction.atomic
-def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
+def create_token(*, by: User, name: str, days: int, scope: str = "") -> tuple[ApiToken, str]:
     """A token, and its text, which is never shown again.
 
     Args:
-        days: how long it is valid, 1 to ``API_TOKENS["longest_days"]``.
+        days: how long it is valid, 1 to ``longest_token_days``.
+        scope: one of ``token_scopes``; empty for the first of them, which only reads.
 
     Raises:
         NotVisible: the person may have none. NotAllowed: a member of staff without a second factor.
-        InvalidFields: no name, or too long a time. Conflict: as many tokens as one may have (code
-            ``too_many_tokens``).
+        InvalidFields: no name, too long a time, or another's scope. Conflict: as many tokens as one
+            may have (code ``too_many_tokens``).
     """
     require_may_make_tokens(by)
     if must_set_up_second_factor(by):
@@ -98,10 +117,13 @@ def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
     errors: dict[str, list[str]] = {}
     if not 1 <= len(name) <= LONGEST_TOKEN_NAME or "\x00" in name:
         errors["name"] = [str(_("Say in at most 80 characters what the token is for."))]
-    if not 1 <= days <= settings.API_TOKENS["longest_days"]:
-        errors["days"] = [
-            str(_("Choose between 1 and %(days)d days."))
-            % {"days": settings.API_TOKENS["longest_days"]}
+    longest = longest_token_days(by)
+    if not 1 <= days <= longest:
+        errors["days"] = [str(_("Choose between 1 and %(days)d days.")) % {"days": longest}]
+    scopes = token_scopes(by)
+    if (scope or scopes[0]) not in scopes:
+        errors["scope"] = [
+            str(_("Choose one of these: %(scopes)s.")) % {"scopes": ", ".join(scopes)}
         ]
     if errors:
         raise InvalidFields(errors)
@@ -111,8 +133,17 @@ def create_token(*, by: User, name: str, days: int) -> tuple[ApiToken, str]:
             str(_("You have as many tokens as one person may have. End one of them first.")),
             code="too_many_tokens",
         )
-    token, words = ApiToken.objects.create(user=by, expiry=dt.timedelta(days=days), name=name)
-    record(Topic.TOKEN_CREATED, subject=(User, by.pk), by=by, token=str(token.public_id), days=days)
+    token, words = ApiToken.objects.create(
+        user=by, expiry=dt.timedelta(days=days), name=name, scope=scope or scopes[0]
+    )
+    record(
+        Topic.TOKEN_CREATED,
+        subject=(User, by.pk),
+        by=by,
+        token=str(token.public_id),
+        days=days,
+        scope=token.scope,
+    )
     return token, words
 
 

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
 
-from backend.accounts.models import User
+from backend.accounts.models import ApiToken, User
 from backend.cities.permissions import Reader, reader_of
+from backend.common.errors import NotAllowed
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -78,6 +79,23 @@ def access_of(callback: Any) -> Access | None:
     said = getattr(callback, "initkwargs", {}).get("access") or getattr(callback, "access", None)
     access: Access | None = said or getattr(getattr(callback, "cls", None), "access", None)
     return access
+
+
+def require_scope(token: ApiToken, user: User, method: str) -> None:
+    """Raises NotAllowed (code ``scope_needed``) unless the token's scope covers such a request of
+    its owner: a reading or an acting one, for their community or as staff.
+    """
+    scope = ApiToken.TokenScope
+    reads = method in ("GET", "HEAD")
+    if user.is_staff_member:
+        needed = scope.STAFF_READ if reads else scope.STAFF_ACT
+    else:
+        needed = scope.READ if reads else scope.ACT
+    if not token.covers(needed):
+        raise NotAllowed(
+            f"This token may not do that. Make one whose scope is {needed.value}.",
+            code="scope_needed",
+        )
 
 
 def reader_admitted(

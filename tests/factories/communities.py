@@ -164,6 +164,7 @@ class ApiTokenFactory(DjangoModelFactory):
 
     user = factory.SubFactory(UserFactory)
     name = "Our website"
+    scope = "act"
     expiry = dt.timedelta(days=90)
 
     @classmethod

@@ -18,7 +18,8 @@ from django.urls import reverse
 
 from backend.accounts.models import ApiToken, User
 from backend.outbox.models import Event
-from tests.actors import API, World, make_world, sign_in_again
+from backend.privacy.data import create_token
+from tests.actors import API, STAFF, World, make_world, sign_in_again
 from tests.factories import PASSWORD, ApiTokenFactory
 from tests.web.html_forms import url
 
@@ -147,7 +148,8 @@ def test_administrator_makes_somebody_staff_on_the_page(world: World) -> None:
 
 
 def token_client(world: World, actor: str = "official") -> Client:
-    made = ask(world.client(actor), "POST", "me/tokens/", {"name": "Website", "days": 30})
+    body = {"name": "Website", "days": 30, "scope": "staff_act" if actor in STAFF else "act"}
+    made = ask(world.client(actor), "POST", "me/tokens/", body)
     assert made.status_code == 201
     assert made["Cache-Control"] == "no-store"
     return Client(headers={"authorization": f"Token {made.json()['token']}"})
@@ -159,7 +161,7 @@ def test_token_has_its_owners_rights_and_no_others(world: World) -> None:
     assert api.get(f"{API}communities/{world.b.pk}/profile/").status_code == 404
     assert api.get(f"{API}staff/vetting/").status_code == 404
     (listed,) = api.get(f"{API}me/tokens/").json()["results"]
-    assert set(listed) == {"id", "name", "created_at", "expires_at"}
+    assert set(listed) == {"id", "name", "scope", "created_at", "expires_at"}
     world.user("official").community_roles.update(ended_at=world.a.registered_at)
     assert api.get(f"{API}communities/{world.a.pk}/profile/").status_code == 404
 
@@ -175,6 +177,61 @@ def test_token_makes_no_token_takes_no_data_and_erases_nobody(world: World) -> N
         assert (response.status_code, response.json()["code"]) == (403, "session_needed")
     assert ApiToken.objects.count() == 1
     assert User.objects.get(pk=world.user("official").pk).is_active
+
+
+def with_scope(world: World, actor: str, scope: str) -> Client:
+    token, words = create_token(by=world.user(actor), name="x", days=30, scope=scope)
+    assert token.scope == scope
+    return Client(headers={"authorization": f"Token {words}"})
+
+
+def test_token_that_reads_does_nothing_else(world: World) -> None:
+    api = with_scope(world, "official", "read")
+    draft = f"communities/{world.a.pk}/profile/"
+    assert api.get(API + draft).status_code == 200
+    for method, path in (("PATCH", draft), ("POST", f"{draft}publish/"), ("PATCH", "me/")):
+        response = ask(api, method, path, {})
+        assert (response.status_code, response.json()["code"]) == (403, "scope_needed")
+    acts = with_scope(world, "official", "act")
+    assert ask(acts, "PATCH", draft, {"revision": 0, "changes": {}}).status_code == 200
+
+
+def test_tokens_do_the_work_of_members_newcomers_and_staff(world: World) -> None:
+    suggestion = world.released()
+    vote = f"communities/{world.b.pk}/suggestions/{suggestion.pk}/vote/"
+    member = token_client(world, "committee_member")
+    assert ask(member, "POST", vote, {"choice": "yes"}).status_code == 200
+    draft = f"communities/{world.newcomer.pk}/profile/"
+    newcomer = token_client(world, "unvetted")
+    assert ask(newcomer, "PATCH", draft, {"revision": 0, "changes": {}}).status_code == 200
+    curator = token_client(world, "curator")
+    assert curator.get(f"{API}staff/vetting/").status_code == 200
+    reads = with_scope(world, "curator", "staff_read")
+    assert reads.get(f"{API}staff/vetting/").status_code == 200
+    assert ask(reads, "POST", "staff/runs/", {}).json()["code"] == "scope_needed"
+
+
+def test_token_made_before_a_staff_role_opens_nothing_of_staff(world: World) -> None:
+    api = token_client(world)
+    User.objects.filter(pk=world.user("official").pk).update(staff_role="curator")
+    assert api.get(f"{API}staff/vetting/").status_code == 403
+    former = with_scope(world, "curator", "staff_act")
+    User.objects.filter(pk=world.user("curator").pk).update(staff_role="")
+    assert former.get(f"{API}me/").json()["code"] == "scope_needed"
+
+
+def test_tokens_end_with_a_change_of_the_password(world: World) -> None:
+    api = token_client(world)
+    assert api.get(f"{API}me/").status_code == 200
+    new = "another long secret"
+    client = world.client("official")
+    response = client.post(
+        reverse("account_change_password"),
+        {"oldpassword": PASSWORD, "password1": new, "password2": new},
+    )
+    assert response.status_code == 302
+    assert api.get(f"{API}me/").status_code == 401
+    assert Event.objects.filter(topic="token_revoked").count() == 1
 
 
 def test_ended_expired_and_wrong_tokens_open_nothing(world: World) -> None:

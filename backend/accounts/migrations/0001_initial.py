@@ -33,21 +33,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='ApiToken',
-            fields=[
-                ('digest', models.CharField(max_length=128, primary_key=True, serialize=False)),
-                ('token_key', models.CharField(db_index=True, max_length=25)),
-                ('created', models.DateTimeField(auto_now_add=True)),
-                ('expiry', models.DateTimeField(blank=True, null=True)),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, help_text='What addresses name it by.', unique=True)),
-                ('name', models.CharField(help_text="What it is for, in its owner's words.", max_length=80)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='auth_token_set', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'abstract': False,
-            },
-        ),
-        migrations.CreateModel(
             name='AccountMail',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -64,6 +49,22 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'failed', 'dead'])), name='account_mail_status_known'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'sent'), _negated=True), models.Q(('sent_at__isnull', False), ('text', '')), _connector='OR'), name='account_mail_sent_complete')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ApiToken',
+            fields=[
+                ('digest', models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ('token_key', models.CharField(db_index=True, max_length=25)),
+                ('created', models.DateTimeField(auto_now_add=True)),
+                ('expiry', models.DateTimeField(blank=True, null=True)),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, help_text='What addresses name it by.', unique=True)),
+                ('name', models.CharField(help_text="What it is for, in its owner's words.", max_length=80)),
+                ('scope', models.CharField(choices=[('read', 'Read what you may read'), ('act', 'Read, and act for your community'), ('staff_read', 'Read what staff may read'), ('staff_act', 'Read, and act as staff')], max_length=10)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='auth_token_set', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('scope__in', ['read', 'act', 'staff_read', 'staff_act'])), name='api_token_scope_known')],
             },
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from allauth.account.forms import LoginForm, SignupForm
@@ -11,7 +12,7 @@ from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.models import User
+from backend.accounts.models import ApiToken, User
 from backend.common.bounds import longest
 from backend.privacy.data import LONGEST_TOKEN_NAME
 from backend.web.html.forms import DomainForm
@@ -70,7 +71,12 @@ class AccountForm(DomainForm):
 
 
 class TokenForm(DomainForm):
-    documented = {"name": "What it is for", "days": "How long it is valid"}
+    documented = {
+        "name": "What it is for",
+        "days": "How long it is valid; for staff at most 90",
+        "scope": "What it may do: `read` or `act` for people of a community, `staff_read` or "
+        "`staff_act` for staff. Without it: the one that only reads",
+    }
 
     name = forms.CharField(
         label=_("What the token is for"),
@@ -85,6 +91,16 @@ class TokenForm(DomainForm):
         max_value=settings.API_TOKENS["longest_days"],
         widget=forms.Select(choices=[(30, _("30 days")), (90, _("90 days")), (365, _("a year"))]),
     )
+    scope = forms.ChoiceField(
+        label=_("What it may do"), choices=ApiToken.TokenScope.choices, required=False
+    )
+
+    def offer(self, scopes: Collection[ApiToken.TokenScope], longest: int) -> TokenForm:
+        """The form with these scopes and no longer times to choose from."""
+        self.fields["scope"].widget.choices = [(one.value, one.label) for one in scopes]
+        days = self.fields["days"].widget
+        days.choices = [choice for choice in days.choices if choice[0] <= longest]
+        return self
 
     def as_arguments(self) -> dict[str, Any]:
         return self.cleaned_data | {"days": self.cleaned_data["days"] or 90}

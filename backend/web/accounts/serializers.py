@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from backend.accounts.models import User
+from backend.accounts.models import ApiToken, User
 from backend.cities.models import CommunityRole
 from backend.common.bounds import LARGEST_ID, longest
 from backend.notifications.notices import kind_choices
@@ -73,6 +73,7 @@ class AuditEntrySerializer(serializers.Serializer):
 class TokenSerializer(serializers.Serializer):
     id = serializers.UUIDField(source="public_id")
     name = serializers.CharField()
+    scope = serializers.ChoiceField(choices=ApiToken.TokenScope.choices)
     created_at = serializers.DateTimeField(source="created")
     expires_at = serializers.DateTimeField(source="expiry")
 

@@ -44,8 +44,10 @@ from backend.privacy.data import (
     audit_log_of,
     create_token,
     export_archive,
+    longest_token_days,
     may_make_tokens,
     revoke_token,
+    token_scopes,
     tokens_of,
 )
 from backend.privacy.erasure import erase_account, hindrances
@@ -152,6 +154,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_done(create_token, refusals=(Conflict,), by=user):
         _token, made = form.result
         form = TokenForm()
+    form.offer(token_scopes(user), longest_token_days(user))
     context = {
         "tokens": tokens_of(user),
         "made": made,

@@ -8,10 +8,10 @@ from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from backend.accounts.models import User
+from backend.accounts.models import ApiToken, User
 from backend.accounts.services import must_set_up_second_factor
 from backend.common.errors import NotAllowed, NotVisible
-from backend.web.access import Access, Level, reader_admitted
+from backend.web.access import Access, Level, reader_admitted, require_scope
 
 
 class AccessPermission(BasePermission):
@@ -22,7 +22,8 @@ class AccessPermission(BasePermission):
         NotAuthenticated: a visitor where one must sign in.
         NotVisible: somebody else's address, answered like one that does not exist; or a view that
             does not say who may call it.
-        NotAllowed: a staff member who has not enrolled a second factor.
+        NotAllowed: a staff member who has not enrolled a second factor, or a token whose scope is
+            too narrow.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -45,5 +46,7 @@ class AccessPermission(BasePermission):
                 "Staff sign in with a second factor. Set one up in your account first.",
                 code="second_factor_required",
             )
+        if isinstance(request.auth, ApiToken):
+            require_scope(request.auth, user, str(request.method))
         request.reader = reader  # type: ignore[attr-defined]
         return True

@@ -19,7 +19,7 @@ from django.db import models
 from django.utils import timezone
 
 from backend.accounts.models import AccountMail, ApiToken, User
-from backend.accounts.services import write_mail
+from backend.accounts.services import change_staff_role, write_mail
 from backend.cities.models import Contact, Invitation, JoinRequest, VettingLetter
 from backend.common.errors import Conflict, InvalidFields, NotAllowed, NotVisible
 from backend.notifications.models import Notification
@@ -37,15 +37,15 @@ from backend.privacy.data import (
 from backend.privacy.erasure import erase_account, hindrances
 from backend.suggestions.models import Vote
 from tests import factories as make
-from tests.actors import World
+from tests.actors import SIGNED_IN, World
 from tests.factories import ApiTokenFactory, CommunityRoleFactory, UserFactory
 from tests.simultaneous import at_once
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("actor", ["official", "chair", "other_official"])
-def test_officials_and_chairs_make_list_and_end_tokens(world: World, actor: str) -> None:
+@pytest.mark.parametrize("actor", sorted({*SIGNED_IN} - {"stranger"}))
+def test_people_of_a_community_and_staff_make_list_and_end_tokens(world: World, actor: str) -> None:
     user = world.user(actor)
     token, words = create_token(by=user, name="  Our   website ", days=30)
     assert token.name == "Our website"
@@ -61,11 +61,38 @@ def test_officials_and_chairs_make_list_and_end_tokens(world: World, actor: str)
     ]
 
 
-@pytest.mark.parametrize("actor", ["stranger", "unvetted", "committee_member", "curator", "admin"])
-def test_others_make_none(world: World, actor: str) -> None:
+@pytest.mark.parametrize("actor", ["stranger", "curator", "admin"])
+def test_others_make_none(world: World, settings: Any, actor: str) -> None:
+    settings.API_TOKENS = settings.API_TOKENS | {"for_staff": False}
     with pytest.raises(NotVisible):
         create_token(by=world.user(actor), name="x", days=30)
     assert not ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("actor", "scope", "other"),
+    [("official", "read", "staff_read"), ("curator", "staff_read", "act")],
+)
+def test_token_only_reads_unless_another_scope_of_ones_own_is_chosen(
+    world: World, actor: str, scope: str, other: str
+) -> None:
+    assert create_token(by=world.user(actor), name="x", days=30)[0].scope == scope
+    with pytest.raises(InvalidFields) as caught:
+        create_token(by=world.user(actor), name="x", days=30, scope=other)
+    assert set(caught.value.errors) == {"scope"}
+
+
+def test_tokens_of_staff_are_short(world: World) -> None:
+    with pytest.raises(InvalidFields):
+        create_token(by=world.user("curator"), name="x", days=91)
+    create_token(by=world.user("official"), name="x", days=365)
+
+
+def test_change_of_the_staff_role_ends_tokens(world: World) -> None:
+    ApiTokenFactory(user=world.user("curator"), scope="staff_act")
+    change_staff_role(by=world.user("admin"), email="curator@example.org", role="")
+    assert not ApiToken.objects.exists()
+    assert Event.objects.filter(topic="token_revoked").count() == 1
 
 
 def test_staff_who_are_officials_too_need_their_second_factor() -> None:

@@ -64,8 +64,10 @@ NOTICES: dict[str, Notice] = {}
 
 def declare(notice: Notice) -> None:
     """Adds a kind of notice. Raises ValueError if it is incomplete or its kind is taken."""
-    if not (notice.kind and notice.label and notice.topics) or len(notice.kind) > LONGEST_KIND:
+    if not (notice.kind and notice.label and notice.topics):
         raise ValueError(f"The notice {notice.kind!r} lacks its kind, label or topics.")
+    if len(notice.kind) > LONGEST_KIND:
+        raise ValueError(f"The kind {notice.kind!r} has more than {LONGEST_KIND} characters.")
     if not all(map(callable, (notice.recipients, notice.words, notice.path))):
         raise ValueError(f"The notice {notice.kind!r} lacks its recipients, words or path.")
     if notice.kind in NOTICES:

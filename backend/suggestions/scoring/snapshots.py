@@ -131,8 +131,10 @@ def pack_snapshot(snapshot: Snapshot) -> bytes:
     )
 
 
-_SETS = {"needs", "offers", "challenges", "institutions", "languages", "partner_countries"}
 _FIELDS = {field.name for field in dataclasses.fields(ProfileRecord)}
+_SETS = {
+    field.name for field in dataclasses.fields(ProfileRecord) if "frozenset" in str(field.type)
+}
 _SOUGHT_FIELDS = {field.name for field in dataclasses.fields(Sought)}
 
 

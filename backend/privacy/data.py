@@ -26,6 +26,8 @@ from backend.accounts.services import must_set_up_second_factor
 from backend.cities.models import CommunityRole, VettingLetter
 from backend.cities.permissions import actor_kind, reader_with, require_staff
 from backend.common.errors import Conflict, InvalidFields, NotAllowed, NotVisible
+from backend.introductions.rationale import frozen_words_of
+from backend.notifications.models import Notification
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -164,7 +166,8 @@ def revoke_token(*, by: User, public_id: uuid.UUID) -> None:
 # All that the service holds about one person, for that person.
 #
 # Nothing is chosen by hand: each row of each table of ours that names the person is in it, so a
-# table added later is too. LEFT_OUT says what is left out, and why.
+# table added later is too. LEFT_OUT says what is left out, and why; ACT_ALONE names the columns of
+# rows that hold more than the person's own data.
 
 
 # (model, field): why it is not exported; a field that names a person covers all rows that it
@@ -182,7 +185,67 @@ LEFT_OUT: dict[tuple[str, str], str] = {
         "cities.joinrequest",
         "answered_by",
     ): "another person's words; that one answered is in the trail",
+    (
+        "suggestions.scoringrun",
+        "requested_by",
+    ): "the profiles of all communities; that one requested a run is in the trail",
+    ("outbox.event", "routed_at"): "when the service worked on the event, beside others' events",
 }
+
+# (model, field that names the person): the columns exported, where others wrote or are named in the
+# rest of the row.
+ACT_ALONE: dict[tuple[str, str], tuple[str, ...]] = {
+    ("cities.existingpartnership", "answered_by"): ("community_id", "state", "answered_at"),
+    ("cities.invitation", "accepted_by"): ("community_id", "role", "settled_at"),
+    ("cities.invitation", "invited_by"): ("community_id", "role", "status", "invited_at"),
+    ("cities.memberimport", "by"): ("file_name", "checked_at", "applied_at"),
+    ("cities.profileversion", "published_by"): ("profile_id", "number", "published_at"),
+    ("cities.vettingnote", "by"): ("profile_id", "reason", "text", "at"),
+    ("suggestions.decision", "undone_by"): (
+        "suggestion_id",
+        "community_id",
+        "answer",
+        "undone_at",
+    ),
+    ("suggestions.exclusionrule", "lifted_by"): ("lifted_at", "lifted_because"),
+    ("suggestions.exclusionrule", "set_by"): ("because", "source", "set_at"),
+    ("suggestions.weightset", "promoted_by"): ("source", "promoted_at"),
+    ("introductions.introduction", "owner"): ("stage", "due_on"),
+    ("introductions.consent", "withdrawn_by"): (
+        "introduction_id",
+        "community_id",
+        "withdrawn_at",
+    ),
+    ("introductions.agreementversion", "by"): ("agreement_id", "number", "at"),
+    ("introductions.signatory", "confirmed_by"): ("agreement_id", "community_id", "confirmed_at"),
+    ("introductions.meeting", "fixed_by"): ("introduction_id", "starts_at"),
+    ("introductions.meeting", "cancelled_by"): ("introduction_id", "starts_at"),
+    ("introductions.activity", "retracted_by"): (
+        "partnership_id",
+        "community_id",
+        "retracted_at",
+    ),
+}
+
+# The only rows that an export names by number: those whose number is in an address that the person
+# may open. Other numbers come from sequences that everybody's acts advance, so two exports would
+# count what others did in between, such as the other side's answers.
+_NUMBERED = frozenset(
+    {
+        "cities.community",
+        "cities.country",
+        "cities.profile",
+        "suggestions.suggestion",
+        "introductions.agreement",
+        "introductions.introduction",
+        "introductions.partnership",
+    }
+)
+_NUMBERED_SUBJECTS = frozenset(label.rpartition(".")[2] for label in _NUMBERED)
+# Keys of payloads that hold the number of another row
+_UNNUMBERED = frozenset(
+    {"activity", "document", "meeting", "note", "owner", "pair", "run", "user", "voter"}
+)
 
 
 def references_to_people() -> Iterator[tuple[type[models.Model], models.ForeignKey[Any, Any]]]:
@@ -202,6 +265,16 @@ def _is_left_out(model: type[models.Model], field: str) -> bool:
     return (model._meta.label_lower, field) in LEFT_OUT
 
 
+def _is_exported(model: type[models.Model], field: models.Field[Any, Any]) -> bool:
+    """No binary snapshots, no other people, and no numbers but those of ``_NUMBERED``."""
+    if _is_left_out(model, field.attname) or isinstance(field, models.BinaryField):
+        return False
+    if isinstance(field, models.ForeignKey):
+        target = field.remote_field.model._meta.label_lower
+        return target in _NUMBERED
+    return not isinstance(field, models.AutoField | models.BigAutoField)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dt.datetime | dt.date | uuid.UUID):
         return str(value)
@@ -210,13 +283,20 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _row(row: models.Model) -> dict[str, Any]:
-    names = [
-        field.attname
+def _row(row: models.Model, columns: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """The row's exported columns, or those of them that are named."""
+    data = {
+        field.attname: _plain(getattr(row, field.attname))
         for field in row._meta.concrete_fields
-        if not _is_left_out(type(row), field.attname)
-    ]
-    return {name: _plain(getattr(row, name)) for name in names}
+        if _is_exported(type(row), field) and (columns is None or field.attname in columns)
+    }
+    if isinstance(row, Event | Notification):
+        data["payload"] = {
+            key: value for key, value in row.payload.items() if key not in _UNNUMBERED
+        }
+    if isinstance(row, Event) and row.subject_type not in _NUMBERED_SUBJECTS:
+        del data["subject_id"]
+    return data
 
 
 @transaction.atomic
@@ -231,10 +311,12 @@ def export_data(*, by: User) -> dict[str, Any]:
     record(Topic.DATA_EXPORTED, subject=by, by=by)
     records = {
         f"{model._meta.label_lower}.{field.name}": [
-            _row(row) for row in model._default_manager.filter(**{field.name: by}).order_by("pk")
+            _row(row, ACT_ALONE.get((model._meta.label_lower, field.name)))
+            for row in model._default_manager.filter(**{field.name: by}).order_by("pk")
         ]
         for model, field in references_to_people()
     }
+    records["introductions.partnership.why"] = frozen_words_of(by)
     factors = Authenticator.objects.filter(user=by).order_by("pk")
     return {
         "account": _row(by),
@@ -268,8 +350,9 @@ def export_archive(*, by: User) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("data.json", json.dumps(export_data(by=by), ensure_ascii=False, indent=2))
-        for letter in VettingLetter.objects.filter(by=by).order_by("pk"):
+        letters = VettingLetter.objects.filter(by=by).order_by("pk")
+        for number, letter in enumerate(letters, start=1):
             suffix = letter.file.name.rpartition(".")[2]
             with letter.file.open("rb") as file:
-                archive.writestr(f"letters/{letter.pk}.{suffix}", file.read())
+                archive.writestr(f"letters/{number}.{suffix}", file.read())
     return content.getvalue()

@@ -2,16 +2,19 @@
 
 Suggestions may be deleted with their run, people with their account, and vocabularies change; what
 is read here years later must not. So sentences are written down in every language of the service,
-and people by the name that they had. What belonged to one community before (its votes, comments,
-declines) still belongs to it alone: each part names whose it is.
+and people by the name that they had, beside their id: who erases the account erases name and
+comments here too. What belonged to one community before (its votes, comments, declines) still
+belongs to it alone: each part names whose it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.utils import translation
 
 from backend.accounts.models import User
@@ -41,13 +44,16 @@ def freeze_rationale(agreement: Agreement) -> dict[str, Any]:
         "communities": [
             {"id": side.pk, "name": side.name, "country": side.country.name} for side in sides
         ],
-        "by_hand": {"because": introduction.opened_because, "by": _name(introduction.opened_by)}
+        "by_hand": {"because": introduction.opened_because, **_person(introduction.opened_by)}
         if introduction.opened_because
         else None,
         "suggestion": _suggestion(suggestion) if suggestion else None,
         "reasons": _reasons(suggestion) if suggestion else [],
         "decisions": [
-            _decision(row) for row in suggestion.decisions.select_related("by").order_by("id")
+            _decision(row)
+            for row in suggestion.decisions.filter(undone_at__isnull=True)
+            .select_related("by")
+            .order_by("id")
         ]
         if suggestion
         else [],
@@ -60,8 +66,8 @@ def freeze_rationale(agreement: Agreement) -> dict[str, Any]:
     }
 
 
-def _name(user: User | None) -> str:
-    return str(user) if user else ""
+def _person(user: User | None) -> dict[str, Any]:
+    return {"by": str(user) if user else "", "by_id": user.pk if user else None}
 
 
 def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
@@ -123,7 +129,7 @@ def _decision(row: Decision) -> dict[str, Any]:
         "answer": row.answer,
         "reason": row.reason,
         "comment": row.comment,
-        "by": _name(row.by),
+        **_person(row.by),
         "at": row.at.isoformat(),
     }
 
@@ -133,7 +139,7 @@ def _vote(row: Vote) -> dict[str, Any]:
         "community_id": row.community_id,
         "choice": row.choice,
         "comment": row.comment,
-        "by": _name(row.by),
+        **_person(row.by),
         "at": row.changed_at.isoformat(),
     }
 
@@ -143,7 +149,7 @@ def _step(event: Any) -> dict[str, Any]:
         "at": event.recorded_at.isoformat(),
         "topic": event.topic,
         "stage": event.payload.get("new", ""),
-        "by": _name(event.by),
+        **_person(event.by),
     }
 
 
@@ -154,7 +160,9 @@ def rationale_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
     Of the other side's decisions only that it was interested is shown, which both have known since
     the introduction.
     """
-    why: dict[str, Any] = dict(partnership.why)
+    why: dict[str, Any] = deepcopy(partnership.why)
+    for _kind, entry in _entries(why):
+        entry.pop("by_id", None)
     if not why or side is None:
         return why
     why["votes"] = [vote for vote in why["votes"] if vote["community_id"] == side]
@@ -165,4 +173,46 @@ def rationale_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
         for decision in why["decisions"]
         if decision["community_id"] == side or decision["answer"] == Decision.Answer.INTERESTED
     ]
+    return why
+
+
+_LISTS = ("votes", "decisions", "history")
+
+
+def _entries(why: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(part, entry) of everything in a rationale that names a person."""
+    if why.get("by_hand"):
+        yield "by_hand", why["by_hand"]
+    for name in _LISTS:
+        for entry in why.get(name, ()):
+            yield name, entry
+
+
+def rationales_naming(user: User) -> QuerySet[Partnership]:
+    """Partnerships whose frozen rationale names the person."""
+    named = Q(why__by_hand__by_id=user.pk)
+    for name in _LISTS:
+        named |= Q(**{f"why__{name}__contains": [{"by_id": user.pk}]})
+    return Partnership.objects.filter(named).order_by("pk")
+
+
+def frozen_words_of(user: User) -> list[dict[str, Any]]:
+    """What rationales hold of one person, for that person."""
+    return [
+        {"partnership_id": partnership.pk, "part": part}
+        | {key: value for key, value in entry.items() if key != "by_id"}
+        for partnership in rationales_naming(user)
+        for part, entry in _entries(partnership.why)
+        if entry.get("by_id") == user.pk
+    ]
+
+
+def without_person(why: dict[str, Any], user: User) -> dict[str, Any]:
+    """A copy of a rationale without the person's name, id and comments; choices and dates stay."""
+    why = deepcopy(why)
+    for _part, entry in _entries(why):
+        if entry.get("by_id") == user.pk:
+            entry.update(by="", by_id=None)
+            if "comment" in entry:
+                entry["comment"] = ""
     return why

@@ -29,12 +29,13 @@ from backend.cities.services.people import close_role
 from backend.cities.services.vetting import erase_letters_of
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields
+from backend.introductions.rationale import rationales_naming, without_person
 from backend.notifications.models import Delivery, Notification
 from backend.notifications.services import DELIVER
 from backend.outbox.models import Job
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Vote
+from backend.suggestions.models import Decision, Vote
 
 _GONE = "erased.invalid"  # reserved by RFC 2606: no mail ever leaves for it
 
@@ -57,8 +58,9 @@ def hindrances(user: User) -> list[Community]:
 def erase_account(*, by: User, email: str) -> None:
     """Erases the person who asks. There is no way back.
 
-    What the person did stays in the trail, done by somebody who has left. Votes stay, their
-    comments go; so do contacts, letters, messages, tokens, factors and sessions.
+    What the person did stays in the trail, done by somebody who has left. Votes and answers stay,
+    their comments go, also in the rationales of partnerships; so do contacts, letters, messages,
+    tokens, factors and sessions.
 
     Args:
         email: the account's address, typed once more.
@@ -119,6 +121,10 @@ def _erase_words_about(user: User, address: str) -> None:
     """What the person wrote about themselves or said in private, and what was written to them."""
     Contact.objects.filter(email__iexact=address).delete()
     Vote.objects.filter(by=user).update(comment="")
+    Decision.objects.filter(by=user).update(comment="")
+    for partnership in rationales_naming(user).select_for_update():
+        partnership.why = without_person(partnership.why, user)
+        partnership.save(update_fields=["why"])
     erase_letters_of(user)
     VettingNote.objects.filter(answered_by=user).update(answer="")
     for request in JoinRequest.objects.filter(user=user, status=JoinRequest.Status.WAITING):

@@ -1,5 +1,5 @@
 """The life of a partnership: every decision from every state by every actor, the log, reports,
-renewal, nightly upkeep, why this pair.
+renewal, nightly upkeep.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.utils import translation
 
 from backend.accounts.models import User
 from backend.cities.permissions import reader_of
@@ -20,9 +19,7 @@ from backend.common.dates import database_now, months_before
 from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.introductions.models import Activity, Partnership, StatusChange, YearlyReport
 from backend.introductions.queries.partnerships import health_of, partnership_for, partnerships_of
-from backend.introductions.rationale import rationale_for
 from backend.introductions.services.activities import log_activity, retract_activity, save_report
-from backend.introductions.services.introductions import give_consent, withdraw_consent
 from backend.introductions.services.partnerships import (
     DECISIONS,
     ask_for_reports,
@@ -34,9 +31,8 @@ from backend.introductions.services.partnerships import (
 from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.notifications.notices import notifications_for
 from backend.outbox.models import Event
-from backend.suggestions.models import Pair, Suggestion, Vote
+from backend.suggestions.models import Pair
 from tests.actors import SIDES, SIGNED_IN, World, agreed, refused
-from tests.factories import DecisionFactory, VoteFactory
 
 S = Partnership.Status
 Act = Callable[[], object]
@@ -407,74 +403,6 @@ def test_health_is_derived_and_says_why(world: World, partnership: Partnership) 
     assert "Nobody acts for Alpha any more." in health("b").sentences
     put(partnership, S.REVIEW_DUE, review_on=today())
     assert health("b").sentences[0].startswith("The review of")
-
-
-def storied(world: World) -> Partnership:
-    """A partnership whose suggestion has reasons, votes and decisions of both sides."""
-    introduction = world.introduced()
-    suggestion = introduction.suggestion
-    assert suggestion is not None
-    contribution = {"facet": "themes", "share": 0.5, "similarity": 0.9, "weight": 1.0}
-    contribution["items"] = [["theme:culture", 1.0]]
-    reasons = {"preference": 0.6, "coverage": 0.8, "missing": [], "caveat": "languages"}
-    reasons["contributions"] = [contribution]
-    Suggestion.objects.filter(pk=suggestion.pk).update(a_reasons=reasons, b_reasons=reasons)
-    for side, actor in ((world.a, "official"), (world.b, "chair")):
-        of_side = {"suggestion": suggestion, "community": side, "by": world.user(actor)}
-        DecisionFactory(**of_side, comment=f"From {side.name}")
-        VoteFactory(**of_side, comment=f"Vote of {side.name}")
-    DecisionFactory(**of_side, answer="withdrawn", comment="We hesitated.")
-    return agreed(world, introduction)
-
-
-def test_why_outlives_suggestion_vocabulary_and_names(world: World) -> None:
-    partnership = storied(world)
-    suggestion = partnership.agreement.introduction.suggestion
-    assert suggestion is not None
-    Suggestion.objects.filter(pk=suggestion.pk).update(a_reasons={}, b_reasons={})
-    Vote.objects.all().delete()
-    type(world.a).objects.filter(pk=world.a.pk).update(name="Renamed")
-    partnership.refresh_from_db()
-    why = rationale_for(partnership, None)
-    assert [side["name"] for side in why["communities"]] == ["Alpha", "Beta"]
-    assert why["reasons"][0]["sentences"]["en"] == ["Both want exchange in culture."]
-    sentences, caveat = why["reasons"][0]["sentences"], why["reasons"][0]["caveat"]
-    assert sentences.keys() == caveat.keys() >= {"en", "es", "fr", "de", "ja", "ar"}
-    assert caveat["en"] == "No shared working language is known."
-    assert {vote["comment"] for vote in why["votes"]} == {"Vote of Alpha", "Vote of Beta"}
-    assert why["suggestion"]["id"] == suggestion.pk
-    with translation.override("de"):
-        assert rationale_for(partnership, None) == why
-
-
-def test_history_lists_the_stages_and_neither_consents_nor_who_read_contacts(world: World) -> None:
-    introduction = world.introduced()
-    for side, actor in ((world.a, "official"), (world.b, "chair")):
-        give_consent(by=world.user(actor), introduction_id=introduction.pk, community_id=side.pk)
-    withdraw_consent(
-        by=world.user("chair"), introduction_id=introduction.pk, community_id=world.b.pk
-    )
-    history = rationale_for(agreed(world, introduction), None)["history"]
-    assert [(step["topic"], step["stage"]) for step in history] == [
-        ("introduction_moved", "agreement")
-    ]
-
-
-def test_votes_and_comments_stay_with_their_community(world: World) -> None:
-    partnership = storied(world)
-    for side, other in ((world.a, world.b), (world.b, world.a)):
-        why = rationale_for(partnership, side.pk)
-        text = str(why)
-        assert f"Vote of {side.name}" in text and f"From {side.name}" in text
-        assert f"Vote of {other.name}" not in text and f"From {other.name}" not in text
-        assert {(d["community_id"], d["answer"]) for d in why["decisions"]} >= {
-            (world.a.pk, "interested"),
-            (world.b.pk, "interested"),
-        }
-    seen_by_a = rationale_for(partnership, world.a.pk)
-    assert "We hesitated." not in str(seen_by_a)
-    assert "withdrawn" not in {d["answer"] for d in seen_by_a["decisions"]}
-    assert "We hesitated." in str(rationale_for(partnership, None))
 
 
 def test_who_reads_a_partnership(world: World, partnership: Partnership) -> None:

@@ -27,7 +27,11 @@ from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Contact, Organisation, Profile
 from backend.common.errors import DomainError
 from backend.introductions.models import Agreement, Consent, Introduction, Partnership
-from backend.introductions.services.agreements import add_document, confirm_signature
+from backend.introductions.services.agreements import (
+    add_document,
+    confirm_signature,
+    newest_document,
+)
 from backend.introductions.services.drafts import begin_draft, offer_agreement, save_version
 from backend.suggestions.models import Pair, Suggestion
 from tests.factories import (
@@ -274,7 +278,9 @@ def signing(world: World, introduction: Introduction | None = None, **values: An
 
 
 def confirmed(world: World, agreement: Agreement, side: str, **values: Any) -> Agreement:
+    newest = newest_document(agreement)
     given: dict[str, Any] = {
+        "document_digest": newest.digest if newest else "",
         "name": "Alex Doe",
         "office": "Mayor",
         "is_highest_official": True,

@@ -15,6 +15,7 @@ from django.db import transaction
 from backend.common.dates import database_now
 from backend.introductions.models import Agreement, Partnership
 from backend.introductions.services.activities import log_activity
+from backend.introductions.services.agreements import newest_document
 from backend.introductions.services.drafts import offer_agreement
 from tests.actors import (
     API,
@@ -106,11 +107,21 @@ class Scene:
         }
 
 
-SIGNED = {"name": "Alex", "office": "Mayor", "is_highest_official": True, "signed_on": "2026-02-01"}
 TODAY = "2026-02-02"
 VISIT = {"kind": "visit", "happened_on": TODAY, "text": "A visit."}
 SUSPENSION = {"decided_on": TODAY, "reference": "Minutes 4"}
 RENEWAL = {"next_review_on": "2031-01-01", "decided_on": TODAY}
+
+
+def signed(scene: Scene) -> dict[str, Any]:
+    document = newest_document(scene.signing)
+    return {
+        "document_digest": document.digest if document else "",
+        "name": "Alex",
+        "office": "Mayor",
+        "is_highest_official": True,
+        "signed_on": "2026-02-01",
+    }
 
 
 def document(scene: Scene) -> dict[str, Any]:
@@ -211,8 +222,8 @@ TABLE: dict[str, tuple[Ask, list[Ask], set[str]]] = {
         SPEAKERS | {"curator"},
     ),
     "agreement: confirm": (
-        page("agreements/{signing}/confirm/", SIGNED),
-        [api("{signing_side}/agreements/{signing}/confirmation/", SIGNED)],
+        page("agreements/{signing}/confirm/", signed),
+        [api("{signing_side}/agreements/{signing}/confirmation/", signed)],
         SPEAKERS,
     ),
     "partnerships: list of a community": (
@@ -342,7 +353,7 @@ def test_what_is_not_open_reads_like_what_is_not_there() -> None:
 def test_confirming_in_the_page_begins_the_partnership() -> None:
     scene = Scene()
     scene.send_document()
-    confirm = page("agreements/{signing}/confirm/", SIGNED)
+    confirm = page("agreements/{signing}/confirm/", signed)
     for actor in ("official", "chair"):
         response = confirm(scene, scene.world.client(actor), actor)
         assert response.status_code == 302

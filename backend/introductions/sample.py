@@ -199,6 +199,7 @@ def _tell(story: _Story, curator: User, first: Community, other: Community) -> i
             by=official_of(community),
             agreement_id=agreement.pk,
             community_id=community.pk,
+            document_digest=agreement.documents.get().digest,
             name="Alex Sample",
             office="Mayor",
             is_highest_official=True,

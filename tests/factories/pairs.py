@@ -19,6 +19,7 @@ from backend.introductions.models import (
     MeetingTime,
     Partnership,
     Signatory,
+    SignedDocument,
 )
 from backend.notifications.models import Delivery, Notification
 from backend.outbox.models import Event, Heartbeat, Job
@@ -267,11 +268,27 @@ class AgreementFactory(DjangoModelFactory):
     recorded_by = factory.SubFactory(UserFactory, curator=True)
 
 
+class SignedDocumentFactory(DjangoModelFactory):
+    class Meta:
+        model = SignedDocument
+
+    agreement = factory.SubFactory(AgreementFactory)
+    version_number = 1
+    file = "agreements/signed.pdf"
+    original_name = "signed.pdf"
+    content_type = "application/pdf"
+    digest = factory.Sequence(lambda n: f"{n:064x}")
+    by = factory.SubFactory(UserFactory)
+
+
 class SignatoryFactory(DjangoModelFactory):
     class Meta:
         model = Signatory
 
     agreement = factory.SubFactory(AgreementFactory)
+    document = factory.SubFactory(
+        SignedDocumentFactory, agreement=factory.SelfAttribute("..agreement")
+    )
     community = factory.SelfAttribute("agreement.introduction.pair.a")
     name = "Alex Doe"
     office = "Mayor"

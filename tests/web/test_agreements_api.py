@@ -59,6 +59,7 @@ def version(world: World, **values: Any) -> dict[str, Any]:
 
 def signature(**values: Any) -> dict[str, Any]:
     return {
+        "document_digest": SignedDocument.objects.latest("id").digest,
         "name": "Alex Doe",
         "office": "Mayor",
         "is_highest_official": True,
@@ -137,6 +138,43 @@ def test_confirmation_is_taken_back_until_the_other_side_confirms(
     theirs = own.replace(f"communities/{world.a.pk}/", f"communities/{world.b.pk}/")
     assert callers["chair"].post(theirs, signature()).status_code == 200
     assert callers["official"].delete(own).status_code == 409, "it is in force"
+
+
+def test_a_side_confirms_the_document_that_it_read(
+    world: World, callers: dict[str, Caller]
+) -> None:
+    """Another document that came in between is never confirmed unread, on API and page."""
+    agreement = signing(world)
+    official, chair = callers["official"], callers["chair"]
+    own = f"communities/{world.a.pk}/agreements/{agreement.pk}/"
+    theirs = own.replace(f"communities/{world.a.pk}/", f"communities/{world.b.pk}/")
+    (first,) = chair.get(theirs).json()["documents"]
+    chair.post(
+        f"{theirs}documents/",
+        {"document": SimpleUploadedFile("other.pdf", pdf(b"4 0 obj<</Other true>>endobj"))},
+    )
+    newest = SignedDocument.objects.latest("id")
+    assert newest.digest != first["digest"]
+    read = signature(document_digest=first["digest"])
+
+    refused = chair.post(f"{theirs}confirmation/", read)
+    assert (refused.status_code, refused.json()["code"]) == (409, "document_replaced")
+    assert [refused.json()[name]["id"] for name in ("read", "newest")] == [first["id"], newest.pk]
+
+    page = chair.client.post(f"/agreements/{agreement.pk}/confirm/", read)
+    assert page.status_code == 409
+    html = page.content.decode()
+    for document_id in (first["id"], newest.pk):
+        assert f"/agreements/{agreement.pk}/documents/{document_id}/" in html
+    assert f'value="{newest.digest}"' in html, "the form names the newest from now on"
+
+    unknown = chair.post(f"{theirs}confirmation/", signature(document_digest="0" * 64))
+    assert (unknown.status_code, list(unknown.json()["errors"])) == (422, ["document_digest"])
+    assert not agreement.signatories.exists()
+
+    assert official.post(f"{own}confirmation/", signature()).status_code == 200
+    done = chair.post(f"{theirs}confirmation/", signature())
+    assert {row["document_id"] for row in done.json()["signatories"]} == {newest.pk}
 
 
 def test_the_same_key_sends_one_document(world: World, callers: dict[str, Caller]) -> None:

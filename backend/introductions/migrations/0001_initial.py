@@ -179,6 +179,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='SignedDocument',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('version_number', models.PositiveIntegerField(help_text='The version that was before both sides: what was signed')),
+                ('file', models.FileField(max_length=200, upload_to='agreements/')),
+                ('original_name', models.CharField(max_length=200)),
+                ('content_type', models.CharField(max_length=40)),
+                ('digest', models.CharField(help_text='SHA-256 of the file, hexadecimal', max_length=64)),
+                ('at', models.DateTimeField(auto_now_add=True)),
+                ('agreement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='introductions.agreement')),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(help_text='Who sent it; empty: staff', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Signatory',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -190,24 +205,11 @@ class Migration(migrations.Migration):
                 ('agreement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='signatories', to='introductions.agreement')),
                 ('community', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
                 ('confirmed_by', models.ForeignKey(help_text='Of that side', on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('document', models.ForeignKey(help_text='What the side read and confirmed', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='introductions.signeddocument')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('agreement', 'community'), name='signatory_one_per_side')],
             },
-        ),
-        migrations.CreateModel(
-            name='SignedDocument',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version_number', models.PositiveIntegerField(help_text='The version that was before both sides: what was signed')),
-                ('file', models.FileField(max_length=200, upload_to='agreements/')),
-                ('original_name', models.CharField(max_length=200)),
-                ('content_type', models.CharField(max_length=40)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('agreement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='introductions.agreement')),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('community', models.ForeignKey(help_text='Who sent it; empty: staff', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
-            ],
         ),
         migrations.CreateModel(
             name='StatusChange',

@@ -151,14 +151,21 @@ class SignedDocument(models.Model):
     file = models.FileField(upload_to="agreements/", max_length=200)
     original_name = models.CharField(max_length=200)
     content_type = models.CharField(max_length=40)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the file, hexadecimal")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
 
 
 class Signatory(models.Model):
-    """One side confirms: this person signed for us, on that day, in that office."""
+    """One side confirms: this person signed that document for us, on that day, in that office."""
 
     agreement = models.ForeignKey(Agreement, on_delete=models.CASCADE, related_name="signatories")
+    document = models.ForeignKey(
+        SignedDocument,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What the side read and confirmed",
+    )
     community = models.ForeignKey(Community, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
     office = models.CharField(max_length=120)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
 
 from django.core.files.base import ContentFile
@@ -118,6 +119,7 @@ def add_document(
         file=ContentFile(file.content, name=secrets.token_hex(16) + file.suffix),
         original_name=file.name,
         content_type=file.content_type,
+        digest=hashlib.sha256(file.content).hexdigest(),
         by=by,
     )
     try:
@@ -154,30 +156,38 @@ def confirm_signature(
     by: User,
     agreement_id: int,
     community_id: int,
+    document_digest: str,
     name: str,
     office: str,
     is_highest_official: bool,
     signed_on: dt.date,
 ) -> Agreement:
-    """One side confirms who signed for it, on which day and in which office. The second
-    confirmation brings the agreement into force.
+    """One side confirms who signed the document for it, on which day and in which office. The
+    second confirmation brings the agreement into force.
+
+    Args:
+        document_digest: SHA-256 of the signed document that the side has read, hexadecimal.
 
     Raises:
         NotVisible: not theirs to confirm; staff never confirm for a side. InvalidFields.
         WrongState: not before both sides, no signed document there yet, or confirmed already.
+        DocumentReplaced: another document has been sent since the one that was read.
         Conflict: the two are partners already (code ``partners_already``).
     """
     agreement = lock_agreement(agreement_id)
     _require_side(agreement, by, Verb.ACT, community_id)
     agreement = _lock_for_signing(agreement_id)
-    if not agreement.documents.filter(version_number=agreement.offered_number or 0).exists():
+    document = newest_document(agreement)
+    if document is None:
         raise WrongState(_("Send the signed document first: it is what both sides confirm."))
     if agreement.signatories.filter(community_id=community_id).exists():
         raise WrongState(_("Your side has confirmed already."))
     _check_signature(name, office, signed_on)
+    _require_read(document, document_digest)
     Signatory.objects.create(
         agreement=agreement,
         community_id=community_id,
+        document=document,
         name=name.strip(),
         office=office.strip(),
         is_highest_official=is_highest_official,
@@ -188,6 +198,59 @@ def confirm_signature(
     if agreement.signatories.count() == 2:
         _bring_into_force(agreement, by)
     return agreement
+
+
+def newest_document(agreement: Agreement) -> SignedDocument | None:
+    """The document that counts: the latest of the version that is before both sides."""
+    return (
+        agreement.documents.filter(version_number=agreement.offered_number or 0)
+        .order_by("-id")
+        .first()
+    )
+
+
+class DocumentReplaced(Conflict):
+    """The document that a side confirms is not the newest one.
+
+    Attributes:
+        read, newest: the two documents, also in ``details`` for the API.
+    """
+
+    code = "document_replaced"
+
+    def __init__(self, read: SignedDocument, newest: SignedDocument) -> None:
+        super().__init__(
+            _(
+                "Another signed document has been sent since the one that you read. Read both, "
+                "then confirm the newest."
+            )
+        )
+        self.read, self.newest = read, newest
+        self.details = {
+            name: {
+                "id": document.pk,
+                "original_name": document.original_name,
+                "digest": document.digest,
+                "at": document.at.isoformat(),
+            }
+            for name, document in (("read", read), ("newest", newest))
+        }
+
+
+def _require_read(newest: SignedDocument, digest: str) -> None:
+    """Raises DocumentReplaced, or InvalidFields: no document of the agreement has the digest."""
+    if digest == newest.digest:
+        return
+    read = newest.agreement.documents.filter(digest=digest).order_by("-id").first()
+    if read is None:
+        raise InvalidFields(
+            {
+                "document_digest": [
+                    _("No document of this agreement has this digest. Take it from `documents`.")
+                ]
+            }
+        )
+    raise DocumentReplaced(read, newest)
 
 
 def _check_signature(name: str, office: str, signed_on: dt.date) -> None:

@@ -13,7 +13,7 @@ from backend.cities.vocabularies import vocabulary
 from backend.common.bounds import LARGEST_NUMBER, longest
 from backend.common.errors import InvalidFields
 from backend.introductions.documents import LONGEST_TEXT
-from backend.introductions.models import AgreementType, AgreementVersion, Signatory
+from backend.introductions.models import AgreementType, AgreementVersion, Signatory, SignedDocument
 from backend.introductions.queries.agreements import OPEN
 from backend.web.html.forms import DomainForm, Filters, FlagField, Rows, date_input
 
@@ -152,7 +152,14 @@ class ChangesFilters(Filters):
 
 
 class ConfirmForm(DomainForm):
+    documented = {
+        "document_digest": "SHA-256 of the signed document that you have read, as in `documents`: "
+        "409 if a newer one has been sent since"
+    }
     needed = frozenset({"is_highest_official"})
+    document_digest = forms.CharField(
+        max_length=longest(SignedDocument, "digest"), widget=forms.HiddenInput
+    )
     name = forms.CharField(
         label=_("Who signed for your community"), max_length=longest(Signatory, "name")
     )

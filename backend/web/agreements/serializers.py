@@ -52,6 +52,7 @@ class SignatorySerializer(serializers.Serializer):
     office = serializers.CharField()
     is_highest_official = serializers.BooleanField()
     signed_on = serializers.DateField()
+    document_id = serializers.IntegerField(help_text="The document that the side confirmed")
     confirmed_at = serializers.DateTimeField()
 
 
@@ -61,6 +62,7 @@ class DocumentSerializer(serializers.Serializer):
     version_number = serializers.IntegerField(help_text="The version that was signed")
     original_name = serializers.CharField()
     content_type = serializers.CharField()
+    digest = serializers.CharField(help_text="SHA-256 of the file, hexadecimal")
     at = serializers.DateTimeField()
 
 

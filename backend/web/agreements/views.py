@@ -31,9 +31,11 @@ from backend.introductions.queries.agreements import (
 )
 from backend.introductions.queries.introductions import introduction_for
 from backend.introductions.services.agreements import (
+    DocumentReplaced,
     add_document,
     confirm_signature,
     is_recognised,
+    newest_document,
     withdraw_confirmation,
 )
 from backend.introductions.services.drafts import (
@@ -66,7 +68,7 @@ def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
     expected = {entry["community_id"]: entry for entry in shown.terms["signatories"]}
     documents = list(agreement.documents.select_related("community").order_by("-id"))
     is_signing = agreement.status == Agreement.Status.SIGNING
-    ready = any(document.version_number == agreement.offered_number for document in documents)
+    newest = newest_document(agreement)
     return {
         "agreement": agreement,
         "pair": pair,
@@ -80,15 +82,20 @@ def _context(request: HttpRequest, agreement_id: int) -> dict[str, Any]:
             for community in (pair.a, pair.b)
         ],
         "documents": documents,
-        "ready": ready,
+        "newest": newest,
         "may_send": is_signing and not signed and reader.may(Verb.CREATE, Resource.SIGNATURE),
         "may_confirm": is_signing
         and side is not None
         and side not in signed
-        and ready
+        and newest is not None
         and reader.may(Verb.ACT, Resource.SIGNATURE),
         "may_take_back": is_signing and side in signed and reader.may(Verb.ACT, Resource.SIGNATURE),
-        "confirm_form": ConfirmForm(initial=expected.get(side or 0)),
+        "confirm_form": ConfirmForm(
+            initial={
+                **(expected.get(side or 0) or {}),
+                "document_digest": newest.digest if newest else "",
+            }
+        ),
         "recognised": is_recognised(agreement),
         "shows_sample": pair.a.is_sample or pair.b.is_sample,
     }
@@ -187,14 +194,20 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
         messages.success(request, _("Your confirmation is taken back."))
         return redirect("web:agreement", agreement_id)
     form = ConfirmForm(request.POST)
-    if form.is_done(confirm_signature, by=user, agreement_id=agreement_id, community_id=side):
-        done: Agreement = form.result
-        if done.status == Agreement.Status.IN_FORCE and done.partnership_id:
+    try:
+        done = form.is_done(
+            confirm_signature, by=user, agreement_id=agreement_id, community_id=side
+        )
+    except DocumentReplaced as replaced:
+        return _ask_to_read(request, agreement_id, replaced)
+    if done:
+        confirmed: Agreement = form.result
+        if confirmed.status == Agreement.Status.IN_FORCE and confirmed.partnership_id:
             messages.success(
                 request,
                 _("Both sides have confirmed: the agreement is in force. Congratulations!"),
             )
-            return redirect("web:partnership", done.partnership_id)
+            return redirect("web:partnership", confirmed.partnership_id)
         messages.success(
             request,
             _(
@@ -209,6 +222,18 @@ def confirm_side(request: HttpRequest, agreement_id: int) -> HttpResponse:
         _context(request, agreement_id) | {"confirm_form": form},
         status=422,
     )
+
+
+def _ask_to_read(
+    request: HttpRequest, agreement_id: int, replaced: DocumentReplaced
+) -> HttpResponse:
+    """The page with both documents to read; its form names the newest from now on."""
+    values = request.POST.copy()
+    values["document_digest"] = replaced.newest.digest
+    form = ConfirmForm(values)
+    form.add_error(None, replaced.message)
+    context = _context(request, agreement_id) | {"confirm_form": form, "replaced": replaced}
+    return render(request, "agreements/agreement.html", context, status=409)
 
 
 @open_to(Level.STAFF)

@@ -268,7 +268,11 @@ def test_each_side_confirms_for_itself_and_staff_for_nobody(
 
     def act() -> Any:
         return confirm_signature(
-            by=world.user(actor), agreement_id=agreement.pk, community_id=community.pk, **SIGNED
+            by=world.user(actor),
+            agreement_id=agreement.pk,
+            community_id=community.pk,
+            document_digest=agreement.documents.get().digest,
+            **SIGNED,
         )
 
     if (actor, side) in {("official", "a"), ("chair", "b")}:
@@ -286,6 +290,7 @@ def test_third_community_confirms_nothing(world: World) -> None:
             by=world.user("other_official"),
             agreement_id=agreement.pk,
             community_id=world.c.pk,
+            document_digest=agreement.documents.get().digest,
             **SIGNED,
         ),
         NotVisible,

@@ -9,6 +9,8 @@ import zlib
 import pikepdf
 from PIL import Image
 
+JAVASCRIPT = b"4 0 obj<</S/JavaScript/JS(app.alert(1))>>endobj"
+
 
 def pdf(*objects: bytes, tail: bytes = b"") -> bytes:
     """A small PDF with these objects besides its page."""
@@ -47,6 +49,32 @@ def packed(
     return (
         b"9 0 obj<<" + head + b"/Length %d>>stream\n" % len(inside) + inside + b"\nendstream endobj"
     )
+
+
+def packed_catalog(catalog: bytes, *, head: bytes = b"", line_end: bytes = b"\r\n") -> bytes:
+    """An undamaged PDF 1.5 whose catalog is in an object stream. ``head`` is within the stream's
+    dictionary, ``line_end`` follows the word stream.
+    """
+    body = b"%PDF-1.5\n"
+    inside = zlib.compress(b"1 0 <<" + catalog + b"/Type/Catalog/Pages 2 0 R>>")
+    parts = [
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>",
+        b"<<%b/Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>stream%b%b\nendstream"
+        % (head, len(inside), line_end, inside),
+    ]
+    places = []
+    for number, part in enumerate(parts, start=2):
+        places.append(len(body))
+        body += b"%d 0 obj" % number + part + b" endobj\n"
+    rows = [b"\0\0\0\0\0", b"\2\0\0\4\0"]
+    rows += [b"\1" + place.to_bytes(3) + b"\0" for place in [*places, len(body)]]
+    table = b"".join(rows)
+    return b"%b5 0 obj<</Type/XRef/Size 6/W[1 3 1]/Root 1 0 R/Length %d>>stream\n%b\nendstream" % (
+        body,
+        len(table),
+        table,
+    ) + b" endobj\nstartxref\n%d\n%%%%EOF\n" % len(body)
 
 
 def picture(

@@ -9,15 +9,16 @@ injection)
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import io
-import zipfile
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from backend.cities.models import Membership
 from backend.common.errors import InvalidFields
+from backend.common.heavy import READING, Failed
+from backend.common.heavy_worker import Refused
 
 COLUMNS = (
     "community_id",
@@ -34,7 +35,6 @@ LARGEST_FILE = 5 * 1024 * 1024  # bytes
 MOST_ROWS = 10_000
 _MOST_COLUMNS = 40
 _LONGEST_CELL = 500
-_UNPACKED_LIMIT = 100 * 1024 * 1024  # bytes of an Excel file, which is an archive
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -56,26 +56,34 @@ def too_large() -> InvalidFields:
     return _refused(f"The file is larger than {LARGEST_FILE // 2**20} MB. Split the list.")
 
 
-def read_sheet(content: bytes) -> tuple[str, list[SheetRow]]:
-    """How the file was read (for people), and its rows.
+def read_sheet(content: bytes, *, person: int) -> tuple[str, list[SheetRow]]:
+    """How the file was read (for people), and its rows. Not to be called in a transaction: an Excel
+    file may wait for seconds.
+
+    Args:
+        person: the id of who sends it, whose budget it is (``common.heavy``).
 
     Raises:
         InvalidFields: not a list of members at all: another kind of file, too long, unreadable, or
             without the columns that are needed.
+        TooManyRequests, Unavailable: too many files are being read.
     """
     if not content.strip():
         raise _refused("The file is empty.")
     if len(content) > LARGEST_FILE:
         raise too_large()
     read_as, table = (
-        ("Excel", _excel(content)) if content.startswith(b"PK\x03\x04") else _csv(content)
+        ("Excel", _excel(content, person)) if content.startswith(b"PK\x03\x04") else _csv(content)
     )
     return read_as, _rows(table)
 
 
-def _csv(content: bytes) -> tuple[str, Iterator[list[Any]]]:
+def _csv(content: bytes) -> tuple[str, Iterator[list[str]]]:
     encoding, shown = _encoding(content)
-    text = content.decode(encoding)
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        raise _unreadable() from None
     if "\x00" in text:
         raise _refused(
             "This is neither CSV nor Excel (.xlsx). Save the list as one of these. The old "
@@ -97,65 +105,39 @@ def _encoding(content: bytes) -> tuple[str, str]:
         try:
             content.decode("cp1252")
         except UnicodeDecodeError:
-            raise _refused(
-                "The letters of this file cannot be read. Save it as “CSV UTF-8”."
-            ) from None
+            raise _unreadable() from None
         return "cp1252", "Windows-1252: look whether names with accents are right below"
     return "utf-8-sig", "UTF-8"
 
 
-def _excel(content: bytes) -> Iterator[list[Any]]:
-    # Here and below: it takes long to import, and few processes read or write Excel.
-    from openpyxl import load_workbook  # type: ignore[import-untyped]
+def _unreadable() -> InvalidFields:
+    return _refused("The letters of this file cannot be read. Save it as “CSV UTF-8”.")
 
-    broken = _refused("This Excel file cannot be read. Save it again as .xlsx, or as CSV.")
+
+def _excel(content: bytes, person: int) -> Iterator[list[str]]:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            if len(entries) > 500 or sum(entry.file_size for entry in entries) > _UNPACKED_LIMIT:
-                raise _refused(
-                    "This Excel file unpacks to more than any list of members. Save only "
-                    "the sheet with the list."
-                )
-            for entry in entries:
-                # A wrong size in the archive ends here, before anything is read as XML.
-                if entry.filename.endswith((".xml", ".rels")) and _has_doctype(archive, entry):
-                    raise broken
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()
-        for cells in sheet.iter_rows(max_col=_MOST_COLUMNS):
-            yield [_excel_value(cell) for cell in cells]
-    except InvalidFields:
-        raise
-    except Exception:  # openpyxl raises whatever its parsers do
-        raise broken from None
+        rows = READING.run(
+            "backend.cities.file_content:read_workbook",
+            content,
+            person=person,
+            most_rows=2 * MOST_ROWS + 1,
+            most_columns=_MOST_COLUMNS,
+        )
+    except (Refused, Failed) as error:
+        if str(error) == "broken":
+            raise _refused(
+                "This Excel file cannot be read. Save it again as .xlsx, or as CSV."
+            ) from None
+        raise _refused(
+            "This Excel file unpacks to more than any list of members, or takes too long to read. "
+            "Save only the sheet with the list, or save it as CSV."
+        ) from None
+    return iter(json.loads(rows))
 
 
-def _has_doctype(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
-    with archive.open(entry) as part:
-        return b"<!DOCTYPE" in part.read(4096)
-
-
-def _excel_value(cell: Any) -> Any:
-    return (
-        f"={cell.value}".replace("==", "=") if getattr(cell, "data_type", "") == "f" else cell.value
-    )
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-def _rows(table: Iterator[list[Any]]) -> list[SheetRow]:
+def _rows(table: Iterator[list[str]]) -> list[SheetRow]:
     try:
-        names = [_plain(name).casefold().replace(" ", "_") for name in next(table)]
+        names = [name.strip().casefold().replace(" ", "_") for name in next(table)]
         _check_columns(names)
         rows = [
             row
@@ -194,10 +176,10 @@ def _check_columns(names: Sequence[str]) -> None:
         raise _refused(" ".join(["The first row must name the columns.", *words]))
 
 
-def _row(number: int, names: Sequence[str], cells: Sequence[Any]) -> SheetRow | None:
+def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> SheetRow | None:
     if number > 2 * MOST_ROWS:
         raise _refused("The file has more than 10,000 rows. Split it.")
-    values = [_plain(cell) for cell in cells]
+    values = [cell.strip() for cell in cells]
     if not any(values):
         return None
     if number > MOST_ROWS + 1:
@@ -263,7 +245,8 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
 
 def write_excel(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str) -> bytes:
     """An Excel file with one sheet."""
-    from openpyxl import Workbook
+    # Here: it takes long to import, and few processes write Excel.
+    from openpyxl import Workbook  # type: ignore[import-untyped]
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title)

@@ -18,9 +18,13 @@ class DomainError(Exception):
     # document.
     details: Mapping[str, Any] = {}
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, retry_after: int | None = None
+    ) -> None:
+        """Args: retry_after: seconds after which the same may be asked again."""
         super().__init__(message)
         self.message = message
+        self.retry_after = retry_after
         if code is not None:
             self.code = code
 
@@ -62,6 +66,14 @@ class Unavailable(DomainError):
     """Something outside of the service is missing or too slow; nothing was changed."""
 
     code = "unavailable"
+
+
+class TooManyRequests(DomainError):
+    """The person has asked for more than one person may at a time; ``retry_after`` says when
+    again.
+    """
+
+    code = "too_many_requests"
 
 
 class InvalidFields(DomainError):

@@ -1,21 +1,15 @@
-"""The process that makes PDFs: reads requests from its standard input, writes documents to its
-standard output, until that ends.
+"""Drawing PDFs, and the variables that the process needs for it.
 
-A request is a length (4 bytes, big-endian) and JSON; an answer is one byte (0: a PDF, 1: a message
-about what went wrong), a length and the bytes. It is a process of its own so that a document that
-takes too long can be stopped, and so that the libraries that draw text (Pango, with its fonts) may
-come from a private folder that the service itself does not load from.
+The libraries that draw text (Pango, with its fonts) may come from a private folder that the service
+itself does not load from.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import struct
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 # Where the set-up puts the libraries on a machine that has none; see backend.runtime.pdf_libraries.
 PRIVATE_LIBRARIES = Path(__file__).resolve().parents[2] / ".venv" / "pango"
@@ -47,25 +41,8 @@ def _library_folders(private: Path) -> list[Path]:
     )
 
 
-def main() -> int:
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    sys.stdout = sys.stderr  # whatever a library prints must not get among the answers
-    while (request := _read(requests)) is not None:
-        try:
-            status, body = 0, _render(**json.loads(request))
-        except Exception as error:
-            status, body = 1, f"{type(error).__name__}: {error}".encode()
-        answers.write(bytes([status]) + struct.pack(">I", len(body)) + body)
-        answers.flush()
-    return 0
-
-
-def _read(stream: BinaryIO) -> bytes | None:
-    head = stream.read(4)
-    return stream.read(struct.unpack(">I", head)[0]) if len(head) == 4 else None
-
-
-def _render(html: str, *, one_page: bool) -> bytes:
+def draw(html: bytes, *, one_page: bool) -> bytes:
+    """The document as a PDF, see ``pdf.render_pdf``. Runs in the process of ``heavy_worker``."""
     from weasyprint import CSS, HTML
     from weasyprint.urls import URLFetcher
 
@@ -75,7 +52,7 @@ def _render(html: str, *, one_page: bool) -> bytes:
         def fetch(self, url: str, headers: Any = None) -> Any:
             raise ValueError(f"A document may not fetch {url[:200]}.")
 
-    document = HTML(string=html, url_fetcher=FetchesNothing())
+    document = HTML(string=html.decode(), url_fetcher=FetchesNothing())
     if not one_page:
         return bytes(document.write_pdf())
     for size in SIZES_PT:
@@ -83,7 +60,3 @@ def _render(html: str, *, one_page: bool) -> bytes:
         if len(laid_out.pages) == 1:
             return bytes(laid_out.write_pdf())
     raise ValueError("The document does not fit on one page, not even in the smallest type.")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -258,17 +258,21 @@ def announce_ending_memberships() -> int:
 # all.
 
 
-@transaction.atomic
 def check_members(*, by: User, file_name: str, content: bytes) -> MemberImport:
     """Reads a list of members and keeps what each row would do. Changes no membership and registers
     nobody.
 
     Raises:
         NotVisible: no curator. InvalidFields: the file is no list of members
-            (``cities.member_sheets``).
+            (``cities.member_sheets``). TooManyRequests, Unavailable: too many files are being read.
     """
     require_staff(by, Verb.CREATE, Resource.MEMBERSHIP)
-    read_as, rows = read_sheet(content)
+    read_as, rows = read_sheet(content, person=by.pk)
+    with transaction.atomic():
+        return _keep_checked(by, file_name, read_as, rows)
+
+
+def _keep_checked(by: User, file_name: str, read_as: str, rows: Sequence[SheetRow]) -> MemberImport:
     planned = plan_members(rows)
     suffix = ".xlsx" if read_as == "Excel" else ".csv"
     return MemberImport.objects.create(

@@ -41,12 +41,15 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
 
     Raises:
         NotVisible: not theirs. InvalidFields: too large, empty, not what may be kept
-            (``cities.documents``), or one too many.
+            (``cities.documents``), or one too many. TooManyRequests, Unavailable: too many files
+            are being read.
     """
     require_in(by, community_id, Verb.CREATE, Resource.LETTER)
     if (upload.size or 0) > LETTER_LIMIT:
         raise too_large()
-    letter = check_letter(upload.read(), upload.name or "")
+    # Before the file is read, which takes a while, and in the transaction again.
+    _require_room(VettingLetter.objects.filter(profile__community_id=community_id).count())
+    letter = check_letter(upload.read(), upload.name or "", person=by.pk)
     file = ContentFile(letter.content, name=secrets.token_hex(16) + letter.suffix)
     kept = VettingLetter(
         file=file, original_name=letter.name, content_type=letter.content_type, by=by
@@ -54,14 +57,7 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
     try:
         with transaction.atomic():
             kept.profile = profile_for_update(community_id)
-            if kept.profile.letters.count() >= MOST_LETTERS:
-                raise InvalidFields(
-                    {
-                        "letter": [
-                            _("There are 20 letters already. Write to staff if more are needed.")
-                        ]
-                    }
-                )
+            _require_room(kept.profile.letters.count())
             kept.save()
             record(Topic.LETTER_ATTACHED, subject=kept, by=by, community_id=community_id)
     except BaseException:
@@ -69,6 +65,13 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
             kept.file.storage.delete(kept.file.name)
         raise
     return kept
+
+
+def _require_room(letters: int) -> None:
+    if letters >= MOST_LETTERS:
+        raise InvalidFields(
+            {"letter": [_("There are 20 letters already. Write to staff if more are needed.")]}
+        )
 
 
 @transaction.atomic

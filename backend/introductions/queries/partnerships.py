@@ -325,12 +325,12 @@ def certificate_for(reader: Reader, partnership_id: int) -> bytes:
 
     Raises:
         NotVisible: no such partnership, or not theirs. WrongState: it has ended; a certificate
-            would say what is not so.
+            would say what is not so. TooManyRequests, Unavailable: see ``render_pdf``.
     """
     partnership, _reader = partnership_for(reader, partnership_id)
     if partnership.status in OVER:
         raise WrongState(_("This partnership is at rest; a certificate is made for a living one."))
-    return render_pdf(_certificate(partnership))
+    return render_pdf(_certificate(partnership), person=reader.user.pk or 0)
 
 
 def _certificate(partnership: Partnership) -> str:

@@ -81,7 +81,6 @@ def _require_side(agreement: Agreement, by: User, verb: Verb, community_id: int 
     require_in(by, community_id or 0, verb, Resource.SIGNATURE)
 
 
-@transaction.atomic
 def add_document(
     *, by: User, agreement_id: int, community_id: int | None, upload: UploadedFile
 ) -> SignedDocument:
@@ -96,7 +95,18 @@ def add_document(
             may be kept, or one too many.
         WrongState: not before both sides, or a side has confirmed already: what it confirmed must
             not change afterwards.
+        TooManyRequests, Unavailable: too many files are being read.
     """
+    # Before the file is read, which takes a while and must hold no lock, and afterwards again.
+    with transaction.atomic():
+        _lock_for_document(by, agreement_id, community_id)
+    file = _checked(upload, by)
+    with transaction.atomic():
+        agreement = _lock_for_document(by, agreement_id, community_id)
+        return _keep_document(by, agreement, community_id, file)
+
+
+def _lock_for_document(by: User, agreement_id: int, community_id: int | None) -> Agreement:
     agreement = lock_agreement(agreement_id)
     _require_side(agreement, by, Verb.CREATE, community_id)
     agreement = _lock_for_signing(agreement_id)
@@ -111,7 +121,12 @@ def add_document(
         raise InvalidFields(
             {"document": [_("There are 10 documents already; the newest of them counts.")]}
         )
-    file = _checked(upload)
+    return agreement
+
+
+def _keep_document(
+    by: User, agreement: Agreement, community_id: int | None, file: SafeLetter
+) -> SignedDocument:
     kept = SignedDocument(
         agreement=agreement,
         version_number=agreement.offered_number or 0,
@@ -138,12 +153,12 @@ def add_document(
     return kept
 
 
-def _checked(upload: UploadedFile) -> SafeLetter:
+def _checked(upload: UploadedFile, by: User) -> SafeLetter:
     """Raises InvalidFields with the path ``document``."""
     try:
         if (upload.size or 0) > LETTER_LIMIT:
             raise too_large()
-        return check_letter(upload.read(), upload.name or "")
+        return check_letter(upload.read(), upload.name or "", person=by.pk)
     except InvalidFields as invalid:
         raise InvalidFields(
             {"document": [line for lines in invalid.errors.values() for line in lines]}

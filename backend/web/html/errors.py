@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from backend.common.errors import (
     InvalidFields,
     NotAllowed,
     NotVisible,
+    TooManyRequests,
     Unavailable,
     WrongState,
 )
@@ -68,13 +69,19 @@ def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     pages = {
         InvalidFields: (400, _("Some answers need another look")),
         Unavailable: (503, _("Not possible just now")),
+        TooManyRequests: (429, _("Too many tries")),
         Conflict: (409, _("Somebody was faster")),
         WrongState: (409, _("This cannot be done now")),
         CapacityReached: (409, _("You have as many open introductions as you allow")),
     }
     status, heading = pages.get(type(error), (409, _("This cannot be done")))
     errors = getattr(error, "errors", None)
-    return _problem(request, status, heading, error.message, back=_way_back(request), errors=errors)
+    response = _problem(
+        request, status, heading, error.message, back=_way_back(request), errors=errors
+    )
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    return response
 
 
 # Pages of requests that cannot be relied on: without a person, a menu or the database.
@@ -119,4 +126,6 @@ class DomainErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, UnreadablePostError):  # the connection broke, or came to a halt
+            return bad_request(request, exception)
         return domain_error_page(request, exception) if isinstance(exception, DomainError) else None

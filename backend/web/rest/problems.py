@@ -9,10 +9,18 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.core.signals import got_request_exception
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
@@ -23,6 +31,7 @@ from backend.common.errors import (
     InvalidFields,
     NotAllowed,
     NotVisible,
+    TooManyRequests,
     Unavailable,
     WrongState,
 )
@@ -39,6 +48,7 @@ _STATUS: Mapping[type[DomainError], int] = {
     Conflict: 409,
     CapacityReached: 409,
     Unavailable: 503,
+    TooManyRequests: 429,
     InvalidFields: 422,
 }
 _CODES: Mapping[int, str] = {
@@ -51,6 +61,8 @@ _CODES: Mapping[int, str] = {
     415: "unsupported_media_type",
     429: "too_many_requests",
 }
+# What Django raises where a body is not what its headers say.
+_UNREADABLE = (BadRequest, SuspiciousOperation, MultiPartParserError, UnreadablePostError)
 _log = logging.getLogger("django.request")
 
 
@@ -88,8 +100,20 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         return problem(403, "not_allowed", "This is not open to you.")
     if isinstance(exc, exceptions.APIException):
         return _framework_problem(exc)
-    if isinstance(exc, RequestDataTooBig | TooManyFieldsSent):
-        return problem(413, _CODES[413], "The request is larger than this address takes.")
+    if isinstance(exc, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        return problem(
+            413,
+            _CODES[413],
+            "The request is larger than this address takes, or has more parts. Send one file, or "
+            "fewer values, at a time.",
+        )
+    if isinstance(exc, _UNREADABLE):
+        return problem(
+            400,
+            _CODES[400],
+            "The request could not be read to its end. Send it again, whole and as its "
+            "Content-Type says.",
+        )
     if isinstance(exc, RecursionError):
         return problem(
             400, _CODES[400], "The request is nested deeper than any document of this service."
@@ -100,7 +124,10 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
 def _domain_problem(error: DomainError) -> Response:
     errors = error.errors if isinstance(error, InvalidFields) else None
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 409)
-    return problem(status, error.code, str(error.message), errors, error.details)
+    response = problem(status, error.code, str(error.message), errors, error.details)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _framework_problem(exc: exceptions.APIException) -> Response:

@@ -392,7 +392,9 @@ def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> 
         content = dossier_bytes(reader, suggestion_id)
     except Unavailable as unavailable:
         context = dossier_context(reader, suggestion_id) | {"problem": unavailable.message}
-        return render(request, "suggestions/dossier.html", context, status=503)
+        response = render(request, "suggestions/dossier.html", context, status=503)
+        response["Retry-After"] = str(unavailable.retry_after or 60)
+        return response
     view = suggestion_for(reader, suggestion_id)
     name = f"{slugify(view.own.name)}-{slugify(view.other.name)}.pdf"
     return private_download(ContentFile(content), name=name, content_type="application/pdf")

@@ -280,7 +280,36 @@ def with_entities() -> bytes:
     return written.getvalue()
 
 
+_WORDS = (
+    b'<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats-'
+    b'officedocument.spreadsheetml.sharedStrings+xml"/>'
+)
+
+
+def with_many_words(megabytes: int) -> bytes:
+    """A workbook of few bytes whose table of texts is long."""
+    written, source = io.BytesIO(), io.BytesIO(excel())
+    with (
+        zipfile.ZipFile(source) as old,
+        zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename == "[Content_Types].xml":
+                content = content.replace(b"</Types>", _WORDS + b"</Types>")
+            new.writestr(entry.filename, content)
+        new.writestr(
+            "xl/sharedStrings.xml",
+            b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">%b</sst>'
+            % (b"<si><t>a</t></si>" * (megabytes * 58_000)),
+        )
+    return written.getvalue()
+
+
 FILES: dict[str, tuple[bytes, str]] = {
+    "UTF-16 with half a letter": (b"\xff\xfea", "cannot be read"),
+    "UTF-16 with half a pair": (b"\xfe\xff\xd8\x00", "cannot be read"),
+    "workbook with 99 MB of words": (with_many_words(99), "unpacks to more"),
     "nothing": (b"", "empty"),
     "blank": (b" \n ", "empty"),
     "too large": (b"x" * (5 * 1024 * 1024 + 1), "larger than 5 MB"),
@@ -302,7 +331,7 @@ FILES: dict[str, tuple[bytes, str]] = {
 def test_file_that_is_no_list_says_why(what: str) -> None:
     content, words = FILES[what]
     with pytest.raises(InvalidFields) as refused:
-        read_sheet(content)
+        read_sheet(content, person=1)
     assert words in refused.value.errors["file"][0]
 
 

@@ -125,6 +125,8 @@ ACCOUNT_ADAPTER = "backend.web.html.adapters.AccountAdapter"
 ACCOUNT_FORMS = {
     "signup": "backend.web.accounts.forms.SignUpForm",
     "login": "backend.web.accounts.forms.SignInForm",
+    "request_login_code": "backend.web.accounts.forms.CodeRequestForm",
+    "reset_password": "backend.web.accounts.forms.ResetRequestForm",
 }
 ACCOUNT_LOGIN_METHODS = {"email"}
 # Without a password one signs in by a code that comes by mail.
@@ -144,14 +146,23 @@ ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-# A whole town hall shares one address: the limit per address is wide, the one per account narrow
-# (counted in the database cache).
+# A whole town hall shares one network address: the limit per address ("ip") is wide, the one per
+# account ("key") narrow (counted in the database cache). Tries, codes and resets of an account are
+# counted for each network address by itself, so that a stranger elsewhere closes none of its doors;
+# all guesses together ("guesses") only for networks where the account is not signed in. Second
+# factors are counted under "login_failed" too, by account alone: its longer windows are a lock that
+# grows.
 ACCOUNT_RATE_LIMITS = {
     "login": "600/m/ip",
-    "login_failed": "10/m/key,300/m/ip",
+    "login_failed": "10/m/key,30/h/key,60/d/key,300/m/ip",
+    "guesses": "200/h/key",
     "signup": "300/m/ip",
-    "request_login_code": "5/m/key,300/m/ip",
-    "reset_password": "5/m/key,300/m/ip",
+    "request_login_code": "300/m/ip",
+    "code_by_network": "5/m/key",
+    "reset_password": "300/m/ip",
+    "reset_by_network": "5/m/key",
+    # The first sign-in after sign-up, on another device, sends a code of its own
+    "confirm_email": "10/m/key",
     "reset_password_from_key": "300/m/ip",
 }
 # In production one proxy stands before the service: the last address that it names is the client's,

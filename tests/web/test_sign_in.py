@@ -229,47 +229,6 @@ def test_second_account_for_one_address_is_not_made(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_fifty_people_behind_one_address_sign_in() -> None:
-    people = [UserFactory() for _number in range(50)]
-    for user in people:
-        client = Client(REMOTE_ADDR="203.0.113.7")
-        assert client.post(LOGIN, {"login": user.email, "password": PASSWORD}).url == DASHBOARD, (
-            user
-        )
-        assert is_in(client)
-
-
-@pytest.mark.django_db
-def test_fifty_people_behind_one_address_ask_for_codes_and_sign_up() -> None:
-    for number in range(50):
-        client = Client(REMOTE_ADDR="203.0.113.7")
-        assert client.post(BY_CODE, {"email": UserFactory().email}).status_code == 302
-        assert (
-            sign_up(Client(REMOTE_ADDR="203.0.113.7"), email=f"new{number}@example.org").status_code
-            == 302
-        )
-
-
-@pytest.mark.django_db
-def test_guessing_one_account_is_slowed_down_while_others_get_in() -> None:
-    victim, colleague = UserFactory(), UserFactory()
-    for _try in range(10):
-        Client(REMOTE_ADDR="203.0.113.7").post(LOGIN, {"login": victim.email, "password": "guess"})
-    html = (
-        Client(REMOTE_ADDR="198.51.100.1")
-        .post(LOGIN, {"login": victim.email, "password": PASSWORD})
-        .text
-    )
-    assert "Too many failed login attempts" in html
-    assert (
-        Client(REMOTE_ADDR="203.0.113.7")
-        .post(LOGIN, {"login": colleague.email, "password": PASSWORD})
-        .status_code
-        == 302
-    )
-
-
-@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "address"),
     [

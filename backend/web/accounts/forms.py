@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from allauth.account.forms import LoginForm, SignupForm
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import LoginForm, RequestLoginCodeForm, ResetPasswordForm, SignupForm
+from allauth.core import context as allauth_context
 from django import forms
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
@@ -15,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.models import ApiToken, User
 from backend.common.bounds import longest
 from backend.privacy.data import LONGEST_TOKEN_NAME
+from backend.web.html.adapters import allows_one_more
 from backend.web.html.forms import DomainForm
 
 
@@ -59,6 +62,24 @@ class SignInForm(LoginForm):
         self.fields["remember"].label = _("Stay signed in on this computer, which only I use")
         for field in self.fields.values():
             field.widget.attrs.pop("placeholder", None)
+
+
+class CodeRequestForm(RequestLoginCodeForm):
+    def clean_email(self) -> str:
+        """Raises ValidationError after too many codes to one address from one network."""
+        email: str = super().clean_email()
+        if not allows_one_more(allauth_context.request, "code_by_network", email):
+            raise get_adapter().validation_error("too_many_login_attempts")
+        return email
+
+
+class ResetRequestForm(ResetPasswordForm):
+    def clean_email(self) -> str:
+        """Raises ValidationError after too many resets for one address from one network."""
+        email: str = super().clean_email()
+        if not allows_one_more(allauth_context.request, "reset_by_network", email):
+            raise get_adapter().validation_error("too_many_login_attempts")
+        return email
 
 
 class AccountForm(DomainForm):

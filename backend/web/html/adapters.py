@@ -6,7 +6,10 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context as allauth_context
+from allauth.core.internal import ratelimit
+from allauth.core.internal.ratelimit import RateLimitUsage, get_ip, truncate_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.conf import settings
 from django.contrib.sites.shortcuts import get_current_site
@@ -30,7 +33,40 @@ _SILENT_MESSAGES = {
 }
 
 
+def allows_one_more(request: HttpRequest, action: str, email: str) -> bool:
+    """False if the limit of ``action`` is reached for this address of mail, from the network
+    address of the request.
+    """
+    key = f"{email.lower()}:{get_ip(request)}"
+    return bool(ratelimit.consume(request, app="allauth.account", action=action, key=key))
+
+
 class AccountAdapter(DefaultAccountAdapter):
+    _guess: RateLimitUsage | None = None
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        key = super()._get_login_attempts_cache_key(request, **credentials)
+        return f"{key}:{get_ip(request)}"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Raises ValidationError after too many wrong passwords: from this network address, or from
+        everywhere where the account is not signed in already.
+        """
+        super().pre_authenticate(request, **credentials)
+        self._guess = None
+        email = credentials.get("email", "").lower()
+        known = UserSession.objects.filter(user__email=email).values_list("ip", flat=True)
+        if get_ip(request) in {truncate_ip(ip) for ip in known}:
+            return
+        self._guess = ratelimit.consume(request, app="allauth.account", action="guesses", key=email)
+        if not self._guess:
+            raise self.validation_error("too_many_login_attempts")
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        super()._rollback_login_failed_rl_usage()
+        if self._guess:
+            self._guess.rollback()
+
     def add_message(
         self,
         request: HttpRequest,

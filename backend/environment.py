@@ -140,6 +140,24 @@ def _metrics_token(value: str) -> str:
     return value
 
 
+def _check_production(hosts: list[str], public_scheme: str, email_scheme: str) -> None:
+    """What works on one machine and is dangerous in public."""
+    if public_scheme != "https":
+        raise ConfigurationError(
+            "PUBLIC_URL is not https: sign-in cookies are sent by https alone; write "
+            "https://cities.example.org"
+        )
+    if any(host.startswith("*") for host in hosts):
+        raise ConfigurationError(
+            "ALLOWED_HOSTS admits every host name; write the service's own: cities.example.org"
+        )
+    if email_scheme == "file":
+        raise ConfigurationError(
+            "EMAIL_URL writes mails to files, which nobody receives; write "
+            "smtp://user:password@host:587"
+        )
+
+
 def _check_secret_key(key: str) -> None:
     """What Django's ``check --deploy`` warns of (security.W009), as an error."""
     recipe = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
@@ -186,6 +204,9 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
         for h in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
         if h.strip()
     ]
+    email_url = required("EMAIL_URL", "file:")
+    if production:
+        _check_production(hosts, public.scheme, _split("EMAIL_URL", email_url).scheme)
     return Environment(
         mode=cast("Mode", mode),
         data_dir=data_dir,
@@ -194,7 +215,7 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
         redis_url=_redis(required("REDIS_URL", "redis://127.0.0.1:6379/0")),
         allowed_hosts=hosts,
         public_url=public_url,
-        email=_email(required("EMAIL_URL", "file:"), data_dir),
+        email=_email(email_url, data_dir),
         default_from_email=env.get(
             "DEFAULT_FROM_EMAIL", "Cities Seeking Cities <no-reply@localhost>"
         ),

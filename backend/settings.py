@@ -60,12 +60,14 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "backend.web.html.sessions.NoStoreMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "backend.web.html.sessions.StaffSessionMiddleware",
     "backend.web.html.languages.LanguageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -178,6 +180,8 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 # Staff need a second factor. The sample world's staff are spared where their shared password is
 # printed on the terminal anyway.
 STAFF_SECOND_FACTOR: dict[str, bool] = {"required": True, "spares_samples": not PRODUCTION}
+# A session of staff ends, whatever its cookie says
+STAFF_SESSIONS: dict[str, int] = {"longest_hours": 12, "idle_minutes": 30}
 REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token", "TOKEN_PREFIX": "csc_"}
 # Whether members of staff may have tokens is a policy; theirs open what staff see.
 API_TOKENS: dict[str, int] = {

@@ -309,6 +309,11 @@ def test_each_actor_reads_what_the_tables_allow(stage: Stage, actor: str) -> Non
         if level is None:
             continue
         response = looks(client, address_of(name, things))
+        if actor != "visitor" or level != "public":
+            assert "no-store" in response["Cache-Control"], name
+        assert {"cookie", "authorization"} <= {
+            header.strip().lower() for header in response["Vary"].split(",")
+        }, name
         got, want = outcome(response, name), expected(name, level, actor)
         if got != want:
             wrong.append(f"{name}: {actor} should be {want}, is {got} ({response.status_code})")

@@ -320,6 +320,25 @@ def test_production_refuses_a_key_that_can_be_guessed(key: str) -> None:
         read_environment({"CSC_MODE": "production", "SECRET_KEY": key})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EMAIL_URL", "file:"),
+        ("ALLOWED_HOSTS", "*"),
+        ("ALLOWED_HOSTS", "cities.example.org, *"),
+        ("PUBLIC_URL", "http://cities.example.org"),
+    ],
+)
+def test_production_refuses_what_is_for_one_machine(name: str, value: str) -> None:
+    servers = {"DATABASE_URL": "postgresql://csc@127.0.0.1/csc", "REDIS_URL": "redis://127.0.0.1/0"}
+    names = {"PUBLIC_URL": "https://cities.example.org", "ALLOWED_HOSTS": "cities.example.org"}
+    more = {"SECRET_KEY": secrets.token_urlsafe(50), "EMAIL_URL": "smtp://mail.example.org"}
+    good = {"CSC_MODE": "production"} | servers | names | more
+    read_environment(good)
+    with pytest.raises(ConfigurationError, match=f"^{name} .*; write [^\\n]+$"):
+        read_environment(good | {name: value})
+
+
 def test_random_keys_of_every_alphabet_are_accepted() -> None:
     for _ in range(200):
         for key in (secrets.token_urlsafe(50), secrets.token_hex(25)):

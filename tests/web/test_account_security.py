@@ -61,6 +61,27 @@ def test_what_a_stolen_session_must_not_do_asks_for_the_password_again(
     assert not ApiToken.objects.exists()
 
 
+def test_session_of_staff_ends_after_hours_and_when_idle(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = time.time()
+
+    def opens(client: Client, minutes: float) -> bool:
+        moment = begun + 60 * minutes
+        monkeypatch.setattr("backend.web.html.sessions.time.time", lambda: moment)
+        return client.get(f"{API}me/").status_code == 200
+
+    idle, busy, official = (world.client(actor) for actor in ("curator", "admin", "official"))
+    assert opens(idle, 0)
+    assert opens(idle, 29)
+    assert not opens(idle, 60)
+    assert not opens(idle, 61)
+    assert all(opens(busy, minutes) for minutes in range(0, 721, 20))
+    assert not opens(busy, 725)
+    assert opens(official, 0)
+    assert opens(official, 24 * 60)
+
+
 def signed_in_long_ago(world: World, actor: str) -> Client:
     client = world.client(actor)
     sign_in_again(client, world.user(actor), at=time.time() - 330)

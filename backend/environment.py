@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 Mode = Literal["local", "test", "production"]
+CONNECT_SECONDS = 2  # the least that the driver takes
 # Even 50 random hexadecimal digits hold 12 different ones; a key with fewer was typed or repeated.
 _SECRET_KEY_LENGTH, _SECRET_KEY_DIFFERENT = 50, 12
 _METRICS_TOKEN_LENGTH = 20
@@ -49,7 +50,24 @@ def _split(name: str, url: str) -> SplitResult:
         ) from None
 
 
-def _database(url: str) -> dict[str, Any]:
+def _limits(query: dict[str, str], seconds: int) -> dict[str, str]:
+    """The server's own limits of a statement and of its waiting for a lock; none for 0 seconds."""
+    if not seconds:
+        return {}
+    limits = f"-c statement_timeout={seconds}s -c lock_timeout={max(1, seconds // 2)}s"
+    return {"options": f"{limits} {query.get('options', '')}".strip()}
+
+
+def _statement_seconds(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) <= 3600):
+        raise ConfigurationError(
+            f"CSC_STATEMENT_SECONDS is {value!r}; write how long a statement may take, 1 to 3600 "
+            "seconds, or 0 for no limit"
+        )
+    return int(value)
+
+
+def _database(url: str, seconds: int) -> dict[str, Any]:
     parts = _split("DATABASE_URL", url)
     name = unquote(parts.path.lstrip("/"))
     try:
@@ -67,13 +85,13 @@ def _database(url: str) -> dict[str, Any]:
             "postgresql://user:password@host:5432/name"
         )
     return {
-        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "ENGINE": "backend.common.postgresql",
         "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": str(port or query.pop("port", "")),
-        "OPTIONS": cast("dict[str, Any]", query),
+        "OPTIONS": {"connect_timeout": CONNECT_SECONDS, **query, **_limits(query, seconds)},
         "ATOMIC_REQUESTS": False,
     }
 
@@ -211,7 +229,10 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
         mode=cast("Mode", mode),
         data_dir=data_dir,
         secret_key=secret_key,
-        database=_database(required("DATABASE_URL", "postgresql://csc@127.0.0.1:5432/csc")),
+        database=_database(
+            required("DATABASE_URL", "postgresql://csc@127.0.0.1:5432/csc"),
+            _statement_seconds(env.get("CSC_STATEMENT_SECONDS", "0")),
+        ),
         redis_url=_redis(required("REDIS_URL", "redis://127.0.0.1:6379/0")),
         allowed_hosts=hosts,
         public_url=public_url,

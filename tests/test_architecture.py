@@ -191,6 +191,7 @@ def test_network_is_reached_from_few_places() -> None:
     short list.
     """
     allowed = {
+        "backend/common/postgresql/base.py": {"socket"},
         "backend/web/operations/health.py": {"redis"},
         "backend/runtime/valkey.py": {"redis"},
         "backend/notifications/delivery.py": {"smtplib"},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -109,10 +111,15 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """500, or 503 when the database does not answer."""
     text = _(
         "What you had saved is safe. Wait a minute and try again; if it stays, tell the staff what "
         "you were doing and when."
     )
+    if isinstance(sys.exc_info()[1], OperationalError):
+        response = _plain_page(503, _("Not possible just now"), text)
+        response["Retry-After"] = "5"
+        return response
     return _plain_page(500, _("Something went wrong on our side"), text)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
@@ -25,11 +25,13 @@ from prometheus_client.registry import Collector
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from backend.common.postgresql.base import server_answers
 from backend.outbox.models import Event, Heartbeat, Job
 from backend.outbox.queries import heartbeat_age, oldest_waiting_age
 from backend.web.access import Level, open_to
 
 BROKER_SECONDS = 0.8
+DATABASE_SECONDS = 0.8
 # A worker beats every ten seconds and the relay at each sweep: these leave room for a slow minute,
 # not for a dead process.
 OLDEST_HEARTBEAT = {"worker": 60.0, "relay": 30.0}
@@ -39,6 +41,8 @@ Part = dict[str, Any]
 
 
 def _database() -> Part:
+    if not server_answers(connection.get_connection_params(), DATABASE_SECONDS):
+        raise OperationalError
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return {"ok": True}
@@ -85,6 +89,7 @@ _PARTS: dict[str, Callable[[], Part]] = {
     "relay": lambda: _heartbeat("relay"),
     "outbox": _outbox,
 }
+_READ_FROM_DATABASE = {"worker", "relay", "outbox"}
 
 
 @open_to(Level.PUBLIC)
@@ -102,6 +107,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 when every part can do its work; else 503, with the parts that cannot."""
     parts: dict[str, Part] = {}
     for name, check in _PARTS.items():
+        if name in _READ_FROM_DATABASE and not parts["database"]["ok"]:
+            parts[name] = {"ok": False, "problem": "not known without the database"}
+            continue
         try:
             parts[name] = check()
         except DatabaseError as error:

@@ -31,6 +31,14 @@ Kind = Literal[
     "ties",
     "partnerships",
 ]
+# Who reads an answer. Staff read all of them, and so do the people of the community itself.
+Audience = Literal["public", "confirmed", "partners", "staff"]
+AUDIENCES: Mapping[Audience, Words] = {
+    "public": _("Public: everybody sees this."),
+    "confirmed": _("Everybody sees what staff have confirmed."),
+    "partners": _("Only communities that are suggested to you see this, and staff."),
+    "staff": _("Only staff see this."),
+}
 FORMS: Mapping[str, Words] = {
     "friendship": _("Friendship city"),
     "sister": _("Sister city"),
@@ -73,6 +81,11 @@ class Field:
     maximum: float | None = None
     max_length: int = 200
     needed: bool = False  # to submit; drafts may lack it
+    audience: Audience = "public"
+
+    @property
+    def audience_words(self) -> Words:
+        return AUDIENCES[self.audience]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +120,26 @@ GROUPS: tuple[Group, ...] = (
         _("Staff read this to confirm that the community supports the profile."),
         (
             Field(
-                "registrant_role", _("Your role"), "choice", choices=REGISTRANT_ROLES, needed=True
+                "registrant_role",
+                _("Your role"),
+                "choice",
+                choices=REGISTRANT_ROLES,
+                needed=True,
+                audience="staff",
             ),
-            Field("registrant_office", _("Your office or title"), "text", needed=True),
+            Field(
+                "registrant_office",
+                _("Your office or title"),
+                "text",
+                needed=True,
+                audience="staff",
+            ),
             Field(
                 "highest_official_name",
                 _("Highest elected or appointed official"),
                 "text",
                 needed=True,
+                audience="staff",
             ),
             Field(
                 "highest_official_office",
@@ -122,6 +147,7 @@ GROUPS: tuple[Group, ...] = (
                 "text",
                 help=_("For example: Mayor"),
                 needed=True,
+                audience="staff",
             ),
         ),
     ),
@@ -228,7 +254,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Field("countries", _("Only these countries"), "countries"),
             Field("regions", _("Only these regions"), "regions"),
-            Field("excluded_countries", _("Not these countries"), "countries"),
+            Field("excluded_countries", _("Not these countries"), "countries", audience="staff"),
             Field("population_min", _("Population from"), "integer", minimum=0, maximum=50_000_000),
             Field("population_max", _("Population to"), "integer", minimum=1, maximum=50_000_000),
             Field("forms", _("Forms of partnership"), "codes", choices=FORMS),
@@ -246,19 +272,48 @@ GROUPS: tuple[Group, ...] = (
         _("Readiness"),
         _("Committed people and budgets make partnerships live."),
         (
-            Field("council_support", _("The council supports it"), "choice", choices=YES_PARTLY_NO),
-            Field("mayor_support", _("The mayor supports it"), "choice", choices=YES_PARTLY_NO),
-            Field("supporters", _("Supporters in the community"), "choice", choices=YES_PARTLY_NO),
+            Field(
+                "council_support",
+                _("The council supports it"),
+                "choice",
+                choices=YES_PARTLY_NO,
+                audience="partners",
+            ),
+            Field(
+                "mayor_support",
+                _("The mayor supports it"),
+                "choice",
+                choices=YES_PARTLY_NO,
+                audience="partners",
+            ),
+            Field(
+                "supporters",
+                _("Supporters in the community"),
+                "choice",
+                choices=YES_PARTLY_NO,
+                audience="partners",
+            ),
             Field(
                 "first_year_plan",
                 _("There is a plan for the first year"),
                 "choice",
                 choices=YES_PARTLY_NO,
+                audience="partners",
             ),
             Field(
-                "budget", _("There is a budget for the first year"), "choice", choices=YES_PARTLY_NO
+                "budget",
+                _("There is a budget for the first year"),
+                "choice",
+                choices=YES_PARTLY_NO,
+                audience="partners",
             ),
-            Field("travel", _("Delegations can travel"), "choice", choices=YES_PARTLY_NO),
+            Field(
+                "travel",
+                _("Delegations can travel"),
+                "choice",
+                choices=YES_PARTLY_NO,
+                audience="partners",
+            ),
         ),
     ),
     Group(
@@ -266,7 +321,7 @@ GROUPS: tuple[Group, ...] = (
         "partnerships",
         _("Partnerships you have"),
         _("Worldwide, with year and status."),
-        (Field("existing", _("Existing partnerships"), "partnerships"),),
+        (Field("existing", _("Existing partnerships"), "partnerships", audience="confirmed"),),
     ),
     Group(
         14,
@@ -275,7 +330,12 @@ GROUPS: tuple[Group, ...] = (
         _("So that nobody is overrun."),
         (
             Field(
-                "new_partnerships", _("New partnerships at once"), "integer", minimum=1, maximum=20
+                "new_partnerships",
+                _("New partnerships at once"),
+                "integer",
+                minimum=1,
+                maximum=20,
+                audience="partners",
             ),
             Field(
                 "open_introductions",
@@ -283,8 +343,16 @@ GROUPS: tuple[Group, ...] = (
                 "integer",
                 minimum=1,
                 maximum=50,
+                audience="partners",
             ),
-            Field("response_days", _("We answer within (days)"), "integer", minimum=1, maximum=180),
+            Field(
+                "response_days",
+                _("We answer within (days)"),
+                "integer",
+                minimum=1,
+                maximum=180,
+                audience="partners",
+            ),
         ),
     ),
     Group(
@@ -319,3 +387,25 @@ GROUP_BY_CODE: Mapping[str, Group] = {group.code: group for group in GROUPS}
 def document_value(document: Mapping[str, Any], group: str, field: str) -> Any:
     """The answer to one question, or None where it is left empty."""
     return (document.get(group) or {}).get(field)
+
+
+def may_read(reader: Audience, field: Field) -> bool:
+    """Whether readers of that kind see answers to the question."""
+    return reader == "staff" or field.audience == "public" or field.audience == reader
+
+
+def document_for(reader: Audience, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers of a document that readers of that kind see, and where open data say so. What
+    staff have to confirm first is not among them for others.
+    """
+    shown: dict[str, Any] = {}
+    for code, answers in document.items():
+        group = GROUP_BY_CODE.get(code)
+        if group is None:
+            shown[code] = answers
+            continue
+        seen = {field.name for field in group.fields if may_read(reader, field)}
+        kept = {name: value for name, value in answers.items() if name in seen}
+        if kept:
+            shown[code] = kept
+    return shown

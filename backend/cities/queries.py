@@ -26,7 +26,7 @@ from backend.cities.models import (
 )
 from backend.cities.names import searched_name
 from backend.cities.permissions import Reader, reader_of, require_staff
-from backend.cities.profile_schema import GROUPS, Field, Group, Kind, document_value
+from backend.cities.profile_schema import GROUPS, Field, Group, Kind, document_for, document_value
 from backend.cities.profile_validation import missing_answers, valid_part
 from backend.common.bounds import valid_ids
 from backend.common.errors import NotVisible
@@ -247,10 +247,10 @@ def rows_of_listed(
 
 
 def public_document(community_id: int, data: Mapping[str, Any]) -> dict[str, Any]:
-    """A published document as others may read it: of the partnerships it claims, those that staff
-    have confirmed.
+    """A published document as everybody may read it: public answers, and of the partnerships it
+    claims those that staff have confirmed.
     """
-    shown = {group: answers for group, answers in data.items() if group != "partnerships"}
+    shown = document_for("public", data)
     rows = document_value(data, "partnerships", "existing")
     if not rows:
         return shown

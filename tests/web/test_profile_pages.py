@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile
-from backend.cities.profile_schema import GROUP_BY_CODE, GROUPS
+from backend.cities.profile_schema import GROUP_BY_CODE, GROUPS, Group
 from backend.cities.profile_validation import check_document
 from backend.cities.services import draft_errors, register_community
 from backend.web.profiles.forms import read_group
@@ -78,6 +78,14 @@ def owner(official: CommunityRole, sign_in: SignIn) -> Editor:
     editor = Editor(official, sign_in(official.user))
     editor.update(draft=FULL_DOCUMENT)
     return editor
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.code)
+def test_each_question_says_who_sees_its_answer(owner: Editor, group: Group) -> None:
+    html = owner.get("profile_group", group.code)
+    for question in group.fields:
+        said = f'<span class="help small" id="{question.name}-audience">{question.audience_words}'
+        assert said in html
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_from_registration_to_a_published_profile(world: World) -> None:
     )
     shown = Client().get(f"/api/v1/communities/{community.pk}/").json()
     assert shown["profile"]["story"]["text"] == world.a.profile.draft["story"]["text"]
-    assert "authority" in shown["profile"]
+    assert "authority" not in shown["profile"]
     assert stranger.post(address(community, "publish/")).json()["number"] == 2
 
 
@@ -250,7 +250,7 @@ def test_preview_coverage_and_progress_follow_the_draft(world: World) -> None:
     assert after["coverage"] == pytest.approx(before["coverage"] + best["adds"])
     assert not any(gain["path"].startswith("readiness.") for gain in after["gains"])
     preview = client.get(address(world.a, "preview/")).json()
-    assert preview["profile"]["readiness"] == {"council_support": "yes"}
+    assert "readiness" not in preview["profile"], "for suggested partners alone"
     assert preview["left_out"] == ["facts.population"]
     progress = client.get(address(world.a, "progress/")).json()
     assert progress["wrong"] == ["facts.population"]

@@ -11,8 +11,10 @@ from django.test import Client
 from django.urls import reverse
 
 from backend.cities.models import Community, Profile
+from backend.web.suggestions.comparison import compared_groups
 from tests.factories import (
     CommunityFactory,
+    CountryFactory,
     ListedPartnershipFactory,
     MembershipFactory,
     PairFactory,
@@ -126,6 +128,34 @@ def test_story_is_text_not_markup(db: None, client: Client) -> None:
 
 def test_what_staff_alone_read_is_not_on_the_public_page(db: None, client: Client) -> None:
     assert "Alex Doe" not in page(client, "community", CommunityFactory(published=True).pk)
+
+
+def test_what_others_must_not_read_is_neither_on_page_nor_in_api(db: None, client: Client) -> None:
+    """Excluded countries and who speaks for the community are staff's; readiness and capacity are
+    for suggested partners.
+    """
+    country = CountryFactory(code="RU", name="Russia")
+    answers = document(
+        sought={"excluded_countries": [country.code], "population_min": 50_000},
+        readiness={"mayor_support": "partly"},
+        capacity={"response_days": 44},
+    )
+    shown = CommunityFactory(published=True, published__document=answers)
+    html = page(client, "community", shown.pk)
+    for hidden in ("Not these countries", "Russia", "The mayor supports it", "We answer within"):
+        assert hidden not in html
+    assert "Population from" in html
+    profile = client.get(f"/api/v1/communities/{shown.pk}/").json()["profile"]
+    assert profile["sought"] == {"population_min": 50_000}
+    assert not {"authority", "readiness", "capacity"} & set(profile)
+    (group,) = [
+        group
+        for group in compared_groups([shown, shown])
+        if any(question.label == "The mayor supports it" for question in group.questions)
+    ]
+    assert group.questions[0].answers[0] is not None, "suggested partners see it"
+    labels = {q.label for g in compared_groups([shown]) for q in g.questions}
+    assert not {"Not these countries", "Your office or title"} & labels
 
 
 def test_fact_from_open_data_names_its_source_and_a_corrected_one_does_not(

@@ -15,7 +15,14 @@ from backend.cities import services
 from backend.cities.drafts import open_data
 from backend.cities.models import ExistingPartnership, Profile
 from backend.cities.profile_validation import valid_part
-from backend.cities.queries import claims_of, partners_to_offer, profile_for, progress_of, trail_for
+from backend.cities.queries import (
+    claims_of,
+    partners_to_offer,
+    profile_for,
+    progress_of,
+    public_document,
+    trail_for,
+)
 from backend.cities.services import draft_errors, republish_profile, save_draft
 from backend.outbox.models import Event
 from backend.suggestions.scoring.coverage import coverage_outlook
@@ -178,7 +185,8 @@ class ProfilePreviewView(ApiView):
     def get(self, request: Request, community_id: int) -> object:
         profile = profile_for(current_reader(request))
         document, errors = valid_part(profile.draft)
-        return {"community": profile.community, "profile": document, "left_out": sorted(errors)}
+        shown = public_document(profile.community_id, document)
+        return {"community": profile.community, "profile": shown, "left_out": sorted(errors)}
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)

@@ -236,8 +236,9 @@ class AskedField:
 
     @property
     def described_by(self) -> str:
-        """The ids of help, source and error, for aria-describedby."""
+        """The ids of help, audience, source and error, for aria-describedby."""
         ids = [f"{self.name}-help"] if self.question.help else []
+        ids.append(f"{self.name}-audience")
         ids += [f"{self.name}-source"] if self.source else []
         return " ".join([*ids, *([f"{self.name}-error"] if self.errors else [])])
 

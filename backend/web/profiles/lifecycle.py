@@ -140,7 +140,7 @@ def _check_context(
         "community": profile.community,
         "outlook": outlook_of(profile),
         "progress": progress_of(profile),
-        "groups": describe(profile.draft, profile.community, public=False),
+        "groups": describe(profile.draft, profile.community, reader="staff"),
         "problems": _labelled(errors, profile.community_id),
         "can_submit": profile.status in ("draft", "changes_requested", "withdrawn"),
         "can_publish": published_before
@@ -236,7 +236,7 @@ def confirm(request: HttpRequest, community_id: int) -> HttpResponse:
         "can_confirm": profile.status in (Profile.Status.PUBLISHED, Profile.Status.STALE),
         "next_step": words,
         "unpublished": version is not None and profile.draft != version.data,
-        "groups": describe(version.data, profile.community) if version else [],
+        "groups": describe(version.data, profile.community, reader="staff") if version else [],
         "shows_sample": profile.community.is_sample,
     }
     return render(request, "profiles/confirm.html", context)

@@ -15,7 +15,15 @@ from django.utils.translation import gettext as _
 
 from backend.cities.drafts import CONFIRMED, CORRECTED, PROVENANCE, SOURCES, Datum, open_data, same
 from backend.cities.models import Community, Country, ExistingPartnership
-from backend.cities.profile_schema import FORMS, GROUPS, PARTNERSHIP_STATUS, Field, document_value
+from backend.cities.profile_schema import (
+    FORMS,
+    GROUPS,
+    PARTNERSHIP_STATUS,
+    Audience,
+    Field,
+    document_value,
+    may_read,
+)
 from backend.cities.vocabularies import label
 from backend.common.formatting import comma_list
 from backend.web.html.languages import direction, local_language
@@ -102,11 +110,6 @@ def form_line(document: Mapping[str, Any], path: str, sources: Mapping[str, Datu
     return _("%(source)s, %(date)s, says: %(value)s. Not confirmed yet.") % words
 
 
-# Read by staff while they vet, not by the public. Claimed partnerships have rows of their own:
-# others see those that staff have confirmed.
-UNPUBLISHED_GROUPS = frozenset({"authority", "partnerships"})
-
-
 @dataclass(frozen=True, slots=True)
 class Text:
     """Words somebody wrote, with their language."""
@@ -141,6 +144,7 @@ class DescribedAnswer:
     value: Any
     source: str = ""
     language: str = ""
+    audience: str = ""
 
     @property
     def direction(self) -> str:
@@ -316,26 +320,26 @@ def _language_of(document: Mapping[str, Any], community: Community, group: str, 
 
 
 def describe(
-    document: Mapping[str, Any], community: Community, *, public: bool = True
+    document: Mapping[str, Any], community: Community, *, reader: Audience = "public"
 ) -> list[DescribedGroup]:
-    """The answered questions by group, in the form's order; answers that open data know of say what
-    these say.
+    """The answered questions that readers of that kind see, by group, in the form's order; answers
+    that open data know of say what these say. Staff and the owner also read who sees each answer.
     """
     sources = open_data(community)
     names = _Names(document)
     groups = []
     for group in GROUPS:
-        if public and group.code in UNPUBLISHED_GROUPS:
-            continue
         answers = []
         for question in group.fields:
             value = document_value(document, group.code, question.name)
-            if value is None or value in ("", [], {}):
+            if value is None or value in ("", [], {}) or not may_read(reader, question):
                 continue
             answer = _answer(question, value, names)
             language = _language_of(document, community, group.code, question.name)
             if language:
                 answer = replace(answer, language=language)
+            if reader == "staff":
+                answer = replace(answer, audience=str(question.audience_words))
             source = source_line(document, f"{group.code}.{question.name}", value, sources)
             answers.append(replace(answer, source=source) if source else answer)
         if answers:

@@ -252,7 +252,7 @@ def autosave(request: HttpRequest, community_id: int, group: str) -> HttpRespons
 
 
 def _shown(profile: Profile, group: Group, name: str, value: Any) -> DescribedAnswer | None:
-    described = describe({group.code: {name: value}}, profile.community, public=False)
+    described = describe({group.code: {name: value}}, profile.community, reader="staff")
     return described[0].answers[0] if described and described[0].answers else None
 
 

@@ -50,7 +50,7 @@ def compared_groups(communities: Sequence[Community]) -> list[ComparedGroup]:
     described = [
         {
             group.code: {answer.label: answer for answer in group.answers}
-            for group in describe(published_data(community), community)
+            for group in describe(published_data(community), community, reader="partners")
         }
         for community in communities
     ]

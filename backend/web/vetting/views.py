@@ -57,7 +57,7 @@ def _submission_context(request: HttpRequest, community_id: int) -> dict[str, An
         "profile": profile,
         "submission": submission,
         "community": profile.community,
-        "groups": describe(profile.draft, profile.community, public=False),
+        "groups": describe(profile.draft, profile.community, reader="staff"),
         "roles": profile.community.roles.all(),
         "errors": draft_errors(profile, complete=True),
         "waiting": profile.status == Profile.Status.SUBMITTED,

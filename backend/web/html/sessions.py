@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
@@ -55,6 +58,12 @@ class StaffSessionMiddleware:
         if isinstance(user, User) and user.is_staff_member:
             _end_or_keep(request)
         return self.get_response(request)
+
+
+@receiver(user_logged_in)
+def begin_staff_session(request: HttpRequest, user: User, **kwargs: Any) -> None:
+    if user.is_staff_member:
+        request.session[_BEGUN] = request.session[_SEEN] = time.time()
 
 
 def _end_or_keep(request: HttpRequest) -> None:

@@ -19,8 +19,9 @@ from django.core.exceptions import (
 )
 from django.core.signals import got_request_exception
 from django.db import OperationalError
-from django.http import Http404, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.middleware.common import CommonMiddleware
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
@@ -35,6 +36,7 @@ from backend.common.errors import (
     Unavailable,
     WrongState,
 )
+from backend.web.html.errors import bad_request
 
 # Every error of the API in one shape: RFC 9457 problem details with a stable ``code`` and, for
 # wrong values, ``errors`` by field path.
@@ -183,6 +185,25 @@ def field_messages(detail: Any, path: str = "") -> Iterator[tuple[str, str]]:
             )
     else:
         yield path, str(detail)
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Django's, which sends an address without its last slash to the one with it. A request that
+    writes is refused in words: a redirect loses its method and body.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        is_read = request.method in {"GET", "HEAD", "OPTIONS"}
+        if is_read or response.status_code != 404 or not self.should_redirect_with_slash(request):
+            return super().process_response(request, response)
+        if not request.path.startswith("/api/"):
+            return bad_request(request, Http404())
+        address = f"{request.path}/{request.get_full_path()[len(request.path) :]}"
+        detail = f"This address ends with a slash: {address} Nothing was changed."
+        document = problem(404, "missing_slash", detail).data
+        return JsonResponse(document, status=404, content_type=CONTENT_TYPE)
 
 
 # The shape of every error.

@@ -5,16 +5,21 @@ groups.
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
+import threading
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.utils.translation import get_language
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language, override
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -174,24 +179,43 @@ DRAFT_DOCUMENT_SCHEMA: dict[str, Any] = {
 }
 
 
-@functools.lru_cache(maxsize=len(settings.LANGUAGES))
-def _document(language: str) -> dict[str, Any]:
-    document: dict[str, Any] = SchemaGenerator().get_schema(public=True)
-    return document
+_making = threading.Lock()
 
 
-class _KeptDocument(SchemaGenerator):
-    """The document is the same for everybody: a process makes it once in each language."""
+def schema_bytes(language: str, renderer: type[BaseRenderer]) -> tuple[bytes, str]:
+    """The document as it is sent, and its entity tag; the same for everybody. A process makes it
+    once in each language and format, one thread at a time: the generator keeps state in the views.
+    """
+    with _making:
+        return _made(language, renderer)  # type: ignore[arg-type]  # a class can be hashed
 
-    def get_schema(self, request: Request | None = None, public: bool = False) -> dict[str, Any]:
-        return _document(get_language() or "")
+
+@functools.cache
+def _made(language: str, renderer: type[BaseRenderer]) -> tuple[bytes, str]:
+    with override(language):
+        content = renderer().render(SchemaGenerator().get_schema(public=True), None, {})
+    content = content.encode() if isinstance(content, str) else bytes(content)
+    return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 @open_to(GET=Level.PUBLIC)
 class SchemaView(SpectacularAPIView):
-    generator_class = _KeptDocument
+    schema = None
     permission_classes = [AccessPermission]
     http_method_names = ["get", "head"]
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The document; 304 when ``If-None-Match`` names the one that there is."""
+        asked = str(request.GET.get("lang", ""))
+        language = asked if asked in dict(settings.LANGUAGES) else get_language() or "en"
+        content, tag = schema_bytes(language, type(request.accepted_renderer))
+        kept = get_conditional_response(request._request, etag=tag)
+        response = kept or HttpResponse(content, content_type=request.accepted_media_type)
+        if kept is None:
+            name = self._get_filename(request, None)
+            response["Content-Disposition"] = f'inline; filename="{name}"'
+        response["ETag"] = tag
+        return response
 
 
 @open_to(GET=Level.PUBLIC)

@@ -18,6 +18,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from backend.accounts.models import AccountMail
+from backend.notifications.mail_files import PRIVATE
 from backend.notifications.models import Delivery
 from backend.notifications.notices import attachment_of, describe
 from backend.outbox.leases import Reject, RetryLater
@@ -46,7 +47,7 @@ def send_account_mail(mail_id: int) -> bool:
     mail = AccountMail.objects.filter(pk=mail_id).first()
     if mail is None:  # the person was erased in the meantime
         return False
-    headers = message_headers(mail.message_id)
+    headers = message_headers(mail.message_id) | PRIVATE
     return _send_once(
         mail, lambda: EmailMessage(mail.subject, mail.text, to=[mail.to], headers=headers), text=""
     )

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage as message_EmailMessage
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
+from backend.accounts.models import User
 from backend.common.errors import NotVisible
 
 
@@ -61,6 +63,10 @@ class FolderBackend(BaseEmailBackend):
             partial.unlink(missing_ok=True)
 
 
+# A mail that opens an account or a role: a code, a link. Where mails are files, staff read none of
+# those but their own.
+PRIVATE = {"Sensitivity": "Private"}
+
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6})Z-[A-Za-z0-9-]{1,64}\.eml")
 
 
@@ -77,6 +83,11 @@ class WrittenMail:
     message_id: str
     text: str
     html: str
+    is_private: bool
+
+    def is_open_to(self, reader: User) -> bool:
+        """True unless it is a private mail to somebody else."""
+        return not self.is_private or parseaddr(self.to)[1].lower() == reader.email
 
 
 def _folder() -> Path | None:
@@ -116,6 +127,7 @@ def read_mail(name: str) -> WrittenMail:
         str(mail["Message-ID"]),
         _body(mail, "plain"),
         _body(mail, "html"),
+        mail["Sensitivity"] == PRIVATE["Sensitivity"],
     )
 
 

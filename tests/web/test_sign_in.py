@@ -107,6 +107,16 @@ def test_language_of_the_page_is_kept_and_used_for_pages_and_mails(client: Clien
 
 
 @pytest.mark.django_db
+def test_mail_to_an_address_holds_no_words_of_who_typed_it(client: Client) -> None:
+    words = "Your account is locked! Visit http://evil.example/login now"
+    sign_up(client, name=words, password1="a long enough secret")
+    (mail,) = AccountMail.objects.all()
+    assert "evil.example" not in mail.text + mail.subject
+    assert "locked" not in mail.text + mail.subject
+    assert "new@example.org" in mail.text
+
+
+@pytest.mark.django_db
 def test_name_is_asked(client: Client) -> None:
     html = sign_up(client, name=" ").text
     assert "There is a problem" in html

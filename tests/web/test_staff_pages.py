@@ -11,6 +11,7 @@ from django.test import Client
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile, VettingLetter
 from backend.introductions.models import Introduction
+from backend.notifications.mail_files import PRIVATE
 from backend.outbox.models import Event, Job
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, Suggestion
@@ -233,6 +234,10 @@ def test_mails_written_as_files_are_read(staff: Client, settings: object, tmp_pa
     assert "someone@example.org" in html
     name = next(found for found in re.findall(r"/staff/mails/([^/\"]+)/", html))
     assert "See &lt;b&gt;here&lt;/b&gt;" in staff.get(url("staff_mail", name)).text
+    EmailMessage("Your code", "ABC-DEF", to=["admin@example.org"], headers=PRIVATE).send()
+    (hidden,) = (path.name for path in tmp_path.iterdir() if b"ABC-DEF" in path.read_bytes())  # type: ignore[attr-defined]
+    assert hidden not in staff.get(url("staff_mails")).text
+    assert staff.get(url("staff_mail", hidden)).status_code == 404
     assert staff.get("/staff/mails/..%2F..%2Fetc%2Fpasswd/").status_code == 404
 
 

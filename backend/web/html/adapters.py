@@ -33,6 +33,10 @@ _SILENT_MESSAGES = {
 }
 
 
+def address_of(user: User) -> str:
+    return user.email
+
+
 def allows_one_more(request: HttpRequest, action: str, email: str) -> bool:
     """False if the limit of ``action`` is reached for this address of mail, from the network
     address of the request.

@@ -91,7 +91,7 @@ def retry(request: HttpRequest, job_id: int) -> HttpResponse:
 def mails(request: HttpRequest) -> HttpResponse:
     require_staff(request.user, Verb.READ, Resource.OPERATIONS)
     context = {
-        "rows": recent_mails(),
+        "rows": [row for row in recent_mails() if row.is_open_to(current_user(request))],
         "as_files": bool(getattr(settings, "EMAIL_FILE_PATH", None)),
         "undelivered": undelivered()[:50],
     }
@@ -102,7 +102,10 @@ def mails(request: HttpRequest) -> HttpResponse:
 @require_safe
 def mail(request: HttpRequest, name: str) -> HttpResponse:
     require_staff(request.user, Verb.READ, Resource.OPERATIONS)
-    return render(request, "operations/staff_mail.html", {"mail": read_mail(name)})
+    found = read_mail(name)
+    if not found.is_open_to(current_user(request)):
+        raise NotVisible
+    return render(request, "operations/staff_mail.html", {"mail": found})
 
 
 @open_to(Level.STAFF)

@@ -59,13 +59,9 @@ class Scope:
         if self.since:
             condition &= Q(**{f"{moment}__gte": dt.datetime.combine(self.since, dt.time(), dt.UTC)})
         if self.until:
-            condition &= Q(
-                **{
-                    f"{moment}__lt": dt.datetime.combine(
-                        self.until + dt.timedelta(days=1), dt.time(), dt.UTC
-                    )
-                }
-            )
+            # The day's last microsecond: the last day of the calendar has no next one
+            last = dt.datetime.combine(self.until, dt.time.max, dt.UTC)
+            condition &= Q(**{f"{moment}__lte": last})
         return condition
 
     def of_pair(self, pair: str = "pair") -> Q:

@@ -259,3 +259,11 @@ def test_events_are_filtered(staff: Client, submitted: CommunityRole) -> None:
     html = staff.get(url("staff_events"), {"topic": "profile_submitted"}).text
     assert "profile_submitted" in html.lower().replace(" ", "_")
     assert staff.get(url("staff_events"), {"community_id": "99999999999999"}).status_code == 200
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_statistics_up_to_the_ends_of_the_calendar(staff: Client, name: str, day: str) -> None:
+    for address in ("", "funnel.csv"):
+        assert staff.get(f"/staff/statistics/{address}", {name: day}).status_code == 200
+    assert staff.get("/api/v1/staff/statistics/funnel/", {name: day}).status_code == 200

@@ -6,7 +6,8 @@ from django.urls import reverse
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Contact
 from backend.outbox.models import Event
-from tests.factories import CommunityRoleFactory, ContactFactory, OrganisationFactory
+from backend.web.models import IdempotencyKey
+from tests.factories import CommunityRoleFactory, ContactFactory, OrganisationFactory, UserFactory
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to
 
@@ -104,3 +105,22 @@ def test_curator_breaks_no_glass(official: CommunityRole, curator: User, sign_in
         == 404
     )
     assert not Event.objects.filter(topic="contacts_read").exists()
+
+
+def test_each_reading_of_contacts_is_in_the_trail_and_none_is_kept(
+    official: CommunityRole, sign_in: SignIn
+) -> None:
+    organisation = OrganisationFactory(community=official.community)
+    ContactFactory(organisation=organisation, email="ana@city.example")
+    client = sign_in(UserFactory(admin=True))
+    for _ in range(2):
+        answer = client.post(
+            f"/api/v1/communities/{official.community_id}/contacts/break-glass/",
+            {"reason": "The mail of the community bounces."},
+            content_type="application/json",
+            headers={"Idempotency-Key": "once"},
+        )
+        assert answer.status_code == 200
+        assert answer.json()["contacts"][0]["email"] == "ana@city.example"
+    assert Event.objects.filter(topic="contacts_read", payload__broken_glass=True).count() == 2
+    assert not IdempotencyKey.objects.exists()

@@ -136,9 +136,13 @@ class BreakGlassView(ApiView):
     """
 
     @operation(
-        "Break the glass on contacts", serializers.OwnContactsSerializer, takes=BreakGlassForm
+        "Break the glass on contacts",
+        serializers.OwnContactsSerializer,
+        takes=BreakGlassForm,
+        is_repeatable=False,
     )
     def post(self, request: Request, community_id: int, data: Data) -> object:
+        """Takes no idempotency key: each reading is in the trail, and no contacts are kept."""
         contacts = services.break_glass(
             by=current_user(request), community_id=community_id, reason=data["reason"]
         )

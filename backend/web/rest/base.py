@@ -152,11 +152,13 @@ def operation(
     *,
     takes: Body | None = None,
     status: int = 200,
+    is_repeatable: bool = True,
     **more: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Makes a method of a view an operation of the API: what it returns is answered through the
     serializer ``answer``, a body as ``takes`` describes it is handed to it as ``data``, and a POST
-    honours an idempotency key. ``more`` is for ``extend_schema``.
+    honours an idempotency key unless ``is_repeatable`` is false: its answer must not be kept.
+    ``more`` is for ``extend_schema``.
 
     Raises ValidationError where the body's shape is wrong.
     """
@@ -169,7 +171,7 @@ def operation(
             found = method(view, request, *args, **kwargs, **given)
             return Response(answer(found, context=kwargs).data, status=status)
 
-        made = idempotent(answered) if method.__name__ == "post" else answered
+        made = idempotent(answered) if method.__name__ == "post" and is_repeatable else answered
         words = {"summary": summary, "request": body, "responses": {status: answer}} | more
         decorated: Callable[..., Response] = extend_schema(**words)(made)
         return decorated

@@ -75,6 +75,21 @@ def invitations_to(user: User) -> QuerySet[Invitation]:
     return waiting.select_related("community__country", "invited_by").order_by("id")
 
 
+def _require_ground(invitation: Invitation) -> None:
+    """Raises WrongState: the sender of the invitation may not invite to the community any more."""
+    try:
+        require_in(invitation.invited_by, invitation.community_id, Verb.CREATE, Resource.PEOPLE)
+    except NotVisible:
+        raise WrongState(
+            str(
+                _(
+                    "The person who sent this invitation may not invite to the community any more. "
+                    "Ask somebody there for a new one."
+                )
+            )
+        ) from None
+
+
 def _checked_address(email: str) -> str:
     email = email.strip().lower()
     try:
@@ -155,7 +170,7 @@ def accept_invitation(*, by: User, invitation_id: int) -> CommunityRole:
 
     Raises:
         NotVisible: it is for another address, or this one is not confirmed. WrongState: it was
-            settled before, or has expired.
+            settled before, has expired, or its sender may not invite any more.
         Conflict: the person belongs to the community already (code ``already_member``).
     """
     invitation = Invitation.objects.filter(pk=invitation_id).first()
@@ -169,6 +184,8 @@ def accept_invitation(*, by: User, invitation_id: int) -> CommunityRole:
     if invitation.status == _S.PENDING and invitation.expires_at <= now:
         raise WrongState(str(_("This invitation has expired. Ask for a new one.")))
     lock_community(invitation.community_id)
+    if invitation.status == _S.PENDING:
+        _require_ground(invitation)
     change_state(
         invitation, "status", _S.ACCEPTED, INVITATION_TRANSITIONS, settled_at=now, accepted_by=by
     )
@@ -225,7 +242,8 @@ def _mail_id_of(invitation_id: int) -> uuid.UUID:
 @transaction.atomic
 def write_invitation(invitation_id: int) -> AccountMail | None:
     """The mail of an invitation, in the language of the invited person's account, or else of the
-    person who invites. None if the invitation is no longer open.
+    person who invites. None if the invitation is no longer open, or its
+    sender may not invite any more.
     """
     invitation = (
         Invitation.objects.select_related("community__country", "invited_by")
@@ -237,6 +255,10 @@ def write_invitation(invitation_id: int) -> AccountMail | None:
         or invitation.status != Invitation.Status.PENDING
         or invitation.expires_at <= database_now()
     ):
+        return None
+    try:
+        _require_ground(invitation)
+    except WrongState:
         return None
     user = User.objects.filter(email=invitation.email, is_active=True).first()
     language = (user or invitation.invited_by).language

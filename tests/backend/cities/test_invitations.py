@@ -212,7 +212,7 @@ def test_expired_invitation_opens_nothing(world: World) -> None:
 
 def test_member_who_accepts_stays_what_they_are(world: World) -> None:
     official = world.user("official")
-    invitation = InvitationFactory(community=world.a, email=official.email)
+    invitation = InvitationFactory(community=world.a, email=official.email, invited_by=official)
     with pytest.raises(Conflict):
         accept_invitation(by=official, invitation_id=invitation.pk)
     invitation.refresh_from_db()
@@ -260,7 +260,9 @@ def test_database_refuses_an_invitation_that_does_not_add_up(world: World) -> No
 def test_two_accepts_at_once_give_one_role(world: World) -> None:
     for number in range(5):
         user = UserFactory(email=f"colleague{number}@example.org")
-        invitation = InvitationFactory(community=world.a, email=user.email)
+        invitation = InvitationFactory(
+            community=world.a, email=user.email, invited_by=world.user("official")
+        )
         refused = at_once(
             *[lambda i=invitation, u=user: accept_invitation(by=u, invitation_id=i.pk)] * 2
         )
@@ -273,7 +275,9 @@ def test_accept_and_revoke_at_once_have_one_winner(world: World) -> None:
     official = world.user("official")
     for number in range(5):
         user = UserFactory(email=f"colleague{number}@example.org")
-        invitation = InvitationFactory(community=world.a, email=user.email)
+        invitation = InvitationFactory(
+            community=world.a, email=user.email, invited_by=world.user("official")
+        )
         refused = at_once(
             lambda i=invitation, u=user: accept_invitation(by=u, invitation_id=i.pk),
             lambda i=invitation: revoke_invitation(
@@ -291,3 +295,20 @@ def test_accept_and_revoke_at_once_have_one_winner(world: World) -> None:
             ).count()
             == 1
         )
+
+
+@pytest.mark.parametrize("what", ["ended", "another role", "deactivated"])
+def test_invitation_dies_with_the_right_of_its_sender(world: World, what: str) -> None:
+    invitation, user = invited(world)
+    sender = world.user("official")
+    roles = CommunityRole.objects.filter(user=sender)
+    if what == "ended":
+        roles.update(ended_at=timezone.now())
+    elif what == "another role":
+        roles.update(role="committee_member")
+    else:
+        User.objects.filter(pk=sender.pk).update(is_active=False)
+    with pytest.raises(WrongState, match="may not invite"):
+        accept_invitation(by=user, invitation_id=invitation.pk)
+    assert write_invitation(invitation.pk) is None
+    assert not CommunityRole.objects.filter(user=user).exists()

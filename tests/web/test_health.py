@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
+import json
+import logging
 import os
 import signal
 import time
@@ -10,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.test import Client, override_settings
@@ -152,3 +157,35 @@ def test_metrics_ask_for_the_token_where_one_is_set(db: None, settings: Any) -> 
         for address in ("127.0.0.1", "198.41.0.4"):
             client = Client(REMOTE_ADDR=address)
             assert client.get("/metrics", headers={"Authorization": given}).status_code == status
+
+
+def test_log_has_the_traceback_as_text_and_the_id_of_the_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("backend.web.operations.health.HttpResponse", broken)
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    formatter = settings.LOGGING["formatters"]["structlog"]
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            foreign_pre_chain=formatter["foreign_pre_chain"],
+        )
+    )
+    logging.getLogger("django.request").addHandler(handler)
+    try:
+        answer = Client(raise_request_exception=False).get("/healthz")
+    finally:
+        logging.getLogger("django.request").removeHandler(handler)
+
+    line = json.loads(lines.getvalue().splitlines()[0])
+    assert answer.status_code == 500
+    assert line["request_id"] == answer["X-Request-Id"]
+    assert line["exception"].startswith("Traceback")
+    assert line["exception"].endswith("RuntimeError: boom")

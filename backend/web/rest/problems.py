@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.core.exceptions import (
     BadRequest,
     PermissionDenied,
@@ -163,10 +164,12 @@ def _unforeseen_problem(exc: Exception, context: Mapping[str, Any]) -> Response:
         )
         response["Retry-After"] = "5"
         return response
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     return problem(
         500,
         "internal",
         "Something went wrong on our side. Nothing was changed; staff can see it in the log.",
+        details={"request_id": request_id},
     )
 
 
@@ -226,6 +229,9 @@ class ProblemSerializer(serializers.Serializer):
     sign_in_at = serializers.CharField(
         required=False,
         help_text="For `reauthentication_required`: the page where the person signs in again.",
+    )
+    request_id = serializers.CharField(
+        required=False, help_text="For `internal`: what the log and `X-Request-Id` call it."
     )
     revision = serializers.IntegerField(
         required=False, help_text="For `newer_draft`: the draft's revision now."

@@ -195,7 +195,7 @@ class Service:
             "--bind",
             f"{bind}:{self.port}",
             "--worker-class",
-            "gthread",
+            "backend.runtime.web_worker.PatientWorker",
             "--workers",
             "1",
             "--threads",

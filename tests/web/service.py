@@ -21,6 +21,10 @@ class WholeService(Service):
         self.web: subprocess.Popen[bytes] | None = None
 
     def start_processes(self) -> None:
+        self.start_web()
+        super().start_processes()
+
+    def start_web(self) -> None:
         bind = self.url.removeprefix("http://")
         gunicorn = [
             sys.executable,
@@ -29,13 +33,12 @@ class WholeService(Service):
             "--bind",
             bind,
             "--worker-class",
-            "gthread",
+            "backend.runtime.web_worker.PatientWorker",
             "--threads",
-            "4",
+            "16",
             "--no-control-socket",
         ]
         self.web = self._spawn([*gunicorn, "backend.wsgi"], "web.log")
-        super().start_processes()
 
     def is_ready(self) -> bool:
         return super().is_ready() and self._answers()

@@ -194,6 +194,12 @@ API_TOKENS: dict[str, int] = {
     "for_staff": True,
     "longest_days_of_staff": 90,
 }
+# How often one person may do this within a day; counted in the trail. Curators have no quota.
+DAILY_QUOTAS: dict[str, int] = {
+    "community_registered": 5,
+    "join_requested": 10,
+    "invitation_sent": 50,
+}
 INVITATIONS: dict[str, int] = {"days": 14, "most_waiting": 50}
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}

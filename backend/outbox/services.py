@@ -5,14 +5,19 @@ own commit.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
+from django.utils.translation import gettext as _
 
-from backend.common.errors import Conflict, NotAllowed, NotVisible, WrongState
+from backend.common.dates import database_now
+from backend.common.errors import Conflict, NotAllowed, NotVisible, TooManyRequests, WrongState
 from backend.outbox.models import Event, Heartbeat, Job, ScheduledTick
 from backend.outbox.topics import Topic
 
@@ -65,6 +70,28 @@ def record(
         by_id=by.pk if by else None,
         community_id=community_id,
         payload=payload,
+    )
+
+
+def require_quota(topic: Topic, *, by: EventAuthor) -> None:
+    """Raises TooManyRequests if the person has done this as often as ``DAILY_QUOTAS`` allows within
+    the last day. Two requests at once are counted one after the other.
+    """
+    if by.is_staff_member:
+        return
+    most = settings.DAILY_QUOTAS[topic.value]
+    list(get_user_model().objects.select_for_update().filter(pk=by.pk).values_list("pk"))
+    day = dt.timedelta(days=1)
+    acts = Event.objects.filter(by_id=by.pk, topic=topic, recorded_at__gt=Now() - day)
+    times = list(acts.order_by("-recorded_at").values_list("recorded_at", flat=True)[:most])
+    if len(times) < most:
+        return
+    wait = max(1, math.ceil((times[-1] + day - database_now()).total_seconds()))
+    raise TooManyRequests(
+        str(_("One person may do this %(most)d times within a day. Try again in %(hours)d hours."))
+        % {"most": most, "hours": math.ceil(wait / 3600)},
+        code="quota_reached",
+        retry_after=wait,
     )
 
 

@@ -82,6 +82,19 @@ def test_session_of_staff_ends_after_hours_and_when_idle(
     assert opens(official, 24 * 60)
 
 
+def test_join_requests_of_a_person_have_a_quota(world: World, settings: Any) -> None:
+    settings.DAILY_QUOTAS = settings.DAILY_QUOTAS | {"join_requested": 2}
+    stranger = world.client("stranger")
+    homes = [world.a, world.b, world.c]
+    answers = [
+        ask(stranger, "POST", f"communities/{home.pk}/join-requests/", {"role": "official"})
+        for home in homes
+    ]
+    assert [answer.status_code for answer in answers[:2]] == [201, 201]
+    assert (answers[2].status_code, answers[2].json()["code"]) == (429, "quota_reached")
+    assert 86_000 < int(answers[2]["Retry-After"]) <= 86_401
+
+
 def signed_in_long_ago(world: World, actor: str) -> Client:
     client = world.client(actor)
     sign_in_again(client, world.user(actor), at=time.time() - 330)
@@ -172,7 +185,7 @@ def token_client(world: World, actor: str = "official") -> Client:
     body = {"name": "Website", "days": 30, "scope": "staff_act" if actor in STAFF else "act"}
     made = ask(world.client(actor), "POST", "me/tokens/", body)
     assert made.status_code == 201
-    assert made["Cache-Control"] == "no-store"
+    assert made["Cache-Control"] == "private, no-store"
     return Client(headers={"authorization": f"Token {made.json()['token']}"})
 
 

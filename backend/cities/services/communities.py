@@ -28,7 +28,7 @@ from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible
 from backend.common.transitions import change_state
-from backend.outbox.services import record
+from backend.outbox.services import record, require_quota
 from backend.outbox.topics import Topic
 
 
@@ -120,6 +120,7 @@ def register_community(
         nearly = similar_communities(community)
         if nearly:
             raise LooksRegistered(nearly)
+    require_quota(Topic.COMMUNITY_REGISTERED, by=by)
     _begin(community, by)
     CommunityRole.objects.create(user=by, community=community, role=CommunityRole.Role.OFFICIAL)
     return community

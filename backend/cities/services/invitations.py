@@ -29,7 +29,7 @@ from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
-from backend.outbox.services import record
+from backend.outbox.services import record, require_quota
 from backend.outbox.topics import Topic
 
 _S = Invitation.Status
@@ -116,6 +116,7 @@ def invite_colleague(*, by: User, community_id: int, email: str, role: str) -> I
     require_in(by, community_id, Verb.CREATE, Resource.PEOPLE)
     email = _checked_address(email)
     check_role(role)
+    require_quota(Topic.INVITATION_SENT, by=by)
     lock_community(community_id)
     if CommunityRole.objects.filter(
         community_id=community_id, ended_at__isnull=True, user__email=email
@@ -351,6 +352,7 @@ def ask_to_join(*, by: User, community_id: int, role: str, line: str = "") -> Jo
         raise NotVisible
     if role_in(by, community_id) is not None:
         raise Conflict(str(_("You belong to this community already.")), code="already_member")
+    require_quota(Topic.JOIN_REQUESTED, by=by)
     try:
         with transaction.atomic():
             asked = JoinRequest.objects.create(

@@ -193,7 +193,9 @@ def look(client: Client, address: str) -> tuple[int, list[tuple[str, str]], byte
         # Each world is looked at a little later than the one before
         body = re.sub(rb'datetime="[^"]*"|\d{1,2}:\d{2}', b"", body)
     headers = sorted(
-        (name, value) for name, value in response.items() if name not in {"Content-Length", "X-Request-Id"}
+        (name, value)
+        for name, value in response.items()
+        if name not in {"Content-Length", "X-Request-Id"}
     )
     return response.status_code, headers, body
 

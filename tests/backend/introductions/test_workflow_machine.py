@@ -312,10 +312,13 @@ class Workflow(RuleBasedStateMachine):
     )
     @rule()
     def the_time_to_answer_runs_out(self) -> None:
-        Suggestion.objects.filter(pk=self.suggestion_id).update(
-            expires_at=F("expires_at") - dt.timedelta(days=200)
-        )
+        moved = {
+            name: F(name) - dt.timedelta(days=200)
+            for name in ("expires_at", "a_final_at", "b_final_at")
+        }
+        Suggestion.objects.filter(pk=self.suggestion_id).update(**moved)
         self.model.over = True
+        self.model.windows.clear()
         expire_suggestions()
         self.model.expire()
 

@@ -307,7 +307,7 @@ def _by_number(entry: PlannedRow, world: _Known, number: str, name: str) -> Comm
         )
     elif name and searched_name(name) != searched_name(community.name):
         entry.problems.append(
-            f"community_id: number {number} is {community.name}, not {name}. Mend one of the two."
+            f"community_id: number {number} is {community.name}, not {name}. Correct one of them."
         )
         return None
     return community

@@ -233,7 +233,7 @@ def _mail_of(address: str, website: str) -> Signal:
         )
     if domain == site:
         meaning = (
-            "Whoever runs the website also gave out this address. Check that it is the "
+            "The owner of the website also gave out this address. Check that it is the "
             "municipality's website."
         )
         return Signal(

@@ -309,7 +309,7 @@ def apply_members(*, by: User, import_id: int) -> MemberImport:
         raise InvalidFields(
             {
                 "rows": [
-                    "Some rows have errors. Mend them in the file and check it again; "
+                    "Some rows have errors. Correct them in the file and check it again; "
                     "nothing was changed."
                 ]
             }

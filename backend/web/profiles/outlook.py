@@ -79,8 +79,8 @@ def _shown(profile: Profile, gain: Gain) -> ShownGain:
     group = GROUP_BY_CODE[code]
     question = next(field.label for field in group.fields if field.name == name)
     url = reverse("web:profile_group", args=[profile.community_id, code]) + f"#{name}"
-    stands_alone = code == "readiness" or len(group.fields) == 1
-    return ShownGain(str(group.label), "" if stands_alone else str(question), url, gain.adds)
+    is_whole_answer = code == "readiness" or len(group.fields) == 1
+    return ShownGain(str(group.label), "" if is_whole_answer else str(question), url, gain.adds)
 
 
 def outlook_of(profile: Profile) -> Outlook:

@@ -7,6 +7,7 @@ Own code, since ``manage.py`` reads it before any library is installed.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ CONNECT_SECONDS = 2  # the least that the driver takes
 # Even 50 random hexadecimal digits hold 12 different ones; a key with fewer was typed or repeated.
 _SECRET_KEY_LENGTH, _SECRET_KEY_DIFFERENT = 50, 12
 _METRICS_TOKEN_LENGTH = 20
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class ConfigurationError(Exception):
@@ -34,6 +36,7 @@ class Environment:
     redis_url: str
     allowed_hosts: list[str]
     public_url: str
+    files: dict[str, Any]
     email: dict[str, Any]
     default_from_email: str
     log_json: bool
@@ -107,6 +110,60 @@ def _redis(url: str) -> str:
             "REDIS_URL is not a Redis address; write redis://:password@host:6379/0"
         )
     return url
+
+
+def _files(url: str, data_dir: Path) -> dict[str, Any]:
+    """FILES_URL as an entry of STORAGES: ``file:`` (the data folder), ``file:///srv/files``, or
+    ``s3://[key:secret@]bucket[/prefix][?endpoint_url=https://…&region=…]``.
+    """
+    parts = _split("FILES_URL", url)
+    if parts.scheme == "s3":
+        return {
+            "BACKEND": "backend.common.object_storage.ObjectStorage",
+            "OPTIONS": _bucket(parts),
+        }
+    path = Path(unquote(parts.path))
+    if parts.scheme != "file" or parts.netloc or parts.query or (parts.path and path == Path("/")):
+        raise _wrong_files("names neither a folder nor a bucket")
+    if parts.path and not path.is_absolute():
+        raise _wrong_files("names a folder that is not absolute")
+    return {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": path if parts.path else data_dir / "uploads"},
+    }
+
+
+def _bucket(parts: SplitResult) -> dict[str, Any]:
+    credentials, at, bucket = parts.netloc.rpartition("@")
+    key, _colon, secret = credentials.partition(":")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    endpoint, region = query.pop("endpoint_url", None), query.pop("region", None)
+    if not _BUCKET.fullmatch(bucket):
+        raise _wrong_files("has no name of a bucket (3 to 63 small letters, digits, - and .)")
+    if at and not (key and secret):
+        raise _wrong_files("has a key without its secret")
+    if query or parts.fragment:
+        raise _wrong_files(f"has {', '.join(query) or parts.fragment!r}, which means nothing here")
+    if endpoint is not None:
+        host = _split("FILES_URL", endpoint)
+        if host.scheme not in {"http", "https"} or not host.hostname:
+            raise _wrong_files("has an endpoint_url that is no web address")
+    given = {
+        "bucket_name": bucket,
+        "location": unquote(parts.path).strip("/"),
+        "endpoint_url": endpoint,
+        "region_name": region,
+        "access_key": unquote(key),
+        "secret_key": unquote(secret),
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _wrong_files(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"FILES_URL {what}; write file:///srv/files or "
+        "s3://bucket/prefix?endpoint_url=https://storage.example.org&region=eu-central-1"
+    )
 
 
 def _email(url: str, data_dir: Path) -> dict[str, Any]:
@@ -236,6 +293,7 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
         redis_url=_redis(required("REDIS_URL", "redis://127.0.0.1:6379/0")),
         allowed_hosts=hosts,
         public_url=public_url,
+        files=_files(env.get("FILES_URL") or "file:", data_dir),
         email=_email(email_url, data_dir),
         default_from_email=env.get(
             "DEFAULT_FROM_EMAIL", "Cities Seeking Cities <no-reply@localhost>"

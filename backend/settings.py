@@ -226,10 +226,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = REPOSITORY / "staticfiles" if PRODUCTION else DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
 STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": DATA_DIR / "uploads"},
-    },
+    "default": ENV.files,
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.core.files.storage import default_storage
+
 from backend.accounts.services import SEND_ACCOUNT_MAIL, clear_old_mails
 from backend.cities.services.invitations import expire_invitations, write_invitation
 from backend.cities.services.memberships import announce_ending_memberships, lapse_memberships
@@ -12,6 +14,7 @@ from backend.cities.services.profiles import (
     remind_owners,
     resume_paused_profiles,
 )
+from backend.common.files import DELETE_FILE
 from backend.introductions.services.introductions import open_introduction_for_mutual
 from backend.introductions.services.partnerships import (
     ask_for_reports,
@@ -57,6 +60,12 @@ def send_to_address(lease: Lease) -> None:
 @handles("mail_invitation")
 def mail_invitation(lease: Lease) -> None:
     write_invitation(int(lease.key))
+
+
+@handles(DELETE_FILE)
+def delete_file(lease: Lease) -> None:
+    """One that is not there any more is no error."""
+    default_storage.delete(lease.key)
 
 
 # Scoring

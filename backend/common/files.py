@@ -1,13 +1,24 @@
-"""Files on their way in and out."""
+"""Files on their way in and out, and in the storage that FILES_URL names."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
 
+import structlog
 from django.core.exceptions import RequestDataTooBig
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import default_storage
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, HttpRequest
+from django.utils.translation import gettext as _
+
+from backend.common.errors import Unavailable
+
+_log = structlog.get_logger(__name__)
 
 # Files on their way in: one that is too large is thrown away while it comes, never gathered in
 # memory or on disk.
@@ -53,6 +64,61 @@ def was_too_large(request: HttpRequest, field: str) -> bool:
     read.
     """
     return field in request.META.get(_TOO_LARGE, ())
+
+
+# Files in the storage: a disk or an object store, so nothing here or elsewhere asks for a path. A
+# storage that fails raises OSError.
+
+
+DELETE_FILE = "delete_file"  # the job; its key is the file's name
+
+
+@contextmanager
+def stored(file: FieldFile, content: bytes, *, suffix: str) -> Iterator[None]:
+    """Stores the content under a random name; the body saves the row. Where the body fails the
+    file is deleted again. Not to be entered in a transaction: the storage may take seconds.
+
+    Raises Unavailable: the storage refuses or does not answer.
+    """
+    given = secrets.token_hex(16) + suffix
+    name = file.field.generate_filename(file.instance, given)
+    try:
+        file.save(given, ContentFile(content), save=False)
+        yield
+    except BaseException as error:
+        with suppress(OSError):
+            file.storage.delete(name)
+        if isinstance(error, OSError):
+            raise _unavailable(name, error) from error
+        raise
+
+
+def opened(file: FieldFile) -> File:
+    """A stored file, to be read. Raises Unavailable: the storage does not have it, or does not
+    answer.
+    """
+    try:
+        return cast("File", file.open("rb"))
+    except OSError as error:
+        raise _unavailable(str(file.name), error) from error
+
+
+def _unavailable(name: str, error: OSError) -> Unavailable:
+    _log.error("file_storage_failed", name=name, exc_info=error)
+    return Unavailable(
+        _(
+            "Files cannot be stored or read just now. Nothing was changed; try again in a few "
+            "minutes."
+        )
+    )
+
+
+def check_storage() -> None:
+    """Writes, reads and deletes one file. Raises OSError where the storage does not allow it."""
+    name = default_storage.save(f"check-{secrets.token_hex(16)}", ContentFile(b"check"))
+    with default_storage.open(name, "rb") as file:
+        file.read()
+    default_storage.delete(name)
 
 
 # Files on their way out that only some may read.

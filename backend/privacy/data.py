@@ -26,6 +26,7 @@ from backend.accounts.services import must_set_up_second_factor
 from backend.cities.models import CommunityRole, VettingLetter
 from backend.cities.permissions import actor_kind, reader_with, require_staff
 from backend.common.errors import Conflict, InvalidFields, NotAllowed, NotVisible
+from backend.common.files import opened
 from backend.introductions.rationale import frozen_words_of
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
@@ -353,6 +354,6 @@ def export_archive(*, by: User) -> bytes:
         letters = VettingLetter.objects.filter(by=by).order_by("pk")
         for number, letter in enumerate(letters, start=1):
             suffix = letter.file.name.rpartition(".")[2]
-            with letter.file.open("rb") as file:
+            with opened(letter.file) as file:
                 archive.writestr(f"letters/{number}.{suffix}", file.read())
     return content.getvalue()

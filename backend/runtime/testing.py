@@ -30,6 +30,7 @@ _SERVICE_VARIABLES = (
     "ALLOWED_HOSTS",
     "PUBLIC_URL",
     "EMAIL_URL",
+    "FILES_URL",
     "DEFAULT_FROM_EMAIL",
     "CSC_LOG",
 )

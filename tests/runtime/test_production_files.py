@@ -168,3 +168,11 @@ def test_static_files_are_collected_once_a_version_in_the_image(
 def test_image_has_what_pdfs_are_drawn_with() -> None:
     installed = re.search(r"apt-get install .*?&& rm", (ROOT / "Dockerfile").read_text(), re.DOTALL)
     assert installed and set(PACKAGES) <= set(installed.group().split())
+
+
+def test_image_and_compose_file_know_the_object_store(compose: Compose) -> None:
+    """Its client is in what the image installs, and each part that touches files has the URL."""
+    lock = (ROOT / "requirements.lock").read_text()
+    assert {"django-storages", "boto3"} <= set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    for name in _PARTS | {"prepare"}:
+        assert compose["services"][name]["environment"]["FILES_URL"] == "${FILES_URL:-}"

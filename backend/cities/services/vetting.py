@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
-
-from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -29,8 +25,9 @@ from backend.cities.vetting import without_a_profile
 from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, WrongState
+from backend.common.files import DELETE_FILE, stored
 from backend.common.transitions import change_state
-from backend.outbox.services import record
+from backend.outbox.services import add_jobs, record
 from backend.outbox.topics import Topic
 
 MOST_LETTERS = 20  # of one profile
@@ -42,7 +39,7 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
     Raises:
         NotVisible: not theirs. InvalidFields: too large, empty, not what may be kept
             (``cities.documents``), or one too many. TooManyRequests, Unavailable: too many files
-            are being read.
+            are being read, or the storage fails.
     """
     require_in(by, community_id, Verb.CREATE, Resource.LETTER)
     if (upload.size or 0) > LETTER_LIMIT:
@@ -50,20 +47,12 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
     # Before the file is read, which takes a while, and in the transaction again.
     _require_room(VettingLetter.objects.filter(profile__community_id=community_id).count())
     letter = check_letter(upload.read(), upload.name or "", person=by.pk)
-    file = ContentFile(letter.content, name=secrets.token_hex(16) + letter.suffix)
-    kept = VettingLetter(
-        file=file, original_name=letter.name, content_type=letter.content_type, by=by
-    )
-    try:
-        with transaction.atomic():
-            kept.profile = profile_for_update(community_id)
-            _require_room(kept.profile.letters.count())
-            kept.save()
-            record(Topic.LETTER_ATTACHED, subject=kept, by=by, community_id=community_id)
-    except BaseException:
-        if kept.file._committed:  # written, and its row was not
-            kept.file.storage.delete(kept.file.name)
-        raise
+    kept = VettingLetter(original_name=letter.name, content_type=letter.content_type, by=by)
+    with stored(kept.file, letter.content, suffix=letter.suffix), transaction.atomic():
+        kept.profile = profile_for_update(community_id)
+        _require_room(kept.profile.letters.count())
+        kept.save()
+        record(Topic.LETTER_ATTACHED, subject=kept, by=by, community_id=community_id)
     return kept
 
 
@@ -87,7 +76,8 @@ def erase_letters_of(user: User) -> int:
     """Erases the letters that a person sent, rows and files; returns how many. The trail keeps that
     there were some.
 
-    Called where a person's data are erased, in the same transaction: the files go when it commits.
+    Called where a person's data are erased, in the same transaction. A job for each file deletes
+    it from the storage, and is tried again while the storage fails.
     """
     letters = list(
         VettingLetter.objects.select_for_update().filter(by=user).select_related("profile")
@@ -97,16 +87,8 @@ def erase_letters_of(user: User) -> int:
             Topic.LETTERS_ERASED, subject=letter, by=None, community_id=letter.profile.community_id
         )
     VettingLetter.objects.filter(pk__in=[letter.pk for letter in letters]).delete()
-    names = [letter.file.name for letter in letters]
-    transaction.on_commit(lambda: _delete_files(names))
+    add_jobs([(DELETE_FILE, str(letter.file.name), None) for letter in letters])
     return len(letters)
-
-
-def _delete_files(names: Sequence[str | None]) -> None:
-    storage = VettingLetter._meta.get_field("file").storage
-    for name in names:
-        if name:
-            storage.delete(name)
 
 
 # What staff do with a submitted profile: send it back with words, or approve it; and what its

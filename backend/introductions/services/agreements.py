@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import secrets
 
-from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -19,6 +17,7 @@ from backend.cities.permissions import require_in
 from backend.common.bounds import longest
 from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
+from backend.common.files import stored
 from backend.common.transitions import change_state
 from backend.introductions.models import (
     Agreement,
@@ -95,15 +94,31 @@ def add_document(
             may be kept, or one too many.
         WrongState: not before both sides, or a side has confirmed already: what it confirmed must
             not change afterwards.
-        TooManyRequests, Unavailable: too many files are being read.
+        TooManyRequests, Unavailable: too many files are being read, or the storage fails.
     """
     # Before the file is read, which takes a while and must hold no lock, and afterwards again.
     with transaction.atomic():
         _lock_for_document(by, agreement_id, community_id)
     file = _checked(upload, by)
-    with transaction.atomic():
-        agreement = _lock_for_document(by, agreement_id, community_id)
-        return _keep_document(by, agreement, community_id, file)
+    kept = SignedDocument(
+        community_id=community_id,
+        original_name=file.name,
+        content_type=file.content_type,
+        digest=hashlib.sha256(file.content).hexdigest(),
+        by=by,
+    )
+    with stored(kept.file, file.content, suffix=file.suffix), transaction.atomic():
+        kept.agreement = _lock_for_document(by, agreement_id, community_id)
+        kept.version_number = kept.agreement.offered_number or 0
+        kept.save()
+        record(
+            Topic.AGREEMENT_DOCUMENT_ADDED,
+            subject=kept.agreement,
+            by=by,
+            community_id=community_id,
+            document=kept.pk,
+        )
+    return kept
 
 
 def _lock_for_document(by: User, agreement_id: int, community_id: int | None) -> Agreement:
@@ -122,35 +137,6 @@ def _lock_for_document(by: User, agreement_id: int, community_id: int | None) ->
             {"document": [_("There are 10 documents already; the newest of them counts.")]}
         )
     return agreement
-
-
-def _keep_document(
-    by: User, agreement: Agreement, community_id: int | None, file: SafeLetter
-) -> SignedDocument:
-    kept = SignedDocument(
-        agreement=agreement,
-        version_number=agreement.offered_number or 0,
-        community_id=community_id,
-        file=ContentFile(file.content, name=secrets.token_hex(16) + file.suffix),
-        original_name=file.name,
-        content_type=file.content_type,
-        digest=hashlib.sha256(file.content).hexdigest(),
-        by=by,
-    )
-    try:
-        kept.save()
-        record(
-            Topic.AGREEMENT_DOCUMENT_ADDED,
-            subject=agreement,
-            by=by,
-            community_id=community_id,
-            document=kept.pk,
-        )
-    except BaseException:
-        if kept.file._committed:  # written, and its row was not
-            kept.file.storage.delete(kept.file.name)
-        raise
-    return kept
 
 
 def _checked(upload: UploadedFile, by: User) -> SafeLetter:

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 
 from backend.cities.documents import too_large
 from backend.common.errors import InvalidFields
-from backend.common.files import private_download, was_too_large
+from backend.common.files import opened, private_download, was_too_large
 from backend.introductions.models import Agreement, AgreementVersion
 from backend.introductions.queries.agreements import (
     agreement_for,
@@ -145,7 +145,7 @@ class DocumentView(ApiView):
     ) -> FileResponse:
         document = document_for(current_reader(request), agreement_id, document_id)
         return private_download(
-            document.file.open("rb"),
+            opened(document.file),
             name=document.original_name,
             content_type=document.content_type,
         )

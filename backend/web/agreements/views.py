@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from backend.accounts.grants import Resource, Verb
 from backend.cities.documents import too_large
 from backend.common.errors import Conflict, InvalidFields, NotVisible
-from backend.common.files import private_download, was_too_large
+from backend.common.files import opened, private_download, was_too_large
 from backend.introductions.documents import PLACEHOLDERS, blocks
 from backend.introductions.models import Agreement, AgreementType
 from backend.introductions.queries.agreements import (
@@ -177,7 +177,7 @@ def send_document(request: HttpRequest, agreement_id: int) -> HttpResponse:
 def download(request: HttpRequest, agreement_id: int, document_id: int) -> FileResponse:
     document = document_for(current_reader(request), agreement_id, document_id)
     return private_download(
-        document.file.open("rb"), name=document.original_name, content_type=document.content_type
+        opened(document.file), name=document.original_name, content_type=document.content_type
     )
 
 

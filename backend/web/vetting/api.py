@@ -23,7 +23,7 @@ from backend.cities.services import (
     request_changes,
 )
 from backend.cities.vetting import submissions_of
-from backend.common.files import private_download, was_too_large
+from backend.common.files import opened, private_download, was_too_large
 from backend.web.access import Level, open_to
 from backend.web.profiles.serializers import (
     LetterSerializer,
@@ -148,5 +148,5 @@ class LetterView(ApiView):
             by=current_user(request), community_id=community_id, letter_id=letter_id
         )
         return private_download(
-            letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type
+            opened(letter.file), name=letter.original_name, content_type=letter.content_type
         )

@@ -28,7 +28,7 @@ from backend.cities.services import (
 )
 from backend.cities.vetting import notes_for, submissions_of, vetting_trail
 from backend.common.errors import InvalidFields
-from backend.common.files import private_download, was_too_large
+from backend.common.files import opened, private_download, was_too_large
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_reader, current_user
 from backend.web.profiles.presentation import describe
@@ -192,5 +192,5 @@ def staff_download(request: HttpRequest, community_id: int, letter_id: int) -> F
 def _letter_file(request: HttpRequest, community_id: int, letter_id: int) -> FileResponse:
     letter = read_letter(by=current_user(request), community_id=community_id, letter_id=letter_id)
     return private_download(
-        letter.file.open("rb"), name=letter.original_name, content_type=letter.content_type
+        opened(letter.file), name=letter.original_name, content_type=letter.content_type
     )

@@ -19,6 +19,7 @@ from backend.cities.queries import submission_for
 from backend.cities.vetting import Signal, registrable_domain, signals_of
 from backend.common.errors import InvalidFields, NotVisible
 from backend.outbox.models import Event
+from tasks.inline import drain
 from tests.actors import ACTORS, make_world
 from tests.factories import (
     CommunityFactory,
@@ -148,6 +149,7 @@ def test_letters_go_with_their_sender() -> None:
     )
     gone, stays = attach(owner), attach(other)
     assert services.erase_letters_of(owner.user) == 1
+    drain()
     assert not Path(gone.file.path).exists()
     assert Path(stays.file.path).exists()
     assert list(VettingLetter.objects.all()) == [stays]

@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
+from backend.common.files import check_storage
 from backend.outbox.models import Heartbeat
 from backend.runtime.datafolder import DataFolder, write_private
 from backend.runtime.pdf_libraries import ensure_pdf_libraries
@@ -62,6 +63,13 @@ class Command(BaseCommand):
             said = " ".join(str(error).split())
             raise CommandError(
                 f"DATABASE_URL is refused by its server: {said}; check user, password and name"
+            ) from None
+        try:
+            check_storage()
+        except OSError as error:
+            raise CommandError(
+                f"FILES_URL: the storage keeps no files ({' '.join(str(error).split())}); check "
+                "its address, its credentials and what they may do"
             ) from None
         libraries = Thread(target=self._install_pdf_libraries, daemon=True)
         if run_folder is not None:

@@ -84,14 +84,23 @@ def to_sides(pair: CommunityPair, subject_id: int, **payload: Any) -> list[Notif
     ]
 
 
+def to_people(event: Event, **payload: Any) -> list[Notification]:
+    """To everybody with a role in the event's community that staff have confirmed."""
+    return _to_community(event, payload, vetted=True)
+
+
 def to_owners(event: Event, **payload: Any) -> list[Notification]:
     """To everybody with a role in the event's community, confirmed by staff or not."""
-    owners = people_of([event.community_id] if event.community_id else [], vetted=False)
+    return _to_community(event, payload, vetted=False)
+
+
+def _to_community(event: Event, payload: dict[str, Any], *, vetted: bool) -> list[Notification]:
+    people = people_of([event.community_id] if event.community_id else [], vetted=vetted)
     return [
         Notification(
             recipient_id=user_id, community_id=own, subject_id=event.subject_id, payload=payload
         )
-        for user_id, own in owners
+        for user_id, own in people
     ]
 
 
@@ -346,6 +355,32 @@ def _confirmation_due(notification: Notification) -> MessageText:
             % own,
         ),
         _("Confirm or correct it"),
+    )
+
+
+# Contacts
+
+
+@notice(
+    "contacts_opened",
+    gettext_lazy("Contacts read in an emergency"),
+    Topic.CONTACTS_READ,
+    recipients=lambda event: (
+        to_people(event, reader=event.by_id) if event.payload.get("broken_glass") else []
+    ),
+    path=community_page("web:community_audit_log"),
+)
+def _contacts_opened(notification: Notification) -> MessageText:
+    """Who read them is named as they are called now: an erased account has no name any more."""
+    reader = User.objects.get(pk=notification.payload["reader"])
+    return MessageText(
+        _("An administrator has read your contacts"),
+        (
+            _("%(reader)s, an administrator, has read the contacts of %(own)s in an emergency.")
+            % {"reader": reader, "own": own_name(notification)},
+            _("The time and the reason are in the list of what happened in your community."),
+        ),
+        _("Read the reason"),
     )
 
 

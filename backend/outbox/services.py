@@ -48,7 +48,8 @@ def record(
 
     ``subject`` is the row that it happened to, or its (model or its name in lower case, id); ``by``
     is who did it, None for the service; ``community_id`` names the community whose trail it belongs
-    to; ``payload`` holds ids, counts and codes (JSON), never free text of a person.
+    to; ``payload`` holds ids, counts and codes (JSON), never free text of a person: the reason of a
+    break-glass alone is kept so.
 
     Raises:
         TransactionManagementError: there is no transaction, so the change could be lost without its

@@ -1,13 +1,27 @@
 from __future__ import annotations
 
+import time
+
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Contact
+from backend.notifications.models import Delivery, Notification
+from backend.notifications.notices import describe
+from backend.notifications.services import notify_people
 from backend.outbox.models import Event
+from backend.privacy.data import create_token
 from backend.web.models import IdempotencyKey
-from tests.factories import CommunityRoleFactory, ContactFactory, OrganisationFactory, UserFactory
+from tests.actors import sign_in_again
+from tests.factories import (
+    PASSWORD,
+    CommunityRoleFactory,
+    ContactFactory,
+    OrganisationFactory,
+    UserFactory,
+)
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to
 
@@ -68,10 +82,12 @@ def test_contacts_are_kept_by_officials_alone(
 def test_administrator_opens_contacts_by_a_reason_that_the_community_reads(
     official: CommunityRole, admin: User, sign_in: SignIn
 ) -> None:
+    newcomer = CommunityRoleFactory(community=official.community, vetted_at=None)
     ContactFactory(
         organisation=OrganisationFactory(community=official.community), name="Ana Contact"
     )
     address, client = reverse("web:staff_contacts", args=[official.community_id]), sign_in(admin)
+    sign_in_again(client, admin)
     asked = client.get(address).text
     assert "Ana Contact" not in asked
     refused = client.post(address, {"reason": "because"})
@@ -90,12 +106,44 @@ def test_administrator_opens_contacts_by_a_reason_that_the_community_reads(
         admin,
         "Their office burnt down; the mayor asked us to reach them.",
     )
-    trail = (
-        sign_in(official.user)
-        .get(f"/api/v1/communities/{official.community_id}/events/")
-        .json()["results"]
-    )
-    assert [event["topic"] for event in trail] == ["contacts_read"]
+    reader = sign_in(official.user)
+    (entry,) = reader.get(f"/api/v1/communities/{official.community_id}/events/").json()["results"]
+    assert (entry["topic"], entry["by_name"]) == ("contacts_read", str(admin))
+    page = reader.get(reverse("web:community_audit_log", args=[official.community_id])).text
+    assert "Their office burnt down; the mayor asked us to reach them." in page
+    assert str(admin) in page
+
+    notify_people(left.pk)
+    notice = Notification.objects.get()
+    assert (notice.kind, notice.recipient) == ("contacts_opened", official.user)
+    assert notice.recipient != newcomer.user
+    assert str(admin) in describe(notice).sentences[0]
+    assert Delivery.objects.filter(notification=notice).exists()
+    message = reader.get(reverse("web:inbox")).text
+    assert reverse("web:community_audit_log", args=[official.community_id]) in message
+
+
+def test_old_session_or_token_opens_no_contacts(
+    official: CommunityRole, admin: User, sign_in: SignIn
+) -> None:
+    contact = ContactFactory(organisation=OrganisationFactory(community=official.community))
+    reason, client = {"reason": "The mail of the community bounces."}, sign_in(admin)
+    sign_in_again(client, admin, at=time.time() - 330)
+    asked = client.post(reverse("web:staff_contacts", args=[official.community_id]), reason)
+    assert "reauthenticate" in asked.url
+    assert not Event.objects.filter(topic="contacts_read").exists()
+    path = f"/api/v1/communities/{official.community_id}/contacts/break-glass/"
+    answer = client.post(path, reason, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (403, "reauthentication_required")
+    _token, words = create_token(by=admin, name="x", days=1, scope="staff_act")
+    headers = {"Authorization": f"Token {words}"}
+    answer = Client().post(path, reason, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "session_needed")
+    assert not Event.objects.filter(topic="contacts_read").exists()
+    # Signed in again, the administrator need not write the reason a second time
+    opened = client.post(asked.url, {"password": PASSWORD}, follow=True)
+    assert contact.email in opened.text
+    assert Event.objects.get(topic="contacts_read").payload["reason"] == reason["reason"]
 
 
 def test_curator_breaks_no_glass(official: CommunityRole, curator: User, sign_in: SignIn) -> None:
@@ -112,7 +160,9 @@ def test_each_reading_of_contacts_is_in_the_trail_and_none_is_kept(
 ) -> None:
     organisation = OrganisationFactory(community=official.community)
     ContactFactory(organisation=organisation, email="ana@city.example")
-    client = sign_in(UserFactory(admin=True))
+    admin = UserFactory(admin=True)
+    client = sign_in(admin)
+    sign_in_again(client, admin)
     for _ in range(2):
         answer = client.post(
             f"/api/v1/communities/{official.community_id}/contacts/break-glass/",

@@ -222,7 +222,7 @@ def read_contacts(*, by: User, community_id: int) -> list[Contact]:
 @transaction.atomic
 def break_glass(*, by: User, community_id: int, reason: str) -> list[Contact]:
     """A community's contacts for an administrator, in an emergency. The reason is in the trail,
-    which the community reads too.
+    which the community reads too, and its people get a notice.
 
     Raises:
         NotVisible: not an administrator, or no such community. InvalidFields: the reason says

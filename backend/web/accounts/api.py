@@ -5,12 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from allauth.account.adapter import get_adapter
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
-from django.conf import settings
 from django.contrib.auth import logout
 from django.db.models import QuerySet
-from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +14,6 @@ from rest_framework.response import Response
 from backend.accounts.models import ApiToken, User
 from backend.accounts.services import change_staff_role, staff_members, update_account
 from backend.cities.queries import communities_of
-from backend.common.errors import NotAllowed
 from backend.notifications.models import Notification
 from backend.notifications.services import inbox, mark_read, unread_count
 from backend.outbox.models import Event
@@ -43,6 +38,7 @@ from backend.web.rest.base import (
     body_of,
     current_user,
     operation,
+    person_just_signed_in,
     validated,
 )
 
@@ -85,36 +81,6 @@ class NotificationsReadView(ApiView):
     )
     def post(self, request: Request, data: Data) -> object:
         return {"marked": mark_read(by=current_user(request), notification_ids=data["ids"])}
-
-
-def person_in_session(request: Request) -> User:
-    """The person, signed in. Raises NotAllowed for a request by token: a token that leaks must not
-    make others, or end the account.
-    """
-    user = current_user(request)
-    if request.auth is not None:
-        raise NotAllowed(
-            "A token cannot do this. Sign in to the account itself.", code="session_needed"
-        )
-    return user
-
-
-def person_just_signed_in(request: Request) -> User:
-    """The person, whose last sign-in is as recent as pages ask for the same act. Raises NotAllowed:
-    a token, or a session that has to prove itself again (code ``reauthentication_required``, with
-    the address of the page where that is done).
-    """
-    user = person_in_session(request)
-    if is_reauthentication_required(request._request, app="allauth.account"):
-        ways = get_adapter().get_reauthentication_methods(user)
-        path = ways[0]["url"] if ways else reverse("account_login")
-        error = NotAllowed(
-            "Sign in again first: this session has not done so in the last minutes.",
-            code="reauthentication_required",
-        )
-        error.details = {"sign_in_at": f"{settings.PUBLIC_URL}{path}"}
-        raise error
-    return user
 
 
 @open_to(GET=Level.SIGNED_IN)

@@ -54,6 +54,9 @@ class CommunityEventSerializer(EventSerializer):
     """An event as its community reads it."""
 
     id = serializers.CharField(source="public_id")  # type: ignore[assignment]
+    by_name = serializers.CharField(
+        source="by.__str__", default="", help_text="Empty: the service itself"
+    )
 
 
 class RequestedSerializer(serializers.Serializer):

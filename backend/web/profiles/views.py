@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -432,9 +433,10 @@ def own_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
 @open_to(Level.STAFF)
 @cache_control(no_store=True, private=True)
 @require_http_methods(["GET", "HEAD", "POST"])
+@reauthentication_required(allow_get=True, enabled=lambda request: request.user.is_admin)
 def staff_contacts(request: HttpRequest, community_id: int) -> HttpResponse:
     """A community's contacts for staff, who leave a trace by reading them: curators in their work,
-    administrators by a reason.
+    administrators by a reason, after a fresh sign-in.
     """
     user = current_user(request)
     form = BreakGlassForm(request.POST or None)

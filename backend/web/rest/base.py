@@ -8,9 +8,13 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django import forms
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import QueryDict
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated
@@ -23,6 +27,7 @@ from rest_framework.views import APIView
 from backend.accounts.models import User
 from backend.cities.permissions import Reader
 from backend.common.bounds import LARGEST_ID
+from backend.common.errors import NotAllowed
 from backend.web.access import Access
 from backend.web.html.forms import DomainForm, Filters
 from backend.web.rest.idempotency import idempotent
@@ -81,6 +86,36 @@ def current_reader(request: Request) -> Reader:
     if not isinstance(reader, Reader):
         raise NotAuthenticated
     return reader
+
+
+def person_in_session(request: Request) -> User:
+    """The person, signed in. Raises NotAllowed for a request by token: a token that leaks must not
+    make others, or end the account.
+    """
+    user = current_user(request)
+    if request.auth is not None:
+        raise NotAllowed(
+            "A token cannot do this. Sign in to the account itself.", code="session_needed"
+        )
+    return user
+
+
+def person_just_signed_in(request: Request) -> User:
+    """The person, whose last sign-in is as recent as pages ask for the same act. Raises NotAllowed:
+    a token, or a session that has to prove itself again (code ``reauthentication_required``, with
+    the address of the page where that is done).
+    """
+    user = person_in_session(request)
+    if is_reauthentication_required(request._request, app="allauth.account"):
+        ways = get_adapter().get_reauthentication_methods(user)
+        path = ways[0]["url"] if ways else reverse("account_login")
+        error = NotAllowed(
+            "Sign in again first: this session has not done so in the last minutes.",
+            code="reauthentication_required",
+        )
+        error.details = {"sign_in_at": f"{settings.PUBLIC_URL}{path}"}
+        raise error
+    return user
 
 
 def validated(body: Body, data: Any) -> Data:

@@ -211,6 +211,7 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
         "profile_submitted": {"community": pair.a_id},
         "second_approval": {"community": pair.a_id},
         "membership_ending": {"paid_through": "2027-01-31"},
+        "contacts_opened": {"reader": curator.pk},
     }
     meeting = MeetingFactory(introduction=introduction)
     for kind in NOTICES:

@@ -31,6 +31,7 @@ from backend.cities.profile_validation import missing_answers, valid_part
 from backend.common.bounds import valid_ids
 from backend.common.errors import NotVisible
 from backend.outbox.models import Event
+from backend.outbox.queries import staff_trail, without_undone
 
 
 def seeking_communities() -> QuerySet[Community]:
@@ -156,13 +157,16 @@ def trail_for(reader: Reader) -> QuerySet[Event]:
         return whole_trail(reader.user).filter(community_id=reader.community_id)
     community_id = reader.require(Verb.READ, Resource.AUDIT_OWN)
     events = Event.objects.filter(community_id=community_id).order_by("-id")
+    events = without_undone(events)
     return events.filter(by=reader.user.pk) if reader.actor == Actor.UNVETTED else events
 
 
 def whole_trail(user: User | AnonymousUser) -> QuerySet[Event]:
-    """The audit trail of everything, the latest first. Raises NotVisible for others than staff."""
+    """The audit trail of everything as staff read it, the latest first. Raises NotVisible for
+    others than staff.
+    """
     require_staff(user, Verb.READ, Resource.AUDIT_ALL)
-    return Event.objects.order_by("-id")
+    return staff_trail(Event.objects.order_by("-id"))
 
 
 # Reads of the partnerships that communities had before they came.

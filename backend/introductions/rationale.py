@@ -51,9 +51,7 @@ def freeze_rationale(agreement: Agreement) -> dict[str, Any]:
         "reasons": _reasons(suggestion) if suggestion else [],
         "decisions": [
             _decision(row)
-            for row in suggestion.decisions.filter(undone_at__isnull=True)
-            .select_related("by")
-            .order_by("id")
+            for row in suggestion.decisions.in_effect().select_related("by").order_by("id")
         ]
         if suggestion
         else [],

@@ -16,6 +16,7 @@ from django.db.models import (
     Case,
     Count,
     DurationField,
+    Exists,
     ExpressionWrapper,
     F,
     Max,
@@ -116,7 +117,7 @@ def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> lis
         .annotate(
             suggested=Count("pk"),
             released=Count("pk", filter=Q(released_at__isnull=False)),
-            answered=Count("pk", filter=Q(a_state__in=_ANSWERS) | Q(b_state__in=_ANSWERS)),
+            answered=Count("pk", filter=_answered(database_now())),
             mutual=Count("pk", filter=Q(status__in=_MUTUAL)),
         )
     )
@@ -130,6 +131,15 @@ def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> lis
         row[5] += bool(reached & _MET)
         row[6] += _I.AGREEMENT in reached
     return [FunnelRow(label, tuple(counts)) for label, counts in sorted(counted.items())]
+
+
+def _answered(now: dt.datetime) -> Q:
+    """Suggestions that a side has answered; an answer that can still be undone is not given yet."""
+    condition = Q(Exists(Decision.objects.in_effect().filter(suggestion=OuterRef("pk"))))
+    for side in "ab":
+        is_final = Q(**{f"{side}_final_at__isnull": True}) | Q(**{f"{side}_final_at__lte": now})
+        condition |= Q(**{f"{side}_state__in": _ANSWERS}) & is_final
+    return condition
 
 
 def _label(key: dt.datetime | str) -> str:
@@ -213,7 +223,7 @@ def response_times(
     """
     require_staff(user, Verb.READ, Resource.STATISTICS)
     released = "suggestion__released_at"
-    found = Decision.objects.filter(
+    found = Decision.objects.in_effect().filter(
         scope.within(released), answer__in=_FIRST, **{f"{released}__isnull": False}
     )
     if scope.country:

@@ -82,8 +82,10 @@ def _answers() -> Answers:
     """Answers that say something about the fit, by the preference that their side had."""
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     about_fit = (Decision.Reason.NO_FIT, Decision.Reason.TOO_FAR_APART, "")
-    decisions = Decision.objects.exclude(answer=Decision.Answer.WITHDRAWN).filter(
-        reason__in=about_fit
+    decisions = (
+        Decision.objects.in_effect()
+        .exclude(answer=Decision.Answer.WITHDRAWN)
+        .filter(reason__in=about_fit)
     )
     fields = (
         "community_id",

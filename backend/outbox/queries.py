@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from django.db.models import DurationField, ExpressionWrapper, Min, QuerySet
+from django.conf import settings
+from django.db.models import DurationField, Exists, ExpressionWrapper, Min, OuterRef, QuerySet
 from django.db.models.functions import Now
 
 from backend.outbox.models import Event, Heartbeat, Job
+from backend.outbox.topics import Topic
 
 
 def oldest_waiting_age(*, besides: Sequence[str] = ()) -> dt.timedelta | None:
@@ -49,12 +51,35 @@ def dead_letters() -> QuerySet[Job]:
     )
 
 
-def trail(subject_type: str, subject_id: int) -> QuerySet[Event]:
-    """The audit trail of one row, oldest first; ``subject_type`` is its model's name in lower
-    case.
+def without_undone(events: QuerySet[Event]) -> QuerySet[Event]:
+    """Leaves out answers that were undone, with their undoing: they are as if never given. Whose
+    they were reads them in the record of the own acts.
     """
-    return (
-        Event.objects.filter(subject_type=subject_type, subject_id=subject_id)
-        .select_related("by")
-        .order_by("id")
+    undone = Event.objects.filter(
+        topic=Topic.SUGGESTION_ANSWER_UNDONE,
+        subject_type=OuterRef("subject_type"),
+        subject_id=OuterRef("subject_id"),
+        community_id=OuterRef("community_id"),
+        payload__answer=OuterRef("payload__answer"),
+        id__gt=OuterRef("id"),
     )
+    return events.exclude(topic=Topic.SUGGESTION_ANSWER_UNDONE).exclude(
+        Exists(undone), topic=Topic.SUGGESTION_ANSWERED
+    )
+
+
+def staff_trail(events: QuerySet[Event]) -> QuerySet[Event]:
+    """Events as staff read them: answers from when they can no longer be undone."""
+    window = dt.timedelta(seconds=settings.SUGGESTIONS["undo_seconds"])
+    known = without_undone(events)
+    if not window:
+        return known
+    return known.exclude(topic=Topic.SUGGESTION_ANSWERED, recorded_at__gt=Now() - window)
+
+
+def trail(subject_type: str, subject_id: int) -> QuerySet[Event]:
+    """The audit trail of one row as staff read it, oldest first; ``subject_type`` is its model's
+    name in lower case.
+    """
+    events = Event.objects.filter(subject_type=subject_type, subject_id=subject_id)
+    return staff_trail(events).select_related("by").order_by("id")

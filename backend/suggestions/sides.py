@@ -15,7 +15,8 @@ from django.db.models import Q
 from backend.cities.models import Community
 from backend.common.dates import months_after
 from backend.common.errors import NotVisible
-from backend.suggestions.models import Pair, Suggestion
+from backend.suggestions.models import Decision, Pair, Suggestion
+from backend.suggestions.states import UNDO_TRANSITIONS
 
 
 def cooling_end(moment: dt.datetime) -> dt.datetime:
@@ -60,10 +61,6 @@ class SuggestionSide:
         return str(self.value("state"))
 
     @property
-    def state_label(self) -> str:
-        return str(Suggestion.SideState(self.state).label)
-
-    @property
     def fit(self) -> Fit:
         """How well the other side fits this one."""
         preference, coverage, reasons = map(self.value, ("preference", "coverage", "reasons"))
@@ -87,6 +84,20 @@ class SuggestionSide:
 def sides_of(suggestion: Suggestion) -> tuple[SuggestionSide, SuggestionSide]:
     """Side a and side b."""
     return SuggestionSide(suggestion, "a"), SuggestionSide(suggestion, "b")
+
+
+def state_in_effect(side: SuggestionSide, now: dt.datetime) -> str:
+    """The side's answer as staff know it: one that can still be undone is not given yet."""
+    if side.final_at is None or side.final_at <= now or not UNDO_TRANSITIONS[side.state]:
+        return side.state
+    (before,) = UNDO_TRANSITIONS[side.state]
+    if side.state == Suggestion.SideState.INTERESTED:
+        # An interest whose withdrawal was undone has a window of its own, and was given before
+        answers = Decision.objects.in_effect().filter(
+            suggestion=side.suggestion, community_id=side.community_id, answer=side.state
+        )
+        return side.state if answers.exists() else before
+    return before
 
 
 def home_side_first(suggestion: Suggestion) -> tuple[SuggestionSide, SuggestionSide]:

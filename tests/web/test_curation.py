@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pytest
 from django.test import Client
 
-from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
+from backend.introductions.statistics import TABLES, Scope, statistics_table
+from backend.suggestions.models import Decision, ExclusionRule, ReleasePolicy, Suggestion
+from backend.suggestions.services import answer_suggestion, undo_answer
 from tests.actors import World
 from tests.factories import CommunityFactory, PlaceFactory, SuggestionFactory, document
 from tests.web.html_forms import forms_of, one_line, url
@@ -259,3 +263,90 @@ def test_pair_is_assessed_and_proposed_by_hand(world: World) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "not_eligible")
     assert world.client("admin").get(f"{API}proposals/assessment/", sides).status_code == 404
     assert Suggestion.objects.count() == 1
+
+
+# An answer in its window, and one that was undone, are nowhere.
+
+
+def read_by_staff(world: World, suggestion: Suggestion) -> dict[str, Any]:
+    """Every page, answer and figure of staff that an answer of A could change."""
+    client = world.client("admin")
+    paths = [
+        url("staff_suggestions"),
+        url("staff_suggestion", suggestion.pk),
+        url("staff_events"),
+        f"/communities/{world.a.pk}/",
+        "/staff/records/outbox/event/",
+        f"/api/v1/staff/suggestions/{suggestion.pk}/",
+        "/api/v1/staff/suggestions/",
+        "/api/v1/staff/events/",
+        f"/api/v1/communities/{world.a.pk}/events/",
+    ]
+    seen: dict[str, Any] = {}
+    for path in paths:
+        response = client.get(path)
+        assert response.status_code == 200, path
+        seen[path] = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", response.text)
+    for table in TABLES:
+        seen[table] = statistics_table(world.user("admin"), table, Scope())
+    return seen
+
+
+@pytest.mark.parametrize("given", ["interested", "declined"])
+def test_staff_read_nothing_of_an_answer_before_it_takes_effect(
+    world: World, settings: Any, given: str
+) -> None:
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}
+    suggestion = world.released()
+    official = world.user("official")
+    before = read_by_staff(world, suggestion)
+    trail = world.client("official").get(f"/api/v1/communities/{world.a.pk}/events/").json()
+    of_a: dict[str, Any] = {"by": official, "suggestion_id": suggestion.pk}
+    of_a["community_id"] = world.a.pk
+    reason = "no_fit" if given == "declined" else ""
+    answer_suggestion(**of_a, choice=given, reason=reason, comment="By mistake.")
+    assert read_by_staff(world, suggestion) == before
+    held = world.client("curator").post(f"/api/v1/staff/suggestions/{suggestion.pk}/hold/")
+    assert (held.status_code, "two minutes" in held.json()["detail"]) == (409, True)
+    undo_answer(**of_a)
+    assert read_by_staff(world, suggestion) == before
+    assert world.client("official").get(f"/api/v1/communities/{world.a.pk}/events/").json() == trail
+    assert not Decision.objects.in_effect().exists()
+    own = world.client("official").get("/api/v1/me/audit-log/").json()["results"]
+    assert [event["topic"] for event in own] == [
+        "suggestion_answer_undone",
+        "suggestion_answered",
+    ], "whose act it was reads it"
+
+
+def test_answer_given_again_after_an_undo_is_read_when_it_takes_effect(
+    world: World, settings: Any
+) -> None:
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}
+    suggestion = world.released()
+    of_a: dict[str, Any] = {"by": world.user("official"), "suggestion_id": suggestion.pk}
+    of_a["community_id"] = world.a.pk
+    for _again in range(2):
+        answer_suggestion(**of_a, choice="interested")
+        undo_answer(**of_a)
+    answer_suggestion(**of_a, choice="interested")
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 0}
+    Suggestion.objects.update(a_final_at=None)
+    read = world.client("admin").get(f"/api/v1/staff/suggestions/{suggestion.pk}/").json()
+    assert read["a"]["state"] == "interested"
+    page = world.client("admin").get(url("staff_suggestion", suggestion.pk)).text
+    assert page.count("<strong>Interested</strong>") == 1
+    topics = [
+        event["topic"]
+        for event in world.client("admin").get("/api/v1/staff/events/").json()["results"]
+    ]
+    assert topics == ["suggestion_answered"]
+    assert statistics_table(world.user("admin"), "responses", Scope())[1][0][1] == 1
+    # A withdrawal that is undone leaves the interest where it was
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}
+    Decision.objects.update(at=suggestion.released_at)
+    before = read_by_staff(world, suggestion)
+    answer_suggestion(**of_a, choice="withdrawn")
+    assert read_by_staff(world, suggestion) == before
+    undo_answer(**of_a)
+    assert read_by_staff(world, suggestion) == before

@@ -136,7 +136,7 @@ def add_submission(index: int) -> None:
 
 STAFF_LISTS: dict[str, tuple[Callable[[int], object], int]] = {
     "staff_vetting": (add_submission, 13),
-    "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 8),
+    "staff_suggestions": (lambda i: SuggestionFactory(proposed=True), 9),
     "staff_introductions": (
         lambda i: (IntroductionFactory(), ExclusionRuleFactory(country=None, pair=PairFactory())),
         12,

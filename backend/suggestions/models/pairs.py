@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.models import Community
+from backend.common.dates import database_now
 
 
 class Pair(models.Model):
@@ -175,6 +178,14 @@ class Suggestion(models.Model):
         ]
 
 
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    def in_effect(self) -> DecisionQuerySet:
+        """Answers that can no longer be undone: staff, figures and learning know no others."""
+        window = dt.timedelta(seconds=settings.SUGGESTIONS["undo_seconds"])
+        found = self.filter(undone_at__isnull=True)
+        return found.filter(at__lte=database_now() - window) if window else found
+
+
 class Decision(models.Model):
     """What one side answered. A withdrawal is a further row; undone answers are marked."""
 
@@ -205,6 +216,8 @@ class Decision(models.Model):
     undone_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
+
+    objects = DecisionQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -235,7 +235,7 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
         answer=state,
     )
     if before != _A.PENDING:
-        add_job(SETTLE, f"{decision_id}:undone", event=event, after=window)
+        add_job(SETTLE, f"{decision_id}:again", event=event, after=window)
     return suggestion
 
 

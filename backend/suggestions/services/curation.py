@@ -25,11 +25,12 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import active_rules, all_exclusion_rules, barred_among
 from backend.suggestions.models import ExclusionRule, Pair, ReleasePolicy, ScoringRun, Suggestion
-from backend.suggestions.sides import lock_suggestion
+from backend.suggestions.sides import lock_suggestion, sides_of, state_in_effect
 from backend.suggestions.states import SUGGESTION_TRANSITIONS
 
 _S = Suggestion.Status
 _A = Suggestion.SideState
+_PENDING = {_A.PENDING.value}
 
 
 @transaction.atomic
@@ -62,10 +63,15 @@ def release(*, by: User, suggestion_id: int, announce: bool = True) -> Suggestio
 
 @transaction.atomic
 def hold(*, by: User, suggestion_id: int) -> Suggestion:
-    """Hides a suggestion that neither side has answered. Raises NotVisible, WrongState."""
+    """Hides a suggestion that neither side has answered.
+
+    Raises NotVisible (no curator), WrongState (answered; or just being answered, see ``answers``).
+    """
     require_staff(by, Verb.ACT, Resource.CURATION)
     suggestion = lock_suggestion(suggestion_id)
     if not suggestion.a_state == suggestion.b_state == _A.PENDING:
+        if {state_in_effect(side, database_now()) for side in sides_of(suggestion)} == _PENDING:
+            raise WrongState("This suggestion cannot be held right now; try again in two minutes.")
         raise WrongState("A side has answered already; this suggestion can no longer be held.")
     change_state(suggestion, "status", _S.HELD, SUGGESTION_TRANSITIONS)
     record(Topic.SUGGESTION_HELD, subject=suggestion, by=by)

@@ -41,9 +41,7 @@ def learn_weights() -> WeightSet:
 
 def _answers(in_use: dict[str, object]) -> Iterator[Answered]:
     """Every first answer with its side's reasons; an interest withdrawn later counts too."""
-    decisions = Decision.objects.filter(undone_at__isnull=True).exclude(
-        answer=Decision.Answer.WITHDRAWN
-    )
+    decisions = Decision.objects.in_effect().exclude(answer=Decision.Answer.WITHDRAWN)
     decisions = decisions.select_related("suggestion__pair", "suggestion__run")
     for decision in decisions.defer("suggestion__run__snapshot").order_by("pk"):
         suggestion = decision.suggestion

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from functools import cached_property
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.common.bounds import LARGEST_ID, longest
+from backend.common.dates import database_now
 from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
 from backend.suggestions.services.curation import MOST_AT_ONCE
 from backend.suggestions.services.proposals import Assessment
-from backend.suggestions.sides import sides_of
+from backend.suggestions.sides import sides_of, state_in_effect
 from backend.web.introductions.serializers import OwnerSerializer
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
@@ -38,9 +41,15 @@ class StaffSuggestionSerializer(serializers.Serializer):
     expires_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
 
+    @cached_property
+    def now(self) -> dt.datetime:
+        """One moment for the whole page."""
+        return database_now()
+
     def to_representation(self, suggestion: Any) -> Any:
         sides = {
-            side.letter: side_values(side.fit) | {"state": side.state, "rank": side.value("rank")}
+            side.letter: side_values(side.fit)
+            | {"state": state_in_effect(side, self.now), "rank": side.value("rank")}
             for side in sides_of(suggestion)
         }
         names = (

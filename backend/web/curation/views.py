@@ -4,6 +4,7 @@ pairs proposed by hand.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.contrib import messages
@@ -39,7 +40,7 @@ from backend.suggestions.services.proposals import (
     promising_threshold,
     propose_pair,
 )
-from backend.suggestions.sides import Fit, home_side_first
+from backend.suggestions.sides import Fit, home_side_first, state_in_effect
 from backend.web.access import Level, open_to
 from backend.web.curation.forms import (
     ExclusionRuleForm,
@@ -61,8 +62,13 @@ def suggestion_list(request: HttpRequest) -> HttpResponse:
     form = SuggestionFilters(request.GET)
     found = form.narrow(staff_suggestions(current_user(request)))
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    now = database_now()
     rows = [
-        (suggestion, side_texts(*(side.fit for side in home_side_first(suggestion))))
+        (
+            suggestion,
+            side_texts(*(side.fit for side in home_side_first(suggestion))),
+            _can_hold(suggestion, _states(suggestion, now)),
+        )
         for suggestion in page
     ]
     shows_sample = any(
@@ -78,6 +84,16 @@ def suggestion_list(request: HttpRequest) -> HttpResponse:
     return render(request, "curation/staff_suggestions.html", context)
 
 
+def _states(suggestion: Suggestion, now: dt.datetime) -> list[str]:
+    """Both sides' answers as staff know them, the side at home first."""
+    return [state_in_effect(side, now) for side in home_side_first(suggestion)]
+
+
+def _can_hold(suggestion: Suggestion, states: list[str]) -> bool:
+    is_pending = set(states) == {Suggestion.SideState.PENDING.value}
+    return suggestion.status == Suggestion.Status.RELEASED and is_pending
+
+
 @open_to(Level.STAFF)
 @require_safe
 def detail(request: HttpRequest, suggestion_id: int) -> HttpResponse:
@@ -85,17 +101,19 @@ def detail(request: HttpRequest, suggestion_id: int) -> HttpResponse:
     if suggestion is None:
         raise NotVisible
     first, second = home_side_first(suggestion)
+    states = _states(suggestion, database_now())
     context: dict[str, Any] = {
         "suggestion": suggestion,
-        "states": [first.state_label, second.state_label],
+        "states": [Suggestion.SideState(state).label for state in states],
         **_in_words(first.fit, second.fit),
-        "decisions": suggestion.decisions.select_related("community", "by").order_by("id"),
+        "decisions": suggestion.decisions.in_effect()
+        .select_related("community", "by")
+        .order_by("id"),
         "events": trail("suggestion", suggestion.pk),
         "proposal": HandProposal.objects.select_related("by").filter(suggestion=suggestion).first(),
         "introduction": suggestion.introductions.order_by("-id").first(),
         "can_release": suggestion.status in RELEASABLE,
-        "can_hold": suggestion.status == Suggestion.Status.RELEASED
-        and suggestion.a_state == suggestion.b_state == "pending",
+        "can_hold": _can_hold(suggestion, states),
         "shows_sample": suggestion.pair.a.is_sample or suggestion.pair.b.is_sample,
     }
     return render(request, "curation/staff_suggestion.html", context)

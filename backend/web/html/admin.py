@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import AdminSite, ModelAdmin
-from django.db.models import BinaryField, Model
+from django.db.models import BinaryField, Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver
 from django.views.decorators.cache import never_cache
@@ -29,6 +29,7 @@ from backend.cities.models import (
     ReferenceLoad,
 )
 from backend.outbox.models import Event, Heartbeat, Job, ScheduledTick
+from backend.outbox.queries import staff_trail
 from backend.suggestions.models import CurrentRun, ScoringRun, ScoringShard, WeightSet
 from backend.web.access import Level, open_to
 from backend.web.html.errors import not_found
@@ -113,6 +114,10 @@ class ReadOnlyModelAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return staff_trail(rows) if self.model is Event else rows
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """All but bytes, which nobody can read."""

@@ -94,9 +94,9 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
     "introduction: read by API": (api("{own}/"), MEMBERS | STAFF),
     "introduction: read on its page": (page(f"{PAGE}/"), MEMBERS | STAFF),
     "introduction: read on staff's page": (page(f"staff/{PAGE}/"), STAFF),
-    "introduction: move by API": (api("{own}/move/", {"stage": "exploring"}), {"curator"}),
+    "introduction: move by API": (api("{own}/move/", {"stage": "first_meeting"}), {"curator"}),
     "introduction: move on the board": (
-        page(f"staff/{PAGE}/move/", {"stage": "exploring"}),
+        page(f"staff/{PAGE}/move/", {"stage": "first_meeting"}),
         {"curator"},
     ),
     "introduction: assign by API": (

@@ -252,7 +252,7 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
     "introduction A–B: read as staff": (api("staff/introductions/{introduced}/"), STAFF),
     "introduction A–B: consent": (api("{introduction}/consent/", {}), SPEAKERS),
     "introduction A–B: move": (
-        api("staff/introductions/{introduced}/move/", {"stage": "exploring"}),
+        api("staff/introductions/{introduced}/move/", {"stage": "first_meeting"}),
         {"curator"},
     ),
     "introduction: open by hand": (

@@ -44,7 +44,10 @@ def _sides_of_introduction(event: Event) -> list[Notification]:
 
 
 def _introduced_recipients(event: Event) -> list[Notification]:
-    introduced = event.payload.get("new") == Introduction.Stage.INTRODUCED
+    introduced = (event.payload.get("old"), event.payload.get("new")) == (
+        Introduction.Stage.TO_INTRODUCE,
+        Introduction.Stage.INTRODUCED,
+    )  # not where a card is moved back
     return _sides_of_introduction(event) if introduced else []
 
 

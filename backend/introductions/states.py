@@ -14,13 +14,19 @@ _OPEN = (
     _I.PROPOSAL,
     _I.COUNCIL_RESOLUTION,
 )
-# Staff move introductions freely among the open columns (people meet before anybody files it); only
-# an agreement leads to "agreement".
+
+
+def _moves(place: int) -> frozenset[str]:
+    """Forward one column at a time: each is an act of its own, and none is skipped. Back to any
+    column after the introduction, which both sides know of. A recorded agreement is an act that
+    follows from any of these.
+    """
+    back, forward = _OPEN[1:place], _OPEN[place + 1 : place + 2]
+    return frozenset({*back, *forward, _I.CLOSED} | ({_I.AGREEMENT} if place else set()))
+
+
 INTRODUCTION_TRANSITIONS: Transitions = {
-    **{
-        stage: frozenset({other for other in _OPEN if other != stage} | {_I.AGREEMENT, _I.CLOSED})
-        for stage in _OPEN
-    },
+    **{stage: _moves(place) for place, stage in enumerate(_OPEN)},
     _I.AGREEMENT: frozenset(),
     _I.CLOSED: frozenset(),
 }

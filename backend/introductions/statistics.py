@@ -13,6 +13,7 @@ from typing import Any, Literal
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import (
     Aggregate,
+    BooleanField,
     Case,
     Count,
     DurationField,
@@ -37,6 +38,7 @@ from backend.cities.permissions import require_staff
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.introductions.models import Agreement, Introduction
+from backend.introductions.queries.introductions import has_met
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, Suggestion
@@ -81,7 +83,8 @@ def country_abroad(pair: str = "pair") -> Combinable:
 
 
 # The funnel: of the suggestions made in a month, how many came how far. Each step counts all
-# that reached it, also those closed since.
+# that reached it, also those closed since. "Met" are those who have held a meeting: an agreement
+# may be signed without one.
 
 
 STEPS = ("suggested", "released", "answered", "mutual", "introduced", "met", "agreed")
@@ -89,8 +92,7 @@ _A = Suggestion.SideState
 _I = Introduction.Stage
 _MUTUAL = (Suggestion.Status.MUTUAL, Suggestion.Status.INTRODUCED)
 _ANSWERS = (_A.INTERESTED, _A.DECLINED, _A.WITHDRAWN)
-_MET = {_I.FIRST_MEETING, _I.EXPLORING, _I.PROPOSAL, _I.COUNCIL_RESOLUTION, _I.AGREEMENT}
-_INTRODUCED = {_I.INTRODUCED, *_MET}
+_INTRODUCED = {*_I} - {_I.TO_INTRODUCE, _I.CLOSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +125,12 @@ def funnel(user: User | AnonymousUser, scope: Scope, *, by: By = "month") -> lis
     )
     for label, *counts in early:
         counted[_label(label)][:4] = counts
-    for label, status, reached in _late_steps(made, by):
+    for label, status, reached, met in _late_steps(made, by):
         row = counted[_label(label)]
         # The board shows that it was, also where the interest has gone since
         row[3] += status not in _MUTUAL
         row[4] += bool(reached & _INTRODUCED)
-        row[5] += bool(reached & _MET)
+        row[5] += met
         row[6] += _I.AGREEMENT in reached
     return [FunnelRow(label, tuple(counts)) for label, counts in sorted(counted.items())]
 
@@ -148,14 +150,15 @@ def _label(key: dt.datetime | str) -> str:
 
 def _late_steps(
     made: QuerySet[Suggestion], by: By
-) -> list[tuple[dt.datetime | str, str, set[str]]]:
-    """For each suggestion that has been introduced: its row, its state now, and every column of the
-    board that an introduction of it has been in.
+) -> list[tuple[dt.datetime | str, str, set[str], bool]]:
+    """For each suggestion that has been introduced: its row, its state now, every column of the
+    board that an introduction of it has been in, and whether the two have met.
     """
     key = TruncMonth("suggestion__created_at", tzinfo=dt.UTC) if by == "month" else country_abroad()
-    found = Introduction.objects.filter(suggestion__in=made).annotate(key=key)
+    met = ExpressionWrapper(has_met(), output_field=BooleanField())
+    found = Introduction.objects.filter(suggestion__in=made).annotate(key=key, met=met)
     introductions = list(
-        found.values_list("pk", "key", "stage", "suggestion_id", "suggestion__status")
+        found.values_list("pk", "key", "stage", "suggestion_id", "suggestion__status", "met")
     )
     reached: defaultdict[int, set[str]] = defaultdict(set)
     moves = Event.objects.filter(
@@ -166,10 +169,11 @@ def _late_steps(
     for introduction, stage in moves.values_list("subject_id", "payload__new"):
         if stage:
             reached[introduction].add(stage)
-    by_suggestion: dict[int, tuple[dt.datetime | str, str, set[str]]] = {}
-    for introduction, label, stage, suggestion, status in introductions:
-        _row, _status, stages = by_suggestion.setdefault(suggestion, (label, status, set()))
-        stages |= reached[introduction] | {stage}
+    by_suggestion: dict[int, tuple[dt.datetime | str, str, set[str], bool]] = {}
+    for introduction, label, stage, suggestion, status, met_once in introductions:
+        earlier = by_suggestion.get(suggestion, (label, status, set(), False))
+        stages = earlier[2] | reached[introduction] | {stage}
+        by_suggestion[suggestion] = (label, status, stages, earlier[3] or met_once)
     return list(by_suggestion.values())
 
 

@@ -5,6 +5,7 @@ from sign-in to an introduction.
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 from django.test import Client
@@ -76,14 +77,15 @@ def test_two_curators_at_once_the_second_sees_the_conflict(world: World, sign_in
     first, second = world.client("curator"), sign_in(UserFactory(curator=True, name="Second"))
     address = url("staff_introduction_move", introduction.pk)
     seen = form_to(page(second, url("staff_introductions"), owner="nobody"), address).values
-    assert first.post(address, {"stage": "exploring", "expected": "introduced"}).status_code == 302
-    late = second.post(address, seen | {"stage": ["first_meeting"]})
+    moved = {"stage": "first_meeting", "expected": "introduced"}
+    assert first.post(address, moved).status_code == 302
+    late = second.post(address, seen | {"stage": ["closed"], "close_reason": ["other"]})
     assert late.status_code == 409
     html = late.text
-    assert f"{world.user('curator')} has moved it to “Exploring”" in html
-    assert form_to(html, address).values["expected"] == ["exploring"]
+    assert f"{world.user('curator')} has moved it to “First meeting”" in html
+    assert form_to(html, address).values["expected"] == ["first_meeting"]
     assert form_to(html, address).values["after"] == [url("staff_introductions") + "?owner=nobody"]
-    assert Introduction.objects.get().stage == "exploring"
+    assert Introduction.objects.get().stage == "first_meeting"
     on_its_page = second.post(address, {"stage": "first_meeting", "expected": "introduced"})
     assert on_its_page.status_code == 409
     assert "has moved it" in on_its_page.text
@@ -117,6 +119,55 @@ def test_menu_of_the_last_column_chooses_nothing_beforehand(world: World) -> Non
     Introduction.objects.update(stage="introduced")
     html = page(curator, url("staff_introduction", introduction.pk))
     assert form_to(html, address).values["stage"] == ["first_meeting"]
+
+
+def test_board_says_which_step_comes_before_a_column_and_asks_for_its_act(world: World) -> None:
+    introduction = world.introduced(stage="to_introduce", due_on=NOW.date())
+    curator, address = world.client("curator"), url("staff_introduction_move", introduction.pk)
+    shown = page(curator, url("staff_introductions"))
+    form, menu = form_to(shown, address), shown.split('name="expected"')[1]
+    assert re.findall(r'<option value="(\w*)"', menu) == ["introduced"], "none that skips a step"
+    dropped = curator.post(address, form.values | {"stage": ["exploring"]})
+    assert dropped.status_code == 409
+    assert "After “To introduce” comes “Introduced”" in dropped.text
+    assert form_to(dropped.text, address).values["expected"] == ["to_introduce"]
+    assert Introduction.objects.get().stage == "to_introduce"
+
+    for stage in ("introduced", "first_meeting"):
+        assert curator.post(address, {"stage": stage}).status_code == 302
+    asked = curator.post(address, form.values | {"stage": "exploring", "expected": "first_meeting"})
+    assert asked.status_code == 422
+    assert "Enter the day they met." in asked.text
+    values = form_to(asked.text, address).values
+    assert curator.post(address, values | {"met_on": "someday"}).status_code == 422
+    assert curator.post(address, values | {"met_on": f"{NOW:%Y-%m-%d}"}).status_code == 302
+    assert Introduction.objects.get().met_on == NOW.date()
+    assert "recorded by staff" in one_line(
+        page(curator, url("staff_introduction", introduction.pk))
+    )
+
+
+def test_sides_read_as_done_what_has_happened(world: World) -> None:
+    introduction = world.introduced(stage="agreement")
+    address, official = url("introduction", introduction.pk), world.client("official")
+
+    def marks() -> list[str]:
+        html = one_line(page(official, address))
+        found = re.findall(r'<li><span class="tag[^>]*>([\w ]+)</span>(?:<[^>]*>)?([\w ]+)', html)
+        return [f"{mark}: {words}" for mark, words in found]
+
+    assert marks() == [
+        "done: Introduced",
+        "not recorded: First meeting",
+        "not recorded: Exploring",
+        "not recorded: Proposal",
+        "not recorded: Council resolution",
+        "now: Agreement",
+    ]
+    Introduction.objects.update(stage="exploring")
+    assert marks()[1] == "not recorded: First meeting"
+    Introduction.objects.update(met_on=NOW.date())
+    assert marks()[1:3] == ["done: First meeting", "now: Exploring"]
 
 
 def test_barred_pair_is_not_introduced(world: World) -> None:

@@ -162,12 +162,27 @@ def test_introduction_is_moved_assigned_and_not_closed_without_a_reason(world: W
 def test_stale_move_is_refused_and_names_the_present_stage(world: World) -> None:
     introduction, curator = world.introduced(), world.client("curator")
     path = f"{STAFF}{introduction.pk}/"
-    move = {"stage": "exploring", "expected_stage": "introduced"}
+    move = {"stage": "first_meeting", "expected_stage": "introduced"}
     assert send(curator, f"{path}move/", move).status_code == 200
     late = send(curator, f"{path}move/", move | {"stage": "proposal"})
     assert (late.status_code, late.json()["code"]) == (409, "introduction_moved")
-    assert "has moved it to “Exploring”" in late.json()["detail"]
-    assert Introduction.objects.get().stage == "exploring"
+    assert "has moved it to “First meeting”" in late.json()["detail"]
+    assert Introduction.objects.get().stage == "first_meeting"
+
+
+def test_move_skips_no_step_and_asks_when_they_met(world: World) -> None:
+    introduction, curator = world.introduced(stage="to_introduce"), world.client("curator")
+    path = f"{STAFF}{introduction.pk}/move/"
+    skipped = send(curator, path, {"stage": "exploring"})
+    assert (skipped.status_code, skipped.json()["code"]) == (409, "step_skipped")
+    assert "both sides are notified" in skipped.json()["detail"]
+    for stage in ("introduced", "first_meeting"):
+        assert send(curator, path, {"stage": stage}).status_code == 200
+    unmet = send(curator, path, {"stage": "exploring"})
+    assert (unmet.status_code, list(unmet.json()["errors"])) == (422, ["met_on"])
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    met = send(curator, path, {"stage": "exploring", "met_on": today})
+    assert met.json()["met_on"] == today
 
 
 def test_side_leaves_once_and_its_contacts_close(world: World) -> None:

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('due_on', models.DateField(null=True)),
                 ('opened_because', models.TextField(blank=True, help_text='The recorded reason, where staff opened it by hand.')),
                 ('opened_at', models.DateTimeField(auto_now_add=True)),
+                ('met_on', models.DateField(help_text='When they first met, as staff recorded it; a meeting arranged here needs no such record.', null=True)),
                 ('stage_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='When it came into its column')),
                 ('opened_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='owned_introductions', to=settings.AUTH_USER_MODEL)),

@@ -50,6 +50,11 @@ class Introduction(models.Model):
         blank=True, help_text="The recorded reason, where staff opened it by hand."
     )
     opened_at = models.DateTimeField(auto_now_add=True)
+    met_on = models.DateField(
+        null=True,
+        help_text="When they first met, as staff recorded it; a meeting arranged here needs no such"
+        " record.",
+    )
     stage_since = models.DateTimeField(db_default=Now(), help_text="When it came into its column")
 
     class Meta:

@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
@@ -14,9 +15,15 @@ from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
 from backend.introductions.models import Introduction, Meeting
+from backend.introductions.states import INTRODUCTION_TRANSITIONS
+from backend.outbox.queries import trail
+from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import barred_among
 from backend.suggestions.models import ExclusionRule
 
+_STAGE = Introduction.Stage
+OVER = (_STAGE.AGREEMENT, _STAGE.CLOSED)
+COLUMNS = tuple(stage for stage in _STAGE if stage not in OVER)
 _RELATED = ("pair__a__country", "pair__b__country", "owner", "suggestion")
 
 
@@ -63,12 +70,38 @@ def introduction_for(reader: Reader, introduction_id: int) -> tuple[Introduction
     return introduction, reader
 
 
+# What has happened in an introduction, whatever column it is in now.
+
+
+def has_met() -> Q:
+    """The condition that the two of an introduction have met: a meeting that was fixed here, and
+    not cancelled, has begun; or staff have recorded the day.
+    """
+    begun = Meeting.objects.filter(
+        introduction=OuterRef("pk"), status=Meeting.Status.FIXED, starts_at__lte=Now()
+    )
+    return Q(met_on__isnull=False) | Q(Exists(begun))
+
+
+def have_met(introduction: Introduction) -> bool:
+    return Introduction.objects.filter(has_met(), pk=introduction.pk).exists()
+
+
+def steps_taken(introduction: Introduction) -> set[str]:
+    """The stages that were reached by an act. "First meeting" is among them when the two have met,
+    not when their card was in its column.
+    """
+    events = trail("introduction", introduction.pk).filter(topic=Topic.INTRODUCTION_MOVED)
+    taken = {introduction.stage, *events.values_list("payload__new", flat=True)}
+    taken.discard(_STAGE.FIRST_MEETING)
+    if introduction.stage in (*COLUMNS[1:], _STAGE.AGREEMENT):
+        taken.add(_STAGE.INTRODUCED)
+    return taken | ({_STAGE.FIRST_MEETING.value} if have_met(introduction) else set())
+
+
 # The board as staff narrow it down, and what its entries show at a glance.
 
 
-_STAGE = Introduction.Stage
-OVER = (_STAGE.AGREEMENT, _STAGE.CLOSED)
-COLUMNS = tuple(stage for stage in _STAGE if stage not in OVER)
 STUCK_AFTER = dt.timedelta(days=30)
 
 
@@ -86,13 +119,20 @@ class BoardEntry:
 
     @property
     def next_stage(self) -> str:
-        """The column to which an introduction usually goes next: what the menu offers first."""
-        later = (
-            COLUMNS[COLUMNS.index(_STAGE(self.introduction.stage)) + 1 :]
-            if self.introduction.stage in COLUMNS
-            else ()
-        )
-        return later[0] if later else ""
+        """The next column, which the menu offers first; empty after the last one."""
+        return next_column(self.introduction.stage)
+
+    @property
+    def targets(self) -> list[Introduction.Stage]:
+        """The columns to which it may be moved now, in the board's order."""
+        allowed = INTRODUCTION_TRANSITIONS[self.introduction.stage]
+        return [column for column in COLUMNS if column in allowed]
+
+
+def next_column(stage: str) -> str:
+    """The column after ``stage``; empty if there is none."""
+    later = COLUMNS[COLUMNS.index(_STAGE(stage)) + 1 :] if stage in COLUMNS else ()
+    return later[0] if later else ""
 
 
 def board_with_notes(user: User | AnonymousUser) -> QuerySet[Introduction]:

@@ -18,6 +18,7 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
 from backend.introductions.models import Consent, Introduction, IntroductionNote
+from backend.introductions.queries.introductions import OVER, have_met, next_column
 from backend.introductions.services.locks import lock_introduction
 from backend.introductions.services.meetings import cancel_meetings_to_come
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
@@ -104,17 +105,26 @@ def _require_not_excluded(pair_id: int) -> None:
 
 @transaction.atomic
 def move_introduction(
-    *, by: User, introduction_id: int, stage: str, close_reason: str = "", expected_stage: str = ""
+    *,
+    by: User,
+    introduction_id: int,
+    stage: str,
+    close_reason: str = "",
+    expected_stage: str = "",
+    met_on: dt.date | None = None,
 ) -> Introduction:
-    """Moves an introduction to another column. "introduced" tells both sides; "closed" needs a
-    reason; "agreement" comes from a recorded agreement.
+    """Moves an introduction to another column: forward one step at a time, back to any after
+    "to_introduce". "introduced" tells both sides; "exploring" needs a first meeting; "closed" needs
+    a reason; "agreement" comes from a recorded agreement.
 
     Args:
         expected_stage: the column in which the curator saw it; empty: wherever it is.
+        met_on: the day of a first meeting that was not arranged here, with the move from
+            "first_meeting" to "exploring".
 
     Raises:
-        NotVisible: no curator. InvalidFields: an unknown column or reason. WrongState: not from
-            where it is now, or excluded.
+        NotVisible: no curator. InvalidFields: an unknown column or reason, or when they met.
+            WrongState: not from where it is now (code ``step_skipped``), or excluded.
         Conflict: another curator has moved it since (code ``introduction_moved``).
     """
     require_staff(by, Verb.ACT, Resource.INTRODUCTION)
@@ -124,6 +134,9 @@ def move_introduction(
         raise Conflict(_moved_message(introduction), code="introduction_moved")
     if introduction.stage == _I.TO_INTRODUCE and stage != _I.CLOSED:
         _require_not_excluded(introduction.pair_id)
+    _check_step(introduction, stage)
+    introduction.met_on = _first_meeting(introduction, stage, met_on)
+    introduction.save(update_fields=["met_on"])
     _move_locked(introduction, by, stage, close_reason)
     return introduction
 
@@ -140,6 +153,68 @@ def _check_move(stage: str, close_reason: str) -> None:
         raise InvalidFields(errors)
     if stage == _I.AGREEMENT:
         raise WrongState("Record the agreement; the introduction moves by itself.")
+
+
+# What a move into each column says; the first one is told to both sides at once.
+_SAYS = {
+    _I.INTRODUCED: "both sides are notified that they are introduced",
+    _I.FIRST_MEETING: "the two arrange their first meeting",
+    _I.EXPLORING: "the two have met",
+    _I.PROPOSAL: "the two write down what a partnership would hold",
+    _I.COUNCIL_RESOLUTION: "the proposal is before a council",
+}
+
+
+def _check_step(introduction: Introduction, stage: str) -> None:
+    """Raises WrongState, in words that name the next act, for a move that skips one or that takes
+    back what both sides know.
+    """
+    now = introduction.stage
+    if stage in INTRODUCTION_TRANSITIONS[now] or now in OVER:
+        return  # what is over is refused with the change of state
+    if stage == now:
+        raise WrongState(f"It is in “{_I(now).label}” already.")
+    if stage == _I.TO_INTRODUCE:
+        raise WrongState(
+            "Both sides know that they are introduced, which cannot be taken back. Close the "
+            "introduction if nothing comes of it."
+        )
+    following = _I(next_column(now))
+    raise WrongState(
+        f"No step is skipped. After “{_I(now).label}” comes “{following.label}”: "
+        f"{_SAYS[following]}.",
+        code="step_skipped",
+    )
+
+
+_FURTHEST_AHEAD = dt.timedelta(hours=14)  # of UTC, where a day begins first
+
+
+def _first_meeting(
+    introduction: Introduction, stage: str, met_on: dt.date | None
+) -> dt.date | None:
+    """The recorded day of the first meeting after a move; a move back before "exploring" takes the
+    record back. Raises InvalidFields.
+    """
+    if (introduction.stage, stage) != (_I.FIRST_MEETING, _I.EXPLORING):
+        if met_on is not None:
+            raise InvalidFields(
+                {"met_on": ["Only the move from “First meeting” to “Exploring” takes this day."]}
+            )
+        before = (_I.INTRODUCED, _I.FIRST_MEETING)
+        return None if stage in before else introduction.met_on
+    if met_on is None:
+        if not have_met(introduction):
+            raise InvalidFields(
+                {"met_on": ["No meeting arranged here has been held. Enter the day they met."]}
+            )
+        return introduction.met_on
+    opened, today = introduction.opened_at.date(), (database_now() + _FURTHEST_AHEAD).date()
+    if not opened - dt.timedelta(days=1) <= met_on <= today:
+        raise InvalidFields(
+            {"met_on": [f"Enter a day from {opened:%Y-%m-%d}, when it was opened, until today."]}
+        )
+    return met_on
 
 
 def _moved_message(introduction: Introduction) -> str:

@@ -20,7 +20,11 @@ from backend.web.html.forms import DomainForm, FlagField, OpenChoiceField, PairF
 class MoveForm(DomainForm):
     """On the page it only shows fields and errors; the service checks."""
 
-    documented = {"expected_stage": "Where you saw it: 409 if another curator has moved it since"}
+    documented = {
+        "expected_stage": "Where you saw it: 409 if another curator has moved it since",
+        "met_on": "When they first met, if no meeting arranged here was held: with the move from "
+        "first_meeting to exploring, which needs one",
+    }
 
     stage = forms.ChoiceField(label=_("Move to"), choices=Introduction.Stage.choices)
     close_reason = forms.ChoiceField(
@@ -28,11 +32,21 @@ class MoveForm(DomainForm):
         required=False,
         choices=[("", "–"), *Introduction.CloseReason.choices],
     )
+    met_on = forms.DateField(
+        label="They met on (for “Exploring”)",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="No meeting that was arranged here has been held yet.",
+    )
     expected_stage = forms.ChoiceField(required=False, choices=Introduction.Stage.choices)
 
-    def __init__(self, *args: Any, stages: Sequence[str], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, stages: Sequence[str], asks_when_met: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["expected_stage"]
+        if not asks_when_met:
+            del self.fields["met_on"]
         columns = [(stage, Introduction.Stage(stage).label) for stage in stages]
         # Where no column comes next, none is chosen beforehand: a hasty click must not move an
         # introduction back to the first one.

@@ -88,6 +88,9 @@ class StaffIntroductionSerializer(serializers.Serializer):
     opened_because = serializers.CharField()
     opened_at = serializers.DateTimeField()
     stage_since = serializers.DateTimeField()
+    met_on = serializers.DateField(
+        allow_null=True, help_text="Their first meeting, where staff recorded one held elsewhere"
+    )
     consents = StaffConsentSerializer(source="consents.all", many=True)
 
     @extend_schema_field(CommunityNameSerializer(many=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,14 +16,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from backend.accounts.grants import Resource, Verb
 from backend.cities.permissions import Reader
-from backend.common.errors import Conflict, InvalidFields, NotVisible
+from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.introductions.models import Introduction
 from backend.introductions.queries.introductions import (
     COLUMNS,
+    BoardEntry,
     board,
     board_entries,
     board_with_notes,
+    have_met,
     introduction_for,
+    steps_taken,
 )
 from backend.introductions.queries.meetings import may_arrange, meetings_in, view_of
 from backend.introductions.services.introductions import (
@@ -77,10 +81,7 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "may_consent": reader.may(Verb.ACT, Resource.CONSENT),
         "may_edit": reader.may(Verb.UPDATE, Resource.CONTACTS_BEFORE_CONSENT),
         "closed": introduction.stage == Introduction.Stage.CLOSED,
-        "stages": [(stage.value, stage.label, STAGES.index(stage)) for stage in STAGES],
-        "reached": STAGES.index(Introduction.Stage(introduction.stage))
-        if introduction.stage in STAGES
-        else -1,
+        "stages": _marked_stages(introduction),
         "meetings": [view_of(meeting, own_id) for meeting in meetings_in(introduction)],
         "may_arrange": may_arrange(reader, introduction),
         "may_leave": reader.may(Verb.ACT, Resource.CONSENT)
@@ -90,6 +91,21 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "shows_sample": own.is_sample or other.is_sample,
     }
     return render(request, "introductions/introduction.html", context)
+
+
+def _marked_stages(introduction: Introduction) -> list[tuple[str, str]]:
+    """Each stage in its order as (mark, label): "now", "done" for what has happened, "later" for
+    what may come, and "" for what the introduction went on or ended without.
+    """
+    now = introduction.stage
+    place = STAGES.index(Introduction.Stage(now)) if now in STAGES else len(STAGES)
+    taken = steps_taken(introduction)
+    marks = []
+    for index, each in enumerate(STAGES):
+        mark = "done" if each in taken else ""
+        mark = "now" if index == place else mark if index < place else "later"
+        marks.append((mark, str(each.label)))
+    return marks
 
 
 def _next_step(introduction: Introduction, own_consented: bool, both_consented: bool) -> str:
@@ -110,10 +126,11 @@ def _next_step(introduction: Introduction, own_consented: bool, both_consented: 
             "Next: the other side decides about its contacts. You can propose times for a meeting "
             "meanwhile."
         )
+    before = (Introduction.Stage.INTRODUCED, Introduction.Stage.FIRST_MEETING)
+    if introduction.stage in before and not have_met(introduction):
+        return _("Next: meet for the first time. Propose times, or write to their contacts.")
     later = {
-        Introduction.Stage.INTRODUCED: _(
-            "Next: meet for the first time. Propose times, or write to their contacts."
-        ),
+        Introduction.Stage.INTRODUCED: _("Next: find out what you want to do together."),
         Introduction.Stage.FIRST_MEETING: _("Next: find out what you want to do together."),
         Introduction.Stage.EXPLORING: _(
             "Next: write down what a partnership would hold, and for how long."
@@ -200,7 +217,6 @@ def _board(request: HttpRequest, filters: QueryDict, *, status: int = 200) -> Ht
         ],
         "total": len(entries),
         "is_cut": len(found) > SHOWN_ON_BOARD,
-        "move_stages": COLUMNS,
         "here": f"{reverse('web:staff_introductions')}?{filters.urlencode()}"
         if filters
         else reverse("web:staff_introductions"),
@@ -219,12 +235,16 @@ def introduction_board(request: HttpRequest) -> HttpResponse:
     return _board(request, request.GET)
 
 
-def _targets(introduction: Introduction) -> list[str]:
-    """The columns to which an introduction may be moved, in the board's order; an agreement is
-    recorded, not moved to.
+def _move_form(entry: BoardEntry, *args: Any) -> MoveForm:
+    """The form of an introduction's own page: the columns to which it may go, the next one chosen;
+    and the day of the first meeting where that is not known and is needed next.
     """
-    return sorted(
-        INTRODUCTION_TRANSITIONS[introduction.stage] - {STAGE.AGREEMENT}, key=STAGE.values.index
+    introduction = entry.introduction
+    return MoveForm(
+        *args,
+        stages=[*entry.targets, STAGE.CLOSED],
+        asks_when_met=introduction.stage == STAGE.FIRST_MEETING and not have_met(introduction),
+        initial={"stage": entry.next_stage},
     )
 
 
@@ -250,7 +270,8 @@ def _detail_context(reader: Reader, introduction_id: int) -> dict[str, Any]:
         "notes": introduction.notes.select_related("by").order_by("-id"),
         "meetings": [view_of(meeting, None) for meeting in meetings_in(introduction)],
         "may_arrange": may_arrange(reader, introduction),
-        "move_form": MoveForm(stages=_targets(introduction), initial={"stage": marks.next_stage}),
+        "have_met": have_met(introduction),
+        "move_form": _move_form(marks),
         "assign_form": AssignForm(
             initial={"owner": introduction.owner_id, "due_on": introduction.due_on}
         ),
@@ -285,9 +306,8 @@ def move(request: HttpRequest, introduction_id: int) -> HttpResponse:
     """By the menu, or dropped on a column. ``expected`` is the column in which the curator saw the
     introduction.
     """
-    posted = {
-        name: request.POST.get(name, "") for name in ("stage", "expected", "close_reason", "after")
-    }
+    names = ("stage", "expected", "close_reason", "after", "met_on")
+    posted = {name: request.POST.get(name, "") for name in names}
     user = current_user(request)
     to_board = posted["after"].startswith(reverse("web:staff_introductions"))
     reason = posted["close_reason"] if posted["stage"] == STAGE.CLOSED else ""
@@ -298,17 +318,16 @@ def move(request: HttpRequest, introduction_id: int) -> HttpResponse:
             stage=posted["stage"],
             close_reason=reason,
             expected_stage=posted["expected"],
+            met_on=_day(posted["met_on"]) if posted["stage"] == STAGE.EXPLORING else None,
         )
     except InvalidFields as invalid:
-        form = MoveForm(
-            request.POST,
-            stages=_targets(introduction_for(current_reader(request), introduction_id)[0]),
-        )
+        found, _reader = introduction_for(current_reader(request), introduction_id)
+        form = _move_form(board_entries([found])[0], request.POST)
         form.add_service_errors(invalid)
         return _detail(request, introduction_id, {"move_form": form})
-    except Conflict as conflict:
-        messages.error(request, conflict.message)
-        return _after_conflict(
+    except (Conflict, WrongState) as refused:
+        messages.error(request, refused.message)
+        return _after_refusal(
             request,
             introduction_id,
             QueryDict(urlsplit(posted["after"]).query) if to_board else None,
@@ -318,7 +337,17 @@ def move(request: HttpRequest, introduction_id: int) -> HttpResponse:
     return redirect(inside(posted["after"], detail_page) if to_board else detail_page)
 
 
-def _after_conflict(
+def _day(text: str) -> dt.date | None:
+    """The day on which they met, None if none is given. Raises InvalidFields for what is no day."""
+    try:
+        return dt.date.fromisoformat(text.strip()) if text.strip() else None
+    except ValueError:
+        raise InvalidFields(
+            {"met_on": ["Write the day as year-month-day, for example 2027-03-01."]}
+        ) from None
+
+
+def _after_refusal(
     request: HttpRequest, introduction_id: int, filters: QueryDict | None
 ) -> HttpResponse:
     """The page that the curator came from, in its present state; ``filters``: the board's, None for

@@ -12,8 +12,9 @@ import pytest
 from django.db import transaction
 
 from backend.cities.models import Community
+from backend.common.dates import database_now
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
-from backend.introductions.models import Consent, Introduction, Partnership
+from backend.introductions.models import Consent, Introduction, Meeting, Partnership
 from backend.introductions.services.introductions import (
     assign_introduction,
     give_consent,
@@ -25,8 +26,9 @@ from backend.introductions.states import INTRODUCTION_TRANSITIONS, PARTNERSHIP_T
 from backend.outbox.models import Event
 from backend.suggestions.models import Pair, Suggestion
 from tests.actors import SIGNED_IN, World
-from tests.factories import SuggestionFactory
+from tests.factories import MeetingFactory, SuggestionFactory
 
+NOW = dt.datetime.now(dt.UTC)
 I = Introduction.Stage  # noqa: E741
 OPEN = [
     I.TO_INTRODUCE,
@@ -48,6 +50,12 @@ def make_introduction(world: World, stage: str) -> Introduction:
         stage=stage,
         close_reason="other" if stage == I.CLOSED else "",
     )
+
+
+def steps_from(column: str) -> list[I]:
+    """One step forward, or any back after the introduction, which both sides know of."""
+    place = OPEN.index(I(column))
+    return [*OPEN[1:place], *OPEN[place + 1 : place + 2]]
 
 
 def marks(introduction: Introduction) -> tuple[Any, ...]:
@@ -85,7 +93,9 @@ def test_every_move_of_every_actor(world: World, old: str) -> None:
                 assert marks(introduction) == before, (new, actor)
             if actor != "curator":
                 assert isinstance(refused, NotVisible), (new, actor, refused)
-            elif old in OPEN and new in {*OPEN, I.CLOSED} - {old}:
+            elif (old, new) == (I.FIRST_MEETING, I.EXPLORING):
+                assert isinstance(refused, InvalidFields), "nobody has said that they met"
+            elif old in OPEN and new in {*steps_from(old), I.CLOSED}:
                 assert refused is None, (new, refused)
                 assert new in INTRODUCTION_TRANSITIONS[I(old)]
                 now = Introduction.objects.select_related("suggestion", "pair").get(
@@ -151,6 +161,53 @@ def test_consent_in_every_column_by_every_actor_for_every_side(world: World, sta
                     consent.withdrawn_at is None for consent in Consent.objects.order_by("id")
                 ] == [False, True]
             transaction.set_rollback(True)
+
+
+def move(world: World, introduction: Introduction, stage: str, **more: Any) -> Introduction:
+    return move_introduction(
+        by=world.user("curator"), introduction_id=introduction.pk, stage=stage, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "next_step"),
+    [
+        (I.TO_INTRODUCE, I.EXPLORING, "“Introduced”: both sides are notified"),
+        (I.INTRODUCED, I.EXPLORING, "“First meeting”: the two arrange"),
+        (I.FIRST_MEETING, I.COUNCIL_RESOLUTION, "“Exploring”: the two have met"),
+        (I.EXPLORING, I.TO_INTRODUCE, "Both sides know that they are introduced"),
+    ],
+)
+def test_move_past_a_step_is_refused_in_words_that_name_it(
+    world: World, old: str, new: str, next_step: str
+) -> None:
+    introduction = make_introduction(world, old)
+    before = marks(introduction)
+    with pytest.raises(WrongState, match=next_step):
+        move(world, introduction, new)
+    assert marks(introduction) == before
+
+
+def test_nobody_explores_who_has_not_met(world: World) -> None:
+    introduction = make_introduction(world, I.FIRST_MEETING)
+    today = database_now().date()
+    for met_on in (None, today + dt.timedelta(days=2), today - dt.timedelta(days=2)):
+        with pytest.raises(InvalidFields):
+            move(world, introduction, I.EXPLORING, met_on=met_on)
+    assert move(world, introduction, I.EXPLORING, met_on=today).met_on == today
+    # What was recorded in error goes with the move back, and is asked for again
+    assert move(world, introduction, I.INTRODUCED).met_on is None
+    with pytest.raises(InvalidFields):
+        move(world, introduction, I.FIRST_MEETING, met_on=today)
+    move(world, introduction, I.FIRST_MEETING)
+    meeting = MeetingFactory(
+        introduction=introduction, status="fixed", starts_at=NOW, fixed_by=world.user("curator")
+    )
+    Meeting.objects.update(status="cancelled", cancelled_by=world.user("curator"))
+    with pytest.raises(InvalidFields):
+        move(world, introduction, I.EXPLORING)
+    Meeting.objects.filter(pk=meeting.pk).update(status="fixed", cancelled_by=None)
+    assert move(world, introduction, I.EXPLORING).met_on is None
 
 
 def test_tables_are_total() -> None:

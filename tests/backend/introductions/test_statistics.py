@@ -27,6 +27,7 @@ from tests.factories import (
     CountryFactory,
     DecisionFactory,
     IntroductionFactory,
+    MeetingFactory,
     PairFactory,
     PlaceFactory,
     SuggestionFactory,
@@ -54,15 +55,21 @@ def test_funnel_counts_how_far_each_came_also_when_closed_since(curator: User) -
     suggestion(status="declined", a_state="declined")
     suggestion(mutual=True)  # no card yet
     introduction = IntroductionFactory(suggestion=suggestion(mutual=True))
-    for stage in ("introduced", "first_meeting", "exploring"):
+    for stage in ("introduced", "first_meeting"):
         move_introduction(by=curator, introduction_id=introduction.pk, stage=stage)
+    assert rows(curator, "funnel")[0][6:] == (0, 0), "a column is no meeting"
+    today = database_now().date()
+    move_introduction(by=curator, introduction_id=introduction.pk, stage="exploring", met_on=today)
     move_introduction(
         by=curator, introduction_id=introduction.pk, stage="closed", close_reason="other"
     )
-    IntroductionFactory(suggestion=suggestion(mutual=True), stage=Introduction.Stage.AGREEMENT)
+    for stage, hours in (("introduced", -2), ("agreement", 2)):
+        with_meeting = IntroductionFactory(suggestion=suggestion(mutual=True), stage=stage)
+        at = database_now() + dt.timedelta(hours=hours)
+        MeetingFactory(introduction=with_meeting, status="fixed", starts_at=at, fixed_by=curator)
     #                                            suggested, released, answered, mutual, introduced,
     #                                            met, agreed
-    assert rows(curator, "funnel") == [("2026-03", 6, 5, 4, 3, 2, 2, 1)]
+    assert rows(curator, "funnel") == [("2026-03", 7, 6, 5, 4, 3, 2, 1)]
 
 
 def test_funnel_by_month_and_country_within_its_scope(curator: User) -> None:

@@ -12,6 +12,7 @@ import datetime as dt
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -28,6 +29,7 @@ from hypothesis.stateful import (
 )
 
 from backend.cities.permissions import reader_of
+from backend.common.dates import database_now
 from backend.common.errors import DomainError, NotVisible
 from backend.introductions.models import Consent, Introduction
 from backend.introductions.services.introductions import (
@@ -338,21 +340,19 @@ class Workflow(RuleBasedStateMachine):
     @precondition(lambda self: self.model.stage)
     @rule(who=staff, stage=st.sampled_from((*OPEN_COLUMNS, "introduced", "closed", "agreement")))
     def move(self, who: str, stage: str) -> None:
-        model = self.model
-        allowed = (
-            who == "curator"
-            and model.stage in OPEN_COLUMNS
-            and stage != model.stage
-            and stage != "agreement"
+        columns, now, user = OPEN_COLUMNS, self.model.stage, self.world.user(who)
+        place = columns.index(now) if now in columns else None
+        allowed = place is not None and stage in (
+            *columns[1:place],
+            *columns[place + 1 : place + 2],
+            "closed",
         )
-        reason = "no_response" if stage == "closed" else ""
-        user = self.world.user(who)
-        if self.attempt(
-            allowed,
-            lambda: move_introduction(
-                by=user, introduction_id=self.card, stage=stage, close_reason=reason
-            ),
-        ):
+        move: dict[str, Any] = {"introduction_id": self.card, "stage": stage}
+        if stage == "closed":
+            move["close_reason"] = "no_response"
+        if (now, stage) == ("first_meeting", "exploring"):
+            move["met_on"] = database_now().date()
+        if self.attempt(allowed and who == "curator", lambda: move_introduction(by=user, **move)):
             self.moved_to(stage)
 
     @precondition(lambda self: self.model.stage)

@@ -150,12 +150,22 @@ def test_answer_of_one_side_notifies_nobody(topic: Topic, curator) -> None:
     )
 
 
-@pytest.mark.parametrize(("stage", "told"), [("introduced", 2), ("exploring", 0), ("closed", 0)])
-def test_sides_are_notified_when_they_are_introduced(stage: str, told: int) -> None:
+@pytest.mark.parametrize(
+    ("old", "stage", "told"),
+    [
+        ("to_introduce", "introduced", 2),
+        ("exploring", "introduced", 0),
+        ("first_meeting", "exploring", 0),
+        ("to_introduce", "closed", 0),
+    ],
+)
+def test_sides_are_notified_once_when_they_are_introduced(old: str, stage: str, told: int) -> None:
     introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
     _sides(introduction.suggestion)
     event = EventFactory(
-        topic=Topic.INTRODUCTION_MOVED, subject_id=introduction.pk, payload={"new": stage}
+        topic=Topic.INTRODUCTION_MOVED,
+        subject_id=introduction.pk,
+        payload={"old": old, "new": stage},
     )
 
     assert notify_people(event.pk) == told

@@ -1,4 +1,5 @@
-/* Introductions can be dragged to another column. A drop sends the introduction's own "Move to" form, so both ways do the same. */
+/* Introductions can be dragged to another column. A drop sends the introduction's own "Move to" form, so both ways do the same.
+   A column that the menu does not offer is sent too: the answer says which step comes before it. */
 "use strict";
 (() => {
   const board = document.querySelector(".board");
@@ -7,8 +8,7 @@
   const columnOf = (event) => event.target.closest(".column");
   const takes = (column) => {
     if (!dragged || !column || column.contains(dragged)) return null;
-    const menu = dragged.querySelector("select[name=stage]");
-    return Array.from(menu.options).some((option) => option.value === column.dataset.stage) ? menu : null;
+    return dragged.querySelector("select[name=stage]");
   };
   const mark = (column) => {
     for (const each of board.querySelectorAll(".column")) each.classList.toggle("column-target", each === column);
@@ -33,7 +33,9 @@
     const menu = takes(column);
     if (!menu) return;
     event.preventDefault();
-    menu.value = column.dataset.stage;
+    const stage = column.dataset.stage;
+    if (!Array.from(menu.options).some((option) => option.value === stage)) menu.add(new Option(stage, stage));
+    menu.value = stage;
     menu.form.requestSubmit();
   });
   board.addEventListener("dragend", () => {

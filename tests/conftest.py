@@ -10,7 +10,9 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.template.base import Template
 from django.test import TransactionTestCase
+from django.test.utils import _TestState
 from pytest_django import DjangoDbBlocker
 
 from backend.accounts.models import User
@@ -81,6 +83,14 @@ def committed_rows_are_deleted() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def contexts_are_not_kept(django_test_environment: None) -> None:
+    """Django's tests copy the context of each template that is rendered, those of widgets too, for
+    ``response.context``; we read the page itself.
+    """
+    Template._render = _TestState.saved_data.template_render
 
 
 @pytest.fixture(autouse=True)

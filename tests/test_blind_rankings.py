@@ -13,9 +13,10 @@ import re
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
-from django.test import Client
+from django.test import Client, override_settings
 
 from backend.accounts.models import User
 from backend.common.dates import database_now
@@ -40,6 +41,14 @@ LIVES: dict[str, list[str]] = {
     "declined a moment ago": ["declined"],
     "withdrawn": ["interested", "|", "withdrawn", "|"],
     "undone": ["declined", "undo", "|"],
+}
+
+
+SETTINGS = settings.SUGGESTIONS | {
+    "undo_seconds": 60,
+    "k": 6,
+    "shards": 1,
+    "per_introduction": 1,
 }
 
 
@@ -77,6 +86,9 @@ class Scene:
         self.suggestion = (min if home_capacity == 1 else max)(own, key=lambda s: (own[s], s.pk))
         self.held = own[self.suggestion]
         self.a_id, self.b_id = self.suggestion.pair.a_id, self.suggestion.pair.b_id  # home, abroad
+        self.official_of_b = self.official(self.b_id)
+        self.client_of_b = Client()
+        self.client_of_b.force_login(self.official_of_b)
 
     def official(self, community_id: int) -> User:
         return User.objects.get(community_roles__community_id=community_id)
@@ -101,16 +113,13 @@ class Scene:
 
     def seen_by_b(self) -> dict[str, Any]:
         """All that B can read or count, each suggestion named by its pair."""
-        client = Client()
-        me = self.official(self.b_id)
-        client.force_login(me)
         pairs = {
             s.pk: (s.pair.a_id, s.pair.b_id) for s in Suggestion.objects.select_related("pair")
         }
         base = f"/api/v1/communities/{self.b_id}"
         seen: dict[str, Any] = {}
         for path in (f"{base}/suggestions/", f"{base}/suggestions/counts/", f"{base}/events/"):
-            body = json.dumps(client.get(path).json(), sort_keys=True)
+            body = json.dumps(self.client_of_b.get(path).json(), sort_keys=True)
             body = re.sub(r'"(?:\w+_at|id|run)": ("[^"]*"|\d+)', "", body)
             # Each world numbers the suggestions that it makes further on.
             seen[path] = re.sub(r"\[(\d+)\]", lambda found: str(pairs[int(found[1])]), body)
@@ -129,9 +138,7 @@ class Scene:
         )
         seen["notices"] = [
             (note.kind, [pairs.get(pk, pk) for pk in note.payload.get("suggestions", [])])
-            for note in Notification.objects.filter(recipient=self.official(self.b_id)).order_by(
-                "pk"
-            )
+            for note in Notification.objects.filter(recipient=self.official_of_b).order_by("pk")
         ]
         seen["rescorings"] = Job.objects.filter(
             task="rescore_community", key=str(self.b_id)
@@ -139,8 +146,11 @@ class Scene:
         return seen
 
 
-# "run": the nightly run; "a", "b": a rescoring of that side, as after each edit of its profile.
-FOLLOWING = ["run", "run run", "b", "a b", "b run", "run b"]
+# What follows A's answer, and what follows that. "run": the nightly run; "a", "b": a rescoring of
+# that side, as after each edit of its profile.
+Steps = dict[str, "Steps"]
+FOLLOWING: Steps = {"run": {"b": {}, "run": {}}, "b": {"run": {}}, "a b": {}}
+AFTER_A_DECLINE: Steps = {"run": {}, "b run": {}}
 
 
 def follow(scene: Scene, steps: str) -> None:
@@ -151,70 +161,80 @@ def follow(scene: Scene, steps: str) -> None:
             rescore(scene.a_id if step == "a" else scene.b_id)
 
 
-@pytest.fixture(params=[1, 4], ids=["one suggestion", "several"])
-def scene(request: pytest.FixtureRequest, db: None, settings: Any) -> Scene:
-    settings.SUGGESTIONS = {
-        **settings.SUGGESTIONS,
-        "undo_seconds": 60,
-        "k": 6,
-        "shards": 1,
-        "per_introduction": 1,
-    }
+@pytest.fixture
+def undo_settings(settings: Any) -> None:
+    settings.SUGGESTIONS = SETTINGS
     ranking_cache.forget()
-    scene = Scene(home_capacity=request.param)
+
+
+@pytest.fixture(scope="class", params=[1, 4], ids=["one suggestion", "several"])
+def scene(request: pytest.FixtureRequest, class_db: None) -> Scene:
+    ranking_cache.forget()
+    with override_settings(SUGGESTIONS=SETTINGS):
+        scene = Scene(home_capacity=request.param)
     assert (scene.held == 1) == (request.param == 1)
     return scene
 
 
-def after(scene: Scene, acts: list[str], steps: str) -> dict[str, Any]:
+def seen_after_each(scene: Scene, steps: Steps, before: str = "") -> dict[str, dict[str, Any]]:
+    """What B sees after each way through the steps; afterwards nothing has happened."""
+    seen = {}
+    for step, further in steps.items():
+        with transaction.atomic():
+            follow(scene, step)
+            drain()
+            seen[f"{before} {step}"] = scene.seen_by_b()
+            seen |= seen_after_each(scene, further, f"{before} {step}")
+            transaction.set_rollback(True)
+        ranking_cache.forget()
+    return seen
+
+
+def after(scene: Scene, acts: list[str], steps: Steps) -> dict[str, dict[str, Any]]:
     """What B sees when A has acted and the service went on; afterwards nothing has happened."""
     with transaction.atomic():
         ranking_cache.forget()
         scene.act(scene.a_id, acts)
         drain()
-        follow(scene, steps)
-        drain()
-        seen = scene.seen_by_b()
+        seen = seen_after_each(scene, steps)
         transaction.set_rollback(True)
-    ranking_cache.forget()
     return seen
 
 
-@pytest.mark.parametrize(
-    ("own", "following"),
-    [*(("pending", steps) for steps in FOLLOWING), ("declined", "run"), ("declined", "b run")],
-)
-def test_nothing_that_follows_tells_the_other_sides_answer(
-    scene: Scene, own: str, following: str
-) -> None:
-    scene.act(scene.b_id, [] if own == "pending" else [own, "|"])
-    drain()
-    plain = after(scene, [], following)
-    for life, acts in LIVES.items():
-        seen = after(scene, acts, following)
-        for surface, value in plain.items():
-            assert seen[surface] == value, (life, surface)
+@pytest.mark.usefixtures("undo_settings")
+class TestAfterAnswers:
+    @pytest.mark.parametrize(
+        ("own", "steps"), [("pending", FOLLOWING), ("declined", AFTER_A_DECLINE)]
+    )
+    def test_nothing_that_follows_tells_the_other_sides_answer(
+        self, scene: Scene, own: str, steps: Steps
+    ) -> None:
+        scene.act(scene.b_id, [] if own == "pending" else [own, "|"])
+        drain()
+        plain = after(scene, [], steps)
+        for life, acts in LIVES.items():
+            for way, seen in after(scene, acts, steps).items():
+                for surface, value in plain[way].items():
+                    assert seen[surface] == value, (life, way, surface)
 
+    def test_who_declined_gets_another_at_the_next_run(self, scene: Scene) -> None:
+        scene.act(scene.a_id, ["declined", "|"])
+        nightly_run()
+        of_a = Suggestion.objects.open().of_community(scene.a_id)
+        assert of_a.exclude(pair=scene.suggestion.pair).exists()
+        assert not Suggestion.objects.open().filter(pair=scene.suggestion.pair).exists()
 
-def test_who_declined_gets_another_at_the_next_run(scene: Scene) -> None:
-    scene.act(scene.a_id, ["declined", "|"])
-    nightly_run()
-    of_a = Suggestion.objects.open().of_community(scene.a_id)
-    assert of_a.exclude(pair=scene.suggestion.pair).exists()
-    assert not Suggestion.objects.open().filter(pair=scene.suggestion.pair).exists()
-
-
-@pytest.mark.parametrize("own", ["interested", "declined"])
-def test_answer_of_the_last_minute_can_be_undone_whatever_the_other_said(
-    scene: Scene, own: str
-) -> None:
-    for life in ([], *LIVES.values()):
-        with transaction.atomic():
-            scene.act(scene.a_id, life)
-            scene.act(scene.b_id, [own])
-            Suggestion.objects.update(expires_at=database_now() - dt.timedelta(seconds=1))
-            expire_suggestions()
-            scene.act(scene.b_id, ["undo"])
-            scene.suggestion.refresh_from_db()
-            assert scene.suggestion.b_state == "pending"
-            transaction.set_rollback(True)
+    @pytest.mark.parametrize("own", ["interested", "declined"])
+    def test_answer_of_the_last_minute_can_be_undone_whatever_the_other_said(
+        self, scene: Scene, own: str
+    ) -> None:
+        for life in ([], *LIVES.values()):
+            with transaction.atomic():
+                scene.act(scene.a_id, life)
+                scene.act(scene.b_id, [own])
+                Suggestion.objects.update(expires_at=database_now() - dt.timedelta(seconds=1))
+                expire_suggestions()
+                scene.act(scene.b_id, ["undo"])
+                scene.suggestion.refresh_from_db()
+                assert scene.suggestion.b_state == "pending"
+                transaction.set_rollback(True)

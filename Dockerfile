@@ -38,4 +38,4 @@ RUN python -m compileall -q manage.py matching backend tasks
 USER csc
 VOLUME /data
 EXPOSE 8000
-CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "backend.runtime.web_worker.PatientWorker", "--threads", "16", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "backend.wsgi"]
+CMD ["gunicorn", "--bind", "0.0.0.0:8000", "--worker-class", "backend.runtime.web_worker.PatientWorker", "--threads", "16", "--worker-tmp-dir", "/dev/shm", "--logger-class", "backend.runtime.web_worker.ServiceLog", "--access-logfile", "-", "--no-control-socket", "backend.wsgi"]

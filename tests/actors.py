@@ -309,3 +309,9 @@ def agreed(
     confirmed(world, agreement, "a", signed_on=since)
     confirmed(world, agreement, "b", signed_on=since, is_highest_official=highest)
     return Partnership.objects.get(agreement=agreement)
+
+
+def without_its_id(response: Any) -> bytes:
+    """The body without the id of the request, by which alone two problem documents differ."""
+    body: bytes = response.content
+    return body.replace(response["X-Request-Id"].encode(), b"")

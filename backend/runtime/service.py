@@ -196,6 +196,8 @@ class Service:
             f"{bind}:{self.port}",
             "--worker-class",
             "backend.runtime.web_worker.PatientWorker",
+            "--logger-class",
+            "backend.runtime.web_worker.ServiceLog",
             "--workers",
             "1",
             "--threads",

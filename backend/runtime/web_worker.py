@@ -1,4 +1,4 @@
-"""gunicorn's threads, which a slow client does not hold: the web's worker class.
+"""gunicorn as the web runs it: a worker class whose threads no slow client holds, and its log.
 
 A thread of gunicorn waits for as long as a client takes to send its request: some sixteen half-sent
 ones and nobody is answered. Here the loop that accepts connections gathers each request, and a
@@ -10,7 +10,9 @@ in front does the same better.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import errno
+import logging.config
 import re
 import socket
 import time
@@ -20,7 +22,11 @@ from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
+import structlog
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+
+from backend.environment import ConfigurationError
 
 LONGEST_HEAD = 64 * 1024  # bytes; the parser refuses it before
 LONGEST_GATHERED = 128 * 1024  # bytes of a body
@@ -34,6 +40,49 @@ _FULL = (
     b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: 67\r\n\r\n"
     b"Many files are on their way just now. Send yours in half a minute.\n"
 )
+
+
+# What asks every few seconds is logged when it fails.
+_PROBES = {"/healthz", "/readyz", "/metrics"}
+
+
+class ServiceLog(Logger):
+    """gunicorn's lines in the form of all others (CSC_LOG), also before a worker has loaded Django.
+
+    A line of access names the route instead of the address, which may hold a secret, and no client.
+    Raises SystemExit, with one line, where the environment is wrong.
+    """
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        try:
+            from backend.settings import LOGGING
+        except ConfigurationError as error:
+            raise SystemExit(f"error: {error}") from None
+        logging.config.dictConfig(LOGGING)
+        logging.captureWarnings(True)
+        for log, target in ((self.error_log, cfg.errorlog), (self.access_log, cfg.accesslog)):
+            if target == "-":
+                log.handlers.clear()
+                log.propagate = True
+
+    def access(self, resp: Any, req: Any, environ: Any, request_time: dt.timedelta) -> None:
+        path = environ.get("PATH_INFO", "")
+        if not self.access_log_enabled or (path in _PROBES and resp.status_code < 400):
+            return
+        from backend.web.operations.request_ids import HEADER, ROUTE  # needs Django, loaded by now
+
+        given = {name.lower(): value for name, value in resp.headers}
+        asked = {"route": environ[ROUTE]} if ROUTE in environ else {"path": path}
+        structlog.get_logger("gunicorn.access").info(
+            "request",
+            method=environ.get("REQUEST_METHOD"),
+            **asked,
+            status=resp.status_code,
+            bytes=resp.sent,
+            seconds=round(request_time.total_seconds(), 3),
+            request_id=given.get(HEADER.lower(), ""),
+        )
 
 
 def body_length(received: bytes) -> int | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from backend.runtime import ports, processes
 from backend.runtime.bootstrap import ROOT
 from backend.runtime.pdf_libraries import PACKAGES
 
@@ -176,3 +180,78 @@ def test_image_and_compose_file_know_the_object_store(compose: Compose) -> None:
     assert {"django-storages", "boto3"} <= set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
     for name in _PARTS | {"prepare"}:
         assert compose["services"][name]["environment"]["FILES_URL"] == "${FILES_URL:-}"
+
+
+def _web_of_the_image(**environment: str) -> tuple[list[str], dict[str, str]]:
+    """The command of the image, on a free port, and its environment without a database."""
+    words = re.search(r"^CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert words
+    argv = [sys.executable, "-m", *json.loads(words[1])]
+    argv[argv.index("--bind") + 1] = f"127.0.0.1:{ports.pick_free()}"
+    servers = {
+        "DATABASE_URL": f"postgresql://csc@127.0.0.1:{ports.pick_free()}/csc",
+        "REDIS_URL": "redis://127.0.0.1",
+        "DJANGO_SETTINGS_MODULE": "backend.settings",
+    }
+    return argv, os.environ | servers | environment
+
+
+def _ask(address: str, path: str) -> tuple[int, str, str]:
+    connection = http.client.HTTPConnection(address, timeout=30)
+    try:
+        connection.request("GET", path, headers={"Host": "localhost"})
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("X-Request-Id", ""), answer.read().decode()
+    finally:
+        connection.close()
+
+
+def _is_up(address: str) -> bool:
+    try:
+        return _ask(address, "/healthz")[0] == 200
+    except OSError:
+        return False
+
+
+def test_web_writes_every_line_as_json_with_the_id_of_the_request(tmp_path: Path) -> None:
+    """Its start, the requests, an error with its traceback, its end; no secret of an address."""
+    argv, environment = _web_of_the_image(
+        CSC_MODE="test", CSC_LOG="json", CSC_DATA_DIR=str(tmp_path)
+    )
+    address, log = argv[argv.index("--bind") + 1], tmp_path / "web.log"
+    with log.open("wb") as file:
+        process = processes.spawn(argv, env=environment, cwd=ROOT, stdout=file.fileno())
+    try:
+        assert processes.wait_until(lambda: _is_up(address), seconds=90), log.read_text()
+        _status, missing, body = _ask(address, "/api/v1/no/such/address/")
+        assert json.loads(body)["request_id"] == missing
+        status, broken, page = _ask(address, "/account/password/reset/key/1-secret-of-a-mail/")
+        assert (status, broken in page) == (503, True)
+    finally:
+        processes.stop(process, signal.SIGTERM)
+
+    text = log.read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {"event", "level", "timestamp"} <= set.intersection(*map(set, lines))
+    access = {line["request_id"]: line for line in lines if line["event"] == "request"}
+    assert (access[missing]["status"], access[missing]["method"]) == (404, "GET")
+    assert access[broken]["route"].startswith("account/password/reset/key/")
+    assert "secret-of-a-mail" not in "".join(map(str, access.values()))
+    errors = [line for line in lines if "exception" in line]
+    assert {line["request_id"] for line in errors} == {broken}
+    said = " ".join(line["event"] for line in lines)
+    assert "Listening at" in said and "Booting worker" in said and "Shutting down" in said
+    assert "/healthz" not in text
+
+
+def test_web_names_a_wrong_variable_in_one_line(tmp_path: Path) -> None:
+    argv, environment = _web_of_the_image(
+        CSC_MODE="production", CSC_DATA_DIR=str(tmp_path), FILES_URL="ftp://files.example.org"
+    )
+    environment |= _SECRETS | {"SECRET_KEY": secrets.token_urlsafe(50)}
+    ended = subprocess.run(
+        argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode
+    assert ended.stderr.startswith("error: FILES_URL names neither a folder nor a bucket; write ")
+    assert (ended.stdout, ended.stderr.count("\n")) == ("", 1)

@@ -34,6 +34,8 @@ class WholeService(Service):
             bind,
             "--worker-class",
             "backend.runtime.web_worker.PatientWorker",
+            "--logger-class",
+            "backend.runtime.web_worker.ServiceLog",
             "--threads",
             "16",
             "--no-control-socket",

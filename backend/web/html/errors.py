@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import structlog
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.shortcuts import render
@@ -89,8 +90,9 @@ def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
 # Pages of requests that cannot be relied on: without a person, a menu or the database.
 
 
-def _plain_page(status: int, heading: str, problem: str) -> HttpResponse:
-    html = render_to_string("error.html", {"heading": heading, "problem": problem})
+def _plain_page(status: int, heading: str, problem: str, request_id: str = "") -> HttpResponse:
+    context = {"heading": heading, "problem": problem, "request_id": request_id}
+    html = render_to_string("error.html", context)
     return HttpResponse(html, status=status)
 
 
@@ -116,11 +118,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "What you had saved is safe. Wait a minute and try again; if it stays, tell the staff what "
         "you were doing and when."
     )
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     if isinstance(sys.exc_info()[1], OperationalError):
-        response = _plain_page(503, _("Not possible just now"), text)
+        response = _plain_page(503, _("Not possible just now"), text, request_id)
         response["Retry-After"] = "5"
         return response
-    return _plain_page(500, _("Something went wrong on our side"), text)
+    return _plain_page(500, _("Something went wrong on our side"), text, request_id)
 
 
 class DomainErrorMiddleware:

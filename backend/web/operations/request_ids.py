@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from django.http import HttpRequest, HttpResponseBase
 
 HEADER = "X-Request-Id"
+ROUTE = "csc.route"
 
 
 class RequestIdMiddleware:
@@ -25,3 +27,8 @@ class RequestIdMiddleware:
             response = self.get_response(request)
         response[HEADER] = request_id
         return response
+
+    def process_view(self, request: HttpRequest, *view: Any) -> None:
+        """What the web server's log calls the address: without the secrets that it may hold."""
+        if request.resolver_match is not None:
+            request.META[ROUTE] = request.resolver_match.route

@@ -76,8 +76,8 @@ def problem(
     errors: Mapping[str, list[str]] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Response:
-    """One problem document. What differs between requests (a path, a time) is left out: two unknown
-    things answer with the same bytes.
+    """One problem document. What differs between requests (a path, a time) is left out, except
+    the ``request_id``: two unknown things answer with the same bytes beside it.
     """
     data: dict[str, Any] = {
         "type": "about:blank",
@@ -85,6 +85,7 @@ def problem(
         "status": status,
         "code": code,
         "detail": detail,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
     }
     if errors is not None:
         data["errors"] = errors
@@ -164,12 +165,10 @@ def _unforeseen_problem(exc: Exception, context: Mapping[str, Any]) -> Response:
         )
         response["Retry-After"] = "5"
         return response
-    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     return problem(
         500,
         "internal",
         "Something went wrong on our side. Nothing was changed; staff can see it in the log.",
-        details={"request_id": request_id},
     )
 
 
@@ -220,6 +219,9 @@ class ProblemSerializer(serializers.Serializer):
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="Stable; programs may branch on it.")
     detail = serializers.CharField(help_text="What is wrong and how to correct it, for people.")
+    request_id = serializers.CharField(
+        help_text="The same as `X-Request-Id`; staff find the request in the log by it."
+    )
     errors = serializers.DictField(  # type: ignore[assignment]  # the name is the document's
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
@@ -229,9 +231,6 @@ class ProblemSerializer(serializers.Serializer):
     sign_in_at = serializers.CharField(
         required=False,
         help_text="For `reauthentication_required`: the page where the person signs in again.",
-    )
-    request_id = serializers.CharField(
-        required=False, help_text="For `internal`: what the log and `X-Request-Id` call it."
     )
     revision = serializers.IntegerField(
         required=False, help_text="For `newer_draft`: the draft's revision now."

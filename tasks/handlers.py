@@ -28,6 +28,7 @@ from backend.outbox.models import Event
 from backend.outbox.services import clear_done_jobs
 from backend.suggestions.services import expire_suggestions, remind_of_expiry, runs, settle_answer
 from backend.suggestions.services.curation import enforce_exclusion_rules
+from backend.suggestions.services.partners import close_suggestions_of_partners
 from backend.suggestions.services.runs import clear_old_runs
 from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
 from tasks.app import app
@@ -141,6 +142,11 @@ def settle(lease: Lease) -> None:
 @handles("enforce_exclusion_rules")
 def enforce_rules(lease: Lease) -> None:
     enforce_exclusion_rules()
+
+
+@handles("close_suggestions_of_partners")
+def close_of_partners(lease: Lease) -> None:
+    close_suggestions_of_partners()
 
 
 @handles("mark_stale_profiles")

@@ -19,10 +19,11 @@ from django.db.models import F
 from django.test import Client, override_settings
 
 from backend.accounts.models import User
+from backend.cities.models import ExistingPartnership
 from backend.common.dates import database_now
 from backend.notifications.models import Notification
 from backend.outbox.models import Job
-from backend.suggestions.models import RankedPair, Suggestion
+from backend.suggestions.models import ExclusionRule, RankedPair, Suggestion
 from backend.suggestions.services import (
     answer_suggestion,
     expire_suggestions,
@@ -31,8 +32,16 @@ from backend.suggestions.services import (
     suggestions_from_ranking,
     undo_answer,
 )
+from backend.suggestions.services.curation import set_exclusion_rule
+from backend.suggestions.services.partners import answer_partnership
 from tasks.inline import drain
-from tests.factories import CommunityFactory, CommunityRoleFactory, document
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    ExistingPartnershipFactory,
+    UserFactory,
+    document,
+)
 
 pytestmark = pytest.mark.django_db
 LIVES: dict[str, list[str]] = {
@@ -151,12 +160,33 @@ class Scene:
 Steps = dict[str, "Steps"]
 FOLLOWING: Steps = {"run": {"b": {}, "run": {}}, "b": {"run": {}}, "a b": {}}
 AFTER_A_DECLINE: Steps = {"run": {}, "b run": {}}
+BARRED_FOR_A_WHILE: Steps = {"partners free run": {}, "rule free run": {}}
+
+
+def bar(scene: Scene, by: str) -> None:
+    """Staff keep the two apart: as declared partners, or by an exclusion rule."""
+    curator, pair = UserFactory(curator=True), scene.suggestion.pair
+    if by == "rule":
+        today = database_now().date()
+        why: dict[str, Any] = {"because": "So.", "source": "A letter", "from_on": today}
+        home, abroad = scene.a_id, scene.b_id
+        set_exclusion_rule(by=curator, home_id=home, abroad_id=abroad, **why)
+        return
+    row = ExistingPartnershipFactory(
+        community_id=pair.a_id, place=pair.b.place, country=pair.b.country
+    )
+    answer_partnership(by=curator, partnership_id=row.pk, answer="confirmed")
 
 
 def follow(scene: Scene, steps: str) -> None:
     for step in steps.split():
         if step == "run":
             nightly_run()
+        elif step in ("partners", "rule"):
+            bar(scene, step)
+        elif step == "free":
+            ExistingPartnership.objects.all().delete()
+            ExclusionRule.objects.all().delete()
         else:
             rescore(scene.a_id if step == "a" else scene.b_id)
 
@@ -238,3 +268,14 @@ class TestAfterAnswers:
                 scene.suggestion.refresh_from_db()
                 assert scene.suggestion.b_state == "pending"
                 transaction.set_rollback(True)
+
+    def test_pair_that_was_barred_for_a_while_tells_nothing_when_it_is_free_again(
+        self, scene: Scene
+    ) -> None:
+        plain = after(scene, [], BARRED_FOR_A_WHILE)
+        pair = (scene.suggestion.pair.a_id, scene.suggestion.pair.b_id)
+        assert all(pair in seen["suggestions"] for seen in plain.values())
+        for life in ("declined", "withdrawn"):
+            for way, seen in after(scene, LIVES[life], BARRED_FOR_A_WHILE).items():
+                for surface, value in plain[way].items():
+                    assert seen[surface] == value, (life, way, surface)

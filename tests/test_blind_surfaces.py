@@ -46,9 +46,16 @@ from backend.suggestions.services import (
     shortlist,
     undo_answer,
 )
+from backend.suggestions.services.partners import answer_partnership
 from tasks.inline import drain
 from tests.actors import World, make_world, without_its_id
-from tests.factories import CommunityFactory, CommunityRoleFactory, EventFactory, SuggestionFactory
+from tests.factories import (
+    CommunityFactory,
+    CommunityRoleFactory,
+    EventFactory,
+    ExistingPartnershipFactory,
+    SuggestionFactory,
+)
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -339,8 +346,16 @@ def over(scene: Scene) -> None:
     expire_suggestions()
 
 
+def partners(scene: Scene) -> None:
+    a, b = scene.world.a, scene.world.b
+    row = ExistingPartnershipFactory(community=a, name=b.name, place=b.place, country=b.country)
+    answer_partnership(by=scene.world.user("curator"), partnership_id=row.pk, answer="confirmed")
+
+
 @pytest.mark.parametrize("own", ["pending", "interested", "declined"])
-@pytest.mark.parametrize("before", [nearly_over, over], ids=["reminder", "end"])
+@pytest.mark.parametrize(
+    "before", [nearly_over, over, partners], ids=["reminder", "end", "partners"]
+)
 def test_reminder_and_end_look_alike(
     scene: Scene, own: str, before: Callable[[Scene], None]
 ) -> None:
@@ -350,6 +365,8 @@ def test_reminder_and_end_look_alike(
         assert [kind for kind, _payload in plain["notifications"]].count(
             "suggestions_expiring"
         ) == 1
+    if before is partners:
+        assert plain["notifications"][-1][0] == "partners_already"
     for life in ("declined",) if own == "interested" else SETTLED:
         assert_same(seen_while(scene, LIVES[life], acts=False, before=before), plain, life)
 

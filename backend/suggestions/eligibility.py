@@ -1,5 +1,5 @@
-"""What keeps a pair or a community from being suggested: exclusion rules of staff, an answer, and
-open introductions.
+"""What keeps a pair or a community from being suggested: exclusion rules of staff, an answer, a
+partnership, and open introductions.
 
 Exclusion rules are dated and sourced. They hold in every run, and at once for what is open. Neither
 side learns of a rule: what it takes back disappears for both, whatever each has answered.
@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
-from backend.cities.models import Community, Place
+from backend.cities.models import Community, ExistingPartnership, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.permissions import require_staff
 from backend.cities.profile_schema import document_value
@@ -182,6 +182,23 @@ def unavailable_pairs(now: dt.datetime) -> QuerySet[Pair]:
     overdue = of_pair.filter(status=Suggestion.Status.RELEASED, expires_at__lte=over_before(now))
     rests = Q(closed_until__gt=now) & ~Exists(of_pair.filter(closed_in_secret(now)))
     return Pair.objects.filter(rests | Exists(overdue) | ~Q(block_reason=""))
+
+
+def declared_partners(row_id: int | None = None) -> set[tuple[int, int]]:
+    """Pairs (smaller id first) of communities that are partners by what one of them has stated and
+    staff have confirmed; of one row alone where its id is given.
+
+    Read from the statements each time: the pair is free as soon as none is in force, and barred as
+    soon as a partner that was named before registers.
+    """
+    rows = ExistingPartnership.objects.in_force().filter(place__community__isnull=False)
+    if row_id is not None:
+        rows = rows.filter(pk=row_id)
+    return {
+        (min(sides), max(sides))
+        for sides in rows.values_list("community_id", "place__community__id")
+        if sides[0] != sides[1]
+    }
 
 
 def pairs_being_introduced() -> QuerySet[Pair]:

@@ -8,15 +8,32 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from backend.cities.notices import curators, name_of, own_name, people_of, side_names, to_sides
+from backend.accounts.models import User
+from backend.cities.notices import (
+    curators,
+    name_of,
+    own_name,
+    people_of,
+    side_names,
+    to_curators,
+    to_sides,
+)
 from backend.common.formatting import comma_list
 from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, community_page, notice
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Suggestion
+from backend.suggestions.models import Pair, Suggestion
 
 MOST_NAMED = 5  # suggestions that one message names
+
+
+def _both(notification: Notification) -> dict[str, str]:
+    return {side: name_of(notification.payload[side]) for side in "ab"}
+
+
+def _board(_notification: Notification) -> str:
+    return reverse("web:staff_introductions")
 
 
 def _new_suggestions_recipients(event: Event) -> list[Notification]:
@@ -78,6 +95,93 @@ def _new_suggestions(notification: Notification) -> MessageText:
             ),
         ),
         _("See the suggestions"),
+    )
+
+
+def _partners_already_recipients(event: Event) -> list[Notification]:
+    """Both sides of a closed suggestion, whatever each has answered."""
+    if event.payload["being_introduced"]:
+        return []
+    pair = Suggestion.objects.select_related("pair").get(pk=event.subject_id).pair
+    return to_sides(pair, event.subject_id)
+
+
+@notice(
+    "partners_already",
+    gettext_lazy("Partners already"),
+    Topic.PARTNERS_CONFIRMED,
+    recipients=_partners_already_recipients,
+    path=community_page("web:suggestions"),
+)
+def _partners_already(notification: Notification) -> MessageText:
+    return MessageText(
+        _("A suggestion is closed: partners already"),
+        (
+            _(
+                "%(own)s and %(other)s are partners already: the profile of one of them says so,"
+                " and staff have confirmed it."
+            )
+            % side_names(notification),
+            _(
+                "The suggestion of the two is therefore closed, whether it was answered or not."
+                " If this is a mistake, the profile that names the partnership can be corrected."
+            ),
+        ),
+        _("See the suggestions"),
+    )
+
+
+def _partners_introduced_recipients(event: Event) -> list[Notification]:
+    if not event.payload["being_introduced"]:
+        return []
+    pair = Pair.objects.get(pk=event.subject_id)
+    return to_curators(event, a=pair.a_id, b=pair.b_id)
+
+
+@notice(
+    "partners_introduced",
+    "Partners already, and being introduced",
+    Topic.PARTNERS_CONFIRMED,
+    recipients=_partners_introduced_recipients,
+    path=_board,
+)
+def _partners_introduced(notification: Notification) -> MessageText:
+    """For staff, who decide: their board holds what no rule closes."""
+    return MessageText(
+        "Two communities on the board are partners already",
+        (
+            "{a} and {b} are partners already: one of them has stated it, and staff have"
+            " confirmed.".format(**_both(notification)),
+            "Close their introduction, or go on with it if the two want to sign an agreement here.",
+        ),
+        "Open the board",
+    )
+
+
+def _second_side_refused_recipients(event: Event) -> list[Notification]:
+    pair = Pair.objects.get(pk=event.subject_id)
+    sides = {"a": pair.a_id, "b": pair.b_id, "side": event.payload["side"]}
+    return to_curators(event, person=event.by_id, **sides)
+
+
+@notice(
+    "second_side_refused",
+    "One person for both sides",
+    Topic.SECOND_SIDE_REFUSED,
+    recipients=_second_side_refused_recipients,
+    path=_board,
+)
+def _second_side_refused(notification: Notification) -> MessageText:
+    side = name_of(notification.payload["side"])
+    person = User.objects.filter(pk=notification.payload["person"]).first()
+    return MessageText(
+        "One person wanted to act for both sides",
+        (
+            "{who} has acted for one side of {a} and {b}, and tried to act for the other; this was"
+            " refused.".format(who=person or "Somebody", **_both(notification)),
+            f"See whether {side} needs another person to act for it.",
+        ),
+        "Open the board",
     )
 
 
@@ -157,7 +261,7 @@ def _interest_mutual_recipients(event: Event) -> list[Notification]:
 
 def _interest_mutual_path(notification: Notification) -> str:
     if notification.community_id is None:
-        return reverse("web:staff_introductions")
+        return _board(notification)
     return reverse(
         "web:suggestion",
         kwargs={
@@ -176,12 +280,11 @@ def _interest_mutual_path(notification: Notification) -> str:
 )
 def _interest_mutual(notification: Notification) -> MessageText:
     if notification.community_id is None:
-        sides = {"a": name_of(notification.payload["a"]), "b": name_of(notification.payload["b"])}
         return MessageText(
             _("Mutual interest: introduce two communities"),
             (
                 _("%(a)s and %(b)s are both interested. An introduction waits on the board.")
-                % sides,
+                % _both(notification),
             ),
             _("Open the board"),
         )

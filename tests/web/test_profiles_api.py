@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from backend.cities.models import Community, VettingLetter
-from backend.cities.services import answer_partnership
+from backend.suggestions.services.partners import answer_partnership
 from tests.actors import World
 from tests.factories import PlaceFactory, VettingLetterFactory
 from tests.letters import pdf

@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(default='unknown', help_text='By the owner: a code of profile_schema.PARTNERSHIP_STATUS', max_length=10)),
                 ('state', models.CharField(choices=[('claimed', 'Waits for staff'), ('confirmed', 'Confirmed'), ('refused', 'Not confirmed'), ('dropped', 'Taken out of the profile')], default='claimed', max_length=10)),
                 ('claimed_at', models.DateTimeField()),
-                ('answered_at', models.DateTimeField(null=True)),
+                ('answered_at', models.DateTimeField(help_text='When staff answered it; a claim has it where they had confirmed the partnership before its details changed', null=True)),
                 ('note', models.CharField(blank=True, help_text='Why staff refused it: its owners read this', max_length=500)),
                 ('answered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('claimed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

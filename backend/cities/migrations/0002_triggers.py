@@ -1,5 +1,5 @@
-"""Published versions are permanent, and ``PlaceName`` is kept by the database from
-``Place.search_text``.
+"""Published versions are permanent, no community is its own partner, and ``PlaceName`` is kept by
+the database from ``Place.search_text``.
 """
 
 from django.db import migrations
@@ -16,6 +16,27 @@ CREATE TRIGGER cities_profileversion_keep BEFORE UPDATE OR DELETE ON cities_prof
 FREE_VERSIONS = """
 DROP TRIGGER cities_profileversion_keep ON cities_profileversion;
 DROP FUNCTION cities_profileversion_keep();
+"""
+
+# The two ends are in two tables, where no check constraint reaches.
+REFUSE_ITSELF = """
+CREATE FUNCTION cities_existing_not_itself() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM cities_community WHERE id = NEW.community_id AND place_id = NEW.place_id
+    ) THEN
+        RAISE EXCEPTION 'a community cannot be its own partner'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'existing_not_itself';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER cities_existing_not_itself
+    BEFORE INSERT OR UPDATE OF community_id, place_id ON cities_existingpartnership
+    FOR EACH ROW EXECUTE FUNCTION cities_existing_not_itself();
+"""
+ALLOW_ITSELF = """
+DROP TRIGGER cities_existing_not_itself ON cities_existingpartnership;
+DROP FUNCTION cities_existing_not_itself();
 """
 
 # What backend.cities.names.searched_name does with what was typed, as far as search_text has not
@@ -76,5 +97,6 @@ class Migration(migrations.Migration):
     dependencies = [("cities", "0001_initial")]
     operations = [
         migrations.RunSQL(KEEP_VERSIONS, FREE_VERSIONS),
+        migrations.RunSQL(REFUSE_ITSELF, ALLOW_ITSELF),
         migrations.RunSQL(NAMES + KEEP_NAMES, FREE_NAMES),
     ]

@@ -200,15 +200,29 @@ class Contact(models.Model):
 # staff have confirmed it.
 
 
+class ExistingPartnershipQuerySet(models.QuerySet["ExistingPartnership"]):
+    def in_force(self) -> ExistingPartnershipQuerySet:
+        """Partnerships that staff have confirmed and that are not said to have ended: dormant ones
+        too, and those whose details changed after staff had confirmed them.
+        """
+        states = ExistingPartnership.State
+        return self.filter(
+            state__in=(states.CONFIRMED, states.CLAIMED), answered_at__isnull=False
+        ).exclude(status="ended")
+
+
 class ExistingPartnership(models.Model):
     """One partnership of a profile's group "partnerships", as the owner last submitted or published
     it.
 
     ``services.communities.propose_partnerships`` keeps the rows in step with the profile: a new or
     changed row is CLAIMED, one taken out of the profile is DROPPED. Staff answer a claim (CONFIRMED
-    or REFUSED) by ``services.communities.answer_partnership``. The directory and the public page
-    show confirmed rows alone (``introductions.directory``); pairs that public lists name are there
-    anyway, as listed.
+    or REFUSED) by ``suggestions.services.partners.answer_partnership``. The directory and the
+    public page show confirmed rows alone (``introductions.directory``); pairs that public lists
+    name are there anyway, as listed.
+
+    Two registered communities with a row ``in_force()`` are partners: no suggestion is made of them
+    (``suggestions.eligibility.declared_partners``).
     """
 
     class State(models.TextChoices):
@@ -244,10 +258,16 @@ class ExistingPartnership(models.Model):
     answered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
-    answered_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(
+        null=True,
+        help_text="When staff answered it; a claim has it where they had confirmed the partnership "
+        "before its details changed",
+    )
     note = models.CharField(
         max_length=500, blank=True, help_text="Why staff refused it: its owners read this"
     )
+
+    objects = ExistingPartnershipQuerySet.as_manager()
 
     class Meta:
         constraints = [

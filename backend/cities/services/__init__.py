@@ -1,5 +1,4 @@
 from backend.cities.services.communities import (
-    answer_partnership,
     propose_partnerships,
     register_community,
 )
@@ -47,7 +46,6 @@ __all__ = [
     "ContactEntry",
     "announce_ending_memberships",
     "answer_changes",
-    "answer_partnership",
     "apply_members",
     "approve_profile",
     "attach_letter",

@@ -8,7 +8,6 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.drafts import prefilled_draft
 from backend.cities.models import (
@@ -21,13 +20,9 @@ from backend.cities.models import (
     Profile,
 )
 from backend.cities.names import edit_distances, searched_name
-from backend.cities.permissions import require_staff
 from backend.cities.profile_schema import document_value
-from backend.cities.states import EXISTING_TRANSITIONS
-from backend.common.bounds import longest
 from backend.common.dates import database_now
-from backend.common.errors import Conflict, InvalidFields, NotVisible
-from backend.common.transitions import change_state
+from backend.common.errors import Conflict, InvalidFields
 from backend.outbox.services import record, require_quota
 from backend.outbox.topics import Topic
 
@@ -237,7 +232,6 @@ def _registered_as(community: Community) -> Community:
 
 
 _S = ExistingPartnership.State
-LONGEST_NOTE = longest(ExistingPartnership, "note")
 
 
 def partnership_key(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -257,7 +251,8 @@ def propose_partnerships(
 
     A row that staff confirmed or refused stays so while its name, country, year, form and status
     stay as they are; a changed row is claimed again. A row that the document no longer names is
-    dropped.
+    dropped. A place that the document leaves out stays as staff have named it; while other details
+    of a confirmed partnership wait for staff, the two stay partners.
     """
     named = {
         partnership_key(row): row for row in document_value(data, "partnerships", "existing") or ()
@@ -271,14 +266,15 @@ def propose_partnerships(
     claimed = []
     for key, row in named.items():
         place_id = row.get("place_id")
+        old = known.pop(key, None)
+        named_before = old.place_id if old is not None else None
         facts = {
             "name": row["name"],
-            "place_id": place_id if place_id in places else None,
+            "place_id": place_id if place_id in places else named_before,
             "year": row.get("year"),
             "form": row.get("form", ""),
             "status": row.get("status", "unknown"),
         }
-        old = known.pop(key, None)
         if (
             old is not None
             and old.state != _S.DROPPED
@@ -287,11 +283,10 @@ def propose_partnerships(
             continue
         values = {
             **facts,
+            **_confirmation_kept(old, facts["place_id"]),
             "state": _S.CLAIMED,
             "claimed_by": by,
             "claimed_at": now,
-            "answered_by": None,
-            "answered_at": None,
             "note": "",
         }
         claim, _made = ExistingPartnership.objects.update_or_create(
@@ -312,50 +307,15 @@ def propose_partnerships(
     return claimed
 
 
-@transaction.atomic
-def answer_partnership(
-    *, by: User, partnership_id: int, answer: str, note: str = ""
-) -> ExistingPartnership:
-    """A curator confirms or refuses a claimed partnership; a refusal says why, for its owners to
-    read.
-
-    Raises:
-        NotVisible: no curator, or no such row. InvalidFields: another answer, or a refusal without
-            words. WrongState: not in that state.
-    """
-    require_staff(by, Verb.ACT, Resource.CURATION)
-    errors = {}
-    if answer not in (_S.CONFIRMED, _S.REFUSED):
-        errors["answer"] = [_("Confirm or refuse it.")]
-    if len(note) > LONGEST_NOTE or "\x00" in note or (answer == _S.REFUSED and not note.strip()):
-        errors["note"] = [
-            _("Say in 1 to 500 characters why it is not confirmed; its owners read this.")
-        ]
-    if errors:
-        raise InvalidFields(errors)
-    row = (
-        ExistingPartnership.objects.select_for_update(of=("self",))
-        .select_related("country")
-        .filter(pk=partnership_id)
-        .first()
+def _confirmation_kept(old: ExistingPartnership | None, place_id: int | None) -> dict[str, Any]:
+    """Who has confirmed a partnership of which only details change, and when."""
+    is_kept = (
+        old is not None
+        and old.state in (_S.CONFIRMED, _S.CLAIMED)
+        and old.status != "ended"
+        and old.place_id == place_id
     )
-    if row is None:
-        raise NotVisible
-    old = change_state(
-        row,
-        "state",
-        answer,
-        EXISTING_TRANSITIONS,
-        answered_by=by,
-        answered_at=database_now(),
-        note=note.strip(),
-    )
-    record(
-        Topic.EXISTING_PARTNERSHIP_ANSWERED,
-        subject=row,
-        by=by,
-        community_id=row.community_id,
-        old=old,
-        new=answer,
-    )
-    return row
+    return {
+        "answered_by_id": old.answered_by_id if old is not None and is_kept else None,
+        "answered_at": old.answered_at if old is not None and is_kept else None,
+    }

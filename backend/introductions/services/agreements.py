@@ -32,6 +32,7 @@ from backend.introductions.states import AGREEMENT_TRANSITIONS, INTRODUCTION_TRA
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
+from backend.suggestions.services.curation import take_back
 
 _G = Agreement.Status
 MOST_DOCUMENTS = 10  # of one agreement
@@ -327,6 +328,8 @@ def _begin(agreement: Agreement, since: dt.date, by: User) -> Partnership:
     except IntegrityError:
         raise Conflict(_("These two are partners already."), code="partners_already") from None
     Pair.objects.filter(pk=introduction.pair_id).update(block_reason=Pair.BlockReason.PARTNERS)
+    # One that staff introduced by hand may have been suggested as well
+    take_back([introduction.pair_id], by, lambda _suggestion: {"partnership": partnership.pk})
     return partnership
 
 

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             name='Notification',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(help_text="A kind that a module ``notices`` declares; the database knows no list of them", max_length=20)),
+                ('kind', models.CharField(help_text='A kind that a module ``notices`` declares; the database knows no list of them', max_length=20)),
                 ('subject_id', models.BigIntegerField(help_text='What it is about: an introduction, a profile, …; by kind', null=True)),
                 ('payload', models.JSONField(default=dict, help_text='Ids and counts only; words are made when it is shown')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

@@ -18,6 +18,7 @@ from backend.cities.models import ListedPartnership
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.suggestions.eligibility import (
     barred_by_staff,
+    declared_partners,
     pairs_being_introduced,
     unavailable_pairs,
 )
@@ -45,6 +46,7 @@ def _barred_pairs(
     for a, b in [
         *((by_place[a], by_place[b]) for a, b, *_ in listed if a in by_place and b in by_place),
         *recorded,
+        *declared_partners(),
     ]:
         barred.add((a, b))
         partners[a].add(b)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -21,9 +22,15 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, DomainError, InvalidFields, NotVisible, WrongState
 from backend.common.transitions import change_state
 from backend.outbox.models import Event
-from backend.outbox.services import record
+from backend.outbox.services import record, record_many
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import active_rules, all_exclusion_rules, barred_among
+from backend.suggestions.eligibility import (
+    active_rules,
+    all_exclusion_rules,
+    barred_among,
+    closed_in_secret,
+    over_before,
+)
 from backend.suggestions.models import ExclusionRule, Pair, ReleasePolicy, ScoringRun, Suggestion
 from backend.suggestions.sides import lock_suggestion, sides_of, state_in_effect
 from backend.suggestions.states import SUGGESTION_TRANSITIONS
@@ -253,14 +260,45 @@ def check_text(fields: Mapping[str, tuple[str, int, str]]) -> dict[str, list[str
     }
 
 
-_OPEN_TO_A_SIDE = Q(a_state__in=("pending", "interested")) | Q(
-    b_state__in=("pending", "interested")
-)
-# What a side can still see as open. One that the other side has closed in secret goes as well, or
-# what stays would reveal it.
-_TAKEN_BACK = Q(status__in=(_S.PROPOSED, _S.HELD, _S.RELEASED)) | (
-    Q(status__in=(_S.DECLINED, _S.WITHDRAWN)) & _OPEN_TO_A_SIDE
-)
+def _taken_back(now: dt.datetime) -> Q:
+    """What a side may see as open, or as answered and in time. What was closed in secret goes as
+    well, by whichever side, or what stays would reveal it; what is overdue ends by itself.
+    """
+    in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=over_before(now))
+    known_to_both = Q(a_state=_A.INTERESTED, b_state=_A.INTERESTED)  # a closed introduction
+    return (
+        Q(status__in=(_S.PROPOSED, _S.HELD))
+        | Q(status=_S.RELEASED) & in_time
+        | closed_in_secret(now) & ~known_to_both
+    )
+
+
+def take_back(
+    pair_ids: Iterable[int], by: User | None, because: Callable[[Suggestion], dict[str, Any]]
+) -> list[Suggestion]:
+    """Supersedes what is open of these pairs unless it is mutual, within the caller's transaction;
+    returns it as it was. ``because`` gives the payload of each one's event.
+
+    None of the pairs rests afterwards: the rest that a secret decline had begun would reveal it
+    once the pair may be suggested again.
+    """
+    now = database_now()
+    locked = list(
+        Pair.objects.select_for_update()
+        .filter(pk__in=pair_ids)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    found = list(Suggestion.objects.filter(_taken_back(now), pair_id__in=locked))
+    if any(_S.SUPERSEDED not in SUGGESTION_TRANSITIONS[s.status] for s in found):
+        raise WrongState("A suggestion of these pairs cannot be taken back from where it is.")
+    Suggestion.objects.filter(pk__in=[s.pk for s in found]).update(
+        status=_S.SUPERSEDED, closed_at=now
+    )
+    Pair.objects.filter(pk__in=[s.pair_id for s in found]).update(closed_until=None)
+    entries = [(suggestion, None, because(suggestion)) for suggestion in found]
+    record_many(Topic.SUGGESTION_SUPERSEDED, entries, by=by)
+    return found
 
 
 @transaction.atomic
@@ -386,29 +424,8 @@ def take_back_barred(by: User | None) -> int:
         | Q(a_country__in=countries)
         | Q(b_country__in=countries)
     )
-    open_pairs = Suggestion.objects.filter(_TAKEN_BACK).order_by().values("pair_id")
+    is_open = _taken_back(database_now())
+    open_pairs = Suggestion.objects.filter(is_open).order_by().values("pair_id")
     pairs = Pair.objects.filter(of_bars, pk__in=open_pairs).select_related("a__place", "b__place")
     excluded = barred_among(pairs, database_now().date())
-    locked = (
-        Pair.objects.select_for_update()
-        .filter(pk__in=excluded)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-    found = list(Suggestion.objects.filter(_TAKEN_BACK, pair_id__in=list(locked)))
-    if any(_S.SUPERSEDED not in SUGGESTION_TRANSITIONS[s.status] for s in found):
-        raise WrongState("A suggestion under a rule cannot be taken back from where it is.")
-    Suggestion.objects.filter(pk__in=[s.pk for s in found]).update(
-        status=_S.SUPERSEDED, closed_at=database_now()
-    )
-    Event.objects.bulk_create(
-        Event(
-            topic=Topic.SUGGESTION_SUPERSEDED,
-            subject_type="suggestion",
-            subject_id=s.pk,
-            by=by,
-            payload={"rule": excluded[s.pair_id].pk},
-        )
-        for s in found
-    )
-    return len(found)
+    return len(take_back(excluded, by, lambda s: {"rule": excluded[s.pair_id].pk}))

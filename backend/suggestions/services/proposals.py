@@ -21,7 +21,7 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import rules_against
+from backend.suggestions.eligibility import declared_partners, rules_against
 from backend.suggestions.models import HandProposal, Pair, Suggestion
 from backend.suggestions.scoring import (
     engine_for,
@@ -126,7 +126,12 @@ def _problems_of_pair(home: Community, abroad: Community, now: dt.datetime) -> l
         Problem("excluded", f"Excluded by staff: {rule.because}", hard=True)
         for rule in rules_against(home, abroad, now.date())
     ]
-    pair = Pair.objects.filter(a_id=min(home.pk, abroad.pk), b_id=max(home.pk, abroad.pk)).first()
+    sides = min(home.pk, abroad.pk), max(home.pk, abroad.pk)
+    if sides in declared_partners():
+        words = "The two are partners already: one of them has stated it, and staff have confirmed."
+        found.append(Problem("partners", words, hard=True))
+        return found
+    pair = Pair.objects.filter(a_id=sides[0], b_id=sides[1]).first()
     if pair is None:
         return found
     if pair.block_reason == Pair.BlockReason.PARTNERS:

@@ -18,6 +18,7 @@ from backend.suggestions.eligibility import (
     CLOSING,
     DEFAULT_OPEN_INTRODUCTIONS,
     closed_in_secret,
+    declared_partners,
     over_before,
     unavailable_pairs,
 )
@@ -225,7 +226,8 @@ class _OpenSuggestions:
             .select_related("pair")
         ):
             self._count(suggestion)
-        for a, b in unavailable_pairs(now).values_list("a_id", "b_id"):
+        barred = unavailable_pairs(now).values_list("a_id", "b_id")
+        for a, b in {*barred, *declared_partners()}:
             self.settled |= {(a, b), (b, a)}
 
     def _count(self, suggestion: Suggestion) -> None:

@@ -41,6 +41,7 @@ from backend.introductions.services.introductions import (
 )
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.queries import trail
+from backend.suggestions.eligibility import declared_partners
 from backend.suggestions.models import Pair
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_reader, current_user, inside
@@ -262,6 +263,7 @@ def _detail_context(reader: Reader, introduction_id: int) -> dict[str, Any]:
         "introduction": introduction,
         "pair": introduction.pair,
         "marks": marks,
+        "are_partners": (introduction.pair.a_id, introduction.pair.b_id) in declared_partners(),
         "consents": [
             (community, community.pk in active)
             for community in (introduction.pair.a, introduction.pair.b)

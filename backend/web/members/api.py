@@ -24,6 +24,7 @@ from backend.cities.memberships import member, member_import, members
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.queries import partnerships_to_confirm
 from backend.common.files import was_too_large
+from backend.suggestions.services.partners import answer_partnership
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
 from backend.web.members.forms import ChangeForm, ClaimForm, EndForm, MemberFilters, RenewForm
@@ -167,6 +168,4 @@ class ClaimsView(ApiList):
 class ClaimAnswerView(ApiView):
     @operation("Confirm or refuse it", serializers.ClaimSerializer, takes=ClaimForm)
     def post(self, request: Request, claim_id: int, data: Data) -> object:
-        return services.answer_partnership(
-            by=current_user(request), partnership_id=claim_id, **data
-        )
+        return answer_partnership(by=current_user(request), partnership_id=claim_id, **data)

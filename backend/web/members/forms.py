@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.db.models import Q
 
-from backend.cities.models import Community, Country, ExistingPartnership, Membership
+from backend.cities.models import Community, Country, ExistingPartnership, Membership, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.names import fold
 from backend.cities.permissions import Reader
-from backend.common.bounds import longest
+from backend.common.bounds import LARGEST_ID, longest
 from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, Rows, SearchFilters
 
 _ANY = ("", "Any")
@@ -163,7 +164,10 @@ class ListForm(DomainForm):
 class ClaimForm(DomainForm):
     """One a row: ids are distinguished by the claim's number."""
 
-    documented = {"note": "Why not; its owners read this"}
+    documented = {
+        "note": "Why not; its owners read this",
+        "place_id": "The place of the gazetteer that the partner is, where the profile names none",
+    }
 
     answer = forms.ChoiceField(
         choices=[("confirmed", "Confirmed"), ("refused", "Not confirmed")],
@@ -174,7 +178,20 @@ class ClaimForm(DomainForm):
         required=False,
         max_length=longest(ExistingPartnership, "note"),
     )
+    place_id = forms.IntegerField(
+        label="The partner is", required=False, min_value=1, max_value=LARGEST_ID
+    )
 
     def __init__(self, *args: Any, claim_id: int, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": f"claim-{claim_id}-%s", **kwargs})
         self.claim_id = claim_id
+
+    def offer_places(self, places: Sequence[Place]) -> None:
+        """Lets the page choose one of them; a name that is one place's alone is chosen already."""
+        choices: list[tuple[Any, str]] = [("", "No place of the gazetteer")]
+        for place in places:
+            people = f", {place.population:,} people" if place.population else ""
+            choices.append((place.pk, f"{place.name}, {place.admin1 or 'no region'}{people}"))
+        field = self.fields["place_id"]
+        field.widget = forms.Select(choices=choices) if places else forms.HiddenInput()
+        field.initial = places[0].pk if len(places) == 1 else None

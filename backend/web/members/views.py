@@ -34,12 +34,12 @@ from backend.cities.memberships import (
     member_import,
     members,
 )
-from backend.cities.models import ExistingPartnership, Membership
+from backend.cities.models import ExistingPartnership, Membership, Place
 from backend.cities.queries import partnerships_to_confirm
-from backend.cities.services import answer_partnership
 from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.files import was_too_large
+from backend.suggestions.services.partners import answer_partnership, places_named
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
 from backend.web.html.forms import DomainForm
@@ -239,12 +239,8 @@ def _list(
     page = Paginator(partnerships_to_confirm(current_user(request)), CLAIMS_PAGE).get_page(
         request.GET.get("page")
     )
-    ids = {row.pk for row in page}
-    forms = {
-        pk: wrong if wrong is not None and wrong.claim_id == pk else ClaimForm(claim_id=pk)
-        for pk in ids
-    }
-    rows = [(row, claim_words(row), forms[row.pk]) for row in page]
+    places = places_named(page)
+    rows = [(row, claim_words(row), _claim_form(row, places, wrong)) for row in page]
     context = {
         "page": page,
         "rows": rows,
@@ -252,6 +248,14 @@ def _list(
         "shows_sample": any(row.community.is_sample for row in page),
     }
     return render(request, "members/staff_claims.html", context, status=status)
+
+
+def _claim_form(
+    row: ExistingPartnership, places: dict[int, list[Place]], wrong: ClaimForm | None
+) -> ClaimForm:
+    form = wrong if wrong is not None and wrong.claim_id == row.pk else ClaimForm(claim_id=row.pk)
+    form.offer_places(places.get(row.pk, []))
+    return form
 
 
 @open_to(Level.STAFF)

@@ -30,6 +30,7 @@ from backend.cities.states import EXISTING_TRANSITIONS
 from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
+from backend.suggestions.services.partners import answer_partnership
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -327,7 +328,7 @@ def publish(official: User, community: Community, *rows: dict[str, Any]) -> dict
 
 def answer(curator: User, community: Community, given: str) -> None:
     row = community.existing_partnerships.get(name="Lyon")
-    services.answer_partnership(
+    answer_partnership(
         by=curator,
         partnership_id=row.pk,
         answer=given,
@@ -413,16 +414,12 @@ def test_every_answer_in_every_state_by_every_actor(
         }[actor]
         events = Event.objects.count()
         if actor == "curator" and given in EXISTING_TRANSITIONS[State(state)]:
-            services.answer_partnership(
-                by=user, partnership_id=row.pk, answer=given, note="Because."
-            )
+            answer_partnership(by=user, partnership_id=row.pk, answer=given, note="Because.")
             assert ExistingPartnership.objects.get(pk=row.pk).state == given
             assert Event.objects.count() == events + 1
         else:
             with pytest.raises(WrongState if actor == "curator" else NotVisible):
-                services.answer_partnership(
-                    by=user, partnership_id=row.pk, answer=given, note="Because."
-                )
+                answer_partnership(by=user, partnership_id=row.pk, answer=given, note="Because.")
             assert Event.objects.count() == events
 
 
@@ -440,7 +437,7 @@ def test_answers_without_sense_are_refused(
 ) -> None:
     publish(official, community, LYON)
     with pytest.raises(InvalidFields) as caught:
-        services.answer_partnership(
+        answer_partnership(
             by=curator,
             partnership_id=community.existing_partnerships.get().pk,
             answer=given,

@@ -222,6 +222,7 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
         "second_approval": {"community": pair.a_id},
         "membership_ending": {"paid_through": "2027-01-31"},
         "contacts_opened": {"reader": curator.pk},
+        "second_side_refused": {"side": pair.a_id, "person": curator.pk},
     }
     meeting = MeetingFactory(introduction=introduction)
     for kind in NOTICES:

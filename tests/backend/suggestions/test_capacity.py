@@ -1,26 +1,38 @@
-"""What takes one of a community's places for introductions, and that accepting never takes more
-than there are, on either side.
+"""What keeps a pair from being suggested: a side without a place for another introduction
+(accepting never takes more than there are), and a partnership that a side has declared.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
-from backend.cities.models import Community
+from backend.cities.models import Community, ExistingPartnership, Profile
+from backend.cities.services import republish_profile
+from backend.common.errors import InvalidFields, WrongState
 from backend.introductions.services.introductions import move_introduction, open_introduction
-from backend.suggestions.eligibility import open_introductions
-from backend.suggestions.models import Suggestion
+from backend.notifications.models import Notification
+from backend.suggestions.eligibility import declared_partners, open_introductions
+from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.scoring import freeze_snapshot
 from backend.suggestions.services import answer_suggestion
 from backend.suggestions.services.answers import settle_due
+from backend.suggestions.services.partners import (
+    answer_partnership,
+    close_suggestions_of_partners,
+)
+from backend.suggestions.services.proposals import assess_pair, propose_pair
+from tests.actors import World
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
+    ExistingPartnershipFactory,
     IntroductionFactory,
     PairFactory,
     PartnershipFactory,
+    PlaceFactory,
     SuggestionFactory,
     UserFactory,
     document,
@@ -108,3 +120,161 @@ def test_two_accept_at_once_where_the_other_side_has_one_place_left() -> None:
     )
     settle_due()
     assert sorted(Suggestion.objects.values_list("status", flat=True)) == ["mutual", "withdrawn"]
+
+
+# Declared partners: what a side states and staff confirm.
+
+
+def declared(world: World, by: str = "a", **values: Any) -> ExistingPartnership:
+    own, other = (world.a, world.b) if by == "a" else (world.b, world.a)
+    facts = {"place": other.place, "country": other.country, "status": "active", **values}
+    row: ExistingPartnership = ExistingPartnershipFactory(community=own, **facts)
+    return row
+
+
+def confirm(world: World, row: ExistingPartnership) -> None:
+    answer_partnership(by=world.user("curator"), partnership_id=row.pk, answer="confirmed")
+
+
+def is_barred(world: World) -> bool:
+    """Whether the pair is barred in a run; then it is by hand and in the choice of a run too."""
+    barred = {frozenset(pair) for pair in freeze_snapshot().barred_pairs}
+    sides = {"home_id": world.a.pk, "abroad_id": world.b.pk}
+    by_hand = assess_pair(world.user("curator"), **sides)
+    found = {
+        frozenset((world.a.pk, world.b.pk)) in barred,
+        not by_hand.is_possible,
+        (world.a.pk, world.b.pk) in declared_partners(),
+    }
+    assert len(found) == 1
+    return found.pop()
+
+
+@pytest.mark.parametrize(
+    ("status", "a", "b", "told"),
+    [
+        ("proposed", "pending", "pending", False),
+        ("released", "pending", "pending", True),
+        ("released", "interested", "interested", True),
+        ("declined", "declined", "pending", True),
+        ("declined", "declined", "declined", True),
+        ("withdrawn", "interested", "withdrawn", True),
+    ],
+)
+def test_confirmed_partnership_closes_the_suggestion_alike_whatever_was_answered(
+    world: World, drain: Any, status: str, a: str, b: str, told: bool
+) -> None:
+    Pair.objects.filter(pk=world.pair.pk).update(
+        closed_until=dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+    )
+    released = {} if told else {"released_at": None}
+    suggestion = world.released(status=status, a_state=a, b_state=b, **released)
+    confirm(world, declared(world))
+    drain()
+    suggestion.refresh_from_db()
+    assert suggestion.status == Suggestion.Status.SUPERSEDED
+    notes = Notification.objects.filter(kind="partners_already")
+    assert {note.community_id for note in notes} == ({world.a.pk, world.b.pk} if told else set())
+    assert {note.payload["other"] for note in notes} == {note.community_id for note in notes}
+    # The rest that a decline begins would reveal it once the pair is free again
+    assert Pair.objects.get(pk=world.pair.pk).closed_until is None
+
+
+@pytest.mark.parametrize("by", ["a", "b"])
+def test_pair_is_barred_while_a_statement_is_in_force(world: World, by: str) -> None:
+    row = declared(world, by)
+    assert not is_barred(world)  # claimed alone
+    confirm(world, row)
+    assert is_barred(world)
+    assert propose_refused(world)
+    states = {
+        "dormant": True,
+        "unknown": True,
+        "ended": False,
+    }
+    for status, barred in states.items():
+        ExistingPartnership.objects.filter(pk=row.pk).update(status=status)
+        assert is_barred(world) == barred, status
+    ExistingPartnership.objects.filter(pk=row.pk).update(status="active")
+    answer_partnership(
+        by=world.user("curator"), partnership_id=row.pk, answer="refused", note="A mistake."
+    )
+    assert not is_barred(world)
+
+
+def propose_refused(world: World) -> bool:
+    with pytest.raises(WrongState, match="partners already"):
+        propose_pair(
+            by=world.user("curator"), home_id=world.a.pk, abroad_id=world.b.pk, because="Still."
+        )
+    return True
+
+
+def test_partner_that_registers_later_is_barred_from_then_on(world: World) -> None:
+    place = PlaceFactory(country=world.b.country)
+    confirm(world, declared(world, place=place))
+    later = CommunityFactory(published=True, place=place, country=place.country)
+    assert declared_partners() == {(world.a.pk, later.pk)}
+
+
+def test_details_that_change_do_not_free_the_pair_but_an_end_does(world: World) -> None:
+    official = world.user("official")
+    row = {"name": "Beta", "country": "DE", "status": "active"}
+
+    def publish(*rows: dict[str, Any]) -> None:
+        answers = document(partnerships={"existing": list(rows)})
+        Profile.objects.filter(community=world.a).update(draft=answers)
+        republish_profile(by=official, community_id=world.a.pk)
+
+    publish(row)
+    claim = world.a.existing_partnerships.get()
+    answer_partnership(
+        by=world.user("curator"),
+        partnership_id=claim.pk,
+        answer="confirmed",
+        place_id=world.b.place_id,
+    )
+    publish({**row, "year": 1990})
+    assert world.a.existing_partnerships.get().state == "claimed"
+    assert is_barred(world)
+    publish({**row, "year": 1990, "status": "ended"})
+    assert not is_barred(world)
+    publish(row)
+    assert not is_barred(world)  # staff have not confirmed that it lives again
+    confirm(world, claim)
+    assert is_barred(world)
+    publish()
+    assert not is_barred(world)
+
+
+@pytest.mark.parametrize("place", ["own", "abroad", "none"])
+def test_staff_name_no_place_that_the_partner_cannot_be(world: World, place: str) -> None:
+    row = declared(world, place=None)
+    ids = {"own": world.a.place_id, "abroad": world.c.place_id, "none": 5}
+    with pytest.raises(InvalidFields) as caught:
+        answer_partnership(
+            by=world.user("curator"),
+            partnership_id=row.pk,
+            answer="confirmed",
+            place_id=ids[place],
+        )
+    assert list(caught.value.errors) == ["place_id"]
+
+
+def test_staff_decide_about_partners_who_are_being_introduced(world: World, drain: Any) -> None:
+    suggestion = world.released(mutual=True)
+    confirm(world, declared(world))
+    drain()
+    suggestion.refresh_from_db()
+    assert suggestion.status == Suggestion.Status.MUTUAL
+    told = Notification.objects.filter(kind="partners_introduced")
+    assert [note.recipient for note in told] == [world.user("curator")]
+    assert not Notification.objects.filter(kind="partners_already").exists()
+
+
+def test_what_was_suggested_while_staff_confirmed_is_closed_afterwards(world: World) -> None:
+    confirm(world, declared(world))
+    suggestion = world.released()
+    assert [close_suggestions_of_partners(), close_suggestions_of_partners()] == [1, 0]
+    suggestion.refresh_from_db()
+    assert suggestion.status == Suggestion.Status.SUPERSEDED

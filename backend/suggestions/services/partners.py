@@ -1,0 +1,167 @@
+"""Partnerships that communities had before they came: what staff confirm keeps the two from being
+suggested to each other, and closes the suggestion that they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from backend.accounts.grants import Resource, Verb
+from backend.accounts.models import User
+from backend.cities.models import ExistingPartnership, Place, PlaceName
+from backend.cities.permissions import require_staff
+from backend.cities.states import EXISTING_TRANSITIONS
+from backend.common.bounds import longest, valid_ids
+from backend.common.dates import database_now
+from backend.common.errors import InvalidFields, NotVisible
+from backend.common.transitions import change_state
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+from backend.suggestions.eligibility import declared_partners, pairs_being_introduced
+from backend.suggestions.models import Pair, Suggestion
+from backend.suggestions.services.curation import take_back
+from backend.suggestions.services.runs import lock_ranking
+
+_S = ExistingPartnership.State
+
+
+@transaction.atomic
+def answer_partnership(
+    *, by: User, partnership_id: int, answer: str, note: str = "", place_id: int | None = None
+) -> ExistingPartnership:
+    """A curator confirms or refuses a claimed partnership; a refusal says why, for its owners to
+    read.
+
+    Where the partner is registered here, a confirmed one bars the pair and closes its suggestion;
+    where the two are being introduced, staff are notified and decide.
+
+    Args:
+        place_id: which place of the gazetteer the partner is, where the owner has not said it.
+
+    Raises:
+        NotVisible: no curator, or no such row. InvalidFields: another answer, a refusal without
+            words, a place that it cannot be, or the community itself. WrongState: not in that
+            state.
+    """
+    require_staff(by, Verb.ACT, Resource.CURATION)
+    row = (
+        ExistingPartnership.objects.select_for_update(of=("self",))
+        .select_related("country", "community")
+        .filter(pk=partnership_id)
+        .first()
+    )
+    if row is None:
+        raise NotVisible
+    _check_answer(row, answer, note, place_id)
+    old = change_state(
+        row,
+        "state",
+        answer,
+        EXISTING_TRANSITIONS,
+        answered_by=by,
+        answered_at=database_now(),
+        note=note.strip(),
+        place_id=row.place_id or place_id,
+    )
+    record(
+        Topic.EXISTING_PARTNERSHIP_ANSWERED,
+        subject=row,
+        by=by,
+        community_id=row.community_id,
+        old=old,
+        new=answer,
+    )
+    if answer == _S.CONFIRMED:
+        partners = declared_partners(row.pk)
+        _close(partners, by)
+        for pair in pairs_being_introduced().filter(pk__in=_pairs_of(partners)):
+            record(Topic.PARTNERS_CONFIRMED, subject=pair, by=by, being_introduced=True)
+    return row
+
+
+def _check_answer(row: ExistingPartnership, answer: str, note: str, place_id: int | None) -> None:
+    errors: dict[str, list[str]] = {}
+    if answer not in (_S.CONFIRMED, _S.REFUSED):
+        errors["answer"] = [_("Confirm or refuse it.")]
+    most = longest(ExistingPartnership, "note")
+    if len(note) > most or "\x00" in note or (answer == _S.REFUSED and not note.strip()):
+        errors["note"] = [
+            _("Say in 1 to 500 characters why it is not confirmed; its owners read this.")
+        ]
+    if place_id is not None:
+        errors |= _check_place(row, place_id)
+    elif answer == _S.CONFIRMED and row.place_id is not None:
+        errors |= _check_itself(row, row.place_id)
+    if errors:
+        raise InvalidFields(errors)
+
+
+def _check_place(row: ExistingPartnership, place_id: int) -> dict[str, list[str]]:
+    known = Place.objects.filter(pk__in=valid_ids([place_id]), country=row.country_id)
+    if not known.exists():
+        return {"place_id": [f"Choose a place of {row.country.name}, or none."]}
+    if row.place_id not in (None, place_id):
+        return {"place_id": ["The profile names another place; its owner changes it there."]}
+    return _check_itself(row, place_id)
+
+
+def _check_itself(row: ExistingPartnership, place_id: int) -> dict[str, list[str]]:
+    if place_id != row.community.place_id:
+        return {}
+    return {"place_id": ["This place is the community itself, which cannot be its own partner."]}
+
+
+def places_named(rows: Iterable[ExistingPartnership]) -> dict[int, list[Place]]:
+    """Id of a row without a place → the places of its country that have its name, the largest
+    first, in one query for all rows.
+    """
+    open_rows = [row for row in rows if row.place_id is None]
+    names = PlaceName.objects.filter(
+        name__in={row.name_key for row in open_rows},
+        country_code__in={row.country_id for row in open_rows},
+    )
+    found: dict[tuple[str, str], list[Place]] = {}
+    for named in (
+        names.select_related("place")
+        .defer("place__search_text", "place__alternate_names")
+        .order_by("-population", "place_id")
+    ):
+        found.setdefault((named.name, named.country_code), []).append(named.place)
+    return {
+        row.pk: [
+            place
+            for place in found.get((row.name_key, str(row.country_id)), [])
+            if place.pk != row.community.place_id
+        ]
+        for row in open_rows
+    }
+
+
+@transaction.atomic
+def close_suggestions_of_partners() -> int:
+    """Closes the suggestions of declared partners that were made while staff confirmed the
+    partnership; returns how many. May run twice.
+
+    Raises RetryLater while a run or a rescoring makes suggestions.
+    """
+    lock_ranking()
+    return _close(declared_partners(), None)
+
+
+def _close(partners: Collection[tuple[int, int]], by: User | None) -> int:
+    pairs = _pairs_of(partners)
+    closed = take_back(pairs, by, lambda _suggestion: {"partners": True})
+    for suggestion in closed:
+        if suggestion.status in Suggestion.VISIBLE:
+            record(Topic.PARTNERS_CONFIRMED, subject=suggestion, by=by, being_introduced=False)
+    return len(closed)
+
+
+def _pairs_of(partners: Collection[tuple[int, int]]) -> list[int]:
+    named = Q(a__in={a for a, _b in partners}, b__in={b for _a, b in partners})
+    found = Pair.objects.filter(named).order_by("pk").values_list("pk", "a_id", "b_id")
+    return [pk for pk, a, b in found if (a, b) in partners]

@@ -17,6 +17,13 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 REPOSITORY = Path(__file__).resolve().parent.parent
 Mode = Literal["local", "test", "production"]
 CONNECT_SECONDS = 2  # the least that the driver takes
+# A server whose machine is gone, or cut off from this one, is known to be so in seconds.
+_KEEPALIVES = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds
+}
 # Even 50 random hexadecimal digits hold 12 different ones; a key with fewer was typed or repeated.
 _SECRET_KEY_LENGTH, _SECRET_KEY_DIFFERENT = 50, 12
 _METRICS_TOKEN_LENGTH = 20
@@ -94,7 +101,12 @@ def _database(url: str, seconds: int) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": str(port or query.pop("port", "")),
-        "OPTIONS": {"connect_timeout": CONNECT_SECONDS, **query, **_limits(query, seconds)},
+        "OPTIONS": {
+            "connect_timeout": CONNECT_SECONDS,
+            **_KEEPALIVES,
+            **query,
+            **_limits(query, seconds),
+        },
         "ATOMIC_REQUESTS": False,
     }
 

@@ -4,7 +4,8 @@ A thread of gunicorn waits for as long as a client takes to send its request: so
 ones and nobody is answered. Here the loop that accepts connections gathers each request, and a
 thread gets it when it is whole. A body of more than LONGEST_GATHERED bytes is read by its thread;
 few may be on their way at once, and each has a time that its length determines. A buffering proxy
-in front does the same better.
+in front does the same better. Probes have threads of their own: they answer while all others wait,
+for a database, say.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ SECONDS_TO_SEND = 15.0
 SLOWEST = 50_000  # bytes a second of a long body, after those seconds
 MOST_LONG_BODIES = 6  # of sixteen threads
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,12})[ \t]*\r\n", re.IGNORECASE)
+_PROBE = re.compile(rb"(?:GET|HEAD) (/[a-z]+) ")
 _UNKNOWN = re.compile(rb"\r\n(?:transfer-encoding|expect):", re.IGNORECASE)
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\n"
@@ -121,6 +123,7 @@ class PatientWorker(ThreadWorker):
         self._long: dict[TConn, float] = {}
         # A client that does not close keeps the one that closes waiting for two seconds.
         self._closers = ThreadPoolExecutor(max_workers=2)
+        self._probes = ThreadPoolExecutor(max_workers=4)
 
     def enqueue_req(self, conn: TConn) -> None:
         """A new connection, or one on which the next request begins."""
@@ -168,7 +171,13 @@ class PatientWorker(ThreadWorker):
             _refuse_cut_bodies(conn)
         conn.parser.unreader.unread(received)
         conn.data_ready = True
-        super().enqueue_req(conn)
+        if (match := _PROBE.match(received)) and match[1].decode() in _PROBES:
+            probe = self._probes.submit(self.handle, conn)
+            probe.add_done_callback(
+                lambda done: self.method_queue.defer(self.finish_request, conn, done)
+            )
+        else:
+            super().enqueue_req(conn)
 
     def murder_pending(self) -> None:
         """Also those whose time to send is over."""

@@ -169,7 +169,7 @@ def bar(scene: Scene, by: str) -> None:
     if by == "rule":
         today = database_now().date()
         why: dict[str, Any] = {"because": "So.", "source": "A letter", "from_on": today}
-        home, abroad = scene.a_id, scene.b_id
+        home, abroad = (pair.a_id, pair.b_id) if pair.a.is_home else (pair.b_id, pair.a_id)
         set_exclusion_rule(by=curator, home_id=home, abroad_id=abroad, **why)
         return
     row = ExistingPartnershipFactory(

@@ -194,11 +194,19 @@ API_TOKENS: dict[str, int] = {
     "for_staff": True,
     "longest_days_of_staff": 90,
 }
-# How often one person may do this within a day; counted in the trail. Curators have no quota.
+# How often one person, and all persons of one community together, may do this within a day; counted
+# in the trail. Staff have no quota.
 DAILY_QUOTAS: dict[str, int] = {
     "community_registered": 5,
     "join_requested": 10,
     "invitation_sent": 50,
+    "letter_attached": 15,
+    "agreement_document_added": 15,
+}
+DAILY_QUOTAS_OF_COMMUNITY: dict[str, int] = {
+    "invitation_sent": 100,
+    "letter_attached": 20,
+    "agreement_document_added": 20,
 }
 INVITATIONS: dict[str, int] = {"days": 14, "most_waiting": 50}
 CACHES = {

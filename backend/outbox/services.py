@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, models, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
 from django.utils.translation import gettext as _
@@ -22,6 +23,7 @@ from backend.outbox.models import Event, Heartbeat, Job, ScheduledTick
 from backend.outbox.topics import Topic
 
 _AT_ONCE = dt.timedelta(0)
+_DAY = dt.timedelta(days=1)
 Subject = models.Model | tuple[type[models.Model] | str, int]
 
 
@@ -74,23 +76,32 @@ def record(
     )
 
 
-def require_quota(topic: Topic, *, by: EventAuthor) -> None:
-    """Raises TooManyRequests if the person has done this as often as ``DAILY_QUOTAS`` allows within
-    the last day. Two requests at once are counted one after the other.
+def require_quota(topic: Topic, *, by: EventAuthor, community_id: int | None = None) -> None:
+    """Raises TooManyRequests if the person, or the community, has done this as often as
+    ``DAILY_QUOTAS`` or ``DAILY_QUOTAS_OF_COMMUNITY`` allow within the last day. Two requests of one
+    person at once are counted one after the other.
     """
     if by.is_staff_member:
         return
-    most = settings.DAILY_QUOTAS[topic.value]
     list(get_user_model().objects.select_for_update().filter(pk=by.pk).values_list("pk"))
-    day = dt.timedelta(days=1)
-    acts = Event.objects.filter(by_id=by.pk, topic=topic, recorded_at__gt=Now() - day)
+    acts = Event.objects.filter(topic=topic, recorded_at__gt=Now() - _DAY)
+    words = _("One person may do this %(most)d times within a day. Try again in %(hours)d hours.")
+    _require_fewer(acts.filter(by_id=by.pk), settings.DAILY_QUOTAS[topic.value], words)
+    if community_id is not None:
+        words = _(
+            "One community may do this %(most)d times within a day. Try again in %(hours)d hours."
+        )
+        most = settings.DAILY_QUOTAS_OF_COMMUNITY[topic.value]
+        _require_fewer(acts.filter(community_id=community_id), most, words)
+
+
+def _require_fewer(acts: QuerySet[Event], most: int, words: str) -> None:
     times = list(acts.order_by("-recorded_at").values_list("recorded_at", flat=True)[:most])
     if len(times) < most:
         return
-    wait = max(1, math.ceil((times[-1] + day - database_now()).total_seconds()))
+    wait = max(1, math.ceil((times[-1] + _DAY - database_now()).total_seconds()))
     raise TooManyRequests(
-        str(_("One person may do this %(most)d times within a day. Try again in %(hours)d hours."))
-        % {"most": most, "hours": math.ceil(wait / 3600)},
+        words % {"most": most, "hours": math.ceil(wait / 3600)},
         code="quota_reached",
         retry_after=wait,
     )

@@ -9,18 +9,30 @@ import json
 import re
 import time
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
 from backend.accounts.models import ApiToken, User
+from backend.introductions.models import Agreement
+from backend.introductions.services.drafts import offer_agreement
 from backend.outbox.models import Event
 from backend.privacy.data import create_token
-from tests.actors import API, STAFF, World, make_world, sign_in_again
-from tests.factories import PASSWORD, ApiTokenFactory
+from tests.actors import (
+    API,
+    STAFF,
+    World,
+    drafted,
+    make_world,
+    sign_in_again,
+    signed_document,
+)
+from tests.factories import PASSWORD, ApiTokenFactory, PlaceFactory
 from tests.web.html_forms import url
 
 pytestmark = pytest.mark.django_db
@@ -82,17 +94,60 @@ def test_session_of_staff_ends_after_hours_and_when_idle(
     assert opens(official, 24 * 60)
 
 
-def test_join_requests_of_a_person_have_a_quota(world: World, settings: Any) -> None:
-    settings.DAILY_QUOTAS = settings.DAILY_QUOTAS | {"join_requested": 2}
-    stranger = world.client("stranger")
-    homes = [world.a, world.b, world.c]
-    answers = [
-        ask(stranger, "POST", f"communities/{home.pk}/join-requests/", {"role": "official"})
-        for home in homes
-    ]
-    assert [answer.status_code for answer in answers[:2]] == [201, 201]
-    assert (answers[2].status_code, answers[2].json()["code"]) == (429, "quota_reached")
-    assert 86_000 < int(answers[2]["Retry-After"]) <= 86_401
+def acts_with_quota(world: World) -> dict[str, Callable[[int], Any]]:
+    """Each act that has a quota, by its topic, as one person does it again and again."""
+
+    def invite(number: int) -> Any:
+        body = {"email": f"{number}@example.org", "role": "committee_member"}
+        return ask(world.client("official"), "POST", f"communities/{home}/invitations/", body)
+
+    def join(number: int) -> Any:
+        path = f"communities/{[world.a, world.b, world.c][number].pk}/join-requests/"
+        return ask(world.client("stranger"), "POST", path, {"role": "official"})
+
+    def register(number: int) -> Any:
+        body = {"place_id": PlaceFactory().pk}
+        return ask(world.client("stranger"), "POST", "communities/", body)
+
+    def send_letter(number: int) -> Any:
+        path = f"{API}communities/{world.newcomer.pk}/profile/letters/"
+        return world.client("unvetted").post(path, {"letter": signed_document()})
+
+    def send_document(number: int) -> Any:
+        agreement = Agreement.objects.first() or offer_agreement(
+            by=world.user("curator"), agreement_id=drafted(world).pk
+        )
+        path = f"{API}communities/{home}/agreements/{agreement.pk}/documents/"
+        return world.client("official").post(path, {"document": signed_document()})
+
+    home = world.a.pk
+    return {
+        "community_registered": register,
+        "join_requested": join,
+        "invitation_sent": invite,
+        "letter_attached": send_letter,
+        "agreement_document_added": send_document,
+    }
+
+
+@pytest.mark.parametrize(
+    ("whose", "topic"),
+    [
+        *(("person", topic) for topic in settings.DAILY_QUOTAS),
+        *(("community", topic) for topic in settings.DAILY_QUOTAS_OF_COMMUNITY),
+    ],
+)
+def test_act_has_a_quota_of_a_day(world: World, settings: Any, whose: str, topic: str) -> None:
+    name = {"person": "DAILY_QUOTAS", "community": "DAILY_QUOTAS_OF_COMMUNITY"}[whose]
+    setattr(settings, name, getattr(settings, name) | {topic: 2})
+    act = acts_with_quota(world)[topic]
+    answers = [act(number) for number in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    problem = answers[2].json()
+    assert problem["code"] == "quota_reached"
+    assert problem["detail"].startswith(f"One {whose} may do this 2 times within a day. Try again")
+    assert 86_000 < int(answers[2]["Retry-After"]) < 86_500
+    assert Event.objects.filter(topic=topic).count() == 2
 
 
 def signed_in_long_ago(world: World, actor: str) -> Client:

@@ -116,7 +116,7 @@ def invite_colleague(*, by: User, community_id: int, email: str, role: str) -> I
     require_in(by, community_id, Verb.CREATE, Resource.PEOPLE)
     email = _checked_address(email)
     check_role(role)
-    require_quota(Topic.INVITATION_SENT, by=by)
+    require_quota(Topic.INVITATION_SENT, by=by, community_id=community_id)
     lock_community(community_id)
     if CommunityRole.objects.filter(
         community_id=community_id, ended_at__isnull=True, user__email=email

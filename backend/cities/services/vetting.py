@@ -27,7 +27,7 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.files import DELETE_FILE, stored
 from backend.common.transitions import change_state
-from backend.outbox.services import add_jobs, record
+from backend.outbox.services import add_jobs, record, require_quota
 from backend.outbox.topics import Topic
 
 MOST_LETTERS = 20  # of one profile
@@ -38,29 +38,32 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
 
     Raises:
         NotVisible: not theirs. InvalidFields: too large, empty, not what may be kept
-            (``cities.documents``), or one too many. TooManyRequests, Unavailable: too many files
-            are being read, or the storage fails.
+            (``cities.documents``), or one too many. TooManyRequests: the quota of a day is
+            reached. TooManyRequests, Unavailable: too many files are being read, or the storage
+            fails.
     """
     require_in(by, community_id, Verb.CREATE, Resource.LETTER)
     if (upload.size or 0) > LETTER_LIMIT:
         raise too_large()
     # Before the file is read, which takes a while, and in the transaction again.
-    _require_room(VettingLetter.objects.filter(profile__community_id=community_id).count())
+    with transaction.atomic():
+        _require_room(by, community_id)
     letter = check_letter(upload.read(), upload.name or "", person=by.pk)
     kept = VettingLetter(original_name=letter.name, content_type=letter.content_type, by=by)
     with stored(kept.file, letter.content, suffix=letter.suffix), transaction.atomic():
         kept.profile = profile_for_update(community_id)
-        _require_room(kept.profile.letters.count())
+        _require_room(by, community_id)
         kept.save()
         record(Topic.LETTER_ATTACHED, subject=kept, by=by, community_id=community_id)
     return kept
 
 
-def _require_room(letters: int) -> None:
-    if letters >= MOST_LETTERS:
+def _require_room(by: User, community_id: int) -> None:
+    if VettingLetter.objects.filter(profile__community_id=community_id).count() >= MOST_LETTERS:
         raise InvalidFields(
             {"letter": [_("There are 20 letters already. Write to staff if more are needed.")]}
         )
+    require_quota(Topic.LETTER_ATTACHED, by=by, community_id=community_id)
 
 
 @transaction.atomic

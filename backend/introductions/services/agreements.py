@@ -29,7 +29,7 @@ from backend.introductions.models import (
 from backend.introductions.rationale import freeze_rationale
 from backend.introductions.services.locks import lock_agreement
 from backend.introductions.states import AGREEMENT_TRANSITIONS, INTRODUCTION_TRANSITIONS
-from backend.outbox.services import record
+from backend.outbox.services import record, require_quota
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
 from backend.suggestions.services.curation import take_back
@@ -95,7 +95,8 @@ def add_document(
             may be kept, or one too many.
         WrongState: not before both sides, or a side has confirmed already: what it confirmed must
             not change afterwards.
-        TooManyRequests, Unavailable: too many files are being read, or the storage fails.
+        TooManyRequests: the quota of a day is reached. TooManyRequests, Unavailable: too many files
+            are being read, or the storage fails.
     """
     # Before the file is read, which takes a while and must hold no lock, and afterwards again.
     with transaction.atomic():
@@ -137,6 +138,7 @@ def _lock_for_document(by: User, agreement_id: int, community_id: int | None) ->
         raise InvalidFields(
             {"document": [_("There are 10 documents already; the newest of them counts.")]}
         )
+    require_quota(Topic.AGREEMENT_DOCUMENT_ADDED, by=by, community_id=community_id)
     return agreement
 
 

@@ -24,7 +24,8 @@ class WholeService(Service):
         self.start_web()
         super().start_processes()
 
-    def start_web(self) -> None:
+    def start_web(self, *options: str | Path) -> None:
+        """Options: further words for gunicorn."""
         bind = self.url.removeprefix("http://")
         gunicorn = [
             sys.executable,
@@ -40,7 +41,7 @@ class WholeService(Service):
             "16",
             "--no-control-socket",
         ]
-        self.web = self._spawn([*gunicorn, "backend.wsgi"], "web.log")
+        self.web = self._spawn([*gunicorn, *map(str, options), "backend.wsgi"], "web.log")
 
     def is_ready(self) -> bool:
         return super().is_ready() and self._answers()

@@ -37,14 +37,22 @@ def environment(payload: bytes) -> bytes:
     return " ".join(os.environ).encode()
 
 
+@pytest.fixture(scope="module")
+def made() -> Iterator[Lane]:
+    lane = Lane("test", seconds=8, patience=10, places=3)
+    yield lane
+    if lane._process is not None:
+        lane._stop(lane._process)
+
+
 @pytest.fixture
-def lane() -> Iterator[Lane]:
-    made = Lane("test", seconds=8, patience=10, places=3, budget=4)
+def lane(made: Lane) -> Lane:
+    """A process that runs, with short limits and nothing spent."""
+    made.seconds, made.patience, made.budget, made.period = 8, 10, 4, 600
     made.run(f"{HERE}:wait", b"", person=0, seconds=0)  # started, and what it imports is loaded
+    made._spent.clear()
     made.seconds, made.patience = 1.0, 2.0
-    yield made
-    if made._process is not None:
-        made._stop(made._process)
+    return made
 
 
 def act(lane: Lane, person: int, seconds: float = 0.0) -> bytes:

@@ -114,6 +114,11 @@ class World:
             **({"stage": "introduced"} | values),
         )
 
+    def in_both(self) -> User:
+        """The official of A, who is one of B as well."""
+        CommunityRoleFactory(user=self.people["official"], community=self.b)
+        return self.people["official"]
+
     def consent(self, introduction: Introduction, *communities: Community) -> list[Consent]:
         return [
             ConsentFactory(introduction=introduction, community=community, by=self.people["admin"])

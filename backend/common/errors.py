@@ -28,6 +28,11 @@ class DomainError(Exception):
         if code is not None:
             self.code = code
 
+    def leave_trace(self) -> None:
+        """Records the refusal, for kinds of which staff are notified. Pages and the API call it
+        when the transaction of the act has been rolled back.
+        """
+
 
 class NotAllowed(DomainError):
     """The actor may know the object but not do this to it."""

@@ -1,5 +1,5 @@
 """The sides of a suggestion: which of them a community is, how well each fits the other, the one
-lock of their pair, and how long a pair rests.
+lock of their pair, how long a pair rests, and that nobody acts for both sides.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
+from backend.accounts.models import User
 from backend.cities.models import Community
 from backend.common.dates import months_after
-from backend.common.errors import NotVisible
-from backend.suggestions.models import Decision, Pair, Suggestion
+from backend.common.errors import NotVisible, WrongState
+from backend.outbox.models import Event
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
+from backend.suggestions.models import Decision, Pair, Suggestion, Vote
 from backend.suggestions.states import UNDO_TRANSITIONS
 
 
@@ -154,3 +160,68 @@ def lock_suggestion(suggestion_id: int) -> Suggestion:
         raise NotVisible
     Pair.objects.select_for_update().get(pk=pair_id)
     return Suggestion.objects.select_related("pair").get(pk=suggestion_id)
+
+
+# Nobody acts for both sides of a pair, whatever roles a person has: the second side is refused.
+# What was undone, withdrawn or removed does not count.
+
+
+class ActsForOtherSide(WrongState):
+    """The person has acted for the other side of the pair. Says no more than they know: their own
+    acts.
+    """
+
+    code = "acts_for_other_side"
+
+    def __init__(self, by: User, pair: Pair, own: Community, other: Community) -> None:
+        refused = objection_to_both_sides(own, other)
+        super().__init__(f"{refused} {_('Staff have been notified.')}")
+        self._by, self._pair, self._own = by, pair, own
+
+    def leave_trace(self) -> None:
+        """One event a person, pair and side, which notifies staff; in nobody's trail, since the
+        people of a side would learn from it that the other has answered.
+        """
+        mine: dict[str, Any] = {"by": self._by.pk, "payload": {"side": self._own.pk}}
+        topic, subject = Topic.SECOND_SIDE_REFUSED, self._pair
+        with transaction.atomic():
+            known = Event.objects.filter(
+                topic=topic, subject_type="pair", subject_id=subject.pk, **mine
+            )
+            if not known.exists():
+                record(topic, subject=subject, by=self._by, side=self._own.pk)
+
+
+def objection_to_both_sides(own: Community, other: Community) -> str:
+    """What somebody reads who has acted for ``other`` and would act for ``own``."""
+    return _(
+        "You have already acted for %(other)s. Nobody acts for both sides of a pair: another "
+        "person of %(own)s does this."
+    ) % {"own": own.name, "other": other.name}
+
+
+def acts_on(suggestion_id: int | None, person_id: int | None) -> list[QuerySet[Any]]:
+    """What the person has answered and voted on a suggestion, for whichever side."""
+    if suggestion_id is None or person_id is None:
+        return []
+    mine: dict[str, Any] = {"suggestion": suggestion_id, "by": person_id}
+    return [
+        Decision.objects.filter(**mine, undone_at__isnull=True),
+        Vote.objects.filter(**mine),
+    ]
+
+
+def acts_for_other(acts: Sequence[QuerySet[Any]], community_id: int) -> bool:
+    """Whether one of these acts of a person was for another community than this one."""
+    return any(rows.exclude(community_id=community_id).exists() for rows in acts)
+
+
+def require_one_side(
+    by: User, pair: Pair, community_id: int, acts: Sequence[QuerySet[Any]]
+) -> None:
+    """Raises ActsForOtherSide if one of ``acts``, the person's own rows with their community, was
+    for the other side. The caller holds the lock under which such rows are written.
+    """
+    if acts_for_other(acts, community_id):
+        own, other = (pair.a, pair.b) if pair.a_id == community_id else (pair.b, pair.a)
+        raise ActsForOtherSide(by, pair, own, other)

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from backend.suggestions.models import Decision
+from backend.notifications.models import Notification
+from backend.outbox.models import Event
+from backend.suggestions.models import Decision, Vote
+from backend.suggestions.services import answer_suggestion, cast_vote, undo_answer
 from tests.actors import World
 from tests.factories import PairFactory, SuggestionFactory
 
@@ -150,3 +153,61 @@ def test_staff_release_and_hold(world: World) -> None:
     assert world.client("official").get(address(world, suggestion.pk)).status_code == 200
     assert world.client("curator").post(f"{staff}hold/").json()["status"] == "held"
     assert world.client("official").get(address(world, suggestion.pk)).status_code == 404
+
+
+def act_for_b(world: World, suggestion_id: int, act: str, body: dict[str, str]) -> Any:
+    path = f"{address(world, suggestion_id, 'b')}{act}/"
+    return world.client("official").post(
+        path, body, content_type="application/json", headers={"Idempotency-Key": act}
+    )
+
+
+@pytest.mark.parametrize("first", ["interested", "declined", "vote", "undone"])
+@pytest.mark.parametrize("second", ["answer", "vote"])
+def test_nobody_acts_for_both_sides_and_staff_are_notified_once(
+    world: World, drain: Any, settings: Any, first: str, second: str
+) -> None:
+    settings.SUGGESTIONS = {**settings.SUGGESTIONS, "undo_seconds": 60}
+    suggestion, both = world.released(), world.in_both()
+    mine: dict[str, Any] = {"suggestion_id": suggestion.pk, "community_id": world.a.pk}
+    if first == "vote":
+        cast_vote(by=both, choice="yes", **mine)
+    else:
+        given = "declined" if first == "declined" else "interested"
+        reason = "no_fit" if first == "declined" else ""
+        answer_suggestion(by=both, choice=given, reason=reason, **mine)
+    if first == "undone":
+        undo_answer(by=both, **mine)
+    body = {"answer": {"answer": "interested"}, "vote": {"choice": "no"}}[second]
+    responses = [act_for_b(world, suggestion.pk, second, body) for _ in range(2)]
+    drain()
+    told = Notification.objects.filter(kind="second_side_refused")
+    if first == "undone":
+        assert responses[0].status_code in (200, 201) and not told.exists()
+        return
+    assert {response.status_code for response in responses} == {409}
+    assert responses[0].json()["code"] == "acts_for_other_side"
+    # Not what they have said there, nor whether anybody has answered besides
+    assert responses[0].json()["detail"] == (
+        "You have already acted for Alpha. Nobody acts for both sides of a pair: another person of "
+        "Beta does this. Staff have been notified."
+    )
+    assert not Decision.objects.filter(community=world.b).exists()
+    assert not Vote.objects.filter(community=world.b).exists()
+    assert [note.recipient for note in told] == [world.user("curator")]
+    trail = world.client("chair").get(f"/api/v1/communities/{world.b.pk}/events/").json()
+    assert trail["results"] == []
+
+
+def test_page_says_that_somebody_else_answers_for_the_second_side(world: World) -> None:
+    suggestion, both = world.released(), world.in_both()
+    mine: dict[str, Any] = {"suggestion_id": suggestion.pk, "community_id": world.a.pk}
+    cast_vote(by=both, choice="yes", **mine)
+    page = f"/communities/{world.b.pk}/suggestions/{suggestion.pk}/"
+    shown = world.client("official").get(page).content.decode()
+    assert shown.count("You have already acted for Alpha.") == 2  # at the vote and at the answer
+    assert f"{page}answer/" not in shown
+    assert f"{page}vote/" not in shown
+    refused = world.client("official").post(f"{page}answer/", {"answer": "interested"})
+    assert refused.status_code == 409
+    assert Event.objects.filter(topic="second_side_refused", by=both).count() == 1

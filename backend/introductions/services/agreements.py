@@ -27,7 +27,7 @@ from backend.introductions.models import (
     SignedDocument,
 )
 from backend.introductions.rationale import freeze_rationale
-from backend.introductions.services.locks import lock_agreement
+from backend.introductions.services.locks import lock_agreement, require_one_side_of
 from backend.introductions.states import AGREEMENT_TRANSITIONS, INTRODUCTION_TRANSITIONS
 from backend.outbox.services import record, require_quota
 from backend.outbox.topics import Topic
@@ -177,6 +177,7 @@ def confirm_signature(
         WrongState: not before both sides, no signed document there yet, or confirmed already.
         DocumentReplaced: another document has been sent since the one that was read.
         Conflict: the two are partners already (code ``partners_already``).
+        ActsForOtherSide: see ``require_one_side_of``.
     """
     agreement = lock_agreement(agreement_id)
     _require_side(agreement, by, Verb.ACT, community_id)
@@ -186,6 +187,7 @@ def confirm_signature(
         raise WrongState(_("Send the signed document first: it is what both sides confirm."))
     if agreement.signatories.filter(community_id=community_id).exists():
         raise WrongState(_("Your side has confirmed already."))
+    require_one_side_of(agreement.introduction, by, community_id)
     _check_signature(name, office, signed_on)
     _require_read(document, document_digest)
     Signatory.objects.create(

@@ -19,7 +19,7 @@ from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongStat
 from backend.common.transitions import change_state
 from backend.introductions.models import Consent, Introduction, IntroductionNote
 from backend.introductions.queries.introductions import OVER, have_met, next_column
-from backend.introductions.services.locks import lock_introduction
+from backend.introductions.services.locks import lock_introduction, require_one_side_of
 from backend.introductions.services.meetings import cancel_meetings_to_come
 from backend.introductions.states import INTRODUCTION_TRANSITIONS
 from backend.outbox.models import Event
@@ -341,7 +341,7 @@ def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consen
 
     Raises:
         NotVisible: not introduced yet, or not theirs to give; staff never consent for a side.
-        WrongState: closed, or given already.
+        WrongState: closed, or given already. ActsForOtherSide: see ``require_one_side_of``.
     """
     introduction = _lock_as_side(introduction_id, community_id, by)
     if introduction.stage == _I.CLOSED:
@@ -353,6 +353,7 @@ def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consen
         )
     if introduction.consents.filter(community_id=community_id, withdrawn_at__isnull=True).exists():
         raise WrongState(_("Your side has consented already."))
+    require_one_side_of(introduction, by, community_id)
     consent = Consent.objects.create(introduction=introduction, community_id=community_id, by=by)
     record(Topic.CONSENT_GIVEN, subject=introduction, by=by, community_id=community_id)
     return consent

@@ -1,4 +1,6 @@
-"""Locks of introductions, agreements and partnerships: changes of one object wait for its row."""
+"""Locks of introductions, agreements and partnerships: changes of one object wait for its row.
+Under the lock: nobody acts for both sides.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,13 @@ from backend.cities.permissions import require_in
 from backend.common.errors import NotVisible
 from backend.introductions.models import (
     Agreement,
+    Consent,
     Introduction,
     Partnership,
+    Signatory,
+    TimeAcceptance,
 )
+from backend.suggestions.sides import acts_on, require_one_side
 
 
 def lock_introduction(introduction_id: int) -> Introduction:
@@ -24,6 +30,19 @@ def lock_introduction(introduction_id: int) -> Introduction:
     if found is None:
         raise NotVisible
     return found
+
+
+def require_one_side_of(introduction: Introduction, by: User, community_id: int) -> None:
+    """For what needs both sides: raises ActsForOtherSide if the person has answered, voted,
+    consented, accepted a time or confirmed a signature for the other side of a locked introduction.
+    """
+    acts = [
+        *acts_on(introduction.suggestion_id, by.pk),
+        Consent.objects.filter(introduction=introduction, by=by, withdrawn_at__isnull=True),
+        TimeAcceptance.objects.filter(time__meeting__introduction=introduction, by=by),
+        Signatory.objects.filter(agreement__introduction=introduction, confirmed_by=by),
+    ]
+    require_one_side(by, introduction.pair, community_id, acts)
 
 
 def lock_agreement(agreement_id: int) -> Agreement:

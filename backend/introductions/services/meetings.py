@@ -23,7 +23,7 @@ from backend.introductions.meeting_times import read_times
 from backend.introductions.models import Introduction, Meeting, MeetingTime, TimeAcceptance
 from backend.introductions.models.meetings import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from backend.introductions.queries.meetings import times_now
-from backend.introductions.services.locks import lock_introduction
+from backend.introductions.services.locks import lock_introduction, require_one_side_of
 from backend.introductions.states import MEETING_TRANSITIONS
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
@@ -93,8 +93,10 @@ def _store_times(
     meeting: Meeting, times: Sequence[str], by: User, side_id: int | None, zone_of_id: int | None
 ) -> int:
     """Reads and stores a round of proposed times; who proposes them as a side can come at each.
-    Returns the round.
+    Returns the round. Raises ActsForOtherSide.
     """
+    if side_id is not None:
+        require_one_side_of(meeting.introduction, by, side_id)
     writer_id = zone_of_id or side_id
     writer = Community.objects.filter(pk=writer_id).first() if writer_id is not None else None
     pair = meeting.introduction.pair
@@ -136,6 +138,7 @@ def propose_meeting(
             closed, or too many meetings.
         InvalidFields: by ``times.<index>``, ``minutes``, ``place``; a time that the clocks skip or
             repeat is refused with a correction.
+        ActsForOtherSide: see ``require_one_side_of``; also of other times, accepting and fixing.
     """
     introduction = _lock(introduction_id, by, side_id)
     _check_details(minutes, place)
@@ -179,6 +182,7 @@ def accept_times(
     proposal).
     """
     meeting = _lock_open_meeting(introduction_id, meeting_id, by, side_id)
+    require_one_side_of(meeting.introduction, by, side_id)
     proposed = {row.pk for row in times_now(meeting)}
     chosen = set(time_ids)
     if chosen - proposed:
@@ -220,6 +224,7 @@ def fix_meeting(
     if meeting.status == _STATUS.FIXED and meeting.starts_at == row.starts_at:
         raise Conflict(_("The meeting is fixed at this time already."))
     if side_id is not None:
+        require_one_side_of(meeting.introduction, by, side_id)
         TimeAcceptance.objects.get_or_create(time=row, community_id=side_id, defaults={"by": by})
     old = change_state(
         meeting,

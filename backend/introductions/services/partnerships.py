@@ -27,7 +27,7 @@ from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
-from backend.suggestions.sides import cooling_end
+from backend.suggestions.sides import cooling_end, require_one_side
 
 _P = Partnership.Status
 YEARS_TO_REVIEW = 20  # at most, between one review and the next
@@ -215,7 +215,7 @@ def renew_partnership(
 
     Raises:
         NotVisible: not theirs to decide. InvalidFields. WrongState: no review is due, or the side
-            has answered it already.
+            has answered it already. ActsForOtherSide: they have said so for the other side.
     """
     partnership = lock_partnership_as_side(
         partnership_id, community_id, by, Verb.ACT, Resource.PARTNERSHIP_DECISION
@@ -237,6 +237,7 @@ def renew_partnership(
     answered = partnership.renewals.filter(review=partnership.review_on)
     if answered.filter(community_id=community_id).exists():
         raise WrongState(_("Your side has said already that it wants to go on."))
+    require_one_side(by, partnership.pair, community_id, [answered.filter(by=by)])
     Renewal.objects.create(
         partnership=partnership,
         community_id=community_id,

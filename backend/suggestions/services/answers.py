@@ -35,8 +35,10 @@ from backend.suggestions.queries import GONE
 from backend.suggestions.services.reviews import require_quorum
 from backend.suggestions.sides import (
     SuggestionSide,
+    acts_on,
     cooling_end,
     lock_suggestion,
+    require_one_side,
     side_of,
     sides_of,
 )
@@ -147,7 +149,8 @@ def answer_suggestion(
         NotVisible: not released, or not theirs to answer. InvalidFields: an unknown answer, or a
             decline without a reason.
         WrongState: this side has answered already, the time is over, a side seeks no longer, or the
-            rule asks for (other) votes.
+            rule asks for (other) votes. ActsForOtherSide: they have answered or voted for the other
+            side.
         CapacityReached: see the profile's capacity.
     """
     require_in(by, community_id, Verb.ACT, Resource.ANSWER)
@@ -157,6 +160,7 @@ def answer_suggestion(
     now = database_now()
     _require_open(suggestion, now)
     check_transition(SIDE_TRANSITIONS, side.state, choice)
+    require_one_side(by, suggestion.pair, community_id, acts_on(suggestion.pk, by.pk))
     require_quorum(suggestion, community_id, choice)
     if choice == _A.INTERESTED:
         communities = lock_communities(suggestion.pair.a_id, suggestion.pair.b_id)
@@ -198,7 +202,8 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
 
     Raises:
         NotVisible: not released, or not theirs to answer. WrongState: there is no answer, or its
-            time to be undone is over.
+            time to be undone is over. ActsForOtherSide: it is a colleague's, and they have acted
+            for the other side.
     """
     require_in(by, community_id, Verb.ACT, Resource.ANSWER)
     suggestion = lock_suggestion(suggestion_id)
@@ -215,7 +220,9 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
     undone = Decision.objects.filter(
         suggestion=suggestion, community_id=community_id, answer=state, undone_at__isnull=True
     )
-    decision_id = undone.values_list("pk", flat=True).get()
+    decision_id, given_by = undone.values_list("pk", "by_id").get()
+    if given_by != by.pk:
+        require_one_side(by, suggestion.pair, community_id, acts_on(suggestion.pk, by.pk))
     undone.update(undone_at=now, undone_by=by)
     # An interest that was not withdrawn after all has its whole window again: nothing may happen in
     # the instant of an undo.

@@ -22,7 +22,7 @@ from backend.suggestions.eligibility import lock_communities
 from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
 from backend.suggestions.queries import status_for_side
 from backend.suggestions.reviews import count_votes, objection_to, rule_of, voters
-from backend.suggestions.sides import lock_suggestion, side_of
+from backend.suggestions.sides import acts_on, lock_suggestion, require_one_side, side_of
 
 
 @transaction.atomic
@@ -35,7 +35,8 @@ def cast_vote(
     Raises:
         NotVisible: not released, or no role on that side. InvalidFields: an unknown choice, or too
             long a comment.
-        WrongState: the community has answered, or the time is over.
+        WrongState: the community has answered, or the time is over. ActsForOtherSide: they have
+            answered or voted for the other side.
     """
     require_in(by, community_id, Verb.CREATE, Resource.REVIEW)
     errors = {}
@@ -46,6 +47,7 @@ def cast_vote(
     if errors:
         raise InvalidFields(errors)
     suggestion = _lock_unanswered(suggestion_id, community_id)
+    require_one_side(by, suggestion.pair, community_id, acts_on(suggestion.pk, by.pk))
     vote, _made = Vote.objects.update_or_create(
         suggestion=suggestion,
         community_id=community_id,

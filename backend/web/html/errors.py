@@ -138,4 +138,7 @@ class DomainErrorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, UnreadablePostError):  # the connection broke, or came to a halt
             return bad_request(request, exception)
-        return domain_error_page(request, exception) if isinstance(exception, DomainError) else None
+        if not isinstance(exception, DomainError):
+            return None
+        exception.leave_trace()
+        return domain_error_page(request, exception)

@@ -97,6 +97,7 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     answered with 500.
     """
     if isinstance(exc, DomainError):
+        exc.leave_trace()
         return _domain_problem(exc)
     if isinstance(exc, Http404):
         return _domain_problem(NotVisible())

@@ -50,6 +50,7 @@ from backend.suggestions.services import (
     shortlist,
     undo_answer,
 )
+from backend.suggestions.sides import acts_for_other, acts_on, objection_to_both_sides
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_reader, current_user
 from backend.web.suggestions.comparison import candidate_facets, compared_groups, facet_rows
@@ -140,6 +141,7 @@ def detail_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
     )
     may_answer = reader.may(Verb.ACT, Resource.ANSWER)
     now = database_now()
+    both_sides = _objection_to_both_sides(reader, view) if view.can_answer else ""
     return {
         "community_id": view.own.pk,
         "view": view,
@@ -153,9 +155,10 @@ def detail_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
         "vote": VoteForm(initial=own_vote),
         "decline": DeclineForm(),
         "may_answer": may_answer,
+        "both_sides": both_sides,
         "objections": {
-            "interested": review.objection_to("interested"),
-            "declined": review.objection_to("declined"),
+            "interested": both_sides or review.objection_to("interested"),
+            "declined": both_sides or review.objection_to("declined"),
         },
         "undo_seconds": max(0, round((view.undo_until - now).total_seconds()))
         if view.undo_until and may_answer
@@ -164,6 +167,14 @@ def detail_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
         "closing_there": closing_text(other=view.own.name),
         "shows_sample": view.own.is_sample or view.other.is_sample,
     }
+
+
+def _objection_to_both_sides(reader: Reader, view: SuggestionForSide) -> str:
+    """Why this person does not answer here; empty where they may."""
+    acts = acts_on(view.suggestion_id, reader.user.pk)
+    if not acts_for_other(acts, view.own.pk):
+        return ""
+    return objection_to_both_sides(view.own, view.other)
 
 
 @open_to(Level.COMMUNITY)

@@ -14,7 +14,8 @@ from django.db import transaction
 from backend.cities.models import Community
 from backend.common.dates import database_now
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
-from backend.introductions.models import Consent, Introduction, Meeting, Partnership
+from backend.introductions.models import Agreement, Consent, Introduction, Meeting, Partnership
+from backend.introductions.services.agreements import confirm_signature
 from backend.introductions.services.introductions import (
     assign_introduction,
     give_consent,
@@ -22,11 +23,19 @@ from backend.introductions.services.introductions import (
     open_introduction_for_mutual,
     withdraw_consent,
 )
+from backend.introductions.services.meetings import (
+    accept_times,
+    fix_meeting,
+    propose_meeting,
+    propose_other_times,
+)
+from backend.introductions.services.partnerships import renew_partnership
 from backend.introductions.states import INTRODUCTION_TRANSITIONS, PARTNERSHIP_TRANSITIONS
 from backend.outbox.models import Event
 from backend.suggestions.models import Pair, Suggestion
-from tests.actors import SIGNED_IN, World
-from tests.factories import MeetingFactory, SuggestionFactory
+from backend.suggestions.sides import ActsForOtherSide
+from tests.actors import SIGNED_IN, World, agreed, refused, signing
+from tests.factories import DecisionFactory, MeetingFactory, SuggestionFactory
 
 NOW = dt.datetime.now(dt.UTC)
 I = Introduction.Stage  # noqa: E741
@@ -254,3 +263,96 @@ def test_who_may_assign_and_to_whom(world: World, actor: str) -> None:
     assert give("curator").owner == world.user("curator")
     with pytest.raises(InvalidFields):
         give("official")
+
+
+# What needs both sides is never done by one person.
+
+
+def acts_of_a_side(
+    world: World, introduction: Introduction, agreement: Agreement
+) -> dict[str, Any]:
+    """What the official of A, who is one of B as well, may do for either side."""
+    by, meeting = world.user("official"), introduction.meetings.get()
+    of_meeting: dict[str, Any] = {"introduction_id": introduction.pk, "meeting_id": meeting.pk}
+    time = meeting.times.order_by("pk").first()
+    assert time is not None
+    day = (dt.datetime.now(dt.UTC) + dt.timedelta(days=9)).isoformat()
+    later = (dt.datetime.now(dt.UTC) + dt.timedelta(days=10)).isoformat()
+    return {
+        "consent": lambda side: give_consent(
+            by=by, introduction_id=introduction.pk, community_id=side
+        ),
+        "propose": lambda side: propose_meeting(
+            by=by, introduction_id=introduction.pk, side_id=side, times=[day, later]
+        ),
+        "propose others": lambda side: propose_other_times(
+            by=by, side_id=side, times=[day, later], **of_meeting
+        ),
+        "accept": lambda side: accept_times(by=by, side_id=side, time_ids=[time.pk], **of_meeting),
+        "fix": lambda side: fix_meeting(by=by, side_id=side, time_id=time.pk, **of_meeting),
+        "confirm": lambda side: confirm_signature(
+            by=by,
+            agreement_id=agreement.pk,
+            community_id=side,
+            document_digest=agreement.documents.get().digest,
+            name="Alex Doe",
+            office="Mayor",
+            is_highest_official=True,
+            signed_on=dt.date(2026, 2, 1),
+        ),
+    }
+
+
+def test_one_person_acts_for_one_side_of_an_introduction(world: World) -> None:
+    introduction = world.introduced()
+    agreement = signing(world, introduction)
+    staff_times = [(dt.datetime.now(dt.UTC) + dt.timedelta(days=day)).isoformat() for day in (7, 8)]
+    propose_meeting(
+        by=world.user("curator"),
+        introduction_id=introduction.pk,
+        side_id=None,
+        times=staff_times,
+    )
+    world.in_both()
+    acts = acts_of_a_side(world, introduction, agreement)
+    chair = world.user("chair")
+    for first in ("answer", "consent", "accept", "confirm"):
+        with transaction.atomic():
+            if first == "answer":
+                DecisionFactory(
+                    suggestion=introduction.suggestion,
+                    community=world.a,
+                    by=world.user("official"),
+                )
+            else:
+                acts[first](world.a.pk)
+            for second, act in acts.items():
+                if second == "fix" and first != "accept":
+                    continue  # nobody has accepted that time yet
+                refused(lambda act=act: act(world.b.pk), ActsForOtherSide)
+            give_consent(by=chair, introduction_id=introduction.pk, community_id=world.b.pk)
+            transaction.set_rollback(True)
+
+
+def test_what_was_taken_back_does_not_count(world: World) -> None:
+    introduction, both = world.introduced(), world.in_both()
+    a: dict[str, Any] = {"introduction_id": introduction.pk, "community_id": world.a.pk}
+    give_consent(by=both, **a)
+    withdraw_consent(by=both, **a)
+    give_consent(by=both, introduction_id=introduction.pk, community_id=world.b.pk)
+    refused(lambda: give_consent(by=both, **a), ActsForOtherSide)
+
+
+def test_one_person_renews_for_one_side(world: World) -> None:
+    partnership = agreed(world)
+    Partnership.objects.filter(pk=partnership.pk).update(
+        status="review_due", review_on=dt.date(2026, 3, 1)
+    )
+    asked: dict[str, Any] = {
+        "by": world.in_both(),
+        "partnership_id": partnership.pk,
+        "next_review_on": dt.datetime.now(dt.UTC).date() + dt.timedelta(days=400),
+        "decided_on": dt.date(2026, 3, 2),
+    }
+    renew_partnership(community_id=world.a.pk, **asked)
+    refused(lambda: renew_partnership(community_id=world.b.pk, **asked), ActsForOtherSide)

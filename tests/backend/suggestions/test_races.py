@@ -13,6 +13,7 @@ from backend.introductions.services.introductions import give_consent, open_intr
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Suggestion
 from backend.suggestions.services import answer_suggestion, hold, release
+from backend.suggestions.sides import ActsForOtherSide
 from tests.actors import World
 from tests.factories import PairFactory, SuggestionFactory, document
 from tests.simultaneous import at_once
@@ -29,13 +30,15 @@ def rounds(world: World) -> Iterator[Suggestion]:
         yield SuggestionFactory(pair=world.pair)
 
 
-def give(world: World, side: str, given: str, suggestion: Suggestion) -> Callable[[], Any]:
-    by, community = {"a": ("official", world.a), "b": ("chair", world.b)}[side]
+def give(
+    world: World, side: str, given: str, suggestion: Suggestion, community: Community | None = None
+) -> Callable[[], Any]:
+    by, own = {"a": ("official", world.a), "b": ("chair", world.b)}[side]
     reason = "no_fit" if given == "declined" else ""
     return lambda: answer_suggestion(
         by=world.user(by),
         suggestion_id=suggestion.pk,
-        community_id=community.pk,
+        community_id=(community or own).pk,
         choice=given,
         reason=reason,
     )
@@ -143,3 +146,16 @@ def test_consent_given_twice_at_once_is_one(world: World) -> None:
     refused = [error for error in at_once(act, act) if error]
     assert [type(error) for error in refused] in ([WrongState], [Conflict])
     assert introduction.consents.count() == 1
+
+
+def test_one_person_answering_for_both_sides_at_once_answers_for_one(world: World) -> None:
+    world.in_both()
+    for suggestion in rounds(world):
+        outcomes = at_once(
+            give(world, "a", "interested", suggestion),
+            give(world, "a", "interested", suggestion, community=world.b),
+        )
+        assert [type(error) for error in outcomes if error] == [ActsForOtherSide]
+        assert Decision.objects.filter(suggestion=suggestion).count() == 1
+        suggestion.refresh_from_db()
+        assert suggestion.status == "released"

@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from backend.accounts.models import AccountMail
-from backend.notifications.mail_files import PRIVATE
+from backend.notifications.mail_files import NOTICE
 from backend.notifications.models import Delivery
 from backend.notifications.notices import attachment_of, describe
 from backend.outbox.leases import Reject, RetryLater
@@ -47,7 +47,7 @@ def send_account_mail(mail_id: int) -> bool:
     mail = AccountMail.objects.filter(pk=mail_id).first()
     if mail is None:  # the person was erased in the meantime
         return False
-    headers = message_headers(mail.message_id) | PRIVATE
+    headers = message_headers(mail.message_id)
     return _send_once(
         mail, lambda: EmailMessage(mail.subject, mail.text, to=[mail.to], headers=headers), text=""
     )
@@ -103,7 +103,7 @@ def _mail(delivery: Delivery) -> EmailMultiAlternatives:
         text = render_to_string("notifications/mail.txt", context).strip() + "\n"
         html = render_to_string("notifications/mail.html", context)
         attachment = attachment_of(delivery.notification)
-    headers = message_headers(delivery.message_id)
+    headers = message_headers(delivery.message_id) | NOTICE
     mail = EmailMultiAlternatives(message.title, text, to=[recipient.email], headers=headers)
     mail.attach_alternative(html, "text/html")
     if attachment is not None:

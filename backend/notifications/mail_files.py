@@ -63,9 +63,10 @@ class FolderBackend(BaseEmailBackend):
             partial.unlink(missing_ok=True)
 
 
-# A mail that opens an account or a role: a code, a link. Where mails are files, staff read none of
-# those but their own.
-PRIVATE = {"Sensitivity": "Private"}
+# Where mails are files, staff read those with this mark: notices. A mail without it may open an
+# account or a role by its code or link, also one that an earlier version has written: of those,
+# everybody reads their own.
+NOTICE = {"X-Mail-Kind": "notice"}
 
 _NAME = re.compile(r"(\d{8}T\d{6}\.\d{6})Z-[A-Za-z0-9-]{1,64}\.eml")
 
@@ -83,11 +84,11 @@ class WrittenMail:
     message_id: str
     text: str
     html: str
-    is_private: bool
+    is_notice: bool
 
     def is_open_to(self, reader: User) -> bool:
-        """True unless it is a private mail to somebody else."""
-        return not self.is_private or parseaddr(self.to)[1].lower() == reader.email
+        """True for a notice, and for whatever was written to the reader."""
+        return self.is_notice or parseaddr(self.to)[1].lower() == reader.email
 
 
 def _folder() -> Path | None:
@@ -127,7 +128,7 @@ def read_mail(name: str) -> WrittenMail:
         str(mail["Message-ID"]),
         _body(mail, "plain"),
         _body(mail, "html"),
-        mail["Sensitivity"] == PRIVATE["Sensitivity"],
+        mail["X-Mail-Kind"] == NOTICE["X-Mail-Kind"],
     )
 
 

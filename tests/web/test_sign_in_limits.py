@@ -100,6 +100,22 @@ def test_first_right_password_on_the_phone_leads_to_a_page_for_the_code() -> Non
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("page", [CONFIRM, TYPE_CODE])
+def test_page_for_a_code_says_on_the_phone_how_to_go_on(page: str) -> None:
+    """The account has no password, and its address is not confirmed yet."""
+    sign_up(Client())
+    phone = Client()
+    assert "in the browser in which you asked for it" in phone.get(page, follow=True).text
+    assert "in the browser in which" in Client().post(page, {"code": "1"}, follow=True).text
+    assert phone.post(BY_CODE, {"email": "new@example.org"}).url == TYPE_CODE
+    shown = phone.get(TYPE_CODE).text
+    assert 'name="code"' in shown
+    assert "in the browser in which" not in shown
+    phone.post(TYPE_CODE, {"code": code_sent_to("new@example.org")})
+    assert is_in(phone)
+
+
+@pytest.mark.django_db
 def test_second_factor_is_locked_for_longer_and_longer() -> None:
     """Who knows the password has 30 tries in an hour, and 60 in a day, however patient they are."""
     rates = [

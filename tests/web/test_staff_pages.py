@@ -2,21 +2,27 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.mail import EmailMessage
 from django.test import Client
+from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile, VettingLetter
 from backend.introductions.models import Introduction
-from backend.notifications.mail_files import PRIVATE
+from backend.notifications.delivery import deliver
+from backend.notifications.mail_files import NOTICE, read_mail
 from backend.outbox.models import Event, Job
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, Suggestion
 from tests.factories import (
     CommunityFactory,
+    DeliveryFactory,
     IntroductionFactory,
     JobFactory,
     ScoringRunFactory,
@@ -226,19 +232,41 @@ def test_dead_letter_is_tried_again(staff: Client) -> None:
     assert staff.post(url("staff_dead_letter_retry", work.pk)).status_code == 409
 
 
-def test_mails_written_as_files_are_read(staff: Client, settings: object, tmp_path: object) -> None:
-    settings.EMAIL_BACKEND = "backend.notifications.mail_files.FolderBackend"  # type: ignore[attr-defined]
-    settings.EMAIL_FILE_PATH = str(tmp_path)  # type: ignore[attr-defined]
-    EmailMessage("Hello", "See <b>here</b>", to=["someone@example.org"]).send()
-    html = staff.get(url("staff_mails")).text
-    assert "someone@example.org" in html
-    name = next(found for found in re.findall(r"/staff/mails/([^/\"]+)/", html))
-    assert "See &lt;b&gt;here&lt;/b&gt;" in staff.get(url("staff_mail", name)).text
-    EmailMessage("Your code", "ABC-DEF", to=["admin@example.org"], headers=PRIVATE).send()
-    (hidden,) = (path.name for path in tmp_path.iterdir() if b"ABC-DEF" in path.read_bytes())  # type: ignore[attr-defined]
-    assert hidden not in staff.get(url("staff_mails")).text
-    assert staff.get(url("staff_mail", hidden)).status_code == 404
+def test_staff_read_notices_and_no_codes_of_others_where_mails_are_files(
+    staff: Client,
+    curator: User,
+    official: CommunityRole,
+    settings: Any,
+    tmp_path: Path,
+    drain: Callable[[], int],
+) -> None:
+    settings.EMAIL_BACKEND = "backend.notifications.mail_files.FolderBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+    notice = DeliveryFactory()
+    deliver(notice.pk)
+    EmailMessage("An earlier version", "ABC-DEF", to=[official.user.email]).send()
+    for address in (official.user.email, curator.email):
+        Client().post(reverse("account_request_login_code"), {"email": address})
+    drain()
+    to = {path.name: read_mail(path.name).to for path in tmp_path.iterdir()}
+    people = [official.user.email, curator.email]
+    assert sorted(to.values()) == sorted(
+        [*people, official.user.email, notice.notification.recipient.email]
+    )
+    listed = set(re.findall(r"/staff/mails/([^/\"]+)/", staff.get(url("staff_mails")).text))
+    for name, address in to.items():
+        is_open = address != official.user.email
+        assert (name in listed) == is_open
+        assert staff.get(url("staff_mail", name)).status_code == (200 if is_open else 404)
     assert staff.get("/staff/mails/..%2F..%2Fetc%2Fpasswd/").status_code == 404
+
+
+def test_words_of_a_mail_in_a_file_are_text(staff: Client, settings: Any, tmp_path: Path) -> None:
+    settings.EMAIL_BACKEND = "backend.notifications.mail_files.FolderBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+    EmailMessage("Hello", "See <b>here</b>", to=["someone@example.org"], headers=NOTICE).send()
+    (name,) = (path.name for path in tmp_path.iterdir())
+    assert "See &lt;b&gt;here&lt;/b&gt;" in staff.get(url("staff_mail", name)).text
 
 
 def test_missing_object_answers_like_a_wrong_address(staff: Client) -> None:

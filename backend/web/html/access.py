@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.accounts.services import must_set_up_second_factor
@@ -48,6 +51,9 @@ _SIGNED_IN_NAMES = (
     "mfa_reauthenticate_webauthn",
     "usersessions_list",
 )
+# Each takes the code that its own session has asked for; without one it leads to these.
+_CODE_PAGES = ("account_email_verification_sent", "account_confirm_login_code")
+_AFTER_CODE_PAGES = ("account_login", "account_request_login_code")
 # The views of django-allauth are not ours to decorate: name of the address → access. Staff use
 # them before they have a second factor, since one of them enrols it.
 ALLAUTH: Mapping[str, Access] = {
@@ -66,7 +72,11 @@ class AccessMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if name in _CODE_PAGES:
+            _explain_lost_code(request, response)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: dict[str, Any]
@@ -89,3 +99,19 @@ class AccessMiddleware:
             return redirect("web:second_factor")
         request.reader = reader  # type: ignore[attr-defined]
         return None
+
+
+def _explain_lost_code(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Says why the page for a code has led elsewhere, unless its view has said so: on the phone on
+    which the mail was opened, or when the time of the code is over.
+    """
+    leads_to = response.get("Location", "").partition("?")[0]
+    if leads_to in map(reverse, _AFTER_CODE_PAGES) and not len(messages.get_messages(request)):
+        messages.info(
+            request,
+            _(
+                "A code is typed in the browser in which you asked for it, and in time. To go on "
+                "here, sign in with your password or ask for a code: you get a new one, and the "
+                "page to type it."
+            ),
+        )

@@ -84,6 +84,10 @@ def to_sides(pair: CommunityPair, subject_id: int, **payload: Any) -> list[Notif
     ]
 
 
+def without(notifications: list[Notification], sides: set[int | None]) -> list[Notification]:
+    return [one for one in notifications if one.community_id not in sides]
+
+
 def to_people(event: Event, **payload: Any) -> list[Notification]:
     """To everybody with a role in the event's community that staff have confirmed."""
     return _to_community(event, payload, vetted=True)
@@ -355,6 +359,47 @@ def _confirmation_due(notification: Notification) -> MessageText:
             % own,
         ),
         _("Confirm or correct it"),
+    )
+
+
+def _seeking_ended_recipients(event: Event) -> list[Notification]:
+    """Staff, where a profile that was public ends; of the others they know by the queue."""
+    if not ends_seeking(event):
+        return []
+    return to_curators(event, community=event.community_id, state=event.payload["new"])
+
+
+def ends_seeking(event: Event) -> bool:
+    """Whether the event says that a published profile is withdrawn or fulfilled."""
+    unpublished = (
+        Profile.Status.DRAFT,
+        Profile.Status.SUBMITTED,
+        Profile.Status.CHANGES_REQUESTED,
+    )
+    ended = event.payload.get("new") in (Profile.Status.WITHDRAWN, Profile.Status.FULFILLED)
+    return ended and event.payload.get("old") not in unpublished
+
+
+def seeking_ended_words(name: str, state: str) -> str:
+    """That a community is withdrawn or fulfilled, in a sentence."""
+    if state == Profile.Status.WITHDRAWN:
+        return _("%(name)s has withdrawn its profile from the service.") % {"name": name}
+    return _("%(name)s says that it has found its partner.") % {"name": name}
+
+
+@notice(
+    "seeking_ended",
+    gettext_lazy("A community seeks no more"),
+    Topic.PROFILE_STATUS_CHANGED,
+    recipients=_seeking_ended_recipients,
+    path=_submission,
+)
+def _seeking_ended(notification: Notification) -> MessageText:
+    payload = notification.payload
+    return MessageText(
+        _("A community seeks no more"),
+        (seeking_ended_words(name_of(payload["community"]), payload["state"]),),
+        _("See the profile"),
     )
 
 

@@ -16,7 +16,8 @@ PROFILE_TRANSITIONS: Transitions = {
     _S.STALE: frozenset({_S.PUBLISHED, _S.PAUSED, _S.FULFILLED, _S.WITHDRAWN}),
     _S.PAUSED: frozenset({_S.PUBLISHED, _S.FULFILLED, _S.WITHDRAWN}),
     _S.FULFILLED: frozenset({_S.PUBLISHED, _S.WITHDRAWN}),
-    _S.WITHDRAWN: frozenset({_S.SUBMITTED}),
+    # Back as it was approved, or handed in once more
+    _S.WITHDRAWN: frozenset({_S.PUBLISHED, _S.SUBMITTED}),
 }
 
 _E = ExistingPartnership.State

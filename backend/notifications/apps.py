@@ -8,4 +8,4 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Reads the notices that each app declares."""
-        autodiscover_modules("notices")
+        autodiscover_modules("notices", "partnership_notices")

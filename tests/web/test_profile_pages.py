@@ -295,8 +295,7 @@ def test_newcomer_submits_and_cannot_publish(registrant: Editor) -> None:
     [
         (["pause"], "paused"),
         (["pause", "resume"], "published"),
-        (["fulfil"], "fulfilled"),
-        (["withdraw"], "withdrawn"),
+        (["confirm"], "published"),
     ],
 )
 def test_life_of_a_profile(owner: Editor, acts: list[str], status: str) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from backend.cities.models import Community, VettingLetter
+from backend.cities.models import Community, Profile, VettingLetter
 from backend.suggestions.services.partners import answer_partnership
 from tests.actors import World
 from tests.factories import PlaceFactory, VettingLetterFactory
 from tests.letters import pdf
+from tests.web.html_forms import form_to, url
 
 JSON = "application/json"
 PDF = pdf()
@@ -163,8 +165,46 @@ def test_owner_changes_the_status(world: World, act: str, then: str) -> None:
     client = world.client("official")
     assert client.post(address(world.a, f"{act}/"), content_type=JSON).json()["status"] == then
     assert client.post(address(world.a, "resume/")).status_code == (
-        200 if then in {"paused", "fulfilled"} else 409
+        409 if then == "published" else 200
     )
+
+
+@pytest.mark.parametrize(
+    ("act", "status", "says"),
+    [
+        ("fulfil", "fulfilled", "The profile stays public"),
+        ("withdraw", "withdrawn", "staff need not vet it a second time"),
+    ],
+)
+def test_page_asks_before_the_search_ends_and_it_can_be_resumed(
+    world: World, act: str, status: str, says: str
+) -> None:
+    world.introduced()
+    client, asked = world.client("official"), url(f"profile_{act}", world.a.pk)
+    profile, dashboard = url("profile", world.a.pk), url("dashboard")
+
+    def status_now() -> str:
+        return str(Profile.objects.get(community=world.a).status)
+
+    at_once = client.post(url("profile_status", world.a.pk), {"act": act})
+    assert at_once.status_code == 400
+    assert f'href="{asked}"' in client.get(profile).text
+    html = client.get(asked).text
+    assert says in html
+    assert "in open introductions: Beta." in html
+    assert status_now() == "published", "looking ends nothing"
+    assert client.post(asked).status_code == 302
+    assert status_now() == status
+    assert client.get(asked).status_code == 302, "there is nothing left to ask"
+    assert client.post(asked).status_code == 409
+
+    for page in (dashboard, profile):
+        html = client.get(page).text
+        links = set(re.findall(rf'href="(/[^"#]*/{world.a.pk}/[^"#]*)"', html))
+        assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+    form = form_to(html, url("profile_status", world.a.pk))
+    assert client.post(form.action, form.values | {"act": "resume"}).status_code == 302
+    assert status_now() == "published"
 
 
 def test_letter_is_stored_and_only_ever_downloaded(world: World) -> None:

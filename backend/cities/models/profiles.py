@@ -82,6 +82,19 @@ class Profile(models.Model):
         ]
         indexes = [models.Index(fields=["status"], name="profile_status")]
 
+    @property
+    def is_public(self) -> bool:
+        """Whether anybody may see it, as ``Community.objects.public`` says."""
+        return self.current_version_id is not None and self.status != self.Status.WITHDRAWN
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether a version was published, and nothing was handed in for vetting since."""
+        version = self.current_version
+        return version is not None and (
+            self.submitted_at is None or self.submitted_at <= version.published_at
+        )
+
 
 class ProfileVersion(models.Model):
     """What was published, for good. A trigger refuses UPDATE and DELETE."""

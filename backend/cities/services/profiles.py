@@ -246,6 +246,10 @@ def republish_profile(*, by: User, community_id: int) -> ProfileVersion:
     profile = profile_for_update(community_id)
     if profile.current_version_id is None:
         raise WrongState("Staff publish the first version. Submit the profile for it.")
+    if profile.status == _S.WITHDRAWN:
+        raise WrongState(_("Resume the profile first; then publish what has changed."))
+    if profile.status == _S.SUBMITTED:
+        raise WrongState(_("Staff are reading what you submitted, and publish it."))
     return publish_version(profile, by)
 
 
@@ -327,26 +331,40 @@ def pause_profile(*, by: User, community_id: int, until: dt.date | None = None) 
 
 @transaction.atomic
 def resume_profile(*, by: User, community_id: int) -> Profile:
-    """Back among those who seek. Raises NotVisible, WrongState."""
+    """Back among those who seek, with the version that was published last. A withdrawn profile need
+    not be vetted again, unless something was handed in for vetting since it was published.
+
+    Raises NotVisible, WrongState.
+    """
+    require_in(by, community_id, Verb.ACT, Resource.DRAFT)
+    profile = profile_for_update(community_id)
+    if profile.status == _S.WITHDRAWN and not profile.is_approved:
+        raise WrongState(
+            _("Staff have not approved what was submitted last. Submit the profile again.")
+        )
     return _live_on(
         by=by,
         community_id=community_id,
         new=_S.PUBLISHED,
-        old_statuses=(_S.PAUSED, _S.FULFILLED),
-        refusal=_("Only a paused or fulfilled profile can be resumed."),
+        old_statuses=(_S.PAUSED, _S.FULFILLED, _S.WITHDRAWN),
+        refusal=_("Only a paused, fulfilled or withdrawn profile can be resumed."),
         **_confirmed(),
     )
 
 
 @transaction.atomic
 def mark_fulfilled(*, by: User, community_id: int) -> Profile:
-    """The community has found what it looked for. Raises NotVisible, WrongState."""
+    """The community has found what it looked for. Staff and the partners of its open introductions
+    are notified; the introductions stay open. Raises NotVisible, WrongState.
+    """
     return _live_on(by=by, community_id=community_id, new=_S.FULFILLED)
 
 
 @transaction.atomic
 def withdraw_profile(*, by: User, community_id: int) -> Profile:
-    """Takes the profile off the service. Raises NotVisible, WrongState."""
+    """Takes the profile off the service. Staff and the partners of its open introductions are
+    notified; the introductions stay open. Raises NotVisible, WrongState.
+    """
     return _live_on(by=by, community_id=community_id, new=_S.WITHDRAWN)
 
 

@@ -361,16 +361,22 @@ def give_consent(*, by: User, introduction_id: int, community_id: int) -> Consen
 
 @transaction.atomic
 def withdraw_consent(*, by: User, introduction_id: int, community_id: int) -> None:
-    """Takes the consent back: from the next read on, both sides' contacts are hidden. Raises
-    NotVisible, WrongState.
+    """Takes the consent back: from the next read on, both sides' contacts are hidden. Staff are
+    notified, and the other side if contacts were open. Raises NotVisible, WrongState.
     """
     introduction = _lock_as_side(introduction_id, community_id, by)
-    active = Consent.objects.filter(
-        introduction=introduction, community_id=community_id, withdrawn_at__isnull=True
-    )
+    given = Consent.objects.filter(introduction=introduction, withdrawn_at__isnull=True)
+    were_open = given.count() == 2 and introduction.stage != _I.CLOSED
+    active = given.filter(community_id=community_id)
     if active.update(withdrawn_at=database_now(), withdrawn_by=by) != 1:
         raise WrongState(_("There is no consent of your side to withdraw."))
-    record(Topic.CONSENT_WITHDRAWN, subject=introduction, by=by, community_id=community_id)
+    record(
+        Topic.CONSENT_WITHDRAWN,
+        subject=introduction,
+        by=by,
+        community_id=community_id,
+        contacts_were_open=were_open,
+    )
 
 
 @transaction.atomic

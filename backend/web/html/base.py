@@ -1,8 +1,14 @@
-"""What all pages share: the signed-in person, and the way back after an act."""
+"""What all pages share: the signed-in person, the way back after an act, and the page that asks
+before one.
+"""
 
 from __future__ import annotations
 
-from django.http import HttpRequest
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from backend.accounts.models import User
@@ -36,3 +42,24 @@ def inside(address: str, otherwise: str) -> str:
         "/"
     )
     return address if is_ours else otherwise
+
+
+# Before an act that ends something, a page says what will happen; its button does it.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a page asks before an act. ``keep`` leads ``back`` without it."""
+
+    title: str
+    heading: str
+    sentences: Sequence[str]
+    button: str
+    keep: str
+    back: str
+    back_words: str
+    is_warning: bool = True
+
+
+def ask(request: HttpRequest, question: Question, *, shows_sample: bool) -> HttpResponse:
+    return render(request, "ask.html", {"question": question, "shows_sample": shows_sample})

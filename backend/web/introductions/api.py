@@ -69,7 +69,12 @@ class ConsentView(Private, ApiView):
         )
         return _answer(request, introduction_id)
 
-    @operation("Take the consent back", serializers.IntroductionSerializer)
+    @operation(
+        "Take the consent back",
+        serializers.IntroductionSerializer,
+        description="Acts at once: contacts are hidden for both sides. Staff are notified, and the "
+        "other side if contacts were open.",
+    )
     def delete(self, request: Request, community_id: int, introduction_id: int) -> object:
         withdraw_consent(
             by=current_user(request), introduction_id=introduction_id, community_id=community_id
@@ -79,7 +84,12 @@ class ConsentView(Private, ApiView):
 
 @open_to(POST=Level.COMMUNITY)
 class LeaveView(Private, ApiView):
-    @operation("Close the introduction from your side", serializers.IntroductionSerializer)
+    @operation(
+        "Close the introduction from your side",
+        serializers.IntroductionSerializer,
+        description="Acts at once and cannot be taken back: contacts are hidden, meetings to come "
+        "are cancelled, the other side and staff are notified.",
+    )
     def post(self, request: Request, community_id: int, introduction_id: int) -> object:
         leave_introduction(
             by=current_user(request), introduction_id=introduction_id, side_id=community_id

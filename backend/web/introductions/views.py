@@ -44,7 +44,7 @@ from backend.outbox.queries import trail
 from backend.suggestions.eligibility import declared_partners
 from backend.suggestions.models import Pair
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_reader, current_user, inside
+from backend.web.html.base import Question, ask, current_reader, current_user, inside
 from backend.web.html.forms import DomainForm
 from backend.web.introductions.forms import AssignForm, BoardFilters, MoveForm, NoteForm
 
@@ -193,9 +193,23 @@ def leave(request: HttpRequest, introduction_id: int) -> HttpResponse:
             ),
         )
         return redirect("web:introduction", introduction_id)
-    return render(
-        request, "introductions/leave.html", {"introduction": introduction, "other": other}
+    question = Question(
+        title=_("Close this introduction"),
+        heading=_("Close the introduction to %(name)s?") % {"name": other.name},
+        sentences=[
+            _(
+                "Contacts are hidden again for both sides, and meetings to come are cancelled. The "
+                "other side sees that the introduction is closed. Staff cannot open it again; the "
+                "two of you may be suggested to each other a year from now."
+            ),
+            _("The other side and staff are notified."),
+        ],
+        button=_("Close the introduction"),
+        keep=_("Keep it open"),
+        back=reverse("web:introduction", args=[introduction_id]),
+        back_words=_("Introduction"),
     )
+    return ask(request, question, shows_sample=other.is_sample)
 
 
 STAGE = Introduction.Stage

@@ -79,12 +79,19 @@ class ProfileView(ApiView):
         return draft_answer(profile_for(current_reader(request)))
 
 
-def act_view(act: Callable[..., Profile], summary: str) -> Any:
+ACTS_AT_ONCE = (
+    "Acts at once; no page asks first. Staff and the partners of open introductions are notified; "
+    "the introductions stay open. `resume` brings the profile back without a new vetting, unless "
+    "something was submitted since it was published."
+)
+
+
+def act_view(act: Callable[..., Profile], summary: str, description: str | None = None) -> Any:
     """The view of one step in the life of a profile; ``act`` is the service that takes it."""
 
     @open_to(POST=Level.COMMUNITY)
     class ProfileActView(ApiView):
-        @operation(summary, serializers.ProfileStatusSerializer)
+        @operation(summary, serializers.ProfileStatusSerializer, description=description)
         def post(self, request: Request, community_id: int) -> Profile:
             act(by=current_user(request), community_id=community_id)
             return profile_for(current_reader(request))

@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from backend.accounts.grants import Verb
+from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Place, Profile
+from backend.cities.permissions import Reader
 from backend.cities.place_search import search_places
 from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.profile_validation import valid_part
@@ -33,9 +34,11 @@ from backend.cities.services import (
     withdraw_profile,
 )
 from backend.cities.services.communities import AlreadyRegistered, LooksRegistered
+from backend.cities.states import PROFILE_TRANSITIONS
 from backend.common.errors import InvalidFields
+from backend.introductions.queries.introductions import OVER, introductions_of
 from backend.web.access import Level, open_to
-from backend.web.html.base import current_reader, current_user
+from backend.web.html.base import Question, ask, current_reader, current_user
 from backend.web.profiles.forms import PlaceSearch, RegistrationForm
 from backend.web.profiles.outlook import freshness_words, outlook_of
 from backend.web.profiles.presentation import describe
@@ -249,14 +252,6 @@ _ACTS: Mapping[str, tuple[Callable[..., Profile], Any]] = {
         gettext_lazy("Paused. You get no new suggestions until it ends or you resume."),
     ),
     "resume": (resume_profile, gettext_lazy("Resumed. You are among those who seek again.")),
-    "fulfil": (
-        mark_fulfilled,
-        gettext_lazy("Congratulations! Your profile is marked as fulfilled."),
-    ),
-    "withdraw": (
-        withdraw_profile,
-        gettext_lazy("Withdrawn. Nobody sees the profile any more; you can submit it again."),
-    ),
 }
 
 
@@ -276,6 +271,90 @@ def change_status(request: HttpRequest, community_id: int) -> HttpResponse:
         return redirect("web:profile", community_id)
     messages.success(request, words)
     return redirect("web:profile", community_id)
+
+
+# What ends the search is asked for on a page of its own, and done by its button.
+_ENDS: Mapping[str, tuple[Callable[..., Profile], str, Any]] = {
+    "fulfil": (
+        mark_fulfilled,
+        Profile.Status.FULFILLED,
+        gettext_lazy("Congratulations! Your profile is marked as fulfilled."),
+    ),
+    "withdraw": (
+        withdraw_profile,
+        Profile.Status.WITHDRAWN,
+        gettext_lazy("Withdrawn. Nobody sees the profile any more; you can come back."),
+    ),
+}
+_WITHDRAW = {
+    "heading": gettext_lazy("Withdraw %(name)s from the service?"),
+    "button": gettext_lazy("Withdraw from the service"),
+}
+_FULFIL = {
+    "heading": gettext_lazy("Has %(name)s found its partner?"),
+    "button": gettext_lazy("We have found our partner"),
+}
+
+
+@open_to(Level.COMMUNITY)
+@require_http_methods(["GET", "HEAD", "POST"])
+def end(request: HttpRequest, community_id: int, act: str) -> HttpResponse:
+    """Withdraws the profile, or says that the partner is found; the page says what will happen."""
+    service, status, done = _ENDS[act]
+    if request.method == "POST":
+        service(by=current_user(request), community_id=community_id)
+        messages.success(request, done)
+        return redirect("web:profile", community_id)
+    reader = current_reader(request)
+    profile = own_profile(reader, Verb.ACT)
+    if status not in PROFILE_TRANSITIONS[profile.status]:
+        return redirect("web:profile", community_id)
+    name = {"name": profile.community.name}
+    words = _WITHDRAW if act == "withdraw" else _FULFIL
+    question = Question(
+        title=str(words["button"]),
+        heading=words["heading"] % name,
+        sentences=[_what_ends(profile, act), *_who_is_notified(reader, profile)],
+        button=str(words["button"]),
+        keep=_("Leave it as it is"),
+        back=reverse("web:profile", args=[community_id]),
+        back_words=_("Profile of %(name)s") % name,
+        is_warning=act == "withdraw",
+    )
+    return ask(request, question, shows_sample=profile.community.is_sample)
+
+
+def _what_ends(profile: Profile, act: str) -> str:
+    if act == "fulfil":
+        return _(
+            "The profile stays public and says that you have found your partner. You get no new "
+            "suggestions until you resume."
+        )
+    if profile.is_approved:
+        return _(
+            "Nobody sees the profile any more, and you get no new suggestions. You can come back "
+            "at any time: what is published now is public again, and staff need not vet it a "
+            "second time."
+        )
+    return _(
+        "Nobody sees the profile any more, and staff read it no further. To come back you submit "
+        "it again."
+    )
+
+
+def _who_is_notified(reader: Reader, profile: Profile) -> list[str]:
+    partners = []
+    if reader.may(Verb.READ, Resource.INTRODUCTION):
+        for introduction in introductions_of(reader).exclude(stage__in=OVER):
+            pair = introduction.pair
+            partners.append(pair.b if pair.a_id == profile.community_id else pair.a)
+    if partners:
+        return [
+            _("Staff are notified, and your partners in open introductions: %(names)s.")
+            % {"names": ", ".join(partner.name for partner in partners)},
+            _("Introductions stay open until you close them, each on its own page."),
+        ]
+    return [_("Staff are notified.")] if profile.is_public else []
 
 
 def _pause_end(request: HttpRequest, act: str) -> dict[str, dt.date]:

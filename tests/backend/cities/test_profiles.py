@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -283,7 +284,7 @@ FROM: dict[str, set[str]] = {
     "republish": {S.PUBLISHED, S.STALE, S.PAUSED, S.FULFILLED},
     "confirm": {S.PUBLISHED, S.STALE},
     "pause": {S.PUBLISHED, S.STALE},
-    "resume": {S.PAUSED, S.FULFILLED},
+    "resume": {S.PAUSED, S.FULFILLED, S.WITHDRAWN},
     "fulfil": {S.PUBLISHED, S.STALE, S.PAUSED},
     "withdraw": set(STATUSES) - {S.WITHDRAWN},
 }
@@ -395,6 +396,31 @@ def test_every_transition_of_the_table_has_its_act() -> None:
     assert acts | by_the_clock == {
         (old, new) for old, news in PROFILE_TRANSITIONS.items() for new in news
     }
+
+
+@pytest.mark.django_db
+def test_withdrawn_profile_comes_back_without_a_new_vetting_unless_one_was_asked_for() -> None:
+    community = community_in(S.PUBLISHED)
+    official = CommunityRoleFactory(community=community).user
+    owner = {"by": official, "community_id": community.pk}
+    version = community.profile.current_version
+    services.withdraw_profile(**owner)
+    services.save_draft(**owner, changes={"story": {"text": "Changed"}}, revision=0)
+    with pytest.raises(WrongState, match="Resume the profile first"):
+        services.republish_profile(**owner)
+    profile = services.resume_profile(**owner)
+    assert (profile.status, profile.current_version) == (S.PUBLISHED, version)
+    services.republish_profile(**owner)
+
+    services.withdraw_profile(**owner)
+    services.submit_profile(**owner)
+    # The database's clock does not go on within the one transaction of a test
+    Profile.objects.update(submitted_at=dt.datetime.now(dt.UTC))
+    with pytest.raises(WrongState, match="Staff are reading"):
+        services.republish_profile(**owner)
+    services.withdraw_profile(**owner)
+    with pytest.raises(WrongState, match="have not approved"):
+        services.resume_profile(**owner)
 
 
 def test_table_is_total() -> None:

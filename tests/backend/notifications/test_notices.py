@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.urls import resolve
 
+from backend.cities.models import CommunityRole
 from backend.introductions.models import Introduction
+from backend.introductions.services.introductions import give_consent, withdraw_consent
 from backend.notifications.models import Delivery, Notification
 from backend.notifications.notices import NOTICES, Notice, declare, describe
 from backend.notifications.services import inbox, mark_read, notify_people, unread_count
@@ -190,6 +192,81 @@ def test_first_consent_notifies_nobody_and_the_second_both_once() -> None:
     assert notify_people(second.pk) == 2
 
 
+def _kinds(event: Event) -> set[tuple[str, int]]:
+    notify_people(event.pk)
+    return {(n.kind, n.recipient_id) for n in Notification.objects.filter(event=event)}
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_withdrawn_consent_notifies_staff_and_the_side_that_saw_contacts(
+    curator, owned: bool
+) -> None:
+    owner = UserFactory(curator=True)
+    introduction = IntroductionFactory(
+        stage=Introduction.Stage.INTRODUCED, owner=owner if owned else None
+    )
+    staff = {owner.pk} if owned else {owner.pk, curator.pk}
+    pair = introduction.pair
+    _a, b = _sides(introduction.suggestion)
+    speaker = CommunityRole.objects.get(community=pair.a).user
+    consent = {"by": speaker, "introduction_id": introduction.pk, "community_id": pair.a_id}
+
+    for other_consents in (False, True):
+        give_consent(**consent)
+        if other_consents:
+            ConsentFactory(introduction=introduction, community=pair.b, by=owner)
+        withdraw_consent(**consent)
+        event = Event.objects.filter(topic=Topic.CONSENT_WITHDRAWN).latest("id")
+        notified = staff | {b} if other_consents else staff
+        assert _kinds(event) == {("consent_withdrawn", person) for person in notified}
+    for notification in Notification.objects.filter(event=event):
+        message = describe(notification)
+        assert f"{pair.a.name} (" in message.sentences[0], "who took the consent back"
+        assert ("staff" in message.path) == (notification.recipient_id in staff)
+
+
+def test_closed_introduction_notifies_those_who_did_not_close_it(curator) -> None:
+    introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
+    a, b = _sides(introduction.suggestion)
+
+    def moved(old: str, side: int | None = None) -> Event:
+        payload = {"old": old, "new": "closed"}
+        about = {"subject_id": introduction.pk, "community_id": side, "payload": payload}
+        return EventFactory(topic=Topic.INTRODUCTION_MOVED, **about)
+
+    assert _kinds(moved("introduced", introduction.pair.a_id)) == {
+        ("introduction_closed", b),
+        ("introduction_closed", curator.pk),
+    }
+    assert _kinds(moved("exploring")) == {("introduction_closed", a), ("introduction_closed", b)}
+    assert _kinds(moved("to_introduce")) == set(), "neither side knew of it"
+
+
+@pytest.mark.parametrize("state", ["withdrawn", "fulfilled"])
+def test_end_of_a_search_notifies_staff_and_partners_in_open_introductions(
+    curator, state: str
+) -> None:
+    introduction = IntroductionFactory(stage=Introduction.Stage.INTRODUCED)
+    pair = introduction.pair
+    _a, b = _sides(introduction.suggestion)
+    for stage in ("to_introduce", "closed", "agreement"):
+        another = SuggestionFactory(pair__a=pair.a, mutual=True)
+        _sides(another)
+        reason = "other" if stage == "closed" else ""
+        IntroductionFactory(suggestion=another, stage=stage, close_reason=reason)
+
+    def ended(old: str) -> Event:
+        payload = {"old": old, "new": state}
+        about = {"subject_id": 1, "community_id": pair.a_id, "payload": payload}
+        return EventFactory(topic=Topic.PROFILE_STATUS_CHANGED, **about)
+
+    assert _kinds(ended("published")) == {
+        ("partner_ends_seeking", b),
+        ("seeking_ended", curator.pk),
+    }
+    assert _kinds(ended("submitted")) == set()
+
+
 def test_owners_hear_of_their_profile_from_staff_and_curators_of_submissions(curator) -> None:
     owner = CommunityRoleFactory(vetted_at=None)
     about = {"subject_id": 1, "community_id": owner.community_id}
@@ -223,12 +300,15 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
         "membership_ending": {"paid_through": "2027-01-31"},
         "contacts_opened": {"reader": curator.pk},
         "second_side_refused": {"side": pair.a_id, "person": curator.pk},
+        "seeking_ended": {"state": "withdrawn"},
+        "partner_ends_seeking": {"state": "fulfilled"},
     }
     meeting = MeetingFactory(introduction=introduction)
     for kind in NOTICES:
         about = {"subject_id": partnership.pk if kind == "partnership_begun" else suggestion.pk}
         payload = {
             "other": pair.b_id,
+            "own": pair.a_id,
             "a": pair.a_id,
             "b": pair.b_id,
             "meeting": meeting.pk,

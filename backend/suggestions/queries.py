@@ -146,15 +146,14 @@ def suggestion_for(reader: Reader, suggestion_id: int) -> SuggestionForSide:
     Raises:
         NotVisible: no such suggestion, not released, or no role on either side.
     """
-    sides = (
-        Suggestion.objects.filter(pk=suggestion_id).values_list("pair__a_id", "pair__b_id").first()
-    )
-    if sides is None:
-        raise NotVisible
-    community_id = reader.in_one_of(sides).require(Verb.READ, Resource.SUGGESTION)
-    suggestion = _with_communities(_seen_by(community_id)).filter(pk=suggestion_id).first()
-    if suggestion is None:
-        raise NotVisible
+    if reader.community_id is None:
+        sides = Suggestion.objects.filter(pk=suggestion_id).values_list("pair__a_id", "pair__b_id")
+        reader = reader.in_one_of(next(iter(sides), ()))
+    community_id = reader.require(Verb.READ, Resource.SUGGESTION)
+    try:
+        suggestion = _with_communities(_seen_by(community_id)).get(pk=suggestion_id)
+    except Suggestion.DoesNotExist:
+        raise NotVisible from None
     return _view(suggestion, community_id, database_now())
 
 

@@ -247,17 +247,20 @@ CHECKS: Mapping[str, Callable[[Field, Any], Any]] = {
 }
 
 
-def check_document(document: Any, *, complete: bool) -> dict[str, dict[str, Any]]:
+def check_document(
+    document: Any, *, complete: bool, own: Community | None = None
+) -> dict[str, dict[str, Any]]:
     """The cleaned document: empty answers left out, every given answer valid.
 
     Args:
         document: ``{group: {field: value}}`` as a page or the API brought it.
         complete: also ask for the answers without which nobody can submit.
+        own: whose profile it is; a community is not its own partner.
 
     Raises:
         InvalidFields: messages by ``group.field`` path, all of them at once.
     """
-    clean, errors = valid_part(document)
+    clean, errors = valid_part(document, own)
     if complete:
         errors |= missing_answers(document)
     if errors:
@@ -278,9 +281,11 @@ def missing_answers(document: Mapping[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def valid_part(document: Any) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+def valid_part(
+    document: Any, own: Community | None = None
+) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
     """What of a draft could be published as it is, and what is wrong with the rest by
-    ``group.field`` path.
+    ``group.field`` path. ``own`` as for ``check_document``.
     """
     errors: dict[str, list[str]] = {}
     if not isinstance(document, dict):
@@ -305,7 +310,7 @@ def valid_part(document: Any) -> tuple[dict[str, dict[str, Any]], dict[str, list
                 )
             except _Wrong as wrong:
                 errors[f"{group.code}.{field.name}"] = [str(wrong)]
-    across = _wrong_across(clean)
+    across = _wrong_across(clean) | (_with_itself(clean, own) if own is not None else {})
     for path in across:
         group_code, name = path.split(".")
         clean[group_code].pop(name)
@@ -326,6 +331,29 @@ def _provenance(
         for path in SOURCES
         if path in kept and path.split(".")[1] in clean.get(path.split(".")[0], {})
     }
+
+
+def _with_itself(clean: Mapping[str, Mapping[str, Any]], own: Community) -> dict[str, list[str]]:
+    """Partnerships and ties that a community has with itself."""
+    errors: dict[str, list[str]] = {}
+    names = {searched_name(name) for name in (own.name, own.local_name) if name}
+    for row in clean.get("partnerships", {}).get("existing", ()):
+        place = row.get("place_id")
+        is_named_so = row["country"] == own.country_id and searched_name(row["name"]) in names
+        is_itself = place == own.place_id if place else is_named_so
+        if is_itself:
+            errors["partnerships.existing"] = [
+                _(
+                    "“%(name)s” is your own community, which cannot be its own partner. Take it "
+                    "out; if you mean another place of that name, write its region too."
+                )
+                % {"name": row["name"]}
+            ]
+    if any(row.get("community_id") == own.pk for row in clean.get("ties", {}).get("ties", ())):
+        errors["ties.ties"] = [
+            _("“%(name)s” is your own community; name another one.") % {"name": own.name}
+        ]
+    return errors
 
 
 def _wrong_across(clean: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -344,7 +344,7 @@ def _minutes(seconds: Iterable[int]) -> int:
 
 def progress_of(profile: Profile) -> Progress:
     """Each topic in the order of the walk, with its progress."""
-    wrong = valid_part(profile.draft)[1]
+    wrong = valid_part(profile.draft, profile.community)[1]
     missing = missing_answers(profile.draft)
     topics = tuple(_topic(profile.draft, group, wrong, missing) for group in WALK)
     return Progress(topics, tuple(missing), tuple(wrong))

@@ -53,7 +53,7 @@ def profile_for_update(community_id: int) -> Profile:
 
 def draft_errors(profile: Profile, *, complete: bool = False) -> dict[str, list[str]]:
     """What is wrong with the draft, by ``group.field`` path; empty when nothing is."""
-    errors = valid_part(profile.draft)[1]
+    errors = valid_part(profile.draft, profile.community)[1]
     return errors | missing_answers(profile.draft) if complete else errors
 
 
@@ -181,7 +181,7 @@ def submit_profile(*, by: User, community_id: int) -> Profile:
     """
     require_in(by, community_id, Verb.ACT, Resource.DRAFT)
     profile = profile_for_update(community_id)
-    data = check_document(profile.draft, complete=True)
+    data = check_document(profile.draft, complete=True, own=profile.community)
     propose_partnerships(profile.community, data, by=by)
     change_state(
         profile,
@@ -207,7 +207,7 @@ def publish_version(profile: Profile, by: User | None) -> ProfileVersion:
     """A new immutable version of the draft, current from now on. The profile's row is locked by the
     caller.
     """
-    data = check_document(profile.draft, complete=True)
+    data = check_document(profile.draft, complete=True, own=profile.community)
     propose_partnerships(profile.community, data, by=by)
     last = profile.versions.aggregate(last=Max("number"))["last"] or 0
     version = ProfileVersion.objects.create(

@@ -203,7 +203,7 @@ def approve_profile(*, by: User, community_id: int, revision: int) -> VettingApp
             code="second_curator_needed",
         )
     if two and not given:
-        check_document(profile.draft, complete=True)
+        check_document(profile.draft, complete=True, own=profile.community)
         approval = VettingApproval.objects.create(profile=profile, revision=revision, by=by)
         record(
             Topic.PROFILE_APPROVED,

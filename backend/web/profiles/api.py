@@ -195,7 +195,7 @@ class ProfileCoverageView(ApiView):
     )
     def get(self, request: Request, community_id: int) -> object:
         profile = profile_for(current_reader(request))
-        return coverage_outlook(profile.community, valid_part(profile.draft)[0])
+        return coverage_outlook(profile.community, valid_part(profile.draft, profile.community)[0])
 
 
 @open_to(GET=Level.COMMUNITY_OR_STAFF)
@@ -203,7 +203,7 @@ class ProfilePreviewView(ApiView):
     @operation("The draft as others would see it", serializers.PreviewSerializer)
     def get(self, request: Request, community_id: int) -> object:
         profile = profile_for(current_reader(request))
-        document, errors = valid_part(profile.draft)
+        document, errors = valid_part(profile.draft, profile.community)
         shown = public_document(profile.community_id, document)
         return {"community": profile.community, "profile": shown, "left_out": sorted(errors)}
 

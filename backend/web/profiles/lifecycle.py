@@ -211,7 +211,7 @@ def publish(request: HttpRequest, community_id: int) -> HttpResponse:
 def preview(request: HttpRequest, community_id: int) -> HttpResponse:
     """The public page, made from the draft: what cannot be published yet is left out."""
     profile = own_profile(current_reader(request))
-    document, errors = valid_part(profile.draft)
+    document, errors = valid_part(profile.draft, profile.community)
     shown = profile.community
     shown.current_memberships = list(shown.memberships.filter(ended_on__isnull=True))  # type: ignore[attr-defined]
     return render(

@@ -85,7 +85,7 @@ def _shown(profile: Profile, gain: Gain) -> ShownGain:
 
 def outlook_of(profile: Profile) -> Outlook:
     """From the valid part of the draft: what cannot be published is neither shown nor counted."""
-    document: Mapping[str, Any] = valid_part(profile.draft)[0]
+    document: Mapping[str, Any] = valid_part(profile.draft, profile.community)[0]
     coverage = coverage_outlook(profile.community, document)
     gains = [_shown(profile, gain) for gain in coverage.gains[:SHOWN]]
     return Outlook(

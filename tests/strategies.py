@@ -4,6 +4,7 @@ every field may be unknown.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from hypothesis import strategies as st
@@ -62,6 +63,11 @@ def ties(countries: tuple[str, ...], community_ids: tuple[int, ...]) -> st.Searc
     )
 
 
+@functools.cache
+def _some_ties(community_ids: tuple[int, ...]) -> st.SearchStrategy[list[Tie]]:
+    return st.lists(ties(("US", *FOREIGN), community_ids), max_size=3)
+
+
 def wishes() -> st.SearchStrategy[Sought]:
     countries = code_sets((*FOREIGN, "US"))
     return st.just(Sought()) | st.builds(
@@ -77,72 +83,75 @@ def wishes() -> st.SearchStrategy[Sought]:
     )
 
 
+# Each strategy is made once: making them for each record took most of the time of a test.
+_WHERE = known_or_not(st.tuples(st.floats(-90, 90), st.floats(-180, 180)))
+_ABROAD = st.sampled_from(FOREIGN)
+_SEAT = st.sampled_from(
+    (
+        (None, None),
+        (True, 0),
+        (False, 1),
+        (False, 3),
+        (True, None),
+        (False, None),
+        (None, 2),
+    )
+)
+_REGION = {code: known_or_not(st.just(region)) for code, region in REGIONS.items()}
+_FACTS = {
+    "population": known_or_not(st.integers(1, 40_000_000)),
+    "elevation_m": known_or_not(st.floats(-400, 5_000)),
+    "utc_offset_hours": known_or_not(st.sampled_from((-8.0, -5.0, 0.0, 5.5, 9.0, 14.0))),
+    "climate": known_or_not(st.sampled_from(("Af", "BSk", "BWh", "Cfa", "Cfb", "Csa", "Dfb"))),
+    "coastal": known_or_not(st.booleans()),
+    "seaport": known_or_not(st.booleans()),
+    "air_destinations": known_or_not(st.integers(0, 300)),
+    "universities": known_or_not(st.integers(0, 30)),
+    "median_age": known_or_not(st.floats(14, 60)),
+    "income_band": known_or_not(st.integers(1, 4)),
+    "sectors": levels(VOCABULARY.sectors),
+    "themes": levels(VOCABULARY.themes),
+    "needs": code_sets(VOCABULARY.topics),
+    "offers": code_sets(VOCABULARY.topics),
+    "challenges": code_sets(VOCABULARY.challenges),
+    "institutions": code_sets(VOCABULARY.institutions),
+    "languages": code_sets(VOCABULARY.languages),
+}
+_WISHES = {
+    "tie_hints": st.dictionaries(st.sampled_from(("US", *FOREIGN)), st.floats(0, 1), max_size=3),
+    "readiness": st.dictionaries(
+        st.sampled_from(("budget", "council", "travel")),
+        st.sampled_from((0.0, 0.5, 1.0)),
+        max_size=3,
+    ),
+    "story": known_or_not(st.sampled_from(STORIES)),
+    "story_language": st.sampled_from(("en", "es", "ja", None)),
+    "importances": st.dictionaries(
+        st.sampled_from(FACET_NAMES), st.sampled_from((0.0, 0.5, 1.0, 3.0)), max_size=4
+    ),
+    "sought": wishes(),
+    "partner_countries": code_sets(("US", *FOREIGN)),
+    "has_us_sister": st.booleans(),
+    "available": st.booleans(),
+}
+
+
 @st.composite
 def records(draw: st.DrawFn, id_: int, country: str, named: tuple[int, ...] = ()) -> ProfileRecord:
     """One record of any completeness; ``named`` are ids of communities it may have a tie to."""
-    where = draw(known_or_not(st.tuples(st.floats(-90, 90), st.floats(-180, 180))))
-    capital, level = draw(
-        st.sampled_from(
-            (
-                (None, None),
-                (True, 0),
-                (False, 1),
-                (False, 3),
-                (True, None),
-                (False, None),
-                (None, 2),
-            )
-        )
-    )
+    where = draw(_WHERE)
+    capital, level = draw(_SEAT)
     return ProfileRecord(
         id=id_,
         country=country,
-        region=draw(known_or_not(st.just(REGIONS[country]))),
+        region=draw(_REGION[country]),
         latitude=where and where[0],
         longitude=where and where[1],
-        population=draw(known_or_not(st.integers(1, 40_000_000))),
-        elevation_m=draw(known_or_not(st.floats(-400, 5_000))),
-        utc_offset_hours=draw(known_or_not(st.sampled_from((-8.0, -5.0, 0.0, 5.5, 9.0, 14.0)))),
-        climate=draw(
-            known_or_not(st.sampled_from(("Af", "BSk", "BWh", "Cfa", "Cfb", "Csa", "Dfb")))
-        ),
-        coastal=draw(known_or_not(st.booleans())),
-        seaport=draw(known_or_not(st.booleans())),
         is_capital=capital,
         seat_level=level,
-        air_destinations=draw(known_or_not(st.integers(0, 300))),
-        universities=draw(known_or_not(st.integers(0, 30))),
-        median_age=draw(known_or_not(st.floats(14, 60))),
-        income_band=draw(known_or_not(st.integers(1, 4))),
-        sectors=draw(levels(VOCABULARY.sectors)),
-        themes=draw(levels(VOCABULARY.themes)),
-        needs=draw(code_sets(VOCABULARY.topics)),
-        offers=draw(code_sets(VOCABULARY.topics)),
-        challenges=draw(code_sets(VOCABULARY.challenges)),
-        institutions=draw(code_sets(VOCABULARY.institutions)),
-        languages=draw(code_sets(VOCABULARY.languages)),
-        ties=tuple(draw(st.lists(ties(("US", *FOREIGN), named), max_size=3))),
-        tie_hints=draw(
-            st.dictionaries(st.sampled_from(("US", *FOREIGN)), st.floats(0, 1), max_size=3)
-        ),
-        readiness=draw(
-            st.dictionaries(
-                st.sampled_from(("budget", "council", "travel")),
-                st.sampled_from((0.0, 0.5, 1.0)),
-                max_size=3,
-            )
-        ),
-        story=draw(known_or_not(st.sampled_from(STORIES))),
-        story_language=draw(st.sampled_from(("en", "es", "ja", None))),
-        importances=draw(
-            st.dictionaries(
-                st.sampled_from(FACET_NAMES), st.sampled_from((0.0, 0.5, 1.0, 3.0)), max_size=4
-            )
-        ),
-        sought=draw(wishes()),
-        partner_countries=draw(code_sets(("US", *FOREIGN))),
-        has_us_sister=draw(st.booleans()),
-        available=draw(st.booleans()),
+        **{name: draw(values) for name, values in _FACTS.items()},
+        ties=tuple(draw(_some_ties(named))),
+        **{name: draw(values) for name, values in _WISHES.items()},
     )
 
 
@@ -152,7 +161,7 @@ def snapshots(draw: st.DrawFn, max_side: int = 4) -> Snapshot:
     left_ids = tuple(range(1, 1 + draw(st.integers(0, max_side))))
     right_ids = tuple(range(101, 101 + draw(st.integers(0, max_side))))
     left = tuple(draw(records(id_, "US", right_ids)) for id_ in left_ids)
-    right = tuple(draw(records(id_, draw(st.sampled_from(FOREIGN)), left_ids)) for id_ in right_ids)
+    right = tuple(draw(records(id_, draw(_ABROAD), left_ids)) for id_ in right_ids)
     return Snapshot(
         left=left,
         right=right,

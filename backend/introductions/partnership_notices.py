@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -80,6 +81,55 @@ def _agreement_confirmed(notification: Notification) -> MessageText:
             _("The partnership begins when your side confirms too."),
         ),
         _("Read and confirm"),
+    )
+
+
+def _agreement_taken_back_recipients(event: Event) -> list[Notification]:
+    """Both sides, where staff take back what waited for their signatures; the other side, where one
+    takes its confirmation back.
+    """
+    agreement = Agreement.objects.select_related("introduction__pair").get(pk=event.subject_id)
+    pair, about = agreement.introduction.pair, {"introduction": agreement.introduction_id}
+    if event.topic == Topic.AGREEMENT_CONFIRMATION_WITHDRAWN:
+        if agreement.status != Agreement.Status.SIGNING:
+            return []  # with the whole agreement, of which both sides are notified
+        both = to_sides(pair, agreement.pk, state="confirmation", **about)
+        return without(both, {event.community_id})
+    if event.payload["old"] != Agreement.Status.SIGNING or event.payload["new"] not in (
+        Agreement.Status.DRAFT,
+        Agreement.Status.WITHDRAWN,
+    ):
+        return []
+    return to_sides(pair, agreement.pk, state=event.payload["new"], **about)
+
+
+@notice(
+    "agreement_taken_back",
+    gettext_lazy("Agreement taken back"),
+    Topic.AGREEMENT_STATUS_CHANGED,
+    Topic.AGREEMENT_CONFIRMATION_WITHDRAWN,
+    recipients=_agreement_taken_back_recipients,
+    path=lambda notification: reverse(
+        "web:introduction", args=[notification.payload["introduction"]]
+    ),
+)
+def _agreement_taken_back(notification: Notification) -> MessageText:
+    sentences = {
+        "draft": _(
+            "Staff have taken the agreement of %(own)s and %(other)s back to change its text."
+            " Confirmed signatures do not count any more."
+        ),
+        "withdrawn": _(
+            "Staff have given up the agreement of %(own)s and %(other)s before it came into force."
+        ),
+        "confirmation": _(
+            "%(other)s has taken back its confirmation of the agreement with %(own)s."
+        ),
+    }
+    return MessageText(
+        _("News of your agreement"),
+        (sentences[notification.payload["state"]] % side_names(notification),),
+        _("See the introduction"),
     )
 
 

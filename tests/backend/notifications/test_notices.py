@@ -17,6 +17,7 @@ from backend.suggestions.models import Suggestion
 from backend.web.accounts.serializers import NotificationSerializer
 from tasks.routes import routes_of
 from tests.factories import (
+    AgreementFactory,
     CommunityFactory,
     CommunityRoleFactory,
     ConsentFactory,
@@ -267,6 +268,22 @@ def test_end_of_a_search_notifies_staff_and_partners_in_open_introductions(
     assert _kinds(ended("submitted")) == set()
 
 
+def test_sides_are_notified_of_an_agreement_or_a_confirmation_taken_back() -> None:
+    agreement = AgreementFactory(status="signing")
+    pair = agreement.introduction.pair
+    a, b = (CommunityRoleFactory(community=side).user_id for side in (pair.a, pair.b))
+    about = {"subject_id": agreement.pk, "community_id": pair.a_id}
+    taken_back = EventFactory(topic=Topic.AGREEMENT_CONFIRMATION_WITHDRAWN, **about)
+    assert _kinds(taken_back) == {("agreement_taken_back", b)}
+    for state in ("draft", "withdrawn"):
+        moved = {"payload": {"old": "signing", "new": state}, "subject_id": agreement.pk}
+        changed = EventFactory(topic=Topic.AGREEMENT_STATUS_CHANGED, **moved)
+        assert _kinds(changed) == {("agreement_taken_back", a), ("agreement_taken_back", b)}
+    moved = {"payload": {"old": "draft", "new": "withdrawn"}, "subject_id": agreement.pk}
+    never_offered = EventFactory(topic=Topic.AGREEMENT_STATUS_CHANGED, **moved)
+    assert _kinds(never_offered) == set()
+
+
 def test_owners_hear_of_their_profile_from_staff_and_curators_of_submissions(curator) -> None:
     owner = CommunityRoleFactory(vetted_at=None)
     about = {"subject_id": 1, "community_id": owner.community_id}
@@ -300,6 +317,7 @@ def test_each_kind_has_words_in_page_and_mail(curator) -> None:
         "membership_ending": {"paid_through": "2027-01-31"},
         "contacts_opened": {"reader": curator.pk},
         "second_side_refused": {"side": pair.a_id, "person": curator.pk},
+        "agreement_taken_back": {"state": "draft", "introduction": introduction.pk},
         "seeking_ended": {"state": "withdrawn"},
         "partner_ends_seeking": {"state": "fulfilled"},
     }

@@ -172,6 +172,14 @@ def colleague_who_voted(scene: Scene, actor: str) -> int:
     return make.VoteFactory(suggestion=scene.open, community=scene.side_of(actor)).by_id
 
 
+def colleague_set_aside(scene: Scene, actor: str) -> int:
+    voter = make.UserFactory()
+    make.SetAsideVoteFactory(
+        suggestion=scene.open, community=scene.side_of(actor), voter=voter, by=make.UserFactory()
+    )
+    return voter.pk
+
+
 OFFICIALS = {"unvetted", "official", "other_official"}
 # (what, how to ask, who may). "own" is the actor's own community; everybody else asks about A.
 TABLE: dict[str, tuple[Ask, set[str]]] = {
@@ -218,9 +226,16 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
     "suggestion A–B: undo an answer": (undo_an_answer, SPEAKERS),
     "suggestion A–B: vote": (api("{suggestion}/vote/", {"choice": "yes"}), MEMBERS),
     "comments and votes: read": (api("{suggestion}/review/"), MEMBERS),
-    "comments and votes: remove a colleague's": (
+    "comments and votes: set a colleague's aside": (
         lambda scene, client, actor: api(
-            "{suggestion}/vote/remove/", {"voter_id": colleague_who_voted(scene, actor)}
+            "{suggestion}/vote/set-aside/",
+            {"voter_id": colleague_who_voted(scene, actor), "because": "Voted for another place."},
+        )(scene, client, actor),
+        SPEAKERS,
+    ),
+    "comments and votes: put a colleague's back": (
+        lambda scene, client, actor: api(
+            "{suggestion}/vote/put-back/", {"voter_id": colleague_set_aside(scene, actor)}
         )(scene, client, actor),
         SPEAKERS,
     ),
@@ -295,9 +310,16 @@ PAGES: dict[str, tuple[Ask, set[str]]] = {
     "suggestion A–B: vote": (page("{suggestion}/vote/", {"choice": "yes"}), MEMBERS),
     "suggestion A–B: shortlist": (page("{suggestion}/shortlist/", {"listed": "yes"}), MEMBERS),
     "suggestion A–B: dossier": (page("{suggestion}/dossier/"), MEMBERS),
-    "a colleague's vote: remove": (
+    "a colleague's vote: set aside": (
         lambda scene, client, actor: page(
-            f"{{suggestion}}/votes/{colleague_who_voted(scene, actor)}/remove/", {}
+            f"{{suggestion}}/votes/{colleague_who_voted(scene, actor)}/set-aside/",
+            {"because": "Voted for another place."},
+        )(scene, client, actor),
+        SPEAKERS,
+    ),
+    "a colleague's vote: put back": (
+        lambda scene, client, actor: page(
+            f"{{suggestion}}/votes/{colleague_set_aside(scene, actor)}/put-back/", {}
         )(scene, client, actor),
         SPEAKERS,
     ),

@@ -58,7 +58,9 @@ class Resource(StrEnum):
     CONTACTS_AFTER_CONSENT = "contacts_after_consent"
     SUGGESTION = "suggestion"
     ANSWER = "answer"
-    REVIEW = "review"  # comments and votes: C and U one's own, D anybody's of one's community
+    # Comments and votes: C and U one's own; X: set a colleague's vote aside, with a reason, or put
+    # it back. Nobody deletes another's.
+    REVIEW = "review"
     CURATION = "curation"  # release, hold, vet, move: what only curators do
     INTRODUCTION = "introduction"
     CONSENT = "consent"
@@ -114,9 +116,9 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
     },
     Resource.ANSWER: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},
     Resource.REVIEW: {
-        Actor.OFFICIAL: "CRUD",
+        Actor.OFFICIAL: "CRUX",
         Actor.COMMITTEE_MEMBER: "CRU",
-        Actor.CHAIR: "CRUD",
+        Actor.CHAIR: "CRUX",
         Actor.CURATOR: "R",
     },
     Resource.CURATION: {Actor.CURATOR: "X"},

@@ -24,6 +24,7 @@ from backend.outbox.queries import trail
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, Suggestion, Vote
 from backend.suggestions.pair_text import caveat_sentence, reason_sentences
+from backend.suggestions.reviews import votes_on
 from backend.suggestions.sides import Fit, sides_of
 
 SHAPE = 1
@@ -118,7 +119,7 @@ def _caveat(fit: Fit, language: str) -> str:
 
 
 def _votes(suggestion: Suggestion) -> Iterable[Vote]:
-    return suggestion.votes.select_related("by").order_by("id")
+    return sorted(votes_on([suggestion.pk]), key=lambda vote: vote.pk)
 
 
 def _decision(row: Decision) -> dict[str, Any]:
@@ -137,6 +138,7 @@ def _vote(row: Vote) -> dict[str, Any]:
         "community_id": row.community_id,
         "choice": row.choice,
         "comment": row.comment,
+        "counts": row.set_aside is None,
         **_person(row.by),
         "at": row.changed_at.isoformat(),
     }

@@ -64,6 +64,8 @@ class Topic(models.TextChoices):
     SUGGESTIONS_EXPIRING = "suggestions_expiring"
     VOTE_CAST = "vote_cast"
     VOTE_REMOVED = "vote_removed"
+    VOTE_SET_ASIDE = "vote_set_aside"
+    VOTE_PUT_BACK = "vote_put_back"
     SHORTLIST_CHANGED = "shortlist_changed"
     ANSWER_RULE_SET = "answer_rule_set"
     SUGGESTION_EXPIRED = "suggestion_expired"

@@ -10,7 +10,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.grants import RESPONSIBLE
@@ -35,7 +35,7 @@ from backend.notifications.services import DELIVER
 from backend.outbox.models import Job
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Decision, Vote
+from backend.suggestions.models import Decision, SetAsideVote, Vote
 
 _GONE = "erased.invalid"  # reserved by RFC 2606: no mail ever leaves for it
 
@@ -122,6 +122,7 @@ def _erase_words_about(user: User, address: str) -> None:
     Contact.objects.filter(email__iexact=address).delete()
     Vote.objects.filter(by=user).update(comment="")
     Decision.objects.filter(by=user).update(comment="")
+    SetAsideVote.objects.filter(Q(by=user) | Q(voter=user)).update(because="")
     for partnership in rationales_naming(user).select_for_update():
         partnership.why = without_person(partnership.why, user)
         partnership.save(update_fields=["why"])

@@ -23,7 +23,7 @@ from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, community_page, notice
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Pair, Suggestion
+from backend.suggestions.models import Pair, SetAsideVote, Suggestion
 
 MOST_NAMED = 5  # suggestions that one message names
 
@@ -243,6 +243,61 @@ def _suggestions_expiring(notification: Notification) -> MessageText:
         ),
         _("See the suggestions"),
     )
+
+
+def _vote_set_aside_recipients(event: Event) -> list[Notification]:
+    """Who cast the vote, while they belong to the community."""
+    return [
+        Notification(
+            recipient_id=user_id, community_id=own, subject_id=event.subject_id, payload={}
+        )
+        for user_id, own in people_of([event.community_id] if event.community_id else [])
+        if user_id == event.payload["voter"]
+    ]
+
+
+def _own_review(notification: Notification) -> str:
+    path = reverse(
+        "web:suggestion",
+        kwargs={
+            "community_id": notification.community_id,
+            "suggestion_id": notification.subject_id,
+        },
+    )
+    return f"{path}#review"
+
+
+@notice(
+    "vote_set_aside",
+    gettext_lazy("Your vote was set aside"),
+    Topic.VOTE_SET_ASIDE,
+    recipients=_vote_set_aside_recipients,
+    path=_own_review,
+)
+def _vote_set_aside(notification: Notification) -> MessageText:
+    aside = (
+        SetAsideVote.objects.filter(
+            suggestion=notification.subject_id,
+            community=notification.community_id,
+            voter=notification.recipient_id,
+        )
+        .select_related("by", "suggestion__pair__a", "suggestion__pair__b")
+        .order_by("-pk")
+        .first()
+    )
+    if aside is None:
+        return MessageText(_("Your vote was set aside"), (), _("See the suggestion"))
+    pair = aside.suggestion.pair
+    other = pair.b if pair.a_id == notification.community_id else pair.a
+    sentences = [
+        _("%(name)s set your vote on %(other)s aside. It does not count now.")
+        % {"name": aside.by, "other": other.name},
+        *([_("The reason: %(reason)s") % {"reason": aside.because}] if aside.because else []),
+        _("Your vote stays to be read, and you can still change it or take it back."),
+    ]
+    if aside.put_back_at is not None:
+        sentences.append(_("It has been put back since then and counts again."))
+    return MessageText(_("Your vote was set aside"), tuple(sentences), _("See the suggestion"))
 
 
 def _interest_mutual_recipients(event: Event) -> list[Notification]:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
@@ -18,14 +19,21 @@ from backend.cities.models import CommunityRole, Profile
 from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
-from backend.suggestions.models import AnswerRule, Decision, ShortlistEntry, Suggestion, Vote
+from backend.suggestions.models import (
+    AnswerRule,
+    Decision,
+    SetAsideVote,
+    ShortlistEntry,
+    Suggestion,
+    Vote,
+)
 from backend.suggestions.queries import GONE, SuggestionForSide, seen_from, suggestions_of_community
 from backend.suggestions.sides import with_other_community, with_own_side
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How a side's people voted; only votes of those who belong to it now."""
+    """How a side's people voted; only votes of those who belong to it now, and none set aside."""
 
     yes: int = 0
     maybe: int = 0
@@ -52,8 +60,28 @@ def voters(community_id: int) -> set[int]:
     return set(roles.values_list("user_id", flat=True))
 
 
+def votes_on(suggestion_ids: Iterable[int], community_id: int | None = None) -> list[Vote]:
+    """The votes on these suggestions, of one community or of both sides, each with ``set_aside``;
+    in two queries.
+    """
+    fields: dict[str, Any] = {"suggestion__in": list(suggestion_ids)}
+    if community_id is not None:
+        fields["community"] = community_id
+    votes = Vote.objects.filter(**fields).select_related("by", "community")
+    aside = {
+        (row.suggestion_id, row.community_id, row.voter_id): row
+        for row in SetAsideVote.objects.filter(put_back_at__isnull=True, **fields).select_related(
+            "by"
+        )
+    }
+    found = list(votes.order_by("community_id", "voted_at", "pk"))
+    for vote in found:
+        vote.set_aside = aside.get((vote.suggestion_id, vote.community_id, vote.by_id))
+    return found
+
+
 def count_votes(votes: list[Vote], eligible: set[int]) -> Tally:
-    given = [vote.choice for vote in votes if vote.by_id in eligible]
+    given = [vote.choice for vote in votes if vote.by_id in eligible and vote.set_aside is None]
     return Tally(
         *(given.count(choice) for choice in (Vote.Choice.YES, Vote.Choice.MAYBE, Vote.Choice.NO))
     )
@@ -109,7 +137,8 @@ class Review:
     votes: list[Vote] = field(default_factory=list)
     is_shortlisted: bool = False
     may_vote: bool = False
-    may_remove_votes: bool = False
+    reads_all: bool = False
+    may_set_aside: bool = False
     rule: AnswerRule | None = None
 
     def objection_to(self, answer: str) -> str:
@@ -199,20 +228,17 @@ def queue_counts(reader: Reader) -> QueueCounts:
 
 
 def reviews_of(reader: Reader, views: Sequence[SuggestionForSide]) -> dict[int, Review]:
-    """The reviews of these suggestions by id, in four queries however many they are. Raises
+    """The reviews of these suggestions by id, in five queries however many they are. Raises
     NotVisible.
 
-    Who answers for the community reads every comment; others read their own and the tally.
+    Who answers for the community reads every comment; others the tally, and the comments of others
+    once they have voted or nobody can vote any more.
     """
     community_id = reader.require(Verb.READ, Resource.REVIEW)
-    reads_all = reader.may(Verb.DELETE, Resource.REVIEW)
+    leads = reader.may(Verb.ACT, Resource.REVIEW)
     ids = [view.suggestion_id for view in views]
     votes: dict[int, list[Vote]] = defaultdict(list)
-    for vote in (
-        Vote.objects.filter(suggestion__in=ids, community_id=community_id)
-        .select_related("by")
-        .order_by("voted_at", "pk")
-    ):
+    for vote in votes_on(ids, community_id):
         votes[vote.suggestion_id].append(vote)
     eligible, rule = voters(community_id), rule_of(community_id)
     listed = set(
@@ -220,25 +246,23 @@ def reviews_of(reader: Reader, views: Sequence[SuggestionForSide]) -> dict[int, 
             "suggestion_id", flat=True
         )
     )
-    return {
-        view.suggestion_id: Review(
+    reviews = {}
+    for view in views:
+        given = votes[view.suggestion_id]
+        own = next((vote for vote in given if vote.by_id == reader.user.pk), None)
+        reads_all = leads or own is not None or not view.can_answer
+        reviews[view.suggestion_id] = Review(
             suggestion_id=view.suggestion_id,
-            tally=count_votes(votes[view.suggestion_id], eligible),
-            own_vote=next(
-                (vote for vote in votes[view.suggestion_id] if vote.by_id == reader.user.pk), None
-            ),
-            votes=[
-                vote
-                for vote in votes[view.suggestion_id]
-                if reads_all or vote.by_id == reader.user.pk
-            ],
+            tally=count_votes(given, eligible),
+            own_vote=own,
+            votes=given if reads_all else [],
             is_shortlisted=view.suggestion_id in listed,
             may_vote=reader.may(Verb.CREATE, Resource.REVIEW) and view.can_answer,
-            may_remove_votes=reads_all and view.can_answer,
+            reads_all=reads_all,
+            may_set_aside=leads and view.can_answer,
             rule=rule,
         )
-        for view in views
-    }
+    return reviews
 
 
 def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionForSide]:
@@ -257,5 +281,4 @@ def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionFo
 def votes_for_staff(user: User | AnonymousUser, suggestion_id: int) -> list[Vote]:
     """Every vote of both sides with its comment, for curators. Raises NotVisible for others."""
     require_staff(user, Verb.READ, Resource.REVIEW)
-    votes = Vote.objects.filter(suggestion_id=suggestion_id).select_related("by", "community")
-    return list(votes.order_by("community_id", "voted_at", "pk"))
+    return votes_on([suggestion_id])

@@ -33,6 +33,7 @@ from backend.suggestions.models import (
     ReleasePolicy,
     ScoringRun,
     ScoringShard,
+    SetAsideVote,
     Suggestion,
     Vote,
     WeightSet,
@@ -154,6 +155,17 @@ class VoteFactory(DjangoModelFactory):
     by = factory.SubFactory(UserFactory)
     choice = Vote.Choice.YES
     comment = "They have a port."
+
+
+class SetAsideVoteFactory(DjangoModelFactory):
+    class Meta:
+        model = SetAsideVote
+
+    suggestion = factory.SubFactory(SuggestionFactory)
+    community = factory.SelfAttribute("suggestion.pair.a")
+    voter = factory.SubFactory(UserFactory)
+    by = factory.SubFactory(UserFactory)
+    because = "Voted for another place."
 
 
 class ExclusionRuleFactory(DjangoModelFactory):

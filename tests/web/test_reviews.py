@@ -73,7 +73,7 @@ def test_member_votes_by_the_form_and_sees_it_again(
     assert "A &lt;b&gt;port&lt;/b&gt;?" in html
     assert "Change my vote" in html
     assert "0 yes, 1 maybe, 0 no" in client.get(list_url(member)).text
-    form = form_to(html, at("suggestion_unvote", member, suggestion.pk, member.user_id))
+    form = form_to(html, at("suggestion_unvote", member, suggestion.pk))
     assert client.post(form.action, form.values).status_code == 302
     assert not Vote.objects.exists()
 
@@ -88,7 +88,7 @@ def test_vote_without_a_choice_keeps_the_comment(
     assert "Choose yes, maybe or no." in response.text and "Long thought" in response.text
 
 
-def test_member_does_not_read_the_comments_of_others(
+def test_comments_stay_in_the_community_and_members_vote_before_they_read(
     suggestion: Suggestion,
     official: CommunityRole,
     member: CommunityRole,
@@ -98,12 +98,48 @@ def test_member_does_not_read_the_comments_of_others(
     VoteFactory(
         suggestion=suggestion, community=official.community, by=official.user, comment="Between us."
     )
-    assert "Between us." not in sign_in(member.user).get(detail_url(member, suggestion)).text
+    html = sign_in(member.user).get(detail_url(member, suggestion)).text
+    assert "Between us." not in html and "Once you have voted you read" in html
     assert "Between us." in sign_in(official.user).get(detail_url(official, suggestion)).text
     assert (
         "Between us."
         not in sign_in(other_official.user).get(detail_url(other_official, suggestion)).text
     )
+    VoteFactory(suggestion=suggestion, community=member.community, by=member.user)
+    html = sign_in(member.user).get(detail_url(member, suggestion)).text
+    assert "Between us." in html and "Once you have voted you read" not in html
+
+
+def test_vote_is_set_aside_by_the_form_and_put_back(
+    suggestion: Suggestion,
+    official: CommunityRole,
+    member: CommunityRole,
+    curator: Any,
+    sign_in: SignIn,
+) -> None:
+    VoteFactory(suggestion=suggestion, community=member.community, by=member.user, choice="no")
+    client = sign_in(official.user)
+    where = ("suggestion_set_aside", official, suggestion.pk, member.user_id)
+    form = form_to(client.get(detail_url(official, suggestion)).text, at(*where))
+    empty = client.post(form.action, form.values)
+    assert empty.status_code == 422 and "Say why in 1 to 1,000 characters" in empty.text
+    assert client.post(form.action, form.values | {"because": "His <b>own</b>."}).status_code == 302
+    for reader, path in (
+        (official.user, detail_url(official, suggestion)),
+        (member.user, detail_url(member, suggestion)),
+        (curator, url("staff_votes", suggestion.pk)),
+    ):
+        html = sign_in(reader).get(path).text
+        assert "His &lt;b&gt;own&lt;/b&gt;." in html and str(official.user) in html, path
+    assert (
+        f"voter: {member.user}" in sign_in(curator).get(url("staff_suggestion", suggestion.pk)).text
+    ), "the trail says whose"
+    client = sign_in(official.user)
+    html = client.get(detail_url(official, suggestion)).text
+    assert "Nobody has voted yet." in html
+    form = form_to(html, at("suggestion_put_back", official, suggestion.pk, member.user_id))
+    assert client.post(form.action, form.values).status_code == 302
+    assert "does not count" not in client.get(detail_url(official, suggestion)).text
 
 
 def test_curator_reads_votes_of_both_sides_and_an_administrator_none(
@@ -303,9 +339,26 @@ def test_vote_with_the_same_key_counts_once(world: World) -> None:
         world,
         "committee_member",
         f"suggestions/{suggestion.pk}/vote/remove/",
-        {"voter_id": world.user("committee_member").pk},
+        {},
     )
     assert removed.json()["own_vote"] is None and not Vote.objects.exists()
+
+
+def test_vote_is_set_aside_and_put_back_through_the_api(world: World) -> None:
+    suggestion = world.released()
+    voter = world.user("committee_member").pk
+    vote = f"suggestions/{suggestion.pk}/vote/"
+    post(world, "committee_member", vote, {"choice": "no"})
+    wrong = post(world, "chair", f"{vote}set-aside/", {"voter_id": voter})
+    assert (wrong.status_code, list(wrong.json()["errors"])) == (422, ["because"])
+    body = {"voter_id": voter, "because": "Voted for another place."}
+    done = post(world, "chair", f"{vote}set-aside/", body).json()
+    assert done["tally"] == {"yes": 0, "maybe": 0, "no": 0}
+    assert done["votes"][0]["set_aside"]["because"] == "Voted for another place."
+    read = world.client("curator").get(f"/api/v1/staff/suggestions/{suggestion.pk}/votes/").json()
+    assert read["votes"][0]["set_aside"]["by"] == str(world.user("chair"))
+    back = post(world, "chair", f"{vote}put-back/", {"voter_id": voter}).json()
+    assert (back["tally"]["no"], back["votes"][0]["set_aside"]) == (1, None)
 
 
 def test_answer_can_be_undone_until_the_moment_that_is_named(world: World, settings: Any) -> None:

@@ -183,6 +183,23 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='SetAsideVote',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(auto_now_add=True)),
+                ('because', models.TextField(help_text='For the voter, and who reads the vote.', max_length=1000)),
+                ('put_back_at', models.DateTimeField(null=True)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='set_aside_votes', to='cities.community')),
+                ('put_back_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('voter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('suggestion', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='set_aside_votes', to='suggestions.suggestion')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(condition=models.Q(('put_back_at__isnull', True)), fields=('suggestion', 'community', 'voter'), name='vote_set_aside_once'), models.CheckConstraint(condition=models.Q(models.Q(('put_back_at__isnull', True), ('put_back_by__isnull', True)), models.Q(('put_back_at__isnull', False), ('put_back_by__isnull', False)), _connector='OR'), name='vote_put_back_complete')],
+            },
+        ),
+        migrations.CreateModel(
             name='HandProposal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

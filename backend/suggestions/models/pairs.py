@@ -253,11 +253,49 @@ class Vote(models.Model):
     voted_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 
+    # Why it does not count now, where the reader of it asked for that; no column.
+    set_aside: SetAsideVote | None = None
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["suggestion", "community", "by"], name="vote_once"),
             models.CheckConstraint(
                 name="vote_choice_known", condition=Q(choice__in=["yes", "maybe", "no"])
+            ),
+        ]
+
+
+class SetAsideVote(models.Model):
+    """That one person's vote on a suggestion does not count, until it is put back. It holds for
+    the person: a vote that is changed, or withdrawn and cast again, stays set aside.
+    """
+
+    suggestion = models.ForeignKey(
+        Suggestion, on_delete=models.CASCADE, related_name="set_aside_votes"
+    )
+    community = models.ForeignKey(
+        Community, on_delete=models.CASCADE, related_name="set_aside_votes"
+    )
+    voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    because = models.TextField(max_length=1000, help_text="For the voter, and who reads the vote.")
+    put_back_at = models.DateTimeField(null=True)
+    put_back_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["suggestion", "community", "voter"],
+                condition=Q(put_back_at__isnull=True),
+                name="vote_set_aside_once",
+            ),
+            models.CheckConstraint(
+                name="vote_put_back_complete",
+                condition=Q(put_back_at__isnull=True, put_back_by__isnull=True)
+                | Q(put_back_at__isnull=False, put_back_by__isnull=False),
             ),
         ]
 

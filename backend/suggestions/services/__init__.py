@@ -6,18 +6,27 @@ from backend.suggestions.services.answers import (
     undo_answer,
 )
 from backend.suggestions.services.curation import hold, release, request_run
-from backend.suggestions.services.reviews import cast_vote, remove_vote, set_answer_rule, shortlist
+from backend.suggestions.services.reviews import (
+    cast_vote,
+    put_vote_back,
+    remove_vote,
+    set_answer_rule,
+    set_vote_aside,
+    shortlist,
+)
 
 __all__ = [
     "answer_suggestion",
     "cast_vote",
     "expire_suggestions",
     "hold",
+    "put_vote_back",
     "release",
     "remind_of_expiry",
     "remove_vote",
     "request_run",
     "set_answer_rule",
+    "set_vote_aside",
     "settle_answer",
     "shortlist",
     "undo_answer",

@@ -19,9 +19,15 @@ from backend.common.errors import InvalidFields, NotVisible, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import lock_communities
-from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
+from backend.suggestions.models import (
+    AnswerRule,
+    SetAsideVote,
+    ShortlistEntry,
+    Suggestion,
+    Vote,
+)
 from backend.suggestions.queries import status_for_side
-from backend.suggestions.reviews import count_votes, objection_to, rule_of, voters
+from backend.suggestions.reviews import count_votes, objection_to, rule_of, voters, votes_on
 from backend.suggestions.sides import acts_on, lock_suggestion, require_one_side, side_of
 
 
@@ -59,23 +65,79 @@ def cast_vote(
 
 
 @transaction.atomic
-def remove_vote(*, by: User, suggestion_id: int, community_id: int, voter_id: int) -> None:
-    """Takes a vote back with its comment: one's own, or, by those who answer for the community,
-    anybody's there.
+def remove_vote(*, by: User, suggestion_id: int, community_id: int) -> None:
+    """Takes one's own vote back with its comment.
 
     Raises:
-        NotVisible: no such vote, or not theirs to remove. WrongState: the community has answered,
-            or the time is over.
+        NotVisible: no such vote. WrongState: the community has answered, or the time is over.
     """
     require_in(by, community_id, Verb.CREATE, Resource.REVIEW)
-    if voter_id != by.pk:
-        require_in(by, community_id, Verb.DELETE, Resource.REVIEW)
     suggestion = _lock_unanswered(suggestion_id, community_id)
-    if not Vote.objects.filter(
-        suggestion=suggestion, community_id=community_id, by_id=voter_id
-    ).delete()[0]:
+    own = Vote.objects.filter(suggestion=suggestion, community_id=community_id, by=by)
+    if not own.delete()[0]:
         raise NotVisible
-    record(Topic.VOTE_REMOVED, subject=suggestion, by=by, community_id=community_id, voter=voter_id)
+    record(Topic.VOTE_REMOVED, subject=suggestion, by=by, community_id=community_id, voter=by.pk)
+
+
+@transaction.atomic
+def set_vote_aside(
+    *, by: User, suggestion_id: int, community_id: int, voter_id: int, because: str
+) -> SetAsideVote:
+    """From now on a colleague's vote does not count. It stays to be read, with the reason, which
+    its voter is notified of.
+
+    Raises:
+        NotVisible: no such vote, or not theirs to set aside. InvalidFields: no reason.
+        WrongState: one's own, set aside already, or the community has answered.
+    """
+    require_in(by, community_id, Verb.ACT, Resource.REVIEW)
+    because = because.strip()
+    if not because or len(because) > longest(SetAsideVote, "because") or "\x00" in because:
+        raise InvalidFields(
+            {"because": [_("Say why in 1 to 1,000 characters. The voter reads it.")]}
+        )
+    suggestion = _lock_unanswered(suggestion_id, community_id)
+    votes = {vote.by_id: vote for vote in votes_on([suggestion.pk], community_id)}
+    if voter_id not in votes:
+        raise NotVisible
+    if voter_id == by.pk:
+        raise WrongState(_("This vote is your own: change it or take it back."))
+    if votes[voter_id].set_aside is not None:
+        raise WrongState(_("This vote is set aside already."))
+    aside = SetAsideVote.objects.create(
+        suggestion=suggestion,
+        community_id=community_id,
+        voter_id=voter_id,
+        by=by,
+        because=because,
+    )
+    record(
+        Topic.VOTE_SET_ASIDE, subject=suggestion, by=by, community_id=community_id, voter=voter_id
+    )
+    return aside
+
+
+@transaction.atomic
+def put_vote_back(*, by: User, suggestion_id: int, community_id: int, voter_id: int) -> None:
+    """A vote that was set aside counts again.
+
+    Raises:
+        NotVisible: none of that person is set aside, or not theirs to put back.
+        WrongState: the community has answered, or the time is over.
+    """
+    require_in(by, community_id, Verb.ACT, Resource.REVIEW)
+    suggestion = _lock_unanswered(suggestion_id, community_id)
+    aside = SetAsideVote.objects.filter(
+        suggestion=suggestion,
+        community_id=community_id,
+        voter_id=voter_id,
+        put_back_at__isnull=True,
+    )
+    if not aside.update(put_back_at=database_now(), put_back_by=by):
+        raise NotVisible
+    record(
+        Topic.VOTE_PUT_BACK, subject=suggestion, by=by, community_id=community_id, voter=voter_id
+    )
 
 
 @transaction.atomic
@@ -125,10 +187,7 @@ def require_quorum(suggestion: Suggestion, community_id: int, answer: str) -> No
     rule = rule_of(community_id)
     if rule.kind == AnswerRule.Kind.CHAIR:
         return
-    tally = count_votes(
-        list(Vote.objects.filter(suggestion=suggestion, community_id=community_id)),
-        voters(community_id),
-    )
+    tally = count_votes(votes_on([suggestion.pk], community_id), voters(community_id))
     objection = objection_to(answer, rule, tally)
     if objection:
         raise WrongState(objection, code="against_the_rule")

@@ -44,7 +44,13 @@ from backend.web.rest.base import (
     read_filters,
 )
 from backend.web.suggestions import serializers
-from backend.web.suggestions.forms import AnswerForm, CompareForm, QueueForm, VoteForm
+from backend.web.suggestions.forms import (
+    AnswerForm,
+    CompareForm,
+    QueueForm,
+    SetAsideVoterForm,
+    VoteForm,
+)
 from backend.web.suggestions.serializers import SuggestionSerializer
 
 
@@ -159,14 +165,30 @@ def _review_act(
     return ReviewActView
 
 
+@open_to(POST=Level.COMMUNITY)
+class RemoveVoteView(ApiView):
+    @operation("Take your vote back with its comment", serializers.ReviewSerializer)
+    def post(self, request: Request, community_id: int, suggestion_id: int) -> object:
+        services.remove_vote(
+            by=current_user(request), suggestion_id=suggestion_id, community_id=community_id
+        )
+        return _review(request, suggestion_id)
+
+
 VoteView = _review_act(
     services.cast_vote,
     "Vote, or change your vote",
     VoteForm,
     description="Until your community has answered.",
 )
-RemoveVoteView = _review_act(
-    services.remove_vote, "Take a vote back with its comment", serializers.RemoveVoteSerializer
+SetVoteAsideView = _review_act(
+    services.set_vote_aside,
+    "Set a colleague's vote aside, with a reason",
+    SetAsideVoterForm,
+    description="It does not count until it is put back; its voter is notified of the reason.",
+)
+PutVoteBackView = _review_act(
+    services.put_vote_back, "Let a vote count again that was set aside", serializers.VoterSerializer
 )
 ShortlistView = _review_act(
     services.shortlist,

@@ -10,9 +10,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from backend.cities.permissions import Reader
-from backend.common.bounds import longest
+from backend.common.bounds import LARGEST_ID, longest
 from backend.common.dates import database_now
-from backend.suggestions.models import AnswerRule, Decision, Vote
+from backend.suggestions.models import AnswerRule, Decision, SetAsideVote, Vote
 from backend.suggestions.reviews import MOST_COMPARED, SHOWN, QueueCounts, of_other, shown_in
 from backend.web.html.forms import (
     COUNTRY_CODE,
@@ -49,7 +49,7 @@ class AnswerForm(DeclineForm):
 
 
 class VoteForm(DomainForm):
-    documented = {"comment": "For those who answer for your community, and staff"}
+    documented = {"comment": "For your own community and staff"}
 
     choice = forms.ChoiceField(
         label=_("Should we say that we are interested?"),
@@ -59,13 +59,29 @@ class VoteForm(DomainForm):
     )
     comment = forms.CharField(
         label=_("Private comment (optional)"),
-        help_text=_(
-            "For those who answer for your community, and staff. The other side never reads it."
-        ),
+        help_text=_("Your own community and staff read it. The other side never does."),
         required=False,
         max_length=longest(Vote, "comment"),
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+
+
+class SetAsideForm(DomainForm):
+    documented = {"because": "The voter and who else reads the vote read it"}
+
+    because = forms.CharField(
+        label=_("Why does this vote not count?"),
+        help_text=_("Who cast it is notified and reads your name and the reason."),
+        error_messages={"required": _("Say why in 1 to 1,000 characters. The voter reads it.")},
+        max_length=longest(SetAsideVote, "because"),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class SetAsideVoterForm(SetAsideForm):
+    """The same with the voter, as the API takes it: on the page each vote has its own form."""
+
+    voter_id = forms.IntegerField(min_value=1, max_value=LARGEST_ID)
 
 
 class RuleForm(DomainForm):

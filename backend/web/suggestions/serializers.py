@@ -122,6 +122,12 @@ class TallySerializer(serializers.Serializer):
     no = serializers.IntegerField()
 
 
+class SetAsideSerializer(serializers.Serializer):
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
+    because = serializers.CharField()
+
+
 class VoteSerializer(serializers.Serializer):
     voter_id = serializers.IntegerField(source="by_id")
     voter = serializers.CharField(source="by")
@@ -129,6 +135,9 @@ class VoteSerializer(serializers.Serializer):
     comment = serializers.CharField()
     voted_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
+    set_aside = SetAsideSerializer(
+        allow_null=True, help_text="Where it does not count: who set it aside, when and why"
+    )
 
 
 class StaffVoteSerializer(VoteSerializer):
@@ -167,10 +176,13 @@ class ReviewSerializer(serializers.Serializer):
     tally = TallySerializer()
     own_vote = VoteSerializer(allow_null=True)
     votes = VoteSerializer(
-        many=True, help_text="Everybody's for those who answer for the community, else one's own"
+        many=True,
+        help_text="Everybody's for those who answer for the community, and for who has voted; "
+        "none before that. Nothing is kept back once the community has answered.",
     )
     is_shortlisted = serializers.BooleanField()
     may_vote = serializers.BooleanField()
+    may_set_aside = serializers.BooleanField(help_text="Votes of others, with a reason")
     rule = RuleSerializer()
     objections = ObjectionsSerializer()
 
@@ -182,6 +194,7 @@ class ReviewSerializer(serializers.Serializer):
             "votes",
             "is_shortlisted",
             "may_vote",
+            "may_set_aside",
             "rule",
         )
         objections = {answer: review.objection_to(answer) for answer in ("interested", "declined")}
@@ -190,12 +203,8 @@ class ReviewSerializer(serializers.Serializer):
         )
 
 
-class RemoveVoteSerializer(StrictSerializer):
-    voter_id = serializers.IntegerField(
-        min_value=1,
-        max_value=LARGEST_ID,
-        help_text="Your own, or anybody's if you answer for the community",
-    )
+class VoterSerializer(StrictSerializer):
+    voter_id = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
 
 
 class ShortlistSerializer(StrictSerializer):

@@ -20,9 +20,19 @@ page_urls: list[URLPattern] = [
     path(f"{COMMUNITY}suggestions/<int:suggestion_id>/undo/", views.undo, name="suggestion_undo"),
     path(f"{COMMUNITY}suggestions/<int:suggestion_id>/vote/", views.vote, name="suggestion_vote"),
     path(
-        f"{COMMUNITY}suggestions/<int:suggestion_id>/votes/<int:voter_id>/remove/",
+        f"{COMMUNITY}suggestions/<int:suggestion_id>/vote/remove/",
         views.unvote,
         name="suggestion_unvote",
+    ),
+    path(
+        f"{COMMUNITY}suggestions/<int:suggestion_id>/votes/<int:voter_id>/set-aside/",
+        views.set_aside,
+        name="suggestion_set_aside",
+    ),
+    path(
+        f"{COMMUNITY}suggestions/<int:suggestion_id>/votes/<int:voter_id>/put-back/",
+        views.put_back,
+        name="suggestion_put_back",
     ),
     path(
         f"{COMMUNITY}suggestions/<int:suggestion_id>/shortlist/",
@@ -50,6 +60,16 @@ api_urls: list[URLPattern] = [
         f"{_API_SUGGESTION}vote/remove/",
         api.RemoveVoteView.as_view(),
         name="suggestion-vote-remove",
+    ),
+    path(
+        f"{_API_SUGGESTION}vote/set-aside/",
+        api.SetVoteAsideView.as_view(),
+        name="suggestion-vote-set-aside",
+    ),
+    path(
+        f"{_API_SUGGESTION}vote/put-back/",
+        api.PutVoteBackView.as_view(),
+        name="suggestion-vote-put-back",
     ),
     path(f"{_API_SUGGESTION}shortlist/", api.ShortlistView.as_view(), name="suggestion-shortlist"),
     path(f"{_API_SUGGESTION}dossier/", api.DossierView.as_view(), name="dossier"),

@@ -45,8 +45,10 @@ from backend.suggestions.reviews import (
 from backend.suggestions.services import (
     answer_suggestion,
     cast_vote,
+    put_vote_back,
     remove_vote,
     set_answer_rule,
+    set_vote_aside,
     shortlist,
     undo_answer,
 )
@@ -54,7 +56,7 @@ from backend.suggestions.sides import acts_for_other, acts_on, objection_to_both
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_reader, current_user
 from backend.web.suggestions.comparison import candidate_facets, compared_groups, facet_rows
-from backend.web.suggestions.forms import DeclineForm, QueueForm, RuleForm, VoteForm
+from backend.web.suggestions.forms import DeclineForm, QueueForm, RuleForm, SetAsideForm, VoteForm
 
 PAGE = 10
 _SHOWN_LABELS = {
@@ -153,6 +155,7 @@ def detail_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
         "introduction": introduction,
         "review": review,
         "vote": VoteForm(initial=own_vote),
+        "aside": SetAsideForm(),
         "decline": DeclineForm(),
         "may_answer": may_answer,
         "both_sides": both_sides,
@@ -252,16 +255,41 @@ def vote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpRes
 
 @open_to(Level.COMMUNITY)
 @require_POST
-def unvote(
+def unvote(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
+    remove_vote(by=current_user(request), suggestion_id=suggestion_id, community_id=community_id)
+    messages.success(request, _("Your vote and its comment are removed."))
+    return _back_to_review(community_id, suggestion_id)
+
+
+@open_to(Level.COMMUNITY)
+@require_POST
+def set_aside(
     request: HttpRequest, community_id: int, suggestion_id: int, voter_id: int
 ) -> HttpResponse:
-    remove_vote(
+    form = SetAsideForm(request.POST)
+    asked: dict[str, Any] = {"suggestion_id": suggestion_id, "community_id": community_id}
+    if not form.is_done(set_vote_aside, by=current_user(request), voter_id=voter_id, **asked):
+        context = detail_context(current_reader(request), suggestion_id)
+        context |= {"aside": form, "aside_voter": voter_id}
+        return render(request, "suggestions/suggestion.html", context, status=422)
+    messages.success(
+        request, _("The vote is set aside. Who cast it is notified, with your reason.")
+    )
+    return _back_to_review(community_id, suggestion_id)
+
+
+@open_to(Level.COMMUNITY)
+@require_POST
+def put_back(
+    request: HttpRequest, community_id: int, suggestion_id: int, voter_id: int
+) -> HttpResponse:
+    put_vote_back(
         by=current_user(request),
         suggestion_id=suggestion_id,
         community_id=community_id,
         voter_id=voter_id,
     )
-    messages.success(request, _("The vote and its comment are removed."))
+    messages.success(request, _("The vote counts again."))
     return _back_to_review(community_id, suggestion_id)
 
 

@@ -15,6 +15,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from backend.accounts.models import User
 from backend.cities.models import Profile
 from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS
 from backend.cities.vetting import first_approval_of, without_a_profile
@@ -155,18 +156,20 @@ def arc_between(
 
 @register.filter
 def payload_words(payload: dict[str, Any]) -> str:
-    """An event's payload on one line: long lists as how many they hold."""
+    """An event's payload on one line: long lists as how many they hold, a voter by name."""
 
-    def words(value: Any) -> str:
+    def words(name: str, value: Any) -> str:
+        if name == "voter":
+            return str(User.objects.filter(pk=value).first() or value)
         if isinstance(value, list | dict) and len(value) > 3:
             return ngettext("%(count)d entry", "%(count)d entries", len(value)) % {
                 "count": len(value)
             }
         return str(value)
 
-    return Truncator("; ".join(f"{name}: {words(value)}" for name, value in payload.items())).chars(
-        300
-    )
+    return Truncator(
+        "; ".join(f"{name}: {words(name, value)}" for name, value in payload.items())
+    ).chars(300)
 
 
 @register.filter

@@ -10,8 +10,12 @@ import pytest
 from backend.cities.models import CommunityRole
 from backend.cities.permissions import reader_of
 from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
+from backend.notifications.models import Notification
+from backend.notifications.notices import describe
 from backend.outbox.models import Event
-from backend.suggestions.models import AnswerRule, ShortlistEntry, Suggestion, Vote
+from backend.privacy.data import export_data
+from backend.privacy.erasure import erase_account
+from backend.suggestions.models import AnswerRule, SetAsideVote, ShortlistEntry, Suggestion, Vote
 from backend.suggestions.queries import suggestion_for
 from backend.suggestions.reviews import (
     Review,
@@ -24,8 +28,10 @@ from backend.suggestions.reviews import (
 from backend.suggestions.services import (
     answer_suggestion,
     cast_vote,
+    put_vote_back,
     remove_vote,
     set_answer_rule,
+    set_vote_aside,
     shortlist,
 )
 from backend.web.suggestions.forms import QueueForm
@@ -55,23 +61,34 @@ def review(world: World, actor: str, suggestion: Suggestion) -> Review:
     )[suggestion.pk]
 
 
-def test_members_read_their_own_comment_and_the_tally_and_the_chair_reads_all(world: World) -> None:
+def test_members_read_comments_of_others_once_they_have_voted_and_the_chair_always(
+    world: World,
+) -> None:
     suggestion = world.released()
-    vote(world, "committee_member", suggestion, "maybe", "Their port is small.")
-    vote(world, "chair", suggestion, "yes", "They asked for water.")
+    third = CommunityRoleFactory(community=world.b, role=CommunityRole.Role.COMMITTEE_MEMBER).user
+    cast_vote(
+        by=third,
+        suggestion_id=suggestion.pk,
+        community_id=world.b.pk,
+        choice="maybe",
+        comment="Their port is small.",
+    )
     vote(world, "official", suggestion, "no", "Of the other side.")
-    seen = {
-        actor: [row.comment for row in review(world, actor, suggestion).votes]
-        for actor in ("committee_member", "chair", "official")
-    }
-    assert seen == {
-        "committee_member": ["Their port is small."],
-        "chair": ["Their port is small.", "They asked for water."],
-        "official": ["Of the other side."],
-    }
-    tally = review(world, "committee_member", suggestion).tally
-    assert (tally.yes, tally.maybe, tally.no) == (1, 1, 0)
-    assert len(votes_for_staff(world.user("curator"), suggestion.pk)) == 3
+
+    def seen(actor: str) -> list[str]:
+        return [row.comment for row in review(world, actor, suggestion).votes]
+
+    assert seen("committee_member") == [], "an opinion of one's own comes first"
+    assert review(world, "committee_member", suggestion).tally.maybe == 1
+    assert seen("chair") == ["Their port is small."]
+    vote(world, "committee_member", suggestion, "yes", "They asked for water.")
+    assert seen("committee_member") == ["Their port is small.", "They asked for water."]
+    remove(world, "committee_member", suggestion)
+    assert seen("committee_member") == []
+    assert seen("official") == ["Of the other side."]
+    give(world, suggestion, "interested")
+    assert seen("committee_member") == ["Their port is small."], "nobody can vote any more"
+    assert len(votes_for_staff(world.user("curator"), suggestion.pk)) == 2
 
 
 def test_officials_of_one_community_read_their_colleagues_comments(world: World) -> None:
@@ -102,7 +119,8 @@ def test_vote_can_be_changed_until_the_community_has_answered(world: World) -> N
     )
     for act in (
         lambda: vote(world, "committee_member", suggestion),
-        lambda: remove(world, "chair", suggestion, "chair"),
+        lambda: remove(world, "chair", suggestion),
+        lambda: aside(world, "chair", suggestion, "committee_member"),
     ):
         with pytest.raises(WrongState):
             act()
@@ -113,8 +131,24 @@ def test_votes_stay_open_after_the_other_side_has_declined(world: World) -> None
     assert vote(world, "chair", suggestion).choice == "yes"
 
 
-def remove(world: World, actor: str, suggestion: Suggestion, voter: str) -> None:
-    remove_vote(
+def remove(world: World, actor: str, suggestion: Suggestion) -> None:
+    remove_vote(by=world.user(actor), suggestion_id=suggestion.pk, community_id=world.b.pk)
+
+
+def aside(
+    world: World, actor: str, suggestion: Suggestion, voter: str, because: str = "Not about them."
+) -> SetAsideVote:
+    return set_vote_aside(
+        by=world.user(actor),
+        suggestion_id=suggestion.pk,
+        community_id=world.b.pk,
+        voter_id=world.user(voter).pk,
+        because=because,
+    )
+
+
+def put_back(world: World, actor: str, suggestion: Suggestion, voter: str) -> None:
+    put_vote_back(
         by=world.user(actor),
         suggestion_id=suggestion.pk,
         community_id=world.b.pk,
@@ -122,20 +156,82 @@ def remove(world: World, actor: str, suggestion: Suggestion, voter: str) -> None
     )
 
 
-def test_chair_removes_any_vote_and_a_member_only_its_own(world: World) -> None:
+def test_nobody_deletes_the_vote_of_another_but_sets_it_aside_with_a_reason(
+    world: World, drain: Any
+) -> None:
+    suggestion = world.released()
+    set_answer_rule(
+        by=world.user("chair"), community_id=world.b.pk, kind="majority", votes_needed=2
+    )
+    vote(world, "committee_member", suggestion, "no", "Too far.")
+    vote(world, "chair", suggestion)
+    remove(world, "chair", suggestion)
+    vote(world, "chair", suggestion)
+    assert Vote.objects.count() == 2
+    aside(world, "chair", suggestion, "committee_member", "Voted for another place.")
+    drain()
+    for reader in ("chair", "committee_member"):
+        seen = review(world, reader, suggestion)
+        assert (seen.tally.yes, seen.tally.no) == (1, 0), reader
+        row = next(row for row in seen.votes if row.comment == "Too far.")
+        assert row.set_aside is not None and row.set_aside.because == "Voted for another place."
+        assert row.set_aside.by == world.user("chair")
+    with pytest.raises(WrongState) as refused:
+        give(world, suggestion, "interested")
+    assert "1 more is needed" in refused.value.message, "it does not count for the quorum"
+    note = Notification.objects.get(kind="vote_set_aside")
+    assert note.recipient == world.user("committee_member")
+    words = str(describe(note))
+    assert "Voted for another place." in words and str(world.user("chair")) in words
+    (event,) = Event.objects.filter(topic="vote_set_aside", community_id=world.b.pk)
+    assert event.payload == {"voter": world.user("committee_member").pk}
+    vote(world, "committee_member", suggestion, "yes")
+    remove(world, "committee_member", suggestion)
+    vote(world, "committee_member", suggestion, "no")
+    assert review(world, "chair", suggestion).tally.votes == 1, "it is the person's vote"
+    put_back(world, "chair", suggestion, "committee_member")
+    assert review(world, "chair", suggestion).tally.votes == 2
+    assert "counts again" in str(describe(note))
+    assert Event.objects.filter(topic="vote_put_back", community_id=world.b.pk).count() == 1
+
+
+def test_setting_aside_is_refused_in_words(world: World) -> None:
     suggestion = world.released()
     vote(world, "committee_member", suggestion)
     vote(world, "chair", suggestion)
+    vote(world, "official", suggestion)
+    for actor in ("committee_member", "official", "stranger", "curator", "admin"):
+        with pytest.raises(NotVisible):
+            aside(world, actor, suggestion, "chair")
+        with pytest.raises(NotVisible):
+            put_back(world, actor, suggestion, "chair")
+    for voter in ("official", "stranger"):
+        with pytest.raises(NotVisible):
+            aside(world, "chair", suggestion, voter)
     with pytest.raises(NotVisible):
-        remove(world, "committee_member", suggestion, "chair")
-    with pytest.raises(NotVisible):
-        remove(world, "official", suggestion, "chair")
-    remove(world, "committee_member", suggestion, "committee_member")
+        put_back(world, "chair", suggestion, "committee_member")
+    for reason in ("", "  ", "x" * 1001, "\x00"):
+        with pytest.raises(InvalidFields) as refused:
+            aside(world, "chair", suggestion, "committee_member", reason)
+        assert list(refused.value.errors) == ["because"]
+    with pytest.raises(WrongState):
+        aside(world, "chair", suggestion, "chair")
+    aside(world, "chair", suggestion, "committee_member")
+    with pytest.raises(WrongState):
+        aside(world, "chair", suggestion, "committee_member")
+    assert SetAsideVote.objects.count() == 1
+
+
+@pytest.mark.parametrize("who", ["chair", "committee_member"])
+def test_erasure_takes_the_reason_and_the_export_holds_it_before(world: World, who: str) -> None:
+    CommunityRoleFactory(community=world.b)
+    suggestion = world.released()
     vote(world, "committee_member", suggestion)
-    remove(world, "chair", suggestion, "committee_member")
-    assert list(Vote.objects.values_list("by_id", flat=True)) == [world.user("chair").pk]
-    with pytest.raises(NotVisible):
-        remove(world, "chair", suggestion, "committee_member")
+    aside(world, "chair", suggestion, "committee_member", "She is his cousin.")
+    user = world.user(who)
+    assert "She is his cousin." in str(export_data(by=user)["records"])
+    erase_account(by=user, email=user.email)
+    assert list(SetAsideVote.objects.values_list("because", flat=True)) == [""]
 
 
 @pytest.mark.parametrize(

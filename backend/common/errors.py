@@ -55,6 +55,12 @@ class WrongState(DomainError):
     code = "wrong_state"
 
 
+class Gone(DomainError):
+    """What the actor could see before is not offered any more; the message says so."""
+
+    code = "gone"
+
+
 class Conflict(DomainError):
     """Somebody else changed the same thing in the meantime."""
 

@@ -2,7 +2,7 @@
 partnership, and open introductions.
 
 Exclusion rules are dated and sourced. They hold in every run, and at once for what is open. Neither
-side learns of a rule: what it takes back disappears for both, whatever each has answered.
+side learns of a rule: what it takes back is no longer offered to either, whatever each answered.
 """
 
 from __future__ import annotations

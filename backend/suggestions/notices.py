@@ -256,15 +256,14 @@ def _vote_set_aside_recipients(event: Event) -> list[Notification]:
     ]
 
 
-def _own_review(notification: Notification) -> str:
-    path = reverse(
+def _own_suggestion(notification: Notification) -> str:
+    return reverse(
         "web:suggestion",
         kwargs={
             "community_id": notification.community_id,
             "suggestion_id": notification.subject_id,
         },
     )
-    return f"{path}#review"
 
 
 @notice(
@@ -272,9 +271,13 @@ def _own_review(notification: Notification) -> str:
     gettext_lazy("Your vote was set aside"),
     Topic.VOTE_SET_ASIDE,
     recipients=_vote_set_aside_recipients,
-    path=_own_review,
+    path=_own_suggestion,
 )
 def _vote_set_aside(notification: Notification) -> MessageText:
+    sentences = [
+        _("A vote of yours in %(own)s was set aside and does not count now.")
+        % {"own": own_name(notification)}
+    ]
     aside = (
         SetAsideVote.objects.filter(
             suggestion=notification.subject_id,
@@ -285,17 +288,17 @@ def _vote_set_aside(notification: Notification) -> MessageText:
         .order_by("-pk")
         .first()
     )
-    if aside is None:
-        return MessageText(_("Your vote was set aside"), (), _("See the suggestion"))
-    pair = aside.suggestion.pair
-    other = pair.b if pair.a_id == notification.community_id else pair.a
-    sentences = [
-        _("%(name)s set your vote on %(other)s aside. It does not count now.")
-        % {"name": aside.by, "other": other.name},
-        *([_("The reason: %(reason)s") % {"reason": aside.because}] if aside.because else []),
-        _("Your vote stays to be read, and you can still change it or take it back."),
-    ]
-    if aside.put_back_at is not None:
+    if aside is not None:
+        pair = aside.suggestion.pair
+        other = pair.b if pair.a_id == notification.community_id else pair.a
+        sentences.append(
+            _("It is your vote on %(other)s; %(name)s set it aside.")
+            % {"name": aside.by, "other": other.name}
+        )
+        if aside.because:
+            sentences.append(_("The reason: %(reason)s") % {"reason": aside.because})
+    sentences.append(_("Your vote stays to be read, and you can still change it or take it back."))
+    if aside is not None and aside.put_back_at is not None:
         sentences.append(_("It has been put back since then and counts again."))
     return MessageText(_("Your vote was set aside"), tuple(sentences), _("See the suggestion"))
 
@@ -317,13 +320,7 @@ def _interest_mutual_recipients(event: Event) -> list[Notification]:
 def _interest_mutual_path(notification: Notification) -> str:
     if notification.community_id is None:
         return _board(notification)
-    return reverse(
-        "web:suggestion",
-        kwargs={
-            "community_id": notification.community_id,
-            "suggestion_id": notification.subject_id,
-        },
-    )
+    return _own_suggestion(notification)
 
 
 @notice(

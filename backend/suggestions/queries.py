@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Case, Count, Q, QuerySet, Value, When
+from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
 from backend.cities.models import Community, Profile
 from backend.cities.permissions import Reader, require_staff
 from backend.common.dates import database_now
-from backend.common.errors import NotVisible
+from backend.common.errors import Gone, NotVisible
 from backend.suggestions.models import ScoringRun, Suggestion
 from backend.suggestions.sides import Fit, SuggestionSide, side_of, with_other_community
 
@@ -29,7 +30,8 @@ class SuggestionForSide:
     """One suggestion as one side sees it.
 
     ``status_for_side``: open (yours to answer) | waiting (you are interested) | declined |
-    withdrawn (by you) | mutual | introduced | closed (the time ran out).
+    withdrawn (by you) | mutual | introduced | closed (the time ran out) | taken_back (it was
+    released, and is offered to neither side any more).
     """
 
     suggestion_id: int
@@ -72,9 +74,45 @@ def status_for_side(side: SuggestionSide, now: dt.datetime) -> str:
     return "waiting" if own == _A.INTERESTED else "open"
 
 
+def is_taken_back(side: SuggestionSide) -> bool:
+    """Whether the side could see it before, and it is offered to neither side any more: staff hold
+    it, a rule or something newer took its place, or the other community seeks no longer.
+
+    Nothing here depends on an answer, and nothing tells these causes apart.
+    """
+    suggestion = side.suggestion
+    if suggestion.released_at is None or suggestion.status in _ADVANCED:
+        return False
+    if suggestion.status not in Suggestion.VISIBLE:
+        return True
+    return side.other.community.profile.status in GONE
+
+
+def require_offered(suggestion: Suggestion, community_id: int) -> SuggestionSide:
+    """The community's side of what is offered to it.
+
+    Raises:
+        NotVisible: it was never released to them. Gone: it is taken back.
+    """
+    side = side_of(suggestion, community_id)
+    if is_taken_back(side):
+        raise Gone(
+            _(
+                "This suggestion is no longer offered and cannot be answered: staff withdrew it, "
+                "something newer took its place, or a community no longer seeks a partner. What "
+                "your community wrote here is kept."
+            )
+        )
+    if suggestion.status not in Suggestion.VISIBLE:
+        raise NotVisible
+    return side
+
+
 def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> SuggestionForSide:
     own = side_of(suggestion, community_id)
     final_at, status = own.final_at, status_for_side(own, now)
+    if is_taken_back(own):
+        status = "taken_back"
     if status in ("open", "waiting") and own.community.profile.status in GONE:
         status = "closed"
     undoable = (
@@ -145,16 +183,36 @@ def suggestion_for(reader: Reader, suggestion_id: int) -> SuggestionForSide:
 
     Raises:
         NotVisible: no such suggestion, not released, or no role on either side.
+        Gone: it was released, and is taken back.
+    """
+    suggestion, community_id = _own_suggestion(reader, suggestion_id)
+    require_offered(suggestion, community_id)
+    return _view(suggestion, community_id, database_now())
+
+
+def suggestion_or_what_is_left(reader: Reader, suggestion_id: int) -> SuggestionForSide:
+    """``suggestion_for``, also of what is taken back: of that only the names of the two and what
+    the own community wrote may be shown. Raises NotVisible.
+    """
+    suggestion, community_id = _own_suggestion(reader, suggestion_id)
+    if not is_taken_back(side_of(suggestion, community_id)):
+        require_offered(suggestion, community_id)
+    return _view(suggestion, community_id, database_now())
+
+
+def _own_suggestion(reader: Reader, suggestion_id: int) -> tuple[Suggestion, int]:
+    """Any suggestion of the reader's community, whatever its status, and that community's id.
+    Raises NotVisible.
     """
     if reader.community_id is None:
         sides = Suggestion.objects.filter(pk=suggestion_id).values_list("pair__a_id", "pair__b_id")
         reader = reader.in_one_of(next(iter(sides), ()))
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
+    rows = _with_communities(Suggestion.objects.of_community(community_id))
     try:
-        suggestion = _with_communities(_seen_by(community_id)).get(pk=suggestion_id)
+        return rows.get(pk=suggestion_id), community_id
     except Suggestion.DoesNotExist:
         raise NotVisible from None
-    return _view(suggestion, community_id, database_now())
 
 
 def staff_suggestions(user: User | AnonymousUser) -> QuerySet[Suggestion]:

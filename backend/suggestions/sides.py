@@ -21,7 +21,7 @@ from backend.common.errors import NotVisible, WrongState
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Decision, Pair, Suggestion, Vote
+from backend.suggestions.models import Decision, Pair, SetAsideVote, Suggestion, Vote
 from backend.suggestions.states import UNDO_TRANSITIONS
 
 
@@ -201,13 +201,14 @@ def objection_to_both_sides(own: Community, other: Community) -> str:
 
 
 def acts_on(suggestion_id: int | None, person_id: int | None) -> list[QuerySet[Any]]:
-    """What the person has answered and voted on a suggestion, for whichever side."""
+    """What the person has answered, voted and set aside on a suggestion, for whichever side."""
     if suggestion_id is None or person_id is None:
         return []
     mine: dict[str, Any] = {"suggestion": suggestion_id, "by": person_id}
     return [
         Decision.objects.filter(**mine, undone_at__isnull=True),
         Vote.objects.filter(**mine),
+        SetAsideVote.objects.filter(**mine),
     ]
 
 

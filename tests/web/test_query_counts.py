@@ -100,7 +100,7 @@ def test_my_suggestions_and_dashboard(official: CommunityRole, sign_in: SignIn) 
         SuggestionFactory(pair__a=official.community, pair__b=other)
 
     client = sign_in(official.user)
-    check_constant(client, url("suggestions", official.community_id), add, at_most=14)
+    check_constant(client, url("suggestions", official.community_id), add, at_most=15)
     assert queries(client, url("dashboard")) <= 10
 
 

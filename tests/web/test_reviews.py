@@ -455,5 +455,5 @@ def test_dossier_is_a_pdf_for_that_side_alone(world: World) -> None:
         world.client("chair")
         .get(api_path(world, f"suggestions/{suggestion.pk}/dossier/"))
         .status_code
-        == 404
+        == 410
     )

@@ -171,10 +171,10 @@ def test_unvetted_registrant_sees_no_suggestions(suggestion: Suggestion, sign_in
 
 
 @pytest.mark.parametrize("status", ["proposed", "held", "superseded"])
-def test_suggestion_that_is_not_released_is_not_there(
+def test_suggestion_that_was_never_released_is_not_there(
     suggestion: Suggestion, official: CommunityRole, sign_in: SignIn, status: str
 ) -> None:
-    Suggestion.objects.filter(pk=suggestion.pk).update(status=status)
+    Suggestion.objects.filter(pk=suggestion.pk).update(status=status, released_at=None)
     client = sign_in(official.user)
     assert client.get(detail_url(official, suggestion)).status_code == 404
     assert "Fernstadt" not in client.get(list_url(official)).text

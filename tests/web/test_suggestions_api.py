@@ -4,16 +4,23 @@ interested.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 
+from backend.cities.models import Profile
+from backend.common.dates import database_now
 from backend.notifications.models import Notification
 from backend.outbox.models import Event
-from backend.suggestions.models import Decision, Vote
-from backend.suggestions.services import answer_suggestion, cast_vote, undo_answer
+from backend.suggestions.models import Decision, ShortlistEntry, Suggestion, Vote
+from backend.suggestions.services import answer_suggestion, cast_vote, hold, undo_answer
+from backend.suggestions.services.curation import set_exclusion_rule
 from tests.actors import World
-from tests.factories import PairFactory, SuggestionFactory
+from tests.factories import PairFactory, SuggestionFactory, VoteFactory
+from tests.web.html_forms import forms_of, url
 
 JSON = "application/json"
 
@@ -152,7 +159,7 @@ def test_staff_release_and_hold(world: World) -> None:
     assert world.client("curator").post(f"{staff}release/").json()["status"] == "released"
     assert world.client("official").get(address(world, suggestion.pk)).status_code == 200
     assert world.client("curator").post(f"{staff}hold/").json()["status"] == "held"
-    assert world.client("official").get(address(world, suggestion.pk)).status_code == 404
+    assert world.client("official").get(address(world, suggestion.pk)).status_code == 410
 
 
 def act_for_b(world: World, suggestion_id: int, act: str, body: dict[str, str]) -> Any:
@@ -211,3 +218,94 @@ def test_page_says_that_somebody_else_answers_for_the_second_side(world: World) 
     refused = world.client("official").post(f"{page}answer/", {"answer": "interested"})
     assert refused.status_code == 409
     assert Event.objects.filter(topic="second_side_refused", by=both).count() == 1
+
+
+# What was offered and is no longer.
+
+
+def without_ids(body: str) -> str:
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"|"request_id":"[^"]*"', "", body)
+
+
+def test_suggestion_that_is_no_longer_offered_says_so_and_keeps_what_was_written(
+    world: World,
+) -> None:
+    suggestion = world.released()
+    chair, b = world.client("chair"), world.b.pk
+    for actor in ("chair", "committee_member"):
+        VoteFactory(
+            suggestion=suggestion, community=world.b, by=world.user(actor), comment=f"By {actor}."
+        )
+    ShortlistEntry.objects.create(
+        suggestion=suggestion, community=world.b, added_by=world.user("chair")
+    )
+    VoteFactory(suggestion=suggestion, community=world.a, comment="Of the other side.")
+    page = url("suggestion", b, suggestion.pk)
+    api = f"/api/v1/communities/{b}/suggestions/{suggestion.pk}/"
+
+    def everything(actor: str = "chair") -> list[Any]:
+        client, seen = world.client(actor), []
+        for path in (page, api, f"{api}review/", f"{api}dossier/", f"{page}dossier/"):
+            response = client.get(path)
+            seen += [response.status_code, response.get("Location"), without_ids(response.text)]
+        for path, body in (
+            ("answer/", {"answer": "interested"}),
+            ("undo/", {}),
+            ("vote/", {"choice": "yes"}),
+            ("vote/remove/", {}),
+            ("vote/set-aside/", {"voter_id": world.user("committee_member").pk, "because": "No."}),
+            ("shortlist/", {"listed": False}),
+        ):
+            response = client.post(api + path, body, content_type="application/json")
+            seen += [path, response.status_code, response.json()["detail"]]
+        return seen
+
+    ways: dict[str, Callable[[], object]] = {
+        "held": lambda: hold(by=world.user("curator"), suggestion_id=suggestion.pk),
+        "excluded": lambda: set_exclusion_rule(
+            by=world.user("curator"),
+            country="DE",
+            because="A secret reason.",
+            source="A letter.",
+            from_on=database_now().date(),
+        ),
+        "superseded": lambda: Suggestion.objects.filter(pk=suggestion.pk).update(
+            status="superseded"
+        ),
+        "they seek no longer": lambda: Profile.objects.filter(community=world.a).update(
+            status="withdrawn"
+        ),
+        "excluded, declined in secret": lambda: (
+            Suggestion.objects.filter(pk=suggestion.pk).update(
+                status="declined", a_state="declined"
+            ),
+            ways["excluded"](),
+        ),
+    }
+    seen = {}
+    for way, act in ways.items():
+        with transaction.atomic():
+            act()
+            seen[way] = everything()
+            transaction.set_rollback(True)
+    assert all(value == seen["held"] for value in seen.values()), "one sentence for every cause"
+    with transaction.atomic():
+        ways["held"]()
+        html = chair.get(page).text
+        assert "This suggestion is no longer offered" in html and "Shortlist" in html
+        assert "By chair." in html and "By committee_member." in html
+        assert "Of the other side." not in html
+        assert not [form for form in forms_of(html) if form.action.startswith(page)]
+        problem = chair.get(api)
+        assert (problem.status_code, problem.json()["code"]) == (410, "gone")
+        assert len(chair.get(f"{api}review/").json()["votes"]) == 2
+        assert chair.get(f"{page}dossier/")["Location"] == page
+        assert chair.post(f"{page}vote/", {"choice": "no"}).status_code == 410
+        assert "Alpha</p>" not in chair.get(url("suggestions", b)).text
+        for actor in ("stranger", "other_official", "unvetted", "visitor"):
+            assert world.client(actor).get(api).status_code in (401, 404), actor
+        transaction.set_rollback(True)
+    assert chair.get(page).status_code == 200 and chair.get(api).json()["state"] == "open"
+    # Never seen by the side, and held: there is nothing
+    Suggestion.objects.filter(pk=suggestion.pk).update(status="held", released_at=None)
+    assert chair.get(page).status_code == chair.get(api).status_code == 404

@@ -24,14 +24,14 @@ from backend.accounts.models import User
 from backend.cities.permissions import require_in
 from backend.common.bounds import longest
 from backend.common.dates import database_now
-from backend.common.errors import InvalidFields, NotVisible, WrongState
+from backend.common.errors import InvalidFields, WrongState
 from backend.common.transitions import change_state, check_transition
 from backend.outbox.models import Event
 from backend.outbox.services import add_job, record
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import has_room, lock_communities, over_before, require_room
 from backend.suggestions.models import Decision, Pair, Suggestion
-from backend.suggestions.queries import GONE
+from backend.suggestions.queries import GONE, require_offered
 from backend.suggestions.services.reviews import require_quorum
 from backend.suggestions.sides import (
     SuggestionSide,
@@ -39,7 +39,6 @@ from backend.suggestions.sides import (
     cooling_end,
     lock_suggestion,
     require_one_side,
-    side_of,
     sides_of,
 )
 from backend.suggestions.states import SIDE_TRANSITIONS, SUGGESTION_TRANSITIONS, UNDO_TRANSITIONS
@@ -146,8 +145,8 @@ def answer_suggestion(
     can no longer be undone.
 
     Raises:
-        NotVisible: not released, or not theirs to answer. InvalidFields: an unknown answer, or a
-            decline without a reason.
+        NotVisible: not released, or not theirs to answer. Gone: it is taken back. InvalidFields:
+            an unknown answer, or a decline without a reason.
         WrongState: this side has answered already, the time is over, a side seeks no longer, or the
             rule asks for (other) votes. ActsForOtherSide: they have answered or voted for the other
             side.
@@ -156,7 +155,7 @@ def answer_suggestion(
     require_in(by, community_id, Verb.ACT, Resource.ANSWER)
     _check_answer(choice, reason, comment)
     suggestion = lock_suggestion(suggestion_id)
-    side = side_of(suggestion, community_id)
+    side = require_offered(suggestion, community_id)
     now = database_now()
     _require_open(suggestion, now)
     check_transition(SIDE_TRANSITIONS, side.state, choice)
@@ -201,15 +200,13 @@ def undo_answer(*, by: User, suggestion_id: int, community_id: int) -> Suggestio
     """Takes the side's last answer back while it has not taken effect.
 
     Raises:
-        NotVisible: not released, or not theirs to answer. WrongState: there is no answer, or its
-            time to be undone is over. ActsForOtherSide: it is a colleague's, and they have acted
-            for the other side.
+        NotVisible: not released, or not theirs to answer. Gone: it is taken back. WrongState:
+            there is no answer, or its time to be undone is over. ActsForOtherSide: it is a
+            colleague's, and they have acted for the other side.
     """
     require_in(by, community_id, Verb.ACT, Resource.ANSWER)
     suggestion = lock_suggestion(suggestion_id)
-    side = side_of(suggestion, community_id)
-    if suggestion.status not in Suggestion.VISIBLE:
-        raise NotVisible
+    side = require_offered(suggestion, community_id)
     now = database_now()
     state, final_at = side.state, side.final_at
     if not UNDO_TRANSITIONS[state]:
@@ -258,8 +255,6 @@ def _settle_after(
 
 
 def _require_open(suggestion: Suggestion, now: dt.datetime) -> None:
-    if suggestion.status not in Suggestion.VISIBLE:
-        raise NotVisible
     if suggestion.status not in _ANSWERABLE or (
         suggestion.expires_at and suggestion.expires_at <= now
     ):

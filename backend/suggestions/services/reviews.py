@@ -26,7 +26,7 @@ from backend.suggestions.models import (
     Suggestion,
     Vote,
 )
-from backend.suggestions.queries import status_for_side
+from backend.suggestions.queries import require_offered, status_for_side
 from backend.suggestions.reviews import count_votes, objection_to, rule_of, voters, votes_on
 from backend.suggestions.sides import acts_on, lock_suggestion, require_one_side, side_of
 
@@ -41,8 +41,8 @@ def cast_vote(
     Raises:
         NotVisible: not released, or no role on that side. InvalidFields: an unknown choice, or too
             long a comment.
-        WrongState: the community has answered, or the time is over. ActsForOtherSide: they have
-            answered or voted for the other side.
+        WrongState: the community has answered, or the time is over. Gone: it is taken back.
+            ActsForOtherSide: they have answered or voted for the other side.
     """
     require_in(by, community_id, Verb.CREATE, Resource.REVIEW)
     errors = {}
@@ -88,7 +88,7 @@ def set_vote_aside(
 
     Raises:
         NotVisible: no such vote, or not theirs to set aside. InvalidFields: no reason.
-        WrongState: one's own, set aside already, or the community has answered.
+        WrongState: one's own, set aside already, or the community has answered. ActsForOtherSide.
     """
     require_in(by, community_id, Verb.ACT, Resource.REVIEW)
     because = because.strip()
@@ -97,6 +97,7 @@ def set_vote_aside(
             {"because": [_("Say why in 1 to 1,000 characters. The voter reads it.")]}
         )
     suggestion = _lock_unanswered(suggestion_id, community_id)
+    require_one_side(by, suggestion.pair, community_id, acts_on(suggestion.pk, by.pk))
     votes = {vote.by_id: vote for vote in votes_on([suggestion.pk], community_id)}
     if voter_id not in votes:
         raise NotVisible
@@ -123,10 +124,11 @@ def put_vote_back(*, by: User, suggestion_id: int, community_id: int, voter_id: 
 
     Raises:
         NotVisible: none of that person is set aside, or not theirs to put back.
-        WrongState: the community has answered, or the time is over.
+        WrongState: the community has answered, or the time is over. ActsForOtherSide.
     """
     require_in(by, community_id, Verb.ACT, Resource.REVIEW)
     suggestion = _lock_unanswered(suggestion_id, community_id)
+    require_one_side(by, suggestion.pair, community_id, acts_on(suggestion.pk, by.pk))
     aside = SetAsideVote.objects.filter(
         suggestion=suggestion,
         community_id=community_id,
@@ -164,9 +166,7 @@ def shortlist(*, by: User, suggestion_id: int, community_id: int, listed: bool) 
 
 def _lock_visible(suggestion_id: int, community_id: int) -> Suggestion:
     suggestion = lock_suggestion(suggestion_id)
-    side_of(suggestion, community_id)
-    if suggestion.status not in Suggestion.VISIBLE:
-        raise NotVisible
+    require_offered(suggestion, community_id)
     return suggestion
 
 

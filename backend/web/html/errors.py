@@ -17,6 +17,7 @@ from backend.common.errors import (
     CapacityReached,
     Conflict,
     DomainError,
+    Gone,
     InvalidFields,
     NotAllowed,
     NotVisible,
@@ -75,6 +76,7 @@ def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
         TooManyRequests: (429, _("Too many tries")),
         Conflict: (409, _("Somebody was faster")),
         WrongState: (409, _("This cannot be done now")),
+        Gone: (410, _("No longer offered")),
         CapacityReached: (409, _("You have as many open introductions as you allow")),
     }
     status, heading = pages.get(type(error), (409, _("This cannot be done")))

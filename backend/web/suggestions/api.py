@@ -21,7 +21,12 @@ from backend.suggestions import services
 from backend.suggestions.dossiers import dossier_bytes
 from backend.suggestions.models import Suggestion
 from backend.suggestions.pair_text import places_apart
-from backend.suggestions.queries import SuggestionForSide, seen_from, suggestion_for
+from backend.suggestions.queries import (
+    SuggestionForSide,
+    seen_from,
+    suggestion_for,
+    suggestion_or_what_is_left,
+)
 from backend.suggestions.reviews import (
     Review,
     compared,
@@ -76,7 +81,12 @@ class SuggestionsView(ApiList):
 
 @open_to(GET=Level.COMMUNITY)
 class SuggestionDetailView(ApiView):
-    @operation("One suggestion", SuggestionSerializer)
+    @operation(
+        "One suggestion",
+        SuggestionSerializer,
+        description="410 where it was offered and is no longer, whatever each side had answered; "
+        "what your community wrote is still in its review.",
+    )
     def get(self, request: Request, community_id: int, suggestion_id: int) -> object:
         return suggestion_for(current_reader(request), suggestion_id)
 
@@ -101,7 +111,7 @@ class AnswerView(ApiView):
 
 def _review(request: Request, suggestion_id: int) -> Review:
     reader = current_reader(request)
-    view = suggestion_for(reader, suggestion_id)
+    view = suggestion_or_what_is_left(reader, suggestion_id)
     return reviews_of(reader, [view])[suggestion_id]
 
 
@@ -142,7 +152,11 @@ class CompareView(ApiView):
 
 @open_to(GET=Level.COMMUNITY)
 class ReviewView(ApiView):
-    @operation("Votes, comments and the rule for one suggestion", serializers.ReviewSerializer)
+    @operation(
+        "Votes, comments and the rule for one suggestion",
+        serializers.ReviewSerializer,
+        description="Also of a suggestion that is no longer offered (410 itself).",
+    )
     def get(self, request: Request, community_id: int, suggestion_id: int) -> object:
         return _review(request, suggestion_id)
 

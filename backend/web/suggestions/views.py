@@ -23,13 +23,18 @@ from backend.accounts.grants import Resource, Verb
 from backend.cities.models import Community
 from backend.cities.permissions import Reader
 from backend.common.dates import database_now
-from backend.common.errors import InvalidFields, NotVisible, Unavailable
+from backend.common.errors import Gone, InvalidFields, NotVisible, Unavailable
 from backend.common.files import private_download
 from backend.introductions.queries.introductions import introductions_of
 from backend.suggestions.dossiers import dossier_bytes, dossier_context
 from backend.suggestions.models import AnswerRule, Decision
 from backend.suggestions.pair_text import SideText, closing_text, places_apart, texts_for_side
-from backend.suggestions.queries import SuggestionForSide, seen_from, suggestion_for
+from backend.suggestions.queries import (
+    SuggestionForSide,
+    seen_from,
+    suggestion_for,
+    suggestion_or_what_is_left,
+)
 from backend.suggestions.reviews import (
     MOST_COMPARED,
     SHOWN,
@@ -183,11 +188,19 @@ def _objection_to_both_sides(reader: Reader, view: SuggestionForSide) -> str:
 @open_to(Level.COMMUNITY)
 @require_safe
 def detail(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
-    return render(
-        request,
-        "suggestions/suggestion.html",
-        detail_context(current_reader(request), suggestion_id),
-    )
+    reader = current_reader(request)
+    try:
+        return render(request, "suggestions/suggestion.html", detail_context(reader, suggestion_id))
+    except Gone as gone:
+        view = suggestion_or_what_is_left(reader, suggestion_id)
+        context = {
+            "community_id": community_id,
+            "view": view,
+            "review": reviews_of(reader, [view])[suggestion_id],
+            "sentence": gone.message,
+            "shows_sample": view.own.is_sample or view.other.is_sample,
+        }
+        return render(request, "suggestions/taken_back.html", context)
 
 
 _WORDS = {
@@ -415,11 +428,11 @@ def staff_votes(request: HttpRequest, suggestion_id: int) -> HttpResponse:
 @open_to(Level.COMMUNITY)
 @require_safe
 def dossier(request: HttpRequest, community_id: int, suggestion_id: int) -> HttpResponse:
-    return render(
-        request,
-        "suggestions/dossier.html",
-        dossier_context(current_reader(request), suggestion_id),
-    )
+    try:
+        context = dossier_context(current_reader(request), suggestion_id)
+    except Gone:  # Its page says so
+        return redirect("web:suggestion", community_id, suggestion_id)
+    return render(request, "suggestions/dossier.html", context)
 
 
 @open_to(Level.COMMUNITY)
@@ -429,6 +442,8 @@ def dossier_pdf(request: HttpRequest, community_id: int, suggestion_id: int) -> 
     reader = current_reader(request)
     try:
         content = dossier_bytes(reader, suggestion_id)
+    except Gone:
+        return redirect("web:suggestion", community_id, suggestion_id)
     except Unavailable as unavailable:
         context = dossier_context(reader, suggestion_id) | {"problem": unavailable.message}
         response = render(request, "suggestions/dossier.html", context, status=503)

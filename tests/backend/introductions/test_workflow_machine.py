@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 
 from backend.cities.permissions import reader_of
 from backend.common.dates import database_now
-from backend.common.errors import DomainError, NotVisible
+from backend.common.errors import DomainError, Gone, NotVisible
 from backend.introductions.models import Introduction
 from backend.introductions.services.introductions import (
     contacts_for,
@@ -155,7 +155,7 @@ class Model:
         nothing for it to see.
         """
         if self.status in ("proposed", "held", "superseded"):
-            return None
+            return "gone" if "suggestion_released" in self.events else None
         if self.status in ("mutual", "introduced"):
             return self.status
         if self.was_mutual:
@@ -457,6 +457,8 @@ class Workflow(RuleBasedStateMachine):
             seen: str | None = suggestion_for(reader, self.suggestion_id).status_for_side
         except NotVisible:
             seen = None
+        except Gone:
+            seen = "gone"
         assert seen == expected, f"{who} sees {seen}, and may know {expected}"
 
     def check_contacts(self, insider: str, outsider: str) -> None:

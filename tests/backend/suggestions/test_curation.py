@@ -174,6 +174,8 @@ OPEN_LIVES = [
     (S.DECLINED, "declined", "pending"),
     (S.DECLINED, "interested", "declined"),
     (S.WITHDRAWN, "withdrawn", "pending"),
+    # Else each would read of its own decline, which stays, that the other has declined too
+    (S.DECLINED, "declined", "declined"),
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from backend.cities.models import CommunityRole
 from backend.cities.permissions import reader_of
-from backend.common.errors import DomainError, InvalidFields, NotVisible, WrongState
+from backend.common.errors import DomainError, Gone, InvalidFields, NotVisible, WrongState
 from backend.notifications.models import Notification
 from backend.notifications.notices import describe
 from backend.outbox.models import Event
@@ -220,6 +220,15 @@ def test_setting_aside_is_refused_in_words(world: World) -> None:
     with pytest.raises(WrongState):
         aside(world, "chair", suggestion, "committee_member")
     assert SetAsideVote.objects.count() == 1
+
+
+def test_who_acts_for_one_side_sets_no_vote_of_the_other_aside(world: World) -> None:
+    suggestion, both = world.released(), world.in_both()
+    vote(world, "committee_member", suggestion)
+    cast_vote(by=both, suggestion_id=suggestion.pk, community_id=world.a.pk, choice="yes")
+    with pytest.raises(WrongState) as refused:
+        aside(world, "official", suggestion, "committee_member")
+    assert refused.value.code == "acts_for_other_side"
 
 
 @pytest.mark.parametrize("who", ["chair", "committee_member"])
@@ -439,9 +448,9 @@ def test_partner_that_has_left_is_gone_whatever_it_answered(world: World) -> Non
         assert suggestion_for(reader_of(world.user("chair")), suggestion.pk).can_answer
         world.a.profile.status = "withdrawn"
         world.a.profile.save()
-        with pytest.raises(NotVisible):
+        with pytest.raises(Gone):
             suggestion_for(reader_of(world.user("chair")), suggestion.pk)
-        with pytest.raises(WrongState):
+        with pytest.raises(Gone):
             give(world, suggestion, "interested")
         world.a.profile.status = "published"
         world.a.profile.save()

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.common.errors import DomainError, NotVisible, WrongState
+from backend.common.errors import DomainError, Gone, NotVisible, WrongState
 from backend.outbox.models import Event
 from backend.suggestions.models import Decision, Pair, Suggestion
 from backend.suggestions.services import answer_suggestion, expire_suggestions, hold, release
@@ -127,7 +127,7 @@ def test_every_act_of_every_actor(life: tuple[str, str, str]) -> None:
             if not may(actor, act):
                 assert isinstance(refused, NotVisible), (act, actor, refused)
             elif want is None:
-                assert isinstance(refused, WrongState | NotVisible), (act, actor, refused)
+                assert isinstance(refused, WrongState | NotVisible | Gone), (act, actor, refused)
             else:
                 assert refused is None, (act, actor, refused)
                 now = Suggestion.objects.get(pk=suggestion.pk)

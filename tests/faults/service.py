@@ -38,7 +38,7 @@ class Service:
     def start(self) -> None:
         self.broker.start()
         self.start_processes()
-        self.until(self.is_ready, seconds=150)
+        self.until(self.is_ready, seconds=150, every=0.1)
 
     def start_processes(self) -> None:
         """All at once: what they import keeps every core busy."""
@@ -111,9 +111,9 @@ class Service:
     def _processes(self) -> list[subprocess.Popen[bytes]]:
         return [process for process in (self.worker, self.prompt, self.relay) if process]
 
-    def until(self, condition: Callable[[], bool], *, seconds: float) -> None:
+    def until(self, condition: Callable[[], bool], *, seconds: float, every: float = 0.02) -> None:
         """Polls; fails with the ends of the logs when it does not come true in time."""
-        if not processes.wait_until(condition, seconds=seconds, every=0.02):
+        if not processes.wait_until(condition, seconds=seconds, every=every):
             ends = {
                 path.name: path.read_text(errors="replace")[-2000:]
                 for path in self.folder.glob("*.log")

@@ -4,6 +4,7 @@ of every page of a walk.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,14 +57,38 @@ _AXE_SCRIPT = (
 _OPTIONS = "{resultTypes: ['violations'], preload: {assets: ['media']}}"
 
 
+@dataclass(frozen=True, slots=True)
+class ParkedBrowser:
+    """A Chromium that stays between the tests that use it. Until then the thread does not see
+    Playwright's event loop: other tests run loops of their own.
+    """
+
+    chromium: Browser
+    loop: asyncio.AbstractEventLoop
+
+    @contextmanager
+    def in_use(self) -> Iterator[Browser]:
+        """The browser; whatever windows were opened are closed afterwards."""
+        asyncio._set_running_loop(self.loop)
+        try:
+            yield self.chromium
+            for context in self.chromium.contexts:
+                context.close()
+        finally:
+            asyncio._set_running_loop(None)
+
+
 @contextmanager
-def running_browser(path: str) -> Iterator[Browser]:
+def parked_browser(path: str) -> Iterator[ParkedBrowser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        parked = ParkedBrowser(browser, asyncio.get_running_loop())
         try:
             fonts.find_sets(browser)
-            yield browser
+            asyncio._set_running_loop(None)
+            yield parked
         finally:
+            asyncio._set_running_loop(parked.loop)
             browser.close()
 
 

@@ -20,7 +20,7 @@ from tests.factories import (
     UserFactory,
 )
 from tests.faults.service import running
-from tests.web.browser import Browser, running_browser
+from tests.web.browser import Browser, ParkedBrowser, parked_browser
 from tests.web.service import WholeService
 
 # People of each kind, and what they see.
@@ -81,19 +81,26 @@ def service(nothing_due: None, tmp_path: Path) -> Iterator[WholeService]:
         yield started
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium; the test is skipped aloud where there is none."""
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[ParkedBrowser]:
+    """One Chromium for all tests of a process: each start takes more than a second of work."""
     path = os.environ.get("CSC_CHROMIUM")
     if not path:
         pytest.skip("BROWSER TEST SKIPPED: no Chromium (CSC_CHROMIUM names none)")
+    with parked_browser(path) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: ParkedBrowser) -> Iterator[Browser]:
+    """Chromium; the test is skipped aloud where there is none."""
     # Playwright keeps an event loop in this thread, which is all that Django's guard sees; no query
     # runs inside of it.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     try:
-        with running_browser(path) as chromium:
-            yield chromium
+        with chromium.in_use() as running:
+            yield running
     finally:
         if before is None:
             del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]

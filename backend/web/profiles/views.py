@@ -76,7 +76,7 @@ def _asked(
     profile: Profile, group: Group, answers: Mapping[str, Any], *, with_errors: bool
 ) -> list[AskedField]:
     draft = {**profile.draft, group.code: answers}
-    errors = draft_errors(Profile(draft=draft)) if with_errors else {}
+    errors = draft_errors(Profile(draft=draft, community=profile.community)) if with_errors else {}
     sources = open_data(profile.community)
 
     def asked(name: str) -> str:

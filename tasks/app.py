@@ -25,7 +25,6 @@ if not apps.ready:
 
 from backend.cities.sample import refuse_sample_in_production
 from backend.runtime import processes
-from backend.suggestions.scoring.engine import warm
 from tasks.schedule import beat_schedule
 
 HARD_LIMIT_SECONDS = 300
@@ -122,6 +121,13 @@ def _import_once(**_: Any) -> None:
     """
     if not is_prompt_worker():
         warm()
+
+
+def warm() -> None:
+    """Imports the engine whole. Neither relay nor beat needs it, so it is not imported above."""
+    from backend.suggestions.scoring.engine import warm as warm_engine
+
+    warm_engine()
 
 
 @worker_process_init.connect

@@ -5,26 +5,22 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from email.utils import parseaddr
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from icalendar import (
-    Calendar,
-    Event,
-    Timezone,
-    TimezoneDaylight,
-    TimezoneStandard,
-    vCalAddress,
-    vText,
-)
 
 from backend.cities.models import Community
 from backend.common.dates import years_after
 from backend.common.errors import InvalidFields, NotVisible
 from backend.common.local_times import RepeatedTime, SkippedTime, instant, zone_of
 from backend.introductions.models import Meeting
+
+# icalendar is imported where it is used: most processes never write a calendar file.
+if TYPE_CHECKING:
+    from icalendar import Event, Timezone
 
 FEWEST, MOST = 2, 5
 LONGEST_TIME = 40  # characters of a time as it is typed
@@ -108,6 +104,8 @@ def calendar_entry(meeting: Meeting, *, reader_email: str, own: Community) -> by
     """
     if meeting.starts_at is None:
         raise NotVisible
+    from icalendar import Calendar
+
     zone = zone_of(own.timezone)
     calendar = Calendar()
     calendar.add("prodid", "-//Cities Seeking Cities//Meetings//EN")
@@ -120,6 +118,8 @@ def calendar_entry(meeting: Meeting, *, reader_email: str, own: Community) -> by
 
 
 def _event(meeting: Meeting, starts_at: dt.datetime, reader_email: str) -> Event:
+    from icalendar import Event, vCalAddress, vText
+
     pair = meeting.introduction.pair
     address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     event = Event()
@@ -173,6 +173,8 @@ def timezone_component(zone: ZoneInfo, moment: dt.datetime) -> Timezone:
 
     Each onset is the local time *before* the change (RFC 5545, 3.6.5).
     """
+    from icalendar import Timezone
+
     component = Timezone()
     component.add("tzid", zone.key)
     at = dt.datetime(moment.year - 1, 1, 1, tzinfo=dt.UTC)
@@ -200,6 +202,8 @@ def _change(zone: ZoneInfo, low: dt.datetime, high: dt.datetime) -> dt.datetime:
 def _add_observance(
     component: Timezone, zone: ZoneInfo, onset: dt.datetime, before: dt.timedelta
 ) -> None:
+    from icalendar import TimezoneDaylight, TimezoneStandard
+
     local = onset.astimezone(zone)
     observance = TimezoneDaylight() if local.dst() else TimezoneStandard()
     observance.add("dtstart", (onset + before).replace(tzinfo=None))

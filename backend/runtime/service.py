@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -167,17 +168,28 @@ class Service:
         self.folder.announce(shared)
 
     def _compile_ahead(self) -> None:
-        """On a first start one process has Python compile the modules, while the schema is made and
-        the data begin to load.
+        """On a first start one process has Python compile the modules, unless an earlier start has,
+        while the schema is made and the data begin to load.
 
         Else all the others would compile the same thousand files side by side. Its failure would
         only make them slower.
         """
-        if not self.folder.world():
+        if not self.folder.world() and not self._is_compiled():
             argv = [sys.executable, "-c", _IMPORT_ALL]
             self._compiler = processes.spawn(
                 argv, env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL
             )
+
+    def _is_compiled(self) -> bool:
+        """Whether the modules that _IMPORT_ALL imports last are there in compiled form: one of ours
+        and one of a package.
+        """
+        sys.pycache_prefix = self.environment.get("PYTHONPYCACHEPREFIX")
+        sources = [find_spec(name) for name in ("tasks.handlers", "sklearn")]
+        return all(
+            source is not None and source.cached is not None and os.path.exists(source.cached)
+            for source in sources
+        )
 
     def _has_compiled(self) -> bool:
         return self._compiler is None or self._compiler.poll() is not None

@@ -1,7 +1,30 @@
+"""The web as an app: here nothing is imported that only requests need, since every process of the
+service loads it.
+"""
+
 from __future__ import annotations
 
 from django.apps import AppConfig
 from django.urls import register_converter
+
+from backend.common.bounds import LARGEST_ID
+
+
+class IdConverter:
+    """A primary key: 1 to 2⁶³−1. A larger number is no address at all, so it cannot reach the
+    database.
+    """
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        number = int(value)
+        if number > LARGEST_ID:
+            raise ValueError(value)
+        return number
+
+    def to_url(self, value: int | str) -> str:
+        return str(value)
 
 
 class WebConfig(AppConfig):
@@ -9,6 +32,4 @@ class WebConfig(AppConfig):
     label = "web"
 
     def ready(self) -> None:
-        from backend.web.rest.base import IdConverter
-
         register_converter(IdConverter, "id")

@@ -26,7 +26,6 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.cities.permissions import Reader
-from backend.common.bounds import LARGEST_ID
 from backend.common.errors import NotAllowed
 from backend.web.access import Access
 from backend.web.html.forms import DomainForm, Filters
@@ -36,23 +35,6 @@ from backend.web.rest.schema import ApiSchema
 FilterForm = TypeVar("FilterForm", bound=Filters)
 Body = type[Serializer[Any]] | type[DomainForm]
 Data = dict[str, Any]
-
-
-class IdConverter:
-    """A primary key: 1 to 2⁶³−1. A larger number is no address at all, so it cannot reach the
-    database.
-    """
-
-    regex = "[1-9][0-9]{0,18}"
-
-    def to_python(self, value: str) -> int:
-        number = int(value)
-        if number > LARGEST_ID:
-            raise ValueError(value)
-        return number
-
-    def to_url(self, value: int | str) -> str:
-        return str(value)
 
 
 class StrictSerializer(serializers.Serializer):

@@ -28,6 +28,7 @@ from backend.cities.drafts import (
 from backend.cities.models import Community, Contact, Profile
 from backend.cities.permissions import Reader
 from backend.cities.profile_schema import GROUP_BY_CODE, Group
+from backend.cities.profile_validation import valid_part
 from backend.cities.queries import WALK, own_claims, partners_to_offer, progress_of, rows_of_listed
 from backend.cities.services import (
     ContactEntry,
@@ -76,7 +77,7 @@ def _asked(
     profile: Profile, group: Group, answers: Mapping[str, Any], *, with_errors: bool
 ) -> list[AskedField]:
     draft = {**profile.draft, group.code: answers}
-    errors = draft_errors(Profile(draft=draft, community=profile.community)) if with_errors else {}
+    errors = valid_part(draft, profile.community)[1] if with_errors else {}
     sources = open_data(profile.community)
 
     def asked(name: str) -> str:

@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -274,63 +275,6 @@ def blind_settings(settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 
-def seen_while(
-    scene: Scene, a: list[str], *, acts: bool = True, before: Callable[[Scene], None] | None = None
-) -> dict[str, Any]:
-    """What B sees while A has done this; afterwards A has done nothing."""
-    kept = list(mail.outbox)
-    with transaction.atomic():
-        scene.act("a", a)
-        drain()
-        if before:
-            before(scene)
-            drain()
-        seen = everything(scene, acts=acts)
-        transaction.set_rollback(True)
-    mail.outbox[:] = kept
-    return seen
-
-
-@pytest.fixture
-def scene(blind_settings: None, db: None) -> Scene:
-    return Scene()
-
-
-def with_b(scene: Scene, acts: list[str]) -> Scene:
-    """B has done this, and everything that follows from it."""
-    scene.act("b", acts)
-    drain()
-    return scene
-
-
-def assert_same(seen: dict[str, Any], plain: dict[str, Any], life: str) -> None:
-    for surface, value in plain.items():
-        assert seen[surface] == value, (life, surface)
-    assert seen.keys() == plain.keys()
-
-
-@pytest.mark.parametrize("own", OWN)
-def test_no_surface_reveals_the_other_sides_answer(scene: Scene, own: str) -> None:
-    with_b(scene, OWN[own])
-    plain = seen_while(scene, [])
-    for life in LIVES if own == "pending" else SETTLED:
-        assert_same(seen_while(scene, LIVES[life]), plain, life)
-
-
-def test_own_interest_reveals_nothing_of_a_decline(scene: Scene) -> None:
-    """B is interested, so A's interest would be mutual, and told; every other life of A looks
-    alike.
-    """
-    with_b(scene, ["interested", "|"])
-    plain = seen_while(scene, [])
-    for life in ("interested a moment ago", "declined a moment ago", "declined", "undone"):
-        assert_same(seen_while(scene, LIVES[life]), plain, life)
-    told = seen_while(scene, LIVES["interested"], acts=False)
-    assert told["notifications"] != plain["notifications"], (
-        "mutual interest is told: the comparison can see"
-    )
-
-
 def nearly_over(scene: Scene) -> None:
     Suggestion.objects.filter(pk=scene.suggestion.pk).update(
         expires_at=database_now() + dt.timedelta(days=13)
@@ -352,23 +296,91 @@ def partners(scene: Scene) -> None:
     answer_partnership(by=scene.world.user("curator"), partnership_id=row.pk, answer="confirmed")
 
 
-@pytest.mark.parametrize("own", ["pending", "interested", "declined"])
-@pytest.mark.parametrize(
-    "before", [nearly_over, over, partners], ids=["reminder", "end", "partners"]
-)
-def test_reminder_and_end_look_alike(
-    scene: Scene, own: str, before: Callable[[Scene], None]
+Later = tuple[Callable[[Scene], None], ...]
+LATER: Later = (nearly_over, over, partners)
+
+
+@contextmanager
+def nothing_stays() -> Iterator[None]:
+    """What happens inside has not happened afterwards."""
+    kept = list(mail.outbox)
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+    mail.outbox[:] = kept
+
+
+def seen_while(
+    scene: Scene, a: list[str], *, acts: bool = True, later: Later = ()
+) -> dict[str, dict[str, Any]]:
+    """What B sees while A has done this, now and at each later moment; afterwards A has done
+    nothing.
+    """
+    with nothing_stays():
+        scene.act("a", a)
+        drain()
+        seen = {"now": everything(scene, acts=acts)}
+        for comes in later:
+            with nothing_stays():
+                comes(scene)
+                drain()
+                seen[comes.__name__] = everything(scene, acts=False)
+    return seen
+
+
+@pytest.fixture
+def scene(blind_settings: None, db: None) -> Scene:
+    return Scene()
+
+
+def with_b(scene: Scene, acts: list[str]) -> Scene:
+    """B has done this, and everything that follows from it."""
+    scene.act("b", acts)
+    drain()
+    return scene
+
+
+def assert_same(
+    seen: dict[str, dict[str, Any]], plain: dict[str, dict[str, Any]], life: str
 ) -> None:
-    with_b(scene, ["interested", "|"] if own == "interested" else OWN[own])
-    plain = seen_while(scene, [], acts=False, before=before)
-    if before is nearly_over and own == "pending":
-        assert [kind for kind, _payload in plain["notifications"]].count(
-            "suggestions_expiring"
-        ) == 1
-    if before is partners:
-        assert plain["notifications"][-1][0] == "partners_already"
-    for life in ("declined",) if own == "interested" else SETTLED:
-        assert_same(seen_while(scene, LIVES[life], acts=False, before=before), plain, life)
+    for moment, surfaces in seen.items():
+        for surface, value in plain[moment].items():
+            assert surfaces[surface] == value, (life, moment, surface)
+        assert surfaces.keys() == plain[moment].keys()
+
+
+@pytest.mark.parametrize("own", OWN)
+def test_no_surface_reveals_the_other_sides_answer(scene: Scene, own: str) -> None:
+    """Neither now nor when B is reminded, when the time is over, or when they are found to be
+    partners already.
+    """
+    with_b(scene, OWN[own])
+    later = LATER if own in ("pending", "declined") else ()
+    plain = seen_while(scene, [], later=later)
+    if own == "pending":
+        kinds = [kind for kind, _payload in plain["nearly_over"]["notifications"]]
+        assert kinds.count("suggestions_expiring") == 1
+    if later:
+        assert plain["partners"]["notifications"][-1][0] == "partners_already"
+    for life in (name for name in LIVES if name != "pending") if own == "pending" else SETTLED:
+        seen = seen_while(scene, LIVES[life], later=later if life in SETTLED else ())
+        assert_same(seen, plain, life)
+
+
+def test_own_interest_reveals_nothing_of_a_decline(scene: Scene) -> None:
+    """B is interested, so A's interest would be mutual, and told; every other life of A looks
+    alike.
+    """
+    with_b(scene, ["interested", "|"])
+    plain = seen_while(scene, [], later=LATER)
+    assert plain["partners"]["notifications"][-1][0] == "partners_already"
+    for life in ("interested a moment ago", "declined a moment ago", "declined", "undone"):
+        later = LATER if life == "declined" else ()
+        assert_same(seen_while(scene, LIVES[life], later=later), plain, life)
+    told = seen_while(scene, LIVES["interested"], acts=False)
+    assert told["now"]["notifications"] != plain["now"]["notifications"], (
+        "mutual interest is told: the comparison can see"
+    )
 
 
 @pytest.mark.parametrize("life", ["pending", "interested", "declined", "withdrawn"])

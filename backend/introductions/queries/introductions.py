@@ -87,7 +87,7 @@ def have_met(introduction: Introduction) -> bool:
     return Introduction.objects.filter(has_met(), pk=introduction.pk).exists()
 
 
-def steps_taken(introduction: Introduction) -> set[str]:
+def steps_taken(introduction: Introduction, *, met: bool) -> set[str]:
     """The stages that were reached by an act. "First meeting" is among them when the two have met,
     not when their card was in its column.
     """
@@ -96,7 +96,7 @@ def steps_taken(introduction: Introduction) -> set[str]:
     taken.discard(_STAGE.FIRST_MEETING)
     if introduction.stage in (*COLUMNS[1:], _STAGE.AGREEMENT):
         taken.add(_STAGE.INTRODUCED)
-    return taken | ({_STAGE.FIRST_MEETING.value} if have_met(introduction) else set())
+    return taken | ({_STAGE.FIRST_MEETING.value} if met else set())
 
 
 # The board as staff narrow it down, and what its entries show at a glance.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -60,6 +61,14 @@ class MeetingForReader:
     times: tuple[ProposedTime, ...]
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it was fixed, and its time has come."""
+        meeting = self.meeting
+        now = getattr(meeting, "read_at")  # noqa: B009 - annotated by ``meetings_in``
+        fixed = meeting.status == Meeting.Status.FIXED and meeting.starts_at is not None
+        return fixed and bool(meeting.starts_at <= now)
+
+    @property
     def is_over(self) -> bool:
         return self.meeting.status == Meeting.Status.CANCELLED
 
@@ -103,6 +112,11 @@ def view_of(meeting: Meeting, own_id: int | None) -> MeetingForReader:
         )
     fixed = clocks(meeting.starts_at, sides) if meeting.starts_at else ()
     return MeetingForReader(meeting, fixed, tuple(times))
+
+
+def met_by_now(introduction: Introduction, meetings: Iterable[MeetingForReader]) -> bool:
+    """``have_met`` of an introduction whose meetings have been read already."""
+    return introduction.met_on is not None or any(shown.has_begun for shown in meetings)
 
 
 def meeting_for(

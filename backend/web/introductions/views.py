@@ -28,7 +28,7 @@ from backend.introductions.queries.introductions import (
     introduction_for,
     steps_taken,
 )
-from backend.introductions.queries.meetings import may_arrange, meetings_in, view_of
+from backend.introductions.queries.meetings import may_arrange, meetings_in, met_by_now, view_of
 from backend.introductions.services.introductions import (
     assign_introduction,
     contacts_for,
@@ -72,6 +72,8 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         if consent.withdrawn_at is None
     }
     contacts = contacts_for(user, introduction_id, own_id)
+    meetings = [view_of(meeting, own_id) for meeting in meetings_in(introduction)]
+    met = met_by_now(introduction, meetings)
     context = {
         "introduction": introduction,
         "own": own,
@@ -82,25 +84,25 @@ def introduction(request: HttpRequest, introduction_id: int) -> HttpResponse:
         "may_consent": reader.may(Verb.ACT, Resource.CONSENT),
         "may_edit": reader.may(Verb.UPDATE, Resource.CONTACTS_BEFORE_CONSENT),
         "closed": introduction.stage == Introduction.Stage.CLOSED,
-        "stages": _marked_stages(introduction),
-        "meetings": [view_of(meeting, own_id) for meeting in meetings_in(introduction)],
+        "stages": _marked_stages(introduction, met),
+        "meetings": meetings,
         "may_arrange": may_arrange(reader, introduction),
         "may_leave": reader.may(Verb.ACT, Resource.CONSENT)
         and introduction.stage in STAGES
         and introduction.stage != Introduction.Stage.AGREEMENT,
-        "next_step": _next_step(introduction, own_id in active, len(active) == 2),
+        "next_step": _next_step(introduction, own_id in active, len(active) == 2, met),
         "shows_sample": own.is_sample or other.is_sample,
     }
     return render(request, "introductions/introduction.html", context)
 
 
-def _marked_stages(introduction: Introduction) -> list[tuple[str, str]]:
+def _marked_stages(introduction: Introduction, met: bool) -> list[tuple[str, str]]:
     """Each stage in its order as (mark, label): "now", "done" for what has happened, "later" for
     what may come, and "" for what the introduction went on or ended without.
     """
     now = introduction.stage
     place = STAGES.index(Introduction.Stage(now)) if now in STAGES else len(STAGES)
-    taken = steps_taken(introduction)
+    taken = steps_taken(introduction, met=met)
     marks = []
     for index, each in enumerate(STAGES):
         mark = "done" if each in taken else ""
@@ -109,7 +111,9 @@ def _marked_stages(introduction: Introduction) -> list[tuple[str, str]]:
     return marks
 
 
-def _next_step(introduction: Introduction, own_consented: bool, both_consented: bool) -> str:
+def _next_step(
+    introduction: Introduction, own_consented: bool, both_consented: bool, met: bool
+) -> str:
     """What the side can do now, in a sentence; the other side's consent shows only in what both
     have opened.
     """
@@ -128,7 +132,7 @@ def _next_step(introduction: Introduction, own_consented: bool, both_consented: 
             "meanwhile."
         )
     before = (Introduction.Stage.INTRODUCED, Introduction.Stage.FIRST_MEETING)
-    if introduction.stage in before and not have_met(introduction):
+    if introduction.stage in before and not met:
         return _("Next: meet for the first time. Propose times, or write to their contacts.")
     later = {
         Introduction.Stage.INTRODUCED: _("Next: find out what you want to do together."),
@@ -250,7 +254,7 @@ def introduction_board(request: HttpRequest) -> HttpResponse:
     return _board(request, request.GET)
 
 
-def _move_form(entry: BoardEntry, *args: Any) -> MoveForm:
+def _move_form(entry: BoardEntry, *args: Any, met: bool) -> MoveForm:
     """The form of an introduction's own page: the columns to which it may go, the next one chosen;
     and the day of the first meeting where that is not known and is needed next.
     """
@@ -258,7 +262,7 @@ def _move_form(entry: BoardEntry, *args: Any) -> MoveForm:
     return MoveForm(
         *args,
         stages=[*entry.targets, STAGE.CLOSED],
-        asks_when_met=introduction.stage == STAGE.FIRST_MEETING and not have_met(introduction),
+        asks_when_met=introduction.stage == STAGE.FIRST_MEETING and not met,
         initial={"stage": entry.next_stage},
     )
 
@@ -273,6 +277,8 @@ def _detail_context(reader: Reader, introduction_id: int) -> dict[str, Any]:
         if consent.withdrawn_at is None
     }
     marks = board_entries([introduction])[0]
+    meetings = [view_of(meeting, None) for meeting in meetings_in(introduction)]
+    met = met_by_now(introduction, meetings)
     return {
         "introduction": introduction,
         "pair": introduction.pair,
@@ -284,10 +290,10 @@ def _detail_context(reader: Reader, introduction_id: int) -> dict[str, Any]:
         ],
         "events": trail("introduction", introduction.pk),
         "notes": introduction.notes.select_related("by").order_by("-id"),
-        "meetings": [view_of(meeting, None) for meeting in meetings_in(introduction)],
+        "meetings": meetings,
         "may_arrange": may_arrange(reader, introduction),
-        "have_met": have_met(introduction),
-        "move_form": _move_form(marks),
+        "have_met": met,
+        "move_form": _move_form(marks, met=met),
         "assign_form": AssignForm(
             initial={"owner": introduction.owner_id, "due_on": introduction.due_on}
         ),
@@ -338,7 +344,7 @@ def move(request: HttpRequest, introduction_id: int) -> HttpResponse:
         )
     except InvalidFields as invalid:
         found, _reader = introduction_for(current_reader(request), introduction_id)
-        form = _move_form(board_entries([found])[0], request.POST)
+        form = _move_form(board_entries([found])[0], request.POST, met=have_met(found))
         form.add_service_errors(invalid)
         return _detail(request, introduction_id, {"move_form": form})
     except (Conflict, WrongState) as refused:

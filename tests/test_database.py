@@ -1,12 +1,17 @@
 """Migrations can run while the previous release still serves (none after the initial ones locks a
-table for long or removes what running code uses), and the factories make valid rows.
+table for long or removes what running code uses), the factories make valid rows, and statements of
+the web have limits.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
+import os
+import runpy
+from typing import Any
 
+import psycopg
 import pytest
 from django.apps import apps
 from django.db import connection
@@ -16,6 +21,7 @@ from factory.django import DjangoModelFactory
 from psycopg.types.json import Jsonb
 
 from backend.cities.profile_validation import check_document
+from backend.environment import read_environment
 from tests import factories
 
 OURS = [app.label for app in apps.get_app_configs() if app.name.startswith("backend.")]
@@ -102,3 +108,27 @@ def test_lists_of_texts_arrive_as_they_are() -> None:
         flat, nested, documents = cursor.fetchone()
     assert (flat, nested) == (texts, rows)
     assert [json.loads(document) for document in documents] == [{text: texts} for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limits"), [("20", ("20s", "10s")), ("1", ("1s", "1s")), ("0", ("0", "0"))]
+)
+def test_statements_and_their_waiting_for_a_lock_have_limits(
+    db: None, seconds: str, limits: tuple[str, str]
+) -> None:
+    database = read_environment({"CSC_STATEMENT_SECONDS": seconds}).database
+    parameters: dict[str, Any] = connection.get_connection_params()
+    named = {name: parameters[name] for name in ("dbname", "user", "password", "host", "port")}
+    with psycopg.connect(**named, options=database["OPTIONS"].get("options", "")) as other:
+        names = ("statement_timeout", "lock_timeout")
+        shown = [other.execute(f"SHOW {name}").fetchone() for name in names]
+    assert shown == [(limit,) for limit in limits]
+
+
+def test_statements_of_the_web_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CSC_STATEMENT_SECONDS", "")  # so that what is set here ends with the test
+    monkeypatch.delenv("CSC_STATEMENT_SECONDS")
+    monkeypatch.setattr("backend.cities.sample.refuse_sample_in_production", lambda: None)
+    monkeypatch.setattr("backend.suggestions.scoring.engine.warm_in_background", lambda: None)
+    runpy.run_module("backend.wsgi")
+    assert os.environ["CSC_STATEMENT_SECONDS"] == "20"

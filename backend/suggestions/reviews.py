@@ -27,7 +27,13 @@ from backend.suggestions.models import (
     Suggestion,
     Vote,
 )
-from backend.suggestions.queries import GONE, SuggestionForSide, seen_from, suggestions_of_community
+from backend.suggestions.queries import (
+    GONE,
+    SuggestionForSide,
+    seen_from,
+    suggestion_for,
+    suggestions_of_community,
+)
 from backend.suggestions.sides import with_other_community, with_own_side
 
 
@@ -266,14 +272,17 @@ def reviews_of(reader: Reader, views: Sequence[SuggestionForSide]) -> dict[int, 
 
 
 def compared(reader: Reader, suggestion_ids: Iterable[int]) -> list[SuggestionForSide]:
-    """Those of the community's suggestions, in that order. Raises NotVisible if one is missing."""
+    """Those of the community's suggestions, in that order. Raises NotVisible if one is missing, and
+    Gone if one is taken back.
+    """
     community_id = reader.require(Verb.READ, Resource.SUGGESTION)
     wanted = list(dict.fromkeys(suggestion_ids))
     now = database_now()
     found = {
         row.pk: seen_from(row, community_id, now=now) for row in queue(reader).filter(pk__in=wanted)
     }
-    if len(found) != len(wanted):
+    for missing in (pk for pk in wanted if pk not in found):
+        suggestion_for(reader, missing)  # raises what is true of it
         raise NotVisible
     return [found[pk] for pk in wanted]
 

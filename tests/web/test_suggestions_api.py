@@ -19,7 +19,7 @@ from backend.suggestions.models import Decision, ShortlistEntry, Suggestion, Vot
 from backend.suggestions.services import answer_suggestion, cast_vote, hold, undo_answer
 from backend.suggestions.services.curation import set_exclusion_rule
 from tests.actors import World
-from tests.factories import PairFactory, SuggestionFactory, VoteFactory
+from tests.factories import CommunityFactory, PairFactory, SuggestionFactory, VoteFactory
 from tests.web.html_forms import forms_of, url
 
 JSON = "application/json"
@@ -242,10 +242,18 @@ def test_suggestion_that_is_no_longer_offered_says_so_and_keeps_what_was_written
     VoteFactory(suggestion=suggestion, community=world.a, comment="Of the other side.")
     page = url("suggestion", b, suggestion.pk)
     api = f"/api/v1/communities/{b}/suggestions/{suggestion.pk}/"
+    second = SuggestionFactory(
+        pair__a=world.b, pair__b=CommunityFactory(published=True, country_code="US")
+    )
+    comparisons = (
+        f"{url('suggestion_compare', b)}?s={second.pk}&s={suggestion.pk}",
+        f"/api/v1/communities/{b}/suggestions/compare/?ids={second.pk},{suggestion.pk}",
+    )
 
     def everything(actor: str = "chair") -> list[Any]:
         client, seen = world.client(actor), []
-        for path in (page, api, f"{api}review/", f"{api}dossier/", f"{page}dossier/"):
+        dossiers = (f"{api}dossier/", f"{page}dossier/")
+        for path in (page, api, f"{api}review/", *dossiers, *comparisons):
             response = client.get(path)
             seen += [response.status_code, response.get("Location"), without_ids(response.text)]
         for path, body in (
@@ -296,6 +304,7 @@ def test_suggestion_that_is_no_longer_offered_says_so_and_keeps_what_was_written
         assert "By chair." in html and "By committee_member." in html
         assert "Of the other side." not in html
         assert not [form for form in forms_of(html) if form.action.startswith(page)]
+        assert [chair.get(path).status_code for path in comparisons] == [410, 410]
         problem = chair.get(api)
         assert (problem.status_code, problem.json()["code"]) == (410, "gone")
         assert len(chair.get(f"{api}review/").json()["votes"]) == 2

@@ -6,7 +6,6 @@ the web have limits.
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import runpy
 from typing import Any
@@ -18,7 +17,6 @@ from django.db import connection
 from django_migration_linter import MigrationLinter
 from django_migration_linter.sql_analyser import analyse_sql_statements, get_sql_analyser_class
 from factory.django import DjangoModelFactory
-from psycopg.types.json import Jsonb
 
 from backend.cities.profile_validation import check_document
 from backend.environment import read_environment
@@ -91,23 +89,6 @@ def test_published_community_seeks_partners() -> None:
     community = factories.CommunityFactory(published=True)
 
     assert list(type(community).objects.seeking()) == [community]
-
-
-@pytest.mark.django_db
-def test_lists_of_texts_arrive_as_they_are() -> None:
-    """Each letter that PostgreSQL gives a meaning in an array, also in lists of lists and in JSON,
-    which rows that are made together send as a list.
-    """
-    texts = ['a "b" c', "\\", '\\"', "{x,y}", "NULL", "", "it's", "two\nlines", "é広"]
-    rows = [texts, list(reversed(texts))]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT %s::text[], %s::text[], %s::jsonb[]",
-            [texts, rows, [Jsonb({text: texts}) for text in texts]],
-        )
-        flat, nested, documents = cursor.fetchone()
-    assert (flat, nested) == (texts, rows)
-    assert [json.loads(document) for document in documents] == [{text: texts} for text in texts]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from typing import Any
 
 import psycopg
 from django_prometheus.db.backends.postgresql import base
-from psycopg.types.array import ListDumper
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _trial = threading.Lock()
@@ -21,23 +20,6 @@ _is_silent = False
 # A statement that runs for longer has the server asked whether it answers at all, as often.
 _SUSPECT_SECONDS = 2.0
 _ANSWER_SECONDS = 0.8
-
-
-class _Escape:
-    """In the place of psycopg's pattern, which calls a function for each quote: rows of a thousand
-    JSON documents hold half a million.
-    """
-
-    @staticmethod
-    def sub(_template: bytes, text: Any) -> bytes:
-        return bytes(text).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-
-
-class _QuickListDumper(ListDumper):
-    _re_esc = _Escape  # type: ignore[assignment]
-
-
-psycopg.adapters.register_dumper(list, _QuickListDumper)
 
 
 class WatchedConnection(psycopg.Connection[Any]):

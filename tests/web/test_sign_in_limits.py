@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from backend.accounts.models import AccountMail
-from tests.factories import PASSWORD, UserFactory
+from tests.factories import PASSWORD, UserFactory, current_code
 from tests.web.test_sign_in import (
     BY_CODE,
     CONFIRM,
@@ -129,6 +129,24 @@ def test_second_factor_is_locked_for_longer_and_longer() -> None:
     for now in range(0, 86_400, 10):
         allowed += all(apply_rate(history[rate], float(now), rate)[0] for rate in rates)
     assert allowed <= 60
+
+
+@pytest.mark.django_db
+def test_wrong_codes_of_the_second_factor_are_counted_by_account(settings: Any) -> None:
+    """From wherever they come, and in the longer windows too."""
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {
+        "login_failed": "10/m/key,3/h/key"
+    }
+    curator = UserFactory(curator=True)
+    authenticate = reverse("mfa_authenticate")
+    clients = [Client(REMOTE_ADDR=f"192.0.2.{number}") for number in range(4)]
+    for client in clients:
+        client.post(LOGIN, {"login": curator.email, "password": PASSWORD})
+    for client in clients[:3]:
+        assert "Too many failed" not in client.post(authenticate, {"code": "000000"}).text
+    refused = clients[3].post(authenticate, {"code": current_code()})
+    assert "Too many failed login attempts" in refused.text
+    assert not is_in(clients[3])
 
 
 @pytest.mark.django_db

@@ -60,12 +60,18 @@ def _split(name: str, url: str) -> SplitResult:
         ) from None
 
 
-def _limits(query: dict[str, str], seconds: int) -> dict[str, str]:
-    """The server's own limits of a statement and of its waiting for a lock; none for 0 seconds."""
-    if not seconds:
-        return {}
+# Django joins the tables that filter first, those that only complete the rows last. To plan all
+# orders of a dozen tables takes PostgreSQL 13 ms, in groups of four 4 ms; to run it half of one.
+_PLANNING = "-c join_collapse_limit=4"
+
+
+def _server_settings(query: dict[str, str], seconds: int) -> dict[str, str]:
+    """Settings of each connection: how joins are planned, and the server's own limits of a
+    statement and of its waiting for a lock; no limits for 0 seconds.
+    """
     limits = f"-c statement_timeout={seconds}s -c lock_timeout={max(1, seconds // 2)}s"
-    return {"options": f"{limits} {query.get('options', '')}".strip()}
+    parts = (_PLANNING, limits if seconds else "", query.get("options", ""))
+    return {"options": " ".join(part for part in parts if part)}
 
 
 def _statement_seconds(value: str) -> int:
@@ -105,7 +111,7 @@ def _database(url: str, seconds: int) -> dict[str, Any]:
             "connect_timeout": CONNECT_SECONDS,
             **_KEEPALIVES,
             **query,
-            **_limits(query, seconds),
+            **_server_settings(query, seconds),
         },
         "ATOMIC_REQUESTS": False,
     }

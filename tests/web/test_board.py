@@ -13,9 +13,10 @@ from django.test import Client
 from backend.accounts.models import User
 from backend.introductions.models import Introduction
 from backend.outbox.models import Event
+from backend.outbox.topics import Topic
 from backend.suggestions.services.curation import set_exclusion_rule
 from tests.actors import World, contact_of
-from tests.factories import UserFactory
+from tests.factories import EventFactory, UserFactory
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, forms_of, one_line, url
 
@@ -164,6 +165,14 @@ def test_sides_read_as_done_what_has_happened(world: World) -> None:
         "not recorded: Council resolution",
         "now: Agreement",
     ]
+    for column in ("first_meeting", "exploring"):  # the card was there, and they have not met
+        EventFactory(
+            topic=Topic.INTRODUCTION_MOVED,
+            subject_type="introduction",
+            subject_id=introduction.pk,
+            payload={"new": column},
+        )
+    assert marks()[1:3] == ["not recorded: First meeting", "done: Exploring"]
     Introduction.objects.update(stage="exploring")
     assert marks()[1] == "not recorded: First meeting"
     Introduction.objects.update(met_on=NOW.date())

@@ -27,6 +27,8 @@ from backend.suggestions.services.curation import take_back
 from backend.suggestions.services.runs import lock_ranking
 
 _S = ExistingPartnership.State
+NO_PLACE = 0  # staff's word for a partner that is no place of the gazetteer
+_MOST_NAMED = 5
 
 
 @transaction.atomic
@@ -40,12 +42,13 @@ def answer_partnership(
     where the two are being introduced, staff are notified and decide.
 
     Args:
-        place_id: which place of the gazetteer the partner is, where the owner has not said it.
+        place_id: which place of the gazetteer the partner is, where the owner has not said it;
+            NO_PLACE: none of those that have its name.
 
     Raises:
         NotVisible: no curator, or no such row. InvalidFields: another answer, a refusal without
-            words, a place that it cannot be, or the community itself. WrongState: not in that
-            state.
+            words, a place that it cannot be, the community itself, or a confirmation that does not
+            say which of the places of that name it is. WrongState: not in that state.
     """
     require_staff(by, Verb.ACT, Resource.CURATION)
     row = (
@@ -65,7 +68,7 @@ def answer_partnership(
         answered_by=by,
         answered_at=database_now(),
         note=note.strip(),
-        place_id=row.place_id or place_id,
+        place_id=row.place_id or place_id or None,
     )
     record(
         Topic.EXISTING_PARTNERSHIP_ANSWERED,
@@ -92,12 +95,29 @@ def _check_answer(row: ExistingPartnership, answer: str, note: str, place_id: in
         errors["note"] = [
             _("Say in 1 to 500 characters why it is not confirmed; its owners read this.")
         ]
-    if place_id is not None:
+    if place_id is not None and (place_id != NO_PLACE or row.place_id is not None):
         errors |= _check_place(row, place_id)
     elif answer == _S.CONFIRMED and row.place_id is not None:
         errors |= _check_itself(row, row.place_id)
+    elif answer == _S.CONFIRMED and place_id is None:
+        errors |= _check_is_said(row)
     if errors:
         raise InvalidFields(errors)
+
+
+def _check_is_said(row: ExistingPartnership) -> dict[str, list[str]]:
+    """An error where the gazetteer has the name: without the place the confirmed partnership would
+    not keep the two from being suggested to each other.
+    """
+    places = places_named([row])[row.pk]
+    if not places:
+        return {}
+    names = "; ".join(
+        f"{place.name}, {place.admin1 or 'no region'} ({place.pk})"
+        for place in places[:_MOST_NAMED]
+    )
+    words = "Choose which place of the gazetteer the partner is, or that it is none of them"
+    return {"place_id": [f"{words} ({NO_PLACE}): {names}."]}
 
 
 def _check_place(row: ExistingPartnership, place_id: int) -> dict[str, list[str]]:

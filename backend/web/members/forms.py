@@ -13,6 +13,7 @@ from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.names import fold
 from backend.cities.permissions import Reader
 from backend.common.bounds import LARGEST_ID, longest
+from backend.suggestions.services.partners import NO_PLACE
 from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, Rows, SearchFilters
 
 _ANY = ("", "Any")
@@ -166,7 +167,8 @@ class ClaimForm(DomainForm):
 
     documented = {
         "note": "Why not; its owners read this",
-        "place_id": "The place of the gazetteer that the partner is, where the profile names none",
+        "place_id": "The place of the gazetteer that the partner is, where the profile names none; "
+        "0: it is none. Needed to confirm a partner whose name the gazetteer has",
     }
 
     answer = forms.ChoiceField(
@@ -179,7 +181,7 @@ class ClaimForm(DomainForm):
         max_length=longest(ExistingPartnership, "note"),
     )
     place_id = forms.IntegerField(
-        label="The partner is", required=False, min_value=1, max_value=LARGEST_ID
+        label="The partner is", required=False, min_value=NO_PLACE, max_value=LARGEST_ID
     )
 
     def __init__(self, *args: Any, claim_id: int, **kwargs: Any) -> None:
@@ -188,10 +190,11 @@ class ClaimForm(DomainForm):
 
     def offer_places(self, places: Sequence[Place]) -> None:
         """Lets the page choose one of them; a name that is one place's alone is chosen already."""
-        choices: list[tuple[Any, str]] = [("", "No place of the gazetteer")]
+        choices: list[tuple[Any, str]] = [("", "Choose its place")]
         for place in places:
             people = f", {place.population:,} people" if place.population else ""
             choices.append((place.pk, f"{place.name}, {place.admin1 or 'no region'}{people}"))
+        choices.append((NO_PLACE, "None of the gazetteer"))
         field = self.fields["place_id"]
         field.widget = forms.Select(choices=choices) if places else forms.HiddenInput()
         field.initial = places[0].pk if len(places) == 1 else None

@@ -20,6 +20,7 @@ from backend.suggestions.scoring import freeze_snapshot
 from backend.suggestions.services import answer_suggestion
 from backend.suggestions.services.answers import settle_due
 from backend.suggestions.services.partners import (
+    NO_PLACE,
     answer_partnership,
     close_suggestions_of_partners,
 )
@@ -259,6 +260,20 @@ def test_staff_name_no_place_that_the_partner_cannot_be(world: World, place: str
             place_id=ids[place],
         )
     assert list(caught.value.errors) == ["place_id"]
+
+
+def test_confirmation_of_a_name_of_the_gazetteer_says_which_place_it_is(world: World) -> None:
+    place = world.b.place
+    assert place is not None
+    row = declared(world, place=None, name=place.name)
+    with pytest.raises(InvalidFields) as caught:
+        confirm(world, row)
+    assert f"{place.name}, {place.admin1} ({place.pk})" in caught.value.errors["place_id"][0]
+    answers: dict[str, Any] = {"by": world.user("curator"), "partnership_id": row.pk}
+    for place_id, barred in ((NO_PLACE, False), (place.pk, True)):
+        answer_partnership(answer="confirmed", place_id=place_id, **answers)
+        assert is_barred(world) == barred
+        answer_partnership(answer="refused", note="Look again.", **answers)
 
 
 def test_staff_decide_about_partners_who_are_being_introduced(world: World, drain: Any) -> None:

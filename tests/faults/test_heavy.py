@@ -92,9 +92,11 @@ def measured(web: Web, name: str, what: Callable[[], Counter[int]]) -> Counter[i
     thread = threading.Thread(target=probe.ask)
     thread.start()
     begun = time.monotonic()
-    answers = what()
-    probe.over.set()
-    thread.join()
+    try:
+        answers = what()
+    finally:  # a thread that goes on would keep the whole run from its end
+        probe.over.set()
+        thread.join()
     slowest = max(probe.seconds)
     print(
         f"\n{name}: {time.monotonic() - begun:.1f} s, answers {dict(answers)}; /healthz asked "

@@ -114,4 +114,6 @@ def test_edits_of_many_communities_are_scored_in_one_pass(drain: Callable[[], in
 
     rescored = Event.objects.filter(topic=Topic.COMMUNITY_RESCORED)
     assert set(rescored.values_list("community_id", flat=True)) == {c.pk for c in world}
+    # Each is in the trail that its community reads: no count of rankings, which others share
+    assert all(set(event.payload) == {"run"} for event in rescored)
     assert not Job.objects.filter(task="rescore_community", status=Job.Status.PENDING).exists()

@@ -13,9 +13,11 @@ import io
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from itertools import count
+from typing import IO, Any
+from xml.parsers import expat
 
 import pikepdf
 
@@ -25,12 +27,27 @@ PIXEL_LIMIT = 40_000_000  # an A4 page scanned at 600 dpi has 35 million
 _PACKED_LIMIT = 50 * 1024 * 1024  # bytes of one packed stream of a PDF
 _BOOK_LIMIT = 30 * 1024 * 1024  # bytes of an Excel file, unpacked
 _BOOK_PARTS = 500
+_SHEET_ROWS = 2**20  # more than these no Excel file has
 _ACTIONS = {"/JavaScript", "/ECMAScript", "/Launch", "/SubmitForm", "/ResetForm", "/ImportData"}
 _OTHER_FILES = {"/GoToR", "/GoToE", "/Thread", "/EF", "/EmbeddedFile", "/EmbeddedFiles"}
 _MEDIA = {"/RichMedia", "/RichMediaExecute", "/Rendition", "/Movie", "/Sound", "/GoTo3DView"}
+_PRINTING = {"/OPI"}  # takes a picture from a file or server when the page is printed
 # /AA: what happens when a page is opened, a field left, the document closed or printed.
-_ACTS = _ACTIONS | _OTHER_FILES | _MEDIA | {"/XFA", "/AA", "/Hide", "/SetOCGState"}
+_ACTS = _ACTIONS | _OTHER_FILES | _MEDIA | _PRINTING | {"/XFA", "/AA", "/Hide", "/SetOCGState"}
+_UNPACKED = {"/FlateDecode", "/Fl", "/LZWDecode", "/LZW", "/RunLengthDecode", "/RL"}
+_LINKS = ("http:", "https:", "mailto:", "tel:", "ftp:")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
 _OBJECT = re.compile(rb"(?<!\d)\d++\s++\d++\s++obj\b")
+_PLACE = re.compile(rb"(?<!\d)(\d++)\s++\d++\s++obj\b|\btrailer\b")
+_END = b"""
+%(root)d 0 obj<</Type/Catalog/Pages %(pages)d 0 R>>endobj
+%(pages)d 0 obj<</Type/Pages/Kids[%(page)d 0 R]/Count 1>>endobj
+%(page)d 0 obj<</Type/Page/Parent %(pages)d 0 R/MediaBox[0 0 9 9]>>endobj
+trailer<</Root %(root)d 0 R>>
+startxref
+0
+%%%%EOF
+"""
 
 
 # PDFs.
@@ -47,14 +64,48 @@ def check_pdf(content: bytes) -> bytes:
         with _opened(content) as pdf:
             if b"/Encrypt" in content and not pdf.is_encrypted:
                 raise Refused("password")
-            acts = any(_acts(part) for part in pdf.objects)
+            packed = _check_objects(pdf)
+        # Readers differ in which table, revision or number they believe (of a linearized file some
+        # take the first table, others the last), so that every object counts, used or not.
+        lost = io.BytesIO(_without_tables(content))
+        with pikepdf.open(lost, suppress_warnings=True) as pdf:
+            if _check_objects(pdf) > packed:
+                raise Refused("unreadable")
     except pikepdf.PasswordError:
         raise Refused("password") from None
     except (pikepdf.PdfError, ValueError, RuntimeError, MemoryError):
         raise Refused("unreadable") from None
-    if acts:
-        raise Refused("acts")
     return b""
+
+
+def _check_objects(pdf: pikepdf.Pdf) -> int:
+    """How many object streams there are. Raises Refused."""
+    packed = 0
+    for part in (pdf.trailer, *pdf.objects):
+        if any(_acts(found) for found in _inside(part)):
+            raise Refused("acts")
+        packed += _is_object_stream(part)
+    return packed
+
+
+def _without_tables(content: bytes) -> bytes:
+    """The PDF as if its tables were lost, where a reader looks through it for objects. The last
+    object of each number keeps it; the earlier ones, those with a number that no reader takes, and
+    trailers have others, so that all are found.
+    """
+    places = list(_PLACE.finditer(content))
+    last = {int(place[1]): place for place in places if place[1]}
+    most = len(content) // 16  # an object takes more bytes
+    free = (number for number in count(1) if number not in last)
+    parts, end = [], 0
+    for place in places:
+        number = int(place[1] or 0)
+        kept = 0 < number <= most and last[number] is place
+        parts += [content[end : place.start()], b"\n%d 0 obj" % (number if kept else next(free))]
+        end = place.end()
+    parts.append(content[end:])
+    plain = b"".join(parts).replace(b"startxref", b"").replace(b"/Encrypt", b"/Locked")
+    return plain + _END % {name: next(free) for name in (b"root", b"pages", b"page")}
 
 
 def _opened(content: bytes) -> pikepdf.Pdf:
@@ -94,11 +145,43 @@ def _is_object_stream(part: pikepdf.Object) -> bool:
     return part.get("/Type") == "/ObjStm" or ("/First" in part and "/N" in part)
 
 
-def _acts(part: pikepdf.Object) -> bool:
-    return any(name in _ACTS for name in _names(part)) or any(
-        "/OpenAction" in found and not _only_scrolls(found["/OpenAction"])
-        for found in _dictionaries(part)
+def _acts(found: object) -> bool:
+    """Whether this runs or opens something, by itself or when it is clicked. Raises Refused: it is
+    packed twice, as no writer does and as bombs are.
+    """
+    if isinstance(found, pikepdf.Name):
+        return str(found) in _ACTS
+    if not isinstance(found, pikepdf.Dictionary | pikepdf.Stream):
+        return False
+    keys = set(found.keys())
+    if not keys.isdisjoint(_ACTS):
+        return True
+    filters = found["/Filter"] if "/Filter" in keys else None
+    if isinstance(filters, pikepdf.Array) and sum(str(one) in _UNPACKED for one in filters) > 1:
+        raise Refused("unreadable")
+    return (
+        ("/OpenAction" in keys and not _only_scrolls(found["/OpenAction"]))
+        or ("/URI" in keys and not _is_link(found["/URI"]))
+        or _takes_from_outside(found, keys)
+        or "/OnInstantiate" in keys  # the script of a three-dimensional picture
     )
+
+
+def _takes_from_outside(found: pikepdf.Dictionary | pikepdf.Stream, keys: set[str]) -> bool:
+    """A stream or a page that lies in another file, or a program for the printer."""
+    if isinstance(found, pikepdf.Stream) and "/F" in keys:
+        return True
+    if "/Ref" in keys and isinstance(found["/Ref"], pikepdf.Dictionary) and "/F" in found["/Ref"]:
+        return True
+    return any(key in keys and found[key] == "/PS" for key in ("/Subtype", "/Subtype2"))
+
+
+def _is_link(address: object) -> bool:
+    """Whether a click leads to a page or a mail, never to a program or a script."""
+    if not isinstance(address, pikepdf.String):
+        return True  # the dictionary of a base, which has no scheme of its own to run
+    plain = "".join(letter for letter in str(address).lower() if letter > " ")
+    return plain.startswith(_LINKS) or not _SCHEME.match(plain)
 
 
 def _only_scrolls(action: object) -> bool:
@@ -106,7 +189,7 @@ def _only_scrolls(action: object) -> bool:
     place in it.
     """
     if not isinstance(action, pikepdf.Dictionary):
-        return not isinstance(action, pikepdf.Stream)
+        return isinstance(action, pikepdf.Array | pikepdf.Name | pikepdf.String)
     return action.get("/S") == "/GoTo" and set(action.keys()) <= {"/S", "/D", "/Type"}
 
 
@@ -123,21 +206,6 @@ def _inside(part: pikepdf.Object) -> Iterator[object]:
         else:
             continue
         waiting += [value for value in inner if not getattr(value, "is_indirect", False)]
-
-
-def _dictionaries(part: pikepdf.Object) -> Iterator[pikepdf.Dictionary | pikepdf.Stream]:
-    for found in _inside(part):
-        if isinstance(found, pikepdf.Dictionary | pikepdf.Stream):
-            yield found
-
-
-def _names(part: pikepdf.Object) -> Iterator[str]:
-    """All names in an object, keys included."""
-    for found in _inside(part):
-        if isinstance(found, pikepdf.Name):
-            yield str(found)
-        elif isinstance(found, pikepdf.Dictionary | pikepdf.Stream):
-            yield from found.keys()
 
 
 # Pictures.
@@ -160,33 +228,24 @@ def redraw_picture(content: bytes, *, kind: str) -> bytes:
                 raise Refused("moves")
             picture.load()
             upright = ImageOps.exif_transpose(picture)
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        zlib.error,
-        Image.DecompressionBombError,
-        MemoryError,
-    ):
+        is_kept = kind == "PNG" and upright.mode in {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
+        plain = upright if is_kept else upright.convert("RGB")
+        plain.info = {key: value for key, value in plain.info.items() if key == "transparency"}
+        written = io.BytesIO()
+        plain.save(written, kind, **({"quality": 90} if kind == "JPEG" else {}))
+    except (Refused, MemoryError):
+        raise
+    except Exception:  # Pillow raises whatever its readers do
         raise Refused("broken") from None
-    plain = (
-        upright.convert("RGB")
-        if kind == "JPEG" or upright.mode not in {"1", "L", "LA", "P", "RGB", "RGBA"}
-        else upright
-    )
-    plain.info = {key: value for key, value in plain.info.items() if key == "transparency"}
-    written = io.BytesIO()
-    plain.save(written, kind, **({"quality": 90} if kind == "JPEG" else {}))
     return written.getvalue()
 
 
 # Workbooks.
 
 
-def read_workbook(content: bytes, *, most_rows: int, most_columns: int) -> bytes:
-    """The first sheet as JSON: rows of cells, each a text. Ends after
-    ``most_rows``.
+def read_workbook(content: bytes, *, most_rows: int, most_columns: int, longest_cell: int) -> bytes:
+    """The first sheet as JSON: rows of cells, each a text, cut off at ``longest_cell``. Ends with
+    the last row that is not empty, or the first such after ``most_rows``.
 
     Raises:
         Refused: ``unpacks`` (to more than a list), ``broken``.
@@ -198,11 +257,15 @@ def read_workbook(content: bytes, *, most_rows: int, most_columns: int) -> bytes
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
         sheet = book.worksheets[0]
         sheet.reset_dimensions()
-        rows = [
-            [_cell(cell) for cell in cells]
-            for cells in sheet.iter_rows(max_row=most_rows, max_col=most_columns)
-        ]
-        return json.dumps(rows).encode()
+        rows: list[list[str]] = []
+        filled = 0
+        for cells in sheet.iter_rows(max_row=_SHEET_ROWS, max_col=most_columns):
+            is_empty = all(cell.value is None for cell in cells)
+            rows.append([] if is_empty else [_cell(cell)[:longest_cell] for cell in cells])
+            filled = filled if is_empty else len(rows)
+            if filled > most_rows:
+                break
+        return json.dumps(rows[:filled]).encode()
     except (Refused, MemoryError):
         raise
     except Exception:  # openpyxl raises whatever its parsers do
@@ -216,15 +279,29 @@ def _check_archive(content: bytes) -> None:
             raise Refused("unpacks")
         for entry in entries:
             # A wrong size in the archive ends here, before anything is read as XML.
-            if entry.filename.endswith((".xml", ".rels")):
-                with archive.open(entry) as part:
-                    if b"<!DOCTYPE" in part.read(4096):
-                        raise Refused("broken")
+            with archive.open(entry) as part:
+                if _declares_a_type(part):
+                    raise Refused("broken")
+
+
+def _declares_a_type(part: IO[bytes]) -> bool:
+    """Whether it is XML with a DOCTYPE, in which entities are, in any encoding and wherever it
+    begins.
+    """
+    parser = expat.ParserCreate()
+    found: list[bool] = []
+    parser.StartDoctypeDeclHandler = lambda *_: found.append(True)
+    parser.StartElementHandler = lambda *_: found.append(False)
+    with suppress(expat.ExpatError):  # not XML
+        while not found and (piece := part.read(65536)):
+            parser.Parse(piece)
+    return found[:1] == [True]
 
 
 def _cell(cell: Any) -> str:
     if getattr(cell, "data_type", "") == "f":
-        return f"={cell.value}".replace("==", "=")
+        formula = getattr(cell.value, "text", cell.value)  # one of several cells is an object
+        return f"={formula if isinstance(formula, str) else ''}".replace("==", "=")
     return _text(cell.value)
 
 

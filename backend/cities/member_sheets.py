@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,6 +123,7 @@ def _excel(content: bytes, person: int) -> Iterator[list[str]]:
             person=person,
             most_rows=2 * MOST_ROWS + 1,
             most_columns=_MOST_COLUMNS,
+            longest_cell=_LONGEST_CELL + 1,
         )
     except (Refused, Failed) as error:
         if str(error) == "broken":
@@ -158,7 +160,7 @@ def _rows(table: Iterator[list[str]]) -> list[SheetRow]:
 def _check_columns(names: Sequence[str]) -> None:
     named = [name for name in names if name]
     unknown = sorted(set(named) - set(COLUMNS))
-    twice = sorted({name for name in named if named.count(name) > 1})
+    twice = sorted(name for name, times in Counter(named).items() if times > 1)
     missing = [name for name in NEEDED if name not in named]
     if not {"community_id", "community"} & set(named):
         missing.insert(0, "community (or community_id)")
@@ -171,7 +173,7 @@ def _check_columns(names: Sequence[str]) -> None:
             f"Known are: {', '.join(COLUMNS)}."
         )
     if twice:
-        words.append(f"These columns are there twice: {', '.join(twice)}.")
+        words.append(f"These columns are there twice: {', '.join(twice)[:300]}.")
     if words:
         raise _refused(" ".join(["The first row must name the columns.", *words]))
 

@@ -30,8 +30,9 @@ class SuggestionForSide:
     """One suggestion as one side sees it.
 
     ``status_for_side``: open (yours to answer) | waiting (you are interested) | declined |
-    withdrawn (by you) | mutual | introduced | closed (the time ran out) | taken_back (it was
-    released, and is offered to neither side any more).
+    withdrawn (by you) | mutual | introduced | ended (mutual, and its introduction is closed) |
+    closed (the time ran out) | not_seeking (the own community seeks no partner now) | taken_back
+    (it was released, and is offered to neither side any more).
     """
 
     suggestion_id: int
@@ -65,8 +66,8 @@ def status_for_side(side: SuggestionSide, now: dt.datetime) -> str:
         suggestion.status == _S.WITHDRAWN
         and suggestion.a_state == suggestion.b_state == _A.INTERESTED
     ):
-        # After an introduction, which both know of: while blind, one of the two states is another
-        return "closed"
+        # After mutual interest, which both know of: while blind, one of the two states is another
+        return "ended"
     if own in (_A.DECLINED, _A.WITHDRAWN):
         return own
     if own == _A.EXPIRED or (suggestion.expires_at and suggestion.expires_at <= now):
@@ -76,7 +77,8 @@ def status_for_side(side: SuggestionSide, now: dt.datetime) -> str:
 
 def is_taken_back(side: SuggestionSide) -> bool:
     """Whether the side could see it before, and it is offered to neither side any more: staff hold
-    it, a rule or something newer took its place, or the other community seeks no longer.
+    it, the two are partners already, a rule or something newer took its place, or the other
+    community seeks no longer.
 
     Nothing here depends on an answer, and nothing tells these causes apart.
     """
@@ -99,8 +101,8 @@ def require_offered(suggestion: Suggestion, community_id: int) -> SuggestionSide
         raise Gone(
             _(
                 "This suggestion is no longer offered and cannot be answered: staff withdrew it, "
-                "something newer took its place, or a community no longer seeks a partner. What "
-                "your community wrote here is kept."
+                "the two are partners already, something newer took its place, or a community no "
+                "longer seeks a partner. What your community wrote here is kept."
             )
         )
     if suggestion.status not in Suggestion.VISIBLE:
@@ -114,7 +116,7 @@ def _view(suggestion: Suggestion, community_id: int, now: dt.datetime) -> Sugges
     if is_taken_back(own):
         status = "taken_back"
     if status in ("open", "waiting") and own.community.profile.status in GONE:
-        status = "closed"
+        status = "not_seeking"
     undoable = (
         final_at is not None and final_at > now and status in ("waiting", "declined", "withdrawn")
     )

@@ -175,8 +175,10 @@ def test_sides_read_as_done_what_has_happened(world: World) -> None:
     assert marks()[1:3] == ["not recorded: First meeting", "done: Exploring"]
     Introduction.objects.update(stage="exploring")
     assert marks()[1] == "not recorded: First meeting"
+    assert "propose times for a first meeting" in page(official, address)
     Introduction.objects.update(met_on=NOW.date())
     assert marks()[1:3] == ["done: First meeting", "now: Exploring"]
+    assert "for a first meeting" not in page(official, address)
 
 
 def test_barred_pair_is_not_introduced(world: World) -> None:

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from backend.cities.models import CommunityRole
+from backend.cities.models import CommunityRole, Profile
+from backend.common.dates import database_now
 from backend.suggestions.models import Decision, Suggestion
 from tests.factories import CommunityRoleFactory
 from tests.web.conftest import SignIn
@@ -114,6 +115,31 @@ def test_mutual_interest_is_shown_to_both(
     assert suggestion.status == Suggestion.Status.MUTUAL
     for role in (official, other_official):
         assert "Mutual interest" in sign_in(role.user).get(list_url(role)).text
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("fulfil", ["Not open: you seek no partner", "Resume the profile"]),
+        ("close", ["Introduction closed", "Both sides were interested"]),
+    ],
+)
+def test_what_ended_otherwise_is_not_said_to_be_out_of_time(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn, how: str, said: list[str]
+) -> None:
+    if how == "fulfil":
+        Profile.objects.filter(community=official.community).update(status="fulfilled")
+    else:
+        suggestion.status, suggestion.closed_at = Suggestion.Status.WITHDRAWN, database_now()
+        suggestion.a_state = suggestion.b_state = Suggestion.SideState.INTERESTED
+        suggestion.save()
+    reader = sign_in(official.user)
+    page = reader.get(detail_url(official, suggestion)).text
+    assert all(words in page for words in said)
+    for text in (page, reader.get(list_url(official)).text):
+        assert said[0] in text
+        assert "time ran out" not in text
+        assert "time of this suggestion is over" not in text
 
 
 def test_decline_without_a_reason_is_asked_again(

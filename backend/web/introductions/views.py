@@ -121,6 +121,8 @@ def _next_step(
         return _("You have an agreement. What you do together now is the partnership.")
     if introduction.stage == Introduction.Stage.CLOSED:
         return ""
+    if not own_consented and met:
+        return _("Next: decide whether to share your contacts with the other side.")
     if not own_consented:
         return _(
             "Next: decide whether to share your contacts with the other side, and propose times "

@@ -14,7 +14,17 @@ from backend.suggestions.sides import Fit
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
 
-_SIDE_STATES = ["open", "waiting", "declined", "withdrawn", "mutual", "introduced", "closed"]
+_SIDE_STATES = [
+    "open",
+    "waiting",
+    "declined",
+    "withdrawn",
+    "mutual",
+    "introduced",
+    "ended",
+    "closed",
+    "not_seeking",
+]
 
 
 class ContributionSerializer(serializers.Serializer):
@@ -69,7 +79,9 @@ class SuggestionSerializer(serializers.Serializer):
     id = serializers.IntegerField()
     state = serializers.ChoiceField(
         choices=_SIDE_STATES,
-        help_text="open: yours to answer; waiting: you are interested; closed: its time ran out",
+        help_text="open: yours to answer; waiting: you are interested; ended: both were "
+        "interested, and the introduction is closed; closed: its time ran out; not_seeking: your "
+        "community has ended its search",
     )
     score = serializers.FloatField(help_text="Both directions together, 0 to 1")
     own = SideSerializer()

@@ -48,6 +48,7 @@ class Environment:
     default_from_email: str
     log_json: bool
     undo_seconds: int
+    places_from: int
     metrics_token: str
 
 
@@ -224,6 +225,15 @@ def _undo_seconds(value: str) -> int:
     return int(value)
 
 
+def _places_from(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) <= 100_000_000):
+        raise ConfigurationError(
+            f"CSC_PLACES_FROM is {value!r}; write how many inhabitants a place of the gazetteer "
+            "has at least, up to 100000000, or 0 for all places"
+        )
+    return int(value)
+
+
 def _metrics_token(value: str) -> str:
     if value and len(value) < _METRICS_TOKEN_LENGTH:
         raise ConfigurationError(
@@ -317,6 +327,7 @@ def read_environment(environ: dict[str, str] | None = None) -> Environment:
             "DEFAULT_FROM_EMAIL", "Cities Seeking Cities <no-reply@localhost>"
         ),
         undo_seconds=_undo_seconds(env.get("CSC_UNDO_SECONDS", "60")),
+        places_from=_places_from(env.get("CSC_PLACES_FROM", "0")),
         metrics_token=_metrics_token(env.get("METRICS_TOKEN", "")),
         log_json=env.get("CSC_LOG", "json" if production else "console") == "json",
     )

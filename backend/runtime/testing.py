@@ -35,6 +35,7 @@ _SERVICE_VARIABLES = (
     "FILES_URL",
     "DEFAULT_FROM_EMAIL",
     "CSC_LOG",
+    "CSC_PLACES_FROM",
 )
 
 

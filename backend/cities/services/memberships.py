@@ -269,6 +269,7 @@ def check_members(*, by: User, file_name: str, content: bytes) -> MemberImport:
     require_staff(by, Verb.CREATE, Resource.MEMBERSHIP)
     read_as, rows = read_sheet(content, person=by.pk)
     with transaction.atomic():
+        require_staff(by, Verb.CREATE, Resource.MEMBERSHIP)  # the role may have ended meanwhile
         return _keep_checked(by, file_name, read_as, rows)
 
 

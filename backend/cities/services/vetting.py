@@ -53,6 +53,8 @@ def attach_letter(*, by: User, community_id: int, upload: UploadedFile) -> Vetti
     with stored(kept.file, letter.content, suffix=letter.suffix), transaction.atomic():
         kept.profile = profile_for_update(community_id)
         _require_room(by, community_id)
+        # Again, now that the person's row is locked: they may have left while the file was read.
+        require_in(by, community_id, Verb.CREATE, Resource.LETTER)
         kept.save()
         record(Topic.LETTER_ATTACHED, subject=kept, by=by, community_id=community_id)
     return kept

@@ -1,7 +1,9 @@
 """Attacks on a running service with the sample world, by HTTP alone; each prints what it measured.
 
     python3 manage.py up --port 8123          # in another terminal
-    python3 -m tests.probes http://127.0.0.1:8123 PASSWORD [refill lockout squat documents letters]
+    .venv/bin/python -m tests.probes http://127.0.0.1:8123 PASSWORD [NAME …]
+
+NAME is one of documents, letters, squat, lockout, refill; none: all of them.
 
 PASSWORD is the one that ``up`` prints. They change the world that they run on: make it again with
 ``--fresh`` before the next time. The suite has a test for each; these show it at full size.
@@ -18,8 +20,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import requests
-from requests.adapters import HTTPAdapter
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+except ModuleNotFoundError:
+    raise SystemExit(
+        "The packages of the tests are missing. Install them with: "
+        "python3 manage.py test tests/test_docs.py"
+    ) from None
 
 _NAMES = ("San", "Port", "Santa", "New", "Bad", "Saint", "Villa")  # of places to register
 _EACH = 7  # communities in each group of `refill`

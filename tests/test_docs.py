@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,11 @@ def test_modules_and_commands_exist(document: Path) -> None:
         and not (ROOT / name.replace(".", "/")).is_dir()
     ]
     assert missing == []
+
+
+def test_probes_name_the_command_that_installs_what_they_lack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "requests", None)
+    with pytest.raises(SystemExit, match=r"python3 manage\.py test "):
+        runpy.run_module("tests.probes")

@@ -171,6 +171,7 @@ def test_api_asks_an_old_session_to_sign_in_again_as_the_pages_do(
     response = ask(chair, method, path, body)
     assert (response.status_code, response.json()["code"]) == (403, "reauthentication_required")
     assert response.json()["sign_in_at"].endswith(reverse("account_reauthenticate"))
+    assert "`sign_in_at`" in response.json()["detail"]
     assert User.objects.get(pk=world.user("chair").pk).is_active
     assert not ApiToken.objects.exists()
     assert not Event.objects.filter(topic="data_exported").exists()

@@ -92,7 +92,8 @@ def person_just_signed_in(request: Request) -> User:
         ways = get_adapter().get_reauthentication_methods(user)
         path = ways[0]["url"] if ways else reverse("account_login")
         error = NotAllowed(
-            "Sign in again first: this session has not done so in the last minutes.",
+            "Confirm first that it is you, on the page of `sign_in_at`: this session has not done "
+            "so in the last minutes, and signing in alone does not count.",
             code="reauthentication_required",
         )
         error.details = {"sign_in_at": f"{settings.PUBLIC_URL}{path}"}

@@ -111,7 +111,7 @@ class Service:
     def _processes(self) -> list[subprocess.Popen[bytes]]:
         return [process for process in (self.worker, self.prompt, self.relay) if process]
 
-    def until(self, condition: Callable[[], bool], *, seconds: float, every: float = 0.02) -> None:
+    def until(self, condition: Callable[[], bool], *, seconds: float, every: float = 0.05) -> None:
         """Polls; fails with the ends of the logs when it does not come true in time."""
         if not processes.wait_until(condition, seconds=seconds, every=every):
             ends = {

@@ -28,9 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 Answer = tuple[int, str, float]
 
 
-@pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("frozen") / "postgres", durable=False)
     try:
         server.start()
         yield server

@@ -50,7 +50,7 @@ def test_worker_killed_in_mid_run_then_broker_wiped(
 ) -> None:
     make_communities(home=12, abroad=24)
     run = _begin()
-    service.until(lambda: _shards_done(run) >= 1, seconds=60)
+    service.until(lambda: _shards_done(run) >= 1, seconds=60, every=0.02)
 
     service.kill_worker()
     cut_short = _shards_done(run) < run.shard_count
@@ -100,7 +100,11 @@ def test_worker_killed_five_times(service: Service, finer_shards: None) -> None:
     make_communities(home=12, abroad=24)
     for _ in range(5):
         run = _begin()
-        service.until(lambda run=run: _shards_done(run) >= 1, seconds=60)  # type: ignore[misc]
+        service.until(
+            lambda run=run: _shards_done(run) >= 1,  # type: ignore[misc]
+            seconds=60,
+            every=0.02,
+        )
         service.kill_worker()
         service.start_worker()
         service.until(lambda run=run: _is_complete(run), seconds=90)  # type: ignore[misc]

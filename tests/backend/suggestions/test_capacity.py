@@ -25,15 +25,19 @@ from backend.suggestions.services.partners import (
     close_suggestions_of_partners,
 )
 from backend.suggestions.services.proposals import assess_pair, propose_pair
+from backend.suggestions.services.ranked_pairs import allocate_run
+from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
 from tests.actors import World
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
+    CurrentRunFactory,
     ExistingPartnershipFactory,
     IntroductionFactory,
     PairFactory,
     PartnershipFactory,
     PlaceFactory,
+    RankedPairFactory,
     SuggestionFactory,
     UserFactory,
     document,
@@ -287,9 +291,21 @@ def test_staff_decide_about_partners_who_are_being_introduced(world: World, drai
     assert not Notification.objects.filter(kind="partners_already").exists()
 
 
-def test_what_was_suggested_while_staff_confirmed_is_closed_afterwards(world: World) -> None:
+def test_what_was_suggested_while_staff_confirmed_is_closed_afterwards(
+    world: World, drain: Any
+) -> None:
     confirm(world, declared(world))
     suggestion = world.released()
-    assert [close_suggestions_of_partners(), close_suggestions_of_partners()] == [1, 0]
+    drain()
     suggestion.refresh_from_db()
     assert suggestion.status == Suggestion.Status.SUPERSEDED
+    assert close_suggestions_of_partners() == 0
+
+
+def test_pair_that_a_run_has_ranked_is_not_suggested_once_staff_confirm(world: World) -> None:
+    """The run began before, so that its mask does not know the partnership."""
+    run = CurrentRunFactory().run
+    RankedPairFactory(run=run, left=world.a, right=world.b, expected_matches=0.5)
+    confirm(world, declared(world))
+    assert derive_suggestions().made == 0
+    assert allocate_run(run.pk) == 0

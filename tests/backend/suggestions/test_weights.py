@@ -27,6 +27,7 @@ from backend.suggestions.services.weights import (
 from matching.facets import FACET_NAMES
 from matching.weights import Weights
 from tests.factories import (
+    MOMENT,
     CommunityFactory,
     DecisionFactory,
     PairFactory,
@@ -152,6 +153,16 @@ def test_learning_reads_what_each_side_was_shown_and_keeps_a_version() -> None:
         and weights_in_force()["version"] == DEFAULTS.version
     )
     assert dt.datetime.now(dt.UTC) - learned.created_at < dt.timedelta(minutes=5)
+
+
+def test_learning_leaves_out_what_is_or_can_be_undone(settings: Any) -> None:
+    settings.SUGGESTIONS = settings.SUGGESTIONS | {"undo_seconds": 60}
+    _decide(4)
+    undone, just_given, *_others = Decision.objects.order_by("pk")
+    Decision.objects.exclude(pk=just_given.pk).update(at=MOMENT)
+    Decision.objects.filter(pk=undone.pk).update(undone_at=MOMENT, undone_by=undone.by)
+    with pytest.raises(TooFewDecisionsError, match=r"^2 decisions"):
+        learn_weights()
 
 
 def _of_another_version(weights: dict[str, Any]) -> dict[str, Any]:

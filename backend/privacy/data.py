@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import json
+import shutil
+import tempfile
 import uuid
 import zipfile
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -355,14 +356,20 @@ def export_data(*, by: User) -> dict[str, Any]:
     }
 
 
-def export_archive(*, by: User) -> bytes:
-    """The same as a ZIP archive: ``data.json``, and the letters that the person sent."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+def export_archive(*, by: User) -> IO[bytes]:
+    """The same as a ZIP archive in a file: ``data.json``, and the letters that the person sent.
+    Letters may have 10 MB each, so that no more than a piece of one is in memory.
+    """
+    kept = tempfile.TemporaryFile()  # noqa: SIM115 - the reader closes it
+    with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("data.json", json.dumps(export_data(by=by), ensure_ascii=False, indent=2))
         letters = VettingLetter.objects.filter(by=by).order_by("pk")
         for number, letter in enumerate(letters, start=1):
             suffix = letter.file.name.rpartition(".")[2]
-            with opened(letter.file) as file:
-                archive.writestr(f"letters/{number}.{suffix}", file.read())
-    return content.getvalue()
+            with (
+                opened(letter.file) as file,
+                archive.open(f"letters/{number}.{suffix}", "w") as entry,
+            ):
+                shutil.copyfileobj(file, entry)
+    kept.seek(0)
+    return kept

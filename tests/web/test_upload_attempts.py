@@ -5,6 +5,7 @@ is refused in words, or does no harm.
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pikepdf
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.wsgi import WSGIRequest
@@ -25,6 +27,7 @@ from backend.cities.member_sheets import read_sheet
 from backend.cities.models import CommunityRole, MemberImport, VettingLetter
 from backend.common.errors import InvalidFields, NotVisible
 from backend.common.files import Application, ReadableRequest
+from backend.privacy.data import export_archive
 from backend.privacy.erasure import erase_account
 from tests.factories import CommunityRoleFactory, ProfileFactory, UserFactory
 from tests.letters import JAVASCRIPT, packed_catalog, pdf, picture
@@ -416,3 +419,21 @@ def test_letter_is_found_by_no_other_way(newcomer: CommunityRole) -> None:
         True,
     )
     assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_archive_of_many_letters_is_not_gathered_in_memory(newcomer: CommunityRole) -> None:
+    profile = newcomer.community.profile
+    for number in range(3):
+        letter = VettingLetter(profile=profile, by=newcomer.user, original_name="a.pdf")
+        letter.file.save(f"attempt{number}.pdf", ContentFile(bytes(8_000_000)))
+    tracemalloc.start()
+    try:
+        archive = export_archive(by=newcomer.user)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+    with zipfile.ZipFile(archive) as made:
+        assert [entry.file_size for entry in made.infolist()][1:] == [8_000_000] * 3
+    for letter in VettingLetter.objects.all():
+        letter.file.delete(save=False)

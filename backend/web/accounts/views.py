@@ -12,8 +12,9 @@ from allauth.account.decorators import reauthentication_required
 from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.core.files import File
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -34,6 +35,7 @@ from backend.cities.permissions import reader_with
 from backend.cities.queries import communities_of
 from backend.cities.services.invitations import invitation_path, invitations_to, requests_of
 from backend.common.errors import Conflict
+from backend.common.files import private_download
 from backend.introductions.queries.introductions import introductions_of
 from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, describe
@@ -120,12 +122,9 @@ def data(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 @reauthentication_required(allow_get=True)
-def export(request: HttpRequest) -> HttpResponse:
-    response = HttpResponse(
-        export_archive(by=current_user(request)), content_type="application/zip"
-    )
-    response["Content-Disposition"] = 'attachment; filename="my-data.zip"'
-    return response
+def export(request: HttpRequest) -> FileResponse:
+    archive = File(export_archive(by=current_user(request)))
+    return private_download(archive, name="my-data.zip", content_type="application/zip")
 
 
 @open_to(Level.SIGNED_IN)

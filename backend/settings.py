@@ -108,8 +108,7 @@ AUTH_USER_MODEL = "accounts.User"
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - a model
 # Its own table would stand empty beside ours, and be in the way of every flush.
 MIGRATION_MODULES = {"knox": None}
-AUTHENTICATION_BACKENDS = ["backend.web.html.sessions.AuthenticationBackend"]
-SESSION_ENGINE = "backend.web.html.sessions"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher"
     if MODE == "test"

@@ -5,10 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
-from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole
@@ -164,23 +162,3 @@ def test_reading_changes_nothing(official: CommunityRole, sign_in: SignIn, name:
 
 def test_visitor_passes_no_closed_level() -> None:
     assert not any(reader_admitted(level, AnonymousUser(), 1) for level in Level)
-
-
-def test_session_is_over_for_who_may_not_enter_and_after_its_time(
-    official: CommunityRole, sign_in: SignIn
-) -> None:
-    client, user = sign_in(official.user), official.user
-    seen = client.get("/account/").wsgi_request.user
-    fields = [field.attname for field in User._meta.concrete_fields]
-    known = User.objects.filter(pk=user.pk).values(*fields).get()
-    assert {name: getattr(seen, name) for name in fields} == known
-    User.objects.filter(pk=user.pk).update(is_active=False)
-    assert client.get("/account/").status_code == 302
-    User.objects.filter(pk=user.pk).update(is_active=True)
-    client = sign_in(user)
-    assert client.get("/account/").status_code == 200
-    Session.objects.update(expire_date=timezone.now())
-    assert client.get("/account/").status_code == 302
-    client = sign_in(user)
-    Session.objects.filter(expire_date__gt=timezone.now()).update(session_key="of-nobody-else")
-    assert client.get("/account/").status_code == 302

@@ -1,6 +1,4 @@
-"""What belongs to one person's session: how each request reads it and its user, that no cache keeps
-its answers, and that staff's ends soon.
-"""
+"""What belongs to one person's session: no cache keeps its answers, and that of staff ends soon."""
 
 from __future__ import annotations
 
@@ -8,57 +6,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from allauth.account import auth_backends
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.signals import user_logged_in
-from django.contrib.sessions.backends import db
-from django.db import DEFAULT_DB_ALIAS, connection
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase
-from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 
 from backend.accounts.models import User
 from backend.web.access import Level, access_of
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
-# Each request asks these two. As querysets they are composed again each time, which takes five
-# times as long as all the rest of asking them.
-_SESSION = "SELECT session_data FROM django_session WHERE session_key = %s AND expire_date > %s"
-_USER_FIELDS = [(field.attname, field.column) for field in User._meta.concrete_fields]
-_USER = (
-    f"SELECT {', '.join(column for _name, column in _USER_FIELDS)} "  # noqa: S608 - our own columns
-    f"FROM {User._meta.db_table} WHERE id = %s"
-)
-
-
-def _row(statement: str, *values: Any) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchone()
-
-
-class SessionStore(db.SessionStore):
-    """Django's sessions in the database; ``SESSION_ENGINE`` names this module."""
-
-    def load(self) -> dict[str, Any]:
-        row = _row(_SESSION, self.session_key, timezone.now())
-        if row is None:
-            self._session_key = None
-            return {}
-        found: dict[str, Any] = self.decode(row[0])
-        return found
-
-
-class AuthenticationBackend(auth_backends.AuthenticationBackend):
-    def get_user(self, user_id: int) -> User | None:
-        """The person of a session, with the columns as they are now; None if they may not enter."""
-        row = _row(_USER, user_id)
-        if row is None:
-            return None
-        user = User.from_db(DEFAULT_DB_ALIAS, [name for name, _column in _USER_FIELDS], row)
-        return user if self.user_can_authenticate(user) else None
 
 
 class NoStoreMiddleware:

@@ -14,15 +14,12 @@ import psycopg
 import pytest
 from django.apps import apps
 from django.db import connection
-from django.db.migrations.state import ModelState, ProjectState
-from django.db.models import CASCADE, BigAutoField, CharField, Field, ForeignKey
 from django_migration_linter import MigrationLinter
 from django_migration_linter.sql_analyser import analyse_sql_statements, get_sql_analyser_class
 from factory.django import DjangoModelFactory
 
 from backend.cities.profile_validation import check_document
 from backend.environment import read_environment
-from backend.runtime.management.commands import migrate
 from tests import factories
 
 OURS = [app.label for app in apps.get_app_configs() if app.name.startswith("backend.")]
@@ -116,36 +113,3 @@ def test_statements_of_the_web_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("backend.suggestions.scoring.engine.warm_in_background", lambda: None)
     runpy.run_module("backend.wsgi")
     assert os.environ["CSC_STATEMENT_SECONDS"] == "20"
-
-
-def _columns(*references: str) -> list[tuple[str, Field[Any, Any]]]:
-    keys = [(to, ForeignKey(f"cities.{to}", CASCADE)) for to in references]
-    return [("id", BigAutoField(primary_key=True)), *keys]
-
-
-def test_migrations_make_each_table_once_and_know_what_refers_to_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(ProjectState, "add_model", migrate.add_model)
-    first = ProjectState()
-    first.add_model(ModelState("cities", "Town", _columns()))
-    town = first.apps.get_model("cities", "Town")
-    state = first.clone()
-    state.add_model(ModelState("cities", "Street", _columns("Town")))
-    assert state.apps.get_model("cities", "Town") is town
-    later = state.clone()
-    later.add_model(ModelState("cities", "House", _columns("Street", "House")))
-    assert later.apps.get_model("cities", "Town") is town
-    house = later.apps.get_model("cities", "House")
-    assert {relation.related_model for relation in town._meta.related_objects} == {
-        later.apps.get_model("cities", "Street")
-    }
-    later.alter_field("cities", "town", "id", CharField(primary_key=True), preserve_default=True)
-    again = later.apps.get_model("cities", "House")
-    assert again is not house
-    assert (
-        again._meta.get_field("Street")
-        .related_model._meta.get_field("Town")
-        .target_field.get_internal_type()
-        == "CharField"
-    )

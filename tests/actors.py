@@ -20,11 +20,13 @@ from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_
 from django.conf import settings
 from django.core.files import File
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import F
 from django.test import Client
 
 from backend.accounts.models import User
 from backend.cities.models import Community, CommunityRole, Contact, Organisation, Profile
+from backend.common.dates import database_now
 from backend.common.errors import DomainError
 from backend.introductions.models import Agreement, Consent, Introduction, Partnership
 from backend.introductions.services.agreements import (
@@ -33,7 +35,11 @@ from backend.introductions.services.agreements import (
     newest_document,
 )
 from backend.introductions.services.drafts import begin_draft, offer_agreement, save_version
+from backend.outbox.models import Job
+from backend.suggestions import services
 from backend.suggestions.models import Pair, Suggestion
+from backend.suggestions.services import answer_suggestion, cast_vote, undo_answer
+from tasks.inline import drain
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
@@ -320,3 +326,93 @@ def without_its_id(response: Any) -> bytes:
     """The body without the id of the request, by which alone two problem documents differ."""
     body: bytes = response.content
     return body.replace(response["X-Request-Id"].encode(), b"")
+
+
+# What one side of a suggestion can do, and the time that passes.
+
+
+MINUTE = dt.timedelta(seconds=61)
+LIVES: dict[str, tuple[str, ...]] = {
+    "interested": ("interested", "|"),
+    "declined": ("declined", "|"),
+    "withdrawn": ("interested", "|", "withdrawn", "|"),
+}
+
+
+class TwoSides:
+    """A (U.S.) and B (Germany) with their suggestion, each with a colleague, and one more of each
+    side with Delta and Epsilon, so that there is an order.
+    """
+
+    def __init__(self) -> None:
+        self.world = make_world()
+        a, b = self.world.a, self.world.b
+        self.released_at = database_now() - dt.timedelta(days=3)
+        values: dict[str, Any] = {"released_at": self.released_at, "expected_matches": 0.4}
+        self.suggestion = self.world.released(**values)
+        values["expected_matches"] = 0.3
+        delta = CommunityFactory(name="Delta", country_code="US", published=True)
+        epsilon = CommunityFactory(name="Epsilon", country_code="DE", published=True)
+        self.of_b = SuggestionFactory(pair__a=b, pair__b=delta, **values)
+        self.of_a = SuggestionFactory(pair__a=a, pair__b=epsilon, **values)
+        self.colleague_of_a = CommunityRoleFactory(community=a).user
+        self.official_of_b = CommunityRoleFactory(community=b).user
+        self.clients = {letter: self.world.client(person) for letter, person in SIDES.items()}
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT sequencename, coalesce(last_value, 1) FROM pg_sequences")
+            self.sequences = cursor.fetchall()
+
+    @property
+    def curator(self) -> Any:
+        return self.world.user("curator")
+
+    def of(self, letter: str) -> dict[str, Any]:
+        """Who answers for the side, and on what."""
+        return {
+            "by": User.objects.get(pk=self.world.user(SIDES[letter]).pk),
+            "suggestion_id": self.suggestion.pk,
+            "community_id": getattr(self.world, letter).pk,
+        }
+
+    def profile_of(self, letter: str) -> dict[str, Any]:
+        by = {"a": self.world.user("official"), "b": self.official_of_b}[letter]
+        return {"by": by, "community_id": getattr(self.world, letter).pk}
+
+    def act(self, letter: str, *acts: str) -> None:
+        for act in acts:
+            if act == "|":
+                let_time_pass()
+            elif act == "undo":
+                undo_answer(**self.of(letter))
+            else:
+                reason = "country" if act == "declined" else ""
+                answer_suggestion(**self.of(letter), choice=act, reason=reason)
+
+    def live(self, life: str, letter: str = "a") -> None:
+        if life != "pending":
+            cast_vote(**self.of(letter), choice="yes", comment="Secret")
+            services.shortlist(**self.of(letter), listed=True)
+            self.act(letter, *LIVES[life])
+        drain()
+
+    def renumber(self, further: int = 0) -> None:
+        with connection.cursor() as cursor:
+            numbers = [(name, last + further) for name, last in self.sequences]
+            cursor.executemany("SELECT setval(%s::regclass, %s)", numbers)
+
+
+def let_time_pass() -> None:
+    """The minute in which an answer can be undone is over."""
+    Suggestion.objects.update(
+        a_final_at=F("a_final_at") - MINUTE, b_final_at=F("b_final_at") - MINUTE
+    )
+    Job.objects.filter(task="settle_answer").update(available_at=F("available_at") - MINUTE)
+    drain()
+
+
+def pass_time(**time: int) -> None:
+    ago = dt.timedelta(**time)
+    columns = ("released_at", "expires_at", "closed_at", "reminded_at", "a_final_at", "b_final_at")
+    Suggestion.objects.update(**{column: F(column) - ago for column in columns})
+    Pair.objects.update(closed_until=F("closed_until") - ago)
+    Job.objects.update(available_at=F("available_at") - ago)

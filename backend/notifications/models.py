@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from backend.outbox.models import Event
+from backend.outbox.models import Event, public_name
 
 LONGEST_KIND = 20
 
@@ -50,6 +50,13 @@ class Notification(models.Model):
             )
         ]
         indexes = [models.Index(fields=["recipient", "-id"], name="notification_inbox")]
+
+    @property
+    def public_id(self) -> str:
+        """Its name for the recipient: from the gaps between numbers one could count what others
+        are notified of, such as who is reminded of a suggestion because it has not answered.
+        """
+        return public_name(self)
 
 
 class Delivery(models.Model):

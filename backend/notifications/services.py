@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -41,13 +41,16 @@ def notify_people(event_id: int) -> int:
     return len(deliveries)
 
 
-def mark_read(*, by: User, notification_ids: Iterable[int] | None = None) -> int:
-    """Marks the person's own notifications as read, all of them where none are named; returns how
-    many were unread.
+def mark_read(*, by: User, public_ids: Collection[str] | None = None) -> int:
+    """Marks the person's own notifications as read, all of them where none are named by their
+    ``public_id``; returns how many were unread.
     """
     unread = Notification.objects.filter(recipient=by, read_at__isnull=True)
-    if notification_ids is not None:
-        unread = unread.filter(pk__in=list(notification_ids))
+    if public_ids is not None:
+        named = set(public_ids)
+        unread = unread.filter(
+            pk__in=[row.pk for row in unread.only("pk") if row.public_id in named]
+        )
     return unread.update(read_at=Now())
 
 

@@ -12,6 +12,16 @@ from django.utils.crypto import salted_hmac
 from backend.outbox.topics import topic_choices
 
 
+def public_name(row: models.Model) -> str:
+    """A name of the row for those who are not staff, always the same and in no order: 32
+    hexadecimal digits.
+
+    The numbers are the whole service's: from the gaps between one's own, one could read that
+    somebody else has acted, and when.
+    """
+    return salted_hmac(row._meta.label_lower, str(row.pk), algorithm="sha256").hexdigest()[:32]
+
+
 class Event(models.Model):
     """What happened, written in the same commit as the change itself. Immutable except
     for ``routed_at``.
@@ -52,12 +62,8 @@ class Event(models.Model):
 
     @property
     def public_id(self) -> str:
-        """A name for those who are not staff, always the same and in no order.
-
-        The numbers are the whole service's: from the gaps between one's own, one could read that
-        somebody else has acted, and when.
-        """
-        return salted_hmac("outbox.event", str(self.pk), algorithm="sha256").hexdigest()[:32]
+        """Its name for those who are not staff."""
+        return public_name(self)
 
 
 class Job(models.Model):

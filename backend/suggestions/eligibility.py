@@ -176,11 +176,13 @@ def closed_in_secret(now: dt.datetime) -> Q:
 def unavailable_pairs(now: dt.datetime) -> QuerySet[Pair]:
     """Pairs that may not be suggested, whatever their score: blocked, or resting.
 
-    A pair rests from the end of its suggestion's time on, whether it was closed before or not.
+    A pair rests from the end of its suggestion's time on, whether it was closed before or not, and
+    whatever rest an introduction by hand has begun beside it.
     """
     of_pair = Suggestion.objects.filter(pair=OuterRef("pk"))
     overdue = of_pair.filter(status=Suggestion.Status.RELEASED, expires_at__lte=over_before(now))
-    rests = Q(closed_until__gt=now) & ~Exists(of_pair.filter(closed_in_secret(now)))
+    goes_on = of_pair.filter(closed_in_secret(now) | Q(status=Suggestion.Status.RELEASED))
+    rests = Q(closed_until__gt=now) & ~Exists(goes_on)
     return Pair.objects.filter(rests | Exists(overdue) | ~Q(block_reason=""))
 
 

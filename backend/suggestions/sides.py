@@ -11,7 +11,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
@@ -28,6 +29,14 @@ from backend.suggestions.states import UNDO_TRANSITIONS
 def cooling_end(moment: dt.datetime) -> dt.datetime:
     """Until when a pair rests whose suggestion ended at ``moment``."""
     return months_after(moment, settings.SUGGESTIONS["cooling_months"])
+
+
+def rest_from(moment: dt.datetime) -> Greatest:
+    """``closed_until`` of a pair that rests from ``moment`` on, but no less long than it does
+    already: of a suggestion beside an introduction by hand, a secret decline has begun a later
+    rest, and an earlier invitation would reveal it.
+    """
+    return Greatest(F("closed_until"), Value(cooling_end(moment)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +172,7 @@ def lock_suggestion(suggestion_id: int) -> Suggestion:
 
 
 # Nobody acts for both sides of a pair, whatever roles a person has: the second side is refused.
-# What was undone, withdrawn or removed does not count.
+# What one has undone or removed oneself does not count.
 
 
 class ActsForOtherSide(WrongState):
@@ -201,12 +210,15 @@ def objection_to_both_sides(own: Community, other: Community) -> str:
 
 
 def acts_on(suggestion_id: int | None, person_id: int | None) -> list[QuerySet[Any]]:
-    """What the person has answered, voted and set aside on a suggestion, for whichever side."""
+    """What the person has answered, voted and set aside on a suggestion, for whichever side; an
+    answer that a colleague has undone as well, or who is of the other side alone by now would learn
+    that it was.
+    """
     if suggestion_id is None or person_id is None:
         return []
     mine: dict[str, Any] = {"suggestion": suggestion_id, "by": person_id}
     return [
-        Decision.objects.filter(**mine, undone_at__isnull=True),
+        Decision.objects.filter(**mine).exclude(undone_by=person_id),
         Vote.objects.filter(**mine),
         SetAsideVote.objects.filter(**mine),
     ]

@@ -27,7 +27,7 @@ from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import barred_among
 from backend.suggestions.models import Pair, Suggestion
-from backend.suggestions.sides import cooling_end, lock_suggestion
+from backend.suggestions.sides import lock_suggestion, rest_from
 from backend.suggestions.states import SUGGESTION_TRANSITIONS
 
 _I = Introduction.Stage
@@ -249,7 +249,7 @@ def _move_locked(
     if stage == _I.CLOSED:
         Pair.objects.filter(
             pk=introduction.pair_id, block_reason=Pair.BlockReason.INTRODUCED
-        ).update(block_reason="", closed_until=cooling_end(now))
+        ).update(block_reason="", closed_until=rest_from(now))
         cancel_meetings_to_come(introduction, by)
     if (
         suggestion
@@ -259,7 +259,7 @@ def _move_locked(
         change_state(
             suggestion, "status", Suggestion.Status.WITHDRAWN, SUGGESTION_TRANSITIONS, closed_at=now
         )
-        Pair.objects.filter(pk=introduction.pair_id).update(closed_until=cooling_end(now))
+        Pair.objects.filter(pk=introduction.pair_id).update(closed_until=rest_from(now))
     elif suggestion and stage != _I.TO_INTRODUCE and suggestion.status == Suggestion.Status.MUTUAL:
         change_state(suggestion, "status", Suggestion.Status.INTRODUCED, SUGGESTION_TRANSITIONS)
     record(

@@ -27,7 +27,7 @@ from backend.introductions.states import PARTNERSHIP_TRANSITIONS
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair
-from backend.suggestions.sides import cooling_end, require_one_side
+from backend.suggestions.sides import require_one_side, rest_from
 
 _P = Partnership.Status
 YEARS_TO_REVIEW = 20  # at most, between one review and the next
@@ -142,7 +142,7 @@ def decide_partnership(
     values: dict[str, object] = {}
     if decision.new == _P.ENDED:
         values["ended_on"] = decided_on
-        rest = cooling_end(database_now())
+        rest = rest_from(database_now())
         Pair.objects.filter(pk=partnership.pair_id, block_reason=Pair.BlockReason.PARTNERS).update(
             block_reason="", closed_until=rest
         )

@@ -80,7 +80,7 @@ class NotificationsReadView(ApiView):
         "Mark messages as read", serializers.MarkedSerializer, takes=serializers.MarkReadSerializer
     )
     def post(self, request: Request, data: Data) -> object:
-        return {"marked": mark_read(by=current_user(request), notification_ids=data["ids"])}
+        return {"marked": mark_read(by=current_user(request), public_ids=data["ids"])}
 
 
 @open_to(GET=Level.SIGNED_IN)

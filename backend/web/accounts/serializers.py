@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from backend.accounts.models import ApiToken, User
 from backend.cities.models import CommunityRole
-from backend.common.bounds import LARGEST_ID, longest
+from backend.common.bounds import longest
 from backend.notifications.notices import kind_choices
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
@@ -30,7 +30,7 @@ class MeSerializer(serializers.Serializer):
 
 
 class NotificationSerializer(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = serializers.CharField(source="public_id")
     kind = serializers.ChoiceField(choices=kind_choices())
     community = CommunityNameSerializer(allow_null=True, help_text="Your side")
     subject_id = serializers.IntegerField(allow_null=True, help_text="What it is about, by kind")
@@ -41,7 +41,7 @@ class NotificationSerializer(serializers.Serializer):
 
 class MarkReadSerializer(StrictSerializer):
     ids = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=LARGEST_ID),
+        child=serializers.CharField(max_length=32),
         max_length=500,
         required=False,
         allow_null=True,

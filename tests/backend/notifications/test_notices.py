@@ -397,7 +397,7 @@ def test_inbox_is_ones_own_and_is_read_by_oneself() -> None:
     mine, others = NotificationFactory(), NotificationFactory()
 
     assert list(inbox(mine.recipient)) == [mine]
-    assert mark_read(by=mine.recipient, notification_ids=[mine.pk, others.pk]) == 1
+    assert mark_read(by=mine.recipient, public_ids=[mine.public_id, others.public_id]) == 1
     assert mark_read(by=mine.recipient) == 0
     assert unread_count(mine.recipient) == 0
     assert unread_count(others.recipient) == 1

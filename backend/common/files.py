@@ -17,7 +17,7 @@ from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, HttpRequest
 from django.utils.translation import gettext as _
 
-from backend.common.errors import Unavailable
+from backend.common.errors import Gone, Unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -122,11 +122,16 @@ def stored(file: FieldFile, content: bytes, *, suffix: str) -> Iterator[None]:
 
 
 def opened(file: FieldFile) -> File:
-    """A stored file, to be read. Raises Unavailable: the storage does not have it, or does not
-    answer.
+    """A stored file, to be read. Raises Gone: the storage does not have it (any more).
+    Unavailable: it does not answer.
     """
     try:
         return cast("File", file.open("rb"))
+    except FileNotFoundError as error:
+        _log.error("file_lost", name=str(file.name))
+        raise Gone(
+            _("This file is no longer in the storage. Ask its sender to send it again.")
+        ) from error
     except OSError as error:
         raise _unavailable(str(file.name), error) from error
 

@@ -26,7 +26,7 @@ from backend.accounts.models import ApiToken, User
 from backend.accounts.services import must_set_up_second_factor
 from backend.cities.models import CommunityRole, VettingLetter
 from backend.cities.permissions import actor_kind, reader_with, require_staff
-from backend.common.errors import Conflict, InvalidFields, NotAllowed, NotVisible
+from backend.common.errors import Conflict, Gone, InvalidFields, NotAllowed, NotVisible
 from backend.common.files import opened
 from backend.introductions.rationale import frozen_words_of
 from backend.notifications.models import Notification
@@ -366,10 +366,12 @@ def export_archive(*, by: User) -> IO[bytes]:
         letters = VettingLetter.objects.filter(by=by).order_by("pk")
         for number, letter in enumerate(letters, start=1):
             suffix = letter.file.name.rpartition(".")[2]
-            with (
-                opened(letter.file) as file,
-                archive.open(f"letters/{number}.{suffix}", "w") as entry,
-            ):
+            try:
+                file = opened(letter.file)
+            except Gone as lost:  # the others are theirs all the same
+                archive.writestr(f"letters/{number}-lost.txt", lost.message)
+                continue
+            with file, archive.open(f"letters/{number}.{suffix}", "w") as entry:
                 shutil.copyfileobj(file, entry)
     kept.seek(0)
     return kept

@@ -437,3 +437,17 @@ def test_archive_of_many_letters_is_not_gathered_in_memory(newcomer: CommunityRo
         assert [entry.file_size for entry in made.infolist()][1:] == [8_000_000] * 3
     for letter in VettingLetter.objects.all():
         letter.file.delete(save=False)
+
+
+@pytest.mark.django_db
+def test_file_that_the_storage_has_lost_is_said(newcomer: CommunityRole) -> None:
+    sent = send(newcomer, part(pdf()) + b"--x--\r\n").json()
+    default_storage.delete(str(VettingLetter.objects.get().file.name))
+    client = Client()
+    client.force_login(newcomer.user)
+    page = f"/communities/{newcomer.community_id}/profile/letters/{sent['id']}/"
+    for address in (f"{letters_of(newcomer)}{sent['id']}/", page):
+        answer = client.get(address)
+        assert (answer.status_code, "send it again" in answer.text) == (410, True)
+    with zipfile.ZipFile(export_archive(by=newcomer.user)) as archive:
+        assert archive.namelist() == ["data.json", "letters/1-lost.txt"]

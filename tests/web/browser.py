@@ -52,6 +52,9 @@ _AXE_SCRIPT = (
   };
 })();"""
 )
+# Sent once to a window, not to each page: half a megabyte on its way takes twice the time that it
+# runs. A page that is not looked at does not compile it.
+_LOAD_AXE = f"window.loadAxe = () => {{{_AXE_SCRIPT}}};"
 # All rules that are on by default. One of them waits for sound and video to load; the styles, which
 # axe would read again at each run, are for a rule that is off.
 _OPTIONS = "{resultTypes: ['violations'], preload: {assets: ['media']}}"
@@ -100,6 +103,7 @@ class Visitor:
     base: str
     complaints: list[str] = field(default_factory=list)
     received: int = 0
+    has_axe: bool = False
 
     @classmethod
     def at(
@@ -160,8 +164,16 @@ class Visitor:
     def violations(self) -> list[str]:
         """What axe finds against WCAG 2.2 AA and its best practices, one line each."""
         self.wait_until_styled()
-        self.page.evaluate(_AXE_SCRIPT)
+        self._load_axe()
         return self._found_by_axe()
+
+    def _load_axe(self) -> None:
+        """Into the present page; those that this window opens later have it at hand."""
+        if not self.has_axe:
+            self.page.context.add_init_script(_LOAD_AXE)
+            self.page.evaluate(_LOAD_AXE)
+            self.has_axe = True
+        self.page.evaluate("loadAxe()")
 
     def _found_by_axe(self) -> list[str]:
         """Of the page that axe is loaded into."""
@@ -176,7 +188,7 @@ class Visitor:
         before = self.page.viewport_size
         folder = os.environ.get("CSC_SCREENSHOTS")
         self.wait_until_styled()
-        self.page.evaluate(_AXE_SCRIPT)
+        self._load_axe()
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 800})
             wrong += [f"{width} px: {line}" for line in self._found_by_axe()]

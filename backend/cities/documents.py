@@ -31,6 +31,7 @@ _IMAGES = {
 }
 _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|script|iframe|\?php)", re.IGNORECASE)
 _BEFORE, _AFTER = b"\xef\xbb\xbf\r\n\t ", b"\r\n\t \x00\x1a"  # what mail and old editors add
+_DEVICE = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9¹²³]", re.IGNORECASE)  # Windows opens them
 # Marks that turn text around or cannot be seen: "letter\u202efdp.exe" would look like
 # "letterexe.pdf".
 _UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
@@ -98,6 +99,8 @@ def safe_name(name: str, suffix: str) -> str:
     last = PurePath(unicodedata.normalize("NFC", name).replace("\\", "/")).name
     seen = "".join(letter for letter in last if unicodedata.category(letter) not in _UNSEEN)
     stem = " ".join(PurePath(re.sub(r'[<>:"|?*%]', "_", seen)).stem.split()).strip(". ")
+    if _DEVICE.fullmatch(stem.partition(".")[0].strip()):
+        stem = f"_{stem}"
     return f"{stem[: _NAME_LENGTH - len(suffix)] or 'letter'}{suffix}"
 
 

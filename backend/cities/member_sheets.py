@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,9 @@ LARGEST_FILE = 5 * 1024 * 1024  # bytes
 MOST_ROWS = 10_000
 _MOST_COLUMNS = 40
 _LONGEST_CELL = 500
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The wide ones count in East Asian editions of Excel.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no workbook may have them
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -211,7 +214,10 @@ def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> SheetRow | 
 
 def neutral(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula. Numbers and days stay what they are."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = _CONTROL.sub(" ", value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def member_cells(row: Membership) -> list[Any]:

@@ -22,8 +22,8 @@ from openpyxl import Workbook  # type: ignore[import-untyped]
 from PIL import Image
 
 from backend.cities import services
-from backend.cities.documents import check_letter
-from backend.cities.member_sheets import read_sheet
+from backend.cities.documents import check_letter, safe_name
+from backend.cities.member_sheets import read_sheet, write_csv, write_excel
 from backend.cities.models import CommunityRole, MemberImport, VettingLetter
 from backend.common.errors import InvalidFields, NotVisible
 from backend.common.files import Application, ReadableRequest
@@ -296,6 +296,21 @@ def test_formula_over_several_cells_is_one() -> None:
     (_first, row) = read_sheet(rows(cell), person=1)[1]
     assert row.values["community"] == "=1+1"
     assert "like a formula" in row.problems[0]
+
+
+@pytest.mark.parametrize("value", ["\n=1+1", "＝1+1", "＋1", "－1", "＠x"])
+def test_no_cell_is_a_formula_in_another_edition_of_excel(value: str) -> None:
+    assert f"'{value}" in "".join(write_csv(["name"], [[value]]))
+
+
+def test_workbook_is_written_where_a_name_holds_control_characters() -> None:
+    written = write_excel(HEAD, [["A\x0bmes", "US", "2026-01-01"]], title="x")
+    assert read_sheet(written, person=1)[1][0].values["community"] == "A mes"
+
+
+@pytest.mark.parametrize("name", ["CON.pdf", "nul", "Aux.tar.pdf", "LPT1.x", "com¹"])
+def test_name_is_of_no_device(name: str) -> None:
+    assert safe_name(name, ".pdf").startswith("_")
 
 
 # Requests.

@@ -14,19 +14,25 @@ from django.urls import reverse
 
 from backend.accounts.models import User
 from backend.cities.models import CommunityRole, Profile, VettingLetter
+from backend.cities.queries import partnerships_to_confirm
 from backend.introductions.models import Introduction
 from backend.notifications.delivery import deliver
 from backend.notifications.mail_files import NOTICE, read_mail
 from backend.outbox.models import Event, Job
 from backend.outbox.topics import Topic
 from backend.suggestions.models import ScoringRun, Suggestion
+from backend.web.members.views import CLAIMS_PAGE
 from tests.factories import (
     CommunityFactory,
+    CountryFactory,
     DeliveryFactory,
+    ExistingPartnershipFactory,
     IntroductionFactory,
     JobFactory,
+    PlaceFactory,
     ScoringRunFactory,
     SuggestionFactory,
+    UserFactory,
 )
 from tests.letters import pdf
 from tests.web.conftest import SignIn, profile_of
@@ -202,6 +208,22 @@ def test_introduction_by_hand_wants_a_reason(suggestion: Suggestion, staff: Clie
     assert staff.post(address, {"because": " "}).status_code == 422
     assert staff.post(address, {"because": "The mayors have met."}).status_code == 302
     assert Introduction.objects.get().opened_because == "The mayors have met."
+
+
+def test_wrong_answer_to_a_claim_is_shown_on_the_page_of_its_row(staff: Client) -> None:
+    places = PlaceFactory.create_batch(2, country_id=CountryFactory(code="JP").pk, name="Sakai")
+    rows = ExistingPartnershipFactory.create_batch(CLAIMS_PAGE + 1, name="Sakai")
+    last = partnerships_to_confirm(UserFactory(curator=True)).last()
+    assert last is not None and last in rows
+    address = url("staff_claim_answer", last.pk)
+    answer = staff.post(address, {"answer": "confirmed", "place_id": ""})
+    assert answer.status_code == 422
+    assert f"claim-{last.pk}-place_id" in answer.text
+    assert all(f"({place.pk})" in answer.text for place in places)
+    answer = staff.post(address, {"answer": "confirmed", "place_id": "0"})
+    assert answer.status_code == 302
+    last.refresh_from_db()
+    assert (last.state, last.place_id) == ("confirmed", None)
 
 
 def test_run_is_asked_for_and_followed(staff: Client) -> None:

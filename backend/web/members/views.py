@@ -236,9 +236,12 @@ CLAIMS_PAGE = 20
 def _list(
     request: HttpRequest, *, wrong: ClaimForm | None = None, status: int = 200
 ) -> HttpResponse:
-    page = Paginator(partnerships_to_confirm(current_user(request)), CLAIMS_PAGE).get_page(
-        request.GET.get("page")
-    )
+    found = partnerships_to_confirm(current_user(request))
+    number: str | int | None = request.GET.get("page")
+    if wrong is not None:  # the page that holds its row, for the errors to be beside it
+        ids = list(found.values_list("pk", flat=True))
+        number = ids.index(wrong.claim_id) // CLAIMS_PAGE + 1 if wrong.claim_id in ids else 1
+    page = Paginator(found, CLAIMS_PAGE).get_page(number)
     places = places_named(page)
     rows = [(row, claim_words(row), _claim_form(row, places, wrong)) for row in page]
     context = {

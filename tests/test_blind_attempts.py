@@ -17,6 +17,7 @@ import pytest
 from django.conf import settings
 from django.core import mail
 from django.db import connection, transaction
+from django.db.models import F
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
@@ -67,7 +68,8 @@ def seen_by(scene: TwoSides, letter: str = "b") -> dict[str, Any]:
     """What the side reads of its suggestions, its trail and its notices."""
     client, own, pk = scene.clients[letter], scene.of(letter)["community_id"], scene.suggestion.pk
     one, trail = f"communities/{own}/suggestions/{pk}/", f"communities/{own}/events/"
-    api = (f"communities/{own}/suggestions/", one, trail, "notifications/")
+    queue = f"communities/{own}/suggestions/"
+    api = (queue, f"{queue}counts/", one, trail, "notifications/")
     seen = {path: plain(client.get(f"/api/v1/{path}")) for path in api}
     if seen[one][0] != 200:
         seen["page"] = plain(client.get(f"/{one}"))
@@ -157,7 +159,10 @@ def set_aside_in_a(scene: TwoSides) -> None:
 
 
 def remind(scene: TwoSides) -> None:
+    """Who has not answered this one is reminded of it, and of nothing else."""
     pass_time(days=45)
+    later = F("expires_at") + dt.timedelta(days=30)
+    Suggestion.objects.exclude(pk=scene.suggestion.pk).update(expires_at=later)
     services.remind_of_expiry()
 
 
@@ -465,4 +470,5 @@ def test_no_public_address_tells(scene: TwoSides) -> None:
         opened = (client.get(address_of(name, values), REMOTE_ADDR="9.9.9.9") for name in names)
         return {name: plain(response) for name, response in zip(names, opened, strict=True)}
 
-    assert_alike(scene, look, "pending", "declined")
+    found = assert_alike(scene, look, "pending", "declined")
+    assert b"_seconds" not in found["readyz"][2], "of the last work, which an answer asks for"

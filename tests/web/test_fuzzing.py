@@ -17,7 +17,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection, transaction
 from django.middleware.csrf import _get_new_csrf_string
 from drf_spectacular.generators import SchemaGenerator
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -78,12 +78,13 @@ def one_connection() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("one_connection")
-@pytest.mark.parametrize("actor", ["official", "curator"])
-def test_no_request_breaks_the_promise_of_the_document(world: World, actor: str) -> None:
-    known, headers = things_that_exist(world), signed_in(world, actor)
+def test_no_request_breaks_the_promise_of_the_document(world: World) -> None:
+    """Each request is drawn once, which takes most of the time, and sent by both actors."""
+    known = things_that_exist(world)
+    headers = {actor: signed_in(world, actor) for actor in ("official", "curator")}
     schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(public=True))
     schema.app = application
-    seen: set[int] = set()
+    seen: dict[str, set[int]] = {actor: set() for actor in headers}
     for result in schema.get_all_operations():
         operation = result.ok()
         named = {name: value for name, value in known.items() if f"{{{name}}}" in operation.path}
@@ -105,12 +106,14 @@ def test_no_request_breaks_the_promise_of_the_document(world: World, actor: str)
         )
         @given(case=st.one_of(drawn))
         def ask(case: schemathesis.Case) -> None:
-            with transaction.atomic():
-                response = case.call(headers=headers)
-                transaction.set_rollback(True)
-            seen.add(response.status_code)
-            case.validate_response(response, checks=CHECKS)
+            for actor in headers:
+                note(f"as the {actor}")
+                with transaction.atomic():
+                    response = case.call(headers=headers[actor])
+                    transaction.set_rollback(True)
+                seen[actor].add(response.status_code)
+                case.validate_response(response, checks=CHECKS)
 
         ask()
         assert connection.in_atomic_block
-    assert seen >= {200, 404, 422}
+    assert all(statuses >= {200, 404, 422} for statuses in seen.values()), seen

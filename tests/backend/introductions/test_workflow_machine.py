@@ -159,7 +159,7 @@ class Model:
         if self.status in ("mutual", "introduced"):
             return self.status
         if self.was_mutual:
-            return "closed"
+            return "ended"
         own = self.states[side]
         if own in ("declined", "withdrawn"):
             return own

@@ -118,22 +118,22 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """One direction's preference, written so that a block of it is two matrix products.
+    """One direction's gain, written so that a block of it is one matrix product.
 
-    For a left row i and a right row j (whatever the direction, left is always first): ``numerator =
-    numerator_left[i] @ numerator_right[j]``, ``presence = presence_left[i] @ presence_right[j]``,
-    ``preference = (numerator + prior_weight * prior) / (presence + prior_weight)`` in [0, 1], and
-    ``coverage = presence / total_weight[the side whose preference this is]``. All arrays float32,
-    C-contiguous.
+    For a left row i and a right row j (whatever the direction, left is always first): ``gain =
+    gain_left[i] @ gain_right[j]``, a mean of lifts, negative where j brings less than what is
+    typical; ``preference = 1 / (1 + exp(-(slope * gain + intercept)))``; and ``coverage =
+    presence_left[i] @ presence_right[j] / total_weight[the side whose preference this is]``. All
+    arrays float32, C-contiguous. ``slope`` is positive.
     """
 
-    numerator_left: FloatArray  # (n_left, d)
-    numerator_right: FloatArray  # (n_right, d)
+    gain_left: FloatArray  # (n_left, d)
+    gain_right: FloatArray  # (n_right, d)
     presence_left: FloatArray  # (n_left, f)
     presence_right: FloatArray  # (n_right, f)
     total_weight: FloatArray  # (n_left,) for left→right, (n_right,) for right→left
-    prior: float
-    prior_weight: float
+    slope: float
+    intercept: float
 
 
 class EligibilityMask(Protocol):
@@ -165,7 +165,9 @@ class GroupedMask(EligibilityMask, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PairExceptions:
-    """Exact values, by (row, col), of pairs outside the product form (ties to one community)."""
+    """Exact gains and coverages, by (row, col), of pairs outside the product form (ties to one
+    community).
+    """
 
     rows: IntArray
     cols: IntArray

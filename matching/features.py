@@ -26,7 +26,7 @@ from matching.types import (
     Vocabulary,
 )
 
-SCHEMA = "features-1"  # raise it when the meaning of a column changes
+SCHEMA = "features-2"  # raise it when the meaning of a column changes
 
 
 @dataclass(frozen=True, slots=True)

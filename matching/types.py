@@ -15,6 +15,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 _EMPTY: Mapping[str, float] = MappingProxyType({})
+_NO_RELATIONS: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Vocabulary:
     """Words by which a story may mention a code, in any language: "topic:port_logistics" -> ("port
     logistics", "logística portuaria").
     """
+    # Need topic -> {offer topic: 0.25 or 0.5}: an offer that meets the need in part
+    near: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _NO_RELATIONS)
+    # Challenge -> {offer topic: 0.25, 0.5 or 1}: an offer that answers the challenge
+    answers: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _NO_RELATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,10 @@ class ProfileRecord:
     sectors: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     # Importance 1..3
     themes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    needs: frozenset[str] = frozenset()
-    offers: frozenset[str] = frozenset()
+    # At most 10, the most important first: the first three count double. A set is an older record,
+    # whose order is not known: there none does.
+    needs: tuple[str, ...] | frozenset[str] = ()
+    offers: frozenset[str] = frozenset()  # at most 10
     challenges: frozenset[str] = frozenset()
     institutions: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()

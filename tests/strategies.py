@@ -23,6 +23,16 @@ VOCABULARY = Vocabulary(
         "topic:water": ("water management", "水管理"),
         "topic:ports": ("port logistics", "logística portuaria"),
     },
+    near={
+        "ports": {"water": 0.25},
+        "startups": {"training": 0.5, "heritage": 0.25},
+        "training": {"startups": 0.5},
+        "water": {"ports": 0.25},
+    },
+    answers={  # nothing answers housing
+        "drought": {"water": 0.5},
+        "flooding": {"water": 1.0, "ports": 0.5, "training": 0.25},
+    },
 )
 FOREIGN = ("DE", "FR", "JP", "MX")
 REGIONS = {
@@ -43,6 +53,13 @@ STORIES = (
 
 def code_sets(codes: tuple[str, ...]) -> st.SearchStrategy[frozenset[str]]:
     return st.frozensets(st.sampled_from(codes), max_size=len(codes))
+
+
+def ordered_needs() -> st.SearchStrategy[tuple[str, ...] | frozenset[str]]:
+    """In order, or from a record of before there was one."""
+    topics = VOCABULARY.topics
+    in_order = st.lists(st.sampled_from(topics), unique=True, max_size=len(topics)).map(tuple)
+    return in_order | code_sets(topics)
 
 
 def levels(codes: tuple[str, ...]) -> st.SearchStrategy[dict[str, int]]:
@@ -111,7 +128,7 @@ _FACTS = {
     "income_band": known_or_not(st.integers(1, 4)),
     "sectors": levels(VOCABULARY.sectors),
     "themes": levels(VOCABULARY.themes),
-    "needs": code_sets(VOCABULARY.topics),
+    "needs": ordered_needs(),
     "offers": code_sets(VOCABULARY.topics),
     "challenges": code_sets(VOCABULARY.challenges),
     "institutions": code_sets(VOCABULARY.institutions),

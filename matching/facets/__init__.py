@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from matching.facets.anchored import Climate, Income, Languages, Seat, TimeZone
-from matching.facets.coded import NeedsOffers, Overlap, Strengths
+from matching.facets.coded import AnsweringOffers, NeedsOffers, Overlap, Strengths
 from matching.facets.facts import (
     Distance,
     Readiness,
@@ -53,12 +53,24 @@ class Facet:
 
 
 FACETS: tuple[Facet, ...] = (
-    Facet("needs_offers", HIGH, lambda given: (NeedsOffers(given.vocabulary.topics),)),
+    Facet(
+        "needs_offers",
+        HIGH,
+        lambda given: (NeedsOffers(given.vocabulary.topics, given.vocabulary.near),),
+    ),
     Facet("ties", HIGH, lambda _: (Ties(),)),
     Facet(
         "challenges",
         HIGH,
-        lambda given: (Overlap("challenges", "challenge", given.vocabulary.challenges),),
+        lambda given: (
+            Overlap("challenges", "challenge", given.vocabulary.challenges, share=0.625),
+            AnsweringOffers(
+                given.vocabulary.challenges,
+                given.vocabulary.topics,
+                given.vocabulary.answers,
+                share=0.375,
+            ),
+        ),
     ),
     Facet(
         "sectors",

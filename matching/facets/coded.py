@@ -1,8 +1,10 @@
-"""Parts over controlled codes: needs → offers, challenges, institutions, sectors, themes."""
+"""Parts over controlled codes: needs → offers, challenges and what answers them, institutions,
+sectors, themes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,43 +21,178 @@ from matching.facets.part import (
     symmetric,
     unit_rows,
 )
-from matching.types import ProfileRecord
+from matching.types import IntArray, OutOfRangeError, ProfileRecord
+
+FIRST_NEEDS = 3  # of an ordered list count double
+
+
+class RelatedOffers:
+    """How far each wanted code is met by an offer: in full or in part, 0..1.
+
+    ``table[w, o]`` is the level to which offer o meets the wanted code w. A community meets w as
+    far as the best of its offers does, so one more offer never lowers anything. Raises ValueError
+    for a table that names codes outside of the lists, or levels outside of ]0, 1].
+    """
+
+    def __init__(
+        self,
+        wanted: tuple[str, ...],
+        topics: tuple[str, ...],
+        levels: Mapping[str, Mapping[str, float]],
+    ) -> None:
+        self.wanted, self.offers = CodeList.of("wanted", wanted), CodeList.of("offers", topics)
+        self.table: Float64 = np.zeros((len(wanted), len(topics)))
+        for code, related in levels.items():
+            for offer, level in related.items():
+                if code not in self.wanted.index or offer not in self.offers.index:
+                    raise ValueError(f"{code!r} and {offer!r} are not both in the vocabulary")
+                if not 0 < level <= 1:
+                    raise ValueError(f"{code!r} to {offer!r} is {level!r}, not above 0 and up to 1")
+                self.table[self.wanted.index[code], self.offers.index[offer]] = level
+
+    def met(self, offered: Float64) -> Float64:
+        """(n, wanted) 0..1 from (n, topics) of 0 and 1."""
+        best = np.zeros((len(offered), len(self.table)))
+        for level in np.unique(self.table[self.table > 0]):  # few: ascending, the best stays
+            best[offered @ (self.table == level).T > 0] = level
+        return best
+
+    def best_offer(self, code: str, offers: Iterable[str]) -> tuple[str, float] | None:
+        """The offer that meets the code best (of equals the first by name) and its level."""
+        row = self.table[self.wanted.index[code]]
+        levels = {offer: float(row[self.offers.index[offer]]) for offer in sorted(offers)}
+        offer = max(levels, key=levels.__getitem__, default=None)
+        return None if offer is None or not levels[offer] else (offer, levels[offer])
 
 
 class NeedsOffers(Part):
-    """How much of what i needs j offers: Σ rarity of i's needs that j offers / Σ rarity of i's
-    needs.
+    """How much of what i needs j offers: Σ value of i's needs · how far j meets each / Σ value of
+    i's needs.
 
-    Directional: what i offers plays no part when i chooses. A contribution of the partner raises
-    willingness (Baycan-Levent 2010).
+    A need's value is its rarity among the offers, doubled for the first three of an ordered list.
+    An offer meets its own topic in full and a near one in part. Directional: what i offers plays
+    no part when i chooses. A contribution of the partner raises willingness (Baycan-Levent 2010).
     """
 
     name = "needs_offers"
 
-    def __init__(self, topics: tuple[str, ...]) -> None:
+    def __init__(
+        self, topics: tuple[str, ...], near: Mapping[str, Mapping[str, float]] | None = None
+    ) -> None:
         self.needs, self.offers = CodeList.of("needs", topics), CodeList.of("offers", topics)
+        self.related = RelatedOffers(topics, topics, near or {})
+        np.fill_diagonal(self.related.table, 1.0)
         self.rarity_: Float64 = np.ones(len(topics))
 
     def fit(self, left: Records, right: Records) -> None:
-        # A need that few can meet is worth more when it is met
+        # A need that few can meet is worth more when it is met; near offers do not make it common
         self.rarity_ = self.offers.rarity(left, right)
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
-        needs, seeks = self.needs.multi_hot(records)
-        offered, offers = self.offers.multi_hot(records)
-        needs *= self.rarity_
+        rows, cols = self.needs.entries(records)
+        needs = np.zeros((len(records), len(self.needs.codes)))
+        needs[rows, cols] = self.rarity_[cols] * _emphasis(records, rows)
+        _check_distinct(records, rows, needs)
+        seeks = filled(needs)
         needs /= np.where(seeks, needs.sum(axis=1), 1.0)[:, None]
-        return EncodedPart(needs.astype(np.float32), offered.astype(np.float32), seeks, offers)
+        offered, offers = self.offers.multi_hot(records)
+        met = self.related.met(offered)
+        return EncodedPart(needs.astype(np.float32), met.astype(np.float32), seeks, offers)
 
     def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
-        value = {code: float(self.rarity_[self.needs.index[code]]) for code in chooser.needs}
+        needs = tuple(chooser.needs)
+        emphasis = _emphasis((chooser,), np.zeros(len(needs), dtype=np.int64))
+        value = {
+            code: float(self.rarity_[self.needs.index[code]] * times)
+            for code, times in zip(needs, emphasis, strict=True)
+        }
         total = sum(value.values())
-        return tuple(
-            (f"topic:{code}", value[code] / total) for code in sorted(chooser.needs & chosen.offers)
-        )
+        found: list[tuple[str, float]] = []
+        for code in sorted(needs):
+            best = self.related.best_offer(code, chosen.offers)
+            if best is not None:
+                offer, level = best
+                name = f"topic:{code}" if offer == code else f"near_topic:{code}>{offer}"
+                found.append((name, level * value[code] / total))
+        return tuple(found)
 
     def state(self) -> Iterable[Any]:
-        return (self.needs.codes, self.rarity_)
+        return (self.needs.codes, self.rarity_, self.related.table, FIRST_NEEDS)
+
+
+def _emphasis(records: Records, rows: IntArray) -> Float64:
+    """(entries,) 2 for the first needs of an ordered list, else 1; ``rows`` as ``entries`` gives
+    them, ascending.
+    """
+    ordered = np.fromiter((isinstance(r.needs, tuple) for r in records), np.bool_, len(records))
+    position = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return np.where(ordered[rows] & (position < FIRST_NEEDS), 2.0, 1.0)
+
+
+def _check_distinct(records: Records, rows: IntArray, needs: Float64) -> None:
+    repeated = np.bincount(rows, minlength=len(needs)) > np.count_nonzero(needs, axis=1)
+    if repeated.any():
+        record = records[int(repeated.argmax())]
+        code = next(code for code in record.needs if list(record.needs).count(code) > 1)
+        raise OutOfRangeError(record.id, "needs", f"{code!r} occurs twice; name every need once")
+
+
+class AnsweringOffers(Part):
+    """How far what j offers answers i's challenges: Σ rarity of i's challenges · how far j's best
+    offer answers each / Σ rarity of i's challenges.
+
+    A challenge shared is an interest shared; an offer that answers it is help (a city that has
+    built flood protection, for one that is flooded). Only challenges that some offer answers count.
+    """
+
+    name = "answers"
+
+    def __init__(
+        self,
+        challenges: tuple[str, ...],
+        topics: tuple[str, ...],
+        answers: Mapping[str, Mapping[str, float]],
+        share: float = 1.0,
+    ) -> None:
+        self.share = share
+        self.challenges = CodeList.of("challenges", challenges)
+        self.offers = CodeList.of("offers", topics)
+        self.related = RelatedOffers(challenges, topics, answers)
+        self.rarity_: Float64 = self._answerable()
+
+    def _answerable(self) -> Float64:
+        return np.asarray(self.related.table.any(axis=1), dtype=np.float64)
+
+    def fit(self, left: Records, right: Records) -> None:
+        # A challenge that few can answer is worth more when it is answered
+        offered = np.concatenate([self.offers.multi_hot(side)[0] for side in (left, right)])
+        able = 1.0 + self.related.met(offered).sum(axis=0)
+        stating = 1.0 + float(filled(offered).sum())
+        self.rarity_ = self._answerable() * (1.0 + np.log(stating / able))
+
+    def encode(self, records: Records, side: Side) -> EncodedPart:
+        asked = self.challenges.multi_hot(records)[0] * self.rarity_
+        seeks = filled(asked)
+        asked /= np.where(seeks, asked.sum(axis=1), 1.0)[:, None]
+        offered, offers = self.offers.multi_hot(records)
+        met = self.related.met(offered)
+        return EncodedPart(asked.astype(np.float32), met.astype(np.float32), seeks, offers)
+
+    def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
+        value = {
+            code: float(self.rarity_[self.challenges.index[code]]) for code in chooser.challenges
+        }
+        total = sum(value.values())
+        found: list[tuple[str, float]] = []
+        for code in sorted(value):
+            best = self.related.best_offer(code, chosen.offers)
+            if best is not None:
+                offer, level = best
+                found.append((f"answer:{code}>{offer}", level * value[code] / total))
+        return tuple(found)
+
+    def state(self) -> Iterable[Any]:
+        return (self.challenges.codes, self.rarity_, self.related.table)
 
 
 class Overlap(Part):

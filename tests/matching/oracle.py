@@ -9,13 +9,14 @@ direction or None.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from matching.types import ProfileRecord, Snapshot
 from matching.weights import Weights
+from tests.strategies import VOCABULARY
 
 DEFAULT_IMPORTANCE = {
     "needs_offers": 3,
@@ -60,7 +61,8 @@ class Oracle:
     def similarities(self, i: ProfileRecord, j: ProfileRecord) -> Iterator[Similarity]:
         yield "needs_offers", 1, self.needs_met(i, j)
         yield "ties", 1, self.tie(i, j)
-        yield "challenges", 1, self.overlap("challenges", i, j)
+        yield "challenges", 0.625, self.overlap("challenges", i, j)
+        yield "challenges", 0.375, self.answered(i, j)
         yield "sectors", 1, self.cosine("sectors", i, j, rare=True)
         yield "themes", 1, self.cosine("themes", i, j, rare=False)
         yield "institutions", 0.25, self.overlap("institutions", i, j)
@@ -125,9 +127,26 @@ class Oracle:
     def needs_met(self, i: ProfileRecord, j: ProfileRecord) -> float | None:
         if not i.needs or not j.offers:
             return None
-        return sum(self.rarity("offers", t) for t in i.needs & j.offers) / sum(
-            self.rarity("offers", t) for t in i.needs
+        first = i.needs[:3] if isinstance(i.needs, tuple) else ()
+        value = {t: self.rarity("offers", t) * (2 if t in first else 1) for t in i.needs}
+        met = sum(
+            v * (1 if t in j.offers else best(VOCABULARY.near, t, j)) for t, v in value.items()
         )
+        return met / sum(value.values())
+
+    def answered(self, i: ProfileRecord, j: ProfileRecord) -> float | None:
+        asked = i.challenges & VOCABULARY.answers.keys()
+        if not asked or not j.offers:
+            return None
+        offering = [r for r in (*self.snapshot.left, *self.snapshot.right) if r.offers]
+        value = {
+            c: 1
+            + math.log(
+                (1 + len(offering)) / (1 + sum(best(VOCABULARY.answers, c, r) for r in offering))
+            )
+            for c in asked
+        }
+        return sum(value[c] * best(VOCABULARY.answers, c, j) for c in asked) / sum(value.values())
 
     def tie(self, i: ProfileRecord, j: ProfileRecord) -> float | None:
         if not i.ties and not i.tie_hints:
@@ -193,6 +212,11 @@ def wanted(i: ProfileRecord, j: ProfileRecord) -> bool:
     return j.country in sought.countries or (
         bool(sought.regions) and j.region in (None, *sought.regions)
     )
+
+
+def best(table: Mapping[str, Mapping[str, float]], code: str, j: ProfileRecord) -> float:
+    """How far the best of j's offers meets the code."""
+    return max((table.get(code, {}).get(offer, 0.0) for offer in j.offers), default=0.0)
 
 
 def both(a, b, similarity):

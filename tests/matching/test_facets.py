@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from matching.facets import FACETS, FitOptions
 from matching.facets.anchored import Climate, Income, Languages, Seat, TimeZone
-from matching.facets.coded import NeedsOffers, Overlap, Strengths
+from matching.facets.coded import AnsweringOffers, NeedsOffers, Overlap, Strengths
 from matching.facets.facts import (
     Distance,
     Readiness,
@@ -23,8 +26,10 @@ from matching.facets.facts import (
 from matching.facets.part import Part
 from matching.facets.story import Story
 from matching.facets.ties import Ties
-from matching.types import OutOfRangeError, ProfileRecord, Tie
-from tests.strategies import VOCABULARY
+from matching.types import OutOfRangeError, ProfileRecord, Snapshot, Tie
+from matching.weights import Weights
+from tests.matching.oracle import Oracle
+from tests.strategies import VOCABULARY, records, snapshots
 
 
 def us(**known: Any) -> ProfileRecord:
@@ -88,6 +93,117 @@ def test_needs_offers_counts_a_rare_offer_more() -> None:
     assert met_rarely is not None
     assert met_commonly < 0.5 < met_rarely
     assert part.items(i, rare, met_rarely) == (("topic:water", pytest.approx(met_rarely)),)
+
+
+def test_the_first_three_needs_count_double() -> None:
+    part = NeedsOffers(VOCABULARY.topics)
+    needs = ("water", "heritage", "ports", "training", "startups")
+    i = us(needs=needs)
+    for topic in needs:
+        others = [
+            ProfileRecord(k, "DE", offers=codes(t)) for k, t in enumerate(needs, 10) if t != topic
+        ]
+        first, last = (2 / 8, 1 / 8)
+        expected = first if topic in needs[:3] else last
+        assert similarity(part, i, abroad(offers=codes(topic)), *others) == pytest.approx(expected)
+    unordered = us(needs=frozenset(needs))
+    assert part.encode([unordered], "left").seeker.max() == pytest.approx(1 / 5)
+
+
+def test_a_need_said_twice_is_named() -> None:
+    with pytest.raises(OutOfRangeError, match=r"record 1, field 'needs': 'water' occurs twice"):
+        NeedsOffers(VOCABULARY.topics).encode([us(needs=("water", "ports", "water"))], "left")
+
+
+def test_a_near_offer_meets_a_need_in_part_and_the_best_offer_decides() -> None:
+    part = NeedsOffers(VOCABULARY.topics, VOCABULARY.near)
+    i = us(needs=("startups",))
+    heritage, training = codes("heritage"), codes("heritage", "training")
+    assert similarity(part, i, abroad(offers=heritage)) == pytest.approx(0.25)
+    assert similarity(part, i, abroad(offers=training)) == pytest.approx(0.5)
+    assert part.items(i, abroad(offers=training), 0.5) == (("near_topic:startups>training", 0.5),)
+    exact = abroad(offers=training | codes("startups"))
+    assert similarity(part, i, exact) == pytest.approx(1.0)
+    assert part.items(i, exact, 1.0) == (("topic:startups", 1.0),)
+    back = us(needs=("heritage",))  # a relation has a direction: startups are no heritage
+    assert similarity(part, back, abroad(offers=codes("startups"))) == 0
+    assert part.items(back, abroad(offers=codes("startups")), 0.0) == ()
+
+
+def test_near_offers_make_a_need_no_commoner() -> None:
+    part = NeedsOffers(VOCABULARY.topics, VOCABULARY.near)
+    crowd = [ProfileRecord(k, "DE", offers=codes("startups")) for k in range(10, 15)]
+    part.fit([us(needs=("training",))], crowd)
+    rarity = dict(zip(VOCABULARY.topics, part.rarity_, strict=True))
+    assert rarity["training"] == rarity["heritage"] > rarity["startups"]
+
+
+def test_offers_answer_challenges() -> None:
+    part = AnsweringOffers(VOCABULARY.challenges, VOCABULARY.topics, VOCABULARY.answers)
+    i = us(challenges=codes("flooding", "housing"))  # nothing answers housing: it does not count
+    assert similarity(part, i, abroad(offers=codes("water", "training"))) == pytest.approx(1.0)
+    assert similarity(part, i, abroad(offers=codes("training"))) == pytest.approx(0.25)
+    assert similarity(part, i, abroad(offers=codes("heritage"))) == 0
+    assert similarity(part, us(challenges=codes("housing")), abroad(offers=codes("water"))) is None
+    assert similarity(part, i, abroad(challenges=codes("flooding"))) is None
+    both, j = us(challenges=codes("flooding", "drought")), abroad(offers=codes("water", "ports"))
+    found = similarity(part, both, j)
+    assert found is not None
+    items = part.items(both, j, found)
+    assert [name for name, _ in items] == ["answer:drought>water", "answer:flooding>water"]
+    assert sum(value for _, value in items) == pytest.approx(found)
+
+
+@settings(max_examples=200)
+@given(records(1, "US"), records(2, "DE"), st.sampled_from(VOCABULARY.topics))
+def test_an_offer_more_never_lowers_what_is_met_or_answered(
+    i: ProfileRecord, j: ProfileRecord, offer: str
+) -> None:
+    """With rarities as they were; what is met lies between 0 and 1, and the items sum to it."""
+    for part in (
+        NeedsOffers(VOCABULARY.topics, VOCABULARY.near),
+        AnsweringOffers(VOCABULARY.challenges, VOCABULARY.topics, VOCABULARY.answers),
+    ):
+        part.fit([i], [j])
+        more = replace(j, offers=j.offers | {offer})
+        seeker = part.encode([i], "left").seeker[0]
+        before, after = (
+            float(seeker @ part.encode([other], "right").offered[0]) for other in (j, more)
+        )
+        assert 0 <= before <= after + 1e-6
+        assert after <= 1 + 1e-6
+        assert sum(value for _, value in part.items(i, j, before)) == pytest.approx(before)
+
+
+@settings(max_examples=100)
+@given(snapshots())
+def test_needs_met_and_challenges_answered_as_the_oracle_writes_them(snapshot: Snapshot) -> None:
+    oracle = Oracle(snapshot, Weights.from_facets({}, version="any"), lambda _: None)
+    for part, plain in (
+        (NeedsOffers(VOCABULARY.topics, VOCABULARY.near), oracle.needs_met),
+        (
+            AnsweringOffers(VOCABULARY.challenges, VOCABULARY.topics, VOCABULARY.answers),
+            oracle.answered,
+        ),
+    ):
+        part.fit(snapshot.left, snapshot.right)
+        mine = part.encode(snapshot.right, "right")
+        theirs = part.encode(snapshot.left, "left")
+        for row, i in enumerate(snapshot.right):
+            for col, j in enumerate(snapshot.left):
+                known = mine.seeks[row] and theirs.offers[col]
+                found = float(mine.seeker[row] @ theirs.offered[col]) if known else None
+                expected = plain(i, j)
+                assert found == (None if expected is None else pytest.approx(expected, abs=1e-6))
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [({"ports": {"gold": 0.5}}, "not both in the vocabulary"), ({"ports": {"water": 0}}, "is 0")],
+)
+def test_a_relation_that_cannot_be_used_is_named(table: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        NeedsOffers(VOCABULARY.topics, table)
 
 
 def test_challenges_shared_by_equal_sets_and_by_ticking_every_box() -> None:

@@ -162,7 +162,7 @@ def community_record(
         income_band=facts.get("income_band") or community.country.income_band,
         sectors=document_value(document, "sectors", "strengths") or {},
         themes=document_value(document, "themes", "importances") or {},
-        needs=frozenset(document_value(document, "needs_offers", "needs") or ()),
+        needs=tuple(document_value(document, "needs_offers", "needs") or ()),
         offers=frozenset(document_value(document, "needs_offers", "offers") or ()),
         challenges=frozenset(document_value(document, "challenges", "challenges") or ()),
         institutions=frozenset(facts.get("institutions") or ()),

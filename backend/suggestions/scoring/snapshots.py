@@ -115,6 +115,7 @@ def _plain(value: Any) -> Any:
 
 def _record_fields(record: ProfileRecord) -> dict[str, Any]:
     fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    fields["needs_ordered"] = isinstance(record.needs, tuple)
     fields["ties"] = [dataclasses.astuple(tie) for tie in record.ties]
     fields["sought"] = {f.name: getattr(record.sought, f.name) for f in dataclasses.fields(Sought)}
     return fields
@@ -135,14 +136,18 @@ def pack_snapshot(snapshot: Snapshot) -> bytes:
 
 _FIELDS = {field.name for field in dataclasses.fields(ProfileRecord)}
 _SETS = {
-    field.name for field in dataclasses.fields(ProfileRecord) if "frozenset" in str(field.type)
+    field.name
+    for field in dataclasses.fields(ProfileRecord)
+    if str(field.type).startswith("frozenset")
 }
 _SOUGHT_FIELDS = {field.name for field in dataclasses.fields(Sought)}
 
 
 def _unpack_record(fields: dict[str, Any]) -> ProfileRecord:
+    ordered = fields.get("needs_ordered", False)
     fields = {name: value for name, value in fields.items() if name in _FIELDS}
     fields |= {name: frozenset(fields[name]) for name in _SETS & fields.keys()}
+    fields["needs"] = (tuple if ordered else frozenset)(fields.get("needs", ()))
     fields["ties"] = tuple(Tie(*tie) for tie in fields["ties"])
     wish = {name: value for name, value in fields["sought"].items() if name in _SOUGHT_FIELDS}
     for name, value in wish.items():
@@ -159,6 +164,9 @@ def fingerprint(packed: bytes) -> str:
 def unpack_snapshot(packed: bytes, version: str) -> Snapshot:
     """The snapshot that ``pack_snapshot`` wrote, here or in another version of the service: what a
     record lacks is not known, and what this version's records do not have is ignored.
+
+    A record without "needs_ordered" is of before needs had an order, written sorted by code: its
+    needs become a set, and none of them counts double.
     """
     content = json.loads(zlib.decompress(packed))
     return Snapshot(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import random
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,8 +26,16 @@ from backend.suggestions.models import (
     ScoringShard,
     Suggestion,
 )
-from backend.suggestions.scoring import engine_for, freeze_snapshot, rank, ranking_rows, records
+from backend.suggestions.scoring import (
+    engine_for,
+    freeze_snapshot,
+    rank,
+    ranking_rows,
+    records,
+    snapshots,
+)
 from backend.suggestions.services import ranked_pairs, ranking_cache, runs, suggestions_from_ranking
+from matching.types import ProfileRecord, Snapshot
 from tests.factories import (
     CommunityFactory,
     ListedPartnershipFactory,
@@ -147,6 +156,20 @@ def test_visible_run_of_an_older_version_stays_readable(world: Any) -> None:
     ranking_cache.forget()
     assert runs.rescore_communities([world[0][0].pk])
     assert _rows(run) == before
+
+
+def test_snapshot_keeps_the_order_of_needs_and_knows_where_there_was_none() -> None:
+    needs = ("water_management", "affordable_housing", "urban_planning", "biodiversity")
+    given = Snapshot(left=(ProfileRecord(1, "US", needs=needs),), right=())
+    packed = snapshots.pack_snapshot(given)
+    assert snapshots.unpack_snapshot(packed, "").left == given.left
+    content = json.loads(zlib.decompress(packed))
+    content["left"][0] |= {"needs": sorted(needs)}
+    del content["left"][0]["needs_ordered"]
+    older = snapshots.unpack_snapshot(zlib.compress(json.dumps(content).encode()), "").left
+    assert older[0].needs == frozenset(needs)
+    repacked = snapshots.pack_snapshot(replace(given, left=older))
+    assert snapshots.unpack_snapshot(repacked, "").left == older
 
 
 def test_second_run_waits_until_the_first_is_over(world: Any) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matching.types import BoolArray, IntArray, ProfileRecord, Snapshot
+from matching.types import BoolArray, IntArray, ProfileRecord, Snapshot, Sought
 
 Place = tuple[str, str | None]  # country, region
 MAX_FORMS = 62
@@ -197,14 +197,7 @@ def _rules(
     accepted: dict[object, BoolArray] = {}
     accepts = np.ones((len(records), len(others)), dtype=np.bool_)
     for at, record in enumerate(records):
-        sought = record.sought
-        wish = (
-            record.country,
-            sought.countries,
-            sought.regions,
-            sought.excluded_countries,
-            _closed(record),
-        )
+        wish = _place_wish(record)
         if wish not in accepted:
             accepted[wish] = np.array(
                 [not any(_place_objections(record, *place)) for place in others], dtype=np.bool_
@@ -280,3 +273,128 @@ def _within(rules: _Rules, mine: IntArray, others: _Rules, theirs: IntArray) -> 
     population = others.population[theirs]
     outside = (population < rules.population_min[mine]) | (population > rules.population_max[mine])
     return np.asarray(~outside, dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Choosers with equal wishes, and counterparts that no wish of theirs tells apart."""
+
+    of_chooser: IntArray  # (n,) group of each chooser
+    allowed: BoolArray  # (groups, cells)
+    cell: IntArray  # (counterparts,) cell of each counterpart
+
+
+class OwnWishes:
+    """A chooser's candidates among the communities of a snapshot: those that its own wishes and
+    public facts allow (country, size, partners it has), whatever the others wish, answered or have
+    room for.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._barred = snapshot.barred_countries
+        self._counterparts = {"left": _Seen.of(snapshot.right), "right": _Seen.of(snapshot.left)}
+
+    def groups(self, choosers: Sequence[ProfileRecord], side: str) -> Groups:
+        """Choosers of a side by their wishes. ``side`` is that of the choosers."""
+        seen = self._counterparts[side]
+        number: dict[object, int] = {}
+        of_chooser = np.fromiter(
+            (number.setdefault(_own_wish(record), len(number)) for record in choosers),
+            np.int64,
+            len(choosers),
+        )
+        first = np.full(len(number), -1)
+        first[of_chooser[::-1]] = np.arange(len(choosers))[::-1]
+        wishes = [choosers[at] for at in first]
+        cell, kinds = seen.cells([record.sought for record in wishes])
+        allowed = np.empty((len(wishes), len(kinds)), dtype=np.bool_)
+        takes: dict[object, BoolArray] = {}
+        for at, record in enumerate(wishes):
+            key = _place_wish(record)
+            if key not in takes:
+                takes[key] = np.array(
+                    [self._takes(record, side, *place) for place in seen.places], dtype=np.bool_
+                )[seen.place[kinds]]
+            allowed[at] = takes[key] & seen.within(record.sought, kinds)
+        return Groups(of_chooser, allowed, cell)
+
+    def allowed(self, record: ProfileRecord, side: str) -> BoolArray:
+        """(counterparts,) bool: which are candidates of one chooser."""
+        groups = self.groups([record], side)
+        return np.asarray(groups.allowed[0, groups.cell])
+
+    def _takes(self, record: ProfileRecord, side: str, country: str, region: str | None) -> bool:
+        left, right = (record.country, country) if side == "left" else (country, record.country)
+        barred = {(left, right), ("*", right)} & self._barred
+        return not barred and not any(_place_objections(record, country, region))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What others' wishes look at in the communities of one side."""
+
+    places: tuple[Place, ...]
+    place: IntArray  # (n,)
+    population: npt.NDArray[np.float64]  # NaN unknown
+    has_us_sister: BoolArray
+
+    @classmethod
+    def of(cls, records: Sequence[ProfileRecord]) -> _Seen:
+        places, count = _places(records), len(records)
+        return cls(
+            tuple(places),
+            np.fromiter((places[r.country, r.region] for r in records), np.int64, count),
+            _known((r.population for r in records), np.nan, count),
+            np.fromiter((r.has_us_sister for r in records), np.bool_, count),
+        )
+
+    def cells(self, wishes: Sequence[Sought]) -> tuple[IntArray, IntArray]:
+        """(n,) cells of communities alike in all that these wishes ask, and one of each cell."""
+        lows = sorted({w.population_min for w in wishes if w.population_min is not None})
+        highs = sorted({w.population_max for w in wishes if w.population_max is not None})
+        keys = [self.place]
+        if any(wish.not_with_us_sister for wish in wishes):
+            keys.append(self.has_us_sister.astype(np.int64))
+        if lows or highs:
+            unknown = np.isnan(self.population)
+            at_least = np.searchsorted(np.array(lows), self.population, side="right")
+            at_most = np.searchsorted(np.array(highs), self.population, side="left")
+            keys += [np.where(unknown, -1, at_least), np.where(unknown, -1, at_most)]
+        if len(keys) == 1:
+            first = np.full(len(self.places), -1)
+            first[self.place[::-1]] = np.arange(len(self.place))[::-1]
+            return self.place, first
+        _, first, cell = np.unique(np.stack(keys), axis=1, return_index=True, return_inverse=True)
+        return cell.ravel(), first
+
+    def within(self, wish: Sought, kinds: IntArray) -> BoolArray:
+        """(k,) bool of some communities: size and sisters as wished; what is unknown passes."""
+        population, fits = self.population[kinds], np.ones(len(kinds), dtype=np.bool_)
+        if wish.population_min is not None:
+            fits &= ~(population < wish.population_min)
+        if wish.population_max is not None:
+            fits &= ~(population > wish.population_max)
+        if wish.not_with_us_sister:
+            fits &= ~self.has_us_sister[kinds]
+        return fits
+
+
+def _place_wish(record: ProfileRecord) -> object:
+    sought = record.sought
+    return (
+        record.country,
+        sought.countries,
+        sought.regions,
+        sought.excluded_countries,
+        _closed(record),
+    )
+
+
+def _own_wish(record: ProfileRecord) -> object:
+    sought = record.sought
+    return (
+        _place_wish(record),
+        sought.population_min,
+        sought.population_max,
+        sought.not_with_us_sister,
+    )

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from matching.base_rates import BaseRates, Rates
 from matching.candidates import Eligibility
-from matching.explain import explain_direction
+from matching.explain import Direction, explain_direction
 from matching.features import EncodedSnapshot, FeatureBuilder, FeatureMatrix
 from matching.preference import Preference
 from matching.types import DuplicateIdError, Explanation, PairProblem, ProfileRecord, Snapshot
@@ -23,6 +24,8 @@ class Engine:
     builder: FeatureBuilder
     left: FeatureMatrix
     right: FeatureMatrix
+    base_rates: BaseRates
+    rates: tuple[Rates, Rates]  # of left and of right as choosers
     preference: Preference
     eligibility: Eligibility
     problem: PairProblem
@@ -33,9 +36,12 @@ class Engine:
         """Why left would choose right, and right left. Raises KeyError outside the snapshot."""
         row, col = self._place(left_id, right_id)
         a, b = self.snapshot.left[row], self.snapshot.right[col]
-        parts = self.builder.parts_
-        forth = explain_direction(parts, self.weights, self.left, row, self.right, col, a, b)
-        return forth, explain_direction(parts, self.weights, self.right, col, self.left, row, b, a)
+        shared = self.builder.parts_, self.weights, self.base_rates
+        left, right = (self.left, row), (self.right, col)
+        return (
+            explain_direction(Direction(*shared, self.rates[0], *left, *right, a, b)),
+            explain_direction(Direction(*shared, self.rates[1], *right, *left, b, a)),
+        )
 
     def exclusions(self, left_id: int, right_id: int) -> tuple[str, ...]:
         """The rules that exclude a pair; empty if none does. Raises KeyError as ``explain``."""
@@ -60,7 +66,7 @@ def build_engine(
     fitted on an earlier snapshot stays so.
 
     ``earlier`` is an engine of the same builder over another snapshot: records that both hold are
-    not encoded again.
+    not encoded again. Base rates are those of the snapshot that the builder was fitted on.
 
     Raises ``RecordError`` subclasses that name record and field, among them DuplicateIdError if a
     community is on both sides.
@@ -77,7 +83,9 @@ def build_engine(
     rows, cols = ({int(id_): at for at, id_ in enumerate(side.ids)} for side in (left, right))
     for id_ in rows.keys() & cols.keys():
         raise DuplicateIdError(id_, "id", "is on both sides; a community is either left or right")
-    preference = Preference(weights).fit(left, right)
+    base_rates = BaseRates.of(builder)
+    rates = _rates(base_rates, snapshot, left, right, earlier)
+    preference = Preference(weights).fit(left, right, rates)
     eligibility = Eligibility(snapshot)
     problem = PairProblem(
         left_ids=left.ids,
@@ -94,11 +102,29 @@ def build_engine(
         builder,
         left,
         right,
+        base_rates,
+        rates,
         preference,
         eligibility,
         problem,
         MappingProxyType(rows),
         MappingProxyType(cols),
+    )
+
+
+def _rates(
+    base_rates: BaseRates,
+    snapshot: Snapshot,
+    left: FeatureMatrix,
+    right: FeatureMatrix,
+    earlier: Engine | None,
+) -> tuple[Rates, Rates]:
+    if earlier is None or earlier.base_rates is not base_rates:
+        return base_rates.of_side(snapshot.left, left), base_rates.of_side(snapshot.right, right)
+    known = earlier.snapshot
+    return (
+        base_rates.of_side(snapshot.left, left, (known.left, earlier.rates[0])),
+        base_rates.of_side(snapshot.right, right, (known.right, earlier.rates[1])),
     )
 
 

@@ -1,21 +1,56 @@
-"""Why i would choose j: contributions that sum to the preference, gaps, the strongest caveat."""
+"""Why i would choose j: contributions that sum to the gain, gaps, the strongest caveat."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
+from matching.base_rates import BaseRates, Rates
 from matching.facets import FACETS
 from matching.facets.part import Part
 from matching.facets.ties import STRENGTH
 from matching.features import FeatureMatrix
-from matching.types import Contribution, Explanation, ProfileRecord
+from matching.preference import named_lift
+from matching.types import BoolArray, Contribution, Explanation, Item, ProfileRecord
 from matching.weights import Weights
 
 LOW_COVERAGE = 0.6  # below it, how little is known may be the strongest caveat
-NOT_FEASIBLE = 0.3  # a feasibility facet at or below it counts double among the caveats
+_COVERAGE_COST = 0.2  # of the gain, for a pair of which nothing is known
+_HINDERS = 2.0  # a facet without which working together is hard counts so many times
 _FEASIBILITY = frozenset(facet.name for facet in FACETS if facet.feasibility)
+WEAK: Mapping[str, float] = MappingProxyType(
+    {
+        "needs_offers": 0.0,
+        "challenges": 0.0,
+        "languages": 0.0,
+        "time_zone": 0.25,
+        "readiness": 0.4,
+        "size": 0.32,
+    }
+)
+"""Similarity at or below which a facet may be the caveat: nothing that is needed is offered, no
+challenge or language is shared, less than two working hours are, little is in place, ten times the
+population. Other facets are no reason to hesitate when they are missing.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """Everything about one side as chooser, and the pair that it looks at."""
+
+    parts: tuple[Part, ...]
+    weights: Weights
+    base_rates: BaseRates
+    rates: Rates
+    chooser: FeatureMatrix
+    row: int
+    chosen: FeatureMatrix
+    col: int
+    chooser_record: ProfileRecord
+    chosen_record: ProfileRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,85 +59,98 @@ class _Term:
 
     facet: str
     weight: float
+    seeks: bool
     similarity: float | None  # None: one of the two has no data
-    items: tuple[tuple[str, float], ...]
+    lift: float  # where the chooser has data
+    items: tuple[Item, ...]
 
 
-def explain_direction(
-    parts: tuple[Part, ...],
-    weights: Weights,
-    chooser: FeatureMatrix,
-    row: int,
-    chosen: FeatureMatrix,
-    col: int,
-    chooser_record: ProfileRecord,
-    chosen_record: ProfileRecord,
-) -> Explanation:
-    """Explain the preference of one community (feature row and record) for another, in codes."""
-    terms = _terms(parts, weights, chooser, row, chosen, col, chooser_record, chosen_record)
-    presence = sum(term.weight for term in terms if term.similarity is not None)
-    total = sum(term.weight for term in terms)
-    denominator = presence + weights.prior_weight
+def explain_direction(direction: Direction) -> Explanation:
+    """Explain the gain that one community has from another, in codes."""
+    terms = _terms(direction)
+    denominator = direction.weights.prior_weight + sum(t.weight for t in terms if t.seeks)
     by_facet: dict[str, list[_Term]] = {}
     for term in terms:
-        if term.weight:
-            by_facet.setdefault(term.facet, []).append(term)
-    contributions = [
-        _contribution(facet, of_facet, denominator) for facet, of_facet in by_facet.items()
-    ]
-    contributions.append(
-        Contribution(
-            "prior",
-            weights.prior_weight * weights.prior / denominator,
-            weights.prior,
-            weights.prior_weight,
-        )
+        by_facet.setdefault(term.facet, []).append(term)
+    counted = {facet: of for facet, of in by_facet.items() if any(term.weight for term in of)}
+    contributions = sorted(
+        (_contribution(facet, of, denominator) for facet, of in counted.items()),
+        key=lambda c: (-c.share, c.similarity is None, c.facet),
     )
-    contributions.sort(key=lambda c: (-c.share, c.similarity is None, c.facet))
+    total = sum(term.weight for term in terms)
+    presence = sum(term.weight for term in terms if term.similarity is not None)
     coverage = presence / total if total else 0.0
+    gain = sum(c.share for c in contributions)
+    silent = [c.facet for c in contributions if c.similarity is None]
+    own = {facet for facet in silent if not any(term.seeks for term in by_facet[facet])}
+    mine, theirs = direction.chooser_record, direction.chosen_record
     return Explanation(
-        preference=sum(c.share for c in contributions),
+        gain=gain,
+        preference=float(direction.weights.preference(np.asarray(gain))),
         coverage=coverage,
         contributions=tuple(contributions),
-        missing=tuple(c.facet for c in contributions if c.similarity is None),
-        caveat=_caveat(contributions, coverage, total),
+        missing_own=tuple(facet for facet in silent if facet in own),
+        missing_other=tuple(facet for facet in silent if facet not in own),
+        not_counted=tuple(facet for facet in by_facet if facet not in counted),
+        caveat=_caveat(contributions, coverage),
+        needs_met=len(set(mine.needs) & theirs.offers),
     )
 
 
-def _terms(
-    parts: tuple[Part, ...],
-    weights: Weights,
-    chooser: FeatureMatrix,
-    row: int,
-    chosen: FeatureMatrix,
-    col: int,
-    chooser_record: ProfileRecord,
-    chosen_record: ProfileRecord,
-) -> list[_Term]:
-    part_weights = weights.part_weights(
+def _terms(direction: Direction) -> list[_Term]:
+    chooser, row = direction.chooser, direction.row
+    part_weights = direction.weights.part_weights(
         chooser.importances[row : row + 1], chooser.facets, chooser.shares
     )[0]
-    terms = []
-    for part, weight, mine, theirs in zip(
-        parts, part_weights, chooser.parts, chosen.parts, strict=True
-    ):
-        if not (mine.seeks[row] and theirs.offers[col]):
-            terms.append(_Term(part.facet, float(weight), None, ()))
-            continue
-        similarity = float(
-            mine.seeker[row].astype(np.float64) @ theirs.offered[col].astype(np.float64)
-        )
-        if part.name == "ties":
-            similarity = max(similarity, _named_similarity(chooser_record, chosen_record.id))
-        terms.append(
-            _Term(
-                part.facet,
-                float(weight),
-                similarity,
-                part.items(chooser_record, chosen_record, similarity),
-            )
-        )
-    return terms
+    count = _holder_count(direction)
+    return [
+        _term(direction, part, number, float(weight), count)
+        for number, (part, weight) in enumerate(zip(direction.parts, part_weights, strict=True))
+    ]
+
+
+def _term(
+    direction: Direction,
+    part: Part,
+    number: int,
+    weight: float,
+    count: Callable[[Part, int, str], tuple[int | None, int | None]],
+) -> _Term:
+    mine, theirs = direction.chooser.parts[number], direction.chosen.parts[number]
+    row, col, rates = direction.row, direction.col, direction.rates
+    if not mine.seeks[row]:
+        return _Term(part.facet, weight, False, None, 0.0, ())
+    if not theirs.offers[col]:
+        return _Term(part.facet, weight, True, None, float(rates.missing[row, number]), ())
+    similarity = float(mine.seeker[row].astype(np.float64) @ theirs.offered[col].astype(np.float64))
+    scale, offset = rates.scale[row, number], rates.offset[row, number]
+    lift = float(scale * similarity + offset)
+    if part.name == "ties":
+        named = _named_similarity(direction.chooser_record, direction.chosen_record.id)
+        if named > similarity:
+            similarity, lift = named, max(lift, float(named_lift(np.asarray(named), scale, offset)))
+    items = (
+        Item(code, value, *count(part, number, code))
+        for code, value in part.items(direction.chooser_record, direction.chosen_record, similarity)
+    )
+    return _Term(part.facet, weight, True, similarity, lift, tuple(items))
+
+
+def _holder_count(
+    direction: Direction,
+) -> Callable[[Part, int, str], tuple[int | None, int | None]]:
+    """How many of the chooser's candidates bring an item, and how many candidates there are."""
+    side, rates = direction.chooser.side, direction.base_rates
+    counterparts = rates.counterparts(side)
+    candidates: BoolArray = rates.candidates(direction.chooser_record, side)
+
+    def count(part: Part, number: int, code: str) -> tuple[int | None, int | None]:
+        holders = part.holders(code, counterparts[number])
+        if holders is None:
+            return None, None
+        return int((holders & candidates).sum()), int(candidates.sum())
+
+    return count
 
 
 def _named_similarity(chooser: ProfileRecord, chosen_id: int) -> float:
@@ -113,32 +161,40 @@ def _named_similarity(chooser: ProfileRecord, chosen_id: int) -> float:
 
 
 def _contribution(facet: str, terms: list[_Term], denominator: float) -> Contribution:
-    present = [(t.weight, t.similarity, t.items) for t in terms if t.similarity is not None]
-    weight = sum(w for w, _, _ in present)
+    share = sum(term.weight * term.lift for term in terms) / denominator
+    known = [(t, t.similarity) for t in terms if t.similarity is not None and t.weight]
+    weight = sum(term.weight for term, _ in known)
     if not weight:
-        return Contribution(facet, 0.0, None, sum(t.weight for t in terms))
-    gained = sum(w * s for w, s, _ in present)
+        return Contribution(facet, share, None, None, sum(t.weight for t in terms))
     items = [
-        (code, value * w / weight) for w, _, part_items in present for code, value in part_items
+        Item(item.code, item.part * term.weight / weight, item.offered_by, item.candidates)
+        for term, _ in known
+        for item in term.items
     ]
     return Contribution(
         facet,
-        gained / denominator,
-        gained / weight,
+        share,
+        sum(term.weight * similarity for term, similarity in known) / weight,
+        sum(term.weight * term.lift for term, _ in known) / weight,
         weight,
-        tuple(sorted(items, key=lambda item: (-item[1], item[0]))),
+        tuple(sorted(items, key=lambda item: (-_distinction(item), item.code))),
     )
 
 
-def _caveat(contributions: list[Contribution], coverage: float, total: float) -> str | None:
-    """What costs most: a weak facet, one that hinders working together, or missing data."""
-    costs: list[tuple[float, str]] = []
-    for c in contributions:
-        if c.facet == "prior" or c.similarity is None:
-            continue
-        blocking = c.facet in _FEASIBILITY and c.similarity <= NOT_FEASIBLE
-        if blocking or c.similarity < 0.5:
-            costs.append((c.weight * (1.0 - c.similarity) * (2.0 if blocking else 1.0), c.facet))
+def _distinction(item: Item) -> float:
+    """What an item adds beyond what most candidates bring."""
+    if item.offered_by is None or not item.candidates:
+        return item.part
+    return item.part * (1.0 - item.offered_by / item.candidates)
+
+
+def _caveat(contributions: list[Contribution], coverage: float) -> str | None:
+    """What costs most, among what is weak in itself; or that little could be compared."""
+    costs = [
+        (-c.share * (_HINDERS if c.facet in _FEASIBILITY else 1.0), c.facet)
+        for c in contributions
+        if c.similarity is not None and c.share < 0 and c.similarity <= WEAK.get(c.facet, -1.0)
+    ]
     if coverage < LOW_COVERAGE:
-        costs.append((total * (1.0 - coverage) / 2.0, "coverage"))
-    return max(costs, key=lambda cost: (cost[0], cost[1]))[1] if costs else None
+        costs.append(((1.0 - coverage) * _COVERAGE_COST, "coverage"))
+    return max(costs)[1] if costs else None

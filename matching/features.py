@@ -49,6 +49,13 @@ class FeatureMatrix:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def encoded(self, rows: IntArray) -> tuple[EncodedPart, ...]:
+        """The parts of some of the communities."""
+        return tuple(
+            EncodedPart(p.seeker[rows], p.offered[rows], p.seeks[rows], p.offers[rows])
+            for p in self.parts
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedSnapshot:
@@ -106,6 +113,10 @@ class FeatureBuilder:
         for part in parts:
             part.fit(left, right)
             part.lay_out(left, right)
+        self.base_rates_: Any = None  # those of the snapshot: ``BaseRates.of`` keeps them here
+        self.snapshot_ = (
+            snapshot if isinstance(snapshot, Snapshot) else Snapshot(tuple(left), tuple(right))
+        )
         self.parts_: tuple[Part, ...] = parts
         self.version_ = self._version(parts)
         self.layout_ = _digest(value for part in parts for value in part.layout())

@@ -1,4 +1,9 @@
-"""Directional preference: the weighted mean of present facets, shrunk to a prior, and coverage."""
+"""Directional preference: the weighted mean of a pair's lifts, as a product of two rows.
+
+g(i→j) = Σ w·ℓ / (Σ w·m_i + κ), with i's own weights w, lifts ℓ (``base_rates``) and m_i = 1 where
+the chooser has the data; p = 1 / (1 + exp(−(slope·g + intercept))). What divides belongs to the
+chooser alone, so it stands in its row: a gain is one dot product.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from matching.base_rates import Rates
 from matching.features import FeatureMatrix
 from matching.types import (
     Factors,
@@ -20,7 +26,7 @@ from matching.types import (
 from matching.weights import Weights
 
 Float64 = npt.NDArray[np.float64]
-# (part, its columns) of numerators; parts of presence
+# (part, its columns) of gains; parts of presence
 Columns = tuple[tuple[tuple[int, tuple[int, ...]], ...], tuple[tuple[int, ...], ...]]
 _CHUNK = 16_384  # pairs gathered at once
 
@@ -29,6 +35,8 @@ _CHUNK = 16_384  # pairs gathered at once
 class PairPreferences:
     """(c,) float64 each, for c pairs, or (n_left, n_right) from ``dense``."""
 
+    left_gain: Float64  # of the left side, from the right
+    right_gain: Float64
     left_to_right: Float64
     right_to_left: Float64
     left_coverage: Float64
@@ -36,19 +44,21 @@ class PairPreferences:
 
 
 class Preference:
-    """p(i→j) = (Σ w·s·m + κ·prior) / (Σ w·m + κ), with i's own weights w, similarities s and
-    presence m (both have the data).
+    """Both directions as ``Factors``; ties to one named community are ``PairExceptions``.
 
-    ``fit`` writes both directions as ``Factors``; ties to one named community become
-    ``PairExceptions``. ``columns_`` says what the factors' columns hold: factors of two snapshots
-    can be compared row by row only where it is the same.
+    ``columns_`` says what the factors' columns hold: factors of two snapshots can be compared row
+    by row only where it is the same.
     """
 
     def __init__(self, weights: Weights | None = None) -> None:
         self.weights = weights or Weights()
 
-    def fit(self, left: FeatureMatrix, right: FeatureMatrix) -> Preference:
-        """Scale both sides' features. Raises SnapshotError unless one builder made them."""
+    def fit(
+        self, left: FeatureMatrix, right: FeatureMatrix, rates: tuple[Rates, Rates]
+    ) -> Preference:
+        """Scale both sides' features by their ``rates``, those of left first. Raises SnapshotError
+        unless one builder made the features.
+        """
         if (left.version, left.layout) != (right.version, right.layout) or (
             left.side,
             right.side,
@@ -57,9 +67,9 @@ class Preference:
                 f"features do not belong together: {left.side} of {left.version}, {right.side} of "
                 f"{right.version}"
             )
-        self.left_, self.right_ = left, right
-        self.left_to_right_, forth = self._factors(left, right)
-        self.right_to_left_, back = self._factors(right, left)
+        self.left_, self.right_, self.rates_ = left, right, rates
+        self.left_to_right_, forth = self._factors(left, right, rates[0])
+        self.right_to_left_, back = self._factors(right, left, rates[1])
         self.columns_ = forth, back
         self.exceptions_ = self._exceptions()
         return self
@@ -74,7 +84,14 @@ class Preference:
         at, found = _find(exceptions, rows, cols, len(self.right_))
         forth[found] = exceptions.left_to_right[at[found]]
         back[found] = exceptions.right_to_left[at[found]]
-        return PairPreferences(forth, back, left_coverage, right_coverage)
+        return PairPreferences(
+            forth,
+            back,
+            self.weights.preference(forth),
+            self.weights.preference(back),
+            left_coverage,
+            right_coverage,
+        )
 
     def dense(self) -> PairPreferences:
         """All pairs at once: memory grows with n_left · n_right, so for small sides only."""
@@ -83,50 +100,49 @@ class Preference:
         rows, cols = (index.ravel() for index in np.indices(shape))
         found = self.pairs(rows, cols)
         return PairPreferences(
-            found.left_to_right.reshape(shape),
-            found.right_to_left.reshape(shape),
-            found.left_coverage.reshape(shape),
-            found.right_coverage.reshape(shape),
+            *(getattr(found, name).reshape(shape) for name in PairPreferences.__slots__)
         )
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "exceptions_"):
             raise NotFittedError("fit Preference on the features of both sides first")
 
-    def _factors(self, chooser: FeatureMatrix, chosen: FeatureMatrix) -> tuple[Factors, Columns]:
+    def _factors(
+        self, chooser: FeatureMatrix, chosen: FeatureMatrix, rates: Rates
+    ) -> tuple[Factors, Columns]:
         weights = self.weights.part_weights(chooser.importances, chooser.facets, chooser.shares)
         seeks = np.column_stack([part.seeks for part in chooser.parts])
         offers = np.column_stack([part.offers for part in chosen.parts])
         weighing = weights * seeks
-        live = [p for p in range(len(chooser.parts)) if weighing[:, p].any() and offers[:, p].any()]
+        live = [p for p in range(len(chooser.parts)) if weighing[:, p].any()]
         total = weights.sum(axis=1)
+        # What one unit of lift adds to the gain
+        share = weighing / (weighing.sum(axis=1) + self.weights.prior_weight)[:, None]
         used = {
             p: np.flatnonzero(
                 chooser.parts[p].seeker.any(axis=0) & chosen.parts[p].offered.any(axis=0)
             )
             for p in live
+            if offers[:, p].any()
         }
         together: dict[bytes, list[int]] = {}
-        for p in live:
+        for p in used:
             together.setdefault(offers[:, p].tobytes(), []).append(p)
         groups = list(together.values())
-        numerators = _numerators(chooser, chosen, weighing, used)
+        gains = _gains(chooser, chosen, share, rates, used, groups, live)
         presences = _presences(weighing, offers, groups)
         # Left always comes first
         flip = slice(None) if chooser.side == "left" else slice(None, None, -1)
-        (numerator_left, numerator_right), (presence_left, presence_right) = (
-            numerators[flip],
-            presences[flip],
-        )
+        (gain_left, gain_right), (presence_left, presence_right) = gains[flip], presences[flip]
         factors = Factors(
-            numerator_left,
-            numerator_right,
+            gain_left,
+            gain_right,
             presence_left,
             presence_right,
             # All importances zero: presence, and so coverage, is zero
             total_weight=np.where(total > 0, total, 1.0).astype(np.float32),
-            prior=self.weights.prior,
-            prior_weight=self.weights.prior_weight,
+            slope=self.weights.slope,
+            intercept=self.weights.intercept,
         )
         return factors, (
             tuple((p, tuple(columns.tolist())) for p, columns in used.items()),
@@ -169,44 +185,51 @@ class Preference:
         return (mine, theirs, similarity) if side == "left" else (theirs, mine, similarity)
 
     def _named_gain(self, side: str, keys: IntArray) -> Float64:
-        """What a named tie adds to the preference over the tie to the country."""
+        """What a named tie adds to the gain over the tie to the country.
+
+        Its lift is at most ``MOST``, as that of the best candidate is: candidates' reach does not
+        know of ties to one community.
+        """
         rows, cols, similarity = self._named(side)
         named = np.zeros(len(keys))
         np.maximum.at(
             named, np.searchsorted(keys, rows * max(len(self.right_), 1) + cols), similarity
         )
         rows, cols = np.divmod(keys, max(len(self.right_), 1))
-        chooser, chosen, mine, theirs = (
-            (self.left_, self.right_, rows, cols)
+        chooser, chosen, mine, theirs, rates = (
+            (self.left_, self.right_, rows, cols, self.rates_[0])
             if side == "left"
-            else (self.right_, self.left_, cols, rows)
+            else (self.right_, self.left_, cols, rows, self.rates_[1])
         )
         p = chooser.names.index("ties")
         seeker, offered = chooser.parts[p].seeker[mine], chosen.parts[p].offered[theirs]
         held = np.einsum("cd,cd->c", seeker.astype(np.float64), offered.astype(np.float64))
-        weight = self.weights.part_weights(
-            chooser.importances[mine], (chooser.facets[p],), (chooser.shares[p],)
-        )[:, 0]
-        factors = self.left_to_right_ if side == "left" else self.right_to_left_
-        presence = _dots(factors.presence_left, factors.presence_right, rows, cols)
-        return np.asarray(
-            weight * np.maximum(named - held, 0.0) / (presence + factors.prior_weight),
-            dtype=np.float64,
-        )
+        scale, offset = rates.scale[mine, p], rates.offset[mine, p]
+        before = scale * held + offset
+        lift = np.maximum(named_lift(named, scale, offset), before)
+        weights = self.weights.part_weights(
+            chooser.importances[mine], chooser.facets, chooser.shares
+        ) * np.column_stack([part.seeks[mine] for part in chooser.parts])
+        share = weights[:, p] / (weights.sum(axis=1) + self.weights.prior_weight)
+        return np.asarray(np.where(named > held, share * (lift - before), 0.0), dtype=np.float64)
+
+
+MOST = 2.0
+"""No lift is above it: reach is at least half of what the best candidate lies above the typical."""
+
+
+def named_lift(similarity: Float64, scale: Float64, offset: Float64) -> Float64:
+    """(c,) lift of a tie to one community, by the chooser's rates of ties."""
+    return np.minimum(scale * similarity + offset, MOST)
 
 
 def evaluate(
     factors: Factors, rows: IntArray, cols: IntArray, chooser: str
 ) -> tuple[Float64, Float64]:
-    """Preference and coverage, (c,) float64, by the factors alone; ``chooser`` is a side."""
-    numerator = _dots(factors.numerator_left, factors.numerator_right, rows, cols)
+    """Gain and coverage, (c,) float64, by the factors alone; ``chooser`` is a side."""
     presence = _dots(factors.presence_left, factors.presence_right, rows, cols)
-    preference = (numerator + factors.prior_weight * factors.prior) / (
-        presence + factors.prior_weight
-    )
-    return preference, presence / factors.total_weight[rows if chooser == "left" else cols].astype(
-        np.float64
-    )
+    total = factors.total_weight[rows if chooser == "left" else cols].astype(np.float64)
+    return _dots(factors.gain_left, factors.gain_right, rows, cols), presence / total
 
 
 def _dots(a: FloatArray, b: FloatArray, rows: IntArray, cols: IntArray) -> Float64:
@@ -219,11 +242,19 @@ def _dots(a: FloatArray, b: FloatArray, rows: IntArray, cols: IntArray) -> Float
     return found
 
 
-def _numerators(
-    chooser: FeatureMatrix, chosen: FeatureMatrix, weighing: Float64, used: Mapping[int, IntArray]
+def _gains(
+    chooser: FeatureMatrix,
+    chosen: FeatureMatrix,
+    share: Float64,
+    rates: Rates,
+    used: Mapping[int, IntArray],
+    groups: Sequence[Sequence[int]],
+    live: Sequence[int],
 ) -> tuple[FloatArray, FloatArray]:
-    """The used columns of all parts, the chooser's times its weights, without empty ones."""
-    depth = max(1, sum(map(len, used.values())))
+    """The used columns of all parts, the chooser's times what a unit of similarity adds; then a
+    column for parts that the same counterparts have; then what is added for everybody.
+    """
+    depth = sum(map(len, used.values())) + len(groups) + 1
     a, b = (
         np.zeros((len(chooser), depth), dtype=np.float32),
         np.zeros((len(chosen), depth), dtype=np.float32),
@@ -233,12 +264,19 @@ def _numerators(
         stop = start + len(columns)
         np.multiply(
             chooser.parts[p].seeker[:, columns],
-            weighing[:, p, None],
+            (share[:, p] * rates.scale[:, p])[:, None],
             out=a[:, start:stop],
             casting="same_kind",
         )
         b[:, start:stop] = chosen.parts[p].offered[:, columns]
         start = stop
+    known = share * (rates.offset - rates.missing)
+    for together in groups:
+        a[:, start] = known[:, together].sum(axis=1)
+        b[:, start] = chosen.parts[together[0]].offers
+        start += 1
+    a[:, start] = (share * rates.missing)[:, live].sum(axis=1)
+    b[:, start] = 1.0
     return a, b
 
 

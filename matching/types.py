@@ -226,26 +226,44 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that a contribution is made of, such as a need that is met."""
+
+    code: str  # "topic:port_logistics"
+    part: float  # of the facet's similarity
+    offered_by: int | None = None  # so many of the chooser's candidates bring it, None: not counted
+    candidates: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Contribution:
-    """A facet's share of one directional preference; all shares and the prior sum to it."""
+    """A facet's share of one directional gain; all shares sum to it."""
 
     facet: str
-    share: float  # weight * similarity / (presence + prior weight)
+    share: float  # weight * lift / (Σ w·m + κ)
     similarity: float | None  # None: not known for this pair
+    lift: float | None
     weight: float
-    # ("topic:port_logistics", part of the facet's similarity), largest first
-    items: tuple[tuple[str, float], ...] = ()
+    items: tuple[Item, ...] = ()  # rare ones first, by part * (1 - share that bring it)
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why i would choose j: shares that sum to ``preference``, gaps, the strongest caveat."""
+    """Why i would choose j: shares that sum to ``gain``, gaps, the strongest caveat.
 
+    Facets of the three lists of gaps differ in why they are silent: the chooser has no data, only
+    the chosen has none, or the chooser gives them no weight.
+    """
+
+    gain: float
     preference: float
     coverage: float
-    contributions: tuple[Contribution, ...]  # largest share first; includes facet "prior"
-    missing: tuple[str, ...]  # facets without shared data
-    caveat: str | None  # a facet code, or None
+    contributions: tuple[Contribution, ...]  # largest share first
+    missing_own: tuple[str, ...]
+    missing_other: tuple[str, ...]
+    not_counted: tuple[str, ...]
+    caveat: str | None  # a facet code, "coverage", or None
+    needs_met: int  # of the chooser's, exactly
 
 
 class RecordError(ValueError):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 
 from matching.facets import FACET_NAMES, FACETS
 
@@ -19,29 +20,22 @@ QUANTUM = 1.0 / 4096.0
 _LEVEL: Mapping[str, float] = MappingProxyType(
     {facet.name: facet.default_importance for facet in FACETS}
 )
-PRIORS_FROM_PARTNERSHIPS: Mapping[str, float] = MappingProxyType(
-    {"ties": 3.08, "institutions": 1.83, "geography": 1.58, "size": 1.52}
-)
-"""Weights at default importance that real partnerships advise, half way from the defaults
-(``matching.lab.link_prediction.priors``).
-
-A non-negative ridge logistic model on the engine's own similarities, 2,012 partnerships of 706 U.S.
-cities against 30 random others each: log-odds from similarity 0 to 1 (standard error) ties by
-heritage 2.39 (.20), size 1.55 (.07), institutions 1.26 (.11), geography .87 (.09), time zone .45
-(.07), languages 0 (.05). Languages and time zone are feasibility and keep their defaults. Labels:
-lists of Wikipedia (CC BY-SA 4.0), Wikidata (CC0) and sistercity.info, none of which is carried
-here; facts: GeoNames (CC BY 4.0), Natural Earth and Census (public domain), OpenFlights (ODbL 1.0),
-Köppen–Geiger by Rubel et al. 2017. Past choices are resemblance, not proof of quality.
-"""
-
 _UNIT: Mapping[str, float] = MappingProxyType(
     {
-        name: PRIORS_FROM_PARTNERSHIPS[name] / _LEVEL[name]
-        if name in PRIORS_FROM_PARTNERSHIPS
-        else 1.0
-        for name in FACET_NAMES
+        **dict.fromkeys(FACET_NAMES, 1.0),
+        "needs_offers": 2.0,
+        "institutions": 0.6,
+        "geography": 0.6,
+        "languages": 0.5,
+        "size": 0.5,
+        "time_zone": 0.5,
+        "story": 0.5,
     }
 )
+"""What a point of importance weighs: a need that is met counts most, likeness counts little unless
+a community says otherwise. What real partnerships resemble (``matching.lab.link_prediction``) is
+measured, and overrules nothing that officials state.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +43,18 @@ class Weights:
     """A facet's weight for a community is ``unit[facet] * importance``: the importance it stated
     (0..3), else the facet's default.
 
-    ``prior`` and ``prior_weight`` (κ) shrink a preference that rests on little: (Σ w·s·m + κ·prior)
-    / (Σ w·m + κ). Both directions' coverage must reach ``coverage_floor``. Raises ValueError for
+    ``prior_weight`` (κ) draws a gain that rests on little towards 0, what is typical: Σ w·lift / (Σ
+    w·m + κ). ``slope`` and ``intercept`` turn gains into preferences, a convention until decisions
+    calibrate them. Both directions' coverage must reach ``coverage_floor``. Raises ValueError for
     facets missing or unknown, weights negative or not finite.
     """
 
     unit: Mapping[str, float] = field(default_factory=lambda: _UNIT)
-    prior: float = 0.3
     prior_weight: float = 2.0
     coverage_floor: float = 0.35
-    version: str = "default-2"
+    slope: float = 6.0
+    intercept: float = -1.0
+    version: str = "lift-1"
 
     def __post_init__(self) -> None:
         if set(self.unit) != set(FACET_NAMES):
@@ -69,21 +65,14 @@ class Weights:
         for facet, value in self.unit.items():
             if not 0 <= value <= 100:
                 raise ValueError(f"weight of {facet!r} is {value!r}, which is not from 0 to 100")
-        if not (
-            0 <= self.prior <= 1 and 0 < self.prior_weight < 1e6 and 0 <= self.coverage_floor <= 1
-        ):
-            raise ValueError(
-                "prior and coverage_floor lie in [0, 1], and prior_weight is a positive number"
-            )
+        if not (0 < self.prior_weight < 1e6 and 0 <= self.coverage_floor <= 1):
+            raise ValueError("coverage_floor lies in [0, 1], and prior_weight is a positive number")
+        if not (0 < self.slope <= 100 and -100 <= self.intercept <= 100):
+            raise ValueError("slope is above 0 and at most 100, and intercept from -100 to 100")
 
     @classmethod
     def from_facets(
-        cls,
-        weights: Mapping[str, float],
-        *,
-        version: str,
-        prior: float = 0.3,
-        prior_weight: float = 2.0,
+        cls, weights: Mapping[str, float], *, version: str, prior_weight: float = 2.0
     ) -> Weights:
         """Weights that communities with no stated importances have (as learned ones are); facets
         left out keep their default.
@@ -101,7 +90,7 @@ class Weights:
                 )
             if level:
                 unit[facet] = weight / level
-        return cls(unit=unit, version=version, prior=prior, prior_weight=prior_weight)
+        return cls(unit=unit, version=version, prior_weight=prior_weight)
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Weights:
@@ -114,6 +103,10 @@ class Weights:
         known = {f.name: stored[f.name] for f in dataclasses.fields(cls) if f.name in stored}
         unit = {facet: stored.get("unit", {}).get(facet, _UNIT[facet]) for facet in FACET_NAMES}
         return cls(**(known | {"unit": unit}))
+
+    def preference(self, gain: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Preferences in (0, 1), shaped as the gains."""
+        return np.asarray(scipy.special.expit(self.slope * gain + self.intercept))
 
     def default(self, facet: str) -> float:
         """The facet's weight for a community that stated no importance for it."""

@@ -34,6 +34,7 @@ class AnchoredPart(Part):
     """A symmetric similarity of two distinct values; subclasses define both."""
 
     field: str
+    few_values = True
 
     def __init__(self) -> None:
         self.anchor_: Side = "left"
@@ -107,6 +108,7 @@ class Languages(AnchoredPart):
     """1 if the two share a working language, else 0: one is enough to work together."""
 
     name = "languages"
+    stated = True
     field = "languages"
 
     def __init__(self, languages: tuple[str, ...]) -> None:

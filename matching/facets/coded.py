@@ -21,7 +21,7 @@ from matching.facets.part import (
     symmetric,
     unit_rows,
 )
-from matching.types import IntArray, OutOfRangeError, ProfileRecord
+from matching.types import BoolArray, IntArray, OutOfRangeError, ProfileRecord
 
 FIRST_NEEDS = 3  # of an ordered list count double
 
@@ -57,6 +57,15 @@ class RelatedOffers:
             best[offered @ (self.table == level).T > 0] = level
         return best
 
+    def meeting(self, item: str, counterparts: EncodedPart) -> BoolArray:
+        """(n,) bool: who meets a code at least as far as an item such as "topic:port_logistics" or
+        "near_topic:flood_protection>water_management" does.
+        """
+        wanted, _, offer = item.partition(":")[2].partition(">")
+        row = self.wanted.index[wanted]
+        level = self.table[row, self.offers.index[offer]] if offer else 1.0
+        return np.asarray(counterparts.offered[:, row] >= level)
+
     def best_offer(self, code: str, offers: Iterable[str]) -> tuple[str, float] | None:
         """The offer that meets the code best (of equals the first by name) and its level."""
         row = self.table[self.wanted.index[code]]
@@ -75,6 +84,7 @@ class NeedsOffers(Part):
     """
 
     name = "needs_offers"
+    stated = True
 
     def __init__(
         self, topics: tuple[str, ...], near: Mapping[str, Mapping[str, float]] | None = None
@@ -116,6 +126,9 @@ class NeedsOffers(Part):
                 found.append((name, level * value[code] / total))
         return tuple(found)
 
+    def holders(self, code: str, counterparts: EncodedPart) -> BoolArray | None:
+        return self.related.meeting(code, counterparts)
+
     def state(self) -> Iterable[Any]:
         return (self.needs.codes, self.rarity_, self.related.table, FIRST_NEEDS)
 
@@ -146,6 +159,7 @@ class AnsweringOffers(Part):
     """
 
     name = "answers"
+    stated = True
 
     def __init__(
         self,
@@ -191,6 +205,9 @@ class AnsweringOffers(Part):
                 found.append((f"answer:{code}>{offer}", level * value[code] / total))
         return tuple(found)
 
+    def holders(self, code: str, counterparts: EncodedPart) -> BoolArray | None:
+        return self.related.meeting(code, counterparts)
+
     def state(self) -> Iterable[Any]:
         return (self.challenges.codes, self.rarity_, self.related.table)
 
@@ -201,6 +218,8 @@ class Overlap(Part):
 
     The weighted Ochiai coefficient: 1 for equal sets, and ticking every box gains nothing.
     """
+
+    stated = True
 
     def __init__(self, field: str, prefix: str, codes: tuple[str, ...], share: float = 1.0) -> None:
         self.name, self.share = prefix, share
@@ -221,6 +240,9 @@ class Overlap(Part):
             (f"{self.name}:{code}", self._sum((code,)) / norm) for code in sorted(mine & theirs)
         )
 
+    def holders(self, code: str, counterparts: EncodedPart) -> BoolArray | None:
+        return np.asarray(counterparts.offered[:, self.codes.column(code)] > 0)
+
     def _sum(self, codes: Iterable[str]) -> float:
         return float(sum(self.rarity_[self.codes.index[code]] for code in codes))
 
@@ -230,6 +252,8 @@ class Overlap(Part):
 
 class Strengths(Part):
     """Cosine over levels 1..3; ``rare_count_more`` multiplies each level by its code's rarity."""
+
+    stated = True
 
     def __init__(
         self, field: str, prefix: str, codes: tuple[str, ...], *, rare_count_more: bool
@@ -257,6 +281,9 @@ class Strengths(Part):
             (f"{self.name}:{code}", mine[code] * theirs[code] / norm)
             for code in sorted(mine.keys() & theirs.keys())
         )
+
+    def holders(self, code: str, counterparts: EncodedPart) -> BoolArray | None:
+        return np.asarray(counterparts.offered[:, self.codes.column(code)] > 0)
 
     def _weighted(self, record: ProfileRecord) -> dict[str, float]:
         levels = getattr(record, self.codes.field)

@@ -98,6 +98,8 @@ def median_age() -> Closeness:
 class SharedTrait(Part):
     """1 if both have the trait, ``neither`` if neither has it, 0 if one has."""
 
+    few_values = True
+
     def __init__(self, name: str, field: str, *, neither: float, share: float = 1.0) -> None:
         self.name, self.field, self.neither, self.share = name, field, neither, share
 
@@ -155,6 +157,8 @@ class Readiness(Part):
     """How ready j is: the mean degree to which what it stated is in place."""
 
     name = "readiness"
+    stated = True
+    few_values = True
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
         for record in records:

@@ -48,6 +48,8 @@ class Part(ABC):
     facet: str  # set by the Facet that the part belongs to
     name: str
     share: float = 1.0  # of the facet's weight; the shares of a facet sum to 1
+    stated = False  # officials fill it in; else it comes from open data
+    few_values = False  # so few distinct rows that those of all candidates can be counted
 
     def fit(self, left: Records, right: Records) -> None:  # noqa: B027 - most parts learn nothing
         """Learn what the similarity depends on (rarity, latent topics). A side may be empty."""
@@ -62,6 +64,10 @@ class Part(ABC):
     def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
         """What the similarity of this pair is made of: (code, share), summing to ``similarity``."""
         return ((self.name, similarity),) if similarity > 0 else ()
+
+    def holders(self, code: str, counterparts: EncodedPart) -> BoolArray | None:
+        """(n,) bool: who of n encoded counterparts brings an item; None where it is not counted."""
+        return None
 
     def state(self) -> Iterable[Any]:
         """What ``fit`` learned, in a stable order, for the version's hash."""
@@ -154,6 +160,10 @@ class CodeList:
             counts += np.bincount(self.entries(records)[1], minlength=len(self.codes))
             stating += sum(1 for record in records if getattr(record, self.field))
         return np.asarray(1.0 + np.log((1.0 + stating) / (1.0 + counts)), dtype=np.float64)
+
+    def column(self, item: str) -> int:
+        """The column of an item such as "topic:port_logistics"."""
+        return self.index[item.partition(":")[2]]
 
     def _unknown(self, records: Records, code: object) -> UnknownCodeError:
         at = next(record for record in records if code in getattr(record, self.field))

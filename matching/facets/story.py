@@ -40,6 +40,7 @@ class Story(Part):
     """
 
     name = "story"
+    stated = True
 
     def __init__(
         self, labels: Mapping[str, tuple[str, ...]], components: int, random_state: int

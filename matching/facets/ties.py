@@ -23,6 +23,8 @@ class Ties(Part):
     """
 
     name = "ties"
+    stated = True
+    few_values = True
 
     def __init__(self) -> None:
         # By the side that chooses: the countries it has ties to

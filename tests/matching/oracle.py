@@ -35,28 +35,79 @@ DEFAULT_IMPORTANCE = {
 }
 
 Similarity = tuple[str, float, float | None]  # facet, share of its weight, similarity or None
+# Parts that officials fill in, by the order in which ``similarities`` yields them
+STATED = {0, 1, 2, 3, 4, 5, 6, 16, 20, 21}
+FEASIBILITY = {"languages", "time_zone", "readiness"}
 
 
 @dataclass
 class Oracle:
-    snapshot: Snapshot
+    snapshot: Snapshot  # that base rates come from, too
     weights: Weights
     stories: Callable[[ProfileRecord], np.ndarray | None]
 
-    def preference(self, i: ProfileRecord, j: ProfileRecord) -> tuple[float, float]:
-        """Preference of i for j, and its coverage."""
-        total = present = gained = 0.0
-        for facet, share, similarity in self.similarities(i, j):
+    def __post_init__(self) -> None:
+        self.rates_of: dict[int, list[tuple[float, float, float]]] = {}
+
+    def gain(self, i: ProfileRecord, j: ProfileRecord) -> tuple[float, float]:
+        """Gain of i from j, and its coverage."""
+        total = present = sought = gained = 0.0
+        rates, has = self.rates(i), self.has(i)
+        for number, (facet, share, similarity) in enumerate(self.similarities(i, j)):
             importance = i.importances.get(facet, DEFAULT_IMPORTANCE[facet])
             weight = round(importance * self.weights.unit[facet] * share * 4096) / 4096
             total += weight
-            if similarity is not None:
-                present += weight
-                gained += weight * similarity
-        kappa = self.weights.prior_weight
-        return (gained + kappa * self.weights.prior) / (
-            present + kappa
-        ), present / total if total else 0.0
+            if not has[number]:
+                continue
+            sought += weight
+            scale, offset, missing = rates[number]
+            if similarity is None:
+                gained += weight * missing
+                continue
+            present += weight
+            lift = scale * similarity + offset
+            if facet == "ties":
+                named = [0.25 + 0.25 * t.strength for t in i.ties if t.community_id == j.id]
+                if max([0.0, *named]) > similarity:
+                    lift = max(lift, min(scale * max(named) + offset, 2.0))
+            gained += weight * lift
+        return gained / (sought + self.weights.prior_weight), present / total if total else 0.0
+
+    def preference(self, i: ProfileRecord, j: ProfileRecord) -> float:
+        """Preference of i for j."""
+        return 1 / (
+            1 + math.exp(-(self.weights.slope * self.gain(i, j)[0] + self.weights.intercept))
+        )
+
+    def rates(self, i: ProfileRecord) -> list[tuple[float, float, float]]:
+        """Of each part: scale and offset of a similarity, and the lift of one who has no data."""
+        if i.id not in self.rates_of:
+            side = self.snapshot.right if i.country == "US" else self.snapshot.left
+            candidates = [j for j in side if self.own_wishes_allow(i, j)]
+            columns = [list(self.similarities(i, j)) for j in candidates]
+            self.rates_of[i.id] = [
+                rate([c[number] for c in columns], number in STATED) for number in range(22)
+            ]
+        return self.rates_of[i.id]
+
+    def own_wishes_allow(self, i: ProfileRecord, j: ProfileRecord) -> bool:
+        left, right = (i, j) if i.country == "US" else (j, i)
+        barred = {(left.country, right.country), ("*", right.country)}
+        return (
+            i.country != j.country
+            and not barred & self.snapshot.barred_countries
+            and wanted(replace(i, available=True), j)
+        )
+
+    def has(self, i: ProfileRecord) -> list[bool]:
+        """Whether i has the data to choose by each part."""
+        ties, located = bool(i.ties or i.tie_hints), None not in (i.latitude, i.longitude)
+        answerable = any(c in self.answers for c in i.challenges)
+        lists = [i.needs, ties, i.challenges, answerable, i.sectors, i.themes, i.institutions]
+        facts = [i.universities, i.seaport, i.air_destinations, i.income_band, i.median_age]
+        facts += [i.climate, i.coastal, i.elevation_m, seat(i), i.languages or None, i.population]
+        facts += [i.utc_offset_hours, located or None, self.stories(i), 1]
+        return [*map(bool, lists), *(fact is not None for fact in facts)]
 
     def similarities(self, i: ProfileRecord, j: ProfileRecord) -> Iterator[Similarity]:
         yield "needs_offers", 1, self.needs_met(i, j)
@@ -154,7 +205,7 @@ class Oracle:
         declared = [
             0.25 + 0.25 * tie.strength
             for tie in i.ties
-            if tie.country == j.country or tie.community_id == j.id
+            if tie.country == j.country
         ]
         return max([*declared, 0.5 * i.tie_hints.get(j.country, 0.0)])
 
@@ -191,6 +242,20 @@ class Oracle:
             and wanted(i, j)
             and wanted(j, i)
         )
+
+
+def rate(values: list[Similarity], stated: bool) -> tuple[float, float, float]:
+    """Scale, offset and the lift of missing data, from all candidates' similarities in one part."""
+    known = sorted(similarity for _, _, similarity in values if similarity is not None)
+    if not known:
+        return 0.0, 0.0, 0.0
+    best, quarter = known[-1], known[math.ceil(len(known) / 4) - 1]
+    if values[0][0] in FEASIBILITY:
+        return 1.0, -best, quarter - best if stated else 0.0
+    typical = sum(known) / len(known)
+    few = math.ceil(0.02 * len(known))
+    reach = max(sum(known[-few:]) / few - typical, (best - typical) / 2, 0.15)
+    return 1 / reach, -typical / reach, (quarter - typical) / reach if stated else 0.0
 
 
 def wanted(i: ProfileRecord, j: ProfileRecord) -> bool:

@@ -22,7 +22,7 @@ from matching.topk import RankingIndex, top_k
 from matching.types import Explanation, RankedSide, Ranking, Snapshot
 from matching.weights import Weights
 
-FUSION = "harmonic"
+FUSION = "product"
 log = structlog.get_logger(__name__)
 
 
@@ -192,6 +192,7 @@ def _taken(side: RankedSide, ids: Sequence[int]) -> RankedSide:
 
 def _explanation_json(explanation: Explanation) -> dict[str, Any]:
     return {
+        "gain": round(explanation.gain, 6),
         "preference": round(explanation.preference, 6),
         "coverage": round(explanation.coverage, 6),
         "contributions": [
@@ -199,13 +200,20 @@ def _explanation_json(explanation: Explanation) -> dict[str, Any]:
                 "facet": c.facet,
                 "share": round(c.share, 6),
                 "similarity": None if c.similarity is None else round(c.similarity, 6),
+                "lift": None if c.lift is None else round(c.lift, 6),
                 "weight": round(c.weight, 6),
-                "items": [[code, round(part, 6)] for code, part in c.items[:6]],
+                "items": [
+                    [item.code, round(item.part, 6), item.offered_by, item.candidates]
+                    for item in c.items[:10]
+                ],
             }
             for c in explanation.contributions
         ],
-        "missing": list(explanation.missing),
+        "missing_own": list(explanation.missing_own),
+        "missing_other": list(explanation.missing_other),
+        "not_counted": list(explanation.not_counted),
         "caveat": explanation.caveat,
+        "needs_met": explanation.needs_met,
     }
 
 

@@ -1,0 +1,350 @@
+"""What a chooser's candidates typically bring: the base rates from which lifts are measured.
+
+A similarity counts by how far it lies above what this chooser's candidates typically bring (τ, the
+mean of those with data), in units of what the best of them bring (ρ). Candidates are those that the
+chooser's own wishes and public facts allow, never the answers, pauses or wishes of the others: a
+base rate, or a count such as "3 of 60", then says nothing about anybody else's decisions.
+
+Everything here is a function of one chooser's record and of the counterparts of the snapshot that
+the features were fitted on. So one community can be scored again without the others, and the order
+of edits makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import scipy
+
+from matching.candidates import Groups, OwnWishes
+from matching.facets import FACETS
+from matching.facets.part import EncodedPart, Part, Side
+from matching.facets.ties import other
+from matching.features import FeatureBuilder, FeatureMatrix
+from matching.types import BoolArray, IntArray, ProfileRecord, UnseenValueError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Float64 = npt.NDArray[np.float64]
+
+SAMPLE = 512  # counterparts of which the quantiles of many-valued parts are taken
+SMALL_SAMPLE = 128  # the same where there are more choosers than _MANY
+_MANY = 4_096
+BEST = 0.02  # share of candidates that are "the best of them"
+LEAST_REACH = 0.15
+FEW = 32  # candidates in the sample; with fewer, the whole sample says how far one can get
+_QUARTER = 0.25
+_QUANTUM = 2.0**-20  # rates are multiples of it, so that sums in another order give the same rates
+_CHUNK = 4_096  # choosers at once
+_FEASIBILITY = frozenset(facet.name for facet in FACETS if facet.feasibility)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The lifts of n choosers in p parts: ``scale * similarity + offset`` of a counterpart that has
+    the data, ``missing`` of one that has not. All (n, p) float64.
+
+    Gain parts: scale 1 / ρ, offset −τ / ρ. Feasibility parts: scale 1, offset −(the best of the
+    candidates): a cost where it is missing, no gain where everybody has it. ``missing`` is the
+    lower quartile of those who answered for parts that officials fill in, and 0 for open data: to
+    leave a field empty never pays, and never counts as the worst.
+    """
+
+    scale: Float64
+    offset: Float64
+    missing: Float64
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+    def rows(self, at: IntArray) -> Rates:
+        """Some of the choosers."""
+        return Rates(self.scale[at], self.offset[at], self.missing[at])
+
+
+class BaseRates:
+    """The base rates of one fitted builder. ``of`` keeps them with the builder."""
+
+    def __init__(self, builder: FeatureBuilder, random_state: int = 0) -> None:
+        self.builder, self.snapshot = builder, builder.snapshot_
+        self.parts: tuple[Part, ...] = builder.parts_
+        self._rng = random_state
+        self._known: dict[Side, _Counterparts] = {}
+        self._wishes = OwnWishes(self.snapshot)
+
+    @classmethod
+    def of(cls, builder: FeatureBuilder) -> BaseRates:
+        """The base rates of what the builder was fitted on, computed once."""
+        if builder.base_rates_ is None:
+            builder.base_rates_ = cls(builder)
+        known: BaseRates = builder.base_rates_
+        return known
+
+    def of_side(
+        self,
+        records: Sequence[ProfileRecord],
+        features: FeatureMatrix,
+        earlier: tuple[Sequence[ProfileRecord], Rates] | None = None,
+    ) -> Rates:
+        """Rates of all choosers of one side; ``earlier``: records whose rates are known."""
+        if earlier is None:
+            return self._rates(records, features)
+        before, rates = earlier
+        at = {record.id: row for row, record in enumerate(before)}
+        origin = np.fromiter((at.get(r.id, -1) for r in records), np.int64, len(records))
+        fresh = [
+            row
+            for row, record in enumerate(records)
+            if origin[row] < 0
+            or not (record is before[origin[row]] or record == before[origin[row]])
+        ]
+        if not fresh:
+            return rates.rows(origin)
+        if len(fresh) == len(records):
+            return self._rates(records, features)
+        new = self._rates([records[row] for row in fresh], features, np.array(fresh))
+        joined = rates.rows(np.maximum(origin, 0))
+        for name in Rates.__slots__:
+            getattr(joined, name)[fresh] = getattr(new, name)
+        return joined
+
+    def candidates(self, record: ProfileRecord, side: Side) -> BoolArray:
+        """(n,) bool: which counterparts of the fitted snapshot are the chooser's candidates."""
+        return self._wishes.allowed(record, side)
+
+    def counterparts(self, side: Side) -> tuple[EncodedPart, ...]:
+        """The other side of the fitted snapshot, encoded as ``candidates`` numbers them."""
+        return self._side(side).features.parts
+
+    def _side(self, side: Side) -> _Counterparts:
+        if side not in self._known:
+            records = self.snapshot.right if side == "left" else self.snapshot.left
+            self._known[side] = _Counterparts(
+                records, self.builder.transform(records, other(side)), self._rng
+            )
+        return self._known[side]
+
+    def _rates(
+        self,
+        records: Sequence[ProfileRecord],
+        features: FeatureMatrix,
+        rows: IntArray | None = None,
+    ) -> Rates:
+        side, counterparts = features.side, self._side(features.side)
+        seekers = features.parts if rows is None else features.encoded(rows)
+        if features.layout != counterparts.features.layout:
+            seekers, counterparts = self._in_one_layout(records, side, counterparts)
+        choosers = len(self.snapshot.left if side == "left" else self.snapshot.right)
+        sample = counterparts.sample(SAMPLE if choosers <= _MANY else SMALL_SAMPLE)
+        groups = self._wishes.groups(records, side)
+        return _Computation(self.parts, counterparts.parts, sample, groups, seekers).rates()
+
+    def _in_one_layout(
+        self, records: Sequence[ProfileRecord], side: Side, counterparts: _Counterparts
+    ) -> tuple[tuple[EncodedPart, ...], _Counterparts]:
+        """Choosers and counterparts in columns that hold the values of both."""
+        try:
+            return self.builder.transform(records, side).parts, counterparts
+        except UnseenValueError:
+            pass
+        frozen = counterparts.records
+        sides = (records, frozen) if side == "left" else (frozen, records)
+        parts = tuple(map(copy, self.parts))
+        for part in parts:
+            part.lay_out(*sides)
+        encoded = tuple(part.encode(frozen, other(side)) for part in parts)
+        return tuple(part.encode(records, side) for part in parts), counterparts.recoded(encoded)
+
+
+class _Counterparts:
+    """One side of the fitted snapshot as those of the other side may choose it."""
+
+    def __init__(
+        self, records: Sequence[ProfileRecord], features: FeatureMatrix, random_state: int
+    ) -> None:
+        self.records, self.features, self.random_state = records, features, random_state
+        self.parts = features.parts
+
+    def recoded(self, parts: tuple[EncodedPart, ...]) -> _Counterparts:
+        """The same in other columns."""
+        new = copy(self)
+        new.parts = parts
+        return new
+
+    def sample(self, size: int) -> IntArray:
+        """(s,) a seeded sample of them, in order."""
+        count = len(self.records)
+        if count <= size:
+            return np.arange(count)
+        rng = np.random.default_rng(self.random_state)
+        return np.sort(rng.choice(count, size, replace=False)).astype(np.int64)
+
+
+class _Computation:
+    """The rates of a batch of choosers. Choosers with equal wishes are one group."""
+
+    def __init__(
+        self,
+        parts: tuple[Part, ...],
+        counterparts: tuple[EncodedPart, ...],
+        sample: IntArray,
+        groups: Groups,
+        seekers: tuple[EncodedPart, ...],
+    ) -> None:
+        self.parts, self.counterparts, self.seekers = parts, counterparts, seekers
+        self.group, self.count = groups.of_chooser, len(groups.of_chooser)
+        # Sums over candidates go by the cells of counterparts that no wish tells apart
+        self.allowed = groups.allowed.astype(np.float64)
+        cell = groups.cell
+        self.cells: csr_array = scipy.sparse.csr_array(
+            (np.ones(len(cell)), (cell, np.arange(len(cell)))),
+            shape=(self.allowed.shape[1], len(cell)),
+        )
+        self.sample, self.sampled = sample, groups.allowed[:, cell[sample]]
+
+    def rates(self) -> Rates:
+        shape = (self.count, len(self.parts))
+        found = Rates(np.zeros(shape), np.zeros(shape), np.zeros(shape))
+        for number, part in enumerate(self.parts):
+            scale, offset, missing = self._of_part(part, number)
+            found.scale[:, number] = scale
+            found.offset[:, number] = offset
+            found.missing[:, number] = missing
+        for values in (found.scale, found.offset, found.missing):
+            np.round(values / _QUANTUM, out=values)
+            values *= _QUANTUM
+        return found
+
+    def _of_part(self, part: Part, number: int) -> tuple[Float64, Float64, Float64]:
+        seeker, offered = self.seekers[number], self.counterparts[number]
+        nothing = np.zeros(self.count), np.zeros(self.count), np.zeros(self.count)
+        if not (offered.offers.any() and seeker.seeks.any()):
+            return nothing
+        known = self.allowed @ (self.cells @ offered.offers.astype(np.float64))  # (groups,)
+        summary = self._by_values if part.few_values else self._by_sample
+        best, top, quarter = summary(part, number, known)
+        known = known[self.group]
+        some = (known > 0) & seeker.seeks
+        if part.facet in _FEASIBILITY:
+            missing = quarter - best if part.stated else 0.0
+            return some * 1.0, np.where(some, -best, 0.0), np.where(some, missing, 0.0)
+        typical = self._means(number, known)
+        reach = np.maximum(np.maximum(top - typical, (best - typical) / 2), LEAST_REACH)
+        missing = (quarter - typical) / reach if part.stated else 0.0
+        return (
+            np.where(some, 1 / reach, 0.0),
+            np.where(some, -typical / reach, 0.0),
+            np.where(some, missing, 0.0),
+        )
+
+    def _means(self, number: int, known: Float64) -> Float64:
+        """(n,) τ, exactly: a mean of dot products is a dot product with the mean row."""
+        seeker, offered = self.seekers[number].seeker, self.counterparts[number].offered
+        sums = self.allowed @ (self.cells @ offered.astype(np.float64))  # (groups, depth)
+        means = np.empty(self.count)
+        for at in range(0, self.count, _CHUNK):
+            part = slice(at, at + _CHUNK)
+            np.vecdot(seeker[part].astype(np.float64), sums[self.group[part]], out=means[part])
+        return means / np.maximum(known, 1)
+
+    def _by_sample(
+        self, part: Part, number: int, known: Float64
+    ) -> tuple[Float64, Float64, Float64]:
+        """(n,) each: the best similarity, the mean of the best few, the lower quartile."""
+        encoded = self.counterparts[number]
+        has = encoded.offers[self.sample]
+        columns = np.flatnonzero(has)
+        offered = encoded.offered[self.sample[columns]].T
+        mask = self.sampled[:, columns]
+        if len(self.sample) < self.cells.shape[1]:
+            mask[mask.sum(axis=1) < FEW] = True  # too few of them are in the sample
+        counts = mask.sum(axis=1)
+        best, top, quarter = np.zeros((3, self.count))
+        if not len(columns):
+            return best, top, quarter
+        everybody = bool(mask.all())
+        for at in range(0, self.count, _CHUNK):
+            rows = slice(at, at + _CHUNK)
+            values = self.seekers[number].seeker[rows] @ offered
+            group = self.group[rows]
+            if not everybody:
+                values[~mask[group]] = -1.0
+            if part.stated:
+                values.sort(axis=1)
+                lower = len(columns) - counts[group] + _place(_QUARTER, counts[group])
+                lower = np.minimum(lower, len(columns) - 1)
+                quarter[rows] = np.take_along_axis(values, lower[:, None], axis=1)[:, 0]
+            most = _place(BEST, np.array([len(columns)]))[0] + 1
+            if not part.stated:
+                values.partition(len(columns) - most, axis=1)
+            tail = np.sort(values[:, len(columns) - most :], axis=1)[:, ::-1].astype(np.float64)
+            best[rows] = tail[:, 0]
+            wanted = _place(BEST, counts[group])
+            top[rows] = np.take_along_axis(np.cumsum(tail, axis=1), wanted[:, None], axis=1)[
+                :, 0
+            ] / (wanted + 1)
+        return best, top, quarter
+
+    def _by_values(
+        self, part: Part, number: int, known: Float64
+    ) -> tuple[Float64, Float64, Float64]:
+        """The same over all candidates: the part has few distinct rows, which can be counted."""
+        encoded = self.counterparts[number]
+        present = np.flatnonzero(encoded.offers)
+        _, first, value_of = np.unique(
+            row_hashes(encoded.offered[present]), return_index=True, return_inverse=True
+        )
+        holding = scipy.sparse.csr_array(
+            (np.ones(len(present)), (present, value_of)), shape=(len(encoded.offers), len(first))
+        )
+        counts = self.allowed @ (self.cells @ holding).toarray()  # (groups, values)
+        offered = encoded.offered[present[first]].T
+        seeker = self.seekers[number].seeker
+        alike = np.stack([self.group.astype(np.uint64), row_hashes(seeker)])
+        _, first, back = np.unique(alike, axis=1, return_index=True, return_inverse=True)
+        found = np.zeros((3, len(first)))
+        for at in range(0, len(first), _CHUNK):
+            rows = slice(at, at + _CHUNK)
+            values = seeker[first[rows]] @ offered
+            found[:, rows] = _weighted(values, counts[self.group[first[rows]]])
+        best, top, quarter = found[:, back.ravel()]
+        return best, top, quarter
+
+
+def _place(share: float, counts: IntArray) -> IntArray:
+    """From 0, the place of the nearest-rank quantile among so many."""
+    places: IntArray = np.maximum(np.ceil(share * counts).astype(np.int64) - 1, 0)
+    return places
+
+
+def _weighted(values: npt.NDArray[np.floating], counts: Float64) -> Float64:
+    """(3, n): best, mean of the best few, and lower quartile of values (n, v) that occur so often;
+    0 where nothing occurs."""
+    order = np.argsort(-values, axis=1, kind="stable")
+    ranked = np.take_along_axis(values, order, axis=1).astype(np.float64)
+    often = np.take_along_axis(counts, order, axis=1)
+    total = often.sum(axis=1)
+    upto = np.cumsum(often, axis=1)
+    few = np.maximum(np.ceil(BEST * total), 1.0)[:, None]
+    counted = np.minimum(upto, few) - np.minimum(upto - often, few)
+    top = (counted * ranked).sum(axis=1) / few[:, 0]
+    best = np.take_along_axis(ranked, np.argmax(often > 0, axis=1)[:, None], axis=1)[:, 0]
+    # From the other end: at least a quarter is there or below
+    below = np.maximum(np.ceil(_QUARTER * total), 1.0)[:, None]
+    place = np.argmax(upto > (total[:, None] - below), axis=1)
+    quarter = np.take_along_axis(ranked, place[:, None], axis=1)[:, 0]
+    found: Float64 = np.where(total > 0, np.stack([best, top, quarter]), 0.0)
+    return found
+
+
+def row_hashes(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
+    """(n,) 64-bit numbers, equal where rows are equal."""
+    words = np.ascontiguousarray(rows).view(np.uint32).astype(np.uint64)
+    factors = np.random.default_rng(1).integers(1, 2**63, rows.shape[1], dtype=np.uint64) * 2 + 1
+    return np.asarray((words * factors).sum(axis=1, dtype=np.uint64))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -102,7 +102,7 @@ class Oracle:
     def has(self, i: ProfileRecord) -> list[bool]:
         """Whether i has the data to choose by each part."""
         ties, located = bool(i.ties or i.tie_hints), None not in (i.latitude, i.longitude)
-        answerable = any(c in self.answers for c in i.challenges)
+        answerable = bool(i.challenges & VOCABULARY.answers.keys())
         lists = [i.needs, ties, i.challenges, answerable, i.sectors, i.themes, i.institutions]
         facts = [i.universities, i.seaport, i.air_destinations, i.income_band, i.median_age]
         facts += [i.climate, i.coastal, i.elevation_m, seat(i), i.languages or None, i.population]

@@ -1,5 +1,5 @@
 """Controlled vocabularies: data with stable codes, labels, translations and, for sectors, their
-ISIC sections.
+ISIC sections; and which topics are near to each other or answer a challenge.
 """
 
 from __future__ import annotations
@@ -74,6 +74,28 @@ def vocabulary(name: str) -> Mapping[str, Term]:
             for row in _file()[name]
         }
     )
+
+
+@cache
+def near_topics() -> Mapping[str, Mapping[str, float]]:
+    """Needed topic → offered topic → the part, ¼ or ½, to which that offer meets the need. A row
+    of the file holds both directions where it has a level "back"; each names its sources.
+    """
+    levels: dict[str, dict[str, float]] = {}
+    for row in _file()["near_topics"]:
+        levels.setdefault(row["need"], {})[row["offer"]] = row["level"]
+        if "back" in row:
+            levels.setdefault(row["offer"], {})[row["need"]] = row["back"]
+    return MappingProxyType(levels)
+
+
+@cache
+def challenge_answers() -> Mapping[str, Mapping[str, float]]:
+    """Challenge → offered topic → the part, ¼, ½ or 1, to which that offer answers it."""
+    levels: dict[str, dict[str, float]] = {}
+    for row in _file()["answers"]:
+        levels.setdefault(row["challenge"], {})[row["offer"]] = row["level"]
+    return MappingProxyType(levels)
 
 
 def label(name: str, code: str, language: str | None = None) -> str:

@@ -18,7 +18,7 @@ from django.db import models
 from backend.cities.models import Community, Profile, ProfileVersion
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.profile_schema import document_value
-from backend.cities.vocabularies import vocabulary
+from backend.cities.vocabularies import challenge_answers, near_topics, vocabulary
 from backend.common.dates import months_after
 from backend.suggestions.eligibility import DEFAULT_OPEN_INTRODUCTIONS
 from matching.types import ProfileRecord, Sought, Tie, Vocabulary
@@ -29,7 +29,9 @@ READY = {"yes": 1.0, "partly": 0.5, "no": 0.0}
 
 @cache
 def engine_vocabulary() -> Vocabulary:
-    """The controlled codes with the words by which a story, in any language, may mention them."""
+    """The controlled codes, the words by which a story, in any language, may mention them, and
+    which topics are near to each other or answer a challenge.
+    """
     labels = {}
     for kind, name in (
         ("topic", "topics"),
@@ -51,6 +53,8 @@ def engine_vocabulary() -> Vocabulary:
         institutions=tuple(vocabulary("institutions")),
         languages=tuple(vocabulary("languages")),
         labels=MappingProxyType(labels),
+        near=near_topics(),
+        answers=challenge_answers(),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from django.utils import translation
 
 from backend.cities import reference
 from backend.cities import reference as gazetteer
+from backend.cities import vocabularies as lists
 from backend.cities.attribution import data_sources
 from backend.cities.models import Country, ListedPartnership, Place, ReferenceLoad
 from backend.cities.place_search import search_places
@@ -452,14 +455,11 @@ def test_sectors_cover_every_isic_section_of_an_economy() -> None:
 
 
 def test_words_follow_the_language_of_the_reader() -> None:
+    words = vocabulary("topics")["port_logistics"].labels
     with translation.override("fr"):
-        assert (
-            label("topics", "port_logistics") == vocabulary("topics")["port_logistics"].labels["fr"]
-        )
+        assert label("topics", "port_logistics") == words["fr"]
     with translation.override("pt-br"):
-        assert (
-            label("topics", "port_logistics") == vocabulary("topics")["port_logistics"].labels["en"]
-        )
+        assert label("topics", "port_logistics") == words["en"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -468,3 +468,33 @@ def test_codes_once_given_out_stay(name: str) -> None:
     added, none is renamed or removed.
     """
     assert set(PUBLISHED_CODES[name].split()) <= set(vocabulary(name))
+
+
+# The goals' targets, by goal: how many have a number, and the last one with a letter
+SDG = re.findall(r"(\d+)(\w?)", "5b 5c 9d 7c 6c 6b 3b 10b 5c 7c 7c 8c 3b 7c 9c 10b 19")
+
+
+def names_a_source(source: str) -> bool:
+    goal, _dot, target = source.removeprefix("SDG ").partition(".")
+    if not target:
+        return bool(re.fullmatch(r"ISIC \d\d(\d\d)?", source))
+    numbered, last = SDG[int(goal) - 1]
+    return 0 < int(target) <= int(numbered) if target.isdecimal() else "a" <= target <= last
+
+
+@pytest.mark.parametrize(
+    ("rows", "of", "levels"),
+    [("near_topics", "need", {0.25, 0.5}), ("answers", "challenge", {0.25, 0.5, 1.0})],
+)
+def test_relations_of_topics_use_known_codes_and_name_their_sources(
+    rows: str, of: str, levels: set[float]
+) -> None:
+    table = lists.near_topics() if of == "need" else lists.challenge_answers()
+    assert table.keys() == vocabulary("topics" if of == "need" else "challenges").keys()
+    for code, offers in table.items():
+        assert code not in offers and offers.keys() <= vocabulary("topics").keys()
+        assert 2 <= len(offers) <= 5 and set(offers.values()) <= levels, code
+    entries = json.loads(lists.FILE.read_text(encoding="utf-8"))[rows]
+    assert sum(map(len, table.values())) == sum(1 + ("back" in row) for row in entries)
+    for row in entries:
+        assert row["reason"] and row["sources"] and all(map(names_a_source, row["sources"])), row

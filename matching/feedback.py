@@ -1,11 +1,11 @@
-"""What decisions teach: facet weights by regularised logistic regression, pulled toward the weights
-in use.
+"""What decisions teach: facet weights by regularised logistic regression on lifts, pulled toward
+the weights in use.
 
-Model of one directional decision: P(interested) = σ(α + γ·(p − prior)) with p the preference.
-Learning moves the weights inside p: with p's denominator held as it was, p − prior = Σ u_f·x_f with
-x_f = importance·(similarity − prior)/(Σ w·m + κ) over present facets, which is logistic in u. The
-penalty λ/2·Σ(u_f − u⁰_f)² holds what decisions say nothing about; u ≥ 0 (L-BFGS-B, Byrd et al.
-1995).
+Model of one directional decision: P(interested) = σ(α + γ·g) with g the gain that was shown.
+Learning moves the weights inside g: with g's denominator held as it was, g = Σ u_f·x_f, where x_f =
+importance·lift/(Σ w·m + κ) is the share that was shown over the unit weight behind it, which is
+logistic in u. The penalty λ/2·Σ(u_f − u⁰_f)² holds what decisions say nothing about; u ≥ 0
+(L-BFGS-B, Byrd et al. 1995).
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ FIT_REASONS = frozenset({"no_fit", "too_far_apart"})
 """Declines that say something about the fit. "We are full" or "no support" teach nothing."""
 LEAST_DECISIONS = 40
 LEAST_OF_EACH = 8
-# The least slope γ of acceptance by preference: decisions that ignore the preference must not
-# silence the facets
+# The least slope γ of acceptance by gain: decisions that ignore it must not silence the facets
 _FLAT = 1.0
 _RIDGE = 1e-2  # on the slope, so that separable decisions do not send it to infinity
 
@@ -42,13 +41,15 @@ class TooFewDecisionsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DirectionalDecision:
-    """An answer to one suggestion with similarity (None: not known) and importance by facet."""
+    """An answer to one suggestion with what it showed: the shares of its gain by facet, and the
+    unit weights behind them.
+    """
 
     community_id: int
     at: float  # seconds of any clock; only the order counts
     interested: bool
-    similarities: Mapping[str, float | None]
-    importances: Mapping[str, float]  # 0..3, as stated or by default
+    shares: Mapping[str, float]
+    units: Mapping[str, float]
     reason: str = ""  # of a decline
 
 
@@ -61,6 +62,14 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Improvement:
+    """By how much the learned weights' loss on a held-out decision is less, in nats."""
+
+    mean: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
 class LearningReport:
     """What the learned weights rest on; their quality on held-out decisions beside those in use."""
 
@@ -70,17 +79,26 @@ class LearningReport:
     left_out: Mapping[str, int]  # declines by reason that teach nothing
     in_use_by_community: Scores
     learned_by_community: Scores
+    improvement_by_community: Improvement
     in_use_by_time: Scores
     learned_by_time: Scores
+    improvement_by_time: Improvement
 
     @property
     def is_better(self) -> bool:
-        """Better calibrated by both measures, for communities and for times not seen."""
+        """Better calibrated by both measures, for communities and for times not seen, and by more
+        than a standard error: chance alone seldom looks like it.
+        """
         pairs = (
             (self.learned_by_community, self.in_use_by_community),
             (self.learned_by_time, self.in_use_by_time),
         )
-        return all(new.brier < old.brier and new.log_loss < old.log_loss for new, old in pairs)
+        return all(
+            new.brier < old.brier and new.log_loss < old.log_loss for new, old in pairs
+        ) and all(
+            gained.mean > gained.standard_error
+            for gained in (self.improvement_by_community, self.improvement_by_time)
+        )
 
 
 def fit_weights(
@@ -98,8 +116,8 @@ def fit_weights(
     ``pull`` is λ: about how many decisions a facet needs before its weight moves by one.
 
     Raises TooFewDecisionsError under ``LEAST_DECISIONS`` usable decisions, ``LEAST_OF_EACH``
-    interests and declines, or ``folds`` communities; ValueError for unknown facets, similarities
-    outside [0, 1], and a pull that is not positive.
+    interests and declines, or ``folds`` communities; ValueError for unknown facets, shares that are
+    not finite numbers, and a pull that is not positive.
     """
     if not (pull > 0 and folds >= 2):
         raise ValueError("pull must be positive, and folds at least 2")
@@ -110,7 +128,7 @@ def fit_weights(
         if not d.interested and d.reason not in FIT_REASONS
     )
     usable.sort(key=lambda d: (d.at, d.community_id))
-    table = _Table.of(usable, in_use)
+    table = _Table.of(usable)
     communities = np.unique(table.community)
     _check_enough(table, len(communities), folds)
     report = LearningReport(
@@ -133,47 +151,39 @@ class _Table:
 
     community: IntArray
     outcome: Float64Array
-    similarity: Float64Array  # 0 where not known
-    presence: Float64Array  # the facet's importance where known, else 0
+    lifts: Float64Array  # x: what one unit of each facet's weight adds to the gain
 
     @classmethod
-    def of(cls, decisions: Sequence[DirectionalDecision], in_use: Weights) -> _Table:
-        similarity, presence = np.zeros((2, len(decisions), len(FACET_NAMES)))
+    def of(cls, decisions: Sequence[DirectionalDecision]) -> _Table:
+        lifts = np.zeros((len(decisions), len(FACET_NAMES)))
         for row, decision in enumerate(decisions):
-            unknown = set(decision.similarities) - set(FACET_NAMES)
+            unknown = set(decision.shares) - set(FACET_NAMES)
             if unknown:
                 raise ValueError(
                     f"a decision of community {decision.community_id} names unknown facets: "
                     f"{', '.join(sorted(unknown))}"
                 )
-            for facet, value in decision.similarities.items():
-                if value is None:
-                    continue
-                if not -1e-6 <= value <= 1 + 1e-6:
+            for facet, share in decision.shares.items():
+                unit = decision.units.get(facet, 0.0)
+                if not np.isfinite([share, unit]).all():
                     raise ValueError(
-                        f"a decision of community {decision.community_id} has {facet!r} at "
-                        f"{value!r}, not in [0, 1]"
+                        f"a decision of community {decision.community_id} has {share!r} of "
+                        f"{facet!r}, which is not a finite number"
                     )
-                column = FACET_NAMES.index(facet)
-                similarity[row, column] = value
-                presence[row, column] = decision.importances.get(facet, 0.0)
+                if unit > 0:  # without a weight the share is 0 and says nothing of the lift
+                    lifts[row, FACET_NAMES.index(facet)] = share / unit
         return cls(
             np.array([d.community_id for d in decisions], dtype=np.int64),
             np.array([d.interested for d in decisions], dtype=np.float64),
-            similarity,
-            presence,
+            lifts,
         )
 
     def where(self, rows: BoolArray) -> _Table:
-        return _Table(
-            self.community[rows], self.outcome[rows], self.similarity[rows], self.presence[rows]
-        )
+        return _Table(self.community[rows], self.outcome[rows], self.lifts[rows])
 
-    def preference(self, unit: Float64Array, weights: Weights) -> Float64Array:
-        known = self.presence * unit
-        gained = (known * self.similarity).sum(axis=1) + weights.prior_weight * weights.prior
-        preference: Float64Array = gained / (known.sum(axis=1) + weights.prior_weight)
-        return preference
+    def gain(self, unit: Float64Array) -> Float64Array:
+        gains: Float64Array = self.lifts @ unit
+        return gains
 
 
 def _check_enough(table: _Table, communities: int, folds: int) -> None:
@@ -195,11 +205,8 @@ def _units(weights: Weights) -> Float64Array:
     return np.array([weights.unit[facet] for facet in FACET_NAMES])
 
 
-def _calibrate(
-    preference: Float64Array, outcome: Float64Array, prior: float
-) -> tuple[float, float]:
-    """α and γ ≥ 0 of acceptance by preference."""
-    x = preference - prior
+def _calibrate(x: Float64Array, outcome: Float64Array) -> tuple[float, float]:
+    """α and γ ≥ 0 of acceptance by gain x."""
 
     def loss(parameters: Float64Array) -> tuple[float, Float64Array]:
         z = parameters[0] + parameters[1] * x
@@ -215,10 +222,8 @@ def _calibrate(
 
 def _learn(table: _Table, in_use: Weights, pull: float) -> Float64Array:
     start = _units(in_use)
-    alpha, gamma = _calibrate(table.preference(start, in_use), table.outcome, in_use.prior)
-    gamma = max(gamma, _FLAT)
-    denominator = (table.presence * start).sum(axis=1) + in_use.prior_weight
-    x = gamma * table.presence * (table.similarity - in_use.prior) / denominator[:, None]
+    alpha, gamma = _calibrate(table.gain(start), table.outcome)
+    x = max(gamma, _FLAT) * table.lifts
 
     def loss(parameters: Float64Array) -> tuple[float, Float64Array]:
         z = parameters[0] + x @ parameters[1:]
@@ -255,7 +260,7 @@ def _by_time(count: int, folds: int) -> Iterator[tuple[BoolArray, BoolArray]]:
 
 def _held_out(
     table: _Table, in_use: Weights, pull: float, splits: Iterator[tuple[BoolArray, BoolArray]]
-) -> tuple[Scores, Scores]:
+) -> tuple[Scores, Scores, Improvement]:
     """Scores of used and learned weights on held-out decisions; α and γ from training."""
     tested: list[tuple[Float64Array, Float64Array, Float64Array]] = []
     for train_rows, test_rows in splits:
@@ -264,12 +269,21 @@ def _held_out(
             continue
         probabilities = []
         for unit in (_units(in_use), _learn(train, in_use, pull)):
-            alpha, gamma = _calibrate(train.preference(unit, in_use), train.outcome, in_use.prior)
-            probabilities.append(
-                scipy.special.expit(alpha + gamma * (test.preference(unit, in_use) - in_use.prior))
-            )
+            alpha, gamma = _calibrate(train.gain(unit), train.outcome)
+            probabilities.append(scipy.special.expit(alpha + gamma * test.gain(unit)))
         tested.append((test.outcome, probabilities[0], probabilities[1]))
     outcome, old, new = (np.concatenate(part) for part in zip(*tested, strict=True))
-    return Scores(brier_score(old, outcome), log_loss(old, outcome)), Scores(
-        brier_score(new, outcome), log_loss(new, outcome)
+    less = _losses(old, outcome) - _losses(new, outcome)
+    return (
+        Scores(brier_score(old, outcome), log_loss(old, outcome)),
+        Scores(brier_score(new, outcome), log_loss(new, outcome)),
+        Improvement(float(less.mean()), float(less.std(ddof=1) / np.sqrt(len(less)))),
     )
+
+
+def _losses(probability: Float64Array, outcome: Float64Array) -> Float64Array:
+    """(n,) nats."""
+    losses: Float64Array = -scipy.special.xlogy(outcome, probability) - scipy.special.xlog1py(
+        1 - outcome, -probability
+    )
+    return losses

@@ -202,11 +202,7 @@ class Oracle:
     def tie(self, i: ProfileRecord, j: ProfileRecord) -> float | None:
         if not i.ties and not i.tie_hints:
             return None
-        declared = [
-            0.25 + 0.25 * tie.strength
-            for tie in i.ties
-            if tie.country == j.country
-        ]
+        declared = [0.25 + 0.25 * tie.strength for tie in i.ties if tie.country == j.country]
         return max([*declared, 0.5 * i.tie_hints.get(j.country, 0.0)])
 
     def overlap(self, field: str, i: ProfileRecord, j: ProfileRecord) -> float | None:

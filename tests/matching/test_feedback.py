@@ -16,29 +16,26 @@ DEFAULTS = {facet.name: facet.default_importance for facet in FACETS}
 
 
 def _decisions(
-    count: int, *, truth: dict[str, float], seed: int = 0, slope: float = 12.0
+    count: int, *, truth: dict[str, float], seed: int = 0, slope: float = 8.0
 ) -> list[DirectionalDecision]:
     """Communities that decide by true weights of their own."""
     rng = np.random.default_rng(seed)
-    unit = np.array([truth.get(facet, 1.0) for facet in FACET_NAMES])
+    in_use = np.array([Weights().unit[facet] for facet in FACET_NAMES])
+    true = np.array([truth.get(facet, Weights().unit[facet]) for facet in FACET_NAMES])
+    importance = np.array([DEFAULTS[facet] for facet in FACET_NAMES])
     made = []
     for at in range(count):
-        similarity, known = rng.random(len(FACET_NAMES)), rng.random(len(FACET_NAMES)) < 0.8
-        importance = np.array([DEFAULTS[facet] for facet in FACET_NAMES])
-        weight = unit * importance * known
-        preference = (weight @ similarity + 0.6) / (weight.sum() + 2)
-        interested = bool(rng.random() < expit(slope * (preference - 0.48)))
-        values = {
-            f: float(s) if k else None
-            for f, s, k in zip(FACET_NAMES, similarity, known, strict=True)
-        }
+        known = rng.random(len(FACET_NAMES)) < 0.8
+        lift = rng.normal(0.0, 0.7, len(FACET_NAMES)) * known
+        shown = importance * lift / ((in_use * importance * known).sum() + 2)
+        interested = bool(rng.random() < expit(slope * shown @ true))
         made.append(
             DirectionalDecision(
                 int(rng.integers(1, 60)),
                 at,
                 interested,
-                values,
-                DEFAULTS,
+                dict(zip(FACET_NAMES, (shown * in_use).tolist(), strict=True)),
+                Weights().unit,
                 "" if interested else "no_fit",
             )
         )
@@ -81,7 +78,7 @@ def test_decisions_by_the_weights_in_use_or_by_chance_improve_nothing() -> None:
 def test_declines_for_other_reasons_than_fit_teach_nothing() -> None:
     decisions = _decisions(300, truth={"sectors": 3.0})
     full = [
-        DirectionalDecision(d.community_id, d.at, False, d.similarities, d.importances, reason)
+        DirectionalDecision(d.community_id, d.at, False, d.shares, d.units, reason)
         for d, reason in zip(decisions[:20], ["no_capacity", "country"] * 10, strict=True)
     ]
     plain, report = fit_weights(decisions, Weights(), version="x")
@@ -103,11 +100,11 @@ def test_too_few_or_broken_decisions_are_refused_with_the_reason() -> None:
         fit_weights(decisions[:30], Weights(), version="x")
     with pytest.raises(TooFewDecisionsError):
         fit_weights([d for d in decisions * 3 if d.interested], Weights(), version="x")
-    for similarities, words in (
-        ({"sectors": float("nan")}, "not in"),
+    for shares, words in (
+        ({"sectors": float("nan")}, "not a finite number"),
         ({"charm": 0.5}, "unknown facets: charm"),
     ):
-        broken = DirectionalDecision(1, 0, True, similarities, DEFAULTS)
+        broken = DirectionalDecision(1, 0, True, shares, Weights().unit)
         with pytest.raises(ValueError, match=words):
             fit_weights([*decisions, broken], Weights(), version="x")
     with pytest.raises(ValueError, match="pull"):

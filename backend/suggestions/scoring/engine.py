@@ -259,15 +259,12 @@ class Answered(NamedTuple):
 
 
 def _decision(answer: Answered) -> DirectionalDecision:
-    unit = weights_from_json(answer.weights).unit
-    # Without a weight, its importance is not known
-    usable = [c for c in answer.reasons["contributions"] if unit.get(c["facet"])]
     return DirectionalDecision(
         answer.community_id,
         answer.at,
         answer.interested,
-        similarities={c["facet"]: c["similarity"] for c in usable},
-        importances={c["facet"]: c["weight"] / unit[c["facet"]] for c in usable},
+        shares={c["facet"]: c["share"] for c in answer.reasons["contributions"]},
+        units=weights_from_json(answer.weights).unit,
         reason=answer.reason,
     )
 
@@ -278,7 +275,10 @@ def learn(
     """Learned weights and the report, as JSON. Raises TooFewDecisionsError, ValueError."""
     weights: Weights = weights_from_json(in_use)
     learned, report = fit_weights(
-        [_decision(answer) for answer in answers], weights, version=version
+        # Suggestions of before lifts show shares of a similarity, which say nothing of a gain
+        [_decision(answer) for answer in answers if "gain" in answer.reasons],
+        weights,
+        version=version,
     )
     return weights_as_json(learned), {
         **dataclasses.asdict(report),

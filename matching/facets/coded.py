@@ -78,7 +78,8 @@ class NeedsOffers(Part):
     """How much of what i needs j offers: Σ value of i's needs · how far j meets each / Σ value of
     i's needs.
 
-    A need's value is its rarity among the offers, doubled for the first three of an ordered list.
+    A need's value is the root of its rarity among the offers, doubled for the first three of an
+    ordered list. (By the rarity itself one rare need met outweighs two that are met.)
     An offer meets its own topic in full and a near one in part. Directional: what i offers plays
     no part when i chooses. A contribution of the partner raises willingness (Baycan-Levent 2010).
     """
@@ -96,7 +97,7 @@ class NeedsOffers(Part):
 
     def fit(self, left: Records, right: Records) -> None:
         # A need that few can meet is worth more when it is met; near offers do not make it common
-        self.rarity_ = self.offers.rarity(left, right)
+        self.rarity_ = np.sqrt(self.offers.rarity(left, right))
 
     def encode(self, records: Records, side: Side) -> EncodedPart:
         rows, cols = self.needs.entries(records)

@@ -179,7 +179,7 @@ class Oracle:
         if not i.needs or not j.offers:
             return None
         first = i.needs[:3] if isinstance(i.needs, tuple) else ()
-        value = {t: self.rarity("offers", t) * (2 if t in first else 1) for t in i.needs}
+        value = {t: self.rarity("offers", t) ** 0.5 * (2 if t in first else 1) for t in i.needs}
         met = sum(
             v * (1 if t in j.offers else best(VOCABULARY.near, t, j)) for t, v in value.items()
         )

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matching.base_rates import Rates
 from matching.engine import Engine, build_engine
 from matching.facets import FACET_NAMES
 from matching.features import FeatureBuilder
 from matching.preference import Preference
 from matching.reciprocal import Reciprocal
-from matching.types import NotFittedError, ProfileRecord, Snapshot, SnapshotError, Tie
+from matching.types import NotFittedError, ProfileRecord, Snapshot, SnapshotError, Sought, Tie
 from matching.weights import Weights
 from tests.matching.oracle import Oracle
 from tests.strategies import FOREIGN, STORIES, VOCABULARY, snapshots
@@ -115,6 +116,9 @@ def test_explanations_sum_to_the_gain(snapshot: Snapshot) -> None:
                         assert all(item.part >= 0 for item in c.items)
 
 
+RATES = Rates(*np.zeros((3, 1, 22))), Rates(*np.zeros((3, 2, 22)))
+
+
 def two(**left: object) -> Snapshot:
     return Snapshot(
         left=(ProfileRecord(1, "US", **left),),
@@ -122,21 +126,48 @@ def two(**left: object) -> Snapshot:
     )
 
 
-def test_a_missing_value_lowers_coverage_and_never_the_score() -> None:
-    full = two(needs=frozenset({"water"}), languages=frozenset({"en"}))
-    full = replace(
-        full,
+def test_a_field_left_empty_never_pays_and_never_counts_as_the_worst() -> None:
+    """Its owner counts as the lower quartile of those who answered."""
+    world = Snapshot(
+        left=(ProfileRecord(1, "US", needs=("water", "ports")),),
         right=tuple(
-            replace(r, offers=frozenset({"water"}), languages=frozenset({"en"})) for r in full.right
+            ProfileRecord(at, "DE", offers=frozenset(offers))
+            for at, offers in enumerate(
+                ({"water", "ports"}, {"water"}, {"startups"}, {"heritage"}, ()), 11
+            )
         ),
     )
-    silent = replace(full, right=(replace(full.right[0], languages=frozenset()), full.right[1]))
-    known = build_engine(full, FeatureBuilder(VOCABULARY), Weights(prior=1.0)).preference.dense()
-    unknown = build_engine(
-        silent, FeatureBuilder(VOCABULARY), Weights(prior=1.0)
-    ).preference.dense()
-    assert unknown.left_to_right[0, 0] == pytest.approx(known.left_to_right[0, 0])
-    assert unknown.left_coverage[0, 0] < known.left_coverage[0, 0]
+    found = build_engine(world, FeatureBuilder(VOCABULARY)).preference.dense()
+    both, one, none, also_none, silent = found.left_gain[0]
+    assert both > one > none == also_none == silent
+    assert found.left_coverage[0, 4] < found.left_coverage[0, 0]
+
+
+def test_what_open_data_do_not_know_is_typical() -> None:
+    world = Snapshot(
+        left=(ProfileRecord(1, "US", population=50_000),),
+        right=tuple(
+            ProfileRecord(at, "DE", population=population)
+            for at, population in enumerate((50_000, 5_000_000, None), 11)
+        ),
+    )
+    found = build_engine(world, FeatureBuilder(VOCABULARY)).preference.dense()
+    alike, other, unknown = found.left_gain[0]
+    assert alike > unknown > other and unknown == pytest.approx(0.0, abs=1e-6)
+
+
+def test_feasibility_costs_where_it_is_missing_and_brings_nothing_where_all_have_it() -> None:
+    world = Snapshot(
+        left=(ProfileRecord(1, "US", languages=frozenset({"en"})),),
+        right=(
+            ProfileRecord(11, "DE", languages=frozenset({"en", "de"})),
+            ProfileRecord(12, "DE", languages=frozenset({"de"})),
+        ),
+    )
+    shared, foreign = (
+        build_engine(world, FeatureBuilder(VOCABULARY)).preference.dense().left_gain[0]
+    )
+    assert shared == pytest.approx(0.0, abs=1e-6) and foreign < 0
 
 
 def test_a_tie_to_one_community_is_an_exception_for_that_pair_alone() -> None:
@@ -146,17 +177,18 @@ def test_a_tie_to_one_community_is_an_exception_for_that_pair_alone() -> None:
     )
     exceptions, found = engine.problem.exceptions, engine.preference.dense()
     assert (exceptions.rows.tolist(), exceptions.cols.tolist()) == ([0], [1])
-    assert found.left_to_right[0, 1] > found.left_to_right[0, 0]
-    assert engine.explain(1, 3)[0].contributions[0].items == (("tie:mayoral", 1.0),)
+    assert found.left_gain[0, 1] > found.left_gain[0, 0]
+    reason = engine.explain(1, 3)[0].contributions[0]
+    assert [(item.code, item.part) for item in reason.items] == [("tie:mayoral", 1.0)]
+    assert reason.lift == 2.0
 
 
-def test_without_weight_or_data_the_prior_remains_and_coverage_is_zero() -> None:
+def test_without_weight_or_data_a_gain_is_zero_and_so_is_coverage() -> None:
     found = build_engine(
-        two(importances=dict.fromkeys(FACET_NAMES, 0.0)),
-        FeatureBuilder(VOCABULARY),
-        Weights(prior=0.4),
+        two(importances=dict.fromkeys(FACET_NAMES, 0.0)), FeatureBuilder(VOCABULARY)
     ).preference.dense()
-    assert found.left_to_right.tolist() == [[0.4, 0.4]]
+    assert found.left_gain.tolist() == [[0.0, 0.0]]
+    assert found.left_to_right[0] == pytest.approx(1 / (1 + np.e))
     assert found.left_coverage.tolist() == [[0.0, 0.0]]
 
 
@@ -164,7 +196,7 @@ def test_empty_sides_give_empty_results() -> None:
     engine = build_engine(Snapshot(left=(), right=()), FeatureBuilder(VOCABULARY))
     assert engine.preference.dense().left_to_right.shape == (0, 0)
     assert engine.eligibility.block(0, 0, 0, 0).shape == (0, 0)
-    assert engine.problem.left_to_right.numerator_left.dtype == np.float32
+    assert engine.problem.left_to_right.gain_left.dtype == np.float32
 
 
 def test_presence_of_parts_that_all_have_is_one_column() -> None:
@@ -186,12 +218,12 @@ def test_presence_of_parts_that_all_have_is_one_column() -> None:
 
 
 def test_features_of_another_fit_are_refused() -> None:
-    snapshot = two(needs=frozenset({"water"}))
+    snapshot = two(needs=("water",))
     other = replace(snapshot, right=(replace(snapshot.right[0], offers=frozenset({"water"})),))
     left, right = FeatureBuilder(VOCABULARY).fit(snapshot), FeatureBuilder(VOCABULARY).fit(other)
     with pytest.raises(SnapshotError, match="do not belong together"):
         Preference().fit(
-            left.transform(snapshot.left, "left"), right.transform(other.right, "right")
+            left.transform(snapshot.left, "left"), right.transform(other.right, "right"), RATES
         )
     with pytest.raises(NotFittedError):
         Preference().dense()
@@ -202,7 +234,7 @@ def test_an_explanation_of_a_pair_that_is_not_there_says_so() -> None:
         build_engine(two(), FeatureBuilder(VOCABULARY)).explain(1, 99)
 
 
-def test_contributions_sum_to_the_preference_over_ten_thousand_random_pairs() -> None:
+def test_contributions_sum_to_the_gain_over_ten_thousand_random_pairs() -> None:
     rng = random.Random(20)
     left = tuple(random_record(rng, k, "US") for k in range(1, 201))
     right = tuple(random_record(rng, k, rng.choice(FOREIGN)) for k in range(1001, 1301))
@@ -212,48 +244,74 @@ def test_contributions_sum_to_the_preference_over_ten_thousand_random_pairs() ->
     worst = 0.0
     for at, (row, col) in enumerate(zip(rows, cols, strict=True)):
         forth, back = engine.explain(left[row].id, right[col].id)
-        worst = max(worst, abs(sum(c.share for c in forth.contributions) - found.left_to_right[at]))
-        worst = max(worst, abs(sum(c.share for c in back.contributions) - found.right_to_left[at]))
+        worst = max(worst, abs(sum(c.share for c in forth.contributions) - found.left_gain[at]))
+        worst = max(worst, abs(sum(c.share for c in back.contributions) - found.right_gain[at]))
     assert worst <= 1e-6
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs", "caveat"),
+    ("mine", "theirs", "others", "caveat"),
     [
         (
-            {"languages": {"en"}, "needs": {"water"}},
+            {"languages": {"en"}, "needs": ["water"]},
             {"languages": {"de"}, "offers": {"water"}},
+            {"languages": {"en"}, "offers": {"ports"}},
             "languages",
         ),
         (
-            {"languages": {"en"}, "needs": {"water"}},
-            {"languages": {"en"}, "offers": {"ports"}},
+            {"languages": {"en"}, "needs": ["water"]},
+            {"languages": {"en"}, "offers": {"heritage"}},
+            {"languages": {"en"}, "offers": {"water"}},
             "needs_offers",
         ),
-        ({"languages": {"en"}}, {"languages": {"en"}}, "coverage"),
+        ({"languages": {"en"}}, {"languages": {"en"}}, {"languages": {"en"}}, "coverage"),
     ],
 )
 def test_the_strongest_caveat(
-    mine: dict[str, set[str]], theirs: dict[str, set[str]], caveat: str
+    mine: dict[str, Any], theirs: dict[str, Any], others: dict[str, Any], caveat: str
 ) -> None:
     shown = {"languages", "needs_offers"} if "needs" in mine else {"languages", "sectors"}
     importances = {facet: 0.0 for facet in FACET_NAMES if facet not in shown}
-    i = ProfileRecord(
-        1,
-        "US",
-        importances=importances,
-        **{field: frozenset(codes) for field, codes in mine.items()},
+
+    def record(id_: int, country: str, fields: dict[str, Any]) -> ProfileRecord:
+        codes = {name: frozenset(held) for name, held in fields.items() if name != "needs"}
+        needs = tuple(fields.get("needs", ()))
+        return ProfileRecord(id_, country, importances=importances, needs=needs, **codes)
+
+    world = Snapshot(
+        left=(record(1, "US", mine),), right=(record(2, "DE", theirs), record(3, "JP", others))
     )
-    j = ProfileRecord(2, "DE", **{field: frozenset(codes) for field, codes in theirs.items()})
-    forth, _ = build_engine(Snapshot(left=(i,), right=(j,)), FeatureBuilder(VOCABULARY)).explain(
-        1, 2
+    assert build_engine(world, FeatureBuilder(VOCABULARY)).explain(1, 2)[0].caveat == caveat
+
+
+def test_an_item_says_how_many_candidates_bring_it() -> None:
+    """Candidates are those of the chooser's own wishes: France is not wanted."""
+    offering = frozenset({"water"})
+    world = Snapshot(
+        left=(
+            ProfileRecord(
+                1, "US", needs=("water",), sought=Sought(excluded_countries=frozenset({"FR"}))
+            ),
+        ),
+        right=(
+            ProfileRecord(11, "DE", offers=offering, available=False),
+            ProfileRecord(12, "DE", offers=offering),
+            ProfileRecord(13, "JP", offers=frozenset({"heritage"})),
+            ProfileRecord(14, "FR", offers=offering),
+        ),
+        barred_pairs=frozenset({(1, 12)}),
     )
-    assert forth.caveat == caveat
+    item = (
+        build_engine(world, FeatureBuilder(VOCABULARY)).explain(1, 12)[0].contributions[0].items[0]
+    )
+    assert (item.code, item.offered_by, item.candidates) == ("topic:water", 2, 3)
 
 
 def random_record(rng: random.Random, id_: int, country: str) -> ProfileRecord:
     def some(codes: tuple[str, ...]) -> frozenset[str]:
         return frozenset(rng.sample(codes, rng.randrange(len(codes))))
+
+    topics = VOCABULARY.topics
 
     return ProfileRecord(
         id_,
@@ -265,7 +323,7 @@ def random_record(rng: random.Random, id_: int, country: str) -> ProfileRecord:
         income_band=rng.choice([None, 1, 4]),
         sectors={code: rng.randint(1, 3) for code in some(VOCABULARY.sectors)},
         themes={code: rng.randint(1, 3) for code in some(VOCABULARY.themes)},
-        needs=some(VOCABULARY.topics),
+        needs=tuple(rng.sample(topics, rng.randrange(len(topics)))),
         offers=some(VOCABULARY.topics),
         challenges=some(VOCABULARY.challenges),
         languages=some(VOCABULARY.languages),

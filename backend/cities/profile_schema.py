@@ -25,12 +25,15 @@ Kind = Literal[
     "boolean",
     "choice",
     "codes",
+    "ranked",
     "weighted",
     "countries",
     "regions",
     "ties",
     "partnerships",
 ]
+MOST_TOPICS = 10  # needs, and offers, of one profile
+FIRST_NEEDS = 3  # of an ordered list count double, as the engine has it
 # Who reads an answer. Staff read all of them, and so do the people of the community itself.
 Audience = Literal["public", "confirmed", "partners", "staff"]
 AUDIENCES: Mapping[Audience, Words] = {
@@ -68,7 +71,8 @@ PARTNERSHIP_STATUS: Mapping[str, Words] = {
 @dataclass(frozen=True, slots=True)
 class Field:
     """One question. ``vocabulary`` names a list of backend.cities.vocabularies; ``choices`` is a
-    closed list of its own.
+    closed list of its own. ``maximum`` is the largest number, or how many codes may be named; the
+    codes of a ``ranked`` answer are in order, the most important first.
     """
 
     name: str
@@ -191,8 +195,31 @@ GROUPS: tuple[Group, ...] = (
         _("Needs and offers"),
         _("What you would like to learn or receive, and what you can share."),
         (
-            Field("needs", _("We need"), "codes", vocabulary="topics", needed=True),
-            Field("offers", _("We offer"), "codes", vocabulary="topics", needed=True),
+            Field(
+                "needs",
+                _("We need"),
+                "ranked",
+                help=_(
+                    "At most ten, the most important first: the first three count double. A short "
+                    "list finds partners for what you need most; a long one finds them for what "
+                    "matters least."
+                ),
+                vocabulary="topics",
+                maximum=MOST_TOPICS,
+                needed=True,
+            ),
+            Field(
+                "offers",
+                _("We offer"),
+                "codes",
+                help=_(
+                    "At most ten: what others can learn best from you. If everybody offered "
+                    "everything, no offer would say anything."
+                ),
+                vocabulary="topics",
+                maximum=MOST_TOPICS,
+                needed=True,
+            ),
         ),
     ),
     Group(

@@ -14,7 +14,7 @@ from backend.cities.drafts import EMPTY, PROVENANCE, SOURCES
 from backend.cities.models import Community, Country
 from backend.cities.names import searched_name
 from backend.cities.profile_schema import FORMS, GROUP_BY_CODE, GROUPS, PARTNERSHIP_STATUS, Field
-from backend.cities.vocabularies import vocabulary
+from backend.cities.vocabularies import Term, vocabulary
 from backend.common.bounds import valid_ids
 from backend.common.errors import InvalidFields
 
@@ -116,15 +116,28 @@ def _choice(field: Field, value: Any) -> str:
 
 
 def _codes(field: Field, value: Any) -> list[str]:
-    return _unique_codes(allowed_codes(field), value)
+    codes = _unique_codes(allowed_codes(field), value)
+    over = len(codes) - int(field.maximum) if field.maximum is not None else 0
+    if over > 0:
+        raise _Wrong(
+            _(
+                "%(count)d are named; at most %(most)d can be. Take %(over)d out and keep those "
+                "that matter most."
+            )
+            % {"count": len(codes), "most": field.maximum, "over": over}
+        )
+    return codes
 
 
 def _unique_codes(allowed: Mapping[str, Any], value: Any) -> list[str]:
     if not isinstance(value, list):
         raise _Wrong(_("Give a list of choices."))
     codes = [_code(allowed, code) for code in value]
-    if len(set(codes)) != len(codes):
-        raise _Wrong(_("One choice is there twice; keep it once."))
+    twice = next((code for at, code in enumerate(codes) if code in codes[:at]), None)
+    if twice is not None:
+        entry = allowed[twice]
+        name = entry.label() if isinstance(entry, Term) else str(entry or twice)
+        raise _Wrong(_("“%(name)s” is there twice; keep it once.") % {"name": name})
     return codes
 
 
@@ -239,6 +252,7 @@ CHECKS: Mapping[str, Callable[[Field, Any], Any]] = {
     "boolean": _boolean,
     "choice": _choice,
     "codes": _codes,
+    "ranked": _codes,
     "weighted": _weighted,
     "countries": _countries,
     "regions": _regions,

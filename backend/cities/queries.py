@@ -279,6 +279,7 @@ SECONDS: Mapping[Kind, int] = {
     "boolean": 4,
     "choice": 5,
     "codes": 35,
+    "ranked": 35,
     "weighted": 45,
     "countries": 15,
     "regions": 10,

@@ -32,9 +32,29 @@ _VOCABULARIES = {
 }
 
 
+# Kinds of items that join a wanted code and an offer: the vocabulary of the wanted code
+_RELATED = {"near_topic": "topics", "answer": "challenges"}
+
+
+def _related_label(kind: str, value: str, language: str | None) -> str:
+    """An offer with the need that it is close to, or the challenge that it answers."""
+    wanted, _arrow, offer = value.partition(">")
+    words = {
+        "offer": label("topics", offer, language),
+        "wanted": _in_sentence(kind, label(_RELATED[kind], wanted, language), language),
+    }
+    if kind == "near_topic":
+        return _("%(offer)s, close to %(wanted)s") % words
+    return _("%(offer)s, which answers %(wanted)s") % words
+
+
 def item_label(code: str, language: str | None = None) -> str:
-    """Words for an item such as ``topic:port_logistics``."""
+    """Words for an item such as ``topic:port_logistics``, ``near_topic:NEED>OFFER`` or
+    ``answer:CHALLENGE>OFFER``.
+    """
     kind, _colon, value = code.partition(":")
+    if kind in _RELATED:
+        return _related_label(kind, value, language)
     if kind == "tie_hint":  # open data name the country to which there are ties
         return country_name(value, language)
     vocabulary = _VOCABULARIES.get(kind)

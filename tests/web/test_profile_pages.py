@@ -16,6 +16,7 @@ from backend.cities.models import CommunityRole, Profile
 from backend.cities.profile_schema import GROUP_BY_CODE, GROUPS, Group
 from backend.cities.profile_validation import check_document
 from backend.cities.services import draft_errors, register_community
+from backend.cities.vocabularies import vocabulary
 from backend.web.profiles.forms import read_group
 from tests.factories import (
     FULL_DOCUMENT,
@@ -28,6 +29,8 @@ from tests.factories import (
 )
 from tests.web.conftest import SignIn, profile_of
 from tests.web.html_forms import PageForm, form_to, forms_of, one_line
+
+TOPICS = list(vocabulary("topics"))
 
 
 class Editor:
@@ -139,6 +142,8 @@ def test_all_topics_can_be_filled_from_nothing_to_published(owner: Editor) -> No
         ("facts", {"population": -4}, None, "Write a number from 1 to 50,000,000."),
         ("identity", {"website": "city.example"}, None, "Write a web address"),
         ("needs_offers", {"needs": ["nonsense"]}, None, "is not one of the choices"),
+        ("needs_offers", {"needs": TOPICS[:12]}, None, "12 are named; at most 10 can be. Take 2"),
+        ("needs_offers", {"needs": TOPICS[:1] * 2}, None, "“Water management” is there twice"),
         ("sought", {"countries": ["Atlantis"]}, None, "“Atlantis” is not one of the choices"),
         ("sought", {"population_min": 9, "population_max": 5}, None, "turn them around"),
         (
@@ -183,6 +188,21 @@ def test_wrong_value_is_kept_and_its_error_shown_beside_the_field(
     assert owner.draft[group] == (stored or posted)
     again = owner.get("profile_group", group)
     assert words in again, "the error is there again when the page is opened later"
+
+
+def test_needs_are_put_in_order_by_buttons(owner: Editor) -> None:
+    """Without a mouse or JavaScript; the first three say that they count double."""
+    page = owner.get("profile_group", "needs_offers")
+    assert "3 – counts double" in page and "4 – counts double" not in page
+    given = ["biodiversity", "", "irrigation", "libraries"]
+    for move in ("3.up", "0.down", "2.down", "9.up"):
+        assert owner.save("needs_offers", needs=given, move=f"needs.{move}").status_code == 302
+        given = owner.draft["needs_offers"]["needs"]
+    assert given == ["libraries", "biodiversity", "irrigation"]
+    shown = one_line(owner.get("profile_preview"))
+    assert '<li class="tag">Libraries</li><li class="tag">Biodiversity</li>' in shown
+    moves = re.findall(r'value="needs\.(\d\.\w+)"', owner.get("profile_group", "needs_offers"))
+    assert moves == ["0.down", "1.up", "1.down", "2.up"]
 
 
 def test_character_that_cannot_be_stored_is_refused(owner: Editor) -> None:

@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from backend.cities.models import Community, Profile, VettingLetter
+from backend.cities.vocabularies import vocabulary
 from backend.suggestions.services.partners import answer_partnership
 from tests.actors import World
 from tests.factories import PlaceFactory, VettingLetterFactory
@@ -45,6 +46,22 @@ def test_wrong_answers_are_kept_and_named(world: World) -> None:
     assert body["draft"]["story"]["english"] == "Hello"
     assert body["draft"]["story"]["text"], "what was there before is still there"
     assert body["revision"] == 1
+
+
+def test_more_than_ten_needs_are_kept_in_order_and_not_published(world: World) -> None:
+    client = world.client("official")
+    many = {"needs": list(vocabulary("topics"))[11::-1]}
+    body = save(client, world.a, {"needs_offers": many}, 0).json()
+    assert body["draft"]["needs_offers"]["needs"] == many["needs"]
+    (error,) = body["errors"]["needs_offers.needs"]
+    assert error.startswith("12 are named; at most 10 can be. Take 2 out")
+    refused = client.post(address(world.a, "publish/"))
+    assert (refused.status_code, refused.json()["errors"]) == (422, body["errors"])
+    few = {"needs": many["needs"][:10]}
+    assert save(client, world.a, {"needs_offers": few}, 1).json()["errors"] == {}
+    assert client.post(address(world.a, "publish/")).status_code == 201
+    public = client.get(f"/api/v1/communities/{world.a.pk}/").json()
+    assert public["profile"]["needs_offers"]["needs"] == few["needs"]
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**30), True, [], {}, 1.5])
@@ -280,14 +297,15 @@ def test_preview_coverage_and_progress_follow_the_draft(world: World) -> None:
     client = world.client("official")
     before = client.get(address(world.a, "coverage/")).json()
     assert before["gains"] == sorted(before["gains"], key=lambda gain: -gain["adds"])
-    best = before["gains"][0]
+    best, next_best = before["gains"][:2]
     changes = {"readiness": {"council_support": "yes"}, "facts": {"population": "many"}}
     assert save(client, world.a, changes, 0).status_code == 200
     after = client.get(address(world.a, "coverage/")).json()
-    assert best["path"] == "readiness.council_support", (
+    assert best["path"] == "challenges.challenges", "the others offer what answers them"
+    assert next_best["path"] == "readiness.council_support", (
         "anybody who chooses may look at it, and nobody has stated it yet"
     )
-    assert after["coverage"] == pytest.approx(before["coverage"] + best["adds"])
+    assert after["coverage"] == pytest.approx(before["coverage"] + next_best["adds"])
     assert not any(gain["path"].startswith("readiness.") for gain in after["gains"])
     preview = client.get(address(world.a, "preview/")).json()
     assert "readiness" not in preview["profile"], "for suggested partners alone"

@@ -217,9 +217,9 @@ def _example(field: Field) -> Any:
         return True
     if field.kind == "ties":
         return [{"kind": "trade", "country": HOME_COUNTRY, "strength": 2}]
-    if field.kind in ("choice", "codes", "weighted"):
+    if field.kind in ("choice", "codes", "ranked", "weighted"):
         code = next(iter(allowed_codes(field)))
-        return {"choice": code, "codes": [code], "weighted": {code: 2}}[field.kind]
+        return {"choice": code, "weighted": {code: 2}}.get(field.kind, [code])
     return None
 
 

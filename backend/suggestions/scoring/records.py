@@ -17,7 +17,7 @@ from django.db import models
 
 from backend.cities.models import Community, Profile, ProfileVersion
 from backend.cities.models.communities import HOME_COUNTRY
-from backend.cities.profile_schema import document_value
+from backend.cities.profile_schema import MOST_TOPICS, document_value
 from backend.cities.vocabularies import challenge_answers, near_topics, vocabulary
 from backend.common.dates import months_after
 from backend.suggestions.eligibility import DEFAULT_OPEN_INTRODUCTIONS
@@ -84,6 +84,14 @@ class Commitments(NamedTuple):
 
     partner_countries: frozenset[str]
     open_introductions: int
+
+
+def _topics(document: Mapping[str, Any], name: str) -> list[str]:
+    """Needs or offers in their order; of a version from before there was a limit, the first ones
+    that it allows. Its owner reads what to take out.
+    """
+    topics: list[str] = document_value(document, "needs_offers", name) or []
+    return topics[:MOST_TOPICS]
 
 
 def _sought(document: Mapping[str, Any]) -> Sought:
@@ -166,8 +174,8 @@ def community_record(
         income_band=facts.get("income_band") or community.country.income_band,
         sectors=document_value(document, "sectors", "strengths") or {},
         themes=document_value(document, "themes", "importances") or {},
-        needs=tuple(document_value(document, "needs_offers", "needs") or ()),
-        offers=frozenset(document_value(document, "needs_offers", "offers") or ()),
+        needs=tuple(_topics(document, "needs")),
+        offers=frozenset(_topics(document, "offers")),
         challenges=frozenset(document_value(document, "challenges", "challenges") or ()),
         institutions=frozenset(facts.get("institutions") or ()),
         languages=frozenset(document_value(document, "languages", "working") or ()),

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from backend.cities.facets import Words
 from backend.cities.models import Community, Country
-from backend.cities.profile_schema import FORMS, PARTNERSHIP_STATUS, Field, Group
+from backend.cities.profile_schema import FIRST_NEEDS, FORMS, PARTNERSHIP_STATUS, Field, Group
 from backend.cities.profile_validation import allowed_codes
 from backend.cities.services.people import LONGEST_REASON
 from backend.cities.vocabularies import Term, vocabulary
@@ -84,6 +84,7 @@ def widget_of(question: Field) -> str:
         "long_text": "long_text",
         "boolean": "radios",
         "codes": "ticks",
+        "ranked": "ranked",
         "weighted": "scale",
         "countries": "typed",
         "regions": "ticks",
@@ -150,6 +151,21 @@ def _read_typed(question: Field, post: QueryDict) -> list[str]:
     return [names.code(text.strip()) for text in post.getlist(question.name) if text.strip()]
 
 
+def _read_ranked(question: Field, post: QueryDict) -> list[str]:
+    """The chosen codes in their order, after the move that a button of the question asks for."""
+    given = post.getlist(question.name)
+    name, _dot, move = post.get("move", "").partition(".")
+    rows = [at for at, code in enumerate(given) if code]
+    ranked = [given[at] for at in rows]
+    at, _dot, step = move.partition(".")
+    if name == question.name and at.isdecimal() and int(at) in rows:
+        here = rows.index(int(at))
+        there = here + {"up": -1, "down": 1}.get(step, 0)
+        if 0 <= there < len(ranked):
+            ranked[here], ranked[there] = ranked[there], ranked[here]
+    return ranked
+
+
 _READERS: Mapping[str, Callable[[Field, QueryDict], Any]] = {
     "text": lambda q, post: (
         read_number(_line(post, q.name), whole=q.kind == "integer")
@@ -165,6 +181,7 @@ _READERS: Mapping[str, Callable[[Field, QueryDict], Any]] = {
     "select": lambda q, post: _line(post, q.name),
     "ticks": lambda q, post: post.getlist(q.name),
     "typed": _read_typed,
+    "ranked": _read_ranked,
     "scale": _read_weighted,
     "ties": _read_ties,
     "partnerships": _read_partnerships,
@@ -193,6 +210,16 @@ class ScaleRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Rank:
+    """One place of an ordered answer, and where its code may go; ``label`` is empty for none."""
+
+    label: str
+    counts_double: bool
+    option_groups: list[tuple[str, list[Option]]]
+    moves: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class RowPart:
     """One control of a row: a menu where it has options, else a line of text. ``control``: text,
     menu, number, country, evidence (as wide as the row) or hidden.
@@ -217,6 +244,7 @@ class AskedField:
     option_groups: list[tuple[str, list[Option]]] = field(default_factory=list)
     scale_steps: list[str] = field(default_factory=list)
     scale_rows: list[ScaleRow] = field(default_factory=list)
+    ranks: Sequence[Rank] = ()
     rows: Sequence[Any] = ()
     row_label: str = ""
     names: list[str] = field(default_factory=list)
@@ -297,6 +325,20 @@ def _scale_rows(question: Field, value: Any) -> tuple[list[str], list[ScaleRow]]
     return ["–", *steps], rows
 
 
+def _ranks(question: Field, value: Any) -> list[Rank]:
+    """A place for each code that may be named, and for each that is named beyond that."""
+    given = [str(code) for code in value] if isinstance(value, list) else []
+    labels, ranks = labels_of(question), []
+    for at, code in enumerate([*given, *([""] * (int(question.maximum or 0) - len(given)))]):
+        groups = _grouped(question, code)
+        if code and code not in labels:  # a draft shows what cannot be published, too
+            groups.append(("", [Option(code, code, chosen=True)]))
+        moves = [("up", _("Move up"))] if 0 < at < len(given) else []
+        moves += [("down", _("Move down"))] if at + 1 < len(given) else []
+        ranks.append(Rank(labels.get(code, code), at < FIRST_NEEDS, groups, moves))
+    return ranks
+
+
 def _menu(name: str, label: str, codes: Mapping[Any, Words], row: Mapping[str, Any]) -> RowPart:
     options = [Option(str(code), str(text), code == row.get(name)) for code, text in codes.items()]
     return RowPart(name, label, control="menu", options=options)
@@ -359,6 +401,8 @@ def ask(question: Field, value: Any, errors: list[str], source: str = "") -> Ask
         }
     elif widget in ("ticks", "select"):
         extra = {"option_groups": _grouped(question, value)}
+    elif widget == "ranked":
+        extra = {"ranks": _ranks(question, value)}
     elif widget == "radios":
         extra = {"option_groups": [("", _radio_options(question, value))]}
     elif widget == "scale":

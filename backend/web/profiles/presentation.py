@@ -285,6 +285,7 @@ _SHOWN: Mapping[str, Callable[[Field, Any, _Names], tuple[str, Any]]] = {
     "boolean": lambda f, v, n: ("line", _("Yes") if v else _("No")),
     "choice": lambda f, v, n: ("line", _code_label(f, v)),
     "codes": lambda f, v, n: ("list", [_code_label(f, code) for code in v]),
+    "ranked": lambda f, v, n: ("ranked", [_code_label(f, code) for code in v]),
     "weighted": lambda f, v, n: (
         "weights",
         [(_code_label(f, code), int(v[code])) for code in by_weight(v)],

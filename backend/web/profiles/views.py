@@ -218,7 +218,7 @@ def group_page(request: HttpRequest, community_id: int, group: str) -> HttpRespo
 
 def _after_saving(request: HttpRequest, community_id: int, group: Group) -> HttpResponse:
     following = _neighbour(group, 1)
-    if "more" in request.POST:
+    if "more" in request.POST or "move" in request.POST:
         return redirect("web:profile_group", community_id, group.code)
     if "preview" in request.POST:
         return redirect("web:profile_preview", community_id)

@@ -123,8 +123,10 @@ def _field_schema(field: Field) -> dict[str, Any]:
         shape = {"type": "boolean"}
     elif kind == "choice":
         shape = {"type": "string"}
-    elif kind in {"codes", "countries", "regions"}:
+    elif kind in {"codes", "ranked", "countries", "regions"}:
         shape = {"type": "array", "items": {"type": "string"}}
+        if field.maximum is not None:
+            shape |= {"maxItems": field.maximum, "description": str(field.help)}
     elif kind == "weighted":
         shape = {
             "type": "object",

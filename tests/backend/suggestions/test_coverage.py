@@ -11,9 +11,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from backend.cities.models import Community, Profile
+from backend.cities.profile_schema import FIRST_NEEDS
+from backend.cities.vocabularies import vocabulary
 from backend.suggestions.models import WeightSet
 from backend.suggestions.scoring import engine_for, fit_builder, freeze_snapshot, weights_in_force
 from backend.suggestions.scoring.coverage import coverage_outlook, forget_others
+from backend.suggestions.scoring.records import Commitments, community_record, engine_vocabulary
+from matching.facets.coded import NeedsOffers
 from tests.factories import MOMENT, CommunityFactory, UserFactory, document
 from tests.world import make_communities
 
@@ -24,6 +28,21 @@ def loaded(community: Community) -> Community:
     return Community.objects.select_related("country", "place", "profile__current_version").get(
         pk=community.pk
     )
+
+
+def test_the_engine_reads_needs_in_their_order_and_no_more_than_the_profile_allows() -> None:
+    topics = list(vocabulary("topics"))[20:8:-1]
+    (older,) = make_communities(home=1, abroad=0)
+    data = document(needs_offers={"needs": topics, "offers": topics})
+    record = community_record(loaded(older), Commitments(frozenset(), 0), MOMENT, data)
+    assert (record.needs, record.offers) == (tuple(topics[:10]), frozenset(topics[:10]))
+    words = engine_vocabulary()
+    assert words.near["flood_protection"]["coastal_management"] == 0.5
+    assert words.answers["flooding"]["flood_protection"] == 1.0
+    part = NeedsOffers(words.topics, words.near)
+    part.fit([record], [])
+    shares = sorted(part.encode([record], "left").seeker[0], reverse=True)
+    assert shares[:10] == pytest.approx([2 / 13] * FIRST_NEEDS + [1 / 13] * 7)
 
 
 def by_the_engine(community: Community) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from backend.cities.facets import FACETS
 from backend.suggestions.pair_text import (
@@ -51,6 +52,14 @@ def test_declared_ties_name_their_kinds_and_hints_say_that_they_are_open_data() 
 def test_what_a_fit_rests_on_is_named_in_words_or_not_at_all() -> None:
     assert item_label("tie_hint:DE", "en") == "Germany"
     assert item_label("tie_hint:DE", "fr") == "Allemagne"
+    near, answer = (
+        "near_topic:flood_protection>water_management",
+        "answer:flooding>flood_protection",
+    )
+    assert item_label(near) == "Water management, close to flood protection"
+    assert item_label(answer) == "Flood protection, which answers flooding"
+    with translation.override("de"):
+        assert item_label(near) == "Wasserwirtschaft, verwandt mit „Hochwasserschutz“"
     (story,) = facet_rows(
         {"contributions": [contribution("story", 0.9, "story")]}, {"contributions": []}
     )

@@ -1,4 +1,4 @@
-"""How two directional preferences become one reciprocal score."""
+"""How gains become preferences, and two directional preferences one reciprocal score."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-FUSIONS: tuple[str, ...] = ("harmonic", "product", "min", "mean")
-"""``harmonic`` is RECON's (Pizzato et al., RecSys 2010): both must want it. Others: ablations."""
+FUSIONS: tuple[str, ...] = ("product", "harmonic", "min", "mean")
+"""``product`` is the chance that both want it, if each decides alone; ``harmonic`` is RECON's
+(Pizzato et al., RecSys 2010). All but the first are ablations."""
 
 SENSITIVITY: dict[str, float] = {"harmonic": 2.0, "product": 2.0, "min": 1.0, "mean": 1.0}
 """By how much a score can move, at most, when both preferences (in [0, 1]) move by one unit: turns
@@ -21,18 +22,22 @@ def check_fusion(fusion: str) -> None:
         raise ValueError(f"unknown fusion {fusion!r}: use one of {', '.join(FUSIONS)}")
 
 
-def fuse(p: npt.NDArray[Any], q: npt.NDArray[Any], fusion: str) -> npt.NDArray[Any]:
-    """Reciprocal scores of preferences ``p`` and ``q`` (same shape, in [0, 1]), in their own dtype.
+def logistic(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """1 / (1 + exp(-x)), in the dtype of ``x`` and a contiguous array of its own."""
+    chance = np.negative(x, order="C")
+    with np.errstate(over="ignore", under="ignore"):
+        np.exp(chance, out=chance)
+    chance += 1
+    return np.asarray(np.reciprocal(chance, out=chance))
 
-    Preferences that rounding has pushed below zero count as zero; NaN (a preference that is not
-    defined) stays NaN.
-    """
-    p, q = np.maximum(p, 0), np.maximum(q, 0)
-    if fusion == "harmonic":
+
+def fuse(p: npt.NDArray[Any], q: npt.NDArray[Any], fusion: str) -> npt.NDArray[Any]:
+    """Reciprocal scores of preferences ``p`` and ``q`` (same shape, in [0, 1]), in their dtype."""
+    if fusion == "product":
+        score = p * q
+    elif fusion == "harmonic":
         total = p + q
         score = np.divide(2 * p * q, total, out=np.zeros_like(total), where=total != 0)
-    elif fusion == "product":
-        score = p * q
     elif fusion == "min":
         score = np.minimum(p, q)
     else:
@@ -41,18 +46,18 @@ def fuse(p: npt.NDArray[Any], q: npt.NDArray[Any], fusion: str) -> npt.NDArray[A
     return np.asarray(score)
 
 
-Fusion = Literal["harmonic", "product", "min", "mean"]
+Fusion = Literal["product", "harmonic", "min", "mean"]
 Float64 = npt.NDArray[np.float64]
 
 
 class Reciprocal:
-    """Harmonic mean by default (RECON, Pizzato et al. 2010): high only where both directions are.
-    The others stay as ablations.
+    """The product of both preferences by default: high only where both directions are. The others
+    stay as ablations.
 
     Raises ValueError for a fusion that is none of the four.
     """
 
-    def __init__(self, fusion: str = "harmonic") -> None:
+    def __init__(self, fusion: str = "product") -> None:
         check_fusion(fusion)
         self.fusion = cast(Fusion, fusion)
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matching.topk.pairs import COVERAGE_TOLERANCE, exception_positions, score_pairs
+from matching.topk.pairs import COVERAGE_TOLERANCE, covered, exception_positions
 from matching.types import BoolArray, FloatArray, GroupedMask, IntArray, PairProblem
 
 Float32Array = npt.NDArray[np.float32]
 
 _SAMPLED = 3  # the first block is so many times narrower than others
+_LOW = 1 - 1e-5  # what rounding may take from a float32 presence
 _NARROW = 128  # columns of one group that are worth a block of their own
 
 
@@ -26,14 +27,13 @@ class Reach:
 
 
 class Admission:
-    """Whether pairs may be suggested: coverage, evidence, exceptions (apart), eligibility."""
+    """Whether pairs may be suggested: coverage, exceptions (apart), eligibility."""
 
     def __init__(self, problem: PairProblem) -> None:
         self.problem = problem
-        floor = max(problem.coverage_floor - COVERAGE_TOLERANCE, 0.0)
-        forth, back = problem.left_to_right, problem.right_to_left
-        self.row_least = (forth.total_weight * floor + forth.prior_weight).astype(np.float32)
-        self.col_least = (back.total_weight * floor + back.prior_weight).astype(np.float32)
+        floor = max(problem.coverage_floor - COVERAGE_TOLERANCE, 0.0) * _LOW
+        self.row_least = (problem.left_to_right.total_weight * floor).astype(np.float32)
+        self.col_least = (problem.right_to_left.total_weight * floor).astype(np.float32)
         self.has_exceptions = len(problem.exceptions.rows) > 0
         self.exceptional = np.zeros(len(problem.left_ids), dtype=np.bool_)
         self.exceptional[problem.exceptions.rows] = True
@@ -41,16 +41,9 @@ class Admission:
     def reachable(self) -> tuple[IntArray, IntArray]:
         """Available rows and columns that could reach the floor with a complete counterpart."""
         problem, forth, back = self.problem, self.problem.left_to_right, self.problem.right_to_left
-        best_row = (
-            forth.presence_left @ forth.presence_right.max(axis=0, initial=0.0) + forth.prior_weight
-        )
-        best_col = (
-            back.presence_right @ back.presence_left.max(axis=0, initial=0.0) + back.prior_weight
-        )
-        needed = problem.coverage_floor > COVERAGE_TOLERANCE
-        rows = problem.eligibility.left_ok & (best_row >= self.row_least * np.float32(0.9999))
-        cols = problem.eligibility.right_ok & (best_col >= self.col_least * np.float32(0.9999))
-        if needed:
+        rows = forth.presence_left @ forth.presence_right.max(axis=0, initial=0.0) >= self.row_least
+        cols = back.presence_right @ back.presence_left.max(axis=0, initial=0.0) >= self.col_least
+        if problem.coverage_floor > COVERAGE_TOLERANCE:
             rows, cols = rows & (forth.total_weight > 0), cols & (back.total_weight > 0)
         # These bring a coverage of their own
         rows[problem.exceptions.rows], cols[problem.exceptions.cols] = (True, True)
@@ -62,59 +55,32 @@ class Admission:
         """Which rows could reach the coverage floor with a counterpart that has all that any of the
         columns has, and are not excluded by all columns."""
         forth, mask = self.problem.left_to_right, self.problem.eligibility
-        best = forth.presence_left[rows] @ forth.presence_right[cols].max(axis=0) + np.float32(
-            forth.prior_weight
-        )
-        possible: BoolArray = best >= self.row_least[rows] * np.float32(0.9999)
+        best = forth.presence_left[rows] @ forth.presence_right[cols].max(axis=0)
+        possible: BoolArray = best >= self.row_least[rows]
         if not isinstance(mask, GroupedMask):
             return Reach(possible, np.zeros(len(rows), dtype=np.bool_))
         some, certain = mask.reach(rows, cols)
         return Reach(possible & some, certain & ~self.exceptional[rows])
 
-    def covered(
-        self,
-        rows: IntArray,
-        cols: IntArray,
-        forth_denominator: Float32Array,
-        back_denominator: Float32Array,
-    ) -> BoolArray:
-        """(c,) bool: both coverages reach the floor and both preferences are defined.
+    def rule_out(self, table: FloatArray, rows: IntArray, cols: IntArray) -> None:
+        """Makes entries of a table (rows, cols) -inf where coverage cannot reach the floor."""
+        forth, back = self.problem.left_to_right, self.problem.right_to_left
+        presence = forth.presence_left[rows] @ forth.presence_right[cols].T
+        beyond = presence < self.row_least.take(rows)[:, None]
+        np.matmul(back.presence_left[rows], back.presence_right[cols].T, out=presence)
+        beyond |= presence < self.col_least.take(cols)
+        table[beyond] = -np.inf
 
-        Denominators (presence + prior weight) are float32; what their rounding leaves open is
-        settled exactly.
-        """
-        row_least, col_least = self.row_least.take(rows), self.col_least.take(cols)
-        low, high = np.float32(1 - 1e-5), np.float32(1 + 1e-5)
-        passed = (forth_denominator > row_least * high) & (back_denominator > col_least * high)
-        if passed.all():
-            return passed
-        open_ = np.flatnonzero(
-            ~passed & (forth_denominator >= row_least * low) & (back_denominator >= col_least * low)
-        )
-        if len(open_):
-            exact = score_pairs(self.problem, rows[open_], cols[open_], "mean")
-            passed[open_] = exact.suggestible(self.problem.coverage_floor)
-        return passed
-
-    def rule_out(
-        self,
-        costs: FloatArray,
-        rows: IntArray,
-        cols: IntArray,
-        forth_denominators: FloatArray,
-        back_denominators: FloatArray,
-    ) -> None:
-        """Makes costs of a block's pairs infinite where coverage cannot reach the floor."""
-        low = np.float32(1 - 1e-5)
-        beyond = forth_denominators < (self.row_least.take(rows) * low)[:, None]
-        beyond |= back_denominators < self.col_least.take(cols) * low
-        costs[beyond] = np.inf
-
-    def eligible(self, rows: IntArray, cols: IntArray) -> BoolArray:
-        """(c,) bool for available rows and columns: eligible, and not among the exceptions."""
-        allowed = self.problem.eligibility.pairs(rows, cols)
-        if self.has_exceptions:
-            allowed = allowed & (exception_positions(self.problem, rows, cols) < 0)
+    def allowed(self, rows: IntArray, cols: IntArray, certain: BoolArray) -> BoolArray:
+        """(c,) bool for available rows and columns: covered, not among the exceptions, and eligible
+        (which is ``certain`` of some)."""
+        allowed = covered(self.problem, rows, cols)
+        asked = np.flatnonzero(allowed & ~certain)
+        if len(asked):
+            rows, cols = rows[asked], cols[asked]
+            allowed[asked] = self.problem.eligibility.pairs(rows, cols)
+            if self.has_exceptions:
+                allowed[asked] &= exception_positions(self.problem, rows, cols) < 0
         return allowed
 
 

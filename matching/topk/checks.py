@@ -44,8 +44,8 @@ def check_problem(problem: PairProblem) -> None:
 def check_factors(name: str, factors: Factors, n_left: int, n_right: int, weights: int) -> None:
     """Raises ValueError when one direction's arrays do not fit or cannot be ranked."""
     expected = {
-        "numerator_left": n_left,
-        "numerator_right": n_right,
+        "gain_left": n_left,
+        "gain_right": n_right,
         "presence_left": n_left,
         "presence_right": n_right,
         "total_weight": weights,
@@ -65,14 +65,12 @@ def check_factors(name: str, factors: Factors, n_left: int, n_right: int, weight
         if field.startswith(("presence", "total")) and array.size and array.min() < 0:
             raise ValueError(f"{name}.{field} must not be negative")
     if (
-        factors.numerator_left.shape[1] != factors.numerator_right.shape[1]
+        factors.gain_left.shape[1] != factors.gain_right.shape[1]
         or factors.presence_left.shape[1] != factors.presence_right.shape[1]
     ):
         raise ValueError(f"{name}: left and right factors must have the same depth")
-    if not (0 <= factors.prior <= 1 and 0 <= factors.prior_weight < np.inf):
-        raise ValueError(
-            f"{name}: prior must lie in [0, 1] and prior_weight must be finite and not negative"
-        )
+    if not (0 < factors.slope < np.inf and np.isfinite(factors.intercept)):
+        raise ValueError(f"{name}: slope must be positive, and it and the intercept finite")
 
 
 def check_changed(problem: PairProblem, left: IntArray, right: IntArray) -> None:
@@ -83,13 +81,13 @@ def check_changed(problem: PairProblem, left: IntArray, right: IntArray) -> None
     ):
         owners = left if factors is problem.left_to_right else right
         part = Factors(
-            factors.numerator_left[left],
-            factors.numerator_right[right],
+            factors.gain_left[left],
+            factors.gain_right[right],
             factors.presence_left[left],
             factors.presence_right[right],
             factors.total_weight[owners],
-            factors.prior,
-            factors.prior_weight,
+            factors.slope,
+            factors.intercept,
         )
         check_factors(name, part, len(left), len(right), weights=len(owners))
     _check_exceptions(problem.exceptions, len(problem.left_ids), len(problem.right_ids))
@@ -110,9 +108,7 @@ def _check_exceptions(exceptions: PairExceptions, n_left: int, n_right: int) -> 
         exceptions.right_coverage,
     ):
         if len(values) != len(rows) or not np.isfinite(values).all():
-            raise ValueError(
-                "exceptions must give finite preferences and coverages, one for each pair"
-            )
+            raise ValueError("exceptions must give finite gains and coverages, one for each pair")
 
 
 @dataclass(slots=True)
@@ -159,13 +155,13 @@ def _exchanged(mask: EligibilityMask) -> EligibilityMask:
 
 def _swapped(factors: Factors) -> Factors:
     return Factors(
-        numerator_left=factors.numerator_right,
-        numerator_right=factors.numerator_left,
+        gain_left=factors.gain_right,
+        gain_right=factors.gain_left,
         presence_left=factors.presence_right,
         presence_right=factors.presence_left,
         total_weight=factors.total_weight,
-        prior=factors.prior,
-        prior_weight=factors.prior_weight,
+        slope=factors.slope,
+        intercept=factors.intercept,
     )
 
 

@@ -1,9 +1,9 @@
-"""Scores of a whole block from four products, and the few of them that beat a threshold.
+"""Logits of a whole block from two products, and the few pairs of it that beat a threshold.
 
-Blocks do not hold scores but costs, which order pairs the other way round: of the harmonic mean 1/p
-+ 1/q, which needs two divisions and an addition, of the other fusions the score with its sign
-changed. Thresholds become limits on costs, a little too high, and what keeps within them is
-compared again as a score.
+A pair can beat a threshold only if the sum of its logits reaches what ``least_logits`` says (of
+the arithmetic mean: the larger of them). What passes this test of one addition and one comparison
+gets its score; what then beats the threshold of its row or its column is asked for coverage and
+eligibility.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from matching.reciprocal import fuse, logistic
 from matching.topk.admission import Admission
 from matching.topk.lists import NOTHING_YET
-from matching.topk.operands import LeftOperands, RareRows, RightOperands
+from matching.topk.operands import Columns, LeftOperands
+from matching.topk.rounding import Errors, least_logits
 from matching.types import BoolArray, FloatArray, IntArray
 
 Float32Array = npt.NDArray[np.float32]
 
-# Pairs whose numerators and denominators are worked on at once, in a megabyte or so
-_IN_CACHE = 2**16
+_IN_CACHE = 2**16  # pairs whose sums are tested at once
 _FEW = 12
 _MOSTLY = 0.9  # share of rows from which on hardly any pair is refused
 
@@ -38,259 +39,151 @@ class BlockCandidates:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectColumns:
-    """A block of columns, and what the rows have in its rare dimensions."""
+class Floors:
+    """Thresholds of a block's rows and columns, and which of the rows are eligible with all
+    columns."""
 
-    cols: IntArray
-    operands: RightOperands
-    rare: RareRows
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Pairs of a block (positions within it) with their costs and denominators."""
-
-    rows: IntArray
-    cols: IntArray
-    costs: Float32Array
-    forth_denominators: Float32Array
-    back_denominators: Float32Array
-
-    def only(self, which: IntArray) -> Found:
-        """Some of the pairs."""
-        return Found(*(getattr(self, name).take(which) for name in self.__slots__))
+    rows: Float32Array
+    cols: Float32Array
+    certain: BoolArray
 
 
-def joined(parts: list[Found]) -> Found:
-    """The pairs of several."""
-    return (
-        parts[0]
-        if len(parts) == 1
-        else Found(*(np.concatenate([getattr(p, name) for p in parts]) for name in Found.__slots__))
-    )
+class Judge:
+    """Scores pairs by their logits and admits those that may enter a list."""
+
+    def __init__(self, admission: Admission, rows: IntArray, fusion: str, errors: Errors) -> None:
+        self.admission, self.rows, self.fusion, self.errors = admission, rows, fusion, errors
+
+    def least(self, thresholds: Float32Array) -> Float32Array:
+        """The limits of the block test."""
+        return least_logits(thresholds, self.fusion, self.errors.logits)
+
+    def scores(self, forth: Float32Array, back: Float32Array) -> Float32Array:
+        """Of pairs with these logits."""
+        return np.asarray(fuse(logistic(forth), logistic(back), self.fusion), dtype=np.float32)
+
+    def admitted(
+        self,
+        positions: IntArray,
+        cols: IntArray,
+        pairs: tuple[IntArray, IntArray],
+        scores: Float32Array,
+        floors: Floors,
+    ) -> BlockCandidates:
+        """Those of a block's pairs (its rows are at ``positions``) that beat a threshold and may
+        be suggested."""
+        for_row, for_col = scores > floors.rows.take(pairs[0]), scores > floors.cols.take(pairs[1])
+        at = np.flatnonzero(for_row | for_col)
+        rows, columns = pairs[0].take(at), pairs[1].take(at)
+        allowed = self.admission.allowed(
+            self.rows.take(positions.take(rows)), cols.take(columns), floors.certain.take(rows)
+        )
+        if not allowed.all():
+            kept = np.flatnonzero(allowed)
+            at, rows, columns = at.take(kept), rows.take(kept), columns.take(kept)
+        return BlockCandidates(rows, columns, scores.take(at), for_row.take(at), for_col.take(at))
 
 
 class DirectKernel:
     """Buffers of one thread and the block computation in them."""
 
-    def __init__(
-        self,
-        admission: Admission,
-        left: LeftOperands,
-        rows: IntArray,
-        k: int,
-        fusion: str,
-        margin: float,
-        block: tuple[int, int],
-        signed: bool,
-    ) -> None:
+    def __init__(self, judge: Judge, left: LeftOperands, k: int, block: tuple[int, int]) -> None:
         size = block[0] * block[1]
-        self.admission, self.left, self.rows = admission, left, rows
-        # Candidates taken where no threshold is known yet; usually k of them may be suggested
-        self.optimistic = 2 * k + 8
-        self.k = k
-        self.margin = np.float32(margin)
-        self.fusion = fusion
-        self.signed = signed
+        self.judge, self.left, self.k = judge, left, k
         self._left = np.empty((block[0], left.layout.width), dtype=np.float32)
-        self._numerators = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.float32)
-        self._denominators = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.float32)
+        self._logits = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.float32)
+        self._tested = np.empty(size, dtype=np.float32)
         self._within = np.empty(size, dtype=bool)
 
-    def candidates(
-        self,
-        columns: DirectColumns,
-        positions: IntArray,
-        certain: BoolArray,
-        row_floor: Float32Array,
-        col_floor: Float32Array,
-    ) -> BlockCandidates:
+    def candidates(self, columns: Columns, positions: IntArray, floors: Floors) -> BlockCandidates:
         """Pairs of some of the rows (positions) and the columns at hand whose score beats the
-        threshold of its row or of its column.
-
-        ``certain`` says of which of the rows all pairs are eligible.
-        """
+        threshold of its row or of its column."""
         shape = (len(positions), len(columns.cols))
-        left = self.left.take(positions, self._left)
-        forth, back = (buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._numerators)
-        layout, right = self.left.layout, columns.operands.packed
-        np.matmul(left[:, layout.part(0)], right[layout.part(0)], out=forth)
-        np.matmul(left[:, layout.part(1)], right[layout.part(1)], out=back)
-        columns.rare.add_to(forth, positions)
-        self.optimistic = (2 * self.k if certain.mean() < _MOSTLY else self.k) + 8
-        opened = self._opened(row_floor, shape[1]), self._opened(col_floor, shape[0])
-        rows = self.rows[positions]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            if len(opened[0]) or len(opened[1]):
-                found = self._opening(
-                    left, columns, (forth, back), rows, certain, (row_floor, col_floor), opened
-                )
-            else:
-                within = self._within_limits(left, columns, (forth, back), row_floor, col_floor)
-                found = self._admitted(within, rows, columns.cols, certain)
-            scores = np.maximum(self._scores(found.costs), np.float32(0))
-        return BlockCandidates(
-            found.rows,
-            found.cols,
-            scores,
-            scores > row_floor.take(found.rows),
-            scores > col_floor.take(found.cols),
-        )
+        forth, back = (buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._logits)
+        columns.logits(self.left.take(positions, self._left), positions, forth, back)
+        limits = self.judge.least(floors.rows), self.judge.least(floors.cols)
+        opened = self._opened(floors.rows, shape[1]), self._opened(floors.cols, shape[0])
+        if any(map(len, opened)):
+            limits = self._seeded(columns, positions, (forth, back), floors, limits, opened)
+        found = self._within_limits(forth, back, *limits)
+        at_row = found // shape[1]
+        at_col = found - at_row * shape[1]
+        scores = self.judge.scores(forth.reshape(-1).take(found), back.reshape(-1).take(found))
+        return self.judge.admitted(positions, columns.cols, (at_row, at_col), scores, floors)
+
+    def _test(self, forth: FloatArray, back: FloatArray) -> FloatArray:
+        """The sum of both logits, or the larger of them."""
+        tested = self._tested[: forth.size].reshape(forth.shape)
+        (np.maximum if self.judge.fusion == "mean" else np.add)(forth, back, out=tested)
+        return tested
 
     def _within_limits(
-        self,
-        left: FloatArray,
-        columns: DirectColumns,
-        numerators: tuple[FloatArray, FloatArray],
-        row_floor: Float32Array,
-        col_floor: Float32Array,
-    ) -> Found:
-        """What keeps within its row's or column's limit, or nearly; by rows that fit the cache."""
-        height, width = numerators[0].shape
-        row_limit, col_limit = self._limits(row_floor), self._limits(col_floor)
+        self, forth: FloatArray, back: FloatArray, row_limit: Float32Array, col_limit: Float32Array
+    ) -> IntArray:
+        """Where (flat) a row's or column's limit is reached, or nearly; by rows that fit the
+        cache."""
+        height, width = forth.shape
         step = max(1, _IN_CACHE // width)
         parts = []
         for at in range(0, height, step):
             part = slice(at, min(height, at + step))
-            size = (part.stop - at) * width
-            denominators = tuple(buffer[:size].reshape(-1, width) for buffer in self._denominators)
-            costs = self._costs(
-                left[part], columns, (numerators[0][part], numerators[1][part]), denominators
-            )
-            within = self._within[:size]
-            # Rows come sorted by their thresholds, so the highest limit of them says nearly as much
-            # as each.
-            np.less(
-                costs, np.maximum(col_limit, row_limit[part].max()), out=within.reshape(costs.shape)
-            )
-            flat = within.nonzero()[0]
-            parts.append(
-                (
-                    flat + at * width,
-                    *(table.reshape(-1).take(flat) for table in (costs, *denominators)),
-                )
-            )
-        flat, *values = (
-            parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
-        )
-        rows = flat // width
-        return Found(rows, flat - rows * width, *values)
-
-    def _taken(
-        self, flat: IntArray, costs: FloatArray, denominators: tuple[FloatArray, ...]
-    ) -> Found:
-        rows = flat // costs.shape[1]
-        return Found(
-            rows,
-            flat - rows * costs.shape[1],
-            costs.ravel().take(flat),
-            *(table.ravel().take(flat) for table in denominators),
-        )
-
-    def _costs(
-        self,
-        left: FloatArray,
-        columns: DirectColumns,
-        numerators: tuple[FloatArray, FloatArray],
-        denominators: tuple[FloatArray, ...],
-    ) -> FloatArray:
-        """Writes the denominators and the costs, these in place of the forth numerators."""
-        (n1, n2), (d1, d2) = numerators, denominators
-        layout, right = self.left.layout, columns.operands.packed
-        np.matmul(left[:, layout.part(2)], right[layout.part(2)], out=d1)
-        np.matmul(left[:, layout.part(3)], right[layout.part(3)], out=d2)
-        # Rounding may push a numerator below zero, where the fractions below would run wild
-        if self.signed:
-            np.maximum(n1, np.float32(1e-18), out=n1)
-            np.maximum(n2, np.float32(1e-18), out=n2)
-        if self.fusion == "harmonic":
-            np.divide(d1, n1, out=n1)
-            np.divide(d2, n2, out=n2)
-            np.add(n1, n2, out=n1)
-        else:
-            np.divide(n1, d1, out=n1)
-            np.divide(n2, d2, out=n2)
-            {"product": np.multiply, "min": np.minimum, "mean": np.add}[self.fusion](n1, n2, out=n1)
-            np.multiply(n1, np.float32(-0.5 if self.fusion == "mean" else -1), out=n1)
-        return n1
-
-    def _scores(self, costs: FloatArray) -> Float32Array:
-        scores: Float32Array = np.float32(2) / costs if self.fusion == "harmonic" else -costs
-        return scores
-
-    def _limits(self, floor: Float32Array) -> Float32Array:
-        """Costs that whatever beats the thresholds stays below."""
-        limits = (
-            np.float32(2) / np.maximum(floor, np.float32(0))
-            if self.fusion == "harmonic"
-            else -floor
-        )
-        return np.nextafter(limits, np.float32(np.inf))
+            tested = self._test(forth[part], back[part])
+            within = self._within[: tested.size].reshape(tested.shape)
+            limit = row_limit[part]
+            least = limit.min()
+            if least == -np.inf and limit.max() > least:
+                np.greater_equal(tested, limit[:, None], out=within)
+                within |= tested >= col_limit
+            else:
+                # Rows come sorted by their thresholds, so the least of them says nearly as much as
+                # each.
+                np.greater_equal(tested, np.minimum(col_limit, least), out=within)
+            parts.append(within.reshape(-1).nonzero()[0] + at * width)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _opened(self, floor: Float32Array, others: int) -> IntArray:
         """Rows (or columns) without a threshold, if there are more counterparts than taken."""
         unknown = np.flatnonzero(floor <= NOTHING_YET)
-        return unknown if others > self.optimistic and len(unknown) > _FEW else unknown[:0]
+        return unknown if others > 2 * self._taken(0.0) and len(unknown) > _FEW else unknown[:0]
 
-    def _opening(
+    def _taken(self, certain: float) -> int:
+        """How many candidates are tried for a threshold: usually k of them may be suggested."""
+        return (self.k if certain >= _MOSTLY else 2 * self.k) + 8
+
+    def _seeded(
         self,
-        left: FloatArray,
-        columns: DirectColumns,
-        numerators: tuple[FloatArray, FloatArray],
-        rows: IntArray,
-        certain: BoolArray,
-        floors: tuple[Float32Array, Float32Array],
+        columns: Columns,
+        positions: IntArray,
+        logits: tuple[FloatArray, FloatArray],
+        floors: Floors,
+        limits: tuple[Float32Array, Float32Array],
         opened: tuple[IntArray, IntArray],
-    ) -> Found:
-        """The same with some thresholds unknown: the likely best first, all if too few."""
-        shape = numerators[0].shape
-        denominators = tuple(
-            buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._denominators
-        )
-        costs = self._costs(left, columns, numerators, denominators)
-        self.admission.rule_out(costs, rows, columns.cols, *denominators)
-        row_limit, col_limit = self._limits(floors[0]), self._limits(floors[1])
-        self._open(costs, row_limit, opened[0])
-        self._open(costs.T, col_limit, opened[1])
-        within = self._within[: costs.size].reshape(shape)
-        np.less(costs, row_limit[:, None], out=within)
-        np.logical_or(within, costs < col_limit, out=within)
-        found = self._admitted(
-            self._taken(np.flatnonzero(within), costs, denominators), rows, columns.cols, certain
-        )
-        safe = self._limits(self._scores(found.costs) - self.margin)
-        short_rows = self._short(opened[0], found.rows[safe < row_limit.take(found.rows)])
-        short_cols = self._short(opened[1], found.cols[safe < col_limit.take(found.cols)])
-        if not (len(short_rows) or len(short_cols)):
-            return found
-        # Too few of the best were eligible: whatever else these rows and columns have may count.
-        rest = np.zeros(shape, dtype=bool)
-        rest[short_rows] = True
-        rest[:, short_cols] = True
-        rest &= ~within
-        more = self._admitted(
-            self._taken(np.flatnonzero(rest), costs, denominators), rows, columns.cols, certain
-        )
-        return joined([found, more])
-
-    def _open(self, costs: FloatArray, limits: Float32Array, opened: IntArray) -> None:
-        """Sets unknown limits just above the `optimistic`-th least cost."""
-        if len(opened):
-            table = np.ascontiguousarray(costs[opened])
-            table.partition(self.optimistic - 1, axis=1)
-            limits[opened] = np.nextafter(table[:, self.optimistic - 1], np.float32(np.inf))
-
-    def _short(self, opened: IntArray, found: IntArray) -> IntArray:
-        """Selected rows (or columns) for which fewer than k candidates lie safely within."""
-        return opened[np.bincount(found, minlength=int(opened.max(initial=0)) + 1)[opened] < self.k]
-
-    def _admitted(self, found: Found, rows: IntArray, cols: IntArray, certain: BoolArray) -> Found:
-        """Those of the pairs that may be suggested."""
-        row, col = rows.take(found.rows), cols.take(found.cols)
-        admitted = self.admission.covered(
-            row, col, found.forth_denominators, found.back_denominators
-        )
-        asked = np.flatnonzero(admitted & ~certain.take(found.rows))
-        if len(asked):
-            admitted[asked] = self.admission.eligible(row[asked], col[asked])
-        return found if admitted.all() else found.only(np.flatnonzero(admitted))
+    ) -> tuple[Float32Array, Float32Array]:
+        """The limits, where there was no threshold by the k-th best of some admissible pairs."""
+        taken = self._taken(float(floors.certain.mean()))
+        tested = self._test(*logits)
+        rows = self.judge.rows.take(positions)
+        for side, which in enumerate(opened):
+            if len(which) == 0:
+                continue
+            if side == 0:
+                table = tested[which]
+                self.judge.admission.rule_out(table, rows[which], columns.cols)
+            else:
+                table = np.take(tested, which, axis=1)
+                self.judge.admission.rule_out(table, rows, columns.cols[which])
+                table = np.ascontiguousarray(table.T)
+            best = table.argpartition(table.shape[1] - taken, axis=1)[:, -taken:].ravel()
+            each = np.repeat(which, taken)
+            at_row, at_col = (each, best)[:: 1 - 2 * side]
+            scores = self.judge.scores(*(values[at_row, at_col] for values in logits))
+            allowed = self.judge.admission.allowed(
+                rows[at_row], columns.cols[at_col], floors.certain.take(at_row)
+            )
+            scores[~allowed] = NOTHING_YET
+            kept = np.partition(scores.reshape(-1, taken), taken - self.k, axis=1)
+            kth = kept[:, taken - self.k]
+            known = kth > NOTHING_YET
+            margin = np.float32(2 * self.judge.errors.score)
+            limits[side][which[known]] = self.judge.least(kth[known] - margin)
+        return limits

@@ -1,7 +1,7 @@
 """Exact values of chosen pairs, in float64: what a ranking finally reports, whatever found the
 pair.
 
-Numerators are always added up in one order, dimension after dimension. A product of two float32 is
+Gains are always added up in one order, dimension after dimension. A product of two float32 is
 exact in float64, and what is zero changes no sum. So it makes no difference to a single bit whose
 zeros are left out: most of a community's dimensions are (it has some of many topics), and its
 sparse row costs a fraction of its dense one.
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy
 
-from matching.reciprocal import fuse
+from matching.reciprocal import fuse, logistic
 from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _GATHERED = 512  # rows looked through at once for what is not zero
 
 @dataclass(frozen=True, slots=True)
 class SparseCounterparts:
-    """Nonzero numerators of a view's right side, (n_right, depth) for either direction."""
+    """What is not zero of a view's right gains, (n_right, depth) for either direction."""
 
     forth: csr_array
     back: csr_array
@@ -42,7 +42,7 @@ class SparseCounterparts:
 
 def sparse_counterparts(view: PairProblem) -> SparseCounterparts | None:
     """The view's sparse right side; None where dense rows do as well."""
-    forth, back = view.left_to_right.numerator_right, view.right_to_left.numerator_right
+    forth, back = view.left_to_right.gain_right, view.right_to_left.gain_right
     if len(forth) > len(view.left_ids) or not all(
         _filled(factors) <= _SPARSE for factors in (forth, back)
     ):
@@ -71,30 +71,30 @@ def _sparse(factors: FloatArray) -> csr_array:
     return scipy.sparse.csr_array((values, where, starts), shape=factors.shape)
 
 
-def numerators(factors: Factors, rows: IntArray, cols: IntArray) -> Float64Array:
+def gains(factors: Factors, rows: IntArray, cols: IntArray) -> Float64Array:
     """(c,) of the pairs (rows[c], cols[c])."""
     found = np.empty(len(rows))
-    depth = factors.numerator_left.shape[1]
+    depth = factors.gain_left.shape[1]
     for at in range(0, len(rows), _SUMMED_AT_ONCE):
-        ones = factors.numerator_left.take(rows[at : at + _SUMMED_AT_ONCE], axis=0)
-        others = factors.numerator_right.take(cols[at : at + _SUMMED_AT_ONCE], axis=0)
+        ones = factors.gain_left.take(rows[at : at + _SUMMED_AT_ONCE], axis=0)
+        others = factors.gain_right.take(cols[at : at + _SUMMED_AT_ONCE], axis=0)
         where = np.flatnonzero(ones)
         starts = np.searchsorted(where, np.arange(len(ones) + 1) * depth)
         found[at : at + _SUMMED_AT_ONCE] = _sums(ones.reshape(-1)[where], where, starts, others)
     return found
 
 
-def numerator_table(
+def gain_table(
     factors: Factors, rows: IntArray, cols: IntArray, counterparts: csr_array | None
 ) -> Float64Array:
     """(r, c) of each of the rows (r,) with its own columns (r, c)."""
     if counterparts is None:
-        return numerators(factors, np.repeat(rows, cols.shape[1]), cols.ravel()).reshape(cols.shape)
+        return gains(factors, np.repeat(rows, cols.shape[1]), cols.ravel()).reshape(cols.shape)
     found = np.empty(cols.shape)
-    depth, each = factors.numerator_left.shape[1], cols.shape[1]
+    depth, each = factors.gain_left.shape[1], cols.shape[1]
     for at in range(0, len(rows), _ROWS):
         part = slice(at, at + _ROWS)
-        ones = factors.numerator_left.take(rows[part], axis=0)
+        ones = factors.gain_left.take(rows[part], axis=0)
         theirs = counterparts[cols[part].ravel()]
         begins = np.repeat(np.arange(len(ones), dtype=theirs.indices.dtype) * depth, each)
         where = theirs.indices + np.repeat(begins, np.diff(theirs.indptr))
@@ -113,7 +113,7 @@ def _sums(
     return sums
 
 
-def numerators_of_row(row: FloatArray, columns: FloatArray, cols: IntArray) -> Float64Array:
+def gains_of_row(row: FloatArray, columns: FloatArray, cols: IntArray) -> Float64Array:
     """(c,) of one row (depth,) with some columns, whose factors are (depth, n)."""
     found, products, taken = (
         np.zeros(len(cols)),
@@ -136,19 +136,18 @@ _SCORED_AT_ONCE = 1_024
 
 @dataclass(frozen=True, slots=True)
 class PairScores:
-    """Arrays (c,). ``outgoing``: the left's preference; ``defined``: any evidence at all."""
+    """Arrays (c,). ``outgoing``: the left's preference."""
 
     score: Float64Array
     outgoing: Float64Array
     incoming: Float64Array
     outgoing_coverage: Float64Array
     incoming_coverage: Float64Array
-    defined: BoolArray
 
     def suggestible(self, coverage_floor: float) -> BoolArray:
-        """(c,) bool: both preferences are defined and both coverages reach the floor."""
+        """(c,) bool: both coverages reach the floor."""
         floor = coverage_floor - COVERAGE_TOLERANCE
-        return self.defined & (self.outgoing_coverage >= floor) & (self.incoming_coverage >= floor)
+        return (self.outgoing_coverage >= floor) & (self.incoming_coverage >= floor)
 
 
 def exception_positions(problem: PairProblem, rows: IntArray, cols: IntArray) -> IntArray:
@@ -194,8 +193,8 @@ def score_table(
     forth, back = problem.left_to_right, problem.right_to_left
     sparse = (None, None) if counterparts is None else (counterparts.forth, counterparts.back)
     found = (
-        numerator_table(forth, rows, cols, sparse[0]),
-        numerator_table(back, rows, cols, sparse[1]),
+        gain_table(forth, rows, cols, sparse[0]),
+        gain_table(back, rows, cols, sparse[1]),
     )
     return scored(problem, rows[:, None], cols, *found, fusion)
 
@@ -207,15 +206,12 @@ def _fields(scores: PairScores) -> tuple[npt.NDArray[Any], ...]:
         scores.incoming,
         scores.outgoing_coverage,
         scores.incoming_coverage,
-        scores.defined,
     )
 
 
 def _score_chunk(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: str) -> PairScores:
     forth, back = problem.left_to_right, problem.right_to_left
-    return scored(
-        problem, rows, cols, numerators(forth, rows, cols), numerators(back, rows, cols), fusion
-    )
+    return scored(problem, rows, cols, gains(forth, rows, cols), gains(back, rows, cols), fusion)
 
 
 def scored(
@@ -226,33 +222,69 @@ def scored(
     back: Float64Array,
     fusion: str,
 ) -> PairScores:
-    """Pairs of rows and cols (broadcast) from both numerators, which are overwritten."""
-    p, cov_p = _direction(problem.left_to_right, rows, cols, forth, owners=rows)
-    q, cov_q = _direction(problem.right_to_left, rows, cols, back, owners=cols)
-    if len(problem.exceptions.rows):
-        all_rows, all_cols = np.broadcast_arrays(rows, cols)
-        at = exception_positions(problem, all_rows.ravel(), all_cols.ravel()).reshape(cols.shape)
+    """Pairs of rows and cols (broadcast) from both gains, which are overwritten."""
+    coverages = coverages_of(problem, rows, cols)
+    at = _exceptions_among(problem, rows, cols)
+    if at is not None:
         special, exceptions = at >= 0, problem.exceptions
         at = at[special]
-        p[special], q[special] = exceptions.left_to_right[at], exceptions.right_to_left[at]
-        cov_p[special], cov_q[special] = exceptions.left_coverage[at], exceptions.right_coverage[at]
-    return PairScores(fuse(p, q, fusion), p, q, cov_p, cov_q, np.isfinite(p) & np.isfinite(q))
+        forth[special], back[special] = exceptions.left_to_right[at], exceptions.right_to_left[at]
+    p, q = (
+        _preferences(factors, gain)
+        for factors, gain in ((problem.left_to_right, forth), (problem.right_to_left, back))
+    )
+    return PairScores(fuse(p, q, fusion), p, q, *coverages)
 
 
-def _direction(
-    factors: Factors, rows: IntArray, cols: IntArray, numerator: Float64Array, owners: IntArray
+def _preferences(factors: Factors, gain: Float64Array) -> Float64Array:
+    gain *= factors.slope
+    gain += factors.intercept
+    return logistic(gain)
+
+
+def coverages_of(
+    problem: PairProblem, rows: IntArray, cols: IntArray
 ) -> tuple[Float64Array, Float64Array]:
-    """One direction's preference (NaN without evidence and prior) and coverage."""
+    """Both sides' coverages of pairs of rows and cols (broadcast), exceptions included."""
+    forth = _coverage(problem.left_to_right, rows, cols, owners=rows)
+    back = _coverage(problem.right_to_left, rows, cols, owners=cols)
+    at = _exceptions_among(problem, rows, cols)
+    if at is not None:
+        special, exceptions = at >= 0, problem.exceptions
+        at = at[special]
+        forth[special], back[special] = exceptions.left_coverage[at], exceptions.right_coverage[at]
+    return forth, back
+
+
+def covered(problem: PairProblem, rows: IntArray, cols: IntArray) -> BoolArray:
+    """(c,) bool: both coverages of the pairs (rows[c], cols[c]) reach the floor."""
+    floor = problem.coverage_floor - COVERAGE_TOLERANCE
+    if floor <= 0:
+        return np.ones(len(rows), dtype=np.bool_)
+    reached = [np.empty(0, dtype=np.bool_)]
+    for at in range(0, len(rows), _SCORED_AT_ONCE):
+        part = slice(at, at + _SCORED_AT_ONCE)
+        forth, back = coverages_of(problem, rows[part], cols[part])
+        reached.append((forth >= floor) & (back >= floor))
+    return np.concatenate(reached)
+
+
+def _exceptions_among(problem: PairProblem, rows: IntArray, cols: IntArray) -> IntArray | None:
+    """Of pairs of rows and cols (broadcast) the positions among the exceptions, -1 for those that
+    are none; None if there are no exceptions at all."""
+    if len(problem.exceptions.rows) == 0:
+        return None
+    all_rows, all_cols = np.broadcast_arrays(rows, cols)
+    return exception_positions(problem, all_rows.ravel(), all_cols.ravel()).reshape(cols.shape)
+
+
+def _coverage(factors: Factors, rows: IntArray, cols: IntArray, owners: IntArray) -> Float64Array:
+    """One direction's coverage; 0 where nothing has a weight."""
     presence = row_dots(factors.presence_left, factors.presence_right, rows, cols)
     total = factors.total_weight[owners].astype(np.float64)
-    numerator += factors.prior_weight * factors.prior
-    with np.errstate(divide="ignore", invalid="ignore"):
-        coverage = np.where(total > 0, presence / total, 0.0)
-        presence += factors.prior_weight
-        numerator /= presence
-    if not factors.prior_weight:
-        numerator[presence == 0] = np.nan
-    return numerator, coverage
+    coverage: Float64Array = np.zeros(presence.shape)
+    np.divide(presence, total, out=coverage, where=total > 0)
+    return coverage
 
 
 def row_dots(
@@ -268,8 +300,8 @@ def row_dots(
     step = max(1, _IN_CACHE // max(1, depth * each))
     for at in range(0, len(cols), step):
         part = cols[at : at + step]
-        a = _space.taken(left, rows[at : at + step], 0, dtype)
-        b = _space.taken(right, part, 1, dtype)
+        a = space.taken(left, rows[at : at + step], 0, dtype)
+        b = space.taken(right, part, 1, dtype)
         np.vecdot(a, b, out=dots[at : at + step])
     return dots
 
@@ -301,4 +333,4 @@ class _Space(threading.local):
         return self._raw[number][:size].view(dtype).reshape(shape)
 
 
-_space = _Space()
+space = _Space()

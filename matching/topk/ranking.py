@@ -23,7 +23,7 @@ from matching.topk.pairs import (
     score_table,
     sparse_counterparts,
 )
-from matching.topk.rounding import magnitudes, score_error
+from matching.topk.rounding import errors_of, magnitudes
 from matching.topk.scan import best_of_rows
 from matching.topk.two_sided import SPARE, TwoSidedPass
 from matching.types import BoolArray, IntArray, PairProblem, RankedSide, Ranking
@@ -38,7 +38,7 @@ def top_k(
     problem: PairProblem,
     k: int,
     *,
-    fusion: str = "harmonic",
+    fusion: str = "product",
     max_bytes: int = DEFAULT_MAX_BYTES,
     threads: int = 2,
     warm: Ranking | None = None,
@@ -66,10 +66,8 @@ def top_k(
     flipped = len(problem.left_ids) > len(problem.right_ids)
     view = transposed(problem) if flipped else problem
     threads = affordable_threads(view, k, threads, max_bytes)
-    forth = magnitudes(view.left_to_right, view.coverage_floor, owner_is_left=True)
-    back = magnitudes(view.right_to_left, view.coverage_floor, owner_is_left=False)
-    error = score_error(view, fusion, forth, back)
-    scan = TwoSidedPass(view, k, fusion, error, threads, BLOCK)
+    errors = errors_of(view, fusion, magnitudes(view.left_to_right), magnitudes(view.right_to_left))
+    scan = TwoSidedPass(view, k, fusion, errors, threads, BLOCK)
     if warm is None:
         left_side = right_side = None
         scan.run()
@@ -91,13 +89,22 @@ def top_k(
         scan.col_lists,
         k,
         fusion,
-        error,
+        errors.score,
         max_bytes,
         threads,
     )
     del scan.col_lists
     left = finished(
-        left_side, view, scan.rows, scan.cols, scan.row_lists, k, fusion, error, max_bytes, threads
+        left_side,
+        view,
+        scan.rows,
+        scan.cols,
+        scan.row_lists,
+        k,
+        fusion,
+        errors.score,
+        max_bytes,
+        threads,
     )
     if flipped:
         left, right = right, left
@@ -106,7 +113,7 @@ def top_k(
 
 def affordable_threads(view: PairProblem, k: int, threads: int, max_bytes: int) -> int:
     """As many threads as ``max_bytes`` allow. Raises ValueError if not even one."""
-    depth = view.left_to_right.numerator_left.shape[1] + view.right_to_left.numerator_left.shape[1]
+    depth = view.left_to_right.gain_left.shape[1] + view.right_to_left.gain_left.shape[1]
     rows, cols = len(view.left_ids), len(view.right_ids)
     # Lists; rows arranged for direct products and for the screen
     held = 8 * (rows + cols) * (k + SPARE) + 2 * 4 * rows * (depth + 64)

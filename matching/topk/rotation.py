@@ -1,4 +1,4 @@
-"""Coordinates in which the first few carry most of the sum of both directions' numerators."""
+"""Coordinates in which the first few carry most of the sum of both directions' gains."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
+from matching.types import BoolArray, FloatArray, IntArray, PairProblem
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 
 _UNIT = 2.0**-24
-
-
+_SEVERAL = 64  # partial sums that a product may add up at the end, and buckets
 _BUCKETS = 24
 _SELDOM = 1e-3  # dimensions that fewer pairs than this share are bucketed
 
@@ -25,11 +24,9 @@ class Rotation:
     any pair shares.
 
     Products of the dense dimensions are those of ``(x * scale) @ left`` and ``(y / scale) @
-    right``. What float32 adds to them or takes away is at most |x|·|y| (scaled norms) times
-    ``fixed_error + left_error·terms(x) + right_error·terms(y)``, where terms counts the entries
-    that are not zero. Rare dimensions (a tie to one of 200 countries) have no low rank; where none
-    is negative, the sum over a bucket of them is at most the largest of x times the sum of y, and
-    seldom less.
+    right``. What float32 adds to them or takes away is at most |x|·|y|·``error`` (scaled norms).
+    Rare dimensions (a tie to one of 200 countries) have no low rank; where none is negative, the
+    sum over a bucket of them is at most the largest of x times the sum of y, and seldom less.
     """
 
     dense: IntArray  # dimensions that are turned
@@ -38,67 +35,54 @@ class Rotation:
     scale: Float32Array  # (dense,) powers of two
     left: Float32Array  # (dense, dense)
     right: Float32Array
-    fixed_error: float
-    left_error: float
-    right_error: float
+    error: float
 
     @property
     def extra(self) -> int:
-        """Columns beside the rank: the remaining norm, two for rounding, and buckets."""
-        return 3 + len(self.starts)
+        """Columns beside the rank: the remaining norm, one for rounding, and buckets."""
+        return 2 + len(self.starts)
 
     def reduced_left(self, stacked: FloatArray, rank: int) -> Float32Array:
-        """(n, rank + extra): leading coordinates, remaining norm, error terms, buckets."""
-        out, norm, terms = self._reduced(stacked[:, self.dense] * self.scale, self.left, rank)
-        out[:, rank + 1] = norm * (self.fixed_error + self.left_error * terms)
-        out[:, rank + 2] = norm
+        """(n, rank + extra): leading coordinates, remaining norm, norm times error, buckets."""
+        out = self._reduced(stacked[:, self.dense] * self.scale, self.left, rank)
+        out[:, rank + 1] *= np.float32(self.error)
         if len(self.rare):
-            out[:, rank + 3 :] = np.maximum.reduceat(stacked[:, self.rare], self.starts, axis=1)
+            out[:, rank + 2 :] = np.maximum.reduceat(stacked[:, self.rare], self.starts, axis=1)
         return out
 
     def reduced_right(self, stacked: FloatArray, rank: int) -> Float32Array:
         """(n, rank + extra), the counterpart of ``reduced_left``."""
-        out, norm, terms = self._reduced(stacked[:, self.dense] / self.scale, self.right, rank)
-        out[:, rank + 1] = norm
-        out[:, rank + 2] = norm * self.right_error * terms
+        out = self._reduced(stacked[:, self.dense] / self.scale, self.right, rank)
         if len(self.rare):
-            out[:, rank + 3 :] = np.add.reduceat(
-                stacked[:, self.rare], self.starts, axis=1
-            ) * np.float32(1 + 1e-4)
+            sums = np.add.reduceat(stacked[:, self.rare], self.starts, axis=1)
+            out[:, rank + 2 :] = sums * np.float32(1 + 1e-4)
         return out
 
-    def _reduced(
-        self, scaled: FloatArray, turn: Float32Array, rank: int
-    ) -> tuple[Float32Array, FloatArray, IntArray]:
+    def _reduced(self, scaled: FloatArray, turn: Float32Array, rank: int) -> Float32Array:
         turned = scaled @ turn
         out = np.empty((len(scaled), rank + self.extra), dtype=np.float32)
         out[:, :rank] = turned[:, :rank]
         out[:, rank] = np.sqrt(np.einsum("ij,ij->i", turned[:, rank:], turned[:, rank:]))
-        return out, np.sqrt(np.einsum("ij,ij->i", scaled, scaled)), np.count_nonzero(scaled, axis=1)
+        out[:, rank + 1] = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
+        return out
 
 
-def total_weights(factors: Factors, owners: IntArray) -> Float64Array:
-    """(owners,) total weights as divisors; 1 instead of 0."""
-    total = factors.total_weight[owners].astype(np.float64)
-    return np.where(total > 0, total, 1.0)
-
-
-def stacked_left(problem: PairProblem, rows: IntArray) -> FloatArray:
-    """(rows, d₁ + d₂): numerators of both directions, each over its owner's total weight."""
+def stacked_left(problem: PairProblem, rows: IntArray) -> Float32Array:
+    """(rows, d₁ + d₂): gains of both directions, each times its slope."""
     forth, back = problem.left_to_right, problem.right_to_left
-    share = (1 / total_weights(forth, rows)).astype(np.float32)
     return np.concatenate(
-        (forth.numerator_left[rows] * share[:, None], back.numerator_left[rows]), axis=1
+        (
+            forth.gain_left[rows] * np.float32(forth.slope),
+            back.gain_left[rows] * np.float32(back.slope),
+        ),
+        axis=1,
     )
 
 
-def stacked_right(problem: PairProblem, cols: IntArray) -> FloatArray:
+def stacked_right(problem: PairProblem, cols: IntArray) -> Float32Array:
     """(cols, d₁ + d₂), the counterpart of ``stacked_left``."""
     forth, back = problem.left_to_right, problem.right_to_left
-    share = (1 / total_weights(back, cols)).astype(np.float32)
-    return np.concatenate(
-        (forth.numerator_right[cols], back.numerator_right[cols] * share[:, None]), axis=1
-    )
+    return np.concatenate((forth.gain_right[cols], back.gain_right[cols]), axis=1)
 
 
 def rotation(left: FloatArray, right: FloatArray, nonnegative: BoolArray) -> Rotation:
@@ -127,7 +111,7 @@ def rotation(left: FloatArray, right: FloatArray, nonnegative: BoolArray) -> Rot
     u, s, vt = np.linalg.svd(left_root.T @ right_root)
     forward = np.linalg.solve(left_root.T, u * np.sqrt(s)).astype(np.float32)
     backward = np.linalg.solve(right_root.T, vt.T * np.sqrt(s)).astype(np.float32)
-    errors = _errors(forward.astype(np.float64), backward.astype(np.float64))
+    error = _error(forward.astype(np.float64), backward.astype(np.float64))
     return Rotation(
         dense,
         np.concatenate([rare[:0], *buckets]),
@@ -135,15 +119,15 @@ def rotation(left: FloatArray, right: FloatArray, nonnegative: BoolArray) -> Rot
         scale.astype(np.float32),
         forward,
         backward,
-        *errors,
+        error,
     )
 
 
 def nonnegative_dimensions(problem: PairProblem) -> BoolArray:
     """(d₁ + d₂,) bool: no stacked factor of either side is below zero there."""
     parts = [
-        (factors.numerator_left.min(axis=0, initial=0.0) >= 0)
-        & (factors.numerator_right.min(axis=0, initial=0.0) >= 0)
+        (factors.gain_left.min(axis=0, initial=0.0) >= 0)
+        & (factors.gain_right.min(axis=0, initial=0.0) >= 0)
         for factors in (problem.left_to_right, problem.right_to_left)
     ]
     return np.concatenate(parts)
@@ -157,18 +141,15 @@ def _root(sample: FloatArray) -> Float64Array:
     )
 
 
-def _errors(left: Float64Array, right: Float64Array) -> tuple[float, float, float]:
-    """Rounding of the turned factors (a sum errs by a unit per term that is not zero), of their
-    product, and what keeps the matrices from being inverse."""
+def _error(left: Float64Array, right: Float64Array) -> float:
+    """Rounding of the turned factors (a sum errs by a unit per term), of their product, and what
+    keeps the matrices from being inverse; of norms as well, and of the addition of all."""
     unit = 1.02 * _UNIT  # 1.02 covers the terms of second order for fewer than 300,000 terms
     left_size, right_size = np.linalg.norm(left, 2), np.linalg.norm(right, 2)
-    left_error = unit * np.linalg.norm(np.abs(left), 2) * right_size
-    right_error = unit * np.linalg.norm(np.abs(right), 2) * left_size
-    defect = np.linalg.norm(left @ right.T - np.eye(len(left)), 2)
-    several = 64  # partial sums that a product may add up at the end
-    fixed = (
-        2 * unit * (len(left) + several) * left_size * right_size
-        + several * (left_error + right_error)
-        + defect
+    terms = len(left) + _SEVERAL
+    turned = terms * (
+        np.linalg.norm(np.abs(left), 2) * right_size + np.linalg.norm(np.abs(right), 2) * left_size
     )
-    return float(1.01 * fixed), float(left_error), float(right_error)
+    product = 2 * terms * left_size * right_size
+    defect = np.linalg.norm(left @ right.T - np.eye(len(left)), 2)
+    return float(1.01 * (unit * (turned + product) + defect))

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.topk.admission import Admission, column_blocks
-from matching.topk.direct import BlockCandidates, DirectColumns, DirectKernel
+from matching.topk.direct import BlockCandidates, DirectKernel, Floors, Judge
 from matching.topk.lists import NOTHING_YET, BestLists, KeyArray, pack
-from matching.topk.operands import LeftOperands, layout, right_operands
+from matching.topk.operands import LeftOperands, layout
 from matching.topk.pairs import score_pairs
 from matching.topk.plan import choose_screen
-from matching.topk.rounding import may_round_below_zero
+from matching.topk.rounding import Errors
 from matching.topk.scan import eligible
 from matching.topk.screening import Screen, ScreenKernel
 from matching.topk.threads import run_threads, share_out
@@ -68,7 +68,7 @@ class TwoSidedPass:
         problem: PairProblem,
         k: int,
         fusion: str,
-        error: float,
+        errors: Errors,
         threads: int,
         block: tuple[int, int],
     ) -> None:
@@ -82,15 +82,11 @@ class TwoSidedPass:
         self.admission = Admission(problem)
         self.rows, cols = self.admission.reachable()
         self.cols, self.blocks = column_blocks(problem, cols, block[1])
-        self.margin = 2 * error
+        self.errors, self.margin = errors, 2 * errors.score
         self.row_lists = BestLists(len(self.rows), k, SPARE, self.margin)
         self.col_lists = BestLists(len(self.cols), k, SPARE, self.margin)
         self.row_ranks = id_ranks(problem.left_ids[self.rows])
         self.col_ranks = id_ranks(problem.right_ids[self.cols])
-        self.signed = any(
-            may_round_below_zero(factors)
-            for factors in (problem.left_to_right, problem.right_to_left)
-        )
         self.screen: Screen | None = None
 
     def run(
@@ -165,35 +161,26 @@ class TwoSidedPass:
         thresholds = self.col_lists.thresholds[known]
         self.screen = choose_screen(
             self.problem,
-            self.admission,
             self.fusion,
             self.rows,
             self.cols,
             self.cols[known],
             thresholds,
             lag,
-            self.left.layout.depth,
+            self.left.layout.width,
         )
 
     def _run_phase(self, blocks: list[tuple[int, int]], lead: IntArray, order: IntArray) -> None:
         draw = share_out(range(len(blocks)))
         found: dict[int, _Buffered] = {}
+        judge = Judge(self.admission, self.rows, self.fusion, self.errors)
 
         def work() -> None:
-            direct = DirectKernel(
-                self.admission,
-                self.left,
-                self.rows,
-                self.k,
-                self.fusion,
-                self.margin,
-                self.block,
-                self.signed,
-            )
+            direct = DirectKernel(judge, self.left, self.k, self.block)
             screened = (
-                ScreenKernel(self.screen, self.fusion, self.block)
-                if self.screen is not None
-                else None
+                None
+                if self.screen is None
+                else ScreenKernel(self.screen, judge, self.left, self.block)
             )
             while (at := draw()) is not None:
                 found[at] = self._run_columns(*blocks[at], lead, order, direct, screened)
@@ -220,25 +207,23 @@ class TwoSidedPass:
         for_rows, for_cols = _Buffered(), _Buffered()
         reach = self.admission.reach(self.rows, cols)
         lead, order = lead[reach.possible[lead]], order[reach.possible[order]]
+        columns = self.left.columns(self.problem, cols)
         if screened is not None:
-            screened.take_columns(cols)
-        columns = self._columns(cols) if screened is None or len(lead) else None
+            screened.take_columns(columns)
         seen, merged = 0, 0
         for rows, is_lead in ((lead, True), (order, False)):
             for at in range(0, len(rows), height):
                 positions = rows[at : at + height]
-                row_floor, col_floor = (
+                floors = Floors(
                     self.row_lists.thresholds[positions],
                     self.col_lists.thresholds[start:stop],
+                    reach.certain[positions],
                 )
-                certain, candidates = reach.certain[positions], None
+                candidates = None
                 if screened is not None and not is_lead:
-                    candidates = screened.candidates(positions, certain, row_floor, col_floor)
+                    candidates = screened.candidates(positions, floors)
                 if candidates is None:
-                    columns = self._columns(cols) if columns is None else columns
-                    candidates = direct.candidates(
-                        columns, positions, certain, row_floor, col_floor
-                    )
+                    candidates = direct.candidates(columns, positions, floors)
                 self._collect(candidates, positions, start, for_rows, for_cols)
                 seen += len(positions)
                 if seen >= 2 * merged or for_cols.count > 8 * len(cols):
@@ -246,10 +231,6 @@ class TwoSidedPass:
                     merged = seen
         for_cols.flush(self.col_lists, start)
         return for_rows
-
-    def _columns(self, cols: IntArray) -> DirectColumns:
-        operands = right_operands(self.problem, cols, self.left.layout)
-        return DirectColumns(cols, operands, self.left.rare_of(operands))
 
     def _collect(
         self,

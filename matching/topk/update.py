@@ -10,18 +10,18 @@ import numpy as np
 from matching.topk.checks import check_changed, transposed
 from matching.topk.kept import KeptLists, copied, distinct
 from matching.topk.lists import positions_of, write_row
-from matching.topk.rounding import Magnitudes, magnitudes, score_error
+from matching.topk.rounding import Magnitudes, errors_of, magnitudes
 from matching.topk.scan import (
     ColumnMajor,
     Float32Array,
     best_of_row,
     best_of_rows,
-    eligible,
     row_scores,
     score_row,
+    suggestible,
 )
 from matching.topk.threads import single_blas_thread
-from matching.types import Factors, IntArray, PairProblem, Ranking
+from matching.types import IntArray, PairProblem, Ranking
 
 _MAX_BYTES = 256 * 2**20
 _BATCH = 16  # changed rows scored together …
@@ -69,7 +69,7 @@ class RankingIndex:
         self._ranking = ranking
         self._left = KeptLists(ranking.left, problem.right_ids, self.k)
         self._right = KeptLists(ranking.right, problem.left_ids, self.k)
-        self._sizes = _magnitudes(problem, slice(None), slice(None))
+        self._sizes = _magnitudes(problem)
         with single_blas_thread():  # looks for BLAS, too, which the first update need not wait for
             self._columns = ColumnMajor(problem), ColumnMajor(transposed(problem))
 
@@ -114,10 +114,8 @@ class RankingIndex:
             self.problem.right_ids, problem.right_ids, changed_right, "right"
         )
         check_changed(problem, left, right)
-        now = _magnitudes(problem, left, right)
-        # What held of the unchanged ones still holds
-        self._sizes = (self._sizes[0].joined(now[0]), self._sizes[1].joined(now[1]))
-        error = score_error(problem, self.fusion, *self._sizes)
+        self._sizes = self._resized(problem, left, right, same_columns)
+        error = errors_of(problem, self.fusion, *self._sizes).score
         # Who is gone leaves the lists of others while its position still means something.
         lost_right = self._right.side.ids[_taken_out(self._right, self.problem.left_ids, gone_left)]
         lost_left = self._left.side.ids[_taken_out(self._left, self.problem.right_ids, gone_right)]
@@ -135,6 +133,18 @@ class RankingIndex:
         return ChangedLists(
             np.sort(problem.left_ids[distinct(left, rewritten_left)]),
             np.sort(problem.right_ids[distinct(right, rewritten_right)]),
+        )
+
+    def _resized(
+        self, problem: PairProblem, left: IntArray, right: IntArray, same_columns: bool
+    ) -> tuple[Magnitudes, Magnitudes]:
+        """How large gains can be now; of the unchanged ones still holds what held."""
+        if not same_columns:
+            return _magnitudes(problem)
+        forth, back = self._sizes
+        return (
+            forth.with_changed(problem.left_to_right, left, right),
+            back.with_changed(problem.right_to_left, left, right),
         )
 
     def _realign(
@@ -182,13 +192,12 @@ def _check_same_rules(before: PairProblem, now: PairProblem) -> None:
     def rules(problem: PairProblem) -> tuple[float, ...]:
         pair = problem.left_to_right, problem.right_to_left
         return problem.coverage_floor, *(
-            value for factors in pair for value in (factors.prior, factors.prior_weight)
+            value for factors in pair for value in (factors.slope, factors.intercept)
         )
 
     if rules(before) != rules(now):
         raise ValueError(
-            "coverage floor, prior and prior weight concern every pair: rank the new problem by "
-            "top_k"
+            "coverage floor, slope and intercept concern every pair: rank the new problem by top_k"
         )
 
 
@@ -219,21 +228,8 @@ def _settled(
     return positions[positions >= 0], gone
 
 
-def _magnitudes(
-    problem: PairProblem, left: IntArray | slice, right: IntArray | slice
-) -> tuple[Magnitudes, Magnitudes]:
-    def part(factors: Factors, owners: IntArray | slice) -> Factors:
-        return replace(
-            factors,
-            numerator_left=factors.numerator_left[left],
-            numerator_right=factors.numerator_right[right],
-            total_weight=factors.total_weight[owners],
-        )
-
-    forth, back = part(problem.left_to_right, left), part(problem.right_to_left, right)
-    return magnitudes(forth, problem.coverage_floor, owner_is_left=True), magnitudes(
-        back, problem.coverage_floor, owner_is_left=False
-    )
+def _magnitudes(problem: PairProblem) -> tuple[Magnitudes, Magnitudes]:
+    return magnitudes(problem.left_to_right), magnitudes(problem.right_to_left)
 
 
 def _taken_out(lists: KeptLists, counterpart_ids: IntArray, gone: IntArray) -> IntArray:
@@ -312,11 +308,13 @@ class _Turn:
                 np.concatenate((places, np.full(len(special), self.others.width))),
             )
         if len(changed_others):  # their own lists are ranked again as a whole
-            kept = ~np.isin(cols, changed_others)
+            kept = np.flatnonzero(~np.isin(cols, changed_others))
             cols, places = cols[kept], places[kept]
+        # Who does not hold the row and may not be suggested to it stays as it is
+        allowed = suggestible(self.view, np.full(len(cols), row), cols)
+        kept = np.flatnonzero(allowed | (places < self.others.width))
+        cols, places, allowed = cols[kept], places[kept], allowed[kept]
         values = score_row(self.view, row, cols, self.fusion, self.columns, threads)
-        allowed = values.suggestible(self.view.coverage_floor)
-        allowed[allowed] = eligible(self.view, np.full(int(allowed.sum()), row), cols[allowed])
         new = self.others.place(cols, places, row, values, allowed, threads)
         # What moves among the reserve alone shows nowhere
         return cols[np.minimum(places, new) < self.others.k]

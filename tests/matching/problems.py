@@ -63,64 +63,61 @@ def random_problem(
     n_right: int,
     *,
     levels: int | None = None,
-    signed: bool = False,
     facets: int = 3,
     width: int = 4,
+    size: float = 1.0,
     eligible: float = 0.66,
     floor: float = 0.35,
-    prior_weight: float = 0.5,
     exceptions: int = 0,
 ) -> PairProblem:
-    """Facets of ``width`` features each, some missing, own weights (zeros among them); ``levels``
-    quantises everything to multiples of 1/levels."""
+    """Lifts: facets of ``width`` features each, some missing, own weights (zeros among them); what
+    is typical is taken off where the other side has the facet, and a constant stands for it where
+    not. ``levels`` quantises everything to multiples of 1/levels; ``size`` scales all gains.
+    """
     rng = np.random.default_rng(seed)
 
     def quantised(values: np.ndarray) -> np.ndarray:
         return np.round(values * levels) / levels if levels else values
 
-    def side(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        features = quantised(rng.random((n, facets, width)))
-        if signed:  # similarity (1 + x·y / width) / 2, in [0, 1] with negative terms
-            features = np.concatenate([features * 2 - 1, np.ones((n, facets, 1))], axis=2)
-        present = rng.random((n, facets)) < 0.75
-        weights = quantised(rng.random((n, facets)) * 2) * (rng.random((n, facets)) < 0.9)
-        return features * present[:, :, None], present.astype(float), weights
-
-    left, left_present, left_weights = side(n_left)
-    right, right_present, right_weights = side(n_right)
-    scale = np.append(np.full(width, 0.5 / width), 0.5) if signed else np.full(width, 1 / width)
-
-    def flat(x: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(x.reshape(len(x), facets * x.shape[2]), dtype=np.float32)
-
     def small(x: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(x, dtype=np.float32)
 
-    forth = Factors(
-        flat(left * left_weights[:, :, None] * scale),
-        flat(right),
-        small(left_present * left_weights),
-        small(right_present),
-        small(left_weights.sum(axis=1)),
-        0.5,
-        prior_weight,
-    )
-    back = Factors(
-        flat(left),
-        flat(right * right_weights[:, :, None] * scale),
-        small(left_present),
-        small(right_present * right_weights),
-        small(right_weights.sum(axis=1)),
-        0.5,
-        prior_weight,
-    )
+    sides = [
+        (
+            quantised(rng.random((n, facets, width))),
+            (rng.random((n, facets)) < 0.75).astype(float),
+            quantised(rng.random((n, facets)) * 2) * (rng.random((n, facets)) < 0.9),
+        )
+        for n in (n_left, n_right)
+    ]
+
+    def direction(chooser: int) -> Factors:
+        (features, present, weights), (others, theirs, _) = sides[chooser], sides[1 - chooser]
+        held = present * weights
+        typical, missing = (quantised(rng.random(held.shape)) for _ in range(2))
+        rows = [
+            (features * held[:, :, None]).reshape(len(held), facets * width),
+            (held * (missing - typical * width / 4)),
+            (-held * missing).sum(axis=1, keepdims=True),
+        ]
+        cols = [
+            (others * theirs[:, :, None]).reshape(len(theirs), facets * width),
+            theirs,
+            np.ones((len(theirs), 1)),
+        ]
+        # Left comes first
+        turn = slice(None) if chooser == 0 else slice(None, None, -1)
+        gains = (small(np.concatenate(rows, axis=1) * size / facets), small(np.hstack(cols)))[turn]
+        presences = (small(held), small(theirs))[turn]
+        return Factors(*gains, *presences, small(weights.sum(axis=1)), 6.0, -1.0)
+
     chosen = np.sort(rng.choice(n_left * n_right, min(exceptions, n_left * n_right), replace=False))
-    values = quantised(rng.random((4, len(chosen))))
+    values = quantised(rng.random((4, len(chosen)))) * np.array([[size], [size], [1], [1]])
     return PairProblem(
         left_ids=rng.permutation(n_left * 3)[:n_left].astype(np.int64),
         right_ids=rng.permutation(n_right * 3)[:n_right].astype(np.int64),
-        left_to_right=forth,
-        right_to_left=back,
+        left_to_right=direction(0),
+        right_to_left=direction(1),
         eligibility=TableEligibility(
             rng.random((n_left, n_right)) < eligible,
             rng.random(n_left) < 0.95,
@@ -142,39 +139,29 @@ class Oracle:
 
 def oracle(problem: PairProblem, fusion: str) -> Oracle:
     def dense(factors: Factors, owner: str) -> tuple[np.ndarray, np.ndarray]:
-        numerator = (
-            factors.numerator_left.astype(float) @ factors.numerator_right.astype(float).T
-            + factors.prior * factors.prior_weight
-        )
+        gain = factors.gain_left.astype(float) @ factors.gain_right.astype(float).T
         presence = factors.presence_left.astype(float) @ factors.presence_right.astype(float).T
-        total = (
-            factors.total_weight.astype(float)[:, None]
-            if owner == "left"
-            else factors.total_weight.astype(float)[None, :]
-        )
+        total = factors.total_weight.astype(float)
+        total = total[:, None] if owner == "left" else total[None, :]
         with np.errstate(all="ignore"):
-            return numerator / (presence + factors.prior_weight), np.where(
-                total > 0, presence / total, 0.0
-            )
+            return gain, np.where(total > 0, presence / total, 0.0)
 
-    p, coverage_p = dense(problem.left_to_right, "left")
-    q, coverage_q = dense(problem.right_to_left, "right")
+    forth, coverage_p = dense(problem.left_to_right, "left")
+    back, coverage_q = dense(problem.right_to_left, "right")
     special = problem.exceptions
-    p[special.rows, special.cols], q[special.rows, special.cols] = (
-        special.left_to_right,
-        special.right_to_left,
-    )
-    coverage_p[special.rows, special.cols], coverage_q[special.rows, special.cols] = (
-        special.left_coverage,
-        special.right_coverage,
+    forth[special.rows, special.cols] = special.left_to_right
+    back[special.rows, special.cols] = special.right_to_left
+    coverage_p[special.rows, special.cols] = special.left_coverage
+    coverage_q[special.rows, special.cols] = special.right_coverage
+    p, q = (
+        1 / (1 + np.exp(-(factors.slope * gain + factors.intercept)))
+        for factors, gain in ((problem.left_to_right, forth), (problem.right_to_left, back))
     )
     floor = problem.coverage_floor - COVERAGE_TOLERANCE
     mask = problem.eligibility
     allowed = mask.block(0, len(p), 0, p.shape[1]) & mask.left_ok[:, None] & mask.right_ok[None, :]
-    allowed &= (coverage_p >= floor) & (coverage_q >= floor) & np.isfinite(p) & np.isfinite(q)
-    with np.errstate(all="ignore"):
-        score = np.where(allowed, fuse(p, q, fusion), np.nan)
-    return Oracle(score, p, q)
+    allowed &= (coverage_p >= floor) & (coverage_q >= floor)
+    return Oracle(np.where(allowed, fuse(p, q, fusion), np.nan), p, q)
 
 
 def assert_side_exact(
@@ -256,11 +243,9 @@ def with_groups(problem: PairProblem, seed: int, groups: int = 7) -> PairProblem
         eligibility=GroupedTable(table, mask.left_ok, mask.right_ok, of_left, of_right),
         left_to_right=replace(
             forth,
-            numerator_left=np.concatenate(
-                (ties, forth.numerator_left * np.float32(0.75)), axis=1, dtype=np.float32
-            ),
-            numerator_right=np.concatenate(
-                (np.eye(groups)[of_right], forth.numerator_right), axis=1, dtype=np.float32
+            gain_left=np.concatenate((ties, forth.gain_left), axis=1, dtype=np.float32),
+            gain_right=np.concatenate(
+                (np.eye(groups)[of_right], forth.gain_right), axis=1, dtype=np.float32
             ),
         ),
     )

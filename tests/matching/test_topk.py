@@ -29,10 +29,9 @@ problems = st.builds(
     n_left=st.integers(0, 40),
     n_right=st.integers(0, 60),
     levels=st.sampled_from([None, 1, 2, 4]),
-    signed=st.booleans(),
+    size=st.sampled_from([1e-9, 0.1, 1.0, 30.0]),
     eligible=st.sampled_from([0.0, 0.1, 0.66, 1.0]),
     floor=st.sampled_from([0.0, 0.35, 0.8, 1.0]),
-    prior_weight=st.sampled_from([0.0, 0.5, 2.0]),
     exceptions=st.integers(0, 9),
 )
 
@@ -91,9 +90,8 @@ def test_equals_the_oracle_over_many_blocks(seed: int, fusion: str, small_blocks
         50 + seed,
         130,
         levels=(None, 1, 2, 4)[seed % 4],
-        signed=seed % 3 == 0,
+        size=(1.0, 0.1, 20.0)[seed % 3],
         exceptions=seed % 7,
-        prior_weight=(0.5, 0.0)[seed % 2],
     )
     assert_exact(top_k(problem, 1 + seed % 9, fusion=fusion, threads=1 + seed % 3), problem)
 
@@ -105,9 +103,7 @@ def test_closed_groups_and_rare_dimensions_lose_nothing(
 ) -> None:
     monkeypatch.setattr(admission, "_NARROW", 8)
     monkeypatch.setattr(operands, "_RARE", (0.05, 0.02)[seed % 2])
-    problem = random_problem(
-        seed, *shape, levels=(None, 2)[seed % 2], exceptions=seed % 5, signed=seed % 3 == 0
-    )
+    problem = random_problem(seed, *shape, levels=(None, 2)[seed % 2], exceptions=seed % 5)
     problem = with_groups(problem, seed)
     found = top_k(problem, 1 + seed % 9, fusion=FUSIONS[seed % 4])
     assert_exact(found, problem)
@@ -121,12 +117,14 @@ def test_screening_loses_nothing(seed: int, screens: list[int]) -> None:
         60 + seed,
         250,
         levels=(None, 1, 2, 4)[seed % 4],
-        signed=seed % 3 == 0,
+        size=(0.5, 2.0)[seed % 3 == 0],
         exceptions=seed % 7,
         facets=5,
         floor=(0.35, 0.2, 0.7)[seed % 3],
     )
-    assert_exact(top_k(problem, 1 + seed % 9, fusion=("harmonic", "min")[seed % 2]), problem)
+    assert_exact(
+        top_k(problem, 1 + seed % 9, fusion=("product", "harmonic", "min")[seed % 3]), problem
+    )
     assert screens
 
 
@@ -167,7 +165,7 @@ def test_the_result_depends_neither_on_threads_nor_on_memory_nor_on_repetition(
 def test_all_equal_scores_are_ordered_by_id(small_blocks: None) -> None:
     problem = without_eligibility(random_problem(1, 30, 90, levels=1, floor=0.0, exceptions=0))
     factors = [
-        replace(f, numerator_left=f.numerator_left * 0, presence_left=f.presence_left * 0 + 1)
+        replace(f, gain_left=f.gain_left * 0, presence_left=f.presence_left * 0 + 1)
         for f in (problem.left_to_right, problem.right_to_left)
     ]
     problem = replace(
@@ -206,14 +204,10 @@ def test_bad_input_is_named() -> None:
         top_k(replace(problem, right_ids=problem.right_ids * 0), 3)
     with pytest.raises(ValueError, match="max_bytes"):
         top_k(problem, 3, max_bytes=1000)
-    spoilt = problem.left_to_right.numerator_left.copy()
+    spoilt = problem.left_to_right.gain_left.copy()
     spoilt[3, 1] = np.nan
-    with pytest.raises(
-        ValueError, match=r"left_to_right.numerator_left holds NaN or infinity in row 3"
-    ):
-        top_k(
-            replace(problem, left_to_right=replace(problem.left_to_right, numerator_left=spoilt)), 3
-        )
+    with pytest.raises(ValueError, match=r"left_to_right.gain_left holds NaN or infinity in row 3"):
+        top_k(replace(problem, left_to_right=replace(problem.left_to_right, gain_left=spoilt)), 3)
     with pytest.raises(ValueError, match="presence_right must not be negative"):
         top_k(
             replace(
@@ -263,7 +257,7 @@ def _factors(seed: int, filled: float) -> Factors:
     """
     factors = random_problem(seed, 40, 30, levels=None).left_to_right
     randomness = np.random.default_rng(seed)
-    for table in (factors.numerator_left, factors.numerator_right):
+    for table in (factors.gain_left, factors.gain_right):
         table[...] = randomness.normal(size=table.shape).astype(
             np.float32
         ) * 10.0 ** randomness.integers(-6, 6, size=table.shape)
@@ -287,16 +281,16 @@ def test_every_way_of_adding_up_gives_the_same_bits(filled: float, seed: int) ->
             for row, cols in zip(rows, table, strict=True)
         ]
     )
-    summed = pairs.numerators(factors, np.repeat(rows, 5), table.ravel()).reshape(table.shape)
+    summed = pairs.gains(factors, np.repeat(rows, 5), table.ravel()).reshape(table.shape)
     np.testing.assert_array_equal(summed, one_by_one)
-    np.testing.assert_array_equal(pairs.numerator_table(factors, rows, table, None), one_by_one)
+    np.testing.assert_array_equal(pairs.gain_table(factors, rows, table, None), one_by_one)
     np.testing.assert_array_equal(
-        pairs.numerator_table(factors, rows, table, pairs._sparse(factors.numerator_right)),
+        pairs.gain_table(factors, rows, table, pairs._sparse(factors.gain_right)),
         one_by_one,
     )
-    columns = np.ascontiguousarray(factors.numerator_right.T)
+    columns = np.ascontiguousarray(factors.gain_right.T)
     each = [
-        pairs.numerators_of_row(factors.numerator_left[row], columns, cols)
+        pairs.gains_of_row(factors.gain_left[row], columns, cols)
         for row, cols in zip(rows, table, strict=True)
     ]
     np.testing.assert_array_equal(np.array(each), one_by_one)
@@ -305,7 +299,7 @@ def test_every_way_of_adding_up_gives_the_same_bits(filled: float, seed: int) ->
 def _plain_sum(factors: Factors, row: int, col: int) -> float:
     total = 0.0
     for one, other in zip(
-        factors.numerator_left[row].tolist(), factors.numerator_right[col].tolist(), strict=True
+        factors.gain_left[row].tolist(), factors.gain_right[col].tolist(), strict=True
     ):
         total += one * other
     return total

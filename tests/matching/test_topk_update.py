@@ -73,13 +73,13 @@ class World:
             else (self.right_version, b.total_weight, a.total_weight)
         )
         return Factors(
-            np.where(left, b.numerator_left, a.numerator_left)[rows],
-            np.where(right, b.numerator_right, a.numerator_right)[cols],
+            np.where(left, b.gain_left, a.gain_left)[rows],
+            np.where(right, b.gain_right, a.gain_right)[cols],
             np.where(left, b.presence_left, a.presence_left)[rows],
             np.where(right, b.presence_right, a.presence_right)[cols],
             total[rows if owner_is_left else cols],
-            a.prior,
-            a.prior_weight,
+            a.slope,
+            a.intercept,
         )
 
     def _exceptions(self, rows: np.ndarray, cols: np.ndarray) -> PairExceptions:
@@ -209,17 +209,15 @@ def test_more_counterparts_than_two_bytes_can_name() -> None:
     index = RankingIndex(wide, top_k(wide, 3))
 
     def with_row(mine: Factors, theirs: Factors, total: bool) -> Factors:
-        numerators, presences, weights = (
-            mine.numerator_left.copy(),
+        gains, presences, weights = (
+            mine.gain_left.copy(),
             mine.presence_left.copy(),
             mine.total_weight.copy(),
         )
-        numerators[-1], presences[-1] = theirs.numerator_left[-1] + 1, theirs.presence_left[-1] + 1
+        gains[-1], presences[-1] = theirs.gain_left[-1] + 1, theirs.presence_left[-1] + 1
         if total:
             weights[-1] = presences[-1].sum()
-        return replace(
-            mine, numerator_left=numerators, presence_left=presences, total_weight=weights
-        )
+        return replace(mine, gain_left=gains, presence_left=presences, total_weight=weights)
 
     after = replace(
         wide,
@@ -271,6 +269,6 @@ def test_what_cannot_be_updated_is_refused() -> None:
         index.update(problem, changed_left=[999_999])
     with pytest.raises(ValueError, match="rank the problem by top_k first"):
         RankingIndex(World(3).problem(), top_k(problem, 3))
-    problem.left_to_right.numerator_left[0, 0] = np.inf
+    problem.left_to_right.gain_left[0, 0] = np.inf
     with pytest.raises(ValueError, match="NaN or infinity"):
         index.update(problem, changed_left=[int(problem.left_ids[0])])

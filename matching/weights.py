@@ -23,11 +23,12 @@ _LEVEL: Mapping[str, float] = MappingProxyType(
 _UNIT: Mapping[str, float] = MappingProxyType(
     {
         **dict.fromkeys(FACET_NAMES, 1.0),
-        "needs_offers": 2.0,
-        "institutions": 0.6,
-        "geography": 0.6,
+        "needs_offers": 3.0,
+        "sectors": 1.5,
+        "themes": 1.25,
+        "institutions": 0.4,
+        "geography": 0.5,
         "languages": 0.5,
-        "size": 0.5,
         "time_zone": 0.5,
         "story": 0.5,
     }

@@ -24,6 +24,7 @@ from matching.facets.part import (
 from matching.types import BoolArray, IntArray, OutOfRangeError, ProfileRecord
 
 FIRST_NEEDS = 3  # of an ordered list count double
+NEAR = 0.5  # of its level: by the whole of it, near offers crowd out partners who meet the need
 
 
 class RelatedOffers:
@@ -91,7 +92,11 @@ class NeedsOffers(Part):
         self, topics: tuple[str, ...], near: Mapping[str, Mapping[str, float]] | None = None
     ) -> None:
         self.needs, self.offers = CodeList.of("needs", topics), CodeList.of("offers", topics)
-        self.related = RelatedOffers(topics, topics, near or {})
+        levels = {
+            need: {offer: NEAR * level for offer, level in related.items()}
+            for need, related in (near or {}).items()
+        }
+        self.related = RelatedOffers(topics, topics, levels)
         np.fill_diagonal(self.related.table, 1.0)
         self.rarity_: Float64 = np.ones(len(topics))
 

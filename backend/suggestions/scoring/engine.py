@@ -43,9 +43,13 @@ class RankedRow(NamedTuple):
 def weights_in_force() -> dict[str, Any]:
     """The weights that new runs use, as plain JSON: the promoted set, else the defaults.
 
-    They name every facet that the engine has today, also where the promoted set is older.
+    They name every facet that the engine has today, also where the promoted set is older. A set of
+    before lifts weighed similarities: it stays readable, and is used for no new run.
     """
     promoted = WeightSet.objects.filter(in_force=True).values_list("weights", flat=True).first()
+    if promoted is not None and "slope" not in promoted:
+        log.warning("weights_of_before_lifts", version=promoted.get("version"))
+        promoted = None
     return weights_as_json(Weights() if promoted is None else weights_from_json(promoted))
 
 

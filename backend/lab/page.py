@@ -8,7 +8,8 @@ from html import escape
 from backend.lab.link_prediction import BASELINES
 from backend.lab.measures import Measures
 from backend.lab.plots import Series, bars, histogram, reliability
-from backend.lab.simulation import Shown, Simulation, SizeBand
+from backend.lab.simulation import STATED, Shown, Simulation, SizeBand
+from matching.lab.promise import KeptPromise
 
 STYLE = """
 :root{--ink:#1c2733;--soft:#5b6876;--line:#d9dfe5;--a:#1f6f8b;--b:#d98324;--paper:#fff;
@@ -42,33 +43,65 @@ svg .mark{stroke:#b3261e;stroke-dasharray:4 3}
 code{background:var(--wash);padding:.1rem .3rem;border-radius:4px}
 """
 WAYS: Mapping[str, str] = {
-    "popularity": "Naive: most wanted first",
-    "one_sided": "One-sided: own preference",
-    "harmonic": "Reciprocal: harmonic mean",
-    "allocated": "Allocated under capacity",
+    "random": "Random pairs",
+    "mean": "Weighted mean of similarities",
+    "lifts": "Lifts, as the service ranks",
+    "no_allocation": "– without allocation",
+    "old_weights": "– with the mean's weights",
+    "no_feasibility": "– without costs of feasibility",
+    "no_near_topics": "– without near topics",
+    "harmonic": "– fused by harmonic mean",
+    "min": "– fused by minimum",
+    "mean_fusion": "– fused by arithmetic mean",
+    "taste_known": "If tastes were known",
 }
-_COLUMNS = (
+RULES: Mapping[str, str] = {
+    "naive": "Naive: own favourites",
+    "product": "Product of both preferences",
+    "transferable": "Transferable utility",
+    "social": "Social welfare",
+    "alpha": "α-welfare, half way",
+    "nash": "Nash welfare",
+    "suggested": "As the service: the same pairs on both lists",
+}
+TASTE_WORDS: Mapping[str, str] = {
+    "needs": "Needs lead",
+    "ties": "Ties lead",
+    "resemblance": "Resemblance leads",
+    STATED: "Resemblance leads and is stated",
+}
+SETS: Mapping[str, str] = {
+    "suggestions": "Suggestions",
+    "random": "Random pairs",
+    "mean": "Weighted mean of similarities",
+    "oracle": "Needs alone",
+}
+COLUMNS = (
     "",
     "mutual interests",
+    "if all is read",
     "exposure Gini",
-    "Gini U.S.",
-    "Gini abroad",
+    "envy",
+    "envious",
     "served U.S.",
     "served abroad",
     "over capacity",
     "places shown",
 )
+RULE_COLUMNS = ("", "mutual interests", "exposure Gini", "envy", "envious", "over capacity")
 
 
 def write_page(measures: Measures) -> str:
     """The whole page. The same measures give the same bytes."""
     sections = (
-        _recovery(measures),
+        _promise(measures),
         _market(measures),
+        _rules(measures),
         _sizes(measures),
         _calibration(measures),
         _coverage(measures),
-        _ablations(measures),
+        _facets(measures),
+        _recovery(measures),
     )
     s = measures.simulation
     world = "the sample world" if measures.is_sample else "the registered communities"
@@ -157,59 +190,161 @@ def _recovered(
     return f"{hit10:.3f}", f"{hit50:.3f}", f"{mrr:.3f}", f"{percentile:.1f}", f"{auc:.3f}"
 
 
+def _promise(measures: Measures) -> str:
+    words = _words(
+        "What suggestions bring, counted: needs that the partner offers (exact topics alone), "
+        "which kind of fit is the first reason, and how often a caveat says the opposite of a "
+        "reason beside it. <b>Needs alone</b> pairs by nothing but needs and offers: what there is "
+        "to be had."
+    )
+    sets = [(SETS[name], of) for name, of in measures.kept_promise.items()]
+    return _section(
+        "The kept promise",
+        words,
+        _table("Needs met", PROMISE_COLUMNS, [promise_row(*each) for each in sets], 0),
+        *(
+            _table(caption, ("", *names), _by_facet(names, sets, field))
+            for caption, field in (
+                ("First reason, share of views", "first_reason"),
+                ("Among the first three reasons", "first_three"),
+                ("Caveat, share of views", "caveat"),
+            )
+            for names in [_names(sets, field)]
+        ),
+        _table(
+            "Suggestions by direction and by size of the community that reads them",
+            ("", "sides", "needs met", "at least one", "first reason: needs", "contradictions"),
+            _promise_groups(measures.kept_promise["suggestions"]),
+        ),
+    )
+
+
+PROMISE_COLUMNS = (
+    "",
+    "pairs",
+    "needs met U.S.",
+    "needs met abroad",
+    "both sides",
+    "neither",
+    "two on either",
+    "contradictions",
+)
+
+
+def promise_row(name: str, of: KeptPromise) -> tuple[str, ...]:
+    """Cells of ``PROMISE_COLUMNS``."""
+    return (
+        name,
+        f"{of.pairs:,}",
+        f"{of.needs_met['left']:.2f}",
+        f"{of.needs_met['right']:.2f}",
+        f"{of.both:.2f}",
+        f"{of.neither:.2f}",
+        f"{of.two:.2f}",
+        f"{of.contradictions:,}",
+    )
+
+
+def _names(sets: Sequence[tuple[str, KeptPromise]], field: str) -> list[str]:
+    """Facets that a table shows, the suggestions' most frequent first."""
+    return list(dict.fromkeys(name for _, of in sets for name in getattr(of, field)))
+
+
+def _by_facet(
+    names: Sequence[str], sets: Sequence[tuple[str, KeptPromise]], field: str
+) -> list[tuple[str, ...]]:
+    return [
+        (title, *(f"{getattr(of, field).get(name, 0.0):.2f}" for name in names))
+        for title, of in sets
+    ]
+
+
+def _promise_groups(of: KeptPromise) -> list[tuple[str, ...]]:
+    titles = {"left": "U.S. communities", "right": "communities abroad"}
+    groups = {**of.by_direction, **of.by_size}
+    return [
+        (
+            titles.get(name, name),
+            f"{group.sides:,}",
+            f"{group.needs_met:.2f}",
+            f"{group.met:.2f}",
+            f"{group.first_reason.get('needs_offers', 0.0):.2f}",
+            f"{group.contradictions:,}",
+        )
+        for name, group in groups.items()
+    ]
+
+
 def _market(measures: Measures) -> str:
     s = measures.simulation
     words = _words(
-        "Each community reads its list from the top (the place r is looked at with probability "
-        "1/r) and wants what it looks at with a "
-        "probability equal to its preference. A <b>mutual interest</b> needs both to look and both "
-        "to want. The <b>Gini</b> coefficient "
-        "says how unevenly attention falls (0 even, 1 all on one); <b>served</b> is the share with "
-        "at least one good suggestion that both "
-        "sides see; <b>over capacity</b> counts communities that more others want than they have "
-        "room for."
+        "Simulated communities decide by tastes of their own, which no ranking sees: one led by "
+        "needs, one by ties, one by resemblance. Each reads its list from the top (the place r is "
+        "looked at with probability 1/r). A <b>mutual interest</b> needs both to look and both to "
+        "want. The <b>Gini</b> coefficient says how unevenly attention falls (0 even, 1 all on "
+        "one). <b>Envy</b> is how many of its side a community envies, because with their places "
+        "in the others' lists it would expect more (Tomita and Yokoyama, RecSys 2024). "
+        "<b>Served</b> is the share with at least one pair that both are shown and both would "
+        "rather take; <b>over capacity</b> counts communities that more others want than they have "
+        "room for. All ways have the same places."
     )
-    names = list(s.ways)
+    names = [name for name in WAYS if name in s.tastes["needs"]]
     plot = bars(
-        "Expected mutual interests by way to rank",
+        "Expected mutual interests where needs lead",
         [WAYS[name] for name in names],
-        [
-            Series("promising pairs", "a", [s.ways[n].mutual_interests for n in names]),
-            Series(
-                "all eligible pairs", "b", [s.ways_unfiltered[n].mutual_interests for n in names]
-            ),
-        ],
+        [Series("mutual interests", "a", [s.tastes["needs"][n].mutual_interests for n in names])],
     )
-    return _section(
-        "A simulated market",
-        words,
-        plot,
+    tables = (
         _table(
-            "Promising pairs, as the service suggests",
-            _COLUMNS,
-            [_row(WAYS[n], s.ways[n]) for n in names],
-            len(names) - 1,
-        ),
-        _table(
-            "All eligible pairs",
-            _COLUMNS,
-            [_row(WAYS[n], s.ways_unfiltered[n]) for n in names],
-            len(names) - 1,
-        ),
+            TASTE_WORDS[taste],
+            COLUMNS,
+            [market_row(WAYS[name], shown) for name, shown in ways.items()],
+            list(ways).index("lifts"),
+        )
+        for taste, ways in s.tastes.items()
+    )
+    return _section("A simulated market", words, plot, *tables)
+
+
+def _rules(measures: Measures) -> str:
+    words = _words(
+        "The same preferences, each side with lists of its own, made by the rules of the "
+        "literature: what each side likes best, the product of both, expected matches with "
+        "transferable utility (Tomita and others, RecSys 2023), and lists that maximise social "
+        "welfare, Nash welfare or what lies between (Tomita and Yokoyama 2024, 2026)."
+    )
+    tables = (
+        _table(TASTE_WORDS[taste], RULE_COLUMNS, [rule_row(RULES[n], rules[n]) for n in rules])
+        for taste, rules in measures.simulation.rules.items()
+    )
+    return _section("Rules of allocation", words, *tables)
+
+
+def market_row(name: str, shown: Shown) -> tuple[str, ...]:
+    """Cells of ``COLUMNS``."""
+    return (
+        name,
+        f"{shown.mutual_interests:.1f}",
+        f"{shown.if_all_is_read:.0f}",
+        f"{shown.exposure_gini:.3f}",
+        f"{shown.envy:.2f}",
+        f"{100 * shown.envious:.0f} %",
+        f"{100 * shown.left_served:.0f} %",
+        f"{100 * shown.right_served:.0f} %",
+        f"{shown.over_capacity:,}",
+        f"{shown.shown:,}",
     )
 
 
-def _row(name: str, shown: Shown) -> tuple[str, ...]:
+def rule_row(name: str, shown: Shown) -> tuple[str, ...]:
+    """Cells of ``RULE_COLUMNS``: what has a meaning for expected lists too."""
     return (
         name,
         f"{shown.mutual_interests:.1f}",
         f"{shown.exposure_gini:.3f}",
-        f"{shown.left_gini:.3f}",
-        f"{shown.right_gini:.3f}",
-        f"{100 * shown.left_served:.1f} %",
-        f"{100 * shown.right_served:.1f} %",
+        f"{shown.envy:.2f}",
+        f"{100 * shown.envious:.0f} %",
         f"{shown.over_capacity:,}",
-        f"{shown.shown:,}",
     )
 
 
@@ -225,7 +360,7 @@ def _sizes(measures: Measures) -> str:
     plot = bars(
         "Exposure by size",
         labels,
-        [Series("reciprocal lists", "b", before), Series("allocated", "a", after)],
+        [Series("by score alone", "b", before), Series("allocated", "a", after)],
         "{:.2f}",
     )
     rows = [
@@ -245,8 +380,8 @@ def _sizes(measures: Measures) -> str:
         "size beside the mean of all (1.00). "
         f"Gini between sizes: {s.size_gini[0]:.3f} before, {s.size_gini[1]:.3f} after; among all "
         "communities: "
-        f"{s.ways['harmonic'].exposure_gini:.3f} before, {s.ways['allocated'].exposure_gini:.3f} "
-        "after."
+        f"{s.tastes['needs']['no_allocation'].exposure_gini:.3f} before, "
+        f"{s.tastes['needs']['lifts'].exposure_gini:.3f} after."
     )
     return _section(
         "Exposure by size, before and after allocation",
@@ -288,12 +423,10 @@ def _calibration(measures: Measures) -> str:
 def _simulated_calibration(measures: Measures) -> str:
     drawn = measures.simulation.answers
     words = _words(
-        "<b>No community has answered yet, so these answers are simulated.</b> Each simulated "
-        "community decides by its preference in full. "
-        "What is foretold is the preference that the engine would have worked out had one facet, "
-        "drawn at random, been left empty. On the "
-        "diagonal, missing answers neither flatter nor harm. Whether people decide as the engine "
-        "thinks, only real answers can show."
+        "<b>No community has answered yet, so these answers are simulated.</b> A third of them is "
+        "drawn by each hidden taste. What is foretold is the engine's preference. Slope and "
+        "intercept of preferences are a convention until real answers calibrate them, so points "
+        "off the diagonal are expected; points that do not rise would not be."
     )
     if not drawn.bins:
         return _section("Calibration", words, _words("There was no pair to decide on."))
@@ -302,8 +435,8 @@ def _simulated_calibration(measures: Measures) -> str:
         for count, predicted, observed in drawn.bins
     ]
     table = _table(
-        "Simulated interest by preference with one facet unknown",
-        ("mean foretold", "share interested", "answers"),
+        "Simulated interest by preference",
+        ("mean preference", "share interested", "answers"),
         rows,
     )
     count = _words(
@@ -331,72 +464,31 @@ def _coverage(measures: Measures) -> str:
     )
 
 
-def _ablations(measures: Measures) -> str:
+def _facets(measures: Measures) -> str:
     s = measures.simulation
-    fusions = [
+    whole = {taste: s.tastes[taste]["lifts"].mutual_interests for taste in _tastes(s)}
+    rows = [
         (
-            name,
-            f"{a.mutual_interests:.1f}",
-            f"{a.exposure_gini:.3f}",
-            f"{b.mutual_interests:.1f}",
-            f"{b.exposure_gini:.3f}",
+            facet.replace("_", " "),
+            *(
+                f"{100 * (found[taste] / of - 1):+.1f} %" if of else "–"
+                for taste, of in whole.items()
+            ),
         )
-        for name, (a, b) in s.fusions.items()
+        for facet, found in sorted(s.facets.items(), key=lambda item: item[1]["needs"])
     ]
-    plain, allocated = (
-        s.ways_unfiltered["harmonic"].mutual_interests,
-        s.ways_unfiltered["allocated"].mutual_interests,
-    )
-    lost = sorted(
-        (
-            (100 * (1 - b / allocated), 100 * (1 - a / plain), name)
-            for name, (a, b) in s.facets.items()
-        ),
-        reverse=True,
-    )
-    facets = [(name.replace("_", " "), f"{-a:+.1f} %", f"{-b:+.1f} %") for b, a, name in lost]
     words = _words(
-        "One thing changed at a time. A facet left out is unknown to the ranking, while the "
-        "simulated communities still decide by it: "
-        "the loss says how much the lists owe to it. A gain means that lists without it coincide "
-        "more often by chance of crowding."
+        "A facet left out does not count for the ranking, while the simulated communities still "
+        "decide by it: the loss says how much the lists owe to it under each taste. A gain means "
+        "that what the facet prefers is not what that taste prefers."
     )
+    columns = ("", *(TASTE_WORDS[taste] for taste in whole))
     return _section(
-        "Ablations",
+        "What each kind of fit adds",
         words,
-        _table(
-            "Fusion of the two preferences",
-            ("", "lists alone", "Gini", "allocated", "Gini (allocated)"),
-            fusions,
-        ),
-        _table("Mutual interests without a facet", ("", "lists alone", "allocated"), facets),
+        _table("Mutual interests without a facet", columns, rows),
     )
 
 
-_TEXT_COLUMNS = (
-    "mutual interests",
-    "exposure Gini",
-    "served U.S.",
-    "served abroad",
-    "over capacity",
-)
-
-
-def market_table(simulation: Simulation) -> str:
-    """Each way to rank with what it leads to, over promising pairs, as the service suggests."""
-    wide = max(map(len, WAYS.values()))
-    head = f"{simulation.left:,} x {simulation.right:,} communities, promising pairs"
-    lines = [head, "  ".join([" " * wide, *_TEXT_COLUMNS])]
-    for name, shown in simulation.ways.items():
-        values = (
-            f"{shown.mutual_interests:.1f}",
-            f"{shown.exposure_gini:.3f}",
-            f"{100 * shown.left_served:.1f} %",
-            f"{100 * shown.right_served:.1f} %",
-            f"{shown.over_capacity:,}",
-        )
-        cells = (
-            value.rjust(len(column)) for value, column in zip(values, _TEXT_COLUMNS, strict=True)
-        )
-        lines.append("  ".join([WAYS[name].ljust(wide), *cells]))
-    return "\n".join(lines)
+def _tastes(simulation: Simulation) -> list[str]:
+    return [taste for taste in simulation.tastes if taste != STATED]

@@ -1,29 +1,49 @@
-"""The simulated market of a snapshot: rankings compared, exposure, coverage, what facets add."""
+"""The simulated market of a snapshot: ways to rank and to allocate, under tastes that no way sees.
+
+Communities accept by the hidden tastes of ``matching.lab.tastes``; under ``resemblance_stated``
+they also say so in their importances. All ways have the same places.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.suggestions.scoring.allocation import BETA, FLOOR
-from backend.suggestions.scoring.engine import engine_for, fit_builder, weights_from_json
-from matching.allocation import Allocation
-from matching.engine import Engine
-from matching.facets import FACET_NAMES
+from backend.suggestions.scoring.engine import FUSION, engine_for, fit_builder
+from matching.allocation import Allocation, Candidates
+from matching.engine import Engine, build_engine
+from matching.facets import FACETS
+from matching.features import FeatureBuilder, FeatureMatrix
 from matching.lab import simulation
+from matching.lab.promise import SIZES
+from matching.lab.simulation import Market, Preferences
+from matching.lab.tastes import (
+    MEAN_UNIT,
+    TASTES,
+    Similarities,
+    acceptance,
+    stated_importances,
+    weighted_mean,
+)
 from matching.metrics import brier_score, gini, reliability
 from matching.preference import Preference
-from matching.topk import FUSIONS
-from matching.types import Snapshot
+from matching.types import Factors, Snapshot
+from matching.weights import Weights
 
-MOST_A_SIDE = 1500
-SIZES = (10_000, 50_000, 200_000, 1_000_000)
+Float64Array = npt.NDArray[np.float64]
+MOST_A_SIDE = 1200
 COVERAGE_BINS = 20
+STATED = "resemblance_stated"
+ABLATIONS = ("old_weights", "no_feasibility", "no_near_topics", "harmonic", "min", "mean_fusion")
 _SEED = 20_240_611
+_FUSIONS = {"harmonic": "harmonic", "min": "min", "mean_fusion": "mean"}
+_YESTERDAYS_FUSION = "harmonic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +51,12 @@ class Shown:
     """One way to make lists, in plain numbers; see ``matching.lab.simulation.Outcome``."""
 
     mutual_interests: float
+    if_all_is_read: float
     exposure_gini: float
     left_gini: float
     right_gini: float
+    envy: float
+    envious: float
     left_served: float
     right_served: float
     over_capacity: int
@@ -52,10 +75,8 @@ class SizeBand:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedAnswers:
-    """Answers drawn for communities that have given none. Each decides by its preference in full;
-    foretold is what the engine would have said of the same pair had one facet, drawn at random,
-    been left empty. So it shows what missing answers cost, not whether people decide as the engine
-    thinks."""
+    """Answers drawn by the hidden tastes, each a third of them, to the pairs that are suggested;
+    foretold is the engine's preference."""
 
     count: int
     brier: float
@@ -71,157 +92,280 @@ class Simulation:
     left_in_all: int
     right_in_all: int
     eligible: float  # share of pairs that may be suggested at all
-    ways: Mapping[str, Shown]  # promising pairs alone, as the service suggests
-    ways_unfiltered: Mapping[str, Shown]  # all eligible pairs
+    # Taste -> way -> outcome, where both sides are shown the same pairs
+    tastes: Mapping[str, Mapping[str, Shown]]
+    # Taste -> rule -> outcome, each side with lists of its own, all from the engine's preferences
+    rules: Mapping[str, Mapping[str, Shown]]
     sizes: tuple[SizeBand, ...]
     size_gini: tuple[float, float]  # between the bands' means, before and after
     # Left's and right's shares of eligible pairs by coverage, in equal bins
     coverage: tuple[tuple[float, ...], tuple[float, ...]]
     coverage_floor: float
-    fusions: Mapping[str, tuple[Shown, Shown]]  # lists alone, allocated
-    # Mutual interests without the facet: lists alone, allocated
-    facets: Mapping[str, tuple[float, float]]
+    # Facet -> taste -> mutual interests of a ranking without the facet, beside those with it
+    facets: Mapping[str, Mapping[str, float]]
     answers: SimulatedAnswers
 
+    def as_json(self) -> dict[str, Any]:
+        """The market alone, in plain numbers."""
+        return {
+            "left": self.left,
+            "right": self.right,
+            "eligible": round(self.eligible, 4),
+            **{
+                name: {
+                    taste: {
+                        way: {
+                            key: round(value, 4) for key, value in dataclasses.asdict(shown).items()
+                        }
+                        for way, shown in ways.items()
+                    }
+                    for taste, ways in of.items()
+                }
+                for name, of in (("tastes", self.tastes), ("rules", self.rules))
+            },
+        }
 
-class _Market:
-    """The market under several rankings; acceptance is always by the preference in full."""
 
-    def __init__(
-        self, engine: Engine, capacities: Mapping[int, int], k: int, threshold: float, places: int
-    ) -> None:
-        self.engine, self.k, self.threshold, self.places = engine, k, threshold, places
-        found = engine.preference.dense()
-        shape = found.left_to_right.shape
-        rows, cols = (index.ravel() for index in np.indices(shape))
-        self.eligible = engine.eligibility.pairs(rows, cols).reshape(shape)
-        self.coverage = found.left_coverage, found.right_coverage
+class Ways:
+    """Preferences of every pair by the engine and by what it is compared with."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        vocabulary = dataclasses.replace(engine.builder.vocabulary, near={}, answers={})
+        exact = FeatureBuilder(vocabulary, **_other_parameters(engine.builder))
+        exact.fit(engine.builder.snapshot_)
+        self.exact = build_engine(engine.snapshot, exact, engine.weights)
+        # Tastes and the weighted mean know of no near topics
+        self.left = Similarities.of(self.exact.left, self.exact.right)
+        self.right = Similarities.of(self.exact.right, self.exact.left)
+
+    def accepted(self, taste: str) -> Preferences:
+        """By what communities decide."""
+        return Preferences(acceptance(self.left, taste), acceptance(self.right, taste).T)
+
+    def mean(self, taste: str | None = None) -> Preferences:
+        """Yesterday's weighted mean; with a taste, as if communities had stated it."""
+        left, right = self.left, self.right
+        if taste:
+            left, right = (
+                dataclasses.replace(of, importances=stated_importances(of.ids, taste))
+                for of in (left, right)
+            )
+        return Preferences(weighted_mean(left), weighted_mean(right).T)
+
+    def lifts(
+        self,
+        weights: Weights | None = None,
+        *,
+        taste: str | None = None,
+        exact: bool = False,
+    ) -> Preferences:
+        """The engine's preferences, by its own weights or others, as stated or by a taste."""
+        engine = self.exact if exact else self.engine
+        weights = weights or engine.weights
+        left, right = engine.left, engine.right
+        if taste:
+            left, right = (_stating(side, taste) for side in (left, right))
+        return dense_preferences(Preference(weights).fit(left, right, engine.rates))
+
+    def ablations(self, taste: str | None = None) -> Iterator[tuple[str, Preferences]]:
+        """The lifts with one thing changed, but for fusions."""
+        weights = self.engine.weights
+        yield "old_weights", self.lifts(dataclasses.replace(weights, unit=MEAN_UNIT), taste=taste)
+        feasible = {facet.name: 0.0 for facet in FACETS if facet.feasibility}
+        without = dataclasses.replace(weights, unit={**weights.unit, **feasible})
+        yield "no_feasibility", self.lifts(without, taste=taste)
+        yield "no_near_topics", self.lifts(exact=True, taste=taste)
+
+
+def _other_parameters(builder: FeatureBuilder) -> dict[str, Any]:
+    return {name: value for name, value in builder.get_params().items() if name != "vocabulary"}
+
+
+def _stating(side: FeatureMatrix, taste: str) -> FeatureMatrix:
+    return dataclasses.replace(side, importances=stated_importances(side.ids, taste))
+
+
+def dense_preferences(preference: Preference) -> Preferences:
+    """(n_left, n_right) of both directions, by one product each."""
+    exceptions, tables = preference.exceptions_, []
+    for factors, named in (
+        (preference.left_to_right_, exceptions.left_to_right),
+        (preference.right_to_left_, exceptions.right_to_left),
+    ):
+        gain = _product(factors)
+        gain[exceptions.rows, exceptions.cols] = named
+        tables.append(preference.weights.preference(gain))
+    return Preferences(*tables)
+
+
+def _product(factors: Factors) -> Float64Array:
+    return factors.gain_left.astype(np.float64) @ factors.gain_right.T.astype(np.float64)
+
+
+class World:
+    """The market of one engine, and the lists that each way makes for it."""
+
+    def __init__(self, engine: Engine, rooms: Mapping[int, tuple[int, int]]) -> None:
+        self.engine, self.ways = engine, Ways(engine)
+        left, right = engine.problem.left_ids, engine.problem.right_ids
+        self.eligible = engine.eligibility.block(0, len(left), 0, len(right))
+        self.coverage = _coverage(engine)
         floor = engine.weights.coverage_floor - 1e-6
-        known = self.eligible & (found.left_coverage >= floor) & (found.right_coverage >= floor)
-        ids = engine.problem.left_ids, engine.problem.right_ids
-        left_room, right_room = (
-            np.array([capacities[int(i)] for i in side], dtype=np.int64) for side in ids
-        )
-        self.known = simulation.Market(
-            *ids, found.left_to_right, found.right_to_left, known, left_room, right_room, threshold
-        )
-        promising = known & (found.left_to_right >= threshold) & (found.right_to_left >= threshold)
-        self.promising = dataclasses.replace(self.known, allowed=promising)
+        allowed = self.eligible & (self.coverage[0] >= floor) & (self.coverage[1] >= floor)
+        room = [np.array([rooms[int(i)] for i in side], dtype=np.int64) for side in (left, right)]
+        capacity, places = zip(*((of[:, 0], of[:, 1]) for of in room), strict=True)
+        self.market = Market(left, right, allowed, *capacity, *places)
+        chance = np.random.default_rng(_SEED).random(allowed.shape)
+        self.chance = Preferences(chance, chance)
 
-    def allocation(self, outside: float) -> Allocation:
-        return Allocation(BETA, outside=outside, floor=FLOOR)
+    def outcomes(self) -> Iterator[tuple[str, dict[str, simulation.Outcome]]]:
+        """Taste by taste, each way's outcome: first as importances are stated today, then where
+        they say what the taste is.
+        """
+        fixed = self.lists()
+        for taste in TASTES:
+            accepted = self.ways.accepted(taste)
+            known = {"taste_known": self._suggested(accepted, "product")}
+            yield taste, simulation.compare(self.market, fixed | known, accepted)
+        taste = "resemblance"
+        told = self.lists(taste)
+        yield STATED, simulation.compare(self.market, told, self.ways.accepted(taste))
 
-    def ways(self, of: simulation.Market, outside: float) -> dict[str, simulation.Outcome]:
-        return simulation.compare(of, self.k, self.allocation(outside), self.places)
+    def lists(self, taste: str | None = None) -> dict[str, simulation.Looks]:
+        """Way by way, what both sides look at."""
+        lifts = self.ways.lifts(taste=taste)
+        ways = {
+            "random": self._suggested(self.chance, "product", allocated=False),
+            "mean": self._suggested(self.ways.mean(taste), _YESTERDAYS_FUSION),
+            "lifts": self._suggested(lifts, FUSION),
+            "no_allocation": self._suggested(lifts, FUSION, allocated=False),
+        }
+        for name, preferences in self.ways.ablations(taste):
+            ways[name] = self._suggested(preferences, FUSION)
+        for name, fusion in _FUSIONS.items():
+            ways[name] = self._suggested(lifts, fusion)
+        return ways
 
-    def fusion(self, name: str) -> tuple[simulation.Outcome, simulation.Outcome]:
-        lists = simulation.reciprocal_lists(self.promising, self.k, name)
-        allocated = simulation.allocated_lists(
-            self.promising, self.k, self.allocation(self.threshold), self.places, name
-        )
-        return simulation.simulate(self.promising, lists), simulation.simulate(
-            self.promising, allocated
-        )
+    def rules(self) -> Iterator[tuple[str, dict[str, simulation.Outcome]]]:
+        """Taste by taste, each allocation rule's outcome."""
+        lifts = self.ways.lifts()
+        lists = simulation.rule_lists(self.market, lifts, self._allocation())
+        lists["suggested"] = self._suggested(lifts, FUSION)
+        for taste in TASTES:
+            yield taste, simulation.compare(self.market, lists, self.ways.accepted(taste))
 
-    def blind_to(self, facet: str) -> simulation.Market:
-        """The market for a ranking without a facet, though communities still decide by it."""
+    def without(self, facet: str) -> simulation.Looks:
+        """The lists of a ranking to which a facet does not count."""
         weights = self.engine.weights
         blind = dataclasses.replace(weights, unit={**weights.unit, facet: 0.0})
-        found = Preference(blind).fit(self.engine.left, self.engine.right).dense()
-        return dataclasses.replace(
-            self.known, left_preference=found.left_to_right, right_preference=found.right_to_left
-        )
-
-    def interests(self, ranked: simulation.Market) -> tuple[float, float]:
-        """Mutual interests from the lists that such a ranking makes: lists alone, allocated."""
-        lists = (
-            simulation.reciprocal_lists(ranked, self.k),
-            simulation.allocated_lists(ranked, self.k, self.allocation(0.0), self.places),
-        )
-        plain, allocated = (simulation.simulate(self.known, of).mutual_interests for of in lists)
-        return plain, allocated
-
-
-class _Drawn:
-    """An answer of the left side to each pair on its list; forecasts without one facet."""
-
-    def __init__(self, world: _Market, facets: int) -> None:
-        rng = np.random.default_rng(_SEED)
-        lists = simulation.reciprocal_lists(world.promising, world.k).left
-        self._rows, places = np.nonzero(lists >= 0)
-        self._cols = lists[self._rows, places]
-        self._hidden = rng.integers(0, max(1, facets), len(self._rows))
-        wanted = world.known.left_preference[self._rows, self._cols]
-        self._foretold = wanted.copy()
-        self._interested = (rng.random(len(wanted)) < wanted).astype(np.float64)
-
-    def foretell(self, number: int, blind: simulation.Market) -> None:
-        """Takes over forecasts for the pairs whose unknown facet has this number."""
-        at = self._hidden == number
-        self._foretold[at] = blind.left_preference[self._rows[at], self._cols[at]]
+        return self._suggested(self.ways.lifts(blind), FUSION)
 
     def answers(self) -> SimulatedAnswers:
-        if len(self._rows) == 0:
+        """Left's answers to what is suggested, by each taste in turn."""
+        pairs = self.pairs(self.ways.lifts(), FUSION)
+        if not len(pairs):
             return SimulatedAnswers(0, 0.0, ())
-        bins = tuple(
-            (b.count, b.predicted, b.observed)
-            for b in reliability(self._foretold, self._interested)
-        )
-        return SimulatedAnswers(
-            len(self._rows), brier_score(self._foretold, self._interested), bins
-        )
+        rng = np.random.default_rng(_SEED)
+        wanted = np.empty(len(pairs))
+        for number, taste in enumerate(TASTES):
+            mine = np.arange(len(pairs)) % len(TASTES) == number
+            table = self.ways.accepted(taste).left
+            wanted[mine] = table[pairs.rows[mine], pairs.cols[mine]]
+        interested = (rng.random(len(pairs)) < wanted).astype(np.float64)
+        foretold = pairs.left_preference
+        bins = tuple((b.count, b.predicted, b.observed) for b in reliability(foretold, interested))
+        return SimulatedAnswers(len(pairs), brier_score(foretold, interested), bins)
+
+    def pairs(self, by: Preferences, fusion: str, *, allocated: bool = True) -> Candidates:
+        """The pairs that both sides are shown within their places."""
+        allocation = self._allocation() if allocated else None
+        return simulation.suggested_pairs(self.market, by, fusion, allocation)[0]
+
+    def first_run(self, threshold: float) -> Candidates:
+        """What the service would suggest where nothing is suggested yet: only pairs whose two
+        preferences reach the threshold.
+        """
+        lifts = self.ways.lifts()
+        promising = (lifts.left >= threshold) & (lifts.right >= threshold)
+        market = dataclasses.replace(self.market, allowed=self.market.allowed & promising)
+        allocation = Allocation(BETA, outside=threshold, floor=FLOOR)
+        return simulation.suggested_pairs(market, lifts, FUSION, allocation)[0]
+
+    def yesterdays_pairs(self) -> Candidates:
+        """Those by the weighted mean."""
+        return self.pairs(self.ways.mean(), _YESTERDAYS_FUSION)
+
+    def _suggested(
+        self, by: Preferences, fusion: str, *, allocated: bool = True
+    ) -> simulation.Looks:
+        allocation = self._allocation() if allocated else None
+        return simulation.suggested(self.market, by, fusion, allocation)
+
+    @staticmethod
+    def _allocation() -> Allocation:
+        return Allocation(BETA, floor=FLOOR)
 
 
-def simulate(
-    snapshot: Snapshot,
-    weights: dict[str, Any],
-    capacities: Mapping[int, int],
-    *,
-    k: int,
-    threshold: float,
-    places: int,
-) -> Simulation:
-    """The market of a snapshot, or of an even sample. Raises ValueError for an empty side."""
+def _coverage(engine: Engine) -> tuple[Float64Array, Float64Array]:
+    forth, back = engine.preference.left_to_right_, engine.preference.right_to_left_
+    shared = [
+        f.presence_left.astype(np.float64) @ f.presence_right.T.astype(np.float64)
+        for f in (forth, back)
+    ]
+    return shared[0] / forth.total_weight[:, None], shared[1] / back.total_weight
+
+
+def world_of(
+    snapshot: Snapshot, weights: dict[str, Any], rooms: Mapping[int, tuple[int, int]]
+) -> World:
+    """The market of a snapshot, or of an even sample of it; ``rooms``: of each community,
+    introductions and suggestions at a time. Raises ValueError for an empty side.
+    """
     if not snapshot.left or not snapshot.right:
         raise ValueError("a market needs published communities on both sides")
-    builder = fit_builder(snapshot)
     sample = dataclasses.replace(snapshot, left=_even(snapshot.left), right=_even(snapshot.right))
-    world = _Market(engine_for(sample, weights, builder), capacities, k, threshold, places)
-    ways = world.ways(world.promising, threshold)
-    sizes = _by_size(sample, ways["harmonic"], ways["allocated"])
+    return World(engine_for(sample, weights, fit_builder(snapshot)), rooms)
+
+
+def simulate(world: World) -> Simulation:
+    """All measures of the market."""
+    weights, sample = world.engine.weights, world.engine.snapshot
+    whole = world.engine.builder.snapshot_
+    tastes = dict(world.outcomes())
+    found = tastes["needs"]
+    sizes = _by_size(sample, found["no_allocation"], found["lifts"])
     means = [(band.before, band.after) for band in sizes]
-    stored = weights_from_json(weights)
-    facets = [facet for facet in FACET_NAMES if stored.unit[facet]]
-    drawn, without = _Drawn(world, len(facets)), {}
-    for number, facet in enumerate(facets):
-        blind = world.blind_to(facet)
-        without[facet] = world.interests(blind)
-        drawn.foretell(number, blind)
     return Simulation(
         len(sample.left),
         len(sample.right),
-        len(snapshot.left),
-        len(snapshot.right),
+        len(whole.left),
+        len(whole.right),
         eligible=float(world.eligible.mean()),
-        ways={name: _plain(outcome) for name, outcome in ways.items()},
-        ways_unfiltered={
-            name: _plain(outcome) for name, outcome in world.ways(world.known, 0.0).items()
-        },
+        tastes={taste: _plain(ways) for taste, ways in tastes.items()},
+        rules={taste: _plain(rules) for taste, rules in world.rules()},
         sizes=sizes,
         size_gini=(gini(np.array([m[0] for m in means])), gini(np.array([m[1] for m in means]))),
         coverage=(
             _histogram(world.coverage[0][world.eligible]),
             _histogram(world.coverage[1][world.eligible]),
         ),
-        coverage_floor=stored.coverage_floor,
-        fusions={
-            name: (_plain(plain), _plain(after))
-            for name in FUSIONS
-            for plain, after in [world.fusion(name)]
-        },
-        facets=without,
-        answers=drawn.answers(),
+        coverage_floor=weights.coverage_floor,
+        facets=_facets(world, [facet.name for facet in FACETS if weights.default(facet.name)]),
+        answers=world.answers(),
     )
+
+
+def _facets(world: World, facets: list[str]) -> dict[str, dict[str, float]]:
+    accepted = {taste: world.ways.accepted(taste) for taste in TASTES}
+    found = {}
+    for facet in facets:
+        looks = world.without(facet)
+        found[facet] = {
+            taste: simulation.simulate(world.market, looks, by).mutual_interests
+            for taste, by in accepted.items()
+        }
+    return found
 
 
 def _even(side: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -229,10 +373,12 @@ def _even(side: tuple[Any, ...]) -> tuple[Any, ...]:
     return side[::step]
 
 
-def _plain(outcome: simulation.Outcome) -> Shown:
-    return Shown(
-        **{field.name: getattr(outcome, field.name) for field in dataclasses.fields(Shown)}
-    )
+def _plain(outcomes: Mapping[str, simulation.Outcome]) -> dict[str, Shown]:
+    names = [field.name for field in dataclasses.fields(Shown)]
+    return {
+        way: Shown(**{name: getattr(outcome, name) for name in names})
+        for way, outcome in outcomes.items()
+    }
 
 
 def _by_size(

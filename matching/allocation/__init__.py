@@ -1,7 +1,7 @@
 """Who is suggested to whom, so that both sides' best lists do not all lead to the same few."""
 
-from matching.allocation.candidates import Candidates
-from matching.allocation.choice import choose_pairs
+from matching.allocation.candidates import Candidates, choose_pairs
 from matching.allocation.transfer import Allocation, ConvergenceError
+from matching.allocation.welfare import WelfareLists
 
-__all__ = ["Allocation", "Candidates", "ConvergenceError", "choose_pairs"]
+__all__ = ["Allocation", "Candidates", "ConvergenceError", "WelfareLists", "choose_pairs"]

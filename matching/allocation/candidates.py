@@ -1,4 +1,6 @@
-"""The sparse graph that an allocation works on: every pair in a list of either side."""
+"""The sparse graph that an allocation works on, every pair in a list of either side; and from
+expected matches to whole suggestions: which pairs both sides see, within their limits.
+"""
 
 from __future__ import annotations
 
@@ -101,3 +103,134 @@ def _listed(
         [values[owners, places] for values in (side.outgoing, side.incoming, side.scores)]
     )
     return owners.astype(np.int64), at.astype(np.int64), values
+
+
+def choose_pairs(
+    candidates: Candidates,
+    mass: npt.NDArray[np.float64],
+    left_limit: IntArray,
+    right_limit: IntArray,
+    *,
+    shown: BoolArray | None = None,
+    fixed: BoolArray | None = None,
+    left_closed: BoolArray | None = None,
+    right_closed: BoolArray | None = None,
+    keep: float = 1.0,
+    floor: bool = True,
+) -> BoolArray:
+    """(c,) bool: the pairs to show, largest μ first, at most ``limit`` for each community, both
+    sides alike.
+
+    ``shown`` pairs stand already and count as ``keep`` times their μ, so that suggestions do not
+    come and go with every small change; ``fixed`` ones stay whatever comes and use up room. With
+    ``floor`` a community that is left with nothing, though its limit is not 0, gets one candidate
+    all the same, where it does least harm to the other's limit; one whose limit is 0 never gets
+    one. Ties go by score, then ids. Choosing again with the result as ``shown`` gives the same,
+    unless the floor had to act.
+
+    ``left_closed`` and ``right_closed`` are fixed pairs that one side has closed and the other may
+    not know of. First everybody is served as if nothing were closed, then who closed a pair gets
+    others for it, out of the room that is left: so nobody else's share depends on it.
+
+    Raises ValueError for arrays whose length does not fit, for closed pairs that are not fixed, and
+    for a ``keep`` below 1.
+    """
+    none = np.zeros(len(candidates), dtype=np.bool_)
+    fixed = none if fixed is None else fixed
+    closed = [none if side is None else side for side in (left_closed, right_closed)]
+    for name, values, size in (
+        ("mass", mass, len(candidates)),
+        ("left_limit", left_limit, len(candidates.left_ids)),
+        ("right_limit", right_limit, len(candidates.right_ids)),
+        ("shown", shown, len(candidates)),
+        ("fixed", fixed, len(candidates)),
+        ("left_closed", closed[0], len(candidates)),
+        ("right_closed", closed[1], len(candidates)),
+    ):
+        if values is not None and len(values) != size:
+            raise ValueError(f"{name} has {len(values)} values where {size} are needed")
+    if not keep >= 1:
+        raise ValueError(f"keep must be at least 1, not {keep}")
+    if ((closed[0] | closed[1]) & ~fixed).any():
+        raise ValueError("only fixed pairs can be closed by a side")
+    weight = mass if shown is None else np.where(shown, mass * keep, mass)
+    order = np.lexsort(
+        (
+            candidates.right_ids[candidates.cols],
+            candidates.left_ids[candidates.rows],
+            -candidates.scores,
+            -weight,
+        )
+    )
+    open_to_all = (np.asarray(left_limit) > 0)[candidates.rows] & (np.asarray(right_limit) > 0)[
+        candidates.cols
+    ]
+    floor_order = order[open_to_all[order]] if floor else order[:0]
+    chosen = fixed.copy()
+    left_room, right_room = (
+        (np.asarray(limit) - np.bincount(at[chosen], minlength=len(limit))).tolist()
+        for limit, at in ((left_limit, candidates.rows), (right_limit, candidates.cols))
+    )
+    _fill(chosen, order, candidates, left_room, right_room)
+    _give_each_one(chosen, floor_order, candidates, left_room, right_room, none, none)
+    if closed[0].any() or closed[1].any():
+        for place in candidates.rows[closed[0]].tolist():
+            left_room[place] += 1
+        for place in candidates.cols[closed[1]].tolist():
+            right_room[place] += 1
+        _fill(chosen, order, candidates, left_room, right_room)
+        _give_each_one(chosen, floor_order, candidates, left_room, right_room, closed[0], closed[1])
+    return chosen
+
+
+def _fill(
+    chosen: BoolArray,
+    order: IntArray,
+    candidates: Candidates,
+    left_room: list[int],
+    right_room: list[int],
+) -> None:
+    rows, cols = candidates.rows[order].tolist(), candidates.cols[order].tolist()
+    for at, row, col in zip(order.tolist(), rows, cols, strict=True):
+        if left_room[row] > 0 and right_room[col] > 0 and not chosen[at]:
+            chosen[at] = True
+            left_room[row] -= 1
+            right_room[col] -= 1
+
+
+def _give_each_one(
+    chosen: BoolArray,
+    order: IntArray,
+    candidates: Candidates,
+    left_room: list[int],
+    right_room: list[int],
+    left_closed: BoolArray,
+    right_closed: BoolArray,
+) -> None:
+    """Those with nothing each get the candidate whose community is least beyond its limit."""
+    empty_rows, empty_cols = (
+        set(np.flatnonzero(np.bincount(at[chosen & ~gone], minlength=size) == 0).tolist())
+        for at, gone, size in (
+            (candidates.rows, left_closed, len(left_room)),
+            (candidates.cols, right_closed, len(right_room)),
+        )
+    )
+    options: dict[tuple[int, int], list[int]] = {}
+    for at in order[~chosen[order]].tolist():
+        row, col = int(candidates.rows[at]), int(candidates.cols[at])
+        if row in empty_rows:
+            options.setdefault((0, row), []).append(at)
+        if col in empty_cols:
+            options.setdefault((1, col), []).append(at)
+    for (side, owner), places in options.items():
+        mine, others = ((empty_rows, right_room), (empty_cols, left_room))[side]
+        if owner not in mine:
+            continue  # somebody else's floor has brought one
+        opposite = candidates.cols if side == 0 else candidates.rows
+        at = min(places, key=lambda place: max(0, 1 - others[int(opposite[place])]))
+        row, col = int(candidates.rows[at]), int(candidates.cols[at])
+        chosen[at] = True
+        left_room[row] -= 1
+        right_room[col] -= 1
+        empty_rows.discard(row)
+        empty_cols.discard(col)

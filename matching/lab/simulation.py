@@ -1,27 +1,34 @@
 """A simulated market of two sides: what lists lead to if both sides read them from the top and
-accept by preference.
+accept by tastes of their own, which the ranking does not see.
 
 Examination: the place r of a list is looked at with probability 1/r (position bias, Joachims et al.
-2017). Acceptance: a community that looks at another wants it with probability equal to its
-preference. A mutual interest needs all four: both look, both accept; so the expected number is Σ
-e(r_ij)·p_ij · e(r_ji)·q_ji (Su et al., WWW 2022; Tomita et al., RecSys 2023). It compares ways to
-rank; it does not forecast how many partnerships there will be.
+2017). A mutual interest needs that both look and both accept, so the expected number is Σ a_ij ·
+b_ij · p_ij · q_ij with looks a, b and acceptances p, q (Su et al., WWW 2022; Tomita et al., RecSys
+2023). Envy (Tomita & Yokoyama, RecSys 2024): i envies i' of its side if i would expect more mutual
+interests with the places that i' has in the others' lists, its own list being the same: Σ_j a_ij ·
+p_ij · q_ij · b_i'j > Σ_j a_ij · p_ij · q_ij · b_ij. It compares ways to rank; it does not forecast
+how many partnerships there will be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from matching.allocation import Allocation, Candidates, choose_pairs
+from matching.allocation import Allocation, Candidates, WelfareLists, choose_pairs
 from matching.allocation.transfer import ranked_lists
-from matching.metrics import exposure, gini
+from matching.metrics import gini
 from matching.reciprocal import Reciprocal
 from matching.types import BoolArray, IntArray
 
 Float64Array = npt.NDArray[np.float64]
+_LONGEST = 20  # candidates in each community's list at least, before places are shared out
+_ENVY_SLACK = 1e-9
+ALPHA_WELFARE = 0.5  # half way between Nash and social welfare
+RULES = ("naive", "product", "transferable", "social", "alpha", "nash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,43 +37,59 @@ class Market:
 
     left_ids: IntArray
     right_ids: IntArray
-    left_preference: Float64Array  # (n_left, n_right), of left for right
-    right_preference: Float64Array  # (n_left, n_right), of right for left
     allowed: BoolArray  # (n_left, n_right) pairs that may be suggested
     left_capacity: IntArray  # introductions at a time
     right_capacity: IntArray
-    good: float  # the preference from which on a suggestion is a good one
+    left_places: IntArray  # suggestions at a time
+    right_places: IntArray
 
     def __post_init__(self) -> None:
         shape = (len(self.left_ids), len(self.right_ids))
-        tables = (self.left_preference, self.right_preference, self.allowed)
-        if (
-            any(table.shape != shape for table in tables)
-            or (len(self.left_capacity), len(self.right_capacity)) != shape
-        ):
+        sides = (
+            (self.left_capacity, self.right_capacity),
+            (self.left_places, self.right_places),
+        )
+        if self.allowed.shape != shape or any((len(a), len(b)) != shape for a, b in sides):
             raise ValueError(
-                f"preferences and eligibility of a market must be of shape {shape}, and each "
-                "community needs a capacity"
+                f"eligibility of a market must be of shape {shape}, and each community needs a "
+                "capacity and places"
             )
 
 
 @dataclass(frozen=True, slots=True)
-class Lists:
-    """Shown, best first: columns (n_left, k) and rows (n_right, k'), padded with -1."""
+class Preferences:
+    """(n_left, n_right) of left for right and of right for left: what lists are made by, or what
+    communities decide by."""
 
-    left: IntArray
-    right: IntArray
+    left: Float64Array
+    right: Float64Array
+
+    def fused(self, fusion: str) -> Float64Array:
+        """(n_left, n_right) reciprocal scores."""
+        return Reciprocal(fusion).fuse(self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """(n_left, n_right) probabilities with which a counterpart is looked at in the left sides'
+    lists, and in the right sides'."""
+
+    left: Float64Array
+    right: Float64Array
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Measures of one way to make lists; exposure is Σ 1/rank over the other side's lists."""
+    """Measures of one way to make lists; a community's exposure is how often it is looked at."""
 
     mutual_interests: float
+    if_all_is_read: float  # mutual interests if everybody reads the whole list
     exposure_gini: float  # over all communities
     left_gini: float
     right_gini: float
-    left_served: float  # share with at least one good suggestion that both sides are shown
+    envy: float  # how many of its side a community envies, mean over all
+    envious: float  # share of communities that envy at least one
+    left_served: float  # share that are shown a pair, as the other is, that both would rather take
     right_served: float
     over_capacity: int  # communities that more others are expected to want than they have room for
     shown: int  # places of lists that are filled
@@ -74,37 +97,69 @@ class Outcome:
     right_exposure: Float64Array
 
 
-def simulate(market: Market, lists: Lists) -> Outcome:
-    """What the lists lead to. Raises ValueError for lists that do not fit the market."""
-    n, m = market.allowed.shape
-    if len(lists.left) != n or len(lists.right) != m:
-        raise ValueError(
-            f"lists are of {len(lists.left)} and {len(lists.right)} communities, the market has "
-            f"{n} and {m}"
-        )
-    left_exposure, right_exposure = exposure(lists.right, n), exposure(lists.left, m)
-    left_looks, right_looks = _examination(lists.left, m), _examination(lists.right, n).T
-    wanted_by_left, wanted_by_right = (
-        left_looks * market.left_preference,
-        right_looks * market.right_preference,
-    )
-    good = (market.left_preference >= market.good) & (market.right_preference >= market.good)
-    served = (left_looks > 0) & (right_looks > 0) & good
-    crowded = (wanted_by_left.sum(axis=0) > market.right_capacity).sum() + (
-        wanted_by_right.sum(axis=1) > market.left_capacity
+def simulate(market: Market, looks: Looks, accepted: Preferences) -> Outcome:
+    """What the lists lead to where communities accept by ``accepted``. Raises ValueError for
+    tables of another shape than the market's.
+    """
+    shape = market.allowed.shape
+    if any(t.shape != shape for t in (looks.left, looks.right, accepted.left, accepted.right)):
+        raise ValueError(f"looks and acceptances must be of the market's shape {shape}")
+    both = accepted.left * accepted.right
+    envied, envious = _envy(looks, both)
+    shown = (looks.left > 0) & (looks.right > 0)
+    served = shown & (accepted.left >= 0.5) & (accepted.right >= 0.5)
+    left_exposure, right_exposure = looks.right.sum(axis=1), looks.left.sum(axis=0)
+    crowded = ((looks.left * accepted.left).sum(axis=0) > market.right_capacity).sum() + (
+        (looks.right * accepted.right).sum(axis=1) > market.left_capacity
     ).sum()
     return Outcome(
-        mutual_interests=float((wanted_by_left * wanted_by_right).sum()),
+        mutual_interests=float((looks.left * looks.right * both).sum()),
+        if_all_is_read=float(both[shown].sum()),
         exposure_gini=gini(np.concatenate([left_exposure, right_exposure])),
         left_gini=gini(left_exposure),
         right_gini=gini(right_exposure),
+        envy=envied,
+        envious=envious,
         left_served=float(served.any(axis=1).mean()),
         right_served=float(served.any(axis=0).mean()),
         over_capacity=int(crowded),
-        shown=int((lists.left >= 0).sum() + (lists.right >= 0).sum()),
-        left_exposure=left_exposure.astype(np.float64),
-        right_exposure=right_exposure.astype(np.float64),
+        shown=round(_places_filled(looks.left) + _places_filled(looks.right.T)),
+        left_exposure=left_exposure,
+        right_exposure=right_exposure,
     )
+
+
+def _envy(looks: Looks, both: Float64Array) -> tuple[float, float]:
+    """Mean number of those whom a community envies, and the share of communities that envy."""
+    counts = []
+    for own, others, wanted in (
+        (looks.left, looks.right, both),
+        (looks.right.T, looks.left.T, both.T),
+    ):
+        worth = own * wanted  # of being looked at by each counterpart
+        present = (worth * others).sum(axis=1, keepdims=True)
+        counts.append((worth @ others.T > present + _ENVY_SLACK).sum(axis=1))
+    envied = np.concatenate(counts)
+    return float(envied.mean()), float((envied > 0).mean())
+
+
+def _places_filled(looks: Float64Array) -> float:
+    """How many places of lists lead to these looks, of expected lists too."""
+    most = int((looks > 0).sum(axis=1).max(initial=0))
+    examined = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, most + 1))])
+    return float(np.searchsorted(examined, looks.sum(axis=1) - 1e-6).sum())
+
+
+def looks_of(market: Market, left: IntArray, right: IntArray) -> Looks:
+    """Looks of lists, best first: columns (n_left, k) and rows (n_right, k'), padded with -1.
+    Raises ValueError for lists that do not fit the market.
+    """
+    n, m = market.allowed.shape
+    if len(left) != n or len(right) != m:
+        raise ValueError(
+            f"lists are of {len(left)} and {len(right)} communities, the market has {n} and {m}"
+        )
+    return Looks(_examination(left, m), _examination(right, n).T)
 
 
 def _examination(lists: IntArray, width: int) -> Float64Array:
@@ -114,98 +169,122 @@ def _examination(lists: IntArray, width: int) -> Float64Array:
     return looks
 
 
-def best_lists(
-    market: Market, left_scores: Float64Array, right_scores: Float64Array, k: int
-) -> Lists:
-    """Each side's k best allowed by its scores, (n_left, n_right) each; ties by id."""
+def best_lists(market: Market, left_scores: Float64Array, right_scores: Float64Array) -> Looks:
+    """Each side's best allowed by its scores, (n_left, n_right) each, as many as it has places;
+    ties by id.
+    """
     rows, cols = np.nonzero(market.allowed)
     forth, back = left_scores[rows, cols], right_scores[rows, cols]
-    return Lists(
-        ranked_lists(rows, cols, (market.right_ids[cols], -forth), len(market.left_ids), k),
-        ranked_lists(cols, rows, (market.left_ids[rows], -back), len(market.right_ids), k),
+    left = _within(
+        ranked_lists(
+            rows, cols, (market.right_ids[cols], -forth), len(market.left_ids), _most(market)[0]
+        ),
+        market.left_places,
     )
-
-
-def popularity_lists(market: Market, k: int) -> Lists:
-    """The naive way: everybody is shown those that are wanted most on average."""
-    count = np.maximum(market.allowed.sum(axis=0), 1), np.maximum(market.allowed.sum(axis=1), 1)
-    right = np.where(market.allowed, market.left_preference, 0.0).sum(axis=0) / count[0]
-    left = np.where(market.allowed, market.right_preference, 0.0).sum(axis=1) / count[1]
-    shape = market.allowed.shape
-    return best_lists(
-        market, np.broadcast_to(right, shape), np.broadcast_to(left[:, None], shape), k
+    right = _within(
+        ranked_lists(
+            cols, rows, (market.left_ids[rows], -back), len(market.right_ids), _most(market)[1]
+        ),
+        market.right_places,
     )
+    return looks_of(market, left, right)
 
 
-def one_sided_lists(market: Market, k: int) -> Lists:
-    """Each community's own preference alone."""
-    return best_lists(market, market.left_preference, market.right_preference, k)
+def _most(market: Market) -> tuple[int, int]:
+    return int(market.left_places.max(initial=1)), int(market.right_places.max(initial=1))
 
 
-def reciprocal_lists(market: Market, k: int, fusion: str = "harmonic") -> Lists:
-    """Both preferences as one score, each list for itself."""
-    score = Reciprocal(fusion).fuse(market.left_preference, market.right_preference)
-    return best_lists(market, score, score, k)
+def _within(lists: IntArray, places: IntArray) -> IntArray:
+    return np.where(np.arange(lists.shape[1]) < places[:, None], lists, -1)
 
 
-def allocated_lists(
-    market: Market, k: int, allocation: Allocation, places: int, fusion: str = "harmonic"
-) -> Lists:
-    """Candidates allocated: at most ``places`` suggestions per possible introduction."""
-    candidates = candidates_of(market, reciprocal_lists(market, k, fusion), fusion)
-    allocation.fit(candidates, market.left_capacity, market.right_capacity)
-    chosen = choose_pairs(
-        candidates, allocation.mass_, places * market.left_capacity, places * market.right_capacity
+def candidates_of(market: Market, by: Preferences, fusion: str) -> Candidates:
+    """Every pair among the best of either side by the fused score."""
+    score = by.fused(fusion)
+    rows, cols = np.nonzero(market.allowed)
+    value = score[rows, cols]
+    most = (max(_LONGEST, 2 * places) for places in _most(market))
+    left = ranked_lists(
+        rows, cols, (market.right_ids[cols], -value), len(market.left_ids), next(most)
     )
-    return lists_of(candidates.where(chosen), allocation.mass_[chosen])
-
-
-def candidates_of(market: Market, lists: Lists, fusion: str = "harmonic") -> Candidates:
-    """Every pair in a list of either side."""
-    listed = (_examination(lists.left, len(market.right_ids)) > 0) | (
-        _examination(lists.right, len(market.left_ids)) > 0
-    ).T
-    rows, cols = np.nonzero(listed)
-    forth, back = market.left_preference[rows, cols], market.right_preference[rows, cols]
+    right = ranked_lists(
+        cols, rows, (market.left_ids[rows], -value), len(market.right_ids), next(most)
+    )
+    looks = looks_of(market, left, right)
+    rows, cols = np.nonzero((looks.left > 0) | (looks.right > 0))
+    sides = market.left_ids, market.right_ids
     return Candidates(
-        market.left_ids,
-        market.right_ids,
-        rows,
-        cols,
-        forth,
-        back,
-        Reciprocal(fusion).fuse(forth, back),
+        *sides, rows, cols, by.left[rows, cols], by.right[rows, cols], score[rows, cols]
     )
 
 
-def lists_of(pairs: Candidates, weight: Float64Array) -> Lists:
+def suggested_pairs(
+    market: Market, by: Preferences, fusion: str, allocation: Allocation | None
+) -> tuple[Candidates, Float64Array]:
+    """The pairs that both sides are shown, within their places, and what orders their lists:
+    expected matches by ``allocation``, or the score alone without one.
+    """
+    if allocation is None:
+        rows, cols = np.nonzero(market.allowed)
+        score = by.fused(fusion)[rows, cols]
+        sides = market.left_ids, market.right_ids
+        of = Candidates(*sides, rows, cols, by.left[rows, cols], by.right[rows, cols], score)
+        mass = score
+    else:
+        of = candidates_of(market, by, fusion)
+        mass = allocation.fit(of, market.left_capacity, market.right_capacity).mass_
+    chosen = choose_pairs(of, mass, market.left_places, market.right_places)
+    return of.where(chosen), mass[chosen]
+
+
+def suggested(market: Market, by: Preferences, fusion: str, allocation: Allocation | None) -> Looks:
+    """Looks where both sides are shown the same pairs, as the service does."""
+    return looks_of_pairs(market, *suggested_pairs(market, by, fusion, allocation))
+
+
+def looks_of_pairs(market: Market, pairs: Candidates, weight: Float64Array) -> Looks:
     """The same pairs on both sides' lists, largest weight first, ties by score and id."""
-    sizes = np.bincount(pairs.rows, minlength=1).max(), np.bincount(pairs.cols, minlength=1).max()
+    longest = (max(1, int(np.bincount(at, minlength=1).max())) for at in (pairs.rows, pairs.cols))
     order = (-pairs.scores, -weight)
-    return Lists(
-        ranked_lists(
-            pairs.rows,
-            pairs.cols,
-            (pairs.right_ids[pairs.cols], *order),
-            len(pairs.left_ids),
-            max(1, int(sizes[0])),
-        ),
-        ranked_lists(
-            pairs.cols,
-            pairs.rows,
-            (pairs.left_ids[pairs.rows], *order),
-            len(pairs.right_ids),
-            max(1, int(sizes[1])),
-        ),
+    ids = pairs.right_ids[pairs.cols], pairs.left_ids[pairs.rows]
+    left, right = (
+        ranked_lists(mine, theirs, (their_ids, *order), size, k)
+        for mine, theirs, their_ids, size, k in zip(
+            (pairs.rows, pairs.cols),
+            (pairs.cols, pairs.rows),
+            ids,
+            market.allowed.shape,
+            longest,
+            strict=True,
+        )
     )
+    return looks_of(market, left, right)
 
 
-def compare(market: Market, k: int, allocation: Allocation, places: int) -> dict[str, Outcome]:
-    """Four ways, each with one more idea: popularity, one_sided, harmonic, allocated."""
-    ways = {
-        "popularity": popularity_lists(market, k),
-        "one_sided": one_sided_lists(market, k),
-        "harmonic": reciprocal_lists(market, k),
-        "allocated": allocated_lists(market, k, allocation, places),
+def rule_lists(market: Market, by: Preferences, allocation: Allocation) -> dict[str, Looks]:
+    """The ways of the literature to make each side's lists from the same preferences, with the
+    same places: each side's own favourites, the product of both preferences, expected matches with
+    transferable utility, and three welfares. Each side's lists are its own.
+    """
+    product = by.fused("product")
+    candidates = candidates_of(market, by, "product")
+    at = candidates.rows, candidates.cols
+    mass = np.full(market.allowed.shape, -1.0)
+    mass[at] = allocation.fit(candidates, market.left_capacity, market.right_capacity).mass_
+    found = {
+        "naive": best_lists(market, by.left, by.right),
+        "product": best_lists(market, product, product),
+        "transferable": best_lists(market, mass, mass),
     }
-    return {name: simulate(market, lists) for name, lists in ways.items()}
+    for name, alpha_welfare in (("social", 1.0), ("alpha", ALPHA_WELFARE), ("nash", 0.0)):
+        rule = WelfareLists(alpha_welfare)
+        sparse = rule.fit(candidates, market.left_places, market.right_places).looks_
+        left, right = np.zeros((2, *market.allowed.shape))
+        left[at], right[at] = sparse.left, sparse.right
+        found[name] = Looks(left, right)
+    return found
+
+
+def compare(market: Market, ways: Mapping[str, Looks], accepted: Preferences) -> dict[str, Outcome]:
+    """Each way's outcome under one taste."""
+    return {name: simulate(market, looks, accepted) for name, looks in ways.items()}

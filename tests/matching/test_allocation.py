@@ -4,13 +4,23 @@ within limits that leave nobody out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import permutations, product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matching.allocation import Allocation, Candidates, ConvergenceError, choose_pairs
-from matching.types import NotFittedError, RankedSide, Ranking
+from matching.allocation import (
+    Allocation,
+    Candidates,
+    ConvergenceError,
+    WelfareLists,
+    choose_pairs,
+)
+from matching.allocation.welfare import SparseLooks
+from matching.types import IntArray, NotFittedError, RankedSide, Ranking
 from tests.matching.problems import dense_oracle, make_candidates, transposed
 
 problems = st.tuples(
@@ -286,3 +296,81 @@ def test_shown_pairs_are_favoured_fixed_ones_stay_and_limits_of_zero_get_nothing
     assert not choose_pairs(candidates, mass, [0], [1, 1, 1]).any()
     with pytest.raises(ValueError, match="left_limit has 2"):
         choose_pairs(candidates, mass, [1, 1], [1, 1, 1])
+
+
+# Lists that maximise a welfare.
+
+
+def _welfare(pairs: Candidates, looks: SparseLooks, alpha: float) -> tuple[float, float]:
+    """Of the left and of the right side, by the definition."""
+    matches = pairs.left_preference * pairs.right_preference * looks.left * looks.right
+    sides = []
+    for owners in (pairs.rows, pairs.cols):
+        expected = np.bincount(owners, matches)
+        sides.append(float((np.log(expected) if alpha == 0 else expected**alpha / alpha).sum()))
+    return sides[0], sides[1]
+
+
+def _two_orders(pairs: Candidates, first: Sequence[float], owners: IntArray) -> np.ndarray:
+    """Looks of owners of two candidates each, the first of whom is on top with a probability."""
+    looks = np.empty(len(pairs))
+    for owner, chance in enumerate(first):
+        looks[owners == owner] = (1 + chance) / 2, (2 - chance) / 2
+    return looks
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_lists_of_either_side_alone_would_do_better(alpha: float, seed: int) -> None:
+    """On two by two, over a grid of all policies: each side's lists are the other's best."""
+    pairs, two = _complete(seed, 2, 2), np.array([2, 2])
+    found = WelfareLists(alpha, steps=3000, rate=0.01).fit(pairs, two, two).looks_
+    reached, grid = _welfare(pairs, found, alpha), np.linspace(0, 1, 41)
+    for first in product(grid, grid):
+        right = SparseLooks(found.left, _two_orders(pairs, first, pairs.cols))
+        left = SparseLooks(_two_orders(pairs, first, pairs.rows), found.right)
+        assert _welfare(pairs, right, alpha)[0] <= reached[0] + 0.02
+        assert _welfare(pairs, left, alpha)[1] <= reached[1] + 0.02
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_social_welfare_finds_a_good_optimum_among_all_orders(seed: int) -> None:
+    """Three by three: every order of every list is tried."""
+    pairs, three = _complete(seed, 3, 3), np.full(3, 3)
+    wanted = (pairs.left_preference * pairs.right_preference).reshape(3, 3)
+    orders = np.array(list(product(permutations(1 / np.arange(1.0, 4.0)), repeat=3)))
+    left = orders  # (216, 3, 3) by row
+    right = orders.transpose(0, 2, 1)
+    most = float(np.einsum("ij,aij,bij->ab", wanted, left, right).max())
+    looks = WelfareLists(1.0, steps=300).fit(pairs, three, three).looks_
+    assert _welfare(pairs, looks, 1.0)[0] >= 0.9 * most
+
+
+def test_lists_fill_their_places_and_sinkhorn_comes_near_the_sorted_lists() -> None:
+    pairs = _complete(5, 6, 8)
+    left, right = np.array([2, 3, 1, 8, 9, 4]), np.full(8, 3)
+    exact = WelfareLists(0.0).fit(pairs, left, right).looks_
+    smooth = WelfareLists(0.0, sharpness=200.0, rounds=300).fit(pairs, left, right).looks_
+    for looks in (exact, smooth):
+        filled = np.bincount(pairs.rows, looks.left)
+        expected = [sum(1 / (k + 1) for k in range(min(places, 8))) for places in left]
+        assert filled == pytest.approx(expected, abs=0.05)
+        assert (looks.left <= 1 + 1e-9).all() and (looks.right >= -1e-12).all()
+    assert _welfare(pairs, smooth, 0.0)[0] == pytest.approx(_welfare(pairs, exact, 0.0)[0], abs=0.5)
+
+
+def test_welfare_refuses_what_it_cannot_use() -> None:
+    with pytest.raises(ValueError, match="alpha_welfare lies in"):
+        WelfareLists(1.5)
+    with pytest.raises(ValueError, match="whole numbers from 1"):
+        WelfareLists(0.5, steps=0)
+    pairs = _complete(1, 2, 2)
+    with pytest.raises(ValueError, match="left places must be 2"):
+        WelfareLists(0.5).fit(pairs, np.array([1]), np.array([1, 1]))
+
+
+def _complete(seed: int, n: int, m: int) -> Candidates:
+    rng = np.random.default_rng(seed)
+    rows, cols = (index.ravel() for index in np.indices((n, m)))
+    forth, back = rng.random((2, n * m))
+    return Candidates(np.arange(n), np.arange(m) + 100, rows, cols, forth, back, forth * back)

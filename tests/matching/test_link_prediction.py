@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from matching.lab.link_prediction.affinity import Affinity
 from matching.lab.link_prediction.places import describe
 from matching.lab.link_prediction.priors import (
     OPEN_FACETS,
@@ -21,6 +20,7 @@ from matching.lab.link_prediction.protocol import recover
 from matching.lab.link_prediction.ranker import TARGET_ENCODINGS, without_hubs
 from matching.lab.link_prediction.tables import OpenData, PairTable, TableError
 from matching.lab.link_prediction.target_encodings import (
+    Affinity,
     ChosenNearby,
     CountedTwice,
     Partnerships,

@@ -11,11 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from matching.lab.link_prediction.affinity import Affinity
 from matching.lab.link_prediction.pair_features import PairFeatures
 from matching.lab.link_prediction.places import Places
 from matching.lab.link_prediction.tables import OpenData
 from matching.lab.link_prediction.target_encodings import (
+    Affinity,
     ChosenCountries,
     ChosenNearby,
     ChosenSizes,

@@ -18,12 +18,16 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from backend.cities.models import Community
 from backend.cities.vocabularies import vocabulary
 from backend.lab.measures import take_measures
 from backend.lab.page import write_page
 from backend.lab.plots import Series, bars, histogram, reliability
+from backend.lab.simulation import ABLATIONS, STATED
 from backend.lab.workflow_races import run_rounds
 from matching.lab.link_prediction.tables import Row
+from matching.lab.simulation import RULES
+from matching.lab.tastes import TASTES
 from tests.factories import (
     CommunityFactory,
     DecisionFactory,
@@ -84,12 +88,14 @@ def test_page_needs_no_other_file_and_is_the_same_for_the_same_world(world: None
         and "@import" not in page
     )
     for heading in (
-        "Recovering real partnerships",
+        "The kept promise",
         "A simulated market",
+        "Rules of allocation",
         "Exposure by size",
         "Calibration",
         "Coverage",
-        "Ablations",
+        "What each kind of fit adds",
+        "Recovering real partnerships",
     ):
         assert heading in page
 
@@ -99,14 +105,22 @@ def test_page_shows_the_measures_that_were_taken(world: None) -> None:
     page = write_page(measures)
     simulation = measures.simulation
     assert (simulation.left, simulation.right, simulation.eligible) == (4, 9, 1.0)
-    for shown in (*simulation.ways.values(), *simulation.ways_unfiltered.values()):
-        assert f"<td>{shown.mutual_interests:.1f}</td><td>{shown.exposure_gini:.3f}</td>" in page
+    assert list(simulation.tastes) == [*TASTES, STATED] and list(simulation.rules) == list(TASTES)
+    for ways in simulation.tastes.values():
+        for shown in ways.values():
+            cells = f"{shown.mutual_interests:.1f}</td><td>{shown.if_all_is_read:.0f}"
+            assert f"<td>{cells}</td><td>{shown.exposure_gini:.3f}</td>" in page
     assert sum(band.communities for band in simulation.sizes) == 13
     assert all(sum(side) == pytest.approx(1.0) for side in simulation.coverage)
-    assert (
-        set(simulation.fusions) == {"harmonic", "product", "min", "mean"}
-        and simulation.fusions["harmonic"][0] == simulation.ways["harmonic"]
-    )
+    known = {"random", "mean", "lifts", "no_allocation", *ABLATIONS}
+    assert set(simulation.tastes[STATED]) == known
+    assert set(simulation.tastes["needs"]) == {*known, "taste_known"}
+    assert set(simulation.rules["ties"]) == {*RULES, "suggested"}
+    assert simulation.rules["ties"]["suggested"] == simulation.tastes["ties"]["lifts"]
+    assert set(simulation.facets) >= {"needs_offers", "ties"}
+    assert "distance" not in simulation.facets
+    for of in measures.kept_promise.values():
+        assert f"<td>{of.pairs:,}</td><td>{of.needs_met['left']:.2f}</td>" in page
     assert "Not measured in this report" in page and "these answers are simulated" in page
     drawn = simulation.answers
     assert drawn.count == sum(count for count, _, _ in drawn.bins) > 0 and 0 < drawn.brier < 0.5
@@ -133,11 +147,17 @@ def test_command_writes_the_page_or_says_why_not(world: None, tmp_path: Path) ->
     out = tmp_path / "report.html"
     said = StringIO()
     call_command("report_matching", "--out", str(out), stdout=said)
-    shown = take_measures().simulation.ways["allocated"]
-    [line] = [
-        line for line in said.getvalue().splitlines() if line.startswith("Allocated under capacity")
+    measures = take_measures()
+    shown = measures.simulation.tastes["needs"]["lifts"]
+    promise = measures.kept_promise["suggestions"]
+    lines = said.getvalue().splitlines()
+    ranked = next(line for line in lines if line.startswith("Lifts, as the service ranks"))
+    assert ranked.split()[5] == f"{shown.mutual_interests:.1f}"
+    kept = next(line for line in lines if line.startswith("Suggestions")).split()
+    assert kept[1] == f"{promise.pairs:,}" and kept[4:6] == [
+        f"{promise.both:.2f}",
+        f"{promise.neither:.2f}",
     ]
-    assert line.split()[3:5] == [f"{shown.mutual_interests:.1f}", f"{shown.exposure_gini:.3f}"]
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
     with pytest.raises(CommandError, match="go together"):
         call_command("report_matching", "--out", str(out), "--data", str(tmp_path))
@@ -153,6 +173,51 @@ def test_command_writes_the_page_or_says_why_not(world: None, tmp_path: Path) ->
         )
     with pytest.raises(CommandError, match="cannot be written"):
         call_command("report_matching", "--out", str(tmp_path / "none" / "x.html"))
+
+
+def test_json_prints_the_market_and_the_kept_promise(
+    world: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = StringIO()
+    call_command("report_matching", "--json", stdout=said)
+    found = json.loads(said.getvalue())
+    assert list(tmp_path.iterdir()) == []
+    promise = found["kept_promise"]
+    assert list(promise) == ["suggestions", "random", "mean", "oracle"]
+    for of in promise.values():
+        assert {"both", "neither", "two", "needs_met", "first_reason", "caveat"} <= of.keys()
+        assert 0 <= of["both"] + of["neither"] <= 1 and set(of["by_direction"]) == {"left", "right"}
+    assert promise["oracle"]["both"] >= promise["random"]["both"]
+    assert promise["suggestions"]["contradictions"] == 0
+    assert found["market"]["tastes"]["needs"]["lifts"]["mutual_interests"] > 0
+    assert found["market"]["rules"]["needs"]["nash"]["envy"] >= 0
+    with pytest.raises(CommandError, match="add --out FILE"):
+        call_command("report_matching", "--json", "--data", str(tmp_path), "--train", "x.csv")
+
+
+def test_open_suggestions_are_counted_with_the_reasons_that_are_kept(world: None) -> None:
+    a, b = (
+        Community.objects.filter(country_id="US").first(),
+        Community.objects.filter(country_id="JP").first(),
+    )
+    reasons = [
+        {"facet": "needs_offers", "share": 0.3, "similarity": 0.5, "lift": 1.2},
+        {"facet": "ties", "share": -0.1, "similarity": 0.0, "lift": -0.2},
+    ]
+    suggestion = SuggestionFactory(
+        pair=PairFactory(a=a, b=b),
+        a_reasons={"contributions": reasons, "caveat": "ties"},
+        b_reasons={"contributions": reasons[:1], "caveat": "needs_offers"},
+    )
+    found = take_measures().kept_promise["suggestions"]
+    assert (found.pairs, found.contradictions) == (1, 1)
+    assert found.first_reason == {"needs_offers": 1.0}
+    assert found.by_direction["left"].caveat == {"ties": 1.0}
+    assert found.by_direction["right"].contradictions == 1
+    suggestion.status = "withdrawn"
+    suggestion.save()
+    assert take_measures().kept_promise["suggestions"].pairs > 1
 
 
 def test_command_on_an_empty_service_says_what_is_missing(db: None, tmp_path: Path) -> None:

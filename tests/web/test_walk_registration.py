@@ -163,8 +163,11 @@ class Newcomer(Visitor):
         for name, text in texts.items():
             self.write(f'[name="{name}"]', text)
         for name, values in choices.items():
-            for value in values:
-                self.page.check(f'input[name="{name}"][value="{value}"]')
+            for at, value in enumerate(values, start=1):
+                if self.page.locator(f"select#{name}-1").count():
+                    self.page.select_option(f"#{name}-{at}", value)
+                else:
+                    self.page.check(f'input[name="{name}"][value="{value}"]')
                 self.clicks += 1
 
     def tell(self, story: str, language: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from itertools import zip_longest
 
 import pytest
 
@@ -65,11 +66,12 @@ def publish_through_the_page(official: Visitor, role: CommunityRole) -> float:
     """Changes needs, offers and languages, checks, publishes; the moment of the last click."""
     page = official.page
     official.open(url("profile_group", role.community_id, "needs_offers"))
-    for box in page.query_selector_all("#needs input:checked, #offers input:checked"):
+    for box in page.query_selector_all("#offers input:checked"):
         box.uncheck()
-    for name, codes in (("needs", NEEDS), ("offers", OFFERS)):
-        for code in codes:
-            page.check(f'input[name="{name}"][value="{code}"]')
+    for place, code in zip_longest(page.query_selector_all("#needs select"), NEEDS, fillvalue=""):
+        place.select_option(code)
+    for code in OFFERS:
+        page.check(f'input[name="offers"][value="{code}"]')
     page.click("text=Save and go back to the overview")
     official.open(url("profile_group", role.community_id, "languages"))
     page.locator('input[name="working"]').nth(1).fill("English")

@@ -329,6 +329,9 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _draw_answers(traits: frozenset[str], rng: random.Random) -> dict[str, list[str]]:
+    """Codes in the order in which they were drawn: what weighs most here, such as a need that
+    follows from a challenge, mostly comes first.
+    """
     sectors = draw(rng, weights_for("sectors", traits), rng.randint(3, 6))
     challenges = draw(rng, weights_for("challenges", traits), rng.randint(2, 5))
     offers, needs = weights_for("offers", traits), weights_for("needs", traits)

@@ -218,8 +218,10 @@ def group_page(request: HttpRequest, community_id: int, group: str) -> HttpRespo
 
 def _after_saving(request: HttpRequest, community_id: int, group: Group) -> HttpResponse:
     following = _neighbour(group, 1)
-    if "more" in request.POST or "move" in request.POST:
-        return redirect("web:profile_group", community_id, group.code)
+    if "more" in request.POST or "move" in request.POST:  # the page again, at the same question
+        asked = (request.POST.get("more") or request.POST.get("move", "")).partition(".")[0]
+        here = f"#{asked}" if asked in {question.name for question in group.fields} else ""
+        return redirect(reverse("web:profile_group", args=[community_id, group.code]) + here)
     if "preview" in request.POST:
         return redirect("web:profile_preview", community_id)
     if "next" in request.POST and following is not None:

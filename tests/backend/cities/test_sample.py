@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 
 import backend.wsgi
 from backend.cities.models import Community
+from backend.cities.profile_schema import MOST_TOPICS
 from backend.cities.profile_validation import check_document
 from backend.cities.sample import holds_sample_accounts, refuse_sample_in_production
 from backend.cities.sample.documents import (
@@ -199,6 +200,17 @@ def test_what_places_face_follows_climate_ground_and_size() -> None:
 def test_needs_and_offers_never_share_a_topic() -> None:
     for document in many(PORT) + many(UNKNOWN):
         assert not set(document["needs_offers"]["needs"]) & set(document["needs_offers"]["offers"])
+
+
+def test_needs_that_follow_from_challenges_mostly_come_first() -> None:
+    first = last = 0
+    for document in many(PORT) + many(DESERT) + many(VILLAGE):
+        faced = document.get("challenges", {}).get("challenges", ())
+        needs = document["needs_offers"]["needs"]
+        following = {t for c in faced for t in affinities()["needs_of_challenge"].get(c, ())}
+        first, last = first + (needs[0] in following), last + (needs[-1] in following)
+        assert len(needs) <= MOST_TOPICS >= len(document["needs_offers"]["offers"])
+    assert first > 1.25 * last
 
 
 def test_facts_are_the_real_ones_and_unknown_stays_empty() -> None:

@@ -306,13 +306,18 @@ class _Computation:
         counts = self.allowed @ (self.cells @ holding).toarray()  # (groups, values)
         offered = encoded.offered[present[first]].T
         seeker = self.seekers[number].seeker
-        alike = np.stack([self.group.astype(np.uint64), row_hashes(seeker)])
-        _, first, back = np.unique(alike, axis=1, return_index=True, return_inverse=True)
-        found = np.zeros((3, len(first)))
-        for at in range(0, len(first), _CHUNK):
+        _, one, kind = np.unique(row_hashes(seeker), return_index=True, return_inverse=True)
+        values = (seeker[one] @ offered).astype(np.float64)  # (kinds of choosers, values)
+        order = np.argsort(-values, axis=1, kind="stable")
+        values = np.take_along_axis(values, order, axis=1)
+        alike = kind.ravel() * len(counts) + self.group
+        alike, back = np.unique(alike, return_inverse=True)
+        kind, group = np.divmod(alike, len(counts))
+        found = np.zeros((3, len(alike)))
+        for at in range(0, len(alike), _CHUNK):
             rows = slice(at, at + _CHUNK)
-            values = seeker[first[rows]] @ offered
-            found[:, rows] = _weighted(values, counts[self.group[first[rows]]])
+            often = counts[group[rows][:, None], order[kind[rows]]]
+            found[:, rows] = _weighted(values[kind[rows]], often)
         best, top, quarter = found[:, back.ravel()]
         return best, top, quarter
 
@@ -323,12 +328,9 @@ def _place(share: float, counts: IntArray) -> IntArray:
     return places
 
 
-def _weighted(values: npt.NDArray[np.floating], counts: Float64) -> Float64:
-    """(3, n): best, mean of the best few, and lower quartile of values (n, v) that occur so often;
-    0 where nothing occurs."""
-    order = np.argsort(-values, axis=1, kind="stable")
-    ranked = np.take_along_axis(values, order, axis=1).astype(np.float64)
-    often = np.take_along_axis(counts, order, axis=1)
+def _weighted(ranked: Float64, often: Float64) -> Float64:
+    """(3, n): best, mean of the best few, and lower quartile of values (n, v), largest first, that
+    occur so often; 0 where nothing occurs."""
     total = often.sum(axis=1)
     upto = np.cumsum(often, axis=1)
     few = np.maximum(np.ceil(BEST * total), 1.0)[:, None]

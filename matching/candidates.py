@@ -4,8 +4,9 @@ a pair on what is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -181,6 +182,45 @@ class Eligibility:
         return np.array(sorted(a * len(col) + b for a, b in known), dtype=np.int64)
 
 
+class _Places:
+    """The places of one side, so that the rules on places are asked of all of them at once."""
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        countries, regions = zip(*places, strict=True) if places else ((), ())
+        self._country, self.countries = _numbers(countries)
+        self._region, self.regions = _numbers(regions)
+
+    def accepted(self, record: ProfileRecord, barred: Collection[str]) -> BoolArray:
+        """(places,) bool: those that ``_place_objections`` and a bar ("*": any) do not refuse."""
+        sought = record.sought
+        refused = {record.country, *sought.excluded_countries, *_closed(record), *barred}
+        if "*" in refused:
+            return np.zeros(len(self.countries), dtype=np.bool_)
+        accepted = ~self._country_in(refused)
+        if sought.countries or sought.regions:
+            wanted = self._country_in(sought.countries)
+            if sought.regions:
+                wanted |= self._in(self._region, self.regions, {None, *sought.regions})
+            accepted &= wanted
+        return accepted
+
+    def _country_in(self, countries: Collection[str]) -> BoolArray:
+        return self._in(self._country, self.countries, countries)
+
+    @staticmethod
+    def _in(number: Mapping[Any, int], of: IntArray, codes: Collection[str | None]) -> BoolArray:
+        chosen = np.zeros(len(number) + 1, dtype=np.bool_)
+        chosen[[number[code] for code in codes if code in number]] = True
+        return np.asarray(chosen[of])
+
+
+def _numbers(codes: Sequence[str | None]) -> tuple[dict[str | None, int], IntArray]:
+    """A number for each distinct code, and the numbers of all."""
+    number: dict[str | None, int] = {}
+    numbers = [number.setdefault(code, len(number)) for code in codes]
+    return number, np.array(numbers, dtype=np.int64)
+
+
 def _places(records: Sequence[ProfileRecord]) -> dict[Place, int]:
     places: dict[Place, int] = {}
     for record in records:
@@ -195,13 +235,12 @@ def _rules(
     forms: dict[str, int],
 ) -> _Rules:
     accepted: dict[object, BoolArray] = {}
+    table = _Places(others)
     accepts = np.ones((len(records), len(others)), dtype=np.bool_)
     for at, record in enumerate(records):
         wish = _place_wish(record)
         if wish not in accepted:
-            accepted[wish] = np.array(
-                [not any(_place_objections(record, *place)) for place in others], dtype=np.bool_
-            )
+            accepted[wish] = table.accepted(record, ())
         accepts[at] = accepted[wish]
     count = len(records)
     countries = {
@@ -312,9 +351,7 @@ class OwnWishes:
         for at, record in enumerate(wishes):
             key = _place_wish(record)
             if key not in takes:
-                takes[key] = np.array(
-                    [self._takes(record, side, *place) for place in seen.places], dtype=np.bool_
-                )[seen.place[kinds]]
+                takes[key] = self._takes(record, side, seen)[seen.place[kinds]]
             allowed[at] = takes[key] & seen.within(record.sought, kinds)
         return Groups(of_chooser, allowed, cell)
 
@@ -323,17 +360,21 @@ class OwnWishes:
         groups = self.groups([record], side)
         return np.asarray(groups.allowed[0, groups.cell])
 
-    def _takes(self, record: ProfileRecord, side: str, country: str, region: str | None) -> bool:
-        left, right = (record.country, country) if side == "left" else (country, record.country)
-        barred = {(left, right), ("*", right)} & self._barred
-        return not barred and not any(_place_objections(record, country, region))
+    def _takes(self, record: ProfileRecord, side: str, seen: _Seen) -> BoolArray:
+        mine = {record.country, "*"}
+        barred = (
+            {right for left, right in self._barred if left in mine}
+            if side == "left"
+            else {left for left, right in self._barred if right == record.country}
+        )
+        return seen.places.accepted(record, barred)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """What others' wishes look at in the communities of one side."""
 
-    places: tuple[Place, ...]
+    places: _Places
     place: IntArray  # (n,)
     population: npt.NDArray[np.float64]  # NaN unknown
     has_us_sister: BoolArray
@@ -342,7 +383,7 @@ class _Seen:
     def of(cls, records: Sequence[ProfileRecord]) -> _Seen:
         places, count = _places(records), len(records)
         return cls(
-            tuple(places),
+            _Places(places),
             np.fromiter((places[r.country, r.region] for r in records), np.int64, count),
             _known((r.population for r in records), np.nan, count),
             np.fromiter((r.has_us_sister for r in records), np.bool_, count),
@@ -361,7 +402,7 @@ class _Seen:
             at_most = np.searchsorted(np.array(highs), self.population, side="left")
             keys += [np.where(unknown, -1, at_least), np.where(unknown, -1, at_most)]
         if len(keys) == 1:
-            first = np.full(len(self.places), -1)
+            first = np.full(len(self.places.countries), -1)
             first[self.place[::-1]] = np.arange(len(self.place))[::-1]
             return self.place, first
         _, first, cell = np.unique(np.stack(keys), axis=1, return_index=True, return_inverse=True)

@@ -23,9 +23,9 @@ from backend.introductions.models import Agreement, Introduction, Partnership
 from backend.outbox.queries import trail
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Decision, Suggestion, Vote
-from backend.suggestions.pair_text import caveat_sentence, reason_sentences
+from backend.suggestions.pair_text import PairText, pair_text
 from backend.suggestions.reviews import votes_on
-from backend.suggestions.sides import Fit, sides_of
+from backend.suggestions.sides import sides_of
 
 SHAPE = 1
 _SENTENCES = 5
@@ -85,37 +85,28 @@ def _reasons(suggestion: Suggestion) -> list[dict[str, Any]]:
     """Each side's reasons for choosing the other: as figures, and as sentences in every
     language.
     """
+    sides = sides_of(suggestion)
+    words = {}
+    for code, _label in settings.LANGUAGES:
+        with translation.override(code):
+            words[code] = pair_text(sides[0].fit, sides[1].fit, read_by="both")
     return [
         {
             "community_id": side.community_id,
             "preference": side.fit.preference,
             "coverage": side.fit.coverage,
             "rank": side.value("rank"),
-            "sentences": _in_every_language(side.fit),
-            "caveat": {code: _caveat(side.fit, code) for code, _label in settings.LANGUAGES},
+            "sentences": {code: _sentences(pair, at) for code, pair in words.items()},
+            "caveat": {code: str(pair.sides[at].said.caveat or "") for code, pair in words.items()},
             "figures": side.fit.reasons,
         }
-        for side in sides_of(suggestion)
+        for at, side in enumerate(sides)
     ]
 
 
-def _in_every_language(fit: Fit) -> dict[str, list[str]]:
-    sentences = {}
-    for code, _label in settings.LANGUAGES:
-        with translation.override(code):
-            sentences[code] = reason_sentences(
-                fit.reasons,
-                own=fit.community.name,
-                other=fit.other.name,
-                language=code,
-                limit=_SENTENCES,
-            )
-    return sentences
-
-
-def _caveat(fit: Fit, language: str) -> str:
-    with translation.override(language):
-        return str(caveat_sentence(fit.reasons, other=fit.other.name))
+def _sentences(pair: PairText, side: int) -> list[str]:
+    """What one side gains, then what the two have in common."""
+    return [str(said) for said in (*pair.sides[side].said.gains, *pair.in_common)][:_SENTENCES]
 
 
 def _votes(suggestion: Suggestion) -> Iterable[Vote]:
@@ -155,7 +146,7 @@ def _step(event: Any) -> dict[str, Any]:
 
 def rationale_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
     """What a reader may see of it: staff everything, a side everything but the other's votes,
-    comments and earlier answers.
+    comments, earlier answers, and counts of its candidates, which rest on its wishes.
 
     Of the other side's decisions only that it was interested is shown, which both have known since
     the introduction.
@@ -165,6 +156,9 @@ def rationale_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
         entry.pop("by_id", None)
     if not why or side is None:
         return why
+    for part in why["reasons"]:
+        if part["community_id"] != side:
+            part["figures"] = _without_counts(part["figures"])
     why["votes"] = [vote for vote in why["votes"] if vote["community_id"] == side]
     why["decisions"] = [
         decision
@@ -174,6 +168,14 @@ def rationale_for(partnership: Partnership, side: int | None) -> dict[str, Any]:
         if decision["community_id"] == side or decision["answer"] == Decision.Answer.INTERESTED
     ]
     return why
+
+
+def _without_counts(figures: dict[str, Any]) -> dict[str, Any]:
+    contributions = [
+        row | {"items": [item[:2] for item in row.get("items", ())]}
+        for row in figures.get("contributions", ())
+    ]
+    return figures | {"contributions": contributions}
 
 
 _LISTS = ("votes", "decisions", "history")

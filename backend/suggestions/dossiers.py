@@ -30,7 +30,8 @@ from backend.cities.vocabularies import label
 from backend.common.dates import database_now
 from backend.common.formatting import comma_list
 from backend.common.pdf import render_pdf
-from backend.suggestions.pair_text import PlacesApart, places_apart, texts_for_side
+from backend.suggestions.pair_text import text_for_side
+from backend.suggestions.public_facts import PlacesApart, places_apart
 from backend.suggestions.queries import SuggestionForSide, suggestion_for
 
 Fact = tuple[str, str, str]
@@ -41,12 +42,14 @@ def dossier_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
     view = suggestion_for(reader, suggestion_id)
     today = database_now().date()
     apart = places_apart(view.own, view.other, today)
+    pair = text_for_side(view, today)
     return {
         "community_id": view.own.pk,
         "view": view,
         "own_local": _local_name(view.own),
         "other_local": _local_name(view.other),
-        "sides": texts_for_side(view),
+        "pair": pair,
+        "sides": pair.sides,
         "apart": apart,
         "facts": _facts(view, apart),
         "next_steps": _next_steps(view),

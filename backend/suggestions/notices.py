@@ -18,12 +18,13 @@ from backend.cities.notices import (
     to_curators,
     to_sides,
 )
-from backend.common.formatting import comma_list
 from backend.notifications.models import Notification
 from backend.notifications.notices import MessageText, community_page, notice
 from backend.outbox.models import Event
 from backend.outbox.topics import Topic
 from backend.suggestions.models import Pair, SetAsideVote, Suggestion
+from backend.suggestions.pair_text import pair_text
+from backend.suggestions.sides import SuggestionSide, side_of
 
 MOST_NAMED = 5  # suggestions that one message names
 
@@ -61,6 +62,21 @@ def _new_suggestions_recipients(event: Event) -> list[Notification]:
     ]
 
 
+_COMMUNITIES = tuple(
+    f"pair__{side}__{row}"
+    for side in "ab"
+    for row in ("country", "place", "profile__current_version")
+)
+
+
+def _named_with_its_gain(own: SuggestionSide) -> str:
+    """The other community, and the first thing that the own one gains from it."""
+    fit, back = own.fit, own.other.fit
+    gains = pair_text(fit, back, read_by="first").sides[0].said.gains
+    name = f"{fit.other.name} ({fit.other.country.label})"
+    return _("%(name)s: %(gain)s") % {"name": name, "gain": gains[0]} if gains else f"{name}."
+
+
 @notice(
     "new_suggestions",
     gettext_lazy("New suggested partners"),
@@ -73,11 +89,10 @@ def _new_suggestions(notification: Notification) -> MessageText:
     found = (
         Suggestion.objects.visible_to_communities()
         .filter(pk__in=notification.payload["suggestions"])
-        .select_related("pair__a__country", "pair__b__country")
+        .select_related(*_COMMUNITIES)
         .order_by("-score", "id")[:MOST_NAMED]
     )
-    sides = [s.pair.b if s.pair.a_id == notification.community_id else s.pair.a for s in found]
-    names = comma_list(f"{side.name} ({side.country.label})" for side in sides)
+    own_sides = [side_of(suggestion, notification.community_id or 0) for suggestion in found]
     return MessageText(
         ngettext("%(count)d new suggested partner", "%(count)d new suggested partners", count)
         % {"count": count},
@@ -88,7 +103,7 @@ def _new_suggestions(notification: Notification) -> MessageText:
                 count,
             )
             % {"own": own_name(notification), "count": count},
-            *([_("Among them: %(names)s.") % {"names": names}] if names else []),
+            *map(_named_with_its_gain, own_sides),
             _(
                 "Each comes with its reasons for both sides. Neither side sees the other's answer"
                 " before both are interested."

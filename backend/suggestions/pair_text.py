@@ -1,229 +1,494 @@
-"""A pair in words: reasons for the partner from each side, the one caveat, and where they lie."""
+"""A pair in words: what each side gains, what the two have in common, what makes it possible, and
+the one caveat.
+
+Both sides' words come from one function, ``pair_statements``, from both explanations and from what
+both profiles say in public. An explanation decides which facts are worth a sentence, and in which
+order; a sentence is made only where the profiles hold its fact today. So no sentence contradicts
+another, whichever side it is said of.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import asin, cos, radians, sin, sqrt
-from typing import Any
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
-from django.utils.translation import get_language, ngettext
-from django.utils.translation import gettext as _
+from django.utils.formats import number_format
+from django.utils.translation import ngettext
 
-from backend.cities.facets import FACET_LABELS, facet_words
+from backend.cities.facets import (
+    CAVEATS,
+    CLIMATES,
+    FACET_LABELS,
+    FACETS,
+    GAINS,
+    IN_COMMON,
+    NOT_COUNTED,
+    NOT_KNOWN,
+    NOT_SAID,
+    POSSIBLE,
+    Sentence,
+    in_sentence,
+    item_label,
+    listed,
+)
 from backend.cities.models import Community
 from backend.cities.models.places import country_name
-from backend.cities.vocabularies import label
+from backend.cities.vocabularies import challenge_answers, near_topics
+from backend.common.dates import database_now
 from backend.common.formatting import comma_list
-from backend.common.local_times import Season, known_zone, seasons
+from backend.suggestions.public_facts import (
+    DISJOINT,
+    Hours,
+    PublicFacts,
+    differ_in_size,
+    likenesses,
+    mentions,
+    public_facts,
+    shared_hours,
+)
 from backend.suggestions.queries import SuggestionForSide
 from backend.suggestions.sides import Fit
 
-_VOCABULARIES = {
-    "topic": "topics",
-    "challenge": "challenges",
-    "sector": "sectors",
-    "theme": "themes",
-    "institution": "institutions",
-    "language": "languages",
-    "tie": "tie_kinds",
-    "readiness": "readiness",
-}
+FEW_HOURS = 2.0
+SURE_HINT = 0.25  # a tie's similarity above which the heritage is more common than on average
+MOST_ITEMS, MOST_OF_A_KIND, MOST_IN_COMMON = 5, 2, 5
+
+# Who reads: the people of the first side, those of both, or staff. Counts rest on a side's own
+# wishes: they are for its own people and for staff.
+ReadBy = Literal["first", "both", "staff"]
 
 
-# Kinds of items that join a wanted code and an offer: the vocabulary of the wanted code
-_RELATED = {"near_topic": "topics", "answer": "challenges"}
+def _number(value: float) -> str:
+    shown = round(value, 1)
+    whole = int(shown) if shown == int(shown) else shown
+    return str(number_format(whole, use_l10n=True, force_grouping=True))
 
 
-def _related_label(kind: str, value: str, language: str | None) -> str:
-    """An offer with the need that it is close to, or the challenge that it answers."""
-    wanted, _arrow, offer = value.partition(">")
-    words = {
-        "offer": label("topics", offer, language),
-        "wanted": _in_sentence(kind, label(_RELATED[kind], wanted, language), language),
-    }
-    if kind == "near_topic":
-        return _("%(offer)s, close to %(wanted)s") % words
-    return _("%(offer)s, which answers %(wanted)s") % words
+def _hours_in_words(hours: Hours) -> str:
+    low, high = _number(hours.least), _number(hours.most)
+    return low if low == high else f"{low}–{high}"
 
 
-def item_label(code: str, language: str | None = None) -> str:
-    """Words for an item such as ``topic:port_logistics``, ``near_topic:NEED>OFFER`` or
-    ``answer:CHALLENGE>OFFER``.
+@dataclass(frozen=True, slots=True)
+class NamedItem:
+    """One thing that a statement names. ``offered_by`` of the chooser's ``candidates`` bring the
+    same, or come as close; None where that is not counted or not the reader's to know.
     """
-    kind, _colon, value = code.partition(":")
-    if kind in _RELATED:
-        return _related_label(kind, value, language)
-    if kind == "tie_hint":  # open data name the country to which there are ties
-        return country_name(value, language)
-    vocabulary = _VOCABULARIES.get(kind)
-    return label(vocabulary, value, language) if vocabulary else value.replace("_", " ")
 
+    code: str
+    label: str
+    offered_by: int | None = None
+    candidates: int | None = None
 
-def _listed(items: list[Any], language: str | None) -> str:
-    """At most three items as words: "water management, tourism and ports"."""
-    words = [_in_sentence(code, item_label(code, language), language) for code, _part in items[:3]]
-    if len(words) < 2:
-        return "".join(words)
-    return _("%(first)s and %(last)s") % {"first": comma_list(words[:-1]), "last": words[-1]}
-
-
-def contribution_sentence(
-    contribution: Mapping[str, Any], *, other: str, own: str = "", language: str | None = None
-) -> str:
-    """One reason in words, to the side that has it ("you"), or naming that side as ``own``."""
-    words = facet_words(contribution["facet"])
-    stated = [item for item in contribution["items"] if not item[0].startswith("tie_hint:")]
-    named = _listed(stated, language)
-    reason = (named and words.reason_named) or words.reason
-    if reason is None:
-        return str(words.label)
-    sentence = reason.to_others if own else reason.to_side
-    return str(sentence) % {"own": own, "other": other, "items": named}
-
-
-def _in_sentence(code: str, words: str, language: str | None) -> str:
-    """English labels lose their capital within a sentence, except languages and abbreviations."""
-    keeps = (
-        not (language or get_language() or "en").startswith("en")
-        or code.startswith("language:")
-        or words[1:2].isupper()
-    )
-    return words if keeps else words[:1].lower() + words[1:]
-
-
-def reason_sentences(
-    reasons: Mapping[str, Any],
-    *,
-    other: str,
-    own: str = "",
-    language: str | None = None,
-    limit: int = 3,
-) -> list[str]:
-    """The strongest reasons in words, largest share first; facets that add next to nothing are no
-    reasons.
-
-    ``own`` names the side that has the reasons where the reader is somebody else; without it the
-    reader is addressed.
-    """
-    strong = [
-        c
-        for c in reasons.get("contributions", ())
-        if c["facet"] != "prior"
-        and c["similarity"] is not None
-        and c["similarity"] >= facet_words(c["facet"]).reason_threshold
-        and c["share"] >= 0.02
-    ]
-    return [
-        contribution_sentence(c, other=other, own=own, language=language) for c in strong[:limit]
-    ]
-
-
-def caveat_sentence(reasons: Mapping[str, Any], *, other: str) -> str:
-    """The one caveat that a reader should know; empty where there is none."""
-    caveat = reasons.get("caveat")
-    if caveat == "coverage":
-        count = len(reasons.get("missing", ()))
+    @property
+    def words(self) -> str:
+        """ "port logistics (3 of 60 candidates)"."""
+        words = in_sentence(self.code, self.label)
+        if self.offered_by is None or not self.candidates:
+            return words
         return ngettext(
+            "%(item)s (%(count)s of %(candidates)s candidate)",
+            "%(item)s (%(count)s of %(candidates)s candidates)",
+            self.candidates,
+        ) % {
+            "item": words,
+            "count": _number(self.offered_by),
+            "candidates": _number(self.candidates),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One true fact about a pair, in words. ``code`` is a key of the tables in
+    ``backend.cities.facets``.
+    """
+
+    code: str
+    words: str
+    items: tuple[NamedItem, ...] = ()
+
+    def __str__(self) -> str:
+        return self.words
+
+
+class _Contribution(NamedTuple):
+    share: float
+    similarity: float
+    items: tuple[NamedItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """One side of a pair: what is public of it, and why it would choose the other, as JSON."""
+
+    facts: PublicFacts
+    reasons: Mapping[str, Any]
+
+    def contributions(self, *, counted: bool) -> dict[str, _Contribution]:
+        """By facet, largest share first. Explanations stored before there were lifts read alike:
+        their items have no counts.
+        """
+        found = {}
+        for row in self.reasons.get("contributions") or ():
+            items = tuple(
+                NamedItem(code, item_label(code), *(counts[:2] if counted else ()))
+                for code, _part, *counts in row.get("items") or ()
+            )
+            found[row["facet"]] = _Contribution(
+                row.get("share") or 0.0, row.get("similarity") or 0.0, items
+            )
+        return dict(sorted(found.items(), key=lambda entry: -entry[1].share))
+
+
+@dataclass(frozen=True, slots=True)
+class SideStatements:
+    """What is said of one side. The three lists of facets differ in why they are silent: nothing is
+    known of this side, nothing of the other, or the side gives them no weight.
+    """
+
+    gains: tuple[Statement, ...]
+    caveat: Statement | None
+    missing_own: tuple[str, ...]
+    missing_other: tuple[str, ...]
+    not_counted: tuple[str, ...]
+    gaps: tuple[str, ...]  # the first two lists in words
+    not_counted_words: str  # empty: everything counts
+
+
+@dataclass(frozen=True, slots=True)
+class PairStatements:
+    """Both sides' statements, and those that are true of the two together."""
+
+    sides: tuple[SideStatements, SideStatements]
+    in_common: tuple[Statement, ...]
+    possible: tuple[Statement, ...]
+
+
+def pair_statements(
+    first: Chooser, second: Chooser, hours: Hours | None, read_by: ReadBy
+) -> PairStatements:
+    """Everything that is said of a pair, from these arguments and the reader's language alone."""
+    forth = _Voice(first, second, hours, addressed=read_by == "first", counted=read_by != "both")
+    back = _Voice(second, first, hours, addressed=False, counted=read_by == "staff")
+    caveats = forth.caveat(), back.caveat()
+    shown = {caveat.code for caveat in caveats if caveat}
+    return PairStatements(
+        (forth.side(caveats[0]), back.side(caveats[1])),
+        tuple(_in_common(forth, back))[:MOST_IN_COMMON],
+        tuple(statement for hides, statement in forth.possible() if hides.isdisjoint(shown)),
+    )
+
+
+class _Voice:
+    """What can be said of one side, ``me``, about the other."""
+
+    def __init__(
+        self, own: Chooser, other: Chooser, hours: Hours | None, *, addressed: bool, counted: bool
+    ) -> None:
+        self.reasons, self.hours, self.addressed = own.reasons, hours, addressed
+        self.me, self.them = own.facts, other.facts
+        self.found = own.contributions(counted=counted)
+
+    def say(
+        self,
+        table: Mapping[str, Sentence],
+        code: str,
+        items: Iterable[NamedItem] = (),
+        **values: str,
+    ) -> Statement:
+        items = tuple(items)[:MOST_ITEMS]
+        words = self.words(table[code], listed([item.words for item in items]), **values)
+        return Statement(code, words, items)
+
+    def words(self, sentence: Sentence, items: str = "", **values: str) -> str:
+        names = {"own": self.me.name, "other": self.them.name, "items": items}
+        return str(sentence[not self.addressed]) % (names | values)
+
+    def side(self, caveat: Statement | None) -> SideStatements:
+        own, other = self.missing()
+        importances = self.me.importances
+        ignored = tuple(
+            facet
+            for facet in self.reasons.get("not_counted") or ()
+            if facet in FACETS and not importances.get(facet)
+        )
+        labels = [in_sentence(facet, str(FACET_LABELS[facet])) for facet in ignored]
+        return SideStatements(
+            tuple(self.gains()),
+            caveat,
+            own,
+            other,
+            ignored,
+            tuple(self._gaps(own, other)),
+            self.words(NOT_COUNTED, comma_list(labels)) if labels else "",
+        )
+
+    # Gains: exact offers first, then close ones, then by the largest share
+
+    def gains(self) -> Iterator[Statement]:
+        say = partial(self.say, GAINS)
+        yield from self._needs_met(say)
+        for facet, found in self.found.items():
+            if found.share > 0 and facet in _MAKERS:
+                yield from _MAKERS[facet](self, say)
+
+    def _needs_met(self, say: Any) -> Iterator[Statement]:
+        # Also where most candidates meet them: a need that is met is never silent
+        needs = self.found.get("needs_offers", _NO_CONTRIBUTION)
+        met = [
+            item
+            for kind, code, _offer, item in _parsed(needs.items)
+            if kind == "topic" and code in self.me.needs and code in self.them.offers
+        ]
+        if met:
+            yield say("needs_met", met)
+        if needs.share > 0:
+            close = [
+                (wanted, item)
+                for kind, wanted, offer, item in _parsed(needs.items)
+                if kind == "near_topic" and self._is_close(wanted, offer)
+            ]
+            yield from self._related(say, "need_nearly_met", "topic", close)
+
+    def _is_close(self, wanted: str, offer: str) -> bool:
+        return (
+            wanted in self.me.needs
+            and wanted not in self.them.offers
+            and offer in self.them.offers
+            and offer in near_topics().get(wanted, ())
+        )
+
+    def _related(
+        self, say: Any, code: str, kind: str, found: Sequence[tuple[str, NamedItem]]
+    ) -> Iterator[Statement]:
+        """One sentence for each wanted code, with the offer that comes close to it or helps."""
+        for wanted, item in found[:MOST_OF_A_KIND]:
+            offer = f"topic:{item.code.partition('>')[2]}"
+            name = f"{kind}:{wanted}"
+            named = NamedItem(offer, item_label(offer), item.offered_by, item.candidates)
+            yield say(code, [named], wanted=in_sentence(name, item_label(name)))
+
+    def _ties(self, say: Any) -> Iterator[Statement]:
+        for code, country, ties in (
+            ("ties_to_community", "", [t for t in self.me.ties if t.community_id == self.them.id]),
+            ("ties_to_country", self.them.country, self.me.ties_to(self.them.country)),
+        ):
+            kinds = dict.fromkeys(f"tie:{tie.kind}" for tie in ties)
+            items = [NamedItem(kind, item_label(kind)) for kind in kinds]
+            if items:
+                yield say(code, items, country=country and country_name(country))
+
+    def _challenges(self, say: Any) -> Iterator[Statement]:
+        parsed = list(_parsed(self.found["challenges"].items))
+        shared = [
+            item
+            for kind, code, _offer, item in parsed
+            if kind == "challenge" and code in self.me.challenges & self.them.challenges
+        ]
+        if shared:
+            yield say("challenges_shared", shared)
+        answered = [
+            (wanted, item)
+            for kind, wanted, offer, item in parsed
+            if kind == "answer"
+            and wanted in self.me.challenges
+            and offer in self.them.offers
+            and offer in challenge_answers().get(wanted, ())
+        ]
+        yield from self._related(say, "challenge_answered", "challenge", answered)
+
+    def is_hinted(self) -> bool:
+        """Whether open data alone let a tie be expected, for more reason than on average."""
+        ties = self.found.get("ties", _NO_CONTRIBUTION)
+        code = f"tie_hint:{self.them.country}"
+        sure = ties.share > 0 and ties.similarity > SURE_HINT
+        return sure and self.me.is_home and any(item.code == code for item in ties.items)
+
+    # What makes it possible, and the caveat
+
+    @property
+    def shared_languages(self) -> list[NamedItem]:
+        shared = sorted(f"language:{code}" for code in self.me.languages & self.them.languages)
+        return [NamedItem(code, item_label(code)) for code in shared]
+
+    def possible(self) -> Iterator[tuple[frozenset[str], Statement]]:
+        """Each with the caveats that say the same."""
+        say, languages = partial(self.say, POSSIBLE), frozenset({"languages"})
+        if self.shared_languages:
+            yield languages, say("languages", self.shared_languages)
+        elif self.me.languages and self.them.languages:
+            yield languages, say("no_language")
+        if self.hours:
+            code = "hours" if self.hours.most else "no_hours"
+            yield frozenset({"time_zone", "no_hours"}), say(code, hours=_hours_in_words(self.hours))
+
+    def caveat(self) -> Statement | None:
+        """What the explanation warns of, where the two profiles bear it out."""
+        code = self.reasons.get("caveat") or ""
+        if code == "coverage":
+            return self._coverage()
+        say = partial(self.say, CAVEATS)
+        if code == "time_zone" and self.hours and self.hours.most <= FEW_HOURS:
+            return say(code if self.hours.most else "no_hours", hours=_hours_in_words(self.hours))
+        if code == "readiness":
+            stated = sorted(name for name, how in self.them.readiness.items() if how != "yes")
+            lacking = [NamedItem(f"readiness:{n}", item_label(f"readiness:{n}")) for n in stated]
+            return say(code, lacking) if lacking else None
+        if code == "size" and differ_in_size(self.me, self.them):
+            mine, theirs = self.me.population or 0, self.them.population or 0
+            return say(code, first=_number(mine), second=_number(theirs))
+        disjoint = code in DISJOINT and DISJOINT[code](self.me, self.them)
+        return say(code) if disjoint else None
+
+    def _coverage(self) -> Statement | None:
+        count = sum(map(len, self.missing()))
+        if not count:
+            return None
+        words = ngettext(
             "%(count)d kind of fit could not be compared: data is missing.",
             "%(count)d kinds of fit could not be compared: data is missing.",
             count,
-        ) % {"count": count}
-    return str(facet_words(caveat).caveat) % {"other": other} if caveat else ""
+        )
+        return Statement("coverage", words % {"count": count})
+
+    # Gaps
+
+    def missing(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Facets that could not be compared because this side, or only the other, lacks data."""
+        lists = (self.reasons.get(key) or () for key in _MISSING)
+        named = dict.fromkeys(facet for of in lists for facet in of)
+        own = tuple(facet for facet in named if self.me.lacks(facet, chosen=False))
+        other = (f for f in named if f not in own and self.them.lacks(f, chosen=True))
+        return own, tuple(other)
+
+    def _gaps(self, own: Sequence[str], other: Sequence[str]) -> Iterator[str]:
+        asked = [(facet, str(FACETS[facet].asked)) for facet in own]
+        about = [(f, str(FACETS[f].asked_of_other or FACETS[f].asked)) for f in other]
+        them = {"own": self.them.name}
+        for table, addressed, found, values in (
+            (NOT_SAID, self.addressed, asked, {}),
+            (NOT_SAID, False, about, them),
+            (NOT_KNOWN, self.addressed, asked, {}),
+            (NOT_KNOWN, False, about, them),
+        ):
+            measured = table is NOT_KNOWN
+            words = [asks for facet, asks in found if FACETS[facet].measured is measured]
+            if words:
+                names = {"own": self.me.name, "items": comma_list(words)} | values
+                yield str(table[not addressed]) % names
 
 
-def closing_text(*, other: str) -> str:
-    """What a side reads when the time is over: the same words whatever anybody answered."""
-    return _(
-        "The time of this suggestion is over, and it did not lead to an introduction. That says "
-        "nothing about your community: most often "
-        "the other side has as many partners as it can look after, or no time just now. Thank you "
-        "for considering %(other)s."
-    ) % {"other": other}
+_MISSING = ("missing_own", "missing_other", "missing")  # the last one of before lifts
+_NO_CONTRIBUTION = _Contribution(0.0, 0.0, ())
+_MAKERS = {"ties": _Voice._ties, "challenges": _Voice._challenges}
+
+
+def _parsed(items: Iterable[NamedItem]) -> Iterator[tuple[str, str, str, NamedItem]]:
+    """Kind, code, the offer that comes close to it or helps (or empty), and the item."""
+    for item in items:
+        kind, _colon, value = item.code.partition(":")
+        code, _sign, offer = value.partition(">")
+        yield kind, code, offer, item
+
+
+# What the two have in common
+
+
+def _in_common(forth: _Voice, back: _Voice) -> Iterator[Statement]:
+    """Likenesses by which at least one of the two gains, the largest shares of both first."""
+    found = (forth.found, back.found)
+    shares = {
+        facet: [of.get(facet, _NO_CONTRIBUTION).share for of in found]
+        for facet in forth.found | back.found
+    }
+    for facet in sorted(shares, key=lambda name: (-sum(shares[name]), name)):
+        if max(shares[facet]) > 0:
+            yield from _alike(facet, forth, back)
+
+
+def _alike(facet: str, forth: _Voice, back: _Voice) -> Iterator[Statement]:
+    say = partial(forth.say, IN_COMMON)
+    if facet == "ties":
+        for voice in (forth, back):
+            if voice.is_hinted():
+                yield voice.say(IN_COMMON, "ties_hinted", country=country_name(voice.them.country))
+        return
+    if facet in ("sectors", "themes", "institutions"):
+        shared = getattr(forth.me, facet) & getattr(forth.them, facet)
+        items = (forth.found.get(facet) or back.found[facet]).items
+        named = [item for _kind, code, _offer, item in _parsed(items) if code in shared]
+        if named:
+            yield say(facet, named if forth.addressed else [_uncounted(item) for item in named])
+    if facet == "story":
+        spoken = mentions(forth.me.story) & mentions(forth.them.story)
+        labels = {item_label(code): code for code in sorted(spoken)}
+        named = [NamedItem(code, words) for words, code in sorted(labels.items())]
+        if named:
+            yield say(facet, named)
+    for likeness in likenesses(facet, forth.me, forth.them):
+        first, second = map(_number, likeness.numbers or (0, 0))
+        climate = str(CLIMATES[likeness.climate]) if likeness.climate else ""
+        yield say(likeness.code, climate=climate, first=first, second=second)
+
+
+def _uncounted(item: NamedItem) -> NamedItem:
+    return NamedItem(item.code, item.label)
+
+
+# From what is stored to what is shown
 
 
 @dataclass(frozen=True, slots=True)
 class SideText:
-    """One side of a pair: its reasons for the partner, the one caveat, and what is not known."""
+    """One side of a pair as it is shown."""
 
     community: Community
     letter: str  # "a" or "b": its colour
     preference: float
     coverage: float
-    reasons: list[str]
-    caveat: str
-    missing: list[str]
-
-
-def side_texts(first: Fit, second: Fit, *, first_reads: bool = False) -> list[SideText]:
-    """Both sides in words, ``first`` in colour a. ``first_reads``: the reader belongs to the first
-    side and is addressed as "you".
-    """
-    return [_side_text(first, "a", reads=first_reads), _side_text(second, "b", reads=False)]
-
-
-def texts_for_side(view: SuggestionForSide) -> list[SideText]:
-    """The reader's own side first."""
-    return side_texts(view.own_fit, view.other_fit, first_reads=True)
-
-
-def _side_text(fit: Fit, letter: str, *, reads: bool) -> SideText:
-    own = "" if reads else fit.community.name
-    missing = (name for name in fit.reasons.get("missing", ()) if name in FACET_LABELS)
-    return SideText(
-        community=fit.community,
-        letter=letter,
-        preference=fit.preference,
-        coverage=fit.coverage,
-        reasons=reason_sentences(fit.reasons, other=fit.other.name, own=own),
-        caveat=caveat_sentence(fit.reasons, other=fit.other.name),
-        missing=[str(FACET_LABELS[name]) for name in missing],
-    )
-
-
-EARTH_RADIUS_KM = 6371.0088
+    said: SideStatements
+    needs_met: int
 
 
 @dataclass(frozen=True, slots=True)
-class PlacesApart:
-    """Two communities on the map and on the clock. ``seasons`` is empty without a time zone."""
+class PairText:
+    """A pair as it is shown: both sides, and what is true of the two together."""
 
-    own: Community
-    other: Community
-    distance_km: int | None
-    seasons: list[Season]
-
-    @property
-    def both(self) -> list[Community]:
-        return [self.own, self.other]
+    read_by: ReadBy
+    sides: tuple[SideText, SideText]
+    in_common: tuple[Statement, ...]
+    possible: tuple[Statement, ...]
 
     @property
-    def on_map(self) -> bool:
-        return self.distance_km is not None
+    def has_counts(self) -> bool:
+        statements = (*self.in_common, *(s for side in self.sides for s in side.said.gains))
+        return any(item.candidates for statement in statements for item in statement.items)
 
 
-def distance_km(first: Community, second: Community) -> int | None:
-    """Great-circle distance in whole kilometres; None where a place has no coordinates.
-    https://en.wikipedia.org/wiki/Haversine_formula
+def pair_text(
+    first: Fit, second: Fit, *, read_by: ReadBy, today: dt.date | None = None
+) -> PairText:
+    """A pair in the reader's language, ``first`` in colour a; where ``read_by`` is "first", the
+    reader belongs to that side and is addressed as "you".
     """
-    if (
-        first.latitude is None
-        or first.longitude is None
-        or second.latitude is None
-        or second.longitude is None
-    ):
-        return None
-    lat1, lon1, lat2, lon2 = (
-        radians(value)
-        for value in (first.latitude, first.longitude, second.latitude, second.longitude)
+    a, b = (Chooser(public_facts(fit.community), fit.reasons) for fit in (first, second))
+    day = today or database_now().date()
+    hours = shared_hours(a.facts.timezone, b.facts.timezone, day)
+    found = pair_statements(a, b, hours, read_by)
+    sides = (
+        SideText(fit.community, letter, fit.preference, fit.coverage, said, _met(said))
+        for fit, letter, said in zip((first, second), "ab", found.sides, strict=True)
     )
-    chord = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2
-    return round(2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(chord))))
+    return PairText(read_by, (next(sides), next(sides)), found.in_common, found.possible)
 
 
-def places_apart(own: Community, other: Community, today: dt.date) -> PlacesApart:
-    here, there = known_zone(own.timezone), known_zone(other.timezone)
-    return PlacesApart(
-        own, other, distance_km(own, other), seasons(today, here, there) if here and there else []
-    )
+def _met(said: SideStatements) -> int:
+    return sum(len(gain.items) for gain in said.gains if gain.code == "needs_met")
+
+
+def text_for_side(view: SuggestionForSide, today: dt.date | None = None) -> PairText:
+    """A suggestion to the people of one side, which comes first."""
+    return pair_text(view.own_fit, view.other_fit, read_by="first", today=today)

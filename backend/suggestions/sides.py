@@ -238,3 +238,13 @@ def require_one_side(
     if acts_for_other(acts, community_id):
         own, other = (pair.a, pair.b) if pair.a_id == community_id else (pair.b, pair.a)
         raise ActsForOtherSide(by, pair, own, other)
+
+
+def closing_text(*, other: str) -> str:
+    """What a side reads when the time is over: the same words whatever anybody answered."""
+    return _(
+        "The time of this suggestion is over, and it did not lead to an introduction. That says "
+        "nothing about your community: most often "
+        "the other side has as many partners as it can look after, or no time just now. Thank you "
+        "for considering %(other)s."
+    ) % {"other": other}

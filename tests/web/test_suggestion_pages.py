@@ -7,7 +7,7 @@ import pytest
 from backend.cities.models import CommunityRole, Profile
 from backend.common.dates import database_now
 from backend.suggestions.models import Decision, Suggestion
-from tests.factories import CommunityRoleFactory
+from tests.factories import CommunityRoleFactory, ProfileVersionFactory, document
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, forms_of, one_line, url
 
@@ -20,24 +20,32 @@ REASONS = {
             "share": 0.4,
             "similarity": 0.8,
             "weight": 5.0,
-            "items": [["topic:water_management", 0.8]],
+            "items": [["topic:water_management", 0.8, 3, 60]],
         },
         {
             "facet": "languages",
             "share": 0.2,
             "similarity": 1.0,
             "weight": 1.0,
-            "items": [["language:en", 1.0]],
+            "items": [["language:en", 1.0, None, None]],
         },
         {"facet": "ties", "share": 0.0, "similarity": None, "weight": 1.0, "items": []},
     ],
-    "missing": ["ties"],
-    "caveat": "time_zone",
+    "missing_own": ["ties"],
+    "missing_other": [],
+    "not_counted": ["distance"],
+    "caveat": "readiness",
+    "gain": 0.3,
 }
+WATER = {"needs": ["water_management"], "offers": ["water_management"]}
 
 
 @pytest.fixture(autouse=True)
 def reasons(suggestion: Suggestion) -> None:
+    answers = document(needs_offers=WATER, readiness={"budget": "no"})
+    for side in (suggestion.pair.a, suggestion.pair.b):
+        side.profile.current_version = ProfileVersionFactory(profile=side.profile, data=answers)
+        side.profile.save()
     suggestion.a_reasons = suggestion.b_reasons = REASONS
     suggestion.save()
 
@@ -62,9 +70,11 @@ def test_suggestion_shows_reasons_of_each_side_and_the_caveat(
     suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
 ) -> None:
     html = sign_in(official.user).get(list_url(official)).text
-    assert "You need water management; Fernstadt offers it." in html
-    assert "Fernstadt needs water management; Homeport offers it." in html
-    assert "Your working hours hardly overlap." in html
+    assert "Fernstadt offers what you need: water management (3 of 60 candidates)." in html
+    assert "Homeport offers what Fernstadt needs: water management." in html
+    assert "Before you decide: Not fully in place at Fernstadt yet: first-year budget." in html
+    assert "You can work together in English." in html
+    assert "You have not said: ties." in html and "Could not be compared" not in html
     assert "60%" in html
     assert "1 suggestion waits for your answer." in html
 
@@ -73,8 +83,28 @@ def test_bars_have_their_table_and_gaps_are_gaps(
     suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
 ) -> None:
     html = one_line(sign_in(official.user).get(detail_url(official, suggestion)).text)
-    assert 'aria-label="Existing ties: Homeport –, Fernstadt –"' in html
+    assert 'aria-label="Existing ties: Homeport not known, Fernstadt not known"' in html
+    assert "Does not count for you: nearness." in html and "Nearness:" not in html
     assert re.search(r"Shared working language</th><td class=\"num\">100%</td>", html)
+
+
+def test_reasons_stored_before_lifts_are_still_a_page_without_counts(
+    suggestion: Suggestion, official: CommunityRole, sign_in: SignIn
+) -> None:
+    old = {key: REASONS[key] for key in ("preference", "coverage")}
+    old["contributions"] = [
+        {"facet": "needs_offers", "share": 0.4, "similarity": 0.8, "weight": 5.0}
+        | {"items": [["topic:water_management", 0.8]]},
+        {"facet": "prior", "share": 0.1, "similarity": 0.3, "weight": 1.0, "items": []},
+    ]
+    Suggestion.objects.update(a_reasons=old | {"missing": ["ties"], "caveat": "ties"}, b_reasons={})
+    reader = sign_in(official.user)
+    compared = f"{url('suggestion_compare', official.community_id)}?s={suggestion.pk}"
+    dossier = url("dossier", official.community_id, suggestion.pk)
+    for page in (list_url(official), detail_url(official, suggestion), dossier, compared):
+        response = reader.get(page, follow=True)
+        assert response.status_code == 200
+        assert "Fernstadt offers what you need: water management." in response.text
 
 
 @pytest.mark.parametrize("answers", [["interested"], ["declined"], ["interested", "withdrawn"]])

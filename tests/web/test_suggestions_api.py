@@ -19,7 +19,14 @@ from backend.suggestions.models import Decision, ShortlistEntry, Suggestion, Vot
 from backend.suggestions.services import answer_suggestion, cast_vote, hold, undo_answer
 from backend.suggestions.services.curation import set_exclusion_rule
 from tests.actors import World
-from tests.factories import CommunityFactory, PairFactory, SuggestionFactory, VoteFactory
+from tests.factories import (
+    CommunityFactory,
+    PairFactory,
+    ProfileVersionFactory,
+    SuggestionFactory,
+    VoteFactory,
+    document,
+)
 from tests.web.html_forms import forms_of, url
 
 JSON = "application/json"
@@ -129,27 +136,53 @@ def test_staff_see_both_answers_and_reasons_in_words(world: World) -> None:
         "share": 0.4,
         "similarity": 0.9,
         "weight": 0.3,
-        "items": [["topic:water_management", 0.4]],
+        "lift": 1.2,
+        "items": [["topic:water_management", 0.4, 3, 60]],
     }
     reasons = {
         "preference": 0.6,
         "coverage": 0.8,
         "contributions": [contribution],
-        "missing": ["ties"],
+        "missing_own": ["ties"],
+        "missing_other": ["story"],
+        "not_counted": ["distance"],
         "caveat": "coverage",
     }
-    suggestion = world.released(a_reasons=reasons)
+    for side in (world.a, world.b):
+        water = {"needs": ["water_management"], "offers": ["water_management"]}
+        answers = document(needs_offers=water)
+        side.profile.current_version = ProfileVersionFactory(profile=side.profile, data=answers)
+        side.profile.save()
+    suggestion = world.released(a_reasons=reasons, b_reasons=reasons)
     give(world, "official", suggestion.pk, "interested")
     seen = world.client("curator").get(f"/api/v1/staff/suggestions/{suggestion.pk}/").json()
     assert (seen["a"]["state"], seen["b"]["state"]) == ("interested", "pending")
     own = world.client("official").get(address(world, suggestion.pk)).json()["own"]
-    assert [sentence.casefold() for sentence in own["reasons"]["sentences"]] == [
-        "you need water management; beta offers it."
+    assert own["reasons"]["gains"] == [
+        {
+            "code": "needs_met",
+            "words": "Beta offers what you need: water management (3 of 60 candidates).",
+            "items": [
+                {
+                    "code": "topic:water_management",
+                    "words": "Water management",
+                    "offered_by": 3,
+                    "candidates": 60,
+                }
+            ],
+        }
     ]
-    assert own["reasons"]["caveat"]
-    assert own["reasons"]["contributions"][0]["share"] == 0.4
+    assert own["reasons"]["caveat"]["words"].startswith("1 kind of fit could not be compared")
+    gaps = {name: own["reasons"][name] for name in ("missing_own", "missing_other", "not_counted")}
+    assert gaps == {"missing_own": ["ties"], "missing_other": [], "not_counted": ["distance"]}
+    assert [one["code"] for one in own["reasons"]["possible"]] == ["languages", "hours"]
+    assert (own["reasons"]["needs_met"], own["reasons"]["in_common"]) == (1, [])
+    assert own["reasons"]["contributions"][0]["lift"] == 1.2
     theirs = world.client("chair").get(address(world, suggestion.pk, "b")).json()["other"]
-    assert theirs["reasons"] == own["reasons"]
+    (named,) = theirs["reasons"]["gains"]
+    assert named["words"] == "Beta offers what Alpha needs: water management."
+    assert named["items"][0]["candidates"] is None, "it rests on the wishes of the other side"
+    assert seen["a"]["reasons"]["gains"][0]["items"][0]["candidates"] == 60
 
 
 def test_staff_release_and_hold(world: World) -> None:

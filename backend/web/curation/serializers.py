@@ -18,7 +18,7 @@ from backend.suggestions.sides import sides_of, state_in_effect
 from backend.web.introductions.serializers import OwnerSerializer
 from backend.web.public.serializers import CommunityNameSerializer
 from backend.web.rest.base import StrictSerializer
-from backend.web.suggestions.serializers import SideSerializer, side_values
+from backend.web.suggestions.serializers import SideSerializer, pair_values
 
 
 class StaffSideSerializer(SideSerializer):
@@ -47,10 +47,12 @@ class StaffSuggestionSerializer(serializers.Serializer):
         return database_now()
 
     def to_representation(self, suggestion: Any) -> Any:
+        both = sides_of(suggestion)
+        values = pair_values(both[0].fit, both[1].fit, read_by="staff")
         sides = {
-            side.letter: side_values(side.fit)
+            side.letter: shown
             | {"state": state_in_effect(side, self.now), "rank": side.value("rank")}
-            for side in sides_of(suggestion)
+            for side, shown in zip(both, values, strict=True)
         }
         names = (
             "id",
@@ -171,11 +173,11 @@ class AssessmentSerializer(serializers.Serializer):
     problems = EligibilityProblemSerializer(many=True)
 
     def to_representation(self, found: Assessment) -> Any:
-        home, abroad = found.fits or (None, None)
+        home, abroad = pair_values(*found.fits, read_by="staff") if found.fits else (None, None)
         values = {
             "score": found.score,
-            "home": side_values(home) if home else None,
-            "abroad": side_values(abroad) if abroad else None,
+            "home": home,
+            "abroad": abroad,
             "is_possible": found.is_possible,
             "problems": found.problems,
         }

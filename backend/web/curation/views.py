@@ -22,7 +22,7 @@ from backend.common.errors import InvalidFields, NotVisible
 from backend.outbox.queries import trail
 from backend.suggestions.eligibility import all_exclusion_rules, region_names
 from backend.suggestions.models import HandProposal, Suggestion
-from backend.suggestions.pair_text import side_texts
+from backend.suggestions.pair_text import pair_text
 from backend.suggestions.queries import staff_suggestions
 from backend.suggestions.services import hold, release
 from backend.suggestions.services.curation import (
@@ -66,7 +66,7 @@ def suggestion_list(request: HttpRequest) -> HttpResponse:
     rows = [
         (
             suggestion,
-            side_texts(*(side.fit for side in home_side_first(suggestion))),
+            [side.fit for side in home_side_first(suggestion)],
             _can_hold(suggestion, _states(suggestion, now)),
         )
         for suggestion in page
@@ -283,7 +283,9 @@ def propose(request: HttpRequest) -> HttpResponse:
 
 def _in_words(first: Fit, second: Fit) -> dict[str, Any]:
     """A pair in words and rule charts."""
-    return {"sides": side_texts(first, second), "rows": facet_rows(first.reasons, second.reasons)}
+    pair = pair_text(first, second, read_by="staff")
+    rows = facet_rows(first.reasons, second.reasons)
+    return {"pair": pair, "sides": pair.sides, "rows": rows}
 
 
 def _search(request: HttpRequest) -> HttpResponse:

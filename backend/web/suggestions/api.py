@@ -20,7 +20,7 @@ from backend.common.files import private_download
 from backend.suggestions import services
 from backend.suggestions.dossiers import dossier_bytes
 from backend.suggestions.models import Suggestion
-from backend.suggestions.pair_text import places_apart
+from backend.suggestions.public_facts import places_apart
 from backend.suggestions.queries import (
     SuggestionForSide,
     seen_from,

@@ -6,23 +6,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.cities.facets import FACET_LABELS
+from django.utils.translation import gettext as _
+
+from backend.cities.facets import FACET_LABELS, item_label
 from backend.cities.models import Community
 from backend.cities.profile_schema import GROUPS
-from backend.suggestions.pair_text import item_label
 from backend.suggestions.queries import SuggestionForSide
 from backend.web.profiles.presentation import DescribedAnswer, describe, published_data
+from backend.web.templatetags.web import percent
 
 BAR_WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True)
 class BarMark:
-    """How well one kind of fit meets one side's wishes; None where data is missing."""
+    """How well one kind of fit meets one side's wishes; None where data is missing, and where it
+    does not count for that side.
+    """
 
     similarity: float | None
     weight: float
     items: list[str]
+    counts: bool = True
+
+    @property
+    def words(self) -> str:
+        """ "60%", or why there is no figure."""
+        if self.similarity is not None:
+            return percent(self.similarity)
+        return _("not known") if self.counts else _("does not count")
 
     @property
     def width(self) -> float:
@@ -82,10 +94,14 @@ class FacetRow:
     second: BarMark
 
 
+_NOT_KNOWN = BarMark(None, 0.0, [])
+_DOES_NOT_COUNT = BarMark(None, 0.0, [], counts=False)
+
+
 def _bars(reasons: Mapping[str, Any]) -> dict[str, BarMark]:
-    bars = {}
+    bars = dict.fromkeys(reasons.get("not_counted", ()), _DOES_NOT_COUNT)
     for row in reasons.get("contributions", ()):
-        named = [item_label(code) for code, _value in row.get("items", ())[:6]]
+        named = [item_label(code) for code, *_figures in row.get("items", ())[:6]]
         # A likeness as a whole, such as that of the stories, names nothing
         items = [words for words in named if words]
         bars[row["facet"]] = BarMark(row.get("similarity"), row.get("weight", 0.0), items)
@@ -93,17 +109,18 @@ def _bars(reasons: Mapping[str, Any]) -> dict[str, BarMark]:
 
 
 def facet_rows(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[FacetRow]:
-    """Every kind of fit with both sides' bars, the weightiest of both first."""
+    """Every kind of fit that counts for a side, with both bars, the weightiest of both first."""
     a, b = _bars(first), _bars(second)
-    nothing = BarMark(None, 0.0, [])
+    nothing = _NOT_KNOWN
     names = sorted(
         (a.keys() | b.keys()) & FACET_LABELS.keys(),
         key=lambda n: (-(a.get(n, nothing).weight + b.get(n, nothing).weight), n),
     )
-    return [
+    rows = [
         FacetRow(str(FACET_LABELS[name]), a.get(name, nothing), b.get(name, nothing))
         for name in names
     ]
+    return [row for row in rows if row.first.counts or row.second.counts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +142,7 @@ def candidate_facets(views: Sequence[SuggestionForSide]) -> list[CandidateFacet]
         for view in views
     ]
     labels = list(dict.fromkeys(label for of_one in rows for label in of_one))
-    nothing = BarMark(None, 0.0, [])
+    nothing = _NOT_KNOWN
     return [
         CandidateFacet(
             label, [of_one.get(label, FacetRow(label, nothing, nothing)) for of_one in rows]

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from backend.common.bounds import LARGEST_ID
 from backend.suggestions.models import AnswerRule, Vote
-from backend.suggestions.pair_text import caveat_sentence, reason_sentences
+from backend.suggestions.pair_text import ReadBy, pair_text
 from backend.suggestions.reviews import Review
 from backend.suggestions.sides import Fit
 from backend.web.public.serializers import CommunityNameSerializer
@@ -29,18 +29,49 @@ _SIDE_STATES = [
 
 class ContributionSerializer(serializers.Serializer):
     facet = serializers.CharField()
-    share = serializers.FloatField(help_text="Its part of the preference; the parts sum to it")
+    share = serializers.FloatField(help_text="Its part of the gain; the parts sum to it")
     similarity = serializers.FloatField(allow_null=True)
+    lift = serializers.FloatField(
+        allow_null=True, help_text="How far it lies above what candidates typically bring"
+    )
     weight = serializers.FloatField()
 
 
-class ReasonsSerializer(serializers.Serializer):
-    sentences = serializers.ListField(
-        child=serializers.CharField(), help_text="The strongest reasons, spoken to that side"
+class ItemSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="Such as topic:port_logistics")
+    words = serializers.CharField(source="label")
+    offered_by = serializers.IntegerField(
+        allow_null=True,
+        help_text="How many of your candidates bring the same, or come as close; null where that "
+        "is not counted, and for the other side",
     )
-    caveat = serializers.CharField(help_text="The one caveat to know; may be empty")
-    missing = serializers.ListField(
-        child=serializers.CharField(), help_text="Facets that could not be compared"
+    candidates = serializers.IntegerField(
+        allow_null=True, help_text="How many communities your own wishes allow"
+    )
+
+
+class StatementSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="Which fact, such as needs_met or coast")
+    words = serializers.CharField()
+    items = ItemSerializer(many=True)
+
+
+class ReasonsSerializer(serializers.Serializer):
+    """In words, in the language of the request. Each statement is true of both profiles."""
+
+    gains = StatementSerializer(many=True, help_text="What the other side brings to this one")
+    in_common = StatementSerializer(many=True, help_text="What is merely alike")
+    possible = StatementSerializer(many=True, help_text="What makes working together possible")
+    caveat = StatementSerializer(allow_null=True, help_text="The one thing to know before deciding")
+    needs_met = serializers.IntegerField(help_text="Needs of this side that the other offers")
+    missing_own = serializers.ListField(
+        child=serializers.CharField(), help_text="Facets of which this side has said nothing"
+    )
+    missing_other = serializers.ListField(
+        child=serializers.CharField(), help_text="Facets of which the other has said nothing"
+    )
+    not_counted = serializers.ListField(
+        child=serializers.CharField(), help_text="Facets to which this side gives no weight"
     )
     contributions = ContributionSerializer(many=True)
 
@@ -52,23 +83,30 @@ class SideSerializer(serializers.Serializer):
     reasons = ReasonsSerializer()
 
 
-def _reasons(reasons: dict[str, Any], other: str) -> dict[str, Any]:
-    return {
-        "sentences": reason_sentences(reasons, other=other),
-        "caveat": caveat_sentence(reasons, other=other),
-        "missing": reasons.get("missing", []),
-        "contributions": reasons.get("contributions", []),
-    }
-
-
-def side_values(fit: Fit) -> dict[str, Any]:
-    """What ``SideSerializer`` shows of one side of a pair."""
-    return {
-        "community": fit.community,
-        "preference": fit.preference,
-        "coverage": fit.coverage,
-        "reasons": _reasons(fit.reasons, fit.other.name),
-    }
+def pair_values(first: Fit, second: Fit, *, read_by: ReadBy) -> tuple[dict[str, Any], ...]:
+    """What ``SideSerializer`` shows of both sides of a pair."""
+    pair = pair_text(first, second, read_by=read_by)
+    return tuple(
+        {
+            "community": fit.community,
+            "preference": fit.preference,
+            "coverage": fit.coverage,
+            "reasons": {
+                "gains": side.said.gains,
+                "in_common": pair.in_common,
+                "possible": pair.possible,
+                "caveat": side.said.caveat,
+                "needs_met": side.needs_met,
+                "missing_own": side.said.missing_own,
+                "missing_other": side.said.missing_other,
+                "not_counted": side.said.not_counted,
+                "contributions": [
+                    {"lift": None} | row for row in fit.reasons.get("contributions", ())
+                ],
+            },
+        }
+        for fit, side in zip((first, second), pair.sides, strict=True)
+    )
 
 
 class SuggestionSerializer(serializers.Serializer):
@@ -93,13 +131,14 @@ class SuggestionSerializer(serializers.Serializer):
     )
 
     def to_representation(self, view: Any) -> Any:
+        own, other = pair_values(view.own_fit, view.other_fit, read_by="first")
         return super().to_representation(
             {
                 "id": view.suggestion_id,
                 "state": view.status_for_side,
                 "score": view.score,
-                "own": side_values(view.own_fit),
-                "other": side_values(view.other_fit),
+                "own": own,
+                "other": other,
                 "released_at": view.released_at,
                 "expires_at": view.expires_at,
                 "undo_until": view.undo_until,

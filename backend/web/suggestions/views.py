@@ -28,7 +28,8 @@ from backend.common.files import private_download
 from backend.introductions.queries.introductions import introductions_of
 from backend.suggestions.dossiers import dossier_bytes, dossier_context
 from backend.suggestions.models import AnswerRule, Decision
-from backend.suggestions.pair_text import SideText, closing_text, places_apart, texts_for_side
+from backend.suggestions.pair_text import PairText, text_for_side
+from backend.suggestions.public_facts import places_apart
 from backend.suggestions.queries import (
     SuggestionForSide,
     seen_from,
@@ -57,7 +58,12 @@ from backend.suggestions.services import (
     shortlist,
     undo_answer,
 )
-from backend.suggestions.sides import acts_for_other, acts_on, objection_to_both_sides
+from backend.suggestions.sides import (
+    acts_for_other,
+    acts_on,
+    closing_text,
+    objection_to_both_sides,
+)
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_reader, current_user
 from backend.web.suggestions.comparison import candidate_facets, compared_groups, facet_rows
@@ -76,7 +82,7 @@ _SHOWN_LABELS = {
 @dataclass(frozen=True, slots=True)
 class SuggestionRow:
     view: SuggestionForSide
-    sides: list[SideText]
+    pair: PairText
     review: Review
 
 
@@ -114,7 +120,8 @@ def suggestion_list(request: HttpRequest, community_id: int) -> HttpResponse:
     views = [seen_from(row, community_id, now=now) for row in page]
     reviews = reviews_of(reader, views)
     rows = [
-        SuggestionRow(view, texts_for_side(view), reviews[view.suggestion_id]) for view in views
+        SuggestionRow(view, text_for_side(view, now.date()), reviews[view.suggestion_id])
+        for view in views
     ]
     context = {
         "community_id": community_id,
@@ -149,10 +156,12 @@ def detail_context(reader: Reader, suggestion_id: int) -> dict[str, Any]:
     may_answer = reader.may(Verb.ACT, Resource.ANSWER)
     now = database_now()
     both_sides = _objection_to_both_sides(reader, view) if view.can_answer else ""
+    pair = text_for_side(view, now.date())
     return {
         "community_id": view.own.pk,
         "view": view,
-        "sides": texts_for_side(view),
+        "pair": pair,
+        "sides": pair.sides,
         "rows": facet_rows(view.own_fit.reasons, view.other_fit.reasons),
         "compared": compared_groups([view.own, view.other]),
         "compared_communities": [view.own, view.other],
@@ -366,7 +375,7 @@ def compare(request: HttpRequest, community_id: int) -> HttpResponse:
         "candidates": [
             (
                 view,
-                texts_for_side(view),
+                text_for_side(view, today),
                 reviews[view.suggestion_id],
                 places_apart(own, view.other, today),
             )

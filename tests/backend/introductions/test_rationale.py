@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils import translation
 
+from backend.cities.models import Profile
 from backend.common.dates import database_now
 from backend.introductions.models import Partnership
 from backend.introductions.rationale import rationale_for
@@ -12,7 +13,13 @@ from backend.privacy.data import export_data
 from backend.privacy.erasure import erase_account
 from backend.suggestions.models import Decision, Suggestion, Vote
 from tests.actors import World, agreed
-from tests.factories import CommunityRoleFactory, DecisionFactory, VoteFactory
+from tests.factories import (
+    CommunityRoleFactory,
+    DecisionFactory,
+    ProfileVersionFactory,
+    VoteFactory,
+    document,
+)
 
 
 def storied(world: World) -> Partnership:
@@ -21,10 +28,13 @@ def storied(world: World) -> Partnership:
     suggestion = introduction.suggestion
     assert suggestion is not None
     contribution = {"facet": "themes", "share": 0.5, "similarity": 0.9, "weight": 1.0}
-    contribution["items"] = [["theme:culture", 1.0]]
-    reasons = {"preference": 0.6, "coverage": 0.8, "missing": [], "caveat": "languages"}
+    contribution["items"] = [["theme:culture", 1.0, 3, 60]]
+    reasons = {"preference": 0.6, "coverage": 0.8, "missing": [], "caveat": "readiness"}
     reasons["contributions"] = [contribution]
     Suggestion.objects.filter(pk=suggestion.pk).update(a_reasons=reasons, b_reasons=reasons)
+    answers = document(readiness={"budget": "no"})
+    version = ProfileVersionFactory(profile=world.b.profile, data=answers)
+    Profile.objects.filter(community=world.b).update(current_version=version)
     for side, actor in ((world.a, "official"), (world.b, "chair")):
         of_side = {"suggestion": suggestion, "community": side, "by": world.user(actor)}
         DecisionFactory(**of_side, comment=f"From {side.name}")
@@ -46,7 +56,7 @@ def test_why_outlives_suggestion_vocabulary_and_names(world: World) -> None:
     assert why["reasons"][0]["sentences"]["en"] == ["Both want exchange in culture."]
     sentences, caveat = why["reasons"][0]["sentences"], why["reasons"][0]["caveat"]
     assert sentences.keys() == caveat.keys() >= {"en", "es", "fr", "de", "ja", "ar"}
-    assert caveat["en"] == "No shared working language is known."
+    assert caveat["en"] == "Not fully in place at Beta yet: first-year budget."
     assert {vote["comment"] for vote in why["votes"]} == {"Vote of Alpha", "Vote of Beta"}
     assert why["suggestion"]["id"] == suggestion.pk
     with translation.override("de"):
@@ -78,6 +88,8 @@ def test_votes_and_comments_stay_with_their_community(world: World) -> None:
             (world.b.pk, "interested"),
         }
     seen_by_a = rationale_for(partnership, world.a.pk)
+    counts = [part["figures"]["contributions"][0]["items"] for part in seen_by_a["reasons"]]
+    assert counts == [[["theme:culture", 1.0, 3, 60]], [["theme:culture", 1.0]]]
     assert "We hesitated." not in str(seen_by_a)
     assert "withdrawn" not in {d["answer"] for d in seen_by_a["decisions"]}
     assert "We hesitated." in str(rationale_for(partnership, None))

@@ -5,6 +5,7 @@ sectors, themes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from matching.facets.part import (
     CodeList,
     EncodedPart,
+    Float32,
     Float64,
     Items,
     Part,
@@ -51,11 +53,18 @@ class RelatedOffers:
                     raise ValueError(f"{code!r} to {offer!r} is {level!r}, not above 0 and up to 1")
                 self.table[self.wanted.index[code], self.offers.index[offer]] = level
 
-    def met(self, offered: Float64) -> Float64:
+    @cached_property
+    def _steps(self) -> list[tuple[float, Float32]]:
+        """Each level, ascending, with (topics, wanted) of which offer meets which code to it."""
+        levels = np.unique(self.table[self.table > 0])
+        return [(level, (self.table == level).T.astype(np.float32)) for level in levels]
+
+    def met(self, offered: Float64) -> Float32:
         """(n, wanted) 0..1 from (n, topics) of 0 and 1."""
-        best = np.zeros((len(offered), len(self.table)))
-        for level in np.unique(self.table[self.table > 0]):  # few: ascending, the best stays
-            best[offered @ (self.table == level).T > 0] = level
+        held = offered.astype(np.float32)
+        best = np.zeros((len(held), len(self.table)), dtype=np.float32)
+        for level, meets in self._steps:  # the last and best stays
+            best[held @ meets > 0] = level
         return best
 
     def meeting(self, item: str, counterparts: EncodedPart) -> BoolArray:
@@ -113,7 +122,7 @@ class NeedsOffers(Part):
         needs /= np.where(seeks, needs.sum(axis=1), 1.0)[:, None]
         offered, offers = self.offers.multi_hot(records)
         met = self.related.met(offered)
-        return EncodedPart(needs.astype(np.float32), met.astype(np.float32), seeks, offers)
+        return EncodedPart(needs.astype(np.float32), met, seeks, offers)
 
     def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
         needs = tuple(chooser.needs)
@@ -196,7 +205,7 @@ class AnsweringOffers(Part):
         asked /= np.where(seeks, asked.sum(axis=1), 1.0)[:, None]
         offered, offers = self.offers.multi_hot(records)
         met = self.related.met(offered)
-        return EncodedPart(asked.astype(np.float32), met.astype(np.float32), seeks, offers)
+        return EncodedPart(asked.astype(np.float32), met, seeks, offers)
 
     def items(self, chooser: ProfileRecord, chosen: ProfileRecord, similarity: float) -> Items:
         value = {

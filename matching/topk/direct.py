@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from matching.reciprocal import fuse, logistic
-from matching.topk.admission import Admission
 from matching.topk.lists import NOTHING_YET
 from matching.topk.operands import Columns, LeftOperands
 from matching.topk.rounding import Errors, least_logits
@@ -40,19 +39,19 @@ class BlockCandidates:
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """Thresholds of a block's rows and columns, and which of the rows are eligible with all
-    columns."""
+    """Thresholds of a block's rows and columns, and what logits have to reach for them."""
 
     rows: Float32Array
+    row_limits: Float32Array
     cols: Float32Array
-    certain: BoolArray
+    col_limits: Float32Array
 
 
 class Judge:
     """Scores pairs by their logits and admits those that may enter a list."""
 
-    def __init__(self, admission: Admission, rows: IntArray, fusion: str, errors: Errors) -> None:
-        self.admission, self.rows, self.fusion, self.errors = admission, rows, fusion, errors
+    def __init__(self, fusion: str, errors: Errors) -> None:
+        self.fusion, self.errors = fusion, errors
 
     def least(self, thresholds: Float32Array) -> Float32Array:
         """The limits of the block test."""
@@ -64,8 +63,8 @@ class Judge:
 
     def admitted(
         self,
+        columns: Columns,
         positions: IntArray,
-        cols: IntArray,
         pairs: tuple[IntArray, IntArray],
         scores: Float32Array,
         floors: Floors,
@@ -74,14 +73,12 @@ class Judge:
         be suggested."""
         for_row, for_col = scores > floors.rows.take(pairs[0]), scores > floors.cols.take(pairs[1])
         at = np.flatnonzero(for_row | for_col)
-        rows, columns = pairs[0].take(at), pairs[1].take(at)
-        allowed = self.admission.allowed(
-            self.rows.take(positions.take(rows)), cols.take(columns), floors.certain.take(rows)
-        )
+        rows, cols = pairs[0].take(at), pairs[1].take(at)
+        allowed = columns.admission.allowed(positions.take(rows), cols)
         if not allowed.all():
             kept = np.flatnonzero(allowed)
-            at, rows, columns = at.take(kept), rows.take(kept), columns.take(kept)
-        return BlockCandidates(rows, columns, scores.take(at), for_row.take(at), for_col.take(at))
+            at, rows, cols = at.take(kept), rows.take(kept), cols.take(kept)
+        return BlockCandidates(rows, cols, scores.take(at), for_row.take(at), for_col.take(at))
 
 
 class DirectKernel:
@@ -101,15 +98,15 @@ class DirectKernel:
         shape = (len(positions), len(columns.cols))
         forth, back = (buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._logits)
         columns.logits(self.left.take(positions, self._left), positions, forth, back)
-        limits = self.judge.least(floors.rows), self.judge.least(floors.cols)
+        limits = floors.row_limits, floors.col_limits
         opened = self._opened(floors.rows, shape[1]), self._opened(floors.cols, shape[0])
         if any(map(len, opened)):
-            limits = self._seeded(columns, positions, (forth, back), floors, limits, opened)
+            limits = self._seeded(columns, positions, (forth, back), limits, opened)
         found = self._within_limits(forth, back, *limits)
         at_row = found // shape[1]
         at_col = found - at_row * shape[1]
         scores = self.judge.scores(forth.reshape(-1).take(found), back.reshape(-1).take(found))
-        return self.judge.admitted(positions, columns.cols, (at_row, at_col), scores, floors)
+        return self.judge.admitted(columns, positions, (at_row, at_col), scores, floors)
 
     def _test(self, forth: FloatArray, back: FloatArray) -> FloatArray:
         """The sum of both logits, or the larger of them."""
@@ -155,31 +152,26 @@ class DirectKernel:
         columns: Columns,
         positions: IntArray,
         logits: tuple[FloatArray, FloatArray],
-        floors: Floors,
         limits: tuple[Float32Array, Float32Array],
         opened: tuple[IntArray, IntArray],
     ) -> tuple[Float32Array, Float32Array]:
         """The limits, where there was no threshold by the k-th best of some admissible pairs."""
-        taken = self._taken(float(floors.certain.mean()))
+        limits = limits[0].copy(), limits[1].copy()
+        taken = self._taken(float(columns.admission.certain[positions].mean()))
         tested = self._test(*logits)
-        rows = self.judge.rows.take(positions)
         for side, which in enumerate(opened):
             if len(which) == 0:
                 continue
-            if side == 0:
-                table = tested[which]
-                self.judge.admission.rule_out(table, rows[which], columns.cols)
-            else:
-                table = np.take(tested, which, axis=1)
-                self.judge.admission.rule_out(table, rows, columns.cols[which])
-                table = np.ascontiguousarray(table.T)
+            block = (positions[which], None) if side == 0 else (positions, which)
+            table = np.where(
+                columns.admission.table(*block), tested.take(which, axis=side), -np.inf
+            )
+            table = table if side == 0 else np.ascontiguousarray(table.T)
             best = table.argpartition(table.shape[1] - taken, axis=1)[:, -taken:].ravel()
             each = np.repeat(which, taken)
             at_row, at_col = (each, best)[:: 1 - 2 * side]
             scores = self.judge.scores(*(values[at_row, at_col] for values in logits))
-            allowed = self.judge.admission.allowed(
-                rows[at_row], columns.cols[at_col], floors.certain.take(at_row)
-            )
+            allowed = columns.admission.allowed(positions[at_row], at_col)
             scores[~allowed] = NOTHING_YET
             kept = np.partition(scores.reshape(-1, taken), taken - self.k, axis=1)
             kth = kept[:, taken - self.k]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from matching.topk.pairs import PairScores, score_table, sparse_counterparts
+from matching.topk.pairs import PairScores, SparseRows, score_table
+from matching.topk.rounding import Errors, least_logits
 from matching.topk.scan import RowBest, eligible
 from matching.types import BoolArray, IntArray, PairProblem, RankedSide
 
@@ -38,18 +39,24 @@ class BestLists:
 
     The threshold lies ``margin`` below the k-th best score: what does not beat it cannot be among
     the k best, even if both scores were computed with an error of half the margin. The spare places
-    hold what lies within that margin.
+    hold what lies within that margin. ``limits`` are what the logits of a newcomer have to reach.
     """
 
-    def __init__(self, n: int, k: int, spare: int, margin: float) -> None:
+    def __init__(self, n: int, k: int, spare: int, fusion: str, errors: Errors) -> None:
         self.keys: KeyArray = np.zeros((n, k + spare), dtype=np.uint64)
         self.thresholds: Float32Array = np.full(n, NOTHING_YET)
-        self.spare = spare
-        self.margin = margin
+        self.limits: Float32Array = np.full(n, np.float32(-np.inf))
+        self.k, self.spare = k, spare
+        self.fusion, self.errors, self.margin = fusion, errors, 2 * errors.score
 
     def raise_thresholds(self, thresholds: Float32Array) -> None:
         """Takes known lower bounds of the final k-th best scores, margin already subtracted."""
-        np.maximum(self.thresholds, thresholds, out=self.thresholds)
+        self._raise(np.arange(len(thresholds)), thresholds)
+
+    def _raise(self, rows: IntArray, thresholds: Float32Array) -> None:
+        raised = np.maximum(self.thresholds[rows], thresholds)
+        self.thresholds[rows] = raised
+        self.limits[rows] = least_logits(raised, self.fusion, self.errors.logits)
 
     def merge(self, at: IntArray, keys: KeyArray, offset: int = 0) -> None:
         """Puts candidates (row ``offset + at``, key) into their lists, each pair once."""
@@ -86,7 +93,7 @@ class BestLists:
         self.keys[rows] = best
         worst = best[:, self.spare]
         known = np.where(worst > 0, packed_scores(worst) - np.float32(self.margin), NOTHING_YET)
-        self.thresholds[rows] = np.maximum(self.thresholds[rows], known)
+        self._raise(rows, known)
 
     def ordered(self, part: slice) -> tuple[KeyArray, npt.NDArray[np.bool_]]:
         """Keys of some rows, best first, without those that cannot be among the k best (0 in their
@@ -200,32 +207,33 @@ class Positions:
 
 
 def scored_again(
-    view: PairProblem, rows: IntArray, earlier: RankedSide, k: int, fusion: str, margin: float
+    sparse: SparseRows, rows: IntArray, earlier: RankedSide, lists: BestLists
 ) -> tuple[RankedSide, Float32Array]:
     """The view's left side with the best of the earlier pairs that still count, exactly scored, and
-    of each row (rows,) a lower bound of the k-th best score less ``margin``, -1 where there are
-    fewer than k such pairs.
+    of each row (rows,) a lower bound of the k-th best score less the lists' margin, -1 where there
+    are fewer than k such pairs.
 
     ``earlier`` ranked the view's left side; its communities and their order may have changed since.
     """
+    view, k = sparse.view, lists.k
     side, thresholds = empty_side(view, k), np.full(len(rows), NOTHING_YET)
     if earlier.counterpart_ids.shape[1] < k or len(earlier.ids) == 0 or len(view.right_ids) == 0:
         return side, thresholds
     listed_at = positions_of(earlier.ids, view.left_ids[rows])
-    positions, counterparts = Positions(view.right_ids), sparse_counterparts(view)
+    positions = Positions(view.right_ids)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         listed = earlier.counterpart_ids[listed_at[part]]
         cols = positions.of(listed)
         missing = (cols < 0) | (listed_at[part] < 0)[:, None]
         cols[missing] = 0
-        values = score_table(view, rows[part], cols, fusion, counterparts)
+        values = score_table(rows[part], cols, lists.fusion, sparse)
         allowed = ~missing & values.suggestible(view.coverage_floor)
         all_rows = np.broadcast_to(rows[part][:, None], cols.shape)
         allowed[allowed] = eligible(view, all_rows[allowed], cols[allowed])
         write_best(side, view, rows[part], cols, allowed, values)
         worst = side.scores[rows[part], -1]
         # One step down covers the rounding to float32.
-        lowered = np.nextafter((worst - margin).astype(np.float32), np.float32(-np.inf))
+        lowered = np.nextafter((worst - lists.margin).astype(np.float32), np.float32(-np.inf))
         thresholds[part] = np.where(np.isfinite(worst), lowered, NOTHING_YET)
     return side, thresholds

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from matching.topk.admission import ColumnAdmission
 from matching.topk.pairs import space
 from matching.types import BoolArray, FloatArray, IntArray, PairProblem
 
@@ -76,9 +77,10 @@ class LeftOperands:
         )
         return rows
 
-    def columns(self, problem: PairProblem, cols: IntArray) -> Columns:
+    def columns(self, problem: PairProblem, admission: ColumnAdmission) -> Columns:
         """A block of columns, arranged to be multiplied with these rows."""
         of, forth, back = self.layout, problem.left_to_right, problem.right_to_left
+        cols = admission.cols
         packed = np.empty((len(cols), of.width), dtype=np.float32)
         gains = forth.gain_right.take(cols, axis=0)
         packed[:, : of.middle - 1] = gains.take(of.dense, axis=1)
@@ -89,7 +91,7 @@ class LeftOperands:
         touched = np.zeros(self._rare.shape[1], dtype=np.bool_)
         for dimension in used.tolist():
             touched |= self._rare[dimension] != 0
-        return Columns(cols, packed, of, used, touched, self._rare, rare[:, used])
+        return Columns(cols, admission, packed, of, used, touched, self._rare, rare[:, used])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Columns:
     """A block of columns, and what the rows have in the rare dimensions that some of them have."""
 
     cols: IntArray
+    admission: ColumnAdmission
     packed: FloatArray  # (cols, width)
     layout: Layout
     used: IntArray  # which of the rare dimensions any column has

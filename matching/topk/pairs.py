@@ -9,66 +9,103 @@ sparse row costs a fraction of its dense one.
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy
+
+# The public product of a matrix costs more in checks than a list's sums cost
+from scipy.sparse._sparsetools import csr_matvec
 
 from matching.reciprocal import fuse, logistic
 from matching.types import BoolArray, Factors, FloatArray, IntArray, PairProblem
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
 Float64Array = npt.NDArray[np.float64]
+Int32Array = npt.NDArray[np.int32]
 
 _SUMMED_AT_ONCE = 256  # pairs whose dense rows are taken at once: they fit in the cache
-_ROWS = 128  # rows of a table whose counterparts' sparse rows are taken at once
-_SPARSE = 0.35  # share of entries that are not zero up to which sparse rows are the cheaper ones
+_ROWS = 128  # rows of a table taken at once
 _GATHERED = 512  # rows looked through at once for what is not zero
 
 
-@dataclass(frozen=True, slots=True)
-class SparseCounterparts:
-    """What is not zero of a view's right gains, (n_right, depth) for either direction."""
+class SparseRows:
+    """What is not zero of a view's smaller side, both directions one after the other in each row:
+    enough for the sums of all pairs."""
 
-    forth: csr_array
-    back: csr_array
+    def __init__(self, view: PairProblem) -> None:
+        self.of_left = len(view.left_ids) < len(view.right_ids)
+        self.view, self.directions = view, (view.left_to_right, view.right_to_left)
+        sides = [f.gain_left if self.of_left else f.gain_right for f in self.directions]
+        self.first_depth, self.depth = sides[0].shape[1], sides[0].shape[1] + sides[1].shape[1]
+        count = len(sides[0])
+        ends = np.zeros(2 * count + 1, dtype=np.int32)
+        chunks = range(0, count, _GATHERED)
+        for at in chunks:
+            for number, side in enumerate(sides):
+                found = np.count_nonzero(side[at : at + _GATHERED], axis=1)
+                ends[2 * at + 1 + number :][: 2 * len(found) : 2] = found
+        np.cumsum(ends, out=ends)
+        # Where each row begins, where its second direction does, where it ends
+        self.bounds = np.stack([ends[:-1:2], ends[1::2], ends[2::2]], axis=1)
+        self.where, self.values = np.empty(ends[-1], dtype=np.int32), np.empty(ends[-1])
+        for at in chunks:
+            together = np.concatenate([side[at : at + _GATHERED] for side in sides], axis=1)
+            found = np.flatnonzero(together)
+            here = slice(int(ends[2 * at]), int(ends[2 * at]) + len(found))
+            self.where[here] = found % self.depth
+            self.values[here] = together.reshape(-1)[found]
 
+    def exchanged(self, view: PairProblem) -> SparseRows:
+        """The same for the view with the sides exchanged."""
+        other = copy.copy(self)
+        other.view, other.of_left = view, not self.of_left
+        other.directions = (view.right_to_left, view.left_to_right)
+        return other
 
-def sparse_counterparts(view: PairProblem) -> SparseCounterparts | None:
-    """The view's sparse right side; None where dense rows do as well."""
-    forth, back = view.left_to_right.gain_right, view.right_to_left.gain_right
-    if len(forth) > len(view.left_ids) or not all(
-        _filled(factors) <= _SPARSE for factors in (forth, back)
-    ):
-        return None
-    return SparseCounterparts(_sparse(forth), _sparse(back))
+    def gains(self, rows: IntArray, cols: IntArray) -> tuple[Float64Array, Float64Array]:
+        """(r, c) of both directions: each of the view's rows (r,) with its own columns (r, c)."""
+        first, second = (self._of_left if self.of_left else self._of_right)(rows, cols)
+        as_seen = self.directions[0] is self.view.left_to_right
+        return (first, second) if as_seen else (second, first)
 
+    def _of_left(self, rows: IntArray, cols: IntArray) -> Float64Array:
+        sums = np.zeros((2, *cols.shape))
+        rights = [factors.gain_right for factors in self.directions]
+        for number, (row, others) in enumerate(zip(rows.tolist(), cols, strict=True)):
+            start, middle, stop = self.bounds[row].tolist()
+            parts = ((start, middle, 0), (middle, stop, self.first_depth))
+            for out, right, (first, last, before) in zip(sums, rights, parts, strict=True):
+                if first < last:
+                    where = self.where[first:last] - before
+                    theirs = right.take(others, axis=0).take(where, axis=1)
+                    products = self.values[first:last, None] * theirs.T
+                    # Unlike a sum it is certain to go from the first to the last
+                    out[number] = np.add.accumulate(products, axis=0, out=products)[-1]
+        return sums
 
-def _filled(factors: FloatArray) -> float:
-    return float(np.count_nonzero(factors) / max(1, factors.size))
-
-
-def _sparse(factors: FloatArray) -> csr_array:
-    """Filled a few rows at a time into arrays of full length, to avoid a second copy."""
-    depth = factors.shape[1]
-    starts = np.zeros(len(factors) + 1, dtype=np.int32)
-    for at in range(0, len(factors), _GATHERED):
-        part = factors[at : at + _GATHERED]
-        starts[at + 1 : at + 1 + len(part)] = np.count_nonzero(part, axis=1)
-    np.cumsum(starts, out=starts)
-    where, values = np.empty(starts[-1], dtype=np.int32), np.empty(starts[-1], dtype=np.float32)
-    for at in range(0, len(factors), _GATHERED):
-        part = factors[at : at + _GATHERED].reshape(-1)
-        found = np.flatnonzero(part)
-        here = slice(starts[at], starts[at] + len(found))
-        where[here], values[here] = found % depth, part[found]
-    return scipy.sparse.csr_array((values, where, starts), shape=factors.shape)
+    def _of_right(self, rows: IntArray, cols: IntArray) -> Float64Array:
+        lefts = [factors.gain_left for factors in self.directions]
+        each = cols.shape[1]
+        # A row of sums for each stretch from one bound to the next. From the end of a counterpart
+        # to the beginning of one that comes earlier nothing is summed.
+        order = np.argsort(-cols, axis=1, kind="stable")
+        bounds = self.bounds[np.take_along_axis(cols, order, axis=1)].reshape(len(rows), 3 * each)
+        sums = np.zeros((len(rows), 3 * each))
+        for at in range(0, len(rows), _ROWS):
+            part = slice(at, at + _ROWS)
+            mine = np.concatenate([left.take(rows[part], axis=0) for left in lefts], axis=1)
+            for ends, row, out in zip(
+                bounds[part], mine.astype(np.float64), sums[part], strict=True
+            ):
+                csr_matvec(len(out) - 1, self.depth, ends, self.where, self.values, row, out)
+        found = np.empty((2, *cols.shape))
+        for number in (0, 1):
+            np.put_along_axis(found[number], order, sums[:, number::3], axis=1)
+        return found
 
 
 def gains(factors: Factors, rows: IntArray, cols: IntArray) -> Float64Array:
@@ -84,32 +121,18 @@ def gains(factors: Factors, rows: IntArray, cols: IntArray) -> Float64Array:
     return found
 
 
-def gain_table(
-    factors: Factors, rows: IntArray, cols: IntArray, counterparts: csr_array | None
-) -> Float64Array:
-    """(r, c) of each of the rows (r,) with its own columns (r, c)."""
-    if counterparts is None:
-        return gains(factors, np.repeat(rows, cols.shape[1]), cols.ravel()).reshape(cols.shape)
-    found = np.empty(cols.shape)
-    depth, each = factors.gain_left.shape[1], cols.shape[1]
-    for at in range(0, len(rows), _ROWS):
-        part = slice(at, at + _ROWS)
-        ones = factors.gain_left.take(rows[part], axis=0)
-        theirs = counterparts[cols[part].ravel()]
-        begins = np.repeat(np.arange(len(ones), dtype=theirs.indices.dtype) * depth, each)
-        where = theirs.indices + np.repeat(begins, np.diff(theirs.indptr))
-        found[part] = _sums(theirs.data, where, theirs.indptr, ones).reshape(-1, each)
-    return found
-
-
-def _sums(
-    values: FloatArray, where: npt.NDArray[Any], starts: npt.NDArray[Any], dense: FloatArray
-) -> Float64Array:
+def _sums(values: FloatArray, where: IntArray, starts: IntArray, dense: FloatArray) -> Float64Array:
     """Products of each run of ``values``, from ``starts``, with ``dense`` at ``where``."""
-    runs = scipy.sparse.csr_array(
-        (values.astype(np.float64), where, starts), shape=(len(starts) - 1, dense.size)
+    sums = np.zeros(len(starts) - 1)
+    csr_matvec(
+        len(sums),
+        dense.size,
+        starts.astype(np.int32),
+        where.astype(np.int32),
+        values.astype(np.float64),
+        dense.reshape(-1).astype(np.float64),
+        sums,
     )
-    sums: Float64Array = runs @ dense.reshape(-1).astype(np.float64)
     return sums
 
 
@@ -182,21 +205,10 @@ def score_pairs(problem: PairProblem, rows: IntArray, cols: IntArray, fusion: st
     )
 
 
-def score_table(
-    problem: PairProblem,
-    rows: IntArray,
-    cols: IntArray,
-    fusion: str,
-    counterparts: SparseCounterparts | None = None,
-) -> PairScores:
-    """The same for every row with its own columns: rows (r,), cols (r, c), values (r, c)."""
-    forth, back = problem.left_to_right, problem.right_to_left
-    sparse = (None, None) if counterparts is None else (counterparts.forth, counterparts.back)
-    found = (
-        gain_table(forth, rows, cols, sparse[0]),
-        gain_table(back, rows, cols, sparse[1]),
-    )
-    return scored(problem, rows[:, None], cols, *found, fusion)
+def score_table(rows: IntArray, cols: IntArray, fusion: str, sparse: SparseRows) -> PairScores:
+    """The same for every row of a view with its own columns: rows (r,), cols (r, c), values
+    (r, c)."""
+    return scored(sparse.view, rows[:, None], cols, *sparse.gains(rows, cols), fusion)
 
 
 def _fields(scores: PairScores) -> tuple[npt.NDArray[Any], ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from matching.reciprocal import check_fusion
@@ -17,11 +19,9 @@ from matching.topk.lists import (
     write_row,
 )
 from matching.topk.pairs import (
-    Float64Array,
-    SparseCounterparts,
+    SparseRows,
     score_pairs,
     score_table,
-    sparse_counterparts,
 )
 from matching.topk.rounding import errors_of, magnitudes
 from matching.topk.scan import best_of_rows
@@ -68,44 +68,22 @@ def top_k(
     threads = affordable_threads(view, k, threads, max_bytes)
     errors = errors_of(view, fusion, magnitudes(view.left_to_right), magnitudes(view.right_to_left))
     scan = TwoSidedPass(view, k, fusion, errors, threads, BLOCK)
+    sparse = SparseRows(view)
+    exchanged = sparse.exchanged(transposed(view))
     if warm is None:
         left_side = right_side = None
         scan.run()
     else:
         earlier = (warm.right, warm.left) if flipped else (warm.left, warm.right)
-        left_side, row_thresholds = scored_again(
-            view, scan.rows, earlier[0], k, fusion, scan.margin
-        )
-        right_side, col_thresholds = scored_again(
-            transposed(view), scan.cols, earlier[1], k, fusion, scan.margin
-        )
+        left_side, row_thresholds = scored_again(sparse, scan.rows, earlier[0], scan.row_lists)
+        right_side, col_thresholds = scored_again(exchanged, scan.cols, earlier[1], scan.col_lists)
         scan.run(row_thresholds, col_thresholds)
     # The larger side first, while there is most room.
     right = finished(
-        right_side,
-        transposed(view),
-        scan.cols,
-        scan.rows,
-        scan.col_lists,
-        k,
-        fusion,
-        errors.score,
-        max_bytes,
-        threads,
+        right_side, exchanged, scan.cols, scan.rows, scan.col_lists, max_bytes, threads
     )
     del scan.col_lists
-    left = finished(
-        left_side,
-        view,
-        scan.rows,
-        scan.cols,
-        scan.row_lists,
-        k,
-        fusion,
-        errors.score,
-        max_bytes,
-        threads,
-    )
+    left = finished(left_side, sparse, scan.rows, scan.cols, scan.row_lists, max_bytes, threads)
     if flipped:
         left, right = right, left
     return Ranking(left, right, k, fusion, feature_version, len(scan.rows) * len(scan.cols))
@@ -129,13 +107,10 @@ def affordable_threads(view: PairProblem, k: int, threads: int, max_bytes: int) 
 
 def finished(
     begun: RankedSide | None,
-    view: PairProblem,
+    sparse: SparseRows,
     rows: IntArray,
     cols: IntArray,
     lists: BestLists,
-    k: int,
-    fusion: str,
-    error: float,
     max_bytes: int,
     threads: int,
 ) -> RankedSide:
@@ -146,80 +121,68 @@ def finished(
     them are then scored. ``threads`` share the rows that are scanned; the sums of single pairs are
     taken by one, for two would take turns at the interpreter.
     """
-    side = empty_side(view, k) if begun is None else begun
+    view, fusion = sparse.view, lists.fusion
+    side = empty_side(view, lists.k) if begun is None else begun
     if len(rows) == 0 or len(cols) == 0:
         return side
     by_rank = cols[np.argsort(view.right_ids[cols], kind="stable")]
     overflowed = np.zeros(len(rows), dtype=np.bool_)
-    counterparts = sparse_counterparts(view) if begun is None else None
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         keys, overflowed[part] = lists.ordered(part)
         # Empty places name any column, and are not listed
-        candidates = by_rank.take(packed_ranks(keys), mode="clip")
-        most = packed_scores(keys).astype(np.float64) + error
-        _finish_rows(
-            side,
-            view,
-            rows[part],
-            candidates,
-            keys != 0,
-            most,
-            begun is not None,
-            fusion,
-            counterparts,
-        )
+        found = _Found(rows[part], by_rank.take(packed_ranks(keys), mode="clip"), keys != 0)
+        if begun is None:
+            first = found.cols[:, : lists.k]
+            values = score_table(found.rows, first, fusion, sparse)
+            write_best(side, view, found.rows, first, found.listed[:, : lists.k], values)
+            standing = np.broadcast_to(np.arange(keys.shape[1]) < lists.k, keys.shape)
+        else:
+            held = side.counterpart_ids[found.rows][:, None, :]
+            standing = (view.right_ids[found.cols][:, :, None] == held).any(axis=2)
+        # The few others that may belong among them: mostly their bound says that they do not
+        most = packed_scores(keys).astype(np.float64) + lists.errors.score
+        least = side.scores[found.rows, -1][:, None]
+        _enter(side, sparse, fusion, found, found.listed & ~standing & ~(most < least))
     unsure = rows[np.flatnonzero(overflowed)]
-    for row, found in zip(
+    best = best_of_rows(
+        view,
         unsure,
-        best_of_rows(view, unsure, k, fusion, error, min(max_bytes, _SCANNED_BYTES), threads),
-        strict=True,
-    ):
-        write_row(side, int(row), found, view)
+        lists.k,
+        fusion,
+        lists.errors.score,
+        min(max_bytes, _SCANNED_BYTES),
+        threads,
+    )
+    for row, its_best in zip(unsure, best, strict=True):
+        write_row(side, int(row), its_best, view)
     return side
 
 
-def _finish_rows(
-    side: RankedSide,
-    view: PairProblem,
-    rows: IntArray,
-    cols: IntArray,
-    listed: BoolArray,
-    most: Float64Array,
-    begun: bool,
-    fusion: str,
-    counterparts: SparseCounterparts | None,
-) -> None:
-    """Makes the lists of some rows those of the best of their candidates (cols, best first, where
-    listed).
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Candidates (r, c) of some rows, best first; those that are ``listed`` are some."""
 
-    ``most`` are bounds of their scores: whose bound says that it cannot enter need not be scored.
-    """
-    k = side.scores.shape[1]
-    if begun:
-        standing = (view.right_ids[cols][:, :, None] == side.counterpart_ids[rows][:, None, :]).any(
-            axis=2
-        )
-    else:
-        write_best(
-            side,
-            view,
-            rows,
-            cols[:, :k],
-            listed[:, :k],
-            score_table(view, rows, cols[:, :k], fusion, counterparts),
-        )
-        standing = np.broadcast_to(np.arange(cols.shape[1]) < k, cols.shape)
-    # The few others that may belong among them: mostly they do not.
-    at, place = np.nonzero(listed & ~standing & ~(most < side.scores[rows, -1][:, None]))
+    rows: IntArray
+    cols: IntArray
+    listed: BoolArray
+
+
+def _enter(
+    side: RankedSide, sparse: SparseRows, fusion: str, found: _Found, asked: BoolArray
+) -> None:
+    """Writes the lists of those rows again in which a candidate that is asked has a place."""
+    view = sparse.view
+    at, place = np.nonzero(asked)
     if len(at) == 0:
         return
-    values = score_pairs(view, rows[at], cols[at, place], fusion)
-    last, last_id = side.scores[rows[at], -1], side.counterpart_ids[rows[at], -1]
-    behind = (values.score < last) | (
-        (values.score == last) & (view.right_ids[cols[at, place]] > last_id)
-    )
-    entered = np.unique(at[~behind])
-    if len(entered):
-        values = score_table(view, rows[entered], cols[entered], fusion, counterparts)
-        write_best(side, view, rows[entered], cols[entered], listed[entered], values)
+    rows, cols = found.rows[at], found.cols[at, place]
+    values = score_pairs(view, rows, cols, fusion)
+    last, last_id = side.scores[rows, -1], side.counterpart_ids[rows, -1]
+    behind = (values.score < last) | ((values.score == last) & (view.right_ids[cols] > last_id))
+    at = np.unique(at[~behind])
+    if len(at):
+        rows, cols = found.rows[at], found.cols[at]
+        write_best(
+            side, view, rows, cols, found.listed[at], score_table(rows, cols, fusion, sparse)
+        )

@@ -20,7 +20,7 @@ Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 
 _UNIT = 2.0**-24  # float32 unit roundoff
-_CHUNK = 1_024  # rows looked through while they are in cache
+_CHUNK = 512  # rows looked through while they are in cache
 _LARGEST = 1e30  # logits up to which no sum of float32 overflows
 
 
@@ -113,12 +113,13 @@ def _most(rows: FloatArray) -> Float64Array:
 
 
 def _sums_and_terms(rows: FloatArray, most: Float64Array) -> tuple[float, int]:
-    largest, terms = 0.0, 0
+    largest, terms, weights = 0.0, 0, most.astype(np.float32)
     for start in range(0, len(rows), _CHUNK):
         part = np.abs(rows[start : start + _CHUNK])
-        largest = max(largest, float((part @ most).max()))
-        terms = max(terms, int(np.count_nonzero(part, axis=1).max()))
-    return largest, terms
+        largest = max(largest, float((part @ weights).max()))
+        held = np.bitwise_count(np.packbits(part > 0, axis=1)).sum(axis=1, dtype=np.int64)
+        terms = max(terms, int(held.max()))
+    return largest * (1 + 2 * (len(most) + 2) * _UNIT), terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,8 +72,8 @@ class ScreenKernel:
         left = np.take(self.screen.left, positions, axis=0, out=self._left[: shape[0]], mode="clip")
         np.matmul(left, self._right.T, out=product)
         row_limit, col_limit = (
-            self.judge.least(side) - np.float32(self.screen.intercepts)
-            for side in (floors.rows, floors.cols)
+            side - np.float32(self.screen.intercepts)
+            for side in (floors.row_limits, floors.col_limits)
         )
         # Rows come sorted by their thresholds, so the least of them says nearly as much as each
         np.greater_equal(product, np.minimum(col_limit, row_limit.min()), out=passed)
@@ -87,7 +87,7 @@ class ScreenKernel:
         at_row, at_col = at_row.take(kept), at_col.take(kept)
         logits = self.columns.logits_of_pairs(self.left, positions.take(at_row), at_col)
         scores = self.judge.scores(*logits)
-        return self.judge.admitted(positions, self.columns.cols, (at_row, at_col), scores, floors)
+        return self.judge.admitted(self.columns, positions, (at_row, at_col), scores, floors)
 
 
 def bounds(left: FloatArray, right: FloatArray, rank: int, depth: int) -> FloatArray:

@@ -82,9 +82,9 @@ class TwoSidedPass:
         self.admission = Admission(problem)
         self.rows, cols = self.admission.reachable()
         self.cols, self.blocks = column_blocks(problem, cols, block[1])
-        self.errors, self.margin = errors, 2 * errors.score
-        self.row_lists = BestLists(len(self.rows), k, SPARE, self.margin)
-        self.col_lists = BestLists(len(self.cols), k, SPARE, self.margin)
+        self.errors = errors
+        self.row_lists = BestLists(len(self.rows), k, SPARE, fusion, errors)
+        self.col_lists = BestLists(len(self.cols), k, SPARE, fusion, errors)
         self.row_ranks = id_ranks(problem.left_ids[self.rows])
         self.col_ranks = id_ranks(problem.right_ids[self.cols])
         self.screen: Screen | None = None
@@ -173,7 +173,7 @@ class TwoSidedPass:
     def _run_phase(self, blocks: list[tuple[int, int]], lead: IntArray, order: IntArray) -> None:
         draw = share_out(range(len(blocks)))
         found: dict[int, _Buffered] = {}
-        judge = Judge(self.admission, self.rows, self.fusion, self.errors)
+        judge = Judge(self.fusion, self.errors)
 
         def work() -> None:
             direct = DirectKernel(judge, self.left, self.k, self.block)
@@ -205,9 +205,9 @@ class TwoSidedPass:
         """All rows against some columns: fills their lists, returns the rows' candidates."""
         cols, height = self.cols[start:stop], self.block[0]
         for_rows, for_cols = _Buffered(), _Buffered()
-        reach = self.admission.reach(self.rows, cols)
-        lead, order = lead[reach.possible[lead]], order[reach.possible[order]]
-        columns = self.left.columns(self.problem, cols)
+        admission = self.admission.of_columns(self.rows, cols)
+        lead, order = lead[admission.possible[lead]], order[admission.possible[order]]
+        columns = self.left.columns(self.problem, admission)
         if screened is not None:
             screened.take_columns(columns)
         seen, merged = 0, 0
@@ -216,8 +216,9 @@ class TwoSidedPass:
                 positions = rows[at : at + height]
                 floors = Floors(
                     self.row_lists.thresholds[positions],
+                    self.row_lists.limits[positions],
                     self.col_lists.thresholds[start:stop],
-                    reach.certain[positions],
+                    self.col_lists.limits[start:stop],
                 )
                 candidates = None
                 if screened is not None and not is_lead:

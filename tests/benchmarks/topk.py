@@ -110,7 +110,7 @@ def plain_products(
 
 def peers(factors: Factors) -> dict[str, Callable[[], object]]:
     """The k best of the left side by one direction's numerators: what libraries offer."""
-    left, right = factors.numerator_left, factors.numerator_right
+    left, right = factors.gain_left, factors.gain_right
     found: dict[str, Callable[[], object]] = {
         "scikit-learn brute, one way": lambda: (
             NearestNeighbors(n_neighbors=K, algorithm="brute").fit(right).kneighbors(left)
@@ -155,8 +155,8 @@ def compare(problem: PairProblem, rounds: int) -> float:
     """Prints the table of one size; returns the CPU seconds of a cold run."""
     forth, back = problem.left_to_right, problem.right_to_left
     both = [
-        (forth.numerator_left, forth.numerator_right),
-        (back.numerator_left, back.numerator_right),
+        (forth.gain_left, forth.gain_right),
+        (back.gain_left, back.gain_right),
     ]
     earlier = top_k(problem, K)
     ways = contenders(problem, earlier)
@@ -175,7 +175,7 @@ def compare(problem: PairProblem, rounds: int) -> float:
         for name, (work, products) in ways.items():
             floor = clock(lambda products=products: plain_products(both[:products]))  # type: ignore[misc]
             taken[name].append((floor, clock(work)))
-    depths = f"{forth.numerator_left.shape[1]} + {back.numerator_left.shape[1]}"
+    depths = f"{forth.gain_left.shape[1]} + {back.gain_left.shape[1]}"
     shape = f"{len(problem.left_ids):,} x {len(problem.right_ids):,}, depths {depths}"
     print(
         f"\n{shape}, k = {K}, {rounds} rounds\n"

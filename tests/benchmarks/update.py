@@ -144,7 +144,7 @@ def with_rows(problem: PairProblem, rows: IntArray) -> PairProblem:
         weight = factors.total_weight[rows] if owner else factors.total_weight
         return replace(
             factors,
-            numerator_left=factors.numerator_left[rows],
+            gain_left=factors.gain_left[rows],
             presence_left=factors.presence_left[rows],
             total_weight=weight,
         )
@@ -185,17 +185,17 @@ def repeated(problem: PairProblem, counterparts: int, seed: int = 1) -> PairProb
     origin = np.arange(counterparts) % len(problem.right_ids)
     share = rng.uniform(0.97, 1.0, counterparts).astype(np.float32)
     forth, back = problem.left_to_right, problem.right_to_left
-    forth_right = forth.numerator_right[origin]
+    forth_right = forth.gain_right[origin]
     forth_right *= share[:, None]
     return replace(
         problem,
         right_ids=np.arange(counterparts, dtype=np.int64) + 10_000_000,
         left_to_right=replace(
-            forth, numerator_right=forth_right, presence_right=forth.presence_right[origin]
+            forth, gain_right=forth_right, presence_right=forth.presence_right[origin]
         ),
         right_to_left=replace(
             back,
-            numerator_right=back.numerator_right[origin],
+            gain_right=back.gain_right[origin],
             presence_right=back.presence_right[origin],
             total_weight=back.total_weight[origin],
         ),

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from matching.topk import FUSIONS, admission, operands, pairs, plan, ranking, top_k, two_sided
+from matching.topk import (
+    FUSIONS,
+    admission,
+    checks,
+    operands,
+    pairs,
+    plan,
+    ranking,
+    top_k,
+    two_sided,
+)
 from matching.topk.lists import Positions, positions_of
 from matching.types import Factors, PairProblem, Ranking
 from tests.matching.problems import (
@@ -283,11 +293,15 @@ def test_every_way_of_adding_up_gives_the_same_bits(filled: float, seed: int) ->
     )
     summed = pairs.gains(factors, np.repeat(rows, 5), table.ravel()).reshape(table.shape)
     np.testing.assert_array_equal(summed, one_by_one)
-    np.testing.assert_array_equal(pairs.gain_table(factors, rows, table, None), one_by_one)
-    np.testing.assert_array_equal(
-        pairs.gain_table(factors, rows, table, pairs._sparse(factors.gain_right)),
-        one_by_one,
-    )
+    # Sparse are the rows of the smaller side, be it the left or the right one
+    problem = replace(random_problem(seed, 40, 30), left_to_right=factors)
+    back = checks.transposed(problem)
+    of_right, of_left = pairs.SparseRows(problem), pairs.SparseRows(back)
+    for view in (of_right, of_left.exchanged(problem)):
+        np.testing.assert_array_equal(view.gains(rows, table)[0], one_by_one)
+    for view in (of_left, of_right.exchanged(back)):
+        found = view.gains(table.ravel(), np.repeat(rows, 5)[:, None])[1]
+        np.testing.assert_array_equal(found.reshape(table.shape), one_by_one)
     columns = np.ascontiguousarray(factors.gain_right.T)
     each = [
         pairs.gains_of_row(factors.gain_left[row], columns, cols)

@@ -1,4 +1,4 @@
-"""How good a ranking, its probabilities and its exposure are.
+"""How good a ranking and its probabilities are, and how evenly amounts fall.
 
 hit@k and recall@k as usual in recommendation; MRR, mean reciprocal rank of the best-placed relevant
 item (Voorhees 1999); NDCG@k with binary gains (Järvelin & Kekäläinen 2002); AUC, the probability
@@ -170,24 +170,3 @@ def gini(amounts: FloatArray) -> float:
         return 0.0
     n = len(values)
     return float((2.0 * np.arange(1, n + 1) - n - 1.0) @ values / (n * total))
-
-
-def exposure(counterparts: IntArray, size: int) -> FloatArray:
-    """(size,) attention each counterpart receives from ranked lists (n, k) of its row numbers, −1
-    for padding: Σ 1/rank.
-
-    The examination model of position bias (Joachims et al. 2017) with weight 1/rank. Raises
-    ``ValueError`` for a row number ≥ size.
-    """
-    lists = np.asarray(counterparts)
-    if lists.ndim != 2 or (lists.size and int(lists.max()) >= size):
-        raise ValueError(f"lists must be two-dimensional with row numbers below {size}")
-    weight = np.broadcast_to(1.0 / np.arange(1, lists.shape[1] + 1), lists.shape)
-    present = lists >= 0
-    return np.bincount(lists[present], weights=weight[present], minlength=size).astype(np.float64)
-
-
-def coverage(counterparts: IntArray) -> float:
-    """Share of rows of (n, k) with at least one counterpart; 0 without rows."""
-    lists = np.asarray(counterparts)
-    return float((lists >= 0).any(axis=1).mean()) if len(lists) else 0.0

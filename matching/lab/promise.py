@@ -26,8 +26,12 @@ _MEAN_SHARE, _MEAN_SIMILARITY = 0.02, 0.3
 _MEAN_SIMILARITIES = {"distance": 0.97, "story": 0.5} | dict.fromkeys(
     ("institutions", "geography", "size", "readiness"), 0.6
 )
+_DENIALS = ("ties",)  # whose caveat says that there is nothing at all
 _MEAN_LOW_COVERAGE, _MEAN_HINDERS = 0.6, 0.3
 _MEAN_FEASIBILITY = ("languages", "time_zone", "readiness")
+
+
+Terms = Sequence[tuple[str, float, float | None]]  # facet, share, similarity (None: not known)
 
 
 class Pairs(NamedTuple):
@@ -44,34 +48,50 @@ class View:
 
     reasons: tuple[str, ...]
     caveat: str | None
+    contradicts_itself: bool = (
+        False  # the caveat says the opposite of a reason, or of what is known
+    )
 
     @classmethod
     def of(cls, explanation: Explanation) -> View:
         """From an explanation by lifts: whatever adds to the gain is a reason."""
-        reasons = (
-            c.facet for c in explanation.contributions if c.share > 0 and c.similarity is not None
+        return cls._of_lifts(
+            [(c.facet, c.share, c.similarity) for c in explanation.contributions],
+            explanation.caveat,
         )
-        return cls(tuple(reasons), explanation.caveat)
 
     @classmethod
     def stored(cls, reasons: dict[str, Any]) -> View:
         """From reasons as the service keeps them; those of the weighted mean (without lifts) count
         as the page counted them."""
-        known = [c for c in reasons.get("contributions", ()) if c["similarity"] is not None]
-        found = [c["facet"] for c in known if "lift" in c and c["share"] > 0] or [
-            c["facet"]
-            for c in known
-            if "lift" not in c
-            and c["facet"] != "prior"
-            and c["share"] >= _MEAN_SHARE
-            and c["similarity"] >= _MEAN_SIMILARITIES.get(c["facet"], _MEAN_SIMILARITY)
-        ][:_NOTED]
-        return cls(tuple(found), reasons.get("caveat"))
+        found = reasons.get("contributions", ())
+        terms = [(c["facet"], c["share"], c["similarity"]) for c in found if c["facet"] != "prior"]
+        make = cls._of_lifts if all("lift" in c for c in found) else cls.of_mean
+        return make(terms, reasons.get("caveat"))
 
-    @property
-    def contradicts_itself(self) -> bool:
-        """The caveat is about a facet that is also a reason."""
-        return self.caveat in self.reasons
+    @classmethod
+    def _of_lifts(cls, terms: Terms, caveat: str | None) -> View:
+        return cls._counted(
+            [f for f, share, s in terms if s is not None and share > 0], terms, caveat
+        )
+
+    @classmethod
+    def of_mean(cls, terms: Terms, caveat: str | None) -> View:
+        """From facets' parts of the weighted mean, the largest first."""
+        strong = [
+            facet
+            for facet, share, similarity in terms
+            if similarity is not None
+            and share >= _MEAN_SHARE
+            and similarity >= _MEAN_SIMILARITIES.get(facet, _MEAN_SIMILARITY)
+        ]
+        return cls._counted(strong, terms, caveat)
+
+    @classmethod
+    def _counted(cls, strong: list[str], terms: Terms, caveat: str | None) -> View:
+        known = {facet: similarity or 0.0 for facet, _, similarity in terms}
+        denied = caveat in _DENIALS and known.get(caveat, 0.0) > 0
+        return cls(tuple(strong), caveat, caveat in strong or denied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,12 +291,16 @@ def mean_views(direction: Similarities, rows: IntArray, cols: IntArray) -> list[
     share = np.where(known, tables.weight * np.nan_to_num(tables.similarity), 0.0)
     share /= tables.weight.sum(axis=0) + 2.0
     order = np.argsort(-share, axis=0, kind="stable")
-    least = np.array([_MEAN_SIMILARITIES.get(facet, _MEAN_SIMILARITY) for facet in tables.facets])
-    is_reason = (share >= _MEAN_SHARE) & (tables.similarity >= least[:, None])
     caveats = _mean_caveats(tables, known)
+    similarity = np.where(known, tables.similarity, np.nan)
     return [
-        View(
-            tuple(tables.facets[f] for f in order[:, at] if is_reason[f, at])[:_NOTED], caveats[at]
+        View.of_mean(
+            [
+                (tables.facets[f], float(share[f, at]), float(similarity[f, at]))
+                for f in order[:, at]
+                if known[f, at]
+            ],
+            caveats[at],
         )
         for at in range(len(rows))
     ]

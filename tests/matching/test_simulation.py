@@ -261,7 +261,7 @@ def test_needs_met_are_counted_a_side(engine: Engine) -> None:
     needs = Needs(engine.snapshot)
     pairs = Pairs(np.array([0, 1, 0, 2]), np.array([1, 0, 2, 2]))
     assert needs.met(pairs).tolist() == [[2, 1, 0, 0], [1, 1, 0, 0]]
-    views = [View(("needs_offers", "ties"), None), View(("size",), "size")]
+    views = [View(("needs_offers", "ties"), None), View(("size",), "size", True)]
     left, right = views + views, [View((), "needs_offers")] * 4
     found = kept_promise(needs, pairs, left, right)
     assert (found.pairs, found.both, found.neither, found.two) == (4, 0.5, 0.5, 0.25)
@@ -316,7 +316,11 @@ def test_views_are_read_from_explanations_and_from_what_is_stored(engine: Engine
         {"facet": "ties", "share": 0.05, "similarity": 0.4},
     ]
     old = View.stored({"contributions": mean, "caveat": "ties"})
-    assert old == View(("languages", "ties"), "ties") and old.contradicts_itself
+    assert old == View(("languages", "ties"), "ties", True)
+    denied = {"facet": "ties", "share": -0.1, "similarity": 0.2, "lift": -0.3}
+    assert View.stored({"contributions": [denied], "caveat": "ties"}) == View((), "ties", True)
+    empty = denied | {"similarity": 0.0}
+    assert View.stored({"contributions": [empty], "caveat": "ties"}) == View((), "ties")
 
 
 def test_the_weighted_mean_tells_its_strongest_similarities(engine: Engine) -> None:

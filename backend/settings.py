@@ -322,6 +322,12 @@ SUGGESTIONS: dict[str, Any] = {
     # An answer takes effect, and can no longer be undone, when they are over
     "undo_seconds": ENV.undo_seconds,
     "release": "all",  # all | by_hand
+    # "We would like to meet them": as many communities may one name in a month, it reads an answer
+    # after so many days, whatever the cause, and may name the same again so much later
+    "requests_per_month": 3,
+    "request_answer_days": 14,
+    "request_again_months": 6,
+    "few": 3,  # with fewer open suggestions a community reads what would change that
     "shards": 8,  # of a full run, so that several workers share it
     "shard_rows_min": 100,
     "runs_kept": 3,

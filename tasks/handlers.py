@@ -28,6 +28,7 @@ from backend.outbox.models import Event
 from backend.outbox.services import clear_done_jobs
 from backend.suggestions.services import expire_suggestions, remind_of_expiry, runs, settle_answer
 from backend.suggestions.services.curation import enforce_exclusion_rules
+from backend.suggestions.services.partner_requests import answer_requests, assess_request
 from backend.suggestions.services.partners import close_suggestions_of_partners
 from backend.suggestions.services.runs import clear_old_runs
 from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
@@ -132,6 +133,16 @@ def expire_old_suggestions(lease: Lease) -> None:
 @handles("remind_of_expiry")
 def remind_sides(lease: Lease) -> None:
     remind_of_expiry()
+
+
+@handles("assess_partner_request")
+def assess_partner_request(lease: Lease) -> None:
+    assess_request(int(lease.key))
+
+
+@handles("answer_partner_requests")
+def answer_partner_requests(lease: Lease) -> None:
+    answer_requests()
 
 
 @handles("settle_answer")

@@ -60,6 +60,7 @@ ROUTES: dict[Topic, tuple[Route, ...]] = {
     Topic.PROFILE_PUBLISHED: (RESCORE,),
     Topic.PROFILE_CONFIRMED: (RESCORE,),
     Topic.PROFILE_STATUS_CHANGED: (RESCORE,),
+    Topic.PARTNER_REQUESTED: (Route("assess_partner_request", _subject),),
     Topic.INVITATION_SENT: (Route("mail_invitation", _subject),),
     Topic.RUN_REQUESTED: (BEGIN_RUN,),
     Topic.RUN_BEGUN: (Route("score_shard", _shards),),

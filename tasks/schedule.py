@@ -41,6 +41,9 @@ PERIODIC_TASKS: dict[str, PeriodicTask] = {
     "expire_suggestions": PeriodicTask(
         "expire_suggestions", dt.timedelta(hours=1), dt.timedelta(minutes=5)
     ),
+    "answer_partner_requests": PeriodicTask(
+        "answer_partner_requests", dt.timedelta(hours=1), dt.timedelta(minutes=10)
+    ),
     "remind_of_expiry": PeriodicTask("remind_of_expiry", _DAY, dt.timedelta(hours=8, minutes=20)),
     # The days of an exclusion rule are those of UTC
     "enforce_exclusion_rules": PeriodicTask(

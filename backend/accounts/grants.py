@@ -58,6 +58,9 @@ class Resource(StrEnum):
     CONTACTS_AFTER_CONSENT = "contacts_after_consent"
     SUGGESTION = "suggestion"
     ANSWER = "answer"
+    # Naming a community that one would like to meet; X: staff accept or decline. The named one
+    # learns nothing of it.
+    PARTNER_REQUEST = "partner_request"
     # Comments and votes: C and U one's own; X: set a colleague's vote aside, with a reason, or put
     # it back. Nobody deletes another's.
     REVIEW = "review"
@@ -112,6 +115,13 @@ GRANTS: Mapping[Resource, Mapping[Actor, str]] = {
         Actor.COMMITTEE_MEMBER: "R",
         Actor.CHAIR: "R",
         Actor.CURATOR: "CRU",
+        Actor.ADMIN: "R",
+    },
+    Resource.PARTNER_REQUEST: {
+        Actor.OFFICIAL: "CR",
+        Actor.COMMITTEE_MEMBER: "CR",
+        Actor.CHAIR: "CR",
+        Actor.CURATOR: "RX",
         Actor.ADMIN: "R",
     },
     Resource.ANSWER: {Actor.OFFICIAL: "X", Actor.CHAIR: "X"},

@@ -218,6 +218,8 @@ ACT_ALONE: dict[tuple[str, str], tuple[str, ...]] = {
         "at",
         "put_back_at",
     ),
+    ("suggestions.partnerrequest", "by"): ("community_id", "named_id", "note", "asked_at"),
+    ("suggestions.partnerrequest", "decided_by"): ("status", "decided_at", "decided_because"),
     ("suggestions.exclusionrule", "lifted_by"): ("lifted_at", "lifted_because"),
     ("suggestions.exclusionrule", "set_by"): ("because", "source", "set_at"),
     ("suggestions.weightset", "promoted_by"): ("source", "promoted_at"),

@@ -35,7 +35,7 @@ from backend.notifications.services import DELIVER
 from backend.outbox.models import Job
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.models import Decision, SetAsideVote, Vote
+from backend.suggestions.models import Decision, PartnerRequest, SetAsideVote, Vote
 
 _GONE = "erased.invalid"  # reserved by RFC 2606: no mail ever leaves for it
 
@@ -122,6 +122,7 @@ def _erase_words_about(user: User, address: str) -> None:
     Contact.objects.filter(email__iexact=address).delete()
     Vote.objects.filter(by=user).update(comment="")
     Decision.objects.filter(by=user).update(comment="")
+    PartnerRequest.objects.filter(by=user).update(note="")
     SetAsideVote.objects.filter(Q(by=user) | Q(voter=user)).update(because="")
     for partnership in rationales_naming(user).select_for_update():
         partnership.why = without_person(partnership.why, user)

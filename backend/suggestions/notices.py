@@ -27,6 +27,13 @@ from backend.suggestions.pair_text import pair_text
 from backend.suggestions.sides import SuggestionSide, side_of
 
 MOST_NAMED = 5  # suggestions that one message names
+# To every request that did not lead to a suggestion: misfit, an exclusion, an earlier decline, no
+# room, staff's decision, or nobody's
+STANDARD_ANSWER = gettext_lazy(
+    "Thank you for naming a community. No suggestion has come of it for now. This can have many "
+    "causes, on either side and with us, and we tell none of them to anybody. The community that "
+    "you named was not told of your wish."
+)
 
 
 def _both(notification: Notification) -> dict[str, str]:
@@ -363,4 +370,57 @@ def _interest_mutual(notification: Notification) -> MessageText:
             _("Staff will introduce you; there is nothing that you have to do now."),
         ),
         _("See the suggestion"),
+    )
+
+
+def _partner_requested_recipients(event: Event) -> list[Notification]:
+    return to_curators(event, own=event.community_id, named=event.payload["named"])
+
+
+@notice(
+    "partner_requested",
+    "A community names another",
+    Topic.PARTNER_REQUESTED,
+    recipients=_partner_requested_recipients,
+    path=lambda notification: reverse("web:staff_request", args=[notification.subject_id]),
+)
+def _partner_requested(notification: Notification) -> MessageText:
+    own, named = (name_of(notification.payload[side]) for side in ("own", "named"))
+    return MessageText(
+        f"{own} would like to meet {named}",
+        (
+            f"{own} asks to be suggested to {named}.",
+            "Accept it or decline it; who asked reads an answer on a fixed day, and the community "
+            "that is named learns of a suggestion alone.",
+        ),
+        "See the request",
+    )
+
+
+def _partner_request_answered_recipients(event: Event) -> list[Notification]:
+    return [
+        Notification(
+            recipient_id=user_id, community_id=own, payload={"named": event.payload["named"]}
+        )
+        for user_id, own in people_of([event.community_id] if event.community_id else [])
+    ]
+
+
+@notice(
+    "request_answered",
+    gettext_lazy("Answer to a wish to meet a community"),
+    Topic.PARTNER_REQUEST_ANSWERED,
+    recipients=_partner_request_answered_recipients,
+    path=community_page("web:partner_requests"),
+)
+def _partner_request_answered(notification: Notification) -> MessageText:
+    """The same words whatever the cause."""
+    return MessageText(
+        _("Your wish to meet a community"),
+        (
+            _("%(own)s would like to meet %(named)s.")
+            % {"own": own_name(notification), "named": name_of(notification.payload["named"])},
+            str(STANDARD_ANSWER),
+        ),
+        _("See what you asked for"),
     )

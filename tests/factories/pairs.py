@@ -29,6 +29,7 @@ from backend.suggestions.models import (
     Decision,
     ExclusionRule,
     Pair,
+    PartnerRequest,
     RankedPair,
     ReleasePolicy,
     ScoringRun,
@@ -179,6 +180,19 @@ class ExclusionRuleFactory(DjangoModelFactory):
     source = "https://example.org/law"
     from_on = dt.date(2020, 1, 1)
     set_by = factory.SubFactory(UserFactory, curator=True)
+
+
+class PartnerRequestFactory(DjangoModelFactory):
+    """Asked just now; its answer is due in a fortnight."""
+
+    class Meta:
+        model = PartnerRequest
+
+    community = factory.SubFactory(CommunityFactory, published=True)
+    named = factory.SubFactory(CommunityFactory, published=True, country_code="DE")
+    by = factory.SubFactory(UserFactory)
+    asked_at = factory.LazyFunction(lambda: dt.datetime.now(dt.UTC))
+    answer_at = factory.LazyAttribute(lambda o: o.asked_at + dt.timedelta(days=14))
 
 
 class ReleasePolicyFactory(DjangoModelFactory):

@@ -138,6 +138,15 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='StoredProspects',
+            fields=[
+                ('community', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='prospects', serialize=False, to='cities.community')),
+                ('scored_at', models.DateTimeField()),
+                ('prospects', models.JSONField(help_text='Empty: the community had enough suggestions, nothing was computed', null=True)),
+                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cities.profileversion')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Suggestion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -197,6 +206,29 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(condition=models.Q(('put_back_at__isnull', True)), fields=('suggestion', 'community', 'voter'), name='vote_set_aside_once'), models.CheckConstraint(condition=models.Q(models.Q(('put_back_at__isnull', True), ('put_back_by__isnull', True)), models.Q(('put_back_at__isnull', False), ('put_back_by__isnull', False)), _connector='OR'), name='vote_put_back_complete')],
+            },
+        ),
+        migrations.CreateModel(
+            name='PartnerRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('note', models.TextField(blank=True, help_text='Why; for staff', max_length=1000)),
+                ('asked_at', models.DateTimeField()),
+                ('answer_at', models.DateTimeField(help_text='When who asked reads an answer, whatever it is')),
+                ('answered_at', models.DateTimeField(help_text='When that was announced', null=True)),
+                ('assessment', models.JSONField(default=dict, help_text='How the two fit, and what speaks against it; empty: not scored yet')),
+                ('status', models.CharField(choices=[('waiting', 'Waits for staff'), ('accepted', 'Accepted'), ('declined', 'Declined by staff')], default='waiting', max_length=8)),
+                ('decided_at', models.DateTimeField(null=True)),
+                ('decided_because', models.TextField(blank=True, max_length=2000)),
+                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='partner_requests', to='cities.community')),
+                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('named', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cities.community')),
+                ('suggestion', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='suggestions.suggestion')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('answered_at__isnull', True)), fields=['answer_at'], name='partner_request_unanswered')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'accepted', 'declined'])), name='partner_request_status_known'), models.CheckConstraint(condition=models.Q(('community', models.F('named')), _negated=True), name='partner_request_of_two'), models.UniqueConstraint(condition=models.Q(('answered_at__isnull', True)), fields=('community', 'named'), name='partner_request_one_open'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('decided_by__isnull', True), ('status', 'waiting')), models.Q(models.Q(('status', 'waiting'), _negated=True), ('decided_at__isnull', False), ('decided_by__isnull', False), models.Q(('decided_because', ''), _negated=True)), _connector='OR'), name='partner_request_decision_complete')],
             },
         ),
         migrations.CreateModel(

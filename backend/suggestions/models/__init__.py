@@ -1,4 +1,9 @@
-from backend.suggestions.models.curation import ExclusionRule, HandProposal, ReleasePolicy
+from backend.suggestions.models.curation import (
+    ExclusionRule,
+    HandProposal,
+    PartnerRequest,
+    ReleasePolicy,
+)
 from backend.suggestions.models.pairs import (
     AnswerRule,
     Decision,
@@ -13,6 +18,7 @@ from backend.suggestions.models.runs import (
     RankedPair,
     ScoringRun,
     ScoringShard,
+    StoredProspects,
     WeightSet,
 )
 
@@ -23,12 +29,14 @@ __all__ = [
     "ExclusionRule",
     "HandProposal",
     "Pair",
+    "PartnerRequest",
     "RankedPair",
     "ReleasePolicy",
     "ScoringRun",
     "ScoringShard",
     "SetAsideVote",
     "ShortlistEntry",
+    "StoredProspects",
     "Suggestion",
     "Vote",
     "WeightSet",

@@ -1,5 +1,5 @@
 """What staff decide about suggestions: when they are released, which pairs may not be suggested,
-and which they propose by hand.
+which they propose by hand, and which a community asks for.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from backend.cities.models import Country
+from backend.cities.models import Community, Country
 from backend.suggestions.models.pairs import Pair, Suggestion
 
 
@@ -120,4 +120,70 @@ class HandProposal(models.Model):
                 name="hand_proposal_override_explained",
                 condition=Q(overridden=[]) | ~Q(overridden_because=""),
             ),
+        ]
+
+
+class PartnerRequest(models.Model):
+    """A community that another would like to meet. Staff accept it, which makes a suggestion like
+    any other; whatever else becomes of it, who asked reads the same words at ``answer_at``. The
+    community that is named never learns of the request.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waits for staff"
+        ACCEPTED = "accepted", "Accepted"
+        DECLINED = "declined", "Declined by staff"
+
+    community = models.ForeignKey(
+        Community, on_delete=models.CASCADE, related_name="partner_requests"
+    )
+    named = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="+")
+    note = models.TextField(max_length=1000, blank=True, help_text="Why; for staff")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    answer_at = models.DateTimeField(help_text="When who asked reads an answer, whatever it is")
+    answered_at = models.DateTimeField(null=True, help_text="When that was announced")
+    assessment = models.JSONField(
+        default=dict, help_text="How the two fit, and what speaks against it; empty: not scored yet"
+    )
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True)
+    decided_because = models.TextField(max_length=2000, blank=True)
+    suggestion = models.ForeignKey(
+        Suggestion, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="partner_request_status_known",
+                condition=Q(status__in=["waiting", "accepted", "declined"]),
+            ),
+            models.CheckConstraint(
+                name="partner_request_of_two", condition=~Q(community=F("named"))
+            ),
+            models.UniqueConstraint(
+                fields=["community", "named"],
+                condition=Q(answered_at__isnull=True),
+                name="partner_request_one_open",
+            ),
+            models.CheckConstraint(
+                name="partner_request_decision_complete",
+                condition=Q(status="waiting", decided_at__isnull=True, decided_by__isnull=True)
+                | (
+                    ~Q(status="waiting")
+                    & Q(decided_at__isnull=False, decided_by__isnull=False)
+                    & ~Q(decided_because="")
+                ),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["answer_at"],
+                name="partner_request_unanswered",
+                condition=Q(answered_at__isnull=True),
+            )
         ]

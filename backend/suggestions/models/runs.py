@@ -114,6 +114,21 @@ class RankedPair(models.Model):
         indexes = [models.Index(fields=["run", "right"], name="ranked_by_right")]
 
 
+class StoredProspects(models.Model):
+    """How many partners a community's own answers leave it, as of the scoring of one version of its
+    profile: backend.suggestions.scoring.prospects, as JSON.
+    """
+
+    community = models.OneToOneField(
+        Community, primary_key=True, on_delete=models.CASCADE, related_name="prospects"
+    )
+    version = models.ForeignKey("cities.ProfileVersion", on_delete=models.CASCADE, related_name="+")
+    scored_at = models.DateTimeField()
+    prospects = models.JSONField(
+        null=True, help_text="Empty: the community had enough suggestions, nothing was computed"
+    )
+
+
 class WeightSet(models.Model):
     """Facet weights and how well they did. New runs use those in force, or the defaults."""
 

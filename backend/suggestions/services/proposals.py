@@ -81,10 +81,11 @@ class Assessment:
 def assess_pair(user: User | AnonymousUser, *, home_id: int, abroad_id: int) -> Assessment:
     """Scores a pair by the visible run's weights. Raises NotVisible, InvalidFields."""
     require_staff(user, Verb.CREATE, Resource.SUGGESTION)
-    return _assess(*two_sides(home_id, abroad_id), timezone.now())
+    return assess(*two_sides(home_id, abroad_id), timezone.now())
 
 
-def _assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
+def assess(home: Community, abroad: Community, now: dt.datetime) -> Assessment:
+    """The same of two communities with their places, countries and profiles, for the service."""
     problems = _problems_of_pair(home, abroad, now)
     snapshot = freeze_snapshot(now)
     left = tuple(record for record in snapshot.left if record.id == home.pk)
@@ -176,7 +177,7 @@ def propose_pair(
     require_staff(by, Verb.CREATE, Resource.SUGGESTION)
     home, abroad = two_sides(home_id, abroad_id)
     errors = check_text({"because": (because, longest(HandProposal, "because"), "why these two")})
-    assessment = _assess(home, abroad, database_now())
+    assessment = assess(home, abroad, database_now())
     score, fits = assessment.score, assessment.fits
     if not assessment.is_possible or score is None or fits is None:
         raise WrongState(

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from backend.accounts.models import User
 from backend.common.errors import NotVisible
 from backend.suggestions.eligibility import all_exclusion_rules
-from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
+from backend.suggestions.models import ExclusionRule, PartnerRequest, ReleasePolicy, Suggestion
 from backend.suggestions.queries import staff_suggestions
 from backend.suggestions.services import hold, release
 from backend.suggestions.services.curation import (
@@ -24,12 +24,31 @@ from backend.suggestions.services.curation import (
     set_exclusion_rule,
     set_policy,
 )
+from backend.suggestions.services.partner_requests import (
+    accept_request,
+    decline_request,
+    staff_requests,
+)
 from backend.suggestions.services.proposals import assess_pair, propose_pair
 from backend.web.access import Level, open_to
 from backend.web.curation import serializers
-from backend.web.curation.forms import ProposePairForm, SidesForm, SuggestionFilters
+from backend.web.curation.forms import (
+    DeclineRequestForm,
+    ProposePairForm,
+    RequestFilters,
+    SidesForm,
+    SuggestionFilters,
+)
 from backend.web.curation.serializers import StaffSuggestionSerializer
-from backend.web.rest.base import ApiList, ApiView, Data, current_user, operation, read_filters
+from backend.web.rest.base import (
+    ApiList,
+    ApiView,
+    Body,
+    Data,
+    current_user,
+    operation,
+    read_filters,
+)
 
 
 def _answer(user: User, suggestion_id: int) -> Suggestion:
@@ -145,6 +164,48 @@ class ProposalsView(ApiView):
         me = current_user(request)
         made = propose_pair(by=me, **data)
         return staff_suggestions(me).get(pk=made.pk)
+
+
+@open_to(GET=Level.STAFF)
+class StaffRequestsView(ApiList):
+    """Communities that others would like to meet, the latest answer first."""
+
+    serializer_class = serializers.StaffRequestSerializer
+    filter_form = RequestFilters
+
+    def get_queryset(self) -> QuerySet[PartnerRequest]:
+        return staff_requests(current_user(self.request))
+
+
+def _request(user: User, request_id: int) -> PartnerRequest:
+    found = staff_requests(user).filter(pk=request_id).first()
+    if found is None:
+        raise NotVisible
+    return found
+
+
+@open_to(GET=Level.STAFF)
+class StaffRequestView(ApiView):
+    @operation("One community that another would like to meet", serializers.StaffRequestSerializer)
+    def get(self, request: Request, request_id: int) -> object:
+        return _request(current_user(request), request_id)
+
+
+def _decision(service: Callable[..., object], summary: str, takes: Body) -> type[ApiView]:
+    @open_to(POST=Level.CURATOR)
+    class RequestDecisionView(ApiView):
+        @operation(summary, serializers.StaffRequestSerializer, takes=takes)
+        def post(self, request: Request, request_id: int, data: Data) -> object:
+            service(by=current_user(request), request_id=request_id, **data)
+            return _request(current_user(request), request_id)
+
+    return RequestDecisionView
+
+
+AcceptRequestView = _decision(
+    accept_request, "Suggest the two to each other", serializers.AcceptRequestSerializer
+)
+DeclineRequestView = _decision(decline_request, "Do not suggest them", DeclineRequestForm)
 
 
 def _act_on_several(service: Callable[..., Done], name: str) -> type[ApiView]:

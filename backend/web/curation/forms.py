@@ -10,8 +10,15 @@ from django.db.models import Q
 from backend.cities.models import Community, Country, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.common.bounds import LARGEST_ID, longest
-from backend.suggestions.models import ExclusionRule, HandProposal, ReleasePolicy, Suggestion
-from backend.web.html.forms import DomainForm, Filters, PairFilters
+from backend.common.dates import database_now
+from backend.suggestions.models import (
+    ExclusionRule,
+    HandProposal,
+    PartnerRequest,
+    ReleasePolicy,
+    Suggestion,
+)
+from backend.web.html.forms import DomainForm, Filters, PairFilters, Rows
 
 _LONG = {"rows": 3}
 _DATE = {"type": "date"}
@@ -150,6 +157,41 @@ class ProposalForm(DomainForm):
         super().__init__(*args, **kwargs)
         if not overrides:
             del self.fields["overridden_because"]
+
+
+class AcceptRequestForm(ProposalForm):
+    """An accepted request is shown to both sides at once."""
+
+    release_now = None  # type: ignore[assignment]  # Django's way to leave an inherited field out
+
+
+class DeclineRequestForm(DomainForm):
+    documented = {"because": "Recorded; staff alone read it"}
+
+    because = forms.CharField(
+        label="Why not",
+        error_messages={"required": "Say why, for staff alone."},
+        max_length=longest(PartnerRequest, "decided_because"),
+        widget=forms.Textarea(attrs=_LONG),
+        help_text="Staff alone read it. Who asked reads the standard answer on its day.",
+    )
+
+
+class RequestFilters(Filters):
+    """Filters of the communities that others would like to meet."""
+
+    documented = {"shown": "Those to decide (the default of the page), or of one outcome"}
+
+    shown = forms.ChoiceField(
+        label="Requests",
+        required=False,
+        choices=[("", "All"), ("open", "To decide"), *PartnerRequest.Status.choices[1:]],
+    )
+
+    def filter_shown(self, rows: Rows, value: str) -> Rows:
+        if value == "open":
+            return rows.filter(status="waiting", answer_at__gt=database_now())
+        return rows.filter(status=value)
 
 
 class ProposePairForm(ProposalForm):

@@ -11,7 +11,13 @@ from rest_framework import serializers
 
 from backend.common.bounds import LARGEST_ID, longest
 from backend.common.dates import database_now
-from backend.suggestions.models import ExclusionRule, ReleasePolicy, Suggestion
+from backend.suggestions.models import (
+    ExclusionRule,
+    HandProposal,
+    PartnerRequest,
+    ReleasePolicy,
+    Suggestion,
+)
 from backend.suggestions.services.curation import MOST_AT_ONCE
 from backend.suggestions.services.proposals import Assessment
 from backend.suggestions.sides import sides_of, state_in_effect
@@ -182,6 +188,41 @@ class AssessmentSerializer(serializers.Serializer):
             "problems": found.problems,
         }
         return super().to_representation(values)
+
+
+class StaffRequestSerializer(serializers.Serializer):
+    """A community that another would like to meet, with how the two fit. `community` has asked;
+    `named` is told nothing.
+    """
+
+    id = serializers.IntegerField()
+    community = CommunityNameSerializer()
+    named = CommunityNameSerializer()
+    note = serializers.CharField()
+    by = OwnerSerializer()
+    asked_at = serializers.DateTimeField()
+    answer_at = serializers.DateTimeField(help_text="Until when staff can decide")
+    status = serializers.ChoiceField(choices=PartnerRequest.Status.choices)
+    assessment = serializers.JSONField(
+        help_text="`score`, `home` and `abroad` with `preference`, `coverage` and `reasons`, and "
+        "`problems`; empty until it is scored"
+    )
+    decided_by = OwnerSerializer(allow_null=True)
+    decided_at = serializers.DateTimeField(allow_null=True)
+    decided_because = serializers.CharField()
+    suggestion_id = serializers.IntegerField(allow_null=True)
+
+
+class AcceptRequestSerializer(StrictSerializer):
+    because = serializers.CharField(
+        max_length=longest(HandProposal, "because"), help_text="Recorded; neither side reads it"
+    )
+    overridden_because = serializers.CharField(
+        max_length=longest(HandProposal, "overridden_because"),
+        required=False,
+        default="",
+        help_text="Why wishes that speak against it are set aside",
+    )
 
 
 class ManySerializer(StrictSerializer):

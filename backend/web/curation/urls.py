@@ -10,6 +10,8 @@ page_urls: list[URLPattern] = [
     path("staff/suggestions/", views.suggestion_list, name="staff_suggestions"),
     path("staff/suggestions/act/", views.act_on_several, name="staff_suggestions_act"),
     path("staff/suggestions/propose/", views.propose, name="staff_propose"),
+    path("staff/partner-requests/", views.request_list, name="staff_requests"),
+    path("staff/partner-requests/<int:request_id>/", views.request_detail, name="staff_request"),
     path("staff/suggestions/policy/", views.policy, name="staff_policy"),
     path("staff/exclusion-rules/", views.exclusion_rules, name="staff_exclusion_rules"),
     path("staff/exclusion-rules/<int:rule_id>/lift/", views.lift, name="staff_exclusion_rule_lift"),
@@ -37,6 +39,22 @@ api_urls: list[URLPattern] = [
     path("staff/suggestions/hold/", api.HoldManyView.as_view(), name="staff-hold-many"),
     path("staff/proposals/", api.ProposalsView.as_view(), name="staff-proposals"),
     path("staff/proposals/assessment/", api.AssessmentView.as_view(), name="staff-assessment"),
+    path("staff/partner-requests/", api.StaffRequestsView.as_view(), name="staff-requests"),
+    path(
+        "staff/partner-requests/<id:request_id>/",
+        api.StaffRequestView.as_view(),
+        name="staff-request",
+    ),
+    path(
+        "staff/partner-requests/<id:request_id>/accept/",
+        api.AcceptRequestView.as_view(),
+        name="staff-request-accept",
+    ),
+    path(
+        "staff/partner-requests/<id:request_id>/decline/",
+        api.DeclineRequestView.as_view(),
+        name="staff-request-decline",
+    ),
     path("staff/release-policies/", api.PoliciesView.as_view(), name="staff-policies"),
     path("staff/exclusion-rules/", api.ExclusionRulesView.as_view(), name="staff-exclusion-rules"),
     path(

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from backend.cities.models import Community
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.common.dates import database_now
-from backend.common.errors import InvalidFields, NotVisible
+from backend.common.errors import Conflict, InvalidFields, NotVisible, WrongState
 from backend.outbox.queries import trail
 from backend.suggestions.eligibility import all_exclusion_rules, region_names
 from backend.suggestions.models import HandProposal, Suggestion
@@ -35,6 +35,13 @@ from backend.suggestions.services.curation import (
     set_policy,
     two_sides,
 )
+from backend.suggestions.services.partner_requests import (
+    accept_request,
+    assess_request_now,
+    decline_request,
+    is_open,
+    staff_requests,
+)
 from backend.suggestions.services.proposals import (
     assess_pair,
     promising_threshold,
@@ -43,13 +50,17 @@ from backend.suggestions.services.proposals import (
 from backend.suggestions.sides import Fit, home_side_first, state_in_effect
 from backend.web.access import Level, open_to
 from backend.web.curation.forms import (
+    AcceptRequestForm,
+    DeclineRequestForm,
     ExclusionRuleForm,
     PolicyForm,
     ProposalForm,
+    RequestFilters,
     SearchSidesForm,
     SuggestionFilters,
 )
 from backend.web.html.base import current_user, inside
+from backend.web.html.forms import DomainForm
 from backend.web.suggestions.comparison import facet_rows
 
 PAGE = 25
@@ -272,6 +283,53 @@ def propose(request: HttpRequest) -> HttpResponse:
         return redirect("web:staff_suggestion", form.result.pk)
     context = {
         "form": form,
+        "assessment": assessment,
+        "promising": promising_threshold(),
+        **(_in_words(*assessment.fits) if assessment.fits else {}),
+    }
+    return render(
+        request, "curation/staff_propose.html", context, status=422 if form.errors else 200
+    )
+
+
+@open_to(Level.STAFF)
+@require_safe
+def request_list(request: HttpRequest) -> HttpResponse:
+    form = RequestFilters(request.GET or {"shown": "open"})
+    found = form.narrow(staff_requests(current_user(request)))
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    shows_sample = any(row.community.is_sample or row.named.is_sample for row in page)
+    context = {"form": form, "page": page, "now": database_now(), "shows_sample": shows_sample}
+    return render(request, "curation/staff_requests.html", context)
+
+
+@open_to(Level.STAFF)
+@require_http_methods(["GET", "HEAD", "POST"])
+def request_detail(request: HttpRequest, request_id: int) -> HttpResponse:
+    """One request with how the two fit now; a curator accepts or declines it."""
+    user = current_user(request)
+    asked = staff_requests(user).filter(pk=request_id).first()
+    if asked is None or (request.method == "POST" and not user.is_curator):
+        raise NotVisible
+    assessment = assess_request_now(asked)
+    declines = request.POST.get("act") == "decline"
+    accept = AcceptRequestForm(
+        request.POST if request.method == "POST" and not declines else None,
+        overrides=bool(assessment.soft),
+    )
+    decline = DeclineRequestForm(request.POST if declines else None, auto_id="decline_%s")
+    form: DomainForm = decline if declines else accept
+    service = decline_request if declines else accept_request
+    if request.method == "POST" and form.is_done(
+        service, refusals=(WrongState, Conflict), by=user, request_id=request_id
+    ):
+        messages.success(request, "It is decided. Neither side is told who asked.")
+        return redirect("web:staff_requests")
+    context = {
+        "form": accept,
+        "decline": decline,
+        "asked": asked,
+        "can_decide": is_open(asked, database_now()),
         "assessment": assessment,
         "promising": promising_threshold(),
         **(_in_words(*assessment.fits) if assessment.fits else {}),

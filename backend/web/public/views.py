@@ -36,6 +36,7 @@ from backend.web.profiles.presentation import (
     story_of,
 )
 from backend.web.public.forms import STATUS_WORDS, DirectoryFilters, SeekingFilters
+from backend.web.suggestions.partner_requests import askers
 from backend.web.templatetags.web import LIST_SOURCES, arc_between
 
 
@@ -155,7 +156,8 @@ def page_of(shown: Community, data: Mapping[str, Any]) -> dict[str, Any]:
 @require_safe
 def community(request: HttpRequest, community_id: int) -> HttpResponse:
     shown = _public_community(community_id)
-    return render(request, "public/community.html", page_of(shown, published_data(shown)))
+    context = page_of(shown, published_data(shown)) | {"askers": askers(request.user, shown)}
+    return render(request, "public/community.html", context)
 
 
 DIRECTORY_PAGE = 50

@@ -20,6 +20,7 @@ from backend.common.files import private_download
 from backend.suggestions import services
 from backend.suggestions.dossiers import dossier_bytes
 from backend.suggestions.models import Suggestion
+from backend.suggestions.notices import STANDARD_ANSWER
 from backend.suggestions.public_facts import places_apart
 from backend.suggestions.queries import (
     SuggestionForSide,
@@ -37,6 +38,7 @@ from backend.suggestions.reviews import (
     votes_for_staff,
 )
 from backend.suggestions.services import answer_suggestion
+from backend.suggestions.services.partner_requests import ask_to_meet, requests_left, requests_of
 from backend.web.access import Level, open_to
 from backend.web.rest.base import (
     ApiList,
@@ -52,6 +54,7 @@ from backend.web.suggestions import serializers
 from backend.web.suggestions.forms import (
     AnswerForm,
     CompareForm,
+    PartnerRequestForm,
     QueueForm,
     SetAsideVoterForm,
     VoteForm,
@@ -238,6 +241,29 @@ class RuleView(ApiView):
     )
     def post(self, request: Request, community_id: int, data: Data) -> object:
         return services.set_answer_rule(by=current_user(request), community_id=community_id, **data)
+
+
+@open_to(GET=Level.COMMUNITY, POST=Level.COMMUNITY)
+class PartnerRequestsView(ApiView):
+    @operation("Communities that yours would like to meet", serializers.PartnerRequestsSerializer)
+    def get(self, request: Request, community_id: int) -> object:
+        return {
+            "requests": requests_of(current_reader(request)),
+            "left": requests_left(community_id),
+            "answer": STANDARD_ANSWER,
+        }
+
+    @operation(
+        "Name a community that yours would like to meet",
+        serializers.PartnerRequestSerializer,
+        takes=PartnerRequestForm,
+        status=201,
+        description="Staff look at it. The community that is named learns nothing of it; if staff "
+        "accept, it reads a suggestion like any other. Asked again while it waits, the request "
+        "stays as it is.",
+    )
+    def post(self, request: Request, community_id: int, data: Data) -> object:
+        return ask_to_meet(by=current_user(request), community_id=community_id, **data)
 
 
 @open_to(GET=Level.COMMUNITY)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.cities.permissions import Reader
 from backend.common.bounds import LARGEST_ID, longest
 from backend.common.dates import database_now
-from backend.suggestions.models import AnswerRule, Decision, SetAsideVote, Vote
+from backend.suggestions.models import AnswerRule, Decision, PartnerRequest, SetAsideVote, Vote
 from backend.suggestions.reviews import MOST_COMPARED, SHOWN, QueueCounts, of_other, shown_in
 from backend.web.html.forms import (
     COUNTRY_CODE,
@@ -99,6 +99,27 @@ class RuleForm(DomainForm):
         required=False,
         widget=forms.NumberInput(attrs={"class": "short", "min": 1, "inputmode": "numeric"}),
     )
+
+
+class PartnerRequestForm(DomainForm):
+    documented = {"note": "Why; for staff alone"}
+
+    named_id = forms.IntegerField(
+        min_value=1, max_value=LARGEST_ID, widget=forms.HiddenInput, label=_("Community")
+    )
+    note = forms.CharField(
+        label=_("Why them? (optional)"),
+        help_text=_("Only staff and your own community read it."),
+        required=False,
+        max_length=longest(PartnerRequest, "note"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class NamedSearchForm(forms.Form):
+    """Which community is meant, by a part of its name."""
+
+    search = forms.CharField(label=_("Name"), required=False, max_length=100)
 
 
 class QueueForm(Filters):

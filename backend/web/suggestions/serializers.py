@@ -146,6 +146,32 @@ class SuggestionSerializer(serializers.Serializer):
         )
 
 
+class PartnerRequestSerializer(serializers.Serializer):
+    """A community that yours would like to meet. Nothing here depends on what the other side or
+    staff have said, until the two are suggested to each other.
+    """
+
+    named = CommunityNameSerializer()
+    note = serializers.CharField()
+    asked_by = serializers.CharField()
+    asked_at = serializers.DateTimeField()
+    answer_at = serializers.DateTimeField(
+        help_text="When you read an answer, whatever it is; a suggestion may come before"
+    )
+    state = serializers.ChoiceField(
+        choices=["waiting", "suggested", "answered"],
+        help_text="answered: the standard answer, whatever the cause",
+    )
+    suggestion_id = serializers.IntegerField(allow_null=True)
+    again_at = serializers.DateTimeField(help_text="From when the same may be named again")
+
+
+class PartnerRequestsSerializer(serializers.Serializer):
+    requests = PartnerRequestSerializer(many=True)
+    left = serializers.IntegerField(help_text="How many more may be named this month (UTC)")
+    answer = serializers.CharField(help_text="The standard answer, in the reader's language")
+
+
 class CountsSerializer(serializers.Serializer):
     all = serializers.IntegerField()
     awaiting_me = serializers.IntegerField()

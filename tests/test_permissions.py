@@ -56,7 +56,6 @@ class Scene:
         self.invitation = make.InvitationFactory(community=self.world.a)
         self.asking = make.JoinRequestFactory(community=self.world.a)
         self.token = make.ApiTokenFactory(user=self.world.user("chair"))
-        self.asked = make.PartnerRequestFactory(community=self.world.a, named=self.world.c)
         self.elsewhere = make.CommunityFactory(name="Elsewhere")
 
     def german_of_the_committee(self) -> Community:
@@ -97,7 +96,6 @@ class Scene:
             "invitation": self.invitation.pk,
             "asking": self.asking.pk,
             "token": self.token.public_id,
-            "asked": self.asked.pk,
         }
 
 
@@ -243,22 +241,6 @@ TABLE: dict[str, tuple[Ask, set[str]]] = {
     ),
     "comments and votes of both sides: read as staff": (
         api("staff/suggestions/{open}/votes/"),
-        {"curator"},
-    ),
-    "community to meet: name": (
-        api(
-            "communities/{own}/partner-requests/",
-            lambda s: {"named_id": make.CommunityFactory(published=True).pk},
-        ),
-        COMMITTEE | {"other_official"},
-    ),
-    "communities to meet: read": (
-        api("communities/{own}/partner-requests/"),
-        MEMBERS | {"other_official"},
-    ),
-    "communities to meet, of all: read": (api("staff/partner-requests/"), STAFF),
-    "community to meet: decline": (
-        api("staff/partner-requests/{asked}/decline/", {"because": "A misfit."}),
         {"curator"},
     ),
     "shortlist: change": (api("{suggestion}/shortlist/", {"listed": True}), MEMBERS),

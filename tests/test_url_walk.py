@@ -129,6 +129,7 @@ def stage(module_db: None) -> Stage:
         "form": "sister",
         "form_code": "sister",
         "what": "activity",
+        "asked_id": make.PartnerRequestFactory(community=world.a, named=world.c).pk,
         "suggestion_id": introduction.suggestion_id,
         "introduction_id": introduction.pk,
         "pair_id": world.pair.pk,

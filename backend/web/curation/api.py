@@ -177,8 +177,8 @@ class StaffRequestsView(ApiList):
         return staff_requests(current_user(self.request))
 
 
-def _request(user: User, request_id: int) -> PartnerRequest:
-    found = staff_requests(user).filter(pk=request_id).first()
+def _request(user: User, asked_id: int) -> PartnerRequest:
+    found = staff_requests(user).filter(pk=asked_id).first()
     if found is None:
         raise NotVisible
     return found
@@ -187,17 +187,17 @@ def _request(user: User, request_id: int) -> PartnerRequest:
 @open_to(GET=Level.STAFF)
 class StaffRequestView(ApiView):
     @operation("One community that another would like to meet", serializers.StaffRequestSerializer)
-    def get(self, request: Request, request_id: int) -> object:
-        return _request(current_user(request), request_id)
+    def get(self, request: Request, asked_id: int) -> object:
+        return _request(current_user(request), asked_id)
 
 
 def _decision(service: Callable[..., object], summary: str, takes: Body) -> type[ApiView]:
     @open_to(POST=Level.CURATOR)
     class RequestDecisionView(ApiView):
         @operation(summary, serializers.StaffRequestSerializer, takes=takes)
-        def post(self, request: Request, request_id: int, data: Data) -> object:
-            service(by=current_user(request), request_id=request_id, **data)
-            return _request(current_user(request), request_id)
+        def post(self, request: Request, asked_id: int, data: Data) -> object:
+            service(by=current_user(request), request_id=asked_id, **data)
+            return _request(current_user(request), asked_id)
 
     return RequestDecisionView
 

@@ -305,10 +305,10 @@ def request_list(request: HttpRequest) -> HttpResponse:
 
 @open_to(Level.STAFF)
 @require_http_methods(["GET", "HEAD", "POST"])
-def request_detail(request: HttpRequest, request_id: int) -> HttpResponse:
+def request_detail(request: HttpRequest, asked_id: int) -> HttpResponse:
     """One request with how the two fit now; a curator accepts or declines it."""
     user = current_user(request)
-    asked = staff_requests(user).filter(pk=request_id).first()
+    asked = staff_requests(user).filter(pk=asked_id).first()
     if asked is None or (request.method == "POST" and not user.is_curator):
         raise NotVisible
     assessment = assess_request_now(asked)
@@ -321,7 +321,7 @@ def request_detail(request: HttpRequest, request_id: int) -> HttpResponse:
     form: DomainForm = decline if declines else accept
     service = decline_request if declines else accept_request
     if request.method == "POST" and form.is_done(
-        service, refusals=(WrongState, Conflict), by=user, request_id=request_id
+        service, refusals=(WrongState, Conflict), by=user, request_id=asked_id
     ):
         messages.success(request, "It is decided. Neither side is told who asked.")
         return redirect("web:staff_requests")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import connection, transaction
+from django.test import Client
 
 from backend.accounts.models import User
 from backend.cities.models import Community, Profile
@@ -37,11 +38,21 @@ from backend.suggestions.services.partner_requests import (
     staff_requests,
 )
 from tasks.inline import drain
-from tests.actors import World, without_its_id
+from tests.actors import (
+    MEMBERS,
+    STAFF,
+    Ask,
+    World,
+    admitted_actors,
+    api,
+    page,
+    without_its_id,
+)
 from tests.factories import (
     CommunityFactory,
     CommunityRoleFactory,
     ExistingPartnershipFactory,
+    PartnerRequestFactory,
     SuggestionFactory,
     document,
 )
@@ -82,11 +93,9 @@ class TestAsking:
             assert {"gain", "contributions", "caveat"} <= row.assessment[side]["reasons"].keys()
         notices = Notification.objects.filter(kind="partner_requested")
         assert {notice.recipient for notice in notices} == {curator}
-        page = (
-            world.client("curator").get(f"/staff/partner-requests/{request.pk}/").content.decode()
-        )
-        assert "would like to meet" in page
-        assert "They have a port." in page
+        shown = world.client("curator").get(f"/staff/partner-requests/{request.pk}/")
+        assert "would like to meet" in shown.content.decode()
+        assert "They have a port." in shown.content.decode()
         assert (
             world.a.name in world.client("admin").get("/staff/partner-requests/").content.decode()
         )
@@ -159,14 +168,59 @@ class TestAsking:
                 ask(world, actor)
 
 
+class Asked:
+    """A waiting request of A's, and a community at home that others can name."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.asked = PartnerRequestFactory(community=world.a, named=world.c)
+        self.at_home = CommunityFactory(published=True)
+        world.sign_in_everybody()
+
+    def names(self, actor: str) -> dict[str, Any]:
+        own = self.world.home_of(actor) or self.world.a
+        named = self.world.c if own == self.world.a else self.at_home
+        return {"own": own.pk, "asked": self.asked.pk, "named": named.pk}
+
+
+def name_one(scene: Asked, client: Client, actor: str) -> Any:
+    body = {"named_id": scene.names(actor)["named"]}
+    return api("communities/{own}/partner-requests/", body)(scene, client, actor)
+
+
+NAMING = {*MEMBERS, "other_official"}
+PERMISSIONS: dict[str, tuple[Ask, set[str]]] = {
+    "name a community": (name_one, NAMING),
+    "read the own ones": (api("communities/{own}/partner-requests/"), NAMING),
+    "their page": (page("communities/{own}/partner-requests/"), NAMING),
+    "read those of all": (api("staff/partner-requests/"), STAFF),
+    "read one": (api("staff/partner-requests/{asked}/"), STAFF),
+    "its page": (page("staff/partner-requests/{asked}/"), STAFF),
+    "decline": (
+        api("staff/partner-requests/{asked}/decline/", {"because": "A misfit."}),
+        {"curator"},
+    ),
+    "accept": (
+        api("staff/partner-requests/{asked}/accept/", {"because": "A fit."}),
+        {"curator"},
+    ),
+}
+
+
+def test_table_holds_for_every_actor(world: World) -> None:
+    scene = Asked(world)
+    for what, (ask_for, allowed) in PERMISSIONS.items():
+        assert admitted_actors(scene, ask_for) == allowed, what
+
+
 class TestDeciding:
     def test_accepted_it_is_a_suggestion_like_any_other(self, world: World) -> None:
         request = ask(world)
         client = world.client("curator")
-        page = client.post(
+        decided = client.post(
             f"/staff/partner-requests/{request.pk}/", {"because": "Two ports.", "act": "accept"}
         )
-        assert page.status_code == 302
+        assert decided.status_code == 302
         drain()
         suggestion = Suggestion.objects.get()
         assert suggestion.status == "released"
@@ -343,9 +397,9 @@ class TestBlindness:
                 transaction.set_rollback(True)
             mail.outbox[:] = kept
         plain = seen.pop("nothing")
-        page = "/communities/{own}/partner-requests/"
-        assert str(STANDARD_ANSWER).encode() not in plain[0][page][1]
-        assert str(STANDARD_ANSWER).encode() in plain[1][page][1]
+        own_page = "/communities/{own}/partner-requests/"
+        assert str(STANDARD_ANSWER).encode() not in plain[0][own_page][1]
+        assert str(STANDARD_ANSWER).encode() in plain[1][own_page][1]
         assert any(str(STANDARD_ANSWER) in body for body in plain[1]["mails"])
         for cause, moments in seen.items():
             for at, (now, then) in enumerate(zip(moments, plain, strict=True)):

@@ -39,7 +39,7 @@ class SparseLooks:
     right: Float64Array
 
 
-class _Places:
+class _SideLists:
     """The lists of one side, over candidates grouped by owner."""
 
     def __init__(self, owners: IntArray, places: IntArray) -> None:
@@ -126,7 +126,7 @@ class WelfareLists:
             if np.shape(places) != (len(ids),) or (np.asarray(places) < 1).any():
                 raise ValueError(f"{name} places must be {len(ids)} whole numbers from 1")
         wanted = candidates.left_preference * candidates.right_preference
-        left, right = (_Places(owners, np.asarray(places)) for owners, places in sides)
+        left, right = (_SideLists(owners, np.asarray(places)) for owners, places in sides)
         looks = SparseLooks(left.even, right.even)
         for _ in range(self.steps if len(candidates) else 0):
             gradient = self._gradient(wanted * looks.left, looks.right, candidates.rows)
@@ -136,7 +136,7 @@ class WelfareLists:
         self.looks_ = looks
         return self
 
-    def _towards(self, lists: _Places, looks: Float64Array, gradient: Float64Array) -> Float64Array:
+    def _towards(self, lists: _SideLists, looks: Float64Array, gradient: Float64Array) -> Float64Array:
         best = (
             lists.best(gradient)
             if self.sharpness is None

@@ -136,7 +136,9 @@ class WelfareLists:
         self.looks_ = looks
         return self
 
-    def _towards(self, lists: _SideLists, looks: Float64Array, gradient: Float64Array) -> Float64Array:
+    def _towards(
+        self, lists: _SideLists, looks: Float64Array, gradient: Float64Array
+    ) -> Float64Array:
         best = (
             lists.best(gradient)
             if self.sharpness is None

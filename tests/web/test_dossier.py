@@ -45,9 +45,10 @@ def full_document(**identity: str) -> dict[str, Any]:
         sectors={"strengths": {"logistics": 3, "tourism": 2, "agriculture": 1}},
         needs_offers={
             "needs": ["water_management", "port_logistics"],
-            "offers": ["heritage_conservation", "vocational_training"],
+            "offers": ["heritage_conservation", "vocational_training", "water_management"],
         },
         facts={"population": 1_234_567},
+        readiness={"budget": "partly"},
     )
 
 
@@ -111,10 +112,10 @@ def test_dossier_is_one_page_with_both_names_in_their_scripts(
     # own.
     assert {font["/Encoding"] for font in fonts_of(reader)} == {"/Identity-H"}
     for said in (
-        "You need water management; Farplace offers it.",
-        "Farplace needs water management; Homeport offers it.",
-        "Your working hours hardly overlap.",
-        "Existing ties",
+        "Farplace offers what you need: water management (3 of 60 candidates).",
+        "No need is met in full, and nothing else stands out.",
+        "Before you decide: Not fully in place at Farplace yet: first-year budget.",
+        "You have not said: ties.",
         "1,234,567",
         "Next steps",
     ):

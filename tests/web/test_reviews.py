@@ -23,7 +23,7 @@ from tests.factories import (
 )
 from tests.web.conftest import SignIn
 from tests.web.html_forms import form_to, one_line, url
-from tests.web.test_suggestion_pages import REASONS, answer_url, detail_url, list_url
+from tests.web.test_suggestion_pages import REASONS, WATER, answer_url, detail_url, list_url
 
 # The pages of a committee: queue with filters, votes, shortlist, comparison, rule, undo.
 
@@ -40,7 +40,8 @@ def at(name: str, role: CommunityRole, *ids: int) -> str:
 def candidates(role: CommunityRole, count: int) -> list[Suggestion]:
     made = []
     for index in range(count):
-        answers = document(languages={"working": ["de"]} if index else {})
+        languages = {"working": ["de"]} if index else {}
+        answers = document(languages=languages, needs_offers=WATER)
         other = CommunityFactory(
             name=f"Candidate {index}",
             published=True,
@@ -139,7 +140,7 @@ def test_vote_is_set_aside_by_the_form_and_put_back(
     assert "Nobody has voted yet." in html
     form = form_to(html, at("suggestion_put_back", official, suggestion.pk, member.user_id))
     assert client.post(form.action, form.values).status_code == 302
-    assert "does not count" not in client.get(detail_url(official, suggestion)).text
+    assert "Set aside: does not count" not in client.get(detail_url(official, suggestion)).text
 
 
 def test_curator_reads_votes_of_both_sides_and_an_administrator_none(
@@ -232,7 +233,7 @@ def test_comparison_shows_gaps_as_gaps_in_one_table(
     for index in range(3):
         assert f"Candidate {index}" in html
     assert html.count("<table") >= 3 and "not answered" in html and "not known" in html
-    assert "You need water management; Candidate 1 offers it." in html
+    assert "Candidate 1 offers what you need: water management (3 of 60 candidates)." in html
     row = re.search(r"Shared working language</th>(.*?)</tr>", html, re.DOTALL)
     assert row and row.group(1).count("100% / 100%") == 3
 

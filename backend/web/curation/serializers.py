@@ -54,7 +54,8 @@ class StaffSuggestionSerializer(serializers.Serializer):
 
     def to_representation(self, suggestion: Any) -> Any:
         both = sides_of(suggestion)
-        values = pair_values(both[0].fit, both[1].fit, read_by="staff")
+        today = self.now.date()
+        values = pair_values(both[0].fit, both[1].fit, read_by="staff", today=today)
         sides = {
             side.letter: shown
             | {"state": state_in_effect(side, self.now), "rank": side.value("rank")}
@@ -167,6 +168,11 @@ class EligibilityProblemSerializer(serializers.Serializer):
     hard = serializers.BooleanField(help_text="Cannot be set aside")
 
 
+def _in_words(found: Assessment) -> tuple[dict[str, Any], ...]:
+    today = database_now().date()
+    return pair_values(*found.fits, read_by="staff", today=today) if found.fits else ()
+
+
 class AssessmentSerializer(serializers.Serializer):
     """How a pair fits, and what speaks against it. Scores are empty where a side has no published
     profile.
@@ -179,7 +185,7 @@ class AssessmentSerializer(serializers.Serializer):
     problems = EligibilityProblemSerializer(many=True)
 
     def to_representation(self, found: Assessment) -> Any:
-        home, abroad = pair_values(*found.fits, read_by="staff") if found.fits else (None, None)
+        home, abroad = _in_words(found) or (None, None)
         values = {
             "score": found.score,
             "home": home,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from functools import cached_property
 from typing import Any
 
 from rest_framework import serializers
 
 from backend.common.bounds import LARGEST_ID
+from backend.common.dates import database_now
 from backend.suggestions.models import AnswerRule, Vote
 from backend.suggestions.pair_text import ReadBy, pair_text
 from backend.suggestions.reviews import Review
@@ -83,9 +86,11 @@ class SideSerializer(serializers.Serializer):
     reasons = ReasonsSerializer()
 
 
-def pair_values(first: Fit, second: Fit, *, read_by: ReadBy) -> tuple[dict[str, Any], ...]:
+def pair_values(
+    first: Fit, second: Fit, *, read_by: ReadBy, today: dt.date
+) -> tuple[dict[str, Any], ...]:
     """What ``SideSerializer`` shows of both sides of a pair."""
-    pair = pair_text(first, second, read_by=read_by)
+    pair = pair_text(first, second, read_by=read_by, today=today)
     return tuple(
         {
             "community": fit.community,
@@ -130,8 +135,13 @@ class SuggestionSerializer(serializers.Serializer):
         allow_null=True, help_text="Until when your own last answer can be undone"
     )
 
+    @cached_property
+    def today(self) -> dt.date:
+        """One day for the whole page."""
+        return database_now().date()
+
     def to_representation(self, view: Any) -> Any:
-        own, other = pair_values(view.own_fit, view.other_fit, read_by="first")
+        own, other = pair_values(view.own_fit, view.other_fit, read_by="first", today=self.today)
         return super().to_representation(
             {
                 "id": view.suggestion_id,

@@ -381,9 +381,9 @@ def test_pair_by_hand_is_scored_and_explained_as_a_run_does(curator: User) -> No
         ranked.left_preference, abs=1e-6
     )
     reasons = getattr(suggestion, f"{left}_reasons")
-    assert sum(row["share"] for row in reasons["contributions"]) == pytest.approx(
-        ranked.left_preference, abs=1e-4
-    )
+    assert reasons["preference"] == pytest.approx(ranked.left_preference, abs=1e-4)
+    shares = sum(row["share"] for row in reasons["contributions"])
+    assert shares == pytest.approx(reasons["gain"], abs=1e-4)
     assert HandProposal.objects.get().because == "The mayors are cousins."
     assert Event.objects.filter(topic="suggestion_proposed").count() == 1
 

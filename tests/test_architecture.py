@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import measures
+from tests import division, measures
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("matching", "backend", "tasks")
@@ -209,3 +209,33 @@ def test_network_is_reached_from_few_places() -> None:
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
             found |= {name.partition(".")[0] for name in names} & clients
         assert found <= allowed.get(name_of(path), set()), name_of(path)
+
+
+def test_each_test_belongs_to_one_of_the_two_commands(request: pytest.FixtureRequest) -> None:
+    collected = request.config.stash[division.COLLECTED]
+    ordinary, left_to_system = division.divide(collected, system=False, whole=True)
+    system, left_to_ordinary = division.divide(collected, system=True, whole=True)
+    assert (left_to_system, left_to_ordinary) == (system, ordinary)
+    assert len(ordinary) + len(system) == len(collected)
+    assert set(ordinary).isdisjoint(system)
+
+
+def test_only_system_tests_start_the_service(request: pytest.FixtureRequest) -> None:
+    """Complete when the whole suite runs: then every test is collected."""
+    starters = re.compile(r"^from tests\.(?:faults|web)\.service import", re.MULTILINE)
+    collected = request.config.stash[division.COLLECTED]
+    paths = {item.path for item in collected if not division.is_system_test(item)}
+    assert [name_of(path) for path in sorted(paths) if starters.search(path.read_text())] == []
+
+
+def test_a_path_that_is_named_runs_whole(request: pytest.FixtureRequest) -> None:
+    collected = request.config.stash[division.COLLECTED]
+    assert division.divide(collected, system=False, whole=False) == (collected, [])
+
+
+def test_ci_runs_both_commands() -> None:
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert [line.partition('" ')[2] for line in lines if "manage.py test" in line] == [
+        'python3 manage.py test "$@"',
+        'python3 manage.py test --system "$@"',
+    ]

@@ -22,7 +22,6 @@ from backend.environment import read_environment
 from backend.runtime import ports, processes
 from backend.runtime.postgres import EmbeddedPostgres
 
-pytestmark = pytest.mark.faults
 _READERS = 40
 ROOT = Path(__file__).resolve().parents[2]
 Answer = tuple[int, str, float]

@@ -36,7 +36,7 @@ from tests.faults.service import running
 from tests.letters import pdf
 from tests.web.service import WholeService
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 # The limit holds in the process apart alone: what a thread of the web did itself would go on.
 _READING_SECONDS = 2

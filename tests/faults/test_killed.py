@@ -43,7 +43,6 @@ def _shards_done(run: ScoringRun) -> int:
     return ScoringShard.objects.filter(run=run, done_at__isnull=False).count()
 
 
-@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 def test_worker_killed_in_mid_run_then_broker_wiped(
     service: Service, finer_shards: None, drain
@@ -68,7 +67,6 @@ def test_worker_killed_in_mid_run_then_broker_wiped(
     assert len(ranking_of(run)) > 0
 
 
-@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_children_of_the_worker_killed_twenty_times(service: Service, finer_shards: None) -> None:
@@ -93,7 +91,6 @@ def test_children_of_the_worker_killed_twenty_times(service: Service, finer_shar
     check_everybody_was_notified_once(service.folder / "mail")
 
 
-@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_worker_killed_five_times(service: Service, finer_shards: None) -> None:
@@ -113,7 +110,6 @@ def test_worker_killed_five_times(service: Service, finer_shards: None) -> None:
     check_everybody_was_notified_once(service.folder / "mail")
 
 
-@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_broker_killed_and_wiped_ten_times(service: Service, finer_shards: None) -> None:
@@ -131,7 +127,6 @@ def test_broker_killed_and_wiped_ten_times(service: Service, finer_shards: None)
     check_everybody_was_notified_once(service.folder / "mail")
 
 
-@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_broker_frozen_for_forty_seconds(service: Service) -> None:
@@ -157,7 +152,6 @@ def test_broker_frozen_for_forty_seconds(service: Service) -> None:
     check_everybody_was_notified_once(service.folder / "mail")
 
 
-@pytest.mark.faults
 @pytest.mark.django_db(transaction=True)
 @takes_minutes
 def test_database_crashes_ten_times(

@@ -21,7 +21,7 @@ from backend.suggestions.services.runs import begin_run
 from tests.faults.service import Service, running
 from tests.world import TOPICS, everything_is_done, make_communities, publish_again
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 _MAILS = 10_000
 
 

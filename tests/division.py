@@ -1,0 +1,147 @@
+"""How the tests are divided: between two commands, and between processes that run at once.
+
+System tests are those of the running service and of its whole data. ``manage.py test --system``
+runs them, ``manage.py test`` all others; a path that is named runs whole with either.
+
+Each process of pytest-xdist has its own broker database and data folder; pytest-django names the
+PostgreSQL database. Loaded with ``-p`` (pyproject.toml), so that it runs before Django reads its
+settings.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import urllib.parse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# What is a system test: all of a folder or file, or whatever asks for the fixture.
+_SYSTEM_PATHS = (
+    "tests/faults/",
+    "tests/runtime/test_first_start.py",
+    "tests/runtime/test_up.py",
+    "tests/backend/cities/test_sample_world.py",
+)
+_SYSTEM_FIXTURE = "service"
+# Files that take longest, the longest first: so that no process is left alone with one at the end.
+_LONGEST = (
+    "tests/web/test_walk_registration.py",
+    "tests/web/test_walk_agreement.py",
+    "tests/test_blind_surfaces.py",
+    "tests/runtime/test_up.py",
+    "tests/backend/cities/test_sample_world.py",
+    "tests/faults/test_heavy.py",
+    "tests/faults/test_killed.py",
+    "tests/test_url_walk.py",
+    "tests/web/test_accessibility.py",
+    "tests/test_blind_rankings.py",
+    "tests/web/test_fuzzing.py",
+    "tests/test_introduction_permissions.py",
+    "tests/test_blind_attempts.py",
+    "tests/backend/introductions/test_workflow",
+)
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+_LEFT_OUT = pytest.StashKey[int]()
+
+
+def is_system_test(item: pytest.Item) -> bool:
+    return item.nodeid.startswith(_SYSTEM_PATHS) or _SYSTEM_FIXTURE in getattr(
+        item, "fixturenames", ()
+    )
+
+
+def divide(
+    items: list[pytest.Item], *, system: bool, whole: bool
+) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """The tests that run, and those that are left to the other command. `whole`: no path is named,
+    so that `items` are the whole suite.
+    """
+    if not whole and not system:
+        return items, []
+    chosen = [item for item in items if is_system_test(item) == system]
+    return chosen, [item for item in items if is_system_test(item) != system]
+
+
+def _separate(worker: str) -> None:
+    number = int(worker.removeprefix("gw")) + 1
+    if broker := os.environ.get("REDIS_URL"):
+        os.environ["REDIS_URL"] = urllib.parse.urlsplit(broker)._replace(path=f"/{number}").geturl()
+    # One thread each: two processes that both count on every core wait for each other in the
+    # libraries' spinning loops.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = "1"
+    if folder := os.environ.get("CSC_DATA_DIR"):
+        own = Path(folder) / worker
+        own.mkdir(parents=True, exist_ok=True)
+        os.environ["CSC_DATA_DIR"] = str(own)
+
+
+# Python looks for cycles after every 700 new objects; looking through the modules, the tests and
+# Django's registries again and again took a tenth of the time.
+gc.set_threshold(50_000, 20, 50)
+
+if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    _separate(_worker)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--system",
+        action="store_true",
+        help="run the system tests, which start the service or load all of its data, and no others",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next(
+            (i for i, start in enumerate(_LONGEST) if item.nodeid.startswith(start)), len(_LONGEST)
+        )
+
+    config.stash[COLLECTED] = list(items)
+    items[:], left_out = divide(
+        items,
+        system=config.getoption("--system"),
+        whole=config.args == config.getini("testpaths"),
+    )
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[_LEFT_OUT] = len(left_out)
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Of pytest-xdist; each process collects the whole suite. One that was killed hands nothing
+    over.
+    """
+    if left_out := getattr(node, "workeroutput", {}).get("left_out"):
+        node.config.stash[_LEFT_OUT] = left_out
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last line of a run names the other command."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    left_out = config.stash.get(_LEFT_OUT, 0)
+    if terminal is None or not left_out:
+        return
+    if config.getoption("--system"):
+        terminal.write_line(f"Other tests, not run: {left_out} (python3 manage.py test)")
+    else:
+        terminal.write_line(
+            f"System tests, which start the service or load all of its data, not run: {left_out} "
+            "(python3 manage.py test --system)"
+        )

@@ -4,6 +4,7 @@ what its reader may see, in a bounded number of queries.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -24,7 +25,7 @@ from backend.cities.models import (
     Profile,
     VettingLetter,
 )
-from backend.cities.names import searched_name
+from backend.cities.names import community_key, searched_name
 from backend.cities.permissions import Reader, reader_of, require_staff
 from backend.cities.profile_schema import GROUPS, Field, Group, Kind, document_for, document_value
 from backend.cities.profile_validation import missing_answers, valid_part
@@ -173,7 +174,7 @@ def whole_trail(user: User | AnonymousUser) -> QuerySet[Event]:
 
 
 _S = ExistingPartnership.State
-_RELATED = ("community__country", "country", "place__country")
+_RELATED = ("community__country", "country", "place__country", "partner__country")
 _UNREAD = ("place__search_text", "place__alternate_names")
 
 
@@ -213,6 +214,35 @@ def own_claims(community_id: int) -> QuerySet[ExistingPartnership]:
     return (
         _rows().filter(community_id=community_id).exclude(state=_S.DROPPED).order_by("name", "id")
     )
+
+
+def communities_named(rows: Iterable[ExistingPartnership]) -> dict[int, list[Community]]:
+    """Id of a row without a place → the communities of its country that were registered without a
+    place and have its name, in any spelling of their kind, in one query for all rows.
+    """
+    open_rows = [row for row in rows if row.place_id is None]
+    if not open_rows:
+        return {}
+    found: dict[tuple[str, str, str], list[Community]] = defaultdict(list)
+    keys = {community_key(row.name, kind) for row in open_rows for kind in Community.Kind.values}
+    by_hand = Community.objects.filter(
+        Q(name_key__in=keys) | ~Q(local_name=""),
+        place__isnull=True,
+        country__in={row.country_id for row in open_rows},
+    )
+    for community in by_hand.select_related("country").order_by("name", "id"):
+        local = community.local_name and community_key(community.local_name, community.kind)
+        for key in {community.name_key, local} - {""}:
+            found[community.kind, str(community.country_id), key].append(community)
+    return {
+        row.pk: [
+            community
+            for kind in Community.Kind.values
+            for community in found[kind, str(row.country_id), community_key(row.name, kind)]
+            if community.pk != row.community_id
+        ]
+        for row in open_rows
+    }
 
 
 def partners_to_offer(community: Community, draft: Mapping[str, Any]) -> list[ListedPartner]:

@@ -109,16 +109,18 @@ def confirmed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ExistingP
     found = (
         confirmed_partnerships()
         .exclude(status="ended")
-        .filter(Q(community__in=members) | Q(place__community__in=members))
+        .filter(Q(community__in=members) | Q(place__community__in=members) | Q(partner__in=members))
     )
     same = ExistingPartnership.objects.filter(
+        Q(community__place=OuterRef("place")) | Q(community=OuterRef("partner")),
+        Q(place=OuterRef("community__place")) | Q(partner=OuterRef("community")),
         state=ExistingPartnership.State.CONFIRMED,
-        community__place=OuterRef("place"),
-        place=OuterRef("community__place"),
         pk__lt=OuterRef("pk"),
     )
-    found = found.exclude(Exists(same)).exclude(
-        Exists(recorded_between("community__place", "place"))
+    found = (
+        found.exclude(Exists(same))
+        .exclude(Exists(recorded_between("community__place", "place")))
+        .exclude(Exists(recorded_between("community", "partner", of="")))
     )
     if asked.country:
         found = found.filter(Q(community__country=asked.country) | Q(country=asked.country))
@@ -129,6 +131,7 @@ def confirmed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ExistingP
             "name__icontains",
             "place__search_text__contains",
             "community__name__icontains",
+            "partner__name__icontains",
             "community__place__search_text__contains",
         )
         found = found.filter(any_of(Q(**{name: word}) for name in names))
@@ -175,13 +178,16 @@ def listed_of_members(asked: RowFilters = RowFilters()) -> QuerySet[ListedPartne
     )
 
 
-def recorded_between(one: str, other: str) -> QuerySet[Partnership]:
+def recorded_between(one: str, other: str, of: str = "__place") -> QuerySet[Partnership]:
+    """Living partnerships of the two that the outer query names, by their places or, with an empty
+    ``of``, by their communities.
+    """
     living = Partnership.objects.exclude(
         status__in=(Partnership.Status.ENDED, Partnership.Status.EMERITUS)
     )
     ways = ((one, other), (other, one))
     return living.filter(
-        any_of(Q(pair__a__place=OuterRef(a), pair__b__place=OuterRef(b)) for a, b in ways)
+        any_of(Q(**{f"pair__a{of}": OuterRef(a), f"pair__b{of}": OuterRef(b)}) for a, b in ways)
     )
 
 
@@ -200,9 +206,12 @@ def as_text(value: Any) -> Cast:
     return Cast(value, TextField())
 
 
-def is_public(path: str) -> Any:
-    """The community's id where it has a page that anybody may read."""
-    return Community.objects.public().filter(pk=OuterRef(path)).values("pk")[:1]
+def is_public(*paths: str) -> Any:
+    """The community's id, by the first path that leads to one, where it has a page that anybody may
+    read.
+    """
+    named = any_of(Q(pk=OuterRef(path)) for path in paths)
+    return Community.objects.public().filter(named).values("pk")[:1]
 
 
 # The directory: partnerships of members, recorded here, confirmed by staff, or named by public
@@ -264,13 +273,19 @@ class Entry:
 
 
 def _side(
-    prefix: str, name: Any, country: str, place: Any, community: str, latitude: Any, longitude: Any
+    prefix: str,
+    name: Any,
+    country: str,
+    place: Any,
+    community: tuple[str, ...],
+    latitude: Any,
+    longitude: Any,
 ) -> dict[str, Any]:
     return {
         f"{prefix}_name": as_text(name),
         f"{prefix}_country": as_text(F(country)),
         f"{prefix}_place": place,
-        f"{prefix}_community": Subquery(is_public(community)),
+        f"{prefix}_community": Subquery(is_public(*community)),
         f"{prefix}_latitude": latitude,
         f"{prefix}_longitude": longitude,
     }
@@ -293,7 +308,7 @@ def _parts(asked: RowFilters) -> list[QuerySet[Any, Any]]:
                 F("pair__a__name"),
                 "pair__a_country",
                 F("pair__a__place"),
-                "pair__a",
+                ("pair__a",),
                 F("pair__a__latitude"),
                 F("pair__a__longitude"),
             ),
@@ -302,7 +317,7 @@ def _parts(asked: RowFilters) -> list[QuerySet[Any, Any]]:
                 F("pair__b__name"),
                 "pair__b_country",
                 F("pair__b__place"),
-                "pair__b",
+                ("pair__b",),
                 F("pair__b__latitude"),
                 F("pair__b__longitude"),
             ),
@@ -324,7 +339,7 @@ def _parts(asked: RowFilters) -> list[QuerySet[Any, Any]]:
                 F("community__name"),
                 "community__country",
                 F("community__place"),
-                "community",
+                ("community",),
                 F("community__latitude"),
                 F("community__longitude"),
             ),
@@ -333,7 +348,7 @@ def _parts(asked: RowFilters) -> list[QuerySet[Any, Any]]:
                 F("name"),
                 "country",
                 F("place"),
-                "place__community",
+                ("place__community", "partner"),
                 F("place__latitude"),
                 F("place__longitude"),
             ),
@@ -350,7 +365,7 @@ def _parts(asked: RowFilters) -> list[QuerySet[Any, Any]]:
                 F("place_a__name"),
                 "place_a__country",
                 F("place_a"),
-                "place_a__community",
+                ("place_a__community",),
                 F("place_a__latitude"),
                 F("place_a__longitude"),
             ),
@@ -359,7 +374,7 @@ def _parts(asked: RowFilters) -> list[QuerySet[Any, Any]]:
                 F("place_b__name"),
                 "place_b__country",
                 F("place_b"),
-                "place_b__community",
+                ("place_b__community",),
                 F("place_b__latitude"),
                 F("place_b__longitude"),
             ),

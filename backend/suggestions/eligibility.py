@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils.translation import ngettext
 
 from backend.accounts.grants import Resource, Verb
@@ -22,6 +23,7 @@ from backend.cities.models import Community, ExistingPartnership, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.permissions import require_staff
 from backend.cities.profile_schema import document_value
+from backend.cities.queries import communities_named
 from backend.common.errors import CapacityReached
 from backend.suggestions.models import ExclusionRule, Pair, Suggestion
 
@@ -191,16 +193,23 @@ def declared_partners(row_id: int | None = None) -> set[tuple[int, int]]:
     staff have confirmed; of one row alone where its id is given.
 
     Read from the statements each time: the pair is free as soon as none is in force, and barred as
-    soon as a partner that was named before registers.
+    soon as a partner that was named before registers, with a place or by hand under that name.
     """
-    rows = ExistingPartnership.objects.in_force().filter(place__community__isnull=False)
+    rows = ExistingPartnership.objects.in_force()
     if row_id is not None:
         rows = rows.filter(pk=row_id)
-    return {
-        (min(sides), max(sides))
-        for sides in rows.values_list("community_id", "place__community__id")
-        if sides[0] != sides[1]
-    }
+    named = rows.filter(Q(place__community__isnull=False) | Q(partner__isnull=False))
+    other = Coalesce("place__community__id", "partner_id")
+    sides = set(named.values_list("community_id", other))
+    by_name = list(rows.filter(place__isnull=True, partner__isnull=True))
+    later = communities_named(by_name)
+    for row in by_name:
+        sides |= {
+            (row.community_id, community.pk)
+            for community in later[row.pk]
+            if row.answered_at is not None and community.registered_at > row.answered_at
+        }
+    return {(min(pair), max(pair)) for pair in sides if pair[0] != pair[1]}
 
 
 def pairs_being_introduced() -> QuerySet[Pair]:

@@ -224,10 +224,10 @@ class CommunityFactory(DjangoModelFactory):
         name=factory.SelfAttribute("..name"),
     )
     name = factory.Sequence(lambda n: f"Community {n}")
-    admin1 = factory.SelfAttribute("place.admin1")
-    latitude = factory.SelfAttribute("place.latitude")
-    longitude = factory.SelfAttribute("place.longitude")
-    timezone = factory.SelfAttribute("place.timezone")
+    admin1 = factory.SelfAttribute("place.admin1", default="")
+    latitude = factory.SelfAttribute("place.latitude", default=None)
+    longitude = factory.SelfAttribute("place.longitude", default=None)
+    timezone = factory.SelfAttribute("place.timezone", default="")
 
     @factory.post_generation
     def published(obj: Community, create: bool, extracted: bool | None, **kwargs: Any) -> None:

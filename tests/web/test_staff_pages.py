@@ -226,6 +226,27 @@ def test_wrong_answer_to_a_claim_is_shown_on_the_page_of_its_row(staff: Client) 
     assert (last.state, last.place_id) == ("confirmed", None)
 
 
+def test_partner_without_a_place_is_chosen_by_its_number(staff: Client) -> None:
+    county = CommunityFactory(name="Kent County", kind="county", place=None, country_code="JP")
+    row = ExistingPartnershipFactory(name="Kent", country=county.country)
+    page = staff.get(url("staff_claims")).text
+    assert f"Has this name: Kent County, County, {county.country.name} ({county.pk})." in page
+    assert f'name="partner_id" value="{county.pk}"' in page
+    address = url("staff_claim_answer", row.pk)
+    wrong = staff.post(address, {"answer": "confirmed", "partner_id": row.community_id})
+    assert "No community of Japan is registered under this number" in wrong.text
+    for number, state in ((row.community_id, 422), (county.pk, 200)):
+        sent = staff.post(
+            f"/api/v1/staff/claims/{row.pk}/answer/",
+            {"answer": "confirmed", "partner_id": number},
+            content_type="application/json",
+        )
+        assert sent.status_code == state
+    assert sent.json()["partner"]["id"] == county.pk
+    row.refresh_from_db()
+    assert (row.state, row.partner_id) == ("confirmed", county.pk)
+
+
 def test_run_is_asked_for_and_followed(staff: Client) -> None:
     run = ScoringRunFactory(status=ScoringRun.Status.RUNNING, shard_count=4)
     html = staff.get(url("staff_run", run.pk)).text

@@ -152,11 +152,12 @@ class Migration(migrations.Migration):
                 ('claimed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='existing_partnerships', to='cities.community')),
                 ('country', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.country')),
+                ('partner', models.ForeignKey(help_text='Chosen by staff: a community that was registered without a place', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.community')),
                 ('place', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='cities.place')),
             ],
             options={
                 'indexes': [models.Index(fields=['state', 'claimed_at'], name='existing_to_confirm')],
-                'constraints': [models.UniqueConstraint(fields=('community', 'country', 'name_key'), name='existing_once'), models.CheckConstraint(condition=models.Q(('state__in', ['claimed', 'confirmed', 'refused', 'dropped'])), name='existing_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['confirmed', 'refused']), _negated=True), ('answered_at__isnull', False), _connector='OR'), name='existing_answer_complete')],
+                'constraints': [models.UniqueConstraint(fields=('community', 'country', 'name_key'), name='existing_once'), models.CheckConstraint(condition=models.Q(('state__in', ['claimed', 'confirmed', 'refused', 'dropped'])), name='existing_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['confirmed', 'refused']), _negated=True), ('answered_at__isnull', False), _connector='OR'), name='existing_answer_complete'), models.CheckConstraint(condition=models.Q(('place__isnull', True), ('partner__isnull', True), _connector='OR'), name='existing_place_or_partner'), models.CheckConstraint(condition=models.Q(('partner__isnull', True), models.Q(('partner', models.F('community')), _negated=True), _connector='OR'), name='existing_partner_not_itself')],
             },
         ),
         migrations.CreateModel(

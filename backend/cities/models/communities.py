@@ -222,7 +222,8 @@ class ExistingPartnership(models.Model):
     name are there anyway, as listed.
 
     Two registered communities with a row ``in_force()`` are partners: no suggestion is made of them
-    (``suggestions.eligibility.declared_partners``).
+    (``suggestions.eligibility.declared_partners``). The other one is the community of ``place`` or,
+    where the gazetteer does not have it, ``partner``.
     """
 
     class State(models.TextChoices):
@@ -241,6 +242,13 @@ class ExistingPartnership(models.Model):
     )
     country = models.ForeignKey(Country, on_delete=models.PROTECT, related_name="+")
     place = models.ForeignKey(Place, null=True, on_delete=models.PROTECT, related_name="+")
+    partner = models.ForeignKey(
+        Community,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Chosen by staff: a community that was registered without a place",
+    )
     year = models.PositiveSmallIntegerField(null=True)
     form = models.CharField(
         max_length=12, blank=True, help_text="A code of backend.cities.profile_schema.FORMS"
@@ -281,6 +289,14 @@ class ExistingPartnership(models.Model):
             models.CheckConstraint(
                 name="existing_answer_complete",
                 condition=~Q(state__in=["confirmed", "refused"]) | Q(answered_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="existing_place_or_partner",
+                condition=Q(place__isnull=True) | Q(partner__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="existing_partner_not_itself",
+                condition=Q(partner__isnull=True) | ~Q(partner=models.F("community")),
             ),
         ]
         indexes = [models.Index(fields=["state", "claimed_at"], name="existing_to_confirm")]

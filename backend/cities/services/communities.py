@@ -251,13 +251,17 @@ def propose_partnerships(
 
     A row that staff confirmed or refused stays so while its name, country, year, form and status
     stay as they are; a changed row is claimed again. A row that the document no longer names is
-    dropped. A place that the document leaves out stays as staff have named it; while other details
-    of a confirmed partnership wait for staff, the two stay partners.
+    dropped. A place that the document leaves out stays as staff have named it, and so does the
+    community that they have chosen; while other details of a confirmed partnership wait for staff,
+    the two stay partners.
     """
     named = {
         partnership_key(row): row for row in document_value(data, "partnerships", "existing") or ()
     }
-    known = {(row.country_id, row.name_key): row for row in community.existing_partnerships.all()}
+    known = {
+        (row.country_id, row.name_key): row
+        for row in community.existing_partnerships.select_related("partner")
+    }
     if not named and not known:
         return []
     wanted_places = [row["place_id"] for row in named.values() if row.get("place_id")]
@@ -265,12 +269,10 @@ def propose_partnerships(
     now = database_now()
     claimed = []
     for key, row in named.items():
-        place_id = row.get("place_id")
         old = known.pop(key, None)
-        named_before = old.place_id if old is not None else None
         facts = {
             "name": row["name"],
-            "place_id": place_id if place_id in places else named_before,
+            **_partner_meant(old, row.get("place_id"), places),
             "year": row.get("year"),
             "form": row.get("form", ""),
             "status": row.get("status", "unknown"),
@@ -283,7 +285,7 @@ def propose_partnerships(
             continue
         values = {
             **facts,
-            **_confirmation_kept(old, facts["place_id"]),
+            **_confirmation_kept(old, facts),
             "state": _S.CLAIMED,
             "claimed_by": by,
             "claimed_at": now,
@@ -307,13 +309,35 @@ def propose_partnerships(
     return claimed
 
 
-def _confirmation_kept(old: ExistingPartnership | None, place_id: int | None) -> dict[str, Any]:
+def _partner_meant(
+    old: ExistingPartnership | None, place_id: int | None, places: set[int]
+) -> dict[str, int | None]:
+    """The place that the document names, else the place or community that staff have named."""
+    if place_id in places:
+        return {"place_id": place_id, "partner_id": None}
+    if old is None:
+        return {"place_id": None, "partner_id": None}
+    return {"place_id": old.place_id, "partner_id": old.partner_id}
+
+
+def _is_same_partner(
+    old: ExistingPartnership, place_id: int | None, partner_id: int | None
+) -> bool:
+    """Whether these name the same partner; a community that staff have chosen may have its place
+    by now, and be named by it.
+    """
+    if place_id is not None and old.partner is not None:
+        return old.partner.place_id == place_id
+    return (old.place_id, old.partner_id) == (place_id, partner_id)
+
+
+def _confirmation_kept(old: ExistingPartnership | None, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Who has confirmed a partnership of which only details change, and when."""
     is_kept = (
         old is not None
         and old.state in (_S.CONFIRMED, _S.CLAIMED)
         and old.status != "ended"
-        and old.place_id == place_id
+        and _is_same_partner(old, facts["place_id"], facts["partner_id"])
     )
     return {
         "answered_by_id": old.answered_by_id if old is not None and is_kept else None,

@@ -5,6 +5,7 @@ suggested to each other, and closes the suggestion that they have.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Q
@@ -12,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
-from backend.cities.models import ExistingPartnership, Place, PlaceName
+from backend.cities.models import Community, ExistingPartnership, Place, PlaceName
 from backend.cities.permissions import require_staff
+from backend.cities.queries import communities_named
 from backend.cities.states import EXISTING_TRANSITIONS
 from backend.common.bounds import longest, valid_ids
 from backend.common.dates import database_now
@@ -27,13 +29,19 @@ from backend.suggestions.services.curation import take_back
 from backend.suggestions.services.runs import lock_ranking
 
 _S = ExistingPartnership.State
-NO_PLACE = 0  # staff's word for a partner that is no place of the gazetteer
+NO_PLACE = 0  # staff's word for a partner that is none of the places and communities of its name
 _MOST_NAMED = 5
 
 
 @transaction.atomic
 def answer_partnership(
-    *, by: User, partnership_id: int, answer: str, note: str = "", place_id: int | None = None
+    *,
+    by: User,
+    partnership_id: int,
+    answer: str,
+    note: str = "",
+    place_id: int | None = None,
+    partner_id: int | None = None,
 ) -> ExistingPartnership:
     """A curator confirms or refuses a claimed partnership; a refusal says why, for its owners to
     read.
@@ -44,11 +52,14 @@ def answer_partnership(
     Args:
         place_id: which place of the gazetteer the partner is, where the owner has not said it;
             NO_PLACE: none of those that have its name.
+        partner_id: which registered community it is, instead of a place. One that has a place is
+            stored as that place.
 
     Raises:
         NotVisible: no curator, or no such row. InvalidFields: another answer, a refusal without
-            words, a place that it cannot be, the community itself, or a confirmation that does not
-            say which of the places of that name it is. WrongState: not in that state.
+            words, a place or community that it cannot be, both, the community itself, or a
+            confirmation that does not say which of those with that name it is. WrongState: not in
+            that state.
     """
     require_staff(by, Verb.ACT, Resource.CURATION)
     row = (
@@ -59,7 +70,11 @@ def answer_partnership(
     )
     if row is None:
         raise NotVisible
-    _check_answer(row, answer, note, place_id)
+    chosen, errors = _chosen(row, place_id, partner_id)
+    if answer == _S.CONFIRMED and not errors:
+        errors = _check_itself(row, chosen) or _check_is_said(row, chosen)
+    if errors := _check_words(answer, note) | errors:
+        raise InvalidFields(errors)
     old = change_state(
         row,
         "state",
@@ -68,7 +83,8 @@ def answer_partnership(
         answered_by=by,
         answered_at=database_now(),
         note=note.strip(),
-        place_id=row.place_id or place_id or None,
+        place_id=chosen.place_id,
+        partner_id=chosen.partner_id,
     )
     record(
         Topic.EXISTING_PARTNERSHIP_ANSWERED,
@@ -86,7 +102,7 @@ def answer_partnership(
     return row
 
 
-def _check_answer(row: ExistingPartnership, answer: str, note: str, place_id: int | None) -> None:
+def _check_words(answer: str, note: str) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     if answer not in (_S.CONFIRMED, _S.REFUSED):
         errors["answer"] = [_("Confirm or refuse it.")]
@@ -95,44 +111,102 @@ def _check_answer(row: ExistingPartnership, answer: str, note: str, place_id: in
         errors["note"] = [
             _("Say in 1 to 500 characters why it is not confirmed; its owners read this.")
         ]
-    if place_id is not None and (place_id != NO_PLACE or row.place_id is not None):
-        errors |= _check_place(row, place_id)
-    elif answer == _S.CONFIRMED and row.place_id is not None:
-        errors |= _check_itself(row, row.place_id)
-    elif answer == _S.CONFIRMED and place_id is None:
-        errors |= _check_is_said(row)
-    if errors:
-        raise InvalidFields(errors)
+    return errors
 
 
-def _check_is_said(row: ExistingPartnership) -> dict[str, list[str]]:
-    """An error where the gazetteer has the name: without the place the confirmed partnership would
-    not keep the two from being suggested to each other.
+@dataclass(frozen=True, slots=True)
+class _Partner:
+    """Who the partner is: a place, a community without one, or neither; ``field`` says it, and
+    ``is_said`` whether somebody has.
     """
-    places = places_named([row])[row.pk]
-    if not places:
-        return {}
-    names = "; ".join(
-        f"{place.name}, {place.admin1 or 'no region'} ({place.pk})"
-        for place in places[:_MOST_NAMED]
-    )
-    words = "Choose which place of the gazetteer the partner is, or that it is none of them"
-    return {"place_id": [f"{words} ({NO_PLACE}): {names}."]}
+
+    place_id: int | None
+    partner_id: int | None
+    field: str = "place_id"
+    is_said: bool = True
 
 
-def _check_place(row: ExistingPartnership, place_id: int) -> dict[str, list[str]]:
+def _chosen(
+    row: ExistingPartnership, place_id: int | None, partner_id: int | None
+) -> tuple[_Partner, dict[str, list[str]]]:
+    """What staff have chosen, or what is stored where they choose nothing; and what is wrong."""
+    stored = _Partner(row.place_id, row.partner_id, is_said=bool(row.place_id or row.partner_id))
+    if partner_id is not None:
+        return _chosen_community(row, place_id, partner_id)
+    if place_id is None:
+        return stored, {}
+    if place_id == NO_PLACE and row.place_id is None:
+        return _Partner(None, None), {}
     known = Place.objects.filter(pk__in=valid_ids([place_id]), country=row.country_id)
     if not known.exists():
-        return {"place_id": [f"Choose a place of {row.country.name}, or none."]}
-    if row.place_id not in (None, place_id):
-        return {"place_id": ["The profile names another place; its owner changes it there."]}
-    return _check_itself(row, place_id)
+        return stored, {"place_id": [f"Choose a place of {row.country.name}, or none."]}
+    return _Partner(place_id, None), _check_owner_says(row, place_id, "place_id")
 
 
-def _check_itself(row: ExistingPartnership, place_id: int) -> dict[str, list[str]]:
-    if place_id != row.community.place_id:
+def _chosen_community(
+    row: ExistingPartnership, place_id: int | None, partner_id: int
+) -> tuple[_Partner, dict[str, list[str]]]:
+    community = Community.objects.filter(
+        pk__in=valid_ids([partner_id]), country=row.country_id
+    ).first()
+    if community is None:
+        words = f"No community of {row.country.name} is registered under this number."
+        return _Partner(None, None), {"partner_id": [words]}
+    if place_id and place_id != community.place_id:
+        words = "Choose one of the two: a place of the gazetteer, or a registered community."
+        return _Partner(None, None), {"partner_id": [words]}
+    errors = _check_owner_says(row, community.place_id, "partner_id")
+    if community.place_id is not None:
+        return _Partner(community.place_id, None, "partner_id"), errors
+    return _Partner(None, community.pk, "partner_id"), errors
+
+
+def _check_owner_says(
+    row: ExistingPartnership, place_id: int | None, field: str
+) -> dict[str, list[str]]:
+    if row.place_id in (None, place_id):
         return {}
-    return {"place_id": ["This place is the community itself, which cannot be its own partner."]}
+    return {field: ["The profile names another place; its owner changes it there."]}
+
+
+def _check_itself(row: ExistingPartnership, chosen: _Partner) -> dict[str, list[str]]:
+    own = row.community
+    if chosen.partner_id == own.pk:
+        words = "This is the community itself, which cannot be its own partner."
+    elif chosen.place_id is not None and chosen.place_id == own.place_id:
+        words = "This place is the community itself, which cannot be its own partner."
+    else:
+        return {}
+    return {chosen.field: [words]}
+
+
+def _check_is_said(row: ExistingPartnership, chosen: _Partner) -> dict[str, list[str]]:
+    """An error where the gazetteer or a community registered without a place has the name: while
+    nobody says which it is, the confirmed partnership would not keep the two from being suggested
+    to each other.
+    """
+    if chosen.is_said:
+        return {}
+    places, communities = places_named([row])[row.pk], communities_named([row])[row.pk]
+    errors = {}
+    if places:
+        names = "; ".join(
+            f"{place.name}, {place.admin1 or 'no region'} ({place.pk})"
+            for place in places[:_MOST_NAMED]
+        )
+        words = "Choose which place of the gazetteer the partner is, or that it is none of them"
+        errors["place_id"] = [f"{words} ({NO_PLACE}): {names}."]
+    if communities:
+        names = "; ".join(map(described, communities[:_MOST_NAMED]))
+        words = "Write the number of the registered community that the partner is, or choose that"
+        errors["partner_id"] = [f"{words} it is none (place {NO_PLACE}): {names}."]
+    return errors
+
+
+def described(community: Community) -> str:
+    """A community as staff distinguish it: name, kind, region and number."""
+    region = community.admin1 or community.country.name
+    return f"{community.name}, {community.get_kind_display()}, {region} ({community.pk})"
 
 
 def places_named(rows: Iterable[ExistingPartnership]) -> dict[int, list[Place]]:

@@ -13,7 +13,7 @@ from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.names import fold
 from backend.cities.permissions import Reader
 from backend.common.bounds import LARGEST_ID, longest
-from backend.suggestions.services.partners import NO_PLACE
+from backend.suggestions.services.partners import NO_PLACE, described
 from backend.web.html.forms import COUNTRY_CODE, DomainForm, OpenChoiceField, Rows, SearchFilters
 
 _ANY = ("", "Any")
@@ -168,7 +168,9 @@ class ClaimForm(DomainForm):
     documented = {
         "note": "Why not; its owners read this",
         "place_id": "The place of the gazetteer that the partner is, where the profile names none; "
-        "0: it is none. Needed to confirm a partner whose name the gazetteer has",
+        "0: it is none. Needed to confirm a partner whose name the gazetteer or a community "
+        "registered without a place has, unless `partner_id` says it",
+        "partner_id": "Instead of a place: the registered community that the partner is",
     }
 
     answer = forms.ChoiceField(
@@ -183,18 +185,30 @@ class ClaimForm(DomainForm):
     place_id = forms.IntegerField(
         label="The partner is", required=False, min_value=NO_PLACE, max_value=LARGEST_ID
     )
+    partner_id = forms.IntegerField(
+        label="Or the number of a registered community",
+        required=False,
+        min_value=1,
+        max_value=LARGEST_ID,
+    )
 
     def __init__(self, *args: Any, claim_id: int, **kwargs: Any) -> None:
         super().__init__(*args, **{"auto_id": f"claim-{claim_id}-%s", **kwargs})
         self.claim_id = claim_id
 
-    def offer_places(self, places: Sequence[Place]) -> None:
-        """Lets the page choose one of them; a name that is one place's alone is chosen already."""
+    def offer(self, places: Sequence[Place], communities: Sequence[Community]) -> None:
+        """Lets the page choose one of them; a name that is one's alone is chosen already."""
         choices: list[tuple[Any, str]] = [("", "Choose its place")]
         for place in places:
             people = f", {place.population:,} people" if place.population else ""
             choices.append((place.pk, f"{place.name}, {place.admin1 or 'no region'}{people}"))
         choices.append((NO_PLACE, "None of the gazetteer"))
-        field = self.fields["place_id"]
-        field.widget = forms.Select(choices=choices) if places else forms.HiddenInput()
-        field.initial = places[0].pk if len(places) == 1 else None
+        field, partner = self.fields["place_id"], self.fields["partner_id"]
+        field.widget = (
+            forms.Select(choices=choices) if places or communities else forms.HiddenInput()
+        )
+        if communities:
+            partner.help_text = f"Has this name: {'; '.join(map(described, communities))}."
+        if len(places) + len(communities) == 1:
+            field.initial = places[0].pk if places else NO_PLACE
+            partner.initial = communities[0].pk if communities else None

@@ -109,6 +109,11 @@ class ConfirmedPartnershipSerializer(serializers.Serializer):
 class ClaimSerializer(ConfirmedPartnershipSerializer):
     """A partnership that an official says the community has had before."""
 
+    partner = CommunityNameSerializer(
+        allow_null=True,
+        help_text="The registered community that the partner is, chosen by staff, where it has no "
+        "place",
+    )
     state = serializers.ChoiceField(choices=ExistingPartnership.State.choices)
     claimed_at = serializers.DateTimeField()
     answered_at = serializers.DateTimeField(allow_null=True)

@@ -34,8 +34,8 @@ from backend.cities.memberships import (
     member_import,
     members,
 )
-from backend.cities.models import ExistingPartnership, Membership, Place
-from backend.cities.queries import partnerships_to_confirm
+from backend.cities.models import ExistingPartnership, Membership
+from backend.cities.queries import communities_named, partnerships_to_confirm
 from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.files import was_too_large
@@ -242,8 +242,14 @@ def _list(
         ids = list(found.values_list("pk", flat=True))
         number = ids.index(wrong.claim_id) // CLAIMS_PAGE + 1 if wrong.claim_id in ids else 1
     page = Paginator(found, CLAIMS_PAGE).get_page(number)
-    places = places_named(page)
-    rows = [(row, claim_words(row), _claim_form(row, places, wrong)) for row in page]
+    places, communities = places_named(page), communities_named(page)
+    rows = []
+    for row in page:
+        form = (
+            wrong if wrong is not None and wrong.claim_id == row.pk else ClaimForm(claim_id=row.pk)
+        )
+        form.offer(places.get(row.pk, []), communities.get(row.pk, []))
+        rows.append((row, claim_words(row), form))
     context = {
         "page": page,
         "rows": rows,
@@ -251,14 +257,6 @@ def _list(
         "shows_sample": any(row.community.is_sample for row in page),
     }
     return render(request, "members/staff_claims.html", context, status=status)
-
-
-def _claim_form(
-    row: ExistingPartnership, places: dict[int, list[Place]], wrong: ClaimForm | None
-) -> ClaimForm:
-    form = wrong if wrong is not None and wrong.claim_id == row.pk else ClaimForm(claim_id=row.pk)
-    form.offer_places(places.get(row.pk, []))
-    return form
 
 
 @open_to(Level.STAFF)

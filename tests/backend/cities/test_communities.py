@@ -457,6 +457,11 @@ def test_community_is_its_own_partner_by_no_way(
     made: dict[str, Any] = {"community": community, "country": community.country}
     with pytest.raises(IntegrityError, match="its own partner"), transaction.atomic():
         ExistingPartnershipFactory(**made, place=community.place)
+    with pytest.raises(IntegrityError, match="partner_not_itself"), transaction.atomic():
+        ExistingPartnershipFactory(**made, partner=community)
+    other = CommunityFactory()
+    with pytest.raises(IntegrityError, match="place_or_partner"), transaction.atomic():
+        ExistingPartnershipFactory(**made, partner=other, place=other.place)
     row = ExistingPartnershipFactory(**made)
     with pytest.raises(InvalidFields):
         answer_partnership(

@@ -45,10 +45,10 @@ def partnership(
 
 
 def confirmed(
-    community: Community, partner: Any, state: str = "confirmed", **values: Any
+    community: Community, other: Any, state: str = "confirmed", **values: Any
 ) -> ExistingPartnership:
-    place = partner if not isinstance(partner, str) else None
-    name = place.name if place is not None else partner
+    place = other if not isinstance(other, str) else None
+    name = place.name if place is not None else other
     country = place.country if place is not None else CommunityFactory(country_code="JP").country
     return ExistingPartnership.objects.create(
         community=community,
@@ -124,6 +124,25 @@ def test_each_partnership_is_listed_once(cities: dict[str, Community]) -> None:
     assert shown() == [("recorded", "Ames", "Bonn"), ("confirmed", "Ames", "Osaka")]
     Partnership.objects.update(status="ended", ended_on=dt.date(2026, 3, 3))
     assert ("recorded", "Ames", "Bonn") not in shown()
+
+
+def test_partner_without_a_place_is_listed_once_and_by_its_page(
+    cities: dict[str, Community],
+) -> None:
+    county = CommunityFactory(
+        name="Alba", kind="county", place=None, country_code="DE", published=True
+    )
+    confirmed(county, cities["ames"].place)
+    assert shown() == [("confirmed", "Alba", "Ames")]
+    confirmed(cities["ames"], "Alba", partner=county)
+    assert shown() == [("confirmed", "Alba", "Ames")]
+    ExistingPartnership.objects.filter(community=county).delete()
+    (entry,) = Directory(RowFilters(search="alba"))
+    assert (entry.a.name, entry.b.community) == ("Ames", county.pk)
+    Membership.objects.update(community=county)
+    assert shown() == [("confirmed", "Ames", "Alba")]
+    recorded = partnership(cities["ames"], county)
+    assert shown() == [("recorded", recorded.pair.a.name, recorded.pair.b.name)]
 
 
 @pytest.mark.parametrize("state", ["claimed", "refused", "dropped"])

@@ -29,6 +29,7 @@ from backend.suggestions.services.ranked_pairs import allocate_run
 from backend.suggestions.services.suggestions_from_ranking import derive_suggestions
 from tests.actors import World
 from tests.factories import (
+    MOMENT,
     CommunityFactory,
     CommunityRoleFactory,
     CurrentRunFactory,
@@ -137,8 +138,18 @@ def declared(world: World, by: str = "a", **values: Any) -> ExistingPartnership:
     return row
 
 
-def confirm(world: World, row: ExistingPartnership) -> None:
-    answer_partnership(by=world.user("curator"), partnership_id=row.pk, answer="confirmed")
+def confirm(world: World, row: ExistingPartnership, **chosen: Any) -> None:
+    answer_partnership(
+        by=world.user("curator"), partnership_id=row.pk, answer="confirmed", **chosen
+    )
+
+
+def without_place(community: Community) -> Community:
+    """Makes it a county that was registered by hand, before what staff answer in the test."""
+    community.place, community.kind, community.name = None, Community.Kind.COUNTY, "Alba County"
+    community.registered_at = MOMENT
+    community.save()
+    return community
 
 
 def is_barred(world: World) -> bool:
@@ -222,7 +233,13 @@ def test_partner_that_registers_later_is_barred_from_then_on(world: World) -> No
     assert declared_partners() == {(world.a.pk, later.pk)}
 
 
-def test_details_that_change_do_not_free_the_pair_but_an_end_does(world: World) -> None:
+@pytest.mark.parametrize("has_place", [True, False])
+def test_details_that_change_do_not_free_the_pair_but_an_end_does(
+    world: World, has_place: bool
+) -> None:
+    chosen: dict[str, Any] = {"place_id": world.b.place_id}
+    if not has_place:
+        chosen = {"partner_id": without_place(world.b).pk}
     official = world.user("official")
     row = {"name": "Beta", "country": "DE", "status": "active"}
 
@@ -233,13 +250,16 @@ def test_details_that_change_do_not_free_the_pair_but_an_end_does(world: World) 
 
     publish(row)
     claim = world.a.existing_partnerships.get()
-    answer_partnership(
-        by=world.user("curator"),
-        partnership_id=claim.pk,
-        answer="confirmed",
-        place_id=world.b.place_id,
-    )
+    confirm(world, claim, **chosen)
     publish({**row, "year": 1990})
+    assert is_barred(world)
+    if not has_place:  # by now it has its place, which the profile names
+        world.b.place = PlaceFactory(country=world.b.country)
+        world.b.save()
+        publish({**row, "year": 1991})
+        assert is_barred(world)
+        row["place_id"] = world.b.place_id
+        publish({**row, "year": 1990})
     assert world.a.existing_partnerships.get().state == "claimed"
     assert is_barred(world)
     publish({**row, "year": 1990, "status": "ended"})
@@ -278,6 +298,83 @@ def test_confirmation_of_a_name_of_the_gazetteer_says_which_place_it_is(world: W
         answer_partnership(answer="confirmed", place_id=place_id, **answers)
         assert is_barred(world) == barred
         answer_partnership(answer="refused", note="Look again.", **answers)
+
+
+@pytest.mark.parametrize("by", ["a", "b"])
+def test_partner_without_a_place_is_a_registered_community_that_staff_choose(
+    world: World, drain: Any, by: str
+) -> None:
+    other = without_place(world.b if by == "a" else world.a)
+    row = declared(world, by, name="Nowhere", place=None)
+    assert not is_barred(world)
+    suggestion = world.released(status="released", a_state="interested")
+    confirm(world, row, partner_id=other.pk)
+    assert is_barred(world)
+    drain()
+    suggestion.refresh_from_db()
+    assert suggestion.status == Suggestion.Status.SUPERSEDED
+    notes = Notification.objects.filter(kind="partners_already")
+    assert {note.community_id for note in notes} == {world.a.pk, world.b.pk}
+    other.place = PlaceFactory(country=other.country)
+    other.save()
+    assert is_barred(world)
+    ExistingPartnership.objects.update(status="ended")
+    assert not is_barred(world)
+
+
+def test_community_with_the_name_is_chosen_or_said_to_be_another(world: World) -> None:
+    other = without_place(world.b)
+    row = declared(world, place=None, name="County of Alba")
+    with pytest.raises(InvalidFields) as caught:
+        confirm(world, row)
+    assert f"Alba County, County, {other.admin1} ({other.pk})" in str(caught.value.errors)
+    assert list(caught.value.errors) == ["partner_id"]
+    for chosen, barred in ({"place_id": NO_PLACE}, False), ({"partner_id": other.pk}, True):
+        confirm(world, row, **chosen)
+        assert is_barred(world) == barred
+        answer_partnership(
+            by=world.user("curator"), partnership_id=row.pk, answer="refused", note="Look again."
+        )
+    confirm(world, row)  # as it was chosen
+    assert is_barred(world)
+
+
+def test_partner_that_registers_later_without_a_place_is_barred_by_its_name(world: World) -> None:
+    row = declared(world, place=None, name="County of Alba")
+    confirm(world, row)
+    later = without_place(CommunityFactory(country=world.b.country))
+    assert declared_partners() == set()  # staff could have chosen it
+    Community.objects.filter(pk=later.pk).update(
+        registered_at=dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+    )
+    assert declared_partners() == {(world.a.pk, later.pk)}
+    Community.objects.filter(pk=later.pk).update(registered_at=MOMENT)
+    refused = {"answer": "refused", "note": "Another one."}
+    answer_partnership(by=world.user("curator"), partnership_id=row.pk, **refused)
+    confirm(world, row, place_id=NO_PLACE)
+    assert declared_partners() == set()
+
+
+@pytest.mark.parametrize("chosen", ["own", "abroad", "none", "two", "contradicts"])
+def test_staff_choose_no_community_that_the_partner_cannot_be(world: World, chosen: str) -> None:
+    other = without_place(world.b)
+    place = PlaceFactory(country=other.country)
+    row = declared(world, place=place if chosen == "contradicts" else None)
+    if chosen == "own":
+        ExistingPartnership.objects.filter(pk=row.pk).update(country=world.a.country)
+    ids = {"own": world.a.pk, "abroad": world.c.pk, "none": 2**62}
+    place_id = place.pk if chosen == "two" else None
+    with pytest.raises(InvalidFields) as caught:
+        confirm(world, row, partner_id=ids.get(chosen, other.pk), place_id=place_id)
+    assert list(caught.value.errors) == ["partner_id"]
+
+
+def test_community_that_has_a_place_is_stored_as_its_place(world: World) -> None:
+    row = declared(world, place=None, name="Elsewhere")
+    confirm(world, row, partner_id=world.b.pk)
+    row.refresh_from_db()
+    assert (row.place_id, row.partner_id) == (world.b.place_id, None)
+    assert is_barred(world)
 
 
 def test_staff_decide_about_partners_who_are_being_introduced(world: World, drain: Any) -> None:

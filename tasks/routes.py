@@ -68,6 +68,7 @@ ROUTES: dict[Topic, tuple[Route, ...]] = {
     Topic.COMMUNITY_RESCORED: (Route("derive_from_community", _community),),
     Topic.EXCLUSION_RULE_SET: (Route("enforce_exclusion_rules", _all),),
     Topic.EXISTING_PARTNERSHIP_ANSWERED: (Route("close_suggestions_of_partners", _all),),
+    Topic.PARTNERSHIPS_LISTED: (Route("close_suggestions_of_partners", _all),),
     Topic.INTEREST_MUTUAL: (Route("open_introduction_for_mutual", _subject),),
     Topic.TICK_OPENED: tuple(
         Route(periodic.task, _if_due(periodic.task)) for periodic in PERIODIC_TASKS.values()

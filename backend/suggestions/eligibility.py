@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 
 from backend.accounts.grants import Resource, Verb
 from backend.accounts.models import User
-from backend.cities.models import Community, ExistingPartnership, Place
+from backend.cities.models import Community, ExistingPartnership, ListedPartnership, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.permissions import require_staff
 from backend.cities.profile_schema import document_value
@@ -210,6 +210,20 @@ def declared_partners(row_id: int | None = None) -> set[tuple[int, int]]:
             if row.answered_at is not None and community.registered_at > row.answered_at
         }
     return {(min(pair), max(pair)) for pair in sides if pair[0] != pair[1]}
+
+
+def listed_partners() -> set[tuple[int, int]]:
+    """Pairs (smaller id first) of registered communities that a public list names."""
+    registered = Q(place_a__community__isnull=False, place_b__community__isnull=False)
+    sides = ListedPartnership.objects.filter(registered).values_list(
+        "place_a__community__id", "place_b__community__id"
+    )
+    return {(min(pair), max(pair)) for pair in sides}
+
+
+def known_partners() -> set[tuple[int, int]]:
+    """Pairs (smaller id first) that are partners before they came: declared or listed."""
+    return declared_partners() | listed_partners()
 
 
 def pairs_being_introduced() -> QuerySet[Pair]:

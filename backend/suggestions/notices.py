@@ -125,7 +125,7 @@ def _partners_already_recipients(event: Event) -> list[Notification]:
     if event.payload["being_introduced"]:
         return []
     pair = Suggestion.objects.select_related("pair").get(pk=event.subject_id).pair
-    return to_sides(pair, event.subject_id)
+    return to_sides(pair, event.subject_id, is_listed=event.payload["is_listed"])
 
 
 @notice(
@@ -136,19 +136,25 @@ def _partners_already_recipients(event: Event) -> list[Notification]:
     path=community_page("web:suggestions"),
 )
 def _partners_already(notification: Notification) -> MessageText:
+    said = _(
+        "%(own)s and %(other)s are partners already: the profile of one of them says so, and"
+        " staff have confirmed it."
+    )
+    closed = _(
+        "The suggestion of the two is therefore closed, whether it was answered or not."
+        " If this is a mistake, the profile that names the partnership can be corrected."
+    )
+    if notification.payload.get("is_listed"):
+        said = _(
+            "%(own)s and %(other)s are partners already: a public list of partnerships names them."
+        )
+        closed = _(
+            "The suggestion of the two is therefore closed, whether it was answered or not."
+            " If this is a mistake, please tell the staff."
+        )
     return MessageText(
         _("A suggestion is closed: partners already"),
-        (
-            _(
-                "%(own)s and %(other)s are partners already: the profile of one of them says so,"
-                " and staff have confirmed it."
-            )
-            % side_names(notification),
-            _(
-                "The suggestion of the two is therefore closed, whether it was answered or not."
-                " If this is a mistake, the profile that names the partnership can be corrected."
-            ),
-        ),
+        (said % side_names(notification), closed),
         _("See the suggestions"),
     )
 
@@ -157,7 +163,7 @@ def _partners_introduced_recipients(event: Event) -> list[Notification]:
     if not event.payload["being_introduced"]:
         return []
     pair = Pair.objects.get(pk=event.subject_id)
-    return to_curators(event, a=pair.a_id, b=pair.b_id)
+    return to_curators(event, a=pair.a_id, b=pair.b_id, is_listed=event.payload["is_listed"])
 
 
 @notice(
@@ -169,11 +175,13 @@ def _partners_introduced_recipients(event: Event) -> list[Notification]:
 )
 def _partners_introduced(notification: Notification) -> MessageText:
     """For staff, who decide: their board holds what no rule closes."""
+    why = "one of them has stated it, and staff have confirmed"
+    if notification.payload.get("is_listed"):
+        why = "a public list of partnerships names them"
     return MessageText(
         "Two communities on the board are partners already",
         (
-            "{a} and {b} are partners already: one of them has stated it, and staff have"
-            " confirmed.".format(**_both(notification)),
+            "{a} and {b} are partners already: {why}.".format(**_both(notification), why=why),
             "Close their introduction, or go on with it if the two want to sign an agreement here.",
         ),
         "Open the board",

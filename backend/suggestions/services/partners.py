@@ -1,5 +1,5 @@
-"""Partnerships that communities had before they came: what staff confirm keeps the two from being
-suggested to each other, and closes the suggestion that they have.
+"""Partnerships that communities had before they came: what staff confirm, and what a public list
+names, keeps the two from being suggested to each other, and closes the suggestion that they have.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from backend.accounts.grants import Resource, Verb
@@ -21,9 +21,14 @@ from backend.common.bounds import longest, valid_ids
 from backend.common.dates import database_now
 from backend.common.errors import InvalidFields, NotVisible
 from backend.common.transitions import change_state
+from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import declared_partners, pairs_being_introduced
+from backend.suggestions.eligibility import (
+    declared_partners,
+    listed_partners,
+    pairs_being_introduced,
+)
 from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.services.curation import take_back
 from backend.suggestions.services.runs import lock_ranking
@@ -97,8 +102,7 @@ def answer_partnership(
     if answer == _S.CONFIRMED:
         partners = declared_partners(row.pk)
         _close(partners, by)
-        for pair in pairs_being_introduced().filter(pk__in=_pairs_of(partners)):
-            record(Topic.PARTNERS_CONFIRMED, subject=pair, by=by, being_introduced=True)
+        _ask_staff(partners, by)
     return row
 
 
@@ -238,20 +242,52 @@ def places_named(rows: Iterable[ExistingPartnership]) -> dict[int, list[Place]]:
 @transaction.atomic
 def close_suggestions_of_partners() -> int:
     """Closes the suggestions of declared partners that were made while staff confirmed the
-    partnership; returns how many. May run twice.
+    partnership, and those of pairs that a public list has named since; returns how many. Staff are
+    notified, once for each, of listed partners that are being introduced. May run twice.
 
     Raises RetryLater while a run or a rescoring makes suggestions.
     """
     lock_ranking()
-    return _close(declared_partners(), None)
+    declared = declared_partners()
+    listed = listed_partners() - declared
+    _ask_staff(listed, None, is_listed=True)
+    return _close(declared, None) + _close(listed, None, is_listed=True)
 
 
-def _close(partners: Collection[tuple[int, int]], by: User | None) -> int:
+def _ask_staff(
+    partners: Collection[tuple[int, int]], by: User | None, *, is_listed: bool = False
+) -> None:
+    """Nothing closes mutual interest or an introduction: staff decide."""
+    pairs = pairs_being_introduced().filter(pk__in=_pairs_of(partners))
+    if is_listed:
+        asked = Event.objects.filter(
+            topic=Topic.PARTNERS_CONFIRMED, subject_type="pair", subject_id=OuterRef("pk")
+        )
+        pairs = pairs.exclude(Exists(asked))
+    for pair in pairs:
+        record(
+            Topic.PARTNERS_CONFIRMED,
+            subject=pair,
+            by=by,
+            being_introduced=True,
+            is_listed=is_listed,
+        )
+
+
+def _close(
+    partners: Collection[tuple[int, int]], by: User | None, *, is_listed: bool = False
+) -> int:
     pairs = _pairs_of(partners)
     closed = take_back(pairs, by, lambda _suggestion: {"partners": True})
     for suggestion in closed:
         if suggestion.status in Suggestion.VISIBLE:
-            record(Topic.PARTNERS_CONFIRMED, subject=suggestion, by=by, being_introduced=False)
+            record(
+                Topic.PARTNERS_CONFIRMED,
+                subject=suggestion,
+                by=by,
+                being_introduced=False,
+                is_listed=is_listed,
+            )
     return len(closed)
 
 

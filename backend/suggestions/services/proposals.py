@@ -21,7 +21,7 @@ from backend.common.dates import database_now
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import declared_partners, rules_against
+from backend.suggestions.eligibility import declared_partners, listed_partners, rules_against
 from backend.suggestions.models import HandProposal, Pair, Suggestion
 from backend.suggestions.scoring import (
     engine_for,
@@ -130,6 +130,10 @@ def _problems_of_pair(home: Community, abroad: Community, now: dt.datetime) -> l
     sides = min(home.pk, abroad.pk), max(home.pk, abroad.pk)
     if sides in declared_partners():
         words = "The two are partners already: one of them has stated it, and staff have confirmed."
+        found.append(Problem("partners", words, hard=True))
+        return found
+    if sides in listed_partners():
+        words = "The two are partners already: a public list of partnerships names them."
         found.append(Problem("partners", words, hard=True))
         return found
     pair = Pair.objects.filter(a_id=sides[0], b_id=sides[1]).first()

@@ -18,7 +18,7 @@ from backend.suggestions.eligibility import (
     CLOSING,
     DEFAULT_OPEN_INTRODUCTIONS,
     closed_in_secret,
-    declared_partners,
+    known_partners,
     over_before,
     unavailable_pairs,
 )
@@ -227,7 +227,7 @@ class _OpenSuggestions:
         ):
             self._count(suggestion)
         barred = unavailable_pairs(now).values_list("a_id", "b_id")
-        for a, b in {*barred, *declared_partners()}:
+        for a, b in {*barred, *known_partners()}:
             self.settled |= {(a, b), (b, a)}
 
     def _count(self, suggestion: Suggestion) -> None:

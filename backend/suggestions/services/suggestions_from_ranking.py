@@ -18,7 +18,7 @@ from backend.common.dates import database_now
 from backend.outbox.models import Event
 from backend.outbox.services import record
 from backend.outbox.topics import Topic
-from backend.suggestions.eligibility import barred_by_staff, declared_partners, unavailable_pairs
+from backend.suggestions.eligibility import barred_by_staff, known_partners, unavailable_pairs
 from backend.suggestions.models import HandProposal, Pair, RankedPair, ScoringRun, Suggestion
 from backend.suggestions.scoring import pair_reasons
 from backend.suggestions.services.curation import policy_in_force
@@ -144,7 +144,7 @@ def _without_resting(rows: list[RankedPair], now: dt.datetime) -> list[RankedPai
     # A decline sets ``closed_until`` itself: what was closed in secret is chosen, to keep its
     # place, but not made again.
     unavailable = unavailable_pairs(now) | Pair.objects.filter(closed_until__gt=now)
-    found = declared_partners() | set(unavailable.values_list("a_id", "b_id"))
+    found = known_partners() | set(unavailable.values_list("a_id", "b_id"))
     return [row for row in rows if _pair_of(row) not in found]
 
 

@@ -25,6 +25,7 @@ from backend.cities.profile_schema import GROUP_BY_CODE
 from backend.cities.sample.world import load_sample
 from backend.cities.vocabularies import NAMES, label, vocabulary
 from backend.common.errors import Conflict
+from backend.outbox.models import Event
 
 # Loading reference data, on small files of the same shape. The real files are loaded in
 # test_sample_world.
@@ -196,6 +197,7 @@ def test_what_is_loaded_already_is_skipped(
         again = reference.load_reference()
 
     assert all(data.skipped for data in again)
+    assert Event.objects.filter(topic="partnerships_listed").count() == 1
     assert [data.rows for data in again] == [3, 3, 2]
 
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from backend.cities.models import Community, ExistingPartnership, Profile
+from backend.cities.models import Community, ExistingPartnership, ListedPartnership, Profile
 from backend.cities.services import republish_profile
 from backend.common.errors import InvalidFields, WrongState
 from backend.introductions.services.introductions import move_introduction, open_introduction
 from backend.notifications.models import Notification
+from backend.notifications.notices import describe
+from backend.outbox.services import record
+from backend.outbox.topics import Topic
 from backend.suggestions.eligibility import declared_partners, open_introductions
 from backend.suggestions.models import Pair, Suggestion
 from backend.suggestions.scoring import freeze_snapshot
@@ -35,6 +38,7 @@ from tests.factories import (
     CurrentRunFactory,
     ExistingPartnershipFactory,
     IntroductionFactory,
+    ListedPartnershipFactory,
     PairFactory,
     PartnershipFactory,
     PlaceFactory,
@@ -404,5 +408,52 @@ def test_pair_that_a_run_has_ranked_is_not_suggested_once_staff_confirm(world: W
     run = CurrentRunFactory().run
     RankedPairFactory(run=run, left=world.a, right=world.b, expected_matches=0.5)
     confirm(world, declared(world))
+    assert derive_suggestions().made == 0
+    assert allocate_run(run.pk) == 0
+
+
+def listed(world: World) -> None:
+    """A newly loaded public list names the two."""
+    ids = sorted((world.a.place_id or 0, world.b.place_id or 0))
+    ListedPartnershipFactory(place_a_id=ids[0], place_b_id=ids[1])
+    record(Topic.PARTNERSHIPS_LISTED, subject=(ListedPartnership, 0), by=None)
+
+
+@pytest.mark.parametrize("answer", ["pending", "declined"])
+def test_newly_loaded_list_closes_the_suggestions_of_the_pairs_it_names(
+    world: World, drain: Any, answer: str
+) -> None:
+    status = "released" if answer == "pending" else "declined"
+    suggestion = world.released(status=status, a_state=answer)
+    listed(world)
+    drain()
+    suggestion.refresh_from_db()
+    assert suggestion.status == Suggestion.Status.SUPERSEDED
+    notes = list(Notification.objects.filter(kind="partners_already"))
+    assert {note.community_id for note in notes} == {world.a.pk, world.b.pk}
+    assert {"a public list" in describe(note).sentences[0] for note in notes} == {True}
+    assert propose_refused(world)
+
+
+def test_staff_are_asked_once_about_listed_partners_who_are_being_introduced(
+    world: World, drain: Any
+) -> None:
+    world.released(mutual=True)
+    for _ in range(2):
+        close_suggestions_of_partners()
+        drain()
+    assert not Notification.objects.filter(kind="partners_introduced").exists()
+    listed(world)
+    for _ in range(2):
+        close_suggestions_of_partners()
+        drain()
+    (note,) = Notification.objects.filter(kind="partners_introduced")
+    assert "a public list" in describe(note).sentences[0]
+
+
+def test_pair_that_a_run_has_ranked_is_not_suggested_once_a_list_names_it(world: World) -> None:
+    run = CurrentRunFactory().run
+    RankedPairFactory(run=run, left=world.a, right=world.b, expected_matches=0.5)
+    listed(world)
     assert derive_suggestions().made == 0
     assert allocate_run(run.pk) == 0

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
@@ -24,6 +25,7 @@ from backend.common.files import DELETE_FILE
 from backend.environment import ConfigurationError, read_environment
 from backend.outbox.models import Job
 from backend.privacy.erasure import erase_account
+from backend.web.operations.request_ids import RefusalFilter
 from tasks.inline import drain
 from tests.factories import UserFactory
 from tests.letters import pdf
@@ -65,6 +67,35 @@ def test_odd_bodies_are_refused(newcomer: CommunityRole, body: bytes, content_ty
             answer = client.generic("POST", address, body, content_type=content_type)
             assert answer.status_code in {302, 400, 404, 413, 415, 422}, address
             assert answer.status_code == 302 or len(answer.text) > 40
+
+
+def many(disposition: str) -> bytes:
+    part = '--x\r\nContent-Disposition: form-data; name="n{}"{}\r\n\r\na\r\n'
+    return "".join(part.format(n, disposition) for n in range(1001)).encode() + b"--x--\r\n"
+
+
+@pytest.mark.parametrize("checks_csrf", [True, False])
+@pytest.mark.parametrize("disposition", ['; filename="a"', ""], ids=["files", "values"])
+def test_too_many_parts_are_refused_in_words_and_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture, checks_csrf: bool, disposition: str
+) -> None:
+    assert settings.LOGGING["handlers"]["console"]["filters"] == ["refusals"]
+    caplog.handler.addFilter(RefusalFilter())
+    client = Client(enforce_csrf_checks=checks_csrf)
+    client.force_login(UserFactory(curator=True))
+    client.cookies["csrftoken"] = "a" * 32
+    for address in addresses(1)[-2:]:
+        answer = client.generic(
+            "POST", address, many(disposition), content_type="multipart/form-data; boundary=x"
+        )
+        assert answer.status_code == 413, address
+        assert "or has more parts. " in answer.text
+    answer = client.get("/communities/?" + "a=1&" * 1001)
+    assert answer.status_code == 413
+    refused = [line for line in caplog.records if line.name.startswith("django.security")]
+    assert len(refused) == 2
+    assert {line.levelname for line in refused} == {"WARNING"}
+    assert "Traceback" not in caplog.text
 
 
 def test_list_in_half_a_letter_of_utf_16_is_refused() -> None:

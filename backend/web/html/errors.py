@@ -7,6 +7,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import structlog
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.shortcuts import render
@@ -99,11 +100,24 @@ def _plain_page(status: int, heading: str, problem: str, request_id: str = "") -
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400, or 413 where the request has more bytes, files or values than a page takes."""
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        text = _(
+            "It is larger than this page takes, or has more parts. Nothing was changed. Go back "
+            "and send one file, or fewer values, at a time."
+        )
+        return _plain_page(413, _("The request is too large"), text)
     text = _(
         "Something in it is not as it should be. Go back, reload the page and try again; if it "
         "happens again, the address may be wrong or the upload too large."
     )
     return _plain_page(400, _("The request could not be read"), text)
+
+
+def missing_slash(request: HttpRequest, address: str) -> HttpResponse:
+    """404 for a form sent to a page's address without its last slash."""
+    text = _("This address ends with a slash: %(address)s Nothing was changed.")
+    return _plain_page(404, _("The address is not complete"), text % {"address": address})
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -1,7 +1,10 @@
-"""One id a request: on every line that is logged while it is answered, and in the answer."""
+"""One id a request: on every line that is logged while it is answered, and in the answer. What is
+logged of a request that is refused.
+"""
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -32,3 +35,16 @@ class RequestIdMiddleware:
         """What the web server's log calls the address: without the secrets that it may hold."""
         if request.resolver_match is not None:
             request.META[ROUTE] = request.resolver_match.route
+
+
+class RefusalFilter(logging.Filter):
+    """A request that Django finds unacceptable (more parts than allowed, a forged host) is one line
+    of the log that warns: a trace says nothing of it, and such requests could fill
+    the log.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security."):
+            record.exc_info = record.exc_text = None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True

@@ -38,7 +38,7 @@ from backend.common.errors import (
     Unavailable,
     WrongState,
 )
-from backend.web.html.errors import bad_request
+from backend.web.html.errors import missing_slash
 
 # Every error of the API in one shape: RFC 9457 problem details with a stable ``code`` and, for
 # wrong values, ``errors`` by field path.
@@ -203,9 +203,9 @@ class SlashMiddleware(CommonMiddleware):
         is_read = request.method in {"GET", "HEAD", "OPTIONS"}
         if is_read or response.status_code != 404 or not self.should_redirect_with_slash(request):
             return super().process_response(request, response)
-        if not request.path.startswith("/api/"):
-            return bad_request(request, Http404())
         address = f"{request.path}/{request.get_full_path()[len(request.path) :]}"
+        if not request.path.startswith("/api/"):
+            return missing_slash(request, address)
         detail = f"This address ends with a slash: {address} Nothing was changed."
         document = problem(404, "missing_slash", detail).data
         return JsonResponse(document, status=404, content_type=CONTENT_TYPE)

@@ -244,11 +244,13 @@ def redraw_picture(content: bytes, *, kind: str) -> bytes:
 
 
 def read_workbook(content: bytes, *, most_rows: int, most_columns: int, longest_cell: int) -> bytes:
-    """The first sheet as JSON: rows of cells, each a text, cut off at ``longest_cell``. Ends with
-    the last row that is not empty, or the first such after ``most_rows``.
+    """As JSON: how many ``sheets`` there are, and of the first one ``rows`` of cells, each a text,
+    cut off at ``longest_cell``. Ends with the last row that is not empty, or the first such after
+    ``most_rows``.
 
     Raises:
-        Refused: ``unpacks`` (to more than a list), ``broken``.
+        Refused: ``unpacks`` (to more than a list), ``broken``, or "column AO, row 3" for a value
+            beyond ``most_columns``.
     """
     from openpyxl import load_workbook  # type: ignore[import-untyped]
 
@@ -259,13 +261,17 @@ def read_workbook(content: bytes, *, most_rows: int, most_columns: int, longest_
         sheet.reset_dimensions()
         rows: list[list[str]] = []
         filled = 0
-        for cells in sheet.iter_rows(max_row=_SHEET_ROWS, max_col=most_columns):
-            is_empty = all(cell.value is None for cell in cells)
-            rows.append([] if is_empty else [_cell(cell)[:longest_cell] for cell in cells])
+        for cells in sheet.iter_rows(max_row=_SHEET_ROWS):
+            beyond = next((cell for cell in cells[most_columns:] if cell.value is not None), None)
+            if beyond is not None:
+                raise Refused(f"column {beyond.column_letter}, row {beyond.row}")
+            read = cells[:most_columns]
+            is_empty = all(cell.value is None for cell in read)
+            rows.append([] if is_empty else [_cell(cell)[:longest_cell] for cell in read])
             filled = filled if is_empty else len(rows)
             if filled > most_rows:
                 break
-        return json.dumps(rows[:filled]).encode()
+        return json.dumps({"sheets": len(book.worksheets), "rows": rows[:filled]}).encode()
     except (Refused, MemoryError):
         raise
     except Exception:  # openpyxl raises whatever its parsers do

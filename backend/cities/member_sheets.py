@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import Any
 
 from backend.cities.models import Membership
 from backend.common.errors import InvalidFields
+from backend.common.formatting import FORMULA, safe_cell, written_cell
 from backend.common.heavy import READING, Failed
 from backend.common.heavy_worker import Refused
 
@@ -37,9 +37,6 @@ LARGEST_FILE = 5 * 1024 * 1024  # bytes
 MOST_ROWS = 10_000
 _MOST_COLUMNS = 40
 _LONGEST_CELL = 500
-# The wide ones count in East Asian editions of Excel.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no workbook may have them
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -76,9 +73,8 @@ def read_sheet(content: bytes, *, person: int) -> tuple[str, list[SheetRow]]:
         raise _refused("The file is empty.")
     if len(content) > LARGEST_FILE:
         raise too_large()
-    read_as, table = (
-        ("Excel", _excel(content, person)) if content.startswith(b"PK\x03\x04") else _csv(content)
-    )
+    is_excel = content.startswith(b"PK\x03\x04")
+    read_as, table = _excel(content, person) if is_excel else _csv(content)
     return read_as, _rows(table)
 
 
@@ -118,7 +114,7 @@ def _unreadable() -> InvalidFields:
     return _refused("The letters of this file cannot be read. Save it as “CSV UTF-8”.")
 
 
-def _excel(content: bytes, person: int) -> Iterator[list[str]]:
+def _excel(content: bytes, person: int) -> tuple[str, Iterator[list[str]]]:
     try:
         rows = READING.run(
             "backend.cities.file_content:read_workbook",
@@ -129,6 +125,11 @@ def _excel(content: bytes, person: int) -> Iterator[list[str]]:
             longest_cell=_LONGEST_CELL + 1,
         )
     except (Refused, Failed) as error:
+        if str(error).startswith("column "):
+            raise _refused(
+                f"There is a value in {error}. Only the first {_MOST_COLUMNS} columns are read: "
+                "delete what is to the right of the list."
+            ) from None
         if str(error) == "broken":
             raise _refused(
                 "This Excel file cannot be read. Save it again as .xlsx, or as CSV."
@@ -137,7 +138,10 @@ def _excel(content: bytes, person: int) -> Iterator[list[str]]:
             "This Excel file unpacks to more than any list of members, or takes too long to read. "
             "Save only the sheet with the list, or save it as CSV."
         ) from None
-    return iter(json.loads(rows))
+    found = json.loads(rows)
+    sheets = found["sheets"]
+    read_as = "Excel" if sheets == 1 else f"Excel, only the first of {sheets} sheets"
+    return read_as, iter(found["rows"])
 
 
 def _rows(table: Iterator[list[str]]) -> list[SheetRow]:
@@ -201,23 +205,15 @@ def _row(number: int, names: Sequence[str], cells: Sequence[str]) -> SheetRow | 
         if len(value) > _LONGEST_CELL:
             row.problems.append(f"{name}: longer than {_LONGEST_CELL} letters.")
             row.values[name] = value[:_LONGEST_CELL]
-        elif value.startswith(_FORMULA):
+        elif value.startswith(FORMULA):
             row.problems.append(
                 f"{name}: begins like a formula ({value[:1]!r}). Write the value itself."
             )
-        elif value.startswith("'") and value[1:2] in _FORMULA:
-            row.values[name] = value[1:]  # as our own exports write it
-        if any(ord(letter) < 32 for letter in value) and not value.startswith(_FORMULA):
+        else:
+            row.values[name] = written_cell(value)  # as our own exports write it
+        if any(ord(letter) < 32 for letter in value) and not value.startswith(FORMULA):
             row.problems.append(f"{name}: holds a line break or a control character.")
     return row
-
-
-def neutral(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula. Numbers and days stay what they are."""
-    if not isinstance(value, str):
-        return value
-    text = _CONTROL.sub(" ", value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def member_cells(row: Membership) -> list[Any]:
@@ -236,21 +232,6 @@ def member_cells(row: Membership) -> list[Any]:
     ]
 
 
-class _Echo:
-    """A file that hands back what is written."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Lines of a CSV file, with the byte order mark by which Excel recognises UTF-8."""
-    writer = csv.writer(_Echo())
-    yield "\ufeff" + writer.writerow(header)
-    for row in rows:
-        yield writer.writerow([neutral(value) for value in row])
-
-
 def write_excel(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str) -> bytes:
     """An Excel file with one sheet."""
     # Here: it takes long to import, and few processes write Excel.
@@ -260,7 +241,7 @@ def write_excel(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
     sheet = book.create_sheet(title)
     sheet.append(list(header))
     for row in rows:
-        sheet.append([neutral(value) for value in row])
+        sheet.append([safe_cell(value) for value in row])
     written = io.BytesIO()
     book.save(written)
     return written.getvalue()

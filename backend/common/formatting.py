@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.utils.translation import get_language
 
@@ -17,25 +17,50 @@ def comma_list(words: Iterable[object]) -> str:
     return _SEPARATORS.get((get_language() or "en").split("-")[0], ", ").join(map(str, words))
 
 
-# A cell that begins so is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A cell that begins so is a formula to a spreadsheet. The wide ones count in East Asian editions.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_SIGNS = "=+\\-@＝＋－＠"
+# Where another cell begins to a program that takes the file to be separated by other than commas,
+# as Excel does in half of Europe. Quotation marks do not help: to it they stand inside a cell.
+_CELL_WITHIN = re.compile(rf'([;\t\r\n][ "]*)(?=[{_SIGNS}])')
+_MARKED_WITHIN = re.compile(rf"([;\t\r\n][ \"]*)'(?=[{_SIGNS}])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # no workbook may have them
 
 
 def safe_cell(value: object) -> object:
     """A text that would be a formula gets an apostrophe before it, as spreadsheets do themselves;
-    numbers stay numbers.
+    numbers and days stay what they are.
     """
-    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
-        return f"'{value}"
-    return "" if value is None else value
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = _CONTROL.sub(" ", value)
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 
 
-def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """RFC 4180 with a byte order mark, so that spreadsheets read accents and other scripts as they
-    are.
+def written_cell(text: str) -> str:
+    """The text of which ``csv_lines`` or ``safe_cell`` has made this one."""
+    if text.startswith("'") and text[1:].lstrip(" ").startswith(FORMULA):
+        text = text[1:]
+    return _MARKED_WITHIN.sub(r"\1", text)
+
+
+class _Echo:
+    """A file that hands back what is written."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Lines by RFC 4180, with the byte order mark by which Excel recognises UTF-8. No part of a
+    cell is a formula, whatever separator the reading program expects.
     """
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([safe_cell(name) for name in header])
-    writer.writerows([[safe_cell(value) for value in row] for row in rows])
-    return "\ufeff" + out.getvalue()
+    writer = csv.writer(_Echo())
+    yield "\ufeff" + writer.writerow([_safe_within(name) for name in header])
+    for row in rows:
+        yield writer.writerow([_safe_within(value) for value in row])
+
+
+def _safe_within(value: object) -> object:
+    safe = safe_cell(value)
+    return _CELL_WITHIN.sub(r"\1'", safe) if isinstance(safe, str) else safe

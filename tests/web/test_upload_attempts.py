@@ -4,6 +4,7 @@ is refused in words, or does no harm.
 
 from __future__ import annotations
 
+import csv
 import io
 import tracemalloc
 import zipfile
@@ -18,15 +19,16 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.wsgi import WSGIRequest
 from django.test import Client, RequestFactory
-from openpyxl import Workbook  # type: ignore[import-untyped]
+from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
 from PIL import Image
 
 from backend.cities import services
 from backend.cities.documents import check_letter, safe_name
-from backend.cities.member_sheets import read_sheet, write_csv, write_excel
+from backend.cities.member_sheets import read_sheet, write_excel
 from backend.cities.models import CommunityRole, MemberImport, VettingLetter
 from backend.common.errors import InvalidFields, NotVisible
 from backend.common.files import Application, ReadableRequest
+from backend.common.formatting import csv_lines, written_cell
 from backend.privacy.data import export_archive
 from backend.privacy.erasure import erase_account
 from tests.factories import CommunityRoleFactory, ProfileFactory, UserFactory
@@ -249,6 +251,14 @@ BOOKS: dict[str, tuple[bytes, str]] = {
         rows(b'<row r="3"><c r="A3" t="s"><v>99</v></c></row>'),
         "cannot be read",
     ),
+    "value beyond the columns": (
+        rows(b'<row r="3"><c r="A3"><v>1</v></c><c r="AO3"><v>1</v></c></row>'),
+        "a value in column AO, row 3. Only the first 40 columns are read",
+    ),
+    "value in the last column": (
+        rows(b'<row r="3"><c r="XFD3" t="b"><v>0</v></c></row>'),
+        "column XFD, row 3",
+    ),
     "column far away": (rows(b'<row r="3"><c r="ZZZZZZ3"><v>1</v></c></row>'), "cannot be read"),
     "row far away": (rows(b'<row r="99999"><c r="A99999"><v>1</v></c></row>'), "10,000 rows"),
     "sheet that is not there": (
@@ -279,6 +289,16 @@ def test_empty_rows_below_the_list_are_no_rows() -> None:
     assert (read_as, [row.number for row in found]) == ("Excel", [2])
 
 
+def test_empty_cells_beyond_the_columns_are_none_and_other_sheets_are_named() -> None:
+    empty = b'<row r="3"><c r="A3" t="inlineStr"><is><t>Ames</t></is></c><c r="XFD3" s="0"/></row>'
+    read_as, found = read_sheet(rows(empty), person=1)
+    assert (read_as, [row.number for row in found]) == ("Excel", [2, 3])
+    two, written = load_workbook(io.BytesIO(book())), io.BytesIO()
+    two.create_sheet("Old")
+    two.save(written)
+    assert read_sheet(written.getvalue(), person=1)[0] == "Excel, only the first of 2 sheets"
+
+
 def test_long_text_that_many_cells_share_is_read_in_part() -> None:
     long = b'<c t="inlineStr"><is><t>%b</t></is></c>' % (b"x" * 1_000_000)
     (_first, row) = read_sheet(rows(b'<row r="3">%b</row>' % long), person=1)[1]
@@ -300,7 +320,10 @@ def test_formula_over_several_cells_is_one() -> None:
 
 @pytest.mark.parametrize("value", ["\n=1+1", "＝1+1", "＋1", "－1", "＠x"])
 def test_no_cell_is_a_formula_in_another_edition_of_excel(value: str) -> None:
-    assert f"'{value}" in "".join(write_csv(["name"], [[value]]))
+    lines = "".join(csv_lines(["name"], [[value]]))
+    (cell,) = list(csv.reader(io.StringIO(lines, newline="")))[1]
+    assert cell[0] == "'"
+    assert written_cell(cell) == value
 
 
 def test_workbook_is_written_where_a_name_holds_control_characters() -> None:
@@ -355,7 +378,7 @@ def test_parts_that_no_form_sends(
 def test_two_files_in_the_field_of_a_page(newcomer: CommunityRole) -> None:
     address = f"/communities/{newcomer.community_id}/profile/letter/"
     answer = send(newcomer, part(pdf()) + part(pdf()) + b"--x--\r\n", address)
-    assert answer.status_code == 400
+    assert answer.status_code == 413
     assert not VettingLetter.objects.exists()
 
 

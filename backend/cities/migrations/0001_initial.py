@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('file_name', models.CharField(max_length=200)),
-                ('read_as', models.CharField(help_text='Kind of file and, for text, its encoding', max_length=40)),
+                ('read_as', models.CharField(help_text='Kind of file and, for text, its encoding', max_length=100)),
                 ('rows', models.JSONField(help_text='What each row of the file would do, or why it cannot be taken; see cities.memberships')),
                 ('checked_at', models.DateTimeField(auto_now_add=True)),
                 ('applied_at', models.DateTimeField(null=True)),

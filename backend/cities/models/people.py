@@ -180,7 +180,7 @@ class MemberImport(models.Model):
 
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     file_name = models.CharField(max_length=200)
-    read_as = models.CharField(max_length=40, help_text="Kind of file and, for text, its encoding")
+    read_as = models.CharField(max_length=100, help_text="Kind of file and, for text, its encoding")
     rows = models.JSONField(
         help_text="What each row of the file would do, or why it cannot be taken; see "
         "cities.memberships"

@@ -275,11 +275,11 @@ def check_members(*, by: User, file_name: str, content: bytes) -> MemberImport:
 
 def _keep_checked(by: User, file_name: str, read_as: str, rows: Sequence[SheetRow]) -> MemberImport:
     planned = plan_members(rows)
-    suffix = ".xlsx" if read_as == "Excel" else ".csv"
+    suffix = ".xlsx" if read_as.startswith("Excel") else ".csv"
     return MemberImport.objects.create(
         by=by,
         file_name=safe_name(file_name, suffix),
-        read_as=read_as[:40],
+        read_as=read_as,
         rows=[entry.stored() for entry in planned],
     )
 

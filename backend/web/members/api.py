@@ -17,13 +17,13 @@ from backend.cities.member_sheets import (
     XLSX_TYPE,
     member_cells,
     too_large,
-    write_csv,
     write_excel,
 )
 from backend.cities.memberships import member, member_import, members
 from backend.cities.models import ExistingPartnership, Membership
 from backend.cities.queries import partnerships_to_confirm
 from backend.common.files import was_too_large
+from backend.common.formatting import csv_lines
 from backend.suggestions.services.partners import answer_partnership
 from backend.web.access import Level, open_to
 from backend.web.members import serializers
@@ -148,7 +148,7 @@ class MembersExportView(ApiView):
             )
         else:
             response = HttpResponse(
-                "".join(write_csv(COLUMNS, rows)), content_type="text/csv; charset=utf-8"
+                "".join(csv_lines(COLUMNS, rows)), content_type="text/csv; charset=utf-8"
             )
         response["Content-Disposition"] = f'attachment; filename="members.{kind}"'
         return response

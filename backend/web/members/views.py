@@ -21,7 +21,6 @@ from backend.cities.member_sheets import (
     XLSX_TYPE,
     member_cells,
     too_large,
-    write_csv,
     write_excel,
 )
 from backend.cities.memberships import (
@@ -39,6 +38,7 @@ from backend.cities.queries import communities_named, partnerships_to_confirm
 from backend.common.dates import years_after
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.common.files import was_too_large
+from backend.common.formatting import csv_lines
 from backend.suggestions.services.partners import answer_partnership, places_named
 from backend.web.access import Level, open_to
 from backend.web.html.base import current_user
@@ -223,7 +223,7 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
         )
     else:
         response = StreamingHttpResponse(
-            write_csv(COLUMNS, rows), content_type="text/csv; charset=utf-8"
+            csv_lines(COLUMNS, rows), content_type="text/csv; charset=utf-8"
         )
     response["Content-Disposition"] = f'attachment; filename="members.{kind}"'
     response["Cache-Control"] = "private, no-store"

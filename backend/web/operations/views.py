@@ -19,7 +19,7 @@ from backend.accounts.models import User
 from backend.cities.permissions import require_staff
 from backend.cities.queries import vetting_queue, whole_trail
 from backend.common.errors import NotVisible
-from backend.common.formatting import csv_text
+from backend.common.formatting import csv_lines
 from backend.introductions.models import Introduction
 from backend.introductions.queries.introductions import board
 from backend.introductions.statistics import TABLES, introduced_by_hand, statistics_table
@@ -318,5 +318,7 @@ def statistics_csv(request: HttpRequest, name: str) -> HttpResponse:
         "Cache-Control": "private, no-store",
     }
     return HttpResponse(
-        csv_text(table.columns, rows), content_type="text/csv; charset=utf-8", headers=headers
+        "".join(csv_lines(table.columns, rows)),
+        content_type="text/csv; charset=utf-8",
+        headers=headers,
     )

@@ -17,13 +17,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from backend.cities.attribution import data_sources
-from backend.cities.member_sheets import write_csv
 from backend.cities.models import Community, Country, ListedPartnership, Membership, Place
 from backend.cities.models.communities import HOME_COUNTRY
 from backend.cities.place_search import search_places
 from backend.cities.profile_schema import GROUPS
 from backend.cities.queries import confirmed_partnerships, listed_partners, seeking_communities
 from backend.common.errors import NotVisible
+from backend.common.formatting import csv_lines
 from backend.introductions.directory import CONFIRMED, LISTED, MOST_ARCS, RECORDED, Directory, Entry
 from backend.introductions.models import AgreementType
 from backend.introductions.queries.partnerships import living_partnerships
@@ -255,7 +255,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
         "sample",
     ]
     response = StreamingHttpResponse(
-        write_csv(header, _cells(found)), content_type="text/csv; charset=utf-8"
+        csv_lines(header, _cells(found)), content_type="text/csv; charset=utf-8"
     )
     response["Content-Disposition"] = 'attachment; filename="partnerships.csv"'
     return response

@@ -21,7 +21,7 @@ from django.test.utils import CaptureQueriesContext
 from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
 
 from backend.cities import services
-from backend.cities.member_sheets import COLUMNS, read_sheet, write_csv, write_excel
+from backend.cities.member_sheets import COLUMNS, read_sheet, write_excel
 from backend.cities.models import MemberImport, Membership
 from backend.common.errors import Conflict, InvalidFields, WrongState
 from backend.outbox.models import Event
@@ -373,9 +373,7 @@ def test_export_is_neutral_and_can_be_read_in_again(
 
 
 @pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
-def test_no_cell_that_is_written_begins_like_a_formula(value: str) -> None:
-    text = "".join(write_csv(["name"], [[value]]))
-    assert next(csv.reader(io.StringIO(text.split("\r\n", 1)[1], newline="")))[0] == f"'{value}"
+def test_no_cell_of_a_workbook_begins_like_a_formula(value: str) -> None:
     cell = load_workbook(io.BytesIO(write_excel(["name"], [[value.strip()]], title="x"))).active[
         "A2"
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from backend.accounts.models import User
 from backend.common.dates import database_now
 from backend.common.errors import NotVisible
-from backend.common.formatting import csv_text, safe_cell
+from backend.common.formatting import csv_lines, safe_cell, written_cell
 from backend.introductions.models import Introduction
 from backend.introductions.services.introductions import move_introduction
 from backend.introductions.statistics import TABLES, Scope, introduced_by_hand, statistics_table
@@ -162,9 +163,25 @@ def test_number_of_queries_does_not_grow(curator: User, name: str) -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1"])
 def test_formulas_are_neutralised(text: str) -> None:
     assert safe_cell(text) == f"'{text}"
-    assert list(csv.reader(io.StringIO(csv_text(["a"], [[text]]).lstrip("\ufeff"), newline="")))[
-        1
-    ] == [f"'{text}"]
+    lines = "".join(csv_lines(["a"], [[text]]))
+    (cell,) = list(csv.reader(io.StringIO(lines, newline="")))[1]
+    assert cell[0] == "'"
+    assert written_cell(cell) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["a;=1+1", 'a; "=1+1', "a\t@SUM(A1)", "a\n=1+1", "a, b;-1", "a;＝1", "=1;+1", 'a";=1']
+)
+def test_no_part_of_a_cell_is_a_formula_to_a_program_that_separates_otherwise(text: str) -> None:
+    lines = "".join(csv_lines(["a", "b", "c"], [["x", text, "y"], ["x;", text, "y"]]))
+    rows = list(csv.reader(io.StringIO(lines, newline="")))
+    assert written_cell(rows[1][1]) == text
+    begun = [
+        part.lstrip(' "')
+        for line in re.split("[\r\n]+", lines)
+        for part in re.split("[;\t,]", line)
+    ]
+    assert not [part for part in begun if part.startswith(("=", "+", "-", "@", "＝"))]
 
 
 def test_numbers_and_plain_words_stay_as_they_are() -> None:

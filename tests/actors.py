@@ -50,8 +50,10 @@ from tests.factories import (
     PairFactory,
     ProfileFactory,
     SuggestionFactory,
-    UserFactory,
+    communities_in,
     document,
+    make_users,
+    publish,
 )
 from tests.letters import pdf
 
@@ -217,25 +219,30 @@ def contact_of(community: Community) -> Contact:
 
 
 def make_world() -> World:
-    a = CommunityFactory(name="Alpha", published=True)
-    b = CommunityFactory(name="Beta", country_code="DE", published=True)
-    c = CommunityFactory(name="Gamma", country_code="MX", published=True)
-    newcomer = CommunityFactory(name="Newcomer")
+    """In few statements: most tests begin with it."""
+    a, b, c, newcomer = communities_in(
+        ("Alpha", "US"), ("Beta", "DE"), ("Gamma", "MX"), ("Newcomer", "US")
+    )
+    publish(a, b, c)
     ProfileFactory(community=newcomer, status=Profile.Status.SUBMITTED, draft=document())
-    people = {
-        name: UserFactory(email=f"{name}@example.org")
-        for name in ACTORS
-        if name not in {"visitor", "curator", "admin"}
+    users = make_users(
+        *(
+            {"email": f"{name}@example.org"} | ({name: True} if name in STAFF else {})
+            for name in SIGNED_IN
+        )
+    )
+    people = dict(zip(SIGNED_IN, users, strict=True))
+    homes: dict[str, tuple[Community, dict[str, Any]]] = {
+        "unvetted": (newcomer, {"vetted_at": None}),
+        "official": (a, {}),
+        "other_official": (c, {}),
+        "committee_member": (b, {"role": Role.COMMITTEE_MEMBER}),
+        "chair": (b, {"role": Role.CHAIR}),
     }
-    people |= {
-        "curator": UserFactory(curator=True, email="curator@example.org"),
-        "admin": UserFactory(admin=True, email="admin@example.org"),
-    }
-    CommunityRoleFactory(user=people["unvetted"], community=newcomer, vetted_at=None)
-    CommunityRoleFactory(user=people["official"], community=a)
-    CommunityRoleFactory(user=people["other_official"], community=c)
-    CommunityRoleFactory(user=people["committee_member"], community=b, role=Role.COMMITTEE_MEMBER)
-    CommunityRoleFactory(user=people["chair"], community=b, role=Role.CHAIR)
+    CommunityRole.objects.bulk_create(
+        CommunityRoleFactory.build(user=people[name], community=community, **values)
+        for name, (community, values) in homes.items()
+    )
     return World(a=a, b=b, c=c, newcomer=newcomer, pair=PairFactory(a=a, b=b), people=people)
 
 

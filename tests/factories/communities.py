@@ -158,6 +158,18 @@ class UserFactory(DjangoModelFactory):
             TOTP.activate(obj, SECRET)
 
 
+def make_users(*given: dict[str, Any]) -> list[User]:
+    """As UserFactory makes them, all in the same few statements."""
+    users = User.objects.bulk_create(UserFactory.build(**values) for values in given)
+    EmailAddress.objects.bulk_create(
+        EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users
+    )
+    for user in users:
+        if user.is_staff_member:
+            TOTP.activate(user, SECRET)
+    return users
+
+
 class ApiTokenFactory(DjangoModelFactory):
     class Meta:
         model = ApiToken
@@ -267,6 +279,33 @@ class ProfileVersionFactory(DjangoModelFactory):
     profile = factory.SubFactory(ProfileFactory)
     number = factory.Sequence(lambda n: n + 1)
     data = factory.LazyFunction(document)
+
+
+def communities_in(*given: tuple[str, str]) -> list[Community]:
+    """Of these names and countries, as CommunityFactory makes them, all in the same few
+    statements.
+    """
+    made = [CommunityFactory.build(name=name, country_code=code) for name, code in given]
+    Country.objects.bulk_create(
+        {one.country_id: one.country for one in made}.values(), ignore_conflicts=True
+    )
+    Place.objects.bulk_create(one.place for one in made if one.place)
+    return Community.objects.bulk_create(made)
+
+
+def publish(*communities: Community) -> None:
+    """As ``published=True`` does, all in the same few statements."""
+    profiles = Profile.objects.bulk_create(
+        ProfileFactory.build(community=community) for community in communities
+    )
+    versions = ProfileVersion.objects.bulk_create(
+        ProfileVersionFactory.build(profile=profile, data=profile.draft) for profile in profiles
+    )
+    for profile, version in zip(profiles, versions, strict=True):
+        profile.current_version = version
+        profile.status = Profile.Status.PUBLISHED
+        profile.confirmed_at = version.published_at
+        profile.save()
 
 
 class CommunityRoleFactory(DjangoModelFactory):
